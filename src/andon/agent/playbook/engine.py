@@ -1,0 +1,207 @@
+"""Choosing a rule for a log, and saying honestly when none fits."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from andon.agent.finding import Finding, render
+from andon.agent.playbook.general import General, load_general
+from andon.agent.playbook.reading import Reading, read, shown
+from andon.agent.playbook.rules import (
+    PIECE_MAX,
+    Compiled,
+    Rule,
+    bundled,
+    chosen,
+    compile_rule,
+    fill,
+    load_rules,
+    load_vocabulary,
+)
+from andon.agent.playbook.terms import TermIndex
+from andon.models import SEVERITY_RANK, Explanation, Question, Rung, Severity, StoredLog
+
+#: The ``source`` of an answer that no rule gave.
+GENERAL = "general"
+#: A rule needs this much specificity from the log's own words, not from the names of service and host.
+_ENOUGH = 2.0
+#: What a log has to bring where it also says that it does not know, or that all went well.
+_ENOUGH_IN_DOUBT = 4.0
+_EVIDENCE = 3
+_NOT_FOLLOWED = "A part of the log text addresses its reader; it was left out and not followed."
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A rule that fits a log, with the values its texts may use."""
+
+    rule: Rule
+    score: float
+    values: dict[str, str]
+
+
+class Playbook:
+    """The rules and the general answer. Immutable once loaded; safe to share between threads."""
+
+    def __init__(self, rules: Sequence[Compiled], index: TermIndex, general: General) -> None:
+        self._index = index
+        self._general = general
+        self._compiled = tuple(rules)
+        #: Which rules a term can help to match: only those are looked at.
+        touched: defaultdict[int, list[Compiled]] = defaultdict(list)
+        for compiled in self._compiled:
+            for term in compiled.codes.union(*compiled.groups):
+                touched[term].append(compiled)
+        self._touched = dict(touched)
+
+    @classmethod
+    def load(cls, paths: Sequence[Path] | None = None) -> Playbook:
+        """The bundled rules, or exactly those of ``paths`` (files, or directories of ``*.yaml``).
+
+        Raises ConfigError that names file, rule and field.
+        """
+        vocabulary = load_vocabulary()
+        sources = bundled() if paths is None else chosen(paths)
+        rules = [compile_rule(file, order, rule, vocabulary) for order, (file, rule) in enumerate(load_rules(sources))]
+        return cls(rules, vocabulary.index, load_general(vocabulary))
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in the order of their files."""
+        return tuple(compiled.rule for compiled in self._compiled)
+
+    def match(self, log: StoredLog, template: str = "") -> Match | None:
+        """The most specific rule for ``log``, None where none fits or the log says too little."""
+        return self._match(read(log, template, self._index), log)
+
+    def explain(self, question: Question) -> Explanation:
+        """The best rule's answer to ``question``, or the general one. Never raises."""
+        started = time.perf_counter()
+        if not question.logs:
+            finding, source, note = self._unknown(question, None), GENERAL, self._general.note
+        else:
+            newest = question.logs[0]
+            reading = read(newest, question.template, self._index)
+            match = self._match(reading, newest)
+            if match is None:
+                finding, source, note = self._unknown(question, reading), GENERAL, self._general.note
+            else:
+                finding, source = self._answer(question, match), match.rule.id
+                note = f"Answered by playbook rule {source}."
+            if reading.instructed:
+                note = f"{note} {_NOT_FOLLOWED}"
+        return Explanation(
+            rung=Rung.PLAYBOOK,
+            text=render(finding, note=note),
+            finding=finding.model_dump(mode="json"),
+            source=source,
+            latency=time.perf_counter() - started,
+        )
+
+    def _match(self, reading: Reading, log: StoredLog) -> Match | None:
+        best = self._best(reading)
+        if best is None:
+            return None
+        compiled, score = best
+        values = names(log)
+        for pattern in compiled.captures:
+            if found := pattern.search(reading.text):
+                values.update({k: shown(v, PIECE_MAX) for k, v in found.groupdict().items() if v})
+        return Match(compiled.rule, score, values)
+
+    def _best(self, reading: Reading) -> tuple[Compiled, float] | None:
+        enough = _ENOUGH if not self._general.doubt(reading.said) else _ENOUGH_IN_DOUBT
+        touched = self._touched
+        candidates = {
+            compiled.order: compiled for term in reading.said | reading.around for compiled in touched.get(term, ())
+        }
+        best: tuple[Compiled, float] | None = None
+        for _, compiled in sorted(candidates.items()):
+            score = self._score(compiled, reading, enough)
+            if score is not None and (best is None or score > best[1]):
+                best = (compiled, score)
+        return best
+
+    def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
+        """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""
+        said, around, weights = reading.said, reading.around, self._index.weights
+        if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
+            return None
+        own = near = 0.0
+        for group in compiled.groups:
+            if spoken := group & said:
+                own += max(weights[term] for term in spoken) + (0.5 if len(spoken) == 2 else len(spoken) > 2)
+            elif group & around:
+                near += 0.5
+            else:
+                own = near = 0.0
+                break
+        coded = compiled.codes & said
+        code = max((weights[term] for term in coded), default=0.0)
+        if own + code < enough + (near > 0):
+            return None
+        preferred = sum(weights[term] for term in compiled.prefer & said)
+        preferred += 0.5 * len(compiled.prefer & (around - said))
+        where = len(compiled.service) + len(compiled.host) + len(compiled.context) > 0
+        return own + near + 1.5 * code + 0.5 * preferred + where + compiled.rule.weight
+
+    def _answer(self, question: Question, match: Match) -> Finding:
+        rule, values = match.rule, match.values
+        same = [
+            log.id
+            for at, log in enumerate(question.logs[:_EVIDENCE])
+            if at == 0 or ((other := self.match(log)) and other.rule.id == rule.id)
+        ]
+        return Finding(
+            summary=fill(rule.summary, values),
+            category=rule.category,  # type: ignore[arg-type]  # checked when the rule was loaded
+            probable_cause=fill(rule.probable_cause, values),
+            checks=[fill(check, values) for check in rule.checks],
+            severity_assessed=worst(question, rule.severity_floor),
+            confidence=rule.confidence,  # type: ignore[arg-type]
+            evidence=same,
+            enough_evidence=True,
+        )
+
+    def _unknown(self, question: Question, reading: Reading | None) -> Finding:
+        newest = question.logs[0] if question.logs else None
+        said = reading.said if reading else set()
+        around = reading.around if reading else set()
+        return self._general.finding(
+            values=names(newest) if newest else {},
+            quote=reading.message if reading else "",
+            said=said,
+            around=around,
+            severity=worst(question, None),
+            evidence=[newest.id] if newest else [],
+        )
+
+
+def worst(question: Question, floor: Severity | None) -> Severity:
+    """The worst severity in ``question``, raised to ``floor``: an answer never talks an alarm down."""
+    named = [question.worst_severity, *(log.severity for log in question.logs), floor or Severity.DEBUG]
+    known = [name for name in named if name in SEVERITY_RANK]
+    return Severity(max(known, key=lambda name: SEVERITY_RANK[name]))
+
+
+def names(log: StoredLog) -> dict[str, str]:
+    """``host`` and ``service`` of ``log`` as texts may show them."""
+    host, service = shown(log.hostname, PIECE_MAX), shown(log.service, PIECE_MAX)
+    return {
+        "host": host if host.lower() not in ("", "unknown") else "this host",
+        "service": service if service.lower() not in ("", "unknown") else "this service",
+    }
+
+
+def _fits(compiled: Compiled, reading: Reading) -> bool:
+    """Whether the globs on service, host and context hold."""
+    if compiled.service and not any(glob.match(reading.service) for glob in compiled.service):
+        return False
+    if compiled.host and not any(glob.match(reading.host) for glob in compiled.host):
+        return False
+    context = reading.context
+    return all(glob.match(context.get(key.lower(), "")) for key, glob in compiled.context)

@@ -1,0 +1,103 @@
+"""The honest answer where no rule fits: what kind of equipment it seems to be, and how to gather evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+
+import msgspec
+
+from andon.agent.finding import CATEGORIES, Finding
+from andon.agent.playbook.reading import shown
+from andon.agent.playbook.rules import fill, parse
+from andon.agent.playbook.terms import Vocabulary
+from andon.errors import ConfigError
+from andon.models import Severity
+
+FILE = "general.yaml"
+_QUOTE_MAX = 120
+
+
+class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A category that mere names hint at, and the first thing to look at there."""
+
+    category: str
+    hints: list[str]
+    check: str
+
+
+class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``general.yaml`` as written. ``doubt`` are words with which a log says that it does not know, or that all
+    is well: a rule then needs more of the log's other words."""
+
+    summary: str
+    probable_cause: str
+    note: str
+    doubt: list[str]
+    check: str
+    checks: list[str]
+    kinds: list[Kind]
+
+
+class General:
+    """The general answer, ready to use."""
+
+    def __init__(self, spec: GeneralSpec, vocabulary: Vocabulary) -> None:
+        self._spec = spec
+        self._weights = vocabulary.index.weights
+        self._doubt = vocabulary.numbers(spec.doubt)
+        self._hints = [(kind, vocabulary.numbers(kind.hints)) for kind in spec.kinds]
+        self.note = spec.note
+
+    def doubt(self, said: set[int]) -> bool:
+        """Whether the log itself says that it does not know, or that all is well."""
+        return not self._doubt.isdisjoint(said)
+
+    def finding(
+        self,
+        *,
+        values: Mapping[str, str],
+        quote: str,
+        said: set[int],
+        around: set[int],
+        severity: Severity,
+        evidence: list[int],
+    ) -> Finding:
+        """The answer that names no cause. ``said`` and ``around`` are the terms found in the log."""
+        kind = self._kind(said, around)
+        quoted = shown(quote, _QUOTE_MAX)
+        places = {"host": "this host", "service": "this service", **values}
+        summary = fill(self._spec.summary, places)
+        return Finding(
+            summary=f"{summary} “{quoted}”" if quoted else summary,
+            category=kind.category if kind else "unknown",  # type: ignore[arg-type]  # checked on load
+            probable_cause=fill(self._spec.probable_cause, places),
+            checks=[fill(t, places) for t in (kind.check if kind else self._spec.check, *self._spec.checks)],
+            severity_assessed=severity,
+            confidence="low",
+            evidence=evidence,
+            enough_evidence=False,
+        )
+
+    def _kind(self, said: set[int], around: set[int]) -> Kind | None:
+        """The kind with the most hints, those in the log's own words counting double; the first of equals."""
+        best: Kind | None = None
+        most = 0.0
+        for kind, hints in self._hints:
+            own, near = hints & said, hints & around
+            score = 2 * sum(self._weights[term] for term in own) + sum(self._weights[term] for term in near)
+            if score > most:
+                best, most = kind, score
+        return best
+
+
+def load_general(vocabulary: Vocabulary) -> General:
+    """The bundled general answer. Raises ConfigError."""
+    try:
+        spec = msgspec.convert(parse(resources.files(__package__) / FILE), GeneralSpec)
+        general = General(spec, vocabulary)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigError(f"{FILE}: {error}.") from None
+    if unknown := {kind.category for kind in spec.kinds} - set(CATEGORIES):
+        raise ConfigError(f"{FILE}: field kinds: {min(unknown)!r} is not one of {', '.join(CATEGORIES)}.")
+    return general

@@ -1,0 +1,158 @@
+"""Words and phrases: how a rule's terms meet a log's text, in time linear in the text.
+
+A term is one or more words that stand next to each other, whatever the case and the punctuation between them:
+``no space left`` is found in ``No space-left``. A word that ends in ``*`` is a beginning (``overheat*``). A term
+that ends in ``!`` is specific enough to name a problem by itself (``enospc!``). ``~`` between two words lets up to
+six others stand between them (``temp* ~ high``). ``$name`` stands for a list of the vocabulary. There are no
+regular expressions here, so no text can make the search slow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+#: Words looked at in one text; more would be a dump, not a message.
+MAX_WORDS = 800
+#: How many letters of a beginning (``overheat*``) index it.
+_STEM = 3
+#: How many other words ``~`` allows.
+_GAP = 6
+
+_WORD = re.compile(r"[^\W_]+")
+#: What stands between the words of a term, as in a text.
+_SPACES = str.maketrans("-_./:", "     ")
+#: A word with a digit is a code from this length on, and as specific as this many words.
+_CODE = 3
+#: A marked term is at least as specific as this many words.
+_MARKED = 3.0
+
+
+class Term(msgspec.Struct, frozen=True):
+    """``words`` without their stars; ``open`` says which of them are beginnings, ``gaps`` how many others may
+    stand before each. ``weight`` is how specific the term is: a point for each word, three where it has a digit
+    (a code), at least three for a marked term."""
+
+    words: tuple[str, ...]
+    open: tuple[bool, ...]
+    gaps: tuple[int, ...]
+    weight: float
+
+
+def words_of(text: str) -> list[str]:
+    """The words of ``text`` in lower case, at most :data:`MAX_WORDS` of them (the first and the last).
+
+    >>> words_of("SRVO-023 Stop_error, axis 3")
+    ['srvo', '023', 'stop', 'error', 'axis', '3']
+    """
+    words: list[str] = _WORD.findall(text.lower())
+    if len(words) > MAX_WORDS:
+        tail = MAX_WORDS // 4
+        words = words[: MAX_WORDS - tail] + words[-tail:]
+    return words
+
+
+def parse_term(text: str) -> Term:
+    """``text`` as a term. Raises ValueError that says what is wrong with it."""
+    marked = text.endswith("!")
+    words: list[str] = []
+    is_open: list[bool] = []
+    gaps: list[int] = []
+    gap, weight = 0, 0.0
+    for part in text[: -1 if marked else None].lower().translate(_SPACES).split():
+        if part == "~" and words and not gap:
+            gap = _GAP
+            continue
+        wide = part.endswith("*")
+        word = part[:-1] if wide else part
+        if not word.isalnum():
+            raise ValueError(f"{text!r} is not a term: words, each may end in *, the last may end in !")
+        if wide and len(word) < _STEM:
+            raise ValueError(f"{text!r} is too wide: a beginning needs at least {_STEM} letters before the *")
+        words.append(word)
+        is_open.append(wide)
+        gaps.append(gap)
+        gap = 0
+        weight += 1 if word.isalpha() or len(word) < _CODE else _CODE
+    if not words or gap:
+        raise ValueError(f"{text!r} is not a term: it needs a word at both ends")
+    return Term(tuple(words), tuple(is_open), tuple(gaps), max(weight, _MARKED) if marked else weight)
+
+
+class TermIndex:
+    """Every term of every rule, looked up together: one pass over the words of a text finds them all."""
+
+    def __init__(self) -> None:
+        self._exact: defaultdict[str, list[tuple[int, Term]]] = defaultdict(list)
+        self._open: defaultdict[str, list[tuple[int, Term]]] = defaultdict(list)
+        self._numbers: dict[str, int] = {}
+        self.weights: list[float] = []
+
+    def add(self, text: str) -> int:
+        """The number of the term ``text``, which is new or known. Raises ValueError."""
+        number = self._numbers.get(text)
+        if number is None:
+            term = parse_term(text)
+            number = self._numbers[text] = len(self.weights)
+            self.weights.append(term.weight)
+            head = term.words[0]
+            (self._open[head[:_STEM]] if term.open[0] else self._exact[head]).append((number, term))
+        return number
+
+    def find(self, words: Sequence[str]) -> set[int]:
+        """The numbers of the terms that stand in ``words``."""
+        found: set[int] = set()
+        exact, opened = self._exact, self._open
+        for at, word in enumerate(words):
+            for number, term in exact.get(word, ()):
+                if number not in found and _stands(term, words, at):
+                    found.add(number)
+            for number, term in opened.get(word[:_STEM], ()):
+                if number not in found and _stands(term, words, at):
+                    found.add(number)
+        return found
+
+
+class Vocabulary:
+    """The named lists of words, each looked up once."""
+
+    def __init__(self, lists: Mapping[str, Sequence[str]], index: TermIndex) -> None:
+        self.index = index
+        self._lists = lists
+        self._numbers: dict[str, frozenset[int]] = {}
+
+    def numbers(self, terms: Iterable[str]) -> frozenset[int]:
+        """The numbers of ``terms``, each ``$name`` replaced by its list.
+
+        Raises ValueError on a bad term and on a name that is unknown.
+        """
+        found: set[int] = set()
+        for term in terms:
+            if term.startswith("$"):
+                found |= self._listed(term[1:])
+            else:
+                found.add(self.index.add(term))
+        return frozenset(found)
+
+    def _listed(self, name: str) -> frozenset[int]:
+        if name not in self._lists:
+            raise ValueError(f"${name} is not in the vocabulary")
+        if name not in self._numbers:
+            self._numbers[name] = frozenset()  # a list that refers to itself adds nothing
+            self._numbers[name] = self.numbers(self._lists[name])
+        return self._numbers[name]
+
+
+def _stands(term: Term, words: Sequence[str], at: int) -> bool:
+    """Whether ``term`` begins at ``at``. After a gap the first fitting word counts: bounded, no backtracking."""
+    for wanted, wide, gap in zip(term.words, term.open, term.gaps, strict=True):
+        for word in words[at : at + gap + 1]:
+            at += 1
+            if word == wanted or (wide and word.startswith(wanted)):
+                break
+        else:
+            return False
+    return True

@@ -1,0 +1,259 @@
+"""JetStream's own API as JSON requests, and the stream and consumer that Andon needs.
+
+Plain JSON instead of nats-py's configuration classes: those drop every field they do not know, so an update through
+them would reset what a newer server or an administrator has set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import nats.errors
+import structlog
+
+from andon.bus.connection import BusConnection, closed_error
+from andon.errors import BrokerError, BrokerUnavailable
+from andon.models import CONSUMER, STREAM, SUBJECT, StreamState
+
+log = structlog.get_logger(__name__)
+
+SUBJECTS = (SUBJECT, f"{SUBJECT}.>")
+SECOND = 1_000_000_000  # JetStream counts in nanoseconds
+ACK_WAIT = 30 * SECOND
+MAX_ACK_PENDING = 8192
+STREAM_MISSING = 10059  # error codes of the server: server/errors.json in its sources
+CONSUMER_MISSING = 10014
+STREAM_EXISTS = 10058
+CONSUMER_EXISTS = 10148
+ATTEMPTS = 5  # several processes may create the same things at once
+
+
+class ApiError(BrokerError):
+    """JetStream refused a request; ``code`` is its own error code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What :func:`ensure_stream` found or made. ``born_ns`` is when the stream was created (ns since 1970)."""
+
+    born_ns: int
+    ack_floor: int
+    max_ack_pending: int
+
+
+async def request(
+    nc: BusConnection, operation: str, body: Mapping[str, Any] | None = None, *, timeout: float = 5.0
+) -> dict[str, Any]:
+    """One request to ``$JS.API.<operation>``. Raises ApiError, or BrokerUnavailable where nobody answers."""
+    try:
+        reply = await nc.request(
+            f"$JS.API.{operation}", b"" if body is None else json.dumps(body).encode(), timeout=timeout
+        )
+    except nats.errors.NoRespondersError:
+        raise BrokerUnavailable(
+            f"the broker at {nc.address} has no JetStream: enable it, or wait until it has room for its store again"
+        ) from None
+    except nats.errors.ConnectionClosedError:
+        raise closed_error(nc) from None
+    except nats.errors.Error as error:
+        raise BrokerUnavailable(
+            f"the broker at {nc.address} did not answer within {timeout:g} s ({error}): check that it runs"
+        ) from None
+    answer: dict[str, Any] = json.loads(reply.data)
+    if problem := answer.get("error"):
+        text = f"the broker at {nc.address} refuses {operation}: {problem.get('description', 'no reason given')}"
+        if problem.get("code") == 503:
+            raise BrokerUnavailable(f"{text}; try again")
+        raise ApiError(f"{text}; check its configuration", int(problem.get("err_code", 0)))
+    return answer
+
+
+async def stream_state(nc: BusConnection) -> StreamState:
+    """Where stream and consumer stand. Raises BrokerUnavailable, also where one of them does not exist."""
+    try:
+        stream = await request(nc, f"STREAM.INFO.{STREAM}")
+        consumer = await request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
+    except ApiError as error:
+        raise BrokerUnavailable(f"{error}. Andon makes it again") from None
+    return state_of(stream, consumer)
+
+
+def state_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> StreamState:
+    """The state out of both INFO answers."""
+    kept = stream["state"]
+    return StreamState(
+        stream=STREAM,
+        first_sequence=kept["first_seq"],
+        last_sequence=kept["last_seq"],
+        messages=kept["messages"],
+        bytes=kept["bytes"],
+        ack_floor=consumer["ack_floor"]["stream_seq"],
+        pending=consumer["num_pending"],
+        ack_pending=consumer["num_ack_pending"],
+    )
+
+
+async def ensure_stream(nc: BusConnection, *, max_bytes: int = -1, start: int = 0, timeout: float = 5.0) -> Setup:
+    """Create what is missing of the log stream and its durable consumer; messages and limits that are there stay.
+
+    ``max_bytes`` bounds a newly made stream (-1: only its age does). ``start`` is the sequence after which a newly
+    made consumer begins. Raises BrokerUnavailable, or BrokerError where the broker's set-up forbids it.
+    """
+    stream = await _ensure_stream(nc, max_bytes, timeout)
+    consumer = await _ensure_consumer(nc, start, timeout)
+    return setup_of(stream, consumer)
+
+
+def setup_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> Setup:
+    """The facts we need out of both INFO answers."""
+    return Setup(
+        born_ns=born(stream),
+        ack_floor=consumer["ack_floor"]["stream_seq"],
+        max_ack_pending=consumer["config"].get("max_ack_pending", MAX_ACK_PENDING),
+    )
+
+
+async def _ensure_stream(nc: BusConnection, max_bytes: int, timeout: float) -> dict[str, Any]:
+    wanted = {
+        "name": STREAM,
+        "subjects": list(SUBJECTS),
+        "retention": "limits",
+        "storage": "file",
+        "discard": "old",
+        "max_age": 24 * 3600 * SECOND,
+        "max_bytes": max_bytes,
+        "max_msgs": -1,
+        "max_msg_size": -1,
+        "compression": "s2",
+        "duplicate_window": 120 * SECOND,
+        "num_replicas": 1,
+    }
+    for _ in range(ATTEMPTS):
+        try:
+            found = await request(nc, f"STREAM.INFO.{STREAM}", timeout=timeout)
+        except ApiError as error:
+            if error.code != STREAM_MISSING:
+                raise
+            try:
+                found = await request(nc, f"STREAM.CREATE.{STREAM}", wanted, timeout=timeout)
+            except ApiError as refusal:
+                if refusal.code == STREAM_EXISTS:
+                    continue
+                raise
+            log.info("stream created", stream=STREAM)
+        config = found["config"]
+        # A stream without subjects that is fed by other streams is a hub's: taking the subjects would store twice.
+        if not config.get("subjects") and (config.get("sources") or config.get("mirror")):
+            return found
+        subjects = with_subjects(config.get("subjects", []))
+        if subjects == config.get("subjects"):
+            return found
+        log.info("stream gets subjects", stream=STREAM, subjects=subjects)
+        return await request(nc, f"STREAM.UPDATE.{STREAM}", {**config, "subjects": subjects}, timeout=timeout)
+    raise BrokerError(f"the stream {STREAM} keeps changing while Andon sets it up: stop the other program that does it")
+
+
+async def _ensure_consumer(nc: BusConnection, start: int, timeout: float) -> dict[str, Any]:
+    for _ in range(ATTEMPTS):
+        try:
+            found = await request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
+        except ApiError as error:
+            if error.code not in (CONSUMER_MISSING, STREAM_MISSING):
+                raise
+            try:
+                return await _create_consumer(nc, start, timeout)
+            except ApiError as refusal:
+                if refusal.code == CONSUMER_EXISTS:
+                    continue
+                raise
+        if not fits(found["config"]):
+            floor = found["ack_floor"]["stream_seq"]
+            log.warning("consumer replaced", consumer=CONSUMER, ack_floor=floor, reason="not a pull consumer of ours")
+            await request(nc, f"CONSUMER.DELETE.{STREAM}.{CONSUMER}", timeout=timeout)
+            start = max(start, floor)
+            continue
+        return await _widened(nc, found, timeout)
+    raise BrokerError(
+        f"the consumer {CONSUMER} keeps changing while Andon sets it up: stop the other program that does it"
+    )
+
+
+async def _create_consumer(nc: BusConnection, start: int, timeout: float) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "name": CONSUMER,
+        "durable_name": CONSUMER,
+        "deliver_policy": "all",
+        "ack_policy": "explicit",
+        "ack_wait": ACK_WAIT,
+        "max_deliver": -1,
+        "max_ack_pending": MAX_ACK_PENDING,
+        "replay_policy": "instant",
+    }
+    if start > 0:
+        config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": start + 1}
+    body = {"stream_name": STREAM, "config": config, "action": "create"}
+    made = await request(nc, f"CONSUMER.CREATE.{STREAM}.{CONSUMER}", body, timeout=timeout)
+    log.info("consumer created", consumer=CONSUMER, after_sequence=start)
+    return made
+
+
+def fits(config: Mapping[str, Any]) -> bool:
+    """Whether an existing consumer is one we can pull every log from."""
+    filters = [f for f in (config.get("filter_subject"), *(config.get("filter_subjects") or ())) if f]
+    return (
+        not config.get("deliver_subject")
+        and config.get("ack_policy") == "explicit"
+        and (not filters or all(any(covers(f, s) for f in filters) for s in SUBJECTS))
+    )
+
+
+async def _widened(nc: BusConnection, found: dict[str, Any], timeout: float) -> dict[str, Any]:
+    """Lift the limits with which an existing consumer would lose logs (max_deliver) or stall a batch."""
+    config = found["config"]
+    wanted = dict(config)
+    if config.get("max_deliver", -1) > 0:
+        wanted["max_deliver"] = -1
+        wanted.pop("backoff", None)  # the server wants max_deliver above the number of its steps
+    if 0 < config.get("max_ack_pending", 0) < MAX_ACK_PENDING:
+        wanted["max_ack_pending"] = MAX_ACK_PENDING
+    if wanted == config:
+        return found
+    body = {"stream_name": STREAM, "config": wanted, "action": "update"}
+    try:
+        return await request(nc, f"CONSUMER.CREATE.{STREAM}.{CONSUMER}", body, timeout=timeout)
+    except ApiError as error:
+        log.warning("consumer limits stay", consumer=CONSUMER, reason=str(error))
+        return found
+
+
+def covers(pattern: str, subject: str) -> bool:
+    """Whether every subject that ``subject`` (maybe a pattern itself) stands for matches ``pattern``."""
+    ours, theirs = pattern.split("."), subject.split(".")
+    for index, part in enumerate(ours):
+        if part == ">":
+            return len(theirs) > index
+        if index >= len(theirs) or theirs[index] == ">":
+            return False
+        if part not in ("*", theirs[index]):
+            return False
+    return len(ours) == len(theirs)
+
+
+def with_subjects(existing: list[str]) -> list[str]:
+    """``existing`` with what is missing of our subjects, without those that ours include (overlaps are refused)."""
+    missing = [s for s in SUBJECTS if not any(covers(e, s) for e in existing)]
+    if not missing:
+        return existing
+    return [e for e in existing if not any(covers(s, e) for s in missing)] + missing
+
+
+def born(stream: Mapping[str, Any]) -> int:
+    """When the stream of an INFO answer was created: ns since 1970, rounded down to milliseconds."""
+    return int(datetime.fromisoformat(stream["created"]).timestamp() * 1000) * 1_000_000

@@ -1,0 +1,184 @@
+"""The client's connection: for ever reconnecting, never printing, never showing credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable, Sequence
+
+import nats.errors
+import structlog
+from nats.aio.client import Client
+
+from andon.errors import BrokerUnavailable
+
+log = structlog.get_logger(__name__)
+
+CONNECT_TIMEOUT = 2  # seconds for one attempt
+RECONNECT_PAUSE = 0.25
+PING_EVERY = 2  # seconds; two unanswered pings mean the broker is gone
+PENDING_BYTES = 4 << 20  # what may wait in memory while the broker is away
+FLUSH_TIMEOUT = 10.0
+REPEAT_LOG_AFTER = 30.0
+
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+@|^[^/@\s:]+(:[^/@\s]*)?@")
+
+StateCallback = Callable[[bool, str], None]
+
+
+def masked(url: str) -> str:
+    """``url`` (or several, comma separated) without the credentials in it.
+
+    >>> masked("nats://andon:secret@plant:4222")
+    'nats://***@plant:4222'
+    """
+    return ",".join(_USERINFO.sub("***@", part.strip()) for part in url.split(","))
+
+
+class BusConnection(Client):
+    """nats-py's client, which tells any number of watchers when the broker comes and goes.
+
+    ``address`` is for messages: it holds no credentials. ``error_count`` counts what the client reported.
+    """
+
+    def __init__(self, address: str, on_state: StateCallback | None = None) -> None:
+        super().__init__()
+        self.address = address
+        self.error_count = 0
+        self.refusal = asyncio.get_running_loop().create_future()
+        self._on_state = on_state
+        self._watchers: list[Callable[[bool], None]] = []
+        self._last_logged = ("", 0.0)
+
+    def watch(self, watcher: Callable[[bool], None]) -> Callable[[], None]:
+        """Call ``watcher`` with True after each reconnect and False when the connection is lost; returns the undo."""
+        self._watchers.append(watcher)
+
+        def unwatch() -> None:
+            with contextlib.suppress(ValueError):
+                self._watchers.remove(watcher)
+
+        return unwatch
+
+    async def open(self, url: str, name: str) -> None:
+        """Connect, trying for ever; errors go to :meth:`reported`."""
+        await self.connect(
+            servers=[part.strip() for part in url.split(",")],
+            name=name,
+            error_cb=self.reported,
+            disconnected_cb=self._lost,
+            reconnected_cb=self._regained,
+            closed_cb=self._ended,
+            max_reconnect_attempts=-1,
+            connect_timeout=CONNECT_TIMEOUT,
+            reconnect_time_wait=RECONNECT_PAUSE,  # type: ignore[arg-type]  # only slept for: a fraction is fine
+            ping_interval=PING_EVERY,
+            max_outstanding_pings=2,
+            pending_size=PENDING_BYTES,
+            flush_timeout=FLUSH_TIMEOUT,
+        )
+        self._tell(True, f"connected to {self.address}")
+
+    async def publish_each(self, subjects: Sequence[str], payload: str) -> None:
+        """Publish the same short payload on each of ``subjects``, joined into one write.
+
+        For acknowledgements, of which every message needs one: nats-py's ``publish()`` costs more than storing the row.
+        ``subjects`` are not validated, so they must be the broker's own. Raises nats.errors as ``publish()`` does.
+        """
+        if not subjects:
+            return
+        if self.is_closed:
+            raise nats.errors.ConnectionClosedError
+        end = f" {len(payload)}\r\n{payload}\r\n"
+        command = f"PUB {f'{end}PUB '.join(subjects)}{end}".encode()
+        if not self.is_connected and len(command) + self.pending_data_size > PENDING_BYTES:
+            raise nats.errors.OutboundBufferLimitError
+        self.stats["out_msgs"] += len(subjects)
+        self.stats["out_bytes"] += len(payload) * len(subjects)
+        await self._send_command(command)
+        await self._flush_pending()
+
+    async def reported(self, error: Exception) -> None:
+        """Count what went wrong and log it, the same thing at most every half minute."""
+        self.error_count += 1
+        text = explained(error)
+        if _refuses(error) and not self.refusal.done():
+            self.refusal.set_result(text)
+        now = time.monotonic()
+        if text != self._last_logged[0] or now - self._last_logged[1] >= REPEAT_LOG_AFTER:
+            self._last_logged = (text, now)
+            log.warning("broker connection error", broker=self.address, error=text, count=self.error_count)
+
+    async def _lost(self) -> None:
+        if not self.is_closed:
+            log.warning("broker connection lost", broker=self.address)
+        self._tell(False, f"the connection to {self.address} is lost; connecting again")
+
+    async def _regained(self) -> None:
+        log.info("broker connection is back", broker=self.address)
+        self._tell(True, f"connected to {self.address}")
+
+    async def _ended(self) -> None:
+        self._tell(False, f"the connection to {self.address} is closed")
+
+    def _tell(self, up: bool, detail: str) -> None:
+        if self._on_state is not None:
+            self._on_state(up, detail)
+        for watcher in tuple(self._watchers):
+            watcher(up)
+
+
+async def connect(url: str, *, name: str, on_state: StateCallback | None = None, timeout: float = 5.0) -> BusConnection:
+    """Connect to ``url`` (several may be given, comma separated); from then on reconnecting is automatic.
+
+    Keeps trying for ``timeout`` seconds, then raises BrokerUnavailable; a refusal (wrong credentials) is final at once.
+    ``on_state(up, detail)`` is called on every change. Credentials in the URL are used and never shown.
+    """
+    connection = BusConnection(masked(url), on_state)
+    opening = asyncio.ensure_future(connection.open(url, name))
+    try:
+        await asyncio.wait({opening, connection.refusal}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if opening.done():
+            opening.result()
+            return connection
+    except (OSError, ValueError, nats.errors.Error) as error:
+        raise BrokerUnavailable(
+            f"no connection to the broker at {connection.address} ({explained(error)}): check NATS_URL"
+        ) from None
+    finally:
+        if not opening.done() or opening.cancelled() or opening.exception() is not None:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            await connection.close()
+    if connection.refusal.done():
+        raise BrokerUnavailable(
+            f"the broker at {connection.address} refuses us ({connection.refusal.result()}): "
+            "check the user and password in NATS_URL"
+        )
+    reason = explained(connection.last_error) if connection.last_error is not None else "no answer"
+    raise BrokerUnavailable(
+        f"the broker at {connection.address} does not answer ({reason}): start it, or correct NATS_URL"
+    )
+
+
+def closed_error(connection: BusConnection) -> BrokerUnavailable:
+    """The error for using a connection that is closed for good."""
+    return BrokerUnavailable(
+        f"the connection to the broker at {connection.address} is closed: start Andon again when the broker runs"
+    )
+
+
+def explained(error: BaseException) -> str:
+    """The error in a few words."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.errno and error.errno > 0 else str(error)
+    return (str(error).removeprefix("nats: ") or type(error).__name__).strip("'\" ")
+
+
+def _refuses(error: Exception) -> bool:
+    if isinstance(error, nats.errors.AuthorizationError):
+        return True
+    text = str(error).lower()
+    return "authorization violation" in text or "authentication" in text

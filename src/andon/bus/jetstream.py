@@ -1,0 +1,305 @@
+"""The site's log stream as JetStream's durable pull consumer: the recorder's end of the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import nats.errors
+import structlog
+
+from andon.bus import api
+from andon.bus.api import Setup, ensure_stream
+from andon.bus.connection import BusConnection, closed_error
+from andon.bus.pulling import OVERHEAD, PullReader, parse_ack_subject
+from andon.errors import BrokerError, BrokerUnavailable
+from andon.models import CONSUMER, STREAM, Delivery, StreamState
+
+__all__ = ["JetStreamLogStream", "ensure_stream"]
+
+log = structlog.get_logger(__name__)
+
+BATCH = 1000
+MAX_BYTES = 16 << 20
+MAX_HELD = 2 * api.MAX_ACK_PENDING
+RETRY_PAUSE = 0.2
+CHECK_TIMEOUT = 2.0
+REPLAY_TIMEOUT = 5.0
+REPLAY_ATTEMPTS = 5
+
+ACK = "+ACK"
+NAK = "-NAK"
+TERM = "+TERM"
+
+
+class JetStreamLogStream:
+    """Implements :class:`andon.ports.LogStream`; made by :meth:`open`, ended by :meth:`close`.
+
+    ``recreated`` counts how often the stream or the consumer had to be made again, ``reconnects`` how often the
+    connection was lost, ``dropped_answers`` the acks that were given up (their messages come again).
+    """
+
+    def __init__(self, nc: BusConnection, setup: Setup, *, batch: int = BATCH, max_bytes: int = MAX_BYTES) -> None:
+        self._nc = nc
+        self._setup = setup
+        self._floor = setup.ack_floor
+        self._held: deque[tuple[Delivery, str]] = deque()
+        self._verified = True
+        self._changes = 0
+        self._closed = False
+        # More than the consumer lets be unacknowledged would never arrive, and half of it may be in the reader's hands.
+        batch = max(1, min(batch, setup.max_ack_pending // 2)) if setup.max_ack_pending > 0 else batch
+        max_bytes = max(max_bytes, nc.max_payload + OVERHEAD)
+        self._reader = PullReader(nc, STREAM, CONSUMER, batch=batch, max_bytes=max_bytes)
+        self._unwatch = nc.watch(self._connection_changed)
+        self.recreated = 0
+        self.reconnects = 0
+        self.dropped_answers = 0
+
+    @classmethod
+    async def open(
+        cls, nc: BusConnection, *, batch: int = BATCH, max_bytes: int = MAX_BYTES, stream_bytes: int = -1
+    ) -> JetStreamLogStream:
+        """Make sure that stream and consumer exist and start reading. Raises BrokerUnavailable or BrokerError.
+
+        ``batch`` messages and ``max_bytes`` bound one pull. ``stream_bytes`` bounds a stream that has to be made.
+        """
+        setup = await ensure_stream(nc, max_bytes=stream_bytes)
+        stream = cls(nc, setup, batch=batch, max_bytes=max_bytes)
+        await stream._reader.open()
+        return stream
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Payload bytes that wait here to be pulled."""
+        return self._reader.buffered_bytes
+
+    async def pull(self, limit: int, wait: float) -> list[Delivery]:
+        """Up to ``limit`` messages in stream order, as soon as there is one; [] where none came in ``wait`` seconds.
+
+        Rides through reconnects. Raises BrokerUnavailable only where the connection is closed for good. Cancelled, it
+        loses nothing: what has arrived stays here for the next call.
+        """
+        deadline = time.monotonic() + wait
+        reader = self._reader
+        while True:
+            if self._closed or self._nc.is_closed:
+                raise closed_error(self._nc)
+            if reader.trouble is None:
+                taken = reader.take(limit)
+                await reader.ask()
+                if taken:
+                    return taken
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return []
+            if reader.trouble is not None and self._nc.is_connected:
+                await self._repair(left)
+                continue
+            reader.changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reader.changed.wait(), min(left, 0.5))
+            if reader.silent():
+                self._verified = False
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker these are stored."""
+        await self._answer(deliveries, ACK)
+
+    async def terminate(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker never to deliver these again."""
+        await self._answer(deliveries, TERM)
+
+    async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
+        """Give unprocessed messages back; they come again after ``delay`` seconds."""
+        await self._answer(deliveries, NAK if delay <= 0 else f'{NAK} {{"delay": {int(delay * api.SECOND)}}}')
+
+    async def state(self) -> StreamState:
+        """Where stream and consumer stand. Raises BrokerUnavailable."""
+        try:
+            stream = await api.request(self._nc, f"STREAM.INFO.{STREAM}")
+            consumer = await api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
+        except api.ApiError as error:
+            raise BrokerUnavailable(f"{error}. Andon makes it again") from None
+        state = api.state_of(stream, consumer)
+        if api.born(stream) == self._setup.born_ns:
+            self._floor = max(self._floor, state.ack_floor)
+        return state
+
+    async def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+        """Batches of what the stream still holds of ``first``..``last``; the durable consumer is left alone.
+
+        Their tokens are empty. Raises BrokerUnavailable.
+        """
+        attempts = 0
+        while first <= last:
+            try:
+                async for batch in self._replay_once(first, last):
+                    attempts = 0
+                    first = batch[-1].sequence + 1
+                    yield batch
+            except _Interrupted as error:
+                attempts += 1
+                if attempts >= REPLAY_ATTEMPTS or self._nc.is_closed:
+                    raise BrokerUnavailable(
+                        f"reading back sequences {first} to {last} of {STREAM} failed ({error}): try again later"
+                    ) from None
+                await asyncio.sleep(RETRY_PAUSE)
+            else:
+                return
+
+    async def close(self, timeout: float = 2.0) -> None:
+        """Stop reading and give back what was not pulled, so that a successor gets it at once. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._unwatch()
+        left = await self._reader.close(timeout / 2)
+        if not self._verified or self._nc.is_closed:
+            return
+        with contextlib.suppress(TimeoutError, nats.errors.Error):
+            async with asyncio.timeout(timeout / 2):
+                await self._answer(left, NAK)
+                if self._nc.is_connected:
+                    await self._nc.flush()
+
+    def _connection_changed(self, up: bool) -> None:
+        """Waiting pulls die with the connection; behind it may be another server, or the same with an empty store."""
+        self._verified = False
+        self._changes += 1
+        self._reader.forget("connection lost")
+        if up:
+            self.reconnects += 1
+
+    async def _answer(self, deliveries: Sequence[Delivery], verb: str) -> None:
+        """Send ``verb`` for each message, in one write.
+
+        Sequences start again in a stream that was made anew, so an answer that is sent before we know which stream is
+        there could acknowledge a message nobody has seen. Such answers are held, or given up: then it comes again.
+        """
+        if not self._verified or not self._nc.is_connected:
+            self._held.extend((d, verb) for d in deliveries)
+            while len(self._held) > MAX_HELD:
+                self._held.popleft()
+                self.dropped_answers += 1
+            return
+        born = self._setup.born_ns
+        subjects = [d.token for d in deliveries if d.token and d.stored_ns >= born]
+        self.dropped_answers += len(deliveries) - len(subjects)
+        try:
+            await self._nc.publish_each(subjects, verb)
+        except nats.errors.Error as error:
+            self.dropped_answers += len(subjects)
+            log.warning("acknowledging failed, the messages come again", messages=len(subjects), error=str(error))
+
+    async def _repair(self, left: float) -> None:
+        """See what is there, make again what is missing, then go on reading."""
+        trouble, changes = self._reader.trouble, self._changes
+        timeout = min(CHECK_TIMEOUT, max(left, 0.2))
+        try:
+            setup = await self._check(timeout)
+        except BrokerError as error:
+            log.warning("log stream is not readable now", trouble=trouble, error=str(error))
+            await asyncio.sleep(min(RETRY_PAUSE, left))
+            return
+        if self._changes != changes:
+            return  # the connection went again meanwhile
+        self._setup = setup
+        self._floor = setup.ack_floor
+        self._verified = True
+        self._reader.trouble = None
+        held = list(self._held)
+        self._held.clear()
+        for verb in (ACK, TERM):
+            await self._answer([d for d, v in held if v == verb], verb)
+        await self._answer([d for d, v in held if v not in (ACK, TERM)], NAK)
+        log.debug("log stream is read again", trouble=trouble, held_answers=len(held))
+
+    async def _check(self, timeout: float) -> Setup:
+        try:
+            stream = await api.request(self._nc, f"STREAM.INFO.{STREAM}", timeout=timeout)
+            consumer = await api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
+            if api.fits(consumer["config"]):
+                return api.setup_of(stream, consumer)
+            same = True
+        except api.ApiError as error:
+            if error.code not in (api.STREAM_MISSING, api.CONSUMER_MISSING):
+                raise
+            same = error.code == api.CONSUMER_MISSING and api.born(stream) == self._setup.born_ns
+        # What was acknowledged need not come again; of another stream we know nothing.
+        setup = await ensure_stream(self._nc, start=self._floor if same else 0, timeout=timeout)
+        self.recreated += 1
+        log.warning("log stream set up again", trouble=self._reader.trouble, recreated=self.recreated)
+        return setup
+
+    async def _replay_once(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+        try:
+            stream = await api.request(self._nc, f"STREAM.INFO.{STREAM}")
+            first, last = max(first, stream["state"]["first_seq"]), min(last, stream["state"]["last_seq"])
+            if first > last or stream["config"].get("retention", "limits") != "limits":
+                return  # only a limits stream still holds what was acknowledged
+            name = await self._ephemeral(first)
+        except BrokerError as error:
+            raise _Interrupted(str(error)) from None
+        reader = PullReader(
+            self._nc, STREAM, name, batch=BATCH, max_bytes=self._reader.max_bytes, expires=REPLAY_TIMEOUT, no_wait=True
+        )
+        unwatch = self._nc.watch(lambda _up: reader.forget("connection lost"))
+        expected = 1
+        try:
+            await reader.open()
+            while first <= last:
+                await reader.ask()
+                taken = await self._next_batch(reader)
+                if not taken:
+                    return
+                wanted: list[Delivery] = []
+                for each in taken:
+                    if parse_ack_subject(each.token)[2] != expected:
+                        raise _Interrupted("a message was lost on the way")
+                    expected += 1
+                    each.token = ""
+                    if each.sequence <= last:
+                        wanted.append(each)
+                first = taken[-1].sequence + 1
+                if wanted:
+                    yield wanted
+        finally:
+            unwatch()
+            await reader.close()
+            with contextlib.suppress(BrokerError):
+                await api.request(self._nc, f"CONSUMER.DELETE.{STREAM}.{name}", timeout=1.0)
+
+    async def _next_batch(self, reader: PullReader) -> list[Delivery]:
+        """What arrived; [] when the stream has nothing more."""
+        while True:
+            if taken := reader.take(reader.batch):
+                return taken
+            if reader.exhausted:
+                return []
+            if reader.trouble is not None or reader.silent():
+                raise _Interrupted(reader.trouble or "no answer")
+            reader.changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reader.changed.wait(), 0.5)
+
+    async def _ephemeral(self, first: int) -> str:
+        config: dict[str, Any] = {
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": first,
+            "ack_policy": "none",
+            "mem_storage": True,
+            "num_replicas": 1,
+            "inactive_threshold": 30 * api.SECOND,
+        }
+        made = await api.request(self._nc, f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
+        name: str = made["name"]
+        return name
+
+
+class _Interrupted(Exception):
+    """A replay's reader broke off: a new one goes on where it stopped."""

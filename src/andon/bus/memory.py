@@ -1,0 +1,355 @@
+"""The bus in one process: what JetStream does for Andon, without a broker. For tests, of ours and of others.
+
+Streams of bytes, sequences, stored-at times, explicit acks, redelivery after ``ack_wait``, release, termination,
+replay, duplicate ids and both kinds of callers behave as they do with a real server; one contract suite holds both
+to it. Nothing survives the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from andon.bus.api import SUBJECTS, covers
+from andon.bus.replies import error_code
+from andon.errors import AndonError, BrokerError, BrokerUnavailable
+from andon.models import ANALYZE_SUBJECT, STREAM, Delivery, StreamState
+from andon.ports import AnalyzeHandler, PlainRequestHandler
+
+log = structlog.get_logger(__name__)
+
+ACK_WAIT = 30.0
+DUPLICATE_WINDOW = 120.0
+REPLAY_BATCH = 1000
+
+
+class Published(msgspec.Struct):
+    """A message that was published on the bus."""
+
+    subject: str
+    data: bytes
+    headers: Mapping[str, str] | None = None
+
+
+class _Stored(msgspec.Struct):
+    sequence: int
+    stored_ns: int
+    subject: str
+    data: bytes
+    headers: Mapping[str, str] | None
+
+
+class MemoryBus:
+    """Broker, stream and consumer in memory.
+
+    ``clock`` (seconds, monotonic) decides when an unacknowledged message comes again; ``wall_ns`` is the time that
+    messages are stored at. ``available`` False makes the bus behave like a broker that is away.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_ns: Callable[[], int] = time.time_ns,
+        ack_wait: float = ACK_WAIT,
+        max_payload: int = 1 << 20,
+    ) -> None:
+        self._clock = clock
+        self._wall_ns = wall_ns
+        self._ack_wait = ack_wait
+        self._max_payload = max_payload
+        self._messages: dict[int, _Stored] = {}
+        self._last = 0
+        self._next = 1
+        self._due: dict[int, float] = {}  # delivered, not acknowledged: when it comes again
+        self._done: set[int] = set()  # acknowledged above the floor
+        self._floor = 0
+        self._ids: dict[str, tuple[float, int]] = {}
+        self._inboxes: dict[str, list[asyncio.Queue[Published]]] = {}
+        self._changed = asyncio.Event()
+        self.listener: MemoryCallers | None = None
+        self.available = True
+
+    def stream(self) -> MemoryLogStream:
+        """The consumer's end."""
+        return MemoryLogStream(self)
+
+    def publisher(self) -> MemoryPublisher:
+        """The producer's end."""
+        return MemoryPublisher(self)
+
+    def callers(self) -> MemoryCallers:
+        """The listener for callers that wait."""
+        return MemoryCallers(self)
+
+    def subscribe(self, pattern: str) -> asyncio.Queue[Published]:
+        """A queue that gets every message published on ``pattern`` from now on."""
+        queue: asyncio.Queue[Published] = asyncio.Queue()
+        self._inboxes.setdefault(pattern, []).append(queue)
+        return queue
+
+    def new_inbox(self) -> str:
+        """A subject nobody else uses."""
+        return f"_INBOX.{uuid.uuid4().hex}"
+
+    def publish(self, subject: str, data: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None) -> int:
+        """Publish as a client would; returns the sequence where the stream took it, else 0.
+
+        With ``reply``, the stream's acknowledgement goes there first, as a real one's does.
+        """
+        self.check(len(data))
+        sequence = 0
+        if any(covers(pattern, subject) for pattern in SUBJECTS):
+            sequence = self._store(subject, data, headers)
+            if reply:
+                self._hand_out(reply, json.dumps({"stream": STREAM, "seq": sequence}).encode(), None)
+                if self.listener is not None:
+                    self.listener.plain_request(data, subject, reply)
+        elif subject == ANALYZE_SUBJECT and self.listener is not None:
+            self.listener.analyze_request(data, reply)
+        self._hand_out(subject, data, headers)
+        return sequence
+
+    def check(self, size: int = 0) -> None:
+        """Raise what a client would meet now: BrokerUnavailable, or BrokerError for ``size`` above the limit."""
+        if not self.available:
+            raise BrokerUnavailable("the memory bus is switched off: switch it on")
+        if size > self._max_payload:
+            raise BrokerError(f"the message has {size} bytes and the broker takes {self._max_payload}: shorten it")
+
+    def lose_first(self, count: int) -> None:
+        """Forget the oldest messages, as a stream's age limit does."""
+        for sequence in sorted(self._messages)[:count]:
+            del self._messages[sequence]
+
+    def _store(self, subject: str, data: bytes, headers: Mapping[str, str] | None) -> int:
+        now = self._clock()
+        identity = (headers or {}).get("Nats-Msg-Id")
+        if identity is not None:
+            while self._ids and next(iter(self._ids.values()))[0] < now - DUPLICATE_WINDOW:
+                del self._ids[next(iter(self._ids))]
+            if identity in self._ids:
+                return self._ids[identity][1]
+            self._ids[identity] = (now, self._last + 1)
+        self._last += 1
+        self._messages[self._last] = _Stored(self._last, self._wall_ns(), subject, data, headers)
+        self._changed.set()
+        return self._last
+
+    def _hand_out(self, subject: str, data: bytes, headers: Mapping[str, str] | None) -> None:
+        for pattern, queues in self._inboxes.items():
+            if covers(pattern, subject):
+                for queue in queues:
+                    queue.put_nowait(Published(subject, data, headers))
+
+    def reply_with(self, subject: str, data: bytes, headers: Mapping[str, str] | None) -> None:
+        """A reply to a caller: no stream, no listener, only whoever waits on ``subject``."""
+        self._hand_out(subject, data, headers)
+
+    def take(self, limit: int) -> list[Delivery]:
+        """What the consumer is due: first what comes again, then what is new."""
+        now = self._clock()
+        due = sorted(s for s, at in self._due.items() if at <= now)
+        sequences = due[:limit]
+        while len(sequences) < limit and self._next <= self._last:
+            sequence = self._next
+            self._next += 1
+            if sequence in self._messages:
+                sequences.append(sequence)
+        taken = []
+        for sequence in sequences:
+            if (stored := self._messages.get(sequence)) is None:
+                self.settle(sequence)  # the stream forgot it meanwhile
+                continue
+            self._due[sequence] = now + self._ack_wait
+            taken.append(self.delivery(stored, f"ack.{sequence}"))
+        return taken
+
+    def delivery(self, stored: _Stored, token: str) -> Delivery:
+        """A stored message as the pipeline gets it."""
+        return Delivery(stored.data, stored.subject, STREAM, stored.sequence, stored.stored_ns, token, stored.headers)
+
+    def settle(self, sequence: int) -> None:
+        """The message is acknowledged or terminated."""
+        if self._due.pop(sequence, None) is not None:
+            self._done.add(sequence)
+        while self._floor + 1 in self._done or (
+            self._floor + 1 < self._next and self._floor + 1 not in self._due and self._floor + 1 not in self._messages
+        ):
+            self._floor += 1
+            self._done.discard(self._floor)
+
+    def give_back(self, sequence: int, delay: float) -> None:
+        """The message comes again after ``delay`` seconds."""
+        if sequence in self._due:
+            self._due[sequence] = self._clock() + delay
+            self._changed.set()
+
+    def kept(self, first: int, last: int) -> list[_Stored]:
+        """The messages of ``first``..``last`` that the stream still holds."""
+        return [self._messages[s] for s in sorted(self._messages) if first <= s <= last]
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for something new, at most ``seconds``, or until something comes again."""
+        self._changed.clear()
+        soonest = min(self._due.values(), default=None)
+        if soonest is not None:
+            seconds = min(seconds, max(soonest - self._clock(), 0.001))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+
+    def state(self) -> StreamState:
+        """Where stream and consumer stand."""
+        sequences = self._messages.keys()
+        return StreamState(
+            stream=STREAM,
+            first_sequence=min(sequences, default=self._last + 1 if self._last else 0),
+            last_sequence=self._last,
+            messages=len(sequences),
+            bytes=sum(len(m.data) for m in self._messages.values()),
+            ack_floor=self._floor,
+            pending=sum(1 for s in sequences if s >= self._next),
+            ack_pending=len(self._due),
+        )
+
+
+class MemoryLogStream:
+    """Implements :class:`andon.ports.LogStream` on a :class:`MemoryBus`."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+        self._closed = False
+
+    async def pull(self, limit: int, wait: float) -> list[Delivery]:
+        """Up to ``limit`` messages; [] where none came within ``wait`` seconds or the bus is switched off."""
+        deadline = time.monotonic() + wait
+        while True:
+            if self._closed:
+                raise BrokerUnavailable("this log stream is closed: open another")
+            if self._bus.available and (taken := self._bus.take(limit)):
+                return taken
+            if (left := deadline - time.monotonic()) <= 0:
+                return []
+            await self._bus.wait(left if self._bus.available else min(left, 0.01))
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """These are stored."""
+        for each in deliveries:
+            self._bus.settle(each.sequence)
+
+    async def terminate(self, deliveries: Sequence[Delivery]) -> None:
+        """Never deliver these again."""
+        await self.ack(deliveries)
+
+    async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
+        """Deliver these again after ``delay`` seconds."""
+        for each in deliveries:
+            self._bus.give_back(each.sequence, delay)
+
+    async def state(self) -> StreamState:
+        """Where stream and consumer stand. Raises BrokerUnavailable."""
+        self._bus.check()
+        return self._bus.state()
+
+    async def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+        """Batches of what is still held of ``first``..``last``. Raises BrokerUnavailable."""
+        self._bus.check()
+        kept = self._bus.kept(first, last)
+        for start in range(0, len(kept), REPLAY_BATCH):
+            yield [self._bus.delivery(stored, "") for stored in kept[start : start + REPLAY_BATCH]]
+
+    async def close(self) -> None:
+        """Stop reading; idempotent."""
+        self._closed = True
+
+
+class MemoryPublisher:
+    """Implements :class:`andon.ports.Publisher` on a :class:`MemoryBus`."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+
+    async def store(
+        self, data: bytes, *, subject: str, headers: Mapping[str, str] | None = None, message_id: str | None = None
+    ) -> int:
+        """Publish into the stream, return the sequence. Raises BrokerUnavailable or BrokerError."""
+        with_id = dict(headers or {})
+        if message_id is not None:
+            with_id["Nats-Msg-Id"] = message_id
+        sequence = self._bus.publish(subject, data, headers=with_id or None)
+        if not sequence:
+            raise BrokerUnavailable(f"no stream takes {subject}: publish on {SUBJECTS[0]} or below it")
+        return sequence
+
+    async def send(self, subject: str, data: bytes) -> None:
+        """Plain publish. Raises BrokerUnavailable."""
+        self._bus.publish(subject, data)
+
+    def owns(self, reply: str) -> bool:
+        """Never: acknowledgements need no inbox here."""
+        return False
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+class MemoryCallers:
+    """Implements :class:`andon.ports.Callers` on a :class:`MemoryBus`."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+        self._analyze: AnalyzeHandler | None = None
+        self._plain: PlainRequestHandler | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self, analyze: AnalyzeHandler, plain: PlainRequestHandler) -> None:
+        """Start both."""
+        self._analyze, self._plain = analyze, plain
+        self._bus.listener = self
+
+    async def close(self) -> None:
+        """Stop; requests in hand are answered with error 503. Idempotent."""
+        if self._bus.listener is self:
+            self._bus.listener = None
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def plain_request(self, data: bytes, subject: str, reply: str) -> None:
+        """A plain request on the log subject came in."""
+        if self._plain is not None and not reply.startswith("$JS."):
+            self._plain(data, subject, reply)
+
+    def analyze_request(self, data: bytes, reply: str) -> None:
+        """A request to the analyze endpoint came in."""
+        task = asyncio.create_task(self._serve(data, reply))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, data: bytes, reply: str) -> None:
+        if self._analyze is None:
+            return
+        try:
+            answer = await self._analyze(data)
+        except AndonError as error:
+            self._refuse(reply, error_code(error), str(error))
+        except asyncio.CancelledError:
+            self._refuse(reply, "503", "Andon is stopping: ask again when it runs")
+            raise
+        except Exception:
+            log.exception("analyze request failed")
+            self._refuse(reply, "500", "Andon failed to analyze this: see its log")
+        else:
+            self._bus.reply_with(reply, answer, None)
+
+    def _refuse(self, reply: str, code: str, reason: str) -> None:
+        headers = {"Nats-Service-Error-Code": code, "Nats-Service-Error": reason}
+        self._bus.reply_with(reply, b"", headers)

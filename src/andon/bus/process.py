@@ -1,0 +1,265 @@
+"""One run of the broker's program: start it, drain its log, know when it is ready, end it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+
+from andon.errors import BrokerStartError, InUseError
+
+log = structlog.get_logger(__name__)
+
+GUARD = Path(__file__).with_name("guard.py")
+POLL = 0.004  # seconds between looks at a starting server
+MAX_POLL = 0.25
+TAIL_LINES = 20
+MAX_LOG_LINE = 4096
+#: Held down by Go's soft limit: the server's page buffers otherwise grow with the store.
+MEMORY_LIMIT = "96MiB"
+#: What a Python and a Go program need of our environment; nothing that may hold a secret.
+PASSED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+
+#: The banner and the routine are noise to whoever runs Andon, so the server's INF is our debug.
+LEVELS = {"DBG": "debug", "TRC": "debug", "INF": "debug", "WRN": "warning", "ERR": "error", "FTL": "critical"}
+_LOG_LINE = re.compile(r"\[(DBG|TRC|INF|WRN|ERR|FTL)\] ?(.*)")
+
+
+def parse_log_line(line: str) -> tuple[str, str]:
+    """(our level, text) of a line that the server wrote.
+
+    >>> parse_log_line("[17] 2025/01/15 02:14:23.123456 [WRN] Slow consumer")
+    ('warning', 'Slow consumer')
+    """
+    if match := _LOG_LINE.search(line):
+        return LEVELS[match[1]], match[2].strip()
+    return "info", line.strip()
+
+
+async def http_get(address: str, path: str, timeout: float) -> tuple[int, bytes]:
+    """Status and body of a GET at ``host:port``. Raises OSError, TimeoutError, or ValueError for no HTTP answer."""
+    parts = urlsplit(f"//{address}")
+    async with asyncio.timeout(timeout):
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        try:
+            writer.write(f"GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+            answer = await reader.read(1 << 16)
+            while chunk := await reader.read(1 << 16):
+                answer += chunk
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if not (match := re.match(rb"HTTP/1\.[01] (\d{3})", head)):
+        raise ValueError("not an HTTP answer")
+    return int(match[1]), body
+
+
+class ServerProcess:
+    """A running nats-server. :meth:`launch` starts one; :meth:`end` must be awaited in any case."""
+
+    def __init__(self, process: asyncio.subprocess.Process, ports_dir: Path, lifeline: int | None) -> None:
+        self._process = process
+        self._ports_dir = ports_dir
+        self._lifeline = lifeline
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._drain_task = asyncio.create_task(self._drain(), name="broker-log")
+        self.pid = process.pid
+        self.port = 0
+        self.monitor = ""
+
+    @classmethod
+    async def launch(
+        cls, binary: Path, config: Path, ports_dir: Path, *, lock_fd: int, watchdog: bool | None
+    ) -> ServerProcess:
+        """Start the server; it ends with us whatever happens to us. Raises BrokerStartError.
+
+        ``watchdog`` None chooses: the kernel's parent-death signal where there is one. That fires when the *thread*
+        that started the process ends, so away from the main thread the watchdog is the safe one too.
+        """
+        if watchdog is None:
+            watchdog = sys.platform != "linux" or threading.current_thread() is not threading.main_thread()
+        _remove_stale(ports_dir)
+        inherited = [lock_fd]
+        lifeline: int | None = None
+        if watchdog:
+            far_end, lifeline = os.pipe()
+            inherited.append(far_end)
+            guard = ["watchdog", str(far_end)]
+        else:
+            guard = ["exec", str(os.getpid())]
+        command = [sys.executable, "-I", "-S", str(GUARD), *guard, str(binary)]
+        command += ["-c", str(config), "--ports_file_dir", str(ports_dir)]
+        spawning = asyncio.ensure_future(_spawn(command, inherited))
+        try:
+            # Shielded, because a loop may start the process all the same and then nobody would know of it.
+            process = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            await cls(await spawning, ports_dir, lifeline).end(2.0)
+            raise
+        except OSError as error:
+            if lifeline is not None:
+                os.close(lifeline)
+            raise BrokerStartError(f"{sys.executable} cannot be started ({error.strerror}): check it") from error
+        finally:
+            if watchdog:
+                os.close(far_end)
+        return cls(process, ports_dir, lifeline)
+
+    @property
+    def last_line(self) -> str:
+        """The most telling line of its log: the last that complains, else the last."""
+        complaints = [line for line in self._tail if "[FTL]" in line or "[ERR]" in line]
+        line = (complaints or list(self._tail) or [""])[-1]
+        return parse_log_line(line)[1] or "it wrote nothing"
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status, None while it runs."""
+        return self._process.returncode
+
+    async def wait(self, timeout: float) -> bool:
+        """Wait until it ends, at most ``timeout`` seconds; whether it ended."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), timeout)
+        return self._process.returncode is not None
+
+    async def ready(self, port: int, timeout: float) -> None:
+        """Wait until it takes messages. Raises InUseError when ``port`` is taken, BrokerStartError otherwise."""
+        try:
+            async with asyncio.timeout(timeout):
+                pause = POLL
+                while not self._read_ports() or not await self.healthy(timeout):
+                    await self._still_starting(port, pause)
+                    if self.monitor:  # the server logs each failed check: do not drown the rest
+                        pause = min(pause * 2, MAX_POLL)
+        except TimeoutError:
+            raise BrokerStartError(
+                f"the broker was not ready within {timeout:g} s (its last line: {self.last_line}): "
+                "see its log, and whether the disk is very slow"
+            ) from None
+
+    async def healthy(self, timeout: float) -> bool:
+        """Whether its own health check says ok within ``timeout`` seconds."""
+        try:
+            status, _ = await http_get(self.monitor, "/healthz", timeout)
+        except (OSError, TimeoutError, ValueError):
+            return False
+        return status == 200
+
+    async def end(self, timeout: float) -> None:
+        """SIGTERM, after ``timeout`` seconds SIGKILL; returns when it is gone and its log is read. Idempotent."""
+        try:
+            self._signal(signal.SIGTERM)
+            if not await self.wait(timeout):
+                log.warning("broker does not stop, killing it", pid=self.pid)
+                self._signal(signal.SIGKILL)
+                await self._process.wait()
+        finally:
+            # Cancelled or not: nothing of it may stay.
+            self._signal(signal.SIGKILL)
+            if self._lifeline is not None:
+                os.close(self._lifeline)
+                self._lifeline = None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._drain_task, 1.0)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.returncode is not None and self.pid == self._process.pid:
+            return
+        # The watchdog passes SIGTERM on itself; killing works only on the server, whose end the watchdog then reports.
+        for pid in {self.pid} if number is signal.SIGKILL else {self._process.pid, self.pid}:
+            if pid == self._process.pid and self._process.returncode is not None:
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    async def _still_starting(self, port: int, pause: float) -> None:
+        if not await self.wait(pause):
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._drain_task), 1.0)
+        if any("address already in use" in line for line in self._tail):
+            raise port_taken(port)
+        raise BrokerStartError(
+            f"the broker ended while starting (exit status {self.returncode}): {self.last_line}. "
+            "Correct what it names and start again"
+        )
+
+    def _read_ports(self) -> bool:
+        """Read the file that the server writes once its store is recovered; its name holds the server's own pid."""
+        if self.monitor:
+            return True
+        for path in self._ports_dir.glob("*.ports"):
+            try:
+                ports = json.loads(path.read_text())
+                self.port = urlsplit(ports["nats"][0]).port or 0
+                self.monitor = urlsplit(ports["monitoring"][0]).netloc
+                self.pid = int(path.stem.rpartition("_")[2])
+            except (OSError, ValueError, KeyError, IndexError):
+                return False  # still being written
+            return True
+        return False
+
+    async def _drain(self) -> None:
+        stream = self._process.stderr
+        if stream is None:
+            raise RuntimeError("the broker was started without a pipe for its log")
+        rest = b""
+        while chunk := await stream.read(1 << 16):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._log(line)
+            if len(rest) > MAX_LOG_LINE:
+                self._log(rest)
+                rest = b""
+        if rest:
+            self._log(rest)
+
+    def _log(self, raw: bytes) -> None:
+        line = raw[:MAX_LOG_LINE].decode("utf-8", "replace").rstrip()
+        if not line:
+            return
+        self._tail.append(line)
+        level, text = parse_log_line(line)
+        log.log(logging.getLevelNamesMapping()[level.upper()], "broker log", text=text)
+
+
+def port_taken(port: int) -> InUseError:
+    """The error for a client port that somebody else listens on."""
+    return InUseError(
+        f"port {port} is taken by another process: stop that one (another NATS server or Andon?), "
+        "or set ANDON_NATS_PORT to a free port"
+    )
+
+
+def _remove_stale(ports_dir: Path) -> None:
+    """A killed server leaves its ports file behind."""
+    for stale in ports_dir.glob("*.ports"):
+        stale.unlink()
+
+
+async def _spawn(command: Sequence[str], inherited: Sequence[int]) -> asyncio.subprocess.Process:
+    environment = {name: os.environ[name] for name in PASSED_ENVIRONMENT if name in os.environ}
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        pass_fds=tuple(inherited),
+        start_new_session=True,  # Ctrl-C is ours: the broker goes last, not first
+        env={**environment, "GOMEMLIMIT": MEMORY_LIMIT},
+    )

@@ -1,0 +1,209 @@
+"""One long pull at a time, with a bounded buffer between the broker and the reader.
+
+nats-py's own ``fetch()`` costs about 40 µs per message, most of it a task and a timer for each; a plain subscription
+with a callback that only appends costs a quarter of that. What is left to do here is the pull protocol: ask for a
+batch, count what arrives, notice the end of a pull (a status message, or heartbeats that stop), and ask again early
+enough that the next batch is on its way while the reader works on this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import deque
+
+import nats.errors
+import structlog
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from andon.bus.api import SECOND
+from andon.bus.connection import BusConnection
+from andon.models import Delivery
+
+log = structlog.get_logger(__name__)
+
+ACK_PREFIX = "$JS.ACK."
+OVERHEAD = 64 << 10  # subject, headers and ack subject, which JetStream counts as well
+MAX_PULL_BYTES = 256 << 20
+#: Ends of a pull that only mean "ask again", by the beginning of their text.
+ROUTINE = ("Request Timeout", "Message Size Exceeds MaxBytes", "Batch Completed", "Interest Expired")
+
+
+def parse_ack_subject(subject: str) -> tuple[str, int, int, int]:
+    """(stream, sequence, consumer sequence, stored-at ns) out of a message's ack subject. Raises ValueError.
+
+    Both forms are in use: ``$JS.ACK.<stream>.<consumer>.<delivered>.<sseq>.<cseq>.<ns>.<pending>`` and, since
+    nats-server 2.11, the one with ``<domain>.<account hash>`` after ``ACK`` and sometimes a random last token.
+    """
+    parts = subject.split(".")
+    if len(parts) == 9:
+        return parts[2], int(parts[5]), int(parts[6]), int(parts[7])
+    if len(parts) >= 11:
+        return parts[4], int(parts[7]), int(parts[8]), int(parts[9])
+    raise ValueError(f"{subject!r} is not the ack subject of a JetStream message")
+
+
+def delivery(message: Msg) -> Delivery:
+    """The message as the pipeline knows it; its token is the ack subject."""
+    stream, sequence, _, stored_ns = parse_ack_subject(message.reply)
+    return Delivery(message.data, message.subject, stream, sequence, stored_ns, message.reply, message.headers)
+
+
+class PullReader:
+    """Reads a pull consumer. One reader per object; everything runs on the loop that opened it.
+
+    ``batch`` messages and ``max_bytes`` bound one pull; at most two pulls' worth is in memory (one buffered, one
+    arriving). ``no_wait`` makes a pull end when the stream has nothing more, instead of waiting for it.
+    """
+
+    def __init__(
+        self,
+        nc: BusConnection,
+        stream: str,
+        consumer: str,
+        *,
+        batch: int,
+        max_bytes: int,
+        heartbeat: float = 1.0,
+        expires: float = 15.0,
+        no_wait: bool = False,
+    ) -> None:
+        self._nc = nc
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._heartbeat = heartbeat
+        self._expires = expires
+        self._no_wait = no_wait
+        self._buffer: deque[Msg] = deque()
+        self._buffered = 0
+        self._inbox = ""
+        self._subscription: Subscription | None = None
+        self._number = 0
+        self._open = False
+        self._wanted = 0
+        self._heard = 0.0
+        self.batch = batch
+        self.max_bytes = max_bytes
+        #: Set when something arrived: a message, or the end of a pull.
+        self.changed = asyncio.Event()
+        #: Why the last pull ended, where that needs more than asking again.
+        self.trouble: str | None = None
+        #: Whether a ``no_wait`` pull found nothing more.
+        self.exhausted = False
+        self.pulls = 0
+        self.missed_heartbeats = 0
+        self.malformed = 0
+
+    @property
+    def buffered(self) -> int:
+        """Messages here that the reader has not taken."""
+        return len(self._buffer)
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Their payloads' size."""
+        return self._buffered
+
+    async def open(self) -> None:
+        """Start listening; nothing is asked for yet."""
+        self._inbox = self._nc.new_inbox()
+        self._subscription = await self._nc.subscribe(
+            f"{self._inbox}.*",
+            cb=self._receive,
+            pending_msgs_limit=16 * self.batch + 1024,
+            pending_bytes_limit=max(8 * self.max_bytes, MAX_PULL_BYTES),
+        )
+
+    async def close(self, timeout: float = 1.0) -> list[Delivery]:
+        """Stop listening and return what was received and not taken; messages on their way are waited for."""
+        subscription, self._subscription = self._subscription, None
+        self._open = False
+        self.trouble = "closed"
+        if subscription is not None:
+            with contextlib.suppress(TimeoutError, nats.errors.Error):
+                async with asyncio.timeout(timeout):
+                    if self._nc.is_connected:
+                        await subscription.drain()  # type: ignore[no-untyped-call]  # nats-py leaves it unannotated
+                    else:
+                        await subscription.unsubscribe()
+        return self.take(len(self._buffer))
+
+    def take(self, limit: int) -> list[Delivery]:
+        """Up to ``limit`` received messages, oldest first."""
+        buffer = self._buffer
+        taken: list[Delivery] = []
+        while buffer and len(taken) < limit:
+            message = buffer.popleft()
+            self._buffered -= len(message.data)
+            taken.append(delivery(message))
+        return taken
+
+    async def ask(self) -> None:
+        """Ask for a batch unless one is on its way, enough is buffered, or there is trouble to be dealt with."""
+        if self._open or self.trouble or len(self._buffer) >= self.batch or self._buffered >= self.max_bytes:
+            return
+        self._number += 1
+        self._open, self._wanted, self.exhausted = True, self.batch, False
+        self._heard = time.monotonic()
+        self.pulls += 1
+        body: dict[str, int | bool] = {"batch": self.batch, "max_bytes": self.max_bytes}
+        if self._no_wait:
+            body["no_wait"] = True
+        else:
+            body["expires"] = int(self._expires * SECOND)
+            body["idle_heartbeat"] = int(self._heartbeat * SECOND)
+        try:
+            await self._nc.publish(self._next, json.dumps(body).encode(), reply=f"{self._inbox}.{self._number}")
+        except nats.errors.Error as error:
+            self._open = False
+            self.trouble = f"asking failed: {error}"
+
+    def forget(self, trouble: str | None) -> None:
+        """The outstanding pull is lost (the connection was); ``trouble`` keeps new ones from being asked for."""
+        self._open = False
+        self.trouble = trouble
+        self.changed.set()
+
+    def silent(self) -> bool:
+        """Whether the outstanding pull is dead: two heartbeats are missing. It is given up then."""
+        limit = self._expires if self._no_wait else 2.2 * self._heartbeat
+        if not self._open or time.monotonic() - self._heard < limit:
+            return False
+        self.missed_heartbeats += 1
+        self.forget("heartbeats stopped")
+        return True
+
+    async def _receive(self, message: Msg) -> None:
+        self._heard = time.monotonic()
+        if message.reply.startswith(ACK_PREFIX):
+            if message.reply.count(".") not in (8, 10, 11):
+                self.malformed += 1
+                log.warning("message with an unknown ack subject", subject=message.subject, ack=message.reply)
+                return
+            self._buffer.append(message)
+            self._buffered += len(message.data)
+            self._wanted -= 1
+            if self._wanted <= 0 and self._open:
+                self._open = False
+                await self.ask()
+            self.changed.set()
+            return
+        status = (message.headers or {}).get("Status")
+        if status is not None and status != "100" and message.subject == f"{self._inbox}.{self._number}":
+            await self._ended(status, (message.headers or {}).get("Description", ""))
+
+    async def _ended(self, status: str, description: str) -> None:
+        """The broker ended the pull: ask again, or leave it to the reader to find out what is the matter."""
+        self._open = False
+        self.exhausted = self._no_wait and status in ("404", "408")
+        if description.startswith("Message Size Exceeds") and self._wanted == self.batch:
+            # Not even one message fits: it was stored when larger ones were allowed.
+            self.max_bytes = min(2 * self.max_bytes, MAX_PULL_BYTES)
+        if not self.exhausted:
+            if description.startswith(ROUTINE):
+                await self.ask()
+            else:
+                self.trouble = f"{status} {description}".strip()
+        self.changed.set()

@@ -1,0 +1,201 @@
+"""Callers that wait for an analysis: the micro-service endpoint and plain requests on the log subject.
+
+Every publisher that waits for its JetStream acknowledgement sets a reply subject too, so the plain listener cannot
+tell a caller from it and sees the whole stream of such publishers. A flood of them would cost the recorder its time;
+the listener therefore steps aside while one lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+import nats.errors
+import structlog
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.micro import add_service
+from nats.micro.request import Request
+from nats.micro.service import Service
+
+from andon.bus.api import SUBJECTS
+from andon.bus.connection import BusConnection, closed_error
+from andon.errors import AndonError, BrokerUnavailable, MessageRejected, ModelUnavailable, StoreError
+from andon.models import ANALYZE_SUBJECT
+from andon.ports import AnalyzeHandler, PlainRequestHandler
+
+log = structlog.get_logger(__name__)
+
+SERVICE = "andon"
+QUEUE_GROUP = "andon-callers"
+MAX_CONCURRENT = 256
+FLOOD_RATE = 5000.0  # messages per second
+FLOOD_SECONDS = 3.0
+PROBE_SECONDS = 0.2  # after a flood: how long a look is enough to see that it still lasts
+ASIDE_SECONDS = 2.0
+CLOSE_TIMEOUT = 2.0
+
+
+def error_code(error: AndonError) -> str:
+    """The micro-service error code, after HTTP's: 400 the request, 503 try again, 500 anything else."""
+    if isinstance(error, MessageRejected):
+        return "400"
+    return "503" if isinstance(error, BrokerUnavailable | ModelUnavailable | StoreError) else "500"
+
+
+class NatsCallers:
+    """Implements :class:`andon.ports.Callers`.
+
+    ``version`` (a semantic version) is shown by the service discovery. ``owns(reply)`` tells our own publisher's
+    replies from a caller's. ``floods`` counts how often the plain listener stepped aside, ``refused`` the analyze
+    requests beyond ``max_concurrent``, ``failed`` those whose handler broke.
+    """
+
+    def __init__(
+        self,
+        nc: BusConnection,
+        *,
+        version: str,
+        owns: Callable[[str], bool] = lambda _reply: False,
+        max_concurrent: int = MAX_CONCURRENT,
+        flood_rate: float = FLOOD_RATE,
+    ) -> None:
+        self._nc = nc
+        self._version = version
+        self._owns = owns
+        self._max_concurrent = max_concurrent
+        self._flood_rate = flood_rate
+        self._analyze: AnalyzeHandler | None = None
+        self._plain: PlainRequestHandler | None = None
+        self._service: Service | None = None
+        self._subscriptions: list[Subscription] = []
+        self._requests: set[asyncio.Task[None]] = set()
+        self._guard_task: asyncio.Task[None] | None = None
+        self._seen = 0
+        self.floods = 0
+        self.refused = 0
+        self.failed = 0
+
+    async def listen(self, analyze: AnalyzeHandler, plain: PlainRequestHandler) -> None:
+        """Start both. Raises BrokerUnavailable where the connection is closed."""
+        self._analyze, self._plain = analyze, plain
+        try:
+            self._service = await add_service(
+                self._nc,
+                name=SERVICE,
+                version=self._version,
+                description="Explains the logs of a manufacturing site",
+            )
+            await self._service.add_endpoint(name="analyze", subject=ANALYZE_SUBJECT, handler=self._accept)
+            await self._subscribe()
+        except nats.errors.ConnectionClosedError:
+            raise closed_error(self._nc) from None
+        except nats.errors.Error as error:
+            await self.close()
+            raise BrokerUnavailable(f"listening for callers failed ({error}): check that the broker runs") from None
+        self._guard_task = asyncio.create_task(self._guard(), name="callers-guard")
+
+    async def close(self) -> None:
+        """Stop listening; requests in hand are answered with error 503. Idempotent."""
+        tasks = [*self._requests, *([self._guard_task] if self._guard_task else [])]
+        self._guard_task = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        service, self._service = self._service, None
+        with contextlib.suppress(TimeoutError, nats.errors.Error):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._unsubscribe()
+                if service is not None and self._nc.is_connected:
+                    await service.stop()
+
+    async def _accept(self, request: Request) -> None:
+        if len(self._requests) >= self._max_concurrent:
+            self.refused += 1
+            await request.respond_error("503", f"{self._max_concurrent} requests are being worked on: ask again later")
+            return
+        task = asyncio.create_task(self._serve(request), name="analyze-request")
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+
+    async def _serve(self, request: Request) -> None:
+        if self._analyze is None:
+            raise RuntimeError("not listening")
+        # A caller that wants no reply makes Request.respond raise ValueError; nats.errors mean it cannot be reached.
+        with contextlib.suppress(ValueError, nats.errors.Error):
+            try:
+                answer = await self._analyze(request.data)
+            except AndonError as error:
+                await request.respond_error(error_code(error), " ".join(str(error).split()))
+            except asyncio.CancelledError:
+                await request.respond_error("503", "Andon is stopping: ask again when it runs")
+                raise
+            except Exception:
+                self.failed += 1
+                log.exception("analyze request failed", failed=self.failed)
+                await request.respond_error("500", "Andon failed to analyze this: see its log")
+            else:
+                await self._respond(request, answer)
+
+    async def _respond(self, request: Request, answer: bytes) -> None:
+        if len(answer) > self._nc.max_payload:
+            await request.respond_error(
+                "500", f"the analysis has {len(answer)} bytes and the broker takes {self._nc.max_payload}"
+            )
+        else:
+            await request.respond(answer)
+
+    async def _on_plain(self, message: Msg) -> None:
+        self._seen += 1
+        reply = message.reply
+        if not reply or reply.startswith("$JS.") or self._owns(reply) or self._plain is None:
+            return
+        self._plain(message.data, message.subject, reply)
+
+    async def _subscribe(self) -> None:
+        self._subscriptions = [
+            await self._nc.subscribe(subject, queue=QUEUE_GROUP, cb=self._on_plain) for subject in SUBJECTS
+        ]
+
+    async def _unsubscribe(self) -> None:
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            await subscription.unsubscribe()
+
+    async def _guard(self) -> None:
+        """Step aside while a flood lasts, look again every two seconds whether it does."""
+        window = FLOOD_SECONDS
+        while True:
+            before, since = self._seen, time.monotonic()
+            for _ in range(3):
+                await asyncio.sleep(window / 3)
+                if (self._seen - before) < self._flood_rate * (time.monotonic() - since):
+                    break  # calm for a part of the window: no flood
+            else:
+                if window == FLOOD_SECONDS:
+                    log.warning(
+                        "plain requests are not heard while so much is published with a reply subject",
+                        per_second=round((self._seen - before) / (time.monotonic() - since)),
+                    )
+                self.floods += 1
+                with contextlib.suppress(nats.errors.Error):
+                    await self._unsubscribe()
+                await asyncio.sleep(ASIDE_SECONDS)
+                await self._hear_again()
+                window = PROBE_SECONDS
+                continue
+            if window != FLOOD_SECONDS:
+                log.info("plain requests are heard again", floods=self.floods)
+            window = FLOOD_SECONDS
+
+    async def _hear_again(self) -> None:
+        while not self._nc.is_closed:
+            try:
+                await self._subscribe()
+            except nats.errors.Error as error:
+                log.warning("listening for plain requests failed", error=str(error))
+                await asyncio.sleep(ASIDE_SECONDS)
+            else:
+                return

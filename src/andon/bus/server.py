@@ -1,0 +1,271 @@
+"""The embedded broker: nats-server as a supervised child process.
+
+Andon owns it completely: the store is locked before it starts, its log is drained into ours, it is restarted when it
+dies or when its JetStream gave up on a full disk that has room again, and it never outlives us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+
+import structlog
+
+from andon.bus.binary import find_binary, render_config, tidy_store
+from andon.bus.lock import StoreLock
+from andon.bus.process import ServerProcess, port_taken
+from andon.errors import BrokerError, BrokerStartError, InUseError
+
+__all__ = ["EmbeddedBroker", "find_binary"]
+
+log = structlog.get_logger(__name__)
+
+MEBIBYTE = 1 << 20
+FIRST_BACKOFF = 0.1
+MAX_BACKOFF = 10.0
+CHECK_EVERY = 2.0  # seconds between health checks
+CHECK_TIMEOUT = 3.0
+CHECKS_BEFORE_RESTART = 4
+STEADY = 30.0  # seconds of good health after which a crash counts as the first again
+ROOM = 32 * MEBIBYTE  # free bytes below which a sick broker is taken to suffer from a full disk …
+REGAINED = 4 * MEBIBYTE  # … until this much more is free than at the worst moment; small disks never have ROOM
+LOG_EVERY = 15  # health checks between two log lines about the same trouble
+RESTART_TIMEOUT = 120.0  # a large store takes a while to recover; 2 million messages take 1.5 s
+
+
+class EmbeddedBroker:
+    """A nats-server of our own, listening on ``host``:``port`` with JetStream in ``store_dir``/jetstream.
+
+    ``port`` -1 takes a free one, and keeps it over restarts so that clients find it again. ``strict`` makes every
+    acknowledged message durable at once, at a fraction of the speed. ``max_store_bytes`` None leaves JetStream its
+    default (three quarters of the free disk). ``run_dir`` gets the generated configuration (mode 0600).
+    ``credentials`` (user, password) are what
+    clients must present. ``watchdog`` chooses how the server is bound to our life; None picks what the platform has.
+    """
+
+    def __init__(
+        self,
+        store_dir: Path,
+        run_dir: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 4222,
+        strict: bool = False,
+        max_payload: int = MEBIBYTE,
+        max_store_bytes: int | None = None,
+        binary: Path | None = None,
+        credentials: tuple[str, str] | None = None,
+        watchdog: bool | None = None,
+    ) -> None:
+        self._store_dir = store_dir
+        self._run_dir = run_dir
+        self._host = host
+        self._port = port
+        self._strict = strict
+        self._max_payload = max_payload
+        self._max_store_bytes = max_store_bytes
+        self._binary = binary
+        self._credentials = credentials
+        self._watchdog = watchdog
+        self._lock = StoreLock(store_dir)
+        self._server: ServerProcess | None = None
+        self._stopped = False
+        self._since = 0.0
+        self._backoff = FIRST_BACKOFF
+        self.restarts = 0
+        #: What is wrong with the broker now, in one sentence; None when nothing is.
+        self.problem: str | None = "the broker is not started"
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it takes and keeps messages, as far as we know."""
+        return self.problem is None
+
+    @property
+    def url(self) -> str:
+        """Where clients on this machine connect."""
+        if self._port <= 0:
+            raise RuntimeError("the broker is not started, so it has no address yet")
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._host, self._host)  # noqa: S104
+        return f"nats://[{host}]:{self._port}" if ":" in host else f"nats://{host}:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, None while it does not run."""
+        return self._server.pid if self._server is not None and self._server.returncode is None else None
+
+    async def start(self, timeout: float = 10.0) -> None:
+        """Start the server and return when it takes messages.
+
+        Raises InUseError when another process has the store or the port, BrokerStartError for everything else.
+        """
+        if self._server is not None:
+            raise RuntimeError("the broker is started already")
+        self._stopped = False
+        try:
+            await self._lock.take()
+            self._probe_port()
+            await self._launch(timeout)
+        except BaseException:
+            self._lock.release()
+            raise
+        log.info("broker started", url=self.url, pid=self.pid, store=str(self._store_dir))
+
+    async def stop(self, timeout: float = 5.0) -> None:
+        """End the server (SIGTERM, after ``timeout`` seconds SIGKILL) and give the store back. Idempotent."""
+        self._stopped = True
+        server, self._server = self._server, None
+        try:
+            if server is not None:
+                await server.end(timeout)
+                log.info("broker stopped", restarts=self.restarts)
+        finally:
+            self.problem = "the broker is stopped"
+            self._lock.release()
+
+    async def supervise(self) -> None:
+        """Keep the server running and healthy; returns only by cancellation."""
+        while True:
+            reason = await self._watch()
+            if self._stopped:
+                await asyncio.Event().wait()  # stopped on purpose: nothing is left to do but wait for the end
+            await self._restart(reason)
+
+    async def __aenter__(self) -> EmbeddedBroker:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def _launch(self, timeout: float) -> None:
+        binary = find_binary(self._binary)
+        try:
+            tidy_store(self._store_dir)
+            config, ports_dir = self._write_config()
+        except OSError as error:
+            raise BrokerStartError(
+                f"{error.filename or self._run_dir} cannot be written by the broker ({error.strerror}): "
+                "correct its permissions, or set ANDON_DATA_DIR to another directory"
+            ) from error
+        server = await ServerProcess.launch(binary, config, ports_dir, lock_fd=self._lock.fd, watchdog=self._watchdog)
+        try:
+            await server.ready(self._port, timeout)
+        except BaseException:
+            await server.end(2.0)
+            raise
+        if self._stopped:
+            await server.end(2.0)
+            raise BrokerStartError("the broker was stopped while it started: start it again")
+        self._server = server
+        self._port = server.port
+        self._since = time.monotonic()
+        self.problem = None
+
+    def _write_config(self) -> tuple[Path, Path]:
+        ports_dir = self._run_dir / "ports"
+        ports_dir.mkdir(parents=True, exist_ok=True)
+        config = self._run_dir / "nats-server.conf"
+        text = render_config(
+            host=self._host,
+            port=self._port,
+            store_dir=self._store_dir,
+            strict=self._strict,
+            max_payload=self._max_payload,
+            max_store_bytes=self._max_store_bytes,
+            credentials=self._credentials,
+        )
+        fd = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            os.fchmod(fd, 0o600)
+            file.write(text)
+        return config, ports_dir
+
+    def _probe_port(self) -> None:
+        """Find a taken port before the server opens the store: it binds only afterwards."""
+        if self._port <= 0:
+            return
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self._host, self._port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise port_taken(self._port) from None
+                raise BrokerStartError(
+                    f"the broker cannot listen on {self._host} port {self._port} ({error.strerror}): "
+                    "choose an address of this machine and set ANDON_NATS_PORT to a port above 1023"
+                ) from error
+
+    async def _watch(self) -> str:
+        """Wait for a reason to restart the server, and name it."""
+        failed, least = 0, 0
+        while True:
+            server = self._server
+            if server is None:
+                return "it does not run"
+            if await server.wait(CHECK_EVERY):
+                return f"it ended with exit status {server.returncode}: {server.last_line}"
+            well = await server.healthy(CHECK_TIMEOUT)
+            if self._server is not server:
+                continue  # stopped meanwhile
+            if well:
+                if failed:
+                    log.info("broker is healthy again")
+                failed, self.problem = 0, None
+                if time.monotonic() - self._since > STEADY:
+                    self._backoff = FIRST_BACKOFF
+                continue
+            failed += 1
+            free = await self._free_bytes()
+            least = free if failed == 1 else min(least, free)
+            full = free < min(ROOM, least + REGAINED)
+            self._describe(failed, free, full)
+            if failed >= CHECKS_BEFORE_RESTART and not full:
+                return "its health check failed several times"
+
+    def _describe(self, failed: int, free: int, full: bool) -> None:
+        self.problem = (
+            f"no room is left for the broker's store {self._store_dir}: free some disk space"
+            if full
+            else "the broker's health check fails; it is restarted when that lasts"
+        )
+        if failed % LOG_EVERY == 1:
+            log.warning("broker is not healthy", problem=self.problem, checks=failed, free_bytes=free)
+
+    async def _restart(self, reason: str) -> None:
+        """Replace the server, with growing pauses, until a new one is ready."""
+        while not self._stopped:
+            self.problem = f"the broker is being restarted: {reason}"
+            log.warning("broker restarts", reason=reason, pause=self._backoff, restarts=self.restarts)
+            server, self._server = self._server, None
+            if server is not None:
+                await server.end(2.0)
+            await asyncio.sleep(self._backoff)
+            self._backoff = min(self._backoff * 2, MAX_BACKOFF)
+            if self._stopped:
+                return
+            self.restarts += 1
+            try:
+                await self._launch(RESTART_TIMEOUT)
+            except (BrokerError, InUseError) as error:
+                reason = str(error)
+            else:
+                log.info("broker is back", pid=self.pid, restarts=self.restarts)
+                return
+
+    async def _free_bytes(self) -> int:
+        """What is free where the store is; when that cannot be told, it is not what keeps us from a restart."""
+        try:
+            return (await asyncio.to_thread(shutil.disk_usage, self._store_dir)).free
+        except OSError:
+            return ROOM

@@ -1,0 +1,27 @@
+"""The command line. Commands import what they need when they run, so that ``andon --help`` stays quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from andon.errors import AndonError
+
+
+def main() -> None:
+    """Entry point of the ``andon`` command: errors become one sentence and an exit status, never a traceback."""
+    from andon.cli.app import app
+
+    try:
+        app()
+    except AndonError as error:
+        print(f"andon: {error}", file=sys.stderr)  # noqa: T201 - the last word of a command
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `andon logs | head`: the reader left, which is no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+__all__ = ["main"]

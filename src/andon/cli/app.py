@@ -1,0 +1,40 @@
+"""The commands and what they are called."""
+
+from __future__ import annotations
+
+import typer
+
+import andon
+from andon.cli import demo, doctor, logs, rejects, run, send
+
+app = typer.Typer(
+    name="andon",
+    help=(
+        "Stores every error log of a manufacturing site, groups them into problems, and explains each problem once.\n\n"
+        "Start the service with `andon run`, send it a log with `andon send`, look at what it stored with `andon logs`."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("run")(run.run)
+app.command("send")(send.send)
+app.command("logs")(logs.logs)
+app.command("show")(logs.show)
+app.add_typer(rejects.app, name="rejects")
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+
+
+@app.command("version")
+def version(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+    """Print the version of Andon and of the broker it runs."""
+    from andon.cli.output import console, print_json
+    from andon.service import broker_version
+
+    if as_json:
+        print_json({"andon": andon.__version__, "nats_server": broker_version()})
+        return
+    console.print(f"andon {andon.__version__}", highlight=False)
+    console.print(f"nats-server {broker_version() or 'not found'}", highlight=False)

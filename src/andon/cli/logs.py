@@ -1,0 +1,157 @@
+"""``andon logs`` and ``andon show``: what is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from andon.models import SEVERITY_RANK, LogQuery, Severity, StoredLog
+
+if TYPE_CHECKING:
+    from andon.config import Settings
+
+LISTED = 50
+
+
+def logs(
+    since: Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    severity: Annotated[str | None, typer.Option(help="This severity and worse, such as WARNING.")] = None,
+    service: Annotated[str | None, typer.Option(help="This service; * and ? stand for anything.")] = None,
+    host: Annotated[str | None, typer.Option(help="This host; * and ? stand for anything.")] = None,
+    text: Annotated[str | None, typer.Option(help="Logs whose message contains this, in any case.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
+) -> None:
+    """List stored logs, newest first.
+
+    Example: andon logs --since 8h --severity ERROR --host 'press-*'
+    """
+    from andon.cli.output import command_settings, parse_time, print_json
+    from andon.store import Reader
+
+    settings = command_settings()
+    query = LogQuery(
+        since=parse_time(since, settings.time_zone, "--since"),
+        until=parse_time(until, settings.time_zone, "--until"),
+        severity=checked_severity(severity),
+        service=service,
+        host=host,
+        text=text,
+        limit=limit,
+    )
+    with Reader(settings.database) as reader:
+        rows = reader.search(query)
+    if as_json:
+        print_json([as_object(row) for row in rows])
+        return
+    print_table(rows, settings)
+
+
+def show(
+    log_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the log, as `andon logs` shows it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show one log with its context and its analysis.
+
+    Example: andon show 42
+    """
+    from andon.cli.output import command_settings, print_json
+    from andon.store import Reader
+
+    settings = command_settings()
+    with Reader(settings.database) as reader:
+        row = reader.log(log_id)
+    if as_json:
+        print_json(as_object(row))
+        return
+    print_log(row, settings)
+
+
+def checked_severity(value: str | None) -> str | None:
+    """The normalised severity a user named. Raises typer.BadParameter."""
+    if value is None:
+        return None
+    if value.upper() not in SEVERITY_RANK:
+        raise typer.BadParameter(
+            f"{value!r} is no severity; use {', '.join(s.value for s in Severity)}", param_hint="--severity"
+        )
+    return value.upper()
+
+
+def as_object(row: StoredLog) -> dict[str, Any]:
+    """A stored log for ``--json``: its context as JSON values rather than text."""
+    value: dict[str, Any] = msgspec.to_builtins(row)
+    value["context"] = msgspec.Raw(row.context.encode()) if row.context else None
+    return value
+
+
+def rung_label(row: StoredLog) -> str:
+    """How the shown explanation came about, in a word or two."""
+    if row.rung is None:
+        return {"pending": "waiting", "leased": "being asked", "failed": "failed"}.get(row.analysis_status or "", "-")
+    return f"{row.rung} (provisional)" if row.provisional else row.rung
+
+
+def print_table(rows: list[StoredLog], settings: Settings) -> None:
+    """The listing for people."""
+    from rich.table import Table
+
+    from andon.cli.output import console, plain, severity_text, shown_time
+
+    if not rows:
+        console.print("No logs match.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, options in {
+        "id": {"justify": "right", "no_wrap": True},
+        "time": {"no_wrap": True},
+        "severity": {"no_wrap": True},
+        "host": {"no_wrap": True, "max_width": 22},
+        "service": {"no_wrap": True, "max_width": 16},
+        "message": {"no_wrap": True, "overflow": "ellipsis", "ratio": 1},
+        "explained by": {"no_wrap": True},
+    }.items():
+        table.add_column(name, **options)  # type: ignore[arg-type]  # rich types each option
+    for row in rows:
+        table.add_row(
+            str(row.id),
+            shown_time(row.timestamp, settings.time_zone),
+            severity_text(row.severity),
+            plain(row.hostname),
+            plain(row.service),
+            plain(" ".join(row.message.split())),
+            rung_label(row),
+        )
+    console.print(table)
+
+
+def print_log(row: StoredLog, settings: Settings) -> None:
+    """One log for people."""
+    from rich.panel import Panel
+    from rich.table import Table
+
+    from andon.cli.output import console, plain, severity_text, shown_time
+
+    facts = Table.grid(padding=(0, 2))
+    place = " / ".join(part for part in (row.site, row.area, row.line, row.machine) if part)
+    native = f" (sent as {row.severity_native})" if row.severity_native else ""
+    for name, value in {
+        "time": plain(shown_time(row.timestamp, settings.time_zone)),
+        "severity": severity_text(row.severity).append(native, style="default"),
+        "host": plain(row.hostname),
+        "service": plain(row.service),
+        "place": plain(place),
+        "pattern": plain(str(row.pattern_id) if row.pattern_id else ""),
+        "message": plain(row.message),
+        "context": plain(row.context or ""),
+        "notes": plain(row.notes or ""),
+        "stored": plain(f"{shown_time(row.created_at, settings.time_zone)}, {row.stream} {row.sequence}"),
+    }.items():
+        if value.plain:
+            facts.add_row(f"[bold]{name}[/]", value)
+    console.print(facts)
+    title = f"analysis: {rung_label(row)}"
+    console.print(Panel(plain(row.analysis or "Not explained yet."), title=title, title_align="left"))

@@ -1,0 +1,168 @@
+"""``andon rejects``: messages that could not be understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from andon.models import StoredReject
+
+if TYPE_CHECKING:
+    from andon.config import Settings
+
+app = typer.Typer(help="Messages that could not be understood: list, show, retry.", invoke_without_command=True)
+LISTED = 50
+
+
+@app.callback()
+def rejects(
+    context: typer.Context,
+    retry: Annotated[
+        list[int] | None, typer.Option("--retry", metavar="ID", help="Publish this reject again; may be repeated.")
+    ] = None,
+    retry_all: Annotated[bool, typer.Option("--retry-all", help="Publish every reject not yet retried again.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List messages that could not be understood, newest first.
+
+    Example: andon rejects show 3, then andon rejects --retry 3
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if retry or retry_all:
+        retry_rejects(retry or [], every=retry_all)
+        return
+    list_rejects(limit, as_json)
+
+
+@app.command("list")
+def list_command(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List messages that could not be understood, newest first."""
+    list_rejects(limit, as_json)
+
+
+@app.command("show")
+def show_command(
+    reject_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the reject.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Write the exact bytes to standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; the bytes are base64.")] = False,
+) -> None:
+    """Show one reject: the reason and the bytes as they came.
+
+    Example: andon rejects show 3 --raw > message.bin
+    """
+    import sys
+
+    from andon.cli.output import command_settings, console, plain, print_json, shown_time
+    from andon.store import Reader
+
+    settings = command_settings()
+    with Reader(settings.database) as reader:
+        row = reader.reject(reject_id)
+    if raw:
+        sys.stdout.buffer.write(row.data)
+        return
+    if as_json:
+        print_json(msgspec.to_builtins(row, builtin_types=()))
+        return
+    console.print(f"[bold]received[/]  {shown_time(row.received_at, settings.time_zone)}")
+    console.print(plain(f"subject   {row.subject}   {row.stream} {row.sequence}"))
+    console.print(plain(f"reason    {row.reason}"))
+    if row.retried_at:
+        console.print(f"retried   {shown_time(row.retried_at, settings.time_zone)}")
+    console.print(plain(f"{len(row.data):,} bytes:"))
+    console.print(plain(visible(row.data, 4000)))
+
+
+@app.command("retry")
+def retry_command(
+    reject_ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of the rejects.")],
+) -> None:
+    """Publish rejects again, byte for byte: after an update that understands them, for example."""
+    retry_rejects(reject_ids, every=False)
+
+
+def list_rejects(limit: int, as_json: bool) -> None:
+    """Print the listing."""
+    from rich.table import Table
+
+    from andon.cli.output import command_settings, console, plain, print_json, shown_time
+    from andon.store import Reader
+
+    settings = command_settings()
+    with Reader(settings.database) as reader:
+        rows = reader.rejects(limit)
+    if as_json:
+        print_json([reject_object(row) for row in rows])
+        return
+    if not rows:
+        console.print("No rejects: every message was understood.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("id", justify="right")
+    table.add_column("received", no_wrap=True)
+    table.add_column("bytes", justify="right")
+    table.add_column("reason", no_wrap=True, overflow="ellipsis", max_width=48)
+    table.add_column("starts with", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("retried", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            str(row.id),
+            shown_time(row.received_at, settings.time_zone),
+            f"{len(row.data):,}",
+            plain(row.reason),
+            plain(visible(row.data, 60)),
+            "yes" if row.retried_at else "",
+        )
+    console.print(table)
+
+
+def reject_object(row: StoredReject) -> dict[str, Any]:
+    """A reject for ``--json``: the raw bytes as base64, and as text for people."""
+    value: dict[str, Any] = msgspec.to_builtins(row)
+    value["text"] = visible(row.data, 500)
+    return value
+
+
+def retry_rejects(ids: list[int], *, every: bool) -> None:
+    """Publish the raw bytes again and mark the rejects; what is still not understood becomes a new reject."""
+    import asyncio
+
+    from andon.cli.output import command_settings, console
+    from andon.store import Reader
+
+    settings = command_settings()
+    with Reader(settings.database) as reader:
+        rows = [reader.reject(i) for i in ids]
+        if every:
+            rows += [row for row in reader.rejects(10_000) if not row.retried_at and row.id not in ids]
+    if not rows:
+        console.print("Nothing to retry.")
+        return
+    asyncio.run(_publish_again(rows, settings))
+    console.print(f"{len(rows)} published again; `andon rejects` shows those that are still not understood.")
+
+
+async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
+    from andon.models import SUBJECT
+    from andon.service import open_publisher
+    from andon.store import mark_retried
+
+    async with open_publisher(settings, "andon rejects") as publisher:
+        for row in rows:
+            subject = row.subject if row.subject.startswith(SUBJECT) else SUBJECT
+            await publisher.store(row.data, subject=subject)
+            mark_retried(settings.database, row.id)
+
+
+def visible(data: bytes, limit: int) -> str:
+    """The start of raw bytes as printable text."""
+    text = data[:limit].decode("utf-8", "backslashreplace")
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return shown + ("…" if len(data) > limit else "")

@@ -1,0 +1,30 @@
+"""``andon run``: the service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory of database and broker store (ANDON_DATA_DIR).")
+    ] = None,
+    nats_port: Annotated[int | None, typer.Option(help="Port of the embedded broker (ANDON_NATS_PORT).")] = None,
+    http_port: Annotated[int | None, typer.Option(help="Port of the HTTP server (ANDON_HTTP_PORT).")] = None,
+) -> None:
+    """Run the service: broker, recorder, analyzer and HTTP server, until SIGTERM or Ctrl-C.
+
+    Example: andon run --data-dir /var/lib/andon
+    """
+    from andon import web
+    from andon.config import load_settings
+    from andon.service import run_service
+    from andon.telemetry import configure_logging
+
+    given = {"data_dir": data_dir, "nats_port": nats_port, "http_port": http_port}
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    configure_logging(settings.log_level, settings.log_format)
+    run_service(settings, web.listen)

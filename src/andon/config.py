@@ -1,0 +1,292 @@
+"""Settings: the only place that reads the environment, ``.env`` and ``andon.toml``.
+
+Every setting is one field of :class:`Settings`: its environment name, default and one sentence. The settings page of
+the documentation is generated from this table. The names the reference system had are kept as they were; Andon's own
+carry the prefix ``ANDON_``. In ``andon.toml`` a setting is written in lower case without the prefix
+(``nats_port = 4222``). The environment goes before ``.env``, which goes before ``andon.toml``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from andon.errors import ConfigError
+
+#: Names taken over from the reference system, without a prefix.
+REFERENCE_NAMES = frozenset(
+    {"provider", "model", "api_key", "nats_url", "agent_name", "agent_instructions", "db_path", "ollama_host"}
+)
+
+DEFAULT_INSTRUCTIONS = (
+    "You are a technical analyst for a manufacturing site. Explain error logs of machines, PLCs, networks and servers "
+    "to the maintenance crew: what is wrong, the most likely cause, and what to check first, briefly and concretely."
+)
+DEFAULT_MODELS = {"OLLAMA": "deepseek-r1:1.5b"}
+
+
+def environment_name(field: str) -> str:
+    """The environment variable of a settings field: ``nats_port`` → ``ANDON_NATS_PORT``, ``model`` → ``MODEL``."""
+    return field.upper() if field in REFERENCE_NAMES else f"ANDON_{field.upper()}"
+
+
+class Settings(BaseSettings):
+    """All settings, checked. Build it with :func:`load_settings`, which turns mistakes into one sentence each."""
+
+    model_config = SettingsConfigDict(
+        alias_generator=environment_name,
+        populate_by_name=True,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    provider: str = Field(
+        "OLLAMA", description="Who explains problems: `OLLAMA`, or `PLAYBOOK` for the built-in rules alone."
+    )
+    model: str = Field(
+        "",
+        description="The model's name; empty means the provider's default (`deepseek-r1:1.5b` for `OLLAMA`).",
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="The provider's key, where it needs one.")
+    nats_url: str = Field(
+        "", description="Address of a NATS broker to use; empty means Andon starts its own embedded one."
+    )
+    agent_name: str = Field("Agent Sig", max_length=100, description="What the agent is called in prompts and replies.")
+    agent_instructions: str = Field(
+        DEFAULT_INSTRUCTIONS,
+        max_length=8000,
+        description="What the model is told to be, in front of every question.",
+    )
+    db_path: str = Field("", description="The SQLite database; empty means `agent.db` in the data directory.")
+    ollama_host: str = Field("http://localhost:11434", description="Address of the Ollama server.")
+
+    data_dir: Path = Field(
+        Path("data"),
+        description="Directory of everything Andon keeps: database, broker store (`jetstream`), locks.",
+    )
+    nats_host: str = Field(
+        "127.0.0.1",
+        description="Address the embedded broker listens on; other than loopback it demands user and password.",
+    )
+    nats_port: int = Field(4222, ge=-1, le=65535, description="Port of the embedded broker; -1 takes a free one.")
+    nats_user: str = Field("", description="User that clients of the embedded broker must present.")
+    nats_password: SecretStr = Field(
+        SecretStr(""), description="Password that clients of the embedded broker must present."
+    )
+    nats_server: Path | None = Field(
+        None, description="Path of a `nats-server` binary to run instead of the one Andon was installed with."
+    )
+    nats_max_payload: int = Field(
+        1_048_576,
+        ge=65_536,
+        le=67_108_864,
+        description="Largest message the embedded broker takes, in bytes.",
+    )
+    nats_max_store: int = Field(
+        5_368_709_120,
+        ge=33_554_432,
+        description="Most disk space the embedded broker's stream store may take, in bytes.",
+    )
+    http_host: str = Field(
+        "127.0.0.1",
+        description="Address of the HTTP server; other than loopback it demands `ANDON_HTTP_TOKEN`.",
+    )
+    http_port: int = Field(8420, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one.")
+    http_token: SecretStr = Field(
+        SecretStr(""),
+        description="Bearer token that HTTP clients must present (`/healthz` and `/readyz` are always open).",
+    )
+    durability: Literal["normal", "strict"] = Field(
+        "normal",
+        description="`normal`: the broker syncs to disk every second; `strict`: broker and database sync each write.",
+    )
+    record_batch: int = Field(500, ge=1, le=5000, description="Most logs stored in one transaction.")
+    time_zone: str = Field("UTC", description="Zone of log timestamps that name none, such as `Europe/Berlin`.")
+    model_deadline: float = Field(
+        120.0, gt=0, le=3600, description="Longest a model may take for an answer, in seconds."
+    )
+    model_cold_deadline: float = Field(
+        300.0, gt=0, le=7200, description="The same while the model has still to be loaded, in seconds."
+    )
+    model_max_tokens: int = Field(2048, ge=64, le=65536, description="Longest answer a model may give, in tokens.")
+    model_prompt_tokens: int = Field(
+        2500, ge=500, le=1_000_000, description="Most of a problem the model is shown, in tokens (estimated)."
+    )
+    model_attempts: int = Field(
+        5,
+        ge=1,
+        le=100,
+        description="Model calls spent on one problem before the playbook's answer becomes final.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity Andon's own log shows."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Form of Andon's own log; `auto` means text on a terminal and JSON elsewhere."
+    )
+
+    @field_validator("provider")
+    @classmethod
+    def _provider_upper(cls, value: str) -> str:
+        return value.strip().upper().replace("-", "_")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no time zone; use a name such as Europe/Berlin") from None
+        return value
+
+    @model_validator(mode="after")
+    def _exposed_listeners_need_credentials(self) -> Settings:
+        if not is_loopback(self.nats_host) and not (self.nats_user and self.nats_password.get_secret_value()):
+            raise ValueError(
+                f"ANDON_NATS_HOST={self.nats_host} opens the broker to the network: "
+                "set ANDON_NATS_USER and ANDON_NATS_PASSWORD as well"
+            )
+        if not is_loopback(self.http_host) and not self.http_token.get_secret_value():
+            raise ValueError(
+                f"ANDON_HTTP_HOST={self.http_host} opens the HTTP server to the network: set ANDON_HTTP_TOKEN as well"
+            )
+        if self.model_cold_deadline < self.model_deadline:
+            raise ValueError("ANDON_MODEL_COLD_DEADLINE must not be shorter than ANDON_MODEL_DEADLINE")
+        return self
+
+    @property
+    def database(self) -> Path:
+        """Where the SQLite database is."""
+        return Path(self.db_path) if self.db_path else self.data_dir / "agent.db"
+
+    @property
+    def model_name(self) -> str:
+        """The model's name with the provider's default filled in."""
+        return self.model or DEFAULT_MODELS.get(self.provider, "")
+
+    @property
+    def embedded_broker(self) -> bool:
+        """Whether Andon starts its own broker."""
+        return not self.nats_url
+
+    @property
+    def broker_credentials(self) -> tuple[str, str] | None:
+        """User and password that clients of the embedded broker must present, None where it asks for none."""
+        password = self.nats_password.get_secret_value()
+        return (self.nats_user, password) if self.nats_user and password else None
+
+    @property
+    def broker_url(self) -> str:
+        """The address clients on this machine use, credentials included where the broker demands them."""
+        return self.broker_url_at(self.nats_port)
+
+    def broker_url_at(self, port: int) -> str:
+        """The same with the port that the embedded broker took where it may take any."""
+        if self.nats_url:
+            return self.nats_url
+        host = self.nats_host if self.nats_host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared, not bound
+        host = f"[{host}]" if ":" in host else host
+        if self.broker_credentials is None:
+            return f"nats://{host}:{port}"
+        user, password = self.broker_credentials
+        return f"nats://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, _TomlSource(settings_cls)
+
+
+class _TomlSource(PydanticBaseSettingsSource):
+    """``andon.toml`` of the working directory, or the file that ``ANDON_CONFIG`` names."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False  # values are read in one go by __call__
+
+    def __call__(self) -> dict[str, Any]:
+        explicit = os.environ.get("ANDON_CONFIG")
+        path = Path(explicit or "andon.toml")
+        if not explicit and not path.is_file():
+            return {}
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read ({error.strerror}); correct ANDON_CONFIG or the file") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not valid TOML: {error}") from None
+        unknown = [key for key in values if key not in Settings.model_fields]
+        if unknown:
+            raise ConfigError(f"{path} has an unknown setting {unknown[0]!r}; docs/settings.md lists all of them")
+        return {environment_name(key): value for key, value in values.items()}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings in force. ``overrides`` are field names with values that go before everything else.
+
+    Raises ConfigError with one sentence for each mistake.
+    """
+    try:
+        return Settings(_env_file=".env", **overrides)  # type: ignore[call-arg]  # taken by pydantic-settings
+    except ValidationError as error:
+        raise ConfigError("; ".join(_sentence(e) for e in error.errors(include_url=False))) from None
+    except UnicodeDecodeError:
+        raise ConfigError(".env is not UTF-8 text; save it as UTF-8") from None
+
+
+def _sentence(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    name = str(error["loc"][0])
+    name = environment_name(name) if name in Settings.model_fields else name
+    if "API_KEY" in name or "PASSWORD" in name or "TOKEN" in name.split("_"):
+        return f"{name}: {message}"
+    return f"{name}={error['input']!s}: {message[0].lower()}{message[1:]}"
+
+
+@lru_cache(maxsize=1)
+def settings_table() -> list[tuple[str, str, str]]:
+    """Every setting as (environment name, default, sentence), in order: what the documentation is made of."""
+    rows = []
+    for field, info in Settings.model_fields.items():
+        default = info.default
+        if isinstance(default, SecretStr):
+            default = default.get_secret_value()
+        choices = (
+            " or ".join(f"`{c}`" for c in get_args(info.annotation)) if get_origin(info.annotation) is Literal else ""
+        )
+        sentence = info.description or ""
+        if choices and "`" not in sentence:
+            sentence = f"{sentence} One of {choices}."
+        rows.append((environment_name(field), "" if default is None else str(default), sentence))
+    return rows
+
+
+__all__ = ["ConfigError", "Settings", "environment_name", "is_loopback", "load_settings", "settings_table"]

@@ -1,0 +1,102 @@
+"""Everything Andon raises on purpose.
+
+    AndonError
+    ├── ConfigError            a setting is wrong: whoever configures must change it
+    ├── InUseError             another process owns the data directory, store or port
+    ├── BrokerError
+    │   ├── BrokerStartError   the embedded broker did not come up
+    │   └── BrokerUnavailable  the broker does not answer now; trying again may help
+    ├── StoreError
+    │   ├── StoreFull          no room on the disk; recording goes on by itself when there is
+    │   ├── StoreUnavailable   the database cannot be opened, read or written now
+    │   ├── StoreTooNew        a newer Andon wrote this database
+    │   └── NotFound           the record asked for is not in the store
+    ├── MessageRejected        a published message cannot be understood; it is kept in ``rejects``
+    └── ModelError
+        ├── ModelUnavailable   the provider is away, or failed at this question: ask again later
+        │   └── ModelBusy      the provider has no room now (429, 503): ask again when it says so
+        ├── ModelMisconfigured the provider refuses us: key, model name or address must change
+        └── ModelAnswerError   the provider answered with something that is not an answer
+
+A message says what happened, to what, and what to do now; it is shown to users as it is.
+"""
+
+from __future__ import annotations
+
+
+class AndonError(Exception):
+    """Base of every error Andon raises on purpose; its text is meant for the user."""
+
+    #: What the process exits with when this error ends a command.
+    exit_status = 1
+
+
+class ConfigError(AndonError):
+    """A setting is missing or wrong: change it and start again."""
+
+
+class InUseError(AndonError):
+    """Another process owns what we need (data directory, broker store, port): stop it or choose another."""
+
+
+class BrokerError(AndonError):
+    """Something is wrong with the message broker."""
+
+
+class BrokerStartError(BrokerError):
+    """The embedded broker did not come up: see the quoted line of its log."""
+
+
+class BrokerUnavailable(BrokerError):
+    """The broker does not answer at the moment: check that it runs and that the address is right."""
+
+
+class StoreError(AndonError):
+    """Something is wrong with the database."""
+
+
+class StoreFull(StoreError):
+    """No room is left for the database: free some disk space, recording goes on by itself."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be opened, read or written: check path, permissions and the disk."""
+
+
+class StoreTooNew(StoreError):
+    """The database was written by a newer Andon: install that version, or restore a backup."""
+
+
+class NotFound(StoreError):
+    """Nothing with this id is stored: list first, then ask for an id that is there."""
+
+
+class MessageRejected(AndonError):
+    """A published message cannot be understood; it is kept with this reason in ``rejects``."""
+
+
+class ModelError(AndonError):
+    """The model gave no answer we can use."""
+
+
+class ModelUnavailable(ModelError):
+    """The provider is away, failed or was too slow; the question stays queued and is asked again.
+
+    ``retry_after`` is the number of seconds the provider asked us to wait, when it named one.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ModelBusy(ModelUnavailable):
+    """The provider answers but has no room now; waiting helps, and the question is not at fault."""
+
+
+class ModelMisconfigured(ModelError):
+    """The provider refuses the request as configured: check key, model name and address."""
+
+
+class ModelAnswerError(ModelError):
+    """The provider answered, but not with an explanation (empty, cut off, not readable)."""

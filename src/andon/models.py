@@ -1,0 +1,326 @@
+"""The values that travel through Andon. No I/O, no third-party types but msgspec's.
+
+Times on the wire and in the database are RFC 3339 text in UTC with at least milliseconds
+(``2025-01-15T02:14:23.123Z``), so that text order is time order; see :func:`utc_text`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+SUBJECT = "agent.technical.support"
+STREAM = "AGENT_STREAM"
+CONSUMER = "AGENT_CONSUMER"
+ANALYZE_SUBJECT = "agent.analyze"
+ANALYSIS_SUBJECT = "agent.analysis"
+REPLY_TO_HEADER = "Reply-To"
+
+#: How long a waiting caller waits at most, in seconds (the reference's limit).
+CALLER_PATIENCE = 30.0
+
+
+class Severity(enum.StrEnum):
+    """The normalised scale; ``rank`` orders it."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+
+    @property
+    def rank(self) -> int:
+        """0 (DEBUG) to 4 (CRITICAL)."""
+        return SEVERITY_RANK[self]
+
+
+SEVERITY_RANK: Mapping[str, int] = {s.value: i for i, s in enumerate(Severity)}
+
+
+class Rung(enum.StrEnum):
+    """Where an explanation came from: the ladder of answers, best first; ``reference`` rows were taken over."""
+
+    REUSED = "reused"
+    RESOLUTION = "resolution"
+    RUNBOOK = "runbook"
+    MODEL = "model"
+    PLAYBOOK = "playbook"
+    REFERENCE = "reference"
+
+
+class AnalysisStatus(enum.StrEnum):
+    """State of a row of ``analyses``. PENDING rows are the queue; a PENDING row may hold a provisional text."""
+
+    PENDING = "pending"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+
+
+def utc_text(moment: datetime) -> str:
+    """``moment`` (aware) as stored text: milliseconds, or microseconds where it has them.
+
+    >>> utc_text(datetime(2025, 1, 15, 2, 14, 23, 123000, tzinfo=UTC))
+    '2025-01-15T02:14:23.123Z'
+    """
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="microseconds" if utc.microsecond % 1000 else "milliseconds") + "Z"
+
+
+def now_text() -> str:
+    """The present moment as stored text."""
+    return utc_text(datetime.now(UTC))
+
+
+class Delivery(msgspec.Struct, gc=False):
+    """One message as the broker handed it over; not yet understood, not yet acknowledged.
+
+    ``stored_ns`` is when the broker stored it (nanoseconds since 1970). Stream, sequence and ``stored_ns``
+    together are the identity of a message: sequences alone are used again after a broker lost its tail.
+    ``token`` is what the adapter needs to acknowledge it.
+    """
+
+    data: bytes
+    subject: str
+    stream: str
+    sequence: int
+    stored_ns: int
+    token: str
+    headers: Mapping[str, str] | None = None
+
+
+class LogRecord(msgspec.Struct, gc=False):
+    """One understood and normalised log, ready to be stored.
+
+    ``context`` is JSON text of an object or None. ``severity_native`` is what the producer wrote where that
+    differs from ``severity``. ``notes`` says what normalisation had to change. ``fingerprint`` and
+    ``template`` name the pattern. ``reply_to`` is a subject that durably waits for the analysis.
+    """
+
+    stream: str
+    sequence: int
+    stored_ns: int
+    timestamp: str
+    hostname: str
+    severity: str
+    service: str
+    message: str
+    fingerprint: str
+    template: str
+    context: str | None = None
+    severity_native: str | None = None
+    site: str | None = None
+    area: str | None = None
+    line: str | None = None
+    machine: str | None = None
+    notes: str | None = None
+    reply_to: str | None = None
+
+
+class Reject(msgspec.Struct, gc=False):
+    """A message that could not be understood: kept with its raw bytes, never retried by itself."""
+
+    stream: str
+    sequence: int
+    stored_ns: int
+    subject: str
+    reason: str
+    data: bytes
+
+
+class Fingerprint(msgspec.Struct, frozen=True, gc=False):
+    """The identity of a problem. ``key`` is stable across processes and versions of the cache; ``template`` is
+    the masked text shown to people."""
+
+    key: str
+    template: str
+
+
+class StoredLog(msgspec.Struct, frozen=True):
+    """A row of ``logs`` as readers get it, with the analysis ``agent_logs`` would show for it."""
+
+    id: int
+    timestamp: str
+    hostname: str
+    severity: str
+    service: str
+    message: str
+    context: str | None
+    analysis: str | None
+    created_at: str
+    severity_native: str | None
+    site: str | None
+    area: str | None
+    line: str | None
+    machine: str | None
+    notes: str | None
+    stream: str
+    sequence: int
+    stored_ns: int
+    pattern_id: int | None
+    analysis_id: int | None
+    rung: str | None
+    provisional: bool
+    analysis_status: str | None
+
+
+class StoredReject(msgspec.Struct, frozen=True):
+    """A row of ``rejects``. ``retried_at`` is when its bytes were last published again."""
+
+    id: int
+    received_at: str
+    stream: str
+    sequence: int
+    stored_ns: int
+    subject: str
+    reason: str
+    data: bytes
+    retried_at: str | None
+
+
+class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which logs to list, newest first. Every filter is optional and all must hold.
+
+    ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity.
+    ``service`` and ``host`` are exact or globs (``*``, ``?``). ``text`` is a substring of the message, without
+    regard to case. ``before`` continues a listing: the (timestamp, id) of the last row seen.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    severity: str | None = None
+    service: str | None = None
+    host: str | None = None
+    text: str | None = None
+    pattern_id: int | None = None
+    limit: int = 50
+    before: tuple[str, int] | None = None
+
+
+class Question(msgspec.Struct):
+    """What the analyst is asked: one problem, seen through its newest logs (newest first, at least one)."""
+
+    pattern_id: int
+    template: str
+    logs: list[StoredLog]
+    count: int
+    hosts: list[str]
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+
+
+class Explanation(msgspec.Struct, kw_only=True):
+    """An answer to a :class:`Question`. ``text`` is what ``agent_logs.analysis`` shows.
+
+    ``finding`` is the typed finding as plain JSON values, None where the model could only give free text.
+    ``source`` says which rule, runbook or resolution it was. ``latency`` is in seconds.
+    """
+
+    rung: Rung
+    text: str
+    finding: dict[str, Any] | None = None
+    source: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    prompt_version: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    latency: float | None = None
+
+
+class PendingAnalysis(msgspec.Struct):
+    """A claimed row of the queue: ours until the lease ends."""
+
+    id: int
+    pattern_id: int
+    fingerprint: str
+    log_id: int
+    reason: str
+    attempts: int
+    provisional: bool
+    question: Question
+
+
+class Waiter(msgspec.Struct, frozen=True):
+    """A durable caller: the subject that gets the analysis of log ``log_id``."""
+
+    id: int
+    log_id: int
+    reply_to: str
+
+
+class StoredAnalysis(msgspec.Struct, frozen=True):
+    """A row of ``analyses`` that holds a text."""
+
+    id: int
+    pattern_id: int | None
+    log_id: int | None
+    status: str
+    rung: str
+    provisional: bool
+    text: str
+    finding: dict[str, Any] | None
+    source: str | None
+    provider: str | None
+    model: str | None
+    prompt_version: str | None
+    created_at: str
+    finished_at: str | None
+
+
+class Recorded(msgspec.Struct):
+    """What one recording transaction did.
+
+    ``log_ids`` and ``pattern_ids`` stand beside the records given; None where a row was there already.
+    ``queued`` counts the analyses that now wait because of this batch.
+    ``explained`` holds the ids of patterns that already show a final explanation.
+    """
+
+    stored: int
+    duplicates: int
+    rejected: int
+    new_patterns: int
+    queued: int
+    log_ids: list[int | None]
+    pattern_ids: list[int | None]
+    explained: set[int]
+
+
+class StoreCounts(msgspec.Struct, frozen=True):
+    """Sizes for ``doctor``, metrics and the demo's summary. ``bytes`` is the size of the database on disk."""
+
+    logs: int
+    patterns: int
+    rejects: int
+    pending: int
+    failed: int
+    analyses_by_rung: dict[str, int]
+    bytes: int
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """Where stream and consumer stand. ``ack_floor`` is the last sequence below which all is acknowledged."""
+
+    stream: str
+    first_sequence: int
+    last_sequence: int
+    messages: int
+    bytes: int
+    ack_floor: int
+    pending: int
+    ack_pending: int
+
+
+class CheckResult(msgspec.Struct, frozen=True):
+    """One line of ``doctor``: ``ok`` True, False, or None for a remark; ``remedy`` says what to do."""
+
+    name: str
+    ok: bool | None
+    detail: str
+    remedy: str = ""

@@ -1,0 +1,263 @@
+"""Fingerprints: which problem a log belongs to, the same in every process and run.
+
+A text is folded (digits), stripped of its header, masked and cut into a skeleton of words and holes; the key is a
+hash of that skeleton and of the codes that are identity. Folding is one pass in C and leaves few different texts,
+so a cache over folded text answers most logs; it is exact because everything behind it sees folded text only,
+and the few numbers that are codes are put in afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from andon.models import Fingerprint
+from andon.patterns import mask
+from andon.patterns.codes import MAX_CODES, CodeRules, find_slots
+from andon.patterns.headers import header_end
+from andon.patterns.traces import condense
+
+#: Part of every key: raise it when a change here gives texts another skeleton.
+VERSION = "1"
+#: How much of a text is looked at, in characters; of a trace this much of its head and of its tail.
+TEXT_LIMIT = 4096
+#: A skeleton with fewer words than this is nobody's problem by itself: the service is part of its identity.
+GENERIC_WORDS = 3
+CACHE_ENTRIES = 8192
+# Longer texts are cached under a digest, so that the cache stays small.
+_LONG = 600
+
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_PRIVATE = {ord("0") + digit: 0xE000 + digit for digit in range(10)}
+_PUBLIC = {private: chr(plain) for plain, private in _PRIVATE.items()}
+_PRIVATE_DIGITS = re.compile("[\ue000-\ue009]")
+_HAS_PRIVATE = _PRIVATE_DIGITS.search
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class RecentCache(Generic[K, V]):
+    """A dictionary that forgets what was not asked for recently; holds at most twice ``size`` entries.
+
+    Two generations: a hit in the old one moves to the young one, and a full young one becomes the old one. That
+    costs a hit nothing, where exact bookkeeping of ages would cost as much as the lookup.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        """The value under ``key``, or None."""
+        value = self._young.get(key)
+        if value is None:
+            value = self._old.pop(key, None)
+            if value is not None:
+                self.put(key, value)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        """Remember ``value``; may drop what was not asked for lately."""
+        if len(self._young) >= self._size:
+            self._old = self._young
+            self._young = {}
+        self._young[key] = value
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+
+class _Hole(msgspec.Struct, frozen=True):
+    """A possible code of a plan: the folded piece, which run of digits is its first, and when it is a code."""
+
+    piece: str
+    first_run: int
+    accept: Any
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    """What a folded text comes to. ``done`` where no digits, service or context can change it any more."""
+
+    parts: tuple[str | _Hole, ...]
+    done: Fingerprint | None
+
+
+class Fingerprinter:
+    """Names the problem a log belongs to (implements :class:`andon.ports.Grouper`).
+
+    ``codes`` are the rules of what is identity. ``cache_entries`` bounds each of the caches (0 switches them off,
+    which changes the speed and nothing else). Not for several threads; a text has the same key everywhere.
+    """
+
+    def __init__(self, codes: CodeRules | None = None, *, cache_entries: int = CACHE_ENTRIES) -> None:
+        self._rules = codes or CodeRules()
+        self._caching = cache_entries > 0
+        # Answers that the text decides, or text and service; those with codes in them are not here.
+        self._quick: RecentCache[bytes | tuple[bytes, str], Fingerprint] = RecentCache(cache_entries)
+        self._plans: RecentCache[str | bytes, _Plan] = RecentCache(cache_entries)
+        self._filled: RecentCache[tuple[object, ...], Fingerprint] = RecentCache(cache_entries)
+
+    def __call__(self, message: str, service: str, context: Mapping[str, Any] | None) -> Fingerprint:
+        """The fingerprint of a log. Never raises, whatever the text."""
+        quick = b""
+        if len(message) <= _LONG and self._caching and not self._rules.patterns:
+            # Texts with digits in the same places fold to the same text.
+            quick = message.encode("utf-8", "surrogatepass").translate(_ZEROS)
+            done = self._quick.get(quick) or self._quick.get((quick, service))
+            if done is not None and (not context or not self._rules.in_context(context)):
+                return done
+        return self._look_up(message, service, context, quick)
+
+    def _look_up(self, message: str, service: str, context: Mapping[str, Any] | None, quick: bytes) -> Fingerprint:
+        text = _one_text(message) if "\n" in message or "\\n" in message else message
+        text = text[:TEXT_LIMIT]
+        if self._rules.patterns:
+            text = self._keep_site_codes(text)
+        plan = self._plan(mask.fold(text))
+        codes = self._rules.in_context(context)
+        if plan.done is None or codes:
+            found = self._fill(plan, text, service, codes)
+            if quick and not codes and len(plan.parts) == 1 and isinstance(plan.parts[0], str):
+                self._quick.put((quick, service), found)
+            return found
+        if quick:
+            self._quick.put(quick, plan.done)
+        return plan.done
+
+    def _plan(self, folded: str) -> _Plan:
+        if not self._caching:
+            return _make_plan(folded)
+        key: str | bytes = folded
+        if len(folded) > _LONG:
+            key = hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = _make_plan(folded)
+            self._plans.put(key, plan)
+        return plan
+
+    def _fill(self, plan: _Plan, text: str, service: str, codes: tuple[tuple[str, str], ...]) -> Fingerprint:
+        """The fingerprint of a plan with the digits of its codes, the service and the context put in."""
+        parts: tuple[str, ...] = _with_digits(plan.parts, text)
+        key = (parts, service, codes)
+        found = self._filled.get(key) if self._caching else None
+        if found is None:
+            found = _fingerprint("".join(parts), service, codes)
+            if self._caching:
+                self._filled.put(key, found)
+        return found
+
+    def _keep_site_codes(self, text: str) -> str:
+        """``text`` with the digits of the site's own codes moved out of the reach of folding and masking."""
+        for pattern in self._rules.patterns:
+            group = 1 if pattern.groups else 0
+            pieces: list[str] = []
+            last = 0
+            for match in pattern.finditer(text):
+                start, end = match.span(group)
+                if start >= last:
+                    pieces += (text[last:start], text[start:end].translate(_PRIVATE))
+                    last = end
+            if pieces:
+                text = "".join(pieces) + text[last:]
+        return text
+
+
+def _one_text(message: str) -> str:
+    """A message of many lines: the condensed form of a stack trace, else the message itself."""
+    if len(message) > 4 * TEXT_LIMIT:
+        message = f"{message[: 2 * TEXT_LIMIT]}\n{message[-2 * TEXT_LIMIT :]}"
+    return condense(message) or message
+
+
+def _make_plan(folded: str) -> _Plan:
+    """Strip, find codes, mask. The expensive step: once for each different folded text."""
+    start = header_end(folded)
+    wide = mask.wide_spans(folded, start)
+    slots = _choose(find_slots(folded, start), wide)
+    parts: list[str | _Hole] = []
+    position = start
+    for begin, end, accept in sorted([(b, e, None) for b, e in wide] + slots, key=lambda span: span[0]):
+        if begin < position:
+            continue
+        parts.append(mask.mask_tokens(folded[position:begin]))
+        if accept is None:
+            parts.append(mask.HOLE)
+        else:
+            parts.append(_Hole(folded[begin:end], folded.count("0", 0, begin), accept))
+        position = end
+    parts.append(mask.mask_tokens(folded[position:]))
+    if any(isinstance(part, _Hole) for part in parts):
+        return _Plan(_joined(parts), None)
+    text = mask.tidy("".join(part for part in parts if isinstance(part, str)))
+    tokens = mask.skeleton(text)
+    if mask.words(tokens) < GENERIC_WORDS or _HAS_PRIVATE(text):
+        return _Plan((text,), None)
+    return _Plan((text,), _named(text, tokens))
+
+
+def _choose(found: list[Any], wide: list[tuple[int, int]]) -> list[Any]:
+    """The slots to use: none inside an address, path or date, none that overlaps one found before it."""
+    taken = list(wide)
+    chosen: list[Any] = []
+    for slot in found:
+        if len(chosen) == MAX_CODES:
+            break
+        if all(slot.end <= begin or slot.start >= end for begin, end in taken):
+            taken.append((slot.start, slot.end))
+            chosen.append((slot.start, slot.end, slot.accept))
+    return chosen
+
+
+def _joined(parts: list[str | _Hole]) -> tuple[str | _Hole, ...]:
+    joined: list[str | _Hole] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return tuple(joined)
+
+
+def _with_digits(parts: tuple[str | _Hole, ...], text: str) -> tuple[str, ...]:
+    """``parts`` with each possible code replaced by its raw text where it is a code, by a hole where not."""
+    if len(parts) == 1 and isinstance(parts[0], str):
+        return (parts[0],)
+    runs = mask.digit_runs(text)
+    filled: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            filled.append(part)
+            continue
+        pieces = part.piece.split("0")
+        value = pieces[0] + "".join(runs[part.first_run + number] + piece for number, piece in enumerate(pieces[1:]))
+        filled.append(value if part.accept(value) else mask.HOLE)
+    return tuple(filled)
+
+
+def _fingerprint(text: str, service: str, codes: tuple[tuple[str, str], ...]) -> Fingerprint:
+    """Template and key of a masked text; ``service`` counts where the text says too little by itself."""
+    if _HAS_PRIVATE(text):
+        text = text.translate(_PUBLIC)
+    template = mask.tidy(text)
+    tokens = mask.skeleton(template)
+    known = set(tokens)
+    tail = [f"{name}={code}" for name, code in codes if not known.issuperset(mask.skeleton(code))]
+    if service and mask.words(tokens) < GENERIC_WORDS:
+        tail.insert(0, mask.fold(service[:200]).replace("0", mask.HOLE))
+    return _named(template, tokens, mask.TAIL + mask.tidy(" ".join(tail)) if tail else "")
+
+
+def _named(template: str, tokens: tuple[str, ...], ending: str = "") -> Fingerprint:
+    identity = "\x1f".join((VERSION, *tokens)) + ending
+    template = template or "(no text)"
+    digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8)
+    if len(template) + len(ending) > mask.TEMPLATE_LIMIT:
+        template = mask.shorten(template, max(80, mask.TEMPLATE_LIMIT - len(ending)))
+    return Fingerprint(digest.hexdigest(), mask.shorten(template + ending))

@@ -1,0 +1,178 @@
+"""Masking: the values of a text become ``<*>``, its words stay.
+
+Everything here works on *folded* text: each run of ASCII digits is replaced by a single ``0``. A masked form
+can depend on where digits stand, never on which they are; that makes a cache over folded text exact.
+No expression backtracks over more than the token it stands in, so the work is linear in the text.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+
+#: What stands for a masked value, in templates and in skeletons.
+HOLE = "<*>"
+#: Ends the message part of a template; what follows (service, code fields) is identity and never a hole.
+TAIL = " @ "
+#: Stands before the frames of a stack trace in a template.
+FRAMES = " | in "
+#: Longest template shown and stored, in characters; a longer one ends in an ellipsis.
+TEMPLATE_LIMIT = 300
+ELLIPSIS = "…"
+
+_DIGITS = re.compile(r"[0-9]+")
+_SPACES = re.compile(r"\s+")
+# A word, or several joined without space: a name in dots, dashes or underscores is one thing, and varies as one.
+_COMPOUND = r"[^\W_]+(?:[._\-/@$]{1,2}[^\W_]+)*"
+_TOKEN = re.compile(rf"<\*>|{_COMPOUND}")
+_HOLE_RUN = re.compile(r"<\*>(?:(?:[^\w<]|_){0,40}<\*>)+")
+# What is joined to a value without a space belongs to it.
+_GLUED = re.compile(r"<\*>(?:[._\-/@$]{1,2}[^\W_]+)+")
+_LITERAL = re.compile(r"(?<=[=:])(\s?)(?:true|false|null|nil|none|nan|undefined)(?![^\W_])", re.IGNORECASE)
+# NUL, other control characters, line ends included, and halves of surrogate pairs: no database takes them all.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
+
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
+    r"|Sep(?:t|tember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+)
+_CLOCK = r"0:0(?::0(?:[.,]0)?)?(?:\s?[AaPp][Mm]\b)?"
+_UNIT = (
+    r"(?:[kKMGTP]i?[Bb](?:ytes?|its?|ps)?(?:/s(?:ec)?)?|[Bb]ytes?|bits?|[nuµm]?s|m(?:illi)?secs?|secs?"
+    r"|(?:milli|micro|nano)?seconds?|mins?|minutes?|h|hrs?|hours?|days?|%"
+    r"|°?[CFK]|[mkM]?bar|[mckµn]?m|rpm|[mkM]?[VAWN]|[kMG]?Hz|k?Nm|[mk]?g|[kMh]?Pa|psi|dBm?)"
+)
+# A short word behind a decimal number is its unit, unless it goes on with the sentence.
+_ANY_UNIT = r"(?!(?:of|in|on|at|to|is|by|for|and|or|was|not|the|but|out|due|has|no|as|if)\b)[^\W\d_]{1,3}"
+
+_HAS_MONTH = re.compile(_MONTH).search
+# Values that reach over punctuation, each with a test that is cheap and true wherever the expression can match.
+_WIDE: tuple[tuple[Callable[[str], bool], str], ...] = (
+    # URL
+    (lambda t: "://" in t, r"(?<![\w+.\-])[A-Za-z][A-Za-z0+.\-]{1,15}://[^\s\"'<>\])}|,;]+"),
+    # e-mail, user@host
+    (lambda t: "@" in t, r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,4}"),
+    # UUID
+    (lambda t: t.count("-") > 3, r"(?<![\w\-])[0a-fA-F]{1,8}-(?:[0a-fA-F]{1,4}-){3}[0a-fA-F]{1,12}(?![\w\-])"),
+    # MAC, IPv6, time of day
+    (
+        lambda t: t.count(":") > 1,
+        r"(?<![\w:.])(?=[a-fA-F:]{0,20}0)(?:[0a-fA-F]{0,4}:){2,31}[0a-fA-F]{1,4}(?![\w:])",
+    ),
+    # Windows and UNC paths
+    (
+        lambda t: "\\" in t,
+        r"(?<!\w)[A-Za-z]:\\[^\s\"'<>|:*?;,)\]]*|\\\\[\w.$\-]{1,64}\\[^\s\"'<>|:*?;,)\]]*",
+    ),
+    # Unix path of two parts or more, with a host or scheme before it
+    (
+        lambda t: t.count("/") > 1,
+        r"(?<![\w.\-/])(?:[~.]{0,2}|[\w\-]{1,32}:)(?:/{1,2}[\w.@%+~=$\-]+){2,}/?",
+    ),
+    # host.domain:port
+    (lambda t: ":0" in t and "." in t, r"(?<![\w.\-])[A-Za-z0][\w\-]*(?:\.[\w\-]+)+:0(?!\w)"),
+    # Mon Jun 1 10:00:00 2025 in any language
+    (
+        lambda t: " 0:0:0" in t,
+        r"(?<![^\W_])(?:[^\W\d_]{2,9}+[.,]{0,2}\s)?[^\W\d_]{3,9}+\.?\s{1,2}0,?\s(?:0\s)?0:0:0(?:[.,]0)?"
+        r"(?:\s(?:[A-Z]{3,4}\s)?0(?!\w))?",
+    ),
+    # Mon Jun 1 10:00; 1 Jun 2025; 1/Jun/2025:10:00:00
+    (
+        lambda t: _HAS_MONTH(t) is not None,
+        rf"(?<![^\W_])(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{{0,6}},?\s)?{_MONTH}\s+0(?:st|nd|rd|th)?,?"
+        rf"(?:\s+{_CLOCK})?(?:\s+(?:[A-Z]{{3,4}}\s+)?0(?!\w))?|(?<!\w)0[ \-/]{_MONTH}[ \-/]0(?:[ :]{_CLOCK})?",
+    ),
+)
+
+
+@functools.cache
+def _wide_pattern(which: tuple[bool, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(pattern for (_, pattern), used in zip(_WIDE, which, strict=True) if used))
+
+
+# What is left: sizes and durations with their unit, and words; those that hold a digit are values. In ASCII text
+# a digit is a 0, and words with none ahead are not worth a match.
+_SIZE = rf"(?<![^\W_])(?:0(?:[.,]0)*\s?{_UNIT}|0[.,]0\s{_ANY_UNIT})(?![^\W_])"
+_NARROW = re.compile(rf"{_SIZE}|{_COMPOUND}")
+_NARROW_ASCII = re.compile(rf"{_SIZE}|(?<![^\W_])(?=[^\s0]{{0,200}}+0){_COMPOUND}")
+
+
+def fold(text: str) -> str:
+    """``text`` with each run of ASCII digits as one ``0``.
+
+    >>> fold("axis 3 at 17.25 mm")
+    'axis 0 at 0.0 mm'
+    """
+    return _DIGITS.sub("0", text)
+
+
+def digit_runs(text: str) -> list[str]:
+    """The runs of digits that :func:`fold` replaced, in order."""
+    return _DIGITS.findall(text)
+
+
+def wide_spans(folded: str, start: int) -> list[tuple[int, int]]:
+    """Where addresses, paths, dates and other values of several tokens stand, from ``start`` on."""
+    which = tuple(test(folded) for test, _ in _WIDE)
+    if not any(which):
+        return []
+    return [match.span() for match in _wide_pattern(which).finditer(folded, start)]
+
+
+def mask_tokens(folded: str) -> str:
+    """``folded`` with each token that holds a digit as a hole. Call it on what stands between wide values.
+
+    >>> mask_tokens("retry 0 of 0 in 0 ms on node0")
+    'retry <*> of <*> in <*> on <*>'
+    """
+    if not folded.isascii():
+        masked = _NARROW.sub(_hole_if_digit, folded)
+    else:
+        masked = _NARROW_ASCII.sub(_hole_if_digit, folded) if "0" in folded else folded
+    return _LITERAL.sub(rf"\1{HOLE}", masked) if "=" in masked or ":" in masked else masked
+
+
+def _hole_if_digit(match: re.Match[str]) -> str:
+    text = match[0]
+    if "0" in text or (not text.isascii() and any(map(str.isdigit, text))):
+        return HOLE
+    return text
+
+
+def tidy(masked: str) -> str:
+    """``masked`` on one line, printable, with runs of holes joined into one.
+
+    >>> tidy("from <*>.<*>.<*>.<*>: <*>\\n retry")
+    'from <*> retry'
+    """
+    text = masked if masked.isprintable() else _UNPRINTABLE.sub(" ", masked)
+    if "  " in text or not text.isascii():
+        text = _SPACES.sub(" ", text)
+    text = text.strip()
+    return _HOLE_RUN.sub(HOLE, _GLUED.sub(HOLE, text)) if HOLE in text else text
+
+
+def shorten(template: str, limit: int = TEMPLATE_LIMIT) -> str:
+    """``template``, cut behind a word and marked with an ellipsis where it is longer than ``limit``."""
+    if len(template) <= limit:
+        return template
+    cut = template[: limit - 1]
+    space = cut.rfind(" ", limit - 60)
+    return (cut[:space] if space > 0 else cut) + ELLIPSIS
+
+
+def skeleton(text: str) -> tuple[str, ...]:
+    """The words and holes of a masked text: what the identity of a pattern is made of.
+
+
+    >>> skeleton("Failed to bind to port <*>: Address in use")
+    ('Failed', 'to', 'bind', 'to', 'port', '<*>', 'Address', 'in', 'use')
+    """
+    return tuple(_TOKEN.findall(text))
+
+
+def words(tokens: tuple[str, ...]) -> int:
+    """How many of ``tokens`` are words: not holes, not single letters."""
+    return sum(len(token) > 1 and token != HOLE for token in tokens)

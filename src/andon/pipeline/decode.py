@@ -1,0 +1,307 @@
+"""Decode and normalise: the bytes of a published message become a :class:`LogRecord`.
+
+What can be understood is stored, whatever is missing or odd; only what carries no log at all is rejected. The message
+format is the reference system's: ``timestamp, hostname, severity, service, message, context{}``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import msgspec
+
+from andon.errors import MessageRejected
+from andon.models import REPLY_TO_HEADER, SUBJECT, Delivery, LogRecord, Severity, utc_text
+from andon.ports import Grouper
+
+UNKNOWN = "unknown"
+NAME_LIMIT = 255
+#: Contexts above this size are stored as they are but not read for codes and places.
+CONTEXT_READ_LIMIT = 65_536
+
+#: Length of a stored time with milliseconds.
+_STORED_LENGTH = len("2025-01-15T02:14:23.123Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Control characters that would end a text early, move the cursor or colour a terminal; tab and line feed are text.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_LINE_ENDS = re.compile("\r\n?")
+
+_SEVERITY_WORDS: dict[str, Severity] = {
+    "DEBUG": Severity.DEBUG, "DBG": Severity.DEBUG, "TRACE": Severity.DEBUG, "FINE": Severity.DEBUG,
+    "FINER": Severity.DEBUG, "FINEST": Severity.DEBUG, "VERBOSE": Severity.DEBUG,
+    "INFO": Severity.INFO, "INFORMATION": Severity.INFO, "INFORMATIONAL": Severity.INFO, "NOTICE": Severity.INFO,
+    "NORMAL": Severity.INFO, "CHECK_FUNCTION": Severity.INFO,
+    "WARNING": Severity.WARNING, "WARN": Severity.WARNING, "OFF_SPEC": Severity.WARNING,
+    "MAINTENANCE_REQUIRED": Severity.WARNING,
+    "ERROR": Severity.ERROR, "ERR": Severity.ERROR, "SEVERE": Severity.ERROR, "FAULT": Severity.ERROR,
+    "FAILURE": Severity.ERROR,
+    "CRITICAL": Severity.CRITICAL, "CRIT": Severity.CRITICAL, "FATAL": Severity.CRITICAL, "ALERT": Severity.CRITICAL,
+    "EMERG": Severity.CRITICAL, "EMERGENCY": Severity.CRITICAL, "PANIC": Severity.CRITICAL,
+}  # fmt: skip
+# Numbers: syslog's 0 to 7 and Python's 10 to 50, the two scales that producers send as numbers.
+_SEVERITY_NUMBERS: dict[int, Severity] = {
+    0: Severity.CRITICAL, 1: Severity.CRITICAL, 2: Severity.CRITICAL, 3: Severity.ERROR, 4: Severity.WARNING,
+    5: Severity.INFO, 6: Severity.INFO, 7: Severity.DEBUG,
+    10: Severity.DEBUG, 20: Severity.INFO, 30: Severity.WARNING, 40: Severity.ERROR, 50: Severity.CRITICAL,
+}  # fmt: skip
+
+
+class _Message(msgspec.Struct, gc=False):
+    """The wire format, every field optional and of any type; ``context`` stays undecoded text."""
+
+    timestamp: Any = None
+    hostname: Any = None
+    severity: Any = None
+    service: Any = None
+    message: Any = None
+    context: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_decode_message = msgspec.json.Decoder(_Message).decode
+_decode_any = msgspec.json.Decoder().decode
+_encode = msgspec.json.encode
+
+
+class Decoder:
+    """Turns deliveries into records. ``zone`` is that of timestamps that name none."""
+
+    def __init__(self, grouper: Grouper, zone: tzinfo = UTC) -> None:
+        self._group = grouper
+        self._zone = zone
+
+    def __call__(self, delivery: Delivery) -> LogRecord:
+        """The record of one delivery. Raises MessageRejected where there is no log in it."""
+        notes: list[str] = []
+        wire = _parse(delivery.data, notes)
+        context_text, context = _context(wire.context, notes)
+        if wire.message is wire.hostname is wire.service is wire.severity is context_text is None:
+            raise MessageRejected(
+                "has none of the fields hostname, severity, service, message, context; publish the JSON object "
+                "that the README shows"
+            )
+        message = _text(wire.message, notes, "message") or "(no message)"
+        hostname = _name(wire.hostname, notes, "hostname")
+        service = _name(wire.service, notes, "service")
+        severity, native = _severity(wire.severity)
+        identity = self._group(message, service, context)
+        reply_to = _reply_to(delivery, notes) if delivery.headers else None
+        site, area, line, machine = _place(delivery.subject, context)
+        timestamp = self._timestamp(wire.timestamp, delivery.stored_ns, notes)
+        return LogRecord(
+            stream=delivery.stream,
+            sequence=delivery.sequence,
+            stored_ns=delivery.stored_ns,
+            timestamp=timestamp,
+            hostname=hostname,
+            severity=severity,
+            service=service,
+            message=message,
+            fingerprint=identity.key,
+            template=identity.template,
+            context=context_text,
+            severity_native=native,
+            site=site,
+            area=area,
+            line=line,
+            machine=machine,
+            notes="; ".join(notes) if notes else None,
+            reply_to=reply_to,
+        )
+
+    def _timestamp(self, value: Any, stored_ns: int, notes: list[str]) -> str:
+        moment: datetime | None = None
+        if isinstance(value, str):
+            try:
+                moment = datetime.fromisoformat(value.strip())
+                if len(value) == _STORED_LENGTH and value[7] + value[10] + value[19] + value[23] == "-T.Z":
+                    return value  # the usual form, which is the stored form
+            except ValueError:
+                notes.append(f"timestamp {_short(value)} not understood, time of receipt taken")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            moment = _from_epoch(value)
+            if moment is None:
+                notes.append(f"timestamp {value} out of range, time of receipt taken")
+        elif value is not None:
+            notes.append("timestamp of a wrong type, time of receipt taken")
+        if moment is None:
+            moment = _EPOCH + timedelta(microseconds=stored_ns // 1000)
+        elif moment.tzinfo is None:
+            moment = moment.replace(tzinfo=self._zone)
+        try:
+            return utc_text(moment)
+        except OverflowError:  # year 1 or 9999 with an offset that leads out of the calendar
+            notes.append(f"timestamp {_short(str(value))} out of range, time of receipt taken")
+            return utc_text(_EPOCH + timedelta(microseconds=stored_ns // 1000))
+
+
+def _parse(data: bytes, notes: list[str]) -> _Message:
+    """The wire message; strict JSON first (quick), then what a lenient reader can still understand."""
+    try:
+        return _decode_message(data)
+    except RecursionError:
+        raise MessageRejected("is nested too deeply to be read") from None
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+        strict = str(error)
+    if not data.strip():
+        raise MessageRejected("is empty")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", "replace")
+        notes.append("bytes that are not UTF-8 replaced")
+    try:
+        value = _lenient(text)
+    except (ValueError, RecursionError) as error:
+        reason = "is nested too deeply to be read" if isinstance(error, RecursionError) else f"is not JSON ({strict})"
+        raise MessageRejected(reason) from None
+    if not isinstance(value, dict):
+        raise MessageRejected("is JSON but not an object")
+    notes.append("not strictly valid JSON")
+    context = value.get("context")
+    return _Message(
+        **{name: value.get(name) for name in ("timestamp", "hostname", "severity", "service", "message")},
+        context=msgspec.Raw(json.dumps(context).encode()),
+    )
+
+
+def _lenient(text: str) -> Any:
+    """What the standard library's reader makes of ``text``: raw control characters, lone surrogates, NaN and huge
+    numbers pass (the last two as text). Raises ValueError or RecursionError."""
+
+    def number(literal: str) -> float | str:
+        value = float(literal)
+        return value if math.isfinite(value) else literal
+
+    return json.loads(text, strict=False, parse_float=number, parse_constant=str)
+
+
+def _context(raw: msgspec.Raw, notes: list[str]) -> tuple[str | None, dict[str, Any] | None]:
+    """The context as JSON text to store, and as a mapping to read codes and places from."""
+    data = bytes(raw)
+    if data == b"null":
+        return None, None
+    value: Any = None
+    if len(data) <= CONTEXT_READ_LIMIT or data[:1] != b"{":
+        try:
+            value = _decode_any(data)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            try:
+                value = _lenient(data.decode("utf-8", "replace"))
+            except (ValueError, RecursionError):
+                notes.append("context kept as text: it cannot be read as JSON")
+                return _encode({"value": _clean(data.decode("utf-8", "replace"))}).decode(), None
+            data = json.dumps(value).encode()
+    if value is not None and not isinstance(value, dict):
+        notes.append("context is not an object, kept under the key value")
+        value = {"value": value}
+        data = json.dumps(value).encode()
+    text = data.decode("utf-8", "replace")
+    if "\\u0000" in text:  # escapes keep other control characters harmless; NUL would end the text in SQL functions
+        text = text.replace("\\u0000", "\\u2400")
+    return text, value
+
+
+def _text(value: Any, notes: list[str], field: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        notes.append(f"{field} was not text")
+        value = json.dumps(value, ensure_ascii=False)
+    return _clean(value)
+
+
+def _clean(text: str) -> str:
+    """Control characters made visible, line ends made uniform, outer blanks removed."""
+    if _CONTROL.search(text):
+        text = _CONTROL.sub(_visible, _LINE_ENDS.sub("\n", text))
+    return text.strip()
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+
+
+def _name(value: Any, notes: list[str], field: str) -> str:
+    if isinstance(value, str) and 0 < len(value) <= NAME_LIMIT and value.isprintable():
+        return value.strip() or UNKNOWN
+    text = " ".join(_text(value, notes, field).split())
+    if len(text) > NAME_LIMIT:
+        notes.append(f"{field} cut from {len(text)} characters")
+        text = text[: NAME_LIMIT - 1] + "…"
+    return text or UNKNOWN
+
+
+def _severity(value: Any) -> tuple[str, str | None]:
+    """(normalised, native where it differs). Unknown words and missing values are INFO."""
+    if isinstance(value, str):
+        known = _SEVERITY_WORDS.get(value)
+        if known is not None:
+            return known.value, (None if known.value == value else value)
+        text = _clean(value)[:NAME_LIMIT]
+        known = _SEVERITY_WORDS.get(text.upper().replace(" ", "_").replace("-", "_"))
+        if known is None and text.isdecimal() and len(text) <= 2:
+            known = _SEVERITY_NUMBERS.get(int(text))
+        return (known or Severity.INFO).value, text
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _SEVERITY_NUMBERS.get(value, Severity.INFO).value, str(value)[:NAME_LIMIT]
+    if value is None:
+        return Severity.INFO.value, None
+    return Severity.INFO.value, _clean(json.dumps(value, ensure_ascii=False))[:NAME_LIMIT]
+
+
+def _from_epoch(value: float) -> datetime | None:
+    """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size; None out of range."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return None
+    size = abs(value)
+    for limit, per_microsecond in ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3)):
+        if size < limit:
+            try:
+                return _EPOCH + timedelta(microseconds=round(value * per_microsecond))
+            except OverflowError:
+                return None
+    return None
+
+
+_PLACES = ("site", "area", "line", "machine")
+_NOWHERE = (None, None, None, None)
+
+
+def _place(subject: str, context: dict[str, Any] | None) -> tuple[str | None, str | None, str | None, str | None]:
+    """ISA-95 place: from the subject's further tokens, else from the context's keys of the same names."""
+    if len(subject) > len(SUBJECT) and subject.startswith(SUBJECT + "."):
+        tokens: list[str | None] = [t[:NAME_LIMIT] for t in subject[len(SUBJECT) + 1 :].split(".", 3)]
+        tokens += [None] * (4 - len(tokens))
+        return tokens[0], tokens[1], tokens[2], tokens[3]
+    if not context or not ("machine" in context or "line" in context or "area" in context or "site" in context):
+        return _NOWHERE
+    found = [
+        _clean(str(value))[:NAME_LIMIT] or None
+        if isinstance(value, str | int) and not isinstance(value, bool)
+        else None
+        for value in (context.get(key) for key in _PLACES)
+    ]
+    return found[0], found[1], found[2], found[3]
+
+
+def _reply_to(delivery: Delivery, notes: list[str]) -> str | None:
+    """The subject that durably waits, from the header; one that cannot be published to is noted, not used."""
+    headers = delivery.headers or {}
+    subject = headers.get(REPLY_TO_HEADER) or headers.get(REPLY_TO_HEADER.lower())
+    if not subject:
+        return None
+    bad = len(subject) > NAME_LIMIT or any(not t or t in ("*", ">") for t in subject.split("."))
+    if bad or any(c.isspace() for c in subject) or subject.startswith(("$", SUBJECT)):
+        notes.append(f"Reply-To {_short(subject)} is no subject to answer on")
+        return None
+    return subject
+
+
+def _short(text: str, limit: int = 60) -> str:
+    text = _clean(text)
+    return repr(text if len(text) <= limit else text[: limit - 1] + "…")

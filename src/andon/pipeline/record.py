@@ -1,0 +1,225 @@
+"""Record: pull a bounded batch, decode it, store it in one transaction, acknowledge it. Never waits for a model."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from andon.errors import BrokerError, MessageRejected, StoreError, StoreFull, StoreUnavailable
+from andon.models import Delivery, LogRecord, Recorded, Reject
+from andon.pipeline.callers import CallerDesk, Matches
+from andon.ports import LogStore, LogStream
+from andon.telemetry import Health, Metrics
+
+log = structlog.get_logger(__name__)
+
+PULL_WAIT = 1.0
+#: On start, how many sequences below the ack floor are compared with the store even where the newest is there.
+RECHECK = 10_000
+RETRY_FIRST, RETRY_LAST = 0.5, 5.0
+
+
+class _Batch:
+    """One pulled batch, decoded: records beside their deliveries, rejects beside theirs, and the callers of both."""
+
+    def __init__(self, deliveries: list[Delivery]) -> None:
+        self.deliveries = deliveries
+        self.records: list[LogRecord] = []
+        self.accepted: list[Delivery] = []
+        self.rejects: list[Reject] = []
+        self.refused: list[Delivery] = []
+        self.matches: Matches = []
+        self.refusals: Matches = []
+
+
+class Recorder:
+    """Owns the log stream's consumer. ``queued`` is called when a batch left problems to explain."""
+
+    def __init__(
+        self,
+        stream: LogStream,
+        store: LogStore,
+        decode: Callable[[Delivery], LogRecord],
+        desk: CallerDesk,
+        metrics: Metrics,
+        health: Health,
+        *,
+        batch: int,
+        queued: Callable[[], None],
+    ) -> None:
+        self._stream = stream
+        self._store = store
+        self._decode = decode
+        self._desk = desk
+        self._metrics = metrics
+        self._health = health
+        self._batch = batch
+        self._queued = queued
+
+    async def run(self) -> None:
+        """Recover what a power cut took, then record for ever.
+
+        Two batches are in hand at most: while one is written by the store's thread, the next is decoded.
+        """
+        await self._recover()
+        storing: asyncio.Task[None] | None = None
+        try:
+            while True:
+                batch = self._understand(await self._stream.pull(self._batch, PULL_WAIT))
+                try:
+                    if storing is not None:
+                        await asyncio.wait({storing})
+                        storing.result()
+                except BaseException:
+                    await self._give_back(batch.deliveries)
+                    raise
+                storing = asyncio.create_task(self._record(batch), name="recorder-batch") if batch.deliveries else None
+        finally:
+            if storing is not None:
+                storing.cancel()
+                await asyncio.wait({storing})
+
+    async def _record(self, batch: _Batch) -> None:
+        try:
+            await self._store_batch(batch)
+        except BaseException:
+            self._desk.put_back(batch.matches)
+            self._desk.put_back(batch.refusals)
+            await self._give_back(batch.deliveries)
+            raise
+
+    async def _give_back(self, deliveries: list[Delivery]) -> None:
+        """What was in hand when we were stopped: delivered again at once; harmless where it was stored already."""
+        if not deliveries:
+            return
+        try:
+            async with asyncio.timeout(1.0):
+                await self._stream.release(deliveries)
+        except (BrokerError, TimeoutError):
+            log.info("batch in hand not released; the broker delivers it again by itself", messages=len(deliveries))
+
+    async def _store_batch(self, batch: _Batch) -> None:
+        batch.matches = self._desk.match(batch.accepted)
+        batch.refusals = self._desk.match(batch.refused)
+        recorded = await self._store_until_done(batch)
+        matches, batch.matches = batch.matches, []
+        refusals, batch.refusals = batch.refusals, []
+        await self._acknowledge(batch)
+        self._count(recorded)
+        if recorded.queued:
+            self._queued()
+        self._desk.remember(batch.accepted, recorded)
+        for index, caller in refusals:
+            await self._desk.refuse(caller, batch.rejects[index].reason)
+        if matches:
+            await self._desk.attach(matches, recorded)
+
+    def _understand(self, deliveries: list[Delivery]) -> _Batch:
+        batch = _Batch(deliveries)
+        for delivery in deliveries:
+            try:
+                batch.records.append(self._decode(delivery))
+            except MessageRejected as error:
+                batch.rejects.append(_reject(delivery, str(error)))
+                batch.refused.append(delivery)
+            else:
+                batch.accepted.append(delivery)
+        return batch
+
+    async def _acknowledge(self, batch: _Batch) -> None:
+        try:
+            if batch.accepted:
+                await self._stream.ack(batch.accepted)
+            if batch.refused:
+                await self._stream.terminate(batch.refused)
+        except BrokerError as error:
+            log.info("acks lost; the broker delivers these again and they are recognised", error=str(error))
+
+    async def _store_until_done(self, batch: _Batch) -> Recorded:
+        """Store the batch; while there is no room (or no database) hold it, acknowledge nothing, say so, try again."""
+        delay = RETRY_FIRST
+        while True:
+            started = time.monotonic()
+            try:
+                recorded = await self._store.record(batch.records, batch.rejects)
+            except (StoreFull, StoreUnavailable) as error:
+                self._metrics.store_errors.inc()
+                if self._health.report("store", str(error)):
+                    log.error("recording stopped", reason=str(error))
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_LAST)
+            except StoreError as error:
+                self._metrics.store_errors.inc()
+                return await self._store_one_by_one(batch, str(error))
+            else:
+                self._metrics.batch_seconds.observe(time.monotonic() - started)
+                if self._health.report("store", None):
+                    log.info("recording goes on")
+                return recorded
+
+    async def _store_one_by_one(self, batch: _Batch, reason: str) -> Recorded:
+        """The database refuses something in this batch: store the rest, keep the culprit in ``rejects``."""
+        log.warning("batch refused by the database, storing it one by one", reason=reason)
+        total = await self._store.record([], batch.rejects)
+        for record, delivery in zip(batch.records, batch.accepted, strict=True):
+            try:
+                one = await self._store.record([record], [])
+            except (StoreFull, StoreUnavailable):
+                raise
+            except StoreError as error:
+                one = await self._store.record([], [_reject(delivery, f"cannot be stored: {error}")])
+                one.log_ids, one.pattern_ids = [None], [None]
+            _add(total, one)
+        return total
+
+    def _count(self, recorded: Recorded) -> None:
+        metrics = self._metrics
+        metrics.recorded.inc(recorded.stored)
+        if recorded.duplicates:
+            metrics.duplicates.inc(recorded.duplicates)
+        if recorded.rejected:
+            metrics.rejected.inc(recorded.rejected)
+
+    async def _recover(self) -> None:
+        """Read again what is acknowledged but not stored: rows that a power cut took from the database."""
+        state = await self._stream.state()
+        last = min(state.ack_floor, state.last_sequence)
+        newest = await self._store.newest_sequence(state.stream)
+        first = max(state.first_sequence, min(newest + 1, last - RECHECK + 1), 1)
+        gaps = await self._store.missing(state.stream, first, last) if last >= first else []
+        if not gaps:
+            return
+        recovered = 0
+        async for deliveries in self._stream.replay(gaps[0][0], gaps[-1][1]):
+            recorded = await self._store_until_done(self._understand(deliveries))
+            recovered += recorded.stored
+            if recorded.queued:
+                self._queued()
+        if recovered:
+            self._metrics.recovered.inc(recovered)
+            log.warning("acknowledged logs were missing from the database and were read again", logs=recovered)
+
+
+def _reject(delivery: Delivery, reason: str) -> Reject:
+    return Reject(
+        stream=delivery.stream,
+        sequence=delivery.sequence,
+        stored_ns=delivery.stored_ns,
+        subject=delivery.subject,
+        reason=reason,
+        data=delivery.data,
+    )
+
+
+def _add(total: Recorded, one: Recorded) -> None:
+    total.stored += one.stored
+    total.duplicates += one.duplicates
+    total.rejected += one.rejected
+    total.new_patterns += one.new_patterns
+    total.queued += one.queued
+    total.log_ids += one.log_ids
+    total.pattern_ids += one.pattern_ids
+    total.explained |= one.explained

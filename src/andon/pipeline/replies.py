@@ -1,0 +1,122 @@
+"""What callers and listeners are sent: the reference's reply, with more keys beside its three."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from andon.models import Explanation, Rung, StoredAnalysis, StoredLog, now_text
+
+_encode = msgspec.json.encode
+
+
+def reply(payload: bytes, log: StoredLog, answer: StoredAnalysis, *, agent: str, reused: bool = False) -> bytes:
+    """The answer to a caller: ``original_message``, ``analysis`` and ``timestamp`` as in the reference, and more.
+
+    ``reused`` says that the problem was explained before this log came; ``first_rung`` then says how.
+    """
+    body = {
+        "original_message": original(payload),
+        "analysis": answer.text,
+        "timestamp": now_text(),
+        "agent": agent,
+        "rung": Rung.REUSED.value if reused else answer.rung,
+        "provisional": answer.provisional,
+        "severity": log.severity,
+        "log_id": log.id,
+        "pattern_id": log.pattern_id,
+        "finding": answer.finding,
+        "source": answer.source,
+        "provider": answer.provider,
+        "model": answer.model,
+    }
+    if reused:
+        body["first_rung"] = answer.rung
+    return _encode(body)
+
+
+def provisional_reply(payload: bytes, log: StoredLog, explanation: Explanation, *, agent: str) -> bytes:
+    """The answer to a caller whose patience ended before the analysis came; nothing of it is stored."""
+    return _encode(
+        {
+            "original_message": original(payload),
+            "analysis": explanation.text,
+            "timestamp": now_text(),
+            "agent": agent,
+            "rung": explanation.rung.value,
+            "provisional": True,
+            "severity": log.severity,
+            "log_id": log.id or None,
+            "pattern_id": log.pattern_id,
+            "finding": explanation.finding,
+            "source": explanation.source,
+            "provider": None,
+            "model": None,
+        }
+    )
+
+
+def refusal(payload: bytes, reason: str, *, agent: str) -> bytes:
+    """The answer to a caller whose message was not understood."""
+    return _encode(
+        {
+            "original_message": original(payload),
+            "analysis": f"This message was not understood: it {reason}. It is kept; see `andon rejects`.",
+            "timestamp": now_text(),
+            "agent": agent,
+            "rung": None,
+            "provisional": False,
+            "error": reason,
+        }
+    )
+
+
+def announcement(log: StoredLog, template: str, answer: StoredAnalysis) -> bytes:
+    """What ``agent.analysis.<severity>`` carries when a problem got an explanation."""
+    return _encode(
+        {
+            "analysis_id": answer.id,
+            "pattern_id": answer.pattern_id,
+            "log_id": log.id,
+            "timestamp": now_text(),
+            "rung": answer.rung,
+            "provisional": answer.provisional,
+            "analysis": answer.text,
+            "finding": answer.finding,
+            "source": answer.source,
+            "provider": answer.provider,
+            "model": answer.model,
+            "template": template,
+            "log": {
+                "timestamp": log.timestamp,
+                "hostname": log.hostname,
+                "severity": log.severity,
+                "service": log.service,
+                "message": log.message,
+            },
+        }
+    )
+
+
+def original(payload: bytes) -> Any:
+    """The caller's message as it was: its JSON where it is JSON, else its text."""
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return payload.decode("utf-8", "replace")
+    return msgspec.Raw(payload)
+
+
+def payload_of(log: StoredLog) -> bytes:
+    """A stored log as the message it came from: what a durable caller is shown as its original."""
+    return _encode(
+        {
+            "timestamp": log.timestamp,
+            "hostname": log.hostname,
+            "severity": log.severity_native or log.severity,
+            "service": log.service,
+            "message": log.message,
+            "context": msgspec.Raw(log.context.encode()) if log.context else {},
+        }
+    )

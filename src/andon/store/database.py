@@ -1,0 +1,204 @@
+"""Opening SQLite the way the store needs it, and its errors in our words."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+
+from andon.errors import StoreFull, StoreTooNew, StoreUnavailable
+from andon.store import schema
+
+#: ``normal``: a power cut may cost the last moments, which the recorder re-reads from the stream.
+#: ``strict``: every commit is on the disk before it returns.
+Durability = Literal["normal", "strict"]
+
+#: How long a connection waits for another process' lock, in seconds.
+BUSY_TIMEOUT = 5.0
+
+_WRITER_CACHE_KIB = 16 * 1024
+_READER_CACHE_KIB = 2 * 1024
+_CHECKPOINT_PAGES = 4000
+_WAL_KEPT_BYTES = 32 * 1024 * 1024
+#: An I/O error with less than this free on the disk is taken for a full disk, in bytes.
+_NO_ROOM = 1024 * 1024
+
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: "is locked by another process: stop that one, or wait until it is done",
+    sqlite3.SQLITE_LOCKED: "is locked by another process: stop that one, or wait until it is done",
+    sqlite3.SQLITE_READONLY: "cannot be written: check the permissions of the file and its directory",
+    sqlite3.SQLITE_PERM: "cannot be used: check the permissions of the file and its directory",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that the path is right and the directory writable",
+    sqlite3.SQLITE_NOTADB: "is not an SQLite database: choose another DB_PATH or move the file away",
+    sqlite3.SQLITE_CORRUPT: "is damaged: restore a backup, or move the file away to start afresh",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: check the disk",
+}
+
+
+def store_error(path: Path, error: BaseException | None) -> StoreFull | StoreUnavailable | None:
+    """The StoreError for an SQLite error; None where it is no state of the disk but a mistake of ours."""
+    if not isinstance(error, sqlite3.DatabaseError):
+        return None
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _disk_is_full(path)):
+        return StoreFull(
+            f"no room is left for the database {path}: free some disk space; recording goes on by itself then"
+        )
+    if code in _REMEDIES:
+        return StoreUnavailable(f"the database {path} {_REMEDIES[code]} ({error})")
+    if isinstance(error, sqlite3.OperationalError):
+        return StoreUnavailable(f"the database {path} cannot be used: {error}; `andon doctor` checks it")
+    return None
+
+
+def _disk_is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _NO_ROOM
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors inside the block into StoreFull or StoreUnavailable."""
+    try:
+        yield
+    except DBAPIError as error:
+        if (ours := store_error(path, error.orig)) is not None:
+            raise ours from error
+        raise
+    except sqlite3.Error as error:
+        if (ours := store_error(path, error)) is not None:
+            raise ours from error
+        raise
+    except PoolTimeout as error:
+        raise StoreUnavailable(f"the database {path} is busy with other readers: try again") from error
+
+
+def writer_engine(path: Path, durability: Durability, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
+    """An engine over the one connection that writes. A transaction takes the write lock when it begins.
+
+    The connection may be used by several threads, but by one at a time.
+    """
+
+    def connect() -> sqlite3.Connection:
+        connection = _connect(str(path), busy_timeout)
+        _pragmas(
+            connection,
+            journal_mode="WAL",
+            synchronous="FULL" if durability == "strict" else "NORMAL",
+            cache_size=-_WRITER_CACHE_KIB,
+            temp_store="MEMORY",
+            wal_autocheckpoint=_CHECKPOINT_PAGES,
+            journal_size_limit=_WAL_KEPT_BYTES,
+            secure_delete="OFF",  # overwriting what is deleted doubles the writes of retention
+            foreign_keys="OFF",
+        )
+        return connection
+
+    return _engine(connect, "BEGIN IMMEDIATE", poolclass=StaticPool)
+
+
+def reader_engine(path: Path, *, connections: int, timeout: float, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
+    """An engine over at most ``connections`` connections that only read."""
+
+    def connect() -> sqlite3.Connection:
+        connection = _connect(str(path), busy_timeout)
+        _reading(connection)
+        return connection
+
+    return _engine(connect, "BEGIN", poolclass=QueuePool, pool_size=connections, max_overflow=0, pool_timeout=timeout)
+
+
+def visitor_engine(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
+    """An engine that reads a database beside a running service, or one on a read-only disk."""
+
+    def connect() -> sqlite3.Connection:
+        uri = path.absolute().as_uri()
+        connection = _connect(f"{uri}?mode=ro", busy_timeout)
+        try:
+            _reading(connection)
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            # A database in WAL mode cannot be opened where its helper files cannot be made. When there are
+            # none no one writes to it either, so it may be read as it lies there.
+            if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+                raise
+            if path.with_name(path.name + "-wal").exists():
+                raise
+            connection = _connect(f"{uri}?immutable=1", busy_timeout)
+            _reading(connection)
+        return connection
+
+    return _engine(connect, "BEGIN", poolclass=NullPool)
+
+
+def _connect(database: str, busy_timeout: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        database,
+        timeout=busy_timeout,
+        isolation_level=None,  # transactions begin where we say so
+        check_same_thread=False,
+        uri=database.startswith("file:"),
+    )
+    # Rows that were taken over may hold bytes that are no UTF-8; they must not stop a listing.
+    connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
+    return connection
+
+
+def _reading(connection: sqlite3.Connection) -> None:
+    _pragmas(connection, query_only="ON", cache_size=-_READER_CACHE_KIB, temp_store="MEMORY")
+    # LIKE knows upper and lower case of ASCII letters only.
+    connection.create_function("andon_contains", 2, _contains, deterministic=True)
+
+
+def _contains(text: object, part: str) -> bool:
+    return part.casefold() in text.casefold() if isinstance(text, str) else False
+
+
+def _pragmas(connection: sqlite3.Connection, **values: object) -> None:
+    for name, value in values.items():
+        connection.execute(f"PRAGMA {name}={value}")
+
+
+def _engine(connect: Any, begin: str, **options: Any) -> Engine:
+    engine = create_engine("sqlite://", creator=connect, **options)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def tables(connection: Connection) -> dict[str, str]:
+    """Name → kind (``table``, ``view``) of what the database holds, SQLite's own tables left out."""
+    rows = connection.exec_driver_sql(
+        "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND substr(name, 1, 7) <> 'sqlite_'"
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def revision(connection: Connection, path: Path) -> str | None:
+    """The schema revision of the database, None where it has none; raises StoreTooNew for an unknown one."""
+    if "alembic_version" not in tables(connection):
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if found is None:
+        return None
+    if found not in schema.KNOWN_REVISIONS:
+        raise StoreTooNew(
+            f"the database {path} has schema revision {found} and this Andon knows {schema.HEAD} at most: "
+            "install the newer version again, or restore a backup from before it"
+        )
+    return str(found)

@@ -1,0 +1,40 @@
+"""Inserting many rows with few statements."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Connection
+
+_ROWS_PER_STATEMENT = 100
+
+
+def insert_rows(
+    connection: Connection, table: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]], suffix: str = ""
+) -> None:
+    """Insert ``rows``, ``suffix`` being what the statement does on a conflict.
+
+    Most go by the hundred to a statement: a statement for each row costs about as much as the row itself. The rest
+    goes row by row, so that there are only two statements to compile for each set of columns.
+    """
+    width = len(columns)
+    flat = list(chain.from_iterable(rows))
+    step = width * _ROWS_PER_STATEMENT
+    whole = len(flat) - len(flat) % step
+    for start in range(0, whole, step):
+        statement = _statement(table, columns, _ROWS_PER_STATEMENT, suffix)
+        connection.exec_driver_sql(statement, tuple(flat[start : start + step]))
+    if whole < len(flat):
+        rest = [tuple(flat[start : start + width]) for start in range(whole, len(flat), width)]
+        connection.exec_driver_sql(_statement(table, columns, 1, suffix), rest)
+
+
+@functools.lru_cache(maxsize=512)
+def _statement(table: str, columns: tuple[str, ...], rows: int, suffix: str) -> str:
+    row = f"({','.join('?' * len(columns))})"
+    # OR FAIL: a conflict ends the whole transaction anyway, and without it SQLite keeps a copy of every page
+    # that a statement changes so as to undo that statement alone.
+    return f"INSERT OR FAIL INTO {table} ({', '.join(columns)}) VALUES {','.join([row] * rows)}{suffix}"  # noqa: S608

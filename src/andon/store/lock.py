@@ -1,0 +1,65 @@
+"""One service per database file: an advisory lock beside it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from andon.errors import InUseError, StoreUnavailable
+
+
+class DatabaseLock:
+    """The held lock; the operating system gives it back when the process ends, however it ends."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor: int | None = descriptor
+
+    def close(self) -> None:
+        """Give the lock back; idempotent. The file stays: removing it would let two others lock two files."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def lock_database(db_path: Path) -> DatabaseLock:
+    """Take the lock ``<db_path>.lock``, our process id inside, without waiting.
+
+    Raises InUseError where another process holds it, StoreUnavailable where the file cannot be made.
+    """
+    path = db_path.with_name(db_path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the lock file {path} cannot be made ({error.strerror}): check the path and its permissions"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise InUseError(
+            f"the database {db_path} is in use by another Andon (process {holder}): "
+            "stop that one, or choose another DB_PATH"
+        ) from error
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreUnavailable(
+            f"the lock file {path} cannot be used ({error.strerror}): check the disk, and that it is a local one"
+        ) from error
+    return DatabaseLock(path, descriptor)

@@ -1,0 +1,262 @@
+"""Reading a database beside a running service: what the command line lists and shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, select, tuple_, union_all
+
+from andon.errors import NotFound, StoreUnavailable
+from andon.models import LogQuery, Severity, StoreCounts, StoredLog, StoredReject, now_text
+from andon.store.database import revision, tables, translated, visitor_engine, writer_engine
+from andon.store.rows import read_counters, select_logs, to_log
+from andon.store.schema import HEAD, analyses, logs, rejects, streams
+
+T = TypeVar("T")
+
+
+class AnalysisEntry(msgspec.Struct, frozen=True):
+    """A row of ``analyses`` as the queue listing shows it. ``not_before`` and ``lease_until`` are unix seconds."""
+
+    id: int
+    pattern_id: int | None
+    log_id: int | None
+    reason: str
+    status: str
+    caller: bool
+    tier: int
+    score: int
+    created_at: str | None
+    not_before: float
+    lease_owner: str | None
+    lease_until: float | None
+    attempts: int
+    last_error: str | None
+    rung: str | None
+    provisional: bool
+    text: str | None
+    finished_at: str | None
+
+
+class Reader:
+    """A database opened to be read only. Use it as a context manager, or close it.
+
+    Every method raises StoreUnavailable where the database cannot be read.
+    """
+
+    def __init__(self, db_path: Path) -> None:
+        """Raises StoreUnavailable where there is no database of ours yet, StoreTooNew for a newer one."""
+        if not db_path.exists():
+            raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+        self._path = db_path
+        self._engine = visitor_engine(db_path)
+        try:
+            found = self._read(lambda connection: (revision(connection, db_path), tables(connection)))
+            check_revision(db_path, *found)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the database; idempotent."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def search(self, query: LogQuery) -> list[StoredLog]:
+        """The logs that ``query`` asks for, newest first."""
+        return self._read(lambda connection: search(connection, query))
+
+    def log(self, log_id: int) -> StoredLog:
+        """One log with its analysis; raises NotFound."""
+        found = self._read(lambda connection: one_log(connection, log_id))
+        if found is None:
+            raise NotFound(f"no log {log_id} in {self._path}: `andon logs` lists those that are there")
+        return found
+
+    def rejects(self, limit: int, before_id: int | None = None) -> list[StoredReject]:
+        """Rejects, newest first; ``before_id`` continues a listing."""
+        query = _select_rejects().order_by(rejects.c.id.desc()).limit(max(0, limit))
+        if before_id is not None:
+            query = query.where(rejects.c.id < before_id)
+        return self._read(lambda connection: [StoredReject(*row) for row in connection.execute(query)])
+
+    def reject(self, reject_id: int) -> StoredReject:
+        """One reject; raises NotFound."""
+        query = _select_rejects().where(rejects.c.id == reject_id)
+        row = self._read(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            raise _no_reject(self._path, reject_id)
+        return StoredReject(*row)
+
+    def counts(self) -> StoreCounts:
+        """Sizes of everything."""
+        return self._read(lambda connection: counts(connection, self._path))
+
+    def analyses(self, status: str | None = None, limit: int = 50) -> list[AnalysisEntry]:
+        """Rows of ``analyses``: open ones in the order of claiming, then closed ones, the newest first."""
+        query = (
+            select(*(analyses.c[name] for name in AnalysisEntry.__struct_fields__))
+            .order_by(
+                analyses.c.finished_at.is_not(None),
+                analyses.c.finished_at.desc(),
+                analyses.c.tier.desc(),
+                analyses.c.score.desc(),
+                analyses.c.id,
+            )
+            .limit(max(0, limit))
+        )
+        if status is not None:
+            query = query.where(analyses.c.status == status)
+        return self._read(lambda connection: [AnalysisEntry(*row) for row in connection.execute(query)])
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with translated(self._path), self._engine.begin() as connection:
+            return work(connection)
+
+
+def check_revision(db_path: Path, found: str | None, kinds: dict[str, str]) -> None:
+    """Raises StoreUnavailable where a database is not ours yet or has an older schema."""
+    if found == HEAD:
+        return
+    if found is None and kinds.get("agent_logs") == "table":
+        raise StoreUnavailable(
+            f"the database {db_path} is one of the reference system: start `andon run` once, which takes it over"
+        )
+    if found is None and kinds:
+        raise StoreUnavailable(f"the database {db_path} belongs to another program: choose another DB_PATH")
+    raise StoreUnavailable(
+        f"the database {db_path} {'is empty' if found is None else 'has an older schema'}: start `andon run` once"
+    )
+
+
+def search(connection: Connection, query: LogQuery) -> list[StoredLog]:
+    """Logs newest first. From some severity up, each severity is a short index walk of its own."""
+    where = _conditions(query)
+    order = (logs.c.timestamp.desc(), logs.c.id.desc())
+    limit = max(0, query.limit)
+    severities = _at_least(query.severity)
+    if len(severities) > 1:
+        walks = [
+            select(logs.c.id).where(logs.c.severity == s, *where).order_by(*order).limit(limit).subquery()
+            for s in severities
+        ]
+        newest = union_all(*(select(walk.c.id) for walk in walks))
+        found = select_logs().where(logs.c.id.in_(newest)).order_by(*order).limit(limit)
+    else:
+        where += [logs.c.severity == s for s in severities]
+        found = select_logs().where(*where).order_by(*order).limit(limit)
+    return [to_log(row) for row in connection.execute(found)]
+
+
+def one_log(connection: Connection, log_id: int) -> StoredLog | None:
+    """One log with its analysis, None where there is none with this id."""
+    row = connection.execute(select_logs().where(logs.c.id == log_id)).one_or_none()
+    return None if row is None else to_log(row)
+
+
+def counts(connection: Connection, db_path: Path) -> StoreCounts:
+    """Sizes from the kept counters and the index of open analyses: no table is scanned."""
+    kept = read_counters(connection)
+    pending = connection.execute(
+        select(func.count()).select_from(analyses).where(analyses.c.finished_at.is_(None))
+    ).scalar_one()
+    size = 0
+    for path in (db_path, db_path.with_name(db_path.name + "-wal")):
+        if path.exists():
+            size += path.stat().st_size
+    return StoreCounts(
+        logs=kept.get("logs", 0),
+        patterns=kept.get("patterns", 0),
+        rejects=kept.get("rejects", 0),
+        pending=pending,
+        failed=kept.get("failed", 0),
+        analyses_by_rung={
+            name.removeprefix("rung:"): value for name, value in kept.items() if value and name.startswith("rung:")
+        },
+        bytes=size,
+    )
+
+
+def mark_retried(db_path: Path, reject_id: int) -> None:
+    """Note that a reject was published again just now; raises NotFound where there is no such reject."""
+    if not db_path.exists():
+        raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+    engine = writer_engine(db_path, "normal")
+    try:
+        with translated(db_path), engine.begin() as connection:
+            changed = connection.execute(
+                rejects.update().where(rejects.c.id == reject_id).values(retried_at=now_text())
+            ).rowcount
+    finally:
+        engine.dispose()
+    if not changed:
+        raise _no_reject(db_path, reject_id)
+
+
+def _no_reject(db_path: Path, reject_id: int) -> NotFound:
+    return NotFound(f"no reject {reject_id} in {db_path}: `andon rejects` lists those that are there")
+
+
+def _select_rejects() -> Select[Any]:
+    return select(
+        rejects.c.id,
+        rejects.c.received_at,
+        streams.c.name,
+        rejects.c.seq,
+        rejects.c.stored_ns,
+        rejects.c.subject,
+        rejects.c.reason,
+        rejects.c.data,
+        rejects.c.retried_at,
+    ).join(streams, streams.c.id == rejects.c.stream_id)
+
+
+def _at_least(severity: str | None) -> list[str]:
+    """The severities from this one up; none where all are wanted."""
+    if severity is None or severity == Severity.DEBUG:
+        return []
+    rank = Severity(severity).rank
+    return [s.value for s in Severity if s.rank >= rank]
+
+
+def _conditions(query: LogQuery) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if query.since is not None:
+        found.append(logs.c.timestamp >= query.since)
+    if query.until is not None:
+        found.append(logs.c.timestamp < query.until)
+    if query.service is not None:
+        found.append(_like_glob(logs.c.service, query.service))
+    if query.host is not None:
+        found.append(_like_glob(logs.c.hostname, query.host))
+    if query.text is not None:
+        if query.text.isascii():
+            found.append(logs.c.message.icontains(query.text, autoescape=True))
+        else:
+            found.append(func.andon_contains(logs.c.message, query.text) == literal(1))
+    if query.pattern_id is not None:
+        found.append(logs.c.pattern_id == query.pattern_id)
+    if query.before is not None:
+        time, log_id = query.before
+        # The first condition is implied by the second, and lets the index begin the walk in the right place.
+        found.append(logs.c.timestamp <= time)
+        found.append(or_(logs.c.timestamp < time, tuple_(logs.c.timestamp, logs.c.id) < (time, log_id)))
+    return found
+
+
+def _like_glob(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Exact, or a glob of ``*`` and ``?`` alone: SQLite's sets of characters are not ours."""
+    if "*" not in pattern and "?" not in pattern:
+        return column == pattern
+    return column.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]"))

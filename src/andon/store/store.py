@@ -1,0 +1,288 @@
+"""The store as the pipeline sees it: one thread writes, a few read, the event loop never waits for a disk."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from andon.errors import StoreError, StoreUnavailable
+from andon.models import (
+    Explanation,
+    LogRecord,
+    PendingAnalysis,
+    Recorded,
+    Reject,
+    StoreCounts,
+    StoredAnalysis,
+    StoredLog,
+    Waiter,
+)
+from andon.store import queue, reader
+from andon.store.database import (
+    BUSY_TIMEOUT,
+    Durability,
+    reader_engine,
+    revision,
+    tables,
+    translated,
+    writer_engine,
+)
+from andon.store.gaps import missing_ranges
+from andon.store.policy import AnalysisPolicy, novel
+from andon.store.writer import Recorder, highest_sequence
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_READERS = 2
+#: Calls that may wait for the writer, and for the readers; further callers wait for a place.
+_PLACES = 64
+#: What probing writes, in bytes: more than the page cache is allowed to hold back meanwhile.
+_PROBE_BYTES = 256 * 1024
+_PROBE_CACHE_KIB = 64
+
+
+class Store:
+    """:class:`andon.ports.LogStore` over one SQLite file. Open it with :meth:`open`, close it with :meth:`close`.
+
+    A caller that is cancelled leaves a whole transaction or none: work that has begun ends in its thread.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        writer: Engine,
+        readers: Engine,
+        recorder: Recorder,
+        clock: Callable[[], float],
+        deadline: float,
+    ) -> None:
+        """For :meth:`open`."""
+        self._path = path
+        self._writer = writer
+        self._readers = readers
+        self._recorder = recorder
+        self._clock = clock
+        self._deadline = deadline
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="andon-store-writer")
+        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="andon-store-reader")
+        self._write_places = asyncio.Semaphore(_PLACES)
+        self._read_places = asyncio.Semaphore(_PLACES)
+        self._closing: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        db_path: Path,
+        *,
+        durability: Durability = "normal",
+        policy: AnalysisPolicy = novel,
+        busy_timeout: float = BUSY_TIMEOUT,
+        deadline: float = 60.0,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Open a database that :func:`prepare` made ready.
+
+        ``busy_timeout`` is how long another process' lock is waited for, ``deadline`` how long a call takes at
+        most (seconds). ``clock`` gives unix seconds. Raises StoreUnavailable and StoreTooNew.
+        """
+
+        def connect() -> tuple[Engine, Engine]:
+            writer = writer_engine(db_path, durability, busy_timeout)
+            try:
+                with translated(db_path), writer.begin() as connection:
+                    found = (revision(connection, db_path), tables(connection))
+                reader.check_revision(db_path, *found)
+            except BaseException:
+                writer.dispose()
+                raise
+            readers = reader_engine(db_path, connections=_READERS, timeout=deadline, busy_timeout=busy_timeout)
+            return writer, readers
+
+        if not db_path.exists():  # noqa: ASYNC240 - one look at the directory, before anything runs
+            raise StoreUnavailable(f"no database at {db_path}: prepare it first")
+        writer, readers = await asyncio.to_thread(connect)
+        return cls(db_path, writer, readers, Recorder(policy, clock), clock, deadline)
+
+    async def close(self) -> None:
+        """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._writing, self._end_writing)
+        await asyncio.to_thread(self._end_reading)
+
+    def _end_reading(self) -> None:
+        self._reading.shutdown(wait=True)
+        self._readers.dispose()
+        self._writing.shutdown(wait=True)
+
+    def _end_writing(self) -> None:
+        """The writer thread's last work, after all that was queued before it."""
+        try:
+            with translated(self._path), self._writer.connect() as connection:
+                raw = connection.connection.cursor()
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raw.close()
+        except StoreError as error:
+            # Nothing is lost: the write-ahead log is read at the next start.
+            _log.warning("database closed without a checkpoint", reason=str(error))
+        finally:
+            self._writer.dispose()
+
+    async def record(self, records: Sequence[LogRecord], rejects: Sequence[Reject]) -> Recorded:
+        """Store a batch exactly once; see :class:`andon.ports.LogStore`."""
+        return await self._in_thread(
+            self._writing, self._write_places, functools.partial(self._record, records, rejects)
+        )
+
+    def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject]) -> Recorded:
+        try:
+            with translated(self._path), self._writer.begin() as connection:
+                done, learnt = self._recorder.record(connection, records, rejects)
+        except BaseException:
+            self._recorder.forget()
+            raise
+        self._recorder.learn(learnt)
+        return done
+
+    async def missing(self, stream: str, first: int, last: int) -> list[tuple[int, int]]:
+        """Ranges (inclusive) of ``first``..``last`` of which neither a log nor a reject is stored."""
+        return await self._read(lambda connection: missing_ranges(connection, stream, first, last))
+
+    async def newest_sequence(self, stream: str) -> int:
+        """The highest stored sequence of ``stream``, 0 where none is."""
+
+        def work(connection: Connection) -> int:
+            found = connection.exec_driver_sql("SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
+            return 0 if found is None else highest_sequence(connection, found)
+
+        return await self._read(work)
+
+    async def claim(self, owner: str, lease: float, *, unanswered: bool = False) -> PendingAnalysis | None:
+        """Lease the waiting analysis with the highest priority for ``lease`` seconds; None where none is due.
+
+        With ``unanswered`` only rows without even a provisional text are taken, whether due or not.
+        """
+        return await self._write(
+            lambda connection: queue.claim(connection, owner, lease, self._clock(), unanswered=unanswered)
+        )
+
+    async def finish(self, job: PendingAnalysis, explanation: Explanation) -> StoredAnalysis:
+        """Attach the final explanation; a row that is final already stays, and is returned."""
+        return await self._write(lambda connection: queue.finish(connection, job, explanation))
+
+    async def postpone(
+        self,
+        job: PendingAnalysis,
+        error: str,
+        delay: float,
+        provisional: Explanation | None,
+        *,
+        counted: bool = True,
+    ) -> StoredAnalysis | None:
+        """Put the row back for ``delay`` seconds; the provisional analysis where this call attached it.
+
+        Without ``counted`` the claim does not count as an attempt.
+        """
+        return await self._write(
+            lambda connection: queue.postpone(
+                connection, job, error, self._clock() + delay, provisional, counted=counted
+            )
+        )
+
+    async def fail(self, job: PendingAnalysis, error: str, fallback: Explanation) -> StoredAnalysis:
+        """Close the row with ``fallback`` as its answer and ``error`` as the reason."""
+        return await self._write(lambda connection: queue.fail(connection, job, error, fallback))
+
+    async def release(self, owner: str, *, counted: bool = True) -> int:
+        """Put back every row that ``owner`` holds; the number of rows."""
+        return await self._write(lambda connection: queue.release(connection, owner, counted=counted))
+
+    async def prioritise(self, log_ids: Sequence[int]) -> None:
+        """A caller waits for these logs: their pending analyses go first."""
+        await self._write(lambda connection: queue.prioritise(connection, log_ids))
+
+    async def analysis_of(self, log_id: int) -> StoredAnalysis | None:
+        """What ``agent_logs`` shows for this log now, None where nothing yet."""
+        return await self._read(lambda connection: queue.analysis_of(connection, log_id))
+
+    async def waiters(self, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
+        """Durable callers whose log has a final explanation now, oldest first."""
+        return await self._read(lambda connection: queue.waiting_for(connection, limit))
+
+    async def overdue_waiters(
+        self, older_than: float, limit: int
+    ) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
+        """Durable callers that waited ``older_than`` seconds, with what their log shows now, if anything."""
+        until = self._clock() - older_than
+        return await self._read(lambda connection: queue.waiting_since(connection, until, limit))
+
+    async def answered(self, waiters: Sequence[Waiter]) -> None:
+        """These durable callers have their answer."""
+        await self._write(lambda connection: queue.answered(connection, waiters))
+
+    async def log(self, log_id: int) -> StoredLog | None:
+        """One log with its analysis."""
+        return await self._read(lambda connection: reader.one_log(connection, log_id))
+
+    async def counts(self) -> StoreCounts:
+        """Sizes for metrics."""
+        return await self._read(lambda connection: reader.counts(connection, self._path))
+
+    async def probe(self) -> None:
+        """Write a row as far as the disk and roll it back: raises what recording would raise."""
+        await self._in_thread(self._writing, self._write_places, self._probe)
+
+    def _probe(self) -> None:
+        with translated(self._path), self._writer.connect() as connection:
+            kept = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
+            transaction = connection.get_transaction() or connection.begin()
+            try:
+                # With a small cache SQLite cannot keep the row in memory until the commit that never comes.
+                connection.exec_driver_sql(f"PRAGMA cache_size=-{_PROBE_CACHE_KIB}")
+                connection.exec_driver_sql(
+                    "INSERT INTO rejects (stream_id, seq, stored_ns, subject, reason, data, received_at)"
+                    " VALUES (0, 0, 0, '', 'probe', zeroblob(?), '')",
+                    (_PROBE_BYTES,),
+                )
+            finally:
+                transaction.rollback()
+                connection.exec_driver_sql(f"PRAGMA cache_size={kept}")
+                connection.rollback()
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        return await self._in_thread(
+            self._writing, self._write_places, functools.partial(self._transaction, self._writer, work)
+        )
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        return await self._in_thread(
+            self._reading, self._read_places, functools.partial(self._transaction, self._readers, work)
+        )
+
+    def _transaction(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        with translated(self._path), engine.begin() as connection:
+            return work(connection)
+
+    async def _in_thread(self, pool: ThreadPoolExecutor, places: asyncio.Semaphore, work: Callable[[], T]) -> T:
+        try:
+            async with asyncio.timeout(self._deadline), places:
+                if self._closing is not None:
+                    raise StoreUnavailable(f"the database {self._path} is closed: this process is stopping")
+                return await asyncio.get_running_loop().run_in_executor(pool, work)
+        except TimeoutError as error:
+            raise StoreUnavailable(
+                f"the database {self._path} did not answer within {self._deadline:g} s: check the disk"
+            ) from error

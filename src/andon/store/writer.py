@@ -1,0 +1,377 @@
+"""Recording: a batch of logs and rejects becomes rows, in one transaction, exactly once.
+
+This is the path every log takes, so it works on columns rather than rows, leaves out the columns that a
+batch does not use, and inserts many rows by one statement.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from andon.models import LogRecord, Recorded, Reject, now_text
+from andon.store.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern, unix_minute
+from andon.store.inserts import insert_rows
+from andon.store.policy import AnalysisPolicy, PatternChange, priority, rank_of, severity_of
+from andon.store.rows import add_to_counters
+
+_KEYS_PER_QUERY = 500
+#: Columns of ``logs`` that carry the name of a record's field: always written, and only where used.
+_ALWAYS = ("timestamp", "hostname", "severity", "service", "message")
+_SOMETIMES = ("context", "severity_native", "site", "area", "line", "machine", "notes")
+
+
+class _Known(msgspec.Struct, gc=False):
+    """A stored pattern as it was before the batch; ``open_id`` is its waiting analysis."""
+
+    worst: str
+    first_seen: str
+    last_seen: str
+    count: int
+    explained: bool
+    open_id: int | None
+    open_tier: int
+    open_score: int
+    open_reason: str | None
+
+
+class Learnt(msgspec.Struct):
+    """What a transaction found out; true for later ones only once it is committed."""
+
+    streams: dict[str, int] = {}
+    highest: dict[int, int] = {}
+    patterns: dict[str, int] = {}
+
+
+class Recorder:
+    """The recording transaction with its memory of streams and patterns. Used by the writer thread only."""
+
+    def __init__(self, policy: AnalysisPolicy, clock: Callable[[], float], *, remembered: int = 20_000) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._remembered = remembered
+        self._streams: dict[str, int] = {}
+        self._highest: dict[int, int] = {}
+        self._patterns: OrderedDict[str, int] = OrderedDict()
+
+    def learn(self, learnt: Learnt) -> None:
+        """Remember what a committed transaction found out; the longest unused patterns are forgotten."""
+        self._streams.update(learnt.streams)
+        self._highest.update(learnt.highest)
+        self._patterns.update(learnt.patterns)
+        for fingerprint in learnt.patterns:
+            self._patterns.move_to_end(fingerprint)
+        while len(self._patterns) > self._remembered:
+            self._patterns.popitem(last=False)
+
+    def forget(self) -> None:
+        """Trust the database alone again, after a transaction whose end is uncertain."""
+        self._streams.clear()
+        self._highest.clear()
+        self._patterns.clear()
+
+    def record(
+        self, connection: Connection, records: Sequence[LogRecord], rejects: Sequence[Reject]
+    ) -> tuple[Recorded, Learnt]:
+        """Write the batch inside the open transaction; hand the second value to :meth:`learn` after the commit."""
+        learnt = Learnt()
+        stream_ids = self._stream_ids(connection, chain(records, rejects), learnt)
+        keys = [(stream_ids[r.stream], r.sequence, r.stored_ns) for r in records]
+        reject_keys = [(stream_ids[r.stream], r.sequence, r.stored_ns) for r in rejects]
+        stored = self._stored(connection, keys, reject_keys, learnt)
+        new, new_rejects = fresh(keys, reject_keys, stored)
+        for stream_id, sequence, _ in chain(keys, reject_keys):
+            if sequence > learnt.highest[stream_id]:
+                learnt.highest[stream_id] = sequence
+        new_records = records if len(new) == len(records) else [records[i] for i in new]
+        new_keys = keys if len(new) == len(keys) else [keys[i] for i in new]
+
+        done = Recorded(
+            stored=len(new),
+            duplicates=len(keys) - len(new) + len(reject_keys) - len(new_rejects),
+            rejected=len(new_rejects),
+            new_patterns=0,
+            queued=0,
+            log_ids=[None] * len(records),
+            pattern_ids=[None] * len(records),
+            explained=set(),
+        )
+        if new_records:
+            ids, pattern_ids = self._write(connection, new_records, new_keys, done, learnt)
+            for index, log_id, pattern_id in zip(new, ids, pattern_ids, strict=True):
+                done.log_ids[index] = log_id
+                done.pattern_ids[index] = pattern_id
+        _insert_rejects(connection, [rejects[i] for i in new_rejects], [reject_keys[i] for i in new_rejects])
+        add_to_counters(connection, {"logs": done.stored, "patterns": done.new_patterns, "rejects": done.rejected})
+        return done, learnt
+
+    def _stream_ids(
+        self, connection: Connection, messages: Iterable[LogRecord | Reject], learnt: Learnt
+    ) -> dict[str, int]:
+        names = {message.stream for message in messages}
+        ids = {name: self._streams[name] for name in names if name in self._streams}
+        for name in names - ids.keys():
+            connection.exec_driver_sql("INSERT INTO streams (name) VALUES (?) ON CONFLICT (name) DO NOTHING", (name,))
+            ids[name] = connection.exec_driver_sql("SELECT id FROM streams WHERE name = ?", (name,)).scalar_one()
+        learnt.streams = ids
+        return ids
+
+    def _stored(self, connection: Connection, keys: list[Key], reject_keys: list[Key], learnt: Learnt) -> set[Key]:
+        """Which of these are stored already. Only a sequence up to the highest stored one can be."""
+        stored: set[Key] = set()
+        for stream_id in learnt.streams.values():
+            highest = self._highest.get(stream_id)
+            if highest is None:
+                highest = highest_sequence(connection, stream_id)
+            learnt.highest[stream_id] = highest
+            asked = sorted({k[1] for k in chain(keys, reject_keys) if k[0] == stream_id and k[1] <= highest})
+            for start in range(0, len(asked), _KEYS_PER_QUERY):
+                part = asked[start : start + _KEYS_PER_QUERY]
+                marks = ",".join("?" * len(part))
+                for table in ("logs", "rejects"):
+                    found = connection.exec_driver_sql(
+                        f"SELECT seq, stored_ns FROM {table} WHERE stream_id = ? AND seq IN ({marks})",  # noqa: S608
+                        (stream_id, *part),
+                    )
+                    stored.update((stream_id, seq, ns) for seq, ns in found)
+        return stored
+
+    def _write(
+        self,
+        connection: Connection,
+        records: Sequence[LogRecord],
+        keys: list[Key],
+        done: Recorded,
+        learnt: Learnt,
+    ) -> tuple[list[int], list[int]]:
+        """Rows, patterns, rollups, analyses and waiters of new records; the ids of logs and patterns."""
+        columns = columns_of(records)
+        groups = group_by_pattern(columns)
+        new = self._identify(connection, groups, learnt)
+        known = _known(connection, [g.id for fp, g in groups.items() if fp not in new])
+        pattern_ids = [groups[fingerprint].id for fingerprint in columns["fingerprint"]]
+        first_id = _next_id(connection, "logs")
+        ids = list(range(first_id, first_id + len(records)))
+
+        _insert_logs(connection, columns, keys, ids, pattern_ids, int(self._clock()))
+        _save_patterns(connection, columns, groups, new, known)
+        _add_rollups(connection, columns, pattern_ids)
+        done.new_patterns = len(new)
+        done.queued = self._queue(connection, groups, known, first_id)
+        done.explained = {pattern_id for pattern_id, pattern in known.items() if pattern.explained}
+        now = self._clock()
+        replies = zip(ids, columns["reply_to"], strict=True)
+        waiting = [(log_id, reply_to, now) for log_id, reply_to in replies if reply_to is not None]
+        if waiting:
+            connection.exec_driver_sql("INSERT INTO waiters (log_id, reply_to, created_at) VALUES (?, ?, ?)", waiting)
+        return ids, pattern_ids
+
+    def _identify(self, connection: Connection, groups: dict[str, Group], learnt: Learnt) -> set[str]:
+        """Give every group its pattern's id; the fingerprints that are new get the next ids."""
+        for fingerprint, group in groups.items():
+            group.id = self._patterns.get(fingerprint, 0)
+        unknown = [fingerprint for fingerprint, group in groups.items() if not group.id]
+        for start in range(0, len(unknown), _KEYS_PER_QUERY):
+            part = unknown[start : start + _KEYS_PER_QUERY]
+            marks = ",".join("?" * len(part))
+            for pattern_id, fingerprint in connection.exec_driver_sql(
+                f"SELECT id, fingerprint FROM patterns WHERE fingerprint IN ({marks})",  # noqa: S608
+                tuple(part),
+            ):
+                groups[fingerprint].id = pattern_id
+        new = [fingerprint for fingerprint in unknown if not groups[fingerprint].id]
+        if new:
+            for pattern_id, fingerprint in enumerate(new, _next_id(connection, "patterns")):
+                groups[fingerprint].id = pattern_id
+        learnt.patterns = {fingerprint: group.id for fingerprint, group in groups.items()}
+        return set(new)
+
+    def _queue(self, connection: Connection, groups: dict[str, Group], known: dict[int, _Known], first_id: int) -> int:
+        """Ask for analyses where the policy wants one; move waiting ones up where the batch makes them urgent."""
+        wanted, raised = [], []
+        for group in groups.values():
+            pattern = known.get(group.id)
+            if pattern is not None and pattern.open_id is not None:
+                first = pattern.open_reason == "new"
+                tier, score = priority(group.rank, first=first, caller=group.waits)
+                if group.waits or tier > pattern.open_tier or score > pattern.open_score:
+                    raised.append(
+                        (
+                            max(tier, pattern.open_tier),
+                            max(score, pattern.open_score),
+                            group.waits,
+                            pattern.open_id,
+                        )
+                    )
+                continue
+            explained = pattern is not None and pattern.explained
+            reason = self._policy(
+                PatternChange(
+                    new=pattern is None,
+                    severity=severity_of(group.rank),
+                    previous=pattern.worst if pattern else None,
+                    count=group.count + (pattern.count if pattern else 0),
+                    added=group.count,
+                    explained=explained,
+                )
+            )
+            if reason is not None:
+                tier, score = priority(group.rank, first=not explained, caller=group.waits)
+                wanted.append((group.id, first_id + group.first, reason, group.waits, tier, score, now_text()))
+        if wanted:
+            connection.exec_driver_sql(
+                "INSERT INTO analyses (pattern_id, log_id, reason, status, caller, tier, score, created_at,"
+                " not_before, attempts, provisional) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, 0, 0, FALSE)",
+                wanted,
+            )
+        if raised:
+            connection.exec_driver_sql(
+                "UPDATE analyses SET tier = ?, score = ?, caller = caller OR ? WHERE id = ?", raised
+            )
+        return len(wanted)
+
+
+def highest_sequence(connection: Connection, stream_id: int) -> int:
+    """The highest stored sequence of a stream among logs and rejects, 0 where there is none."""
+    found: list[int] = [
+        connection.exec_driver_sql(
+            f"SELECT COALESCE(MAX(seq), 0) FROM {table} WHERE stream_id = ?",  # noqa: S608
+            (stream_id,),
+        ).scalar_one()
+        for table in ("logs", "rejects")
+    ]
+    return max(found)
+
+
+def _known(connection: Connection, ids: list[int]) -> dict[int, _Known]:
+    """Stored patterns, whether they show a final explanation, and their waiting analysis."""
+    known: dict[int, _Known] = {}
+    for start in range(0, len(ids), _KEYS_PER_QUERY):
+        part = ids[start : start + _KEYS_PER_QUERY]
+        rows = connection.exec_driver_sql(
+            "SELECT p.id, p.worst_severity, p.first_seen, p.last_seen, p.count,"  # noqa: S608
+            " a.finished_at IS NOT NULL AND a.text IS NOT NULL, o.id, o.tier, o.score, o.reason"
+            " FROM patterns AS p LEFT JOIN patterns AS m ON m.id = p.merged_into"
+            " LEFT JOIN analyses AS a ON a.id = COALESCE(m.analysis_id, p.analysis_id)"
+            " LEFT JOIN analyses AS o ON o.pattern_id = p.id AND o.finished_at IS NULL"
+            f" WHERE p.id IN ({','.join('?' * len(part))})",
+            tuple(part),
+        )
+        for id_, worst, first_seen, last_seen, count, explained, open_id, tier, score, reason in rows:
+            known[id_] = _Known(
+                worst, first_seen, last_seen, count, bool(explained), open_id, tier or 0, score or 0, reason
+            )
+    return known
+
+
+def _next_id(connection: Connection, table: str) -> int:
+    """The id the next row of an AUTOINCREMENT table gets: we give ids ourselves, so as to know them."""
+    last: int | None = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).scalar()
+    return 1 if last is None else last + 1
+
+
+def _insert_logs(
+    connection: Connection,
+    fields: Columns,
+    keys: list[Key],
+    ids: list[int],
+    pattern_ids: list[int],
+    now: int,
+) -> None:
+    stream_ids, sequences, stored_ns = zip(*keys, strict=True)
+    count = len(ids)
+    columns: dict[str, Sequence[Any]] = {
+        "id": ids,
+        "stream_id": stream_ids,
+        "seq": sequences,
+        "stored_ns": stored_ns,
+        **{name: fields[name] for name in _ALWAYS},
+        "pattern_id": pattern_ids,
+        "created_at": [now] * count,
+        **{name: fields[name] for name in _SOMETIMES if fields[name].count(None) < count},
+    }
+    insert_rows(connection, "logs", tuple(columns), zip(*columns.values(), strict=True))
+
+
+def _save_patterns(
+    connection: Connection,
+    columns: Columns,
+    groups: dict[str, Group],
+    new: set[str],
+    known: dict[int, _Known],
+) -> None:
+    inserts, updates = [], []
+    now = now_text()
+    for fingerprint, group in groups.items():
+        if fingerprint in new:
+            template, severity = columns["template"][group.first], severity_of(group.rank)
+            seen = (group.first_seen, group.last_seen)
+            inserts.append((group.id, fingerprint, template, *seen, group.count, severity, now))
+        else:
+            pattern = known[group.id]
+            severity = pattern.worst if rank_of(pattern.worst) >= group.rank else severity_of(group.rank)
+            first_seen = min(pattern.first_seen, group.first_seen)
+            last_seen = max(pattern.last_seen, group.last_seen)
+            updates.append((group.count, first_seen, last_seen, severity, group.id))
+    if inserts:
+        connection.exec_driver_sql(
+            "INSERT INTO patterns (id, fingerprint, template, first_seen, last_seen, count, worst_severity,"
+            " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            inserts,
+        )
+    if updates:
+        connection.exec_driver_sql(
+            "UPDATE patterns SET count = count + ?, first_seen = ?, last_seen = ?, worst_severity = ? WHERE id = ?",
+            updates,
+        )
+
+
+def _add_rollups(connection: Connection, columns: Columns, pattern_ids: list[int]) -> None:
+    """Add the batch to the counts by host and by minute, each key once and in the order of the table."""
+    times = columns["timestamp"]
+    keys = list(zip(pattern_ids, columns["hostname"], strict=True))
+    counts = Counter(keys)
+    ordered = sorted(counts)
+    earliest: dict[tuple[int, str], str] = {}
+    for key, time in zip(keys, times, strict=True):
+        if time < earliest.get(key, LATE):
+            earliest[key] = time
+    insert_rows(
+        connection,
+        "pattern_hosts",
+        ("pattern_id", "hostname", "first_seen", "count"),
+        [(*key, earliest[key], counts[key]) for key in ordered],
+        " ON CONFLICT (pattern_id, hostname) DO UPDATE SET count = pattern_hosts.count + excluded.count,"
+        " first_seen = CASE WHEN excluded.first_seen < pattern_hosts.first_seen"
+        " THEN excluded.first_seen ELSE pattern_hosts.first_seen END",
+    )
+    texts = [time[:16] for time in times]
+    if len(set(texts)) == 1:
+        minute = unix_minute(texts[0])
+        minutes = [(minute, *key, counts[key]) for key in ordered]
+    else:
+        per_minute = Counter(zip(texts, keys, strict=True))
+        minutes = sorted((unix_minute(text), *key, count) for (text, key), count in per_minute.items())
+    insert_rows(
+        connection,
+        "pattern_minutes",
+        ("minute", "pattern_id", "hostname", "count"),
+        minutes,
+        " ON CONFLICT (minute, pattern_id, hostname) DO UPDATE SET count = pattern_minutes.count + excluded.count",
+    )
+
+
+def _insert_rejects(connection: Connection, rejects: list[Reject], keys: list[Key]) -> None:
+    now = now_text()
+    rows = [(*key, r.subject, r.reason, r.data, now) for key, r in zip(keys, rejects, strict=True)]
+    if rows:
+        connection.exec_driver_sql(
+            "INSERT INTO rejects (stream_id, seq, stored_ns, subject, reason, data, received_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )

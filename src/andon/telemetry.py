@@ -1,0 +1,127 @@
+"""Andon's own log, metrics and health: the only place that configures structlog and Prometheus."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure_logging(level: str = "info", form: str = "auto") -> None:
+    """Send structured logs to standard error; ``form`` is ``auto``, ``json`` or ``text``.
+
+    Logs of libraries (uvicorn, alembic, …) of WARNING and above go the same way.
+    """
+    as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, renderer] if as_json else [*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    final = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+    if as_json:
+        final.insert(1, structlog.processors.format_exc_info)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(max(LEVELS[level], logging.WARNING))
+
+
+class Metrics:
+    """Every figure on ``/metrics``. One object per service, so that tests and twins never share a registry."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.recorded = Counter("andon_logs_recorded", "Logs stored in the database.", registry=r)
+        self.duplicates = Counter(
+            "andon_logs_duplicate", "Messages delivered again that were stored already.", registry=r
+        )
+        self.rejected = Counter("andon_logs_rejected", "Messages kept in rejects.", registry=r)
+        self.recovered = Counter(
+            "andon_logs_recovered", "Acknowledged logs read again from the stream on start.", registry=r
+        )
+        self.batch_seconds = Histogram(
+            "andon_record_seconds",
+            "Time to store one batch.",
+            registry=r,
+            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+        )
+        self.store_errors = Counter("andon_store_errors", "Batches that could not be stored at once.", registry=r)
+        self.analyses = Counter("andon_analyses", "Explanations given, by rung.", ["rung"], registry=r)
+        self.model_calls = Counter("andon_model_calls", "Calls of the model, by result.", ["result"], registry=r)
+        self.model_seconds = Histogram(
+            "andon_model_seconds",
+            "Time of one model call.",
+            registry=r,
+            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+        )
+        self.model_tokens = Counter("andon_model_tokens", "Tokens used, by direction.", ["direction"], registry=r)
+        self.callers = Gauge("andon_callers_waiting", "Callers that wait for an analysis in memory.", registry=r)
+        self.callers_dropped = Counter(
+            "andon_callers_dropped", "Callers that found every waiting place taken.", registry=r
+        )
+        self.replies = Counter("andon_replies", "Answers sent to callers, by way.", ["way"], registry=r)
+        self.task_restarts = Counter(
+            "andon_task_restarts", "Parts started again after a failure.", ["part"], registry=r
+        )
+        self.broker_restarts = Gauge(
+            "andon_broker_restarts", "Times the embedded broker was started again.", registry=r
+        )
+        self.ready = Gauge("andon_ready", "1 while logs can be taken and stored.", registry=r)
+        self.logs = Gauge("andon_store_logs", "Logs in the database.", registry=r)
+        self.patterns = Gauge("andon_store_patterns", "Patterns in the database.", registry=r)
+        self.rejects = Gauge("andon_store_rejects", "Messages in rejects.", registry=r)
+        self.pending = Gauge("andon_analyses_pending", "Analyses that wait.", registry=r)
+        self.failed = Gauge("andon_analyses_failed", "Analyses the model could not give.", registry=r)
+        self.store_bytes = Gauge("andon_store_bytes", "Size of the database on disk.", registry=r)
+        self.stream_pending = Gauge("andon_stream_pending", "Messages in the stream not yet delivered.", registry=r)
+        self.stream_bytes = Gauge("andon_stream_bytes", "Size of the stream on disk.", registry=r)
+
+    def render(self) -> tuple[bytes, str]:
+        """Prometheus text and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+
+class Health:
+    """What keeps the service from taking and storing logs; empty means ready. Shown by ``/readyz``."""
+
+    def __init__(self) -> None:
+        self._problems: dict[str, str] = {"service": "starting"}
+
+    def report(self, part: str, problem: str | None) -> bool:
+        """Set (or clear with None) what is wrong with ``part``; True where that changed something."""
+        before = self._problems.get(part)
+        if problem is None:
+            self._problems.pop(part, None)
+        else:
+            self._problems[part] = problem
+        return before != problem
+
+    @property
+    def ready(self) -> bool:
+        """Whether logs can be taken and stored now."""
+        return not self._problems
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Part → what is wrong with it, one sentence each."""
+        return dict(self._problems)

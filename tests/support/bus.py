@@ -1,0 +1,200 @@
+"""Helpers for tests of the bus: a real broker, and one face for the memory bus and the real one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nats.aio.msg import Msg
+
+from andon.bus import (
+    BusConnection,
+    EmbeddedBroker,
+    JetStreamLogStream,
+    JetStreamPublisher,
+    MemoryBus,
+    NatsCallers,
+    api,
+    connect,
+)
+from andon.models import ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, Delivery
+from andon.ports import LogStream
+
+T = TypeVar("T")
+ACK_WAIT = 0.6  # seconds, in the contract suite
+
+
+def run(main: Coroutine[Any, Any, T], timeout: float = 30.0) -> T:
+    """Run ``main`` on a new loop; no test may wait longer."""
+    return asyncio.run(asyncio.wait_for(main, timeout))
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, timeout: float = 10.0) -> None:
+    """Poll until ``condition`` holds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        held = condition()
+        if held if isinstance(held, bool) else await held:
+            return
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def running_broker(directory: Path, *, supervised: bool = False, **options: Any) -> AsyncIterator[EmbeddedBroker]:
+    """A broker of the test's own on a free port."""
+    options.setdefault("port", -1)
+    async with EmbeddedBroker(directory / "store", directory / "run", **options) as broker:
+        task = asyncio.create_task(broker.supervise()) if supervised else None
+        try:
+            yield broker
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def client(url: str, **options: Any) -> AsyncIterator[BusConnection]:
+    """A connection, closed at the end."""
+    nc = await connect(url, name="test", **options)
+    try:
+        yield nc
+    finally:
+        await nc.close()
+
+
+async def drain(stream: LogStream, count: int, *, timeout: float = 10.0, ack: bool = True) -> list[Delivery]:
+    """Pull (and acknowledge) until ``count`` messages have come."""
+    got: list[Delivery] = []
+    deadline = time.monotonic() + timeout
+    while len(got) < count and time.monotonic() < deadline:
+        batch = await stream.pull(1000, 0.2)
+        if ack:
+            await stream.ack(batch)
+        got += batch
+    assert len(got) >= count, f"{len(got)} of {count} messages came"
+    return got
+
+
+@dataclass
+class Answer:
+    """A reply as a client sees it."""
+
+    data: bytes
+    headers: Mapping[str, str] | None
+
+
+class NatsBus:
+    """The contract suite's face of a real server."""
+
+    def __init__(self, nc: BusConnection, stream: JetStreamLogStream) -> None:
+        self.nc = nc
+        self.stream: JetStreamLogStream = stream
+        self.publisher = JetStreamPublisher(nc)
+        self.callers = NatsCallers(nc, version="1.2.3", owns=self.publisher.owns)
+
+    async def successor(self) -> JetStreamLogStream:
+        await self.stream.close()
+        self.stream = await JetStreamLogStream.open(self.nc)
+        return self.stream
+
+    async def lose_first(self, count: int) -> None:
+        first = (await self.stream.state()).first_sequence
+        await api.request(self.nc, f"STREAM.PURGE.{STREAM}", {"seq": first + count})
+
+    async def analyze(self, data: bytes) -> Answer:
+        reply = await self.nc.request(ANALYZE_SUBJECT, data, timeout=5)
+        return Answer(reply.data, reply.headers)
+
+    async def plain(self, data: bytes, replies: int) -> list[Answer]:
+        answers: asyncio.Queue[Answer] = asyncio.Queue()
+
+        async def take(message: Msg) -> None:
+            answers.put_nowait(Answer(message.data, message.headers))
+
+        inbox = self.nc.new_inbox()
+        subscription = await self.nc.subscribe(inbox, cb=take)
+        await self.nc.publish(SUBJECT, data, reply=inbox)
+        got = [await asyncio.wait_for(answers.get(), 5) for _ in range(replies)]
+        await subscription.unsubscribe()
+        return got
+
+    async def respond(self, subject: str, data: bytes) -> None:
+        await self.nc.publish(subject, data)
+
+
+class InMemory:
+    """The contract suite's face of the memory bus."""
+
+    def __init__(self) -> None:
+        self.bus = MemoryBus(ack_wait=ACK_WAIT)
+        self.stream = self.bus.stream()
+        self.publisher = self.bus.publisher()
+        self.callers = self.bus.callers()
+
+    async def successor(self) -> LogStream:
+        await self.stream.close()
+        self.stream = self.bus.stream()
+        return self.stream
+
+    async def lose_first(self, count: int) -> None:
+        self.bus.lose_first(count)
+
+    async def _ask(self, subject: str, data: bytes, replies: int) -> list[Answer]:
+        inbox = self.bus.new_inbox()
+        queue = self.bus.subscribe(inbox)
+        self.bus.publish(subject, data, reply=inbox)
+        got = [await asyncio.wait_for(queue.get(), 5) for _ in range(replies)]
+        return [Answer(each.data, each.headers) for each in got]
+
+    async def analyze(self, data: bytes) -> Answer:
+        return (await self._ask(ANALYZE_SUBJECT, data, 1))[0]
+
+    async def plain(self, data: bytes, replies: int) -> list[Answer]:
+        return await self._ask(SUBJECT, data, replies)
+
+    async def respond(self, subject: str, data: bytes) -> None:
+        self.bus.publish(subject, data)
+
+
+@contextlib.asynccontextmanager
+async def opened(kind: str, directory: Path) -> AsyncIterator[NatsBus | InMemory]:
+    """The bus named ``kind``: "memory" or "nats"."""
+    if kind == "memory":
+        memory = InMemory()
+        yield memory
+        await memory.callers.close()
+        await memory.stream.close()
+        return
+    async with running_broker(directory) as broker, client(broker.url) as nc:
+        await api.ensure_stream(nc)
+        await recreate_consumer(nc, ack_wait=int(ACK_WAIT * api.SECOND))
+        bus = NatsBus(nc, await JetStreamLogStream.open(nc))
+        try:
+            yield bus
+        finally:
+            await bus.callers.close()
+            await bus.publisher.close()
+            await bus.stream.close()
+
+
+async def recreate_consumer(nc: BusConnection, *, name: str = CONSUMER, **config: Any) -> dict[str, Any]:
+    """Replace the durable consumer by one with ``config``."""
+    with contextlib.suppress(api.ApiError):
+        await api.request(nc, f"CONSUMER.DELETE.{STREAM}.{name}")
+    settings = {"durable_name": name, "ack_policy": "explicit", "deliver_policy": "all", "replay_policy": "instant"}
+    body = {"stream_name": STREAM, "config": {**settings, **config}, "action": "create"}
+    return await api.request(nc, f"CONSUMER.DURABLE.CREATE.{STREAM}.{name}", body)
+
+
+def sequence_of(answer: Answer) -> int:
+    """The sequence in a PubAck."""
+    sequence: int = json.loads(answer.data)["seq"]
+    return sequence

@@ -1,0 +1,153 @@
+"""The pipeline on a memory bus and a real SQLite store, with a scripted model: no process, no network."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from andon.agent.playbook import Playbook
+from andon.models import SUBJECT, Delivery, LogQuery, StoredLog
+from andon.patterns.fingerprint import Fingerprinter
+from andon.pipeline.analyze import Analyzer
+from andon.pipeline.callers import CallerDesk
+from andon.pipeline.decode import Decoder
+from andon.pipeline.gate import Breaker
+from andon.pipeline.record import Recorder
+from andon.store import Reader, Store, prepare
+from andon.telemetry import Health, Metrics
+from andon.testing import MemoryBus, ScriptedAnalyst
+
+PLAYBOOK = Playbook.load()
+
+
+def run(main: Coroutine[Any, Any, None], seconds: float = 20.0) -> None:
+    """Run a test's coroutine with a deadline."""
+    asyncio.run(asyncio.wait_for(main, seconds))
+
+
+async def until(condition: Callable[[], Any], what: str, seconds: float = 8.0) -> Any:
+    """Poll a plain condition; its value when true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{what}: not within {seconds} s")
+
+
+class Clock:
+    """Seconds that move when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Pipeline:
+    """Recorder, analyzer and desk with their doubles. Start what a test needs."""
+
+    def __init__(self, store: Store, path: Path, analyst: ScriptedAnalyst | None, *, patience: float = 30.0) -> None:
+        self.path = path
+        self.bus = MemoryBus()
+        self.store = store
+        self.analyst = analyst
+        self.metrics, self.health = Metrics(), Health()
+        self.clock = Clock()
+        publisher = self.bus.publisher()
+        decode = Decoder(Fingerprinter())
+        self.desk = CallerDesk(
+            store, publisher, PLAYBOOK, decode, self.metrics, agent="Agent Sig", patience=patience, clock=self.clock
+        )
+        self.breaker = Breaker(self.clock)
+        self.analyzer = Analyzer(
+            store,
+            publisher,
+            analyst,
+            PLAYBOOK,
+            self.metrics,
+            owner="test",
+            attempts=2,
+            deadline=5.0,
+            explained=self.desk.explained,
+            breaker=self.breaker,
+        )
+        self.recorder = Recorder(
+            self.bus.stream(), store, decode, self.desk, self.metrics, self.health, batch=100, queued=self.analyzer.wake
+        )
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def start(self, *parts: str) -> None:
+        """Start ``recorder``, ``analyzer`` and ``desk``, or those named."""
+        for name in parts or ("recorder", "analyzer", "desk"):
+            self.tasks.append(asyncio.create_task(getattr(self, name).run(), name=name))
+
+    async def stop(self) -> None:
+        """Cancel and collect; a part that failed fails the test."""
+        tasks, self.tasks = self.tasks, []
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+    def publish(self, *logs: dict[str, object] | bytes, headers: dict[str, str] | None = None, reply: str = "") -> None:
+        """Publish logs as producers do; with ``reply`` the plain listener hears of them too."""
+        for log in logs:
+            data = log if isinstance(log, bytes) else json.dumps(log).encode()
+            if reply:
+                self.desk.plain(data, SUBJECT, reply)
+            self.bus.publish(SUBJECT, data, headers=headers)
+
+    def rows(self) -> list[StoredLog]:
+        """Everything stored, newest first."""
+        with Reader(self.path) as reader:
+            return reader.search(LogQuery(limit=1000))
+
+    def sql(self, query: str) -> list[Any]:
+        """Rows of a query by a connection of its own."""
+        import sqlite3
+
+        connection = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+
+@asynccontextmanager
+async def pipeline(
+    place: Path, analyst: ScriptedAnalyst | None = None, *, patience: float = 30.0
+) -> AsyncIterator[Pipeline]:
+    """A pipeline over a fresh (or the same) database in ``place``; stopped and closed at the end."""
+    path = place / "agent.db"
+    prepare(path, durability="normal")
+    store = await Store.open(path)
+    made = Pipeline(store, path, analyst, patience=patience)
+    try:
+        yield made
+    finally:
+        await made.stop()
+        await store.close()
+
+
+def log(message: str = "Drive fault F30005 on axis 2", **fields: object) -> dict[str, object]:
+    """A log in the reference's format."""
+    return {
+        "timestamp": "2026-03-01T22:00:00Z",
+        "hostname": "mill-07",
+        "severity": "ERROR",
+        "service": "drive",
+        "message": message,
+        "context": {},
+        **fields,
+    }
+
+
+__all__ = ["Clock", "Delivery", "Pipeline", "log", "pipeline", "run", "until"]

@@ -1,0 +1,236 @@
+"""``andon run`` as a process of its own, for end-to-end tests: nothing of it is imported into the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import nats
+from nats.aio.client import Client
+
+T = TypeVar("T")
+
+SUBJECT = "agent.technical.support"
+STARTED_WITHIN = 20.0
+
+
+def until(condition: Callable[[], T], what: str, seconds: float = 15.0) -> T:
+    """Poll until ``condition`` gives something true, and return it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what}: not within {seconds} s")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody uses at the moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [int(s.getsockname()[1]) for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()
+
+
+class Andon:
+    """One installation: a data directory, its ports, and the process when it runs."""
+
+    def __init__(self, place: Path, **settings: str) -> None:
+        self.place = place
+        self.data = place / "data"
+        self.nats_port, self.http_port = free_ports(2)
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("ANDON_")},
+            "PROVIDER": "PLAYBOOK",
+            "NATS_URL": "",
+            "DB_PATH": "",
+            "ANDON_DATA_DIR": str(self.data),
+            "ANDON_NATS_PORT": str(self.nats_port),
+            "ANDON_HTTP_PORT": str(self.http_port),
+            **settings,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log_path = place / "andon.log"
+
+    def start(self, *, ready: bool = True) -> None:
+        """Start the service, and wait until it is ready unless told otherwise."""
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "andon", "run"], env=self.environment, cwd=self.place, stdout=log, stderr=log
+            )
+        if ready:
+            until(self._is_up, f"readiness; log: {self.log()[-2000:]}", STARTED_WITHIN)
+
+    def _is_up(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"andon run ended with {self.process.returncode}: {self.log()[-2000:]}")
+        return self.get("/readyz")[0] == 200
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body of an HTTP request to the service; status 0 where it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=3) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 15.0) -> int:
+        """Signal the service and wait for its end; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        """kill -9, and wait until its broker is gone too."""
+        self.stop(signal.SIGKILL)
+        until(lambda: not listening(self.nats_port), "the broker's end")
+
+    def close(self) -> None:
+        """Leave nothing behind; whatever state it is in."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(12)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def log(self) -> str:
+        """What the service logged so far."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return self.data / "agent.db"
+
+    def sql(self, query: str, *parameters: object) -> list[Any]:
+        """Rows of a query by a reader of its own; [] while there is no database."""
+        if not self.database.exists():
+            return []
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=5)
+        try:
+            return connection.execute(query, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
+        finally:
+            connection.close()
+
+    def count(self, table: str = "agent_logs", where: str = "1") -> int:
+        """Number of rows."""
+        rows = self.sql(f"SELECT count(*) FROM {table} WHERE {where}")
+        return int(rows[0][0]) if rows else 0
+
+    def cli(
+        self, *arguments: str, stdin: bytes | None = None, seconds: float = 40
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run a command against this installation."""
+        return subprocess.run(
+            [sys.executable, "-m", "andon", *arguments],
+            env={**self.environment, "COLUMNS": "200"},
+            cwd=self.place,
+            input=stdin,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+        )
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Client]:
+        """A plain NATS client, as a producer would use."""
+        connection = await nats.connect(f"nats://127.0.0.1:{self.nats_port}", max_reconnect_attempts=-1)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    def publish(self, *payloads: bytes | dict[str, object], subject: str = SUBJECT) -> None:
+        """Publish without waiting for anything but the flush."""
+
+        async def work() -> None:
+            async with self.client() as connection:
+                for payload in payloads:
+                    data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+                    await connection.publish(subject, data)
+                await connection.flush()
+
+        asyncio.run(work())
+
+
+def listening(port: int) -> bool:
+    """Whether something accepts connections on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def running(place: Path, *, start: bool = True, **settings: str) -> Iterator[Andon]:
+    """An installation that is stopped at the end, come what may."""
+    andon = Andon(place, **settings)
+    try:
+        if start:
+            andon.start()
+        yield andon
+    finally:
+        andon.close()
+
+
+@contextmanager
+def ollama(place: Path, *arguments: str, port: int = 0) -> Iterator[OllamaProcess]:
+    """The stand-in Ollama as a process of its own."""
+    stand_in = OllamaProcess(place, arguments, port)
+    try:
+        yield stand_in
+    finally:
+        stand_in.stop()
+
+
+class OllamaProcess:
+    """``tests/support/ollama.py`` run by path; ``calls`` is the number of model calls it has counted."""
+
+    def __init__(self, place: Path, arguments: tuple[str, ...] = (), port: int = 0) -> None:
+        self._counter = place / f"ollama-calls-{time.monotonic_ns()}"
+        script = Path(__file__).parent / "ollama.py"
+        self._process = subprocess.Popen(
+            [sys.executable, str(script), "--port", str(port), "--counter-file", str(self._counter), *arguments],
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    @property
+    def calls(self) -> int:
+        """Model calls so far."""
+        return len(self._counter.read_text().splitlines()) if self._counter.exists() else 0
+
+    def stop(self) -> None:
+        """End it; idempotent."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()

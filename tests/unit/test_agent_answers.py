@@ -1,0 +1,101 @@
+"""What can be used of what a model wrote."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon.agent.answers import FREE_TEXT_MAX, answer_text, free_text
+
+JSON = '{"summary": "The drive is hot", "checks": ["a"]}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JSON,
+        f"```json\n{JSON}\n```",
+        f"Here it is:\n{JSON}\nHope that helps {{smile}}",
+        f"<think>{{}} maybe</think>{JSON}",
+        f"so the fan...</think>\n{JSON}",
+        f"<think>it is the fan, so {JSON}",
+        f'{{"other": 1}} {JSON}',
+    ],
+)
+def test_the_json_is_found_wherever_it_stands(text: str) -> None:
+    """In a fence, in chatter, behind thoughts, even in thoughts that were never closed."""
+    assert answer_text(text) == JSON
+
+
+def test_prose_stays_prose() -> None:
+    """Text without JSON is the text without thoughts."""
+    assert answer_text("<think>hm</think> The fan is blocked. ") == "The fan is blocked."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n ",
+        "<think>The fan is blocked by dust, I think",
+        "<think>The fan is blocked</think>",
+        "\x00\x01\x02" * 50,
+        "\ufffd\ufffdab" * 50,
+        "OK",
+        "{",
+        '{"summary": "Dri',
+        '{"properties": {"summary": {"type": "string"}}}',
+        "[1, 2, 3]",
+        "]]]]]]{{{{{{((((((",
+        "123 456 789 012",
+    ],
+)
+def test_what_is_no_analysis(text: str) -> None:
+    """Nothing, thoughts alone, binary, stubs and the schema handed back are not shown to anybody."""
+    assert free_text(text) is None
+
+
+def test_a_finding_cut_in_the_middle_is_told_in_words() -> None:
+    """What came of a cut finding is shown as lines, and that it was cut."""
+    whole = json.dumps(
+        {"summary": "The disk of db-01 is full.", "probable_cause": "WAL files pile up.", "checks": ["df -h", "x"]}
+    )
+    assert free_text(whole[:-5]) == (
+        "The disk of db-01 is full.\nProbable cause: WAL files pile up.\nCheck first:\n  1. df -h\n"
+        "(The model's answer broke off here.)"
+    )
+
+
+def test_a_form_of_its_own_is_told_in_words() -> None:
+    """JSON of another shape shows its texts, not its braces."""
+    assert free_text('{"analysis": "The fan of the drive is blocked."}') == "The fan of the drive is blocked."
+    assert free_text('{"a": "The fan is blocked.", "b": "Clean it."}') == "a: The fan is blocked.\nb: Clean it."
+
+
+def test_free_text_is_capped_and_clean() -> None:
+    """At most 8,000 characters, no control characters, line ends kept."""
+    text = free_text("Fan blocked.\x1b[31m Clean it.\x07\n" * 2_000)
+    assert text is not None
+    assert len(text) <= FREE_TEXT_MAX
+    assert text.startswith("Fan blocked. Clean it.\nFan")
+
+
+@given(st.text(max_size=400))
+def test_never_raises_and_never_shows_control_characters(text: str) -> None:
+    """For any text."""
+    answer_text(text)
+    shown = free_text(text)
+    assert shown is None or not set(shown) & {chr(c) for c in range(32) if chr(c) not in "\t\n"}
+
+
+@pytest.mark.parametrize("unit", ["{", '{"a":', "[", "<think>{", '"', "{}", '{"summary":1}'])
+def test_hostile_answers_are_cheap(unit: str) -> None:
+    """The longest text that is read takes less than a second whatever it is made of."""
+    text = unit * (32_000 // len(unit))
+    start = time.perf_counter()
+    free_text(text)
+    assert time.perf_counter() - start < 1

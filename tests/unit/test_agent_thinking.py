@@ -1,0 +1,79 @@
+"""Thoughts are removed whatever their form, the answer never."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon.agent.thinking import strip_thinking
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("plain", "plain"),
+        ("<think>a</think>b", "b"),
+        ("<think>\na\n</think>\n\n{}", "{}"),
+        ("a</think>b", "b"),
+        ("<think>a", ""),
+        ("b<think>a", "b"),
+        ("<think>a<think>b</think>c</think>d", "d"),
+        ("<think>a<think>b</think>d", "d"),
+        ("<think>a<think>b</think>c</think>", ""),
+        ("<think>a</think>", ""),
+        ("answer</think>", "answer"),
+        ("<THINK>a</Think>b", "b"),
+        ("<thinking>a</thinking>b", "b"),
+        ('<think effort="high">a</think >b', "b"),
+        ("x<think>t</think>y<think>u</think>z", "xyz"),
+        ("[THINK]a[/THINK]b", "b"),
+        ("<think/>b", "b"),
+        ("<think></think>b", "b"),
+        ("I think so", "I think so"),
+        ("<thinker>a</thinker>", "<thinker>a</thinker>"),
+        ("", ""),
+    ],
+)
+def test_forms(text: str, answer: str) -> None:
+    """Closed, unclosed, closer alone, nested, other cases and names, in the middle."""
+    assert strip_thinking(text) == answer
+
+
+PLAIN = st.text(alphabet=st.characters(exclude_characters="<>[]", exclude_categories=["Cs"]), max_size=40)
+
+
+@given(PLAIN, PLAIN)
+def test_answer_after_closed_thoughts_is_all_that_is_left(thoughts: str, answer: str) -> None:
+    """For any texts without tags, a pair goes and the answer stays."""
+    assert strip_thinking(f"<think>{thoughts}</think>{answer}") == answer.strip()
+
+
+@given(
+    st.lists(st.sampled_from(["<think>", "</think>", "<THINKING x>", "</thinking>", "answer", " ", "<"]), max_size=20)
+)
+def test_no_tag_survives_and_text_is_only_removed(pieces: list[str]) -> None:
+    """Whatever the sequence: no tag is left, and an answer behind the last closer is kept."""
+    text = "".join(pieces)
+    result = strip_thinking(text)
+    assert "think" not in result.lower()
+    if text.endswith("</think>answer"):
+        assert result.endswith("answer")
+
+
+@pytest.mark.parametrize("unit", ["<think>", "</think>", "<think", "< ", "<think ", "[", "<think a"])
+def test_linear(unit: str) -> None:
+    """Four times the text takes about four times as long, not sixteen (with a wide margin for a busy machine)."""
+
+    def seconds(size: int) -> float:
+        text = unit * (size // len(unit))
+        best = 9.0
+        for _ in range(3):
+            start = time.perf_counter()
+            strip_thinking(text)
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    assert seconds(400_000) < 10 * seconds(100_000) + 0.05

@@ -1,0 +1,48 @@
+"""The grouping method as benchmarks call it, and its quality where labelled logs are at hand."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from andon.patterns.evaluation import factory
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+
+
+def test_values_group_and_words_split() -> None:
+    group = factory()
+    assert group("lost link to node 17 again") == group("lost link to node 4 again")
+    assert group("lost link to node 17 again") != group("found link to node 17 again")
+
+
+def test_final_follows_merges() -> None:
+    group = factory()
+    answers = [group(f"user {user} logged out") for user in ("ann", "bob", "cat", "dan", "eve", "fay")]
+    assert len(set(answers)) == 4  # the fifth word was the evidence
+    assert {group.final(answer) for answer in answers} == {answers[0]}
+
+
+def _scorer() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("grouping_scorer", SHARED / "grouping" / "evaluate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not (SHARED / "grouping").is_dir(), reason="no labelled logs at hand")
+def test_grouping_reaches_its_bars() -> None:
+    scorer = _scorer()
+    sets = scorer.load(SHARED / "data" / "loghub")
+    final, answered, _ = scorer.from_callable(factory, sets)
+    _, mean = scorer.evaluate(final, sets, answered)
+    assert mean["GA"] >= 0.91
+    assert mean["FGA"] >= 0.91
+    assert mean["mixed"] <= 0.004
+    assert mean["x"] <= 1.12

@@ -1,0 +1,210 @@
+"""The desk: everyone who waits gets an answer, early or late, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from andon.errors import BrokerUnavailable, MessageRejected
+from andon.pipeline import callers
+from andon.testing import ScriptedAnalyst
+from support.pipeline import Pipeline, log, pipeline, run, until
+
+
+async def next_reply(queue: asyncio.Queue[Any]) -> dict[str, Any]:
+    """The next message on a subscription, decoded."""
+    message = await asyncio.wait_for(queue.get(), 8)
+    return dict(json.loads(message.data))
+
+
+def places(p: Pipeline) -> float:
+    """Places taken at the desk."""
+    value = p.metrics.registry.get_sample_value("andon_callers_waiting")
+    assert value is not None
+    return value
+
+
+def test_plain_caller_heard_before_its_log_is_recorded(tmp_path: Path) -> None:
+    """The usual order: the caller first, the stream second."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log(), reply="inbox.1")
+            p.start()
+            reply = await next_reply(inbox)
+            assert reply["original_message"] == log()
+            assert reply["rung"] == "model"
+            assert places(p) == 0
+
+    run(main())
+
+
+def test_plain_caller_heard_after_its_log_is_recorded(tmp_path: Path) -> None:
+    """The stream was quicker: the caller is matched with the batch just stored."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log())
+            p.start()
+            await until(lambda: p.bus.state().ack_floor == 1, "the recorded log")
+            p.desk.plain(json.dumps(log()).encode(), "agent.technical.support", "inbox.1")
+            assert (await next_reply(inbox))["original_message"] == log()
+            assert places(p) == 0
+
+    run(main())
+
+
+def test_caller_whose_patience_ends_gets_the_playbook(tmp_path: Path) -> None:
+    """While the model still thinks, the answer after the patience is provisional and comes from the playbook."""
+
+    async def main() -> None:
+        model = ScriptedAnalyst()
+        model.hold = asyncio.Event()
+        async with pipeline(tmp_path, model) as p:
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log(), reply="inbox.1")
+            p.start()
+            await until(lambda: model.questions, "the question")
+            p.clock.now += 31
+            reply = await next_reply(inbox)
+            assert (reply["rung"], reply["provisional"]) == ("playbook", True)
+
+    run(main())
+
+
+def test_caller_whose_log_is_still_in_the_backlog_gets_the_playbook(tmp_path: Path) -> None:
+    """Patience ends before the recorder came to the log: answered all the same."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log(), reply="inbox.1")
+            p.start("desk")
+            p.clock.now += 31
+            reply = await next_reply(inbox)
+            assert (reply["provisional"], reply["log_id"]) == (True, None)
+            assert places(p) == 0
+
+    run(main())
+
+
+def test_plain_caller_of_a_reject_is_told_the_reason(tmp_path: Path) -> None:
+    """What is not understood is answered with why."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path) as p:
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(b"garbage", reply="inbox.1")
+            p.start()
+            reply = await next_reply(inbox)
+            assert "not JSON" in reply["error"]
+            assert places(p) == 0
+
+    run(main())
+
+
+def test_endpoint_stores_waits_and_goes_first(tmp_path: Path) -> None:
+    """A request is stored like any log, marks its analysis as waited for, and returns the reply."""
+
+    async def main() -> None:
+        model = ScriptedAnalyst()
+        model.hold = asyncio.Event()
+        async with pipeline(tmp_path, model) as p:
+            p.start("recorder", "desk")
+            asking = asyncio.create_task(p.desk.analyze(json.dumps(log(severity="INFO")).encode()))
+            await until(lambda: p.sql("SELECT caller, tier FROM analyses") == [(1, 1)], "the priority")
+            model.hold.set()
+            p.start("analyzer")
+            reply = json.loads(await asyncio.wait_for(asking, 8))
+            assert reply["rung"] == "model"
+            assert places(p) == 0
+
+    run(main())
+
+
+def test_endpoint_refuses_garbage_and_keeps_it(tmp_path: Path) -> None:
+    """MessageRejected for the caller, a row in rejects for us."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path) as p:
+            p.start()
+            with pytest.raises(MessageRejected, match="not JSON"):
+                await p.desk.analyze(b"garbage")
+            await until(lambda: p.sql("SELECT data FROM rejects") == [(b"garbage",)], "the reject")
+            assert places(p) == 0
+
+    run(main())
+
+
+def test_a_caller_that_goes_away_leaves_no_place_taken(tmp_path: Path) -> None:
+    """A cancelled request gives its place back, wherever it stood."""
+
+    async def main() -> None:
+        model = ScriptedAnalyst()
+        model.hold = asyncio.Event()
+        async with pipeline(tmp_path, model) as p:
+            p.start()
+            asking = asyncio.create_task(p.desk.analyze(json.dumps(log()).encode()))
+            await until(lambda: model.questions, "the question")
+            asking.cancel()
+            await asyncio.wait({asking})
+            assert places(p) == 0
+
+    run(main())
+
+
+def test_places_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound callers are dropped and counted; an endpoint caller is told to come again."""
+
+    async def main() -> None:
+        monkeypatch.setattr(callers, "PLACES", 2)
+        async with pipeline(tmp_path) as p:
+            for number in range(3):
+                p.desk.plain(f'{{"message": "{number}"}}'.encode(), "agent.technical.support", "inbox.1")
+            assert places(p) == 2
+            assert p.metrics.registry.get_sample_value("andon_callers_dropped_total") == 1
+            with pytest.raises(BrokerUnavailable, match="too many callers"):
+                await p.desk.analyze(b'{"message": "x"}')
+
+    run(main())
+
+
+def test_durable_caller_is_answered_after_a_restart(tmp_path: Path) -> None:
+    """The Reply-To of a log recorded by one process is answered by the next."""
+
+    async def main() -> None:
+        held = ScriptedAnalyst()
+        held.hold = asyncio.Event()
+        async with pipeline(tmp_path, held) as p:
+            p.publish(log(), headers={"Reply-To": "plant.answers"})
+            p.start("recorder")
+            await until(lambda: p.bus.state().ack_floor == 1, "the recorded log")
+        async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+            inbox = p.bus.subscribe("plant.answers")
+            p.start("analyzer", "desk")
+            assert (await next_reply(inbox))["rung"] == "model"
+            await until(lambda: p.sql("SELECT count(*) FROM waiters") == [(0,)], "the caller's end")
+
+    run(main())
+
+
+def test_durable_caller_gets_the_provisional_answer_when_its_patience_ends(tmp_path: Path) -> None:
+    """A model that never answers does not keep a durable caller waiting for ever."""
+
+    async def main() -> None:
+        model = ScriptedAnalyst()
+        model.hold = asyncio.Event()
+        async with pipeline(tmp_path, model, patience=0.2) as p:
+            inbox = p.bus.subscribe("plant.answers")
+            p.publish(log(), headers={"Reply-To": "plant.answers"})
+            p.start()
+            reply = await next_reply(inbox)
+            assert (reply["rung"], reply["provisional"]) == ("playbook", True)
+
+    run(main())

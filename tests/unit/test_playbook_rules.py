@@ -1,0 +1,119 @@
+"""The bundled rules are complete and distinct, and broken rule files are refused by name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from andon.agent.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX
+from andon.agent.playbook import Playbook
+from andon.agent.playbook.rules import PIECE_MAX, fill
+from andon.errors import AndonError, ConfigError
+from support.playbook_cases import split_example
+
+PLAYBOOK = Playbook.load()
+EXAMPLES = [(rule.id, example) for rule in PLAYBOOK.rules for example in rule.examples]
+RULE = """
+- id: pump-seal-leak
+  category: mechanical
+  match: {any: [seal leak]}
+  summary: The seal of {host} leaks.
+  probable_cause: It is worn.
+  checks: [Look at it., Lock out., Replace it.]
+"""
+
+
+@pytest.mark.parametrize(("rule_id", "example"), EXAMPLES)
+def test_an_example_selects_exactly_its_rule(rule_id: str, example: str) -> None:
+    match = PLAYBOOK.match(split_example(example))
+    assert match is not None
+    assert match.rule.id == rule_id
+
+
+def test_there_are_at_least_ninety_rules_with_unique_ids() -> None:
+    ids = [rule.id for rule in PLAYBOOK.rules]
+    assert len(ids) >= 90
+    assert len(set(ids)) == len(ids)
+
+
+def test_every_rule_has_two_examples_and_three_to_six_distinct_checks() -> None:
+    for rule in PLAYBOOK.rules:
+        assert len(rule.examples) >= 2, rule.id
+        assert 3 <= len(rule.checks) <= 6, rule.id
+        assert len(set(rule.checks)) == len(rule.checks), rule.id
+
+
+def test_texts_stay_within_the_bounds_of_a_finding_with_the_longest_values() -> None:
+    class Longest(dict[str, str]):
+        def get(self, key: str, default: object = None) -> str:  # type: ignore[override]
+            return "x" * PIECE_MAX
+
+    for rule in PLAYBOOK.rules:
+        assert len(fill(rule.summary, Longest())) <= SUMMARY_MAX, rule.id
+        assert len(fill(rule.probable_cause, Longest())) <= CAUSE_MAX, rule.id
+        assert all(len(fill(check, Longest())) <= CHECK_MAX for check in rule.checks), rule.id
+
+
+def test_no_check_advises_to_bypass_a_safety_device() -> None:
+    """Words of bypassing occur only where the text forbids it or looks for it."""
+    bypass = re.compile(r"\b(bypass|bridge|mute|override|jumper|defeat|tie)\b", re.IGNORECASE)
+    allowed = re.compile(r"\b(never|not|find the|take the|report|forced)\b", re.IGNORECASE)
+    for rule in PLAYBOOK.rules:
+        for check in rule.checks:
+            assert not bypass.search(check) or allowed.search(check), (rule.id, check)
+
+
+def test_no_rule_begins_with_a_restart() -> None:
+    for rule in PLAYBOOK.rules:
+        assert not rule.checks[0].lower().startswith(("restart", "reboot", "reset")), rule.id
+
+
+def test_files_of_the_site_replace_the_bundled_ones(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(RULE)
+    playbook = Playbook.load([tmp_path])
+    assert [rule.id for rule in playbook.rules] == ["pump-seal-leak"]
+    match = playbook.match(split_example("pump | Seal leak at drive end"))
+    assert match is not None
+    assert match.rule.id == "pump-seal-leak"
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (("category: mechanical", "category: mechanics"), ["pump-seal-leak", "category"]),
+        (("id: pump-seal-leak", "id: Pump Seal"), ["Pump Seal", "field id"]),
+        (("seal leak", "$pumps"), ["pump-seal-leak", "match.any", "$pumps"]),
+        (("seal leak", "ab*"), ["pump-seal-leak", "match.any", "ab*"]),
+        (("match: {any: [seal leak]}", "match: {}"), ["pump-seal-leak", "field match"]),
+        (("The seal of {host}", "The seal of {hots}"), ["pump-seal-leak", "summary", "hots"]),
+        (("It is worn.", "x" * 700), ["pump-seal-leak", "probable_cause"]),
+        (("checks: [Look at it., Lock out., Replace it.]", "checks: []"), ["pump-seal-leak", "checks"]),
+        (("category: mechanical", "categories: mechanical"), ["pump-seal-leak", "categories"]),
+        (("category: mechanical", "category: mechanical\n  capture: ['(']"), ["pump-seal-leak", "capture"]),
+        (("category: mechanical", "category: mechanical\n  severity_floor: BAD"), ["pump-seal-leak", "floor"]),
+        (("category: mechanical", "category: [unclosed"), ["not readable as YAML"]),
+        ((RULE, "rules: []"), ["a list of rules"]),
+    ],
+)
+def test_a_broken_rule_is_refused_by_file_rule_and_field(
+    tmp_path: Path, change: tuple[str, str], names: list[str]
+) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(RULE.replace(*change))
+    with pytest.raises(ConfigError) as caught:
+        Playbook.load([path])
+    assert all(name in str(caught.value) for name in ["own.yaml", *names]), str(caught.value)
+
+
+def test_two_rules_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(RULE)
+    (tmp_path / "b.yaml").write_text(RULE)
+    with pytest.raises(ConfigError, match=r"b\.yaml: rule pump-seal-leak, field id: a\.yaml"):
+        Playbook.load([tmp_path])
+
+
+def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(AndonError, match=r"absent\.yaml: cannot be read"):
+        Playbook.load([tmp_path / "absent.yaml"])

@@ -1,0 +1,344 @@
+"""The queue of analyses: order, leases, what is shown when, and who is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from andon.models import PendingAnalysis, Rung
+from andon.store import PatternChange, Reader, Store
+from support.store_data import Clock, a_log, an_answer, opened, query
+
+
+def _merge(target: int | None, connection: Connection) -> None:
+    connection.exec_driver_sql("UPDATE patterns SET merged_into = ? WHERE id = 2", (target,))
+
+
+async def _claimed(store: Store, owner: str = "me", lease: float = 60) -> PendingAnalysis:
+    job = await store.claim(owner, lease)
+    assert job is not None
+    return job
+
+
+def test_a_job_asks_about_the_newest_logs_of_its_pattern(tmp_path: Path) -> None:
+    """Five logs, newest first, the hosts with the most logs first, at most twenty."""
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            batch = [a_log(i, hostname=f"h{i:02d}") for i in range(1, 31)]
+            await store.record([*batch, a_log(31, hostname="h30", severity="CRITICAL"), a_log(32, "p2")], [])
+            job = await _claimed(store)
+            question = job.question
+            assert (job.fingerprint, job.log_id, job.attempts, job.reason) == ("p1", 1, 1, "new")
+            assert [log.id for log in question.logs] == [31, 30, 29, 28, 27]
+            assert (question.hosts[0], len(question.hosts)) == ("h30", 20)
+            assert (question.count, question.worst_severity) == (31, "CRITICAL")
+            assert (question.first_seen, question.last_seen) == (batch[0].timestamp, "2025-01-15T02:14:31.123Z")
+
+    asyncio.run(work())
+
+
+def test_a_new_critical_goes_before_callers_and_a_thousand_warnings(tmp_path: Path) -> None:
+    """Then the waiting caller, then severity, then age."""
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            await store.record([a_log(i, f"w{i}", severity="WARNING") for i in range(1, 1001)], [])
+            await store.record([a_log(1001, "asked", severity="ERROR", reply_to="inbox")], [])
+            await store.record([a_log(1002, "error", severity="ERROR")], [])
+            await store.record([a_log(1003, "critical", severity="CRITICAL")], [])
+            order = [(await _claimed(store)).fingerprint for _ in range(5)]
+            assert order == ["critical", "asked", "error", "w1", "w2"]
+            await store.prioritise([500])
+            assert (await _claimed(store)).fingerprint == "w500"
+
+    asyncio.run(work())
+
+
+def test_a_waiting_problem_that_gets_worse_moves_up(tmp_path: Path) -> None:
+    """One row still: its place follows the worst log, and a caller who comes later counts."""
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            await store.record([a_log(1, "a"), a_log(2, "b", severity="INFO"), a_log(3, "c", severity="INFO")], [])
+            await store.record([a_log(4, "b", severity="CRITICAL"), a_log(5, "c", reply_to="inbox")], [])
+            assert [(await _claimed(store)).fingerprint for _ in range(3)] == ["b", "c", "a"]
+            assert await store.claim("me", 60) is None
+
+    asyncio.run(work())
+
+
+def test_a_lease_that_ran_out_is_claimed_again(tmp_path: Path) -> None:
+    """Each claim is an attempt; before the end of the lease nobody else gets the row."""
+    clock = Clock()
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db", clock=clock) as store:
+            await store.record([a_log(1)], [])
+            assert (await _claimed(store, "a", 10)).attempts == 1
+            clock.now += 9
+            assert await store.claim("b", 10) is None
+            clock.now += 1
+            assert (await _claimed(store, "b", 10)).attempts == 2
+            assert await store.release("a") == 0
+            assert await store.release("b") == 1
+            assert (await _claimed(store, "c")).attempts == 3
+
+    asyncio.run(work())
+
+
+def test_a_final_explanation_appears_on_every_log_of_the_pattern(tmp_path: Path) -> None:
+    """Those before and those after, in the view too; the counters know the rung."""
+    path = tmp_path / "agent.db"
+
+    async def work() -> None:
+        async with opened(path) as store:
+            await store.record([a_log(1), a_log(2)], [])
+            assert await store.analysis_of(1) is None
+            stored = await store.finish(await _claimed(store), an_answer("it is the cable"))
+            assert (stored.status, stored.rung, stored.provisional) == ("done", "model", False)
+            assert stored.finding == {"summary": "it is the cable"}
+            assert stored.finished_at is not None
+            await store.record([a_log(3)], [])
+            assert await store.analysis_of(3) == stored
+            assert await store.claim("me", 60) is None
+            counts = await store.counts()
+            assert (counts.pending, counts.analyses_by_rung) == (0, {"model": 1})
+
+    asyncio.run(work())
+    assert query(path, "SELECT id, analysis FROM agent_logs ORDER BY id") == [(i, "it is the cable") for i in (1, 2, 3)]
+
+
+def test_a_postponed_row_shows_a_provisional_answer_and_is_due_later(tmp_path: Path) -> None:
+    """Only the first provisional answer is attached; the final one replaces it in the same row."""
+    clock = Clock()
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db", clock=clock) as store:
+            await store.record([a_log(1)], [])
+            first = await store.postpone(await _claimed(store), "model away", 30, an_answer("playbook", Rung.PLAYBOOK))
+            assert first is not None
+            assert (first.provisional, first.status, first.text) == (True, "pending", "playbook")
+            assert await store.claim("me", 60) is None
+            log = await store.log(1)
+            assert log is not None
+            assert (log.analysis, log.provisional, log.analysis_status) == ("playbook", True, "pending")
+            clock.now += 30
+            job = await _claimed(store)
+            assert job.provisional
+            assert await store.postpone(job, "still away", 1, an_answer("other")) is None
+            assert await store.postpone(job, "still away", 1, None) is None
+            clock.now += 1
+            final = await store.finish(await _claimed(store), an_answer("model"))
+            assert (final.id, final.text, final.provisional) == (first.id, "model", False)
+            assert (await store.counts()).analyses_by_rung == {"model": 1}
+
+    asyncio.run(work())
+
+
+def test_a_failed_row_shows_its_fallback_and_keeps_the_reason(tmp_path: Path) -> None:
+    """It is final: not claimed again, counted as failed, listed with the error."""
+    path = tmp_path / "agent.db"
+
+    async def work() -> None:
+        async with opened(path) as store:
+            await store.record([a_log(1)], [])
+            stored = await store.fail(await _claimed(store), "answer unusable", an_answer("rule 7", Rung.PLAYBOOK))
+            assert (stored.status, stored.text, stored.provisional) == ("failed", "rule 7", False)
+            assert await store.claim("me", 60) is None
+            assert (await store.counts()).failed == 1
+            assert (await store.record([a_log(2)], [])).explained == {1}
+            with Reader(path) as reader:
+                (entry,) = reader.analyses("failed")
+                assert (entry.last_error, entry.attempts, entry.text) == ("answer unusable", 1, "rule 7")
+
+    asyncio.run(work())
+
+
+def test_who_lost_the_lease_does_not_overwrite_a_final_result(tmp_path: Path) -> None:
+    """Late finish, postpone and fail return or leave what the other stored."""
+    clock = Clock()
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db", clock=clock) as store:
+            await store.record([a_log(1)], [])
+            late = await _claimed(store, "a", 10)
+            clock.now += 11
+            other = await _claimed(store, "b", 100)
+            assert await store.postpone(late, "slow", 0, None) is None
+            assert await store.claim("c", 10) is None
+            fallback = await store.fail(late, "slow", an_answer("rule", Rung.PLAYBOOK))
+            assert (fallback.status, fallback.provisional) == ("leased", True)
+            final = await store.finish(other, an_answer("from b"))
+            assert await store.finish(late, an_answer("from a")) == final
+            assert await store.fail(late, "slow", an_answer("rule")) == final
+            assert await store.postpone(late, "slow", 0, an_answer("rule")) is None
+            shown = await store.analysis_of(1)
+            assert shown is not None
+            assert shown.text == "from b"
+            assert (await store.counts()).failed == 0
+
+    asyncio.run(work())
+
+
+def test_a_failed_renewal_leaves_the_older_explanation(tmp_path: Path) -> None:
+    """A policy may ask again; what comes of it replaces the old text only when it is final and no failure."""
+
+    def always(change: PatternChange) -> str:
+        return "renewal" if change.explained else "new"
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db", policy=always) as store:
+            await store.record([a_log(1)], [])
+            await store.finish(await _claimed(store), an_answer("old"))
+            assert (await store.record([a_log(2)], [])).queued == 1
+            job = await _claimed(store)
+            assert job.reason == "renewal"
+            await store.postpone(job, "away", 0, an_answer("rule"))
+            await store.fail(await _claimed(store), "bad", an_answer("rule"))
+            shown = await store.analysis_of(2)
+            assert shown is not None
+            assert shown.text == "old"
+            await store.record([a_log(3)], [])
+            await store.finish(await _claimed(store), an_answer("new text"))
+            shown = await store.analysis_of(1)
+            assert shown is not None
+            assert shown.text == "new text"
+
+    asyncio.run(work())
+
+
+def test_a_merged_pattern_shows_the_explanation_of_the_one_it_was_merged_into(tmp_path: Path) -> None:
+    """Its own comes back when the merge is undone."""
+    path = tmp_path / "agent.db"
+
+    async def work() -> None:
+        async with opened(path) as store:
+            await store.record([a_log(1, "a"), a_log(2, "b")], [])
+            await store.finish(await _claimed(store), an_answer("of a"))
+            await store.finish(await _claimed(store), an_answer("of b"))
+            for target, text in ((1, "of a"), (None, "of b")):
+                await store._write(functools.partial(_merge, target))
+                shown = await store.analysis_of(2)
+                assert shown is not None
+                assert shown.text == text
+                assert query(path, "SELECT analysis FROM agent_logs WHERE id = 2") == [(text,)]
+
+    asyncio.run(work())
+
+
+def test_a_row_whose_logs_are_gone_is_closed_and_the_next_one_claimed(tmp_path: Path) -> None:
+    """No job is handed out without a log to ask about."""
+    path = tmp_path / "agent.db"
+
+    async def work() -> None:
+        async with opened(path) as store:
+            await store.record([a_log(1, "a"), a_log(2, "b")], [])
+            await store._write(lambda connection: connection.exec_driver_sql("DELETE FROM logs WHERE id = 1"))
+            assert (await _claimed(store)).fingerprint == "b"
+            assert (await store.counts()).failed == 1
+
+    asyncio.run(work())
+
+
+def test_durable_callers_are_found_when_their_log_is_explained(tmp_path: Path) -> None:
+    """Oldest first, once; those that waited too long with whatever is shown."""
+    clock = Clock()
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db", clock=clock) as store:
+            await store.record([a_log(1, reply_to="inbox.1"), a_log(2), a_log(3, "p2", reply_to="inbox.3")], [])
+            await store.record([a_log(1, reply_to="inbox.1")], [])
+            job = await _claimed(store)
+            assert await store.waiters(10) == []
+            await store.postpone(job, "away", 0, an_answer("for now"))
+            assert await store.waiters(10) == []
+            assert await store.overdue_waiters(5, 10) == []
+            clock.now += 5
+            overdue = [(w.reply_to, log.id, a and a.text) for w, log, a in await store.overdue_waiters(5, 10)]
+            assert overdue == [("inbox.1", 1, "for now"), ("inbox.3", 3, None)]
+            assert len(await store.overdue_waiters(5, 1)) == 1
+            for _ in range(2):
+                await store.finish(await _claimed(store), an_answer())
+            await store.record([a_log(4, reply_to="inbox.4")], [])
+            ready = await store.waiters(10)
+            assert [(w.reply_to, w.log_id, log.id) for w, log, _ in ready] == [
+                ("inbox.1", 1, 1),
+                ("inbox.3", 3, 3),
+                ("inbox.4", 4, 4),
+            ]
+            assert len(await store.waiters(2)) == 2
+            await store.answered([w for w, _, _ in ready[:2]])
+            assert [w.reply_to for w, _, _ in await store.waiters(10)] == ["inbox.4"]
+            assert [w.reply_to for w, _, _ in await store.overdue_waiters(0, 10)] == ["inbox.4"]
+
+    asyncio.run(work())
+
+
+def test_the_queue_survives_a_restart(tmp_path: Path) -> None:
+    """Pending and leased rows, callers and attempts."""
+    path = tmp_path / "agent.db"
+
+    async def before() -> None:
+        async with opened(path) as store:
+            await store.record([a_log(1, reply_to="inbox"), a_log(2, "p2")], [])
+            await _claimed(store, "host-1", 3600)
+
+    async def after() -> None:
+        async with opened(path) as store:
+            assert await store.release("host-1") == 1
+            job = await _claimed(store)
+            assert (job.fingerprint, job.attempts) == ("p1", 2)
+            await store.finish(job, an_answer())
+            assert len(await store.waiters(1)) == 1
+
+    asyncio.run(before())
+    asyncio.run(after())
+
+
+def test_rows_without_any_text_can_be_claimed_before_they_are_due(tmp_path: Path) -> None:
+    """Those that show a provisional answer, and those that somebody holds, are left alone."""
+    clock = Clock()
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db", clock=clock) as store:
+            await store.record([a_log(1, "shown"), a_log(2, "bare"), a_log(3, "held")], [])
+            await store.postpone(await _claimed(store), "away", 0, an_answer("for now"))
+            bare = await store.claim("me", 60, unanswered=True)
+            assert bare is not None
+            assert await store.postpone(bare, "away", 3600, None) is None
+            held = await store.claim("other", 10, unanswered=True)
+            assert held is not None
+            assert [bare.fingerprint, held.fingerprint] == ["bare", "bare"]
+            third = await store.claim("other", 10, unanswered=True)
+            assert third is not None
+            assert third.fingerprint == "held"
+            assert await store.claim("me", 60, unanswered=True) is None
+            clock.now += 10
+            assert await store.claim("me", 60, unanswered=True) is not None
+
+    asyncio.run(work())
+
+
+def test_an_attempt_that_does_not_count_is_taken_back(tmp_path: Path) -> None:
+    """And a job from before is still told from the one that holds the row."""
+    clock = Clock()
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db", clock=clock) as store:
+            await store.record([a_log(1)], [])
+            late = await _claimed(store, "a", 10)
+            clock.now += 10
+            await store.postpone(await _claimed(store, "b"), "model away", 0, None, counted=False)
+            assert await store.postpone(late, "late", 3600, None) is None
+            fallback = await store.fail(late, "late", an_answer("rule"))
+            assert (fallback.status, fallback.provisional) == ("pending", True)
+            job = await _claimed(store, "c")
+            assert job.attempts == 2
+            await store.postpone(job, "odd answer", 0, None)
+            assert (await _claimed(store, "c")).attempts == 3
+
+    asyncio.run(work())
