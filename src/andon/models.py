@@ -305,7 +305,10 @@ class StoreCounts(msgspec.Struct, frozen=True):
 
 
 class StreamState(msgspec.Struct, frozen=True):
-    """Where stream and consumer stand. ``ack_floor`` is the last sequence below which all is acknowledged."""
+    """Where stream and consumer stand.
+
+    ``ack_floor`` is the last sequence below which all is acknowledged, ``delivered`` the highest handed out.
+    """
 
     stream: str
     first_sequence: int
@@ -313,6 +316,7 @@ class StreamState(msgspec.Struct, frozen=True):
     messages: int
     bytes: int
     ack_floor: int
+    delivered: int
     pending: int
     ack_pending: int
 

@@ -78,7 +78,11 @@ class Publisher(Protocol):
         ...
 
     async def send(self, subject: str, data: bytes) -> None:
-        """Plain publish, at most once. Raises BrokerUnavailable where the connection is closed."""
+        """Plain publish, at most once. Raises BrokerUnavailable where the connection is closed, or BrokerError."""
+        ...
+
+    async def deliver(self, subject: str, data: bytes) -> bool:
+        """Plain publish to somebody who should be listening; False where nobody is. Raises as ``send``."""
         ...
 
 
@@ -179,6 +183,13 @@ class LogStore(Protocol):
         """These durable callers have their answer."""
         ...
 
+    async def unheard(self, waiters: Sequence[Waiter], delay: float, patience: float) -> int:
+        """Nobody listens for these now: try again in ``delay`` seconds, and forget those older than ``patience``.
+
+        Returns how many were forgotten.
+        """
+        ...
+
     async def log(self, log_id: int) -> StoredLog | None:
         """One log with its analysis."""
         ...
@@ -211,6 +222,10 @@ class Analyst(Protocol):
     @property
     def model(self) -> str:
         """The model's name."""
+        ...
+
+    async def warm_up(self) -> None:
+        """Load what the first question would have to wait for, off the loop; idempotent."""
         ...
 
     async def explain(self, question: Question) -> Explanation:

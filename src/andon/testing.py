@@ -57,6 +57,9 @@ class ScriptedAnalyst:
             raise answer
         return answer if isinstance(answer, Explanation) else answer(question)
 
+    async def warm_up(self) -> None:
+        """Nothing to load."""
+
     async def check(self) -> None:
         """Raises ``outage`` where one is set."""
         self.checks += 1

@@ -271,6 +271,18 @@ def test_the_same_message_id_is_stored_once(on_bus: OnBus) -> None:
     on_bus(check)
 
 
+def test_deliver_knows_whether_anybody_listens(on_bus: OnBus) -> None:
+    """A reply to a subject without a subscriber is reported as unheard; with one it arrives."""
+
+    async def check(bus: AnyBus) -> None:
+        assert not await bus.publisher.deliver("plant.answers.1", b"nobody")
+        arrived = await bus.listen("plant.answers.1")
+        assert await bus.publisher.deliver("plant.answers.1", b"somebody")
+        assert (await asyncio.wait_for(arrived.get(), 5)).data == b"somebody"
+
+    on_bus(check)
+
+
 def test_a_message_above_the_limit_is_refused(on_bus: OnBus) -> None:
     """The error names both sizes, and the bus goes on."""
 

@@ -126,6 +126,11 @@ class NatsBus:
         await subscription.unsubscribe()
         return got
 
+    async def listen(self, subject: str) -> asyncio.Queue[Any]:
+        arrived: asyncio.Queue[Any] = asyncio.Queue()
+        await self.nc.subscribe(subject, cb=arrived.put)
+        return arrived
+
     async def respond(self, subject: str, data: bytes) -> None:
         await self.nc.publish(subject, data)
 
@@ -159,6 +164,9 @@ class InMemory:
 
     async def plain(self, data: bytes, replies: int) -> list[Answer]:
         return await self._ask(SUBJECT, data, replies)
+
+    async def listen(self, subject: str) -> asyncio.Queue[Any]:
+        return self.bus.subscribe(subject)
 
     async def respond(self, subject: str, data: bytes) -> None:
         self.bus.publish(subject, data)

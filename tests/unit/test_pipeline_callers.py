@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,37 @@ def test_durable_caller_is_answered_after_a_restart(tmp_path: Path) -> None:
             p.start("analyzer", "desk")
             assert (await next_reply(inbox))["rung"] == "model"
             await until(lambda: p.sql("SELECT count(*) FROM waiters") == [(0,)], "the caller's end")
+
+    run(main())
+
+
+def test_durable_caller_that_does_not_listen_is_tried_again(tmp_path: Path) -> None:
+    """The answer waits for its caller: nothing is thrown at an empty subject, and the retry reaches it."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+            p.publish(log(), headers={"Reply-To": "plant.answers"})
+            p.start()
+            await until(lambda: p.sql("SELECT count(*) FROM waiters WHERE not_before > 0") == [(1,)], "the first try")
+            inbox = p.bus.subscribe("plant.answers")
+            p.store._clock = lambda: time.time() + 10
+            assert (await next_reply(inbox))["rung"] == "model"
+            await until(lambda: p.sql("SELECT count(*) FROM waiters") == [(0,)], "the caller's end")
+
+    run(main())
+
+
+def test_durable_caller_that_never_listens_is_forgotten_after_a_day(tmp_path: Path) -> None:
+    """Callers that are gone for good do not pile up; each is counted."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+            p.publish(log(), headers={"Reply-To": "plant.answers"})
+            p.start()
+            await until(lambda: p.sql("SELECT count(*) FROM waiters WHERE not_before > 0") == [(1,)], "the first try")
+            p.store._clock = lambda: time.time() + 90_000
+            await until(lambda: p.sql("SELECT count(*) FROM waiters") == [(0,)], "the caller's end")
+            assert p.metrics.registry.get_sample_value("andon_callers_dropped_total") == 1
 
     run(main())
 

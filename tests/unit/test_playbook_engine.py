@@ -199,11 +199,9 @@ def test_explain_never_raises(message: str, service: str, host: str, severity: s
     assert answer.text
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
-    max_leaves=20,
-)
+LEAF = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+FLAT = st.lists(LEAF, max_size=4) | st.dictionaries(st.text(max_size=12), LEAF, max_size=4)
+JSON = LEAF | FLAT | st.lists(FLAT, max_size=4) | st.dictionaries(st.text(max_size=12), FLAT, max_size=4)
 
 
 RULE_WORDS = [

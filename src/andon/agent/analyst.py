@@ -184,6 +184,7 @@ class ModelAnalyst:
 
     async def explain(self, question: Question) -> Explanation:
         """Ask once. Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError."""
+        await self.warm_up()  # our own affair: the deadline is the model's
         started = time.perf_counter()
         prompt = prompts.build(
             question, name=self._agent_name, instructions=self._instructions, budget=self._prompt_budget
@@ -194,7 +195,6 @@ class ModelAnalyst:
         deadline = self._cold_start_deadline
         try:
             async with asyncio.timeout(deadline) as clock:
-                await self.warm_up()
                 if await self._is_ready():
                     deadline = self._deadline
                     clock.reschedule(asyncio.get_running_loop().time() + deadline)

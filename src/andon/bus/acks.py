@@ -75,6 +75,19 @@ class AckInbox:
         self._takers[number] = taker
         return number
 
+    async def barrier(self, timeout: float) -> None:
+        """Return when every reply the broker had for us is taken: a message to ourselves comes behind them.
+
+        Raises TimeoutError and what :meth:`publish` raises.
+        """
+        passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        number = self.expect(lambda _message: None if passed.done() else passed.set_result(None))
+        try:
+            await self.publish(f"{self._prefix}{number}", b"", number, {})
+            await asyncio.wait_for(passed, timeout)
+        finally:
+            self.forget(number)
+
     def forget(self, number: str) -> None:
         """Nobody expects this reply any more."""
         self._takers.pop(number, None)

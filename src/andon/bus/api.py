@@ -95,6 +95,7 @@ def state_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> StreamSt
         messages=kept["messages"],
         bytes=kept["bytes"],
         ack_floor=consumer["ack_floor"]["stream_seq"],
+        delivered=consumer["delivered"]["stream_seq"],
         pending=consumer["num_pending"],
         ack_pending=consumer["num_ack_pending"],
     )

@@ -117,6 +117,10 @@ class MemoryBus:
         self._hand_out(subject, data, headers)
         return sequence
 
+    def heard(self, subject: str) -> bool:
+        """Whether anybody is subscribed to ``subject``."""
+        return any(covers(pattern, subject) for pattern in (*self._inboxes, *SUBJECTS))
+
     def check(self, size: int = 0) -> None:
         """Raise what a client would meet now: BrokerUnavailable, or BrokerError for ``size`` above the limit."""
         if not self.available:
@@ -215,6 +219,7 @@ class MemoryBus:
             messages=len(sequences),
             bytes=sum(len(m.data) for m in self._messages.values()),
             ack_floor=self._floor,
+            delivered=self._next - 1,
             pending=sum(1 for s in sequences if s >= self._next),
             ack_pending=len(self._due),
         )
@@ -291,6 +296,11 @@ class MemoryPublisher:
     async def send(self, subject: str, data: bytes) -> None:
         """Plain publish. Raises BrokerUnavailable."""
         self._bus.publish(subject, data)
+
+    async def deliver(self, subject: str, data: bytes) -> bool:
+        """Publish to somebody who should be listening; False where nobody is. Raises BrokerUnavailable."""
+        self._bus.publish(subject, data)
+        return self._bus.heard(subject)
 
     def owns(self, reply: str) -> bool:
         """Never: acknowledgements need no inbox here."""

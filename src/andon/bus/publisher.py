@@ -17,6 +17,7 @@ from andon.errors import BrokerError, BrokerUnavailable
 
 ACK_TIMEOUT = 2.0  # seconds until an unanswered message is sent again
 RETRY_PAUSE = 0.1
+NO_RESPONDERS = "503"
 MAX_FAILURES_KEPT = 1000
 
 #: (subject, payload, headers, message id)
@@ -120,6 +121,35 @@ class JetStreamPublisher:
             ) from None
         except nats.errors.Error as error:
             raise BrokerError(f"a message on {subject} cannot be sent ({explained(error)}): correct it") from None
+
+    async def deliver(self, subject: str, data: bytes) -> bool:
+        """Publish to somebody who should be listening; False where nobody is (or the connection broke meanwhile).
+
+        The broker says at once when a message with a reply subject finds no subscriber; what we send to ourselves
+        behind it comes back behind that. Raises BrokerUnavailable or BrokerError.
+        """
+        await self._acks.open()
+        unheard = False
+
+        def take(message: Msg | None) -> None:
+            nonlocal unheard
+            unheard = message is None or (message.headers or {}).get("Status") == NO_RESPONDERS
+
+        number = self._acks.expect(take)
+        try:
+            await self._acks.publish(subject, data, number, {})
+            await self._acks.barrier(ACK_TIMEOUT)
+        except Busy as error:
+            raise BrokerUnavailable(f"a message on {subject} cannot be sent now ({error}): check the broker") from None
+        except Refused as error:
+            raise BrokerError(f"a message on {subject} cannot be sent ({error}): correct it") from None
+        except (TimeoutError, nats.errors.Error) as error:
+            raise BrokerUnavailable(
+                f"the broker at {self._nc.address} did not take a message on {subject} ({explained(error)})"
+            ) from None
+        finally:
+            self._acks.forget(number)
+        return not unheard
 
     async def store_many(
         self,

@@ -25,6 +25,7 @@ from andon.models import (
     Recorded,
     StoredAnalysis,
     StoredLog,
+    Waiter,
 )
 from andon.pipeline import replies
 from andon.ports import LogStore, PlaybookAnswers, Publisher
@@ -35,6 +36,9 @@ log = structlog.get_logger(__name__)
 PLACES = 4096
 PLACES_BYTES = 32 * 1024 * 1024
 DURABLE_BATCH = 100
+#: A durable caller that does not listen is tried again every so many seconds, for as long as the stream keeps a log.
+DURABLE_RETRY = 2.0
+DURABLE_PATIENCE = 24 * 3600.0
 
 
 class Caller(msgspec.Struct, eq=False):
@@ -266,19 +270,34 @@ class CallerDesk:
 
     async def _answer_durable(self) -> None:
         while batch := await self._store.waiters(DURABLE_BATCH):
-            for waiter, stored, answer in batch:
-                reused = answer.log_id != stored.id
-                body = replies.reply(replies.payload_of(stored), stored, answer, agent=self._agent, reused=reused)
-                await self._publisher.send(waiter.reply_to, body)
-                self._metrics.replies.labels("header").inc()
-            await self._store.answered([waiter for waiter, _, _ in batch])
+            await self._deliver(
+                [(waiter, self._reply(replies.payload_of(stored), stored, answer)) for waiter, stored, answer in batch]
+            )
+
+    async def _deliver(self, answers: list[tuple[Waiter, bytes]]) -> None:
+        """Send durable answers; who is not listening now is tried again later."""
+        heard: list[Waiter] = []
+        unheard: list[Waiter] = []
+        for waiter, body in answers:
+            try:
+                listening = await self._publisher.deliver(waiter.reply_to, body)
+            except BrokerUnavailable:
+                raise
+            except BrokerError as error:  # this answer can never be sent
+                log.warning("durable reply not sent", subject=waiter.reply_to, error=str(error))
+                listening = True
+            (heard if listening else unheard).append(waiter)
+        self._metrics.replies.labels("header").inc(len(heard))
+        await self._store.answered(heard)
+        if unheard:
+            forgotten = await self._store.unheard(unheard, DURABLE_RETRY, DURABLE_PATIENCE)
+            self._metrics.callers_dropped.inc(forgotten)
 
     async def _answer_overdue(self) -> None:
-        for waiter, stored, answer in await self._store.overdue_waiters(self._patience, DURABLE_BATCH):
-            payload = replies.payload_of(stored)
-            await self._publisher.send(waiter.reply_to, self._best_now(payload, stored, answer))
-            self._metrics.replies.labels("header").inc()
-            await self._store.answered([waiter])
+        overdue = await self._store.overdue_waiters(self._patience, DURABLE_BATCH)
+        await self._deliver(
+            [(waiter, self._best_now(replies.payload_of(stored), stored, answer)) for waiter, stored, answer in overdue]
+        )
         now = self._clock()
         for pattern_id, callers in list(self._attached.items()):
             for caller in [c for c in callers if c.deadline <= now]:
@@ -295,9 +314,12 @@ class CallerDesk:
                 self._forget(caller)
                 await self._send(caller, self._unseen(caller))
 
+    def _reply(self, payload: bytes, stored: StoredLog, answer: StoredAnalysis) -> bytes:
+        return replies.reply(payload, stored, answer, agent=self._agent, reused=answer.log_id != stored.id)
+
     def _best_now(self, payload: bytes, stored: StoredLog, answer: StoredAnalysis | None) -> bytes:
         if answer is not None:
-            return replies.reply(payload, stored, answer, agent=self._agent, reused=answer.log_id != stored.id)
+            return self._reply(payload, stored, answer)
         explanation = self._playbook.explain(question_of(stored, stored.message))
         return replies.provisional_reply(payload, stored, explanation, agent=self._agent)
 

@@ -184,9 +184,13 @@ class Recorder:
             metrics.rejected.inc(recorded.rejected)
 
     async def _recover(self) -> None:
-        """Read again what is acknowledged but not stored: rows that a power cut took from the database."""
+        """Read what was delivered to us before and is not stored.
+
+        Acknowledged rows are missing where a power cut took them from the database; what a killed process had in hand
+        the broker would deliver again by itself, but only after the ack wait.
+        """
         state = await self._stream.state()
-        last = min(state.ack_floor, state.last_sequence)
+        last = min(max(state.ack_floor, state.delivered), state.last_sequence)
         newest = await self._store.newest_sequence(state.stream)
         first = max(state.first_sequence, min(newest + 1, last - RECHECK + 1), 1)
         gaps = await self._store.missing(state.stream, first, last) if last >= first else []
@@ -200,7 +204,7 @@ class Recorder:
                 self._queued()
         if recovered:
             self._metrics.recovered.inc(recovered)
-            log.warning("acknowledged logs were missing from the database and were read again", logs=recovered)
+            log.warning("logs delivered before were not in the database and were read again", logs=recovered)
 
 
 def _reject(delivery: Delivery, reason: str) -> Reject:

@@ -218,29 +218,38 @@ def analysis_of(connection: Connection, log_id: int) -> StoredAnalysis | None:
     return None if row is None else to_log_and_analysis(row)[1]
 
 
-def waiting_for(connection: Connection, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
+def waiting_for(connection: Connection, now: float, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
     """Callers whose log shows a final explanation, oldest first."""
-    query = _select_waiters(limit).where(FINAL, EXPLAINED)
+    query = _select_waiters(now, limit).where(FINAL, EXPLAINED)
     found = [to_log_and_analysis(row) for row in connection.execute(query)]
     return [(Waiter(*waiter), log, analysis) for log, analysis, waiter in found if analysis is not None]
 
 
 def waiting_since(
-    connection: Connection, until: float, limit: int
+    connection: Connection, now: float, until: float, limit: int
 ) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
     """Callers that came up to ``until`` (unix seconds), oldest first, with what their log shows now."""
-    query = _select_waiters(limit).where(waiters.c.created_at <= until)
+    query = _select_waiters(now, limit).where(waiters.c.created_at <= until)
     found = [to_log_and_analysis(row) for row in connection.execute(query)]
     return [(Waiter(*waiter), log, analysis) for log, analysis, waiter in found]
 
 
-def _select_waiters(limit: int) -> Select[Any]:
+def _select_waiters(now: float, limit: int) -> Select[Any]:
     return (
         select_logs_and_analyses(waiters.c.id, waiters.c.log_id, waiters.c.reply_to)
         .join(waiters, waiters.c.log_id == logs.c.id)
+        .where(waiters.c.not_before <= now)
         .order_by(waiters.c.id)
         .limit(limit)
     )
+
+
+def unheard(connection: Connection, callers: Sequence[Waiter], due: float, oldest: float) -> int:
+    """Put callers off until ``due``, but forget those that came before ``oldest`` (unix seconds); the number."""
+    ids = [waiter.id for waiter in callers]
+    forgotten = connection.execute(delete(waiters).where(waiters.c.id.in_(ids), waiters.c.created_at < oldest)).rowcount
+    connection.execute(update(waiters).where(waiters.c.id.in_(ids)).values(not_before=due))
+    return forgotten
 
 
 def answered(connection: Connection, done: Sequence[Waiter]) -> None:

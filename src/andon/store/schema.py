@@ -177,7 +177,8 @@ waiters = Table(
     Column("id", _Key, primary_key=True),
     Column("log_id", BigInteger, nullable=False),
     Column("reply_to", Text, nullable=False),
-    Column("created_at", Float, nullable=False),  # unix seconds
+    Column("created_at", Float, nullable=False),  # unix seconds, as the next
+    Column("not_before", Float, nullable=False),
     sqlite_autoincrement=True,
 )
 

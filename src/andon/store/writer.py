@@ -168,7 +168,9 @@ class Recorder:
         replies = zip(ids, columns["reply_to"], strict=True)
         waiting = [(log_id, reply_to, now) for log_id, reply_to in replies if reply_to is not None]
         if waiting:
-            connection.exec_driver_sql("INSERT INTO waiters (log_id, reply_to, created_at) VALUES (?, ?, ?)", waiting)
+            connection.exec_driver_sql(
+                "INSERT INTO waiters (log_id, reply_to, created_at, not_before) VALUES (?, ?, ?, 0)", waiting
+            )
         return ids, pattern_ids
 
     def _identify(self, connection: Connection, groups: dict[str, Group], learnt: Learnt) -> set[str]:

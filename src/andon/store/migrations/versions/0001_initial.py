@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("log_id", sa.BigInteger, nullable=False),
         sa.Column("reply_to", sa.Text, nullable=False),
         sa.Column("created_at", sa.Float, nullable=False),
+        sa.Column("not_before", sa.Float, nullable=False),
         sqlite_autoincrement=True,
     )
     op.create_table(
