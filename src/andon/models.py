@@ -202,8 +202,25 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     before: tuple[str, int] | None = None
 
 
+class Hint(msgspec.Struct, frozen=True):
+    """What the site knows that may bear on a problem: a confirmed fix of a similar problem, or a runbook.
+
+    ``kind`` is ``resolution`` or ``runbook``; ``source`` names it (``pattern 12``, ``runbooks/oven.md``); ``score`` is
+    the similarity from 0 to 1 where there is one.
+    """
+
+    kind: str
+    source: str
+    title: str
+    text: str
+    score: float | None = None
+
+
 class Question(msgspec.Struct):
-    """What the analyst is asked: one problem, seen through its newest logs (newest first, at least one)."""
+    """What the analyst is asked: one problem, seen through its newest logs (newest first, at least one).
+
+    ``hints`` are what the rungs above know about similar problems; the analyst shows them to the model and says so.
+    """
 
     pattern_id: int
     template: str
@@ -213,6 +230,7 @@ class Question(msgspec.Struct):
     first_seen: str
     last_seen: str
     worst_severity: str
+    hints: list[Hint] = []
 
 
 class Explanation(msgspec.Struct, kw_only=True):
@@ -245,6 +263,59 @@ class PendingAnalysis(msgspec.Struct):
     attempts: int
     provisional: bool
     question: Question
+
+
+class Merge(msgspec.Struct, frozen=True):
+    """Two patterns turned out to be one problem: ``child`` joins ``parent`` (fingerprint keys), with the evidence.
+
+    ``words`` are the different words that stood at ``position`` of the template.
+    """
+
+    child: str
+    parent: str
+    position: int
+    words: tuple[str, ...]
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """A fix that a technician confirmed for a pattern (or, through merging, for its whole problem)."""
+
+    id: int
+    pattern_id: int
+    fix: str
+    cause: str | None
+    author: str | None
+    created_at: str
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """Model calls and tokens since some moment."""
+
+    calls: int
+    tokens: int
+
+
+class PatternSummary(msgspec.Struct, frozen=True):
+    """A row of ``andon patterns``: one problem with everything merged into it.
+
+    ``rate`` is logs per hour over the last 24 hours, ``hosts`` the number of hosts, ``rung`` and ``provisional`` those
+    of the shown explanation, ``status`` that of the newest analysis. ``merged`` lists the ids merged into it.
+    """
+
+    id: int
+    fingerprint: str
+    template: str
+    count: int
+    rate: float
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+    hosts: int
+    rung: str | None
+    provisional: bool
+    status: str | None
+    merged_into: int | None
+    merged: list[int]
 
 
 class Waiter(msgspec.Struct, frozen=True):

@@ -13,11 +13,15 @@ from andon.models import (
     Delivery,
     Explanation,
     Fingerprint,
+    Hint,
     LogRecord,
+    Merge,
     PendingAnalysis,
     Question,
     Recorded,
     Reject,
+    Resolution,
+    Spent,
     StoreCounts,
     StoredAnalysis,
     StoredLog,
@@ -110,8 +114,38 @@ class LogStore(Protocol):
     All raise StoreFull where there is no room and StoreUnavailable where the database cannot be used.
     """
 
-    async def record(self, records: Sequence[LogRecord], rejects: Sequence[Reject]) -> Recorded:
-        """Store a batch exactly once: rows, patterns, rollups, pending analyses and durable waiters together."""
+    async def record(
+        self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+    ) -> Recorded:
+        """Store a batch exactly once: rows, patterns, rollups, pending analyses and durable waiters together.
+
+        ``merges`` join patterns in the same transaction (applying one again changes nothing): a pattern that joins an
+        explained or waiting one asks for no analysis of its own, and open analyses of joined patterns are closed.
+        """
+        ...
+
+    async def known_patterns(self) -> list[tuple[int, str, str, str | None]]:
+        """(id, fingerprint, template, fingerprint of the pattern it is merged into or None), oldest first."""
+        ...
+
+    async def kept_apart(self) -> list[tuple[str, str]]:
+        """Pairs of fingerprints that a person split and that must never be merged again."""
+        ...
+
+    async def resolution_of(self, pattern_id: int) -> Resolution | None:
+        """The newest confirmed fix of this pattern's problem (itself, its parent, anything merged with it)."""
+        ...
+
+    async def resolved_patterns(self) -> list[tuple[str, str, Resolution]]:
+        """(fingerprint, template, newest resolution) of every resolved pattern: what similar problems are searched in."""
+        ...
+
+    async def spent(self, since: float) -> Spent:
+        """Model calls and tokens since ``since`` (unix seconds), over restarts."""
+        ...
+
+    async def spend(self, calls: int, tokens: int) -> None:
+        """Note a model call (before it is made, so that a crash cannot hide it) or the tokens it took (after)."""
         ...
 
     async def missing(self, stream: str, first: int, last: int) -> list[tuple[int, int]]:
@@ -246,4 +280,36 @@ class PlaybookAnswers(Protocol):
 
     def explain(self, question: Question) -> Explanation:
         """The best matching rule's answer; the general rule where none matches. Never raises."""
+        ...
+
+
+class PatternMerger(Protocol):
+    """Joins patterns that turn out to be one problem, with evidence. Quick and stateful; used on the loop only."""
+
+    def __contains__(self, key: str) -> bool:
+        """Whether this fingerprint was added before."""
+        ...
+
+    def add(self, key: str, template: str) -> list[Merge]:
+        """Learn a fingerprint that is new; the joins this proves, oldest parent last resort first to apply."""
+        ...
+
+
+class SimilarFixes(Protocol):
+    """Finds confirmed fixes of problems that read alike."""
+
+    def hints(self, question: Question) -> list[Hint]:
+        """The best few, most similar first; [] where none is similar enough."""
+        ...
+
+
+class Runbooks(Protocol):
+    """The site's own Markdown runbooks."""
+
+    def explain(self, question: Question) -> Explanation | None:
+        """The answer of the runbook that matches best, None where none does. Never raises."""
+        ...
+
+    def hints(self, question: Question) -> list[Hint]:
+        """Runbooks that match, as context for a model."""
         ...
