@@ -291,7 +291,7 @@ class PatternMerger(Protocol):
         ...
 
     def add(self, key: str, template: str) -> list[Merge]:
-        """Learn a fingerprint that is new; the joins this proves, oldest parent last resort first to apply."""
+        """Learn a fingerprint that is new; the joins this proves, in the order in which they apply."""
         ...
 
 
