@@ -7,9 +7,13 @@ import asyncio
 
 import structlog
 
-from bench import record_path, service_figures
+from bench import fingerprints, record_path, service_figures
 
-MEASUREMENTS = {"record": record_path.measure, "service": service_figures.measure}
+MEASUREMENTS = {
+    "record": record_path.measure,
+    "service": service_figures.measure,
+    "fingerprints": fingerprints.measure,
+}
 
 
 def main() -> None:

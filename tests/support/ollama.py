@@ -8,7 +8,8 @@ In a test::
         assert ollama.violations == []
 
 From another process: ``python tests/support/ollama.py --port 0 --model deepseek-r1:1.5b --counter-file F``
-prints its port on the first line of stdout and appends a line to F for each model call.
+prints its port on the first line of stdout and appends a line to F for each model call; with ``--requests-file R``
+also a line of JSON to R: the time it came at (unix seconds) and the last message of the prompt.
 
 The rules are those of ollama's ``openai/openai.go`` and ``openai/middleware``: see ``_check`` and ``_refusal``.
 """
@@ -105,6 +106,7 @@ class Ollama:
         default: Answer | None = None,
         port: int = 0,
         counter_file: Path | None = None,
+        requests_file: Path | None = None,
         api_key: str | None = None,
     ) -> None:
         self.models = [model]
@@ -122,6 +124,7 @@ class Ollama:
         self.tags: bytes | None = None
         self.port = port
         self._counter_file = counter_file
+        self._requests_file = requests_file
         self._api_key = api_key
         self._script: deque[Answer] = deque()
         self._loop = asyncio.new_event_loop()
@@ -242,6 +245,10 @@ class Ollama:
             self.violations.append("body is not JSON")
             return await _send_error(writer, 400, "invalid JSON")
         self.requests.append(request)
+        if self._requests_file:
+            with self._requests_file.open("a") as requests:
+                asked = str((request.get("messages") or [{}])[-1].get("content"))
+                requests.write(json.dumps({"at": time.time(), "prompt": asked}) + "\n")
         self._check(request)
         answer = self._script.popleft() if self._script else self.default
         if refusal := _refusal(request):
@@ -500,6 +507,7 @@ def main() -> None:
     parser.add_argument("--load", type=float, default=0.0)
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--counter-file", type=Path)
+    parser.add_argument("--requests-file", type=Path)
     parser.add_argument("--behaviour", choices=sorted(BEHAVIOURS), default="finding")
     options = parser.parse_args()
     server = Ollama(
@@ -510,6 +518,7 @@ def main() -> None:
         default=BEHAVIOURS[options.behaviour],
         port=options.port,
         counter_file=options.counter_file,
+        requests_file=options.requests_file,
     )
     with server, contextlib.suppress(KeyboardInterrupt):
         print(server.port, flush=True)

@@ -209,14 +209,15 @@ def ollama(place: Path, *arguments: str, port: int = 0) -> Iterator[OllamaProces
 
 
 class OllamaProcess:
-    """``tests/support/ollama.py`` run by path; ``calls`` is the number of model calls it has counted."""
+    """``tests/support/ollama.py`` run by path; ``calls`` is the number of model calls it has counted, ``requests`` what came."""
 
     def __init__(self, place: Path, arguments: tuple[str, ...] = (), port: int = 0) -> None:
         self._counter = place / f"ollama-calls-{time.monotonic_ns()}"
+        self._requests = self._counter.with_suffix(".jsonl")
         script = Path(__file__).parent / "ollama.py"
+        files = ("--counter-file", str(self._counter), "--requests-file", str(self._requests))
         self._process = subprocess.Popen(
-            [sys.executable, str(script), "--port", str(port), "--counter-file", str(self._counter), *arguments],
-            stdout=subprocess.PIPE,
+            [sys.executable, str(script), "--port", str(port), *files, *arguments], stdout=subprocess.PIPE
         )
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
@@ -226,6 +227,12 @@ class OllamaProcess:
     def calls(self) -> int:
         """Model calls so far."""
         return len(self._counter.read_text().splitlines()) if self._counter.exists() else 0
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """What it was asked, in order: ``at`` (unix seconds) and ``prompt``."""
+        whole = self._requests.read_text().rpartition("\n")[0] if self._requests.exists() else ""
+        return [json.loads(line) for line in whole.splitlines()]
 
     def stop(self) -> None:
         """End it; idempotent."""
