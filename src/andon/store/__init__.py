@@ -2,6 +2,8 @@
 
 from andon.store.database import Durability
 from andon.store.lock import DatabaseLock, lock_database
+from andon.store.manage import merge, reanalyze, resolve, split
+from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.policy import AnalysisPolicy, PatternChange, novel
 from andon.store.prepare import Preparation, prepare
 from andon.store.reader import AnalysisEntry, Reader, mark_retried
@@ -13,11 +15,19 @@ __all__ = [
     "DatabaseLock",
     "Durability",
     "PatternChange",
+    "PatternHost",
+    "PatternMerge",
+    "PatternSort",
     "Preparation",
+    "QueueEntry",
     "Reader",
     "Store",
     "lock_database",
     "mark_retried",
+    "merge",
     "novel",
     "prepare",
+    "reanalyze",
+    "resolve",
+    "split",
 ]

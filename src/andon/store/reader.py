@@ -11,8 +11,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, select, tuple_, union_all
 
 from andon.errors import NotFound, StoreUnavailable
-from andon.models import LogQuery, Severity, StoreCounts, StoredLog, StoredReject, now_text
+from andon.models import LogQuery, PatternSummary, Resolution, Severity, StoreCounts, StoredLog, StoredReject, now_text
 from andon.store.database import revision, tables, translated, visitor_engine, writer_engine
+from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.rows import read_counters, select_logs, to_log
 from andon.store.schema import HEAD, analyses, logs, rejects, streams
 
@@ -119,6 +120,39 @@ class Reader:
         if status is not None:
             query = query.where(analyses.c.status == status)
         return self._read(lambda connection: [AnalysisEntry(*row) for row in connection.execute(query)])
+
+    def patterns(
+        self, limit: int = 50, sort: PatternSort = "last", new_since: str | None = None
+    ) -> list[PatternSummary]:
+        """Problems, each with everything merged into it; ``new_since`` (stored form) leaves out what was seen before.
+
+        ``sort``: newest log first, most logs, most logs an hour, newest problem, or worst severity first.
+        """
+        raise NotImplementedError
+
+    def pattern(self, pattern_id: int) -> PatternSummary:
+        """One problem; a pattern that is merged into another with its own figures. Raises NotFound."""
+        raise NotImplementedError
+
+    def pattern_history(self, pattern_id: int) -> list[AnalysisEntry]:
+        """The analyses of a problem, open ones first, then the newest first, with what was answered and went wrong."""
+        raise NotImplementedError
+
+    def pattern_hosts(self, pattern_id: int) -> list[PatternHost]:
+        """The hosts of a problem, those with most logs first."""
+        raise NotImplementedError
+
+    def pattern_merges(self, pattern_id: int) -> list[PatternMerge]:
+        """What was merged into a problem and split from it, newest first."""
+        raise NotImplementedError
+
+    def resolutions(self, pattern_id: int) -> list[Resolution]:
+        """The confirmed fixes of a problem, newest first."""
+        raise NotImplementedError
+
+    def queue(self, failed: bool = False, limit: int = 50) -> list[QueueEntry]:
+        """What waits, in the order of claiming; with ``failed`` what the model gave no answer for, newest first."""
+        raise NotImplementedError
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with translated(self._path), self._engine.begin() as connection:
