@@ -41,6 +41,10 @@ class AnalysisEntry(msgspec.Struct, frozen=True):
     provisional: bool
     text: str | None
     finished_at: str | None
+    source: str | None
+    provider: str | None
+    model: str | None
+    prompt_version: str | None
 
 
 class Reader:
