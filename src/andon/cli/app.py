@@ -5,13 +5,14 @@ from __future__ import annotations
 import typer
 
 import andon
-from andon.cli import demo, doctor, logs, rejects, run, send
+from andon.cli import demo, doctor, logs, patterns, queue, rejects, resolve, run, send
 
 app = typer.Typer(
     name="andon",
     help=(
         "Stores every error log of a manufacturing site, groups them into problems, and explains each problem once.\n\n"
-        "Start the service with `andon run`, send it a log with `andon send`, look at what it stored with `andon logs`."
+        "Start the service with `andon run`, send it a log with `andon send`, look at what it stored with `andon logs` "
+        "and at the problems it found with `andon patterns`."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -22,6 +23,10 @@ app.command("run")(run.run)
 app.command("send")(send.send)
 app.command("logs")(logs.logs)
 app.command("show")(logs.show)
+app.add_typer(patterns.app, name="patterns")
+app.command("resolve")(resolve.resolve)
+app.command("queue")(queue.queue)
+app.command("reanalyze")(queue.reanalyze)
 app.add_typer(rejects.app, name="rejects")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

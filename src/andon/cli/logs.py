@@ -90,9 +90,9 @@ def as_object(row: StoredLog) -> dict[str, Any]:
 
 def rung_label(row: StoredLog) -> str:
     """How the shown explanation came about, in a word or two."""
-    if row.rung is None:
-        return {"pending": "waiting", "leased": "being asked", "failed": "failed"}.get(row.analysis_status or "", "-")
-    return f"{row.rung} (provisional)" if row.provisional else row.rung
+    from andon.cli.output import explained_by
+
+    return explained_by(row.rung, row.provisional, row.analysis_status)
 
 
 def print_table(rows: list[StoredLog], settings: Settings) -> None:

@@ -16,6 +16,8 @@ from rich.text import Text
 from andon.models import utc_text
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from andon.config import Settings
 
 console = Console(highlight=False)
@@ -71,6 +73,20 @@ def shown_time(stored: str | None, zone: str) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}"
 
 
+def short_time(stored: str | None, zone: str) -> str:
+    """A stored time in the site's zone to the minute, for listings with several: ``2025-01-15 03:14 CET``."""
+    shown = shown_time(stored, zone)
+    minute, _, rest = shown.rpartition(":")
+    return f"{minute} {rest.partition(' ')[2]}" if rest.count(" ") == 1 else shown
+
+
+def explained_by(rung: str | None, provisional: bool, status: str | None) -> str:
+    """How a shown explanation came about, in a word or two; ``status`` is that of the newest analysis."""
+    if rung is None:
+        return {"pending": "waiting", "leased": "being asked", "failed": "failed"}.get(status or "", "-")
+    return f"{rung} (provisional)" if provisional else rung
+
+
 def parse_time(value: str | None, zone: str, option: str) -> str | None:
     """A point in time from the user, as stored text: ISO 8601 (naive means the site's zone), or an age like ``2h``."""
     if value is None:
@@ -89,3 +105,28 @@ def parse_time(value: str | None, zone: str, option: str) -> str | None:
             f"{value!r} is no time; write 2025-01-15, 2025-01-15T02:00, 2025-01-15T02:00Z or an age like 30m, 8h, 2d",
             param_hint=option,
         ) from None
+
+
+def columns(*names: str) -> Table:
+    """A table of a listing with these columns, none of them wrapped; a name that ends in ``>`` is right-aligned."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name.rstrip(">"), justify="right" if name.endswith(">") else "left", no_wrap=True)
+    return table
+
+
+def one_line(text: str) -> str:
+    """``text`` with each run of white space as one blank."""
+    return " ".join(text.split())
+
+
+def user_name() -> str | None:
+    """Who runs this command, None where the system does not know."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return None

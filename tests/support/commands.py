@@ -1,0 +1,83 @@
+"""The command line in this process, as the ``andon`` script runs it: arguments in, status and texts out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from andon.cli import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its standard output as JSON."""
+        return json.loads(self.out)
+
+
+class Commands:
+    """Runs commands against the data directory ``data``; ``settings`` are environment variables."""
+
+    def __init__(self, data: Path, capture: pytest.CaptureFixture[str], **settings: str) -> None:
+        self.data = data
+        self.settings = {
+            "PROVIDER": "PLAYBOOK",
+            "NATS_URL": "nats://127.0.0.1:9",
+            "DB_PATH": "",
+            "ANDON_DATA_DIR": str(data),
+            "ANDON_HTTP_PORT": "9",
+            "ANDON_TIME_ZONE": "UTC",
+            "COLUMNS": "200",
+            **settings,
+        }
+        self._capture = capture
+
+    def __call__(self, *arguments: str) -> Outcome:
+        """Run ``andon ARGUMENTS``."""
+        self._capture.readouterr()
+        with _environment(self.settings), _argv(arguments):
+            try:
+                main()
+                status = 0
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else int(bool(end.code))
+        texts = self._capture.readouterr()
+        return Outcome(status, texts.out, texts.err)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("ANDON_")]:
+        del os.environ[name]
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def _argv(arguments: tuple[str, ...]) -> Iterator[None]:
+    before = sys.argv
+    sys.argv = ["andon", *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
