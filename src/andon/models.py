@@ -348,9 +348,10 @@ class StoredAnalysis(msgspec.Struct, frozen=True):
 class Recorded(msgspec.Struct):
     """What one recording transaction did.
 
-    ``log_ids`` and ``pattern_ids`` stand beside the records given; None where a row was there already.
-    ``queued`` counts the analyses that now wait because of this batch.
-    ``explained`` holds the ids of patterns that already show a final explanation.
+    ``log_ids`` and ``pattern_ids`` stand beside the records given; None where a row was there already. The pattern is
+    the one that stands for the whole problem. ``queued`` counts the analyses that now wait because of this batch.
+    ``explained`` holds the ids of patterns that already show a final explanation. ``moved`` says which patterns that
+    stood for a problem were merged into which. ``regrouped`` changes when a person merged or split patterns.
     """
 
     stored: int
@@ -361,6 +362,8 @@ class Recorded(msgspec.Struct):
     log_ids: list[int | None]
     pattern_ids: list[int | None]
     explained: set[int]
+    moved: dict[int, int] = {}
+    regrouped: int = 0
 
 
 class StoreCounts(msgspec.Struct, frozen=True):

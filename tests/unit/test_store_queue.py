@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from andon.models import PendingAnalysis, Rung
-from andon.store import PatternChange, Reader, Store
+from andon.store import AnalysisPolicy, Reader, Store
 from support.store_data import Clock, a_log, an_answer, opened, query
 
 
@@ -185,18 +185,18 @@ def test_who_lost_the_lease_does_not_overwrite_a_final_result(tmp_path: Path) ->
 
 
 def test_a_failed_renewal_leaves_the_older_explanation(tmp_path: Path) -> None:
-    """A policy may ask again; what comes of it replaces the old text only when it is final and no failure."""
-
-    def always(change: PatternChange) -> str:
-        return "renewal" if change.explained else "new"
+    """An explanation is made anew; what comes of it replaces the old text only when it is final and no failure."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db", policy=always) as store:
+        always = AnalysisPolicy(renew_after=0.001, renew_interval=0)
+        clock = Clock()
+        async with opened(tmp_path / "agent.db", policy=always, clock=clock) as store:
             await store.record([a_log(1)], [])
             await store.finish(await _claimed(store), an_answer("old"))
+            clock.now += 1
             assert (await store.record([a_log(2)], [])).queued == 1
             job = await _claimed(store)
-            assert job.reason == "renewal"
+            assert job.reason == "age"
             await store.postpone(job, "away", 0, an_answer("rule"))
             await store.fail(await _claimed(store), "bad", an_answer("rule"))
             shown = await store.analysis_of(2)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from andon.errors import StoreFull, StoreUnavailable
 from andon.models import STREAM, LogRecord
 from andon.ports import LogStore
-from andon.store import Store, prepare
+from andon.store import Store, novel, prepare
 from andon.store.batch import unix_minute
 from andon.store.writer import Recorder
 from support.store_data import NS, Clock, a_log, a_reject, an_answer, opened, query
@@ -248,7 +248,7 @@ def test_the_memory_of_patterns_is_bounded_and_forgets_what_was_rolled_back(tmp_
 
     async def work() -> None:
         async with opened(path) as store:
-            store._recorder = Recorder(lambda change: "new", Clock(), remembered=3)
+            store._recorder = Recorder(novel, Clock(), remembered=3)
             poison = a_log(2, "bad", hostname=object())
             with pytest.raises(Exception, match="type 'object' is not supported"):
                 await store.record([a_log(1, "lost"), poison], [])

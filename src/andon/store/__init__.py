@@ -4,7 +4,7 @@ from andon.store.database import Durability
 from andon.store.lock import DatabaseLock, lock_database
 from andon.store.manage import merge, reanalyze, resolve, split
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
-from andon.store.policy import AnalysisPolicy, PatternChange, novel
+from andon.store.policy import AnalysisPolicy, Rule, novel
 from andon.store.prepare import Preparation, prepare
 from andon.store.reader import AnalysisEntry, Reader, mark_retried
 from andon.store.store import Store
@@ -14,13 +14,13 @@ __all__ = [
     "AnalysisPolicy",
     "DatabaseLock",
     "Durability",
-    "PatternChange",
     "PatternHost",
     "PatternMerge",
     "PatternSort",
     "Preparation",
     "QueueEntry",
     "Reader",
+    "Rule",
     "Store",
     "lock_database",
     "mark_retried",

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from andon.models import LogRecord
-from andon.store.policy import rank_of
+from andon.store.policy import AnalysisPolicy, rank_of
 
 #: (stream id, sequence, stored-at ns): what makes a message one and the same.
 Key = tuple[int, int, int]
@@ -22,9 +22,12 @@ LATE = "\U0010ffff"  # after every time
 
 
 class Group:
-    """The share of one batch that one pattern has."""
+    """The share of one batch that one pattern has.
 
-    __slots__ = ("count", "first", "first_seen", "id", "last_seen", "rank", "waits")
+    ``asks`` is the worst rank among logs whose rule asks for an explanation of the problem, -1 where none does.
+    """
+
+    __slots__ = ("asks", "count", "criticality", "first", "first_seen", "id", "last_seen", "rank", "waits")
 
     def __init__(self, count: int) -> None:
         self.id = 0
@@ -32,6 +35,8 @@ class Group:
         self.count = count
         self.first_seen, self.last_seen = LATE, ""
         self.rank = 0
+        self.asks = -1
+        self.criticality = 0.0
         self.waits = False
 
 
@@ -55,16 +60,20 @@ def fresh(keys: list[Key], reject_keys: list[Key], stored: set[Key]) -> tuple[Se
     return fresh
 
 
-def group_by_pattern(columns: Columns) -> dict[str, Group]:
+def group_by_pattern(columns: Columns, policy: AnalysisPolicy) -> dict[str, Group]:
     """The batch by pattern. What can be said of distinct values only is not asked of every row."""
     fingerprints, times = columns["fingerprint"], columns["timestamp"]
     counts = Counter(fingerprints)
     groups = {fingerprint: Group(count) for fingerprint, count in counts.items()}
     for index in range(len(fingerprints) - 1, -1, -1):
         groups[fingerprints[index]].first = index
-    for fingerprint, severity in set(zip(fingerprints, columns["severity"], strict=True)):
-        group = groups[fingerprint]
-        group.rank = max(group.rank, rank_of(severity))
+    rules = {service: policy.rule(service) for service in set(columns["service"])}
+    for fingerprint, severity, service in set(zip(fingerprints, columns["severity"], columns["service"], strict=True)):
+        group, rank, rule = groups[fingerprint], rank_of(severity), rules[service]
+        group.rank = max(group.rank, rank)
+        group.criticality = max(group.criticality, rule.criticality)
+        if rule.analyze == "novel" and rank >= rank_of(rule.severity):
+            group.asks = max(group.asks, rank)
     for fingerprint, time in zip(fingerprints, times, strict=True):
         group = groups[fingerprint]
         if time > group.last_seen:

@@ -7,27 +7,62 @@ StoreUnavailable where the database cannot be used and NotFound where there is n
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from andon.models import Resolution
+from sqlalchemy import Connection, update
+
+from andon.errors import NotFound, StoreError, StoreUnavailable
+from andon.models import AnalysisStatus, Resolution, Rung, now_text
+from andon.store import family, grouping
+from andon.store.database import revision, tables, translated, writer_engine
+from andon.store.reader import check_revision
+from andon.store.rows import add_to_counters
+from andon.store.schema import analyses, patterns, resolutions
+
+T = TypeVar("T")
+
+_LONGEST = 20_000
 
 
 def merge(db_path: Path, child_id: int, parent_id: int) -> int:
-    """Make ``child_id`` (with all that is merged into it) part of ``parent_id``'s problem; the id of that problem.
+    """Make ``child_id``'s problem part of ``parent_id``'s; the id of the pattern that stands for both.
 
     Takes back an earlier :func:`split` of the two. Merging what is merged already changes nothing. Raises StoreError
-    where both ids are the same pattern.
+    where both ids are the same.
     """
-    raise NotImplementedError
+    if child_id == parent_id:
+        raise StoreError(f"pattern {child_id} cannot be merged into itself: name two patterns")
+
+    def work(connection: Connection) -> int:
+        child, parent = _root(connection, db_path, child_id), _root(connection, db_path, parent_id)
+        if child != parent:
+            grouping.join_by_hand(connection, child, parent)
+        return parent
+
+    return _write(db_path, work)
 
 
 def split(db_path: Path, pattern_id: int) -> int:
     """Take ``pattern_id`` (with all that was merged into it) out of its problem and keep it apart from now on.
 
     Returns the id of the problem it was part of. It is analyzed again where it has no explanation of its own. Raises
-    Refused where the pattern is not merged into another.
+    StoreError where the pattern is not merged into another.
     """
-    raise NotImplementedError
+
+    def work(connection: Connection) -> int:
+        root = _root(connection, db_path, pattern_id)
+        if root == pattern_id:
+            raise StoreError(
+                f"pattern {pattern_id} is not merged into another: name one of those that "
+                f"`andon patterns show {pattern_id}` lists as merged"
+            )
+        grouping.take_out(connection, pattern_id, root)
+        return root
+
+    return _write(db_path, work)
 
 
 def resolve(
@@ -35,9 +70,24 @@ def resolve(
 ) -> Resolution:
     """Record a confirmed fix: from now on it is what every log of the problem shows, past and future.
 
-    A waiting analysis of the problem is closed. Raises StoreError where ``fix`` is empty or longer than 20,000 characters.
+    A waiting analysis of the problem is closed. Raises StoreError where ``fix`` is empty, or a text is longer than
+    20,000 characters.
     """
-    raise NotImplementedError
+    texts = [text.strip() if text else "" for text in (fix, cause, author)]
+    if not texts[0]:
+        raise StoreError("a resolution needs a fix: say in --fix what was done")
+    if max(map(len, texts)) > _LONGEST:
+        raise StoreError(f"a resolution takes texts of {_LONGEST:,} characters at most: shorten it")
+
+    def work(connection: Connection) -> Resolution:
+        root = _root(connection, db_path, pattern_id)
+        values = {"fix": texts[0], "cause": texts[1] or None, "author": texts[2] or None, "created_at": now_text()}
+        made = connection.execute(resolutions.insert().values(pattern_id=pattern_id, **values))
+        found = Resolution(id=grouping.inserted_id(made), pattern_id=pattern_id, **values)  # type: ignore[arg-type]
+        _show_fix(connection, root, found)
+        return found
+
+    return _write(db_path, work)
 
 
 def reanalyze(db_path: Path, pattern_id: int) -> int:
@@ -45,4 +95,65 @@ def reanalyze(db_path: Path, pattern_id: int) -> int:
 
     What is shown stays until the new answer is there. Where an analysis waits already, that one is moved up.
     """
-    raise NotImplementedError
+    return _write(
+        db_path,
+        lambda connection: grouping.ask(connection, _root(connection, db_path, pattern_id), "asked", caller=True),
+    )
+
+
+def rendered(fix: Resolution) -> str:
+    """A confirmed fix as the text that logs show."""
+    by = f" by {fix.author}" if fix.author else ""
+    cause = f"\nCause: {fix.cause}" if fix.cause else ""
+    return f"Confirmed fix: {fix.fix}{cause}\n(Confirmed{by} on {fix.created_at[:10]}.)"
+
+
+def _show_fix(connection: Connection, root: int, fix: Resolution) -> None:
+    """A finished analysis with the fix as its text, shown by the whole problem at once."""
+    waiting = grouping.open_analysis(connection, root)
+    if waiting is not None:
+        grouping.supersede(connection, waiting, f"superseded: resolution {fix.id}")
+    made = connection.execute(
+        analyses.insert().values(
+            pattern_id=root,
+            reason="resolved",
+            status=AnalysisStatus.DONE,
+            caller=False,
+            tier=0,
+            score=0,
+            created_at=fix.created_at,
+            not_before=0.0,
+            attempts=0,
+            rung=Rung.RESOLUTION,
+            provisional=False,
+            text=rendered(fix),
+            source=f"resolution {fix.id}",
+            finished_at=fix.created_at,
+        )
+    )
+    analysis_id = grouping.inserted_id(made)
+    add_to_counters(connection, {f"rung:{Rung.RESOLUTION}": 1})
+    # The pattern that was named shows it too, should it be split from the rest one day.
+    for one in {root, fix.pattern_id}:
+        connection.execute(update(patterns).where(patterns.c.id == one).values(analysis_id=analysis_id))
+    family.note_explained(connection, root, time.time())
+
+
+def _root(connection: Connection, db_path: Path, pattern_id: int) -> int:
+    root = family.root_of(connection, pattern_id)
+    if root is None:
+        raise NotFound(f"no pattern {pattern_id} in {db_path}: `andon patterns` lists those that are there")
+    return root
+
+
+def _write(db_path: Path, work: Callable[[Connection], T]) -> T:
+    """One transaction on a connection of its own."""
+    if not db_path.exists():
+        raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+    engine = writer_engine(db_path, "normal")
+    try:
+        with translated(db_path), engine.begin() as connection:
+            check_revision(db_path, revision(connection, db_path), tables(connection))
+            return work(connection)
+    finally:
+        engine.dispose()

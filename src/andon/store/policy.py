@@ -1,43 +1,68 @@
-"""Which change of a pattern asks for an explanation, and how urgent it is. Pure functions."""
+"""Which logs ask for an explanation, when it is renewed, and how urgent it is. Pure functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
 
-from andon.models import SEVERITY_RANK, Severity
+from andon.models import SEVERITY_RANK, Rung, Severity
+
+#: ``novel``: every problem once; ``every``: every log; ``none``: store only.
+Analyze = Literal["novel", "every", "none"]
 
 #: Weight of each severity in an analysis' score, by rank.
 _WEIGHTS = tuple({"DEBUG": 1, "INFO": 3, "WARNING": 10, "ERROR": 30, "CRITICAL": 100}[s] for s in Severity)
 _INFO = Severity.INFO.rank
 _CRITICAL = Severity.CRITICAL.rank
 _SEVERITIES = tuple(s.value for s in Severity)
+_DAY = 86_400.0
+
+#: Explanations that a model may replace by itself; what people confirmed or wrote stays until people change it.
+RENEWABLE = frozenset({Rung.MODEL.value, Rung.PLAYBOOK.value})
 
 
 @dataclass(frozen=True, slots=True)
-class PatternChange:
-    """What one batch did to one pattern that has no analysis waiting.
+class Rule:
+    """How a service's logs are treated: what is analyzed, from which severity on, and how much the asset counts."""
 
-    ``severity`` is the worst of the batch, ``previous`` the worst before it (None for a new pattern).
-    ``count`` is the number of logs with the batch, ``added`` the batch's share. ``explained`` is True where
-    the pattern shows a final explanation.
+    analyze: Analyze = "novel"
+    severity: str = Severity.DEBUG.value
+    criticality: float = 1.0
+
+
+@dataclass(frozen=True)
+class AnalysisPolicy:
+    """The rule for every service and when explanations are renewed.
+
+    ``services`` are globs with their rules: the first that matches counts, else ``default``. ``renew_after`` is the
+    age at which an explanation is renewed (0: never by age), ``renew_interval`` the least time between two for one
+    problem; both in seconds.
     """
 
-    new: bool
-    severity: str
-    previous: str | None
-    count: int
-    added: int
-    explained: bool
+    default: Rule = Rule()
+    services: tuple[tuple[str, Rule], ...] = ()
+    renew_after: float = 30 * _DAY
+    renew_interval: float = _DAY
+
+    def rule(self, service: str) -> Rule:
+        """The rule for a service."""
+        return _rule(self, service) if self.services else self.default
+
+    @property
+    def any_every(self) -> bool:
+        """Whether some service's logs are analyzed one by one."""
+        return any(rule.analyze == "every" for rule in (self.default, *(rule for _, rule in self.services)))
 
 
-#: Says why a changed pattern needs an (other) explanation: a short reason, or None where it needs none.
-AnalysisPolicy = Callable[[PatternChange], str | None]
+#: The default: every problem is explained once, and again when it changes.
+novel = AnalysisPolicy()
 
 
-def novel(change: PatternChange) -> str | None:
-    """The default: every pattern is explained once; ``new`` while it has no explanation."""
-    return None if change.explained else "new"
+@functools.lru_cache(maxsize=4096)
+def _rule(policy: AnalysisPolicy, service: str) -> Rule:
+    return next((rule for glob, rule in policy.services if fnmatchcase(service, glob)), policy.default)
 
 
 def rank_of(severity: str) -> int:
@@ -50,11 +75,11 @@ def severity_of(rank: int) -> str:
     return _SEVERITIES[rank]
 
 
-def priority(rank: int, *, first: bool, caller: bool) -> tuple[int, int]:
+def priority(rank: int, *, first: bool, caller: bool, criticality: float = 1.0) -> tuple[int, int]:
     """Place in the queue as (tier, score), the greater the sooner.
 
     The upper tier is for a problem someone waits for, and for a CRITICAL one that was never explained
-    (``first``); within a tier severity counts, doubled where the problem is new.
+    (``first``); within a tier severity counts, doubled where the problem is new, times the asset's criticality.
     """
     tier = 1 if caller or (first and rank == _CRITICAL) else 0
-    return tier, _WEIGHTS[rank] * (2 if first else 1)
+    return tier, max(1, round(_WEIGHTS[rank] * (2 if first else 1) * criticality))

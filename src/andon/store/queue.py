@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, delete, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select, union_all, update
 
 from andon.models import (
     AnalysisStatus,
@@ -22,6 +22,7 @@ from andon.models import (
     Waiter,
     now_text,
 )
+from andon.store import family, grouping
 from andon.store.rows import (
     EXPLAINED,
     FINAL,
@@ -34,10 +35,11 @@ from andon.store.rows import (
     to_log,
     to_log_and_analysis,
 )
-from andon.store.schema import analyses, logs, pattern_hosts, patterns, waiters
+from andon.store.schema import analyses, logs, patterns, waiters
 
 _LOGS_IN_QUESTION = 5
 _HOSTS_IN_QUESTION = 20
+_MEMBERS_IN_QUESTION = 20
 _IDS_PER_QUERY = 500
 
 
@@ -85,32 +87,36 @@ def claim(
 
 
 def _job(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
-    pattern = connection.execute(select(patterns).where(patterns.c.id == row.pattern_id)).mappings().one_or_none()
-    newest = connection.execute(
-        select_logs().where(logs.c.pattern_id == row.pattern_id).order_by(logs.c.id.desc()).limit(_LOGS_IN_QUESTION)
-    ).all()
-    if pattern is None or not newest:
+    """The question of a claimed row: about one log where the row names no pattern, else about the whole problem."""
+    own = row.pattern_id is None
+    of_log = select(logs.c.pattern_id).where(logs.c.id == row.log_id)
+    root = family.root_of(connection, connection.execute(of_log).scalar() or 0 if own else row.pattern_id)
+    if root is None:
         return None
-    hosts = connection.execute(
-        select(pattern_hosts.c.hostname)
-        .where(pattern_hosts.c.pattern_id == row.pattern_id)
-        .order_by(pattern_hosts.c.count.desc(), pattern_hosts.c.hostname)
-        .limit(_HOSTS_IN_QUESTION)
-    ).scalars()
+    if own:
+        newest = connection.execute(select_logs().where(logs.c.id == row.log_id)).all()
+    else:
+        newest = _newest_logs(connection, root)
+    if not newest:
+        return None
+    template, fingerprint = connection.execute(
+        select(patterns.c.template, patterns.c.fingerprint).where(patterns.c.id == root)
+    ).one()
+    found = family.figures(connection, root)
     question = Question(
-        pattern_id=pattern["id"],
-        template=pattern["template"],
+        pattern_id=root,
+        template=template,
         logs=[to_log(log) for log in newest],
-        count=pattern["count"],
-        hosts=list(hosts),
-        first_seen=pattern["first_seen"],
-        last_seen=pattern["last_seen"],
-        worst_severity=pattern["worst_severity"],
+        count=found.count,
+        hosts=[host for host, _, _ in family.hosts(connection, root, _HOSTS_IN_QUESTION)],
+        first_seen=found.first_seen,
+        last_seen=found.last_seen,
+        worst_severity=found.worst_severity,
     )
     return PendingAnalysis(
         id=row.id,
-        pattern_id=pattern["id"],
-        fingerprint=pattern["fingerprint"],
+        pattern_id=root,
+        fingerprint=fingerprint,
         log_id=row.log_id if row.log_id is not None else newest[0].id,
         reason=row.reason,
         attempts=row.attempts,
@@ -119,13 +125,38 @@ def _job(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
     )
 
 
-def finish(connection: Connection, job: PendingAnalysis, explanation: Explanation) -> StoredAnalysis:
-    """Store the final explanation and show it. A row that is final already stays as it is."""
+def _newest_logs(connection: Connection, root: int) -> list[Row[Any]]:
+    """The newest logs of a problem: a short walk of the index for each of its patterns that were seen last."""
+    walks = [
+        select(logs.c.id).where(logs.c.pattern_id == one).order_by(logs.c.id.desc()).limit(_LOGS_IN_QUESTION).subquery()
+        for one in family.members(connection, root, _MEMBERS_IN_QUESTION)
+    ]
+    if not walks:
+        return []
+    newest = union_all(*(select(walk.c.id) for walk in walks))
+    query = select_logs().where(logs.c.id.in_(newest)).order_by(logs.c.id.desc()).limit(_LOGS_IN_QUESTION)
+    return list(connection.execute(query).all())
+
+
+def finish(connection: Connection, job: PendingAnalysis, explanation: Explanation, now: float) -> StoredAnalysis:
+    """Store the final explanation and show it. A row that is final already stays as it is.
+
+    Where the row was superseded meanwhile, the answer still counts unless the problem shows a final one by now.
+    """
     row = _row(connection, job.id)
-    if row.finished_at is None:
-        _attach(connection, row, explanation, provisional=False)
-        _close(connection, job.id, AnalysisStatus.DONE, None)
-        _show(connection, job)
+    root = None if row.pattern_id is None else family.root_of(connection, row.pattern_id)
+    if row.finished_at is not None and (row.text is not None or root is None):
+        return _analysis(connection, job.id)
+    if row.finished_at is not None and root is not None and (found := _shown_final(connection, root)) is not None:
+        return found
+    _attach(connection, row, explanation, provisional=False)
+    _close(connection, job.id, AnalysisStatus.DONE, None)
+    if root is not None:
+        _show(connection, job.id, root)
+        waiting = grouping.open_analysis(connection, root)
+        if waiting is not None:
+            grouping.supersede(connection, waiting, f"superseded: answered by analysis {job.id}")
+        family.note_explained(connection, root, now, job.question.worst_severity)
     return _analysis(connection, job.id)
 
 
@@ -158,29 +189,44 @@ def postpone(
                 lease_until=None,
             )
         )
-    if provisional is None or not _attach_provisionally(connection, row, job, provisional):
+    if provisional is None or not _attach_provisionally(connection, row, provisional):
         return None
     return _analysis(connection, job.id)
 
 
-def fail(connection: Connection, job: PendingAnalysis, error: str, fallback: Explanation) -> StoredAnalysis:
+def fail(connection: Connection, job: PendingAnalysis, error: str, fallback: Explanation, now: float) -> StoredAnalysis:
     """Close the row with the fallback as its answer; an older final explanation goes on being shown.
 
     Where the lease was lost, the fallback is only provisional.
     """
     row = _row(connection, job.id)
+    root = None if row.pattern_id is None else family.root_of(connection, row.pattern_id)
+    if row.finished_at is not None and row.text is None and root is not None:
+        return _instead_of(connection, job, root, fallback)
     if row.finished_at is None:
         if _is_held(row, job):
             _attach(connection, row, fallback, provisional=False)
             _close(connection, job.id, AnalysisStatus.FAILED, error)
             add_to_counters(connection, {"failed": 1})
-            if not _shows_final(connection, job.pattern_id):
-                _show(connection, job)
+            if root is not None and not _shows_final(connection, root):
+                _show(connection, job.id, root)
+                family.note_explained(connection, root, now, job.question.worst_severity)
         elif row.text is None:
             _attach(connection, row, fallback, provisional=True)
-            if not _shows_any(connection, job.pattern_id):
-                _show(connection, job)
+            if root is not None and not _shows_any(connection, root):
+                _show(connection, job.id, root)
     return _analysis(connection, job.id)
+
+
+def _instead_of(connection: Connection, job: PendingAnalysis, root: int, fallback: Explanation) -> StoredAnalysis:
+    """No answer for a row that was superseded: what its problem shows, else the fallback until there is an answer."""
+    found = family.shown(connection, root)
+    if found is not None:
+        return _of_root(connection, found.analysis_id, root)
+    row = grouping.open_analysis(connection, root) or _row(connection, job.id)
+    _attach(connection, row, fallback, provisional=row.finished_at is None)
+    _show(connection, row.id, root)
+    return _analysis(connection, row.id)
 
 
 def release(connection: Connection, owner: str, *, counted: bool = True) -> int:
@@ -202,14 +248,19 @@ def release(connection: Connection, owner: str, *, counted: bool = True) -> int:
 
 
 def prioritise(connection: Connection, log_ids: Sequence[int]) -> None:
-    """Mark the open analyses of these logs' patterns as having a caller."""
+    """Mark the open analyses of these logs, or of their problems, as having a caller."""
     for start in range(0, len(log_ids), _IDS_PER_QUERY):
-        of_logs = select(logs.c.pattern_id).where(logs.c.id.in_(log_ids[start : start + _IDS_PER_QUERY]))
-        connection.execute(
-            update(analyses)
-            .where(analyses.c.pattern_id.in_(of_logs), analyses.c.finished_at.is_(None))
-            .values(caller=True, tier=1)
+        part = logs.c.id.in_(log_ids[start : start + _IDS_PER_QUERY])
+        problems = (
+            select(func.coalesce(patterns.c.merged_into, patterns.c.id))
+            .join(logs, logs.c.pattern_id == patterns.c.id)
+            .where(part, logs.c.analysis_id.is_(None))
         )
+        own = select(logs.c.analysis_id).where(part, logs.c.analysis_id.is_not(None))
+        for wanted in (analyses.c.pattern_id.in_(problems), analyses.c.id.in_(own)):
+            connection.execute(
+                update(analyses).where(wanted, analyses.c.finished_at.is_(None)).values(caller=True, tier=1)
+            )
 
 
 def analysis_of(connection: Connection, log_id: int) -> StoredAnalysis | None:
@@ -291,13 +342,13 @@ def _attach(connection: Connection, row: Row[Any], explanation: Explanation, *, 
         add_to_counters(connection, changes)
 
 
-def _attach_provisionally(
-    connection: Connection, row: Row[Any], job: PendingAnalysis, explanation: Explanation
-) -> bool:
-    if row.text is not None or _shows_any(connection, job.pattern_id):
+def _attach_provisionally(connection: Connection, row: Row[Any], explanation: Explanation) -> bool:
+    root = None if row.pattern_id is None else family.root_of(connection, row.pattern_id)
+    if row.text is not None or (root is not None and _shows_any(connection, root)):
         return False
     _attach(connection, row, explanation, provisional=True)
-    _show(connection, job)
+    if root is not None:
+        _show(connection, row.id, root)
     return True
 
 
@@ -314,22 +365,25 @@ def _close(connection: Connection, analysis_id: int, status: AnalysisStatus, err
     connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(**values))
 
 
-def _show(connection: Connection, job: PendingAnalysis) -> None:
-    connection.execute(update(patterns).where(patterns.c.id == job.pattern_id).values(analysis_id=job.id))
+def _show(connection: Connection, analysis_id: int, root: int) -> None:
+    """The problem shows this analysis, which is its own from now on whichever of its patterns asked for it."""
+    connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(pattern_id=root))
+    family.show(connection, root, analysis_id)
 
 
-def _shown(connection: Connection, pattern_id: int) -> Row[Any] | None:
-    return connection.execute(
-        select(analyses.c.finished_at)
-        .join(patterns, patterns.c.analysis_id == analyses.c.id)
-        .where(patterns.c.id == pattern_id)
-    ).one_or_none()
+def _of_root(connection: Connection, analysis_id: int, root: int) -> StoredAnalysis:
+    return msgspec.structs.replace(_analysis(connection, analysis_id), pattern_id=root)
 
 
-def _shows_any(connection: Connection, pattern_id: int) -> bool:
-    return _shown(connection, pattern_id) is not None
+def _shown_final(connection: Connection, root: int) -> StoredAnalysis | None:
+    found = family.shown(connection, root)
+    return _of_root(connection, found.analysis_id, root) if found is not None and found.final else None
 
 
-def _shows_final(connection: Connection, pattern_id: int) -> bool:
-    shown = _shown(connection, pattern_id)
-    return shown is not None and shown.finished_at is not None
+def _shows_any(connection: Connection, root: int) -> bool:
+    return family.shown(connection, root) is not None
+
+
+def _shows_final(connection: Connection, root: int) -> bool:
+    found = family.shown(connection, root)
+    return found is not None and found.final

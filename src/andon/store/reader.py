@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, or_, select, tuple_, union_all
 
 from andon.errors import NotFound, StoreUnavailable
 from andon.models import LogQuery, PatternSummary, Resolution, Severity, StoreCounts, StoredLog, StoredReject, now_text
+from andon.store import family, overview
 from andon.store.database import revision, tables, translated, visitor_engine, writer_engine
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.rows import read_counters, select_logs, to_log
@@ -110,17 +111,7 @@ class Reader:
 
     def analyses(self, status: str | None = None, limit: int = 50) -> list[AnalysisEntry]:
         """Rows of ``analyses``: open ones in the order of claiming, then closed ones, the newest first."""
-        query = (
-            select(*(analyses.c[name] for name in AnalysisEntry.__struct_fields__))
-            .order_by(
-                analyses.c.finished_at.is_not(None),
-                analyses.c.finished_at.desc(),
-                analyses.c.tier.desc(),
-                analyses.c.score.desc(),
-                analyses.c.id,
-            )
-            .limit(max(0, limit))
-        )
+        query = _select_entries().limit(max(0, limit))
         if status is not None:
             query = query.where(analyses.c.status == status)
         return self._read(lambda connection: [AnalysisEntry(*row) for row in connection.execute(query)])
@@ -132,31 +123,53 @@ class Reader:
 
         ``sort``: newest log first, most logs, most logs an hour, newest problem, or worst severity first.
         """
-        raise NotImplementedError
+        return self._read(lambda connection: overview.summaries(connection, limit, sort, new_since))
 
     def pattern(self, pattern_id: int) -> PatternSummary:
         """One problem; a pattern that is merged into another with its own figures. Raises NotFound."""
-        raise NotImplementedError
+        found = self._read(lambda connection: overview.summaries(connection, 1, "last", only=pattern_id))
+        if not found:
+            raise self._no_pattern(pattern_id)
+        return found[0]
 
     def pattern_history(self, pattern_id: int) -> list[AnalysisEntry]:
         """The analyses of a problem, open ones first, then the newest first, with what was answered and went wrong."""
-        raise NotImplementedError
+
+        def work(connection: Connection, root: int) -> list[AnalysisEntry]:
+            query = _select_entries().where(analyses.c.pattern_id.in_(family.ids_of(root)))
+            return [AnalysisEntry(*row) for row in connection.execute(query)]
+
+        return self._of_problem(pattern_id, work)
 
     def pattern_hosts(self, pattern_id: int) -> list[PatternHost]:
         """The hosts of a problem, those with most logs first."""
-        raise NotImplementedError
+        return self._of_problem(pattern_id, overview.hosts_of)
 
     def pattern_merges(self, pattern_id: int) -> list[PatternMerge]:
         """What was merged into a problem and split from it, newest first."""
-        raise NotImplementedError
+        return self._of_problem(pattern_id, overview.merges_of)
 
     def resolutions(self, pattern_id: int) -> list[Resolution]:
         """The confirmed fixes of a problem, newest first."""
-        raise NotImplementedError
+        return self._of_problem(pattern_id, family.fixes)
 
     def queue(self, failed: bool = False, limit: int = 50) -> list[QueueEntry]:
         """What waits, in the order of claiming; with ``failed`` what the model gave no answer for, newest first."""
-        raise NotImplementedError
+        return self._read(lambda connection: overview.queue(connection, failed, limit))
+
+    def _of_problem(self, pattern_id: int, work: Callable[[Connection, int], T]) -> T:
+        """What ``work`` finds for the problem that the pattern is part of; raises NotFound."""
+
+        def of_root(connection: Connection) -> T:
+            root = family.root_of(connection, pattern_id)
+            if root is None:
+                raise self._no_pattern(pattern_id)
+            return work(connection, root)
+
+        return self._read(of_root)
+
+    def _no_pattern(self, pattern_id: int) -> NotFound:
+        return NotFound(f"no pattern {pattern_id} in {self._path}: `andon patterns` lists those that are there")
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with translated(self._path), self._engine.begin() as connection:
@@ -246,6 +259,17 @@ def _no_reject(db_path: Path, reject_id: int) -> NotFound:
     return NotFound(f"no reject {reject_id} in {db_path}: `andon rejects` lists those that are there")
 
 
+def _select_entries() -> Select[Any]:
+    """Rows of ``analyses``: open ones in the order of claiming, then closed ones, the newest first."""
+    return select(*(analyses.c[name] for name in AnalysisEntry.__struct_fields__)).order_by(
+        analyses.c.finished_at.is_not(None),
+        analyses.c.finished_at.desc(),
+        analyses.c.tier.desc(),
+        analyses.c.score.desc(),
+        case((analyses.c.finished_at.is_(None), -analyses.c.id), else_=analyses.c.id).desc(),
+    )
+
+
 def _select_rejects() -> Select[Any]:
     return select(
         rejects.c.id,
@@ -284,7 +308,7 @@ def _conditions(query: LogQuery) -> list[ColumnElement[bool]]:
         else:
             found.append(func.andon_contains(logs.c.message, query.text) == literal(1))
     if query.pattern_id is not None:
-        found.append(logs.c.pattern_id == query.pattern_id)
+        found.append(logs.c.pattern_id.in_(family.ids_of(query.pattern_id)))
     if query.before is not None:
         time, log_id = query.before
         # The first condition is implied by the second, and lets the index begin the walk in the right place.

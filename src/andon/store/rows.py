@@ -23,7 +23,9 @@ FINAL = _shown.c.finished_at.is_not(None)
 _created_at = func.coalesce(logs.c.created_text, func.datetime(logs.c.created_at, "unixepoch"))
 _waiting_status = (
     select(_open.c.status)
-    .where(_open.c.pattern_id == logs.c.pattern_id, _open.c.finished_at.is_(None))
+    .where(
+        _open.c.pattern_id == func.coalesce(_pattern.c.merged_into, logs.c.pattern_id), _open.c.finished_at.is_(None)
+    )
     .limit(1)
     .scalar_subquery()
 )

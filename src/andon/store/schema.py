@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import UserDefinedType
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = ("0001",)
+KNOWN_REVISIONS = ("0001", "0002")
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -99,11 +99,19 @@ patterns = Table(
     Column("last_seen", Text, nullable=False),
     Column("count", BigInteger, nullable=False),
     Column("worst_severity", Text, nullable=False),
-    Column("merged_into", BigInteger),
+    Column("merged_into", BigInteger),  # always the pattern that stands for the whole problem, never a link of a chain
     Column("analysis_id", BigInteger),
     Column("created_at", Text, nullable=False),
+    # The problem as it was when the shown explanation was made: what renewal compares with.
+    Column("explained_at", Float),  # unix seconds
+    Column("explained_severity", Text),
+    Column("explained_hosts", Integer),
+    Column("explained_rate", Integer),  # logs in the last ten minutes
+    Column("renewed_at", Float),  # when an explanation was last asked for or made, unix seconds
     sqlite_autoincrement=True,
 )
+_MERGED = patterns.c.merged_into.is_not(None)
+Index("patterns_merged", patterns.c.merged_into, sqlite_where=_MERGED, postgresql_where=_MERGED)
 
 pattern_hosts = Table(
     "pattern_hosts",
@@ -171,6 +179,55 @@ Index(
 _OF_PATTERN = analyses.c.pattern_id.is_not(None)
 Index("analyses_pattern", analyses.c.pattern_id, sqlite_where=_OF_PATTERN, postgresql_where=_OF_PATTERN)
 
+resolutions = Table(
+    "resolutions",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("pattern_id", BigInteger, nullable=False),
+    Column("fix", Text, nullable=False),
+    Column("cause", Text),
+    Column("author", Text),
+    Column("created_at", Text, nullable=False),
+    Column("revoked_at", Text),
+    sqlite_autoincrement=True,
+)
+Index("resolutions_pattern", resolutions.c.pattern_id)
+
+# Who joined whom and why; those that are not undone form the tree behind ``patterns.merged_into``.
+merges = Table(
+    "merges",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("child_id", BigInteger, nullable=False),
+    Column("parent_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("words", Text, nullable=False),  # a JSON array
+    Column("created_at", Text, nullable=False),
+    Column("undone_at", Text),
+    sqlite_autoincrement=True,
+)
+Index("merges_child", merges.c.child_id)
+Index("merges_parent", merges.c.parent_id)
+
+# Fingerprints that a person has separated, the smaller one first.
+kept_apart = Table(
+    "kept_apart",
+    metadata,
+    Column("one", Text, primary_key=True),
+    Column("other", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# What was spent on the model, by minute since 1970.
+model_calls = Table(
+    "model_calls",
+    metadata,
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 waiters = Table(
     "waiters",
     metadata,
@@ -199,7 +256,8 @@ rejects = Table(
 Index("rejects_identity", rejects.c.stream_id, rejects.c.seq, rejects.c.stored_ns, unique=True)
 
 # How many rows there are of what, kept by the transactions that change it: counting ten million rows is
-# no answer to a metrics scrape. Names: logs, patterns, rejects, failed, ``rung:<rung>``.
+# no answer to a metrics scrape. Names: logs, patterns, rejects, failed, ``rung:<rung>``; ``regrouped`` counts the
+# merges and splits that people asked for, so that a running service notices them.
 counters = Table(
     "counters",
     metadata,

@@ -17,15 +17,18 @@ from andon.errors import StoreError, StoreUnavailable
 from andon.models import (
     Explanation,
     LogRecord,
+    Merge,
     PendingAnalysis,
     Recorded,
     Reject,
+    Resolution,
+    Spent,
     StoreCounts,
     StoredAnalysis,
     StoredLog,
     Waiter,
 )
-from andon.store import queue, reader
+from andon.store import family, grouping, queue, reader, spending
 from andon.store.database import (
     BUSY_TIMEOUT,
     Durability,
@@ -141,21 +144,53 @@ class Store:
         finally:
             self._writer.dispose()
 
-    async def record(self, records: Sequence[LogRecord], rejects: Sequence[Reject]) -> Recorded:
-        """Store a batch exactly once; see :class:`andon.ports.LogStore`."""
+    async def record(
+        self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+    ) -> Recorded:
+        """Store a batch exactly once, with the merges it proves; see :class:`andon.ports.LogStore`."""
         return await self._in_thread(
-            self._writing, self._write_places, functools.partial(self._record, records, rejects)
+            self._writing, self._write_places, functools.partial(self._record, records, rejects, merges)
         )
 
-    def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject]) -> Recorded:
+    def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge]) -> Recorded:
         try:
             with translated(self._path), self._writer.begin() as connection:
-                done, learnt = self._recorder.record(connection, records, rejects)
+                done, learnt = self._recorder.record(connection, records, rejects, merges)
         except BaseException:
             self._recorder.forget()
             raise
         self._recorder.learn(learnt)
         return done
+
+    async def known_patterns(self) -> list[tuple[int, str, str, str | None]]:
+        """(id, fingerprint, template, fingerprint of what it is merged into or None), oldest first."""
+        return await self._read(grouping.known_patterns)
+
+    async def kept_apart(self) -> list[tuple[str, str]]:
+        """Pairs of fingerprints that a person split."""
+        return await self._read(grouping.separated)
+
+    async def resolution_of(self, pattern_id: int) -> Resolution | None:
+        """The newest confirmed fix of this pattern's problem."""
+
+        def work(connection: Connection) -> Resolution | None:
+            root = family.root_of(connection, pattern_id)
+            found = [] if root is None else family.fixes(connection, root)
+            return found[0] if found else None
+
+        return await self._read(work)
+
+    async def resolved_patterns(self) -> list[tuple[str, str, Resolution]]:
+        """(fingerprint, template, newest resolution) of every resolved pattern."""
+        return await self._read(family.fixed_patterns)
+
+    async def spent(self, since: float) -> Spent:
+        """Model calls and tokens since the minute of ``since`` (unix seconds)."""
+        return await self._read(lambda connection: spending.spent(connection, since))
+
+    async def spend(self, calls: int, tokens: int) -> None:
+        """Note model calls or tokens in the present minute."""
+        await self._write(lambda connection: spending.spend(connection, self._clock(), calls, tokens))
 
     async def missing(self, stream: str, first: int, last: int) -> list[tuple[int, int]]:
         """Ranges (inclusive) of ``first``..``last`` of which neither a log nor a reject is stored."""
@@ -181,7 +216,7 @@ class Store:
 
     async def finish(self, job: PendingAnalysis, explanation: Explanation) -> StoredAnalysis:
         """Attach the final explanation; a row that is final already stays, and is returned."""
-        return await self._write(lambda connection: queue.finish(connection, job, explanation))
+        return await self._write(lambda connection: queue.finish(connection, job, explanation, self._clock()))
 
     async def postpone(
         self,
@@ -204,7 +239,7 @@ class Store:
 
     async def fail(self, job: PendingAnalysis, error: str, fallback: Explanation) -> StoredAnalysis:
         """Close the row with ``fallback`` as its answer and ``error`` as the reason."""
-        return await self._write(lambda connection: queue.fail(connection, job, error, fallback))
+        return await self._write(lambda connection: queue.fail(connection, job, error, fallback, self._clock()))
 
     async def release(self, owner: str, *, counted: bool = True) -> int:
         """Put back every row that ``owner`` holds; the number of rows."""

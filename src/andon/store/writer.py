@@ -14,30 +14,18 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from andon.models import LogRecord, Recorded, Reject, now_text
+from andon.models import LogRecord, Merge, Recorded, Reject, now_text
+from andon.store import grouping
+from andon.store.asking import Known, Queuer, own_analyses, stored_patterns
 from andon.store.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern, unix_minute
 from andon.store.inserts import insert_rows
-from andon.store.policy import AnalysisPolicy, PatternChange, priority, rank_of, severity_of
+from andon.store.policy import AnalysisPolicy, rank_of, severity_of
 from andon.store.rows import add_to_counters
 
 _KEYS_PER_QUERY = 500
 #: Columns of ``logs`` that carry the name of a record's field: always written, and only where used.
 _ALWAYS = ("timestamp", "hostname", "severity", "service", "message")
 _SOMETIMES = ("context", "severity_native", "site", "area", "line", "machine", "notes")
-
-
-class _Known(msgspec.Struct, gc=False):
-    """A stored pattern as it was before the batch; ``open_id`` is its waiting analysis."""
-
-    worst: str
-    first_seen: str
-    last_seen: str
-    count: int
-    explained: bool
-    open_id: int | None
-    open_tier: int
-    open_score: int
-    open_reason: str | None
 
 
 class Learnt(msgspec.Struct):
@@ -53,6 +41,7 @@ class Recorder:
 
     def __init__(self, policy: AnalysisPolicy, clock: Callable[[], float], *, remembered: int = 20_000) -> None:
         self._policy = policy
+        self._queuer = Queuer(policy, clock)
         self._clock = clock
         self._remembered = remembered
         self._streams: dict[str, int] = {}
@@ -74,9 +63,14 @@ class Recorder:
         self._streams.clear()
         self._highest.clear()
         self._patterns.clear()
+        self._queuer.forget()
 
     def record(
-        self, connection: Connection, records: Sequence[LogRecord], rejects: Sequence[Reject]
+        self,
+        connection: Connection,
+        records: Sequence[LogRecord],
+        rejects: Sequence[Reject],
+        merges: Sequence[Merge] = (),
     ) -> tuple[Recorded, Learnt]:
         """Write the batch inside the open transaction; hand the second value to :meth:`learn` after the commit."""
         learnt = Learnt()
@@ -100,12 +94,15 @@ class Recorder:
             log_ids=[None] * len(records),
             pattern_ids=[None] * len(records),
             explained=set(),
+            regrouped=grouping.regrouped(connection),
         )
         if new_records:
-            ids, pattern_ids = self._write(connection, new_records, new_keys, done, learnt)
+            ids, pattern_ids = self._write(connection, new_records, new_keys, merges, done, learnt)
             for index, log_id, pattern_id in zip(new, ids, pattern_ids, strict=True):
                 done.log_ids[index] = log_id
                 done.pattern_ids[index] = pattern_id
+        elif merges:
+            self._merge(connection, merges, done)
         _insert_rejects(connection, [rejects[i] for i in new_rejects], [reject_keys[i] for i in new_rejects])
         add_to_counters(connection, {"logs": done.stored, "patterns": done.new_patterns, "rejects": done.rejected})
         return done, learnt
@@ -146,24 +143,38 @@ class Recorder:
         connection: Connection,
         records: Sequence[LogRecord],
         keys: list[Key],
+        merges: Sequence[Merge],
         done: Recorded,
         learnt: Learnt,
     ) -> tuple[list[int], list[int]]:
-        """Rows, patterns, rollups, analyses and waiters of new records; the ids of logs and patterns."""
+        """Rows, patterns, rollups, analyses and waiters of new records; the ids of logs and of their problems."""
         columns = columns_of(records)
-        groups = group_by_pattern(columns)
+        groups = group_by_pattern(columns, self._policy)
         new = self._identify(connection, groups, learnt)
-        known = _known(connection, [g.id for fp, g in groups.items() if fp not in new])
+        known, problems = stored_patterns(connection, [g.id for fp, g in groups.items() if fp not in new])
         pattern_ids = [groups[fingerprint].id for fingerprint in columns["fingerprint"]]
         first_id = _next_id(connection, "logs")
         ids = list(range(first_id, first_id + len(records)))
 
-        _insert_logs(connection, columns, keys, ids, pattern_ids, int(self._clock()))
+        own = own_analyses(connection, columns, ids, self._policy, _next_id)
+        _insert_logs(connection, columns, keys, ids, pattern_ids, own, int(self._clock()))
         _save_patterns(connection, columns, groups, new, known)
-        _add_rollups(connection, columns, pattern_ids)
+        pairs = _add_rollups(connection, columns, pattern_ids)
         done.new_patterns = len(new)
-        done.queued = self._queue(connection, groups, known, first_id)
-        done.explained = {pattern_id for pattern_id, pattern in known.items() if pattern.explained}
+        if merges:
+            self._merge(connection, merges, done)
+            if done.moved:
+                known, problems = stored_patterns(connection, [group.id for group in groups.values()])
+        done.queued = self._queuer.queue(connection, groups.values(), known, problems, pairs, first_id)
+        done.explained = {problem.root for problem in problems.values() if problem.explained}
+        roots = {pattern_id: problem.root for pattern_id, problem in problems.items() if problem.root != pattern_id}
+        if own is not None:
+            done.queued += len(own) - own.count(None)
+            done.explained -= {pattern_ids[index] for index, one in enumerate(own) if one is not None} | {
+                roots.get(pattern_ids[index], 0) for index, one in enumerate(own) if one is not None
+            }
+        if roots:
+            pattern_ids = [roots.get(pattern_id, pattern_id) for pattern_id in pattern_ids]
         now = self._clock()
         replies = zip(ids, columns["reply_to"], strict=True)
         waiting = [(log_id, reply_to, now) for log_id, reply_to in replies if reply_to is not None]
@@ -172,6 +183,11 @@ class Recorder:
                 "INSERT INTO waiters (log_id, reply_to, created_at, not_before) VALUES (?, ?, ?, 0)", waiting
             )
         return ids, pattern_ids
+
+    def _merge(self, connection: Connection, merges: Sequence[Merge], done: Recorded) -> None:
+        done.moved = grouping.apply(connection, merges)
+        if done.moved:
+            self._queuer.forget()  # joined problems have other hosts and rates
 
     def _identify(self, connection: Connection, groups: dict[str, Group], learnt: Learnt) -> set[str]:
         """Give every group its pattern's id; the fingerprints that are new get the next ids."""
@@ -193,50 +209,6 @@ class Recorder:
         learnt.patterns = {fingerprint: group.id for fingerprint, group in groups.items()}
         return set(new)
 
-    def _queue(self, connection: Connection, groups: dict[str, Group], known: dict[int, _Known], first_id: int) -> int:
-        """Ask for analyses where the policy wants one; move waiting ones up where the batch makes them urgent."""
-        wanted, raised = [], []
-        for group in groups.values():
-            pattern = known.get(group.id)
-            if pattern is not None and pattern.open_id is not None:
-                first = pattern.open_reason == "new"
-                tier, score = priority(group.rank, first=first, caller=group.waits)
-                if group.waits or tier > pattern.open_tier or score > pattern.open_score:
-                    raised.append(
-                        (
-                            max(tier, pattern.open_tier),
-                            max(score, pattern.open_score),
-                            group.waits,
-                            pattern.open_id,
-                        )
-                    )
-                continue
-            explained = pattern is not None and pattern.explained
-            reason = self._policy(
-                PatternChange(
-                    new=pattern is None,
-                    severity=severity_of(group.rank),
-                    previous=pattern.worst if pattern else None,
-                    count=group.count + (pattern.count if pattern else 0),
-                    added=group.count,
-                    explained=explained,
-                )
-            )
-            if reason is not None:
-                tier, score = priority(group.rank, first=not explained, caller=group.waits)
-                wanted.append((group.id, first_id + group.first, reason, group.waits, tier, score, now_text()))
-        if wanted:
-            connection.exec_driver_sql(
-                "INSERT INTO analyses (pattern_id, log_id, reason, status, caller, tier, score, created_at,"
-                " not_before, attempts, provisional) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, 0, 0, FALSE)",
-                wanted,
-            )
-        if raised:
-            connection.exec_driver_sql(
-                "UPDATE analyses SET tier = ?, score = ?, caller = caller OR ? WHERE id = ?", raised
-            )
-        return len(wanted)
-
 
 def highest_sequence(connection: Connection, stream_id: int) -> int:
     """The highest stored sequence of a stream among logs and rejects, 0 where there is none."""
@@ -248,27 +220,6 @@ def highest_sequence(connection: Connection, stream_id: int) -> int:
         for table in ("logs", "rejects")
     ]
     return max(found)
-
-
-def _known(connection: Connection, ids: list[int]) -> dict[int, _Known]:
-    """Stored patterns, whether they show a final explanation, and their waiting analysis."""
-    known: dict[int, _Known] = {}
-    for start in range(0, len(ids), _KEYS_PER_QUERY):
-        part = ids[start : start + _KEYS_PER_QUERY]
-        rows = connection.exec_driver_sql(
-            "SELECT p.id, p.worst_severity, p.first_seen, p.last_seen, p.count,"  # noqa: S608
-            " a.finished_at IS NOT NULL AND a.text IS NOT NULL, o.id, o.tier, o.score, o.reason"
-            " FROM patterns AS p LEFT JOIN patterns AS m ON m.id = p.merged_into"
-            " LEFT JOIN analyses AS a ON a.id = COALESCE(m.analysis_id, p.analysis_id)"
-            " LEFT JOIN analyses AS o ON o.pattern_id = p.id AND o.finished_at IS NULL"
-            f" WHERE p.id IN ({','.join('?' * len(part))})",
-            tuple(part),
-        )
-        for id_, worst, first_seen, last_seen, count, explained, open_id, tier, score, reason in rows:
-            known[id_] = _Known(
-                worst, first_seen, last_seen, count, bool(explained), open_id, tier or 0, score or 0, reason
-            )
-    return known
 
 
 def _next_id(connection: Connection, table: str) -> int:
@@ -283,6 +234,7 @@ def _insert_logs(
     keys: list[Key],
     ids: list[int],
     pattern_ids: list[int],
+    own: list[int | None] | None,
     now: int,
 ) -> None:
     stream_ids, sequences, stored_ns = zip(*keys, strict=True)
@@ -296,6 +248,7 @@ def _insert_logs(
         "pattern_id": pattern_ids,
         "created_at": [now] * count,
         **{name: fields[name] for name in _SOMETIMES if fields[name].count(None) < count},
+        **({} if own is None else {"analysis_id": own}),
     }
     insert_rows(connection, "logs", tuple(columns), zip(*columns.values(), strict=True))
 
@@ -305,7 +258,7 @@ def _save_patterns(
     columns: Columns,
     groups: dict[str, Group],
     new: set[str],
-    known: dict[int, _Known],
+    known: dict[int, Known],
 ) -> None:
     inserts, updates = [], []
     now = now_text()
@@ -333,8 +286,11 @@ def _save_patterns(
         )
 
 
-def _add_rollups(connection: Connection, columns: Columns, pattern_ids: list[int]) -> None:
-    """Add the batch to the counts by host and by minute, each key once and in the order of the table."""
+def _add_rollups(connection: Connection, columns: Columns, pattern_ids: list[int]) -> list[tuple[int, str]]:
+    """Add the batch to the counts by host and by minute, each key once and in the order of the table.
+
+    Returns the pairs of pattern and host in the batch.
+    """
     times = columns["timestamp"]
     keys = list(zip(pattern_ids, columns["hostname"], strict=True))
     counts = Counter(keys)
@@ -366,6 +322,7 @@ def _add_rollups(connection: Connection, columns: Columns, pattern_ids: list[int
         minutes,
         " ON CONFLICT (minute, pattern_id, hostname) DO UPDATE SET count = pattern_minutes.count + excluded.count",
     )
+    return ordered
 
 
 def _insert_rejects(connection: Connection, rejects: list[Reject], keys: list[Key]) -> None:
