@@ -31,7 +31,7 @@ def with_age(args: list[str]) -> list[str]:
     >>> with_age(["--new", "--json"]), with_age(["--new", "8h"])
     (['--new=24h', '--json'], ['--new', '8h'])
     """
-    following = [*args[1:], ""]
+    following = [*args, ""][1:]
     return [
         f"--new={NEW_SINCE}" if arg == "--new" and not re.match(r"\d", after) else arg
         for arg, after in zip(args, following, strict=True)
