@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from andon.errors import StoreError, StoreFull
-from andon.models import LogRecord, Recorded, Reject
+from andon.models import LogRecord, Merge, Recorded, Reject
 from support.pipeline import log, pipeline, run, until
 
 
@@ -34,10 +34,12 @@ def test_nothing_is_acknowledged_while_the_store_is_full(tmp_path: Path, monkeyp
             room = asyncio.Event()
             record = p.store.record
 
-            async def full_for_now(records: Sequence[LogRecord], rejects: Sequence[Reject]) -> Recorded:
+            async def full_for_now(
+                records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+            ) -> Recorded:
                 if not room.is_set():
                     raise StoreFull("no room for the database")
-                return await record(records, rejects)
+                return await record(records, rejects, merges)
 
             monkeypatch.setattr(p.store, "record", full_for_now)
             monkeypatch.setattr("andon.pipeline.record.RETRY_FIRST", 0.01)
@@ -59,10 +61,12 @@ def test_a_row_the_database_refuses_goes_to_rejects_alone(tmp_path: Path, monkey
         async with pipeline(tmp_path) as p:
             record = p.store.record
 
-            async def picky(records: Sequence[LogRecord], rejects: Sequence[Reject]) -> Recorded:
+            async def picky(
+                records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+            ) -> Recorded:
                 if any(r.message == "poison" for r in records):
                     raise StoreError("value refused")
-                return await record(records, rejects)
+                return await record(records, rejects, merges)
 
             monkeypatch.setattr(p.store, "record", picky)
             p.publish(log("good one"), log("poison"), log("good two"))
@@ -102,7 +106,9 @@ def test_a_batch_in_hand_is_released_when_stopped(tmp_path: Path, monkeypatch: p
     async def main() -> None:
         async with pipeline(tmp_path) as p:
 
-            async def always_full(records: Sequence[LogRecord], rejects: Sequence[Reject]) -> Recorded:
+            async def always_full(
+                records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+            ) -> Recorded:
                 raise StoreFull("no room")
 
             monkeypatch.setattr(p.store, "record", always_full)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -195,6 +195,13 @@ class CallerDesk:
         }
         self._recent = (latest, self._recent[0])
 
+    def moved(self, patterns: Mapping[int, int]) -> None:
+        """Problems (by the id of the pattern that stood for each) turned out to be part of others."""
+        for old, new in patterns.items():
+            callers = self._attached.pop(old, None)
+            if callers:
+                self._attached.setdefault(new, []).extend(callers)
+
     async def attach(self, matches: Matches, recorded: Recorded) -> None:
         """The batch is stored: callers of explained problems are answered, the others wait for their pattern."""
         urgent: list[int] = []
@@ -226,9 +233,22 @@ class CallerDesk:
         self._wake.set()
         if answer.pattern_id is not None:
             await self._answer_pattern(answer.pattern_id, answer, reused=False)
+        elif answer.log_id is not None:
+            await self._answer_log(answer.log_id, answer)
+
+    async def _answer_log(self, log_id: int, answer: StoredAnalysis) -> None:
+        """A log that has an analysis of its own is explained."""
+        for pattern_id, callers in list(self._attached.items()):
+            waiting = [caller for caller in callers if caller.log_id == log_id]
+            if waiting:
+                self._attached[pattern_id] = [caller for caller in callers if caller.log_id != log_id]
+                await self._answer_all(waiting, answer, reused=False)
 
     async def _answer_pattern(self, pattern_id: int, answer: StoredAnalysis, *, reused: bool) -> None:
-        for caller in self._attached.pop(pattern_id, []):
+        await self._answer_all(self._attached.pop(pattern_id, []), answer, reused=reused)
+
+    async def _answer_all(self, callers: list[Caller], answer: StoredAnalysis, *, reused: bool) -> None:
+        for caller in callers:
             self._leave(caller)
             stored = await self._store.log(caller.log_id) if caller.log_id is not None else None
             if stored is not None:

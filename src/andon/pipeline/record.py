@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from andon.errors import BrokerError, MessageRejected, StoreError, StoreFull, StoreUnavailable
-from andon.models import Delivery, LogRecord, Recorded, Reject
+from andon.models import Delivery, LogRecord, Merge, Recorded, Reject
 from andon.pipeline.callers import CallerDesk, Matches
-from andon.ports import LogStore, LogStream
+from andon.ports import LogStore, LogStream, PatternMerger
 from andon.telemetry import Health, Metrics
 
 log = structlog.get_logger(__name__)
@@ -20,6 +20,12 @@ PULL_WAIT = 1.0
 #: On start, how many sequences below the ack floor are compared with the store even where the newest is there.
 RECHECK = 10_000
 RETRY_FIRST, RETRY_LAST = 0.5, 5.0
+
+#: Makes a merger from the stored patterns (see LogStore.known_patterns) and the pairs that are kept apart; with it come
+#: the joins that the patterns prove and that are not stored yet. Takes seconds where there are many patterns.
+MakeMerger = Callable[
+    [Sequence[tuple[int, str, str, str | None]], Sequence[tuple[str, str]]], tuple[PatternMerger, list[Merge]]
+]
 
 
 class _Batch:
@@ -36,7 +42,10 @@ class _Batch:
 
 
 class Recorder:
-    """Owns the log stream's consumer. ``queued`` is called when a batch left problems to explain."""
+    """Owns the log stream's consumer. ``queued`` is called when a batch left problems to explain.
+
+    ``merging`` makes what finds out which patterns are one problem; None leaves every pattern by itself.
+    """
 
     def __init__(
         self,
@@ -49,6 +58,7 @@ class Recorder:
         *,
         batch: int,
         queued: Callable[[], None],
+        merging: MakeMerger | None = None,
     ) -> None:
         self._stream = stream
         self._store = store
@@ -58,12 +68,18 @@ class Recorder:
         self._health = health
         self._batch = batch
         self._queued = queued
+        self._merging = merging
+        self._merger: PatternMerger | None = None
+        self._regrouped: int | None = None
+        #: Proven and not stored yet: they go along with the next transaction, until one succeeds.
+        self._merges: list[Merge] = []
 
     async def run(self) -> None:
         """Recover what a power cut took, then record for ever.
 
         Two batches are in hand at most: while one is written by the store's thread, the next is decoded.
         """
+        self._merger = None  # what an earlier run had in hand may not have been stored
         await self._recover()
         storing: asyncio.Task[None] | None = None
         try:
@@ -111,6 +127,7 @@ class Recorder:
         self._count(recorded)
         if recorded.queued:
             self._queued()
+        self._desk.moved(recorded.moved)
         self._desk.remember(batch.accepted, recorded)
         for index, caller in refusals:
             await self._desk.refuse(caller, batch.rejects[index].reason)
@@ -144,7 +161,8 @@ class Recorder:
         while True:
             started = time.monotonic()
             try:
-                recorded = await self._store.record(batch.records, batch.rejects)
+                merges = await self._find_merges(batch.records)
+                recorded = await self._store.record(batch.records, batch.rejects, merges)
             except (StoreFull, StoreUnavailable) as error:
                 self._metrics.store_errors.inc()
                 if self._health.report("store", str(error)):
@@ -158,7 +176,30 @@ class Recorder:
                 self._metrics.batch_seconds.observe(time.monotonic() - started)
                 if self._health.report("store", None):
                     log.info("recording goes on")
+                self._merged(merges, recorded)
                 return recorded
+
+    async def _find_merges(self, records: Sequence[LogRecord]) -> tuple[Merge, ...]:
+        """Show the merger the patterns that are new to it; all that is proven and not stored. Raises StoreError."""
+        if self._merging is None:
+            return ()
+        merger = self._merger
+        if merger is None:
+            known, apart = await self._store.known_patterns(), await self._store.kept_apart()
+            made, self._merges = await asyncio.to_thread(self._merging, known, apart)
+            merger = self._merger = made
+        for record in records:
+            if record.fingerprint not in merger:
+                self._merges += merger.add(record.fingerprint, record.template)
+        return tuple(self._merges)
+
+    def _merged(self, merges: Sequence[Merge], recorded: Recorded) -> None:
+        """The transaction took these along. Where a person changed the grouping, the merger is made anew."""
+        del self._merges[: len(merges)]
+        if self._regrouped is not None and recorded.regrouped != self._regrouped:
+            log.info("patterns were merged or split by hand, the grouping is read again")
+            self._merger = None
+        self._regrouped = recorded.regrouped
 
     async def _store_one_by_one(self, batch: _Batch, reason: str) -> Recorded:
         """The database refuses something in this batch: store the rest, keep the culprit in ``rejects``."""
@@ -173,6 +214,10 @@ class Recorder:
                 one = await self._store.record([], [_reject(delivery, f"cannot be stored: {error}")])
                 one.log_ids, one.pattern_ids = [None], [None]
             _add(total, one)
+        merges = tuple(self._merges)
+        last = await self._store.record([], [], merges)  # now that their patterns are there
+        total.moved, total.regrouped = last.moved, last.regrouped
+        self._merged(merges, last)
         return total
 
     def _count(self, recorded: Recorded) -> None:

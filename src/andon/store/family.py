@@ -54,7 +54,7 @@ def root_of(connection: Connection, pattern_id: int) -> int | None:
 def members(connection: Connection, root: int, limit: int | None = None) -> list[int]:
     """The patterns of a problem, those seen last first."""
     query = ids_of(root).order_by(patterns.c.last_seen.desc(), patterns.c.id).limit(limit)
-    return [one for (one,) in connection.execute(query)]
+    return [int(row.id) for row in connection.execute(query)]
 
 
 def figures(connection: Connection, root: int) -> Figures:

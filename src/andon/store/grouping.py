@@ -55,11 +55,11 @@ def apply(connection: Connection, wanted: Sequence[Merge]) -> dict[int, int]:
     moved: dict[int, int] = {}
     for one in wanted:
         rows = connection.execute(
-            select(patterns.c.fingerprint, func.coalesce(patterns.c.merged_into, patterns.c.id)).where(
+            select(patterns.c.fingerprint, func.coalesce(patterns.c.merged_into, patterns.c.id).label("root")).where(
                 patterns.c.fingerprint.in_((one.child, one.parent))
             )
         )
-        roots: dict[str, int] = dict(rows.tuples().all())
+        roots: dict[str, int] = {row.fingerprint: row.root for row in rows}
         child, parent = roots.get(one.child), roots.get(one.parent)
         if child is None or parent is None or child == parent or _kept_apart(connection, child, parent):
             continue

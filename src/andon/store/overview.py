@@ -198,7 +198,14 @@ def merges_of(connection: Connection, root: int) -> list[PatternMerge]:
         .where(or_(merges.c.child_id.in_(ours), merges.c.parent_id.in_(ours)))
         .order_by(merges.c.id.desc())
     )
-    return [PatternMerge(*row[:6], msgspec.json.decode(row[6], type=list[str]), *row[7:]) for row in map(tuple, rows)]
+    found = []
+    for row in map(tuple, rows):
+        (id_, child_id, child_text, parent_id, parent_text, position, evidence, created_at, undone_at) = row
+        stood = msgspec.json.decode(evidence, type=list[str])
+        found.append(
+            PatternMerge(id_, child_id, child_text, parent_id, parent_text, position, stood, created_at, undone_at)
+        )
+    return found
 
 
 def queue(connection: Connection, failed: bool, limit: int) -> list[QueueEntry]:
