@@ -7,12 +7,13 @@ import asyncio
 
 import structlog
 
-from bench import fingerprints, record_path, service_figures
+from bench import fingerprints, record_path, service_figures, storm
 
 MEASUREMENTS = {
     "record": record_path.measure,
     "service": service_figures.measure,
     "fingerprints": fingerprints.measure,
+    "storm": storm.measure,
 }
 
 

@@ -55,10 +55,10 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def start_service(place: Path) -> tuple[subprocess.Popen[bytes], list[int], float]:
-    """``andon run`` in ``place``; (process, [broker port, HTTP port], seconds until ready)."""
+def start_service(place: Path, **settings: str) -> tuple[subprocess.Popen[bytes], list[int], float]:
+    """``andon run`` in ``place`` with further settings; (process, [broker port, HTTP port], seconds until ready)."""
     ports = free_ports(2)
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
         "ANDON_DATA_DIR": str(place / "data"),
@@ -68,6 +68,7 @@ def start_service(place: Path) -> tuple[subprocess.Popen[bytes], list[int], floa
         "OLLAMA_HOST": "http://127.0.0.1:9",
         "NATS_URL": "",
         "DB_PATH": "",
+        **settings,
     }
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -97,9 +98,14 @@ def resident(pid: int) -> tuple[float, float]:
     return _rss(pid), sum(_rss(int(child)) for child in children)
 
 
-def _rss(pid: int) -> float:
+def peak_resident(pid: int) -> float:
+    """The most resident memory that the service's process itself has had, in MiB."""
+    return _rss(pid, "VmHWM")
+
+
+def _rss(pid: int, name: str = "VmRSS") -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
+        if line.startswith(name):
             return int(line.split()[1]) / 1024
     return 0.0
 
