@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from andon.errors import ConfigError
@@ -37,6 +37,16 @@ DEFAULT_MODELS = {"OLLAMA": "deepseek-r1:1.5b"}
 def environment_name(field: str) -> str:
     """The environment variable of a settings field: ``nats_port`` → ``ANDON_NATS_PORT``, ``model`` → ``MODEL``."""
     return field.upper() if field in REFERENCE_NAMES else f"ANDON_{field.upper()}"
+
+
+class ServiceSettings(BaseModel):
+    """What ``andon.toml`` says about some services; None leaves the general setting in force."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    analyze: Literal["novel", "every", "none"] | None = None
+    severity: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = None
+    criticality: float = Field(1.0, ge=0.1, le=10)
 
 
 class Settings(BaseSettings):
@@ -129,6 +139,50 @@ class Settings(BaseSettings):
         le=100,
         description="Model calls spent on one problem before the playbook's answer becomes final.",
     )
+    model_concurrency: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Most questions the model may be asked at once; a local one starts at 1 and gets more where it "
+        "stays quick.",
+    )
+    budget_calls_hour: int = Field(
+        0,
+        ge=0,
+        description="Most model calls in any hour, 0 for no limit; of 10 and more a tenth is kept for new CRITICAL "
+        "problems.",
+    )
+    budget_calls_day: int = Field(0, ge=0, description="The same in any 24 hours.")
+    budget_tokens_hour: int = Field(
+        0, ge=0, description="Most tokens the model may take in any hour, questions and answers, 0 for no limit."
+    )
+    budget_tokens_day: int = Field(0, ge=0, description="The same in any 24 hours.")
+    runbooks: Path = Field(
+        Path("runbooks"), description="Directory of the site's own runbooks (Markdown); read again when they change."
+    )
+    analyze: Literal["novel", "every", "none"] = Field(
+        "novel",
+        description="What is explained: `novel`: each problem once; `every`: each log by itself, as the reference did; "
+        "`none`: nothing, logs are only stored.",
+    )
+    analyze_severity: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "DEBUG", description="Least severity that is explained. One of `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`."
+    )
+    services: dict[str, ServiceSettings] = Field(
+        {},
+        description='Other rules for some services, in `andon.toml`: a table such as `[services."press-*"]` with '
+        "`analyze`, `severity` and `criticality` (0.1 to 10, multiplies the urgency); the first that matches counts.",
+    )
+    renew_after: float = Field(
+        30.0, ge=0, le=3650, description="Age at which an explanation is made anew, in days; 0 means never by age."
+    )
+    renew_interval: float = Field(
+        24.0,
+        ge=0,
+        le=8760,
+        description="Least time between two explanations of one problem when it gets worse, spreads or comes more "
+        "often, in hours.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity Andon's own log shows."
     )
@@ -140,6 +194,11 @@ class Settings(BaseSettings):
     @classmethod
     def _provider_upper(cls, value: str) -> str:
         return value.strip().upper().replace("-", "_")
+
+    @field_validator("analyze_severity", mode="before")
+    @classmethod
+    def _severity_upper(cls, value: Any) -> Any:
+        return value.strip().upper() if isinstance(value, str) else value
 
     @field_validator("time_zone")
     @classmethod
@@ -174,6 +233,11 @@ class Settings(BaseSettings):
     def model_name(self) -> str:
         """The model's name with the provider's default filled in."""
         return self.model or DEFAULT_MODELS.get(self.provider, "")
+
+    @property
+    def local_model(self) -> bool:
+        """Whether the model runs on a box of the site, which answers one question at a time as a rule."""
+        return self.provider in ("OLLAMA", "EMBEDDED", "OPENAI_COMPATIBLE")
 
     @property
     def embedded_broker(self) -> bool:
@@ -289,4 +353,12 @@ def settings_table() -> list[tuple[str, str, str]]:
     return rows
 
 
-__all__ = ["ConfigError", "Settings", "environment_name", "is_loopback", "load_settings", "settings_table"]
+__all__ = [
+    "ConfigError",
+    "ServiceSettings",
+    "Settings",
+    "environment_name",
+    "is_loopback",
+    "load_settings",
+    "settings_table",
+]

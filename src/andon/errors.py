@@ -78,6 +78,9 @@ class MessageRejected(AndonError):
 class ModelError(AndonError):
     """The model gave no answer we can use."""
 
+    #: What the call took all the same, as far as it is known.
+    tokens = 0
+
 
 class ModelUnavailable(ModelError):
     """The provider is away, failed or was too slow; the question stays queued and is asked again.

@@ -137,7 +137,7 @@ class LogStore(Protocol):
         ...
 
     async def resolved_patterns(self) -> list[tuple[str, str, Resolution]]:
-        """(fingerprint, template, newest resolution) of every resolved pattern: what similar problems are searched in."""
+        """(fingerprint, template, newest fix) of every resolved pattern: what similar problems are searched in."""
         ...
 
     async def spent(self, since: float) -> Spent:
@@ -245,6 +245,10 @@ class Grouper(Protocol):
         ...
 
 
+#: Asked before a further call for the same question; whether it may be made. It counts as made where it may.
+AskAgain = Callable[[], Awaitable[bool]]
+
+
 class Analyst(Protocol):
     """A model behind one provider."""
 
@@ -262,8 +266,12 @@ class Analyst(Protocol):
         """Load what the first question would have to wait for, off the loop; idempotent."""
         ...
 
-    async def explain(self, question: Question) -> Explanation:
-        """Ask once. Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError."""
+    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
+        """Ask once. Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError.
+
+        Where an answer is worth a second call (a finding that does not fit), ``again`` is asked first: False
+        forbids it. Without ``again`` it is free to call twice, never more often.
+        """
         ...
 
     async def check(self) -> None:
@@ -297,6 +305,10 @@ class PatternMerger(Protocol):
 
 class SimilarFixes(Protocol):
     """Finds confirmed fixes of problems that read alike."""
+
+    def renew(self, resolved: Sequence[tuple[str, str, Resolution]]) -> None:
+        """What is resolved now, as ``LogStore.resolved_patterns`` tells it; quick where little changed."""
+        ...
 
     def hints(self, question: Question) -> list[Hint]:
         """The best few, most similar first; [] where none is similar enough."""

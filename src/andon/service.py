@@ -19,6 +19,7 @@ import structlog
 import andon
 from andon.agent.playbook import Playbook
 from andon.agent.providers import ProviderConfig, build_analyst
+from andon.agent.runbooks import MarkdownRunbooks
 from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
 from andon.bus.jetstream import JetStreamLogStream
@@ -28,22 +29,28 @@ from andon.bus.server import EmbeddedBroker
 from andon.config import Settings
 from andon.errors import AndonError, BrokerError, StoreError
 from andon.patterns.fingerprint import Fingerprinter
+from andon.patterns.fixes import ConfirmedFixes
+from andon.patterns.joining import rebuilt
 from andon.pipeline.analyze import Analyzer
 from andon.pipeline.callers import CallerDesk
 from andon.pipeline.decode import Decoder
+from andon.pipeline.gate import Budget, Gate, Limits
+from andon.pipeline.ladder import Ladder
 from andon.pipeline.record import Recorder
 from andon.pipeline.supervise import keep_running
-from andon.store import Store, lock_database, prepare
+from andon.store import AnalysisPolicy, Rule, Store, lock_database, prepare
 from andon.telemetry import Health, Metrics
 
 if TYPE_CHECKING:
-    from andon.ports import Analyst
+    from andon.ports import Analyst, LogStore
 
 log = structlog.get_logger(__name__)
 
 #: How long an orderly stop may take before the process ends anyway, in seconds.
 STOP_WITHIN = 9.0
 WATCH_EVERY = 1.0
+#: Questions at once that a provider in the cloud gets from the start.
+CLOUD_FIRST = 4
 
 
 class HttpSide(Protocol):
@@ -76,6 +83,7 @@ class Service:
         self.metrics = Metrics()
         self.health = Health()
         self.analyst: Analyst | None = build_analyst(provider_config(settings))
+        self.runbooks = MarkdownRunbooks(settings.runbooks)
         self.store: Store
         self.broker: EmbeddedBroker | None = None
         self._stream: JetStreamLogStream
@@ -104,6 +112,7 @@ class Service:
                 watching = start("watch", self._watch)
                 supervising = start("broker", self.broker.supervise) if self.broker else None
                 await callers.listen(desk.analyze, desk.plain)
+                reading = start("runbooks", self.runbooks.run)
                 recording = start("recorder", recorder.run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)
@@ -123,7 +132,7 @@ class Service:
                 await callers.close()
                 await ended(analyzing, answering)
                 await http.stop(serving)
-                await ended(watching, *([supervising] if supervising else []))
+                await ended(watching, reading, *([supervising] if supervising else []))
         log.info("stopped")
 
     async def _warm_up(self, analyst: Analyst, stop: asyncio.Event) -> None:
@@ -152,7 +161,10 @@ class Service:
             prepared = await asyncio.shield(preparing)
         if prepared.taken_over:
             log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
-        self.store = await Store.open(settings.database, durability=settings.durability)
+        await asyncio.to_thread(self.runbooks.scan)
+        self.store = await Store.open(
+            settings.database, durability=settings.durability, policy=analysis_policy(settings)
+        )
         stack.push_async_callback(self.store.close)
         self._stream = await JetStreamLogStream.open(self._connection, batch=settings.record_batch)
         stack.push_async_callback(self._stream.close)
@@ -168,7 +180,8 @@ class Service:
             self.store,
             publisher,
             self.analyst,
-            playbook,
+            Ladder(self.store, playbook, fixes=ConfirmedFixes(), runbooks=self.runbooks),
+            model_gate(settings, self.store),
             self.metrics,
             owner=socket.gethostname(),
             attempts=settings.model_attempts,
@@ -184,6 +197,7 @@ class Service:
             self.health,
             batch=settings.record_batch,
             queued=analyzer.wake,
+            merging=rebuilt,
         )
         return desk, recorder, analyzer
 
@@ -206,6 +220,8 @@ class Service:
             return
         self._gauges_at = now
         metrics = self.metrics
+        metrics.runbooks.set(len(self.runbooks))
+        metrics.runbook_problems.set(len(self.runbooks.problems))
         try:
             counts = await self.store.counts()
         except StoreError as error:
@@ -274,7 +290,32 @@ def provider_config(settings: Settings) -> ProviderConfig:
         cold_start_deadline=settings.model_cold_deadline,
         max_output_tokens=settings.model_max_tokens,
         prompt_budget=settings.model_prompt_tokens,
+        pool=settings.model_concurrency,
     )
+
+
+def analysis_policy(settings: Settings) -> AnalysisPolicy:
+    """What is explained and when it is renewed, as configured."""
+    default = Rule(settings.analyze, settings.analyze_severity)
+    services = tuple(
+        (glob, Rule(one.analyze or default.analyze, one.severity or default.severity, one.criticality))
+        for glob, one in settings.services.items()
+    )
+    return AnalysisPolicy(
+        default, services, renew_after=settings.renew_after * 86_400, renew_interval=settings.renew_interval * 3600
+    )
+
+
+def model_gate(settings: Settings, store: LogStore) -> Gate:
+    """How many questions the model gets at once, and how many at all. A model on this site's box starts with one."""
+    limits = Limits(
+        calls_hour=settings.budget_calls_hour,
+        calls_day=settings.budget_calls_day,
+        tokens_hour=settings.budget_tokens_hour,
+        tokens_day=settings.budget_tokens_day,
+    )
+    most = settings.model_concurrency
+    return Gate(Budget(store, limits), first=1 if settings.local_model else CLOUD_FIRST, most=most)
 
 
 def run_service(settings: Settings, listen: Listen) -> None:

@@ -75,6 +75,17 @@ class Metrics:
             buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
         )
         self.model_tokens = Counter("andon_model_tokens", "Tokens used, by direction.", ["direction"], registry=r)
+        self.model_limit = Gauge("andon_model_limit", "Questions the model may be asked at once now.", registry=r)
+        self.model_running = Gauge("andon_model_running", "Questions that are with the model.", registry=r)
+        self.model_away = Gauge("andon_model_away", "1 while the model is away and not asked.", registry=r)
+        self.budget_exhausted = Gauge(
+            "andon_budget_exhausted", "1 while the budget lets no ordinary question through.", registry=r
+        )
+        self.budget_left = Gauge(
+            "andon_budget_left", "What is left of a budget of model calls or tokens.", ["budget"], registry=r
+        )
+        self.runbooks = Gauge("andon_runbooks", "Runbooks in force.", registry=r)
+        self.runbook_problems = Gauge("andon_runbook_problems", "Runbooks that cannot be used as they are.", registry=r)
         self.callers = Gauge("andon_callers_waiting", "Callers that wait for an analysis in memory.", registry=r)
         self.callers_dropped = Counter(
             "andon_callers_dropped", "Callers that found every waiting place taken.", registry=r

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from andon.bus.memory import MemoryBus
 from andon.errors import ModelError
 from andon.models import Explanation, Question, Rung
+from andon.ports import AskAgain
 
 __all__ = ["MemoryBus", "ScriptedAnalyst", "scripted_answer"]
 
@@ -47,7 +48,7 @@ class ScriptedAnalyst:
         self.checks = 0
         self.closed = False
 
-    async def explain(self, question: Question) -> Explanation:
+    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
         """The next answer of the script, raised where it is an error."""
         self.questions.append(question)
         if self.hold is not None:

@@ -13,12 +13,14 @@ from typing import Any
 from andon.agent.playbook import Playbook
 from andon.models import SUBJECT, Delivery, LogQuery, StoredLog
 from andon.patterns.fingerprint import Fingerprinter
+from andon.patterns.joining import rebuilt
 from andon.pipeline.analyze import Analyzer
 from andon.pipeline.callers import CallerDesk
 from andon.pipeline.decode import Decoder
-from andon.pipeline.gate import Breaker
+from andon.pipeline.gate import Breaker, Budget, Gate
+from andon.pipeline.ladder import Ladder
 from andon.pipeline.record import Recorder
-from andon.store import Reader, Store, prepare
+from andon.store import AnalysisPolicy, Reader, Store, novel, prepare
 from andon.telemetry import Health, Metrics
 from andon.testing import MemoryBus, ScriptedAnalyst
 
@@ -70,16 +72,24 @@ class Pipeline:
             store,
             publisher,
             analyst,
-            PLAYBOOK,
+            Ladder(store, PLAYBOOK),
+            Gate(Budget(store), self.breaker),
             self.metrics,
             owner="test",
             attempts=2,
             deadline=5.0,
             explained=self.desk.explained,
-            breaker=self.breaker,
         )
         self.recorder = Recorder(
-            self.bus.stream(), store, decode, self.desk, self.metrics, self.health, batch=100, queued=self.analyzer.wake
+            self.bus.stream(),
+            store,
+            decode,
+            self.desk,
+            self.metrics,
+            self.health,
+            batch=100,
+            queued=self.analyzer.wake,
+            merging=rebuilt,
         )
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -123,12 +133,16 @@ class Pipeline:
 
 @asynccontextmanager
 async def pipeline(
-    place: Path, analyst: ScriptedAnalyst | None = None, *, patience: float = 30.0
+    place: Path,
+    analyst: ScriptedAnalyst | None = None,
+    *,
+    patience: float = 30.0,
+    policy: AnalysisPolicy = novel,
 ) -> AsyncIterator[Pipeline]:
     """A pipeline over a fresh (or the same) database in ``place``; stopped and closed at the end."""
     path = place / "agent.db"
     prepare(path, durability="normal")
-    store = await Store.open(path)
+    store = await Store.open(path, policy=policy)
     made = Pipeline(store, path, analyst, patience=patience)
     try:
         yield made

@@ -40,7 +40,8 @@ def test_a_new_critical_goes_before_waiting_warnings(tmp_path: Path) -> None:
         model.hold = asyncio.Event()
         async with pipeline(tmp_path, model) as p:
             words = ["valve", "pump", "belt", "lamp", "door", "fan", "heater", "gripper", "scanner", "printer"]
-            p.publish(*[log(f"The {word} reports a small deviation", severity="WARNING") for word in words])
+            names = [" and ".join(words[: n + 1]) for n in range(10)]  # one word in one place would be one problem
+            p.publish(*[log(f"The {name} report a small deviation", severity="WARNING") for name in names])
             p.start("recorder")
             await until(lambda: len(open_rows(p)) == 10, "queued warnings")
             p.publish(log("Safety relay did not open", severity="CRITICAL"))

@@ -23,6 +23,7 @@ from andon.agent.failures import Place, from_api_error, not_understood, too_slow
 from andon.agent.finding import Finding, ModelFinding, render, settle
 from andon.errors import ModelAnswerError, ModelError
 from andon.models import Explanation, Question, Rung
+from andon.ports import AskAgain
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent, RunContext
@@ -90,6 +91,14 @@ class _Run:
     size: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    again: AskAgain | None = None
+    calls: int = 0
+
+    async def begin(self) -> None:
+        """A request is about to be made. Raises _NotAgain where a second one may not be."""
+        if self.calls and self.again is not None and not await self.again():
+            raise _NotAgain
+        self.calls += 1
 
     def take(self, event: AgentStreamEvent) -> None:
         """Count and keep a piece of the stream. Raises _AnswerTooLong."""
@@ -115,6 +124,10 @@ class _Run:
 
 class _AnswerTooLong(Exception):
     """More came than any answer needs: stop reading."""
+
+
+class _NotAgain(Exception):
+    """The answer was worth a second question, but there may be none: what came has to do."""
 
 
 class _PlainAnswer(Exception):
@@ -182,14 +195,17 @@ class ModelAnalyst:
         await self.warm_up()
         await self._backend.check()
 
-    async def explain(self, question: Question) -> Explanation:
-        """Ask once. Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError."""
+    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
+        """Ask once, and for a repair where ``again`` grants it (always, where it is None).
+
+        Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError.
+        """
         await self.warm_up()  # our own affair: the deadline is the model's
         started = time.perf_counter()
         prompt = prompts.build(
             question, name=self._agent_name, instructions=self._instructions, budget=self._prompt_budget
         )
-        run = _Run()
+        run = _Run(again=again)
         finding: Finding | None = None
         failure: ModelError | None = None
         deadline = self._cold_start_deadline
@@ -203,7 +219,11 @@ class ModelAnalyst:
             failure = too_slow(self._backend.place, deadline)
         except ModelError as error:
             failure = error
-        explanation = self._explanation(question, run, finding, failure)
+        try:
+            explanation = self._explanation(question, run, finding, failure)
+        except ModelError as error:
+            error.tokens = run.input_tokens + run.output_tokens
+            raise
         explanation.latency = round(time.perf_counter() - started, 4)
         self._backend.answered()
         return explanation
@@ -221,6 +241,7 @@ class ModelAnalyst:
 
         pydantic_ai.BANNER_ENABLED = False
         hooks: Hooks[_Run] = Hooks()
+        hooks.on.before_model_request(_begin)
         hooks.on.after_model_request(_tidy)
         return Agent(
             self._backend.build(),
@@ -271,6 +292,8 @@ class ModelAnalyst:
             run.end_answer()
         except _PlainAnswer:
             log.info("free text in place of a finding", model=self.model)
+        except _NotAgain:
+            log.info("no second question for this answer", model=self.model)
         except (UnexpectedModelBehavior, UsageLimitExceeded) as error:
             log.info("no finding in the answer", model=self.model, reason=type(error).__name__)
         except (ValueError, TypeError, AttributeError) as error:
@@ -320,6 +343,12 @@ async def _listen(ctx: RunContext[_Run], events: AsyncIterable[AgentStreamEvent]
     """Stream handler of a run: having one is what makes pydantic-ai stream."""
     async for event in events:
         ctx.deps.take(event)
+
+
+async def _begin(ctx: RunContext[_Run], /, request_context: ModelRequestContext) -> ModelRequestContext:
+    """Hook before each request: the first is counted by whoever asks, a second one has to be granted."""
+    await ctx.deps.begin()
+    return request_context
 
 
 def _tidy(ctx: RunContext[_Run], /, *, request_context: ModelRequestContext, response: ModelResponse) -> ModelResponse:

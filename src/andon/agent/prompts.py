@@ -11,14 +11,15 @@ import functools
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from andon.agent.finding import ModelFinding
 from andon.agent.redact import clean, clean_value
-from andon.models import Question, StoredLog
+from andon.models import Hint, Question, StoredLog
 
 #: Raised whenever the wording below changes what models answer: explanations are versioned by it.
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 
 DEFAULT_AGENT_NAME = "Agent Sig"
 DEFAULT_INSTRUCTIONS = (
@@ -38,16 +39,24 @@ _SCHEMA = (
     "schema:\n"
 )
 
+_HINTED = (
+    'Lines with "known" are what this site knows of similar problems: fixes that technicians confirmed, and its '
+    "runbooks. Use what fits this problem and leave the rest.\n"
+)
+
 LINE_MAX = 8_192
 LOGS_MAX = 6
 HOSTS_MAX = 10
+HINTS_MAX = 4
+#: The share of a prompt's room that hints may take, and the least bytes one is worth showing with.
+_HINTS_SHARE, _HINT_MIN = 0.35, 200
 BYTES_PER_TOKEN = 3
 DEFAULT_BUDGET = 2_500
 #: Bytes that logs get even where long instructions have eaten the budget.
 _LOGS_MIN = 1_200
 _CONTEXT_PARSE_MAX = 32_768
 #: Bytes of the words around the fenced lines, and the least a line is worth showing with.
-_FRAME = 400
+_FRAME = 640
 _LINE_MIN = 300
 
 
@@ -94,6 +103,9 @@ def build(
     head = _pattern_line(question)
     room -= _size(head)
     lines = [head]
+    for hint in _hint_lines(question.hints, int(room * _HINTS_SHARE)):
+        lines.append(hint)
+        room -= _size(hint) + 1
     ids: list[int] = []
     seen: set[tuple[str, str, str | None]] = set()
     for log in question.logs:
@@ -116,11 +128,12 @@ def _framed(question: Question, lines: list[str], ids: list[int]) -> str:
     while nonce in body:
         nonce = secrets.token_hex(8)
     hosts = len(question.hosts)
+    hinted = _HINTED if len(lines) > len(ids) + 1 else ""
     return (
         f"One problem, logged {question.count} times on {hosts} host{'' if hosts == 1 else 's'}. The worst severity is "
         f"{clean(question.worst_severity, 20)}. Data follows until the second mark.\n"
         f"<<<{nonce}\n{body}\n{nonce}>>>\n"
-        f"Explain this problem. The ids you may cite are {json.dumps(ids)}."
+        f"{hinted}Explain this problem. The ids you may cite are {json.dumps(ids)}."
     )
 
 
@@ -133,6 +146,21 @@ def _pattern_line(question: Question) -> str:
             "hosts": [clean(host, 64) for host in question.hosts[:HOSTS_MAX]],
         }
     )
+
+
+def _hint_lines(hints: Sequence[Hint], room: int) -> list[str]:
+    """What the site knows, the first hints first, each as a line of JSON, within about ``room`` bytes together."""
+    lines: list[str] = []
+    for hint in hints[:HINTS_MAX]:
+        if room < _HINT_MIN:
+            break
+        kind = "confirmed fix" if hint.kind == "resolution" else "runbook"
+        fields = {"known": kind, "source": clean(hint.source, 80), "about": clean(hint.title, 120)}
+        text = clean(hint.text, 1_500)
+        fields["text"] = _fit(text, max(40, room - _size(_encode(fields)) - 16))
+        lines.append(_encode(fields))
+        room -= _size(lines[-1]) + 1
+    return lines
 
 
 def _log_line(log: StoredLog, limit: int) -> str:

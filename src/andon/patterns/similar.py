@@ -16,6 +16,9 @@ from andon.patterns.mask import HOLE, skeleton
 _LONG_POSTING = 500
 # This many of the most promising candidates get an exact score.
 _CANDIDATES = 300
+# Patterns that are imagined beside those that are there, all of other words: among three patterns no word is so
+# common that it says nothing.
+_IMAGINED = 50
 # What the same service adds to likeness: less than a shared rare word, more than nothing.
 _SERVICE_WEIGHT = 0.5
 _SERVICE = "\x1f"
@@ -97,7 +100,7 @@ class SimilarIndex:
 
     def _rarity(self, term: str) -> float:
         """The inverse document frequency, at least a little for a word in every pattern."""
-        return math.log((1 + len(self._terms)) / (1 + len(self._postings.get(term, ())))) + 0.1
+        return math.log((1 + _IMAGINED + len(self._terms)) / (1 + len(self._postings.get(term, ())))) + 0.1
 
 
 def _terms(template: str, service: str) -> dict[str, float]:

@@ -1,20 +1,38 @@
-"""Whether the model may be asked now: a circuit breaker with probes instead of trials.
+"""Whether, and how many at once, questions may go to the model now: breaker, concurrency and budget.
 
-The breaker opens when the provider is away, busy or refuses us, and closes when a probe (the analyst's ``check``)
-succeeds after the pause. Pauses double up to a limit; a provider that names its own pause gets it.
+The breaker opens when the provider is away, busy or refuses us, and half closes when a probe (the analyst's ``check``)
+succeeds after the pause: then one question at a time goes out until one comes back. Pauses double up to a limit; a
+provider that names its own pause gets it. Concurrency is additive increase, multiplicative decrease. Budgets are
+rolling windows that the store counts, so that no restart and no crash forgets a call.
 """
 
 from __future__ import annotations
 
+import asyncio
+import statistics
 import time
 from collections.abc import Callable
 
+import msgspec
 import structlog
+
+from andon.ports import LogStore
 
 log = structlog.get_logger(__name__)
 
 PAUSE_FIRST, PAUSE_LAST = 2.0, 30.0
 PAUSE_ASKED_LAST = 900.0
+#: So many questions in a row without an answer open the breaker, although the provider's check succeeds.
+FAILURES_IN_A_ROW = 3
+#: A round of answers this many times slower than the best one seen asks for nothing more, or for less at once.
+NEAR, SLOW = 1.35, 1.7
+#: The best round seen counts a little worse with each round: prompts and machines change.
+_FORGET = 1.02
+#: Rounds to stay at a limit after it was lowered: doubled each time, so that a full provider is seldom tried again.
+_REST_FIRST, _REST_LAST = 2, 64
+#: The share of a budget of calls that is kept for CRITICAL problems never seen before.
+RESERVE = 0.1
+HOUR, DAY = 3600.0, 86400.0
 
 
 class Breaker:
@@ -25,6 +43,8 @@ class Breaker:
         self._pause = PAUSE_FIRST
         self._until = 0.0
         self.reason: str | None = None
+        #: After a probe and before an answer: one question at a time.
+        self.half_open = False
 
     @property
     def closed(self) -> bool:
@@ -38,19 +58,190 @@ class Breaker:
 
     def trip(self, reason: str, retry_after: float | None = None) -> None:
         """The provider is away, busy or refuses: no question for a while."""
+        now = self._clock()
         pause = self._pause if retry_after is None else min(max(retry_after, 0.1), PAUSE_ASKED_LAST)
-        self._until = self._clock() + pause
         if self.reason is None:
             log.warning("model away, the playbook answers for now", reason=reason)
+        elif now < self._until:  # a question that was under way when another one opened the breaker: no news
+            if retry_after is not None:
+                self._until = max(self._until, now + pause)
+            return
+        self._until = now + pause
         self.reason = reason
+        self.half_open = False
         self._pause = min(self._pause * 2, PAUSE_LAST)
 
     def answered(self) -> None:
         """A question was answered: all is well."""
         self._pause = PAUSE_FIRST
+        self.half_open = False
 
     def reset(self) -> None:
-        """A probe succeeded: questions may go out again. The next pause stays long until one is answered."""
+        """A probe succeeded: a question may go out again. The next pause stays long until one is answered."""
         if self.reason is not None:
             log.info("model is back")
+            self.half_open = True
         self.reason = None
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Most calls and tokens in any hour and any 24 hours; 0 means as many as you like."""
+
+    calls_hour: int = 0
+    calls_day: int = 0
+    tokens_hour: int = 0
+    tokens_day: int = 0
+
+
+class Budget:
+    """Model calls and tokens against their limits. ``clock`` gives unix seconds.
+
+    A part of each limit of calls (``RESERVE``, rounded down) is only for urgent questions. Tokens are known after the
+    call, so the calls that run at the moment may go beyond their limit.
+    """
+
+    def __init__(self, store: LogStore, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._taking = asyncio.Lock()
+        #: What is left by limit (``calls_hour``, …) when it was last looked at.
+        self.left: dict[str, int] = {}
+        #: Why ordinary questions are not asked now, None where they are.
+        self.exhausted: str | None = None
+
+    async def shortage(self, *, urgent: bool = False) -> str | None:
+        """Why the next question may not be asked, None where it may. Raises StoreError."""
+        ordinary, reserved = await self._look()
+        return reserved if urgent else ordinary
+
+    async def take(self, *, urgent: bool = False) -> str | None:
+        """Count one call, before it is made; where there is none left, count nothing and say why. Raises StoreError."""
+        async with self._taking:
+            shortage = await self.shortage(urgent=urgent)
+            if shortage is None:
+                await self._store.spend(1, 0)
+            return shortage
+
+    async def used(self, tokens: int) -> None:
+        """A call took so many tokens. Raises StoreError."""
+        if tokens > 0:
+            await self._store.spend(0, tokens)
+
+    async def _look(self) -> tuple[str | None, str | None]:
+        """Why an ordinary, and why an urgent question may not be asked."""
+        if self._limits == Limits():
+            return None, None
+        ordinary: str | None = None
+        reserved: str | None = None
+        for span, name in ((HOUR, "hour"), (DAY, "day")):
+            calls, tokens = getattr(self._limits, f"calls_{name}"), getattr(self._limits, f"tokens_{name}")
+            if not calls and not tokens:
+                continue
+            spent = await self._store.spent(self._clock() - span)
+            if calls:
+                kept = int(calls * RESERVE)
+                self.left[f"calls_{name}"] = max(0, calls - spent.calls)
+                if spent.calls >= calls:
+                    reserved = _used_up("calls", name, spent.calls, calls)
+                if spent.calls >= calls - kept:
+                    note = f"; {calls - spent.calls} kept for new CRITICAL problems" if spent.calls < calls else ""
+                    ordinary = _used_up("calls", name, spent.calls, calls, note)
+            if tokens:
+                self.left[f"tokens_{name}"] = max(0, tokens - spent.tokens)
+                if spent.tokens >= tokens:
+                    ordinary = reserved = _used_up("tokens", name, spent.tokens, tokens)
+        self._tell(ordinary)
+        return ordinary, reserved
+
+    def _tell(self, ordinary: str | None) -> None:
+        if ordinary is not None and self.exhausted is None:
+            log.warning("model budget used up, the playbook answers for now", reason=ordinary)
+        elif ordinary is None and self.exhausted is not None:
+            log.info("model budget has room again")
+        self.exhausted = ordinary
+
+
+def _used_up(what: str, name: str, spent: int, limit: int, note: str = "") -> str:
+    return (
+        f"The model's budget is used up ({spent} of {limit} {what} in the last {'24 hours' if name == 'day' else name}"
+        f"{note}): wait, or raise ANDON_BUDGET_{what.upper()}_{name.upper()}."
+    )
+
+
+class Gate:
+    """How many questions may be with the model at once. ``first`` is where it starts, ``most`` the bound."""
+
+    def __init__(self, budget: Budget, breaker: Breaker | None = None, *, first: int = 1, most: int = 4) -> None:
+        self.budget = budget
+        self.breaker = breaker or Breaker()
+        self.running = 0
+        self._most = max(1, most)
+        self._allowed = min(max(1, first), self._most)
+        self._best: float | None = None
+        self._round: list[float] = []
+        self._rest = 0
+        self._rest_next = _REST_FIRST
+        self._failures = 0
+
+    @property
+    def limit(self) -> int:
+        """Questions that may run at once now; 0 while the breaker is open."""
+        if not self.breaker.closed:
+            return 0
+        return 1 if self.breaker.half_open else self._allowed
+
+    @property
+    def free(self) -> bool:
+        """Whether another question may go out now, as far as room goes."""
+        return self.running < self.limit
+
+    def answered(self, seconds: float) -> None:
+        """An answer came after ``seconds``. Only where every place was taken does that say anything about the limit."""
+        full = self.running >= self._allowed
+        self.alive()
+        if full:
+            self._round.append(seconds)
+        if len(self._round) >= max(2, self._allowed):
+            pace, self._round = statistics.median_high(self._round), []
+            self._judge(pace)
+
+    def alive(self) -> None:
+        """The provider answered, with an explanation or with nonsense: it is there."""
+        self._failures = 0
+        self.breaker.answered()
+
+    def failed(self, reason: str) -> None:
+        """A question came to nothing (500, timeout, broken off) although the provider says that it is well.
+
+        One is that question's fault; several in a row, or the first one after an outage, are the provider's.
+        """
+        self._failures += 1
+        self._lower()
+        if self._failures >= FAILURES_IN_A_ROW or self.breaker.half_open:
+            self.breaker.trip(reason)
+
+    def away(self, reason: str, retry_after: float | None = None) -> None:
+        """The provider is away, busy or refuses us."""
+        self._failures = 0
+        self._lower()
+        self.breaker.trip(reason, retry_after)
+
+    def _judge(self, pace: float) -> None:
+        """One more at once after a round near the best, half as many after a slow one."""
+        self._best = pace if self._best is None else min(self._best * _FORGET, pace)
+        if pace > self._best * SLOW:
+            self._lower()
+        elif self._rest > 0:
+            self._rest -= 1
+        elif pace <= self._best * NEAR and self._allowed < self._most:
+            self._allowed += 1
+            log.debug("one more question at once", limit=self._allowed, seconds=round(pace, 3))
+
+    def _lower(self) -> None:
+        self._round = []
+        if self._allowed > 1:
+            self._allowed //= 2
+            self._rest = self._rest_next
+            self._rest_next = min(self._rest_next * 2, _REST_LAST)
+            log.debug("fewer questions at once", limit=self._allowed)

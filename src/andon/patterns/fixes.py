@@ -1,0 +1,53 @@
+"""Confirmed fixes of problems that read alike: a :class:`andon.ports.SimilarFixes` over :class:`SimilarIndex`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from andon.models import Hint, Question, Resolution
+from andon.patterns.similar import SimilarIndex
+
+LIMIT = 3
+#: Cosine from which a fix is worth telling: about half of the telling words are shared.
+THRESHOLD = 0.5
+_TITLE_MAX = 120
+
+
+class ConfirmedFixes:
+    """The site's confirmed fixes by likeness of their problem. Pure memory; used on the loop only."""
+
+    def __init__(self, *, limit: int = LIMIT, threshold: float = THRESHOLD) -> None:
+        self._limit = limit
+        self._threshold = threshold
+        self._index = SimilarIndex()
+        self._known: dict[str, tuple[str, Resolution]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def renew(self, resolved: Sequence[tuple[str, str, Resolution]]) -> None:
+        """Replace what is known by ``resolved``: (fingerprint, template, newest resolution) of each pattern."""
+        latest = {key: (template, resolution) for key, template, resolution in resolved}
+        for key in self._known.keys() - latest.keys():
+            self._index.remove(key)
+        for key, (template, _) in latest.items():
+            if key not in self._known or self._known[key][0] != template:
+                self._index.add(key, template)
+        self._known = latest
+
+    def hints(self, question: Question) -> list[Hint]:
+        """The best few fixes of other patterns, most similar first; [] where none is similar enough."""
+        if not self._known:
+            return []
+        found: list[Hint] = []
+        # a pattern's own fix is an answer, not a hint, and one fix may be that of several merged patterns
+        told = {r.id for _, r in self._known.values() if r.pattern_id == question.pattern_id}
+        for key, score in self._index.similar(question.template, self._limit + 8, self._threshold):
+            template, resolution = self._known.get(key, (None, None))
+            if template is None or resolution is None or resolution.id in told:
+                continue
+            told.add(resolution.id)
+            cause = f" (cause: {resolution.cause})" if resolution.cause else ""
+            source = f"pattern {resolution.pattern_id}"
+            found.append(Hint("resolution", source, template[:_TITLE_MAX], resolution.fix + cause, score))
+        return found[: self._limit]

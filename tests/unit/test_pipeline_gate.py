@@ -1,0 +1,204 @@
+"""The gate: how many questions at once, when none, and how many at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from andon.models import Spent
+from andon.pipeline.gate import FAILURES_IN_A_ROW, Breaker, Budget, Gate, Limits
+
+
+class Ledger:
+    """The two methods of the store that a budget uses, with a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self.entries: list[tuple[float, int, int]] = []
+
+    async def spend(self, calls: int, tokens: int) -> None:
+        self.entries.append((self.now, calls, tokens))
+
+    async def spent(self, since: float) -> Spent:
+        recent = [entry for entry in self.entries if entry[0] >= since]
+        return Spent(sum(entry[1] for entry in recent), sum(entry[2] for entry in recent))
+
+
+class Clock:
+    """Seconds that move when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(main, 5))
+
+
+def budget(ledger: Ledger, **limits: int) -> Budget:
+    return Budget(ledger, Limits(**limits), clock=lambda: ledger.now)  # type: ignore[arg-type]
+
+
+def gate(**settings: Any) -> Gate:
+    return Gate(budget(Ledger()), Breaker(Clock()), **settings)
+
+
+def answers(tested: Gate, count: int, seconds: float) -> None:
+    """``count`` answers while every place was taken."""
+    for _ in range(count):
+        tested.running = tested.limit
+        tested.answered(seconds)
+    tested.running = 0
+
+
+def test_a_quick_provider_gets_more_at_once_up_to_the_bound() -> None:
+    """Round by round one more, never more than allowed."""
+    tested = gate(first=1, most=3)
+    seen = []
+    for _ in range(8):
+        answers(tested, 2, 1.0)
+        seen.append(tested.limit)
+    assert seen[0] == 2
+    assert seen == sorted(seen)
+    assert seen[-1] == 3
+
+
+def test_a_provider_that_answers_one_at_a_time_is_left_at_one() -> None:
+    """Where two at once take twice as long each, the limit falls back and is tried ever more seldom."""
+    tested = gate(first=1, most=4)
+    tried = 0
+    for _ in range(200):
+        tried += tested.limit > 1
+        answers(tested, 1, float(tested.limit))
+    assert tested.limit <= 2
+    assert tried < 40
+
+
+def test_unused_places_say_nothing_about_the_limit() -> None:
+    """A single question now and then never raises it: it was not the bound that held."""
+    tested = gate(first=2, most=4)
+    for _ in range(50):
+        tested.running = 1
+        tested.answered(1.0)
+    assert tested.limit == 2
+
+
+def test_busy_halves() -> None:
+    """A provider without room gets half as many when it is back, one for a start."""
+    tested = gate(first=4, most=4)
+    tested.away("busy")
+    assert tested.limit == 0
+    tested.breaker.reset()
+    assert tested.limit == 1
+    tested.answered(1.0)
+    assert tested.limit == 2
+
+
+def test_one_failed_question_does_not_open_the_breaker_but_several_in_a_row_do() -> None:
+    """The provider's word that it is well counts for a while only; nonsense proves that it is there."""
+    tested = gate()
+    for _ in range(20):
+        tested.failed("500")
+        tested.alive()
+    assert tested.breaker.closed
+    for _ in range(FAILURES_IN_A_ROW):
+        tested.failed("500")
+    assert not tested.breaker.closed
+
+
+def test_half_open_lets_one_question_through_and_its_failure_opens_again() -> None:
+    """After a probe one question goes out; the pause doubles where it comes to nothing."""
+    clock = Clock()
+    tested = Gate(budget(Ledger()), Breaker(clock), first=4, most=4)
+    tested.away("down")
+    first = tested.breaker.probe_due
+    clock.now += first
+    tested.breaker.reset()
+    assert tested.limit == 1
+    tested.running = 1
+    assert not tested.free
+    tested.failed("500")
+    assert tested.limit == 0
+    assert tested.breaker.probe_due == 2 * first
+
+
+def test_failures_of_one_outage_count_once() -> None:
+    """Four questions that meet the same outage open the breaker for the first pause, not for the fourth."""
+    clock = Clock()
+    breaker = Breaker(clock)
+    for _ in range(4):
+        breaker.trip("down")
+    assert breaker.probe_due == 2.0
+    breaker.trip("busy", retry_after=20)
+    assert breaker.probe_due == 20
+
+
+def test_a_budget_of_calls_is_kept_to_the_call_over_restarts() -> None:
+    """Five an hour are five, whoever counts; after an hour there is room again."""
+
+    async def main() -> None:
+        ledger = Ledger()
+        for _ in range(3):
+            assert await budget(ledger, calls_hour=5).take() is None
+        restarted = budget(ledger, calls_hour=5)
+        assert [await restarted.take() is None for _ in range(4)] == [True, True, False, False]
+        assert restarted.left == {"calls_hour": 0}
+        assert "ANDON_BUDGET_CALLS_HOUR" in (restarted.exhausted or "")
+        ledger.now += 3601
+        assert await restarted.take() is None
+        assert restarted.exhausted is None
+
+    run(main())
+
+
+def test_a_tenth_of_the_calls_is_kept_for_what_is_urgent() -> None:
+    """Of twenty calls eighteen are for everybody; urgent questions get the last two and no more."""
+
+    async def main() -> None:
+        tested = budget(Ledger(), calls_hour=20)
+        assert sum([await tested.take() is None for _ in range(25)]) == 18
+        assert sum([await tested.take(urgent=True) is None for _ in range(5)]) == 2
+
+    run(main())
+
+
+def test_tokens_count_when_they_are_known() -> None:
+    """A day's tokens end the questions of that day, urgent ones too."""
+
+    async def main() -> None:
+        ledger = Ledger()
+        tested = budget(ledger, tokens_day=1000)
+        assert await tested.take() is None
+        await tested.used(1200)
+        assert "tokens" in (await tested.take() or "")
+        assert await tested.take(urgent=True) is not None
+        ledger.now += 86_401
+        assert await tested.take() is None
+
+    run(main())
+
+
+def test_calls_taken_side_by_side_never_exceed_the_budget() -> None:
+    """Looking and counting are one step."""
+
+    async def main() -> None:
+        tested = budget(Ledger(), calls_day=3)
+        taken = await asyncio.gather(*[tested.take() for _ in range(10)])
+        assert sum(reason is None for reason in taken) == 3
+
+    run(main())
+
+
+def test_without_limits_calls_are_counted_all_the_same() -> None:
+    """A budget that is set tomorrow knows today's calls."""
+
+    async def main() -> None:
+        ledger = Ledger()
+        assert await budget(ledger).take() is None
+        assert await ledger.spent(0) == Spent(1, 0)
+
+    run(main())
