@@ -143,6 +143,7 @@ class Queuer:
         wanted: list[tuple[int, int, str, bool, int, int, str]] = []
         raised: list[tuple[int, int, bool, int]] = []
         renewed: list[tuple[float, int]] = []
+        hosts: dict[int, set[str]] = {}
         now = self._clock()
         for root, (problem, share) in _shares(groups, known, problems).items():
             if problem.open_id is not None:
@@ -158,7 +159,8 @@ class Queuer:
             if problem.explained:
                 if problem.rung not in RENEWABLE or not self._renewals.due(problem, now):
                     continue
-                names = {host for pattern_id, host in pairs if pattern_id in share.patterns}
+                hosts = hosts or _by_pattern(pairs)
+                names: set[str] = set().union(*(hosts[pattern_id] for pattern_id in share.patterns))
                 reason = self._renewals.reason(connection, problem, share, names, now)
             if reason is not None:
                 first = not problem.explained
@@ -175,6 +177,13 @@ class Queuer:
                 "UPDATE analyses SET tier = ?, score = ?, caller = caller OR ? WHERE id = ?", raised
             )
         return len(wanted)
+
+
+def _by_pattern(pairs: Iterable[tuple[int, str]]) -> dict[int, set[str]]:
+    hosts: dict[int, set[str]] = {}
+    for pattern_id, host in pairs:
+        hosts.setdefault(pattern_id, set()).add(host)
+    return hosts
 
 
 def _shares(

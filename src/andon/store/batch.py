@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from andon.models import LogRecord
-from andon.store.policy import AnalysisPolicy, rank_of
+from andon.models import LogRecord, Severity
+from andon.store.policy import AnalysisPolicy, Rule, rank_of
 
 #: (stream id, sequence, stored-at ns): what makes a message one and the same.
 Key = tuple[int, int, int]
@@ -68,12 +68,12 @@ def group_by_pattern(columns: Columns, policy: AnalysisPolicy) -> dict[str, Grou
     for index in range(len(fingerprints) - 1, -1, -1):
         groups[fingerprints[index]].first = index
     rules = {service: policy.rule(service) for service in set(columns["service"])}
-    for fingerprint, severity, service in set(zip(fingerprints, columns["severity"], columns["service"], strict=True)):
-        group, rank, rule = groups[fingerprint], rank_of(severity), rules[service]
-        group.rank = max(group.rank, rank)
-        group.criticality = max(group.criticality, rule.criticality)
-        if rule.analyze == "novel" and rank >= rank_of(rule.severity):
-            group.asks = max(group.asks, rank)
+    if len(set(rules.values())) == 1:
+        _rate(groups, set(zip(fingerprints, columns["severity"], strict=True)), next(iter(rules.values())))
+    else:
+        triples = set(zip(columns["service"], fingerprints, columns["severity"], strict=True))
+        for service, rule in rules.items():
+            _rate(groups, {(key, severity) for one, key, severity in triples if one == service}, rule)
     for fingerprint, time in zip(fingerprints, times, strict=True):
         group = groups[fingerprint]
         if time > group.last_seen:
@@ -84,6 +84,19 @@ def group_by_pattern(columns: Columns, policy: AnalysisPolicy) -> dict[str, Grou
         if reply_to is not None:
             groups[fingerprint].waits = True
     return groups
+
+
+def _rate(groups: dict[str, Group], pairs: set[tuple[str, str]], rule: Rule) -> None:
+    """Note how bad the groups are, and whether ``rule`` asks for their explanation; pairs of pattern and severity."""
+    least = rank_of(rule.severity) if rule.analyze == "novel" else len(Severity)
+    for fingerprint, severity in pairs:
+        group, rank = groups[fingerprint], rank_of(severity)
+        if rank > group.rank:
+            group.rank = rank
+        if rank >= least and rank > group.asks:
+            group.asks = rank
+        if rule.criticality > group.criticality:
+            group.criticality = rule.criticality
 
 
 @functools.lru_cache(maxsize=4096)

@@ -5,6 +5,8 @@ Asked for each explained problem of a batch once its interval is over, so most o
 
 from __future__ import annotations
 
+import math
+import sys
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -21,17 +23,21 @@ if TYPE_CHECKING:
 #: A rate has jumped where this many times as many logs came as before, and at least so many.
 RATE_FACTOR = 10
 RATE_LEAST = 20
+#: The usual rate is looked at this often, in minutes of the logs.
+_RATE_AGAIN = 60
 _REMEMBERED = 5_000
 _REMEMBERED_HOSTS = 100_000
 
 
 class _Watched(msgspec.Struct):
-    """What is known of a problem since its explanation: its hosts, and where its rate was looked at last."""
+    """What is known of a problem since its explanation: its hosts and its rate."""
 
     explained_at: float
     hosts: set[str] | None = None
-    minute: int = 0
+    #: Logs since its rate was looked at, how many it takes for a jump, and the minute to look again in any case.
     unseen: int = 0
+    room: int = 0
+    again: int = 0
 
 
 class Renewals:
@@ -93,18 +99,22 @@ class Renewals:
         return not hosts <= watched.hosts
 
     def _jumped(self, connection: Connection, problem: Problem, share: Share, watched: _Watched) -> bool:
+        """Whether many more logs came lately than before, asked only where so many can have come."""
         minute = unix_minute(share.last_seen)
         watched.unseen += share.count
-        if minute == watched.minute and watched.unseen < RATE_LEAST:
+        if watched.unseen < watched.room and minute < watched.again:
             return False
-        watched.minute, watched.unseen = minute, 0
         recent = family.recent_count(connection, problem.root, minute)
-        if recent < RATE_LEAST or recent < RATE_FACTOR * (problem.explained_rate or 0):
-            return False
         found = family.figures(connection, problem.root)
-        before = found.count - recent
         span = minute - family.RATE_WINDOW - unix_minute(found.first_seen)
-        return span >= family.RATE_WINDOW and recent >= RATE_FACTOR * before * family.RATE_WINDOW / span
+        settled = span >= family.RATE_WINDOW
+        usual = max((found.count - recent) * family.RATE_WINDOW / span if settled else 0.0, problem.explained_rate or 0)
+        many = max(RATE_LEAST, math.ceil(RATE_FACTOR * usual))
+        watched.unseen, watched.room = 0, many - recent
+        watched.again = minute + (_RATE_AGAIN if settled else family.RATE_WINDOW)
+        if not settled:
+            watched.room = sys.maxsize  # too young to have a usual rate
+        return settled and recent >= many
 
 
 __all__ = ["Renewals"]

@@ -1,0 +1,137 @@
+"""Merging in the pipeline: the same problems and the same model calls however often it is started anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from andon.errors import StoreFull
+from andon.models import LogRecord, Merge, Recorded, Reject
+from andon.store import AnalysisPolicy, Rule, split
+from andon.testing import ScriptedAnalyst
+from support.pipeline import Pipeline, log, pipeline, run, until
+
+NAMES = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "niaj"]
+
+
+def texts() -> list[dict[str, object]]:
+    """One problem with twelve names in it, and another problem."""
+    return [*(log(f"Login of operator {name} at the panel was refused") for name in NAMES), log("Oven zone too hot")]
+
+
+async def stored(p: Pipeline, count: int) -> None:
+    """Wait for so many logs."""
+    await until(lambda: len(p.rows()) == count, f"{count} logs")
+
+
+def families(p: Pipeline) -> list[tuple[int, int | None]]:
+    """(pattern, what it is merged into)."""
+    return p.sql("SELECT id, merged_into FROM patterns ORDER BY id")
+
+
+def test_names_in_one_place_are_one_problem_and_one_call(tmp_path: Path) -> None:
+    """Published at once, and one at a time with a restart before each: the same two problems, two calls."""
+
+    async def at_once() -> None:
+        model = ScriptedAnalyst()
+        async with pipeline(tmp_path / "a", model) as p:
+            p.publish(*texts())
+            p.start()
+            await until(
+                lambda: p.sql("SELECT 1 FROM agent_logs WHERE analysis IS NOT NULL HAVING count(*) = 13"), "all"
+            )
+            assert len(model.questions) == 2
+
+    async def with_restarts() -> None:
+        for number, one in enumerate(texts(), 1):
+            async with pipeline(tmp_path / "b") as p:
+                p.publish(one)
+                p.start("recorder")
+                await stored(p, number)
+        model = ScriptedAnalyst()
+        async with pipeline(tmp_path / "b", model) as p:
+            assert [into for _, into in families(p)] == [None, *[1] * 11, None]
+            p.start()
+            await until(lambda: not p.sql("SELECT 1 FROM agent_logs WHERE analysis IS NULL"), "explanations")
+            assert len(model.questions) == 2
+
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+    run(at_once())
+    run(with_restarts())
+
+
+def test_merges_are_kept_until_a_transaction_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While there is no room nothing is merged; afterwards everything is."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path) as p:
+            failures = 2
+            record = p.store.record
+
+            async def full_twice(
+                records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+            ) -> Recorded:
+                nonlocal failures
+                if failures:
+                    failures -= 1
+                    raise StoreFull("no room")
+                return await record(records, rejects, merges)
+
+            monkeypatch.setattr(p.store, "record", full_twice)
+            monkeypatch.setattr("andon.pipeline.record.RETRY_FIRST", 0.01)
+            p.publish(*texts())
+            p.start("recorder")
+            await stored(p, 13)
+            assert [into for _, into in families(p)] == [None, *[1] * 11, None]
+            assert p.sql("SELECT count(*) FROM analyses WHERE finished_at IS NULL") == [(2,)]
+
+    run(main())
+
+
+def test_a_pattern_split_by_hand_is_not_merged_again_by_the_running_service(tmp_path: Path) -> None:
+    """Neither by what it knew nor by new names, and not after a restart."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path) as p:
+            p.start("recorder")
+            p.publish(*texts())
+            await stored(p, 13)
+            await asyncio.to_thread(split, p.path, 3)
+            p.publish(log("Login of operator oscar at the panel was refused"))
+            await stored(p, 14)
+            p.publish(log("Login of operator peggy at the panel was refused"), *texts())
+            await stored(p, 28)
+            assert families(p)[2] == (3, None)
+        async with pipeline(tmp_path) as p:
+            p.start("recorder")
+            p.publish(log("Login of operator trent at the panel was refused"))
+            await stored(p, 29)
+            assert dict(families(p))[3] is None
+            assert [into for id_, into in families(p) if id_ in (2, 14, 15, 16)] == [1, 1, 1, 1]
+
+    run(main())
+
+
+def test_callers_of_logs_that_are_analyzed_one_by_one_get_their_own(tmp_path: Path) -> None:
+    """Two callers with the same problem, two calls, two answers."""
+
+    async def main() -> None:
+        model = ScriptedAnalyst()
+        async with pipeline(tmp_path, model, policy=AnalysisPolicy(Rule("every"))) as p:
+            p.start()
+            first, second = (
+                asyncio.create_task(p.desk.analyze(f'{{"message": "Drive fault on axis {n}"}}'.encode()))
+                for n in (1, 2)
+            )
+            await asyncio.gather(first, second)
+            assert len(model.questions) == 2
+            assert {question.logs[0].message for question in model.questions} == {
+                "Drive fault on axis 1",
+                "Drive fault on axis 2",
+            }
+
+    run(main())
