@@ -29,7 +29,7 @@ async def stored(p: Pipeline, count: int) -> None:
 
 def families(p: Pipeline) -> list[tuple[int, int | None]]:
     """(pattern, what it is merged into)."""
-    return p.sql("SELECT id, merged_into FROM patterns ORDER BY id")
+    return [(id_, into) for id_, into in p.sql("SELECT id, merged_into FROM patterns ORDER BY id")]
 
 
 def test_names_in_one_place_are_one_problem_and_one_call(tmp_path: Path) -> None:
@@ -40,9 +40,7 @@ def test_names_in_one_place_are_one_problem_and_one_call(tmp_path: Path) -> None
         async with pipeline(tmp_path / "a", model) as p:
             p.publish(*texts())
             p.start()
-            await until(
-                lambda: p.sql("SELECT 1 FROM agent_logs WHERE analysis IS NOT NULL HAVING count(*) = 13"), "all"
-            )
+            await until(lambda: p.sql("SELECT count(analysis) FROM agent_logs") == [(13,)], "explanations")
             assert len(model.questions) == 2
 
     async def with_restarts() -> None:
