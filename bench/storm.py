@@ -32,6 +32,10 @@ OPEN = "SELECT count(*) FROM analyses WHERE finished_at IS NULL"
 CRITICAL_ANSWERED = """
     SELECT count(*) FROM logs AS l JOIN patterns AS p ON p.id = l.pattern_id JOIN analyses AS a ON a.id = p.analysis_id
     WHERE l.severity = 'CRITICAL' AND a.finished_at IS NOT NULL"""
+#: Milliseconds from the row in the queue to the answer.
+CRITICAL_QUEUED = """
+    SELECT (julianday(a.finished_at) - julianday(a.created_at)) * 86400000 FROM logs AS l
+    JOIN analyses AS a ON a.pattern_id = l.pattern_id WHERE l.severity = 'CRITICAL'"""
 CRITICAL = {
     "timestamp": "2026-03-01T23:00:00Z",
     "hostname": "press-07",
@@ -67,6 +71,7 @@ async def the_storm(place: Path, count: int) -> None:
             published = time.time()
             await publisher.store(json.dumps(CRITICAL).encode(), subject=SUBJECT)
             wait = await answered(service, published)
+            queued = service.query(CRITICAL_QUEUED) / 1000
             await service.until(lambda: service.stored() == count + 1 and service.query(OPEN) == 0)
         finally:
             await publisher.close()
@@ -76,6 +81,7 @@ async def the_storm(place: Path, count: int) -> None:
     print(f"\nstorm: {count:,} logs of {PROBLEMS} problems and one CRITICAL, a model that takes {LATENCY:g} s per call")
     print(f"  model calls           {asked:>8}   ({PROBLEMS} problems + 1)")
     print(f"  the CRITICAL waited   {wait / LATENCY:>8.1f}   model latencies, from published to answered")
+    print(f"  of that in the queue  {queued / LATENCY:>8.1f}   model latencies, its own call included")
     print(f"  resident memory       {peak:>8.0f}   MiB at most")
 
 

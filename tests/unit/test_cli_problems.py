@@ -233,3 +233,13 @@ def test_an_empty_database_lists_nothing(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_duration_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
     """Seconds, minutes, hours and days."""
     assert span(seconds) == text
+
+
+@pytest.mark.parametrize("width", ["60", "80", "130", "200"])
+def test_a_narrow_terminal_keeps_ids_whole(andon: Commands, width: str) -> None:
+    """Whatever the width, each line of a listing begins with its id; texts are shortened instead."""
+    andon.settings["COLUMNS"] = width
+    for command in ("patterns", "queue"):
+        lines = andon(*command.split()).out.splitlines()[1:]
+        shown = {int(line.split()[0]) for line in lines if line[:8].split()}
+        assert shown == ({1, 2, 3, 4} if command == "patterns" else {2, 4})

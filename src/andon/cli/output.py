@@ -16,7 +16,7 @@ from rich.text import Text
 from andon.models import utc_text
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from collections.abc import Iterable, Sequence
 
     from andon.config import Settings
 
@@ -30,6 +30,8 @@ SEVERITY_STYLES = {
     "ERROR": "red",
     "CRITICAL": "bold white on red",
 }
+#: From this many characters on a terminal shows all columns of a listing.
+WIDE = 130
 _SPAN = re.compile(r"(\d+)\s*(s|m|h|d|w)", re.IGNORECASE)
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -107,14 +109,29 @@ def parse_time(value: str | None, zone: str, option: str) -> str | None:
         ) from None
 
 
-def columns(*names: str) -> Table:
-    """A table of a listing with these columns, none of them wrapped; a name that ends in ``>`` is right-aligned."""
+def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+    """A table, a line for each row. The end of a column's name says how it is shown.
+
+    ``>``: right-aligned. ``?``: on wide terminals only. ``~``: takes the room that is left, cut off there.
+    """
     from rich.table import Table
 
+    shown = [index for index, name in enumerate(names) if console.width >= WIDE or "?" not in name]
+    titles = [Text(names[index].rstrip(">?~")) for index in shown]
+    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in (row[i] for i in shown)] for row in rows]
+    # Left to itself the table would take from every column, and an id that is cut off is of no use.
+    elastic = [at for at, index in enumerate(shown) if "~" in names[index]]
+    widths = [max(line[at].cell_len for line in [titles, *cells]) for at in range(len(shown))]
+    room = console.width - sum(width + 2 for at, width in enumerate(widths) if at not in elastic)
+    for line in cells:
+        for at in elastic:
+            line[at].truncate(max(10, room // len(elastic) - 2), overflow="ellipsis")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        table.add_column(name.rstrip(">"), justify="right" if name.endswith(">") else "left", no_wrap=True)
-    return table
+    for at, index in enumerate(shown):
+        table.add_column(titles[at], justify="right" if ">" in names[index] else "left", no_wrap=True)
+    for line in cells:
+        table.add_row(*line)
+    console.print(table)
 
 
 def one_line(text: str) -> str:

@@ -153,29 +153,31 @@ def checked_sort(value: str) -> PatternSort:
 
 
 def shown_rate(rate: float) -> str:
-    """Logs per hour: whole above ten, with a decimal below."""
-    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+    """Logs per hour: whole above ten, with decimals below."""
+    return f"{rate:,.0f}" if rate >= 10 or not rate else f"{rate:.1f}" if rate >= 1 else f"{rate:.2f}"
 
 
 def print_patterns(rows: list[PatternSummary], settings: Settings) -> None:
     """The listing for people."""
-    from andon.cli.output import columns, console, explained_by, one_line, plain, severity_text, short_time
+    from andon.cli.output import console, explained_by, one_line, plain, print_listing, severity_text, short_time
 
     if not rows:
         console.print("No problems match.")
         return
-    table = columns("id>", "count>", "rate/h>", "first seen", "last seen", "worst", "hosts>", "explained by")
-    table.add_column("problem", no_wrap=True, overflow="ellipsis", ratio=1)
-    for row in rows:
-        table.add_row(
-            str(row.id),
-            f"{row.count:,}",
-            shown_rate(row.rate),
-            short_time(row.first_seen, settings.time_zone),
-            short_time(row.last_seen, settings.time_zone),
-            severity_text(row.worst_severity),
-            str(row.hosts),
-            explained_by(row.rung, row.provisional, row.status),
-            plain(one_line(row.template)),
-        )
-    console.print(table)
+    print_listing(
+        ("id>", "count>", "rate/h?>", "first seen?", "last seen", "worst", "hosts?>", "explained by", "problem~"),
+        (
+            (
+                str(row.id),
+                f"{row.count:,}",
+                shown_rate(row.rate),
+                short_time(row.first_seen, settings.time_zone),
+                short_time(row.last_seen, settings.time_zone),
+                severity_text(row.worst_severity),
+                str(row.hosts),
+                explained_by(row.rung, row.provisional, row.status),
+                plain(one_line(row.template)),
+            )
+            for row in rows
+        ),
+    )

@@ -10,6 +10,8 @@ from andon.models import LogQuery, PatternSummary, Resolution, StoredLog
 from andon.store import AnalysisEntry, PatternHost, PatternMerge
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from andon.config import Settings
     from andon.store import Reader
 
@@ -147,31 +149,35 @@ def print_resolutions(problem: Problem, settings: Settings) -> None:
 
 def print_history(problem: Problem, settings: Settings) -> None:
     """Every explanation so far, and what went wrong with those that are not there."""
-    from andon.cli.output import columns, console, explained_by, one_line, plain, short_time
-    from andon.cli.queue import REASONS
+    from andon.cli.output import console, print_listing
 
     if not problem.history:
         return
     console.print("[bold]explanations, the newest first[/]")
-    table = columns("id>", "asked", "why", "answer", "model", "prompt")
-    table.add_column("says", no_wrap=True, overflow="ellipsis", ratio=1)
-    for row in problem.history[:EARLIER_SHOWN]:
-        model = " ".join(part for part in (row.provider, row.model) if part)
-        says = one_line(row.text or "")
-        if row.last_error:
-            says = f"{one_line(row.last_error)} | {says}" if says else one_line(row.last_error)
-        table.add_row(
-            str(row.id),
-            short_time(row.created_at, settings.time_zone),
-            plain(REASONS.get(row.reason, row.reason)),
-            explained_by(row.rung, row.provisional, row.status),
-            plain(model or row.source or ""),
-            plain(row.prompt_version or ""),
-            plain(says),
-        )
-    console.print(table)
+    print_listing(
+        ("id>", "asked", "why?", "answer", "model", "prompt?", "says~"),
+        [history_row(row, settings.time_zone) for row in problem.history[:EARLIER_SHOWN]],
+    )
     if len(problem.history) > EARLIER_SHOWN:
         console.print(f"  … and {len(problem.history) - EARLIER_SHOWN} earlier; --json has them all")
+
+
+def history_row(row: AnalysisEntry, zone: str) -> tuple[str | Text, ...]:
+    """One analysis as a line: who answered what, or what went wrong."""
+    from andon.cli.output import explained_by, one_line, plain, short_time
+    from andon.cli.queue import REASONS
+
+    model = " ".join(part for part in (row.provider, row.model) if part)
+    says = " | ".join(one_line(part) for part in (row.last_error, row.text) if part)
+    return (
+        str(row.id),
+        short_time(row.created_at, zone),
+        plain(REASONS.get(row.reason, row.reason)),
+        explained_by(row.rung, row.provisional, row.status),
+        plain(model or row.source or ""),
+        plain(row.prompt_version or ""),
+        plain(says),
+    )
 
 
 def print_merges(problem: Problem, settings: Settings) -> None:

@@ -20,6 +20,7 @@ REASONS = {
     "every": "every log",
     "asked": "asked for",
     "split": "split off",
+    "resolved": "resolved",
     "severity": "severity rose",
     "host": "new host",
     "rate": "rate jumped",
@@ -115,45 +116,39 @@ def span(seconds: float) -> str:
 
 def print_waiting(rows: list[QueueEntry], settings: Settings) -> None:
     """What waits, for people."""
-    from andon.cli.output import columns, console, one_line, plain, severity_text, shown_time
+    from andon.cli.output import one_line, plain, print_listing, severity_text, short_time
 
     now = time.time()
-    table = columns("analysis>", "pattern>", "priority>", "severity", "why", "asks>", "since", "waits for")
-    table.add_column("last error", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("problem", no_wrap=True, overflow="ellipsis", ratio=1)
-    for row in rows:
-        table.add_row(
-            str(row.id),
-            str(row.pattern_id or ""),
-            priority(row),
-            severity_text(row.worst_severity),
-            plain(REASONS.get(row.reason, row.reason)),
-            str(row.attempts),
-            shown_time(row.created_at, settings.time_zone),
-            waits_for(row, now),
-            plain(one_line(row.last_error or "")),
-            plain(one_line(row.template)),
-        )
-    console.print(table)
+    print_listing(
+        (
+            *("pattern>", "priority?>", "severity", "why", "tries?>", "since?", "waits for"),
+            *("last error~", "problem~"),
+        ),
+        (
+            (
+                str(row.pattern_id or ""),
+                priority(row),
+                severity_text(row.worst_severity),
+                plain(REASONS.get(row.reason, row.reason)),
+                str(row.attempts),
+                short_time(row.created_at, settings.time_zone),
+                waits_for(row, now),
+                plain(one_line(row.last_error or "")),
+                plain(one_line(row.template)),
+            )
+            for row in rows
+        ),
+    )
 
 
 def print_failed(rows: list[QueueEntry], settings: Settings) -> None:
-    """What the model gave no answer for, for people."""
-    from andon.cli.output import columns, console, one_line, plain, severity_text, shown_time
+    """What the model gave no answer for, for people; the reason is never cut off."""
+    from andon.cli.output import console, one_line, plain, severity_text, short_time
 
-    table = columns("analysis>", "pattern>", "severity", "why", "asks>", "given up", "answered by")
-    table.add_column("reason", overflow="fold", ratio=2)
-    table.add_column("problem", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows:
-        table.add_row(
-            str(row.id),
-            str(row.pattern_id or ""),
-            severity_text(row.worst_severity),
-            plain(REASONS.get(row.reason, row.reason)),
-            str(row.attempts),
-            shown_time(row.finished_at, settings.time_zone),
-            row.rung or "-",
-            plain(row.last_error or ""),
-            plain(one_line(row.template)),
-        )
-    console.print(table)
+        when = short_time(row.finished_at, settings.time_zone)
+        line = severity_text(row.worst_severity).append(f"  pattern {row.pattern_id or '-'}", style="default")
+        line.append(f"  given up {when}, tries: {row.attempts}, answered by {row.rung or 'nobody'}", style="default")
+        console.print(line)
+        console.print(plain(f"  problem  {one_line(row.template)}"))
+        console.print(plain(f"  reason   {row.last_error or ''}"))
