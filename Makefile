@@ -43,8 +43,9 @@ format: $(STAMP)  ## Format the code
 bench: $(STAMP)  ## Measure the record path beside its yardsticks
 	@$(BIN)/python -m bench
 
-docs: $(STAMP)  ## Generate the settings and command pages
+docs: $(STAMP)  ## Generate the settings and command pages and the picture of the demo
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python docs/picture.py
 
 lock: $(STAMP)  ## Renew requirements.lock from pyproject.toml (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \

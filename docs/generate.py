@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-import click
 import typer.main
 
 from andon.cli.app import app
@@ -46,19 +46,21 @@ def commands_page() -> str:
     return "\n".join(parts)
 
 
-def _describe(command: click.Command, name: str, parts: list[str]) -> None:
-    context = click.Context(command, info_name=name)
+def _describe(command: Any, name: str, parts: list[str]) -> None:
+    context = command.make_context(name, [], resilient_parsing=True)
     parts.append(f"\n## {name}\n\n{(command.help or '').strip()}\n")
     rows = []
     for parameter in command.get_params(context):
-        if isinstance(parameter, click.Option):
+        if parameter.param_type_name == "option":
+            if parameter.name in ("install_completion", "show_completion", "help"):
+                continue
             flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
             rows.append(f"| {flags} | {parameter.help or ''} |")
         elif parameter.name:
             rows.append(f"| `{parameter.metavar or parameter.name.upper()}` | {getattr(parameter, 'help', '') or ''} |")
     if rows:
         parts.append("| option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
-    if isinstance(command, click.Group):
+    if hasattr(command, "list_commands"):
         for sub in command.list_commands(context):
             child = command.get_command(context, sub)
             if child is not None:

@@ -203,6 +203,10 @@ class LogStore(Protocol):
         """What ``agent_logs`` shows for this log now, None where nothing yet."""
         ...
 
+    async def shown_for(self, pattern_ids: Sequence[int]) -> dict[int, StoredAnalysis]:
+        """What ``agent_logs`` shows for the logs of these patterns, by pattern; those without anything are left out."""
+        ...
+
     async def waiters(self, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
         """Durable callers whose log has a final explanation now, oldest first, with that log and explanation."""
         ...

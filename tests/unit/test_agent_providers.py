@@ -83,7 +83,7 @@ def test_the_key_is_not_in_the_repr() -> None:
         ("http://localhost:11434/", "http://localhost:11434"),
         ("http://localhost:11434/v1/", "http://localhost:11434"),
         ("http://localhost:11434/api", "http://localhost:11434"),
-        ("0.0.0.0", "http://127.0.0.1:11434"),  # noqa: S104  # what people set, not what we bind
+        ("0.0.0.0", "http://127.0.0.1:11434"),  # what people set, not what we bind
         ("0.0.0.0:8080", "http://127.0.0.1:8080"),
         ("http://0.0.0.0:11434", "http://127.0.0.1:11434"),
         (":11500", "http://127.0.0.1:11500"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from andon.errors import BrokerUnavailable, MessageRejected
+from andon.errors import BrokerUnavailable, MessageRejected, ModelUnavailable
 from andon.pipeline import callers
 from andon.testing import ScriptedAnalyst
 from support.pipeline import Pipeline, log, pipeline, run, until
@@ -236,6 +236,27 @@ def test_durable_caller_gets_the_provisional_answer_when_its_patience_ends(tmp_p
             inbox = p.bus.subscribe("plant.answers")
             p.publish(log(), headers={"Reply-To": "plant.answers"})
             p.start()
+            reply = await next_reply(inbox)
+            assert (reply["rung"], reply["provisional"]) == ("playbook", True)
+
+    run(main())
+
+
+def test_callers_of_a_known_problem_get_its_provisional_answer_at_once(tmp_path: Path) -> None:
+    """While the model is away nobody waits out their patience for a problem that has an answer for now."""
+
+    async def main() -> None:
+        outage = ModelUnavailable("Ollama does not answer.")
+        model = ScriptedAnalyst(outage)
+        model.outage = outage
+        async with pipeline(tmp_path, model) as p:
+            p.publish(log())
+            p.start()
+            await until(
+                lambda: p.sql("SELECT count(*) FROM analyses WHERE provisional") == [(1,)], "the answer for now"
+            )
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log("Drive fault F30005 on axis 7"), reply="inbox.1")
             reply = await next_reply(inbox)
             assert (reply["rung"], reply["provisional"]) == ("playbook", True)
 

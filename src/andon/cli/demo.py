@@ -121,8 +121,8 @@ async def model_line(service: Service, settings: Settings) -> str:
         return "The playbook (built-in rules) explains; no model is configured."
     try:
         await service.analyst.check()
-    except ModelError as error:
-        return f"No model: {error} The playbook answers meanwhile."
+    except ModelError:
+        return f"No {settings.provider} model answers, so the playbook explains (`andon doctor` says more)."
     return f"{settings.provider} with {settings.model_name} explains new problems."
 
 

@@ -104,19 +104,8 @@ def print_table(rows: list[StoredLog], settings: Settings) -> None:
     if not rows:
         console.print("No logs match.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, options in {
-        "id": {"justify": "right", "no_wrap": True},
-        "time": {"no_wrap": True},
-        "severity": {"no_wrap": True},
-        "host": {"no_wrap": True, "max_width": 22},
-        "service": {"no_wrap": True, "max_width": 16},
-        "message": {"no_wrap": True, "overflow": "ellipsis", "ratio": 1},
-        "explained by": {"no_wrap": True},
-    }.items():
-        table.add_column(name, **options)  # type: ignore[arg-type]  # rich types each option
-    for row in rows:
-        table.add_row(
+    cells = [
+        (
             str(row.id),
             shown_time(row.timestamp, settings.time_zone),
             severity_text(row.severity),
@@ -125,6 +114,22 @@ def print_table(rows: list[StoredLog], settings: Settings) -> None:
             plain(" ".join(row.message.split())),
             rung_label(row),
         )
+        for row in rows
+    ]
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    # Only host, service and message may give way on a narrow terminal.
+    for number, (name, most) in enumerate(
+        {"id": 0, "time": 0, "severity": 0, "host": 22, "service": 16, "message": -1, "explained by": 0}.items()
+    ):
+        width = max(len(name), *(len(str(cell[number])) for cell in cells))
+        if most < 0:
+            table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1, min_width=20)
+        elif most:
+            table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=min(width, most))
+        else:
+            table.add_column(name, no_wrap=True, min_width=width, justify="right" if name == "id" else "left")
+    for cell in cells:
+        table.add_row(*cell)
     console.print(table)
 
 

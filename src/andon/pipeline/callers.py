@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -49,7 +49,7 @@ class Caller(msgspec.Struct, eq=False):
     deadline: float
     urgent: bool
     way: str
-    log_id: int | None = None
+    about: replies.Subject | None = None
 
 
 Matches = list[tuple[int, Caller]]
@@ -80,8 +80,8 @@ class CallerDesk:
         self._clock = clock
         self._expected: dict[bytes, deque[Caller]] = {}
         self._attached: dict[int, list[Caller]] = {}
-        self._recent: tuple[dict[bytes, tuple[int, int]], ...] = ({}, {})
-        self._late: list[tuple[int, int, Caller]] = []
+        self._recent: tuple[dict[bytes, replies.Subject], ...] = ({}, {})
+        self._late: list[Caller] = []
         self._places = 0
         self._bytes = 0
         self._wake = asyncio.Event()
@@ -133,7 +133,8 @@ class CallerDesk:
         for recent in self._recent:
             known = recent.get(caller.payload)
             if known is not None and not caller.urgent:  # recorded before the caller was heard of
-                self._late.append((*known, caller))
+                caller.about = known
+                self._late.append(caller)
                 self._wake.set()
                 return True
         self._expected.setdefault(caller.payload, deque()).append(caller)
@@ -186,12 +187,14 @@ class CallerDesk:
         self._leave(caller)
         await self._send(caller, replies.refusal(caller.payload, reason, agent=self._agent))
 
-    def remember(self, deliveries: Iterable[Delivery], recorded: Recorded) -> None:
+    def remember(self, deliveries: Sequence[Delivery], records: Sequence[LogRecord], recorded: Recorded) -> None:
         """Keep the last two batches in mind for callers that are heard of a moment late."""
         latest = {
-            delivery.data: (log_id, pattern_id)
-            for delivery, log_id, pattern_id in zip(deliveries, recorded.log_ids, recorded.pattern_ids, strict=True)
-            if log_id is not None and pattern_id is not None
+            delivery.data: replies.Subject(log_id, pattern_id, record.severity)
+            for delivery, record, log_id, pattern_id in zip(
+                deliveries, records, recorded.log_ids, recorded.pattern_ids, strict=True
+            )
+            if log_id is not None
         }
         self._recent = (latest, self._recent[0])
 
@@ -202,28 +205,28 @@ class CallerDesk:
             if callers:
                 self._attached.setdefault(new, []).extend(callers)
 
-    async def attach(self, matches: Matches, recorded: Recorded) -> None:
+    async def attach(self, matches: Matches, records: Sequence[LogRecord], recorded: Recorded) -> None:
         """The batch is stored: callers of explained problems are answered, the others wait for their pattern."""
         urgent: list[int] = []
-        patterns: dict[int, int] = {}
+        patterns: set[int] = set()
         for index, caller in matches:
             log_id, pattern_id = recorded.log_ids[index], recorded.pattern_ids[index]
             if log_id is None or pattern_id is None:  # a redelivery of what was stored before: wait for the next match
                 self._expected.setdefault(caller.payload, deque()).append(caller)
                 continue
-            caller.log_id = log_id
+            caller.about = replies.Subject(log_id, pattern_id, records[index].severity)
             self._attached.setdefault(pattern_id, []).append(caller)
-            patterns.setdefault(pattern_id, log_id)
+            patterns.add(pattern_id)
             if caller.urgent and pattern_id not in recorded.explained:
                 urgent.append(log_id)
         if urgent:
             await self._store.prioritise(urgent)
         await self._answer_explained(patterns, recorded.explained)
 
-    async def _answer_explained(self, patterns: dict[int, int], explained: set[int]) -> None:
-        for pattern_id, log_id in patterns.items():
-            answer = await self._store.analysis_of(log_id)
-            if answer is not None and not answer.provisional:
+    async def _answer_explained(self, patterns: set[int], explained: set[int]) -> None:
+        """Answer the callers of patterns that show something already, provisional or not."""
+        if patterns:
+            for pattern_id, answer in (await self._store.shown_for(sorted(patterns))).items():
                 await self._answer_pattern(pattern_id, answer, reused=pattern_id in explained)
 
     # What the analyzer tells.
@@ -239,9 +242,9 @@ class CallerDesk:
     async def _answer_log(self, log_id: int, answer: StoredAnalysis) -> None:
         """A log that has an analysis of its own is explained."""
         for pattern_id, callers in list(self._attached.items()):
-            waiting = [caller for caller in callers if caller.log_id == log_id]
+            waiting = [caller for caller in callers if caller.about is not None and caller.about.log_id == log_id]
             if waiting:
-                self._attached[pattern_id] = [caller for caller in callers if caller.log_id != log_id]
+                self._attached[pattern_id] = [caller for caller in callers if caller not in waiting]
                 await self._answer_all(waiting, answer, reused=False)
 
     async def _answer_pattern(self, pattern_id: int, answer: StoredAnalysis, *, reused: bool) -> None:
@@ -250,9 +253,8 @@ class CallerDesk:
     async def _answer_all(self, callers: list[Caller], answer: StoredAnalysis, *, reused: bool) -> None:
         for caller in callers:
             self._leave(caller)
-            stored = await self._store.log(caller.log_id) if caller.log_id is not None else None
-            if stored is not None:
-                body = replies.reply(caller.payload, stored, answer, agent=self._agent, reused=reused)
+            if caller.about is not None:
+                body = replies.reply(caller.payload, caller.about, answer, agent=self._agent, reused=reused)
                 await self._send(caller, body)
 
     async def _send(self, caller: Caller, body: bytes) -> None:
@@ -283,10 +285,12 @@ class CallerDesk:
 
     async def _attach_late(self) -> None:
         late, self._late = self._late, []
-        for log_id, pattern_id, caller in late:
-            caller.log_id = log_id
-            self._attached.setdefault(pattern_id, []).append(caller)
-        await self._answer_explained({p: i for i, p, _ in late}, {p for _, p, _ in late})
+        patterns: set[int] = set()
+        for caller in late:
+            if caller.about is not None and caller.about.pattern_id is not None:
+                self._attached.setdefault(caller.about.pattern_id, []).append(caller)
+                patterns.add(caller.about.pattern_id)
+        await self._answer_explained(patterns, patterns)
 
     async def _answer_durable(self) -> None:
         while batch := await self._store.waiters(DURABLE_BATCH):
@@ -320,28 +324,43 @@ class CallerDesk:
         )
         now = self._clock()
         for pattern_id, callers in list(self._attached.items()):
-            for caller in [c for c in callers if c.deadline <= now]:
-                callers.remove(caller)
-                self._leave(caller)
-                stored_log = await self._store.log(caller.log_id) if caller.log_id is not None else None
-                if stored_log is not None:
-                    answer = await self._store.analysis_of(stored_log.id)
-                    await self._send(caller, self._best_now(caller.payload, stored_log, answer))
-            if not callers:
-                self._attached.pop(pattern_id, None)
+            late = [caller for caller in callers if caller.deadline <= now]
+            if late:
+                await self._answer_late(pattern_id, late)
         for queue in list(self._expected.values()):
             for caller in [c for c in queue if c.deadline <= now]:
                 self._forget(caller)
                 await self._send(caller, self._unseen(caller))
 
+    async def _answer_late(self, pattern_id: int, late: list[Caller]) -> None:
+        """One pattern's callers whose patience ended: what is shown now, else the playbook's answer, once for all."""
+        log_id = late[0].about.log_id if late[0].about is not None else None
+        stored = await self._store.log(log_id) if log_id is not None else None
+        answer = await self._store.analysis_of(log_id) if log_id is not None else None
+        explanation = self._playbook.explain(question_of(stored, stored.message)) if stored is not None else None
+        for caller in late:
+            if caller not in self._attached.get(pattern_id, ()):  # answered while we asked the store
+                continue
+            self._forget(caller)
+            if caller.about is None:
+                continue
+            if answer is not None:
+                body = replies.reply(caller.payload, caller.about, answer, agent=self._agent, reused=False)
+            elif explanation is not None:
+                body = replies.provisional_reply(caller.payload, caller.about, explanation, agent=self._agent)
+            else:
+                continue
+            await self._send(caller, body)
+
     def _reply(self, payload: bytes, stored: StoredLog, answer: StoredAnalysis) -> bytes:
-        return replies.reply(payload, stored, answer, agent=self._agent, reused=answer.log_id != stored.id)
+        about = replies.subject_of(stored)
+        return replies.reply(payload, about, answer, agent=self._agent, reused=answer.log_id != stored.id)
 
     def _best_now(self, payload: bytes, stored: StoredLog, answer: StoredAnalysis | None) -> bytes:
         if answer is not None:
             return self._reply(payload, stored, answer)
         explanation = self._playbook.explain(question_of(stored, stored.message))
-        return replies.provisional_reply(payload, stored, explanation, agent=self._agent)
+        return replies.provisional_reply(payload, replies.subject_of(stored), explanation, agent=self._agent)
 
     def _unseen(self, caller: Caller) -> bytes:
         """Answer a caller whose log has not come out of the stream yet (a long backlog)."""
@@ -351,7 +370,8 @@ class CallerDesk:
             return replies.refusal(caller.payload, str(error), agent=self._agent)
         stored = unstored_log(record)
         explanation = self._playbook.explain(question_of(stored, record.template))
-        return replies.provisional_reply(caller.payload, stored, explanation, agent=self._agent)
+        about = replies.subject_of(stored)
+        return replies.provisional_reply(caller.payload, about, explanation, agent=self._agent)
 
 
 def unstored_log(record: LogRecord) -> StoredLog:

@@ -128,11 +128,11 @@ class Recorder:
         if recorded.queued:
             self._queued()
         self._desk.moved(recorded.moved)
-        self._desk.remember(batch.accepted, recorded)
+        self._desk.remember(batch.accepted, batch.records, recorded)
         for index, caller in refusals:
             await self._desk.refuse(caller, batch.rejects[index].reason)
         if matches:
-            await self._desk.attach(matches, recorded)
+            await self._desk.attach(matches, batch.records, recorded)
 
     def _understand(self, deliveries: list[Delivery]) -> _Batch:
         batch = _Batch(deliveries)

@@ -11,7 +11,20 @@ from andon.models import Explanation, Rung, StoredAnalysis, StoredLog, now_text
 _encode = msgspec.json.encode
 
 
-def reply(payload: bytes, log: StoredLog, answer: StoredAnalysis, *, agent: str, reused: bool = False) -> bytes:
+class Subject(msgspec.Struct, frozen=True, gc=False):
+    """The stored log that a reply is about; ``log_id`` None where it is not stored yet."""
+
+    log_id: int | None
+    pattern_id: int | None
+    severity: str
+
+
+def subject_of(log: StoredLog) -> Subject:
+    """What a reply says of a stored log."""
+    return Subject(log.id or None, log.pattern_id, log.severity)
+
+
+def reply(payload: bytes, about: Subject, answer: StoredAnalysis, *, agent: str, reused: bool = False) -> bytes:
     """The answer to a caller: ``original_message``, ``analysis`` and ``timestamp`` as in the reference, and more.
 
     ``reused`` says that the problem was explained before this log came; ``first_rung`` then says how.
@@ -23,9 +36,9 @@ def reply(payload: bytes, log: StoredLog, answer: StoredAnalysis, *, agent: str,
         "agent": agent,
         "rung": Rung.REUSED.value if reused else answer.rung,
         "provisional": answer.provisional,
-        "severity": log.severity,
-        "log_id": log.id,
-        "pattern_id": log.pattern_id,
+        "severity": about.severity,
+        "log_id": about.log_id,
+        "pattern_id": about.pattern_id,
         "finding": answer.finding,
         "source": answer.source,
         "provider": answer.provider,
@@ -36,7 +49,7 @@ def reply(payload: bytes, log: StoredLog, answer: StoredAnalysis, *, agent: str,
     return _encode(body)
 
 
-def provisional_reply(payload: bytes, log: StoredLog, explanation: Explanation, *, agent: str) -> bytes:
+def provisional_reply(payload: bytes, about: Subject, explanation: Explanation, *, agent: str) -> bytes:
     """The answer to a caller whose patience ended before the analysis came; nothing of it is stored."""
     return _encode(
         {
@@ -46,9 +59,9 @@ def provisional_reply(payload: bytes, log: StoredLog, explanation: Explanation, 
             "agent": agent,
             "rung": explanation.rung.value,
             "provisional": True,
-            "severity": log.severity,
-            "log_id": log.id or None,
-            "pattern_id": log.pattern_id,
+            "severity": about.severity,
+            "log_id": about.log_id,
+            "pattern_id": about.pattern_id,
             "finding": explanation.finding,
             "source": explanation.source,
             "provider": None,

@@ -269,6 +269,22 @@ def analysis_of(connection: Connection, log_id: int) -> StoredAnalysis | None:
     return None if row is None else to_log_and_analysis(row)[1]
 
 
+def shown_for(connection: Connection, pattern_ids: Sequence[int]) -> dict[int, StoredAnalysis]:
+    """What the logs of these patterns show, by pattern; patterns that show nothing are left out."""
+    root, shown = patterns.alias(), shown_columns()
+    found: dict[int, StoredAnalysis] = {}
+    for start in range(0, len(pattern_ids), _IDS_PER_QUERY):
+        rows = connection.execute(
+            select_analyses()
+            .add_columns(patterns.c.id.label("of_pattern"))
+            .join_from(patterns, root, root.c.id == patterns.c.merged_into, isouter=True)
+            .join(shown.id.table, shown.id == func.coalesce(root.c.analysis_id, patterns.c.analysis_id))
+            .where(patterns.c.id.in_(pattern_ids[start : start + _IDS_PER_QUERY]), shown.text.is_not(None))
+        )
+        found.update({row.of_pattern: to_analysis(tuple(row)[:-1]) for row in rows})
+    return found
+
+
 def waiting_for(connection: Connection, now: float, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
     """Callers whose log shows a final explanation, oldest first."""
     query = _select_waiters(now, limit).where(FINAL, EXPLAINED)

@@ -253,6 +253,10 @@ class Store:
         """What ``agent_logs`` shows for this log now, None where nothing yet."""
         return await self._read(lambda connection: queue.analysis_of(connection, log_id))
 
+    async def shown_for(self, pattern_ids: Sequence[int]) -> dict[int, StoredAnalysis]:
+        """What the logs of these patterns show, by pattern; patterns that show nothing are left out."""
+        return await self._read(lambda connection: queue.shown_for(connection, pattern_ids))
+
     async def waiters(self, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
         """Durable callers whose log has a final explanation now, oldest first."""
         return await self._read(lambda connection: queue.waiting_for(connection, self._clock(), limit))

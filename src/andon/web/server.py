@@ -14,6 +14,7 @@ from andon.errors import InUseError
 
 #: How long open connections get to finish when the server stops, in seconds.
 GRACE = 1
+BACKLOG = 128
 
 
 class _Server(uvicorn.Server):
@@ -46,6 +47,7 @@ class HttpServer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self._host, self._wanted))
+            listener.listen(BACKLOG)  # now, so that the port is ours and early callers wait instead of failing
         except OSError as error:
             listener.close()
             raise InUseError(

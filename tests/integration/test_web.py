@@ -1,0 +1,86 @@
+"""The HTTP side over real sockets: readiness tells why, metrics can be guarded, a taken port is one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+
+from andon.errors import InUseError
+from andon.telemetry import Health, Metrics
+from andon.web.app import build_app
+from andon.web.server import HttpServer
+
+
+def get(port: int, path: str, token: str = "") -> tuple[int, str]:
+    """Status and body."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def serving(health: Health, token: str, check: Callable[[int], None]) -> None:
+    """Run ``check`` with the port of a server in this loop."""
+
+    async def refresh() -> None:
+        return
+
+    async def main() -> None:
+        server = HttpServer(build_app(health, Metrics(), refresh, token), "127.0.0.1", 0)
+        port = server.bind()
+        task = asyncio.create_task(server.run())
+        await asyncio.to_thread(check, port)
+        await server.stop(task)
+
+    asyncio.run(main())
+
+
+def test_readiness_follows_health_and_says_why() -> None:
+    """503 with each part's problem, 200 when nothing is wrong; liveness answers throughout."""
+    health = Health()
+
+    def check(port: int) -> None:
+        status, body = get(port, "/readyz")
+        assert (status, json.loads(body)["problems"]) == (503, {"service": "starting"})
+        assert get(port, "/healthz")[0] == 200
+        health.report("service", None)
+        health.report("store", "no room is left")
+        assert json.loads(get(port, "/readyz")[1])["problems"] == {"store": "no room is left"}
+        health.report("store", None)
+        assert get(port, "/readyz")[0] == 200
+
+    serving(health, "", check)
+
+
+def test_metrics_are_prometheus_text_and_can_be_guarded() -> None:
+    """With a token only its bearer gets the metrics; health stays open."""
+
+    def check(port: int) -> None:
+        assert get(port, "/metrics")[0] == 401
+        assert get(port, "/metrics", "wrong")[0] == 401
+        status, text = get(port, "/metrics", "hush")
+        assert status == 200
+        assert "# TYPE andon_logs_recorded_total counter" in text
+        assert get(port, "/healthz")[0] == 200
+
+    serving(Health(), "hush", check)
+
+
+def test_a_taken_port_is_one_sentence() -> None:
+    """The second server on a port says which setting to change."""
+
+    def check(port: int) -> None:
+        with pytest.raises(InUseError, match="ANDON_HTTP_PORT"):
+            HttpServer(build_app(Health(), Metrics(), lambda: asyncio.sleep(0)), "127.0.0.1", port).bind()
+
+    serving(Health(), "", check)

@@ -1,0 +1,44 @@
+"""Documentation is part of the product: generated pages are fresh, and what is promised is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from andon.config import Settings, environment_name, settings_table
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_generated_pages_are_fresh() -> None:
+    """`make docs` would change nothing: settings, commands, and the README's table."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_setting_has_a_sentence() -> None:
+    """Each row of the settings table says in one sentence what the setting does."""
+    for name, _, sentence in settings_table():
+        assert sentence.endswith("."), name
+        assert len(sentence) > 20, name
+
+
+def test_example_files_name_real_settings() -> None:
+    """.env.example and andon.example.toml use settings that exist."""
+    names = {environment_name(field) for field in Settings.model_fields}
+    in_env = re.findall(r"^#? ?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert set(in_env) <= names
+    in_toml = tomllib.loads((ROOT / "andon.example.toml").read_text())
+    assert set(in_toml) <= set(Settings.model_fields)
+
+
+def test_lock_names_no_registry_host() -> None:
+    """The requirements lock is hashed and free of addresses."""
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "--hash=sha256:" in lock
+    assert "://" not in lock

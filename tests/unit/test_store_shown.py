@@ -1,0 +1,48 @@
+"""What many patterns show, asked at once: what a batch of callers is answered with."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from support.store_data import a_log, an_answer, opened
+
+
+def test_shown_for_gives_each_pattern_what_its_logs_show(tmp_path: Path) -> None:
+    """Explained and provisionally explained patterns are there, unexplained ones are not; merged ones show the root's."""
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            recorded = await store.record([a_log(n, f"p{n}") for n in range(1, 5)], [])
+            one, two, three, four = recorded.pattern_ids
+            assert one is not None
+            first = await store.claim("me", 60)
+            second = await store.claim("me", 60)
+            assert first is not None
+            assert second is not None
+            await store.finish(first, an_answer("final"))
+            await store.postpone(second, "away", 0, an_answer("for now"))
+            await store._write(
+                lambda connection: connection.exec_driver_sql(
+                    "UPDATE patterns SET merged_into = ? WHERE id = ?", (one, three)
+                )
+            )
+            shown = await store.shown_for([p for p in (one, two, three, four) if p is not None])
+            assert {p: (a.text, a.provisional) for p, a in shown.items()} == {
+                one: ("final", False),
+                two: ("for now", True),
+                three: ("final", False),
+            }
+
+    asyncio.run(work())
+
+
+def test_shown_for_takes_any_number_of_patterns(tmp_path: Path) -> None:
+    """No patterns and more than a statement's worth of them are both fine."""
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            assert await store.shown_for([]) == {}
+            assert await store.shown_for(range(1, 5000)) == {}
+
+    asyncio.run(work())
