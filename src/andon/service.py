@@ -122,8 +122,6 @@ class Service:
                 )
                 if ready is not None:
                     ready()
-                if self.analyst is not None:
-                    await self._warm_up(self.analyst, stop)
                 await stop.wait()
                 self.health.report("service", "stopping")
                 log.info("stopping")
@@ -134,15 +132,6 @@ class Service:
                 await http.stop(serving)
                 await ended(watching, reading, *([supervising] if supervising else []))
         log.info("stopped")
-
-    async def _warm_up(self, analyst: Analyst, stop: asyncio.Event) -> None:
-        """Load the provider's library now, so that the first problem need not wait for it; a stop goes before."""
-        warming = asyncio.create_task(analyst.warm_up(), name="warm-up")
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({warming, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if warming.done() and (error := warming.exception()) is not None:
-            log.warning("the model's library did not load", error=str(error))
 
     async def _open(self, stack: AsyncExitStack) -> None:
         """Lock, start and open what the pipeline needs; ``stack`` closes it in the opposite order."""

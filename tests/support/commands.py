@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from andon.cli import main
 
@@ -56,6 +58,9 @@ class Commands:
                 status = 0
             except SystemExit as end:
                 status = end.code if isinstance(end.code, int) else int(bool(end.code))
+            finally:  # a command logs to the standard error of its moment, which is gone when the test ends
+                structlog.reset_defaults()
+                logging.getLogger().handlers.clear()
         texts = self._capture.readouterr()
         return Outcome(status, texts.out, texts.err)
 

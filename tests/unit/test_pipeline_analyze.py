@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from andon.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
+from andon.store import reanalyze
 from andon.testing import ScriptedAnalyst
 from support.pipeline import Pipeline, log, pipeline, run, until
 
@@ -158,5 +159,24 @@ def test_explanations_are_announced_by_severity(tmp_path: Path) -> None:
             assert message.subject == "agent.analysis.CRITICAL"
             assert body["rung"] == "model"
             assert body["log"]["hostname"] == "mill-07"
+
+    run(main())
+
+
+def test_a_renewal_does_not_keep_new_problems_from_a_provisional_answer(tmp_path: Path) -> None:
+    """With the model away, a row that asks again about an explained problem stands behind those that show nothing."""
+
+    async def main() -> None:
+        model = ScriptedAnalyst()
+        async with pipeline(tmp_path, model) as p:
+            p.start()
+            p.publish(log("Pump A lost pressure"))
+            await until(lambda: [r[:3] for r in open_rows(p)] == [("model", 0, "done")], "the first answer")
+            model.outage = ModelUnavailable("Ollama does not answer.")
+            p.breaker.trip("Ollama does not answer.")
+            await asyncio.to_thread(reanalyze, p.path, 1)
+            p.publish(log("Certificate of the gateway expires tomorrow"))
+            await until(lambda: ("playbook", 1, "pending") in [r[:3] for r in open_rows(p)], "the provisional answer")
+            assert len(model.questions) == 1
 
     run(main())

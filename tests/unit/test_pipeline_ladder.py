@@ -102,7 +102,6 @@ def test_similar_fixes_and_context_runbooks_reach_the_model_and_are_told(tmp_pat
             await explained(p, log("Coolant pump of the left spindle lost pressure"))
             (pattern,) = p.sql("SELECT id FROM patterns")[0]
             manage.resolve(p.path, pattern, FIX, "Dust")
-            p.analyzer._ladder._renewed = None
             rows = await explained(p, log("Coolant pump of the right spindle lost pressure"))
             asked = model.questions[-1]
             assert [hint.kind for hint in asked.hints] == ["resolution", "runbook"]

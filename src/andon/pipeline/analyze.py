@@ -79,6 +79,9 @@ class Analyzer:
         """Explain what waits, for ever. What is in hand when this is cancelled goes back to the queue."""
         self.gate.running = 0
         await self._store.release(self._owner)
+        if self._analyst is not None:
+            # Before the first claim: what comes up while the library loads is still sorted by urgency.
+            await self._analyst.warm_up()
         try:
             async with asyncio.TaskGroup() as group:
                 await self._work(group)

@@ -23,6 +23,8 @@ HINTS_MAX = 4
 TOLD_MAX = 400
 #: What is resolved is read again from the store after so many seconds.
 RENEW_AFTER = 1.0
+#: Up to so many fixes they are simply read for each question.
+READ_EACH_TIME = 500
 
 _SUMMARY_MAX, _CAUSE_MAX, _CHECK_MAX = 300, 600, 240
 _EVIDENCE = 3
@@ -45,7 +47,8 @@ class Ladder:
         self._fixes = fixes
         self._runbooks = runbooks
         self._clock = clock
-        self._renewed: float | None = None
+        self._renewed = 0.0
+        self._resolved = 0
 
     async def known(self, question: Question) -> Explanation | None:
         """The final answer that needs no model: a confirmed fix or a runbook; None where there is none.
@@ -62,9 +65,10 @@ class Ladder:
         hints: list[Hint] = []
         if self._fixes is not None:
             now = self._clock()
-            if self._renewed is None or now - self._renewed >= RENEW_AFTER:
-                self._fixes.renew(await self._store.resolved_patterns())
-                self._renewed = now
+            if self._resolved <= READ_EACH_TIME or now - self._renewed >= RENEW_AFTER:
+                resolved_patterns = await self._store.resolved_patterns()
+                self._fixes.renew(resolved_patterns)
+                self._renewed, self._resolved = now, len(resolved_patterns)
             hints += self._fixes.hints(question)
         if self._runbooks is not None:
             hints += self._runbooks.hints(question)

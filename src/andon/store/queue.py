@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select, union_all, update
+from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, or_, select, union_all, update
 
 from andon.models import (
     AnalysisStatus,
@@ -61,6 +61,9 @@ def claim(
             *([analyses.c.text.is_(None)] if unanswered else []),
         ),
     )
+    if unanswered:  # a renewal has no text of its own, but its problem shows one
+        shows = exists().where(patterns.c.id == analyses.c.pattern_id, patterns.c.analysis_id.is_not(None))
+        free = and_(free, ~shows)
     first_due = (
         select(analyses.c.id)
         .where(analyses.c.finished_at.is_(None), free)
