@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from andon.errors import ConfigError
 
@@ -167,6 +168,16 @@ class Settings(BaseSettings):
     )
     analyze_severity: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "DEBUG", description="Least severity that is explained. One of `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`."
+    )
+    code_patterns: list[str] = Field(
+        [],
+        description="Regular expressions of alarm codes that keep problems apart, beside the built-in ones: a list in "
+        '`andon.toml`, such as `["ZX-[A-Z]{2}"]`.',
+    )
+    code_fields: list[str] = Field(
+        [],
+        description="Context fields whose values keep problems apart, beside the built-in ones such as `alarm_code`: "
+        "a list in `andon.toml`.",
     )
     services: dict[str, ServiceSettings] = Field(
         {},
@@ -320,6 +331,10 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(_env_file=".env", **overrides)  # type: ignore[call-arg]  # taken by pydantic-settings
     except ValidationError as error:
         raise ConfigError("; ".join(_sentence(e) for e in error.errors(include_url=False))) from None
+    except SettingsError as error:
+        found = re.search(r'field "(\w+)"', str(error))
+        name = environment_name(found[1]) if found else "a setting"
+        raise ConfigError(f"{name} is not valid JSON; lists and tables are best written in andon.toml") from None
     except UnicodeDecodeError:
         raise ConfigError(".env is not UTF-8 text; save it as UTF-8") from None
 

@@ -28,6 +28,7 @@ from andon.bus.replies import NatsCallers
 from andon.bus.server import EmbeddedBroker
 from andon.config import Settings
 from andon.errors import AndonError, BrokerError, StoreError
+from andon.patterns.codes import CodeRules
 from andon.patterns.fingerprint import Fingerprinter
 from andon.patterns.fixes import ConfirmedFixes
 from andon.patterns.joining import rebuilt
@@ -163,7 +164,7 @@ class Service:
     def _pipeline(self, publisher: JetStreamPublisher) -> tuple[CallerDesk, Recorder, Analyzer]:
         settings = self.settings
         playbook = Playbook.load()
-        decoder = Decoder(Fingerprinter(), ZoneInfo(settings.time_zone))
+        decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
         desk = CallerDesk(self.store, publisher, playbook, decoder, self.metrics, agent=settings.agent_name)
         analyzer = Analyzer(
             self.store,
@@ -237,6 +238,11 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
+
+
+def site_codes(settings: Settings) -> CodeRules:
+    """What keeps two problems apart at this site. Raises ConfigError where an expression is wrong."""
+    return CodeRules(settings.code_patterns, settings.code_fields)
 
 
 def embedded_broker(settings: Settings) -> EmbeddedBroker:

@@ -65,6 +65,7 @@ def test_data_directory_moves_the_database(monkeypatch: pytest.MonkeyPatch) -> N
         ("ANDON_DURABILITY", "sometimes", "'normal' or 'strict'"),
         ("ANDON_NATS_HOST", "0.0.0.0", "set ANDON_NATS_USER and ANDON_NATS_PASSWORD"),
         ("ANDON_HTTP_HOST", "0.0.0.0", "set ANDON_HTTP_TOKEN"),
+        ("ANDON_CODE_FIELDS", "abc", "ANDON_CODE_FIELDS is not valid JSON"),
         ("ANDON_CONFIG", "/nowhere/andon.toml", "cannot be read"),
     ],
 )
@@ -91,3 +92,19 @@ def test_secrets_are_not_shown() -> None:
     settings = load_settings(api_key="sk-secret", nats_user="u", nats_password="hush", http_token="t0ken")
     assert not any(secret in repr(settings) for secret in ("sk-secret", "hush", "t0ken"))
     assert settings.broker_url == "nats://u:hush@127.0.0.1:4222"
+
+
+def test_a_site_adds_codes_that_keep_problems_apart(empty_place: Path) -> None:
+    """Patterns and fields of andon.toml reach the fingerprint; a broken expression is one sentence."""
+    from andon.patterns.fingerprint import Fingerprinter
+    from andon.service import site_codes
+
+    (empty_place / "andon.toml").write_text('code_patterns = ["ZX-[A-Z]{2}"]\ncode_fields = ["machine_state"]\n')
+    fingerprint = Fingerprinter(site_codes(load_settings()))
+    one, other = "Station 4 stopped by ZX-AB today", "Station 9 stopped by ZX-CD today"
+    assert fingerprint(one, "plc", None).key != fingerprint(other, "plc", None).key
+    states = [fingerprint("Station stopped by its own program", "plc", {"machine_state": s}).key for s in (17, 18)]
+    assert states[0] != states[1]
+    (empty_place / "andon.toml").write_text('code_patterns = ["("]\n')
+    with pytest.raises(ConfigError):
+        site_codes(load_settings())
