@@ -7,6 +7,7 @@ import asyncio
 
 import structlog
 
+from andon.service import loop_factory
 from bench import fingerprints, record_path, service_figures, storm
 
 MEASUREMENTS = {
@@ -25,7 +26,8 @@ def main() -> None:
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     for name in arguments.names or MEASUREMENTS:
-        asyncio.run(MEASUREMENTS[name](quick=arguments.quick))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:  # the loop that the service runs on
+            runner.run(MEASUREMENTS[name](quick=arguments.quick))
 
 
 if __name__ == "__main__":

@@ -26,13 +26,14 @@ from andon.bus import EmbeddedBroker, JetStreamLogStream, JetStreamPublisher, co
 from andon.bus.connection import BusConnection
 from andon.models import CONSUMER, STREAM, SUBJECT
 from andon.patterns.fingerprint import Fingerprinter
+from andon.patterns.joining import rebuilt
 from andon.pipeline.callers import CallerDesk
 from andon.pipeline.decode import Decoder
 from andon.pipeline.record import Recorder
 from andon.store import Store, prepare
 from andon.telemetry import Health, Metrics
 
-BATCH = 500
+BATCH = 1000
 PROBLEMS = 50
 HOSTS = 20
 
@@ -125,7 +126,9 @@ async def _andon(connection: BusConnection, database: Path, count: int) -> float
     publisher = JetStreamPublisher(connection)
     decode, metrics = Decoder(Fingerprinter()), Metrics()
     desk = CallerDesk(store, publisher, Playbook.load(), decode, metrics, agent="bench")
-    recorder = Recorder(stream, store, decode, desk, metrics, Health(), batch=BATCH, queued=lambda: None)
+    recorder = Recorder(
+        stream, store, decode, desk, metrics, Health(), batch=BATCH, queued=lambda: None, merging=rebuilt
+    )
     started = time.perf_counter()
     running = asyncio.create_task(recorder.run())
     recorded = metrics.registry.get_sample_value

@@ -317,7 +317,7 @@ def run_service(settings: Settings, listen: Listen) -> None:
     """Run the service in this process until SIGTERM or SIGINT. Raises AndonError."""
     service = Service(settings, listen)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_until_signal(service))
     except BaseExceptionGroup as group:
         known = group.subgroup(AndonError)
@@ -333,7 +333,8 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loop: uvloop where it exists, else None for the standard one."""
     if sys.platform == "win32":
         return None
     try:

@@ -209,5 +209,5 @@ def print_next_steps(settings: Settings) -> None:
     from andon.cli.output import console
 
     console.print(f"Look further:  ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon logs --severity ERROR")
-    console.print(f"               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon show 1")
+    console.print(f"               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon patterns --sort count")
     console.print("Start the service itself with:  make run")

@@ -8,6 +8,7 @@ same bytes in the stream. Places are bounded, and because every JetStream publis
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -55,6 +56,26 @@ class Caller(msgspec.Struct, eq=False):
 Matches = list[tuple[int, Caller]]
 
 
+class _Batch:
+    """A stored batch; its index by payload is made when somebody asks, which in a quiet hour nobody does."""
+
+    def __init__(self, deliveries: Sequence[Delivery], records: Sequence[LogRecord], recorded: Recorded | None) -> None:
+        self._facts = (deliveries, records, recorded)
+
+    @functools.cached_property
+    def by_payload(self) -> dict[bytes, replies.Subject]:
+        """What is stored of each payload."""
+        deliveries, records, recorded = self._facts
+        if recorded is None:
+            return {}
+        rows = zip(deliveries, records, recorded.log_ids, recorded.pattern_ids, strict=True)
+        return {
+            delivery.data: replies.Subject(log_id, pattern_id, record.severity)
+            for delivery, record, log_id, pattern_id in rows
+            if log_id is not None
+        }
+
+
 class CallerDesk:
     """Keeps callers until their log is explained or their patience ends; answers durable ones from the store."""
 
@@ -80,7 +101,8 @@ class CallerDesk:
         self._clock = clock
         self._expected: dict[bytes, deque[Caller]] = {}
         self._attached: dict[int, list[Caller]] = {}
-        self._recent: tuple[dict[bytes, replies.Subject], ...] = ({}, {})
+        nothing = _Batch((), (), None)
+        self._recent: tuple[_Batch, _Batch] = (nothing, nothing)
         self._late: list[Caller] = []
         self._places = 0
         self._bytes = 0
@@ -131,7 +153,7 @@ class CallerDesk:
         self._bytes += len(caller.payload)
         self._metrics.callers.set(self._places)
         for recent in self._recent:
-            known = recent.get(caller.payload)
+            known = recent.by_payload.get(caller.payload)
             if known is not None and not caller.urgent:  # recorded before the caller was heard of
                 caller.about = known
                 self._late.append(caller)
@@ -189,14 +211,7 @@ class CallerDesk:
 
     def remember(self, deliveries: Sequence[Delivery], records: Sequence[LogRecord], recorded: Recorded) -> None:
         """Keep the last two batches in mind for callers that are heard of a moment late."""
-        latest = {
-            delivery.data: replies.Subject(log_id, pattern_id, record.severity)
-            for delivery, record, log_id, pattern_id in zip(
-                deliveries, records, recorded.log_ids, recorded.pattern_ids, strict=True
-            )
-            if log_id is not None
-        }
-        self._recent = (latest, self._recent[0])
+        self._recent = (_Batch(deliveries, records, recorded), self._recent[0])
 
     def moved(self, patterns: Mapping[int, int]) -> None:
         """Problems (by the id of the pattern that stood for each) turned out to be part of others."""
