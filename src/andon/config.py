@@ -222,6 +222,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _exposed_listeners_need_credentials(self) -> Settings:
+        if bool(self.nats_user) != bool(self.nats_password.get_secret_value()):
+            raise ValueError("ANDON_NATS_USER and ANDON_NATS_PASSWORD go together: set both or neither")
+        if "://" in self.db_path:
+            raise ValueError("DB_PATH names a file: this version keeps its database in SQLite only")
         if not is_loopback(self.nats_host) and not (self.nats_user and self.nats_password.get_secret_value()):
             raise ValueError(
                 f"ANDON_NATS_HOST={self.nats_host} opens the broker to the network: "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -13,11 +14,30 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+class _Sink:
+    """Standard error that never fails: a full disk or a closed pipe behind the log must not stop recording."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written; the rest is lost, and there is nowhere to say so."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush where that works."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def configure_logging(level: str = "info", form: str = "auto") -> None:
     """Send structured logs to standard error; ``form`` is ``auto``, ``json`` or ``text``.
 
     Logs of libraries (uvicorn, alembic, …) of WARNING and above go the same way.
     """
+    sink = _Sink(sys.stderr)
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -32,10 +52,10 @@ def configure_logging(level: str = "info", form: str = "auto") -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer] if as_json else [*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(sink),  # type: ignore[arg-type]  # print needs write and flush
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(sink)
     final = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
     if as_json:
         final.insert(1, structlog.processors.format_exc_info)

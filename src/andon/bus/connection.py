@@ -7,6 +7,7 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import nats.errors
 import structlog
@@ -100,6 +101,13 @@ class BusConnection(Client):
         await self._send_command(command)
         await self._flush_pending()
 
+    def _build_message(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> Any:
+        """A subject that is not UTF-8 must not end the read loop, and with it the batch it came in."""
+        try:
+            return super()._build_message(sid, subject, reply, data, headers)
+        except UnicodeDecodeError:
+            return super()._build_message(sid, _readable(subject), _readable(reply), data, headers)
+
     async def reported(self, error: Exception) -> None:
         """Count what went wrong and log it, the same thing at most every half minute."""
         self.error_count += 1
@@ -128,6 +136,10 @@ class BusConnection(Client):
             self._on_state(up, detail)
         for watcher in tuple(self._watchers):
             watcher(up)
+
+
+def _readable(raw: bytes) -> bytes:
+    return raw.decode("utf-8", "backslashreplace").encode()
 
 
 async def connect(url: str, *, name: str, on_state: StateCallback | None = None, timeout: float = 5.0) -> BusConnection:

@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 SERVICE = "andon"
 QUEUE_GROUP = "andon-callers"
-MAX_CONCURRENT = 256
+MAX_CONCURRENT = 1024
 FLOOD_RATE = 5000.0  # messages per second
 FLOOD_SECONDS = 3.0
 PROBE_SECONDS = 0.2  # after a flood: how long a look is enough to see that it still lasts
@@ -90,6 +90,7 @@ class NatsCallers:
             )
             await self._service.add_endpoint(name="analyze", subject=ANALYZE_SUBJECT, handler=self._accept)
             await self._subscribe()
+            await self._nc.flush()  # from here on the broker knows us: who asks next is answered
         except nats.errors.ConnectionClosedError:
             raise closed_error(self._nc) from None
         except nats.errors.Error as error:

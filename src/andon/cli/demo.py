@@ -15,7 +15,7 @@ from andon.errors import AndonError
 if TYPE_CHECKING:
     from andon.config import Settings
     from andon.models import StoredLog
-    from andon.service import Service
+    from andon.service import Service, public
 
 #: Written into the demo's directory, so that nothing else is ever deleted.
 MARK = ".andon-demo"
@@ -98,7 +98,7 @@ async def _demo(settings: Settings, *, stay: bool, rows: int) -> None:
             async with asyncio.timeout(30):
                 await ready.wait()
             console.print(
-                f"Andon is up after {time.monotonic() - started:.1f} s: broker {settings.broker_url}, "
+                f"Andon is up after {time.monotonic() - started:.1f} s: broker {public(settings)}, "
                 f"HTTP http://{settings.http_host}:{settings.http_port}/readyz, database {settings.database}"
             )
             console.print(await model_line(service, settings))

@@ -84,7 +84,10 @@ def checked_severity(value: str | None) -> str | None:
 def as_object(row: StoredLog) -> dict[str, Any]:
     """A stored log for ``--json``: its context as JSON values rather than text."""
     value: dict[str, Any] = msgspec.to_builtins(row)
-    value["context"] = msgspec.Raw(row.context.encode()) if row.context else None
+    try:
+        value["context"] = msgspec.json.decode(row.context) if row.context else None
+    except msgspec.DecodeError:  # lone surrogates, or taken over as it was: the text says what it says
+        value["context"] = row.context
     return value
 
 
