@@ -163,7 +163,8 @@ async def connect(url: str, *, name: str, on_state: StateCallback | None = None,
         if not opening.done() or opening.cancelled() or opening.exception() is not None:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
-            await connection.close()
+            with contextlib.suppress(AssertionError):  # a malformed address: the client never began to connect
+                await connection.close()
     if connection.refusal.done():
         raise BrokerUnavailable(
             f"the broker at {connection.address} refuses us ({connection.refusal.result()}): "
