@@ -51,7 +51,9 @@ def logs(
 
 
 def show(
-    log_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the log, as `andon logs` shows it.")],
+    log_id: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="Id of the log, as `andon logs` shows it.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show one log with its context and its analysis.

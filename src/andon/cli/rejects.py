@@ -49,7 +49,7 @@ def list_command(
 
 @app.command("show")
 def show_command(
-    reject_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the reject.")],
+    reject_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="Id of the reject.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the exact bytes to standard output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; the bytes are base64.")] = False,
 ) -> None:
