@@ -17,20 +17,7 @@ import nats
 import pytest
 
 from andon.bus import find_binary
-from support.service import Andon, free_ports, listening, ollama, running, until
-
-
-def log(message: str, **fields: object) -> dict[str, object]:
-    """A log in the reference's format."""
-    return {
-        "timestamp": "2026-03-01T22:00:00Z",
-        "hostname": "press-01",
-        "severity": "ERROR",
-        "service": "plc",
-        "message": message,
-        "context": {},
-        **fields,
-    }
+from support.service import Andon, free_ports, listening, log, ollama, running, until
 
 
 def refusal(andon: Andon) -> str:

@@ -12,21 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from andon.bus import JetStreamPublisher, connect
-from support.service import SUBJECT, Andon, OllamaProcess, ollama, running, until
+from support.service import SUBJECT, Andon, OllamaProcess, log, ollama, running, until
 from support.storms import storm, texts
-
-
-def log(message: str, **fields: object) -> dict[str, object]:
-    """A log in the reference's format."""
-    return {
-        "timestamp": "2026-03-01T22:00:00Z",
-        "hostname": "press-01",
-        "severity": "ERROR",
-        "service": "plc",
-        "message": message,
-        "context": {},
-        **fields,
-    }
 
 
 def asking(model: OllamaProcess, **settings: str) -> dict[str, str]:

@@ -49,6 +49,19 @@ def free_ports(count: int) -> list[int]:
             s.close()
 
 
+def log(message: str, **fields: object) -> dict[str, object]:
+    """A log in the reference's format."""
+    return {
+        "timestamp": "2026-03-01T22:00:00Z",
+        "hostname": "press-01",
+        "severity": "ERROR",
+        "service": "plc",
+        "message": message,
+        "context": {},
+        **fields,
+    }
+
+
 class Andon:
     """One installation: a data directory, its ports, and the process when it runs."""
 
