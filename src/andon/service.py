@@ -50,6 +50,8 @@ log = structlog.get_logger(__name__)
 #: How long an orderly stop may take before the process ends anyway, in seconds.
 STOP_WITHIN = 9.0
 WATCH_EVERY = 1.0
+#: A part that does not end on being cancelled is cancelled again after these seconds.
+CANCEL_AGAIN = 2.0
 #: Questions at once that a provider in the cloud gets from the start.
 CLOUD_FIRST = 4
 
@@ -234,10 +236,16 @@ class Service:
 
 
 async def ended(*tasks: asyncio.Task[None]) -> None:
-    """Cancel and wait; what a task raises while it ends is the task group's to report."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    """Cancel and wait; what a task raises while it ends is the task group's to report.
+
+    Cancels again after a while: a library's ``asyncio.wait_for`` swallows a cancellation (before Python 3.12) where
+    what it waits for comes at the same moment.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
 
 
 def site_codes(settings: Settings) -> CodeRules:

@@ -102,13 +102,15 @@ def test_sigterm_while_the_model_hangs_ends_in_order(tmp_path: Path) -> None:
             assert andon.sql("SELECT status FROM analyses") == [("pending",)]
 
 
-def test_a_second_sigterm_ends_at_once(tmp_path: Path) -> None:
-    """Two signals end service and broker with status 0 and no traceback."""
+@pytest.mark.parametrize("signals", [1, 2])
+def test_sigterm_while_logs_come_in(tmp_path: Path, signals: int) -> None:
+    """One signal in the middle of a batch ends service and broker in order, as does an impatient second one."""
     with running(tmp_path) as andon:
         andon.publish(*[log(f"Oven zone {n} too cold") for n in range(20)])
         assert andon.process is not None
-        andon.process.send_signal(signal.SIGTERM)
-        assert andon.stop(signal.SIGTERM, 5) == 0
+        for _ in range(signals - 1):
+            andon.process.send_signal(signal.SIGTERM)
+        assert andon.stop(signal.SIGTERM, 8) == 0
         assert not listening(andon.nats_port)
         assert "Traceback" not in andon.log()
 

@@ -84,7 +84,8 @@ class AckInbox:
         number = self.expect(lambda _message: None if passed.done() else passed.set_result(None))
         try:
             await self.publish(f"{self._prefix}{number}", b"", number, {})
-            await asyncio.wait_for(passed, timeout)
+            async with asyncio.timeout(timeout):
+                await passed
         finally:
             self.forget(number)
 

@@ -37,7 +37,8 @@ class ReplyInbox:
         deadline = time.monotonic() + timeout
         for _ in range(count):
             try:
-                message = await asyncio.wait_for(self._arrived.get(), max(deadline - time.monotonic(), 0.001))
+                async with asyncio.timeout(max(deadline - time.monotonic(), 0.001)):
+                    message = await self._arrived.get()
             except TimeoutError:
                 return
             yield message.data

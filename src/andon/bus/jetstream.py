@@ -102,7 +102,8 @@ class JetStreamLogStream:
                 continue
             reader.changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(reader.changed.wait(), min(left, 0.5))
+                async with asyncio.timeout(min(left, 0.5)):
+                    await reader.changed.wait()
             if reader.silent():
                 self._verified = False
 
@@ -285,7 +286,8 @@ class JetStreamLogStream:
                 raise _Interrupted(reader.trouble or "no answer")
             reader.changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(reader.changed.wait(), 0.5)
+                async with asyncio.timeout(0.5):
+                    await reader.changed.wait()
 
     async def _ephemeral(self, first: int) -> str:
         config: dict[str, Any] = {

@@ -207,7 +207,8 @@ class MemoryBus:
         if soonest is not None:
             seconds = min(seconds, max(soonest - self._clock(), 0.001))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     def state(self) -> StreamState:
         """Where stream and consumer stand."""

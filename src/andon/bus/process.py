@@ -134,7 +134,8 @@ class ServerProcess:
     async def wait(self, timeout: float) -> bool:
         """Wait until it ends, at most ``timeout`` seconds; whether it ended."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._process.wait()
         return self._process.returncode is not None
 
     async def ready(self, port: int, timeout: float) -> None:
@@ -175,7 +176,8 @@ class ServerProcess:
                 os.close(self._lifeline)
                 self._lifeline = None
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._drain_task, 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._drain_task
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.returncode is not None and self.pid == self._process.pid:
@@ -191,7 +193,8 @@ class ServerProcess:
         if not await self.wait(pause):
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._drain_task), 1.0)
+            async with asyncio.timeout(1.0):
+                await asyncio.shield(self._drain_task)
         if any("address already in use" in line for line in self._tail):
             raise port_taken(port)
         raise BrokerStartError(

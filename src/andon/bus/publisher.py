@@ -102,7 +102,8 @@ class JetStreamPublisher:
         number = self._acks.expect(take)
         try:
             await self._acks.publish(subject, data, number, headers)
-            message = await asyncio.wait_for(answer, timeout)
+            async with asyncio.timeout(timeout):
+                message = await answer
             if message is None:
                 raise Busy("the connection was lost")
             return int(parsed_ack(message)["seq"])
@@ -248,7 +249,8 @@ class _Run:
         self._report()
         self._progress.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._progress.wait(), ACK_TIMEOUT / 4)
+            async with asyncio.timeout(ACK_TIMEOUT / 4):
+                await self._progress.wait()
             if not self._reconnected:
                 return
         self._reconnected = False
