@@ -216,10 +216,28 @@ class Hint(msgspec.Struct, frozen=True):
     score: float | None = None
 
 
+class Picture(msgspec.Struct, frozen=True):
+    """A picture that came with a log, stored once however many logs show it.
+
+    ``sha256`` (hex) names what is stored, ``media_type`` (``image/png``, ``image/jpeg`` …) was read from the bytes.
+    ``width`` and ``height`` in pixels, ``size`` in bytes. ``data`` is empty where only the description was asked for.
+    """
+
+    id: int
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    size: int
+    data: bytes = b""
+
+
 class Question(msgspec.Struct):
     """What the analyst is asked: one problem, seen through its newest logs (newest first, at least one).
 
     ``hints`` are what the rungs above know about similar problems; the analyst shows them to the model and says so.
+    ``facts`` are short lines from the site's history (counts, what else the host logged around the same time).
+    ``pictures`` came with the logs; a model that cannot see is told that they exist.
     """
 
     pattern_id: int
@@ -231,6 +249,8 @@ class Question(msgspec.Struct):
     last_seen: str
     worst_severity: str
     hints: list[Hint] = []
+    facts: list[str] = []
+    pictures: list[Picture] = []
 
 
 class Explanation(msgspec.Struct, kw_only=True):

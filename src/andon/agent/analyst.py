@@ -13,13 +13,14 @@ import dataclasses
 import time
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
 from andon.agent import prompts
 from andon.agent.answers import answer_text, free_text
-from andon.agent.failures import Place, from_api_error, not_understood, too_slow, unreachable
+from andon.agent.backend import Backend
+from andon.agent.failures import from_api_error, not_understood, too_slow, unreachable
 from andon.agent.finding import Finding, ModelFinding, render, settle
 from andon.errors import ModelAnswerError, ModelError
 from andon.models import Explanation, Question, Rung
@@ -28,7 +29,7 @@ from andon.ports import AskAgain
 if TYPE_CHECKING:
     from pydantic_ai import Agent, RunContext
     from pydantic_ai.messages import AgentStreamEvent, ModelResponse
-    from pydantic_ai.models import Model, ModelRequestContext
+    from pydantic_ai.models import ModelRequestContext
 
 log = structlog.get_logger(__name__)
 
@@ -40,45 +41,6 @@ TEXT_MAX = 32_000
 TEMPERATURE = 0.2
 #: Seconds for asking whether the model is loaded before the first question.
 PROBE_TIMEOUT = 2.0
-
-
-class Backend(Protocol):
-    """One provider: builds the model, and knows how to ask whether it is there."""
-
-    @property
-    def provider(self) -> str:
-        """The name as in ``PROVIDER``."""
-        ...
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        ...
-
-    @property
-    def place(self) -> Place:
-        """What messages call it."""
-        ...
-
-    def build(self) -> Model:
-        """The pydantic-ai model; blocks while it imports, so it is called in a thread."""
-        ...
-
-    async def check(self) -> None:
-        """Raises the ModelError a question would meet."""
-        ...
-
-    async def ready(self) -> bool:
-        """Whether an answer would start at once (False: the model must be loaded first). Raises ModelError."""
-        ...
-
-    def answered(self) -> None:
-        """The model has just answered."""
-        ...
-
-    async def close(self) -> None:
-        """Close connections; idempotent."""
-        ...
 
 
 @dataclass

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from andon.agent.backend import Capabilities
 from andon.agent.failures import Place, from_status, hidden, unreachable
 from andon.errors import ConfigError, ModelMisconfigured
 
@@ -148,6 +149,10 @@ class OllamaBackend:
             ),
         )
         return OllamaModel(self.model, provider=provider, profile=profile)
+
+    async def capabilities(self) -> Capabilities:
+        """A schema constrains the answer of any model here; what else this one can do is asked of Ollama once."""
+        return Capabilities(output="native")
 
     async def check(self) -> None:
         """Whether Ollama runs and has the model. Raises ModelUnavailable or ModelMisconfigured."""

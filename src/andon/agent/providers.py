@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from andon.agent.analyst import ModelAnalyst
+from andon.agent.backend import Backend
 from andon.agent.ollama import DEFAULT_MODEL, OllamaBackend
 from andon.agent.prompts import DEFAULT_AGENT_NAME, DEFAULT_BUDGET, DEFAULT_INSTRUCTIONS
 from andon.errors import ConfigError
@@ -86,8 +87,8 @@ def provider_name(text: str) -> str:
     return word
 
 
-def build_analyst(config: ProviderConfig) -> ModelAnalyst | None:
-    """The analyst for ``config``; None for PLAYBOOK, which needs no model.
+def build_backend(config: ProviderConfig) -> Backend | None:
+    """The backend for ``config``; None for PLAYBOOK, which needs no model.
 
     Raises ConfigError on an unknown provider, one that this version cannot use, or a wrong address or number.
     Nothing is imported or connected yet.
@@ -100,7 +101,7 @@ def build_analyst(config: ProviderConfig) -> ModelAnalyst | None:
     for setting in ("deadline", "cold_start_deadline", "max_output_tokens", "prompt_budget", "pool"):
         if not getattr(config, setting) > 0:
             raise ConfigError(f"The model's {setting} is {getattr(config, setting)}: it must be above zero.")
-    backend = OllamaBackend(
+    return OllamaBackend(
         model=config.model.strip() or DEFAULT_MODEL,
         base_url=config.base_url,
         api_key=config.api_key,
@@ -108,6 +109,13 @@ def build_analyst(config: ProviderConfig) -> ModelAnalyst | None:
         # one more than the calls, so that a check never waits for a free connection
         pool=config.pool + 1,
     )
+
+
+def build_analyst(config: ProviderConfig) -> ModelAnalyst | None:
+    """The analyst for ``config``; None for PLAYBOOK, which needs no model. Raises as :func:`build_backend`."""
+    backend = build_backend(config)
+    if backend is None:
+        return None
     return ModelAnalyst(
         backend,
         agent_name=config.agent_name.strip() or DEFAULT_AGENT_NAME,

@@ -1,0 +1,74 @@
+"""What a provider has to offer to be asked: the seam between the analyst and the providers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from andon.agent.failures import Place
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What a model can do. Ours to obey: the flags of the library's profiles describe and do not prevent.
+
+    ``output`` is how a finding is asked for: ``native`` constrains the answer by a JSON schema, ``tool`` makes the
+    finding the arguments of a tool call, ``prompted`` only asks for JSON in words. ``sees_schema`` says that the
+    provider shows a native schema to the model by itself. ``context`` is the window in tokens, None where unknown.
+    """
+
+    output: Literal["native", "tool", "prompted"] = "native"
+    sees_schema: bool = False
+    tools: bool = False
+    images: bool = False
+    context: int | None = None
+
+
+class Backend(Protocol):
+    """One provider: builds the model, and knows how to ask whether it is there."""
+
+    @property
+    def provider(self) -> str:
+        """The name as in ``PROVIDER``."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        ...
+
+    @property
+    def place(self) -> Place:
+        """What messages call it."""
+        ...
+
+    def build(self) -> Model:
+        """The pydantic-ai model; blocks while it imports, so it is called in a thread.
+
+        Raises ConfigError where an optional extra is not installed, naming the command that installs it.
+        """
+        ...
+
+    async def capabilities(self) -> Capabilities:
+        """What the model can do, asked of the provider once where only it knows. Never raises: what cannot be
+        asked now is taken for absent, and asked again next time."""
+        ...
+
+    async def check(self) -> None:
+        """Raises the ModelError a question would meet."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether an answer would start at once (False: the model must be loaded first). Raises ModelError."""
+        ...
+
+    def answered(self) -> None:
+        """The model has just answered."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections; idempotent."""
+        ...
