@@ -94,12 +94,33 @@ class Delivery(msgspec.Struct, gc=False):
     headers: Mapping[str, str] | None = None
 
 
+class NewPicture(msgspec.Struct, frozen=True, gc=False):
+    """A checked picture to be stored: what its own bytes say it is, and its place in the log's ``context.images``."""
+
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    data: bytes
+    position: int = 0
+
+
+class PictureReference(msgspec.Struct, frozen=True, gc=False):
+    """A picture that a log names as an object in a bucket of the broker's object store; fetched after recording."""
+
+    bucket: str
+    name: str
+    position: int = 0
+
+
 class LogRecord(msgspec.Struct, gc=False):
     """One understood and normalised log, ready to be stored.
 
     ``context`` is JSON text of an object or None. ``severity_native`` is what the producer wrote where that
     differs from ``severity``. ``notes`` says what normalisation had to change. ``fingerprint`` and
-    ``template`` name the pattern. ``reply_to`` is a subject that durably waits for the analysis.
+    ``template`` name the pattern. ``reply_to`` is a subject that durably waits for the analysis. ``images`` is the
+    JSON of ``context.images`` where pictures are still to be taken out of it; ``pictures`` and ``references`` are what
+    was, ``refused`` counts those that were not kept.
     """
 
     stream: str
@@ -120,6 +141,10 @@ class LogRecord(msgspec.Struct, gc=False):
     machine: str | None = None
     notes: str | None = None
     reply_to: str | None = None
+    images: bytes | None = None
+    pictures: tuple[NewPicture, ...] = ()
+    references: tuple[PictureReference, ...] = ()
+    refused: int = 0
 
 
 class Reject(msgspec.Struct, gc=False):
@@ -230,6 +255,17 @@ class Picture(msgspec.Struct, frozen=True):
     height: int
     size: int
     data: bytes = b""
+
+
+class PictureFetch(msgspec.Struct, frozen=True):
+    """A picture that is still to be fetched for log ``log_id``; ``attempts`` counts the tries that failed."""
+
+    id: int
+    log_id: int
+    position: int
+    bucket: str
+    name: str
+    attempts: int
 
 
 class Question(msgspec.Struct):
@@ -372,6 +408,7 @@ class Recorded(msgspec.Struct):
     the one that stands for the whole problem. ``queued`` counts the analyses that now wait because of this batch.
     ``explained`` holds the ids of patterns that already show a final explanation. ``moved`` says which patterns that
     stood for a problem were merged into which. ``regrouped`` changes when a person merged or split patterns.
+    ``pictures`` counts those stored for the first time, ``references`` those that are to be fetched now.
     """
 
     stored: int
@@ -384,6 +421,8 @@ class Recorded(msgspec.Struct):
     explained: set[int]
     moved: dict[int, int] = {}
     regrouped: int = 0
+    pictures: int = 0
+    references: int = 0
 
 
 class StoreCounts(msgspec.Struct, frozen=True):
