@@ -104,6 +104,16 @@ class NewPicture(msgspec.Struct, frozen=True, gc=False):
     data: bytes
     position: int = 0
 
+    def described(self) -> dict[str, Any]:
+        """What stands for the picture in the stored context."""
+        return {
+            "picture": f"sha256:{self.sha256}",
+            "type": self.media_type,
+            "width": self.width,
+            "height": self.height,
+            "bytes": len(self.data),
+        }
+
 
 class PictureReference(msgspec.Struct, frozen=True, gc=False):
     """A picture that a log names as an object in a bucket of the broker's object store; fetched after recording."""
@@ -118,9 +128,9 @@ class LogRecord(msgspec.Struct, gc=False):
 
     ``context`` is JSON text of an object or None. ``severity_native`` is what the producer wrote where that
     differs from ``severity``. ``notes`` says what normalisation had to change. ``fingerprint`` and
-    ``template`` name the pattern. ``reply_to`` is a subject that durably waits for the analysis. ``images`` is the
-    JSON of ``context.images`` where pictures are still to be taken out of it; ``pictures`` and ``references`` are what
-    was, ``refused`` counts those that were not kept.
+    ``template`` name the pattern. ``reply_to`` is a subject that durably waits for the analysis. ``images`` says that
+    the context may hold pictures which are still to be taken out of it; ``pictures`` and ``references`` are those that
+    were, ``refused`` counts those that were not kept.
     """
 
     stream: str
@@ -141,7 +151,7 @@ class LogRecord(msgspec.Struct, gc=False):
     machine: str | None = None
     notes: str | None = None
     reply_to: str | None = None
-    images: bytes | None = None
+    images: bool = False
     pictures: tuple[NewPicture, ...] = ()
     references: tuple[PictureReference, ...] = ()
     refused: int = 0
@@ -372,6 +382,79 @@ class PatternSummary(msgspec.Struct, frozen=True):
     status: str | None
     merged_into: int | None
     merged: list[int]
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of the site's history a question is about. Every filter is optional and all must hold.
+
+    ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity. ``host``
+    and ``service`` are exact or globs (``*``, ``?``), so is ``place``: a site, area, line or machine. These and ``text``,
+    a substring of the message, are compared without regard to case. ``limit`` is the most rows told.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    severity: str | None = None
+    host: str | None = None
+    service: str | None = None
+    place: str | None = None
+    text: str | None = None
+    pattern_id: int | None = None
+    limit: int = 50
+    oldest_first: bool = False
+
+
+class PatternSeen(msgspec.Struct, frozen=True):
+    """One problem within a part of history: what of it was logged there.
+
+    ``first_log`` and ``last_log`` are ids of the logs that were stored first and last there, None where not asked for.
+    """
+
+    pattern_id: int
+    template: str
+    count: int
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+    hosts: int
+    first_log: int | None = None
+    last_log: int | None = None
+
+
+class PatternFacts(msgspec.Struct, frozen=True):
+    """One problem with its figures and what is known of it.
+
+    ``last_hour`` and ``last_day`` count its logs before ``at`` (stored form); ``per_hour`` is the average over its
+    whole life. ``hosts`` are those with most logs, ``newest`` ids of its newest logs, newest first. ``explanation`` is
+    what its logs show, from ``rung``; ``fixes`` are confirmed, newest first. ``merged`` are the ids merged into it.
+    """
+
+    pattern_id: int
+    template: str
+    count: int
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+    at: str
+    last_hour: int
+    last_day: int
+    per_hour: float
+    hosts: list[tuple[str, int]]
+    host_count: int
+    newest: list[int]
+    explanation: str | None
+    rung: str | None
+    provisional: bool
+    fixes: list[Resolution]
+    merged: list[int]
+
+
+class SiteNames(msgspec.Struct, frozen=True):
+    """Names that occur in the records, each list sorted and bounded; places are of all levels of ISA-95."""
+
+    hosts: list[str]
+    services: list[str]
+    places: list[str]
 
 
 class Waiter(msgspec.Struct, frozen=True):
