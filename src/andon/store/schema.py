@@ -297,8 +297,8 @@ picture_fetches = Table(
 Index("picture_fetches_log", picture_fetches.c.log_id)
 
 # How many rows there are of what, kept by the transactions that change it: counting ten million rows is
-# no answer to a metrics scrape. Names: logs, patterns, rejects, failed, pictures, ``rung:<rung>``; ``regrouped`` counts the
-# merges and splits that people asked for, so that a running service notices them.
+# no answer to a metrics scrape. Names: logs, patterns, rejects, failed, pictures, ``rung:<rung>``; ``regrouped``
+# counts the merges and splits that people asked for, so that a running service notices them.
 counters = Table(
     "counters",
     metadata,

@@ -40,6 +40,7 @@ from andon.store.database import (
 )
 from andon.store.gaps import missing_ranges
 from andon.store.history import StoredHistory
+from andon.store.pictures import StoredPictures
 from andon.store.policy import AnalysisPolicy, novel
 from andon.store.writer import Recorder, highest_sequence
 
@@ -82,6 +83,8 @@ class Store:
         self._write_places = asyncio.Semaphore(_PLACES)
         self._read_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
+        #: The pictures of logs: :class:`andon.ports.Pictures`.
+        self.pictures = StoredPictures(self._read, self._write, clock)
 
     @classmethod
     async def open(
