@@ -243,6 +243,10 @@ class LogStore(Protocol):
         """Sizes for metrics; cheap enough for every scrape."""
         ...
 
+    async def check(self) -> None:
+        """Whether a write could begin now: cheap, nothing is written. Raises StoreUnavailable."""
+        ...
+
     async def probe(self) -> None:
         """Write and roll back a row: raises what recording would raise."""
         ...

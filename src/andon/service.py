@@ -39,6 +39,7 @@ from andon.pipeline.gate import Budget, Gate, Limits
 from andon.pipeline.ladder import Ladder
 from andon.pipeline.record import Recorder
 from andon.pipeline.supervise import keep_running
+from andon.pipeline.watch import Watch
 from andon.store import AnalysisPolicy, Rule, Store, lock_database, prepare
 from andon.telemetry import Health, Metrics
 
@@ -49,7 +50,6 @@ log = structlog.get_logger(__name__)
 
 #: How long an orderly stop may take before the process ends anyway, in seconds.
 STOP_WITHIN = 9.0
-WATCH_EVERY = 1.0
 #: A part that does not end on being cancelled is cancelled again after these seconds.
 CANCEL_AGAIN = 2.0
 #: Questions at once that a provider in the cloud gets from the start.
@@ -120,7 +120,8 @@ class Service:
                     return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
 
                 serving = group.create_task(http.run(), name="http")
-                watching = start("watch", self._watch)
+                watch = Watch(self._stream, self.store, self.health, broker=self._broker_problem)
+                watching = start("watch", watch.run)
                 supervising = start("broker", self.broker.supervise) if self.broker else None
                 await callers.listen(desk.analyze, desk.plain)
                 reading = start("runbooks", self.runbooks.run)
@@ -210,17 +211,14 @@ class Service:
         )
         return desk, recorder, analyzer
 
-    async def _watch(self) -> None:
-        """Say on /readyz what is wrong with the broker."""
-        while True:
-            problem = self.broker.problem if self.broker is not None else None
-            if problem is None and not self._connection.is_connected:
-                problem = f"no connection to the broker at {self._connection.address}; connecting again"
-            if self.health.report("broker", problem):
-                (log.warning if problem else log.info)("broker", problem=problem)
-            if self.broker is not None:
-                self.metrics.broker_restarts.set(self.broker.restarts)
-            await asyncio.sleep(WATCH_EVERY)
+    def _broker_problem(self) -> str | None:
+        if self.broker is not None:
+            self.metrics.broker_restarts.set(self.broker.restarts)
+            if self.broker.problem is not None:
+                return self.broker.problem
+        if not self._connection.is_connected:
+            return f"no connection to the broker at {self._connection.address}; connecting again"
+        return None
 
     async def refresh(self) -> None:
         """Bring the gauges up to date, at most once a second; what cannot be asked now keeps its last value."""

@@ -84,6 +84,45 @@ def translated(path: Path) -> Iterator[None]:
         raise StoreUnavailable(f"the database {path} is busy with other readers: try again") from error
 
 
+class FileIdentity:
+    """The file a writer has open, told from what lies at its path now.
+
+    SQLite goes on writing into a file that was deleted, moved or replaced under it, or whose write-ahead log was; what
+    it writes there is gone. Used by the writer's thread only.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._known = self._number(path)
+        self._known_log: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raises StoreUnavailable where the path does not lead to the open file any more."""
+        if self._known is None or self._number(self._path) != self._known:
+            happened = "was replaced" if self._path.exists() else "was deleted or moved away"
+            raise StoreUnavailable(
+                f"the database {self._path} {happened} while Andon ran; nothing more is acknowledged: put the file "
+                "back, or start Andon again, which makes a new one and reads what the log stream still holds (24 h)"
+            )
+        number = self._number(self._log)
+        if self._known_log is None:
+            self._known_log = number
+        elif number != self._known_log:
+            raise StoreUnavailable(
+                f"the write-ahead log {self._log} was deleted or moved away while Andon ran; nothing more is "
+                "acknowledged: put it back, or start Andon again, which reads back what the log stream still holds"
+            )
+
+    @staticmethod
+    def _number(path: Path) -> tuple[int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def writer_engine(path: Path, durability: Durability, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
     """An engine over the one connection that writes. A transaction takes the write lock when it begins.
 

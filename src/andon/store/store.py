@@ -32,6 +32,7 @@ from andon.store import family, grouping, queue, reader, spending
 from andon.store.database import (
     BUSY_TIMEOUT,
     Durability,
+    FileIdentity,
     reader_engine,
     revision,
     tables,
@@ -76,6 +77,7 @@ class Store:
         self._writer = writer
         self._readers = readers
         self._recorder = recorder
+        self._file = FileIdentity(path)
         self._clock = clock
         self._deadline = deadline
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="andon-store-writer")
@@ -158,8 +160,10 @@ class Store:
 
     def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge]) -> Recorded:
         try:
+            self._file.check()
             with translated(self._path), self._writer.begin() as connection:
                 done, learnt = self._recorder.record(connection, records, rejects, merges)
+            self._file.check()  # before the caller acknowledges
         except BaseException:
             self._recorder.forget()
             raise
@@ -293,6 +297,10 @@ class Store:
         """Read-only questions to this database for the agent."""
         return StoredHistory(self._read)
 
+    async def check(self) -> None:
+        """Take the write lock and give it back: raises StoreUnavailable where a write could not begin."""
+        await self._write(lambda _connection: None)
+
     async def probe(self) -> None:
         """Write a row as far as the disk and roll it back: raises what recording would raise."""
         await self._in_thread(self._writing, self._write_places, self._probe)
@@ -315,9 +323,11 @@ class Store:
                 connection.rollback()
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
-        return await self._in_thread(
-            self._writing, self._write_places, functools.partial(self._transaction, self._writer, work)
-        )
+        def checked() -> T:
+            self._file.check()
+            return self._transaction(self._writer, work)
+
+        return await self._in_thread(self._writing, self._write_places, checked)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self._in_thread(
