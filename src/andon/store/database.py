@@ -6,7 +6,7 @@ import contextlib
 import functools
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -158,6 +158,20 @@ def reader_engine(path: Path, *, connections: int, timeout: float, busy_timeout:
     return _engine(connect, "BEGIN", poolclass=QueuePool, pool_size=connections, max_overflow=0, pool_timeout=timeout)
 
 
+def untouched_engine(path: Path) -> Engine:
+    """An engine that reads a file and leaves it, and the directory around it, exactly as it is."""
+
+    def connect() -> sqlite3.Connection:
+        log = path.with_name(path.name + "-wal")
+        alone = not log.exists() or log.stat().st_size == 0
+        uri = f"{path.absolute().as_uri()}?{'immutable=1' if alone else 'mode=ro'}"
+        connection = _connect(uri, BUSY_TIMEOUT)
+        _reading(connection)
+        return connection
+
+    return _engine(connect, "BEGIN", poolclass=NullPool)
+
+
 def visitor_engine(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
     """An engine that reads a database beside a running service, or one on a read-only disk."""
 
@@ -228,6 +242,19 @@ def tables(connection: Connection) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
+def _is_ours(connection: Connection) -> bool:
+    marked: int = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
+    return marked == schema.APPLICATION_ID or {"logs", "patterns", "analyses"} <= tables(connection).keys()
+
+
+def foreign(path: Path, names: Iterable[str]) -> StoreUnavailable:
+    """The error for a database that another program made; ``names`` are its tables."""
+    held = [name for name in sorted(names) if name != "alembic_version"] or ["no table of Andon's"]
+    return StoreUnavailable(
+        f"the database {path} belongs to another program (it holds {', '.join(held[:3])}): choose another DB_PATH"
+    )
+
+
 def revision(connection: Connection, path: Path) -> str | None:
     """The schema revision of the database, None where it has none; raises StoreTooNew for an unknown one."""
     if "alembic_version" not in tables(connection):
@@ -236,6 +263,8 @@ def revision(connection: Connection, path: Path) -> str | None:
     if found is None:
         return None
     if found not in schema.KNOWN_REVISIONS:
+        if not _is_ours(connection):
+            raise foreign(path, tables(connection))
         raise StoreTooNew(
             f"the database {path} has schema revision {found} and this Andon knows {schema.HEAD} at most: "
             "install the newer version again, or restore a backup from before it"
