@@ -130,9 +130,7 @@ def build(
     return Prompt(system, framed, tuple(ids))
 
 
-def _framed(
-    question: Question, lines: list[str], ids: list[int], *, hinted: bool, factual: bool, sees: bool
-) -> str:
+def _framed(question: Question, lines: list[str], ids: list[int], *, hinted: bool, factual: bool, sees: bool) -> str:
     hosts = len(question.hosts)
     return (
         f"One problem, logged {question.count} times on {hosts} host{'' if hosts == 1 else 's'}. The worst severity is "
