@@ -5,6 +5,7 @@ Models that cannot call tools are shown this in the prompt; without a model it i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,7 +22,6 @@ from andon.models import (
     PatternFacts,
     PatternSeen,
     Severity,
-    SiteNames,
     StoredLog,
     utc_text,
 )
@@ -31,7 +31,7 @@ TOLD = 6
 #: Problems of the window that are looked through for the question's words.
 _LISTED = 60
 _SCOPES = 3
-_TIMELINE = 14
+_TIMELINE, _AROUND = 14, 200
 _DEFAULT_SPAN = timedelta(hours=24)
 _BEFORE, _AFTER = timedelta(minutes=10), timedelta(minutes=5)
 
@@ -55,7 +55,7 @@ class Retrieved:
     """What was found. ``notes`` say what had to be assumed or left out; ``logs`` are by id.
 
     ``problems`` come with what is known of each, the most telling first; ``timeline`` is what the host of the first bad
-    log recorded around it.
+    log recorded around it, once for each row of the same problem.
     """
 
     scope: HistoryQuery
@@ -106,11 +106,6 @@ async def retrieve(
     return found
 
 
-def names_only(names: SiteNames, inquiry: Inquiry) -> Named:
-    """What the question names, for a model that looks by itself."""
-    return find_names(inquiry.text, names)
-
-
 def _window(inquiry: Inquiry, span: tuple[str, str], notes: list[str]) -> HistoryQuery:
     """The time asked about: as given, as said, or the last 24 hours of which there are logs."""
     if inquiry.since is not None or inquiry.until is not None:
@@ -132,11 +127,6 @@ def _window(inquiry: Inquiry, span: tuple[str, str], notes: list[str]) -> Histor
         "were looked at."
     )
     return HistoryQuery(since=utc_text(end - _DEFAULT_SPAN))
-
-
-def scope_of(inquiry: Inquiry, span: tuple[str, str]) -> HistoryQuery:
-    """The time that a question is about, as :func:`retrieve` reads it."""
-    return _window(inquiry, span, [])
 
 
 def _scopes(inquiry: Inquiry, named: Named, base: HistoryQuery) -> Iterator[HistoryQuery]:
@@ -217,15 +207,18 @@ async def _timeline(history: History, around: StoredLog) -> list[StoredLog]:
         return []
     if middle.tzinfo is None:
         return []
-    return await history.search(
+    around_it = await history.search(
         HistoryQuery(
             host=around.hostname,
             since=utc_text(middle - _BEFORE),
             until=utc_text(middle + _AFTER),
             oldest_first=True,
-            limit=_TIMELINE,
+            limit=_AROUND,
         )
     )
+    # of a row of the same problem the first log says it all
+    runs = itertools.groupby(around_it, key=lambda one: one.pattern_id or one.id)
+    return [next(run) for _, run in itertools.islice(runs, _TIMELINE)]
 
 
 def _score(seen: PatternSeen, named: Named) -> int:

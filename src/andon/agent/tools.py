@@ -65,31 +65,37 @@ class Refused(Exception):
 class HistoryTools:
     """The tools over one ``history``. One object serves one question: it counts its calls and what they took.
 
-    ``now`` (aware, in the site's zone) is what ages look back from; naive times are in its zone. ``calls`` is the most
-    calls, ``room`` the bytes that all answers together may take. ``seen`` are the ids of the logs that were shown,
-    ``used`` the calls so far as (tool, what was asked).
+    ``clock`` gives the present (aware, in the site's zone): what ages look back from; naive times are in its zone.
+    ``calls`` is the most calls, ``room`` the bytes that all answers together may take. ``seen`` are the ids of the logs
+    that were shown, ``used`` the calls so far as (tool, what was asked); ``looked`` is told each of them as it begins.
     """
 
     def __init__(
         self,
         history: History,
         *,
-        now: datetime,
+        clock: Callable[[], datetime],
         likeness: Likeness | None = None,
         runbooks: Runbooks | None = None,
         calls: int | None = CALLS,
         room: int | None = None,
         timeout: float = TIMEOUT,
+        looked: Callable[[str, str], None] | None = None,
     ) -> None:
         self._history = history
-        self._now = now
+        self._clock = clock
         self._likeness = likeness
         self._runbooks = runbooks
         self._calls = calls
         self._room = room
         self._timeout = timeout
+        self._looked = looked
         self.seen: set[int] = set()
         self.used: list[tuple[str, str]] = []
+
+    @property
+    def _now(self) -> datetime:
+        return self._clock()
 
     @property
     def spent(self) -> bool:
@@ -369,6 +375,8 @@ class HistoryTools:
         if self.spent:
             return NO_MORE
         self.used.append((tool, asked))
+        if self._looked is not None:
+            self._looked(tool, asked)
         try:
             async with asyncio.timeout(self._timeout):
                 text = await work()
@@ -416,5 +424,5 @@ def toolset(tools: HistoryTools) -> AbstractToolset[Any]:
     """
     from pydantic_ai.toolsets import FunctionToolset
 
-    made: FunctionToolset[Any] = FunctionToolset(tools.functions, max_retries=CALLS, timeout=tools._timeout + 5)  # noqa: SLF001
+    made: FunctionToolset[Any] = FunctionToolset(tools.functions, max_retries=CALLS, timeout=2 * TIMEOUT)
     return made.filtered(lambda _context, _tool: not tools.spent)

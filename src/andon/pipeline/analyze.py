@@ -211,7 +211,7 @@ class Analyzer:
         """Answer from what the site knows, or start a question to the model; the call is counted before it is made."""
         if await self._answer_if_known(job):
             return
-        job.question = await self._ladder.prepare(job.question)
+        job.question = await self._ladder.prepare(job.question, for_model=True)
         if job.attempts > self._attempts:  # the process died in mid-call again and again
             await self._give_up(job, f"no answer after {self._attempts} attempts")
             return
