@@ -74,6 +74,13 @@ class BusConnection(Client):
         )
         self._tell(True, f"connected to {self.address}")
 
+    async def close(self) -> None:
+        """Close for good; idempotent. What still waits for a broker that is gone is dropped."""
+        if not self.is_connected:  # the client would write it to the connection that is lost, and raise
+            self._pending, self._pending_data_size = [], 0
+        with contextlib.suppress(OSError):
+            await super().close()
+
     async def publish_each(self, subjects: Sequence[str], payload: str) -> None:
         """Publish the same short payload on each of ``subjects``, joined into one write.
 
