@@ -27,15 +27,17 @@ CHATML = (
     "{%- if tools %}<|im_start|>system\nYou may call functions within <tool_call></tool_call> tags: "
     '{"name": <function-name>, "arguments": <args-json-object>}\n<tools>{{ tools | tojson }}</tools><|im_end|>\n{%- endif %}'
     "{%- for m in messages %}<|im_start|>{{ m.role }}\n{%- if m.content is string %}{{ m.content }}{%- endif %}"
-    "{%- for call in m.tool_calls or [] %}<tool_call>{{ call.function | tojson }}</tool_call>{%- endfor %}<|im_end|>\n"
-    "{%- endfor %}{%- if add_generation_prompt %}<|im_start|>assistant\n{%- endif %}"
+    "{%- if m.tool_calls %}{%- for call in m.tool_calls %}<tool_call>\n"
+    '{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}\n</tool_call>'
+    "{%- endfor %}{%- endif %}<|im_end|>\n{%- endfor %}{%- if add_generation_prompt %}<|im_start|>"
+    "{% if messages[-1].role == 'tool' %}assistant again\n{% else %}assistant\n{% endif %}{% endif %}"
 )
 
 
 class Vocabulary:
     """Tokens with their kinds: the control ones, every byte, printable ASCII, and the pieces of a script."""
 
-    def __init__(self, script: Sequence[str] = ()) -> None:
+    def __init__(self, script: Sequence[str] = (), again: Sequence[str] = ()) -> None:
         self.texts: list[str] = []
         self.kinds: list[int] = []
         self.scores: list[float] = []
@@ -48,11 +50,11 @@ class Vocabulary:
         self.end = self._add("<|im_end|>", Kind.CONTROL)
         for code in range(0x20, 0x7F):
             self._add("\u2581" if code == 0x20 else chr(code), Kind.NORMAL, -1.0)
-        #: The last token of every prompt: a script starts behind it.
+        #: The last token of a prompt: a script starts behind it. The other one ends a prompt with a tool's result.
         self.start = self._add("assistant\n", Kind.USER_DEFINED)
-        if len(set(script)) != len(script):
-            raise ValueError("a token has one successor: the pieces of a script must differ")
+        self.restart = self._add("assistant again\n", Kind.USER_DEFINED)
         self.script = [self._add(piece, Kind.USER_DEFINED) for piece in script]
+        self.again = [self._add(piece, Kind.USER_DEFINED) for piece in again]
 
     def _add(self, text: str, kind: Kind, score: float = 0.0) -> int:
         self.texts.append(text)
@@ -84,23 +86,37 @@ def random_model(path: Path, *, seed: int = 0, layers: int = 1, feed_forward: in
     return path
 
 
-def scripted_model(path: Path, script: Sequence[str], *, again: Sequence[str] = ()) -> Path:
-    """A llama that answers every prompt with the pieces of ``script``, which must differ from one another.
+def scripted_model(path: Path, script: Sequence[str], again: Sequence[str] = ()) -> Path:
+    """A llama that answers with the pieces of ``script``, and with those of ``again`` once a tool has answered.
 
-    With ``again`` it answers a prompt that ends in a tool's result with those instead: see CHATML.
+    A token has one successor, so the pieces must differ from one another and have more than one character.
     """
-    del again
-    words = Vocabulary(script)
+    pieces = [*script, *again]
+    if len(set(pieces)) != len(pieces) or any(len(piece) < 2 for piece in pieces):
+        raise ValueError("the pieces of a script must differ and have more than one character")
+    words = Vocabulary(script, again)
     size = -(-len(words) // 32) * 32
     output = np.zeros((len(words), size), np.float32)
-    chain = [words.start, *words.script, words.end]
-    for token, successor in pairwise(chain):
-        output[successor, token] = 4.0
+    for chain in ([words.start, *words.script, words.end], [words.restart, *words.again, words.end]):
+        for token, successor in pairwise(chain):
+            output[successor, token] = 4.0
 
     def weights(*shape: int) -> Array:
         return np.zeros(shape, np.float32)
 
     _write(path, words, np.eye(len(words), size, dtype=np.float32), output, weights)
+    return path
+
+
+def aborting_model(path: Path) -> Path:
+    """A file over which the engine aborts while it loads it: two of its tokens are the same."""
+    words = Vocabulary(["}"])
+
+    def weights(*shape: int) -> Array:
+        return np.zeros(shape, np.float32)
+
+    table = np.zeros((len(words), WIDTH), np.float32)
+    _write(path, words, table, table, weights)
     return path
 
 

@@ -47,6 +47,8 @@ TAIL_LINES = 12
 MAX_LOG_LINE = 500
 #: Lines of the engine's log that are passed on in any minute.
 LINES_A_MINUTE = 30
+#: How native code ends that met what it cannot handle.
+FAULTS = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 #: What Python and llama.cpp need of our environment; nothing that may hold a secret.
 PASSED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SYSTEMROOT")
 PASSED_PREFIXES = ("LD_", "DYLD_", "GGML_", "CUDA_", "HIP_", "ROCR_", "VK_", "OMP_")
@@ -128,6 +130,9 @@ class EngineProcess:
                 "ANDON_MODEL_COLD_DEADLINE."
             ) from None
         if not line:
+            await self._log_is_read()
+            if -(self._process.returncode or 0) in FAULTS:  # at every start again, whatever the question
+                raise ModelMisconfigured(refusal(spec, f"it crashed, {self.obituary}"))
             raise ModelUnavailable(f"The engine ended while loading {spec.gguf} ({self.obituary}).")
         answer = json.loads(line)  # our own child's: no other program writes there
         if "error" in answer:
@@ -355,7 +360,8 @@ def readable(spec: EngineSpec) -> None:
 
 
 def refusal(spec: EngineSpec, reason: str) -> str:
-    """One sentence for files that look like GGUF and that the engine refuses all the same."""
+    """One sentence for files that look like GGUF and that the engine cannot load all the same."""
+    reason = re.sub(r"/\S*/(?=[\w.-]+:\d)", "", reason)  # where its authors built it
     for path in (spec.gguf, spec.mmproj):  # the sentence names the file already
         reason = reason.replace(f" from {path}", "").replace(str(path), path.name if path else "")
     reason = re.sub(r"\A(?:\w+: )*(?:error(?: loading model)?: )?", "", reason).strip(" .")
