@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 import andon
-from andon.cli import ask, demo, doctor, logs, models, patterns, queue, rejects, resolve, run, send
+from andon.cli import ask, demo, doctor, logs, mcp, models, patterns, queue, rejects, resolve, run, send
+from andon.cli import eval as evaluation
 
 app = typer.Typer(
     name="andon",
@@ -31,6 +32,8 @@ app.command("reanalyze")(queue.reanalyze)
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
+app.command("eval")(evaluation.evaluate)
+app.command("mcp")(mcp.mcp)
 app.command("demo")(demo.demo)
 
 
