@@ -66,8 +66,9 @@ class HistoryTools:
     """The tools over one ``history``. One object serves one question: it counts its calls and what they took.
 
     ``clock`` gives the present (aware, in the site's zone): what ages look back from; naive times are in its zone.
-    ``calls`` is the most calls, ``room`` the bytes that all answers together may take. ``seen`` are the ids of the logs
-    that were shown, ``used`` the calls so far as (tool, what was asked); ``looked`` is told each of them as it begins.
+    ``calls`` is the most calls (None: any number, and nothing is remembered of them), ``room`` the bytes that all
+    answers together may take. ``seen`` are the ids of the logs that were shown, ``used`` the calls so far as (tool,
+    what was asked); ``looked`` is told each of them as it begins.
     """
 
     def __init__(
@@ -374,7 +375,10 @@ class HistoryTools:
         """What ``work`` found, or in words why it found nothing. Counts the call."""
         if self.spent:
             return NO_MORE
-        self.used.append((tool, asked))
+        if self._calls is None:  # nobody counts: nothing may pile up over days
+            self.seen.clear()
+        else:
+            self.used.append((tool, asked))
         if self._looked is not None:
             self._looked(tool, asked)
         try:
