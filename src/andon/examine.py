@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import shutil
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import andon
-from andon.agent.providers import build_analyst
+from andon.agent.embedded import EmbeddedBackend
+from andon.agent.ollama_admin import OllamaAdmin, context_remedy
+from andon.agent.providers import ProviderConfig, build_analyst, build_backend
+from andon.agent.threads import in_daemon_thread
 from andon.bus.api import stream_state
 from andon.bus.binary import find_binary
 from andon.bus.connection import connect, masked
@@ -38,8 +43,9 @@ async def examine(settings: Settings) -> list[CheckResult]:
     running = ready.ok is not None
     results.append(ready)
     results += await _broker(settings, running)
-    results.append(await _model(settings))
-    return results
+    results.append(await (_model_file if settings.provider == "EMBEDDED" else _model)(settings))
+    results += await _fallbacks(settings)
+    return results + await _ollama_context(settings)
 
 
 def _versions() -> CheckResult:
@@ -148,20 +154,97 @@ async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
 
 
 async def _model(settings: Settings) -> CheckResult:
+    return await _member("model", dataclasses.replace(provider_config(settings), fallbacks=()))
+
+
+async def _fallbacks(settings: Settings) -> list[CheckResult]:
+    """The providers that are asked where the configured one is away, each by itself."""
+    if settings.provider == "PLAYBOOK":
+        return []
+    return [await _member("fallback", config) for config in provider_config(settings).fallbacks]
+
+
+async def _member(name: str, config: ProviderConfig) -> CheckResult:
     try:
-        analyst = build_analyst(provider_config(settings))
+        analyst = build_analyst(config)
     except AndonError as error:
-        return CheckResult("model", False, str(error))
+        return CheckResult(name, False, str(error))
     if analyst is None:
-        return CheckResult("model", True, "PLAYBOOK: the built-in rules answer, no model is needed")
+        return CheckResult(name, True, "PLAYBOOK: the built-in rules answer, no model is needed")
     try:
         async with asyncio.timeout(10):
             await analyst.check()
     except ModelError as error:
         ok = False if isinstance(error, ModelMisconfigured) else None
-        return CheckResult("model", ok, str(error), "until then the playbook's answers are provisional")
+        return CheckResult(name, ok, str(error), "until then the playbook's answers are provisional")
     except TimeoutError:
-        return CheckResult("model", None, f"{settings.provider} took longer than 10 s to answer")
+        return CheckResult(name, None, f"{analyst.provider} took longer than 10 s to answer")
     finally:
         await analyst.close()
-    return CheckResult("model", True, f"{analyst.provider} answers and has {analyst.model}")
+    return CheckResult(name, True, f"{analyst.provider} answers; model {analyst.model}")
+
+
+async def _model_file(settings: Settings) -> CheckResult:
+    """Load the file of EMBEDDED in a process of its own, as the service would."""
+    try:
+        backend = build_backend(provider_config(settings))
+    except AndonError as error:
+        return CheckResult("model", False, str(error))
+    if not isinstance(backend, EmbeddedBackend):
+        raise TypeError(f"{settings.provider} has no model file")
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(settings.model_cold_deadline):
+            await in_daemon_thread(backend.build, "provider-import")
+            started = time.monotonic()
+            facts = await backend.describe()
+    except ModelError as error:
+        return CheckResult("model", False, str(error), "until then the playbook's answers are provisional")
+    except TimeoutError:
+        remedy = "choose a smaller file, or raise ANDON_MODEL_COLD_DEADLINE"
+        return CheckResult("model", False, f"{settings.gguf} was not loaded in time", remedy)
+    finally:
+        await backend.close()
+    context, memory = int(facts["context"]), facts["memory"]
+    taken = f", {memory / 2**20:,.0f} MiB of memory" if memory else ""
+    sight = ", sees pictures" if facts["sees_pictures"] else ""
+    detail = (
+        f"EMBEDDED loads {settings.gguf} in {time.monotonic() - started:.1f} s: "
+        f"context {context:,} tokens{taken}{sight}"
+    )
+    if settings.mmproj is not None and not facts["sees_pictures"]:
+        return CheckResult("model", None, f"{detail}, but sees no pictures", "correct ANDON_MMPROJ or leave it empty")
+    if context < _tokens_needed(settings):
+        trained = facts["trained_for"]
+        remedy = (
+            "lower ANDON_MODEL_PROMPT_TOKENS or ANDON_MODEL_MAX_TOKENS: the model takes no more"
+            if trained and trained <= context
+            else f"raise ANDON_GGUF_CONTEXT to {_tokens_needed(settings)}"
+        )
+        return CheckResult("model", None, f"{detail}; {_need(settings)}", remedy)
+    return CheckResult("model", True, detail)
+
+
+async def _ollama_context(settings: Settings) -> list[CheckResult]:
+    """Whether questions fit into the context of the models that are asked of Ollama, which says nothing where not."""
+    members = [(settings.provider, settings.model), *settings.fallback_members]
+    models = [settings.model_of(provider, model) for provider, model in members if provider == "OLLAMA"]
+    results = []
+    for model in models:
+        try:
+            async with OllamaAdmin(host=settings.ollama_host, api_key=settings.key_of("OLLAMA"), model=model) as admin:
+                details = await admin.show(model)
+        except AndonError:  # the check of the model has said so already
+            continue
+        remedy = context_remedy(details, _tokens_needed(settings)) or ""
+        detail = f"{model} works with {details.context:,} tokens ({details.context_from}); {_need(settings)}"
+        results.append(CheckResult("context", None if remedy else True, detail, remedy))
+    return results
+
+
+def _tokens_needed(settings: Settings) -> int:
+    return settings.model_prompt_tokens + settings.model_max_tokens
+
+
+def _need(settings: Settings) -> str:
+    return f"a question and its answer take up to {_tokens_needed(settings):,}"
