@@ -20,7 +20,7 @@ from andon.errors import ConfigError, ModelError
 from andon.evals.cases import Case
 from andon.evals.questions import Questions
 from andon.evals.report import CaseResult, Judgement, Prices, Report, build_report, case_result
-from andon.evals.running import Ask, Asked, Runner
+from andon.evals.running import Ask, Asked, Runner, Status
 from andon.models import Explanation, Question, now_text
 from andon.patterns.fingerprint import Fingerprinter
 from andon.pipeline.decode import Decoder
@@ -120,3 +120,13 @@ async def _judged(
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):
             group.create_task(worker())
+
+
+def playbook_results(cases: Sequence[Case]) -> list[CaseResult]:
+    """The built-in rules' answers to ``cases``, scored; as Andon comes, without a site's settings."""
+    playbook, questions = Playbook.load(), Questions()
+    results = []
+    for case in cases:
+        question = questions(case)
+        results.append(case_result(Asked(case, question, Status.ANSWERED, playbook.explain(question))))
+    return results
