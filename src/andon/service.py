@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from andon.agent.backend import Choices
 from andon.agent.playbook import Playbook
 from andon.agent.providers import ProviderConfig, build_analyst
 from andon.agent.runbooks import MarkdownRunbooks
+from andon.bus.api import require_jetstream
 from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
 from andon.bus.jetstream import JetStreamLogStream
@@ -400,14 +401,14 @@ def run_service(settings: Settings, listen: Listen) -> None:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_until_signal(service))
     except BaseExceptionGroup as group:
-        known = group.subgroup(AndonError)
-        if known is None:
-            raise
-        raise _first(known) from None
+        raise told(group) from None
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
+def told(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in the group that is meant for users; the group itself where there is none."""
+    error: BaseException = group.subgroup(AndonError) or group
+    if error is group:
+        return error
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -475,11 +476,32 @@ class Outbox(JetStreamPublisher):
         await super().close()
 
 
+class Advice(TypedDict, total=False):
+    """What :func:`andon.bus.connection.connect` says to do."""
+
+    start: str
+    login: str
+
+
+def advice(settings: Settings) -> Advice:
+    """What a command says to do where the broker is not there or refuses it."""
+    if not settings.embedded_broker:
+        return {}
+    return {
+        "start": "start it with `andon run`, or correct ANDON_NATS_PORT",
+        "login": "check ANDON_NATS_USER and ANDON_NATS_PASSWORD",
+    }
+
+
 @contextlib.asynccontextmanager
 async def open_publisher(settings: Settings, name: str) -> AsyncIterator[Outbox]:
-    """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable."""
-    connection = await connect(settings.broker_url, name=name)
+    """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable.
+
+    Also where the broker is there and would keep no log.
+    """
+    connection = await connect(settings.broker_url, name=name, **advice(settings))
     try:
+        await require_jetstream(connection)
         outbox = Outbox(connection)
         try:
             yield outbox
