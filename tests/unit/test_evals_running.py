@@ -133,3 +133,24 @@ def test_cancelling_ends_the_calls() -> None:
 
     asyncio.run(main())
     assert len(ended) == 3
+
+
+def test_a_stop_ends_the_calls_and_keeps_what_there_is() -> None:
+    """Answers that came stay; the call in flight and the rest are skipped."""
+    asked: list[int] = []
+
+    async def second_hangs(question: Question) -> Explanation:
+        asked.append(1)
+        if len(asked) == 2:
+            runner.stop()
+            await asyncio.sleep(3_600)
+        return explanation()
+
+    runner = Runner(second_hangs)
+
+    async def main() -> list[Asked]:
+        async with asyncio.timeout(30):
+            return await runner.run(many(5))
+
+    rows = asyncio.run(main())
+    assert [row.status for row in rows] == [Status.ANSWERED, *[Status.SKIPPED] * 4]
