@@ -390,7 +390,7 @@ def budget_limits(settings: Settings) -> Limits:
 
 def model_gate(settings: Settings, store: LogStore) -> Gate:
     """How many questions the model gets at once, and how many at all. A model on this site's box starts with one."""
-    most = settings.model_concurrency
+    most = settings.gguf_parallel if settings.provider == "EMBEDDED" else settings.model_concurrency
     return Gate(Budget(store, budget_limits(settings)), first=1 if settings.local_model else CLOUD_FIRST, most=most)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import signal
 from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from andon.agent.backend import Choices
 from andon.agent.embedded import EmbeddedBackend
 from andon.agent.finding import Finding
 from andon.agent.providers import ProviderConfig, build_analyst
-from andon.errors import ModelError
+from andon.errors import ModelError, ModelUnavailable
 from andon.models import Explanation, Picture, Rung
 from support.engines import eventually, slots, with_analyst, with_engine
 from support.gguf import random_model, random_projector, scripted_model
@@ -174,6 +176,26 @@ def test_closing_in_the_middle_of_an_answer(slow: Path) -> None:
         return outcome
 
     assert isinstance(with_analyst(slow, use), ModelError)
+
+
+def test_a_native_crash_costs_one_question(slow: Path) -> None:
+    """Whoever asked is told that the model is unavailable, and the engine is back for the next one."""
+
+    async def use(analyst: ModelAnalyst, backend: EmbeddedBackend) -> tuple[BaseException | object, int]:
+        asking = asyncio.create_task(analyst.explain(question()))
+
+        async def busy() -> bool:
+            return any(slot["is_processing"] for slot in await slots(backend))
+
+        await eventually(busy, "a busy slot")
+        os.kill((await backend.engine.running()).pid, signal.SIGSEGV)
+        (outcome,) = await asyncio.gather(asking, return_exceptions=True)
+        await analyst.check()
+        return outcome, backend.engine.restarts
+
+    outcome, restarts = with_analyst(slow, use)
+    assert isinstance(outcome, ModelUnavailable)
+    assert restarts == 1
 
 
 def test_a_scripted_finding_arrives_as_it_was_written(place: Path) -> None:
