@@ -56,7 +56,7 @@ log = structlog.get_logger(__name__)
 PROBE_TIMEOUT = 2.0
 #: A provider that refuses whoever we are is believed for these seconds, whatever its check says: not every provider
 #: tells without a question that a key may not use a model.
-REFUSAL_STANDS = 60.0
+REFUSAL_STANDS = 30.0
 #: Parts of a request that a server may refuse although others take them, and the words by which it names them.
 _REFUSABLE = {
     "temperature": ("temperature",),
