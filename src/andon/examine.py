@@ -25,7 +25,8 @@ from andon.bus.connection import connect, masked
 from andon.config import Settings
 from andon.errors import AndonError, BrokerError, ModelError, ModelMisconfigured, StoreError
 from andon.models import CheckResult, StoreCounts
-from andon.service import provider_config
+from andon.service import advice, provider_config
+from andon.spelling import remarks
 from andon.store import Reader
 
 #: Below this much free disk space (bytes) doctor warns, and below a tenth of it complains.
@@ -37,7 +38,7 @@ CONNECT_SECONDS = 2.0
 
 async def examine(settings: Settings) -> list[CheckResult]:
     """Every check, in the order in which things depend on each other. Never raises for what it examines."""
-    results = [_versions(), _settings(settings), await asyncio.to_thread(_disk, settings)]
+    results = [_versions(), _settings(settings), *_remarks(), await asyncio.to_thread(_disk, settings)]
     results += await asyncio.to_thread(_database, settings)
     ready = await asyncio.to_thread(_service, settings)
     running = ready.ok is not None
@@ -60,10 +61,26 @@ def _settings(settings: Settings) -> CheckResult:
     )
 
 
+def _remarks() -> list[CheckResult]:
+    return [CheckResult("settings", None, remark, "correct the name, or remove it") for remark in remarks()]
+
+
+def _several(count: int, one: str, many: str) -> str:
+    """The number with what it counts: ``1 problem waits``, ``2 problems wait``."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def _disk(settings: Settings) -> CheckResult:
     place = settings.database.parent
     while not place.exists() and place != place.parent:
         place = place.parent
+    if not place.is_dir():
+        return CheckResult(
+            "disk",
+            False,
+            f"{place} is a file where a directory is needed",
+            "set ANDON_DATA_DIR (or DB_PATH) to another",
+        )
     free = shutil.disk_usage(place).free
     detail = f"{free / 1024**3:.1f} GiB free at {settings.database.parent}"
     if not os.access(place, os.W_OK):
@@ -84,7 +101,8 @@ def _database(settings: Settings) -> list[CheckResult]:
     except StoreError as error:
         return [CheckResult("database", False, str(error))]
     size = f"{counts.bytes / 1024**2:.1f} MiB"
-    results = [CheckResult("database", True, f"{path}: {counts.logs:,} logs, {counts.patterns:,} patterns, {size}")]
+    held = f"{_several(counts.logs, 'log', 'logs')}, {_several(counts.patterns, 'pattern', 'patterns')}"
+    results = [CheckResult("database", True, f"{path}: {held}, {size}")]
     return results + _queue(counts)
 
 
@@ -92,13 +110,22 @@ def _queue(counts: StoreCounts) -> list[CheckResult]:
     results = []
     if counts.rejects:
         results.append(
-            CheckResult("rejects", None, f"{counts.rejects:,} messages were not understood", "see `andon rejects`")
+            CheckResult(
+                "rejects",
+                None,
+                _several(counts.rejects, "message was not understood", "messages were not understood"),
+                "see `andon rejects`",
+            )
         )
     if counts.failed:
         remedy = "the playbook's answers stand for them; see the reasons with `andon logs --json`"
         results.append(CheckResult("analyses", None, f"{counts.failed:,} got no answer from the model", remedy))
     if counts.pending:
-        results.append(CheckResult("queue", None, f"{counts.pending:,} problems wait for the model"))
+        results.append(
+            CheckResult(
+                "queue", None, _several(counts.pending, "problem waits for the model", "problems wait for the model")
+            )
+        )
     return results
 
 
@@ -137,7 +164,9 @@ async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
             return [*results, CheckResult("broker", None, "embedded; it starts with `andon run`")]
     address = masked(settings.broker_url)
     try:
-        connection = await connect(settings.broker_url, name="andon doctor", timeout=CONNECT_SECONDS)
+        connection = await connect(
+            settings.broker_url, name="andon doctor", timeout=CONNECT_SECONDS, **advice(settings)
+        )
     except BrokerError as error:
         return [*results, CheckResult("broker", False, str(error))]
     try:

@@ -70,7 +70,11 @@ class HttpSide(Protocol):
     """What the service asks of its HTTP server: take the port, serve, stop."""
 
     def bind(self) -> int:
-        """Take the port and return its number. Raises InUseError."""
+        """Take the port and return its number. Raises InUseError and ConfigError."""
+        ...
+
+    def close(self) -> None:
+        """Give the port back where it was never served; idempotent."""
         ...
 
     async def run(self) -> None:
@@ -109,9 +113,11 @@ class Service:
         Raises AndonError with one sentence where something essential cannot start.
         """
         async with AsyncExitStack() as stack:
-            await self._open(stack)
+            stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))
             http = self._make_http(self)
-            self.http_port = http.bind()
+            self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
+            stack.callback(http.close)
+            await self._open(stack)
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
             shown = QuestionPictures(self.store.pictures, for_model)
@@ -160,9 +166,8 @@ class Service:
         log.info("stopped")
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        """Lock, start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
+        """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
         settings = self.settings
-        stack.enter_context(await asyncio.to_thread(lock_database, settings.database))
         preparing = asyncio.create_task(
             asyncio.to_thread(prepare, settings.database, durability=settings.durability), name="prepare"
         )
