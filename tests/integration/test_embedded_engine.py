@@ -209,6 +209,19 @@ def test_closing_ends_the_process(model: Path) -> None:
     assert not alive(asyncio.run(main()))
 
 
+def test_a_stop_of_the_whole_group_is_no_crash(model: Path) -> None:
+    """A service manager signals every process of the service: the engine stays until the service ends it."""
+
+    async def use(backend: EmbeddedBackend) -> int:
+        now = await backend.engine.running()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(now.pid, number)
+        await backend.check()
+        return backend.engine.restarts
+
+    assert with_engine(model, use) == 0
+
+
 def test_closing_while_it_loads_leaves_nothing(model: Path) -> None:
     """Whoever waits for the start is told."""
 

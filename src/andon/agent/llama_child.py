@@ -115,6 +115,9 @@ def tell(answer: int, message: dict[str, Any]) -> None:
 
 def main() -> int:
     """Entry point; see the module's text."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # A service manager tells the whole group to stop; the service ends this process when its questions are done.
+        signal.signal(number, signal.SIG_IGN)
     # Whatever a library prints must not stand between the lines that the parent reads.
     answer = os.dup(1)
     os.dup2(2, 1)
