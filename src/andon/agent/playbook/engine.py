@@ -145,7 +145,7 @@ class Playbook:
         if self._general.telling(reading.words) < _TELLING:
             return None
         touched = self._touched
-        evasive = self._general.evasive(reading.said)
+        evasive = reading.instructed or self._general.evasive(reading.said)
         candidates = {
             compiled.order: compiled
             for term in reading.said | reading.around
@@ -161,7 +161,7 @@ class Playbook:
 
     def _broadly(self, reading: Reading) -> tuple[Compiled, float] | None:
         """The broad rule for a log that no rule knows but that tells much; it loses against any other rule."""
-        if not self._broad or self._general.telling(reading.words) < _MUCH:
+        if not self._broad or reading.instructed or self._general.telling(reading.words) < _MUCH:
             return None
         category = self._general.family(reading.said, reading.around, reading.named)
         compiled = self._broad.get(category) if category else None
