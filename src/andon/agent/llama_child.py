@@ -4,8 +4,9 @@ Run as a script by :mod:`andon.agent.engine_process`, because a crash in native 
 Imports the standard library and xllamacpp only, so that it starts at once.
 
 One line of JSON on standard input says what to load (the fields of
-:class:`andon.agent.engine_process.EngineSpec`, and the key that requests must present); one line of JSON on standard output answers ``{"url": …}`` or ``{"error": …}``. The
-process ends when its standard input is closed: whoever started it holds the other end, and dies with it.
+:class:`andon.agent.engine_process.EngineSpec`, and the key that requests must present); one line of JSON on standard
+output answers ``{"url": …}`` or ``{"error": …}``. The process ends when its standard input is closed: whoever started
+it holds the other end, and dies with it.
 """
 
 from __future__ import annotations
