@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from andon.agent.backend import Choices
 from andon.agent.providers import ProviderConfig
 from andon.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured
 from support.providers.anthropic_api import AnthropicApi
@@ -114,3 +115,12 @@ def test_pictures_are_sent_as_data() -> None:
     blocks = api.bodies[0]["messages"][0]["content"]
     assert sorted(block["type"] for block in blocks) == ["image", "text"]
     assert api.violations == []
+
+
+def test_a_form_that_the_model_does_not_know_is_one_sentence() -> None:
+    """The library refuses it before anything is sent."""
+    with AnthropicApi(model="claude-3-haiku-20240307") as api:
+        error = failing(config_of(api, choices=Choices(output="native")))
+        assert api.requests == []
+    assert type(error) is ModelMisconfigured
+    assert "set ANDON_MODEL_OUTPUT to auto" in str(error)

@@ -337,6 +337,20 @@ def test_a_server_that_refuses_pictures_is_asked_without() -> None:
     assert ["image_url" in json.dumps(body) for body in api.bodies] == [True, False]
 
 
+def test_a_picture_that_the_provider_cannot_read_blinds_nobody(openai: tuple[Api, ProviderConfig]) -> None:
+    """That question goes without it; the next one shows its own."""
+    api, config = openai
+    shown = question(pictures=[red_square()])
+
+    async def twice(analyst: Analyst) -> None:
+        await analyst.explain(shown)
+        await analyst.explain(shown)
+
+    api.script(Answer(status=400, error="Invalid image data: could not process the image"))
+    using(config, twice)
+    assert ["image_url" in json.dumps(body) for body in api.bodies] == [True, False, True]
+
+
 def test_llama_cpp_answers_to_any_name() -> None:
     """Its list names a file; a check must not take that for another model."""
     api = CompatibleApi(model="/models/qwen.gguf", owned_by="llamacpp")

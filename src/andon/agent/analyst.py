@@ -9,6 +9,7 @@ the queue does.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ from andon.agent.failures import (
     from_api_error,
     not_understood,
     refusal,
+    refused_form,
     too_slow,
     unreachable,
 )
@@ -64,14 +66,17 @@ _REFUSABLE = {
     "tool": ("tool_choice", "tool choice", "tools", "function call"),
     "images": ("image", "vision", "multimodal", "multi-modal"),
 }
+#: How a server says that it takes no pictures at all.
+_UNSUPPORTED = re.compile(r"support|not a (?:vision|multi)|mmproj|text[ -]only|unknown variant")
 
 
 class _Declined(Exception):
     """The server refused a part of the request that can be left out."""
 
-    def __init__(self, error: ModelAPIError) -> None:
+    def __init__(self, error: ModelAPIError, part: str) -> None:
         super().__init__(str(error))
         self.error = error
+        self.part = part
 
 
 class ModelAnalyst:
@@ -219,13 +224,15 @@ class ModelAnalyst:
         Where the server refuses a part of the request that can be left out, the question goes out once more without it.
         """
         refused: ModelAPIError | None = None
+        blind = False
         while True:
             calls = run.calls
+            can = await self.capabilities()
             try:
-                finding = await self._attempt(question, await self.capabilities(), run, deadline)
+                finding = await self._attempt(question, replace(can, images=can.images and not blind), run, deadline)
             except _Declined as declined:
-                refused = declined.error
-                log.info("request simplified", model=self.model, without=sorted(self._declined))
+                refused, blind = declined.error, declined.part == "images"
+                log.info("request simplified", model=self.model, without=declined.part)
                 granted = run.calls < REQUESTS_MAX
             else:
                 granted = run.calls > calls
@@ -236,7 +243,7 @@ class ModelAnalyst:
 
     async def _attempt(self, question: Question, can: Capabilities, run: Run, deadline: float) -> Finding | None:
         """One run of the agent. Raises ModelError, or _Declined where it is worth another without a part."""
-        from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UsageLimitExceeded
+        from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UsageLimitExceeded, UserError
         from pydantic_ai.usage import UsageLimits
 
         place = self._backend.place
@@ -252,9 +259,12 @@ class ModelAnalyst:
                 infer_name=False,
             )
         except ModelAPIError as error:
-            if self._decline(error, can, with_images=can.images and bool(question.pictures)):
-                raise _Declined(error) from error
+            part = self._declined_part(error, can, with_images=can.images and bool(question.pictures))
+            if part is not None:
+                raise _Declined(error, part) from error
             raise from_api_error(error, place, deadline) from error
+        except UserError as error:  # the library's own rules for this model, before anything was sent
+            raise refused_form(place, str(error)) from error
         except AnswerTooLong:
             log.warning("answer cut", model=self.model, characters=run.size)
             run.end_answer()
@@ -295,19 +305,23 @@ class ModelAnalyst:
             sees=can.images,
         )
 
-    def _decline(self, error: ModelAPIError, can: Capabilities, *, with_images: bool) -> bool:
-        """Note the part of the request that the server refused; False where it refused something else."""
+    def _declined_part(self, error: ModelAPIError, can: Capabilities, *, with_images: bool) -> str | None:
+        """The part of the request that the server refused, None where it refused something else.
+
+        It is left out from then on, but for a picture where it is that one alone that the server cannot read.
+        """
         from pydantic_ai.exceptions import ModelHTTPError
 
         if not isinstance(error, ModelHTTPError) or error.status_code not in (400, 422, 500, 501):
-            return False
+            return None
         detail = refusal(error, self._backend.place).lower()
         sent = {"temperature": can.temperature, "images": with_images, can.output: can.output != "prompted"}
         for part, words in _REFUSABLE.items():
             if sent.get(part) and part not in self._declined and any(word in detail for word in words):
-                self._declined.add(part)
-                return True
-        return False
+                if part != "images" or _UNSUPPORTED.search(detail):
+                    self._declined.add(part)
+                return part
+        return None
 
     def _explanation(
         self, question: Question, run: Run, finding: Finding | None, failure: ModelError | None
