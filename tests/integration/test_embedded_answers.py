@@ -212,6 +212,12 @@ def test_thoughts_are_taken_out(place: Path) -> None:
     assert "think" not in explanation.text
 
 
+def test_prose_is_kept_as_free_text(place: Path) -> None:
+    """A model that gives no JSON where nothing binds it has still explained something."""
+    explanation = explain(scripted_model(place / "prose.gguf", PROSE), choices=Choices(output="prompted"))
+    assert (explanation.finding, explanation.text) == (None, "".join(PROSE))
+
+
 def test_a_tool_is_called_and_its_result_read(place: Path) -> None:
     """The call goes through the engine's own parser of tool calls, the result back into the prompt."""
     from pydantic_ai import Agent

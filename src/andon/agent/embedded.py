@@ -103,6 +103,8 @@ class EmbeddedBackend:
                 openai_chat_supports_max_completion_tokens=False,
                 openai_chat_send_back_thinking_parts=False,
                 supports_json_schema_output=True,
+                # Asked in words, a reasoning model is to think first, which the grammar of JSON forbids.
+                supports_json_object_output=False,
                 # Thoughts in the text are taken out by strip_thinking, which knows every form of them.
                 thinking_tags=("\x02thoughts\x02", "\x03thoughts\x03"),
             ),
