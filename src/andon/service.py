@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypedDict
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from andon.agent.backend import Choices
 from andon.agent.playbook import Playbook
 from andon.agent.providers import ProviderConfig, build_analyst
 from andon.agent.runbooks import MarkdownRunbooks
+from andon.agent.tools import ROOM, HistoryTools
 from andon.bus.api import require_jetstream
 from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
@@ -32,6 +34,7 @@ from andon.bus.replies import NatsCallers
 from andon.bus.server import EmbeddedBroker
 from andon.config import Settings, environment_name
 from andon.errors import AndonError, BrokerError, StoreError
+from andon.patterns.alike import alike
 from andon.patterns.codes import CodeRules
 from andon.patterns.fingerprint import Fingerprinter
 from andon.patterns.fixes import ConfirmedFixes
@@ -52,6 +55,7 @@ from andon.store import AnalysisPolicy, Rule, Store, lock_database, prepare
 from andon.telemetry import Health, Metrics
 
 if TYPE_CHECKING:
+    from andon.models import Question
     from andon.ports import Analyst, LogStore
 
 log = structlog.get_logger(__name__)
@@ -99,7 +103,8 @@ class Service:
         self.http_port = settings.http_port
         self.metrics = Metrics()
         self.health = Health()
-        self.analyst: Analyst | None = build_analyst(provider_config(settings))
+        look = self._look if settings.investigate == "on" and settings.tool_calls else None
+        self.analyst: Analyst | None = build_analyst(provider_config(settings), look)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
         self.store: Store
         self.broker: EmbeddedBroker | None = None
@@ -190,6 +195,17 @@ class Service:
         stack.push_async_callback(self._stream.close)
         if self.analyst is not None:
             stack.push_async_callback(self.analyst.close)
+
+    def _look(self, question: Question) -> HistoryTools:
+        """What a model may look things up with while it explains ``question``."""
+        return HistoryTools(
+            self.store.history(),
+            clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
+            likeness=alike,
+            runbooks=self.runbooks,
+            calls=self.settings.tool_calls,
+            room=ROOM,
+        )
 
     def _pipeline(
         self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures

@@ -31,7 +31,7 @@ from andon.agent.talk import Grant, NotGranted, Silence, Talk, TooLong, Watch
 from andon.agent.thinking import strip_thinking
 from andon.agent.threads import in_daemon_thread
 from andon.agent.told import prompt_lines, report, scope_words
-from andon.agent.tools import CALLS, HistoryTools, toolset
+from andon.agent.tools import CALLS, ROOM, TOOLS_CONTEXT, HistoryTools, toolset
 from andon.errors import ModelAnswerError, ModelError, QueryTooSlow
 from andon.models import HistoryQuery, StoredLog
 from andon.ports import History, Likeness, Runbooks
@@ -43,11 +43,9 @@ log = structlog.get_logger(__name__)
 
 Mode = Literal["tools", "facts", "none"]
 
-#: Below this window (tokens) a conversation with tools does not fit: their description alone takes some 2,000.
-TOOLS_CONTEXT = 8_000
 _TOOLS_TAKE = 2_500
-#: Bytes of all answers of tools where the window is not known, and at most.
-_ROOM, _ROOM_MAX = 12_000, 60_000
+#: Bytes of all answers of tools at most.
+_ROOM_MAX = 60_000
 _FRAME = 700
 _LEAST = 1_500
 _QUESTION_MAX = 2_000
@@ -255,7 +253,7 @@ class Investigator:
     def _room(self, can: Capabilities) -> int:
         """Bytes that the answers of tools may take together, so that the conversation fits into the window."""
         if can.context is None:
-            return _ROOM
+            return ROOM
         left = (can.context - self._max_output_tokens - self._prompt_budget // 2 - _TOOLS_TAKE) * BYTES_PER_TOKEN
         return max(2 * _LEAST, min(left, _ROOM_MAX))
 

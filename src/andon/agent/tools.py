@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 CALLS = 8
+#: Below this window (tokens) a conversation with tools does not fit: their description alone takes some 2,000.
+TOOLS_CONTEXT = 8_000
+#: Bytes of all answers where the model's window is not known.
+ROOM = 12_000
 #: Seconds for one call, the database's own deadline included.
 TIMEOUT = 10.0
 #: Bytes of one answer, and of one log in it.
@@ -97,6 +101,11 @@ class HistoryTools:
     @property
     def _now(self) -> datetime:
         return self._clock()
+
+    @property
+    def calls(self) -> int:
+        """Most calls; 0 where nobody counts."""
+        return self._calls or 0
 
     @property
     def spent(self) -> bool:
