@@ -12,10 +12,10 @@ import pytest
 from andon.config import load_settings
 from andon.errors import ConfigError
 from andon.models import PendingAnalysis, Rung, utc_text
-from andon.service import analysis_policy
 from andon.store import AnalysisPolicy, Rule, Store
 from andon.store.database import writer_engine
 from andon.store.prepare import migrate, prepare
+from andon.wiring import analysis_policy
 from support.store_data import Clock, a_log, an_answer, opened, query
 
 HOUR = 3600.0
