@@ -175,3 +175,9 @@ def test_closed_output_is_no_error(tmp_path: Path) -> None:
     command = [f'exec "{sys.executable}" -m andon version --json >&-']
     done = subprocess.run(["/bin/sh", "-c", *command], cwd=tmp_path, stderr=subprocess.PIPE, timeout=50, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_help_breaks_where_the_terminal_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not where the lines of the source end."""
+    shown = Commands(tmp_path, capsys, COLUMNS="200")("eval", "--help").out
+    assert "What the provider failed to answer at all (unreachable, misconfigured) is reported apart." in shown
