@@ -68,6 +68,7 @@ class Playbook:
                 touched[term].append(compiled)
         self._touched = dict(touched)
         self._broad = {c.rule.category: c for c in self._compiled if c.rule.id.startswith(_BROAD)}
+        self._parts = tuple(c for c in self._compiled if c.rule.id.startswith(PART))
 
     @classmethod
     def load(cls, paths: Sequence[Path] | None = None) -> Playbook:
@@ -169,9 +170,27 @@ class Playbook:
             return None
         if self._general.telling(reading.words) < _MUCH:
             return None
+        if part := self._part_of_service(reading):
+            return part
         category = self._general.family(reading.said, reading.around, reading.named)
         compiled = self._broad.get(category) if category else None
         return (compiled, compiled.rule.weight) if compiled else None
+
+    def _part_of_service(self, reading: Reading) -> tuple[Compiled, float] | None:
+        """The part that the service is named after, where the log tells of trouble and names no other."""
+        if self._general.doubt(reading.said) or self._general.evasive(reading.said):
+            return None
+        weights = self._index.weights
+        best: tuple[Compiled, float] | None = None
+        for compiled in self._parts:
+            words, trouble = compiled.groups
+            name = words & reading.named
+            if not name or trouble.isdisjoint(reading.said) or not compiled.none.isdisjoint(reading.said):
+                continue
+            score = max(weights[term] for term in name) + compiled.rule.weight
+            if best is None or score > best[1]:
+                best = (compiled, score)
+        return best
 
     def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
         """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""
