@@ -14,13 +14,17 @@ from andon.models import (
     Explanation,
     Fingerprint,
     Hint,
+    HistoryQuery,
     LogRecord,
     Merge,
+    PatternFacts,
+    PatternSeen,
     PendingAnalysis,
     Question,
     Recorded,
     Reject,
     Resolution,
+    SiteNames,
     Spent,
     StoreCounts,
     StoredAnalysis,
@@ -238,6 +242,78 @@ class LogStore(Protocol):
 
     async def probe(self) -> None:
         """Write and roll back a row: raises what recording would raise."""
+        ...
+
+
+class Spending(Protocol):
+    """Counting what the model costs; the store does, over restarts and for every process that asks a model."""
+
+    async def spent(self, since: float) -> Spent:
+        """Model calls and tokens since ``since`` (unix seconds). Raises StoreError."""
+        ...
+
+    async def spend(self, calls: int, tokens: int) -> None:
+        """Note model calls or tokens. Raises StoreError."""
+        ...
+
+
+class History(Protocol):
+    """Read-only questions to the store, each bounded in rows and in time.
+
+    Every method raises QueryTooSlow where its deadline passes and StoreUnavailable where the database cannot be read.
+    """
+
+    async def search(self, query: HistoryQuery) -> list[StoredLog]:
+        """Logs in the order of their time, newest first unless the query says otherwise."""
+        ...
+
+    async def problems(self, query: HistoryQuery, order: str = "first") -> list[PatternSeen]:
+        """The problems among the logs of ``query``: what came ``first``, the greatest ``count``, or worst ``severity``.
+
+        Of very many logs the newest are looked at.
+        """
+        ...
+
+    async def around(self, host: str, at: str, minutes: int) -> list[PatternSeen]:
+        """The problems that ``host`` logged in the ``minutes`` up to ``at``, by the minute, what came first first.
+
+        From the rollups alone: quick whatever the number of logs.
+        """
+        ...
+
+    async def recent(self, pattern_id: int, at: str) -> tuple[int, int]:
+        """Logs of a problem in the ten minutes up to ``at``, and the length of that window in minutes; quick."""
+        ...
+
+    async def pattern(self, pattern_id: int, at: str | None = None) -> PatternFacts | None:
+        """Figures and knowledge of the problem that a pattern is part of; None where there is no such pattern.
+
+        ``at`` is the moment its rates look back from, its last log unless given.
+        """
+        ...
+
+    async def templates(self, limit: int) -> list[tuple[int, str]]:
+        """(id, template) of problems, those seen last first."""
+        ...
+
+    async def logs(self, log_ids: Sequence[int]) -> list[StoredLog]:
+        """Those of these logs that exist, in the order of their ids."""
+        ...
+
+    async def names(self) -> SiteNames:
+        """Hosts, services and places of the newest records."""
+        ...
+
+    async def span(self) -> tuple[str, str] | None:
+        """The times of the oldest and of the newest log, None where there is none."""
+        ...
+
+
+class Likeness(Protocol):
+    """Finds problems that read like a text. Pure and quick enough for a thread."""
+
+    def __call__(self, text: str, known: Sequence[tuple[int, str]], limit: int) -> list[tuple[int, float]]:
+        """At most ``limit`` of ``known`` (id, template) with their likeness from 0 to 1, the most alike first."""
         ...
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from andon.ports import LogStore
+from andon.ports import Spending
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ class Budget:
     call, so the calls that run at the moment may go beyond their limit.
     """
 
-    def __init__(self, store: LogStore, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Spending, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._limits = limits or Limits()
         self._clock = clock

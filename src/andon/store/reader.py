@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -14,6 +15,7 @@ from andon.errors import NotFound, StoreUnavailable
 from andon.models import LogQuery, PatternSummary, Resolution, Severity, StoreCounts, StoredLog, StoredReject, now_text
 from andon.store import family, overview
 from andon.store.database import revision, tables, translated, visitor_engine, writer_engine
+from andon.store.history import StoredHistory
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.rows import read_counters, select_logs, to_log
 from andon.store.schema import HEAD, analyses, logs, rejects, streams
@@ -156,6 +158,14 @@ class Reader:
     def queue(self, failed: bool = False, limit: int = 50) -> list[QueueEntry]:
         """What waits, in the order of claiming; with ``failed`` what the model gave no answer for, newest first."""
         return self._read(lambda connection: overview.queue(connection, failed, limit))
+
+    def history(self) -> StoredHistory:
+        """Read-only questions to this database for the agent; each runs in a thread."""
+
+        def read(work: Callable[[Connection], T]) -> Awaitable[T]:
+            return asyncio.to_thread(self._read, work)
+
+        return StoredHistory(read)
 
     def _of_problem(self, pattern_id: int, work: Callable[[Connection, int], T]) -> T:
         """What ``work`` finds for the problem that the pattern is part of; raises NotFound."""

@@ -39,6 +39,7 @@ from andon.store.database import (
     writer_engine,
 )
 from andon.store.gaps import missing_ranges
+from andon.store.history import StoredHistory
 from andon.store.policy import AnalysisPolicy, novel
 from andon.store.writer import Recorder, highest_sequence
 
@@ -284,6 +285,10 @@ class Store:
     async def counts(self) -> StoreCounts:
         """Sizes for metrics."""
         return await self._read(lambda connection: reader.counts(connection, self._path))
+
+    def history(self) -> StoredHistory:
+        """Read-only questions to this database for the agent."""
+        return StoredHistory(self._read)
 
     async def probe(self) -> None:
         """Write a row as far as the disk and roll it back: raises what recording would raise."""
