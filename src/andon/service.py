@@ -33,7 +33,7 @@ from andon.patterns.fingerprint import Fingerprinter
 from andon.patterns.fixes import ConfirmedFixes
 from andon.patterns.joining import rebuilt
 from andon.pipeline.analyze import Analyzer
-from andon.pipeline.callers import CallerDesk
+from andon.pipeline.callers import PLACES, PLACES_BYTES, CallerDesk
 from andon.pipeline.decode import Decoder
 from andon.pipeline.gate import Budget, Gate, Limits
 from andon.pipeline.ladder import Ladder
@@ -54,6 +54,8 @@ WATCH_EVERY = 1.0
 CANCEL_AGAIN = 2.0
 #: Questions at once that a provider in the cloud gets from the start.
 CLOUD_FIRST = 4
+#: Requests to the endpoint that may be on their way into the stream while every place to wait is taken.
+STORING = 1024
 
 
 class HttpSide(Protocol):
@@ -105,7 +107,13 @@ class Service:
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
             desk, recorder, analyzer = self._pipeline(publisher)
-            callers = NatsCallers(self._connection, version=andon.__version__, owns=publisher.owns)
+            callers = NatsCallers(
+                self._connection,
+                version=andon.__version__,
+                owns=publisher.owns,
+                max_concurrent=PLACES + STORING,
+                max_bytes=2 * PLACES_BYTES,
+            )
             async with asyncio.TaskGroup() as group:
 
                 def start(name: str, part: Callable[[], object]) -> asyncio.Task[None]:
@@ -167,13 +175,22 @@ class Service:
         settings = self.settings
         playbook = Playbook.load()
         decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
-        desk = CallerDesk(self.store, publisher, playbook, decoder, self.metrics, agent=settings.agent_name)
+        gate = model_gate(settings, self.store)
+        desk = CallerDesk(
+            self.store,
+            publisher,
+            playbook,
+            decoder,
+            self.metrics,
+            agent=settings.agent_name,
+            away=lambda: gate.unavailable,
+        )
         analyzer = Analyzer(
             self.store,
             publisher,
             self.analyst,
             Ladder(self.store, playbook, fixes=ConfirmedFixes(), runbooks=self.runbooks),
-            model_gate(settings, self.store),
+            gate,
             self.metrics,
             owner=socket.gethostname(),
             attempts=settings.model_attempts,

@@ -196,6 +196,11 @@ class Gate:
         """Whether another question may go out now, as far as room goes."""
         return self.running < self.limit
 
+    @property
+    def unavailable(self) -> bool:
+        """Whether an ordinary question has to wait for longer than a caller would: model away, or budget used up."""
+        return not self.breaker.closed or self.budget.exhausted is not None
+
     def answered(self, seconds: float) -> None:
         """An answer came after ``seconds``. Only where every place was taken does that say anything about the limit."""
         full = self.running >= self._allowed

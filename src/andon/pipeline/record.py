@@ -165,6 +165,7 @@ class Recorder:
                 recorded = await self._store.record(batch.records, batch.rejects, merges)
             except (StoreFull, StoreUnavailable) as error:
                 self._metrics.store_errors.inc()
+                self._desk.stalled(True)
                 if self._health.report("store", str(error)):
                     log.error("recording stopped", reason=str(error))
                 await asyncio.sleep(delay)
@@ -174,6 +175,7 @@ class Recorder:
                 return await self._store_one_by_one(batch, str(error))
             else:
                 self._metrics.batch_seconds.observe(time.monotonic() - started)
+                self._desk.stalled(False)
                 if self._health.report("store", None):
                     log.info("recording goes on")
                 self._merged(merges, recorded)
