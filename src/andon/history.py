@@ -6,6 +6,8 @@ Times are unix seconds (UTC) in here: these values are computed with. Texts for 
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -47,6 +49,33 @@ class ShiftWindow(msgspec.Struct, frozen=True):
     name: str
     start: float
     end: float
+
+
+class FieldCounts(NamedTuple):
+    """How often each value of a field occurs in the logs in question and in the others.
+
+    The totals count the logs that carry the field at all; they may be larger than the sums where rare values were left
+    out, of which there were at most ``others``.
+    """
+
+    inside: Mapping[str, int]
+    outside: Mapping[str, int]
+    inside_total: int
+    outside_total: int
+    others: int = 0
+
+
+class Comparison(NamedTuple):
+    """Logs in question beside others: how many, the values of their fields, and how many fell into which hour (unix).
+
+    ``exact`` says that the logs in question were read themselves, not counted by whole hours.
+    """
+
+    inside: int
+    outside: int
+    fields: Mapping[str, FieldCounts]
+    hours: Mapping[int, tuple[int, int]]
+    exact: bool
 
 
 class Difference(msgspec.Struct, frozen=True):

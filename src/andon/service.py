@@ -36,6 +36,7 @@ from andon.pipeline.analyze import Analyzer
 from andon.pipeline.callers import PLACES, PLACES_BYTES, CallerDesk
 from andon.pipeline.decode import Decoder
 from andon.pipeline.gate import Budget, Gate, Limits
+from andon.pipeline.indexing import Indexer
 from andon.pipeline.ladder import Ladder
 from andon.pipeline.record import Recorder
 from andon.pipeline.supervise import keep_running
@@ -125,6 +126,7 @@ class Service:
                 await callers.listen(desk.analyze, desk.plain)
                 reading = start("runbooks", self.runbooks.run)
                 recording = start("recorder", recorder.run)
+                indexing = start("indexer", Indexer(self.store, self.metrics).run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)
                 self.health.report("service", None)
@@ -141,7 +143,7 @@ class Service:
                 await callers.close()
                 await ended(analyzing, answering)
                 await http.stop(serving)
-                await ended(watching, reading, *([supervising] if supervising else []))
+                await ended(watching, reading, indexing, *([supervising] if supervising else []))
         log.info("stopped")
 
     async def _open(self, stack: AsyncExitStack) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.patterns.lift import FieldCounts, chance, differences
+from andon.history import FieldCounts
+from andon.patterns.lift import chance, differences
 
 
 def counts(inside: dict[str, int], outside: dict[str, int], others: int = 0) -> FieldCounts:

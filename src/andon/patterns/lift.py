@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from andon.history import Difference
+from andon.history import Difference, FieldCounts
 
 #: A value must be on this many of the logs in question: less is an anecdote.
 LEAST_COUNT = 3
@@ -23,20 +22,6 @@ LEAST_COUNT = 3
 _RULE_OF_FIVE = 5.0
 #: The exact test sums at most so many terms; beyond them the rest is too small to matter.
 _TERMS_MAX = 10_000
-
-
-class FieldCounts(NamedTuple):
-    """How often each value of a field occurs in the logs in question and in the others.
-
-    The totals count the logs that carry the field at all; they may be larger than the sums where rare values were left
-    out, of which there were ``others``.
-    """
-
-    inside: Mapping[str, int]
-    outside: Mapping[str, int]
-    inside_total: int
-    outside_total: int
-    others: int = 0
 
 
 def differences(

@@ -160,10 +160,15 @@ def _reading(connection: sqlite3.Connection) -> None:
     _pragmas(connection, query_only="ON", cache_size=-_READER_CACHE_KIB, temp_store="MEMORY")
     # LIKE knows upper and lower case of ASCII letters only.
     connection.create_function("andon_contains", 2, _contains, deterministic=True)
+    connection.create_function("andon_plain", 1, _plain, deterministic=True)
 
 
 def _contains(text: object, part: str) -> bool:
     return part.casefold() in text.casefold() if isinstance(text, str) else False
+
+
+def _plain(text: object) -> int:
+    return int(not isinstance(text, str) or text.isascii())
 
 
 def _pragmas(connection: sqlite3.Connection, **values: object) -> None:

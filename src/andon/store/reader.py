@@ -9,16 +9,18 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import Connection, Select, case, func, select
 
 from andon.errors import NotFound, StoreUnavailable
-from andon.models import LogQuery, PatternSummary, Resolution, Severity, StoreCounts, StoredLog, StoredReject, now_text
-from andon.store import family, overview
+from andon.history import Comparison
+from andon.models import LogQuery, PatternSummary, Resolution, StoreCounts, StoredLog, StoredReject, now_text
+from andon.store import comparing, family, overview
 from andon.store.database import revision, tables, translated, visitor_engine, writer_engine
 from andon.store.history import StoredHistory
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.rows import read_counters, select_logs, to_log
 from andon.store.schema import HEAD, analyses, logs, rejects, streams
+from andon.store.search import search
 
 T = TypeVar("T")
 
@@ -84,6 +86,22 @@ class Reader:
     def search(self, query: LogQuery) -> list[StoredLog]:
         """The logs that ``query`` asks for, newest first."""
         return self._read(lambda connection: search(connection, query))
+
+    def compare_pattern(self, pattern_id: int, since: float, until: float) -> Comparison:
+        """A problem's logs beside all others of the same time (unix seconds). Raises NotFound."""
+        found = self._read(lambda connection: comparing.compare_pattern(connection, pattern_id, since, until))
+        if found is None:
+            raise self._no_pattern(pattern_id)
+        return found
+
+    def compare_windows(
+        self, window: tuple[float, float], baseline: tuple[float, float], pattern_id: int | None = None
+    ) -> Comparison:
+        """The logs of one time (unix seconds) beside those of another, of one problem or of all. Raises NotFound."""
+        found = self._read(lambda connection: comparing.compare_windows(connection, window, baseline, pattern_id))
+        if found is None:
+            raise self._no_pattern(pattern_id or 0)
+        return found
 
     def log(self, log_id: int) -> StoredLog:
         """One log with its analysis; raises NotFound."""
@@ -201,25 +219,6 @@ def check_revision(db_path: Path, found: str | None, kinds: dict[str, str]) -> N
     )
 
 
-def search(connection: Connection, query: LogQuery) -> list[StoredLog]:
-    """Logs newest first. From some severity up, each severity is a short index walk of its own."""
-    where = _conditions(query)
-    order = (logs.c.timestamp.desc(), logs.c.id.desc())
-    limit = max(0, query.limit)
-    severities = _at_least(query.severity)
-    if len(severities) > 1:
-        walks = [
-            select(logs.c.id).where(logs.c.severity == s, *where).order_by(*order).limit(limit).subquery()
-            for s in severities
-        ]
-        newest = union_all(*(select(walk.c.id) for walk in walks))
-        found = select_logs().where(logs.c.id.in_(newest)).order_by(*order).limit(limit)
-    else:
-        where += [logs.c.severity == s for s in severities]
-        found = select_logs().where(*where).order_by(*order).limit(limit)
-    return [to_log(row) for row in connection.execute(found)]
-
-
 def one_log(connection: Connection, log_id: int) -> StoredLog | None:
     """One log with its analysis, None where there is none with this id."""
     row = connection.execute(select_logs().where(logs.c.id == log_id)).one_or_none()
@@ -292,43 +291,3 @@ def _select_rejects() -> Select[Any]:
         rejects.c.data,
         rejects.c.retried_at,
     ).join(streams, streams.c.id == rejects.c.stream_id)
-
-
-def _at_least(severity: str | None) -> list[str]:
-    """The severities from this one up; none where all are wanted."""
-    if severity is None or severity == Severity.DEBUG:
-        return []
-    rank = Severity(severity).rank
-    return [s.value for s in Severity if s.rank >= rank]
-
-
-def _conditions(query: LogQuery) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if query.since is not None:
-        found.append(logs.c.timestamp >= query.since)
-    if query.until is not None:
-        found.append(logs.c.timestamp < query.until)
-    if query.service is not None:
-        found.append(_like_glob(logs.c.service, query.service))
-    if query.host is not None:
-        found.append(_like_glob(logs.c.hostname, query.host))
-    if query.text is not None:
-        if query.text.isascii():
-            found.append(logs.c.message.icontains(query.text, autoescape=True))
-        else:
-            found.append(func.andon_contains(logs.c.message, query.text) == literal(1))
-    if query.pattern_id is not None:
-        found.append(logs.c.pattern_id.in_(family.ids_of(query.pattern_id)))
-    if query.before is not None:
-        time, log_id = query.before
-        # The first condition is implied by the second, and lets the index begin the walk in the right place.
-        found.append(logs.c.timestamp <= time)
-        found.append(or_(logs.c.timestamp < time, tuple_(logs.c.timestamp, logs.c.id) < (time, log_id)))
-    return found
-
-
-def _like_glob(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-    """Exact, or a glob of ``*`` and ``?`` alone: SQLite's sets of characters are not ours."""
-    if "*" not in pattern and "?" not in pattern:
-        return column == pattern
-    return column.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]"))

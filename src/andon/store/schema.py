@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import UserDefinedType
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = ("0001", "0002", "0003")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004")
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -297,8 +297,9 @@ picture_fetches = Table(
 Index("picture_fetches_log", picture_fetches.c.log_id)
 
 # How many rows there are of what, kept by the transactions that change it: counting ten million rows is
-# no answer to a metrics scrape. Names: logs, patterns, rejects, failed, pictures, ``rung:<rung>``; ``regrouped`` counts the
-# merges and splits that people asked for, so that a running service notices them.
+# no answer to a metrics scrape. Names: logs, patterns, rejects, failed, pictures,
+# ``rung:<rung>``; ``regrouped`` counts the merges and splits that people asked for, so that a running service notices
+# them; ``indexed`` is the id of the last log whose words and fields are counted.
 counters = Table(
     "counters",
     metadata,
@@ -306,6 +307,51 @@ counters = Table(
     Column("value", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# What fields there are: the record's own (hostname, service …) and those of contexts; ``kept`` values are told apart.
+fields = Table(
+    "fields",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kept", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# ``rest`` stands for all values beyond those that are kept, and for values that are too long.
+field_values = Table(
+    "field_values",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("field_id", BigInteger, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("rest", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("field_values_value", field_values.c.field_id, field_values.c.value, field_values.c.rest, unique=True)
+
+# How many logs of a pattern had which value in which hour (since 1970). The field leads the key, because questions
+# are about one field over a span of hours, or about one pattern.
+facets = Table(
+    "facets",
+    metadata,
+    Column("field_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("pattern_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("value_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("facets_pattern", facets.c.pattern_id, facets.c.field_id, facets.c.hour, facets.c.value_id)
+
+#: The words of messages: which logs hold a word. SQLite keeps them in a table of its own kind (which stores no text, no
+#: positions and no lengths: what is found is checked against the log itself), PostgreSQL in an index.
+LOG_WORDS = {
+    "sqlite": "CREATE VIRTUAL TABLE log_words USING fts5"
+    "(words, content='', detail=none, columnsize=0, tokenize='unicode61 remove_diacritics 2')",
+    "postgresql": "CREATE INDEX logs_words ON logs USING gin"
+    " (to_tsvector('simple', regexp_replace(message, '[^[:alnum:]]+', ' ', 'g')))",
+}
 
 alembic_version = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
 
@@ -326,6 +372,7 @@ LEFT JOIN analyses AS a ON a.id = COALESCE(l.analysis_id, m.analysis_id, p.analy
 def create(connection: Connection) -> None:
     """Make every table and index in an empty database and note the revision; see :func:`create_view`."""
     metadata.create_all(connection, checkfirst=False)
+    connection.exec_driver_sql(LOG_WORDS[connection.dialect.name])
     connection.execute(alembic_version.insert().values(version_num=HEAD))
 
 

@@ -28,7 +28,7 @@ from andon.models import (
     StoredLog,
     Waiter,
 )
-from andon.store import family, grouping, queue, reader, spending
+from andon.store import family, grouping, indexing, queue, reader, spending
 from andon.store.database import (
     BUSY_TIMEOUT,
     Durability,
@@ -38,6 +38,7 @@ from andon.store.database import (
     translated,
     writer_engine,
 )
+from andon.store.facets import FacetBook
 from andon.store.gaps import missing_ranges
 from andon.store.history import StoredHistory
 from andon.store.policy import AnalysisPolicy, novel
@@ -75,6 +76,7 @@ class Store:
         self._writer = writer
         self._readers = readers
         self._recorder = recorder
+        self._facets = FacetBook()
         self._clock = clock
         self._deadline = deadline
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="andon-store-writer")
@@ -162,6 +164,18 @@ class Store:
             raise
         self._recorder.learn(learnt)
         return done
+
+    async def index(self, limit: int) -> tuple[int, bool]:
+        """Index the next ``limit`` logs for searching and comparing; how many there were, and whether more may wait."""
+        return await self._in_thread(self._writing, self._write_places, functools.partial(self._index, limit))
+
+    def _index(self, limit: int) -> tuple[int, bool]:
+        try:
+            with translated(self._path), self._writer.begin() as connection:
+                return indexing.advance(connection, self._facets, limit, self._clock())
+        except BaseException:
+            self._facets.forget()
+            raise
 
     async def known_patterns(self) -> list[tuple[int, str, str, str | None]]:
         """(id, fingerprint, template, fingerprint of what it is merged into or None), oldest first."""
