@@ -118,13 +118,18 @@ def _hourly(
     wanted = names if fields is None else {name: names[name] for name in fields if name in names}
     side = _Side()
     condition, values = _of(patterns)
+    span, moments = "hour >= ? AND hour < ?", (first, last)
+    if patterns is not None:
+        # With the hours named one by one, each is a step to the right place of the key.
+        moments = _hours_of(connection, patterns, first, last)
+        span = f"hour IN ({','.join('?' * len(moments))})"
     for name, field in wanted.items():
         found = run(
             connection,
             "SELECT v.value, v.rest, f.count FROM (SELECT value_id, SUM(count) AS count FROM facets"  # noqa: S608
-            f" WHERE field_id = ? AND hour >= ? AND hour < ?{condition} GROUP BY value_id) AS f"
+            f" WHERE field_id = ? AND {span}{condition} GROUP BY value_id) AS f"
             " JOIN field_values AS v ON v.id = f.value_id",
-            (field, first, last, *values),
+            (field, *moments, *values),
         )
         for value, rest, count in map(tuple, found):
             side.add(name, value, int(count), rest=bool(rest))
@@ -132,11 +137,23 @@ def _hourly(
         found = run(
             connection,
             "SELECT hour, SUM(count) FROM facets"  # noqa: S608
-            f" WHERE field_id = ? AND hour >= ? AND hour < ?{condition} GROUP BY hour",
-            (names["severity"], first, last, *values),
+            f" WHERE field_id = ? AND {span}{condition} GROUP BY hour",
+            (names["severity"], *moments, *values),
         )
         side.hours.update({int(hour): int(count) for hour, count in map(tuple, found)})
     return side
+
+
+def _hours_of(connection: Connection, patterns: list[int], first: int, last: int) -> tuple[int, ...]:
+    """The hours of a span in which any of these patterns occurred."""
+    condition, values = _of(patterns)
+    found = run(
+        connection,
+        "SELECT DISTINCT minute / 60 FROM pattern_minutes"  # noqa: S608
+        f" WHERE minute >= ? AND minute < ?{condition}",
+        (first * 60, last * 60, *values),
+    )
+    return tuple(row[0] for row in map(tuple, found))
 
 
 def _without(everything: _Side, part: _Side) -> _Side:

@@ -330,8 +330,8 @@ field_values = Table(
 )
 Index("field_values_value", field_values.c.field_id, field_values.c.value, field_values.c.rest, unique=True)
 
-# How many logs of a pattern had which value in which hour (since 1970). The field leads the key, because questions
-# are about one field over a span of hours, or about one pattern.
+# How many logs of a pattern had which value in which hour (since 1970). Questions are about a field over a span of hours;
+# those about one pattern look at each hour in which it occurred.
 facets = Table(
     "facets",
     metadata,
@@ -342,7 +342,6 @@ facets = Table(
     Column("count", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-Index("facets_pattern", facets.c.pattern_id, facets.c.field_id, facets.c.hour, facets.c.value_id)
 
 #: The words of messages: which logs hold a word. SQLite keeps them in a table of its own kind (which stores no text, no
 #: positions and no lengths: what is found is checked against the log itself), PostgreSQL in an index.

@@ -91,8 +91,8 @@ def fold(text: str) -> str:
 
 
 def field_token(name: str, value: str) -> str:
-    """A word for "this field has this value", which no message contains."""
-    return "f" + hashlib.blake2b(f"{name}\x00{value}".encode("utf-8", "replace"), digest_size=8).hexdigest()
+    """A word for "this field has this value", which hardly any message contains; short, because most occur once."""
+    return "f" + hashlib.blake2b(f"{name}\x00{value}".encode("utf-8", "replace"), digest_size=5).hexdigest()
 
 
 def add(connection: Connection, rows: Sequence[Row]) -> None:

@@ -40,7 +40,6 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index("facets_pattern", "facets", ["pattern_id", "field_id", "hour", "value_id"])
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             "CREATE VIRTUAL TABLE log_words USING fts5"
