@@ -12,6 +12,7 @@ import ipaddress
 import os
 import re
 import tomllib
+from datetime import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -48,6 +49,41 @@ class ServiceSettings(BaseModel):
     analyze: Literal["novel", "every", "none"] | None = None
     severity: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = None
     criticality: float = Field(1.0, ge=0.1, le=10)
+
+
+WEEKDAYS: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
+    "mon",
+    "tue",
+    "wed",
+    "thu",
+    "fri",
+    "sat",
+    "sun",
+)
+
+
+class ShiftSettings(BaseModel):
+    """A shift in ``andon.toml``: wall-clock times in the site's zone; an end before the start is the next day's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=40)
+    start: time
+    end: time
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(default=list(WEEKDAYS), min_length=1)
+
+    @model_validator(mode="after")
+    def _plain_times(self) -> ShiftSettings:
+        if self.start.tzinfo or self.end.tzinfo:
+            raise ValueError("shift times are those on the site's wall: write them without a zone")
+        return self
+
+
+THREE_SHIFTS = [
+    ShiftSettings(name="early", start=time(6), end=time(14)),
+    ShiftSettings(name="late", start=time(14), end=time(22)),
+    ShiftSettings(name="night", start=time(22), end=time(6)),
+]
 
 
 class Settings(BaseSettings):
@@ -178,6 +214,11 @@ class Settings(BaseSettings):
         [],
         description="Context fields whose values keep problems apart, beside the built-in ones such as `alarm_code`: "
         "a list in `andon.toml`.",
+    )
+    shifts: list[ShiftSettings] = Field(
+        THREE_SHIFTS,
+        description="The site's shifts, in `andon.toml`: a table `[[shifts]]` for each with `name`, `start` and `end` "
+        '(such as `"06:00"`, in `ANDON_TIME_ZONE`) and `days` (`["mon", "tue"]`; all unless given).',
     )
     services: dict[str, ServiceSettings] = Field(
         {},
@@ -362,6 +403,8 @@ def settings_table() -> list[tuple[str, str, str]]:
         default = info.default
         if isinstance(default, SecretStr):
             default = default.get_secret_value()
+        if field == "shifts":
+            default = ", ".join(f"{one.name} {one.start:%H:%M}–{one.end:%H:%M}" for one in THREE_SHIFTS)
         choices = (
             " or ".join(f"`{c}`" for c in get_args(info.annotation)) if get_origin(info.annotation) is Literal else ""
         )

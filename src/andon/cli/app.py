@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import andon
-from andon.cli import demo, doctor, logs, patterns, queue, rejects, resolve, run, send
+from andon.cli import demo, diff, doctor, logs, patterns, queue, rejects, resolve, run, send
 
 app = typer.Typer(
     name="andon",
@@ -24,6 +24,7 @@ app.command("send")(send.send)
 app.command("logs")(logs.logs)
 app.command("show")(logs.show)
 app.add_typer(patterns.app, name="patterns")
+app.command("diff")(diff.diff)
 app.command("resolve")(resolve.resolve)
 app.command("queue")(queue.queue)
 app.command("reanalyze")(queue.reanalyze)

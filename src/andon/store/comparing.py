@@ -118,7 +118,8 @@ def _hourly(
     wanted = names if fields is None else {name: names[name] for name in fields if name in names}
     side = _Side()
     condition, values = _of(patterns)
-    span, moments = "hour >= ? AND hour < ?", (first, last)
+    span = "hour >= ? AND hour < ?"
+    moments: tuple[int, ...] = (first, last)
     if patterns is not None:
         # With the hours named one by one, each is a step to the right place of the key.
         moments = _hours_of(connection, patterns, first, last)

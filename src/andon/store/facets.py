@@ -8,7 +8,8 @@ nor win a comparison.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -45,13 +46,28 @@ def context_fields(text: str | None) -> list[tuple[str, str]]:
     """(name, value) of what can be compared in a context: texts, numbers and truths, one level deep; bounded."""
     if not text or len(text) > CONTEXT_MAX:
         return []
+    return list(islice(_pairs(text), PER_LOG))
+
+
+def has_more(text: str | None) -> bool:
+    """Whether a context holds more fields than :func:`context_fields` tells."""
+    return bool(text) and (
+        len(text or "") > CONTEXT_MAX or next(islice(_pairs(text or ""), PER_LOG, None), None) is not None
+    )
+
+
+def has_field(text: str | None, name: str, value: str) -> bool:
+    """Whether a context has this value in this field, however large it is."""
+    return bool(text) and (name, value) in _pairs(text or "")
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
     try:
         context = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        return []
+        return
     if not isinstance(context, dict):
-        return []
-    found: list[tuple[str, str]] = []
+        return
     for name, value in context.items():
         if isinstance(value, dict):
             pairs: Iterable[tuple[str, Any]] = ((f"{name}.{inner}", one) for inner, one in value.items())
@@ -59,10 +75,7 @@ def context_fields(text: str | None) -> list[tuple[str, str]]:
             pairs = ((f"context.{name}" if name in OWN else name, value),)
         for key, one in pairs:
             if (shown := _comparable(one)) is not None and 0 < len(key) <= NAME_LENGTH:
-                found.append((key, shown))
-                if len(found) == PER_LOG:
-                    return found
-    return found
+                yield key, shown
 
 
 def _comparable(value: Any) -> str | None:

@@ -330,8 +330,8 @@ field_values = Table(
 )
 Index("field_values_value", field_values.c.field_id, field_values.c.value, field_values.c.rest, unique=True)
 
-# How many logs of a pattern had which value in which hour (since 1970). Questions are about a field over a span of hours;
-# those about one pattern look at each hour in which it occurred.
+# How many logs of a pattern had which value in which hour (since 1970). Questions are about a field over a span of
+# hours; those about one pattern look at each hour in which it occurred.
 facets = Table(
     "facets",
     metadata,

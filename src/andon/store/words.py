@@ -16,11 +16,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.store.dialect import is_postgres
-from andon.store.facets import Row, context_fields
+from andon.store.facets import Row, context_fields, has_field, has_more
 
 #: Words of a query that the index is asked for; further ones are only checked.
 _ASKED = 12
 _TEXT_MAX = 1_000
+#: A word for "this context has more fields than are indexed".
+_MORE = "fmorefields"
 _WORD = re.compile(r"[^\W_]+")
 _PHRASE = re.compile(r'"([^"]*)"')
 
@@ -59,16 +61,14 @@ class Wanted(msgspec.Struct, frozen=True):
             own = _WORD.findall(text)
             if not all(any(one.startswith(word) for one in own) for word in self.words):
                 return False
-        if self.fields:
-            there = set(context_fields(context))
-            return all(field in there for field in self.fields)
-        return True
+        return all(has_field(context, *field) for field in self.fields)
 
     def expression(self) -> str:
         """The question to FTS5: words alone, each in quotes, so that none can be an operator. Empty for nothing."""
         asked = [*self.words, *(word for phrase in self.phrases for word in _WORD.findall(phrase))]
         terms = [f'"{word}"*' for word in dict.fromkeys(asked)]
-        return " AND ".join([*(f'"{field_token(*field)}"' for field in self.fields), *terms[:_ASKED]])
+        fields = [f'("{field_token(*field)}" OR "{_MORE}")' for field in self.fields]
+        return " AND ".join([*fields, *terms[:_ASKED]])
 
     def parts(self) -> list[str]:
         """Words that must stand in the message as they are, for a first coarse look at rows."""
@@ -114,4 +114,6 @@ def remove(connection: Connection, rows: Sequence[tuple[int, str, str | None]]) 
 def indexed_text(message: str, context: str | None) -> str:
     """What the index is given for a log: its message and a word for each comparable field of its context."""
     tokens = [field_token(*field) for field in context_fields(context)]
+    if has_more(context):
+        tokens.append(_MORE)
     return f"{fold(message)} {' '.join(tokens)}" if tokens else fold(message)
