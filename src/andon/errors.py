@@ -115,6 +115,9 @@ class ModelBusy(ModelUnavailable):
 class ModelMisconfigured(ModelError):
     """The provider refuses the request as configured: check key, model name and address."""
 
+    #: Whether it refuses whoever we are and whatever is asked, so that the next question would meet the same.
+    standing = False
+
 
 class ModelAnswerError(ModelError):
     """The provider answered, but not with an explanation (empty, cut off, not readable)."""

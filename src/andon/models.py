@@ -396,8 +396,8 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which part of the site's history a question is about. Every filter is optional and all must hold.
 
     ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity. ``host``
-    and ``service`` are exact or globs (``*``, ``?``), so is ``place``: a site, area, line or machine. These and ``text``,
-    a substring of the message, are compared without regard to case. ``limit`` is the most rows told.
+    and ``service`` are exact or globs (``*``, ``?``), so is ``place``: a site, area, line or machine. These and
+    ``text``, a substring of the message, are compared without regard to case. ``limit`` is the most rows told.
     """
 
     since: str | None = None

@@ -17,9 +17,12 @@ from andon.models import (
     HistoryQuery,
     LogRecord,
     Merge,
+    NewPicture,
     PatternFacts,
     PatternSeen,
     PendingAnalysis,
+    Picture,
+    PictureFetch,
     Question,
     Recorded,
     Reject,
@@ -240,6 +243,10 @@ class LogStore(Protocol):
         """Sizes for metrics; cheap enough for every scrape."""
         ...
 
+    async def check(self) -> None:
+        """Whether a write could begin now: cheap, nothing is written. Raises StoreUnavailable."""
+        ...
+
     async def probe(self) -> None:
         """Write and roll back a row: raises what recording would raise."""
         ...
@@ -314,6 +321,46 @@ class Likeness(Protocol):
 
     def __call__(self, text: str, known: Sequence[tuple[int, str]], limit: int) -> list[tuple[int, float]]:
         """At most ``limit`` of ``known`` (id, template) with their likeness from 0 to 1, the most alike first."""
+        ...
+
+
+class Pictures(Protocol):
+    """The stored pictures of logs. Every method is one transaction and raises StoreFull and StoreUnavailable."""
+
+    async def of_logs(self, log_ids: Sequence[int], limit: int) -> list[Picture]:
+        """Pictures of these logs with their bytes, each once, in the order of the logs given; at most ``limit``."""
+        ...
+
+    async def awaited(self, log_ids: Sequence[int]) -> int:
+        """How many pictures of these logs are still to be fetched for the first time."""
+        ...
+
+    async def due(self, limit: int) -> tuple[list[PictureFetch], float | None]:
+        """What is to be fetched now, longest due first, and in how many seconds the next is where none is due."""
+        ...
+
+    async def fetched(self, fetch: PictureFetch, picture: NewPicture) -> bool:
+        """Store what was fetched and name it in the log's context; whether the picture is new to the store."""
+        ...
+
+    async def again(self, fetch: PictureFetch, delay: float, *, counted: bool = True) -> None:
+        """Try this one again in ``delay`` seconds; without ``counted`` the try was not the reference's fault."""
+        ...
+
+    async def given_up(self, fetch: PictureFetch, reason: str) -> None:
+        """This one will not be fetched any more; the log's notes say why."""
+        ...
+
+
+class ObjectFetcher(Protocol):
+    """Reading the object store of the connected broker."""
+
+    async def fetch(self, bucket: str, name: str, max_bytes: int) -> bytes:
+        """The object, its digest checked; its size is looked at before it is read.
+
+        Raises ObjectMissing, PictureRefused where it is larger than ``max_bytes`` or no plain object, BrokerError where
+        what arrives is not what was stored, and BrokerUnavailable.
+        """
         ...
 
 

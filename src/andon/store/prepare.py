@@ -10,7 +10,15 @@ from sqlalchemy import Connection, Engine
 
 from andon.errors import StoreUnavailable
 from andon.store import schema, takeover
-from andon.store.database import Durability, revision, tables, translated, writer_engine
+from andon.store.database import (
+    Durability,
+    foreign,
+    revision,
+    tables,
+    translated,
+    untouched_engine,
+    writer_engine,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -40,6 +48,7 @@ def prepare(db_path: Path, *, durability: Durability) -> Preparation:
     """
     _check_path(db_path)
     with translated(db_path):
+        _refuse_foreign(db_path)
         if (found := takeover.inspect(db_path)) is not None:
             backup = takeover.back_up(db_path)
         engine = writer_engine(db_path, durability)
@@ -83,6 +92,20 @@ def _check_path(path: Path) -> None:
         ) from error
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Refuse another program's database by looking alone: opened for writing it would change (its journal mode)."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    engine = untouched_engine(path)
+    try:
+        with engine.begin() as connection:
+            held = tables(connection)
+            if revision(connection, path) is None and held and held.get("agent_logs") != "table":
+                raise foreign(path, held)
+    finally:
+        engine.dispose()
+
+
 def _bring_up_to_date(engine: Engine, path: Path) -> Preparation:
     with engine.begin() as connection:
         found = revision(connection, path)
@@ -94,10 +117,7 @@ def _bring_up_to_date(engine: Engine, path: Path) -> Preparation:
             migrate(connection)
             return Preparation(migrated_from=found)
         if others := tables(connection):
-            raise StoreUnavailable(
-                f"the database {path} belongs to another program (it holds {', '.join(sorted(others)[:3])}): "
-                "choose another DB_PATH"
-            )
+            raise foreign(path, others)
         connection.exec_driver_sql(f"PRAGMA application_id={schema.APPLICATION_ID}")
         schema.create(connection)
         schema.create_view(connection)

@@ -13,8 +13,18 @@ from sqlalchemy import Connection, Select, case, func, select
 
 from andon.errors import NotFound, StoreUnavailable
 from andon.history import Comparison
-from andon.models import LogQuery, PatternSummary, Resolution, StoreCounts, StoredLog, StoredReject, now_text
-from andon.store import comparing, family, overview
+from andon.models import (
+    LogQuery,
+    PatternSummary,
+    Picture,
+    PictureFetch,
+    Resolution,
+    StoreCounts,
+    StoredLog,
+    StoredReject,
+    now_text,
+)
+from andon.store import comparing, family, overview, pictures
 from andon.store.database import revision, tables, translated, visitor_engine, writer_engine
 from andon.store.history import StoredHistory
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
@@ -23,6 +33,9 @@ from andon.store.schema import HEAD, analyses, logs, rejects, streams
 from andon.store.search import search
 
 T = TypeVar("T")
+
+#: More pictures than any log has.
+_PICTURES_MAX = 1000
 
 
 class AnalysisEntry(msgspec.Struct, frozen=True):
@@ -109,6 +122,14 @@ class Reader:
         if found is None:
             raise NotFound(f"no log {log_id} in {self._path}: `andon logs` lists those that are there")
         return found
+
+    def pictures(self, log_id: int, *, data: bool = False) -> list[Picture]:
+        """The pictures of a log in their order, with their bytes only where ``data`` is set."""
+        return self._read(lambda connection: pictures.of_logs(connection, [log_id], _PICTURES_MAX, data=data))
+
+    def awaited_pictures(self, log_id: int) -> list[PictureFetch]:
+        """The pictures of a log that are still to be fetched."""
+        return self._read(lambda connection: pictures.awaited_of(connection, log_id))
 
     def rejects(self, limit: int, before_id: int | None = None) -> list[StoredReject]:
         """Rejects, newest first; ``before_id`` continues a listing."""

@@ -32,6 +32,7 @@ from andon.store import family, grouping, indexing, queue, reader, spending
 from andon.store.database import (
     BUSY_TIMEOUT,
     Durability,
+    FileIdentity,
     reader_engine,
     revision,
     tables,
@@ -41,6 +42,7 @@ from andon.store.database import (
 from andon.store.facets import FacetBook
 from andon.store.gaps import missing_ranges
 from andon.store.history import StoredHistory
+from andon.store.pictures import StoredPictures
 from andon.store.policy import AnalysisPolicy, novel
 from andon.store.writer import Recorder, highest_sequence
 
@@ -77,6 +79,7 @@ class Store:
         self._readers = readers
         self._recorder = recorder
         self._facets = FacetBook()
+        self._file = FileIdentity(path)
         self._clock = clock
         self._deadline = deadline
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="andon-store-writer")
@@ -84,6 +87,8 @@ class Store:
         self._write_places = asyncio.Semaphore(_PLACES)
         self._read_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
+        #: The pictures of logs: :class:`andon.ports.Pictures`.
+        self.pictures = StoredPictures(self._read, self._write, clock)
 
     @classmethod
     async def open(
@@ -157,8 +162,10 @@ class Store:
 
     def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge]) -> Recorded:
         try:
+            self._file.check()
             with translated(self._path), self._writer.begin() as connection:
                 done, learnt = self._recorder.record(connection, records, rejects, merges)
+            self._file.check()  # before the caller acknowledges
         except BaseException:
             self._recorder.forget()
             raise
@@ -304,6 +311,10 @@ class Store:
         """Read-only questions to this database for the agent."""
         return StoredHistory(self._read)
 
+    async def check(self) -> None:
+        """Take the write lock and give it back: raises StoreUnavailable where a write could not begin."""
+        await self._write(lambda _connection: None)
+
     async def probe(self) -> None:
         """Write a row as far as the disk and roll it back: raises what recording would raise."""
         await self._in_thread(self._writing, self._write_places, self._probe)
@@ -326,9 +337,11 @@ class Store:
                 connection.rollback()
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
-        return await self._in_thread(
-            self._writing, self._write_places, functools.partial(self._transaction, self._writer, work)
-        )
+        def checked() -> T:
+            self._file.check()
+            return self._transaction(self._writer, work)
+
+        return await self._in_thread(self._writing, self._write_places, checked)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self._in_thread(
