@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, tuple_, union_all
 
 from andon.errors import NotFound, StoreUnavailable
 from andon.models import LogQuery, PatternSummary, Resolution, Severity, StoreCounts, StoredLog, StoredReject, now_text
+from andon.places import Database
 from andon.store import family, overview
-from andon.store.database import revision, tables, translated, visitor_engine, writer_engine
+from andon.store.database import require, revision, size, tables, translated, visitor_engine, writer_engine
+from andon.store.dialect import contains, matches_glob
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.rows import read_counters, select_logs, to_log
 from andon.store.schema import HEAD, analyses, logs, rejects, streams
@@ -54,10 +55,9 @@ class Reader:
     Every method raises StoreUnavailable where the database cannot be read.
     """
 
-    def __init__(self, db_path: Path) -> None:
+    def __init__(self, db_path: Database) -> None:
         """Raises StoreUnavailable where there is no database of ours yet, StoreTooNew for a newer one."""
-        if not db_path.exists():
-            raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+        require(db_path)
         self._path = db_path
         self._engine = visitor_engine(db_path)
         try:
@@ -176,7 +176,7 @@ class Reader:
             return work(connection)
 
 
-def check_revision(db_path: Path, found: str | None, kinds: dict[str, str]) -> None:
+def check_revision(db_path: Database, found: str | None, kinds: dict[str, str]) -> None:
     """Raises StoreUnavailable where a database is not ours yet or has an older schema."""
     if found == HEAD:
         return
@@ -216,16 +216,12 @@ def one_log(connection: Connection, log_id: int) -> StoredLog | None:
     return None if row is None else to_log(row)
 
 
-def counts(connection: Connection, db_path: Path) -> StoreCounts:
+def counts(connection: Connection, db_path: Database) -> StoreCounts:
     """Sizes from the kept counters and the index of open analyses: no table is scanned."""
     kept = read_counters(connection)
     pending = connection.execute(
         select(func.count()).select_from(analyses).where(analyses.c.finished_at.is_(None))
     ).scalar_one()
-    size = 0
-    for path in (db_path, db_path.with_name(db_path.name + "-wal")):
-        if path.exists():
-            size += path.stat().st_size
     return StoreCounts(
         logs=kept.get("logs", 0),
         patterns=kept.get("patterns", 0),
@@ -235,14 +231,13 @@ def counts(connection: Connection, db_path: Path) -> StoreCounts:
         analyses_by_rung={
             name.removeprefix("rung:"): value for name, value in kept.items() if value and name.startswith("rung:")
         },
-        bytes=size,
+        bytes=size(connection, db_path),
     )
 
 
-def mark_retried(db_path: Path, reject_id: int) -> None:
+def mark_retried(db_path: Database, reject_id: int) -> None:
     """Note that a reject was published again just now; raises NotFound where there is no such reject."""
-    if not db_path.exists():
-        raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+    require(db_path)
     engine = writer_engine(db_path, "normal")
     try:
         with translated(db_path), engine.begin() as connection:
@@ -255,7 +250,7 @@ def mark_retried(db_path: Path, reject_id: int) -> None:
         raise _no_reject(db_path, reject_id)
 
 
-def _no_reject(db_path: Path, reject_id: int) -> NotFound:
+def _no_reject(db_path: Database, reject_id: int) -> NotFound:
     return NotFound(f"no reject {reject_id} in {db_path}: `andon rejects` lists those that are there")
 
 
@@ -303,10 +298,7 @@ def _conditions(query: LogQuery) -> list[ColumnElement[bool]]:
     if query.host is not None:
         found.append(_like_glob(logs.c.hostname, query.host))
     if query.text is not None:
-        if query.text.isascii():
-            found.append(logs.c.message.icontains(query.text, autoescape=True))
-        else:
-            found.append(func.andon_contains(logs.c.message, query.text) == literal(1))
+        found.append(contains(logs.c.message, query.text))
     if query.pattern_id is not None:
         found.append(logs.c.pattern_id.in_(family.ids_of(query.pattern_id)))
     if query.before is not None:
@@ -318,7 +310,5 @@ def _conditions(query: LogQuery) -> list[ColumnElement[bool]]:
 
 
 def _like_glob(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-    """Exact, or a glob of ``*`` and ``?`` alone: SQLite's sets of characters are not ours."""
-    if "*" not in pattern and "?" not in pattern:
-        return column == pattern
-    return column.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]"))
+    """Exact, or a glob of ``*`` and ``?`` alone."""
+    return matches_glob(column, pattern) if "*" in pattern or "?" in pattern else column == pattern

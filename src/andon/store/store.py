@@ -7,7 +7,6 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Self, TypeVar
 
 import structlog
@@ -28,18 +27,22 @@ from andon.models import (
     StoredLog,
     Waiter,
 )
-from andon.store import family, grouping, queue, reader, spending
+from andon.places import Database
+from andon.store import family, grouping, probing, queue, reader, spending
 from andon.store.database import (
     BUSY_TIMEOUT,
     Durability,
     reader_engine,
+    require,
     revision,
     tables,
     translated,
     writer_engine,
 )
+from andon.store.dialect import is_postgres, run
 from andon.store.gaps import missing_ranges
 from andon.store.policy import AnalysisPolicy, novel
+from andon.store.postgres import UNLOCKED
 from andon.store.writer import Recorder, highest_sequence
 
 _log = structlog.get_logger(__name__)
@@ -49,20 +52,17 @@ T = TypeVar("T")
 _READERS = 2
 #: Calls that may wait for the writer, and for the readers; further callers wait for a place.
 _PLACES = 64
-#: What probing writes, in bytes: more than the page cache is allowed to hold back meanwhile.
-_PROBE_BYTES = 256 * 1024
-_PROBE_CACHE_KIB = 64
 
 
 class Store:
-    """:class:`andon.ports.LogStore` over one SQLite file. Open it with :meth:`open`, close it with :meth:`close`.
+    """:class:`andon.ports.LogStore` over one database. Open it with :meth:`open`, close it with :meth:`close`.
 
     A caller that is cancelled leaves a whole transaction or none: work that has begun ends in its thread.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: Database,
         writer: Engine,
         readers: Engine,
         recorder: Recorder,
@@ -72,6 +72,7 @@ class Store:
         """For :meth:`open`."""
         self._path = path
         self._writer = writer
+        self._claiming = writer.execution_options(**{UNLOCKED: True})
         self._readers = readers
         self._recorder = recorder
         self._clock = clock
@@ -85,7 +86,7 @@ class Store:
     @classmethod
     async def open(
         cls,
-        db_path: Path,
+        db_path: Database,
         *,
         durability: Durability = "normal",
         policy: AnalysisPolicy = novel,
@@ -100,7 +101,8 @@ class Store:
         """
 
         def connect() -> tuple[Engine, Engine]:
-            writer = writer_engine(db_path, durability, busy_timeout)
+            require(db_path)
+            writer = writer_engine(db_path, durability, busy_timeout, deadline=deadline)
             try:
                 with translated(db_path), writer.begin() as connection:
                     found = (revision(connection, db_path), tables(connection))
@@ -111,8 +113,6 @@ class Store:
             readers = reader_engine(db_path, connections=_READERS, timeout=deadline, busy_timeout=busy_timeout)
             return writer, readers
 
-        if not db_path.exists():  # noqa: ASYNC240 - one look at the directory, before anything runs
-            raise StoreUnavailable(f"no database at {db_path}: prepare it first")
         writer, readers = await asyncio.to_thread(connect)
         return cls(db_path, writer, readers, Recorder(policy, clock), clock, deadline)
 
@@ -135,9 +135,10 @@ class Store:
         """The writer thread's last work, after all that was queued before it."""
         try:
             with translated(self._path), self._writer.connect() as connection:
-                raw = connection.connection.cursor()
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                raw.close()
+                if not is_postgres(connection):
+                    raw = connection.connection.cursor()
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    raw.close()
         except StoreError as error:
             # Nothing is lost: the write-ahead log is read at the next start.
             _log.warning("database closed without a checkpoint", reason=str(error))
@@ -200,7 +201,7 @@ class Store:
         """The highest stored sequence of ``stream``, 0 where none is."""
 
         def work(connection: Connection) -> int:
-            found = connection.exec_driver_sql("SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
+            found = run(connection, "SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
             return 0 if found is None else highest_sequence(connection, found)
 
         return await self._read(work)
@@ -211,7 +212,8 @@ class Store:
         With ``unanswered`` only rows without even a provisional text are taken, whether due or not.
         """
         return await self._write(
-            lambda connection: queue.claim(connection, owner, lease, self._clock(), unanswered=unanswered)
+            lambda connection: queue.claim(connection, owner, lease, self._clock(), unanswered=unanswered),
+            self._claiming,
         )
 
     async def finish(self, job: PendingAnalysis, explanation: Explanation) -> StoredAnalysis:
@@ -291,24 +293,11 @@ class Store:
 
     def _probe(self) -> None:
         with translated(self._path), self._writer.connect() as connection:
-            kept = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
-            transaction = connection.get_transaction() or connection.begin()
-            try:
-                # With a small cache SQLite cannot keep the row in memory until the commit that never comes.
-                connection.exec_driver_sql(f"PRAGMA cache_size=-{_PROBE_CACHE_KIB}")
-                connection.exec_driver_sql(
-                    "INSERT INTO rejects (stream_id, seq, stored_ns, subject, reason, data, received_at)"
-                    " VALUES (0, 0, 0, '', 'probe', zeroblob(?), '')",
-                    (_PROBE_BYTES,),
-                )
-            finally:
-                transaction.rollback()
-                connection.exec_driver_sql(f"PRAGMA cache_size={kept}")
-                connection.rollback()
+            probing.probe(connection)
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
+    async def _write(self, work: Callable[[Connection], T], engine: Engine | None = None) -> T:
         return await self._in_thread(
-            self._writing, self._write_places, functools.partial(self._transaction, self._writer, work)
+            self._writing, self._write_places, functools.partial(self._transaction, engine or self._writer, work)
         )
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
@@ -328,5 +317,5 @@ class Store:
                 return await asyncio.get_running_loop().run_in_executor(pool, work)
         except TimeoutError as error:
             raise StoreUnavailable(
-                f"the database {self._path} did not answer within {self._deadline:g} s: check the disk"
+                f"the database {self._path} did not answer within {self._deadline:g} s: check its disk"
             ) from error
