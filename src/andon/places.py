@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+_HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -33,8 +35,11 @@ class PostgresAddress:
                 "DB_PATH is no PostgreSQL address: write the characters / ? # @ : % of a user or password in "
                 "percent-encoding (@ as %40), and one database name"
             )
-        if server.count(":") > 1 and "[" not in server and "," not in server:
-            raise ValueError("DB_PATH is no PostgreSQL address: write the host as host:port, IPv6 as [address]:port")
+        if not all(_HOST.fullmatch(host) for host in server.split(",")):
+            raise ValueError(
+                "DB_PATH is no PostgreSQL address: write it as postgresql://user:password@host:port/database, an IPv6 "
+                "host in brackets"
+            )
         return cls(f"postgresql://{rest}")
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -175,7 +176,7 @@ class Service:
             Ladder(self.store, playbook, fixes=ConfirmedFixes(), runbooks=self.runbooks),
             model_gate(settings, self.store),
             self.metrics,
-            owner=socket.gethostname(),
+            owner=lease_owner(settings, self.http_port),
             attempts=settings.model_attempts,
             deadline=settings.model_cold_deadline,
             explained=desk.explained,
@@ -251,6 +252,15 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
 def site_codes(settings: Settings) -> CodeRules:
     """What keeps two problems apart at this site. Raises ConfigError where an expression is wrong."""
     return CodeRules(settings.code_patterns, settings.code_fields)
+
+
+def lease_owner(settings: Settings, http_port: int) -> str:
+    """The name under which analyses are claimed: the same after a restart, and another one for each service.
+
+    A database file has one service. Of those that share a server's, one machine may run several.
+    """
+    host = socket.gethostname()
+    return host if isinstance(settings.database, Path) else f"{host}:{http_port}"
 
 
 def embedded_broker(settings: Settings) -> EmbeddedBroker:

@@ -48,8 +48,7 @@ class Cluster:
         self._place = Path(tempfile.mkdtemp(prefix="andon-postgres-"))
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
-        if self._account is not None:
-            os.chown(self._place, self._account.pw_uid, self._account.pw_gid)
+        self.own(self._place)
         atexit.register(self.close)
         password = self._place / "password"
         password.write_text(PASSWORD)
@@ -79,7 +78,7 @@ class Cluster:
         return ["setpriv", *ids, "--"]
 
     def start(self) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server and wait until it answers. Call it in the main thread: the server ends with its thread."""
         options = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
@@ -147,6 +146,28 @@ class Cluster:
         return psycopg.connect(
             host="127.0.0.1", port=self.port, user="admin", password=PASSWORD, dbname=database, autocommit=True
         )
+
+    @property
+    def shared(self) -> Path:
+        """A directory that the server's user can reach too."""
+        return self._place
+
+    def own(self, place: Path) -> None:
+        """Give a file or directory to the server's user."""
+        if self._account is not None:
+            os.chown(place, self._account.pw_uid, self._account.pw_gid)
+
+    def drop_tablespace(self, name: str) -> None:
+        """Remove a tablespace and every database in it."""
+        with self.admin() as connection:
+            inside = connection.execute(
+                "SELECT datname FROM pg_database AS d JOIN pg_tablespace AS t ON t.oid = d.dattablespace"
+                " WHERE t.spcname = %s",
+                (name,),
+            ).fetchall()
+            for (database,) in inside:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+            connection.execute(sql.SQL("DROP TABLESPACE IF EXISTS {}").format(sql.Identifier(name)))
 
     def address(self, database: str, user: str = "andon", password: str = QUOTED) -> PostgresAddress:
         """The address of a database, as DB_PATH names it."""

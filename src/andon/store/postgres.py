@@ -47,6 +47,8 @@ _REMEDIES = {
     "25006": "takes no writes (a standby server?): let DB_PATH name the primary",
     "42501": "refuses us: GRANT CREATE, USAGE ON SCHEMA public to the user of DB_PATH, or let it own the database",
     "25P03": "ended a transaction that was silent for too long: try again",
+    "3F": "has no schema we may use: GRANT CREATE, USAGE ON SCHEMA public to the user of DB_PATH, or let it own the "
+    "database",
     "57P": "is stopping or starting: trying again helps once it is up",
     "08": "does not answer: check that the server runs and DB_PATH is right",
     "28": "refuses the user or password of DB_PATH: correct them, and check the server's pg_hba.conf",

@@ -315,8 +315,9 @@ def _add_rollups(connection: Connection, columns: Columns, pattern_ids: list[int
         minute = unix_minute(texts[0])
         minutes = [(minute, *key, counts[key]) for key in ordered]
     else:
-        per_minute = Counter(zip(texts, keys, strict=True))
-        minutes = sorted((unix_minute(text), *key, count) for (text, key), count in per_minute.items())
+        minute_of = {text: unix_minute(text) for text in set(texts)}
+        per_minute = Counter(zip(map(minute_of.__getitem__, texts), keys, strict=True))
+        minutes = sorted((minute, *key, count) for (minute, key), count in per_minute.items())
     insert_rows(
         connection,
         "pattern_minutes",
