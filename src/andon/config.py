@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from andon.errors import ConfigError
+from andon.places import Database, parse_database
 from andon.provider_settings import PROVIDER_KEYS, ProviderSettings
 
 #: Names taken over from the reference system, without a prefix.
@@ -109,7 +110,11 @@ class Settings(ProviderSettings, BaseSettings):
         max_length=8000,
         description="What the model is told to be, in front of every question.",
     )
-    db_path: str = Field("", description="The SQLite database; empty means `agent.db` in the data directory.")
+    db_path: str = Field(
+        "",
+        description="The database: an SQLite file, or `postgresql://user:password@host:port/database` (with the extra "
+        "`postgres`); empty means `agent.db` in the data directory.",
+    )
 
     data_dir: Path = Field(
         Path("data"),
@@ -265,8 +270,7 @@ class Settings(ProviderSettings, BaseSettings):
     def _exposed_listeners_need_credentials(self) -> Settings:
         if bool(self.nats_user) != bool(self.nats_password.get_secret_value()):
             raise ValueError("ANDON_NATS_USER and ANDON_NATS_PASSWORD go together: set both or neither")
-        if "://" in self.db_path:
-            raise ValueError("DB_PATH names a file: this version keeps its database in SQLite only")
+        parse_database(self.db_path)
         if not is_loopback(self.nats_host) and not (self.nats_user and self.nats_password.get_secret_value()):
             raise ValueError(
                 f"ANDON_NATS_HOST={self.nats_host} opens the broker to the network: "
@@ -281,9 +285,9 @@ class Settings(ProviderSettings, BaseSettings):
         return self
 
     @property
-    def database(self) -> Path:
-        """Where the SQLite database is."""
-        return Path(self.db_path) if self.db_path else self.data_dir / "agent.db"
+    def database(self) -> Database:
+        """Where the database is; its text may be shown, ``db_path`` itself may hold a password."""
+        return parse_database(self.db_path) if self.db_path else self.data_dir / "agent.db"
 
     @property
     def embedded_broker(self) -> bool:

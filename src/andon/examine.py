@@ -55,11 +55,12 @@ def _settings(settings: Settings) -> CheckResult:
 
 
 def _disk(settings: Settings) -> CheckResult:
-    place = settings.database.parent
+    directory = settings.database.parent if isinstance(settings.database, Path) else settings.data_dir
+    place = directory
     while not place.exists() and place != place.parent:
         place = place.parent
     free = shutil.disk_usage(place).free
-    detail = f"{free / 1024**3:.1f} GiB free at {settings.database.parent}"
+    detail = f"{free / 1024**3:.1f} GiB free at {directory}"
     if not os.access(place, os.W_OK):
         return CheckResult("disk", False, f"{place} cannot be written", "correct its permissions or set ANDON_DATA_DIR")
     if free < LITTLE_ROOM:
@@ -70,7 +71,7 @@ def _disk(settings: Settings) -> CheckResult:
 
 def _database(settings: Settings) -> list[CheckResult]:
     path = settings.database
-    if not path.exists():
+    if isinstance(path, Path) and not path.exists():
         return [CheckResult("database", None, f"{path} does not exist yet", "`andon run` creates it")]
     try:
         with Reader(path) as reader:

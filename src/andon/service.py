@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -216,7 +217,7 @@ class Service:
             ),
             gate,
             self.metrics,
-            owner=socket.gethostname(),
+            owner=lease_owner(settings, self.http_port),
             attempts=settings.model_attempts,
             # one question may be put to each of the providers in turn
             deadline=settings.model_cold_deadline * (1 + len(settings.fallback_members)),
@@ -298,6 +299,15 @@ def site_codes(settings: Settings) -> CodeRules:
 def picture_limits(settings: Settings) -> PictureLimits:
     """Which pictures of logs are kept."""
     return PictureLimits(max_bytes=settings.picture_max_bytes)
+
+
+def lease_owner(settings: Settings, http_port: int) -> str:
+    """The name under which analyses are claimed: the same after a restart, and another one for each service.
+
+    A database file has one service. Of those that share a server's, one machine may run several.
+    """
+    host = socket.gethostname()
+    return host if isinstance(settings.database, Path) else f"{host}:{http_port}"
 
 
 def embedded_broker(settings: Settings) -> EmbeddedBroker:

@@ -24,10 +24,10 @@ def is_postgres(connection: Connection) -> bool:
 
 def run(
     connection: Connection, sql: str, parameters: Sequence[Any] | Sequence[tuple[Any, ...]] = ()
-) -> CursorResult[Any]:
+) -> CursorResult[*tuple[Any, ...]]:
     """Run one statement, once or (with a list of tuples) once for each tuple. ``?`` stands for a value."""
     statement = _formatted(sql) if connection.dialect.name == "postgresql" else sql
-    return connection.exec_driver_sql(statement, parameters)  # type: ignore[arg-type]  # both forms are taken
+    return connection.exec_driver_sql(statement, parameters)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -59,12 +59,12 @@ class seconds_text(FunctionElement[str]):  # noqa: N801 - reads like a function
     inherit_cache = True
 
 
-@compiles(seconds_text, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(seconds_text, "sqlite")
 def _seconds_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     return f"datetime({compiler.process(element.clauses, **options)}, 'unixepoch')"
 
 
-@compiles(seconds_text, "postgresql")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(seconds_text, "postgresql")
 def _seconds_postgres(element: Any, compiler: Any, **options: Any) -> str:
     seconds = compiler.process(element.clauses, **options)
     return f"to_char(to_timestamp({seconds}) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
@@ -76,13 +76,13 @@ class _Glob(FunctionElement[bool]):
     inherit_cache = True
 
 
-@compiles(_Glob, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(_Glob, "sqlite")
 def _glob_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     column, pattern, _ = element.clauses
     return f"{compiler.process(column, **options)} GLOB {compiler.process(pattern, **options)}"
 
 
-@compiles(_Glob, "postgresql")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(_Glob, "postgresql")
 def _glob_postgres(element: Any, compiler: Any, **options: Any) -> str:
     column, _, pattern = element.clauses
     return f"{compiler.process(column, **options)} LIKE {compiler.process(pattern, **options)}"
@@ -101,12 +101,12 @@ class _Contains(FunctionElement[bool]):
     inherit_cache = True
 
 
-@compiles(_Contains, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(_Contains, "sqlite")
 def _contains_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     return f"andon_contains({compiler.process(element.clauses, **options)}) = 1"
 
 
-@compiles(_Contains, "postgresql")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(_Contains, "postgresql")
 def _contains_postgres(element: Any, compiler: Any, **options: Any) -> str:
     # The columns are collated "C", which knows the case of ASCII letters only.
     text, part = (f'lower({compiler.process(one, **options)} COLLATE "und-x-icu")' for one in element.clauses)

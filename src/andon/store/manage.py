@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, update
 
-from andon.errors import NotFound, StoreError, StoreUnavailable
+from andon.errors import NotFound, StoreError
 from andon.models import AnalysisStatus, Resolution, Rung, Spent, now_text
+from andon.places import Database
 from andon.store import family, grouping, spending
-from andon.store.database import revision, tables, translated, writer_engine
+from andon.store.database import require, revision, tables, translated, writer_engine
 from andon.store.reader import check_revision
 from andon.store.rows import add_to_counters
 from andon.store.schema import analyses, patterns, resolutions
@@ -28,7 +28,7 @@ T = TypeVar("T")
 _LONGEST = 20_000
 
 
-def merge(db_path: Path, child_id: int, parent_id: int) -> int:
+def merge(db_path: Database, child_id: int, parent_id: int) -> int:
     """Make ``child_id``'s problem part of ``parent_id``'s; the id of the pattern that stands for both.
 
     Takes back an earlier :func:`split` of the two. Merging what is merged already changes nothing. Raises StoreError
@@ -46,7 +46,7 @@ def merge(db_path: Path, child_id: int, parent_id: int) -> int:
     return _write(db_path, work)
 
 
-def split(db_path: Path, pattern_id: int) -> int:
+def split(db_path: Database, pattern_id: int) -> int:
     """Take ``pattern_id`` (with all that was merged into it) out of its problem and keep it apart from now on.
 
     Returns the id of the problem it was part of. It is analyzed again where it has no explanation of its own. Raises
@@ -67,7 +67,7 @@ def split(db_path: Path, pattern_id: int) -> int:
 
 
 def resolve(
-    db_path: Path, pattern_id: int, fix: str, cause: str | None = None, author: str | None = None
+    db_path: Database, pattern_id: int, fix: str, cause: str | None = None, author: str | None = None
 ) -> Resolution:
     """Record a confirmed fix: from now on it is what every log of the problem shows, past and future.
 
@@ -91,7 +91,7 @@ def resolve(
     return _write(db_path, work)
 
 
-def reanalyze(db_path: Path, pattern_id: int) -> int:
+def reanalyze(db_path: Database, pattern_id: int) -> int:
     """Ask for another analysis of the problem that ``pattern_id`` is part of, ahead of others; the analysis' id.
 
     What is shown stays until the new answer is there. Where an analysis waits already, that one is moved up.
@@ -105,7 +105,7 @@ def reanalyze(db_path: Path, pattern_id: int) -> int:
 class SharedSpending:
     """:class:`andon.ports.Spending` for a command that asks the model itself: its calls count like the service's."""
 
-    def __init__(self, db_path: Path) -> None:
+    def __init__(self, db_path: Database) -> None:
         self._path = db_path
 
     async def spent(self, since: float) -> Spent:
@@ -157,17 +157,16 @@ def _show_fix(connection: Connection, root: int, fix: Resolution) -> None:
     family.note_explained(connection, root, time.time())
 
 
-def _root(connection: Connection, db_path: Path, pattern_id: int) -> int:
+def _root(connection: Connection, db_path: Database, pattern_id: int) -> int:
     root = family.root_of(connection, pattern_id)
     if root is None:
         raise NotFound(f"no pattern {pattern_id} in {db_path}: `andon patterns` lists those that are there")
     return root
 
 
-def _write(db_path: Path, work: Callable[[Connection], T]) -> T:
+def _write(db_path: Database, work: Callable[[Connection], T]) -> T:
     """One transaction on a connection of its own."""
-    if not db_path.exists():
-        raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+    require(db_path)
     engine = writer_engine(db_path, "normal")
     try:
         with translated(db_path), engine.begin() as connection:

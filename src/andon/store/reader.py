@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -24,8 +23,9 @@ from andon.models import (
     StoredReject,
     now_text,
 )
+from andon.places import Database
 from andon.store import comparing, family, overview, pictures
-from andon.store.database import revision, tables, translated, visitor_engine, writer_engine
+from andon.store.database import require, revision, size, tables, translated, visitor_engine, writer_engine
 from andon.store.history import StoredHistory
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.rows import read_counters, select_logs, to_log
@@ -71,10 +71,9 @@ class Reader:
     Every method raises StoreUnavailable where the database cannot be read.
     """
 
-    def __init__(self, db_path: Path) -> None:
+    def __init__(self, db_path: Database) -> None:
         """Raises StoreUnavailable where there is no database of ours yet, StoreTooNew for a newer one."""
-        if not db_path.exists():
-            raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+        require(db_path)
         self._path = db_path
         self._engine = visitor_engine(db_path)
         try:
@@ -225,7 +224,7 @@ class Reader:
             return work(connection)
 
 
-def check_revision(db_path: Path, found: str | None, kinds: dict[str, str]) -> None:
+def check_revision(db_path: Database, found: str | None, kinds: dict[str, str]) -> None:
     """Raises StoreUnavailable where a database is not ours yet or has an older schema."""
     if found == HEAD:
         return
@@ -246,16 +245,12 @@ def one_log(connection: Connection, log_id: int) -> StoredLog | None:
     return None if row is None else to_log(row)
 
 
-def counts(connection: Connection, db_path: Path) -> StoreCounts:
+def counts(connection: Connection, db_path: Database) -> StoreCounts:
     """Sizes from the kept counters and the index of open analyses: no table is scanned."""
     kept = read_counters(connection)
     pending = connection.execute(
         select(func.count()).select_from(analyses).where(analyses.c.finished_at.is_(None))
     ).scalar_one()
-    size = 0
-    for path in (db_path, db_path.with_name(db_path.name + "-wal")):
-        if path.exists():
-            size += path.stat().st_size
     return StoreCounts(
         logs=kept.get("logs", 0),
         patterns=kept.get("patterns", 0),
@@ -265,14 +260,13 @@ def counts(connection: Connection, db_path: Path) -> StoreCounts:
         analyses_by_rung={
             name.removeprefix("rung:"): value for name, value in kept.items() if value and name.startswith("rung:")
         },
-        bytes=size,
+        bytes=size(connection, db_path),
     )
 
 
-def mark_retried(db_path: Path, reject_id: int) -> None:
+def mark_retried(db_path: Database, reject_id: int) -> None:
     """Note that a reject was published again just now; raises NotFound where there is no such reject."""
-    if not db_path.exists():
-        raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+    require(db_path)
     engine = writer_engine(db_path, "normal")
     try:
         with translated(db_path), engine.begin() as connection:
@@ -285,7 +279,7 @@ def mark_retried(db_path: Path, reject_id: int) -> None:
         raise _no_reject(db_path, reject_id)
 
 
-def _no_reject(db_path: Path, reject_id: int) -> NotFound:
+def _no_reject(db_path: Database, reject_id: int) -> NotFound:
     return NotFound(f"no reject {reject_id} in {db_path}: `andon rejects` lists those that are there")
 
 

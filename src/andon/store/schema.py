@@ -20,9 +20,11 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
+    types,
 )
 from sqlalchemy.types import UserDefinedType
+
+from andon.store.dialect import CREATED_AT
 
 #: Every schema revision this program can read or bring up to date, oldest first.
 KNOWN_REVISIONS = ("0001", "0002", "0003", "0004")
@@ -38,6 +40,9 @@ metadata = MetaData()
 
 # SQLite only counts on (AUTOINCREMENT) where the type is exactly INTEGER.
 _Key = Integer().with_variant(BigInteger(), "postgresql")
+
+# Texts are compared by their bytes, as in SQLite and Python: times sort by it, and no locale changes what is equal.
+Text = types.Text().with_variant(types.Text(collation="C"), "postgresql")
 
 
 class Verbatim(UserDefinedType[Any]):
@@ -80,7 +85,8 @@ logs = Table(
     Column("machine", Text),
     Column("notes", Text),
     Column("analysis_id", BigInteger),  # an explanation of this very log
-    Column("created_text", Verbatim),  # created_at of a row that was taken over, to the letter
+    # created_at of a row that was taken over, to the letter
+    Column("created_text", Verbatim().with_variant(types.Text(collation="C"), "postgresql")),
     sqlite_autoincrement=True,
 )
 Index("logs_identity", logs.c.stream_id, logs.c.seq, logs.c.stored_ns, unique=True)
@@ -356,11 +362,11 @@ alembic_version = Table("alembic_version", metadata, Column("version_num", Text,
 
 #: The reference's table as a view: a log's own explanation, else that of its pattern (or of the pattern
 #: this one was merged into).
-AGENT_LOGS_VIEW = """
+_AGENT_LOGS_VIEW = """
 CREATE VIEW agent_logs AS
 SELECT l.id, l.timestamp, l.hostname, l.severity, l.service, l.message, l.context,
        a.text AS analysis,
-       COALESCE(l.created_text, datetime(l.created_at, 'unixepoch')) AS created_at
+       COALESCE(l.created_text, {created_at}) AS created_at
 FROM logs AS l
 LEFT JOIN patterns AS p ON p.id = l.pattern_id
 LEFT JOIN patterns AS m ON m.id = p.merged_into
@@ -377,4 +383,4 @@ def create(connection: Connection) -> None:
 
 def create_view(connection: Connection) -> None:
     """Make the view ``agent_logs``; no table of that name may be left."""
-    connection.exec_driver_sql(AGENT_LOGS_VIEW)
+    connection.exec_driver_sql(_AGENT_LOGS_VIEW.format(created_at=CREATED_AT[connection.dialect.name]))

@@ -7,7 +7,6 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Self, TypeVar
 
 import structlog
@@ -28,22 +27,26 @@ from andon.models import (
     StoredLog,
     Waiter,
 )
-from andon.store import family, grouping, indexing, queue, reader, spending
+from andon.places import Database
+from andon.store import family, grouping, indexing, probing, queue, reader, spending
 from andon.store.database import (
     BUSY_TIMEOUT,
     Durability,
     FileIdentity,
     reader_engine,
+    require,
     revision,
     tables,
     translated,
     writer_engine,
 )
+from andon.store.dialect import is_postgres, run
 from andon.store.facets import FacetBook
 from andon.store.gaps import missing_ranges
 from andon.store.history import StoredHistory
 from andon.store.pictures import StoredPictures
 from andon.store.policy import AnalysisPolicy, novel
+from andon.store.postgres import UNLOCKED
 from andon.store.writer import Recorder, highest_sequence
 
 _log = structlog.get_logger(__name__)
@@ -53,20 +56,17 @@ T = TypeVar("T")
 _READERS = 2
 #: Calls that may wait for the writer, and for the readers; further callers wait for a place.
 _PLACES = 64
-#: What probing writes, in bytes: more than the page cache is allowed to hold back meanwhile.
-_PROBE_BYTES = 256 * 1024
-_PROBE_CACHE_KIB = 64
 
 
 class Store:
-    """:class:`andon.ports.LogStore` over one SQLite file. Open it with :meth:`open`, close it with :meth:`close`.
+    """:class:`andon.ports.LogStore` over one database. Open it with :meth:`open`, close it with :meth:`close`.
 
     A caller that is cancelled leaves a whole transaction or none: work that has begun ends in its thread.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: Database,
         writer: Engine,
         readers: Engine,
         recorder: Recorder,
@@ -76,10 +76,11 @@ class Store:
         """For :meth:`open`."""
         self._path = path
         self._writer = writer
+        self._claiming = writer.execution_options(**{UNLOCKED: True})
         self._readers = readers
         self._recorder = recorder
         self._facets = FacetBook()
-        self._file = FileIdentity(path)
+        self._file = FileIdentity(path) if isinstance(path, Path) else None
         self._clock = clock
         self._deadline = deadline
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="andon-store-writer")
@@ -93,7 +94,7 @@ class Store:
     @classmethod
     async def open(
         cls,
-        db_path: Path,
+        db_path: Database,
         *,
         durability: Durability = "normal",
         policy: AnalysisPolicy = novel,
@@ -108,7 +109,8 @@ class Store:
         """
 
         def connect() -> tuple[Engine, Engine]:
-            writer = writer_engine(db_path, durability, busy_timeout)
+            require(db_path)
+            writer = writer_engine(db_path, durability, busy_timeout, deadline=deadline)
             try:
                 with translated(db_path), writer.begin() as connection:
                     found = (revision(connection, db_path), tables(connection))
@@ -119,8 +121,6 @@ class Store:
             readers = reader_engine(db_path, connections=_READERS, timeout=deadline, busy_timeout=busy_timeout)
             return writer, readers
 
-        if not db_path.exists():  # noqa: ASYNC240 - one look at the directory, before anything runs
-            raise StoreUnavailable(f"no database at {db_path}: prepare it first")
         writer, readers = await asyncio.to_thread(connect)
         return cls(db_path, writer, readers, Recorder(policy, clock), clock, deadline)
 
@@ -143,9 +143,10 @@ class Store:
         """The writer thread's last work, after all that was queued before it."""
         try:
             with translated(self._path), self._writer.connect() as connection:
-                raw = connection.connection.cursor()
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                raw.close()
+                if not is_postgres(connection):
+                    raw = connection.connection.cursor()
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    raw.close()
         except StoreError as error:
             # Nothing is lost: the write-ahead log is read at the next start.
             _log.warning("database closed without a checkpoint", reason=str(error))
@@ -162,15 +163,19 @@ class Store:
 
     def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge]) -> Recorded:
         try:
-            self._file.check()
+            self._check_file()
             with translated(self._path), self._writer.begin() as connection:
                 done, learnt = self._recorder.record(connection, records, rejects, merges)
-            self._file.check()  # before the caller acknowledges
+            self._check_file()  # before the caller acknowledges
         except BaseException:
             self._recorder.forget()
             raise
         self._recorder.learn(learnt)
         return done
+
+    def _check_file(self) -> None:
+        if self._file is not None:
+            self._file.check()
 
     async def index(self, limit: int) -> tuple[int, bool]:
         """Index the next ``limit`` logs for searching and comparing; how many there were, and whether more may wait."""
@@ -222,7 +227,7 @@ class Store:
         """The highest stored sequence of ``stream``, 0 where none is."""
 
         def work(connection: Connection) -> int:
-            found = connection.exec_driver_sql("SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
+            found = run(connection, "SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
             return 0 if found is None else highest_sequence(connection, found)
 
         return await self._read(work)
@@ -233,7 +238,8 @@ class Store:
         With ``unanswered`` only rows without even a provisional text are taken, whether due or not.
         """
         return await self._write(
-            lambda connection: queue.claim(connection, owner, lease, self._clock(), unanswered=unanswered)
+            lambda connection: queue.claim(connection, owner, lease, self._clock(), unanswered=unanswered),
+            self._claiming,
         )
 
     async def finish(self, job: PendingAnalysis, explanation: Explanation) -> StoredAnalysis:
@@ -321,25 +327,12 @@ class Store:
 
     def _probe(self) -> None:
         with translated(self._path), self._writer.connect() as connection:
-            kept = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
-            transaction = connection.get_transaction() or connection.begin()
-            try:
-                # With a small cache SQLite cannot keep the row in memory until the commit that never comes.
-                connection.exec_driver_sql(f"PRAGMA cache_size=-{_PROBE_CACHE_KIB}")
-                connection.exec_driver_sql(
-                    "INSERT INTO rejects (stream_id, seq, stored_ns, subject, reason, data, received_at)"
-                    " VALUES (0, 0, 0, '', 'probe', zeroblob(?), '')",
-                    (_PROBE_BYTES,),
-                )
-            finally:
-                transaction.rollback()
-                connection.exec_driver_sql(f"PRAGMA cache_size={kept}")
-                connection.rollback()
+            probing.probe(connection)
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
+    async def _write(self, work: Callable[[Connection], T], engine: Engine | None = None) -> T:
         def checked() -> T:
-            self._file.check()
-            return self._transaction(self._writer, work)
+            self._check_file()
+            return self._transaction(engine or self._writer, work)
 
         return await self._in_thread(self._writing, self._write_places, checked)
 
@@ -360,5 +353,5 @@ class Store:
                 return await asyncio.get_running_loop().run_in_executor(pool, work)
         except TimeoutError as error:
             raise StoreUnavailable(
-                f"the database {self._path} did not answer within {self._deadline:g} s: check the disk"
+                f"the database {self._path} did not answer within {self._deadline:g} s: check its disk"
             ) from error
