@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import andon
-from andon.cli import ask, demo, diff, doctor, logs, mcp, models, patterns, queue, rejects, resolve, run, send
+from andon.cli import ask, demo, diff, doctor, logs, models, patterns, queue, rejects, resolve, run, send
 from andon.cli import eval as evaluation
 
 app = typer.Typer(
@@ -34,7 +34,6 @@ app.add_typer(rejects.app, name="rejects")
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("eval")(evaluation.evaluate)
-app.command("mcp")(mcp.mcp)
 app.command("demo")(demo.demo)
 
 

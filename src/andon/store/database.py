@@ -279,8 +279,11 @@ def tables(connection: Connection) -> dict[str, str]:
 
 
 def _is_ours(connection: Connection) -> bool:
-    marked: int = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-    return marked == schema.APPLICATION_ID or {"logs", "patterns", "analyses"} <= tables(connection).keys()
+    if not is_postgres(connection):
+        marked: int = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
+        if marked == schema.APPLICATION_ID:
+            return True
+    return {"logs", "patterns", "analyses"} <= tables(connection).keys()
 
 
 def foreign(path: Database, names: Iterable[str]) -> StoreUnavailable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,26 @@ from sqlalchemy.sql.functions import FunctionElement
 CREATED_AT = {
     "sqlite": "datetime(l.created_at, 'unixepoch')",
     "postgresql": "to_char(to_timestamp(l.created_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')",
+}
+
+# PostgreSQL has no folding of accents of its own that an index may use: the letters of Europe's languages one by one.
+_ACCENTED = {
+    letter: base
+    for letter in map(chr, range(0xC0, 0x180))
+    if len(base := "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))) == 1
+    and base.isascii()
+}
+#: What PostgreSQL finds words in: messages without accents, every run of letters and digits a word.
+SEARCHED_WORDS = (
+    "to_tsvector('simple', regexp_replace(translate(replace({message}, 'ß', 'ss'), "
+    f"'{''.join(_ACCENTED)}', '{''.join(_ACCENTED.values())}'), '[^[:alnum:]]+', ' ', 'g'))"
+)
+#: The words of messages: which logs hold a word. SQLite keeps them in a table of its own kind (which stores no text, no
+#: positions and no lengths: what is found is checked against the log itself), PostgreSQL in an index.
+LOG_WORDS = {
+    "sqlite": "CREATE VIRTUAL TABLE log_words USING fts5"
+    "(words, content='', detail=none, columnsize=0, tokenize='unicode61 remove_diacritics 2')",
+    "postgresql": f"CREATE INDEX logs_words ON logs USING gin ({SEARCHED_WORDS.format(message='message')})",
 }
 
 
@@ -120,4 +141,14 @@ def contains(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
     return _Contains(column, literal(part))
 
 
-__all__ = ["CREATED_AT", "contains", "is_postgres", "matches_glob", "reserve_ids", "run", "seconds_text"]
+__all__ = [
+    "CREATED_AT",
+    "LOG_WORDS",
+    "SEARCHED_WORDS",
+    "contains",
+    "is_postgres",
+    "matches_glob",
+    "reserve_ids",
+    "run",
+    "seconds_text",
+]

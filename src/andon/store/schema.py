@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
-from andon.store.dialect import CREATED_AT
+from andon.store.dialect import CREATED_AT, LOG_WORDS
 
 #: Every schema revision this program can read or bring up to date, oldest first.
 KNOWN_REVISIONS = ("0001", "0002", "0003", "0004")
@@ -348,15 +348,6 @@ facets = Table(
     Column("count", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-
-#: The words of messages: which logs hold a word. SQLite keeps them in a table of its own kind (which stores no text, no
-#: positions and no lengths: what is found is checked against the log itself), PostgreSQL in an index.
-LOG_WORDS = {
-    "sqlite": "CREATE VIRTUAL TABLE log_words USING fts5"
-    "(words, content='', detail=none, columnsize=0, tokenize='unicode61 remove_diacritics 2')",
-    "postgresql": "CREATE INDEX logs_words ON logs USING gin"
-    " (to_tsvector('simple', regexp_replace(message, '[^[:alnum:]]+', ' ', 'g')))",
-}
 
 alembic_version = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, o
 
 from andon.models import LogQuery, Severity, StoredLog
 from andon.store import family, indexing
-from andon.store.dialect import is_postgres, matches_glob
+from andon.store.dialect import SEARCHED_WORDS, is_postgres, matches_glob
 from andon.store.rows import select_logs, to_log
 from andon.store.schema import logs
 from andon.store.words import Wanted
@@ -83,10 +83,8 @@ def _narrowed(connection: Connection, wanted: Wanted) -> ColumnElement[bool] | N
         asked = wanted.tsquery()
         if not asked:
             return None
-        return text(
-            "to_tsvector('simple', regexp_replace(logs.message, '[^[:alnum:]]+', ' ', 'g'))"
-            " @@ to_tsquery('simple', :asked)"
-        ).bindparams(asked=asked)  # type: ignore[return-value]  # a text is a condition
+        searched = SEARCHED_WORDS.format(message="logs.message").replace(":alnum:", "\\:alnum\\:")
+        return text(f"{searched} @@ to_tsquery('simple', :asked)").bindparams(asked=asked)  # type: ignore[return-value]  # a text is a condition
     expression = wanted.expression()
     if not expression:
         return None

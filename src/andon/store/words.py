@@ -78,7 +78,7 @@ class Wanted(msgspec.Struct, frozen=True):
     def tsquery(self) -> str:
         """The question to PostgreSQL's text search; fields are not in its index."""
         asked = [*self.words, *(word for phrase in self.phrases for word in _WORD.findall(phrase))]
-        # Accents are letters of their own to PostgreSQL: such words are only checked.
+        # The index knows the letters of Europe; what is left beyond ASCII is only checked.
         return " & ".join(f"{word}:*" for word in dict.fromkeys(asked) if word.isascii())
 
 

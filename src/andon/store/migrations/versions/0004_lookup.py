@@ -5,12 +5,16 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from andon.store.dialect import LOG_WORDS
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
 
 _KEY = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+# Compared by its bytes in both databases.
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -18,7 +22,7 @@ def upgrade() -> None:
     op.create_table(
         "fields",
         sa.Column("id", _KEY, primary_key=True),
-        sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("name", _TEXT, nullable=False, unique=True),
         sa.Column("kept", sa.Integer, nullable=False),
         sqlite_autoincrement=True,
     )
@@ -26,7 +30,7 @@ def upgrade() -> None:
         "field_values",
         sa.Column("id", _KEY, primary_key=True),
         sa.Column("field_id", sa.BigInteger, nullable=False),
-        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("value", _TEXT, nullable=False),
         sa.Column("rest", sa.Boolean, nullable=False),
         sqlite_autoincrement=True,
     )
@@ -40,13 +44,4 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute(
-            "CREATE VIRTUAL TABLE log_words USING fts5"
-            "(words, content='', detail=none, columnsize=0, tokenize='unicode61 remove_diacritics 2')"
-        )
-    else:
-        op.execute(
-            "CREATE INDEX logs_words ON logs USING gin"
-            " (to_tsvector('simple', regexp_replace(message, '[^[:alnum:]]+', ' ', 'g')))"
-        )
+    op.execute(LOG_WORDS[op.get_bind().dialect.name])
