@@ -18,16 +18,17 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     types,
 )
 from sqlalchemy.types import UserDefinedType
 
+from andon.store import alarm_tables  # noqa: F401 - their tables belong to the schema too
+from andon.store.columns import Key, Text, metadata
 from andon.store.dialect import CREATED_AT, LOG_WORDS
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -35,14 +36,6 @@ APPLICATION_ID = 0x414E444E
 
 #: Stream name of rows that were taken over from a database of the reference system.
 REFERENCE_STREAM = "reference"
-
-metadata = MetaData()
-
-# SQLite only counts on (AUTOINCREMENT) where the type is exactly INTEGER.
-_Key = Integer().with_variant(BigInteger(), "postgresql")
-
-# Texts are compared by their bytes, as in SQLite and Python: times sort by it, and no locale changes what is equal.
-Text = types.Text().with_variant(types.Text(collation="C"), "postgresql")
 
 
 class Verbatim(UserDefinedType[Any]):
@@ -58,7 +51,7 @@ class Verbatim(UserDefinedType[Any]):
 streams = Table(
     "streams",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
 )
 
@@ -66,7 +59,7 @@ streams = Table(
 logs = Table(
     "logs",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("stream_id", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("stored_ns", BigInteger, nullable=False),
@@ -98,7 +91,7 @@ Index("logs_pattern", logs.c.pattern_id)
 patterns = Table(
     "patterns",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("fingerprint", Text, nullable=False, unique=True),
     Column("template", Text, nullable=False),
     Column("first_seen", Text, nullable=False),
@@ -143,7 +136,7 @@ pattern_minutes = Table(
 analyses = Table(
     "analyses",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("pattern_id", BigInteger),
     Column("log_id", BigInteger),
     Column("reason", Text, nullable=False),
@@ -188,7 +181,7 @@ Index("analyses_pattern", analyses.c.pattern_id, sqlite_where=_OF_PATTERN, postg
 resolutions = Table(
     "resolutions",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("pattern_id", BigInteger, nullable=False),
     Column("fix", Text, nullable=False),
     Column("cause", Text),
@@ -203,7 +196,7 @@ Index("resolutions_pattern", resolutions.c.pattern_id)
 merges = Table(
     "merges",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("child_id", BigInteger, nullable=False),
     Column("parent_id", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),
@@ -237,7 +230,7 @@ model_calls = Table(
 waiters = Table(
     "waiters",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("log_id", BigInteger, nullable=False),
     Column("reply_to", Text, nullable=False),
     Column("created_at", Float, nullable=False),  # unix seconds, as the next
@@ -248,7 +241,7 @@ waiters = Table(
 rejects = Table(
     "rejects",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("stream_id", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("stored_ns", BigInteger, nullable=False),
@@ -265,7 +258,7 @@ Index("rejects_identity", rejects.c.stream_id, rejects.c.seq, rejects.c.stored_n
 pictures = Table(
     "pictures",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("sha256", Text, nullable=False, unique=True),
     Column("media_type", Text, nullable=False),
     Column("width", Integer, nullable=False),  # pixels
@@ -291,7 +284,7 @@ Index("log_pictures_picture", log_pictures.c.picture_id)
 picture_fetches = Table(
     "picture_fetches",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("log_id", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),
     Column("bucket", Text, nullable=False),
@@ -318,7 +311,7 @@ counters = Table(
 fields = Table(
     "fields",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("kept", Integer, nullable=False),
     sqlite_autoincrement=True,
@@ -328,7 +321,7 @@ fields = Table(
 field_values = Table(
     "field_values",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("field_id", BigInteger, nullable=False),
     Column("value", Text, nullable=False),
     Column("rest", Boolean, nullable=False),
