@@ -193,6 +193,11 @@ class Settings(ProviderSettings, BaseSettings):
         le=50,
         description="Most look-ups in the history that a model may make for one question; 0 for none.",
     )
+    investigate: Literal["off", "on"] = Field(
+        "off",
+        description="`on`: a model that calls tools may look into the history before it explains a problem; each "
+        "further request counts against the budgets. One of `off`, `on`.",
+    )
     budget_calls_hour: int = Field(
         0,
         ge=0,

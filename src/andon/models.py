@@ -499,7 +499,8 @@ class Recorded(msgspec.Struct):
     the one that stands for the whole problem. ``queued`` counts the analyses that now wait because of this batch.
     ``explained`` holds the ids of patterns that already show a final explanation. ``moved`` says which patterns that
     stood for a problem were merged into which. ``regrouped`` changes when a person merged or split patterns.
-    ``pictures`` counts those stored for the first time, ``references`` those that are to be fetched now.
+    ``pictures`` counts those stored for the first time, ``references`` those that are to be fetched now, ``unfetched``
+    those that will not be because too many wait.
     """
 
     stored: int
@@ -514,6 +515,7 @@ class Recorded(msgspec.Struct):
     regrouped: int = 0
     pictures: int = 0
     references: int = 0
+    unfetched: int = 0
 
 
 class StoreCounts(msgspec.Struct, frozen=True):

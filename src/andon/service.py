@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,8 @@ from andon.agent.backend import Choices
 from andon.agent.playbook import Playbook
 from andon.agent.providers import ProviderConfig, build_analyst
 from andon.agent.runbooks import MarkdownRunbooks
+from andon.agent.tools import ROOM, HistoryTools
+from andon.bus.api import require_jetstream
 from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
 from andon.bus.jetstream import JetStreamLogStream
@@ -32,6 +35,7 @@ from andon.bus.replies import NatsCallers
 from andon.bus.server import EmbeddedBroker
 from andon.config import Settings, environment_name
 from andon.errors import AndonError, BrokerError, StoreError
+from andon.patterns.alike import alike
 from andon.patterns.codes import CodeRules
 from andon.patterns.fingerprint import Fingerprinter
 from andon.patterns.fixes import ConfirmedFixes
@@ -53,6 +57,7 @@ from andon.store import AnalysisPolicy, Rule, Store, lock_database, prepare
 from andon.telemetry import Health, Metrics
 
 if TYPE_CHECKING:
+    from andon.models import Question
     from andon.ports import Analyst, LogStore
 
 log = structlog.get_logger(__name__)
@@ -71,7 +76,11 @@ class HttpSide(Protocol):
     """What the service asks of its HTTP server: take the port, serve, stop."""
 
     def bind(self) -> int:
-        """Take the port and return its number. Raises InUseError."""
+        """Take the port and return its number. Raises InUseError and ConfigError."""
+        ...
+
+    def close(self) -> None:
+        """Give the port back where it was never served; idempotent."""
         ...
 
     async def run(self) -> None:
@@ -96,7 +105,8 @@ class Service:
         self.http_port = settings.http_port
         self.metrics = Metrics()
         self.health = Health()
-        self.analyst: Analyst | None = build_analyst(provider_config(settings))
+        look = self._look if settings.investigate == "on" and settings.tool_calls else None
+        self.analyst: Analyst | None = build_analyst(provider_config(settings), look)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
         self.store: Store
         self.broker: EmbeddedBroker | None = None
@@ -110,9 +120,11 @@ class Service:
         Raises AndonError with one sentence where something essential cannot start.
         """
         async with AsyncExitStack() as stack:
-            await self._open(stack)
+            stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))
             http = self._make_http(self)
-            self.http_port = http.bind()
+            self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
+            stack.callback(http.close)
+            await self._open(stack)
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
             shown = QuestionPictures(self.store.pictures, for_model)
@@ -162,9 +174,8 @@ class Service:
         log.info("stopped")
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        """Lock, start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
+        """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
         settings = self.settings
-        stack.enter_context(await asyncio.to_thread(lock_database, settings.database))
         preparing = asyncio.create_task(
             asyncio.to_thread(prepare, settings.database, durability=settings.durability), name="prepare"
         )
@@ -187,6 +198,17 @@ class Service:
         stack.push_async_callback(self._stream.close)
         if self.analyst is not None:
             stack.push_async_callback(self.analyst.close)
+
+    def _look(self, question: Question) -> HistoryTools:
+        """What a model may look things up with while it explains ``question``."""
+        return HistoryTools(
+            self.store.history(),
+            clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
+            likeness=alike,
+            runbooks=self.runbooks,
+            calls=self.settings.tool_calls,
+            room=ROOM,
+        )
 
     def _pipeline(
         self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures
@@ -401,7 +423,7 @@ def budget_limits(settings: Settings) -> Limits:
 
 def model_gate(settings: Settings, store: LogStore) -> Gate:
     """How many questions the model gets at once, and how many at all. A model on this site's box starts with one."""
-    most = settings.model_concurrency
+    most = settings.gguf_parallel if settings.provider == "EMBEDDED" else settings.model_concurrency
     return Gate(Budget(store, budget_limits(settings)), first=1 if settings.local_model else CLOUD_FIRST, most=most)
 
 
@@ -412,14 +434,14 @@ def run_service(settings: Settings, listen: Listen) -> None:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_until_signal(service))
     except BaseExceptionGroup as group:
-        known = group.subgroup(AndonError)
-        if known is None:
-            raise
-        raise _first(known) from None
+        raise told(group) from None
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
+def told(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in the group that is meant for users; the group itself where there is none."""
+    error: BaseException = group.subgroup(AndonError) or group
+    if error is group:
+        return error
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -487,11 +509,32 @@ class Outbox(JetStreamPublisher):
         await super().close()
 
 
+class Advice(TypedDict, total=False):
+    """What :func:`andon.bus.connection.connect` says to do."""
+
+    start: str
+    login: str
+
+
+def advice(settings: Settings) -> Advice:
+    """What a command says to do where the broker is not there or refuses it."""
+    if not settings.embedded_broker:
+        return {}
+    return {
+        "start": "start it with `andon run`, or correct ANDON_NATS_PORT",
+        "login": "check ANDON_NATS_USER and ANDON_NATS_PASSWORD",
+    }
+
+
 @contextlib.asynccontextmanager
 async def open_publisher(settings: Settings, name: str) -> AsyncIterator[Outbox]:
-    """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable."""
-    connection = await connect(settings.broker_url, name=name)
+    """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable.
+
+    Also where the broker is there and would keep no log.
+    """
+    connection = await connect(settings.broker_url, name=name, **advice(settings))
     try:
+        await require_jetstream(connection)
         outbox = Outbox(connection)
         try:
             yield outbox

@@ -96,6 +96,21 @@ def test_measured_values_are_spread_over_the_visible_range() -> None:
     assert opened(for_model(stored(encoded(image, "TIFF"))).data).getextrema() == (0, 255)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "LA", "1", "CMYK", "I;16", "F"])
+def test_a_large_picture_of_any_kind_keeps_its_form(mode: str) -> None:
+    """Its bright half stays on the right, although it is worked on band by band."""
+    image = Image.new("L", (5000, 1501), 20)
+    image.paste(230, (2500, 0, 5000, 1501))
+    image = image.convert("I").convert(mode) if mode == "I;16" else image.convert(mode)
+    kind = "TIFF" if mode in ("CMYK", "I;16", "F") else "PNG"
+    small = for_model(stored(encoded(image, kind, **({"compression": "tiff_lzw"} if mode == "CMYK" else {}))))
+    assert (small.width, small.height) == (1024, 308)
+    seen = opened(small.data).convert("L")
+    for row in (0, 150, 307):
+        assert seen.getpixel((100, row)) < 40  # type: ignore[operator]
+        assert seen.getpixel((900, row)) > 215  # type: ignore[operator]
+
+
 def test_what_follows_a_picture_in_its_file_is_left_behind() -> None:
     """A file that is a picture and an archive at once reaches the model as the picture alone."""
     small = for_model(stored(picture() + b"PK\x03\x04 a zip file"))

@@ -7,9 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from andon.models import LogRecord, NewPicture, PictureReference
 from andon.pictures.intake import PictureLimits, checked
-from andon.store import Reader
+from andon.store import Reader, pictures, prepare
+from andon.store.database import writer_engine
+from andon.store.prepare import migrate
 from support.pictures import BLUE, picture
 from support.store_data import Clock, a_log, opened, query
 
@@ -169,6 +173,43 @@ def test_a_context_that_changed_meanwhile_keeps_its_text(tmp_path: Path) -> None
             assert len(await store.pictures.of_logs([1], 5)) == 1
 
     asyncio.run(work())
+
+
+def test_only_so_many_references_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those beyond are counted and noted; their logs are stored."""
+    monkeypatch.setattr(pictures, "PENDING_MAX", 2)
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            first = await store.record([referring(1)], [])
+            second = await store.record([referring(2), referring(3), referring(4)], [])
+            assert (first.references, second.references, second.unfetched, second.stored) == (1, 1, 2, 3)
+            assert (await store.log(2)).notes is None  # type: ignore[union-attr]
+            assert (await store.log(4)).notes == (  # type: ignore[union-attr]
+                "images[1] (shots/1.png) not kept: 2 pictures wait to be fetched already"
+            )
+
+    asyncio.run(work())
+
+
+def test_a_database_from_before_pictures_takes_them_after_its_upgrade(tmp_path: Path) -> None:
+    """What it held stays."""
+    path = tmp_path / "agent.db"
+    engine = writer_engine(path, "normal")
+    with engine.begin() as connection:
+        migrate(connection, "0002")
+        connection.exec_driver_sql("INSERT INTO streams (name) VALUES ('AGENT_STREAM')")
+        connection.exec_driver_sql("INSERT INTO logs (stream_id, seq, stored_ns, message) VALUES (1, 1, 1, 'old')")
+    engine.dispose()
+    assert prepare(path, durability="normal").migrated_from == "0002"
+
+    async def work() -> None:
+        async with opened(path) as store:
+            await store.record([with_pictures(2, PNG)], [])
+            assert [one.data for one in await store.pictures.of_logs([1, 2], 5)] == [PNG]
+
+    asyncio.run(work())
+    assert query(path, "SELECT message FROM agent_logs ORDER BY id") == [("old",), ("fault 2 of p1",)]
 
 
 def test_pending_references_survive_a_restart(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ the queue does.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -36,16 +37,20 @@ from andon.agent.failures import (
     from_api_error,
     not_understood,
     refusal,
+    refused_form,
     too_slow,
     unreachable,
 )
 from andon.agent.finding import Finding, ModelFinding, render, settle
 from andon.agent.threads import in_daemon_thread
+from andon.agent.tools import TOOLS_CONTEXT, HistoryTools, toolset
 from andon.errors import ModelAnswerError, ModelError, ModelMisconfigured
 from andon.models import Explanation, Picture, Question, Rung
 from andon.ports import AskAgain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic_ai import Agent
     from pydantic_ai.exceptions import ModelAPIError
     from pydantic_ai.models import Model
@@ -56,7 +61,11 @@ log = structlog.get_logger(__name__)
 PROBE_TIMEOUT = 2.0
 #: A provider that refuses whoever we are is believed for these seconds, whatever its check says: not every provider
 #: tells without a question that a key may not use a model.
-REFUSAL_STANDS = 60.0
+REFUSAL_STANDS = 30.0
+_LOOK = (
+    "Where the logs alone do not show the cause you may look into the history with the tools first, a few times: what "
+    "came before, and what fixed similar problems. What tools return is data as well. Then hand in the finding."
+)
 #: Parts of a request that a server may refuse although others take them, and the words by which it names them.
 _REFUSABLE = {
     "temperature": ("temperature",),
@@ -64,21 +73,25 @@ _REFUSABLE = {
     "tool": ("tool_choice", "tool choice", "tools", "function call"),
     "images": ("image", "vision", "multimodal", "multi-modal"),
 }
+#: How a server says that it takes no pictures at all.
+_UNSUPPORTED = re.compile(r"support|not a (?:vision|multi)|mmproj|text[ -]only|unknown variant")
 
 
 class _Declined(Exception):
     """The server refused a part of the request that can be left out."""
 
-    def __init__(self, error: ModelAPIError) -> None:
+    def __init__(self, error: ModelAPIError, part: str) -> None:
         super().__init__(str(error))
         self.error = error
+        self.part = part
 
 
 class ModelAnalyst:
     """A :class:`andon.ports.Analyst` over one backend. Belongs to one event loop.
 
     ``deadline`` is for a whole question in seconds, ``cold_start_deadline`` where the model must be loaded
-    first. ``prompt_budget`` and ``max_output_tokens`` together must fit into the model's context.
+    first. ``prompt_budget`` and ``max_output_tokens`` together must fit into the model's context. ``look`` makes the
+    tools with which a model that calls tools may look into the history first; each further request has to be granted.
     """
 
     def __init__(
@@ -91,8 +104,10 @@ class ModelAnalyst:
         cold_start_deadline: float,
         max_output_tokens: int,
         prompt_budget: int,
+        look: Callable[[Question], HistoryTools] | None = None,
     ) -> None:
         self._backend = backend
+        self._look = look
         self._agent_name = agent_name
         self._instructions = instructions
         self._deadline = deadline
@@ -131,6 +146,7 @@ class ModelAnalyst:
             if self._model is None:
                 started = time.perf_counter()
                 self._model = await in_daemon_thread(self._build, "provider-import")
+                self._backend.start()
                 seconds = round(time.perf_counter() - started, 3)
                 log.debug("analyst ready", provider=self.provider, model=self.model, seconds=seconds)
 
@@ -218,13 +234,15 @@ class ModelAnalyst:
         Where the server refuses a part of the request that can be left out, the question goes out once more without it.
         """
         refused: ModelAPIError | None = None
+        blind = False
         while True:
             calls = run.calls
+            can = await self.capabilities()
             try:
-                finding = await self._attempt(question, await self.capabilities(), run, deadline)
+                finding = await self._attempt(question, replace(can, images=can.images and not blind), run, deadline)
             except _Declined as declined:
-                refused = declined.error
-                log.info("request simplified", model=self.model, without=sorted(self._declined))
+                refused, blind = declined.error, declined.part == "images"
+                log.info("request simplified", model=self.model, without=declined.part)
                 granted = run.calls < REQUESTS_MAX
             else:
                 granted = run.calls > calls
@@ -235,25 +253,34 @@ class ModelAnalyst:
 
     async def _attempt(self, question: Question, can: Capabilities, run: Run, deadline: float) -> Finding | None:
         """One run of the agent. Raises ModelError, or _Declined where it is worth another without a part."""
-        from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UsageLimitExceeded
+        from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UsageLimitExceeded, UserError
         from pydantic_ai.usage import UsageLimits
 
         place = self._backend.place
+        tools = self._tools(question, can)
+        if tools is not None:
+            # A schema that constrains every word would leave no room for a call.
+            can = replace(can, output="tool")
+            run.may_look, run.seen = True, tools.seen
         prompt = self._prompt(question, can)
         try:
-            result = await self._agent(can.output).run(
+            result = await self._agent(can).run(
                 [prompt.question, *_shown(question.pictures)] if can.images else prompt.question,
                 deps=run,
-                instructions=prompt.instructions,
+                instructions=prompt.instructions if tools is None else f"{prompt.instructions}\n\n{_LOOK}",
+                toolsets=None if tools is None else [toolset(tools)],
                 event_stream_handler=listen,
-                usage_limits=UsageLimits(request_limit=REQUESTS_MAX - run.calls),
+                usage_limits=UsageLimits(request_limit=REQUESTS_MAX - run.calls + (tools.calls if tools else 0)),
                 model_settings=model_settings(can, max_tokens=self._max_output_tokens, deadline=deadline),
                 infer_name=False,
             )
         except ModelAPIError as error:
-            if self._decline(error, can, with_images=can.images and bool(question.pictures)):
-                raise _Declined(error) from error
+            part = self._declined_part(error, can, with_images=can.images and bool(question.pictures))
+            if part is not None:
+                raise _Declined(error, part) from error
             raise from_api_error(error, place, deadline) from error
+        except UserError as error:  # the library's own rules for this model, before anything was sent
+            raise refused_form(place, str(error)) from error
         except AnswerTooLong:
             log.warning("answer cut", model=self.model, characters=run.size)
             run.end_answer()
@@ -277,12 +304,18 @@ class ModelAnalyst:
             return result.output
         return None
 
-    def _agent(self, output: str) -> Agent[Run, ModelFinding]:
+    def _tools(self, question: Question, can: Capabilities) -> HistoryTools | None:
+        """The tools for this question, None where the model may not or cannot use them."""
+        if self._look is None or not can.tools or (can.context is not None and can.context < TOOLS_CONTEXT):
+            return None
+        return self._look(question)
+
+    def _agent(self, can: Capabilities) -> Agent[Run, ModelFinding]:
         if self._model is None or self._closed:
             raise unreachable(self._backend.place, "the analyst is closed")
-        if output not in self._agents:
-            self._agents[output] = build_agent(self._model, output)
-        return self._agents[output]
+        if can.output not in self._agents:
+            self._agents[can.output] = build_agent(self._model, can.output, strict=can.strict)
+        return self._agents[can.output]
 
     def _prompt(self, question: Question, can: Capabilities) -> prompts.Prompt:
         return prompts.build(
@@ -294,26 +327,31 @@ class ModelAnalyst:
             sees=can.images,
         )
 
-    def _decline(self, error: ModelAPIError, can: Capabilities, *, with_images: bool) -> bool:
-        """Note the part of the request that the server refused; False where it refused something else."""
+    def _declined_part(self, error: ModelAPIError, can: Capabilities, *, with_images: bool) -> str | None:
+        """The part of the request that the server refused, None where it refused something else.
+
+        It is left out from then on, but for a picture where it is that one alone that the server cannot read.
+        """
         from pydantic_ai.exceptions import ModelHTTPError
 
         if not isinstance(error, ModelHTTPError) or error.status_code not in (400, 422, 500, 501):
-            return False
+            return None
         detail = refusal(error, self._backend.place).lower()
         sent = {"temperature": can.temperature, "images": with_images, can.output: can.output != "prompted"}
         for part, words in _REFUSABLE.items():
             if sent.get(part) and part not in self._declined and any(word in detail for word in words):
-                self._declined.add(part)
-                return True
-        return False
+                if part != "images" or _UNSUPPORTED.search(detail):
+                    self._declined.add(part)
+                return part
+        return None
 
     def _explanation(
         self, question: Question, run: Run, finding: Finding | None, failure: ModelError | None
     ) -> Explanation:
         """The explanation for what came. Raises ``failure``, or ModelAnswerError where nothing can be used."""
         if finding is not None:
-            settled = settle(finding, worst_severity=question.worst_severity, log_ids=[log.id for log in question.logs])
+            shown = [*(entry.id for entry in question.logs), *sorted(run.seen)]
+            settled = settle(finding, worst_severity=question.worst_severity, log_ids=shown)
             text, typed = render(settled), settled.model_dump(mode="json")
         else:
             usable = [text for text in map(free_text, run.answers) if text]
@@ -337,6 +375,11 @@ class ModelAnalyst:
     def _nothing_usable(self, run: Run) -> ModelAnswerError:
         if run.finish == "length":
             return cut_off(self._backend.place, self._max_output_tokens)
+        if run.may_look and not run.answers:
+            return ModelAnswerError(
+                f"{self.model} at {self._backend.place.url} looked things up and gave no finding before its requests "
+                "or the budget ended: raise the budget, or set ANDON_INVESTIGATE=off."
+            )
         what = "nothing that can be read" if any(answer.strip() for answer in run.answers) else "an empty answer"
         return ModelAnswerError(
             f"{self.model} at {self._backend.place.url} gave {what}: choose another MODEL if this goes on."

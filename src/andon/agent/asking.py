@@ -51,6 +51,10 @@ class Run:
     finish: str | None = None
     #: What the provider's filter said.
     filtered: str = ""
+    #: Whether tools beside the finding's own were offered.
+    may_look: bool = False
+    #: Ids of the logs that such tools showed.
+    seen: set[int] = field(default_factory=set)
 
     async def begin(self) -> None:
         """A request is about to be made. Raises NotAgain where a second one may not be."""
@@ -107,8 +111,8 @@ class CutOff(Exception):
     """The answer ended at the limit of tokens: a second one would end there as well."""
 
 
-def build_agent(model: Model, output: str) -> Agent[Run, ModelFinding]:
-    """The library's agent that asks ``model`` for a finding in the mode ``output``."""
+def build_agent(model: Model, output: str, *, strict: bool = False) -> Agent[Run, ModelFinding]:
+    """The library's agent that asks ``model`` for a finding in the mode ``output``; ``strict`` as in Capabilities."""
     import pydantic_ai
     from pydantic_ai import Agent, NativeOutput, PromptedOutput, ToolOutput
     from pydantic_ai.capabilities import Hooks
@@ -119,7 +123,7 @@ def build_agent(model: Model, output: str) -> Agent[Run, ModelFinding]:
     hooks.on.after_model_request(_tidy)
     # Where the schema has to be shown it stands in our own instructions: one system message, counted in the budget.
     wanted: Any = {
-        "native": NativeOutput(ModelFinding, name=FINDING_TOOL, template=False),
+        "native": NativeOutput(ModelFinding, name=FINDING_TOOL, template=False, strict=strict or None),
         "tool": ToolOutput(ModelFinding, name=FINDING_TOOL, description="Hand in the finding."),
         "prompted": PromptedOutput(ModelFinding, name=FINDING_TOOL, template=False),
     }[output]
@@ -162,6 +166,9 @@ def _tidy(ctx: RunContext[Run], /, *, request_context: ModelRequestContext, resp
     from pydantic_ai.messages import TextPart, ToolCallPart
 
     run = ctx.deps
+    looks = run.may_look and _looks(response)
+    if looks:
+        run.pieces.clear()  # a look-up is no answer
     run.end_answer()
     run.input_tokens += response.usage.input_tokens
     run.output_tokens += response.usage.output_tokens
@@ -170,6 +177,8 @@ def _tidy(ctx: RunContext[Run], /, *, request_context: ModelRequestContext, resp
         details = response.provider_details or {}
         run.filtered = str(details.get("refusal") or details.get("block_reason") or details.get("finish_reason") or "")
         raise Filtered
+    if looks:
+        return response
     raw = "".join(part.content for part in response.parts if isinstance(part, TextPart))
     parts: list[ModelResponsePart] = []
     call = next((p for p in response.parts if isinstance(p, ToolCallPart) and p.tool_name == FINDING_TOOL), None)
@@ -188,6 +197,12 @@ def _tidy(ctx: RunContext[Run], /, *, request_context: ModelRequestContext, resp
     if response.finish_reason == "length" and not (whole and _is_whole(parts)):
         raise CutOff
     return dataclasses.replace(response, parts=parts)
+
+
+def _looks(response: ModelResponse) -> bool:
+    """Whether the model looks something up and does not hand in its finding yet."""
+    names = [part.tool_name for part in response.parts if part.part_kind == "tool-call"]
+    return bool(names) and FINDING_TOOL not in names
 
 
 def _is_whole(parts: list[ModelResponsePart]) -> bool:

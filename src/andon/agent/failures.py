@@ -147,6 +147,14 @@ def cut_off(place: Place, limit: int) -> ModelAnswerError:
     )
 
 
+def refused_form(place: Place, reason: str) -> ModelMisconfigured:
+    """The model does not know the form in which the site wants findings asked for."""
+    return refused(
+        f"{place.model} cannot be asked that way ({hidden(reason, place)}): "
+        "set ANDON_MODEL_OUTPUT to auto, or choose another MODEL."
+    )
+
+
 def refusal(error: ModelHTTPError, place: Place) -> str:
     """The provider's own message in an HTTP error, short and without secrets."""
     return hidden(message_in(error.body), place)

@@ -104,6 +104,9 @@ class HostedBackend:
     async def _probe(self) -> None:
         raise NotImplementedError
 
+    def start(self) -> None:
+        """Nothing to begin: it runs elsewhere."""
+
     async def ready(self) -> bool:
         """Always: a hosted model need not be loaded."""
         return True

@@ -14,7 +14,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -31,20 +31,21 @@ from andon.agent.talk import Grant, NotGranted, Silence, Talk, TooLong, Watch
 from andon.agent.thinking import strip_thinking
 from andon.agent.threads import in_daemon_thread
 from andon.agent.told import prompt_lines, report, scope_words
-from andon.agent.tools import CALLS, HistoryTools, toolset
+from andon.agent.tools import CALLS, ROOM, TOOLS_CONTEXT, HistoryTools, toolset
 from andon.errors import ModelAnswerError, ModelError, QueryTooSlow
 from andon.models import HistoryQuery, StoredLog
 from andon.ports import History, Likeness, Runbooks
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
 
 log = structlog.get_logger(__name__)
 
 Mode = Literal["tools", "facts", "none"]
 
-#: Below this window (tokens) a conversation with tools does not fit: their description alone takes some 2,000.
-TOOLS_CONTEXT = 8_000
 _TOOLS_TAKE = 2_500
-#: Bytes of all answers of tools where the window is not known, and at most.
-_ROOM, _ROOM_MAX = 12_000, 60_000
+#: Bytes of all answers of tools at most.
+_ROOM_MAX = 60_000
 _FRAME = 700
 _LEAST = 1_500
 _QUESTION_MAX = 2_000
@@ -116,6 +117,7 @@ class Investigator:
     ) -> None:
         self._history = history
         self._backends = list(backends)
+        self._models: dict[int, Model] = {}
         self._system = f"You are {agent_name}. {instructions.strip()}\n\n{_RULES}"
         self._deadline = deadline
         self._cold_start_deadline = max(deadline, cold_start_deadline)
@@ -182,7 +184,10 @@ class Investigator:
 
     async def _by_model(self, backend: Backend, inquiry: Inquiry, found: Retrieved, words: Talk) -> Investigated:
         """One model's answer. Raises ModelError and NotGranted."""
-        model = await in_daemon_thread(backend.build, "provider-import")
+        model = self._models.get(id(backend))
+        if model is None:
+            model = self._models[id(backend)] = await in_daemon_thread(backend.build, "provider-import")
+            backend.start()
         can = await self._capabilities(backend)
         deadline = self._deadline if await _is_ready(backend) else self._cold_start_deadline
         with_tools = can.tools and self._tool_calls > 0 and (can.context is None or can.context >= TOOLS_CONTEXT)
@@ -210,7 +215,7 @@ class Investigator:
     async def _ask(
         self,
         backend: Backend,
-        model: object,
+        model: Model,
         can: Capabilities,
         inquiry: Inquiry,
         found: Retrieved,
@@ -248,14 +253,14 @@ class Investigator:
     def _room(self, can: Capabilities) -> int:
         """Bytes that the answers of tools may take together, so that the conversation fits into the window."""
         if can.context is None:
-            return _ROOM
+            return ROOM
         left = (can.context - self._max_output_tokens - self._prompt_budget // 2 - _TOOLS_TAKE) * BYTES_PER_TOKEN
         return max(2 * _LEAST, min(left, _ROOM_MAX))
 
     async def _talk(
         self,
         backend: Backend,
-        model: object,
+        model: Model,
         can: Capabilities,
         system: str,
         prompt: str,
@@ -268,7 +273,7 @@ class Investigator:
         from pydantic_ai.usage import UsageLimits
 
         place = backend.place
-        agent = talk.build(model, [toolset(tools)] if tools else [], self._tool_calls)  # type: ignore[arg-type]
+        agent = talk.build(model, [toolset(tools)] if tools else [], self._tool_calls)
         limit = (self._tool_calls if tools else 0) + 2
         try:
             result = await agent.run(

@@ -154,6 +154,9 @@ class OllamaBackend:
         )
         return OllamaModel(self.model, provider=provider, profile=profile)
 
+    def start(self) -> None:
+        """Nothing to begin: Ollama loads a model with the first question."""
+
     async def capabilities(self) -> Capabilities:
         """A schema constrains the answer of any model here; what else this one can do is asked of Ollama once."""
         if self._shown is None:

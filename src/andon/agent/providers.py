@@ -14,7 +14,9 @@ from andon.agent.backend import Backend, Choices
 from andon.agent.fallback import FallbackAnalyst
 from andon.agent.ollama import OllamaBackend
 from andon.agent.prompts import DEFAULT_AGENT_NAME, DEFAULT_BUDGET, DEFAULT_INSTRUCTIONS
+from andon.agent.tools import HistoryTools
 from andon.errors import ConfigError
+from andon.models import Question
 from andon.ports import Analyst
 from andon.provider_names import DEFAULT_MODELS, PROVIDERS, provider_name
 
@@ -159,18 +161,19 @@ def _with_key(name: str, config: ProviderConfig, model: str, timeout: float, poo
     )
 
 
-def build_analyst(config: ProviderConfig) -> Analyst | None:
+def build_analyst(config: ProviderConfig, look: Callable[[Question], HistoryTools] | None = None) -> Analyst | None:
     """The analyst for ``config`` with its fallbacks; None for PLAYBOOK, which needs no model.
 
+    ``look`` makes the tools with which a model may look into the history while it explains a problem.
     Raises as :func:`build_backend`, naming the setting where a fallback is at fault.
     """
-    first = _analyst(config)
+    first = _analyst(config, look)
     if first is None:
         return None
     others: list[ModelAnalyst] = []
     for member in config.fallbacks:
         try:
-            analyst = _analyst(member)
+            analyst = _analyst(member, look)
         except ConfigError as error:
             raise ConfigError(f"ANDON_FALLBACK: {error}") from None
         if analyst is None:
@@ -179,7 +182,7 @@ def build_analyst(config: ProviderConfig) -> Analyst | None:
     return FallbackAnalyst([first, *others]) if others else first
 
 
-def _analyst(config: ProviderConfig) -> ModelAnalyst | None:
+def _analyst(config: ProviderConfig, look: Callable[[Question], HistoryTools] | None) -> ModelAnalyst | None:
     backend = build_backend(config)
     if backend is None:
         return None
@@ -191,4 +194,5 @@ def _analyst(config: ProviderConfig) -> ModelAnalyst | None:
         cold_start_deadline=config.cold_start_deadline,
         max_output_tokens=config.max_output_tokens,
         prompt_budget=config.prompt_budget,
+        look=look,
     )

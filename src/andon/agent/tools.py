@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 CALLS = 8
+#: Below this window (tokens) a conversation with tools does not fit: their description alone takes some 2,000.
+TOOLS_CONTEXT = 8_000
+#: Bytes of all answers where the model's window is not known.
+ROOM = 12_000
 #: Seconds for one call, the database's own deadline included.
 TIMEOUT = 10.0
 #: Bytes of one answer, and of one log in it.
@@ -66,8 +70,9 @@ class HistoryTools:
     """The tools over one ``history``. One object serves one question: it counts its calls and what they took.
 
     ``clock`` gives the present (aware, in the site's zone): what ages look back from; naive times are in its zone.
-    ``calls`` is the most calls, ``room`` the bytes that all answers together may take. ``seen`` are the ids of the logs
-    that were shown, ``used`` the calls so far as (tool, what was asked); ``looked`` is told each of them as it begins.
+    ``calls`` is the most calls (None: any number, and nothing is remembered of them), ``room`` the bytes that all
+    answers together may take. ``seen`` are the ids of the logs that were shown, ``used`` the calls so far as (tool,
+    what was asked); ``looked`` is told each of them as it begins.
     """
 
     def __init__(
@@ -96,6 +101,11 @@ class HistoryTools:
     @property
     def _now(self) -> datetime:
         return self._clock()
+
+    @property
+    def calls(self) -> int:
+        """Most calls; 0 where nobody counts."""
+        return self._calls or 0
 
     @property
     def spent(self) -> bool:
@@ -374,7 +384,10 @@ class HistoryTools:
         """What ``work`` found, or in words why it found nothing. Counts the call."""
         if self.spent:
             return NO_MORE
-        self.used.append((tool, asked))
+        if self._calls is None:  # nobody counts: nothing may pile up over days
+            self.seen.clear()
+        else:
+            self.used.append((tool, asked))
         if self._looked is not None:
             self._looked(tool, asked)
         try:

@@ -24,6 +24,8 @@ _JPEG_QUALITY = 85
 #: Drawings and screenshots stay PNG up to this size, in bytes; photographs are larger and become JPEG.
 _PNG_MAX = 400_000
 _MAX_PIXELS = 25_000_000
+#: Pixels converted at once.
+_BAND = 1_000_000
 
 
 def for_model(picture: Picture, side: int = MODEL_SIDE) -> Picture:
@@ -73,8 +75,9 @@ def _opened(picture: Picture, side: int) -> Image:
             _check_size(file)
             file.draft("RGB", (side, side))  # a JPEG is decoded at a fraction of its size
             file.load()
-            image = _plain(file)
+            image = _reduced(file, side)
             image.thumbnail((side, side))
+            image.info.update(file.info)  # says which way up it is
             upright = ImageOps.exif_transpose(image)
     except PictureRefused:
         raise
@@ -89,17 +92,43 @@ def _check_size(image: Image) -> None:
         raise PictureRefused(f"is {image.width}×{image.height} pixels, which is too many")
 
 
-def _plain(image: Image) -> Image:
-    """``image`` with eight bits a channel. Measured values (thermal cameras) are spread over the whole range."""
-    if image.mode[0] in "IF":
-        values = image.convert("F")
-        low, high = values.getextrema()
-        scale = 255.0 / (high - low) if high > low else 0.0  # type: ignore[operator]  # one channel: two numbers
-        return values.point(lambda value: value * scale - low * scale).convert("L")  # type: ignore[operator]
-    if image.mode in ("RGB", "RGBA", "L"):
-        return image.convert("RGBA") if "transparency" in image.info else image.copy()
-    clear = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBa")
-    return image.convert("RGBA" if clear else "RGB")
+def _reduced(file: Image, side: int) -> Image:
+    """The picture at less than twice ``side``, band by band: a copy of the whole would double what it takes."""
+    from PIL import Image
+
+    span = _span(file)
+    factor = max(file.size) // side
+    if factor < 2:
+        return _plain(file, span)
+    rows = max(1, _BAND // (file.width * factor)) * factor
+    bands = [
+        _plain(file.crop((0, top, file.width, min(top + rows, file.height))), span).reduce(factor)
+        for top in range(0, file.height, rows)
+    ]
+    whole = Image.new(bands[0].mode, (bands[0].width, sum(band.height for band in bands)))
+    top = 0
+    for band in bands:
+        whole.paste(band, (0, top))
+        top += band.height
+    return whole
+
+
+def _span(image: Image) -> tuple[float, float] | None:
+    """The least and greatest value of a picture that holds measured values; None for ordinary ones."""
+    if image.mode[0] not in "IF":
+        return None
+    low, high = image.getextrema()
+    return float(low), float(high)  # type: ignore[arg-type]  # one channel: two numbers
+
+
+def _plain(image: Image, span: tuple[float, float] | None) -> Image:
+    """A copy with eight bits a channel. Measured values (thermal cameras) are spread over the whole range."""
+    if span is not None:
+        scale = 255.0 / (span[1] - span[0]) if span[1] > span[0] else 0.0
+        return image.convert("F").point(lambda value: value * scale - span[0] * scale).convert("L")
+    if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBa"):
+        return image.convert("RGBA")
+    return image.copy() if image.mode in ("RGB", "RGBA", "L") else image.convert("RGB")
 
 
 def _on_white(image: Image) -> Image:

@@ -23,8 +23,9 @@ NAME_LIMIT = 255
 #: Contexts above this size are stored as they are but not read for codes and places.
 CONTEXT_READ_LIMIT = 65_536
 
-#: Contexts with this key may hold pictures.
+#: The key of a context under which pictures come.
 _IMAGES = b'"images"'
+_NONE = msgspec.Raw(b"[]")
 
 #: Length of a stored time with milliseconds.
 _STORED_LENGTH = len("2025-01-15T02:14:23.123Z")
@@ -114,7 +115,7 @@ class Decoder:
             machine=machine,
             notes="; ".join(notes) if notes else None,
             reply_to=reply_to,
-            images=_IMAGES in delivery.data,
+            images="images" in context if context is not None else _is_large_with_images(context_text),
         )
 
     def _timestamp(self, value: Any, stored_ns: int, notes: list[str]) -> str:
@@ -212,13 +213,19 @@ def _context(raw: msgspec.Raw, notes: list[str]) -> tuple[str | None, dict[str, 
 
 
 def _without_images(data: bytes) -> bytes:
-    """The context without its pictures, which are what makes it large; unchanged where it cannot be read."""
+    """The context with no pictures in it, which are what makes it large; unchanged where it cannot be read."""
     try:
         fields = _decode_fields(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return data
-    fields.pop("images", None)
+    if "images" in fields:
+        fields["images"] = _NONE
     return _encode(fields)
+
+
+def _is_large_with_images(context: str | None) -> bool:
+    """Whether a context that was not read may hold pictures."""
+    return context is not None and len(context) > CONTEXT_READ_LIMIT and '"images"' in context
 
 
 def _text(value: Any, notes: list[str], field: str) -> str:

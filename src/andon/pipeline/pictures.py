@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
-from andon.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused, StoreError
+from andon.errors import BrokerError, BrokerUnavailable, PictureRefused, StoreError
 from andon.models import Picture, PictureFetch, Question
 from andon.pictures.intake import PictureLimits, checked
 from andon.ports import ObjectFetcher, Pictures
@@ -17,9 +17,9 @@ from andon.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 
-#: Pictures fetched at once, and taken from the store's queue at once.
+#: Objects fetched at once, and references taken from the store's queue at once.
 AT_ONCE = 4
-BATCH = 16
+BATCH = 64
 #: One object may take so many seconds.
 FETCH_WITHIN = 20.0
 #: Tries of a reference that leads nowhere: a producer may put the object after the log.
@@ -61,10 +61,13 @@ class PictureFetcher:
             if not due:
                 await self._sleep(POLL if pause is None else min(pause, POLL))
                 continue
+            objects: dict[tuple[str, str], list[PictureFetch]] = {}
+            for fetch in due:
+                objects.setdefault((fetch.bucket, fetch.name), []).append(fetch)
             places = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as group:
-                for fetch in due:
-                    group.create_task(self._one(fetch, places), name=f"picture-{fetch.id}")
+                for fetches in objects.values():
+                    group.create_task(self._one(fetches, places), name=f"picture-{fetches[0].id}")
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -73,33 +76,37 @@ class PictureFetcher:
         except TimeoutError:
             pass
 
-    async def _one(self, fetch: PictureFetch, places: asyncio.Semaphore) -> None:
+    async def _one(self, fetches: list[PictureFetch], places: asyncio.Semaphore) -> None:
+        """One object, for all logs that name it."""
+        first = fetches[0]
         try:
             async with places, asyncio.timeout(FETCH_WITHIN):
-                data = await self._objects.fetch(fetch.bucket, fetch.name, self._limits.max_bytes)
-            picture = await asyncio.to_thread(checked, data, self._limits, fetch.position)
+                data = await self._objects.fetch(first.bucket, first.name, self._limits.max_bytes)
+            picture = await asyncio.to_thread(checked, data, self._limits)
         except BrokerUnavailable as error:
-            log.info("picture not fetched, the broker is away", log=fetch.log_id, error=str(error))
-            await self._pictures.again(fetch, AWAY, counted=False)
+            log.info("picture not fetched, the broker is away", log=first.log_id, error=str(error))
+            for fetch in fetches:
+                await self._pictures.again(fetch, AWAY, counted=False)
         except PictureRefused as reason:
-            await self._give_up(fetch, str(reason))
+            for fetch in fetches:
+                await self._give_up(fetch, str(reason))
         except TimeoutError:
-            await self._failed(fetch, f"did not arrive within {FETCH_WITHIN:g} s")
-        except ObjectMissing as error:
-            await self._failed(fetch, str(error))
+            await self._failed(fetches, f"did not arrive within {FETCH_WITHIN:g} s")
         except BrokerError as error:
-            await self._failed(fetch, str(error))
+            await self._failed(fetches, str(error))
         else:
-            if await self._pictures.fetched(fetch, picture):
-                self._metrics.pictures_stored.inc()
+            for fetch in fetches:
+                if await self._pictures.fetched(fetch, msgspec.structs.replace(picture, position=fetch.position)):
+                    self._metrics.pictures_stored.inc()
 
-    async def _failed(self, fetch: PictureFetch, reason: str) -> None:
-        if fetch.attempts + 1 >= ATTEMPTS:
-            await self._give_up(fetch, reason)
-            return
-        delay = min(RETRY_FIRST * 2**fetch.attempts, RETRY_LAST)
-        log.info("picture not fetched, will try again", log=fetch.log_id, reason=reason, seconds=delay)
-        await self._pictures.again(fetch, delay)
+    async def _failed(self, fetches: list[PictureFetch], reason: str) -> None:
+        for fetch in fetches:
+            if fetch.attempts + 1 >= ATTEMPTS:
+                await self._give_up(fetch, reason)
+                continue
+            delay = min(RETRY_FIRST * 2**fetch.attempts, RETRY_LAST)
+            log.info("picture not fetched, will try again", log=fetch.log_id, reason=reason, seconds=delay)
+            await self._pictures.again(fetch, delay)
 
     async def _give_up(self, fetch: PictureFetch, reason: str) -> None:
         log.warning("picture not kept", log=fetch.log_id, bucket=fetch.bucket, object=fetch.name, reason=reason)

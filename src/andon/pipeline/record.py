@@ -237,6 +237,7 @@ class Recorder:
     def _count(self, recorded: Recorded, records: Sequence[LogRecord]) -> None:
         metrics = self._metrics
         metrics.pictures_stored.inc(recorded.pictures)
+        metrics.pictures_refused.inc(recorded.unfetched)
         if recorded.references and self._referenced is not None:
             self._referenced()
         for record, log_id in zip(records, recorded.log_ids, strict=True):
@@ -296,3 +297,4 @@ def _add(total: Recorded, one: Recorded) -> None:
     total.explained |= one.explained
     total.pictures += one.pictures
     total.references += one.references
+    total.unfetched += one.unfetched

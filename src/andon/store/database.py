@@ -29,7 +29,7 @@ BUSY_TIMEOUT = 5.0
 #: What a server may take for one statement, in seconds.
 DEADLINE = 60.0
 
-_WRITER_CACHE_KIB = 16 * 1024
+_WRITER_CACHE_KIB = 4 * 1024  # the operating system caches the file as well
 _READER_CACHE_KIB = 2 * 1024
 _CHECKPOINT_PAGES = 4000
 _WAL_KEPT_BYTES = 32 * 1024 * 1024

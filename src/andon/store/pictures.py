@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, text, update
 
-from andon.models import LogRecord, NewPicture, Picture, PictureFetch, now_text
+from andon.models import LogRecord, NewPicture, Picture, PictureFetch, PictureReference, now_text
 from andon.store.inserts import insert_rows
 from andon.store.rows import add_to_counters
 from andon.store.schema import log_pictures, logs, picture_fetches, pictures
@@ -17,6 +17,8 @@ from andon.store.schema import log_pictures, logs, picture_fetches, pictures
 T = TypeVar("T")
 
 _NOTES_MAX = 4000
+#: References that may wait to be fetched; those of further logs are noted and left.
+PENDING_MAX = 10_000
 
 _DESCRIPTION = (
     pictures.c.id,
@@ -25,6 +27,10 @@ _DESCRIPTION = (
     pictures.c.width,
     pictures.c.height,
     pictures.c.size,
+)
+_INSERT = text(  # another recorder may store the same picture at the same moment
+    "INSERT INTO pictures (sha256, media_type, width, height, size, created_at, data)"
+    " VALUES (:sha256, :media_type, :width, :height, :size, :created_at, :data) ON CONFLICT (sha256) DO NOTHING"
 )
 _FETCHES = select(
     picture_fetches.c.id,
@@ -88,8 +94,8 @@ class StoredPictures:
         await self._write(lambda connection: _given_up(connection, fetch, reason))
 
 
-def keep(connection: Connection, records: Sequence[LogRecord], ids: Sequence[int], now: float) -> tuple[int, int]:
-    """Store what came with these new logs; the number of pictures that are new, and of those to be fetched."""
+def keep(connection: Connection, records: Sequence[LogRecord], ids: Sequence[int], now: float) -> tuple[int, int, int]:
+    """Store what came with these new logs: how many pictures are new, are to be fetched, and found no place to wait."""
     shown = [(log_id, one) for log_id, record in zip(ids, records, strict=True) for one in record.pictures]
     wanted = [(log_id, one) for log_id, record in zip(ids, records, strict=True) for one in record.references]
     new = 0
@@ -97,14 +103,19 @@ def keep(connection: Connection, records: Sequence[LogRecord], ids: Sequence[int
         new = _insert(connection, (one for _, one in shown))
         for log_id, one in shown:
             _name(connection, log_id, one)
-    if wanted:
-        insert_rows(
-            connection,
-            "picture_fetches",
-            ("log_id", "position", "bucket", "object", "attempts", "not_before"),
-            [(log_id, one.position, one.bucket, one.name, 0, now) for log_id, one in wanted],
-        )
-    return new, len(wanted)
+    if not wanted:
+        return new, 0, 0
+    waiting = connection.execute(select(func.count()).select_from(picture_fetches)).scalar_one()
+    room = max(0, PENDING_MAX - waiting)
+    insert_rows(
+        connection,
+        "picture_fetches",
+        ("log_id", "position", "bucket", "object", "attempts", "not_before"),
+        [(log_id, one.position, one.bucket, one.name, 0, now) for log_id, one in wanted[:room]],
+    )
+    for log_id, reference in wanted[room:]:
+        _note(connection, log_id, reference, f"{PENDING_MAX:,} pictures wait to be fetched already")
+    return new, min(room, len(wanted)), max(0, len(wanted) - room)
 
 
 def awaited_of(connection: Connection, log_id: int) -> list[PictureFetch]:
@@ -143,21 +154,20 @@ def _insert(connection: Connection, found: Iterable[NewPicture]) -> int:
     """Insert those that are not there yet; how many that were."""
     distinct = {one.sha256: one for one in found}
     there = set(connection.execute(select(pictures.c.sha256).where(pictures.c.sha256.in_(distinct))).scalars())
-    new = [one for sha256, one in distinct.items() if sha256 not in there]
-    for one in new:
-        connection.execute(
-            pictures.insert().values(
-                sha256=one.sha256,
-                media_type=one.media_type,
-                width=one.width,
-                height=one.height,
-                size=len(one.data),
-                created_at=now_text(),
-                data=one.data,
-            )
-        )
-    add_to_counters(connection, {"pictures": len(new)})
-    return len(new)
+    new = 0
+    for one in (one for sha256, one in distinct.items() if sha256 not in there):
+        values = {
+            "sha256": one.sha256,
+            "media_type": one.media_type,
+            "width": one.width,
+            "height": one.height,
+            "size": len(one.data),
+            "created_at": now_text(),
+            "data": one.data,
+        }
+        new += connection.execute(_INSERT, values).rowcount
+    add_to_counters(connection, {"pictures": new})
+    return new
 
 
 def _name(connection: Connection, log_id: int, picture: NewPicture) -> None:
@@ -191,13 +201,17 @@ def _fetched(connection: Connection, fetch: PictureFetch, picture: NewPicture) -
 
 
 def _given_up(connection: Connection, fetch: PictureFetch, reason: str) -> None:
-    if not _settled(connection, fetch):
-        return
-    row = connection.execute(select(logs.c.notes).where(logs.c.id == fetch.log_id)).one_or_none()
+    if _settled(connection, fetch):
+        _note(connection, fetch.log_id, fetch, reason)
+
+
+def _note(connection: Connection, log_id: int, wanted: PictureFetch | PictureReference, reason: str) -> None:
+    """Say in the log's notes why this picture is not kept."""
+    row = connection.execute(select(logs.c.notes).where(logs.c.id == log_id)).one_or_none()
     if row is not None:
-        note = f"images[{fetch.position}] ({fetch.bucket}/{fetch.name}) not kept: {reason}"
+        note = f"images[{wanted.position}] ({wanted.bucket}/{wanted.name}) not kept: {reason}"
         notes = "; ".join(part for part in (row[0], note) if part)[:_NOTES_MAX]
-        connection.execute(update(logs).where(logs.c.id == fetch.log_id).values(notes=notes))
+        connection.execute(update(logs).where(logs.c.id == log_id).values(notes=notes))
 
 
 def _settled(connection: Connection, fetch: PictureFetch) -> bool:

@@ -161,7 +161,7 @@ class Recorder:
         own = own_analyses(connection, columns, ids, self._policy)
         _insert_logs(connection, columns, keys, ids, pattern_ids, own, int(self._clock()))
         if any(columns["pictures"]) or any(columns["references"]):
-            done.pictures, done.references = pictures.keep(connection, records, ids, self._clock())
+            done.pictures, done.references, done.unfetched = pictures.keep(connection, records, ids, self._clock())
         _save_patterns(connection, columns, groups, new, known)
         pairs = _add_rollups(connection, columns, pattern_ids)
         done.new_patterns = len(new)

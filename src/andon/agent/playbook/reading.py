@@ -33,12 +33,38 @@ _INSTRUCTION = re.compile(
     r"|you (?:are|must|should) (?:now|not|answer|reply|respond|report|say|classify|mark)"
     r"|(?:answer|reply|respond) only"
     r"|(?:mark|classify|treat|close|report|set) (?:this |it |the \w+ )?(?:\w+ )?as (?:\w+)"
-    r"|when you see|(?:operator|assistant|system|user) ?: (?:new|please|you|ignore|run|list|call)"
+    r"|when you see"
+    r"|tell the (?:operator|user|technician|crew)|say (?:that|it)|conclude that|respond with"
+    r"|answer with|output only|pretend|act as|from now on"
+    r"|do not (?:alarm|report|analy[sz]e|mention)|no (?:further )?action (?:is )?(?:needed|required)"
+    r"|forget (?:all|everything|your|the)|override (?:all|your|previous)"
+    r"|(?:operator|assistant|system|user) ?: (?:new|please|you|ignore|run|list|call)"
     r"|approval_id|pre-?authori[sz]ed|include this"
     r"|(?:disable|bypass|override|jumper|defeat|bridge|mute|remove) the "
     r"(?:light|safety|interlock|guard|e-?stop|emergency|scanner|door|laser|limit))[^.;!?\n]*",
     re.IGNORECASE,
 )
+#: What imitates an answer, a role or a tool call. It is cut up to the end of the line: a forged finding has sentences.
+_FORGED = re.compile(
+    r"(?:[\"']?\b(?:enough_evidence|probable_cause|severity_assessed|root_cause_is|finding)[\"']?\s*[:=]"
+    r"|</?(?:log|logs|system|assistant|instructions?|finding|tool|tool_call|evidence|untrusted|data|think)\b[^>\n]{0,40}>"
+    r"|<\|\w{1,20}\|>|\[/?INST\]|```|#{2,} ?(?:system|instructions?|assistant|new|end of)\b"
+    r"|\b(?:tool_calls?|function_call)\b"
+    r"|\bassistant ?:|\b(?:note|message|instructions?) (?:to|for) (?:the )?"
+    r"(?:ai|assistant|model|llm|analyst|agent|bot)\b"
+    r"|\b(?:dear|hey|attention|as an) (?:ai|assistant|model|llm|bot)\b"
+    r"|\b(?:the )?(?:correct|right|final|expected) (?:answer|category|classification|diagnosis) (?:is|:))[^\n]*",
+    re.IGNORECASE,
+)
+#: A field of an answer written into the log; cut with its value only, since real logs have such fields too.
+_FIELD = re.compile(
+    r"[\"']?\b(?:category|confidence|severity|priority)[\"']?\s*[:=]\s*[\"']?\w{1,24}[\"']?", re.IGNORECASE
+)
+
+
+def _own(text: str) -> str:
+    """``text`` without what addresses or imitates its reader."""
+    return _FIELD.sub(" ", _INSTRUCTION.sub(" ", _FORGED.sub(" ", text)))
 
 
 class Reading(msgspec.Struct):
@@ -66,18 +92,18 @@ def read(log: StoredLog, template: str, index: TermIndex, glossary: Glossary) ->
         return glossary.translate(words_of(text)) + joined(text)
 
     raw = bounded(log.message)
-    message = _INSTRUCTION.sub(" ", raw)
+    message = _own(raw)
     context = dict(_pairs(log.context))
     spoken = words(message)
     said = index.find(spoken)
     if template and template != log.message:
-        said |= index.find(words(_INSTRUCTION.sub(" ", bounded(template))))
+        said |= index.find(words(_own(bounded(template))))
     service, host = bounded(log.service), bounded(log.hostname)
     named = index.find(words(service))
     around = named | index.find(words(host))
     lines = [message]
     for key, value in context.items():
-        pair = _INSTRUCTION.sub(" ", f"{key} {value}")
+        pair = _own(f"{key} {value}")
         heard = words(pair)
         found = index.find(heard)
         if key.lower() in _PLACES:
@@ -96,7 +122,7 @@ def read(log: StoredLog, template: str, index: TermIndex, glossary: Glossary) ->
         service=service.lower(),
         host=host.lower(),
         context={key.lower(): value.lower() for key, value in context.items()},
-        instructed=message != raw,
+        instructed=_FIELD.sub(" ", raw) != message,
     )
 
 

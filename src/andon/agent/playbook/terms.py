@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from unicodedata import normalize
 
 import msgspec
 
@@ -36,6 +37,8 @@ _FOLDED = str.maketrans(
         "ç": "c",
         "ñ": "n",
         "ß": "ss",
+        # letters of other alphabets that look like ours: a line cannot hide from a rule behind them
+        **dict(zip("авекмнорстухіѕјοανρτκ", "abekmhopctyxisjoavptk", strict=True)),
     }
 )
 #: A name of several words: `BadConnectionClosed`, `OutOfMemoryError`.
@@ -44,6 +47,8 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _JOINED_MAX = 20
 #: What stands between the words of a term, as in a text.
 _SPACES = str.maketrans("-_./:", "     ")
+#: A text that repeats a word oftener is not looked at there again: it would cost time and say nothing new.
+_REPEATS = 40
 #: A word with a digit is a code from this length on, and as specific as this many words.
 _CODE = 3
 #: A marked term is at least as specific as this many words.
@@ -69,7 +74,7 @@ def words_of(text: str) -> list[str]:
     """
     folded = text.lower()
     if not text.isascii():
-        folded = folded.translate(_FOLDED)
+        folded = normalize("NFKC", folded).translate(_FOLDED)
     words: list[str] = _WORD.findall(folded)
     if len(words) > MAX_WORDS:
         tail = MAX_WORDS // 4
@@ -140,7 +145,11 @@ class TermIndex:
         """The numbers of the terms that stand in ``words``."""
         found: set[int] = set()
         exact, opened = self._exact, self._open
+        times: defaultdict[str, int] = defaultdict(int)
         for at, word in enumerate(words):
+            times[word] += 1
+            if times[word] > _REPEATS:
+                continue
             for number, term in exact.get(word, ()):
                 if number not in found and _stands(term, words, at):
                     found.add(number)
