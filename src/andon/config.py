@@ -23,22 +23,24 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from andon.errors import ConfigError
 from andon.places import Database, parse_database
+from andon.provider_settings import PROVIDER_KEYS, ProviderSettings
 
 #: Names taken over from the reference system, without a prefix.
 REFERENCE_NAMES = frozenset(
     {"provider", "model", "api_key", "nats_url", "agent_name", "agent_instructions", "db_path", "ollama_host"}
 )
+#: Names that the providers' own tools read, kept as they are as well.
+KNOWN_NAMES = frozenset(PROVIDER_KEYS.values())
 
 DEFAULT_INSTRUCTIONS = (
     "You are a technical analyst for a manufacturing site. Explain error logs of machines, PLCs, networks and servers "
     "to the maintenance crew: what is wrong, the most likely cause, and what to check first, briefly and concretely."
 )
-DEFAULT_MODELS = {"OLLAMA": "deepseek-r1:1.5b"}
 
 
 def environment_name(field: str) -> str:
     """The environment variable of a settings field: ``nats_port`` → ``ANDON_NATS_PORT``, ``model`` → ``MODEL``."""
-    return field.upper() if field in REFERENCE_NAMES else f"ANDON_{field.upper()}"
+    return field.upper() if field in REFERENCE_NAMES | KNOWN_NAMES else f"ANDON_{field.upper()}"
 
 
 class ServiceSettings(BaseModel):
@@ -51,7 +53,7 @@ class ServiceSettings(BaseModel):
     criticality: float = Field(1.0, ge=0.1, le=10)
 
 
-class Settings(BaseSettings):
+class Settings(ProviderSettings, BaseSettings):
     """All settings, checked. Build it with :func:`load_settings`, which turns mistakes into one sentence each."""
 
     model_config = SettingsConfigDict(
@@ -63,14 +65,6 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
-    provider: str = Field(
-        "OLLAMA", description="Who explains problems: `OLLAMA`, or `PLAYBOOK` for the built-in rules alone."
-    )
-    model: str = Field(
-        "",
-        description="The model's name; empty means the provider's default (`deepseek-r1:1.5b` for `OLLAMA`).",
-    )
-    api_key: SecretStr = Field(SecretStr(""), description="The provider's key, where it needs one.")
     nats_url: str = Field(
         "", description="Address of a NATS broker to use; empty means Andon starts its own embedded one."
     )
@@ -85,7 +79,6 @@ class Settings(BaseSettings):
         description="The database: an SQLite file, or `postgresql://user:password@host:port/database` (with the extra "
         "`postgres`); empty means `agent.db` in the data directory.",
     )
-    ollama_host: str = Field("http://localhost:11434", description="Address of the Ollama server.")
 
     data_dir: Path = Field(
         Path("data"),
@@ -128,6 +121,12 @@ class Settings(BaseSettings):
         description="`normal`: the broker syncs to disk every second; `strict`: broker and database sync each write.",
     )
     record_batch: int = Field(500, ge=1, le=5000, description="Most logs stored in one transaction.")
+    picture_max_bytes: int = Field(
+        4_194_304,
+        ge=0,
+        le=67_108_864,
+        description="Largest picture kept that comes with a log, in bytes; 0 keeps none.",
+    )
     time_zone: str = Field("UTC", description="Zone of log timestamps that name none, such as `Europe/Berlin`.")
     model_deadline: float = Field(
         120.0, gt=0, le=3600, description="Longest a model may take for an answer, in seconds."
@@ -151,6 +150,12 @@ class Settings(BaseSettings):
         le=64,
         description="Most questions the model may be asked at once; a local one starts at 1 and gets more where it "
         "stays quick.",
+    )
+    tool_calls: int = Field(
+        8,
+        ge=0,
+        le=50,
+        description="Most look-ups in the history that a model may make for one question; 0 for none.",
     )
     budget_calls_hour: int = Field(
         0,
@@ -206,11 +211,6 @@ class Settings(BaseSettings):
         "auto", description="Form of Andon's own log; `auto` means text on a terminal and JSON elsewhere."
     )
 
-    @field_validator("provider")
-    @classmethod
-    def _provider_upper(cls, value: str) -> str:
-        return value.strip().upper().replace("-", "_")
-
     @field_validator("analyze_severity", mode="before")
     @classmethod
     def _severity_upper(cls, value: Any) -> Any:
@@ -247,16 +247,6 @@ class Settings(BaseSettings):
     def database(self) -> Database:
         """Where the database is; its text may be shown, ``db_path`` itself may hold a password."""
         return parse_database(self.db_path) if self.db_path else self.data_dir / "agent.db"
-
-    @property
-    def model_name(self) -> str:
-        """The model's name with the provider's default filled in."""
-        return self.model or DEFAULT_MODELS.get(self.provider, "")
-
-    @property
-    def local_model(self) -> bool:
-        """Whether the model runs on a box of the site, which answers one question at a time as a rule."""
-        return self.provider in ("OLLAMA", "EMBEDDED", "OPENAI_COMPATIBLE")
 
     @property
     def embedded_broker(self) -> bool:

@@ -5,13 +5,16 @@
     ├── InUseError             another process owns the data directory, store or port
     ├── BrokerError
     │   ├── BrokerStartError   the embedded broker did not come up
-    │   └── BrokerUnavailable  the broker does not answer now; trying again may help
+    │   ├── BrokerUnavailable  the broker does not answer now; trying again may help
+    │   └── ObjectMissing      the broker's object store has no such bucket or object (yet)
     ├── StoreError
     │   ├── StoreFull          no room on the disk; recording goes on by itself when there is
     │   ├── StoreUnavailable   the database cannot be opened, read or written now
     │   ├── StoreTooNew        a newer Andon wrote this database
+    │   ├── QueryTooSlow       a question to the database reads more than its time allows: narrow it
     │   └── NotFound           the record asked for is not in the store
     ├── MessageRejected        a published message cannot be understood; it is kept in ``rejects``
+    ├── PictureRefused         a picture that came with a log is not kept; the log's notes say why
     └── ModelError
         ├── ModelUnavailable   the provider is away, or failed at this question: ask again later
         │   └── ModelBusy      the provider has no room now (429, 503): ask again when it says so
@@ -51,6 +54,10 @@ class BrokerUnavailable(BrokerError):
     """The broker does not answer at the moment: check that it runs and that the address is right."""
 
 
+class ObjectMissing(BrokerError):
+    """The broker's object store has no such bucket or object: put it there, or correct the reference."""
+
+
 class StoreError(AndonError):
     """Something is wrong with the database."""
 
@@ -67,12 +74,20 @@ class StoreTooNew(StoreError):
     """The database was written by a newer Andon: install that version, or restore a backup."""
 
 
+class QueryTooSlow(StoreError):
+    """The question reads more of the database than its time allows: ask about a shorter time, or one host."""
+
+
 class NotFound(StoreError):
     """Nothing with this id is stored: list first, then ask for an id that is there."""
 
 
 class MessageRejected(AndonError):
     """A published message cannot be understood; it is kept with this reason in ``rejects``."""
+
+
+class PictureRefused(AndonError):
+    """A picture cannot be kept or shown; the text is the reason, to be read after the picture's name."""
 
 
 class ModelError(AndonError):
@@ -99,6 +114,9 @@ class ModelBusy(ModelUnavailable):
 
 class ModelMisconfigured(ModelError):
     """The provider refuses the request as configured: check key, model name and address."""
+
+    #: Whether it refuses whoever we are and whatever is asked, so that the next question would meet the same.
+    standing = False
 
 
 class ModelAnswerError(ModelError):

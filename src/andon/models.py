@@ -94,12 +94,43 @@ class Delivery(msgspec.Struct, gc=False):
     headers: Mapping[str, str] | None = None
 
 
+class NewPicture(msgspec.Struct, frozen=True, gc=False):
+    """A checked picture to be stored: what its own bytes say it is, and its place in the log's ``context.images``."""
+
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    data: bytes
+    position: int = 0
+
+    def described(self) -> dict[str, Any]:
+        """What stands for the picture in the stored context."""
+        return {
+            "picture": f"sha256:{self.sha256}",
+            "type": self.media_type,
+            "width": self.width,
+            "height": self.height,
+            "bytes": len(self.data),
+        }
+
+
+class PictureReference(msgspec.Struct, frozen=True, gc=False):
+    """A picture that a log names as an object in a bucket of the broker's object store; fetched after recording."""
+
+    bucket: str
+    name: str
+    position: int = 0
+
+
 class LogRecord(msgspec.Struct, gc=False):
     """One understood and normalised log, ready to be stored.
 
     ``context`` is JSON text of an object or None. ``severity_native`` is what the producer wrote where that
     differs from ``severity``. ``notes`` says what normalisation had to change. ``fingerprint`` and
-    ``template`` name the pattern. ``reply_to`` is a subject that durably waits for the analysis.
+    ``template`` name the pattern. ``reply_to`` is a subject that durably waits for the analysis. ``images`` says that
+    the context may hold pictures which are still to be taken out of it; ``pictures`` and ``references`` are those that
+    were, ``refused`` counts those that were not kept.
     """
 
     stream: str
@@ -120,6 +151,10 @@ class LogRecord(msgspec.Struct, gc=False):
     machine: str | None = None
     notes: str | None = None
     reply_to: str | None = None
+    images: bool = False
+    pictures: tuple[NewPicture, ...] = ()
+    references: tuple[PictureReference, ...] = ()
+    refused: int = 0
 
 
 class Reject(msgspec.Struct, gc=False):
@@ -232,6 +267,17 @@ class Picture(msgspec.Struct, frozen=True):
     data: bytes = b""
 
 
+class PictureFetch(msgspec.Struct, frozen=True):
+    """A picture that is still to be fetched for log ``log_id``; ``attempts`` counts the tries that failed."""
+
+    id: int
+    log_id: int
+    position: int
+    bucket: str
+    name: str
+    attempts: int
+
+
 class Question(msgspec.Struct):
     """What the analyst is asked: one problem, seen through its newest logs (newest first, at least one).
 
@@ -338,6 +384,79 @@ class PatternSummary(msgspec.Struct, frozen=True):
     merged: list[int]
 
 
+class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of the site's history a question is about. Every filter is optional and all must hold.
+
+    ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity. ``host``
+    and ``service`` are exact or globs (``*``, ``?``), so is ``place``: a site, area, line or machine. These and
+    ``text``, a substring of the message, are compared without regard to case. ``limit`` is the most rows told.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    severity: str | None = None
+    host: str | None = None
+    service: str | None = None
+    place: str | None = None
+    text: str | None = None
+    pattern_id: int | None = None
+    limit: int = 50
+    oldest_first: bool = False
+
+
+class PatternSeen(msgspec.Struct, frozen=True):
+    """One problem within a part of history: what of it was logged there.
+
+    ``first_log`` and ``last_log`` are ids of the logs that were stored first and last there, None where not asked for.
+    """
+
+    pattern_id: int
+    template: str
+    count: int
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+    hosts: int
+    first_log: int | None = None
+    last_log: int | None = None
+
+
+class PatternFacts(msgspec.Struct, frozen=True):
+    """One problem with its figures and what is known of it.
+
+    ``last_hour`` and ``last_day`` count its logs before ``at`` (stored form); ``per_hour`` is the average over its
+    whole life. ``hosts`` are those with most logs, ``newest`` ids of its newest logs, newest first. ``explanation`` is
+    what its logs show, from ``rung``; ``fixes`` are confirmed, newest first. ``merged`` are the ids merged into it.
+    """
+
+    pattern_id: int
+    template: str
+    count: int
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+    at: str
+    last_hour: int
+    last_day: int
+    per_hour: float
+    hosts: list[tuple[str, int]]
+    host_count: int
+    newest: list[int]
+    explanation: str | None
+    rung: str | None
+    provisional: bool
+    fixes: list[Resolution]
+    merged: list[int]
+
+
+class SiteNames(msgspec.Struct, frozen=True):
+    """Names that occur in the records, each list sorted and bounded; places are of all levels of ISA-95."""
+
+    hosts: list[str]
+    services: list[str]
+    places: list[str]
+
+
 class Waiter(msgspec.Struct, frozen=True):
     """A durable caller: the subject that gets the analysis of log ``log_id``."""
 
@@ -372,6 +491,8 @@ class Recorded(msgspec.Struct):
     the one that stands for the whole problem. ``queued`` counts the analyses that now wait because of this batch.
     ``explained`` holds the ids of patterns that already show a final explanation. ``moved`` says which patterns that
     stood for a problem were merged into which. ``regrouped`` changes when a person merged or split patterns.
+    ``pictures`` counts those stored for the first time, ``references`` those that are to be fetched now, ``unfetched``
+    those that will not be because too many wait.
     """
 
     stored: int
@@ -384,6 +505,9 @@ class Recorded(msgspec.Struct):
     explained: set[int]
     moved: dict[int, int] = {}
     regrouped: int = 0
+    pictures: int = 0
+    references: int = 0
+    unfetched: int = 0
 
 
 class StoreCounts(msgspec.Struct, frozen=True):

@@ -14,13 +14,20 @@ from andon.models import (
     Explanation,
     Fingerprint,
     Hint,
+    HistoryQuery,
     LogRecord,
     Merge,
+    NewPicture,
+    PatternFacts,
+    PatternSeen,
     PendingAnalysis,
+    Picture,
+    PictureFetch,
     Question,
     Recorded,
     Reject,
     Resolution,
+    SiteNames,
     Spent,
     StoreCounts,
     StoredAnalysis,
@@ -236,8 +243,124 @@ class LogStore(Protocol):
         """Sizes for metrics; cheap enough for every scrape."""
         ...
 
+    async def check(self) -> None:
+        """Whether a write could begin now: cheap, nothing is written. Raises StoreUnavailable."""
+        ...
+
     async def probe(self) -> None:
         """Write and roll back a row: raises what recording would raise."""
+        ...
+
+
+class Spending(Protocol):
+    """Counting what the model costs; the store does, over restarts and for every process that asks a model."""
+
+    async def spent(self, since: float) -> Spent:
+        """Model calls and tokens since ``since`` (unix seconds). Raises StoreError."""
+        ...
+
+    async def spend(self, calls: int, tokens: int) -> None:
+        """Note model calls or tokens. Raises StoreError."""
+        ...
+
+
+class History(Protocol):
+    """Read-only questions to the store, each bounded in rows and in time.
+
+    Every method raises QueryTooSlow where its deadline passes and StoreUnavailable where the database cannot be read.
+    """
+
+    async def search(self, query: HistoryQuery) -> list[StoredLog]:
+        """Logs in the order of their time, newest first unless the query says otherwise."""
+        ...
+
+    async def problems(self, query: HistoryQuery, order: str = "first") -> list[PatternSeen]:
+        """The problems among the logs of ``query``: what came ``first``, the greatest ``count``, or worst ``severity``.
+
+        Of very many logs the newest are looked at.
+        """
+        ...
+
+    async def around(self, host: str, at: str, minutes: int) -> list[PatternSeen]:
+        """The problems that ``host`` logged in the ``minutes`` up to ``at``, by the minute, what came first first.
+
+        From the rollups alone: quick whatever the number of logs.
+        """
+        ...
+
+    async def recent(self, pattern_id: int, at: str) -> tuple[int, int]:
+        """Logs of a problem in the ten minutes up to ``at``, and the length of that window in minutes; quick."""
+        ...
+
+    async def pattern(self, pattern_id: int, at: str | None = None) -> PatternFacts | None:
+        """Figures and knowledge of the problem that a pattern is part of; None where there is no such pattern.
+
+        ``at`` is the moment its rates look back from, its last log unless given.
+        """
+        ...
+
+    async def templates(self, limit: int) -> list[tuple[int, str]]:
+        """(id, template) of problems, those seen last first."""
+        ...
+
+    async def logs(self, log_ids: Sequence[int]) -> list[StoredLog]:
+        """Those of these logs that exist, in the order of their ids."""
+        ...
+
+    async def names(self) -> SiteNames:
+        """Hosts, services and places of the newest records."""
+        ...
+
+    async def span(self) -> tuple[str, str] | None:
+        """The times of the oldest and of the newest log, None where there is none."""
+        ...
+
+
+class Likeness(Protocol):
+    """Finds problems that read like a text. Pure and quick enough for a thread."""
+
+    def __call__(self, text: str, known: Sequence[tuple[int, str]], limit: int) -> list[tuple[int, float]]:
+        """At most ``limit`` of ``known`` (id, template) with their likeness from 0 to 1, the most alike first."""
+        ...
+
+
+class Pictures(Protocol):
+    """The stored pictures of logs. Every method is one transaction and raises StoreFull and StoreUnavailable."""
+
+    async def of_logs(self, log_ids: Sequence[int], limit: int) -> list[Picture]:
+        """Pictures of these logs with their bytes, each once, in the order of the logs given; at most ``limit``."""
+        ...
+
+    async def awaited(self, log_ids: Sequence[int]) -> int:
+        """How many pictures of these logs are still to be fetched for the first time."""
+        ...
+
+    async def due(self, limit: int) -> tuple[list[PictureFetch], float | None]:
+        """What is to be fetched now, longest due first, and in how many seconds the next is where none is due."""
+        ...
+
+    async def fetched(self, fetch: PictureFetch, picture: NewPicture) -> bool:
+        """Store what was fetched and name it in the log's context; whether the picture is new to the store."""
+        ...
+
+    async def again(self, fetch: PictureFetch, delay: float, *, counted: bool = True) -> None:
+        """Try this one again in ``delay`` seconds; without ``counted`` the try was not the reference's fault."""
+        ...
+
+    async def given_up(self, fetch: PictureFetch, reason: str) -> None:
+        """This one will not be fetched any more; the log's notes say why."""
+        ...
+
+
+class ObjectFetcher(Protocol):
+    """Reading the object store of the connected broker."""
+
+    async def fetch(self, bucket: str, name: str, max_bytes: int) -> bytes:
+        """The object, its digest checked; its size is looked at before it is read.
+
+        Raises ObjectMissing, PictureRefused where it is larger than ``max_bytes`` or no plain object, BrokerError where
+        what arrives is not what was stored, and BrokerUnavailable.
+        """
         ...
 
 

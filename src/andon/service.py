@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import signal
 import socket
 import sys
@@ -18,28 +19,35 @@ from zoneinfo import ZoneInfo
 import structlog
 
 import andon
+from andon.agent.backend import Choices
 from andon.agent.playbook import Playbook
 from andon.agent.providers import ProviderConfig, build_analyst
 from andon.agent.runbooks import MarkdownRunbooks
 from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
 from andon.bus.jetstream import JetStreamLogStream
+from andon.bus.objects import NatsObjects
 from andon.bus.publisher import JetStreamPublisher
 from andon.bus.replies import NatsCallers
 from andon.bus.server import EmbeddedBroker
-from andon.config import Settings
+from andon.config import Settings, environment_name
 from andon.errors import AndonError, BrokerError, StoreError
 from andon.patterns.codes import CodeRules
 from andon.patterns.fingerprint import Fingerprinter
 from andon.patterns.fixes import ConfirmedFixes
 from andon.patterns.joining import rebuilt
+from andon.pictures.intake import PictureLimits
+from andon.pictures.shrink import for_model
 from andon.pipeline.analyze import Analyzer
-from andon.pipeline.callers import CallerDesk
+from andon.pipeline.callers import PLACES, PLACES_BYTES, CallerDesk
 from andon.pipeline.decode import Decoder
 from andon.pipeline.gate import Budget, Gate, Limits
 from andon.pipeline.ladder import Ladder
+from andon.pipeline.pictures import PictureFetcher, QuestionPictures
 from andon.pipeline.record import Recorder
 from andon.pipeline.supervise import keep_running
+from andon.pipeline.watch import Watch
+from andon.provider_settings import key_field
 from andon.store import AnalysisPolicy, Rule, Store, lock_database, prepare
 from andon.telemetry import Health, Metrics
 
@@ -50,11 +58,12 @@ log = structlog.get_logger(__name__)
 
 #: How long an orderly stop may take before the process ends anyway, in seconds.
 STOP_WITHIN = 9.0
-WATCH_EVERY = 1.0
 #: A part that does not end on being cancelled is cancelled again after these seconds.
 CANCEL_AGAIN = 2.0
 #: Questions at once that a provider in the cloud gets from the start.
 CLOUD_FIRST = 4
+#: Requests to the endpoint that may be on their way into the stream while every place to wait is taken.
+STORING = 1024
 
 
 class HttpSide(Protocol):
@@ -105,18 +114,31 @@ class Service:
             self.http_port = http.bind()
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
-            desk, recorder, analyzer = self._pipeline(publisher)
-            callers = NatsCallers(self._connection, version=andon.__version__, owns=publisher.owns)
+            shown = QuestionPictures(self.store.pictures, for_model)
+            stack.push_async_callback(shown.close)
+            fetcher = PictureFetcher(
+                self.store.pictures, NatsObjects(self._connection), picture_limits(self.settings), self.metrics
+            )
+            desk, recorder, analyzer = self._pipeline(publisher, fetcher, shown)
+            callers = NatsCallers(
+                self._connection,
+                version=andon.__version__,
+                owns=publisher.owns,
+                max_concurrent=PLACES + STORING,
+                max_bytes=2 * PLACES_BYTES,
+            )
             async with asyncio.TaskGroup() as group:
 
                 def start(name: str, part: Callable[[], object]) -> asyncio.Task[None]:
                     return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
 
                 serving = group.create_task(http.run(), name="http")
-                watching = start("watch", self._watch)
+                watch = Watch(self._stream, self.store, self.health, broker=self._broker_problem)
+                watching = start("watch", watch.run)
                 supervising = start("broker", self.broker.supervise) if self.broker else None
                 await callers.listen(desk.analyze, desk.plain)
                 reading = start("runbooks", self.runbooks.run)
+                fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)
@@ -130,7 +152,7 @@ class Service:
                 self.health.report("service", "stopping")
                 log.info("stopping")
                 # Stop taking in, then stop answering, then stop being asked.
-                await ended(recording)
+                await ended(recording, fetching)
                 await callers.close()
                 await ended(analyzing, answering)
                 await http.stop(serving)
@@ -164,22 +186,41 @@ class Service:
         if self.analyst is not None:
             stack.push_async_callback(self.analyst.close)
 
-    def _pipeline(self, publisher: JetStreamPublisher) -> tuple[CallerDesk, Recorder, Analyzer]:
+    def _pipeline(
+        self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures
+    ) -> tuple[CallerDesk, Recorder, Analyzer]:
         settings = self.settings
         playbook = Playbook.load()
         decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
-        desk = CallerDesk(self.store, publisher, playbook, decoder, self.metrics, agent=settings.agent_name)
+        gate = model_gate(settings, self.store)
+        desk = CallerDesk(
+            self.store,
+            publisher,
+            playbook,
+            decoder,
+            self.metrics,
+            agent=settings.agent_name,
+            away=lambda: gate.unavailable,
+        )
         analyzer = Analyzer(
             self.store,
             publisher,
             self.analyst,
-            Ladder(self.store, playbook, fixes=ConfirmedFixes(), runbooks=self.runbooks),
-            model_gate(settings, self.store),
+            Ladder(
+                self.store,
+                playbook,
+                fixes=ConfirmedFixes(),
+                runbooks=self.runbooks,
+                history=self.store.history(),
+            ),
+            gate,
             self.metrics,
             owner=lease_owner(settings, self.http_port),
             attempts=settings.model_attempts,
-            deadline=settings.model_cold_deadline,
+            # one question may be put to each of the providers in turn
+            deadline=settings.model_cold_deadline * (1 + len(settings.fallback_members)),
             explained=desk.explained,
+            pictures=pictures,
         )
         recorder = Recorder(
             self._stream,
@@ -191,20 +232,19 @@ class Service:
             batch=settings.record_batch,
             queued=analyzer.wake,
             merging=rebuilt,
+            limits=picture_limits(settings),
+            referenced=fetcher.wake,
         )
         return desk, recorder, analyzer
 
-    async def _watch(self) -> None:
-        """Say on /readyz what is wrong with the broker."""
-        while True:
-            problem = self.broker.problem if self.broker is not None else None
-            if problem is None and not self._connection.is_connected:
-                problem = f"no connection to the broker at {self._connection.address}; connecting again"
-            if self.health.report("broker", problem):
-                (log.warning if problem else log.info)("broker", problem=problem)
-            if self.broker is not None:
-                self.metrics.broker_restarts.set(self.broker.restarts)
-            await asyncio.sleep(WATCH_EVERY)
+    def _broker_problem(self) -> str | None:
+        if self.broker is not None:
+            self.metrics.broker_restarts.set(self.broker.restarts)
+            if self.broker.problem is not None:
+                return self.broker.problem
+        if not self._connection.is_connected:
+            return f"no connection to the broker at {self._connection.address}; connecting again"
+        return None
 
     async def refresh(self) -> None:
         """Bring the gauges up to date, at most once a second; what cannot be asked now keeps its last value."""
@@ -263,6 +303,11 @@ def lease_owner(settings: Settings, http_port: int) -> str:
     return host if isinstance(settings.database, Path) else f"{host}:{http_port}"
 
 
+def picture_limits(settings: Settings) -> PictureLimits:
+    """Which pictures of logs are kept."""
+    return PictureLimits(max_bytes=settings.picture_max_bytes)
+
+
 def embedded_broker(settings: Settings) -> EmbeddedBroker:
     """The broker as configured, not started."""
     return EmbeddedBroker(
@@ -291,12 +336,35 @@ def public(settings: Settings) -> str:
 
 
 def provider_config(settings: Settings) -> ProviderConfig:
-    """What the agent needs of the settings."""
+    """What the agent needs of the settings, fallbacks included."""
+    first = _member_config(settings, settings.provider, settings.model)
+    others = tuple(_member_config(settings, *member) for member in settings.fallback_members)
+    return dataclasses.replace(first, fallbacks=others)
+
+
+def _member_config(settings: Settings, provider: str, model: str) -> ProviderConfig:
+    # ANDON_BASE_URL is one address: that of the compatible server where there is one, else of a gateway to PROVIDER.
+    named = (settings.provider, *(member.provider for member in settings.fallback_members))
+    addressed = "OPENAI_COMPATIBLE" if "OPENAI_COMPATIBLE" in named else settings.provider
     return ProviderConfig(
-        provider=settings.provider,
-        model=settings.model_name,
-        api_key=settings.api_key.get_secret_value(),
-        base_url=settings.ollama_host,
+        provider=provider,
+        model=settings.model_of(provider, model),
+        api_key=settings.key_of(provider),
+        key_setting="API_KEY" if provider == settings.provider else environment_name(key_field(provider)),
+        base_url=settings.ollama_host if provider == "OLLAMA" else settings.base_url if provider == addressed else "",
+        azure_endpoint=settings.azure_endpoint,
+        azure_api_version=settings.azure_api_version,
+        azure_ad_token=settings.azure_ad_token.get_secret_value().strip(),
+        azure_resource=settings.azure_resource,
+        cloudflare_account=settings.cloudflare_account,
+        cloudflare_gateway=settings.cloudflare_gateway,
+        cloudflare_token=settings.cloudflare_token.get_secret_value().strip(),
+        gguf=settings.gguf,
+        mmproj=settings.mmproj,
+        threads=settings.gguf_threads,
+        context=settings.gguf_context,
+        parallel=settings.gguf_parallel,
+        choices=Choices(output=settings.model_output, images=settings.model_images, tools=settings.model_tools),
         agent_name=settings.agent_name,
         instructions=settings.agent_instructions,
         deadline=settings.model_deadline,
@@ -319,16 +387,20 @@ def analysis_policy(settings: Settings) -> AnalysisPolicy:
     )
 
 
-def model_gate(settings: Settings, store: LogStore) -> Gate:
-    """How many questions the model gets at once, and how many at all. A model on this site's box starts with one."""
-    limits = Limits(
+def budget_limits(settings: Settings) -> Limits:
+    """Most calls and tokens of the model, for the service and for commands that ask it."""
+    return Limits(
         calls_hour=settings.budget_calls_hour,
         calls_day=settings.budget_calls_day,
         tokens_hour=settings.budget_tokens_hour,
         tokens_day=settings.budget_tokens_day,
     )
+
+
+def model_gate(settings: Settings, store: LogStore) -> Gate:
+    """How many questions the model gets at once, and how many at all. A model on this site's box starts with one."""
     most = settings.model_concurrency
-    return Gate(Budget(store, limits), first=1 if settings.local_model else CLOUD_FIRST, most=most)
+    return Gate(Budget(store, budget_limits(settings)), first=1 if settings.local_model else CLOUD_FIRST, most=most)
 
 
 def run_service(settings: Settings, listen: Listen) -> None:

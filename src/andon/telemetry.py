@@ -85,6 +85,12 @@ class Metrics:
             registry=r,
             buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
         )
+        self.pictures_stored = Counter(
+            "andon_pictures_stored", "Pictures of logs stored for the first time.", registry=r
+        )
+        self.pictures_refused = Counter(
+            "andon_pictures_refused", "Pictures of logs that were not kept; the logs' notes say why.", registry=r
+        )
         self.store_errors = Counter("andon_store_errors", "Batches that could not be stored at once.", registry=r)
         self.analyses = Counter("andon_analyses", "Explanations given, by rung.", ["rung"], registry=r)
         self.model_calls = Counter("andon_model_calls", "Calls of the model, by result.", ["result"], registry=r)

@@ -17,6 +17,7 @@ import nats
 import pytest
 
 from andon.bus import find_binary
+from andon.store.schema import APPLICATION_ID
 from support.service import Andon, free_ports, listening, log, ollama, running, until
 
 
@@ -69,6 +70,7 @@ def make_foreign(path: Path) -> None:
 
 def make_newer(path: Path) -> None:
     connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
     connection.execute("INSERT INTO alembic_version VALUES ('9999')")
     connection.commit()

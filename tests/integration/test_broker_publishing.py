@@ -116,27 +116,51 @@ async def nothing(_data: bytes) -> bytes:
     return b""
 
 
-def test_too_many_requests_are_refused(tmp_path: Path) -> None:
-    """Beyond the limit a request gets error 503 at once; the ones in hand are finished."""
+def test_requests_beyond_the_limit_wait_their_turn(tmp_path: Path) -> None:
+    """None is refused: what is more than may be in hand is taken up when one of those is done."""
 
     async def main() -> None:
         async with running_broker(tmp_path) as broker, client(broker.url) as nc:
             go = asyncio.Event()
+            most = now = 0
 
             async def analyze(_data: bytes) -> bytes:
+                nonlocal most, now
+                now += 1
+                most = max(most, now)
                 await go.wait()
+                now -= 1
                 return b"done"
 
             callers = NatsCallers(nc, version="1.2.3", max_concurrent=2)
             await callers.listen(analyze, lambda *_: None)
-            waiting = [asyncio.create_task(nc.request(ANALYZE_SUBJECT, b"x", timeout=5)) for _ in range(3)]
-            await until(lambda: callers.refused == 1, "the refusal")
-            refused = await next(asyncio.as_completed(waiting))
-            assert (refused.headers or {})["Nats-Service-Error-Code"] == "503"
+            waiting = [asyncio.create_task(nc.request(ANALYZE_SUBJECT, b"x", timeout=5)) for _ in range(5)]
+            await until(lambda: callers.held_up == 1, "the request that has to wait")
             go.set()
-            answers = await asyncio.gather(*waiting)
-            assert sorted(each.data for each in answers) == [b"", b"done", b"done"]
+            assert [each.data for each in await asyncio.gather(*waiting)] == [b"done"] * 5
+            assert most == 2
             await callers.close()
+
+    run(main())
+
+
+def test_requests_that_wait_are_answered_when_andon_stops(tmp_path: Path) -> None:
+    """Those in hand and those held up: error 503, and the end is not held up."""
+
+    async def main() -> None:
+        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+
+            async def analyze(_data: bytes) -> bytes:
+                await asyncio.Event().wait()
+                return b""
+
+            callers = NatsCallers(nc, version="1.2.3", max_concurrent=1)
+            await callers.listen(analyze, lambda *_: None)
+            waiting = [asyncio.create_task(nc.request(ANALYZE_SUBJECT, b"x", timeout=5)) for _ in range(2)]
+            await until(lambda: callers.held_up == 1, "the request that has to wait")
+            await callers.close()
+            codes = [(each.headers or {})["Nats-Service-Error-Code"] for each in await asyncio.gather(*waiting)]
+            assert codes == ["503", "503"]
 
     run(main())
 

@@ -49,7 +49,7 @@ class Answer:
     ``reasoning`` is streamed in the field of that name before the text. ``raw`` replaces the whole body.
     ``hang`` says when the answer stops for ever: before the ``head`` or after the first ``chunk``. ``drop``
     closes the connection after the first chunk. ``pace`` is seconds between chunks. ``obey_limit`` cuts the text
-    at ``max_tokens`` as Ollama does.
+    at ``max_tokens`` as Ollama does. ``calls`` are tools the model calls, as (name, arguments), behind its text.
     """
 
     text: str | None = None
@@ -65,6 +65,7 @@ class Answer:
     chunk: int = 16
     pace: float = 0.0
     obey_limit: bool = True
+    calls: tuple[tuple[str, dict[str, Any] | str], ...] = ()
 
 
 HALF = '{"summary": "The disk of db-01 is full, so PostgreSQL stopped writing", "category": "storage", "probab'
@@ -118,6 +119,8 @@ class Ollama:
         self.violations: list[str] = []
         self.calls = self.running = self.peak = self.disconnects = 0
         self.loaded = load == 0
+        #: What /api/show says the model can do.
+        self.capabilities = ["completion", "thinking"]
         #: False takes /api/* away: a server with OpenAI's API alone.
         self.native = True
         #: What GET /api/tags answers in place of the models.
@@ -219,7 +222,7 @@ class Ollama:
             return await _send_json(
                 writer,
                 200 if known else 404,
-                {"capabilities": ["completion", "thinking"]} if known else {"error": "model not found"},
+                {"capabilities": self.capabilities} if known else {"error": "model not found"},
             )
         entry = {"details": {"family": "qwen2", "parameter_size": "1.8B"}, "size": 1_117_322_599}
         entries = [{"name": name, "model": name, **entry} for name in self.models]
@@ -285,6 +288,8 @@ class Ollama:
             return await _send_error(writer, answer.status, answer.error, answer.headers)
         if answer.raw is not None:
             return await _send(writer, 200, answer.raw, "text/event-stream")
+        if answer.text is None and answer.calls:
+            answer = replace(answer, text="")
         if answer.text is None:
             answer = replace(answer, text=json.dumps(self._finding(request, answer)))
         writer.write(_head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"}))
@@ -348,7 +353,9 @@ class Ollama:
             self.violations.append("max_tokens is missing: generation would be unbounded")
         if (request.get("stream_options") or {}).get("include_usage") is not True:
             self.violations.append("stream_options.include_usage is not set: no token counts")
-        for name in sorted(IGNORED_FIELDS & request.keys()):
+        # "auto" is what Ollama does anyway
+        ignored = IGNORED_FIELDS - ({"tool_choice"} if request.get("tool_choice") == "auto" else set())
+        for name in sorted(ignored & request.keys()):
             self.violations.append(f"{name} is sent, which Ollama ignores")
 
 
@@ -408,6 +415,17 @@ def _events(request: dict[str, Any], answer: Answer) -> Iterator[str]:
     for kind, piece in pieces:
         delta = {"role": "assistant", "content": "", kind: piece}
         yield json.dumps({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+    for index, (name, arguments) in enumerate(answer.calls):
+        # Ollama sends each call whole, in a chunk of its own.
+        text_of = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        call = {"id": f"call_{index:08x}", "index": index, "type": "function"}
+        delta = {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{**call, "function": {"name": name, "arguments": text_of}}],
+        }
+        yield json.dumps({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+        finish = "tool_calls"
     last = {"role": "assistant", "content": ""}
     yield json.dumps({**base, "choices": [{"index": 0, "delta": last, "finish_reason": finish}]})
     written = (len(text) + len(answer.reasoning)) // CHARS_PER_TOKEN

@@ -64,16 +64,25 @@ class Pipeline:
         self.clock = Clock()
         publisher = self.bus.publisher()
         decode = Decoder(Fingerprinter())
-        self.desk = CallerDesk(
-            store, publisher, PLAYBOOK, decode, self.metrics, agent="Agent Sig", patience=patience, clock=self.clock
-        )
         self.breaker = Breaker(self.clock)
+        gate = Gate(Budget(store), self.breaker)
+        self.desk = CallerDesk(
+            store,
+            publisher,
+            PLAYBOOK,
+            decode,
+            self.metrics,
+            agent="Agent Sig",
+            patience=patience,
+            clock=self.clock,
+            away=lambda: gate.unavailable,
+        )
         self.analyzer = Analyzer(
             store,
             publisher,
             analyst,
             Ladder(store, PLAYBOOK),
-            Gate(Budget(store), self.breaker),
+            gate,
             self.metrics,
             owner="test",
             attempts=2,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.agent.fallback import FallbackAnalyst
 from andon.agent.ollama import DEFAULT_MODEL, normalise_host, same_model
-from andon.agent.providers import PROVIDERS, ProviderConfig, build_analyst, provider_name
+from andon.agent.providers import PROVIDERS, ProviderConfig, build_analyst, build_backend, provider_name
 from andon.errors import ConfigError
+from andon.provider_names import fallback_members
 
 
 @pytest.mark.parametrize(
@@ -42,11 +48,134 @@ def test_an_unknown_provider_lists_the_known_ones() -> None:
     assert all(name in str(caught.value) for name in PROVIDERS)
 
 
-@pytest.mark.parametrize("name", [name for name in PROVIDERS if name not in ("OLLAMA", "PLAYBOOK")])
-def test_a_provider_of_a_later_version_is_refused_in_one_sentence(name: str) -> None:
-    """The error says which providers this version has."""
-    with pytest.raises(ConfigError, match=f"PROVIDER={name} is not in this version yet: .* OLLAMA, PLAYBOOK"):
-        build_analyst(ProviderConfig(provider=name))
+@pytest.mark.parametrize(
+    ("name", "settings", "sentence"),
+    [
+        ("OPEN_AI", {}, "PROVIDER=OPEN_AI needs API_KEY: set it and start again."),
+        ("GEMINI", {}, "PROVIDER=GEMINI needs API_KEY: set it and start again."),
+        ("CLAUDE", {}, "PROVIDER=CLAUDE needs API_KEY: set it and start again."),
+        ("DEEPSEEK", {"key_setting": "DEEPSEEK_API_KEY"}, "PROVIDER=DEEPSEEK needs DEEPSEEK_API_KEY: set it"),
+        ("OPENAI_COMPATIBLE", {}, "needs ANDON_BASE_URL and MODEL: set them and start again."),
+        (
+            "OPENAI_COMPATIBLE",
+            {"base_url": "gpu-box:8000", "model": "m"},
+            "ANDON_BASE_URL is 'gpu-box:8000', which is not",
+        ),
+        ("OPENAI_COMPATIBLE", {"base_url": "http://u:pw@gpu", "model": "m"}, "put the key into API_KEY"),
+        ("AZURE", {"api_key": "k"}, "needs ANDON_AZURE_ENDPOINT and MODEL"),
+        ("AZURE", {"azure_endpoint": "https://x", "model": "d"}, "PROVIDER=AZURE needs API_KEY"),
+        (
+            "AZURE",
+            {"azure_endpoint": "https://x", "model": "d", "api_key": "k", "azure_api_version": ""},
+            "API_VERSION",
+        ),
+        ("AZURE_AD", {"model": "d"}, "PROVIDER=AZURE_AD needs ANDON_AZURE_ENDPOINT: set it"),
+        (
+            "CLOUDFLARE_AZURE",
+            {},
+            "needs ANDON_CLOUDFLARE_ACCOUNT, ANDON_CLOUDFLARE_GATEWAY, ANDON_AZURE_RESOURCE, MODEL and API_KEY: set them",
+        ),
+        ("EMBEDDED", {}, "PROVIDER=EMBEDDED needs ANDON_GGUF"),
+    ],
+)
+def test_what_a_provider_needs_is_said_at_start(name: str, settings: dict[str, Any], sentence: str) -> None:
+    """One sentence names every setting that is missing or wrong."""
+    with pytest.raises(ConfigError) as caught:
+        build_analyst(ProviderConfig(provider=name, **settings))
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"),
+    [
+        ("CLAUDE", "anthropic", "claude"),
+        ("GEMINI", "google.genai", "gemini"),
+        ("AZURE_AD", "azure.identity", "azure-ad"),
+        ("EMBEDDED", "xllamacpp", "embedded"),
+    ],
+)
+def test_a_missing_extra_is_named_at_start(name: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error gives the command that installs it, before any question is asked."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda wanted: None if wanted == module else find(wanted))
+    config = ProviderConfig(
+        provider=name, model="m", api_key="k", azure_endpoint="https://x.example", gguf=Path("model.gguf")
+    )
+    if name == "AZURE_AD":
+        config = replace(config, api_key=None)
+    with pytest.raises(ConfigError) as caught:
+        build_analyst(config)
+    assert f"pip install 'andon[{extra}]'" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name in PROVIDERS if name not in ("PLAYBOOK", "EMBEDDED")])
+def test_every_provider_can_be_built_without_importing_it(name: str) -> None:
+    """With its settings given each name makes an analyst that says its own provider and model."""
+    analyst = build_analyst(full_config(name))
+    assert analyst is not None
+    assert analyst.provider == name
+    assert analyst.model == "some-model"
+
+
+def full_config(name: str, **changes: Any) -> ProviderConfig:
+    """A config with everything that any provider needs."""
+    values: dict[str, Any] = {
+        "provider": name,
+        "model": "some-model",
+        "api_key": "s3cret-key",
+        "base_url": "http://127.0.0.1:1/v1",
+        "azure_endpoint": "https://plant.openai.azure.example",
+        "azure_ad_token": "s3cret-token",
+        "azure_resource": "plant",
+        "cloudflare_account": "acc",
+        "cloudflare_gateway": "gate",
+        "cloudflare_token": "s3cret-gate",
+    }
+    return ProviderConfig(**{**values, **changes})
+
+
+@pytest.mark.parametrize("name", [name for name in PROVIDERS if name not in ("PLAYBOOK", "EMBEDDED")])
+def test_no_repr_shows_a_secret(name: str) -> None:
+    """Neither the config nor the backend's place, which stands in log lines and tracebacks."""
+    config = full_config(name)
+    backend = build_backend(config)
+    assert backend is not None
+    assert "s3cret" not in repr(config) + repr(backend.place) + repr(vars(backend).get("place"))
+
+
+def test_a_list_of_fallbacks_ends_at_the_playbook() -> None:
+    """The members before PLAYBOOK are asked in their order; what stands behind it never is."""
+    config = full_config("OPEN_AI", fallbacks=(full_config("OLLAMA"), full_config("PLAYBOOK"), full_config("CLAUDE")))
+    analyst = build_analyst(config)
+    assert isinstance(analyst, FallbackAnalyst)
+    assert [member.provider for member in analyst.members] == ["OPEN_AI", "OLLAMA"]
+
+
+def test_a_fallback_without_its_key_is_said_at_start() -> None:
+    """The sentence names ANDON_FALLBACK and the variable of that provider."""
+    other = full_config("CLAUDE", api_key="", key_setting="ANTHROPIC_API_KEY")
+    with pytest.raises(ConfigError, match="ANDON_FALLBACK: PROVIDER=CLAUDE needs ANTHROPIC_API_KEY"):
+        build_analyst(full_config("OLLAMA", fallbacks=(other,)))
+
+
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        ("", []),
+        ("OLLAMA,PLAYBOOK", [("OLLAMA", ""), ("PLAYBOOK", "")]),
+        ("anthropic:claude-x , ollama:llama3.2:3b", [("CLAUDE", "claude-x"), ("OLLAMA", "llama3.2:3b")]),
+    ],
+)
+def test_fallbacks_as_people_write_them(text: str, members: list[tuple[str, str]]) -> None:
+    """PROVIDER or PROVIDER:MODEL, separated by commas; aliases are understood."""
+    assert [tuple(member) for member in fallback_members(text)] == members
+
+
+@pytest.mark.parametrize("text", ["llama_farm", ":llama3.2", "OLLAMA,ollama"])
+def test_fallbacks_that_make_no_sense(text: str) -> None:
+    """The error names the setting."""
+    with pytest.raises(ConfigError, match="ANDON_FALLBACK"):
+        fallback_members(text)
 
 
 def test_the_playbook_needs_no_analyst() -> None:
@@ -145,7 +274,9 @@ def test_importing_the_agent_does_not_import_a_provider() -> None:
         "    if not m.ispkg: importlib.import_module(m.name)\n"
         "from andon.agent.providers import ProviderConfig, build_analyst\n"
         "build_analyst(ProviderConfig())\n"
-        "print([m for m in ('pydantic_ai', 'openai', 'httpx2', 'httpx') if m in sys.modules])\n"
+        "for name in ('OPEN_AI', 'CLAUDE', 'GEMINI'): build_analyst(ProviderConfig(provider=name, api_key='k'))\n"
+        "heavy = ('pydantic_ai', 'openai', 'anthropic', 'google.genai', 'azure.identity', 'httpx2', 'httpx')\n"
+        "print([m for m in heavy if m in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "[]"

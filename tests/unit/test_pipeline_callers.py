@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from andon.errors import BrokerUnavailable, MessageRejected, ModelUnavailable
+from andon.errors import BrokerUnavailable, MessageRejected, ModelUnavailable, StoreFull
+from andon.models import Recorded
 from andon.pipeline import callers
+from andon.store import merge
 from andon.testing import ScriptedAnalyst
 from support.pipeline import Pipeline, log, pipeline, run, until
 
@@ -161,7 +163,7 @@ def test_a_caller_that_goes_away_leaves_no_place_taken(tmp_path: Path) -> None:
 
 
 def test_places_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bound callers are dropped and counted; an endpoint caller is told to come again."""
+    """Beyond the bound plain callers are dropped and counted."""
 
     async def main() -> None:
         monkeypatch.setattr(callers, "PLACES", 2)
@@ -170,8 +172,87 @@ def test_places_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
                 p.desk.plain(f'{{"message": "{number}"}}'.encode(), "agent.technical.support", "inbox.1")
             assert places(p) == 2
             assert p.metrics.registry.get_sample_value("andon_callers_dropped_total") == 1
-            with pytest.raises(BrokerUnavailable, match="too many callers"):
-                await p.desk.analyze(b'{"message": "x"}')
+
+    run(main())
+
+
+def test_endpoint_caller_without_a_place_has_its_log_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the waiting is refused: the log is in the stream, and the refusal says so."""
+
+    async def main() -> None:
+        monkeypatch.setattr(callers, "PLACES", 1)
+        async with pipeline(tmp_path) as p:
+            first = asyncio.create_task(p.desk.analyze(json.dumps(log()).encode()))
+            await until(lambda: p.bus.state().messages == 1, "the first log")
+            with pytest.raises(BrokerUnavailable, match="stored as message 2 of AGENT_STREAM, but too many callers"):
+                await p.desk.analyze(json.dumps(log("Oven too cold")).encode())
+            assert p.bus.state().messages == 2
+            assert not first.done()
+            first.cancel()
+            await asyncio.wait({first})
+            assert places(p) == 0
+
+    run(main())
+
+
+def test_an_urgent_caller_takes_the_place_of_a_less_urgent_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request displaces a plain caller, and a CRITICAL one an ERROR one, whose log stays stored."""
+
+    async def main() -> None:
+        monkeypatch.setattr(callers, "PLACES", 1)
+        async with pipeline(tmp_path) as p:
+            p.desk.plain(b'{"message": "plain"}', "agent.technical.support", "inbox.1")
+            error = asyncio.create_task(p.desk.analyze(json.dumps(log()).encode()))
+            await until(lambda: p.bus.state().messages == 1, "the first log")
+            critical = asyncio.create_task(p.desk.analyze(json.dumps(log("Fire", severity="CRITICAL")).encode()))
+            with pytest.raises(BrokerUnavailable, match="stored as message 1"):
+                await error
+            p.start()
+            assert json.loads(await asyncio.wait_for(critical, 8))["original_message"]["message"] == "Fire"
+            assert places(p) == 0
+
+    run(main())
+
+
+def test_callers_are_answered_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be stored, so nothing better than the playbook comes soon: no caller waits out its patience."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path) as p:
+
+            async def full(*_: object) -> Recorded:
+                raise StoreFull("no room is left")
+
+            monkeypatch.setattr(p.store, "record", full)
+            p.start()
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log(), reply="inbox.1")
+            await until(lambda: "store" in p.health.problems, "the full disk")
+            p.clock.now += callers.STALLED + 1
+            reply = await next_reply(inbox)
+            assert (reply["rung"], reply["provisional"], reply["log_id"]) == ("playbook", True, None)
+            assert places(p) == 0
+
+    run(main())
+
+
+def test_merging_by_hand_answers_callers_that_wait(tmp_path: Path) -> None:
+    """A problem that becomes part of an explained one shows its explanation, to waiting callers too."""
+
+    async def main() -> None:
+        model = ScriptedAnalyst()
+        async with pipeline(tmp_path, model) as p:
+            p.start()
+            p.publish(log("Oven door open"))
+            await until(lambda: p.sql("SELECT 1 FROM analyses WHERE status = 'done'"), "the explanation")
+            model.hold = asyncio.Event()
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log("Drive fault F30005 on axis 2"), reply="inbox.1")
+            await until(lambda: len(model.questions) == 2, "the second question")
+            await asyncio.to_thread(merge, p.path, 2, 1)
+            reply = await next_reply(inbox)
+            assert "Oven door open" in reply["analysis"]
+            assert places(p) == 0
 
     run(main())
 
@@ -259,5 +340,23 @@ def test_callers_of_a_known_problem_get_its_provisional_answer_at_once(tmp_path:
             p.publish(log("Drive fault F30005 on axis 7"), reply="inbox.1")
             reply = await next_reply(inbox)
             assert (reply["rung"], reply["provisional"]) == ("playbook", True)
+
+    run(main())
+
+
+def test_durable_caller_does_not_wait_for_a_model_that_is_away(tmp_path: Path) -> None:
+    """A Reply-To caller gets the answer for now as soon as there is one."""
+
+    async def main() -> None:
+        outage = ModelUnavailable("Ollama does not answer.")
+        model = ScriptedAnalyst(outage)
+        model.outage = outage
+        async with pipeline(tmp_path, model) as p:
+            inbox = p.bus.subscribe("plant.answers")
+            p.publish(log(), headers={"Reply-To": "plant.answers"})
+            p.start()
+            reply = await next_reply(inbox)
+            assert (reply["rung"], reply["provisional"]) == ("playbook", True)
+            await until(lambda: p.sql("SELECT count(*) FROM waiters") == [(0,)], "the caller's end")
 
     run(main())

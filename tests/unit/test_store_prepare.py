@@ -34,6 +34,42 @@ def test_a_fresh_database_is_made_with_its_directories_quickly(tmp_path: Path) -
     assert prepare(path, durability="strict") == Preparation()
 
 
+def _foreign(path: Path, *statements: str) -> None:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in ("CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT)", *statements):
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (),
+        ("CREATE TABLE alembic_version (version_num TEXT)", "INSERT INTO alembic_version VALUES ('1975ea83b712')"),
+        ("PRAGMA journal_mode=WAL", "INSERT INTO customers (name) VALUES ('x')"),
+    ],
+)
+def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path, statements: tuple[str, ...]) -> None:
+    """One sentence says whose it is (another program's, not a newer Andon's), and not a byte of it changes."""
+    path = tmp_path / "other.db"
+    _foreign(path, *statements)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(StoreUnavailable, match=r"another program \(it holds customers"):
+        prepare(path, durability="normal")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_database_of_another_program_that_runs_is_left_alone(tmp_path: Path) -> None:
+    """The same while that program has it open, with what it wrote still in its write-ahead log."""
+    path = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("CREATE TABLE customers (id INTEGER PRIMARY KEY)")
+        before = (path.read_bytes(), path.with_name("other.db-wal").read_bytes())
+        with pytest.raises(StoreUnavailable, match="belongs to another program"):
+            prepare(path, durability="normal")
+        assert (path.read_bytes(), path.with_name("other.db-wal").read_bytes()) == before
+
+
 def test_a_fresh_database_does_not_import_alembic(tmp_path: Path) -> None:
     """The migrations' machinery is loaded only when there is something to migrate."""
     code = (

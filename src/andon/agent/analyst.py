@@ -9,91 +9,69 @@ the queue does.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
-from collections.abc import AsyncIterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from andon.agent import prompts
-from andon.agent.answers import answer_text, free_text
-from andon.agent.backend import Backend
-from andon.agent.failures import from_api_error, not_understood, too_slow, unreachable
+from andon.agent.answers import free_text
+from andon.agent.asking import (
+    REQUESTS_MAX,
+    AnswerTooLong,
+    CutOff,
+    Filtered,
+    NotAgain,
+    PlainAnswer,
+    Run,
+    build_agent,
+    listen,
+    model_settings,
+)
+from andon.agent.backend import Backend, Capabilities
+from andon.agent.failures import (
+    cut_off,
+    filtered,
+    from_api_error,
+    not_understood,
+    refusal,
+    too_slow,
+    unreachable,
+)
 from andon.agent.finding import Finding, ModelFinding, render, settle
-from andon.errors import ModelAnswerError, ModelError
-from andon.models import Explanation, Question, Rung
+from andon.agent.threads import in_daemon_thread
+from andon.errors import ModelAnswerError, ModelError, ModelMisconfigured
+from andon.models import Explanation, Picture, Question, Rung
 from andon.ports import AskAgain
 
 if TYPE_CHECKING:
-    from pydantic_ai import Agent, RunContext
-    from pydantic_ai.messages import AgentStreamEvent, ModelResponse
-    from pydantic_ai.models import ModelRequestContext
+    from pydantic_ai import Agent
+    from pydantic_ai.exceptions import ModelAPIError
+    from pydantic_ai.models import Model
 
 log = structlog.get_logger(__name__)
 
-#: Characters of one answer that are read, thoughts included. A finding has some 2,000.
-ANSWER_MAX = 200_000
-#: Characters of the text alone: no finding is longer, and free text is cut far below.
-TEXT_MAX = 32_000
-#: Low, because a technician wants the likely cause and not a varied one; providers default to 1.0.
-TEMPERATURE = 0.2
-#: Seconds for asking whether the model is loaded before the first question.
+#: Seconds for asking whether the model is loaded, and what it can do, before the first question.
 PROBE_TIMEOUT = 2.0
+#: A provider that refuses whoever we are is believed for these seconds, whatever its check says: not every provider
+#: tells without a question that a key may not use a model.
+REFUSAL_STANDS = 60.0
+#: Parts of a request that a server may refuse although others take them, and the words by which it names them.
+_REFUSABLE = {
+    "temperature": ("temperature",),
+    "native": ("response_format", "json_schema", "json schema", "structured output", "guided", "grammar"),
+    "tool": ("tool_choice", "tool choice", "tools", "function call"),
+    "images": ("image", "vision", "multimodal", "multi-modal"),
+}
 
 
-@dataclass
-class _Run:
-    """What came in during one question: the raw text of each answer, and the tokens it took."""
+class _Declined(Exception):
+    """The server refused a part of the request that can be left out."""
 
-    answers: list[str] = field(default_factory=list)
-    pieces: list[str] = field(default_factory=list)
-    text_size: int = 0
-    size: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    again: AskAgain | None = None
-    calls: int = 0
-
-    async def begin(self) -> None:
-        """A request is about to be made. Raises _NotAgain where a second one may not be."""
-        if self.calls and self.again is not None and not await self.again():
-            raise _NotAgain
-        self.calls += 1
-
-    def take(self, event: AgentStreamEvent) -> None:
-        """Count and keep a piece of the stream. Raises _AnswerTooLong."""
-        part = event.part if event.event_kind == "part_start" else None
-        delta = event.delta if event.event_kind == "part_delta" else None
-        piece = getattr(part, "content", None) or getattr(delta, "content_delta", None)
-        if not isinstance(piece, str):
-            return
-        self.size += len(piece)
-        if "text" in (getattr(part, "part_kind", ""), getattr(delta, "part_delta_kind", "")):
-            self.pieces.append(piece)
-            self.text_size += len(piece)
-        if self.size > ANSWER_MAX or self.text_size > TEXT_MAX:
-            raise _AnswerTooLong
-
-    def end_answer(self) -> None:
-        """The pieces so far are one answer; the next has its own bounds."""
-        if self.pieces:
-            self.answers.append("".join(self.pieces))
-        self.pieces = []
-        self.size = self.text_size = 0
-
-
-class _AnswerTooLong(Exception):
-    """More came than any answer needs: stop reading."""
-
-
-class _NotAgain(Exception):
-    """The answer was worth a second question, but there may be none: what came has to do."""
-
-
-class _PlainAnswer(Exception):
-    """The model answered in prose: that is its answer, a second question would only cost."""
+    def __init__(self, error: ModelAPIError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class ModelAnalyst:
@@ -122,7 +100,11 @@ class ModelAnalyst:
         self._max_output_tokens = max_output_tokens
         self._prompt_budget = prompt_budget
         self._prompt_version = prompts.prompt_version(agent_name, instructions)
-        self._agent: Agent[_Run, ModelFinding] | None = None
+        self._model: Model | None = None
+        self._agents: dict[str, Agent[Run, ModelFinding]] = {}
+        #: Parts of a request that the server refused once: left out from then on.
+        self._declined: set[str] = set()
+        self._refusal: tuple[float, ModelMisconfigured] | None = None
         self._building = asyncio.Lock()
         self._closed = False
 
@@ -146,16 +128,35 @@ class ModelAnalyst:
         async with self._building:
             if self._closed:
                 raise unreachable(self._backend.place, "the analyst is closed")
-            if self._agent is None:
+            if self._model is None:
                 started = time.perf_counter()
-                self._agent = await asyncio.to_thread(self._build)
+                self._model = await in_daemon_thread(self._build, "provider-import")
                 seconds = round(time.perf_counter() - started, 3)
                 log.debug("analyst ready", provider=self.provider, model=self.model, seconds=seconds)
+
+    async def capabilities(self) -> Capabilities:
+        """What the model can do, as far as its provider tells and past questions have shown. Raises ModelError."""
+        await self.warm_up()
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                can = await self._backend.capabilities()
+        except TimeoutError:
+            can = Capabilities()
+        if can.output in self._declined:
+            can = replace(can, output="prompted", sees_schema=False)
+        return replace(
+            can,
+            temperature=can.temperature and "temperature" not in self._declined,
+            images=can.images and "images" not in self._declined,
+            tools=can.tools and "tool" not in self._declined,
+        )
 
     async def check(self) -> None:
         """Ask the provider whether it has the model. Raises ModelUnavailable or ModelMisconfigured."""
         await self.warm_up()
         await self._backend.check()
+        if self._refusal is not None and time.monotonic() - self._refusal[0] < REFUSAL_STANDS:
+            raise self._refusal[1]
 
     async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
         """Ask once, and for a repair where ``again`` grants it (always, where it is None).
@@ -164,10 +165,7 @@ class ModelAnalyst:
         """
         await self.warm_up()  # our own affair: the deadline is the model's
         started = time.perf_counter()
-        prompt = prompts.build(
-            question, name=self._agent_name, instructions=self._instructions, budget=self._prompt_budget
-        )
-        run = _Run(again=again)
+        run = Run(again=again)
         finding: Finding | None = None
         failure: ModelError | None = None
         deadline = self._cold_start_deadline
@@ -176,11 +174,15 @@ class ModelAnalyst:
                 if await self._is_ready():
                     deadline = self._deadline
                     clock.reschedule(asyncio.get_running_loop().time() + deadline)
-                finding = await self._ask(prompt, run, deadline)
+                finding = await self._ask(question, run, deadline)
         except TimeoutError:
             failure = too_slow(self._backend.place, deadline)
         except ModelError as error:
             failure = error
+        if isinstance(failure, ModelMisconfigured) and failure.standing:
+            self._refusal = (time.monotonic(), failure)
+        else:
+            self._refusal = None
         try:
             explanation = self._explanation(question, run, finding, failure)
         except ModelError as error:
@@ -196,24 +198,11 @@ class ModelAnalyst:
             self._closed = True
             await self._backend.close()
 
-    def _build(self) -> Agent[_Run, ModelFinding]:
-        import pydantic_ai
-        from pydantic_ai import Agent, NativeOutput
-        from pydantic_ai.capabilities import Hooks
-
-        pydantic_ai.BANNER_ENABLED = False
-        hooks: Hooks[_Run] = Hooks()
-        hooks.on.before_model_request(_begin)
-        hooks.on.after_model_request(_tidy)
-        return Agent(
-            self._backend.build(),
-            name="andon",
-            deps_type=_Run,
-            # the schema stands in our own instructions: one system message, counted in the budget
-            output_type=NativeOutput(ModelFinding, name="finding", template=False),
-            retries={"tools": 0, "output": 1},
-            capabilities=[hooks],
-        )
+    def _build(self) -> Model:
+        """Import, and build what every question needs; blocks."""
+        model = self._backend.build()
+        build_agent(model, "native")  # imports what the first question would have to wait for
+        return model
 
     async def _is_ready(self) -> bool:
         """Whether the short deadline holds. Where the probe fails, the question itself will say why."""
@@ -223,53 +212,104 @@ class ModelAnalyst:
         except (TimeoutError, ModelError):
             return False
 
-    async def _ask(self, prompt: prompts.Prompt, run: _Run, deadline: float) -> Finding | None:
-        """The finding, or None where what came is none: then ``run`` holds it. Raises ModelError."""
+    async def _ask(self, question: Question, run: Run, deadline: float) -> Finding | None:
+        """The finding, or None where what came is none: then ``run`` holds it. Raises ModelError.
+
+        Where the server refuses a part of the request that can be left out, the question goes out once more without it.
+        """
+        refused: ModelAPIError | None = None
+        while True:
+            calls = run.calls
+            try:
+                finding = await self._attempt(question, await self.capabilities(), run, deadline)
+            except _Declined as declined:
+                refused = declined.error
+                log.info("request simplified", model=self.model, without=sorted(self._declined))
+                granted = run.calls < REQUESTS_MAX
+            else:
+                granted = run.calls > calls
+                if granted or refused is None:
+                    return finding
+            if not granted:
+                raise from_api_error(refused, self._backend.place, deadline) from refused
+
+    async def _attempt(self, question: Question, can: Capabilities, run: Run, deadline: float) -> Finding | None:
+        """One run of the agent. Raises ModelError, or _Declined where it is worth another without a part."""
         from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UsageLimitExceeded
-        from pydantic_ai.settings import ModelSettings
         from pydantic_ai.usage import UsageLimits
 
-        agent = self._agent
-        if agent is None:
-            raise unreachable(self._backend.place, "the analyst is closed")
+        place = self._backend.place
+        prompt = self._prompt(question, can)
         try:
-            result = await agent.run(
-                prompt.question,
+            result = await self._agent(can.output).run(
+                [prompt.question, *_shown(question.pictures)] if can.images else prompt.question,
                 deps=run,
                 instructions=prompt.instructions,
-                event_stream_handler=_listen,
-                usage_limits=UsageLimits(request_limit=2),
-                model_settings=ModelSettings(
-                    max_tokens=self._max_output_tokens,
-                    temperature=TEMPERATURE,
-                    max_retries=0,
-                    request_timeout=deadline,
-                ),
+                event_stream_handler=listen,
+                usage_limits=UsageLimits(request_limit=REQUESTS_MAX - run.calls),
+                model_settings=model_settings(can, max_tokens=self._max_output_tokens, deadline=deadline),
                 infer_name=False,
             )
         except ModelAPIError as error:
-            raise from_api_error(error, self._backend.place, deadline) from error
-        except _AnswerTooLong:
+            if self._decline(error, can, with_images=can.images and bool(question.pictures)):
+                raise _Declined(error) from error
+            raise from_api_error(error, place, deadline) from error
+        except AnswerTooLong:
             log.warning("answer cut", model=self.model, characters=run.size)
             run.end_answer()
-        except _PlainAnswer:
+        except PlainAnswer:
             log.info("free text in place of a finding", model=self.model)
-        except _NotAgain:
+        except NotAgain:
             log.info("no second question for this answer", model=self.model)
+        except Filtered as error:
+            raise filtered(place, run.filtered) from error
+        except CutOff:
+            log.info("answer ended at the limit of tokens", model=self.model, limit=self._max_output_tokens)
         except (UnexpectedModelBehavior, UsageLimitExceeded) as error:
             log.info("no finding in the answer", model=self.model, reason=type(error).__name__)
         except (ValueError, TypeError, AttributeError) as error:
-            # What came was not what an OpenAI-compatible server sends (a number for a chunk, a body without
-            # end); the SDK lets the errors through that its own code makes of it.
+            # What came was not what such a server sends (a number for a chunk, a body without end); the SDK lets the
+            # errors through that its own code makes of it.
             log.warning("answer not understood", model=self.model, reason=repr(error)[:200])
-            reason = str(error) if isinstance(error, ValueError) else "not the chunks of a chat completion"
-            raise not_understood(self._backend.place, reason) from error
+            reason = str(error) if isinstance(error, ValueError) else "not the chunks of an answer"
+            raise not_understood(place, reason) from error
         else:
             return result.output
         return None
 
+    def _agent(self, output: str) -> Agent[Run, ModelFinding]:
+        if self._model is None or self._closed:
+            raise unreachable(self._backend.place, "the analyst is closed")
+        if output not in self._agents:
+            self._agents[output] = build_agent(self._model, output)
+        return self._agents[output]
+
+    def _prompt(self, question: Question, can: Capabilities) -> prompts.Prompt:
+        return prompts.build(
+            question,
+            name=self._agent_name,
+            instructions=self._instructions,
+            budget=self._prompt_budget,
+            schema=not can.sees_schema or can.output == "prompted",
+            sees=can.images,
+        )
+
+    def _decline(self, error: ModelAPIError, can: Capabilities, *, with_images: bool) -> bool:
+        """Note the part of the request that the server refused; False where it refused something else."""
+        from pydantic_ai.exceptions import ModelHTTPError
+
+        if not isinstance(error, ModelHTTPError) or error.status_code not in (400, 422, 500, 501):
+            return False
+        detail = refusal(error, self._backend.place).lower()
+        sent = {"temperature": can.temperature, "images": with_images, can.output: can.output != "prompted"}
+        for part, words in _REFUSABLE.items():
+            if sent.get(part) and part not in self._declined and any(word in detail for word in words):
+                self._declined.add(part)
+                return True
+        return False
+
     def _explanation(
-        self, question: Question, run: _Run, finding: Finding | None, failure: ModelError | None
+        self, question: Question, run: Run, finding: Finding | None, failure: ModelError | None
     ) -> Explanation:
         """The explanation for what came. Raises ``failure``, or ModelAnswerError where nothing can be used."""
         if finding is not None:
@@ -294,40 +334,17 @@ class ModelAnalyst:
             output_tokens=run.output_tokens or None,
         )
 
-    def _nothing_usable(self, run: _Run) -> ModelAnswerError:
+    def _nothing_usable(self, run: Run) -> ModelAnswerError:
+        if run.finish == "length":
+            return cut_off(self._backend.place, self._max_output_tokens)
         what = "nothing that can be read" if any(answer.strip() for answer in run.answers) else "an empty answer"
         return ModelAnswerError(
             f"{self.model} at {self._backend.place.url} gave {what}: choose another MODEL if this goes on."
         )
 
 
-async def _listen(ctx: RunContext[_Run], events: AsyncIterable[AgentStreamEvent]) -> None:
-    """Stream handler of a run: having one is what makes pydantic-ai stream."""
-    async for event in events:
-        ctx.deps.take(event)
+def _shown(pictures: list[Picture]) -> list[Any]:
+    """The pictures as the library sends them: their bytes, never an address."""
+    from pydantic_ai.messages import BinaryContent
 
-
-async def _begin(ctx: RunContext[_Run], /, request_context: ModelRequestContext) -> ModelRequestContext:
-    """Hook before each request: the first is counted by whoever asks, a second one has to be granted."""
-    await ctx.deps.begin()
-    return request_context
-
-
-def _tidy(ctx: RunContext[_Run], /, *, request_context: ModelRequestContext, response: ModelResponse) -> ModelResponse:
-    """Hook behind each answer: note it, then leave only the JSON, or the text without thoughts, to be parsed.
-
-    What fails to be parsed is asked for once more. That is worth a call where the model tried to give a finding
-    or gave nothing at all. A model that writes prose although it was constrained to JSON will do so again, so a
-    readable text ends the run (_PlainAnswer).
-    """
-    from pydantic_ai.messages import TextPart
-
-    run = ctx.deps
-    run.end_answer()
-    run.input_tokens += response.usage.input_tokens
-    run.output_tokens += response.usage.output_tokens
-    raw = "".join(part.content for part in response.parts if isinstance(part, TextPart))
-    text = answer_text(raw)
-    if '"summary"' not in text and free_text(raw):
-        raise _PlainAnswer
-    return dataclasses.replace(response, parts=[TextPart(text)] if text else [])
+    return [BinaryContent(picture.data, media_type=picture.media_type) for picture in pictures if picture.data]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from andon.agent.failures import Place
@@ -18,6 +18,8 @@ class Capabilities:
     ``output`` is how a finding is asked for: ``native`` constrains the answer by a JSON schema, ``tool`` makes the
     finding the arguments of a tool call, ``prompted`` only asks for JSON in words. ``sees_schema`` says that the
     provider shows a native schema to the model by itself. ``context`` is the window in tokens, None where unknown.
+    ``temperature`` says that the model takes one (reasoning models refuse it), ``effort`` how much it is told to think,
+    None for its own default.
     """
 
     output: Literal["native", "tool", "prompted"] = "native"
@@ -25,6 +27,26 @@ class Capabilities:
     tools: bool = False
     images: bool = False
     context: int | None = None
+    temperature: bool = True
+    effort: Literal["minimal", "low", "medium", "high"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What the site says of its model against what is known of it; ``auto`` leaves that in force."""
+
+    output: Literal["auto", "native", "tool", "prompted"] = "auto"
+    images: Literal["auto", "yes", "no"] = "auto"
+    tools: Literal["auto", "yes", "no"] = "auto"
+
+    def over(self, known: Capabilities) -> Capabilities:
+        """``known`` with the site's own words put first."""
+        return replace(
+            known,
+            output=known.output if self.output == "auto" else self.output,
+            images=known.images if self.images == "auto" else self.images == "yes",
+            tools=known.tools if self.tools == "auto" else self.tools == "yes",
+        )
 
 
 class Backend(Protocol):

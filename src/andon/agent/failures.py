@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import contextlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from andon.agent.redact import clean
 from andon.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 
 if TYPE_CHECKING:
-    from pydantic_ai.exceptions import ModelAPIError
+    from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError
+
+#: No room now: 429 everywhere, 503 Ollama and Google, 529 Anthropic.
+BUSY = (429, 503, 529)
+
+#: Google says 400 for a key that is none.
+_BAD_KEY = re.compile(r"api[ _]key (?:not valid|expired|not found)")
+#: Azure says 400 where its filter stops a question.
+_FILTERED = re.compile(r"content[ _]?(?:management|filter)")
 
 
-class Place(NamedTuple):
-    """What messages call the provider, and what helps where it is away or has not got the model."""
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What messages call the provider, and what helps where it is away or has not got the model.
+
+    ``key_setting`` names what to check where it refuses us, ``when_wrong`` what helps where something else answers at
+    the address. ``api_key`` and ``secrets`` are what no message may show; they do not appear in the repr either.
+    """
 
     name: str
     url: str
     model: str
     when_away: str
     when_missing: str
-    api_key: str | None = None
+    when_wrong: str = "check the address."
+    key_setting: str = "API_KEY"
+    api_key: str | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+def refused(message: str) -> ModelMisconfigured:
+    """The provider refuses us, whatever is asked: the next question would meet the same."""
+    error = ModelMisconfigured(message)
+    error.standing = True
+    return error
 
 
 def hidden(text: str, place: Place, limit: int = 200) -> str:
     """``text`` from a provider for a message to people: one short line, without secrets, ours first of all."""
-    if place.api_key:
-        text = text.replace(place.api_key, "[redacted]")
+    for secret in filter(None, (place.api_key, *place.secrets)):
+        text = text.replace(secret, "[redacted]")
     return clean(" ".join(text.split()), limit)
 
 
@@ -38,9 +65,8 @@ def from_api_error(error: ModelAPIError, place: Place, deadline: float) -> Model
         ModelTimeoutError,
     )
 
-    if isinstance(error, ModelHTTPError) and not error.in_stream:
-        detail = hidden(_detail(error.body), place)
-        return from_status(error.status_code, detail, place, retry_after=error.retry_after)
+    if isinstance(error, ModelHTTPError) and (not error.in_stream or error.status_code in BUSY):
+        return from_status(error.status_code, refusal(error, place), place, retry_after=error.retry_after)
     if isinstance(error, ModelRequestTimeout | ModelTimeoutError):
         return too_slow(place, deadline)
     cause = error.__cause__
@@ -59,21 +85,25 @@ def from_api_error(error: ModelAPIError, place: Place, deadline: float) -> Model
 def from_status(status: int, detail: str, place: Place, *, retry_after: float | None = None) -> ModelError:
     """The ModelError for an HTTP status that is no success. ``detail`` is the provider's own message."""
     said = f"{status}: {detail}" if detail else f"{status}"
-    if status in (401, 403):
-        return ModelMisconfigured(
-            f"{place.name} at {place.url} refuses our credentials ({said}): check API_KEY and what it may use."
+    told = detail.lower()
+    if status in (401, 403) or (status == 400 and _BAD_KEY.search(told)):
+        return refused(
+            f"{place.name} at {place.url} refuses our credentials ({said}): "
+            f"check {place.key_setting} and what it may use."
         )
-    if status == 404 and "model" in detail.lower():
-        return ModelMisconfigured(
-            f"{place.name} at {place.url} does not have the model {place.model}: {place.when_missing}"
-        )
+    if status == 402:
+        return refused(f"{place.name} at {place.url} wants to be paid first ({said}): top up the account.")
+    if status == 404 and ("model" in told or "deployment" in told):
+        return refused(f"{place.name} at {place.url} does not have the model {place.model}: {place.when_missing}")
     if status == 404:
-        return ModelMisconfigured(f"{place.url} is not {place.name} ({said}): check the address.")
+        return refused(f"{place.url} is not {place.name} ({said}): {place.when_wrong}")
+    if status in (400, 422) and _FILTERED.search(told):
+        return filtered(place, detail)
     if status < 400 or status in (400, 405, 413, 422):
         return ModelMisconfigured(
             f"{place.name} at {place.url} refuses the request ({said}): check MODEL ({place.model}) and its settings."
         )
-    busy = status in (429, 503)
+    busy = status in BUSY
     kind = ModelBusy if busy else ModelUnavailable
     word = "is busy" if busy else "failed"
     return kind(f"{place.name} at {place.url} {word} ({said}); it is asked again later.", retry_after=retry_after)
@@ -100,8 +130,38 @@ def not_understood(place: Place, reason: str) -> ModelAnswerError:
     )
 
 
-def _detail(body: object) -> str:
-    """The message in an error body: ``{"error": {"message": …}}``, ``{"message": …}``, ``{"error": …}`` or text."""
+def filtered(place: Place, reason: str) -> ModelAnswerError:
+    """The provider's content filter stopped the question or the answer. ``reason`` is its own word for it."""
+    said = f" ({hidden(reason, place)})" if reason else ""
+    return ModelAnswerError(
+        f"The content filter of {place.name} stopped the answer of {place.model}{said}: relax the filter for this use, "
+        "or choose a model on a box of your own."
+    )
+
+
+def cut_off(place: Place, limit: int) -> ModelAnswerError:
+    """The answer ended at the limit of tokens before anything of it could be used."""
+    return ModelAnswerError(
+        f"{place.model} at {place.url} used up its {limit} tokens before it gave an answer: "
+        "raise ANDON_MODEL_MAX_TOKENS, or choose a MODEL that thinks less."
+    )
+
+
+def refusal(error: ModelHTTPError, place: Place) -> str:
+    """The provider's own message in an HTTP error, short and without secrets."""
+    return hidden(message_in(error.body), place)
+
+
+def message_in(body: object) -> str:
+    """The message in an error body: ``{"error": {"message": …}}``, ``{"message": …}``, ``{"error": …}`` or text.
+
+    Google wraps the object in a list where it streams, and its SDK hands the body on as text.
+    """
+    if isinstance(body, str) and body.lstrip().startswith(("{", "[")):
+        with contextlib.suppress(ValueError, RecursionError):
+            body = json.loads(body)
+    if isinstance(body, list) and body:
+        body = body[0]
     if isinstance(body, dict):
         inner = body.get("error", body)
         body = inner.get("message", inner) if isinstance(inner, dict) else inner

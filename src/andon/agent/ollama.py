@@ -8,33 +8,28 @@ is sent, and it loads a model on the first question, which may take minutes.
 from __future__ import annotations
 
 import asyncio
-import functools
 import re
 import time
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import structlog
-
-from andon.agent.backend import Capabilities
-from andon.agent.failures import Place, from_status, hidden, unreachable
-from andon.errors import ConfigError, ModelMisconfigured
+from andon.agent.backend import Capabilities, Choices
+from andon.agent.failures import Place, from_status, hidden, refused, unreachable
+from andon.agent.http_client import ResponseTooLong, bounded_client
+from andon.agent.openai_api import NO_TAGS
+from andon.errors import ConfigError, ModelError, ModelMisconfigured
+from andon.provider_names import DEFAULT_MODELS
 
 if TYPE_CHECKING:
     import httpx2
     from pydantic_ai.models import Model
 
-log = structlog.get_logger(__name__)
-
 DEFAULT_PORT = 11_434
-DEFAULT_MODEL = "deepseek-r1:1.5b"
+DEFAULT_MODEL = DEFAULT_MODELS["OLLAMA"]
 #: Ollama unloads a model that was not used for five minutes; within this many seconds it is still there.
 KEEP_ALIVE = 240.0
 #: Seconds for a call of the native API, which answers from memory.
 NATIVE_TIMEOUT = 5.0
-#: Bytes of a response that are read at most. A token comes as an event of some 250 bytes.
-RESPONSE_MAX = 4 * 2**20
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -95,13 +90,24 @@ class OllamaBackend:
 
     provider = "OLLAMA"
 
-    def __init__(self, *, model: str, base_url: str | None, api_key: str | None, timeout: float, pool: int) -> None:
+    def __init__(
+        self,
+        *,
+        model: str,
+        base_url: str | None,
+        api_key: str | None,
+        timeout: float,
+        pool: int,
+        choices: Choices | None = None,
+    ) -> None:
         self.model = model
         self.url = normalise_host(base_url)
         self._key = api_key or None
         self._timeout = timeout
         self._pool = pool
         self._client: httpx2.AsyncClient | None = None
+        self._choices = choices or Choices()
+        self._shown: Capabilities | None = None
         self._seen = -KEEP_ALIVE
         shown = urlsplit(self.url)
         self.place = Place(
@@ -115,20 +121,18 @@ class OllamaBackend:
 
     def build(self) -> Model:
         """The pydantic-ai model and the HTTP client under it. Blocks for about a second: call it in a thread."""
-        import httpx2
         from openai import AsyncOpenAI
         from pydantic_ai.models.ollama import OllamaModel
         from pydantic_ai.profiles import merge_profile
         from pydantic_ai.profiles.openai import OpenAIModelProfile
         from pydantic_ai.providers.ollama import OllamaProvider
 
-        self._client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(self._timeout, connect=NATIVE_TIMEOUT),
-            limits=httpx2.Limits(max_connections=self._pool, max_keepalive_connections=self._pool),
+        self._client = bounded_client(
+            timeout=self._timeout,
+            pool=self._pool,
             # Ollama is a neighbour: a proxy meant for the internet would only stand between.
             trust_env=False,
             headers={"Authorization": f"Bearer {self._key}"} if self._key else None,
-            event_hooks={"response": [_bounded]},
         )
         provider = OllamaProvider(
             openai_client=AsyncOpenAI(
@@ -145,26 +149,40 @@ class OllamaBackend:
                 openai_chat_send_back_thinking_parts=False,
                 supports_json_schema_output=True,
                 # Thoughts in the text are taken out by strip_thinking, which knows every form of them.
-                thinking_tags=("\x02thoughts\x02", "\x03thoughts\x03"),
+                thinking_tags=NO_TAGS,
             ),
         )
         return OllamaModel(self.model, provider=provider, profile=profile)
 
     async def capabilities(self) -> Capabilities:
         """A schema constrains the answer of any model here; what else this one can do is asked of Ollama once."""
-        return Capabilities(output="native")
+        if self._shown is None:
+            try:
+                shown = await self._ask("POST", "/api/show", {"model": self.model})
+                loaded = _entry(await self._ask("GET", "/api/ps"), self.model)
+            except ModelError:
+                return self._choices.over(Capabilities(output="native"))
+            told = shown.get("capabilities") if isinstance(shown, dict) else None
+            can = told if isinstance(told, list) else []
+            known = Capabilities(
+                output="native", tools="tools" in can, images="vision" in can, context=_context(shown, loaded)
+            )
+            if loaded is None and known.context is None:
+                return self._choices.over(known)  # the window is told once the model is loaded
+            self._shown = known
+        return self._choices.over(self._shown)
 
     async def check(self) -> None:
         """Whether Ollama runs and has the model. Raises ModelUnavailable or ModelMisconfigured."""
         try:
-            names = _names(await self._get("/api/tags"), "models", "name")
+            names = _names(await self._ask("GET", "/api/tags"), "models", "name")
         except _NoSuchPage:
             # a server that offers only what OpenAI has
-            names = _names(await self._get("/v1/models"), "data", "id")
+            names = _names(await self._ask("GET", "/v1/models"), "data", "id")
         if any(same_model(name, self.model) for name in names):
             return
         shown = hidden(", ".join(names[:8]) or "none", self.place)
-        raise ModelMisconfigured(
+        raise refused(
             f"Ollama at {self.place.url} does not have the model {self.model} (it has: {shown}): "
             f"{self.place.when_missing}"
         )
@@ -173,7 +191,7 @@ class OllamaBackend:
         """Whether the model is in memory, so that an answer starts at once. Raises ModelUnavailable."""
         if time.monotonic() - self._seen < KEEP_ALIVE:
             return True
-        return any(same_model(name, self.model) for name in _names(await self._get("/api/ps"), "models", "name"))
+        return any(same_model(name, self.model) for name in _names(await self._ask("GET", "/api/ps"), "models", "name"))
 
     def answered(self) -> None:
         """The model has answered just now: it stays loaded for a while."""
@@ -185,7 +203,7 @@ class OllamaBackend:
         if client is not None:
             await client.aclose()
 
-    async def _get(self, path: str) -> Any:
+    async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
         import httpx2
 
         if self._client is None:
@@ -193,7 +211,7 @@ class OllamaBackend:
         try:
             # httpx2's timeout is for each read: a server that drips needs the outer one
             async with asyncio.timeout(2 * NATIVE_TIMEOUT):
-                response = await self._client.get(f"{self.url}{path}", timeout=NATIVE_TIMEOUT)
+                response = await self._client.request(method, f"{self.url}{path}", json=body, timeout=NATIVE_TIMEOUT)
         except (httpx2.HTTPError, OSError) as error:
             raise unreachable(self.place, str(error) or type(error).__name__) from error
         except ResponseTooLong as error:
@@ -222,33 +240,22 @@ def _names(listing: Any, key: str, name: str) -> list[str]:
     return [str(entry.get(name, "")) for entry in entries if isinstance(entry, dict)]
 
 
-class ResponseTooLong(ValueError):
-    """A response went on beyond RESPONSE_MAX bytes: no answer of a model does."""
+def _entry(listing: Any, model: str) -> dict[str, Any] | None:
+    """What ``/api/ps`` tells of ``model``; None where it is not loaded."""
+    entries = listing.get("models") if isinstance(listing, dict) else None
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and same_model(str(entry.get("name", "")), model):
+            return entry
+    return None
 
 
-async def _bounded(response: httpx2.Response) -> None:
-    """Response hook: stop reading a body after RESPONSE_MAX bytes, also one that never ends a line."""
-    response.stream = _bounded_stream_type()(response.stream)
+def _context(shown: Any, loaded: dict[str, Any] | None) -> int | None:
+    """The window in tokens that Ollama runs the model with: what it was loaded with, else its own ``num_ctx``.
 
-
-@functools.cache
-def _bounded_stream_type() -> type[Any]:
-    import httpx2
-
-    class BoundedStream(httpx2.AsyncByteStream):
-        def __init__(self, inner: httpx2.AsyncByteStream) -> None:
-            self._inner = inner
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            size = 0
-            async for chunk in self._inner:
-                size += len(chunk)
-                if size > RESPONSE_MAX:
-                    log.warning("response cut", limit=RESPONSE_MAX)
-                    raise ResponseTooLong(f"the response is longer than {RESPONSE_MAX} bytes")
-                yield chunk
-
-        async def aclose(self) -> None:
-            await self._inner.aclose()
-
-    return BoundedStream
+    Not what the model was trained for: Ollama's default is far smaller.
+    """
+    if loaded is not None and isinstance(size := loaded.get("context_length"), int) and size > 0:
+        return size
+    parameters = shown.get("parameters") if isinstance(shown, dict) else None
+    own = re.search(r"^num_ctx\s+(\d{1,9})$", parameters, re.MULTILINE) if isinstance(parameters, str) else None
+    return int(own[1]) if own else None

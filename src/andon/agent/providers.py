@@ -1,118 +1,185 @@
-"""Which provider answers: the names people type, and the analyst each of them means.
+"""Which provider answers: from what is configured to the analyst that is asked.
 
 Importing this module is cheap: a provider's library is imported by :meth:`ModelAnalyst.warm_up`, in a thread.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from andon.agent.analyst import ModelAnalyst
-from andon.agent.backend import Backend
-from andon.agent.ollama import DEFAULT_MODEL, OllamaBackend
+from andon.agent.backend import Backend, Choices
+from andon.agent.fallback import FallbackAnalyst
+from andon.agent.ollama import OllamaBackend
 from andon.agent.prompts import DEFAULT_AGENT_NAME, DEFAULT_BUDGET, DEFAULT_INSTRUCTIONS
 from andon.errors import ConfigError
+from andon.ports import Analyst
+from andon.provider_names import DEFAULT_MODELS, PROVIDERS, provider_name
 
-#: The names of ``PROVIDER``, in the order they are listed to users.
-PROVIDERS: tuple[str, ...] = (
-    "OLLAMA",
-    "PLAYBOOK",
-    "OPENAI_COMPATIBLE",
-    "EMBEDDED",
-    "OPEN_AI",
-    "AZURE",
-    "AZURE_AD",
-    "CLOUDFLARE_AZURE",
-    "GEMINI",
-    "CLAUDE",
-    "DEEPSEEK",
-)
-#: Those this version can use.
-AVAILABLE: tuple[str, ...] = ("OLLAMA", "PLAYBOOK")
-
-_ALIASES = {
-    "OPENAI": "OPEN_AI",
-    "GPT": "OPEN_AI",
-    "CHATGPT": "OPEN_AI",
-    "AZURE_OPENAI": "AZURE",
-    "AZURE_OPEN_AI": "AZURE",
-    "AZUREAD": "AZURE_AD",
-    "ENTRA": "AZURE_AD",
-    "CLOUDFLARE": "CLOUDFLARE_AZURE",
-    "GOOGLE": "GEMINI",
-    "ANTHROPIC": "CLAUDE",
-    "DEEP_SEEK": "DEEPSEEK",
-    "COMPATIBLE": "OPENAI_COMPATIBLE",
-    "OPEN_AI_COMPATIBLE": "OPENAI_COMPATIBLE",
-    "NONE": "PLAYBOOK",
-    "OFF": "PLAYBOOK",
-    "RULES": "PLAYBOOK",
-}
+__all__ = ["PROVIDERS", "ProviderConfig", "build_analyst", "build_backend", "provider_name"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderConfig:
-    """What an analyst is built from. Times in seconds; budgets in tokens.
+    """What an analyst is built from. Times in seconds; budgets in tokens. Its repr shows no secret.
 
-    ``model`` and ``base_url`` may be empty: the provider's own defaults then. ``base_url`` takes every form of
-    ``OLLAMA_HOST``. ``max_output_tokens`` counts a reasoning model's thoughts too; with ``prompt_budget`` it
-    must stay within the model's context (4,096 tokens for Ollama's default). ``pool`` is how many calls may
-    run at once.
+    ``model`` and the addresses may be empty: the provider's own defaults then. ``base_url`` takes every form of
+    ``OLLAMA_HOST`` for OLLAMA, else it is an API's address. ``max_output_tokens`` counts a reasoning model's thoughts
+    too; with ``prompt_budget`` it must stay within the model's context (4,096 tokens for Ollama's default). ``pool``
+    is how many calls may run at once. ``key_setting`` is what messages call the key. ``fallbacks`` are asked in their
+    order where the provider before is away; PLAYBOOK among them ends the list.
     """
 
     provider: str = "OLLAMA"
     model: str = ""
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    key_setting: str = "API_KEY"
     base_url: str | None = None
+    azure_endpoint: str = ""
+    azure_api_version: str = "2024-10-21"
+    azure_ad_token: str = field(default="", repr=False)
+    azure_resource: str = ""
+    cloudflare_account: str = ""
+    cloudflare_gateway: str = ""
+    cloudflare_token: str = field(default="", repr=False)
+    gguf: Path | None = None
+    mmproj: Path | None = None
+    threads: int | None = None
+    context: int = 8192
+    parallel: int = 1
+    choices: Choices = field(default_factory=Choices)
     agent_name: str = DEFAULT_AGENT_NAME
-    instructions: str = DEFAULT_INSTRUCTIONS
+    instructions: str = field(default=DEFAULT_INSTRUCTIONS, repr=False)
     deadline: float = 120.0
     cold_start_deadline: float = 300.0
     max_output_tokens: int = 1_500
     prompt_budget: int = DEFAULT_BUDGET
     pool: int = 16
-
-    def __repr__(self) -> str:
-        key = "'[redacted]'" if self.api_key else "None"
-        return f"ProviderConfig(provider={self.provider!r}, model={self.model!r}, api_key={key})"
-
-
-def provider_name(text: str) -> str:
-    """The provider that ``text`` means, whatever its case and separators. Raises ConfigError on an unknown one."""
-    word = re.sub(r"[\s.-]+", "_", text.strip().strip("\"'").upper())
-    word = _ALIASES.get(word, word) or "OLLAMA"
-    if word not in PROVIDERS:
-        raise ConfigError(f"PROVIDER is {text!r}, which is none of: {', '.join(PROVIDERS)}.")
-    return word
+    fallbacks: tuple[ProviderConfig, ...] = ()
 
 
 def build_backend(config: ProviderConfig) -> Backend | None:
     """The backend for ``config``; None for PLAYBOOK, which needs no model.
 
-    Raises ConfigError on an unknown provider, one that this version cannot use, or a wrong address or number.
-    Nothing is imported or connected yet.
+    Raises ConfigError on an unknown provider, a setting or an optional library that it needs and that is missing, or
+    a wrong address or number. Nothing is imported or connected yet.
     """
     name = provider_name(config.provider)
     if name == "PLAYBOOK":
         return None
-    if name not in AVAILABLE:
-        raise ConfigError(f"PROVIDER={name} is not in this version yet: set PROVIDER to one of {', '.join(AVAILABLE)}.")
     for setting in ("deadline", "cold_start_deadline", "max_output_tokens", "prompt_budget", "pool"):
         if not getattr(config, setting) > 0:
             raise ConfigError(f"The model's {setting} is {getattr(config, setting)}: it must be above zero.")
-    return OllamaBackend(
-        model=config.model.strip() or DEFAULT_MODEL,
-        base_url=config.base_url,
-        api_key=config.api_key,
-        timeout=max(config.deadline, config.cold_start_deadline),
-        # one more than the calls, so that a check never waits for a free connection
-        pool=config.pool + 1,
+    model = config.model.strip() or DEFAULT_MODELS.get(name, "")
+    # one connection more than the calls, so that a check never waits for a free one
+    timeout, pool = max(config.deadline, config.cold_start_deadline), config.pool + 1
+    if name == "OLLAMA":
+        return OllamaBackend(
+            model=model,
+            base_url=config.base_url,
+            api_key=config.api_key,
+            timeout=timeout,
+            pool=pool,
+            choices=config.choices,
+        )
+    if name == "EMBEDDED":
+        from andon.agent.embedded import EmbeddedBackend
+
+        return EmbeddedBackend(
+            gguf=config.gguf,
+            mmproj=config.mmproj,
+            threads=config.threads,
+            context=config.context,
+            parallel=config.parallel,
+            timeout=timeout,
+            pool=pool,
+            model=model,
+            choices=config.choices,
+        )
+    if name in ("AZURE", "AZURE_AD", "CLOUDFLARE_AZURE"):
+        return _azure(name, config, model, timeout, pool)
+    return _with_key(name, config, model, timeout, pool)
+
+
+def _azure(name: str, config: ProviderConfig, deployment: str, timeout: float, pool: int) -> Backend:
+    from andon.agent.azure import AzureBackend, CloudflareAzureBackend
+
+    if name == "CLOUDFLARE_AZURE":
+        return CloudflareAzureBackend(
+            deployment=deployment,
+            resource=config.azure_resource,
+            account=config.cloudflare_account,
+            gateway=config.cloudflare_gateway,
+            token=config.cloudflare_token,
+            api_version=config.azure_api_version,
+            api_key=config.api_key or "",
+            base_url=config.base_url or "",
+            timeout=timeout,
+            pool=pool,
+            choices=config.choices,
+            key_setting=config.key_setting,
+        )
+    return AzureBackend(
+        provider=name,
+        deployment=deployment,
+        endpoint=config.azure_endpoint,
+        api_version=config.azure_api_version,
+        api_key=config.api_key or "",
+        ad_token=config.azure_ad_token,
+        timeout=timeout,
+        pool=pool,
+        choices=config.choices,
+        key_setting=config.key_setting,
     )
 
 
-def build_analyst(config: ProviderConfig) -> ModelAnalyst | None:
-    """The analyst for ``config``; None for PLAYBOOK, which needs no model. Raises as :func:`build_backend`."""
+def _with_key(name: str, config: ProviderConfig, model: str, timeout: float, pool: int) -> Backend:
+    """The providers that take an address, a model and a key, and nothing else."""
+    from andon.agent.claude import ClaudeBackend
+    from andon.agent.gemini import GeminiBackend
+    from andon.agent.openai_api import CompatibleBackend, DeepSeekBackend, OpenAIBackend
+
+    kinds: dict[str, Callable[..., Backend]] = {
+        "OPEN_AI": OpenAIBackend,
+        "DEEPSEEK": DeepSeekBackend,
+        "OPENAI_COMPATIBLE": CompatibleBackend,
+        "CLAUDE": ClaudeBackend,
+        "GEMINI": GeminiBackend,
+    }
+    return kinds[name](
+        model=model,
+        base_url=config.base_url or "",
+        api_key=config.api_key or "",
+        timeout=timeout,
+        pool=pool,
+        choices=config.choices,
+        key_setting=config.key_setting,
+    )
+
+
+def build_analyst(config: ProviderConfig) -> Analyst | None:
+    """The analyst for ``config`` with its fallbacks; None for PLAYBOOK, which needs no model.
+
+    Raises as :func:`build_backend`, naming the setting where a fallback is at fault.
+    """
+    first = _analyst(config)
+    if first is None:
+        return None
+    others: list[ModelAnalyst] = []
+    for member in config.fallbacks:
+        try:
+            analyst = _analyst(member)
+        except ConfigError as error:
+            raise ConfigError(f"ANDON_FALLBACK: {error}") from None
+        if analyst is None:
+            break
+        others.append(analyst)
+    return FallbackAnalyst([first, *others]) if others else first
+
+
+def _analyst(config: ProviderConfig) -> ModelAnalyst | None:
     backend = build_backend(config)
     if backend is None:
         return None

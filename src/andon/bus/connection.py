@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ import nats.errors
 import structlog
 from nats.aio.client import Client
 
+from andon.bus.address import Server, masked, servers_of
 from andon.errors import BrokerUnavailable
 
 log = structlog.get_logger(__name__)
@@ -24,18 +24,7 @@ PENDING_BYTES = 4 << 20  # what may wait in memory while the broker is away
 FLUSH_TIMEOUT = 10.0
 REPEAT_LOG_AFTER = 30.0
 
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+@|^[^/@\s:]+(:[^/@\s]*)?@")
-
 StateCallback = Callable[[bool, str], None]
-
-
-def masked(url: str) -> str:
-    """``url`` (or several, comma separated) without the credentials in it.
-
-    >>> masked("nats://andon:secret@plant:4222")
-    'nats://***@plant:4222'
-    """
-    return ",".join(_USERINFO.sub("***@", part.strip()) for part in url.split(","))
 
 
 class BusConnection(Client):
@@ -52,6 +41,8 @@ class BusConnection(Client):
         self._on_state = on_state
         self._watchers: list[Callable[[bool], None]] = []
         self._last_logged = ("", 0.0)
+        self._listed: list[Server] = []
+        self._logins: dict[str, Server] = {}
 
     def watch(self, watcher: Callable[[bool], None]) -> Callable[[], None]:
         """Call ``watcher`` with True after each reconnect and False when the connection is lost; returns the undo."""
@@ -65,8 +56,9 @@ class BusConnection(Client):
 
     async def open(self, url: str, name: str) -> None:
         """Connect, trying for ever; errors go to :meth:`reported`."""
+        self._listed = servers_of(url)
         await self.connect(
-            servers=[part.strip() for part in url.split(",")],
+            servers=[server.address for server in self._listed],
             name=name,
             error_cb=self.reported,
             disconnected_cb=self._lost,
@@ -81,6 +73,13 @@ class BusConnection(Client):
             flush_timeout=FLUSH_TIMEOUT,
         )
         self._tell(True, f"connected to {self.address}")
+
+    async def close(self) -> None:
+        """Close for good; idempotent. What still waits for a broker that is gone is dropped."""
+        if not self.is_connected:  # the client would write it to the connection that is lost, and raise
+            self._pending, self._pending_data_size = [], 0
+        with contextlib.suppress(OSError):
+            await super().close()
 
     async def publish_each(self, subjects: Sequence[str], payload: str) -> None:
         """Publish the same short payload on each of ``subjects``, joined into one write.
@@ -100,6 +99,21 @@ class BusConnection(Client):
         self.stats["out_bytes"] += len(payload) * len(subjects)
         await self._send_command(command)
         await self._flush_pending()
+
+    def _setup_server_pool(self, connect_url: Any) -> None:
+        super()._setup_server_pool(connect_url)
+        self._logins = {known.uri.netloc: listed for known, listed in zip(self._server_pool, self._listed, strict=True)}
+
+    def _connect_command(self) -> bytes:
+        """Log in with what stands beside the server in the URL, at a server it told us of with what comes first."""
+        current = self._current_server
+        login = self._logins.get(current.uri.netloc) if current is not None else None
+        if login is None and self._listed:
+            login = self._listed[0]
+        if login is not None:
+            self.options |= {"user": login.user, "password": login.password, "token": login.token}
+            self._auth_configured = login.user is not None or login.token is not None
+        return super()._connect_command()
 
     def _build_message(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> Any:
         """A subject that is not UTF-8 must not end the read loop, and with it the batch it came in."""
@@ -195,3 +209,6 @@ def _refuses(error: Exception) -> bool:
         return True
     text = str(error).lower()
     return "authorization violation" in text or "authentication" in text
+
+
+__all__ = ["BusConnection", "closed_error", "connect", "explained", "masked"]

@@ -27,6 +27,7 @@ BATCH = 1000
 MAX_BYTES = 16 << 20
 MAX_HELD = 2 * api.MAX_ACK_PENDING
 RETRY_PAUSE = 0.2
+REPEAT_LOG_AFTER = 30.0
 CHECK_TIMEOUT = 2.0
 REPLAY_TIMEOUT = 5.0
 REPLAY_ATTEMPTS = 5
@@ -56,6 +57,7 @@ class JetStreamLogStream:
         max_bytes = max(max_bytes, nc.max_payload + OVERHEAD)
         self._reader = PullReader(nc, STREAM, CONSUMER, batch=batch, max_bytes=max_bytes)
         self._unwatch = nc.watch(self._connection_changed)
+        self._warned_at: float | None = None
         self.recreated = 0
         self.reconnects = 0
         self.dropped_answers = 0
@@ -204,7 +206,9 @@ class JetStreamLogStream:
         try:
             setup = await self._check(timeout)
         except BrokerError as error:
-            log.warning("log stream is not readable now", trouble=trouble, error=str(error))
+            if self._warned_at is None or time.monotonic() - self._warned_at > REPEAT_LOG_AFTER:
+                self._warned_at = time.monotonic()
+                log.warning("log stream is not readable now", trouble=trouble, error=str(error))
             await asyncio.sleep(min(RETRY_PAUSE, left))
             return
         if self._changes != changes:
@@ -218,7 +222,9 @@ class JetStreamLogStream:
         for verb in (ACK, TERM):
             await self._answer([d for d, v in held if v == verb], verb)
         await self._answer([d for d, v in held if v not in (ACK, TERM)], NAK)
-        log.debug("log stream is read again", trouble=trouble, held_answers=len(held))
+        tell = log.debug if self._warned_at is None else log.info
+        self._warned_at = None
+        tell("log stream is read again", trouble=trouble, held_answers=len(held))
 
     async def _check(self, timeout: float) -> Setup:
         try:

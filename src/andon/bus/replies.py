@@ -31,11 +31,13 @@ log = structlog.get_logger(__name__)
 SERVICE = "andon"
 QUEUE_GROUP = "andon-callers"
 MAX_CONCURRENT = 1024
+MAX_BYTES = 64 << 20
 FLOOD_RATE = 5000.0  # messages per second
 FLOOD_SECONDS = 3.0
 PROBE_SECONDS = 0.2  # after a flood: how long a look is enough to see that it still lasts
 ASIDE_SECONDS = 2.0
 CLOSE_TIMEOUT = 2.0
+STOPPING = "Andon is stopping: ask again when it runs"
 
 
 def error_code(error: AndonError) -> str:
@@ -49,8 +51,10 @@ class NatsCallers:
     """Implements :class:`andon.ports.Callers`.
 
     ``version`` (a semantic version) is shown by the service discovery. ``owns(reply)`` tells our own publisher's
-    replies from a caller's. ``floods`` counts how often the plain listener stepped aside, ``refused`` the analyze
-    requests beyond ``max_concurrent``, ``failed`` those whose handler broke.
+    replies from a caller's. At most ``max_concurrent`` analyze requests with ``max_bytes`` of payload are in hand; more
+    wait in the client's buffer, so both should be above what the handler lets wait for answers. ``floods`` counts how
+    often the plain listener stepped aside, ``held_up`` the requests that had to wait, ``failed`` those whose handler
+    broke.
     """
 
     def __init__(
@@ -60,12 +64,17 @@ class NatsCallers:
         version: str,
         owns: Callable[[str], bool] = lambda _reply: False,
         max_concurrent: int = MAX_CONCURRENT,
+        max_bytes: int = MAX_BYTES,
         flood_rate: float = FLOOD_RATE,
     ) -> None:
         self._nc = nc
         self._version = version
         self._owns = owns
         self._max_concurrent = max_concurrent
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._room = asyncio.Event()
+        self._closing = False
         self._flood_rate = flood_rate
         self._analyze: AnalyzeHandler | None = None
         self._plain: PlainRequestHandler | None = None
@@ -75,12 +84,13 @@ class NatsCallers:
         self._guard_task: asyncio.Task[None] | None = None
         self._seen = 0
         self.floods = 0
-        self.refused = 0
+        self.held_up = 0
         self.failed = 0
 
     async def listen(self, analyze: AnalyzeHandler, plain: PlainRequestHandler) -> None:
         """Start both. Raises BrokerUnavailable where the connection is closed."""
         self._analyze, self._plain = analyze, plain
+        self._closing = False
         try:
             self._service = await add_service(
                 self._nc,
@@ -100,6 +110,8 @@ class NatsCallers:
 
     async def close(self) -> None:
         """Stop listening; requests in hand are answered with error 503. Idempotent."""
+        self._closing = True
+        self._room.set()
         tasks = [*self._requests, *([self._guard_task] if self._guard_task else [])]
         self._guard_task = None
         for task in tasks:
@@ -113,13 +125,30 @@ class NatsCallers:
                     await service.stop()
 
     async def _accept(self, request: Request) -> None:
-        if len(self._requests) >= self._max_concurrent:
-            self.refused += 1
-            await request.respond_error("503", f"{self._max_concurrent} requests are being worked on: ask again later")
+        """Work on a request, as soon as there is room; awaited one by one, so the next ones wait behind it."""
+        size = len(request.data)
+        if self._is_full(size):
+            self.held_up += 1
+        while self._is_full(size) and not self._closing:
+            self._room.clear()
+            await self._room.wait()
+        if self._closing:
+            with contextlib.suppress(ValueError, nats.errors.Error):
+                await request.respond_error("503", STOPPING)
             return
         task = asyncio.create_task(self._serve(request), name="analyze-request")
         self._requests.add(task)
-        task.add_done_callback(self._requests.discard)
+        self._bytes += size
+        task.add_done_callback(lambda done: self._served(done, size))
+
+    def _is_full(self, size: int) -> bool:
+        many = len(self._requests) >= self._max_concurrent
+        return many or (self._bytes > 0 and self._bytes + size > self._max_bytes)
+
+    def _served(self, task: asyncio.Task[None], size: int) -> None:
+        self._requests.discard(task)
+        self._bytes -= size
+        self._room.set()
 
     async def _serve(self, request: Request) -> None:
         if self._analyze is None:
@@ -131,7 +160,7 @@ class NatsCallers:
             except AndonError as error:
                 await request.respond_error(error_code(error), " ".join(str(error).split()))
             except asyncio.CancelledError:
-                await request.respond_error("503", "Andon is stopping: ask again when it runs")
+                await request.respond_error("503", STOPPING)
                 raise
             except Exception:
                 self.failed += 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 import andon
-from andon.cli import demo, doctor, logs, patterns, queue, rejects, resolve, run, send
+from andon.cli import ask, demo, doctor, logs, mcp, models, patterns, queue, rejects, resolve, run, send
+from andon.cli import eval as evaluation
 
 app = typer.Typer(
     name="andon",
@@ -24,11 +25,15 @@ app.command("send")(send.send)
 app.command("logs")(logs.logs)
 app.command("show")(logs.show)
 app.add_typer(patterns.app, name="patterns")
+app.command("ask")(ask.ask)
 app.command("resolve")(resolve.resolve)
 app.command("queue")(queue.queue)
 app.command("reanalyze")(queue.reanalyze)
 app.add_typer(rejects.app, name="rejects")
+app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
+app.command("eval")(evaluation.evaluate)
+app.command("mcp")(mcp.mcp)
 app.command("demo")(demo.demo)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -55,21 +56,33 @@ def show(
         int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="Id of the log, as `andon logs` shows it.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    save_pictures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the log's pictures to files in this directory.")
+    ] = None,
 ) -> None:
-    """Show one log with its context and its analysis.
+    """Show one log with its context, its analysis and its pictures.
 
-    Example: andon show 42
+    Example: andon show 42 --save-pictures pictures
     """
-    from andon.cli.output import command_settings, print_json
+    from andon.cli import pictures
+    from andon.cli.output import command_settings, console, print_json
     from andon.store import Reader
 
     settings = command_settings()
     with Reader(settings.database) as reader:
         row = reader.log(log_id)
+        shown = reader.pictures(log_id, data=save_pictures is not None or (not as_json and pictures.draws()))
+        awaited = reader.awaited_pictures(log_id)
+    written = [] if save_pictures is None else pictures.save(log_id, shown, save_pictures)
     if as_json:
-        print_json(as_object(row))
+        print_json({**as_object(row), "pictures": [pictures.as_object(one) for one in shown]})
         return
     print_log(row, settings)
+    pictures.print_pictures(shown, awaited)
+    if save_pictures is not None:
+        console.print(f"{len(written)} of {len(shown)} pictures written:" if shown else "This log has no pictures.")
+        for path in written:
+            console.print(str(path), markup=False, soft_wrap=True)
 
 
 def checked_severity(value: str | None) -> str | None:

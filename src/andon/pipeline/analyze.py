@@ -21,6 +21,7 @@ from andon.errors import (
 from andon.models import ANALYSIS_SUBJECT, Explanation, PendingAnalysis, Severity, StoredAnalysis
 from andon.pipeline.gate import Gate
 from andon.pipeline.ladder import Ladder, told
+from andon.pipeline.pictures import QuestionPictures
 from andon.pipeline.replies import announcement
 from andon.ports import Analyst, LogStore, Publisher
 from andon.telemetry import Metrics
@@ -56,6 +57,7 @@ class Analyzer:
         attempts: int,
         deadline: float,
         explained: Callable[[StoredAnalysis], Awaitable[None]],
+        pictures: QuestionPictures | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -67,6 +69,7 @@ class Analyzer:
         self._attempts = attempts
         self._lease = deadline + LEASE_MARGIN
         self._explained = explained
+        self._pictures = pictures
         self._wake = asyncio.Event()
         self._review_at = 0.0
         self._stranded = False
@@ -208,7 +211,7 @@ class Analyzer:
         """Answer from what the site knows, or start a question to the model; the call is counted before it is made."""
         if await self._answer_if_known(job):
             return
-        job.question = await self._ladder.prepare(job.question)
+        job.question = await self._ladder.prepare(job.question, for_model=True)
         if job.attempts > self._attempts:  # the process died in mid-call again and again
             await self._give_up(job, f"no answer after {self._attempts} attempts")
             return
@@ -240,6 +243,8 @@ class Analyzer:
                 self._metrics.model_calls.labels("again").inc()
             return granted
 
+        if self._pictures is not None:
+            job.question = await self._pictures.attach(job.question)
         started = time.monotonic()
         try:
             explanation = await analyst.explain(job.question, again)

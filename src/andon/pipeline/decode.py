@@ -23,6 +23,10 @@ NAME_LIMIT = 255
 #: Contexts above this size are stored as they are but not read for codes and places.
 CONTEXT_READ_LIMIT = 65_536
 
+#: The key of a context under which pictures come.
+_IMAGES = b'"images"'
+_NONE = msgspec.Raw(b"[]")
+
 #: Length of a stored time with milliseconds.
 _STORED_LENGTH = len("2025-01-15T02:14:23.123Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,6 +67,7 @@ class _Message(msgspec.Struct, gc=False):
 
 _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_any = msgspec.json.Decoder().decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.encode
 
 
@@ -110,6 +115,7 @@ class Decoder:
             machine=machine,
             notes="; ".join(notes) if notes else None,
             reply_to=reply_to,
+            images="images" in context if context is not None else _is_large_with_images(context_text),
         )
 
     def _timestamp(self, value: Any, stored_ns: int, notes: list[str]) -> str:
@@ -185,9 +191,10 @@ def _context(raw: msgspec.Raw, notes: list[str]) -> tuple[str | None, dict[str, 
     if data == b"null":
         return None, None
     value: Any = None
-    if len(data) <= CONTEXT_READ_LIMIT or data[:1] != b"{":
+    read = data if len(data) <= CONTEXT_READ_LIMIT or _IMAGES not in data else _without_images(data)
+    if len(read) <= CONTEXT_READ_LIMIT or data[:1] != b"{":
         try:
-            value = _decode_any(data)
+            value = _decode_any(read)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             try:
                 value = _lenient(data.decode("utf-8", "replace"))
@@ -203,6 +210,22 @@ def _context(raw: msgspec.Raw, notes: list[str]) -> tuple[str | None, dict[str, 
     if "\\u0000" in text:  # escapes keep other control characters harmless; NUL would end the text in SQL functions
         text = text.replace("\\u0000", "\\u2400")
     return text, value
+
+
+def _without_images(data: bytes) -> bytes:
+    """The context with no pictures in it, which are what makes it large; unchanged where it cannot be read."""
+    try:
+        fields = _decode_fields(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return data
+    if "images" in fields:
+        fields["images"] = _NONE
+    return _encode(fields)
+
+
+def _is_large_with_images(context: str | None) -> bool:
+    """Whether a context that was not read may hold pictures."""
+    return context is not None and len(context) > CONTEXT_READ_LIMIT and '"images"' in context
 
 
 def _text(value: Any, notes: list[str], field: str) -> str:

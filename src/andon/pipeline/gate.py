@@ -16,7 +16,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from andon.ports import LogStore
+from andon.ports import Spending
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ class Budget:
     call, so the calls that run at the moment may go beyond their limit.
     """
 
-    def __init__(self, store: LogStore, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Spending, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._limits = limits or Limits()
         self._clock = clock
@@ -195,6 +195,11 @@ class Gate:
     def free(self) -> bool:
         """Whether another question may go out now, as far as room goes."""
         return self.running < self.limit
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether an ordinary question has to wait for longer than a caller would: model away, or budget used up."""
+        return not self.breaker.closed or self.budget.exhausted is not None
 
     def answered(self, seconds: float) -> None:
         """An answer came after ``seconds``. Only where every place was taken does that say anything about the limit."""

@@ -13,8 +13,10 @@ from typing import Any
 import msgspec
 import structlog
 
+from andon.errors import QueryTooSlow
 from andon.models import SEVERITY_RANK, Explanation, Hint, Question, Resolution, Rung, Severity
-from andon.ports import LogStore, PlaybookAnswers, Runbooks, SimilarFixes
+from andon.pipeline.facts import facts_about
+from andon.ports import History, LogStore, PlaybookAnswers, Runbooks, SimilarFixes
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +33,7 @@ _EVIDENCE = 3
 
 
 class Ladder:
-    """The rungs around the model. ``fixes`` and ``runbooks`` may be absent; ``clock`` gives seconds."""
+    """The rungs around the model. ``fixes``, ``runbooks`` and ``history`` may be absent; ``clock`` gives seconds."""
 
     def __init__(
         self,
@@ -40,12 +42,14 @@ class Ladder:
         *,
         fixes: SimilarFixes | None = None,
         runbooks: Runbooks | None = None,
+        history: History | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._playbook = playbook
         self._fixes = fixes
         self._runbooks = runbooks
+        self._history = history
         self._clock = clock
         self._renewed = 0.0
         self._resolved = 0
@@ -60,8 +64,9 @@ class Ladder:
             return resolved(question, resolution)
         return self._runbooks.explain(question) if self._runbooks is not None else None
 
-    async def prepare(self, question: Question) -> Question:
-        """The question with what the site knows of similar problems, most helpful first. Raises StoreError."""
+    async def prepare(self, question: Question, *, for_model: bool = False) -> Question:
+        """The question with what the site knows of similar problems, most helpful first; ``for_model`` with facts from
+        history as well. Raises StoreError."""
         hints: list[Hint] = []
         if self._fixes is not None:
             now = self._clock()
@@ -72,11 +77,22 @@ class Ladder:
             hints += self._fixes.hints(question)
         if self._runbooks is not None:
             hints += self._runbooks.hints(question)
-        return msgspec.structs.replace(question, hints=hints[:HINTS_MAX])
+        facts = question.facts
+        if for_model and self._history is not None:
+            facts = await _facts(self._history, question)
+        return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], facts=facts)
 
     def playbook(self, question: Question) -> Explanation:
         """The built-in rules' answer, with the question's hints told. Never raises."""
         return told(self._playbook.explain(question), question.hints)
+
+
+async def _facts(history: History, question: Question) -> list[str]:
+    try:
+        return await facts_about(history, question)
+    except QueryTooSlow as error:
+        log.info("question goes out without facts", pattern=question.pattern_id, reason=str(error))
+        return []
 
 
 def told(explanation: Explanation, hints: list[Hint]) -> Explanation:

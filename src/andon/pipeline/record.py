@@ -10,6 +10,7 @@ import structlog
 
 from andon.errors import BrokerError, MessageRejected, StoreError, StoreFull, StoreUnavailable
 from andon.models import Delivery, LogRecord, Merge, Recorded, Reject
+from andon.pictures.intake import PictureLimits, take_out
 from andon.pipeline.callers import CallerDesk, Matches
 from andon.ports import LogStore, LogStream, PatternMerger
 from andon.telemetry import Health, Metrics
@@ -44,7 +45,8 @@ class _Batch:
 class Recorder:
     """Owns the log stream's consumer. ``queued`` is called when a batch left problems to explain.
 
-    ``merging`` makes what finds out which patterns are one problem; None leaves every pattern by itself.
+    ``merging`` makes what finds out which patterns are one problem; None leaves every pattern by itself. ``limits``
+    are those of pictures that come in a log; ``referenced`` is called when logs named pictures that are to be fetched.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class Recorder:
         batch: int,
         queued: Callable[[], None],
         merging: MakeMerger | None = None,
+        limits: PictureLimits | None = None,
+        referenced: Callable[[], None] | None = None,
     ) -> None:
         self._stream = stream
         self._store = store
@@ -69,6 +73,8 @@ class Recorder:
         self._batch = batch
         self._queued = queued
         self._merging = merging
+        self._limits = limits or PictureLimits()
+        self._referenced = referenced
         self._merger: PatternMerger | None = None
         self._regrouped: int | None = None
         #: Proven and not stored yet: they go along with the next transaction, until one succeeds.
@@ -124,7 +130,7 @@ class Recorder:
         matches, batch.matches = batch.matches, []
         refusals, batch.refusals = batch.refusals, []
         await self._acknowledge(batch)
-        self._count(recorded)
+        self._count(recorded, batch.records)
         if recorded.queued:
             self._queued()
         self._desk.moved(recorded.moved)
@@ -158,6 +164,8 @@ class Recorder:
     async def _store_until_done(self, batch: _Batch) -> Recorded:
         """Store the batch; while there is no room (or no database) hold it, acknowledge nothing, say so, try again."""
         delay = RETRY_FIRST
+        if pictured := [record for record in batch.records if record.images]:
+            await asyncio.to_thread(self._take_out, pictured)
         while True:
             started = time.monotonic()
             try:
@@ -165,6 +173,7 @@ class Recorder:
                 recorded = await self._store.record(batch.records, batch.rejects, merges)
             except (StoreFull, StoreUnavailable) as error:
                 self._metrics.store_errors.inc()
+                self._desk.stalled(True)
                 if self._health.report("store", str(error)):
                     log.error("recording stopped", reason=str(error))
                 await asyncio.sleep(delay)
@@ -174,10 +183,15 @@ class Recorder:
                 return await self._store_one_by_one(batch, str(error))
             else:
                 self._metrics.batch_seconds.observe(time.monotonic() - started)
+                self._desk.stalled(False)
                 if self._health.report("store", None):
                     log.info("recording goes on")
                 self._merged(merges, recorded)
                 return recorded
+
+    def _take_out(self, records: list[LogRecord]) -> None:
+        for record in records:
+            take_out(record, self._limits)
 
     async def _find_merges(self, records: Sequence[LogRecord]) -> tuple[Merge, ...]:
         """Show the merger the patterns that are new to it; all that is proven and not stored. Raises StoreError."""
@@ -220,8 +234,15 @@ class Recorder:
         self._merged(merges, last)
         return total
 
-    def _count(self, recorded: Recorded) -> None:
+    def _count(self, recorded: Recorded, records: Sequence[LogRecord]) -> None:
         metrics = self._metrics
+        metrics.pictures_stored.inc(recorded.pictures)
+        metrics.pictures_refused.inc(recorded.unfetched)
+        if recorded.references and self._referenced is not None:
+            self._referenced()
+        for record, log_id in zip(records, recorded.log_ids, strict=True):
+            if record.refused and log_id is not None:
+                metrics.pictures_refused.inc(record.refused)
         metrics.recorded.inc(recorded.stored)
         if recorded.duplicates:
             metrics.duplicates.inc(recorded.duplicates)
@@ -245,6 +266,8 @@ class Recorder:
         async for deliveries in self._stream.replay(gaps[0][0], gaps[-1][1]):
             recorded = await self._store_until_done(self._understand(deliveries))
             recovered += recorded.stored
+            if recorded.references and self._referenced is not None:
+                self._referenced()
             if recorded.queued:
                 self._queued()
         if recovered:
@@ -272,3 +295,6 @@ def _add(total: Recorded, one: Recorded) -> None:
     total.log_ids += one.log_ids
     total.pattern_ids += one.pattern_ids
     total.explained |= one.explained
+    total.pictures += one.pictures
+    total.references += one.references
+    total.unfetched += one.unfetched

@@ -1,8 +1,9 @@
 """The store: SQLite behind :class:`andon.ports.LogStore`. SQLAlchemy and Alembic live here and nowhere else."""
 
 from andon.store.database import Durability
+from andon.store.history import StoredHistory
 from andon.store.lock import DatabaseLock, lock_database
-from andon.store.manage import merge, reanalyze, resolve, split
+from andon.store.manage import SharedSpending, merge, reanalyze, resolve, split
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.policy import AnalysisPolicy, Rule, novel
 from andon.store.prepare import Preparation, prepare
@@ -21,7 +22,9 @@ __all__ = [
     "QueueEntry",
     "Reader",
     "Rule",
+    "SharedSpending",
     "Store",
+    "StoredHistory",
     "lock_database",
     "mark_retried",
     "merge",

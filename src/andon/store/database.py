@@ -6,7 +6,7 @@ import contextlib
 import functools
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,6 +104,45 @@ def size(connection: Connection, path: Database) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
+class FileIdentity:
+    """The file a writer has open, told from what lies at its path now.
+
+    SQLite goes on writing into a file that was deleted, moved or replaced under it, or whose write-ahead log was; what
+    it writes there is gone. Used by the writer's thread only.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._known = self._number(path)
+        self._known_log: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raises StoreUnavailable where the path does not lead to the open file any more."""
+        if self._known is None or self._number(self._path) != self._known:
+            happened = "was replaced" if self._path.exists() else "was deleted or moved away"
+            raise StoreUnavailable(
+                f"the database {self._path} {happened} while Andon ran; nothing more is acknowledged: put the file "
+                "back, or start Andon again, which makes a new one and reads what the log stream still holds (24 h)"
+            )
+        number = self._number(self._log)
+        if self._known_log is None:
+            self._known_log = number
+        elif number != self._known_log:
+            raise StoreUnavailable(
+                f"the write-ahead log {self._log} was deleted or moved away while Andon ran; nothing more is "
+                "acknowledged: put it back, or start Andon again, which reads back what the log stream still holds"
+            )
+
+    @staticmethod
+    def _number(path: Path) -> tuple[int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def writer_engine(
     path: Database, durability: Durability, busy_timeout: float = BUSY_TIMEOUT, *, deadline: float = DEADLINE
 ) -> Engine:
@@ -144,6 +183,20 @@ def reader_engine(path: Database, *, connections: int, timeout: float, busy_time
         return connection
 
     return _engine(connect, "BEGIN", poolclass=QueuePool, pool_size=connections, max_overflow=0, pool_timeout=timeout)
+
+
+def untouched_engine(path: Path) -> Engine:
+    """An engine that reads a file and leaves it, and the directory around it, exactly as it is."""
+
+    def connect() -> sqlite3.Connection:
+        log = path.with_name(path.name + "-wal")
+        alone = not log.exists() or log.stat().st_size == 0
+        uri = f"{path.absolute().as_uri()}?{'immutable=1' if alone else 'mode=ro'}"
+        connection = _connect(uri, BUSY_TIMEOUT)
+        _reading(connection)
+        return connection
+
+    return _engine(connect, "BEGIN", poolclass=NullPool)
 
 
 def visitor_engine(path: Database, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
@@ -220,6 +273,21 @@ def tables(connection: Connection) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
+def _is_ours(connection: Connection) -> bool:
+    if is_postgres(connection):
+        return {"logs", "patterns", "analyses"} <= tables(connection).keys()
+    marked: int = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
+    return marked == schema.APPLICATION_ID or {"logs", "patterns", "analyses"} <= tables(connection).keys()
+
+
+def foreign(path: Database, names: Iterable[str]) -> StoreUnavailable:
+    """The error for a database that another program made; ``names`` are its tables."""
+    held = [name for name in sorted(names) if name != "alembic_version"] or ["no table of Andon's"]
+    return StoreUnavailable(
+        f"the database {path} belongs to another program (it holds {', '.join(held[:3])}): choose another DB_PATH"
+    )
+
+
 def revision(connection: Connection, path: Database) -> str | None:
     """The schema revision of the database, None where it has none; raises StoreTooNew for an unknown one."""
     if "alembic_version" not in tables(connection):
@@ -228,6 +296,8 @@ def revision(connection: Connection, path: Database) -> str | None:
     if found is None:
         return None
     if found not in schema.KNOWN_REVISIONS:
+        if not _is_ours(connection):
+            raise foreign(path, tables(connection))
         raise StoreTooNew(
             f"the database {path} has schema revision {found} and this Andon knows {schema.HEAD} at most: "
             "install the newer version again, or restore a backup from before it"

@@ -7,6 +7,7 @@ StoreUnavailable where the database cannot be used and NotFound where there is n
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,9 +15,9 @@ from typing import TypeVar
 from sqlalchemy import Connection, update
 
 from andon.errors import NotFound, StoreError
-from andon.models import AnalysisStatus, Resolution, Rung, now_text
+from andon.models import AnalysisStatus, Resolution, Rung, Spent, now_text
 from andon.places import Database
-from andon.store import family, grouping
+from andon.store import family, grouping, spending
 from andon.store.database import require, revision, tables, translated, writer_engine
 from andon.store.reader import check_revision
 from andon.store.rows import add_to_counters
@@ -99,6 +100,23 @@ def reanalyze(db_path: Database, pattern_id: int) -> int:
         db_path,
         lambda connection: grouping.ask(connection, _root(connection, db_path, pattern_id), "asked", caller=True),
     )
+
+
+class SharedSpending:
+    """:class:`andon.ports.Spending` for a command that asks the model itself: its calls count like the service's."""
+
+    def __init__(self, db_path: Database) -> None:
+        self._path = db_path
+
+    async def spent(self, since: float) -> Spent:
+        """Model calls and tokens since the minute of ``since`` (unix seconds). Raises StoreError."""
+        return await asyncio.to_thread(_write, self._path, lambda connection: spending.spent(connection, since))
+
+    async def spend(self, calls: int, tokens: int) -> None:
+        """Note model calls or tokens in the present minute. Raises StoreError."""
+        await asyncio.to_thread(
+            _write, self._path, lambda connection: spending.spend(connection, time.time(), calls, tokens)
+        )
 
 
 def rendered(fix: Resolution) -> str:

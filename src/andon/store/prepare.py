@@ -11,7 +11,15 @@ from sqlalchemy import Connection, Engine
 from andon.errors import StoreUnavailable
 from andon.places import Database, PostgresAddress
 from andon.store import postgres, schema, takeover
-from andon.store.database import Durability, revision, tables, translated, writer_engine
+from andon.store.database import (
+    Durability,
+    foreign,
+    revision,
+    tables,
+    translated,
+    untouched_engine,
+    writer_engine,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -67,6 +75,7 @@ def _on_server(address: PostgresAddress) -> Preparation:
 
 def _in_file(path: Path, durability: Durability) -> Preparation:
     _check_path(path)
+    _refuse_foreign(path)
     if (found := takeover.inspect(path)) is not None:
         backup = takeover.back_up(path)
     engine = writer_engine(path, durability)
@@ -99,6 +108,20 @@ def _check_path(path: Path) -> None:
         ) from error
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Refuse another program's database by looking alone: opened for writing it would change (its journal mode)."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    engine = untouched_engine(path)
+    try:
+        with engine.begin() as connection:
+            held = tables(connection)
+            if revision(connection, path) is None and held and held.get("agent_logs") != "table":
+                raise foreign(path, held)
+    finally:
+        engine.dispose()
+
+
 def _bring_up_to_date(engine: Engine, path: Database) -> Preparation:
     with engine.begin() as connection:
         found = revision(connection, path)
@@ -110,10 +133,7 @@ def _bring_up_to_date(engine: Engine, path: Database) -> Preparation:
             migrate(connection)
             return Preparation(migrated_from=found)
         if others := tables(connection):
-            raise StoreUnavailable(
-                f"the database {path} belongs to another program (it holds {', '.join(sorted(others)[:3])}): "
-                "choose another DB_PATH"
-            )
+            raise foreign(path, others)
         if isinstance(path, PostgresAddress):
             postgres.check_encoding(connection, path)
         else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -10,16 +11,31 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, tuple_, union_all
 
 from andon.errors import NotFound, StoreUnavailable
-from andon.models import LogQuery, PatternSummary, Resolution, Severity, StoreCounts, StoredLog, StoredReject, now_text
+from andon.models import (
+    LogQuery,
+    PatternSummary,
+    Picture,
+    PictureFetch,
+    Resolution,
+    Severity,
+    StoreCounts,
+    StoredLog,
+    StoredReject,
+    now_text,
+)
 from andon.places import Database
-from andon.store import family, overview
+from andon.store import family, overview, pictures
 from andon.store.database import require, revision, size, tables, translated, visitor_engine, writer_engine
 from andon.store.dialect import contains, matches_glob
+from andon.store.history import StoredHistory
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.rows import read_counters, select_logs, to_log
 from andon.store.schema import HEAD, analyses, logs, rejects, streams
 
 T = TypeVar("T")
+
+#: More pictures than any log has.
+_PICTURES_MAX = 1000
 
 
 class AnalysisEntry(msgspec.Struct, frozen=True):
@@ -90,6 +106,14 @@ class Reader:
             raise NotFound(f"no log {log_id} in {self._path}: `andon logs` lists those that are there")
         return found
 
+    def pictures(self, log_id: int, *, data: bool = False) -> list[Picture]:
+        """The pictures of a log in their order, with their bytes only where ``data`` is set."""
+        return self._read(lambda connection: pictures.of_logs(connection, [log_id], _PICTURES_MAX, data=data))
+
+    def awaited_pictures(self, log_id: int) -> list[PictureFetch]:
+        """The pictures of a log that are still to be fetched."""
+        return self._read(lambda connection: pictures.awaited_of(connection, log_id))
+
     def rejects(self, limit: int, before_id: int | None = None) -> list[StoredReject]:
         """Rejects, newest first; ``before_id`` continues a listing."""
         query = _select_rejects().order_by(rejects.c.id.desc()).limit(max(0, limit))
@@ -156,6 +180,14 @@ class Reader:
     def queue(self, failed: bool = False, limit: int = 50) -> list[QueueEntry]:
         """What waits, in the order of claiming; with ``failed`` what the model gave no answer for, newest first."""
         return self._read(lambda connection: overview.queue(connection, failed, limit))
+
+    def history(self) -> StoredHistory:
+        """Read-only questions to this database for the agent; each runs in a thread."""
+
+        def read(work: Callable[[Connection], T]) -> Awaitable[T]:
+            return asyncio.to_thread(self._read, work)
+
+        return StoredHistory(read)
 
     def _of_problem(self, pattern_id: int, work: Callable[[Connection, int], T]) -> T:
         """What ``work`` finds for the problem that the pattern is part of; raises NotFound."""

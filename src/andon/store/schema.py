@@ -27,7 +27,7 @@ from sqlalchemy.types import UserDefinedType
 from andon.store.dialect import CREATED_AT
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = ("0001", "0002")
+KNOWN_REVISIONS = ("0001", "0002", "0003")
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -261,9 +261,50 @@ rejects = Table(
 )
 Index("rejects_identity", rejects.c.stream_id, rejects.c.seq, rejects.c.stored_ns, unique=True)
 
+# A picture is stored once, however many logs show it; its name is the SHA-256 of its bytes (hex).
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("media_type", Text, nullable=False),
+    Column("width", Integer, nullable=False),  # pixels
+    Column("height", Integer, nullable=False),
+    Column("size", Integer, nullable=False),  # bytes
+    Column("created_at", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # last: SQLite then reads the others without walking through it
+    sqlite_autoincrement=True,
+)
+
+# ``position`` is the place in the log's ``context.images``, from 0.
+log_pictures = Table(
+    "log_pictures",
+    metadata,
+    Column("log_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("picture_id", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("log_pictures_picture", log_pictures.c.picture_id)
+
+# Pictures that logs name in an object store and that are still to be fetched; a row goes when that is settled.
+picture_fetches = Table(
+    "picture_fetches",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("log_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("bucket", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Float, nullable=False),  # unix seconds
+    sqlite_autoincrement=True,
+)
+Index("picture_fetches_log", picture_fetches.c.log_id)
+
 # How many rows there are of what, kept by the transactions that change it: counting ten million rows is
-# no answer to a metrics scrape. Names: logs, patterns, rejects, failed, ``rung:<rung>``; ``regrouped`` counts the
-# merges and splits that people asked for, so that a running service notices them.
+# no answer to a metrics scrape. Names: logs, patterns, rejects, failed, pictures, ``rung:<rung>``; ``regrouped``
+# counts the merges and splits that people asked for, so that a running service notices them.
 counters = Table(
     "counters",
     metadata,

@@ -7,6 +7,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Self, TypeVar
 
 import structlog
@@ -32,6 +33,7 @@ from andon.store import family, grouping, probing, queue, reader, spending
 from andon.store.database import (
     BUSY_TIMEOUT,
     Durability,
+    FileIdentity,
     reader_engine,
     require,
     revision,
@@ -41,6 +43,8 @@ from andon.store.database import (
 )
 from andon.store.dialect import is_postgres, run
 from andon.store.gaps import missing_ranges
+from andon.store.history import StoredHistory
+from andon.store.pictures import StoredPictures
 from andon.store.policy import AnalysisPolicy, novel
 from andon.store.postgres import UNLOCKED
 from andon.store.writer import Recorder, highest_sequence
@@ -75,6 +79,7 @@ class Store:
         self._claiming = writer.execution_options(**{UNLOCKED: True})
         self._readers = readers
         self._recorder = recorder
+        self._file = FileIdentity(path) if isinstance(path, Path) else None
         self._clock = clock
         self._deadline = deadline
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="andon-store-writer")
@@ -82,6 +87,8 @@ class Store:
         self._write_places = asyncio.Semaphore(_PLACES)
         self._read_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
+        #: The pictures of logs: :class:`andon.ports.Pictures`.
+        self.pictures = StoredPictures(self._read, self._write, clock)
 
     @classmethod
     async def open(
@@ -155,8 +162,10 @@ class Store:
 
     def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge]) -> Recorded:
         try:
+            self._check_file()
             with translated(self._path), self._writer.begin() as connection:
                 done, learnt = self._recorder.record(connection, records, rejects, merges)
+            self._check_file()  # before the caller acknowledges
         except BaseException:
             self._recorder.forget()
             raise
@@ -287,6 +296,14 @@ class Store:
         """Sizes for metrics."""
         return await self._read(lambda connection: reader.counts(connection, self._path))
 
+    def history(self) -> StoredHistory:
+        """Read-only questions to this database for the agent."""
+        return StoredHistory(self._read)
+
+    async def check(self) -> None:
+        """Take the write lock and give it back: raises StoreUnavailable where a write could not begin."""
+        await self._write(lambda _connection: None)
+
     async def probe(self) -> None:
         """Write a row as far as the disk and roll it back: raises what recording would raise."""
         await self._in_thread(self._writing, self._write_places, self._probe)
@@ -296,9 +313,16 @@ class Store:
             probing.probe(connection)
 
     async def _write(self, work: Callable[[Connection], T], engine: Engine | None = None) -> T:
-        return await self._in_thread(
-            self._writing, self._write_places, functools.partial(self._transaction, engine or self._writer, work)
-        )
+        def checked() -> T:
+            self._check_file()
+            return self._transaction(engine or self._writer, work)
+
+        return await self._in_thread(self._writing, self._write_places, checked)
+
+    def _check_file(self) -> None:
+        """Raises StoreUnavailable where the database file is not the one that was opened."""
+        if self._file is not None:
+            self._file.check()
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self._in_thread(

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.models import LogRecord, Merge, Recorded, Reject, now_text
-from andon.store import grouping
+from andon.store import grouping, pictures
 from andon.store.asking import Known, Queuer, own_analyses, stored_patterns
 from andon.store.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern, unix_minute
 from andon.store.dialect import is_postgres, reserve_ids, run
@@ -160,6 +160,8 @@ class Recorder:
 
         own = own_analyses(connection, columns, ids, self._policy)
         _insert_logs(connection, columns, keys, ids, pattern_ids, own, int(self._clock()))
+        if any(columns["pictures"]) or any(columns["references"]):
+            done.pictures, done.references, done.unfetched = pictures.keep(connection, records, ids, self._clock())
         _save_patterns(connection, columns, groups, new, known)
         pairs = _add_rollups(connection, columns, pattern_ids)
         done.new_patterns = len(new)

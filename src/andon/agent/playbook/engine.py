@@ -11,6 +11,7 @@ import msgspec
 
 from andon.agent.finding import Finding, render
 from andon.agent.playbook.general import General, load_general
+from andon.agent.playbook.glossary import Glossary, load_glossary
 from andon.agent.playbook.reading import Reading, read, shown
 from andon.agent.playbook.rules import (
     PIECE_MAX,
@@ -32,7 +33,11 @@ GENERAL = "general"
 _ENOUGH = 2.0
 #: What a log has to bring where it also says that it does not know, or that all went well.
 _ENOUGH_IN_DOUBT = 4.0
+#: A log whose words tell less than this says nothing but that there is a fault.
+_TELLING = 1.0
 _EVIDENCE = 3
+#: Logs of one problem that are read for a rule.
+_READ = 8
 _NOT_FOLLOWED = "A part of the log text addresses its reader; it was left out and not followed."
 
 
@@ -47,9 +52,10 @@ class Match(msgspec.Struct, frozen=True):
 class Playbook:
     """The rules and the general answer. Immutable once loaded; safe to share between threads."""
 
-    def __init__(self, rules: Sequence[Compiled], index: TermIndex, general: General) -> None:
+    def __init__(self, rules: Sequence[Compiled], index: TermIndex, general: General, glossary: Glossary) -> None:
         self._index = index
         self._general = general
+        self._glossary = glossary
         self._compiled = tuple(rules)
         #: Which rules a term can help to match: only those are looked at.
         touched: defaultdict[int, list[Compiled]] = defaultdict(list)
@@ -67,7 +73,7 @@ class Playbook:
         vocabulary = load_vocabulary()
         sources = bundled() if paths is None else chosen(paths)
         rules = [compile_rule(file, order, rule, vocabulary) for order, (file, rule) in enumerate(load_rules(sources))]
-        return cls(rules, vocabulary.index, load_general(vocabulary))
+        return cls(rules, vocabulary.index, load_general(vocabulary), load_glossary())
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -76,7 +82,7 @@ class Playbook:
 
     def match(self, log: StoredLog, template: str = "") -> Match | None:
         """The most specific rule for ``log``, None where none fits or the log says too little."""
-        return self._match(read(log, template, self._index), log)
+        return self._match(self._read(log, template), log)
 
     def explain(self, question: Question) -> Explanation:
         """The best rule's answer to ``question``, or the general one. Never raises."""
@@ -84,13 +90,11 @@ class Playbook:
         if not question.logs:
             finding, source, note = self._unknown(question, None), GENERAL, self._general.note
         else:
-            newest = question.logs[0]
-            reading = read(newest, question.template, self._index)
-            match = self._match(reading, newest)
+            at, reading, match = self._chosen(question)
             if match is None:
                 finding, source, note = self._unknown(question, reading), GENERAL, self._general.note
             else:
-                finding, source = self._answer(question, match), match.rule.id
+                finding, source = self._answer(question, match, at), match.rule.id
                 note = f"Answered by playbook rule {source}."
             if reading.instructed:
                 note = f"{note} {_NOT_FOLLOWED}"
@@ -101,6 +105,24 @@ class Playbook:
             source=source,
             latency=time.perf_counter() - started,
         )
+
+    def _read(self, log: StoredLog, template: str = "") -> Reading:
+        return read(log, template, self._index, self._glossary)
+
+    def _chosen(self, question: Question) -> tuple[int, Reading, Match | None]:
+        """The log that names the problem best, the newest of equals: its place, reading and rule."""
+        newest = self._read(question.logs[0], question.template)
+        best = (0, newest, self._match(newest, question.logs[0]))
+        seen = {question.logs[0].message}
+        for at, log in enumerate(question.logs[1:_READ], 1):
+            if log.message in seen:
+                continue
+            seen.add(log.message)
+            reading = self._read(log)
+            match = self._match(reading, log)
+            if match and (best[2] is None or match.score > best[2].score):
+                best = (at, reading, match)
+        return best
 
     def _match(self, reading: Reading, log: StoredLog) -> Match | None:
         best = self._best(reading)
@@ -115,6 +137,8 @@ class Playbook:
 
     def _best(self, reading: Reading) -> tuple[Compiled, float] | None:
         enough = _ENOUGH if not self._general.doubt(reading.said) else _ENOUGH_IN_DOUBT
+        if self._general.telling(reading.words) < _TELLING:
+            return None
         touched = self._touched
         candidates = {
             compiled.order: compiled for term in reading.said | reading.around for compiled in touched.get(term, ())
@@ -135,7 +159,7 @@ class Playbook:
         for group in compiled.groups:
             if spoken := group & said:
                 own += max(weights[term] for term in spoken) + (0.5 if len(spoken) == 2 else len(spoken) > 2)
-            elif group & around:
+            elif group & around and not compiled.rule.match.spoken:
                 near += 0.5
             else:
                 own = near = 0.0
@@ -149,13 +173,12 @@ class Playbook:
         where = len(compiled.service) + len(compiled.host) + len(compiled.context) > 0
         return own + near + 1.5 * code + 0.5 * preferred + where + compiled.rule.weight
 
-    def _answer(self, question: Question, match: Match) -> Finding:
+    def _answer(self, question: Question, match: Match, chosen: int) -> Finding:
         rule, values = match.rule, match.values
-        same = [
-            log.id
-            for at, log in enumerate(question.logs[:_EVIDENCE])
-            if at == 0 or ((other := self.match(log)) and other.rule.id == rule.id)
-        ]
+        same = [question.logs[chosen].id]
+        for at, log in enumerate(question.logs[:_EVIDENCE]):
+            if len(same) < _EVIDENCE and at != chosen and (other := self.match(log)) and other.rule.id == rule.id:
+                same.append(log.id)
         return Finding(
             summary=fill(rule.summary, values),
             category=rule.category,  # type: ignore[arg-type]  # checked when the rule was loaded
@@ -176,6 +199,7 @@ class Playbook:
             quote=reading.message if reading else "",
             said=said,
             around=around,
+            named=reading.named if reading else set(),
             severity=worst(question, None),
             evidence=[newest.id] if newest else [],
         )

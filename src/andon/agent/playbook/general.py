@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 
 import msgspec
@@ -28,12 +28,15 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``general.yaml`` as written. ``doubt`` are words with which a log says that it does not know, or that all
-    is well: a rule then needs more of the log's other words."""
+    is well: a rule then needs more of the log's other words. ``filler`` are single words that name no problem;
+    ``thin`` are words that begin to name one, but not by themselves."""
 
     summary: str
     probable_cause: str
     note: str
     doubt: list[str]
+    filler: list[str]
+    thin: list[str]
     check: str
     checks: list[str]
     kinds: list[Kind]
@@ -46,12 +49,22 @@ class General:
         self._spec = spec
         self._weights = vocabulary.index.weights
         self._doubt = vocabulary.numbers(spec.doubt)
+        self._filler = frozenset(spec.filler)
+        self._thin = frozenset(spec.thin)
         self._hints = [(kind, vocabulary.numbers(kind.hints)) for kind in spec.kinds]
         self.note = spec.note
 
     def doubt(self, said: set[int]) -> bool:
         """Whether the log itself says that it does not know, or that all is well."""
         return not self._doubt.isdisjoint(said)
+
+    def telling(self, words: Iterable[str]) -> float:
+        """How many of ``words`` say something of their own: names of things and symptoms, not "error" or "code 5".
+
+        A word of ``thin`` counts half.
+        """
+        own = {word for word in words if len(word) > 1 and not word.isdigit()} - self._filler
+        return len(own) - 0.5 * len(own & self._thin)
 
     def finding(
         self,
@@ -60,11 +73,13 @@ class General:
         quote: str,
         said: set[int],
         around: set[int],
+        named: set[int],
         severity: Severity,
         evidence: list[int],
     ) -> Finding:
-        """The answer that names no cause. ``said`` and ``around`` are the terms found in the log."""
-        kind = self._kind(said, around)
+        """The answer that names no cause. ``said`` and ``around`` are the terms found in the log,
+        ``named`` those in the name of its service."""
+        kind = self._kind(said, around, named)
         quoted = shown(quote, _QUOTE_MAX)
         places = {"host": "this host", "service": "this service", **values}
         summary = fill(self._spec.summary, places)
@@ -79,13 +94,14 @@ class General:
             enough_evidence=False,
         )
 
-    def _kind(self, said: set[int], around: set[int]) -> Kind | None:
-        """The kind with the most hints, those in the log's own words counting double; the first of equals."""
+    def _kind(self, said: set[int], around: set[int], named: set[int]) -> Kind | None:
+        """The kind with the most hints: the log's own words count double, its service goes before its host."""
         best: Kind | None = None
         most = 0.0
         for kind, hints in self._hints:
             own, near = hints & said, hints & around
             score = 2 * sum(self._weights[term] for term in own) + sum(self._weights[term] for term in near)
+            score += 0.5 * sum(self._weights[term] for term in hints & named)
             if score > most:
                 best, most = kind, score
         return best

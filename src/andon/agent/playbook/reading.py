@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from andon.agent.playbook.terms import TermIndex, words_of
+from andon.agent.playbook.glossary import Glossary
+from andon.agent.playbook.terms import TermIndex, joined, words_of
 from andon.agent.redact import clean, visible
 from andon.models import StoredLog
 
@@ -42,10 +43,14 @@ _INSTRUCTION = re.compile(
 
 class Reading(msgspec.Struct):
     """A log as the rules see it. ``said`` are the terms of message and context, ``around`` those of service,
-    host and place; ``text`` is what captures search; ``message`` is what may be quoted."""
+    host and place, ``named`` those of the service alone; ``words`` are the words of message and context values,
+    translated; ``text`` is what captures search; ``message`` is what may be quoted.
+    """
 
     said: set[int]
     around: set[int]
+    named: set[int]
+    words: frozenset[str]
     text: str
     message: str
     service: str
@@ -54,28 +59,38 @@ class Reading(msgspec.Struct):
     instructed: bool
 
 
-def read(log: StoredLog, template: str, index: TermIndex) -> Reading:
+def read(log: StoredLog, template: str, index: TermIndex, glossary: Glossary) -> Reading:
     """``log`` as the rules see it. Linear in the capped text; never raises."""
+
+    def words(text: str) -> list[str]:
+        return glossary.translate(words_of(text)) + joined(text)
+
     raw = bounded(log.message)
     message = _INSTRUCTION.sub(" ", raw)
     context = dict(_pairs(log.context))
-    said = index.find(words_of(message))
+    spoken = words(message)
+    said = index.find(spoken)
     if template and template != log.message:
-        said |= index.find(words_of(_INSTRUCTION.sub(" ", bounded(template))))
+        said |= index.find(words(_INSTRUCTION.sub(" ", bounded(template))))
     service, host = bounded(log.service), bounded(log.hostname)
-    around = index.find(words_of(service)) | index.find(words_of(host))
+    named = index.find(words(service))
+    around = named | index.find(words(host))
     lines = [message]
     for key, value in context.items():
         pair = _INSTRUCTION.sub(" ", f"{key} {value}")
-        found = index.find(words_of(pair))
+        heard = words(pair)
+        found = index.find(heard)
         if key.lower() in _PLACES:
             around |= found
         else:
             said |= found
+            spoken += heard[len(words_of(key)) :]
             lines.append(pair)
     return Reading(
         said=said,
         around=around,
+        named=named,
+        words=frozenset(spoken),
         text="\n".join(lines),
         message=" ".join(message.split()),
         service=service.lower(),

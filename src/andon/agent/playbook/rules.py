@@ -8,6 +8,7 @@ A file is a list of rules; ``vocabulary.yaml`` maps names to lists of terms (:mo
         all: [[$drive], [$overheat]]     # each list must be met by one of its terms
         any: [derating]                  # one more such list
         none: [motor]                    # terms that rule it out
+        spoken: true                     # optional: the log itself says each list; its service's name does not help
         codes: [f30004, sv0430]          # any of these suffices by itself
         prefer: [heatsink]               # more specific where these stand too
         service: ["*drive*"]             # globs; where given, the service must match one (host likewise)
@@ -42,7 +43,7 @@ from andon.models import Severity
 #: A captured or quoted piece of a log is at most this long in an answer.
 PIECE_MAX = 48
 VOCABULARY = "vocabulary.yaml"
-_NOT_RULES = frozenset({VOCABULARY, "general.yaml"})
+_NOT_RULES = frozenset({VOCABULARY, "general.yaml", "glossary.yaml"})
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 _GROUP = re.compile(r"\(\?P<(\w+)>")
@@ -58,6 +59,7 @@ class MatchSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     all: list[list[str]] = []
     any: list[str] = []
     none: list[str] = []
+    spoken: bool = False
     codes: list[str] = []
     prefer: list[str] = []
     service: list[str] = []

@@ -22,7 +22,26 @@ _STEM = 3
 #: How many other words ``~`` allows.
 _GAP = 6
 
-_WORD = re.compile(r"[^\W_]+")
+#: Chinese and Japanese write no spaces: each of their signs is a word, and a phrase of them is found like any other.
+_SIGNS = "\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(rf"[{_SIGNS}]|[^\W_{_SIGNS}]+")
+#: Accents are left out: `Überlast`, `défaut` and `presión` are found as their writers often type them.
+_FOLDED = str.maketrans(
+    {
+        **dict.fromkeys("áàâãäå", "a"),
+        **dict.fromkeys("éèêë", "e"),
+        **dict.fromkeys("íìîï", "i"),
+        **dict.fromkeys("óòôõöø", "o"),
+        **dict.fromkeys("úùûü", "u"),
+        "ç": "c",
+        "ñ": "n",
+        "ß": "ss",
+    }
+)
+#: A name of several words: `BadConnectionClosed`, `OutOfMemoryError`.
+_JOINED = re.compile(r"\b(?=\w*[a-z][A-Z][a-z])[A-Za-z]{5,64}\b")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_JOINED_MAX = 20
 #: What stands between the words of a term, as in a text.
 _SPACES = str.maketrans("-_./:", "     ")
 #: A word with a digit is a code from this length on, and as specific as this many words.
@@ -48,11 +67,26 @@ def words_of(text: str) -> list[str]:
     >>> words_of("SRVO-023 Stop_error, axis 3")
     ['srvo', '023', 'stop', 'error', 'axis', '3']
     """
-    words: list[str] = _WORD.findall(text.lower())
+    folded = text.lower()
+    if not text.isascii():
+        folded = folded.translate(_FOLDED)
+    words: list[str] = _WORD.findall(folded)
     if len(words) > MAX_WORDS:
         tail = MAX_WORDS // 4
         words = words[: MAX_WORDS - tail] + words[-tail:]
     return words
+
+
+def joined(text: str) -> list[str]:
+    """The words inside names written without spaces, an empty word before each name so that no phrase spans two.
+
+    >>> joined("session BadConnectionClosed")
+    ['', 'bad', 'connection', 'closed']
+    """
+    parts: list[str] = []
+    for name in _JOINED.findall(text)[:_JOINED_MAX]:
+        parts += ["", *(part.lower() for part in _PART.findall(name))]
+    return parts
 
 
 def parse_term(text: str) -> Term:
@@ -62,7 +96,7 @@ def parse_term(text: str) -> Term:
     is_open: list[bool] = []
     gaps: list[int] = []
     gap, weight = 0, 0.0
-    for part in text[: -1 if marked else None].lower().translate(_SPACES).split():
+    for part in _spaced(text[: -1 if marked else None]).split():
         if part == "~" and words and not gap:
             gap = _GAP
             continue
@@ -144,6 +178,12 @@ class Vocabulary:
             self._numbers[name] = frozenset()  # a list that refers to itself adds nothing
             self._numbers[name] = self.numbers(self._lists[name])
         return self._numbers[name]
+
+
+def _spaced(text: str) -> str:
+    """A term as a text would be read: folded, with a space around each sign of Chinese."""
+    folded = text.lower().translate(_FOLDED).translate(_SPACES)
+    return folded if folded.isascii() else re.sub(rf"([{_SIGNS}])", r" \1 ", folded)
 
 
 def _stands(term: Term, words: Sequence[str], at: int) -> bool:

@@ -1,0 +1,73 @@
+"""Claude: Anthropic's messages API (https://docs.anthropic.com/en/api/messages)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from andon.agent.backend import Capabilities, Choices
+from andon.agent.failures import Place
+from andon.agent.hosted import HostedBackend, address, needs_extra, required
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
+CLAUDE_URL = "https://api.anthropic.com"
+VERSION = "2023-06-01"
+
+
+class ClaudeBackend(HostedBackend):
+    """One of Anthropic's models."""
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        base_url: str,
+        api_key: str,
+        timeout: float,
+        pool: int,
+        choices: Choices,
+        key_setting: str = "API_KEY",
+    ) -> None:
+        needs_extra("anthropic", "claude", "CLAUDE")
+        required("CLAUDE", {key_setting: api_key})
+        self._key = api_key
+        place = Place(
+            name="Anthropic",
+            url=address(base_url or CLAUDE_URL, "ANDON_BASE_URL").removesuffix("/v1"),
+            model=model,
+            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
+            when_missing="set MODEL to one that your account may use.",
+            when_wrong="check ANDON_BASE_URL.",
+            key_setting=key_setting,
+            api_key=api_key,
+        )
+        self._capabilities = Capabilities(output="tool", sees_schema=True, tools=True, images=True)
+        super().__init__(provider="CLAUDE", model=model, place=place, timeout=timeout, pool=pool, choices=choices)
+
+    def build(self) -> Model:
+        """The pydantic-ai model and the client under it."""
+        from anthropic import AsyncAnthropic
+        from pydantic_ai.models.anthropic import AnthropicModel
+        from pydantic_ai.providers.anthropic import AnthropicProvider
+
+        client = AsyncAnthropic(
+            base_url=self.place.url, api_key=self._key, http_client=self.open_client(), max_retries=0
+        )
+        model = AnthropicModel(self.model, provider=AnthropicProvider(anthropic_client=client))
+        self._capabilities = Capabilities(
+            # older models have no structured outputs: the finding is the argument of a tool there
+            output="native" if model.profile.get("supports_json_schema_output") else "tool",
+            sees_schema=True,
+            tools=True,
+            images=True,
+            temperature=not model.profile.get("anthropic_disallows_sampling_settings"),
+        )
+        return model
+
+    def _known(self) -> Capabilities:
+        return self._capabilities
+
+    async def _probe(self) -> None:
+        headers = {"Authorization": f"Bearer {self._key}", "anthropic-version": VERSION}
+        await self._get(f"{self.place.url}/v1/models/{self.model}", headers)

@@ -1,0 +1,100 @@
+"""How records are shown to a model: JSON lines inside a fence that no record can close."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from andon.agent.redact import clean, clean_value
+from andon.models import StoredLog
+
+LINE_MAX = 8_192
+#: The least bytes a line is worth showing with.
+LINE_MIN = 300
+_CONTEXT_PARSE_MAX = 32_768
+
+
+def fenced(lines: Iterable[str]) -> str:
+    """``lines`` of :func:`encode` between two marks with a random word that occurs in none of them."""
+    body = "\n".join(lines)
+    nonce = secrets.token_hex(8)
+    while nonce in body:
+        nonce = secrets.token_hex(8)
+    return f"<<<{nonce}\n{body}\n{nonce}>>>"
+
+
+def encode(value: Any) -> str:
+    """JSON on one line in which no text can look like a tag or a chat template's control token."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def size(text: str) -> int:
+    """Bytes of UTF-8."""
+    return len(text.encode())
+
+
+def fit(text: str, room: int) -> str:
+    """``text`` cut so that its encoding takes about ``room`` bytes."""
+    for _ in range(4):
+        taken = size(encode(text))
+        if taken <= room + 2:
+            return text
+        # The cut is proportional; where what needs escaping is not spread evenly, it takes a few rounds.
+        text = text[: max(1, room * len(text) // taken - 1)] + "…"
+    return text[: room // 6]
+
+
+def log_line(log: StoredLog, limit: int) -> str:
+    """One log as a line of JSON of about ``limit`` bytes at most; the context gives way before the message."""
+    fields: dict[str, Any] = {
+        "id": log.id,
+        "timestamp": clean(log.timestamp, 40),
+        "hostname": clean(log.hostname, 64),
+        "severity": clean(log.severity, 20),
+        "service": clean(log.service, 64),
+    }
+    place = "/".join(clean(part, 40) for part in (log.site, log.area, log.line, log.machine) if part)
+    if place:
+        fields["place"] = place
+    room = max(limit - size(encode(fields)) - 32, 80)
+    context = _context(log.context, room) if log.context else None
+    context_size = size(encode(context)) if context else 0
+    # The message may have what the context leaves, and two thirds of the room at least.
+    fields["message"] = fit(clean(log.message, LINE_MAX), max(room - context_size, room * 2 // 3))
+    if context:
+        room -= size(encode(fields["message"]))
+        fields["context"] = context if context_size <= room else fit(encode(context), max(room, 40))
+    return encode(fields)
+
+
+def _context(text: str, spare: int) -> Any:
+    """The context as a cleaned JSON value, or as cleaned text where it is too large or deep to take apart."""
+    if len(text) <= _CONTEXT_PARSE_MAX:
+        try:
+            return clean_value(json.loads(text))
+        except (ValueError, RecursionError):
+            pass  # stored by somebody else's program: shown as the text it is
+    return clean(text, max(40, spare))
+
+
+class Listing(NamedTuple):
+    """Lines that fit, how many did not, and the bytes taken."""
+
+    lines: list[str]
+    left_out: int
+    taken: int
+
+
+def listing(lines: Iterable[str], room: int) -> Listing:
+    """As many of ``lines`` from the first on as fit into ``room`` bytes."""
+    kept: list[str] = []
+    taken = left_out = 0
+    for line in lines:
+        if left_out or taken + size(line) + 1 > room:
+            left_out += 1
+            continue
+        kept.append(line)
+        taken += size(line) + 1
+    return Listing(kept, left_out, taken)

@@ -1,0 +1,100 @@
+"""What a question names: hosts, services and places that occur in the records, codes, severities, telling words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from andon.models import SiteNames
+
+_WORD = re.compile(r"[^\W_]+(?:[._/:-][^\W_]+)*")
+_CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*\b")
+#: Words behind which a number or letter names a place.
+_KIND = r"(?:line|area|site|plant|hall|machine|cell|station|zone|press|robot|oven|mill|cabinet)"
+_PLACE = re.compile(rf"\b({_KIND})\s{{1,3}}#?(\d{{1,4}}|[a-z])\b", re.IGNORECASE)
+_SEVERITIES = (
+    (re.compile(r"\bcriticals?\b", re.IGNORECASE), "CRITICAL"),
+    (re.compile(r"\b(?:errors?|faults?|failures?|failed)\b", re.IGNORECASE), "ERROR"),
+    (re.compile(r"\bwarnings?\b", re.IGNORECASE), "WARNING"),
+)
+#: Words that tell nothing apart.
+_COMMON = frozenset(
+    """
+    a about after again all alarm alarms also an and any are around as at be because been before between but by can
+    cause caused causes could did do does down during error errors ever every fail failed fails failure failures
+    fault faults first for from get go going had happen happened happening happens has have hour hours how in into
+    is it its last line lines log logged logs machine made make many me minutes month more most much my never new
+    night no not now of off on one only or other our out over problem problems reason shift should show since so
+    stop stopped stopping stops such tell than that the their them then there these they this time to today tonight
+    too until up us was wasn we week were what when where which while who why will with would wrong yesterday you
+    afternoon evening morning critical warning warnings please give explain issue issues went come came keep keeps
+    often ago day days yet still area site plant
+    """.split()  # noqa: SIM905 - a list of strings would take a page
+)
+_WORDS_MAX = 60
+
+
+class Named(NamedTuple):
+    """What was found. ``unknown`` are places that the question names and the records do not."""
+
+    hosts: list[str]
+    services: list[str]
+    places: list[str]
+    codes: list[str]
+    severity: str | None
+    words: list[str]
+    unknown: list[str]
+
+
+def find_names(question: str, names: SiteNames) -> Named:
+    """What ``question`` names. A name is compared without regard to case, blanks, dashes and leading zeros."""
+    text = question[:2_000]
+    words = _WORD.findall(text)[:_WORDS_MAX]
+    spoken = _grams(words)
+    hosts = _found(names.hosts, spoken)
+    places = [place for place in _found(names.places, spoken) if place not in hosts]
+    numbered = {found[0]: _plain(found[2]) for found in _PLACE.finditer(text)}
+    known = {_plain(name) for name in (*hosts, *places)}
+    unknown: list[str] = []
+    for said, number in numbered.items():
+        if _plain(said) in known:
+            continue
+        bare = [place for place in names.places if _plain(place) == number]
+        places += [place for place in bare if place not in places]
+        if not bare:
+            unknown.append(" ".join(said.split()))
+    services = [name for name in _found(names.services, spoken) if name.lower() not in _COMMON]
+    known |= {_plain(name) for name in (*places, *services)}
+    codes = [code for code in _codes(text) if _plain(code) not in known]
+    severity = next((level for pattern, level in _SEVERITIES if pattern.search(text)), None)
+    telling = [w for w in (word.lower() for word in words) if _is_telling(w, known)]
+    return Named(hosts, services, places, codes, severity, list(dict.fromkeys(telling)), unknown)
+
+
+def _codes(text: str) -> list[str]:
+    """Alarm codes and the like: letters and digits in one word, not a time, an age or an ordinal."""
+    found = [code for code in _CODE.findall(text) if len(code) >= 4]
+    return list(dict.fromkeys(c for c in found if not re.fullmatch(r"\d+(?:[a-z]{1,7}|T\d*)|\d{4}-\d{2}.*", c)))
+
+
+def _is_telling(word: str, known: set[str]) -> bool:
+    return len(word) > 2 and word not in _COMMON and not word.isdigit() and _plain(word) not in known
+
+
+def _plain(name: str) -> str:
+    """Letters and digits alone, in lower case, without zeros in front of a number."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\W_]+", "\x1f", name.lower())).replace("\x1f", "")
+
+
+def _grams(words: list[str]) -> set[str]:
+    """Each word, and each two and three words that follow one another, plain."""
+    return {_plain(" ".join(words[start : start + length])) for length in (1, 2, 3) for start in range(len(words))} - {
+        ""
+    }
+
+
+def _found(names: Iterable[str], spoken: set[str]) -> list[str]:
+    """The names that were spoken, longest first: it says most."""
+    found = [name for name in names if len(name) > 1 and _plain(name) in spoken and name.lower() not in _COMMON]
+    return sorted(found, key=lambda name: (-len(name), name))

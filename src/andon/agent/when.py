@@ -1,0 +1,189 @@
+"""Time words in a question: "last night", "since 06:00", "yesterday between 2 and 4 pm", "in the last 8 hours".
+
+English, as people on a shift write it. Pure functions over an aware ``now`` in the site's zone.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
+
+from andon.models import utc_text
+
+#: A moment that is named without an end means this much before and after it.
+AROUND = timedelta(minutes=30)
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+#: Parts of a day by the hours at which they begin and end; a night belongs to the day on which it begins.
+_PARTS = {"morning": (5, 12), "afternoon": (12, 18), "evening": (17, 23), "night": (18, 30)}
+
+_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "six": 6, "eight": 8, "ten": 10, "twelve": 12, "a": 1, "an": 1}
+_COUNT = r"(\d{1,5}|" + "|".join(_NUMBERS) + r")"
+_UNIT = r"(s|sec|seconds?|m|min|mins|minutes?|h|hrs?|hours?|d|days?|w|weeks?)"
+_AGE = re.compile(rf"\A{_COUNT}\s{{0,3}}{_UNIT}(?:\s{{1,3}}ago)?\Z", re.IGNORECASE)
+_LAST = re.compile(rf"\b(?:last|past|previous|recent)\s{{1,3}}(?:{_COUNT}\s{{0,3}})?{_UNIT}\b", re.IGNORECASE)
+_AGO = re.compile(rf"\b{_COUNT}\s{{0,3}}{_UNIT}\s{{1,3}}ago\b", re.IGNORECASE)
+_DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
+_CLOCK = r"(?:(\d{1,2}):(\d{2})(?::\d{2})?\s?(am|pm)?|(\d{1,2})\s?(am|pm)|(\d{1,2})\s?h\b|(noon|midnight))"
+_DAY_AND = re.compile(
+    rf"\b(?:(today|yesterday|tonight|overnight|this|last|{'|'.join(_DAYS)})\b[\s']{{0,3}}s?\s{{0,3}})?"
+    r"(morning|afternoon|evening|night)?",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(
+    rf"\b(?:between|from)\s{{1,3}}{_CLOCK}\s{{0,3}}(?:and|to|until|till|-|–)\s{{0,3}}{_CLOCK}", re.IGNORECASE
+)
+_SINCE = re.compile(rf"\b(since|after|before|until|till|at|around|about|by)\s{{1,3}}{_CLOCK}", re.IGNORECASE)
+_SINCE_DAY = re.compile(r"\b(?:since|after|from)\s{1,3}\Z", re.IGNORECASE)
+
+
+class Window(NamedTuple):
+    """A stretch of time, aware; ``words`` are what it was read from."""
+
+    since: datetime
+    until: datetime
+    words: str
+
+
+def moment(text: str, now: datetime) -> str:
+    """A point in time as stored text: ISO 8601 (naive: in the zone of ``now``), ``now``, or an age like ``2h``.
+
+    Raises ValueError that says what is understood.
+    """
+    given = text.strip()
+    try:
+        if given.lower() == "now":
+            return utc_text(now)
+        if (age := _AGE.match(given)) is not None:
+            return utc_text(now - _span(age[1], age[2]))
+        found = datetime.fromisoformat(given)
+        return utc_text(found if found.tzinfo is not None else found.replace(tzinfo=now.tzinfo))
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{given[:60]!r} is no time: write 2025-01-15T02:00, 2025-01-15T02:00Z, or an age like 30m, 8h, 2d"
+        ) from None
+
+
+def window(question: str, now: datetime) -> Window | None:
+    """The stretch of time that a question is about, None where it names none; never in the future."""
+    text = question[:2_000]
+    try:
+        found = _ages(text, now) or _clock(text, now) or _day(text, now)
+    except (ValueError, OverflowError):  # a date that no calendar has
+        return None
+    if found is None:
+        return None
+    until = min(found.until, now)
+    return Window(found.since, until, " ".join(found.words.split())) if found.since < until else None
+
+
+def _span(count: str | None, unit: str) -> timedelta:
+    number = 1 if count is None else _NUMBERS.get(count.lower()) or int(count)
+    return timedelta(seconds=number * _UNITS[unit[0].lower()])
+
+
+def _ages(text: str, now: datetime) -> Window | None:
+    if (found := _LAST.search(text)) is not None:
+        return Window(now - _span(found[1], found[2]), now, found[0])
+    if (found := _AGO.search(text)) is not None:
+        span = _span(found[1], found[2])
+        around = max(AROUND, min(span / 4, timedelta(hours=12)))
+        return Window(now - span - around, now - span + around, found[0])
+    return None
+
+
+def _clock(text: str, now: datetime) -> Window | None:
+    """What is said with the hands of a clock, on the day that is named, or the last time it was so late."""
+    base = _day(text, now)
+    start = base.since if base is not None else now
+    night = base is not None and base.since.time() >= time(18) and base.until - base.since > timedelta(hours=6)
+
+    def at(groups: tuple[str | None, ...]) -> datetime:
+        clock = _time(groups)
+        day = start.date() + (timedelta(days=1) if night and clock.hour < 12 else timedelta())
+        found = datetime.combine(day, clock, tzinfo=now.tzinfo)
+        return found - timedelta(days=1) if base is None and found > now else found
+
+    if (two := _BETWEEN.search(text)) is not None:
+        first, second = at(two.groups()[:7]), at(two.groups()[7:])
+        if second <= first:  # over midnight, or "from 2 to 4 pm" of yesterday
+            first, second = (first - timedelta(days=1), second) if base is None else (first, second + timedelta(days=1))
+        return Window(first, second, two[0])
+    if (one := _SINCE.search(text)) is None:
+        return None
+    word, there = one[1].lower(), at(one.groups()[1:])
+    if word in ("since", "after"):
+        return Window(there, max(base.until, there) if base is not None and not night else now, one[0])
+    if word in ("before", "until", "till", "by"):
+        return Window(base.since if base is not None and base.since < there else there - 8 * 2 * AROUND, there, one[0])
+    return Window(there - AROUND, there + AROUND, one[0])
+
+
+def _time(groups: tuple[str | None, ...]) -> time:
+    hour, minute, half, hour_alone, half_alone, hour_h, word = groups
+    if word is not None:
+        return time(12 if word.lower() == "noon" else 0)
+    number = int(hour or hour_alone or hour_h or 0)
+    part = (half or half_alone or "").lower()
+    if part:
+        if not 1 <= number <= 12:
+            raise ValueError("no such hour")
+        number = number % 12 + (12 if part == "pm" else 0)
+    return time(number % 24 if number == 24 else number, int(minute or 0))
+
+
+def _day(text: str, now: datetime) -> Window | None:
+    """A day, or a part of one, that is named."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if (date := _DATE.search(text)) is not None:
+        day = midnight.replace(year=int(date[1]), month=int(date[2]), day=int(date[3]))
+        part = re.search(r"\b(morning|afternoon|evening|night)\b", text, re.IGNORECASE)
+        return _part(day, part[1].lower() if part else None, date[0], text[: date.start()], now)
+    for found in _DAY_AND.finditer(text):
+        word, part_word = (found[1] or "").lower(), (found[2] or "").lower() or None
+        if not word or (word in ("this", "last") and part_word is None and not found[0].strip()):
+            continue
+        named = _named_day(word, part_word, midnight, now)
+        if named is not None:
+            part_word = "night" if word in ("overnight", "tonight") else part_word
+            return _part(named, part_word, found[0], text[: found.start()], now)
+    return None
+
+
+def _named_day(word: str, part: str | None, midnight: datetime, now: datetime) -> datetime | None:
+    if word in ("this", "last") and part is None:
+        return None
+    if word == "yesterday":
+        return midnight - timedelta(days=1)
+    if word in _DAYS:
+        return midnight - timedelta(days=(midnight.weekday() - _DAYS.index(word)) % 7 or (0 if _past(now, part) else 7))
+    last_night = word in ("last", "overnight") or (word in ("this", "tonight") and part in ("night", None))
+    if last_night and (part in ("night", None)):
+        # before the evening comes, "tonight" and "this night" are the one that was
+        return midnight - timedelta(days=1) if word != "tonight" or now.hour < 18 else midnight
+    if word == "last":  # last evening, last afternoon
+        return midnight - timedelta(days=1)
+    return midnight
+
+
+def _past(now: datetime, part: str | None) -> bool:
+    """Whether a part of today has begun, so that today's weekday can mean today."""
+    return part is None or now.hour >= _PARTS[part][0]
+
+
+def _part(day: datetime, part: str | None, words: str, before: str, now: datetime) -> Window:
+    first, last = _PARTS[part] if part is not None else (0, 24)
+    since, until = day + timedelta(hours=first), day + timedelta(hours=last)
+    return Window(since, now if _SINCE_DAY.search(before) else until, words.strip())
+
+
+def shown(stored: str, now: datetime) -> str:
+    """A stored time in the zone of ``now``, to the second, with the zone's name; as it is where it is no time."""
+    try:
+        found = datetime.fromisoformat(stored)
+    except ValueError:
+        return stored
+    local = (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(now.tzinfo)
+    return f"{local:%Y-%m-%d %H:%M:%S %Z}"

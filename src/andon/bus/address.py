@@ -1,0 +1,76 @@
+"""``NATS_URL`` taken apart: where to connect, and with what credentials. nats-py would use userinfo as it is written.
+
+``nats://user:password@host:4222``, ``nats://token@host`` or a comma-separated list of such; reserved characters of
+credentials are percent-encoded (``%40``), and taken as they are where that leaves no doubt.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+import msgspec
+
+_NEXT = re.compile(r",\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*://)?(.*)", re.DOTALL)
+
+
+class Server(msgspec.Struct, frozen=True):
+    """One broker: ``address`` without credentials, and how to log in where the URL says so.
+
+    ``user`` and ``password`` stand together; ``token`` stands alone.
+    """
+
+    address: str
+    user: str | None = None
+    password: str | None = None
+    token: str | None = None
+
+
+def servers_of(url: str) -> list[Server]:
+    """The brokers that ``url`` names, in order.
+
+    >>> servers_of("nats://plant:p%40ss@one:4222, nats://t0ken@two")[0]
+    Server(address='nats://one:4222', user='plant', password='p@ss', token=None)
+    """
+    return [_server(part) for group in _NEXT.split(url) for part in _parts(group)]
+
+
+def _parts(group: str) -> list[str]:
+    """The servers of a list of which only the first may name its scheme; a password may hold commas."""
+    parts = group.split(",")
+    with_login = [index for index, part in enumerate(parts) if "@" in part]
+    if not with_login or len(with_login) == len(parts):
+        return parts
+    end = with_login[-1] + 1
+    return [",".join(parts[:end]), *parts[end:]]
+
+
+def _server(text: str) -> Server:
+    found = _SCHEME.fullmatch(text.strip())
+    assert found is not None  # noqa: S101 - it matches everything
+    scheme, rest = found[1] or "", found[2]
+    userinfo, at, host = rest.rpartition("@")
+    address = f"{scheme}{host}"
+    if not at:
+        return Server(address)
+    user, colon, password = userinfo.partition(":")
+    if not colon:
+        return Server(address, token=unquote(userinfo))
+    return Server(address, unquote(user), unquote(password))
+
+
+def masked(url: str) -> str:
+    """``url`` without the credentials in it; rather too little is shown than too much.
+
+    >>> masked("nats://andon:secret@plant:4222")
+    'nats://***@plant:4222'
+    """
+    return ",".join(_masked(group) for group in _NEXT.split(url))
+
+
+def _masked(group: str) -> str:
+    found = _SCHEME.fullmatch(group.strip())
+    assert found is not None  # noqa: S101 - it matches everything
+    _, at, host = found[2].rpartition("@")
+    return f"{found[1] or ''}{'***@' if at else ''}{host}"

@@ -1,0 +1,100 @@
+"""Reading objects from the broker's object store: buckets as every NATS client makes them (ADR-20 of NATS).
+
+A bucket is a stream ``OBJ_<bucket>``. An object's description is the last message on ``$O.<bucket>.M.<name>`` (the name
+in base64), its bytes are the messages on ``$O.<bucket>.C.<id>``. They are read one by one with JetStream's own
+requests: nothing is subscribed to, so a reader that gives up leaves nothing behind, and what arrives is counted as it
+comes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import Any
+
+from andon.bus.api import STREAM_MISSING, ApiError, request
+from andon.bus.connection import BusConnection
+from andon.errors import BrokerError, ObjectMissing, PictureRefused
+
+NO_MESSAGE = 10037  # error code of the server: no message found
+
+
+class NatsObjects:
+    """Implements :class:`andon.ports.ObjectFetcher` on a connection. ``timeout`` is that of one request, in seconds."""
+
+    def __init__(self, nc: BusConnection, *, timeout: float = 5.0) -> None:
+        self._nc = nc
+        self._timeout = timeout
+
+    async def fetch(self, bucket: str, name: str, max_bytes: int) -> bytes:
+        """The object's bytes; see :class:`andon.ports.ObjectFetcher`."""
+        info = await self._info(bucket, name)
+        size, chunks_id, digest = info.get("size"), info.get("nuid"), str(info.get("digest", ""))
+        if info.get("deleted"):
+            raise ObjectMissing(f"the object {name} of the bucket {bucket} was deleted: put it there again")
+        if (info.get("options") or {}).get("link"):
+            raise PictureRefused("is a link to another object: name that object itself")
+        if not isinstance(size, int) or not isinstance(chunks_id, str) or not chunks_id.isalnum():
+            raise BrokerError(f"the object {name} of the bucket {bucket} has a broken description: store it again")
+        if size > max_bytes:
+            raise PictureRefused(f"has {size:,} bytes, ANDON_PICTURE_MAX_BYTES allows {max_bytes:,}")
+        data = await self._chunks(bucket, chunks_id, size)
+        if data is None or not _matches(digest, data):
+            raise BrokerError(f"the object {name} of the bucket {bucket} is not what was stored there: store it again")
+        return data
+
+    async def _info(self, bucket: str, name: str) -> dict[str, Any]:
+        encoded = base64.urlsafe_b64encode(name.encode()).decode()
+        try:
+            message = await self._message(bucket, {"last_by_subj": f"$O.{bucket}.M.{encoded}"})
+        except ApiError as error:
+            if error.code == STREAM_MISSING:
+                raise ObjectMissing(f"the broker has no bucket {bucket}: make it, or correct the reference") from None
+            raise
+        if message is None:
+            raise ObjectMissing(f"the bucket {bucket} has no object {name}: put it there, or correct the reference")
+        try:
+            info = json.loads(base64.b64decode(message.get("data", "")))
+        except (ValueError, RecursionError):
+            info = None
+        if not isinstance(info, dict):
+            raise BrokerError(f"the object {name} of the bucket {bucket} has a broken description: store it again")
+        return info
+
+    async def _chunks(self, bucket: str, chunks_id: str, size: int) -> bytes | None:
+        """All chunks joined; None where they are not ``size`` bytes."""
+        parts: list[bytes] = []
+        held, after = 0, 0
+        while held < size:
+            body = {"seq": after + 1, "next_by_subj": f"$O.{bucket}.C.{chunks_id}"}
+            message = await self._message(bucket, body)
+            part = b"" if message is None else base64.b64decode(message.get("data", ""))
+            if message is None or not part or held + len(part) > size:
+                return None
+            parts.append(part)
+            held += len(part)
+            after = int(message["seq"])
+        return b"".join(parts)
+
+    async def _message(self, bucket: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        """One message of the bucket's stream, None where there is none."""
+        try:
+            answer = await request(self._nc, f"STREAM.MSG.GET.OBJ_{bucket}", body, timeout=self._timeout)
+        except ApiError as error:
+            if error.code == NO_MESSAGE:
+                return None
+            raise
+        message: dict[str, Any] = answer["message"]
+        return message
+
+
+def _matches(digest: str, data: bytes) -> bool:
+    """Whether ``digest`` (``SHA-256=<base64>``) is that of ``data``."""
+    algorithm, _, value = digest.partition("=")
+    try:
+        expected = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+    except (binascii.Error, ValueError):
+        return False
+    return algorithm.upper() == "SHA-256" and hashlib.sha256(data).digest() == expected

@@ -1,0 +1,184 @@
+"""``andon eval``: how good the explanations of a provider are, measured on labelled cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from andon.errors import AndonError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from andon.config import Settings
+    from andon.evals.cases import Case
+    from andon.evals.measure import Plan
+    from andon.evals.report import Report
+
+_SHARE = {"min": 0.0, "max": 1.0}
+_PRICE = {"min": 0.0}
+
+
+class EvalFailed(AndonError):
+    """The measurement did not reach what was asked of it, or nothing could be measured."""
+
+
+def evaluate(
+    cases: Annotated[
+        Path | None, typer.Option(help="Your own cases: a YAML file or a directory of them, in place of Andon's.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only cases with this tag or of this family; repeat it to narrow down.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many cases, spread over the families.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Ask this provider instead of the configured one.")] = None,
+    model: Annotated[str | None, typer.Option(help="Ask this model.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Questions at once; 1 for a model on this box, else 4.")
+    ] = None,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Let the model also rate the prose, 1 to 5; no part of the scores.")
+    ] = False,
+    price_in: Annotated[float | None, typer.Option(help="Money for a million tokens read.", **_PRICE)] = None,
+    price_out: Annotated[float | None, typer.Option(help="Money for a million tokens written.", **_PRICE)] = None,
+    min_category: Annotated[
+        float | None, typer.Option(help="Least rate of right categories, 0 to 1.", **_SHARE)
+    ] = None,
+    min_component: Annotated[float | None, typer.Option(help="Least rate of named components.", **_SHARE)] = None,
+    min_cause: Annotated[float | None, typer.Option(help="Least rate of right causes.", **_SHARE)] = None,
+    min_first_check: Annotated[float | None, typer.Option(help="Least rate of useful first checks.", **_SHARE)] = None,
+    min_useful: Annotated[
+        float | None, typer.Option(help="Least rate of right category and useful first check together.", **_SHARE)
+    ] = None,
+    min_severity: Annotated[
+        float | None, typer.Option(help="Least rate of severities that are high enough.", **_SHARE)
+    ] = None,
+    min_forbidden: Annotated[
+        float | None, typer.Option(help="Least rate of answers free of forbidden advice.", **_SHARE)
+    ] = None,
+    min_recall: Annotated[
+        float | None, typer.Option(help="Least rate of vague logs for which it says so.", **_SHARE)
+    ] = None,
+    min_precision: Annotated[
+        float | None, typer.Option(help="Least rate of logs that are vague where it says so.", **_SHARE)
+    ] = None,
+    baseline: Annotated[Path | None, typer.Option(help="A former --json to compare with.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show for every case what missed, and why.")] = False,
+    list_only: Annotated[bool, typer.Option("--list", help="List the cases; ask nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every answer, score and reason.")] = False,
+) -> None:
+    """Measure the explanations of a provider on labelled cases, scored without a model.
+
+    Answers with rates and their 95 % intervals, tokens, cost and latency. What the provider failed to answer at all
+    (unreachable, misconfigured) is reported apart. Exit status 1 if nothing was measured or a least rate was missed.
+
+    Example: andon eval --provider PLAYBOOK --min-category 0.7
+    """
+    import asyncio
+
+    from andon.cli.output import print_json
+    from andon.evals.cases import bundled_cases, select, site_cases
+    from andon.evals.compare import compare, read_report
+    from andon.evals.measure import Plan
+    from andon.evals.report import PRECISION, RECALL, USEFUL, Prices
+
+    settings = chosen_settings(provider, model)
+    chosen = select(bundled_cases() if cases is None else site_cases(cases), tags=tag or (), limit=limit)
+    if list_only:
+        list_cases(chosen, as_json=as_json)
+        return
+    if not chosen:
+        raise EvalFailed("no case was chosen: see what there is with `andon eval --list`.")
+    before = None if baseline is None else read_report(baseline)
+    least = {
+        "category": min_category,
+        "component": min_component,
+        "cause": min_cause,
+        "first_check": min_first_check,
+        USEFUL: min_useful,
+        "severity": min_severity,
+        "forbidden": min_forbidden,
+        RECALL: min_recall,
+        PRECISION: min_precision,
+    }
+    plan = Plan(
+        concurrency=concurrency,
+        judge=judge,
+        prices=Prices(price_in, price_out),
+        least={name: value for name, value in least.items() if value is not None},
+    )
+    report = asyncio.run(measured(settings, chosen, plan, quiet=as_json))
+    comparison = None if before is None else compare(before, report)
+    if as_json:
+        print_json(as_object(report, comparison))
+    else:
+        from andon.cli.eval_tables import print_comparison, print_report
+
+        print_report(report, verbose=verbose)
+        if comparison is not None:
+            print_comparison(comparison)
+    if report.problem is not None:
+        raise EvalFailed(report.problem.rstrip(".") + ".")
+
+
+def chosen_settings(provider: str | None, model: str | None) -> Settings:
+    """The settings with another provider or model. Another provider does not get the configured one's model."""
+    from andon.cli.output import command_settings
+
+    settings = command_settings()
+    if provider is None and model is None:
+        return settings
+    overrides: dict[str, Any] = {"model": model or ""}
+    if provider is not None:
+        overrides["provider"] = provider
+    changed = command_settings(**overrides)
+    if model is None and changed.provider == settings.provider:
+        return settings
+    return changed
+
+
+async def measured(settings: Settings, cases: Sequence[Case], plan: Plan, *, quiet: bool) -> Report:
+    """The report of all cases, with a progress bar on standard error."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from andon.cli.output import errors
+    from andon.evals.measure import measure
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=quiet, transient=True) as progress:
+        tasks = {"asked": progress.add_task(f"asking {settings.provider}", total=len(cases))}
+        if plan.judge:
+            tasks["judged"] = progress.add_task("judging", total=len(cases))
+        return await measure(settings, cases, plan, lambda step: progress.advance(tasks[step]))
+
+
+def list_cases(cases: Sequence[Case], *, as_json: bool) -> None:
+    """Every case with its family, tags and first message."""
+    from andon.cli.output import console, one_line, print_json, print_listing
+
+    if as_json:
+        print_json(cases)
+        return
+    rows = [
+        (
+            case.id,
+            case.family,
+            ", ".join(case.tags),
+            "yes" if case.expect.enough_evidence else "no",
+            one_line(str(case.records[-1]["message"])),
+        )
+        for case in cases
+    ]
+    print_listing(("case", "family?", "tags?", "enough", "message~"), rows)
+    console.print(f"{len(cases)} cases")
+
+
+def as_object(report: Report, comparison: Any) -> Mapping[str, Any]:
+    """The report as JSON shows it, with the verdict."""
+    import msgspec
+
+    problem = report.problem
+    shown = msgspec.structs.asdict(report)
+    return {**shown, "passed": problem is None, "problem": problem, "comparison": comparison}

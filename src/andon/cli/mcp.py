@@ -1,0 +1,27 @@
+"""``andon mcp``: the history for any MCP client."""
+
+from __future__ import annotations
+
+
+def mcp() -> None:
+    """Serve the history to an MCP client over standard input and output: reading tools only, nothing can be changed.
+
+    The client starts this command itself; a person sees nothing. Needs the extra `mcp`.
+
+    Example: {"mcpServers": {"andon": {"command": "andon", "args": ["mcp"]}}}
+    """
+    import asyncio
+
+    import andon
+    from andon.agent.mcp_server import require_extra, serve
+    from andon.cli.output import command_settings
+    from andon.inquire import history_tools
+
+    require_extra()
+    settings = command_settings()
+
+    async def work() -> None:
+        async with history_tools(settings) as tools:
+            await serve(tools, andon.__version__)
+
+    asyncio.run(work())

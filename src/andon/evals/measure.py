@@ -1,0 +1,122 @@
+"""A whole measurement: the provider as configured, every case asked and scored, and the report of it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from andon.agent.judging import Judge
+from andon.agent.playbook import Playbook
+from andon.agent.providers import build_analyst, build_backend
+from andon.config import Settings
+from andon.errors import ConfigError, ModelError
+from andon.evals.cases import Case
+from andon.evals.questions import Questions
+from andon.evals.report import CaseResult, Judgement, Prices, Report, build_report, case_result
+from andon.evals.running import Ask, Asked, Runner
+from andon.models import Explanation, Question, now_text
+from andon.patterns.fingerprint import Fingerprinter
+from andon.pipeline.decode import Decoder
+from andon.service import provider_config, site_codes
+
+log = structlog.get_logger(__name__)
+
+PLAYBOOK = "PLAYBOOK"
+#: Questions at once that a provider in the cloud is asked; one that runs here gets one.
+CLOUD_CONCURRENCY = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How to measure. ``concurrency`` None means what suits the provider; ``least`` maps rates to thresholds."""
+
+    concurrency: int | None = None
+    judge: bool = False
+    prices: Prices = Prices()  # noqa: RUF009 - immutable
+    least: Mapping[str, float] = field(default_factory=dict)
+
+
+async def measure(
+    settings: Settings, cases: Sequence[Case], plan: Plan, done: Callable[[str], None] = lambda _: None
+) -> Report:
+    """Ask ``cases`` of the provider in ``settings``; no fallback steps in for it, and no database is touched.
+
+    ``done`` is called with ``asked`` or ``judged`` after each step. Raises ConfigError where the provider cannot be
+    set up, or where a judge is wanted of PLAYBOOK; CaseError where a case is no valid log.
+    """
+    started_at, started = now_text(), time.monotonic()
+    decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
+    concurrency = plan.concurrency or (1 if settings.local_model else CLOUD_CONCURRENCY)
+    async with AsyncExitStack() as judging:
+        judge = _judge(settings, judging) if plan.judge else None
+        async with AsyncExitStack() as asking:  # ends first: a model on this box would be loaded twice
+            ask, prompt_version = _asker(settings, asking)
+            runner = Runner(ask, concurrency=concurrency, questions=Questions(decoder))
+            rows = await runner.run(cases, lambda _: done("asked"))
+        results = [case_result(row) for row in rows]
+        if judge is not None:
+            await _judged(judge, rows, results, concurrency, done)
+        return build_report(
+            results,
+            provider=settings.provider,
+            model="" if settings.provider == PLAYBOOK else settings.model_name,
+            prompt_version=prompt_version,
+            started_at=started_at,
+            seconds=time.monotonic() - started,
+            prices=plan.prices,
+            least=plan.least,
+        )
+
+
+def _asker(settings: Settings, stack: AsyncExitStack) -> tuple[Ask, str | None]:
+    """What answers, closed by ``stack``, and the version of its wording."""
+    config = dataclasses.replace(provider_config(settings), fallbacks=())
+    analyst = build_analyst(config)
+    if analyst is None:
+        playbook = Playbook.load()
+
+        async def ask(question: Question) -> Explanation:
+            await asyncio.sleep(0)  # lets the progress bar breathe between answers
+            return playbook.explain(question)
+
+        return ask, None
+    stack.push_async_callback(analyst.close)
+    return analyst.explain, getattr(analyst, "prompt_version", None)
+
+
+def _judge(settings: Settings, stack: AsyncExitStack) -> Judge:
+    config = provider_config(settings)
+    backend = build_backend(config)
+    if backend is None:
+        raise ConfigError("--judge needs a model: set PROVIDER (or --provider) to one that is not PLAYBOOK.")
+    judge = Judge(backend, deadline=config.cold_start_deadline, max_output_tokens=config.max_output_tokens)
+    stack.push_async_callback(judge.close)
+    return judge
+
+
+async def _judged(
+    judge: Judge, rows: Sequence[Asked], results: Sequence[CaseResult], concurrency: int, done: Callable[[str], None]
+) -> None:
+    """Let the model rate every explanation; one that it does not rate stays without, which the report counts."""
+    waiting = iter([(row, result) for row, result in zip(rows, results, strict=True) if result.text])
+
+    async def worker() -> None:
+        for row, result in waiting:
+            try:
+                opinion = await judge.rate(row.question.logs[0].message, result.text or "")
+            except ModelError as error:
+                log.warning("not judged", case=result.id, error=str(error))
+            else:
+                result.judgement = Judgement(opinion.clear, opinion.actionable, opinion.remark)
+            done("judged")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(worker())

@@ -1,0 +1,1 @@
+"""Pictures that come with logs: finding and checking them (no library needed), and making them smaller (Pillow)."""

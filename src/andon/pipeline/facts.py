@@ -1,0 +1,74 @@
+"""A few lines from history about a problem that a model is asked to explain: cheap enough for every such question."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from andon.models import PatternSeen, Question
+from andon.ports import History
+
+#: How far back the host's other logs are looked at, in minutes.
+BEFORE = 15
+#: Other problems of the host that are told.
+OTHERS = 3
+_TEMPLATE = 110
+#: A rate is worth a word where it differs from the usual one by this factor, and there is enough to have a usual one.
+_TELLING, _ENOUGH = 3.0, 20
+
+
+async def facts_about(history: History, question: Question) -> list[str]:
+    """What else the newest log's host had just before, what of it came first, and how the rate is against usual.
+
+    Two short reads of the rollups. Raises QueryTooSlow and StoreUnavailable.
+    """
+    if not question.logs:
+        return []
+    newest = question.logs[0]
+    seen = await history.around(newest.hostname, newest.timestamp, BEFORE)
+    count, minutes = await history.recent(question.pattern_id, newest.timestamp)
+    return [*_others(seen, question, newest.hostname), *_rate(question, count, minutes)]
+
+
+def _others(seen: list[PatternSeen], question: Question, host: str) -> list[str]:
+    """What else the host logged, and whether some of it began before this problem did."""
+    own = next((one for one in seen if one.pattern_id == question.pattern_id), None)
+    others = [one for one in seen if one.pattern_id != question.pattern_id]
+    if not others:
+        return []
+    before = [one for one in others if own is None or one.first_seen < own.first_seen]
+    facts = []
+    if before:
+        first = before[0]
+        facts.append(
+            f"Before it {host} logged, from {first.first_seen[:16]}Z on, {_times(first.count)}: {_cut(first.template)}"
+        )
+        others = [one for one in others if one is not first]
+    facts += [
+        f"In the same {BEFORE} minutes {host} logged {_times(one.count)}: {_cut(one.template)}"
+        for one in sorted(others, key=lambda one: (one.first_seen, -one.count))[:OTHERS]
+    ]
+    return facts
+
+
+def _rate(question: Question, recent: int, minutes: int) -> list[str]:
+    """The rate now against that of the problem's whole life, where that says something."""
+    try:
+        life = datetime.fromisoformat(question.last_seen) - datetime.fromisoformat(question.first_seen)
+    except (ValueError, TypeError):  # taken over as it was
+        return []
+    windows = life.total_seconds() / 60 / minutes
+    if question.count < _ENOUGH or windows < 2 or recent == 0:
+        return []
+    usual = question.count / windows
+    if 1 / _TELLING < recent / usual < _TELLING:
+        return []
+    return [f"It was logged {_times(recent)} in the last {minutes} minutes, against {usual:.2g} in {minutes} usually"]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _cut(template: str) -> str:
+    line = " ".join(template.split())
+    return line if len(line) <= _TEMPLATE else line[: _TEMPLATE - 1] + "…"

@@ -1,0 +1,61 @@
+"""Pictures through the real service: published, stored once, fetched from the object store, shown."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+from andon.pictures.shrink import for_model
+from andon.store import Reader
+from support.pictures import data_url, opened, picture
+from support.service import Andon, log, running, until
+
+PNG, JPEG = picture(size=(300, 200)), picture("JPEG", (2000, 1500))
+
+
+def put(andon: Andon, name: str, data: bytes) -> None:
+    """Put an object into the bucket ``shots`` as a producer would."""
+
+    async def work() -> None:
+        async with andon.client() as connection:
+            store = await connection.jetstream().create_object_store("shots")
+            await store.put(name, data)
+
+    asyncio.run(work())
+
+
+def test_a_picture_sent_with_two_logs_is_stored_once_and_shown_with_both(tmp_path: Path) -> None:
+    """And goes with the question, small enough for a model; metrics count one."""
+    with running(tmp_path) as andon:
+        andon.publish(
+            *(log(f"Vision check failed at station {n}", context={"n": n, "images": [data_url(PNG)]}) for n in (4, 5))
+        )
+        until(lambda: andon.count("log_pictures") == 2, "both logs")
+        assert andon.sql("SELECT media_type, width, height, size FROM pictures") == [("image/png", 300, 200, len(PNG))]
+        assert andon.sql("SELECT max(length(context)) < 300 FROM agent_logs") == [(1,)]
+        assert re.search(r"^andon_pictures_stored_total 1\.0$", andon.get("/metrics")[1], re.MULTILINE)
+        for log_id in ("1", "2"):
+            shown = json.loads(andon.cli("show", log_id, "--json").stdout)
+            assert [one["width"] for one in shown["pictures"]] == [300]
+            assert shown["context"]["images"][0]["picture"] == f"sha256:{shown['pictures'][0]['sha256']}"
+        with Reader(andon.database) as reader:
+            assert opened(for_model(reader.pictures(1, data=True)[0]).data).size == (300, 200)
+
+
+def test_an_object_that_a_log_names_is_fetched_also_when_it_comes_after_a_restart(tmp_path: Path) -> None:
+    """The reference waits in the database; an address of the web is refused with its reason."""
+    with running(tmp_path) as andon:
+        images = [{"bucket": "shots", "object": "cam/1.jpg"}, "http://127.0.0.1/1.png"]
+        andon.publish(log("Vision check failed", context={"images": images}))
+        until(lambda: andon.sql("SELECT 1 FROM picture_fetches WHERE attempts > 0"), "a first try")
+        assert andon.stop() == 0
+        andon.start()
+        put(andon, "cam/1.jpg", JPEG)
+        until(lambda: andon.count("log_pictures") == 1, "the picture")
+        assert andon.sql("SELECT data FROM pictures") == [(JPEG,)]
+        shown = andon.cli("show", "1").stdout.decode()
+        assert "JPEG, 2000×1500 pixels" in shown
+        assert "images[1] not kept: is an address" in " ".join(shown.split())
+        assert andon.count("picture_fetches") == 0

@@ -1,0 +1,142 @@
+"""Time words and names in questions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from andon.agent.naming import find_names
+from andon.agent.when import moment, shown, window
+from andon.models import SiteNames
+
+#: A Wednesday, in winter.
+NOW = datetime(2025, 1, 15, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+NAMES = SiteNames(
+    hosts=["press-7", "plc-03", "db-01", "line"],
+    services=["drive", "mes", "error"],
+    places=["north", "line-3", "line-04", "7", "press-7"],
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "since", "until"),
+    [
+        ("why did line 3 stop last night?", "14 18:00", "15 06:00"),
+        ("overnight", "14 18:00", "15 06:00"),
+        ("what was it yesterday", "14 00:00", "15 00:00"),
+        ("yesterday's evening trouble", "14 17:00", "14 23:00"),
+        ("since yesterday", "14 00:00", "15 09:30"),
+        ("this morning", "15 05:00", "15 09:30"),
+        ("errors today", "15 00:00", "15 09:30"),
+        ("since 06:00", "15 06:00", "15 09:30"),
+        ("in the last 8 hours", "15 01:30", "15 09:30"),
+        ("the past half-hour, or the last hour", "15 08:30", "15 09:30"),
+        ("two hours ago", "15 07:00", "15 08:00"),
+        ("between 2:00 and 3:30", "15 02:00", "15 03:30"),
+        ("from 22:00 to 06:00", "14 22:00", "15 06:00"),
+        ("yesterday between 2 pm and 4 pm", "14 14:00", "14 16:00"),
+        ("last night at 02:14", "15 01:44", "15 02:44"),
+        ("last night between 23:00 and 2:00", "14 23:00", "15 02:00"),
+        ("around 10 pm", "14 21:30", "14 22:30"),
+        ("on Monday", "13 00:00", "14 00:00"),
+        ("monday night", "13 18:00", "14 06:00"),
+        ("since Friday", "10 00:00", "15 09:30"),
+        ("on 2025-01-14 at 13:00", "14 12:30", "14 13:30"),
+        ("since 2025-01-10", "10 00:00", "15 09:30"),
+        ("before 8:00", "15 00:00", "15 08:00"),
+    ],
+)
+def test_time_words_become_a_window(question: str, since: str, until: str) -> None:
+    found = window(question, NOW)
+    assert found is not None
+    assert (f"{found.since:%d %H:%M}", f"{found.until:%d %H:%M}") == (since, until)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "why is line 3 down?",
+        "what was the last fault",
+        "about 3 errors",
+        "on 2025-02-31",
+        "at line 7",
+        "2026-01-01",
+        "",
+    ],
+)
+def test_without_time_words_there_is_no_window(question: str) -> None:
+    assert window(question, NOW) is None
+
+
+PIECES = st.sampled_from(
+    ["last", "night", "since", "at", "25:99", "2025-13-40", "ago", "99999", "h", "yesterday", "between", "and", "3 pm"]
+)
+
+
+@given(st.text(max_size=80) | st.lists(PIECES, max_size=8).map(" ".join))
+@settings(max_examples=300, deadline=None)
+def test_any_text_gives_a_window_of_the_past_or_none(text: str) -> None:
+    found = window(text, NOW)
+    assert found is None or found.since < found.until <= NOW
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("2025-01-15T02:00", "2025-01-15T01:00:00.000Z"),
+        ("2025-01-15T02:00Z", "2025-01-15T02:00:00.000Z"),
+        ("2025-01-15", "2025-01-14T23:00:00.000Z"),
+        ("2h", "2025-01-15T06:30:00.000Z"),
+        ("30 minutes ago", "2025-01-15T08:00:00.000Z"),
+        ("now", "2025-01-15T08:30:00.000Z"),
+    ],
+)
+def test_a_moment_is_read_in_the_sites_zone(text: str, stored: str) -> None:
+    assert moment(text, NOW) == stored
+
+
+@pytest.mark.parametrize("text", ["soon", "", "99999w 3", "0001-01-01T00:00"])
+def test_what_is_no_moment_says_what_is(text: str) -> None:
+    with pytest.raises(ValueError, match="is no time: write 2025-01-15T02:00"):
+        moment(text, NOW)
+
+
+def test_stored_times_are_shown_in_the_sites_zone() -> None:
+    assert shown("2025-01-15T01:00:00.000Z", NOW) == "2025-01-15 02:00:00 CET"
+    assert shown("some day", NOW) == "some day"
+    assert shown("2025-01-15T01:00:00Z", NOW.astimezone(UTC)) == "2025-01-15 01:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("question", "field", "expected"),
+    [
+        ("why did Line 3 stop?", "places", ["line-3"]),
+        ("is line 4 ok", "places", ["line-04"]),
+        ("what about press 7 and PLC-03", "hosts", ["press-7", "plc-03"]),
+        ("is plc 3 alive", "hosts", ["plc-03"]),
+        ("machine 7", "places", ["7"]),
+        ("the line stopped", "hosts", []),
+        ("any error?", "services", []),
+        ("mes drive faults", "services", ["drive", "mes"]),
+        ("alarm SV0401 or F30005 at 02:14 on the 3rd", "codes", ["SV0401", "F30005"]),
+        ("why 8h 2025-01-15T02:00", "codes", []),
+        ("critical errors", "severity", "CRITICAL"),
+        ("which faults", "severity", "ERROR"),
+        ("why did it stop", "severity", None),
+        ("why did the coolant pump leak last night?", "words", ["coolant", "pump", "leak"]),
+        ("line 9 and press 7 and hall b", "unknown", ["line 9", "hall b"]),
+    ],
+)
+def test_names_in_a_question(question: str, field: str, expected: object) -> None:
+    assert getattr(find_names(question, NAMES), field) == expected
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_names_are_found_in_any_text_without_trouble(text: str) -> None:
+    found = find_names(text, NAMES)
+    assert set(found.hosts) <= set(NAMES.hosts)

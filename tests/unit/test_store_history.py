@@ -1,0 +1,207 @@
+"""Questions to the history: what they find, in what order, and where they stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from andon import store
+from andon.errors import NotFound, QueryTooSlow
+from andon.models import HistoryQuery, LogRecord, Merge, Spent
+from andon.places import Database
+from andon.ports import History
+from andon.store import Reader, SharedSpending, StoredHistory
+from support.store_data import a_log, an_answer, opened
+
+pytest_plugins = ["support.databases"]
+
+T = TypeVar("T")
+
+
+def filled(path: Database, records: list[LogRecord], merges: list[Merge] | None = None) -> None:
+    async def work() -> None:
+        async with opened(path) as opened_store:
+            await opened_store.record(records, [], merges or [])
+
+    asyncio.run(work())
+
+
+def asked(path: Database, question: Callable[[History], Awaitable[T]]) -> T:
+    """The answer of the command line's reader."""
+
+    async def work(reader: Reader) -> T:
+        return await question(reader.history())
+
+    with Reader(path) as reader:
+        return asyncio.run(work(reader))
+
+
+@pytest.fixture
+def site(database: Database) -> Database:
+    """Two lines: a drive that faults from 02:14:01 on, a full disk a minute earlier, and a quiet oven."""
+    filled(
+        database,
+        [
+            a_log(1, "disk", hostname="db-01", service="postgres", severity="CRITICAL", message="No space left",
+                  timestamp="2025-01-15T02:13:00.000Z", line="line-2"),
+            *(a_log(n, "drive", hostname="Press-7", line="line-3", site="north") for n in range(2, 6)),
+            a_log(6, "oven", hostname="oven-1", severity="INFO", line="line-4", message="Tür 100% offen",
+                  timestamp="2025-01-15T05:00:00.000Z"),
+        ],
+    )  # fmt: skip
+    return database
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        (HistoryQuery(), [6, 5, 4, 3, 2, 1]),
+        (HistoryQuery(oldest_first=True, limit=2), [1, 2]),
+        (HistoryQuery(severity="ERROR"), [5, 4, 3, 2, 1]),
+        (HistoryQuery(severity="ERROR", oldest_first=True, limit=3), [1, 2, 3]),
+        (HistoryQuery(severity="CRITICAL"), [1]),
+        (HistoryQuery(host="press-7"), [5, 4, 3, 2]),
+        (HistoryQuery(host="press?7", limit=1), [5]),
+        (HistoryQuery(host="*-01"), [1]),
+        (HistoryQuery(service="POSTGRES"), [1]),
+        (HistoryQuery(place="Line-3"), [5, 4, 3, 2]),
+        (HistoryQuery(place="north"), [5, 4, 3, 2]),
+        (HistoryQuery(place="line_3"), []),
+        (HistoryQuery(text="SPACE left"), [1]),
+        (HistoryQuery(text="TÜR"), [6]),
+        (HistoryQuery(text="100%"), [6]),
+        (HistoryQuery(text="1%0"), []),
+        (HistoryQuery(since="2025-01-15T02:14:03", until="2025-01-15T02:14:05"), [4, 3]),
+        (HistoryQuery(pattern_id=2), [5, 4, 3, 2]),
+    ],
+)
+def test_search_keeps_to_every_filter(site: Database, query: HistoryQuery, ids: list[int]) -> None:
+    assert [log.id for log in asked(site, lambda history: history.search(query))] == ids
+
+
+def test_problems_of_a_window_begin_with_what_came_first(site: Database) -> None:
+    found = asked(site, lambda history: history.problems(HistoryQuery(until="2025-01-15T04:00:00Z")))
+    assert [(one.pattern_id, one.count, one.hosts, one.first_log, one.last_log) for one in found] == [
+        (1, 1, 1, 1, 1),
+        (2, 4, 1, 2, 5),
+    ]
+
+
+@pytest.mark.parametrize(("order", "ids"), [("count", [2, 1, 3]), ("severity", [1, 2, 3]), ("first", [1, 2, 3])])
+def test_problems_come_in_the_order_asked_for(site: Database, order: str, ids: list[int]) -> None:
+    assert [one.pattern_id for one in asked(site, lambda history: history.problems(HistoryQuery(), order))] == ids
+
+
+def test_what_is_merged_counts_as_one_problem(database: Database) -> None:
+    merge = Merge("b", "a", 1, ("x", "y", "z", "v", "w"))
+    filled(database, [a_log(1, "a"), a_log(2, "b"), a_log(3, "b")], [merge])
+    found = asked(database, lambda history: history.problems(HistoryQuery()))
+    assert [(one.pattern_id, one.count) for one in found] == [(1, 3)]
+    assert len(asked(database, lambda history: history.search(HistoryQuery(pattern_id=2)))) == 3
+
+
+def test_around_tells_what_else_the_host_logged_by_the_minute(site: Database) -> None:
+    found = asked(site, lambda history: history.around("db-01", "2025-01-15T02:14:30.000Z", 10))
+    assert [(one.pattern_id, one.count, one.first_seen) for one in found] == [(1, 1, "2025-01-15T02:13:00.000Z")]
+    assert asked(site, lambda history: history.around("db-01", "2025-01-15T02:12:59.000Z", 10)) == []
+
+
+def test_recent_counts_the_last_ten_minutes_of_the_whole_problem(site: Database) -> None:
+    assert asked(site, lambda history: history.recent(2, "2025-01-15T02:14:59Z")) == (4, 10)
+    assert asked(site, lambda history: history.recent(99, "2025-01-15T02:14:59Z")) == (0, 10)
+
+
+def test_a_pattern_comes_with_its_figures_and_what_is_known_of_it(site: Database) -> None:
+    async def explain() -> None:
+        async with opened(site) as opened_store:
+            while job := await opened_store.claim("me", 60):
+                await opened_store.finish(job, an_answer(f"about {job.fingerprint}"))
+
+    asyncio.run(explain())
+    store.resolve(site, 2, "Replaced the brake", "Worn lining", "Ada")
+    found = asked(site, lambda history: history.pattern(2))
+    assert found is not None
+    assert (found.count, found.last_hour, found.last_day, found.per_hour) == (4, 4, 4, 4.0)
+    assert (found.hosts, found.host_count, found.newest) == ([("Press-7", 4)], 1, [5, 4, 3, 2])
+    assert found.explanation is not None
+    assert "Replaced the brake" in found.explanation
+    assert [fix.fix for fix in found.fixes] == ["Replaced the brake"]
+
+
+@pytest.mark.parametrize("pattern_id", [99, 0, -1, 2**70])
+def test_a_pattern_that_is_not_there_is_none(site: Database, pattern_id: int) -> None:
+    assert asked(site, lambda history: history.pattern(pattern_id)) is None
+
+
+def test_logs_by_id_leave_out_those_that_do_not_exist(site: Database) -> None:
+    assert [log.id for log in asked(site, lambda history: history.logs([5, 2, 5, 99, -3, 2**70]))] == [2, 5]
+
+
+def test_names_are_those_of_the_records(site: Database) -> None:
+    names = asked(site, lambda history: history.names())
+    assert names.hosts == ["Press-7", "db-01", "oven-1"]
+    assert names.services == ["drive", "postgres"]
+    assert names.places == ["line-2", "line-3", "line-4", "north"]
+
+
+def test_the_span_is_none_where_nothing_is_stored(tmp_path: Path, site: Database) -> None:
+    filled(tmp_path / "empty.db", [])
+    assert asked(tmp_path / "empty.db", lambda history: history.span()) is None
+    assert asked(site, lambda history: history.span()) == ("2025-01-15T02:13:00.000Z", "2025-01-15T05:00:00.000Z")
+
+
+def test_a_question_that_reads_too_long_is_interrupted(tmp_path: Path) -> None:
+    database = tmp_path / "agent.db"
+    filled(database, [a_log(n, f"p{n % 50}", hostname=f"h-{n}") for n in range(1, 4001)])
+
+    async def work(reader: Reader) -> float:
+        slow = StoredHistory(reader.history()._run, deadline=0.0)
+        started = time.monotonic()
+        with pytest.raises(QueryTooSlow, match="shorter time"):
+            await slow.search(HistoryQuery(text="no such text anywhere"))
+        assert len(await reader.history().search(HistoryQuery(limit=1))) == 1
+        return time.monotonic() - started
+
+    with Reader(database) as reader:
+        asyncio.run(work(reader))
+
+
+def test_an_interrupted_question_leaves_the_services_readers_usable(tmp_path: Path) -> None:
+    database = tmp_path / "agent.db"
+
+    async def work() -> None:
+        async with opened(database) as opened_store:
+            await opened_store.record([a_log(n) for n in range(1, 4001)], [])
+            slow = StoredHistory(opened_store._read, deadline=0.0)
+            for _ in range(4):
+                with pytest.raises(QueryTooSlow):
+                    await slow.search(HistoryQuery(text="no such text anywhere"))
+            assert len(await opened_store.history().search(HistoryQuery(limit=3))) == 3
+
+    asyncio.run(work())
+
+
+def test_a_command_counts_its_calls_where_the_service_does(site: Database) -> None:
+    async def work() -> tuple[Spent, Spent]:
+        shared = SharedSpending(site)
+        await shared.spend(1, 0)
+        await shared.spend(0, 250)
+        async with opened(site, clock=None) as opened_store:
+            return await shared.spent(time.time() - 60), await opened_store.spent(time.time() - 60)
+
+    assert asyncio.run(work()) == (Spent(1, 250), Spent(1, 250))
+
+
+def test_reading_history_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    filled(path, [a_log(1)])
+    before = path.read_bytes()
+    asked(path, lambda history: history.problems(HistoryQuery()))
+    assert path.read_bytes() == before
+    with Reader(path) as reader, pytest.raises(NotFound):
+        reader.log(99)
