@@ -8,13 +8,14 @@ import asyncio
 import structlog
 
 from andon.service import loop_factory
-from bench import fingerprints, record_path, service_figures, storm
+from bench import agent_layer, fingerprints, record_path, service_figures, storm
 
 MEASUREMENTS = {
     "record": record_path.measure,
     "service": service_figures.measure,
     "fingerprints": fingerprints.measure,
     "storm": storm.measure,
+    "agent": agent_layer.measure,
 }
 
 

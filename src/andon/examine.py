@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import shutil
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import andon
-from andon.agent.providers import build_analyst
+from andon.agent.embedded import EmbeddedBackend
+from andon.agent.ollama_admin import OllamaAdmin, context_remedy
+from andon.agent.providers import ProviderConfig, build_analyst, build_backend
+from andon.agent.threads import in_daemon_thread
 from andon.bus.api import stream_state
 from andon.bus.binary import find_binary
 from andon.bus.connection import connect, masked
 from andon.config import Settings
-from andon.errors import AndonError, BrokerError, ModelError, ModelMisconfigured, StoreError
+from andon.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
 from andon.models import CheckResult, StoreCounts
-from andon.service import provider_config
+from andon.service import advice, provider_config
+from andon.spelling import remarks
 from andon.store import Reader
 
 #: Below this much free disk space (bytes) doctor warns, and below a tenth of it complains.
@@ -32,14 +38,15 @@ CONNECT_SECONDS = 2.0
 
 async def examine(settings: Settings) -> list[CheckResult]:
     """Every check, in the order in which things depend on each other. Never raises for what it examines."""
-    results = [_versions(), _settings(settings), await asyncio.to_thread(_disk, settings)]
+    results = [_versions(), _settings(settings), *_remarks(), await asyncio.to_thread(_disk, settings)]
     results += await asyncio.to_thread(_database, settings)
     ready = await asyncio.to_thread(_service, settings)
     running = ready.ok is not None
     results.append(ready)
     results += await _broker(settings, running)
-    results.append(await _model(settings))
-    return results
+    results.append(await (_model_file if settings.provider == "EMBEDDED" else _model)(settings))
+    results += await _fallbacks(settings)
+    return results + await _ollama_context(settings)
 
 
 def _versions() -> CheckResult:
@@ -54,11 +61,27 @@ def _settings(settings: Settings) -> CheckResult:
     )
 
 
+def _remarks() -> list[CheckResult]:
+    return [CheckResult("settings", None, remark, "correct the name, or remove it") for remark in remarks()]
+
+
+def _several(count: int, one: str, many: str) -> str:
+    """The number with what it counts: ``1 problem waits``, ``2 problems wait``."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def _disk(settings: Settings) -> CheckResult:
     directory = settings.database.parent if isinstance(settings.database, Path) else settings.data_dir
     place = directory
     while not place.exists() and place != place.parent:
         place = place.parent
+    if not place.is_dir():
+        return CheckResult(
+            "disk",
+            False,
+            f"{place} is a file where a directory is needed",
+            "set ANDON_DATA_DIR (or DB_PATH) to another",
+        )
     free = shutil.disk_usage(place).free
     detail = f"{free / 1024**3:.1f} GiB free at {directory}"
     if not os.access(place, os.W_OK):
@@ -76,10 +99,11 @@ def _database(settings: Settings) -> list[CheckResult]:
     try:
         with Reader(path) as reader:
             counts = reader.counts()
-    except StoreError as error:
+    except (StoreError, ConfigError) as error:  # the driver of PostgreSQL may be missing
         return [CheckResult("database", False, str(error))]
     size = f"{counts.bytes / 1024**2:.1f} MiB"
-    results = [CheckResult("database", True, f"{path}: {counts.logs:,} logs, {counts.patterns:,} patterns, {size}")]
+    held = f"{_several(counts.logs, 'log', 'logs')}, {_several(counts.patterns, 'pattern', 'patterns')}"
+    results = [CheckResult("database", True, f"{path}: {held}, {size}")]
     return results + _queue(counts)
 
 
@@ -87,13 +111,22 @@ def _queue(counts: StoreCounts) -> list[CheckResult]:
     results = []
     if counts.rejects:
         results.append(
-            CheckResult("rejects", None, f"{counts.rejects:,} messages were not understood", "see `andon rejects`")
+            CheckResult(
+                "rejects",
+                None,
+                _several(counts.rejects, "message was not understood", "messages were not understood"),
+                "see `andon rejects`",
+            )
         )
     if counts.failed:
         remedy = "the playbook's answers stand for them; see the reasons with `andon logs --json`"
         results.append(CheckResult("analyses", None, f"{counts.failed:,} got no answer from the model", remedy))
     if counts.pending:
-        results.append(CheckResult("queue", None, f"{counts.pending:,} problems wait for the model"))
+        results.append(
+            CheckResult(
+                "queue", None, _several(counts.pending, "problem waits for the model", "problems wait for the model")
+            )
+        )
     return results
 
 
@@ -132,7 +165,9 @@ async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
             return [*results, CheckResult("broker", None, "embedded; it starts with `andon run`")]
     address = masked(settings.broker_url)
     try:
-        connection = await connect(settings.broker_url, name="andon doctor", timeout=CONNECT_SECONDS)
+        connection = await connect(
+            settings.broker_url, name="andon doctor", timeout=CONNECT_SECONDS, **advice(settings)
+        )
     except BrokerError as error:
         return [*results, CheckResult("broker", False, str(error))]
     try:
@@ -149,20 +184,97 @@ async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
 
 
 async def _model(settings: Settings) -> CheckResult:
+    return await _member("model", dataclasses.replace(provider_config(settings), fallbacks=()))
+
+
+async def _fallbacks(settings: Settings) -> list[CheckResult]:
+    """The providers that are asked where the configured one is away, each by itself."""
+    if settings.provider == "PLAYBOOK":
+        return []
+    return [await _member("fallback", config) for config in provider_config(settings).fallbacks]
+
+
+async def _member(name: str, config: ProviderConfig) -> CheckResult:
     try:
-        analyst = build_analyst(provider_config(settings))
+        analyst = build_analyst(config)
     except AndonError as error:
-        return CheckResult("model", False, str(error))
+        return CheckResult(name, False, str(error))
     if analyst is None:
-        return CheckResult("model", True, "PLAYBOOK: the built-in rules answer, no model is needed")
+        return CheckResult(name, True, "PLAYBOOK: the built-in rules answer, no model is needed")
     try:
         async with asyncio.timeout(10):
             await analyst.check()
     except ModelError as error:
         ok = False if isinstance(error, ModelMisconfigured) else None
-        return CheckResult("model", ok, str(error), "until then the playbook's answers are provisional")
+        return CheckResult(name, ok, str(error), "until then the playbook's answers are provisional")
     except TimeoutError:
-        return CheckResult("model", None, f"{settings.provider} took longer than 10 s to answer")
+        return CheckResult(name, None, f"{analyst.provider} took longer than 10 s to answer")
     finally:
         await analyst.close()
-    return CheckResult("model", True, f"{analyst.provider} answers and has {analyst.model}")
+    return CheckResult(name, True, f"{analyst.provider} answers; model {analyst.model}")
+
+
+async def _model_file(settings: Settings) -> CheckResult:
+    """Load the file of EMBEDDED in a process of its own, as the service would."""
+    try:
+        backend = build_backend(provider_config(settings))
+    except AndonError as error:
+        return CheckResult("model", False, str(error))
+    if not isinstance(backend, EmbeddedBackend):
+        raise TypeError(f"{settings.provider} has no model file")
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(settings.model_cold_deadline):
+            await in_daemon_thread(backend.build, "provider-import")
+            started = time.monotonic()
+            facts = await backend.describe()
+    except ModelError as error:
+        return CheckResult("model", False, str(error), "until then the playbook's answers are provisional")
+    except TimeoutError:
+        remedy = "choose a smaller file, or raise ANDON_MODEL_COLD_DEADLINE"
+        return CheckResult("model", False, f"{settings.gguf} was not loaded in time", remedy)
+    finally:
+        await backend.close()
+    context, memory = int(facts["context"]), facts["memory"]
+    taken = f", {memory / 2**20:,.0f} MiB of memory" if memory else ""
+    sight = ", sees pictures" if facts["sees_pictures"] else ""
+    detail = (
+        f"EMBEDDED loads {settings.gguf} in {time.monotonic() - started:.1f} s: "
+        f"context {context:,} tokens{taken}{sight}"
+    )
+    if settings.mmproj is not None and not facts["sees_pictures"]:
+        return CheckResult("model", None, f"{detail}, but sees no pictures", "correct ANDON_MMPROJ or leave it empty")
+    if context < _tokens_needed(settings):
+        trained = facts["trained_for"]
+        remedy = (
+            "lower ANDON_MODEL_PROMPT_TOKENS or ANDON_MODEL_MAX_TOKENS: the model takes no more"
+            if trained and trained <= context
+            else f"raise ANDON_GGUF_CONTEXT to {_tokens_needed(settings)}"
+        )
+        return CheckResult("model", None, f"{detail}; {_need(settings)}", remedy)
+    return CheckResult("model", True, detail)
+
+
+async def _ollama_context(settings: Settings) -> list[CheckResult]:
+    """Whether questions fit into the context of the models that are asked of Ollama, which says nothing where not."""
+    members = [(settings.provider, settings.model), *settings.fallback_members]
+    models = [settings.model_of(provider, model) for provider, model in members if provider == "OLLAMA"]
+    results = []
+    for model in models:
+        try:
+            async with OllamaAdmin(host=settings.ollama_host, api_key=settings.key_of("OLLAMA"), model=model) as admin:
+                details = await admin.show(model)
+        except AndonError:  # the check of the model has said so already
+            continue
+        remedy = context_remedy(details, _tokens_needed(settings)) or ""
+        detail = f"{model} works with {details.context:,} tokens ({details.context_from}); {_need(settings)}"
+        results.append(CheckResult("context", None if remedy else True, detail, remedy))
+    return results
+
+
+def _tokens_needed(settings: Settings) -> int:
+    return settings.model_prompt_tokens + settings.model_max_tokens
+
+
+def _need(settings: Settings) -> str:
+    return f"a question and its answer take up to {_tokens_needed(settings):,}"

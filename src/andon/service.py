@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,7 @@ from andon.agent.backend import Choices
 from andon.agent.playbook import Playbook
 from andon.agent.providers import ProviderConfig, build_analyst
 from andon.agent.runbooks import MarkdownRunbooks
+from andon.bus.api import require_jetstream
 from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
 from andon.bus.jetstream import JetStreamLogStream
@@ -70,7 +71,11 @@ class HttpSide(Protocol):
     """What the service asks of its HTTP server: take the port, serve, stop."""
 
     def bind(self) -> int:
-        """Take the port and return its number. Raises InUseError."""
+        """Take the port and return its number. Raises InUseError and ConfigError."""
+        ...
+
+    def close(self) -> None:
+        """Give the port back where it was never served; idempotent."""
         ...
 
     async def run(self) -> None:
@@ -109,9 +114,11 @@ class Service:
         Raises AndonError with one sentence where something essential cannot start.
         """
         async with AsyncExitStack() as stack:
-            await self._open(stack)
+            stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))
             http = self._make_http(self)
-            self.http_port = http.bind()
+            self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
+            stack.callback(http.close)
+            await self._open(stack)
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
             shown = QuestionPictures(self.store.pictures, for_model)
@@ -160,9 +167,8 @@ class Service:
         log.info("stopped")
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        """Lock, start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
+        """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
         settings = self.settings
-        stack.enter_context(await asyncio.to_thread(lock_database, settings.database))
         preparing = asyncio.create_task(
             asyncio.to_thread(prepare, settings.database, durability=settings.durability), name="prepare"
         )
@@ -399,7 +405,7 @@ def budget_limits(settings: Settings) -> Limits:
 
 def model_gate(settings: Settings, store: LogStore) -> Gate:
     """How many questions the model gets at once, and how many at all. A model on this site's box starts with one."""
-    most = settings.model_concurrency
+    most = settings.gguf_parallel if settings.provider == "EMBEDDED" else settings.model_concurrency
     return Gate(Budget(store, budget_limits(settings)), first=1 if settings.local_model else CLOUD_FIRST, most=most)
 
 
@@ -410,14 +416,14 @@ def run_service(settings: Settings, listen: Listen) -> None:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_until_signal(service))
     except BaseExceptionGroup as group:
-        known = group.subgroup(AndonError)
-        if known is None:
-            raise
-        raise _first(known) from None
+        raise told(group) from None
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
+def told(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in the group that is meant for users; the group itself where there is none."""
+    error: BaseException = group.subgroup(AndonError) or group
+    if error is group:
+        return error
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -485,11 +491,32 @@ class Outbox(JetStreamPublisher):
         await super().close()
 
 
+class Advice(TypedDict, total=False):
+    """What :func:`andon.bus.connection.connect` says to do."""
+
+    start: str
+    login: str
+
+
+def advice(settings: Settings) -> Advice:
+    """What a command says to do where the broker is not there or refuses it."""
+    if not settings.embedded_broker:
+        return {}
+    return {
+        "start": "start it with `andon run`, or correct ANDON_NATS_PORT",
+        "login": "check ANDON_NATS_USER and ANDON_NATS_PASSWORD",
+    }
+
+
 @contextlib.asynccontextmanager
 async def open_publisher(settings: Settings, name: str) -> AsyncIterator[Outbox]:
-    """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable."""
-    connection = await connect(settings.broker_url, name=name)
+    """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable.
+
+    Also where the broker is there and would keep no log.
+    """
+    connection = await connect(settings.broker_url, name=name, **advice(settings))
     try:
+        await require_jetstream(connection)
         outbox = Outbox(connection)
         try:
             yield outbox

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from andon.printable import printable
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -32,6 +35,14 @@ class _Sink:
             self._stream.flush()
 
 
+def _harmless(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Facts that come from outside must not steer the terminal that shows the log."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = printable(value)
+    return event
+
+
 def configure_logging(level: str = "info", form: str = "auto") -> None:
     """Send structured logs to standard error; ``form`` is ``auto``, ``json`` or ``text``.
 
@@ -50,15 +61,16 @@ def configure_logging(level: str = "info", form: str = "auto") -> None:
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer] if as_json else [*shared, renderer],
+        processors=[*shared, structlog.processors.format_exc_info, renderer]
+        if as_json
+        else [*shared, _harmless, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sink),  # type: ignore[arg-type]  # print needs write and flush
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sink)
     final = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
-    if as_json:
-        final.insert(1, structlog.processors.format_exc_info)
+    final.insert(1, structlog.processors.format_exc_info if as_json else _harmless)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final))
     root = logging.getLogger()
     root.handlers = [handler]

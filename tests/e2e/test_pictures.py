@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from andon.pictures.shrink import for_model
 from andon.store import Reader
 from support.pictures import data_url, opened, picture
-from support.service import Andon, log, running, until
+from support.service import Andon, log, ollama, running, until
 
 PNG, JPEG = picture(size=(300, 200)), picture("JPEG", (2000, 1500))
 
@@ -59,3 +60,18 @@ def test_an_object_that_a_log_names_is_fetched_also_when_it_comes_after_a_restar
         assert "JPEG, 2000×1500 pixels" in shown
         assert "images[1] not kept: is an address" in " ".join(shown.split())
         assert andon.count("picture_fetches") == 0
+
+
+def test_a_model_that_can_see_is_shown_the_picture_and_another_is_told_of_it(tmp_path: Path) -> None:
+    """Sent inline and made small: no address leaves the site."""
+    for sees in ("yes", "no"):
+        place = tmp_path / sees
+        place.mkdir()
+        settings = {"PROVIDER": "OLLAMA", "ANDON_MODEL_IMAGES": sees}
+        with ollama(place) as model, running(place, OLLAMA_HOST=model.url, **settings) as andon:
+            andon.publish(log("Vision check failed", context={"images": [data_url(JPEG)]}))
+            until(lambda model=model: model.requests, "the question")
+            prompt = model.requests[0]["prompt"]
+        shown = re.findall(r"data:image/[a-z]+;base64,([A-Za-z0-9+/=]+)", prompt)
+        assert [opened(base64.b64decode(one)).size for one in shown] == ([(1024, 768)] if sees == "yes" else [])
+        assert ("a picture that you cannot see" in prompt) is (sees == "no")

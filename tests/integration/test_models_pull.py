@@ -201,6 +201,14 @@ def test_pull_without_a_name_fetches_the_configured_model(commands: Commands, ol
     assert ollama.pulls == [MODEL]
 
 
+def test_pull_without_a_terminal_tells_how_far_it_is(commands: Commands, ollama: NativeOllama) -> None:
+    """A container's log shows each tenth."""
+    ollama.script(Pull([MANIFEST, layer(400_000_000, 10**9), layer(10**9, 10**9), *LAST]))
+    told = commands("models", "pull").err
+    assert "fetching 40% of 953.7 MiB" in told
+    assert "fetching 100% of" in told
+
+
 def test_pull_as_json_is_a_line_for_each_step(commands: Commands, ollama: NativeOllama) -> None:
     """Programs read the steps as they come."""
     ollama.script(Pull(WHOLE))

@@ -16,6 +16,7 @@ from andon.agent.providers import ProviderConfig, build_analyst
 from andon.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.models import Explanation, Question, Rung
 from support.ollama import HALF, Answer, Ollama
+from support.providers.asking import red_square
 from support.questions import question, stored_log
 
 T = TypeVar("T")
@@ -401,3 +402,27 @@ def test_warming_up_does_not_block_the_loop(ollama: Ollama) -> None:
         return count
 
     assert run(analyst_for(ollama.url), turns) > 5
+
+
+def test_pictures_go_to_models_that_ollama_says_can_see(ollama: Ollama) -> None:
+    """Ollama is asked once what the model can do; the picture is sent as data."""
+    ollama.capabilities = ["completion", "vision"]
+    shown = question(pictures=[red_square()])
+
+    async def twice(analyst: ModelAnalyst) -> None:
+        await analyst.explain(shown)
+        await analyst.explain(shown)
+
+    run(analyst_for(ollama.url), twice)
+    for request in ollama.requests:
+        text, picture = request["messages"][-1]["content"]
+        assert picture["image_url"]["url"].startswith("data:image/png;base64,")
+        assert "a picture, shown below" in text["text"]
+    assert ollama.paths.count("/api/show") == 1
+
+
+def test_a_model_that_cannot_see_is_told_of_the_picture(ollama: Ollama) -> None:
+    """No picture is sent, which Ollama would refuse."""
+    explain(ollama, ask=question(pictures=[red_square()]))
+    (request,) = ollama.requests
+    assert "a picture that you cannot see" in request["messages"][-1]["content"]

@@ -79,7 +79,7 @@ def test_ollamas_own_refusals() -> None:
 def test_what_ollama_ignores_is_noted() -> None:
     """An unbounded, unstreamed or misnamed request works there, and is a mistake of ours."""
     with Ollama(default=support.ollama.BEHAVIOURS["text"]) as ollama:
-        body = asked(max_completion_tokens=5, tool_choice="auto", stream=False)
+        body = asked(max_completion_tokens=5, tool_choice="required", stream=False)
         del body["max_tokens"]
         post(ollama.url, body)
         noted = " ".join(ollama.violations)

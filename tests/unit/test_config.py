@@ -16,7 +16,8 @@ def empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     import os
 
     for name in list(os.environ):
-        if name.startswith("ANDON_") or name in ("PROVIDER", "MODEL", "API_KEY", "NATS_URL", "DB_PATH", "OLLAMA_HOST"):
+        own = name.startswith("ANDON_") or name.endswith("API_KEY")
+        if own or name in ("PROVIDER", "MODEL", "NATS_URL", "DB_PATH", "OLLAMA_HOST"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -108,3 +109,69 @@ def test_a_site_adds_codes_that_keep_problems_apart(empty_place: Path) -> None:
     (empty_place / "andon.toml").write_text('code_patterns = ["("]\n')
     with pytest.raises(ConfigError):
         site_codes(load_settings())
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "model"),
+    [
+        ("openai", "OPEN_AI", "gpt-5.6-luna"),
+        ("anthropic", "CLAUDE", "claude-haiku-5-5"),
+        ("Azure OpenAI", "AZURE", ""),
+        ("none", "PLAYBOOK", ""),
+    ],
+)
+def test_aliases_of_providers(given: str, name: str, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names people type are understood, default models included."""
+    monkeypatch.setenv("PROVIDER", given)
+    settings = load_settings()
+    assert (settings.provider, settings.model_name) == (name, model)
+
+
+@pytest.mark.parametrize("setting", ["PROVIDER", "ANDON_FALLBACK"])
+def test_an_unknown_provider_is_one_sentence(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the setting, what was given and what there is."""
+    monkeypatch.setenv(setting, "llama_farm")
+    with pytest.raises(ConfigError, match=rf"^{setting}=llama_farm: is 'llama_farm', which is none of: OLLAMA, "):
+        load_settings()
+
+
+def test_a_deployment_stands_for_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ANDON_AZURE_DEPLOYMENT serves where MODEL is empty."""
+    monkeypatch.setenv("PROVIDER", "azure")
+    monkeypatch.setenv("ANDON_AZURE_DEPLOYMENT", "prod")
+    assert load_settings().model_name == "prod"
+
+
+def test_each_provider_gets_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """API_KEY is for PROVIDER alone; a fallback has its own variable, and Ollama gets nobody else's."""
+    monkeypatch.setenv("PROVIDER", "claude")
+    monkeypatch.setenv("API_KEY", "key-of-claude")
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-openai")
+    settings = load_settings()
+    keys = {name: settings.key_of(name) for name in ("CLAUDE", "OPEN_AI", "OLLAMA", "GEMINI")}
+    assert keys == {"CLAUDE": "key-of-claude", "OPEN_AI": "key-of-openai", "OLLAMA": "", "GEMINI": ""}
+    assert "key-of" not in repr(settings)
+
+
+def test_the_providers_own_variable_serves_without_api_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its own tools do."""
+    monkeypatch.setenv("PROVIDER", "gemini")
+    monkeypatch.setenv("GEMINI_API_KEY", "key-of-gemini")
+    settings = load_settings()
+    assert settings.key_of("GEMINI") == "key-of-gemini"
+
+
+def test_a_gateways_address_belongs_to_one_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ANDON_BASE_URL is the compatible server's where there is one, so that no other provider's key is sent there."""
+    from andon.service import provider_config
+
+    monkeypatch.setenv("PROVIDER", "openai")
+    monkeypatch.setenv("API_KEY", "k")
+    monkeypatch.setenv("ANDON_BASE_URL", "http://gpu-box:8000/v1")
+    assert provider_config(load_settings()).base_url == "http://gpu-box:8000/v1"
+    monkeypatch.setenv("ANDON_FALLBACK", "vllm:qwen")
+    config = provider_config(load_settings())
+    assert config.base_url == ""
+    assert [(member.provider, member.model, member.base_url, member.api_key) for member in config.fallbacks] == [
+        ("OPENAI_COMPATIBLE", "qwen", "http://gpu-box:8000/v1", "")
+    ]

@@ -397,8 +397,10 @@ def small_disk(server: Cluster, tmp_path: Path) -> Iterator[Path]:
         server.own(place / "space")
         yield place
     finally:
-        server.drop_tablespace("small")
-        subprocess.run(["umount", place], check=True)
+        try:
+            server.drop_tablespace("small")
+        finally:
+            subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_a_full_disk_stops_recording_until_there_is_room(server: Cluster, small_disk: Path) -> None:

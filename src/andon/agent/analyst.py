@@ -56,7 +56,7 @@ log = structlog.get_logger(__name__)
 PROBE_TIMEOUT = 2.0
 #: A provider that refuses whoever we are is believed for these seconds, whatever its check says: not every provider
 #: tells without a question that a key may not use a model.
-REFUSAL_STANDS = 60.0
+REFUSAL_STANDS = 30.0
 #: Parts of a request that a server may refuse although others take them, and the words by which it names them.
 _REFUSABLE = {
     "temperature": ("temperature",),
@@ -131,6 +131,7 @@ class ModelAnalyst:
             if self._model is None:
                 started = time.perf_counter()
                 self._model = await in_daemon_thread(self._build, "provider-import")
+                self._backend.start()
                 seconds = round(time.perf_counter() - started, 3)
                 log.debug("analyst ready", provider=self.provider, model=self.model, seconds=seconds)
 
@@ -241,7 +242,7 @@ class ModelAnalyst:
         place = self._backend.place
         prompt = self._prompt(question, can)
         try:
-            result = await self._agent(can.output).run(
+            result = await self._agent(can).run(
                 [prompt.question, *_shown(question.pictures)] if can.images else prompt.question,
                 deps=run,
                 instructions=prompt.instructions,
@@ -277,12 +278,12 @@ class ModelAnalyst:
             return result.output
         return None
 
-    def _agent(self, output: str) -> Agent[Run, ModelFinding]:
+    def _agent(self, can: Capabilities) -> Agent[Run, ModelFinding]:
         if self._model is None or self._closed:
             raise unreachable(self._backend.place, "the analyst is closed")
-        if output not in self._agents:
-            self._agents[output] = build_agent(self._model, output)
-        return self._agents[output]
+        if can.output not in self._agents:
+            self._agents[can.output] = build_agent(self._model, can.output, strict=can.strict)
+        return self._agents[can.output]
 
     def _prompt(self, question: Question, can: Capabilities) -> prompts.Prompt:
         return prompts.build(

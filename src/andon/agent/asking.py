@@ -107,8 +107,8 @@ class CutOff(Exception):
     """The answer ended at the limit of tokens: a second one would end there as well."""
 
 
-def build_agent(model: Model, output: str) -> Agent[Run, ModelFinding]:
-    """The library's agent that asks ``model`` for a finding in the mode ``output``."""
+def build_agent(model: Model, output: str, *, strict: bool = False) -> Agent[Run, ModelFinding]:
+    """The library's agent that asks ``model`` for a finding in the mode ``output``; ``strict`` as in Capabilities."""
     import pydantic_ai
     from pydantic_ai import Agent, NativeOutput, PromptedOutput, ToolOutput
     from pydantic_ai.capabilities import Hooks
@@ -119,7 +119,7 @@ def build_agent(model: Model, output: str) -> Agent[Run, ModelFinding]:
     hooks.on.after_model_request(_tidy)
     # Where the schema has to be shown it stands in our own instructions: one system message, counted in the budget.
     wanted: Any = {
-        "native": NativeOutput(ModelFinding, name=FINDING_TOOL, template=False),
+        "native": NativeOutput(ModelFinding, name=FINDING_TOOL, template=False, strict=strict or None),
         "tool": ToolOutput(ModelFinding, name=FINDING_TOOL, description="Hand in the finding."),
         "prompted": PromptedOutput(ModelFinding, name=FINDING_TOOL, template=False),
     }[output]

@@ -224,7 +224,6 @@ class CloudflareAzureBackend(HostedBackend):
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
         from openai import AsyncOpenAI
-        from openai._types import Omit
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.providers.azure import AzureProvider
 
@@ -233,7 +232,7 @@ class CloudflareAzureBackend(HostedBackend):
             base_url=self.place.url,
             api_key=self._key,
             default_query={"api-version": self._version},
-            default_headers={**self._headers(), "Authorization": Omit()},  # type: ignore[dict-item]  # leaves it out
+            default_headers=self._headers(),  # the library adds a Bearer of its own, as in Cloudflare's example
             http_client=self.open_client(),
             max_retries=0,
         )

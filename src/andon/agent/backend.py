@@ -17,13 +17,15 @@ class Capabilities:
 
     ``output`` is how a finding is asked for: ``native`` constrains the answer by a JSON schema, ``tool`` makes the
     finding the arguments of a tool call, ``prompted`` only asks for JSON in words. ``sees_schema`` says that the
-    provider shows a native schema to the model by itself. ``context`` is the window in tokens, None where unknown.
+    provider shows a native schema to the model by itself, ``strict`` that it binds the answer only to a schema of the
+    narrower kind OpenAI calls so. ``context`` is the window in tokens, None where unknown.
     ``temperature`` says that the model takes one (reasoning models refuse it), ``effort`` how much it is told to think,
     None for its own default.
     """
 
     output: Literal["native", "tool", "prompted"] = "native"
     sees_schema: bool = False
+    strict: bool = False
     tools: bool = False
     images: bool = False
     context: int | None = None
@@ -72,6 +74,10 @@ class Backend(Protocol):
 
         Raises ConfigError where an optional extra is not installed, naming the command that installs it.
         """
+        ...
+
+    def start(self) -> None:
+        """Begin what takes long before the first answer; called once, on the loop, after ``build``."""
         ...
 
     async def capabilities(self) -> Capabilities:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
 CLAUDE_URL = "https://api.anthropic.com"
-VERSION = "2023-06-01"
 
 
 class ClaudeBackend(HostedBackend):
@@ -32,6 +31,7 @@ class ClaudeBackend(HostedBackend):
         needs_extra("anthropic", "claude", "CLAUDE")
         required("CLAUDE", {key_setting: api_key})
         self._key = api_key
+        self._headers: dict[str, str] = {}
         place = Place(
             name="Anthropic",
             url=address(base_url or CLAUDE_URL, "ANDON_BASE_URL").removesuffix("/v1"),
@@ -54,6 +54,8 @@ class ClaudeBackend(HostedBackend):
         client = AsyncAnthropic(
             base_url=self.place.url, api_key=self._key, http_client=self.open_client(), max_retries=0
         )
+        # which header takes the key depends on the version of the API that the library speaks
+        self._headers = {**client.auth_headers, "anthropic-version": str(client.default_headers["anthropic-version"])}
         model = AnthropicModel(self.model, provider=AnthropicProvider(anthropic_client=client))
         self._capabilities = Capabilities(
             # older models have no structured outputs: the finding is the argument of a tool there
@@ -69,5 +71,4 @@ class ClaudeBackend(HostedBackend):
         return self._capabilities
 
     async def _probe(self) -> None:
-        headers = {"Authorization": f"Bearer {self._key}", "anthropic-version": VERSION}
-        await self._get(f"{self.place.url}/v1/models/{self.model}", headers)
+        await self._get(f"{self.place.url}/v1/models/{self.model}", self._headers)

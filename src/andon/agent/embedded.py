@@ -8,11 +8,13 @@ without showing the schema to the model, and it goes on computing an answer nobo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from andon.agent.backend import Capabilities, Choices
-from andon.agent.engine import Engine, EngineSpec, Running
+from andon.agent.engine import Engine
+from andon.agent.engine_process import EngineSpec, Running
 from andon.agent.failures import Place, from_status, hidden, unreachable
 from andon.agent.hosted import needs_extra
 from andon.agent.http_client import CONNECT_TIMEOUT, bounded_client
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Nobody listens there: the transport below puts the engine's address of the moment in its place.
 BASE_URL = "http://embedded.invalid"
+#: Seconds that a question about its abilities waits for that: the load itself may take minutes.
+PROBE_PATIENCE = 1.5
 #: Seconds that a check waits for a model that is being loaded.
 CHECK_PATIENCE = 8.0
 
@@ -69,7 +73,7 @@ class EmbeddedBackend:
         spec = EngineSpec(gguf=gguf, mmproj=mmproj, threads=threads, context=context, parallel=parallel)
         self.engine = Engine(spec, self.place, timeout=timeout)
         self._timeout = timeout
-        self._pool = pool
+        self._pool = max(pool, parallel + 1)  # a check never waits for a free connection
         self._choices = choices or Choices()
         self._client: httpx2.AsyncClient | None = None
         self._known: Capabilities | None = None
@@ -105,14 +109,21 @@ class EmbeddedBackend:
         )
         return OpenAIChatModel(self.model, provider=provider, profile=profile)
 
+    def start(self) -> None:
+        """Begin to load the file."""
+        self.engine.start()
+
     async def capabilities(self) -> Capabilities:
-        """What the engine says of the file it has loaded; starts it where it does not run."""
+        """What the engine says of the file once it is loaded; until then what its settings promise, without tools."""
         if self._known is None:
-            try:
-                self._known = self._read(await self._get("/props"))
-            except ModelError:  # the question itself will say why
-                return self._choices.over(Capabilities(output="native", context=self.engine.spec.context))
-        return self._choices.over(self._known)
+            # the question itself will say why
+            with contextlib.suppress(ModelError, TimeoutError):
+                async with asyncio.timeout(PROBE_PATIENCE):
+                    self._known = self._read(await self._get("/props"))
+        spec = self.engine.spec
+        return self._choices.over(
+            self._known or Capabilities(output="native", images=spec.mmproj is not None, context=spec.context)
+        )
 
     async def check(self) -> None:
         """Whether the engine runs; starts it where it does not. Raises ModelUnavailable or ModelMisconfigured."""
@@ -203,15 +214,15 @@ def engine_transport(engine: Engine, pool: int) -> httpx2.AsyncBaseTransport:
             first = await engine.running()
             try:
                 return await self._send(request, first)
-            except httpx2.ConnectError:
-                # It ended while nobody asked it anything: the question is not at fault, and is asked once more.
-                if not await engine.lost(first):
+            except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
+                if not (how := await engine.lost(first)):
                     raise
+                # A question it has taken may be what it died of, so the queue decides whether it is asked again.
+                if request.method != "GET" and not isinstance(error, httpx2.ConnectError):
+                    raise ModelUnavailable(
+                        f"The embedded engine crashed while it was asked ({how}): it is started again."
+                    ) from error
                 return await self._send(request, await engine.running())
-            except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError) as error:
-                if how := await engine.lost(first):
-                    raise ModelUnavailable(f"The embedded engine crashed over this question ({how}).") from error
-                raise
 
         async def _send(self, request: httpx2.Request, engine_now: Running) -> httpx2.Response:
             address = httpx2.URL(engine_now.url)

@@ -35,8 +35,8 @@ def bounded_client(
 ) -> httpx2.AsyncClient:
     """A client for at most ``pool`` connections; ``timeout`` in seconds is for each read.
 
-    ``trust_env`` heeds HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE, as a plant's way to the internet needs it. A
-    ``transport`` of one's own brings its own connections: neither ``pool`` nor ``trust_env`` concern it.
+    ``trust_env`` heeds HTTPS_PROXY and NO_PROXY, as a plant's way to the internet needs it; SSL_CERT_FILE always
+    counts. A ``transport`` of one's own brings its own connections: neither ``pool`` nor ``trust_env`` concern it.
     """
     import httpx2
 
@@ -44,6 +44,8 @@ def bounded_client(
         timeout=httpx2.Timeout(timeout, connect=CONNECT_TIMEOUT),
         limits=httpx2.Limits(max_connections=pool, max_keepalive_connections=pool),
         trust_env=trust_env,
+        # a plant's own authority is trusted on either way
+        verify=True if transport is not None else httpx2.create_ssl_context(trust_env=True),
         headers=dict(headers or {}),
         transport=transport,
         event_hooks={"response": [_bounded]},

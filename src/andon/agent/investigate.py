@@ -14,7 +14,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -35,6 +35,9 @@ from andon.agent.tools import CALLS, HistoryTools, toolset
 from andon.errors import ModelAnswerError, ModelError, QueryTooSlow
 from andon.models import HistoryQuery, StoredLog
 from andon.ports import History, Likeness, Runbooks
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +119,7 @@ class Investigator:
     ) -> None:
         self._history = history
         self._backends = list(backends)
+        self._models: dict[int, Model] = {}
         self._system = f"You are {agent_name}. {instructions.strip()}\n\n{_RULES}"
         self._deadline = deadline
         self._cold_start_deadline = max(deadline, cold_start_deadline)
@@ -182,7 +186,10 @@ class Investigator:
 
     async def _by_model(self, backend: Backend, inquiry: Inquiry, found: Retrieved, words: Talk) -> Investigated:
         """One model's answer. Raises ModelError and NotGranted."""
-        model = await in_daemon_thread(backend.build, "provider-import")
+        model = self._models.get(id(backend))
+        if model is None:
+            model = self._models[id(backend)] = await in_daemon_thread(backend.build, "provider-import")
+            backend.start()
         can = await self._capabilities(backend)
         deadline = self._deadline if await _is_ready(backend) else self._cold_start_deadline
         with_tools = can.tools and self._tool_calls > 0 and (can.context is None or can.context >= TOOLS_CONTEXT)
@@ -210,7 +217,7 @@ class Investigator:
     async def _ask(
         self,
         backend: Backend,
-        model: object,
+        model: Model,
         can: Capabilities,
         inquiry: Inquiry,
         found: Retrieved,
@@ -255,7 +262,7 @@ class Investigator:
     async def _talk(
         self,
         backend: Backend,
-        model: object,
+        model: Model,
         can: Capabilities,
         system: str,
         prompt: str,
@@ -268,7 +275,7 @@ class Investigator:
         from pydantic_ai.usage import UsageLimits
 
         place = backend.place
-        agent = talk.build(model, [toolset(tools)] if tools else [], self._tool_calls)  # type: ignore[arg-type]
+        agent = talk.build(model, [toolset(tools)] if tools else [], self._tool_calls)
         limit = (self._tool_calls if tools else 0) + 2
         try:
             result = await agent.run(

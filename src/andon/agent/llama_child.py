@@ -1,10 +1,10 @@
 """The engine's own process: llama.cpp's HTTP server on a loopback port, for one model file.
 
-Run as a script by :mod:`andon.agent.engine`, because a crash in native code must not take the service with it.
+Run as a script by :mod:`andon.agent.engine_process`, because a crash in native code must not take the service with it.
 Imports the standard library and xllamacpp only, so that it starts at once.
 
-One line of JSON on standard input says what to load (the fields of :class:`andon.agent.engine.EngineSpec`, and the
-key that requests must present); one line of JSON on standard output answers ``{"url": …}`` or ``{"error": …}``. The
+One line of JSON on standard input says what to load (the fields of
+:class:`andon.agent.engine_process.EngineSpec`, and the key that requests must present); one line of JSON on standard output answers ``{"url": …}`` or ``{"error": …}``. The
 process ends when its standard input is closed: whoever started it holds the other end, and dies with it.
 """
 
@@ -115,6 +115,9 @@ def tell(answer: int, message: dict[str, Any]) -> None:
 
 def main() -> int:
     """Entry point; see the module's text."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # A service manager tells the whole group to stop; the service ends this process when its questions are done.
+        signal.signal(number, signal.SIG_IGN)
     # Whatever a library prints must not stand between the lines that the parent reads.
     answer = os.dup(1)
     os.dup2(2, 1)

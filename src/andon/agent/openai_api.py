@@ -37,6 +37,7 @@ def openai_capabilities(model: str) -> Capabilities:
     return Capabilities(
         output="native",
         sees_schema=True,
+        strict=True,
         tools=True,
         images=_OPENAI.match(model) is not None and not _BLIND.match(model),
         temperature=not reasons,

@@ -23,10 +23,13 @@ def prompt_lines(found: Retrieved, tools: HistoryTools, room: int) -> tuple[list
     """Lines of JSON for a fence, within about ``room`` bytes, and the ids of the logs in them."""
     lines = [encode({"note": clean(note, 300)}) for note in found.notes]
     room -= sum(len(line.encode()) + 1 for line in lines)
-    # the problems of the window with their explanations first, one line each, then what else there is
-    problems = listing((_problem(seen, facts, tools) for seen, facts in found.problems), int(room * _PROBLEMS))
+    # the worst problem, then what came first: where room is short, these two say most
+    order = list(found.problems)
+    if len(order) > 2:
+        order.insert(1, order.pop(min(range(len(order)), key=lambda at: order[at][0].first_seen)))
+    problems = listing((_problem(seen, facts, tools) for seen, facts in order), int(room * _PROBLEMS))
     told = [*problems.lines, *listing((tools.facts_line(f, likeness=s) for f, s in found.alike), room // 4).lines]
-    ids = {i for seen, _ in found.problems[: len(problems.lines)] for i in (seen.first_log, seen.last_log) if i}
+    ids = {i for seen, _ in order[: len(problems.lines)] for i in (seen.first_log, seen.last_log) if i}
     logs = listing((log_line(one, _LINE) for one in found.logs.values()), int(room * _LOGS) - problems.taken)
     ids.update(list(found.logs)[: len(logs.lines)])
     timeline = [one for one in found.timeline if one.id not in ids]

@@ -75,6 +75,26 @@ async def request(
     return answer
 
 
+async def require_jetstream(nc: BusConnection, timeout: float = 2.0) -> None:
+    """Raises BrokerUnavailable where the broker has no JetStream, or takes no log on our subject, for us.
+
+    A broker that does not let us ask gets the benefit of the doubt.
+    """
+    try:
+        streams = await request(nc, "STREAM.NAMES", {"subject": SUBJECT}, timeout=timeout)
+    except ApiError:
+        return
+    except BrokerUnavailable as error:
+        if nc.is_connected and "did not answer" in str(error):
+            return
+        raise
+    if not streams.get("streams"):
+        raise BrokerUnavailable(
+            f"the broker at {nc.address} has no stream that keeps logs sent to {SUBJECT}: start `andon run`, which "
+            "makes it, or correct NATS_URL"
+        )
+
+
 async def stream_state(nc: BusConnection) -> StreamState:
     """Where stream and consumer stand. Raises BrokerUnavailable, also where one of them does not exist."""
     try:

@@ -156,11 +156,20 @@ def _readable(raw: bytes) -> bytes:
     return raw.decode("utf-8", "backslashreplace").encode()
 
 
-async def connect(url: str, *, name: str, on_state: StateCallback | None = None, timeout: float = 5.0) -> BusConnection:
+async def connect(
+    url: str,
+    *,
+    name: str,
+    on_state: StateCallback | None = None,
+    timeout: float = 5.0,
+    start: str = "start it, or correct NATS_URL",
+    login: str = "check the user and password in NATS_URL",
+) -> BusConnection:
     """Connect to ``url`` (several may be given, comma separated); from then on reconnecting is automatic.
 
     Keeps trying for ``timeout`` seconds, then raises BrokerUnavailable; a refusal (wrong credentials) is final at once.
-    ``on_state(up, detail)`` is called on every change. Credentials in the URL are used and never shown.
+    ``on_state(up, detail)`` is called on every change. Credentials in the URL are used and never shown. ``start`` and
+    ``login`` are what the error says to do where the broker is not there, or refuses us.
     """
     connection = BusConnection(masked(url), on_state)
     opening = asyncio.ensure_future(connection.open(url, name))
@@ -181,13 +190,10 @@ async def connect(url: str, *, name: str, on_state: StateCallback | None = None,
                 await connection.close()
     if connection.refusal.done():
         raise BrokerUnavailable(
-            f"the broker at {connection.address} refuses us ({connection.refusal.result()}): "
-            "check the user and password in NATS_URL"
+            f"the broker at {connection.address} refuses us ({connection.refusal.result()}): {login}"
         )
     reason = explained(connection.last_error) if connection.last_error is not None else "no answer"
-    raise BrokerUnavailable(
-        f"the broker at {connection.address} does not answer ({reason}): start it, or correct NATS_URL"
-    )
+    raise BrokerUnavailable(f"the broker at {connection.address} does not answer ({reason}): {start}")
 
 
 def closed_error(connection: BusConnection) -> BrokerUnavailable:

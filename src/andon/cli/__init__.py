@@ -6,6 +6,7 @@ import os
 import sys
 
 from andon.errors import AndonError
+from andon.printable import printable
 
 
 def main() -> None:
@@ -15,7 +16,7 @@ def main() -> None:
     try:
         app()
     except AndonError as error:
-        print(f"andon: {error}", file=sys.stderr)  # noqa: T201 - the last word of a command
+        print(f"andon: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - the last word of a command
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -15,11 +15,12 @@ from andon.errors import AndonError
 if TYPE_CHECKING:
     from andon.config import Settings
     from andon.models import StoredLog
-    from andon.service import Service, public
+    from andon.service import Service
 
 #: Written into the demo's directory, so that nothing else is ever deleted.
 MARK = ".andon-demo"
 EXPLAIN_SECONDS = 120.0
+START_SECONDS = 30.0
 
 
 class DemoError(AndonError):
@@ -38,18 +39,30 @@ def demo(
     Example: andon demo
     """
     from andon.cli.output import command_settings
+    from andon.service import told
 
-    prepare_directory(data_dir)
+    try:
+        prepare_directory(data_dir)
+    except OSError as error:
+        raise DemoError(
+            f"{error.filename or data_dir} cannot be used for the demo's data ({error.strerror}); "
+            "choose another --data-dir"
+        ) from None
     base = command_settings()
     nats_port = free_port_near(base.nats_host, base.nats_port)
     http_port = free_port_near(base.http_host, base.http_port)
     settings = command_settings(data_dir=data_dir, db_path="", nats_url="", nats_port=nats_port, http_port=http_port)
-    asyncio.run(_demo(settings, stay=stay, rows=rows))
+    try:
+        asyncio.run(_demo(settings, stay=stay, rows=rows))
+    except BaseExceptionGroup as group:
+        raise told(group) from None
 
 
 def prepare_directory(path: Path) -> None:
     """An empty directory with our mark. Raises DemoError where something else lives there."""
     if path.exists():
+        if not path.is_dir():
+            raise DemoError(f"{path} is a file; choose a directory with --data-dir")
         if any(path.iterdir()) and not (path / MARK).is_file():
             raise DemoError(f"{path} holds something else than an earlier demo; choose another --data-dir")
         refuse_running(path)
@@ -70,23 +83,28 @@ def refuse_running(path: Path) -> None:
 
 
 def free_port_near(host: str, port: int) -> int:
-    """``port`` where it is free, else -1/0 for any: the demo must start beside a running service."""
+    """``port`` where it is free, else another: the demo must start beside a running service. Raises DemoError."""
     import socket
 
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, max(port, 0)))
-        except OSError:
-            probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+        for wanted in (max(port, 0), 0):
+            try:
+                probe.bind((host, wanted))
+            except OSError as error:
+                problem = error.strerror or str(error)
+            else:
+                return int(probe.getsockname()[1])
+    raise DemoError(
+        f"{host} is no address of this machine to listen on ({problem}); correct ANDON_NATS_HOST and ANDON_HTTP_HOST"
+    )
 
 
 async def _demo(settings: Settings, *, stay: bool, rows: int) -> None:
     from andon import demo as bundled
     from andon import web
     from andon.cli.output import console
-    from andon.service import Service
+    from andon.service import Service, public
 
     logs = bundled.load()
     service = Service(settings, web.listen)
@@ -95,8 +113,7 @@ async def _demo(settings: Settings, *, stay: bool, rows: int) -> None:
     async with asyncio.TaskGroup() as group:
         running = group.create_task(service.run(stop, ready.set))
         try:
-            async with asyncio.timeout(30):
-                await ready.wait()
+            await started_up(ready, running)
             console.print(
                 f"Andon is up after {time.monotonic() - started:.1f} s: broker {public(settings)}, "
                 f"HTTP http://{settings.http_host}:{settings.http_port}/readyz, database {settings.database}"
@@ -111,6 +128,19 @@ async def _demo(settings: Settings, *, stay: bool, rows: int) -> None:
         finally:
             stop.set()
     print_next_steps(settings)
+
+
+async def started_up(ready: asyncio.Event, running: asyncio.Task[None]) -> None:
+    """Wait until the service is ready. Raises what ended it, or DemoError where it takes too long."""
+    waiting = asyncio.create_task(ready.wait())
+    try:
+        await asyncio.wait({waiting, running}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    if running.done():
+        await running
+    if not ready.is_set():
+        raise DemoError(f"the service did not start within {START_SECONDS:g} s; `andon doctor` says more")
 
 
 async def model_line(service: Service, settings: Settings) -> str:
@@ -161,10 +191,8 @@ async def explained(service: Service, expected: int) -> None:
 
 def print_summary(settings: Settings, rows: int) -> None:
     """What was stored, by problem, the worst and most frequent first."""
-    from rich.table import Table
-
     from andon.cli.logs import rung_label
-    from andon.cli.output import console, plain, severity_text
+    from andon.cli.output import console, cut, one_line, plain, print_listing, severity_text
     from andon.models import SEVERITY_RANK, LogQuery
     from andon.store import Reader
 
@@ -174,27 +202,24 @@ def print_summary(settings: Settings, rows: int) -> None:
     problems: dict[Any, list[StoredLog]] = {}
     for row in stored:
         problems.setdefault(row.pattern_id, []).append(row)
-    table = Table(title="What happened that night", title_justify="left", header_style="bold", expand=True)
-    table.add_column("logs", justify="right", no_wrap=True)
-    table.add_column("severity", no_wrap=True)
-    table.add_column("service", no_wrap=True, max_width=16)
-    table.add_column("problem (newest log)", ratio=3)
-    table.add_column("explained by", no_wrap=True)
-    table.add_column("explanation", ratio=4)
     ranked = sorted(
         problems.values(), key=lambda logs: (-max(SEVERITY_RANK[row.severity] for row in logs), -len(logs), logs[0].id)
     )
-    for logs in ranked[:rows]:
-        worst = max(logs, key=lambda row: SEVERITY_RANK[row.severity])
-        table.add_row(
-            str(len(logs)),
-            severity_text(worst.severity),
-            plain(logs[0].service),
-            plain(logs[0].message),
-            rung_label(logs[0]),
-            plain((logs[0].analysis or "").split("\n")[0]),
-        )
-    console.print(table)
+    console.print("[bold]What happened that night, by problem[/]")
+    print_listing(
+        ("logs>", "severity", "service?", "problem (newest log)~", "explained by?", "explanation~"),
+        (
+            (
+                str(len(logs)),
+                severity_text(max(logs, key=lambda row: SEVERITY_RANK[row.severity]).severity),
+                cut(plain(logs[0].service), 16),
+                plain(one_line(logs[0].message)),
+                rung_label(logs[0]),
+                plain((logs[0].analysis or "").split("\n")[0]),
+            )
+            for logs in ranked[:rows]
+        ),
+    )
     if len(ranked) > rows:
         console.print(f"… and {len(ranked) - rows} more problems; see `andon logs`.")
     by_rung = ", ".join(f"{count} by {rung}" for rung, count in sorted(counts.analyses_by_rung.items()))

@@ -17,11 +17,12 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     """
     import asyncio
 
-    from andon.cli.output import command_settings, print_json
+    from andon.cli.output import command_settings, errors, print_json
     from andon.examine import examine
 
     settings = command_settings()
-    results = asyncio.run(examine(settings))
+    with errors.status("checking"):  # loading a model file takes its time
+        results = asyncio.run(examine(settings))
     if as_json:
         print_json(results)
     else:

@@ -10,6 +10,7 @@ import typer
 from andon.errors import AndonError
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping, Sequence
 
     from andon.config import Settings
@@ -72,7 +73,8 @@ def evaluate(
     """Measure the explanations of a provider on labelled cases, scored without a model.
 
     Answers with rates and their 95 % intervals, tokens, cost and latency. What the provider failed to answer at all
-    (unreachable, misconfigured) is reported apart. Exit status 1 if nothing was measured or a least rate was missed.
+    (unreachable, misconfigured) is reported apart. Ctrl-C ends it with a report of what there is. Exit status 1 if
+    nothing was measured or a least rate was missed.
 
     Example: andon eval --provider PLAYBOOK --min-category 0.7
     """
@@ -109,7 +111,8 @@ def evaluate(
         prices=Prices(price_in, price_out),
         least={name: value for name, value in least.items() if value is not None},
     )
-    report = asyncio.run(measured(settings, chosen, plan, quiet=as_json))
+    stop = asyncio.Event()
+    report = asyncio.run(measured(settings, chosen, plan, stop, quiet=as_json))
     comparison = None if before is None else compare(before, report)
     if as_json:
         print_json(as_object(report, comparison))
@@ -119,6 +122,8 @@ def evaluate(
         print_report(report, verbose=verbose)
         if comparison is not None:
             print_comparison(comparison)
+    if stop.is_set():
+        raise typer.Exit(130)
     if report.problem is not None:
         raise EvalFailed(report.problem.rstrip(".") + ".")
 
@@ -139,8 +144,14 @@ def chosen_settings(provider: str | None, model: str | None) -> Settings:
     return changed
 
 
-async def measured(settings: Settings, cases: Sequence[Case], plan: Plan, *, quiet: bool) -> Report:
-    """The report of all cases, with a progress bar on standard error."""
+async def measured(
+    settings: Settings, cases: Sequence[Case], plan: Plan, stop: asyncio.Event, *, quiet: bool
+) -> Report:
+    """The report of all cases, with a progress bar on standard error. A first Ctrl-C sets ``stop``: report and end."""
+    import asyncio
+    import contextlib
+    import signal
+
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from andon.cli.output import errors
@@ -151,7 +162,15 @@ async def measured(settings: Settings, cases: Sequence[Case], plan: Plan, *, qui
         tasks = {"asked": progress.add_task(f"asking {settings.provider}", total=len(cases))}
         if plan.judge:
             tasks["judged"] = progress.add_task("judging", total=len(cases))
-        return await measure(settings, cases, plan, lambda step: progress.advance(tasks[step]))
+        loop = asyncio.get_running_loop()
+
+        def interrupted() -> None:
+            loop.remove_signal_handler(signal.SIGINT)  # a second one ends the command as usual
+            stop.set()
+
+        with contextlib.suppress(NotImplementedError, ValueError):  # only the main thread hears signals
+            loop.add_signal_handler(signal.SIGINT, interrupted)
+        return await measure(settings, cases, plan, lambda step: progress.advance(tasks[step]), stop)
 
 
 def list_cases(cases: Sequence[Case], *, as_json: bool) -> None:

@@ -79,6 +79,7 @@ def print_families(report: Report) -> None:
     rows = [
         (name, str(summary.answered + summary.unusable), *(cell(summary.rates[rate]) for rate in _BY_FAMILY))
         for name, summary in [*groups, ("total", report.total)]
+        if summary.answered + summary.unusable
     ]
     print_listing(("family", "n>", *_BY_FAMILY.values()), rows)
     console.print()
@@ -104,13 +105,9 @@ def print_trouble(report: Report) -> None:
     """What is in no rate: cases the provider could not be asked, and those it gave nothing usable for."""
     total = report.total
     if total.infrastructure or total.skipped:
-        console.print(
-            plain(
-                f"not counted: {total.infrastructure} infrastructure errors"
-                + (f", {total.skipped} cases not asked after that" if total.skipped else "")
-            ),
-            style="yellow",
-        )
+        parts = {"infrastructure errors": total.infrastructure, "cases not asked": total.skipped}
+        shown = ", ".join(f"{number} {what}" for what, number in parts.items() if number)
+        console.print(plain(f"not counted: {shown}"), style="yellow")
     if total.unusable:
         console.print(plain(f"{total.unusable} answers could not be used; they count as wrong"), style="yellow")
     reasons = dict.fromkeys(case.error for case in report.cases if case.error)
@@ -153,7 +150,7 @@ def print_cases(cases: list[CaseResult]) -> None:
             console.print(plain(f"{case.id}: {case.status}"), style="yellow")
             continue
         style = "red" if missed else "green"
-        console.print(Text.assemble((case.id, style), f"  {case.source or ''}"))
+        console.print(Text.assemble((case.id, style), f"  {case.source}" if case.source else ""))
         for score in missed:
             console.print(plain(f"    {NAMES[score.criterion]}: {one_line(score.why)}"))
         if missed and case.finding is not None:

@@ -115,40 +115,38 @@ def rung_label(row: StoredLog) -> str:
 
 def print_table(rows: list[StoredLog], settings: Settings) -> None:
     """The listing for people."""
-    from rich.table import Table
-
-    from andon.cli.output import console, plain, severity_text, shown_time
+    from andon.cli.output import (
+        WIDE,
+        console,
+        cut,
+        one_line,
+        plain,
+        print_listing,
+        severity_text,
+        short_time,
+        shown_time,
+    )
 
     if not rows:
         console.print("No logs match.")
         return
-    cells = [
+    wide = console.width >= WIDE
+    time = shown_time if wide else short_time
+    print_listing(
+        ("id>", "time", "severity", "host", "service?", "message~", "explained by?"),
         (
-            str(row.id),
-            shown_time(row.timestamp, settings.time_zone),
-            severity_text(row.severity),
-            plain(row.hostname),
-            plain(row.service),
-            plain(" ".join(row.message.split())),
-            rung_label(row),
-        )
-        for row in rows
-    ]
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
-    # Only host, service and message may give way on a narrow terminal.
-    for number, (name, most) in enumerate(
-        {"id": 0, "time": 0, "severity": 0, "host": 22, "service": 16, "message": -1, "explained by": 0}.items()
-    ):
-        width = max(len(name), *(len(str(cell[number])) for cell in cells))
-        if most < 0:
-            table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1, min_width=20)
-        elif most:
-            table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=min(width, most))
-        else:
-            table.add_column(name, no_wrap=True, min_width=width, justify="right" if name == "id" else "left")
-    for cell in cells:
-        table.add_row(*cell)
-    console.print(table)
+            (
+                str(row.id),
+                time(row.timestamp, settings.time_zone),
+                cut(severity_text(row.severity), 10),
+                cut(plain(one_line(row.hostname)), 22 if wide else 14),
+                cut(plain(one_line(row.service)), 16),
+                plain(one_line(row.message)),
+                rung_label(row),
+            )
+            for row in rows
+        ),
+    )
 
 
 def print_log(row: StoredLog, settings: Settings) -> None:

@@ -11,6 +11,7 @@ def mcp() -> None:
     Example: {"mcpServers": {"andon": {"command": "andon", "args": ["mcp"]}}}
     """
     import asyncio
+    import signal
 
     import andon
     from andon.agent.mcp_server import require_extra, serve
@@ -22,6 +23,8 @@ def mcp() -> None:
 
     async def work() -> None:
         async with history_tools(settings) as tools:
+            # A thread of the library waits for the client's next line and would hold up an orderly end.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             await serve(tools, andon.__version__)
 
     asyncio.run(work())

@@ -17,7 +17,7 @@ app = typer.Typer(help="The models of OLLAMA and EMBEDDED: list, show, pull.", i
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NameArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="The model, such as llama3.2:3b; the configured one unless given."),
+    typer.Argument(metavar="NAME", help="The model, such as llama3.2:3b; the configured one unless given."),
 ]
 
 
@@ -181,7 +181,7 @@ async def pull(settings: Settings, name: str, *, as_json: bool) -> None:
 
 
 class PullBar:
-    """One bar over all layers of a download; without a terminal a line for each new step."""
+    """One bar over all layers of a download; without a terminal a line for each new step and each tenth."""
 
     def __init__(self, progress: Any) -> None:
         self._progress = progress
@@ -198,6 +198,8 @@ class PullBar:
         words = step.status.partition(" sha256:")[0]
         words = "fetching" if step.digest is not None else words
         self._progress.update(self._task, description=words, completed=done, total=total or None)
+        if step.digest is not None and total:
+            words = f"{words} {10 * (10 * done // total)}% of {size_text(total)}"
         if not self._progress.console.is_terminal and words != self._told:
             self._progress.console.print(words, markup=False)
         self._told = words

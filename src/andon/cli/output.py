@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from andon.models import utc_text
+from andon.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,17 +49,29 @@ def command_settings(**overrides: Any) -> Settings:
 def print_json(value: Any) -> None:
     """``value`` as indented JSON on standard output."""
     data = msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2)
-    sys.stdout.write(data.decode() + "\n")
+    write_json(data)
+
+
+def write_json(data: bytes) -> None:
+    """JSON text on standard output, harmless for a terminal."""
+    sys.stdout.write(printable_json(data.decode("utf-8", "surrogatepass")) + "\n")
+    sys.stdout.flush()
 
 
 def severity_text(severity: str) -> Text:
     """The severity in its colour."""
-    return Text(severity, style=SEVERITY_STYLES.get(severity, ""))
+    return Text(printable(severity), style=SEVERITY_STYLES.get(severity, ""))
 
 
 def plain(text: str) -> Text:
-    """``text`` as it is: no markup is read from it."""
-    return Text(text)
+    """``text`` as it is: no markup is read from it, and nothing in it steers the terminal."""
+    return Text(printable(text))
+
+
+def cut(text: Text, width: int) -> Text:
+    """``text`` in at most ``width`` columns."""
+    text.truncate(width, overflow="ellipsis")
+    return text
 
 
 def shown_time(stored: str | None, zone: str) -> str:
@@ -118,7 +131,7 @@ def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
 
     shown = [index for index, name in enumerate(names) if console.width >= WIDE or "?" not in name]
     titles = [Text(names[index].rstrip(">?~")) for index in shown]
-    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in (row[i] for i in shown)] for row in rows]
+    cells = [[plain(cell) if isinstance(cell, str) else cell for cell in (row[i] for i in shown)] for row in rows]
     # Left to itself the table would take from every column, and an id that is cut off is of no use.
     elastic = [at for at, index in enumerate(shown) if "~" in names[index]]
     widths = [max(line[at].cell_len for line in [titles, *cells]) for at in range(len(shown))]
@@ -128,7 +141,8 @@ def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
             line[at].truncate(max(10, room // len(elastic) - 2), overflow="ellipsis")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for at, index in enumerate(shown):
-        table.add_column(titles[at], justify="right" if ">" in names[index] else "left", no_wrap=True)
+        fixed = widths[at] if ">" in names[index] else None  # rather the end of a line than a part of an id
+        table.add_column(titles[at], justify="right" if fixed else "left", no_wrap=True, min_width=fixed)
     for line in cells:
         table.add_row(*line)
     console.print(table)

@@ -144,7 +144,9 @@ def print_resolutions(problem: Problem, settings: Settings) -> None:
     for done in problem.resolutions:
         by = f" by {done.author}" if done.author else ""
         cause = f" Cause: {done.cause}" if done.cause else ""
-        console.print(plain(f"  {short_time(done.created_at, settings.time_zone)}{by}: {done.fix}{cause}"))
+        console.print(
+            plain(f"  {short_time(done.created_at, settings.time_zone)}{by}: {done.fix}{cause} (fix {done.id})")
+        )
 
 
 def print_history(problem: Problem, settings: Settings) -> None:

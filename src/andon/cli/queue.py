@@ -21,6 +21,7 @@ REASONS = {
     "asked": "asked for",
     "split": "split off",
     "resolved": "resolved",
+    "revoked": "fix revoked",
     "severity": "severity rose",
     "host": "new host",
     "rate": "rate jumped",

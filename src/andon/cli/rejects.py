@@ -20,13 +20,15 @@ LISTED = 50
 def rejects(
     context: typer.Context,
     retry: Annotated[
-        list[int] | None, typer.Option("--retry", metavar="ID", help="Publish this reject again; may be repeated.")
+        list[int] | None,
+        typer.Option("--retry", metavar="ID", min=1, max=2**63 - 1, help="Publish this reject again; may be repeated."),
     ] = None,
     retry_all: Annotated[bool, typer.Option("--retry-all", help="Publish every reject not yet retried again.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    every: Annotated[bool, typer.Option("--all", help="List those published again, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List messages that could not be understood, newest first.
+    """List messages that could not be understood, newest first; those published again are left out.
 
     Example: andon rejects show 3, then andon rejects --retry 3
     """
@@ -35,16 +37,17 @@ def rejects(
     if retry or retry_all:
         retry_rejects(retry or [], every=retry_all)
         return
-    list_rejects(limit, as_json)
+    list_rejects(limit, as_json, every=every)
 
 
 @app.command("list")
 def list_command(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    every: Annotated[bool, typer.Option("--all", help="List those published again, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List messages that could not be understood, newest first."""
-    list_rejects(limit, as_json)
+    """List messages that could not be understood, newest first; those published again are left out."""
+    list_rejects(limit, as_json, every=every)
 
 
 @app.command("show")
@@ -71,56 +74,64 @@ def show_command(
     if as_json:
         print_json(msgspec.to_builtins(row, builtin_types=()))
         return
-    console.print(f"[bold]received[/]  {shown_time(row.received_at, settings.time_zone)}")
+    console.print(plain(f"received  {shown_time(row.received_at, settings.time_zone)}"))
     console.print(plain(f"subject   {row.subject}   {row.stream} {row.sequence}"))
     console.print(plain(f"reason    {row.reason}"))
     if row.retried_at:
-        console.print(f"retried   {shown_time(row.retried_at, settings.time_zone)}")
+        console.print(plain(f"retried   {shown_time(row.retried_at, settings.time_zone)}"))
     console.print(plain(f"{len(row.data):,} bytes:"))
     console.print(plain(visible(row.data, 4000)))
 
 
 @app.command("retry")
 def retry_command(
-    reject_ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of the rejects.")],
+    reject_ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=2**63 - 1, help="Ids of the rejects.")],
 ) -> None:
     """Publish rejects again, byte for byte: after an update that understands them, for example."""
     retry_rejects(reject_ids, every=False)
 
 
-def list_rejects(limit: int, as_json: bool) -> None:
+def list_rejects(limit: int, as_json: bool, *, every: bool) -> None:
     """Print the listing."""
-    from rich.table import Table
-
-    from andon.cli.output import command_settings, console, plain, print_json, shown_time
+    from andon.cli.output import (
+        WIDE,
+        command_settings,
+        console,
+        cut,
+        one_line,
+        plain,
+        print_json,
+        print_listing,
+        short_time,
+        shown_time,
+    )
     from andon.store import Reader
 
     settings = command_settings()
     with Reader(settings.database) as reader:
-        rows = reader.rejects(limit)
+        rows = reader.rejects(limit, retried=every)
     if as_json:
         print_json([reject_object(row) for row in rows])
         return
     if not rows:
-        console.print("No rejects: every message was understood.")
+        console.print("No rejects: every message was understood." if every else "No rejects wait for a decision.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("id", justify="right")
-    table.add_column("received", no_wrap=True)
-    table.add_column("bytes", justify="right")
-    table.add_column("reason", no_wrap=True, overflow="ellipsis", max_width=48)
-    table.add_column("starts with", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("retried", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            str(row.id),
-            shown_time(row.received_at, settings.time_zone),
-            f"{len(row.data):,}",
-            plain(row.reason),
-            plain(visible(row.data, 60)),
-            "yes" if row.retried_at else "",
-        )
-    console.print(table)
+    wide = console.width >= WIDE
+    time = shown_time if wide else short_time
+    print_listing(
+        ("id>", "received", "bytes?>", "reason", "starts with~", *(["retried"] if every else [])),
+        (
+            (
+                str(row.id),
+                time(row.received_at, settings.time_zone),
+                f"{len(row.data):,}",
+                cut(plain(one_line(row.reason)), 48 if wide else 24),
+                plain(visible(row.data, 200)),
+                *(["yes" if row.retried_at else ""] if every else []),
+            )
+            for row in rows
+        ),
+    )
 
 
 def reject_object(row: StoredReject) -> dict[str, Any]:
@@ -141,7 +152,7 @@ def retry_rejects(ids: list[int], *, every: bool) -> None:
     with Reader(settings.database) as reader:
         rows = [reader.reject(i) for i in ids]
         if every:
-            rows += [row for row in reader.rejects(10_000) if not row.retried_at and row.id not in ids]
+            rows += [row for row in reader.rejects(10_000, retried=False) if row.id not in ids]
     if not rows:
         console.print("Nothing to retry.")
         return

@@ -19,12 +19,17 @@ def run(
 
     Example: andon run --data-dir /var/lib/andon
     """
+    import structlog
+
     from andon import web
     from andon.config import load_settings
     from andon.service import run_service
+    from andon.spelling import remarks
     from andon.telemetry import configure_logging
 
     given = {"data_dir": data_dir, "nats_port": nats_port, "http_port": http_port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     configure_logging(settings.log_level, settings.log_format)
+    if found := remarks():
+        structlog.get_logger(__name__).warning("settings without effect", remarks=found)
     run_service(settings, web.listen)

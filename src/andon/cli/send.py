@@ -17,6 +17,7 @@ from andon.models import REPLY_TO_HEADER, SUBJECT, now_text
 if TYPE_CHECKING:
     from andon.bus.publisher import JetStreamPublisher
     from andon.config import Settings
+    from andon.service import Outbox
 
 #: Logs sent with --wait in one go: each is a caller of its own.
 WAIT_LIMIT = 1000
@@ -156,20 +157,41 @@ async def _send(
             if failures:
                 raise SendError(f"{len(failures)} not sent; the first: {failures[0]}")
             return
-        inbox = await publisher.inbox()
-        failures = []
-        for index, data in enumerate(logs):
+        await _send_and_wait(publisher, subject, logs, timeout=timeout, as_json=as_json)
+
+
+async def _send_and_wait(publisher: Outbox, subject: str, logs: list[bytes], *, timeout: float, as_json: bool) -> None:
+    """Send each log as a durable caller and print the replies as they come. Raises SendError for what is missing."""
+    from andon.errors import BrokerError, BrokerUnavailable
+
+    inbox = await publisher.inbox()
+    failures: list[str] = []
+    sent = 0
+    for index, data in enumerate(logs):
+        try:
             await publisher.store(data, subject=subject, headers={REPLY_TO_HEADER: f"{inbox.prefix}.{index}"})
-        answered = 0
-        async with asyncio.timeout(timeout + 5):
-            async for body in inbox.replies(len(logs), timeout):
-                answered += 1
-                print_reply(body, as_json=as_json)
-        if answered < len(logs):
-            raise SendError(
-                f"{len(logs) - answered} of {len(logs)} analyses did not come within {timeout:g} s; the logs are "
-                "stored, see `andon logs`"
-            )
+        except BrokerUnavailable as error:
+            failures.append(f"log {index + 1} and those behind it: {error}")
+            break
+        except BrokerError as error:
+            failures.append(f"log {index + 1}: {error}")
+        else:
+            sent += 1
+    answered = 0
+    async with asyncio.timeout(timeout + 5):
+        async for body in inbox.replies(sent, timeout):
+            answered += 1
+            print_reply(body, as_json=as_json)
+    missing = []
+    if failures:
+        missing.append(f"{len(logs) - sent} of {len(logs)} not sent; the first: {failures[0]}")
+    if answered < sent:
+        missing.append(
+            f"{sent - answered} of {sent} analyses did not come within {timeout:g} s; the logs are stored, "
+            "see `andon logs`"
+        )
+    if missing:
+        raise SendError("; ".join(missing))
 
 
 async def publish_with_progress(
@@ -192,11 +214,10 @@ def print_reply(body: bytes, *, as_json: bool) -> None:
     """One reply: JSON on a line of its own, or the message and its analysis for people."""
     from rich.panel import Panel
 
-    from andon.cli.output import console, plain
+    from andon.cli.output import console, plain, write_json
 
     if as_json:
-        sys.stdout.write(body.decode() + "\n")
-        sys.stdout.flush()
+        write_json(body)
         return
     reply = msgspec.json.decode(body)
     sent = reply.get("original_message")
@@ -204,4 +225,4 @@ def print_reply(body: bytes, *, as_json: bool) -> None:
     rung = reply.get("rung") or "not understood"
     title = f"{rung}{' (provisional)' if reply.get('provisional') else ''}"
     console.print(plain(f"{reply.get('severity', '')} {message}".strip()), style="bold")
-    console.print(Panel(plain(str(reply.get("analysis", ""))), title=title, title_align="left"))
+    console.print(Panel(plain(str(reply.get("analysis", ""))), title=plain(title), title_align="left"))

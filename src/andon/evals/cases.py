@@ -25,7 +25,7 @@ A file holds the cases of one family::
           severity: ERROR               # the least that may be assessed; the records' worst where it is absent
 
 A word is found without regard to case, at the start of a word (``cable`` finds ``cables``, ``vent`` not ``prevent``),
-and a blank in it stands for blanks or hyphens.
+and a blank in it stands for blanks or hyphens. A word in capitals is an abbreviation and is found as a whole.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from andon.errors import ConfigError, ModelError
 from andon.evals.cases import Case
 from andon.evals.questions import Questions
 from andon.evals.report import CaseResult, Judgement, Prices, Report, build_report, case_result
-from andon.evals.running import Ask, Asked, Runner
+from andon.evals.running import Ask, Asked, Runner, Status
 from andon.models import Explanation, Question, now_text
 from andon.patterns.fingerprint import Fingerprinter
 from andon.pipeline.decode import Decoder
@@ -44,11 +44,16 @@ class Plan:
 
 
 async def measure(
-    settings: Settings, cases: Sequence[Case], plan: Plan, done: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    cases: Sequence[Case],
+    plan: Plan,
+    done: Callable[[str], None] = lambda _: None,
+    stop: asyncio.Event | None = None,
 ) -> Report:
     """Ask ``cases`` of the provider in ``settings``; no fallback steps in for it, and no database is touched.
 
-    ``done`` is called with ``asked`` or ``judged`` after each step. Raises ConfigError where the provider cannot be
+    ``done`` is called with ``asked`` or ``judged`` after each step. Once ``stop`` is set nothing more is asked, and the
+    report is of what there is. Raises ConfigError where the provider cannot be
     set up, or where a judge is wanted of PLAYBOOK; CaseError where a case is no valid log.
     """
     started_at, started = now_text(), time.monotonic()
@@ -59,9 +64,15 @@ async def measure(
         async with AsyncExitStack() as asking:  # ends first: a model on this box would be loaded twice
             ask, prompt_version = _asker(settings, asking)
             runner = Runner(ask, concurrency=concurrency, questions=Questions(decoder))
-            rows = await runner.run(cases, lambda _: done("asked"))
+            stopping = asyncio.create_task(_stopped(stop, runner)) if stop is not None else None
+            try:
+                rows = await runner.run(cases, lambda _: done("asked"))
+            finally:
+                if stopping is not None:
+                    stopping.cancel()
+                    await asyncio.wait([stopping])
         results = [case_result(row) for row in rows]
-        if judge is not None:
+        if judge is not None and not (stop is not None and stop.is_set()):
             await _judged(judge, rows, results, concurrency, done)
         return build_report(
             results,
@@ -73,6 +84,11 @@ async def measure(
             prices=plan.prices,
             least=plan.least,
         )
+
+
+async def _stopped(stop: asyncio.Event, runner: Runner) -> None:
+    await stop.wait()
+    runner.stop()
 
 
 def _asker(settings: Settings, stack: AsyncExitStack) -> tuple[Ask, str | None]:
@@ -120,3 +136,13 @@ async def _judged(
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):
             group.create_task(worker())
+
+
+def playbook_results(cases: Sequence[Case]) -> list[CaseResult]:
+    """The built-in rules' answers to ``cases``, scored; as Andon comes, without a site's settings."""
+    playbook, questions = Playbook.load(), Questions()
+    results = []
+    for case in cases:
+        question = questions(case)
+        results.append(case_result(Asked(case, question, Status.ANSWERED, playbook.explain(question))))
+    return results

@@ -65,12 +65,20 @@ class Runner:
         self._wait = wait
         self._in_a_row = 0
         self._given_up = False
+        self._workers: list[asyncio.Task[None]] = []
+
+    def stop(self) -> None:
+        """Ask no more: calls in flight are cancelled, and :meth:`run` returns with what there is."""
+        self._given_up = True
+        for worker in self._workers:
+            worker.cancel()
 
     async def run(self, cases: Sequence[Case], done: Callable[[Asked], None] = lambda _: None) -> list[Asked]:
         """Every case's outcome in the order given; ``done`` is called as each ends.
 
-        Where the provider refuses the configuration, or fails :data:`GIVE_UP_AFTER` times in a row, the cases that
-        were not asked yet are SKIPPED. Raises CaseError before anything is asked where a case is no valid log.
+        Where the provider refuses the configuration, or fails :data:`GIVE_UP_AFTER` times in a row, or :meth:`stop` is
+        called, the cases that have no outcome yet are SKIPPED. Raises CaseError before anything is asked where a case
+        is no valid log.
         """
         rows = [Asked(case, self._questions(case)) for case in cases]
         waiting = iter(rows)
@@ -82,8 +90,7 @@ class Runner:
                 done(row)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._concurrency, len(rows))):
-                group.create_task(worker())
+            self._workers = [group.create_task(worker()) for _ in range(min(self._concurrency, len(rows)))]
         return rows
 
     async def _one(self, row: Asked) -> None:

@@ -121,6 +121,8 @@ def _enough(value: bool | None) -> str:
 def occurs(word: str, texts: Iterable[str]) -> bool:
     """Whether ``word`` starts a word of one of ``texts``; case does not count, blanks may be hyphens or left out.
 
+    A word in capitals is an abbreviation and is found as a whole.
+
     >>> occurs("time out", ["The request had a Timeout."]), occurs("vent", ["to prevent"])
     (True, False)
     """
@@ -131,7 +133,9 @@ def occurs(word: str, texts: Iterable[str]) -> bool:
 @lru_cache(maxsize=8192)
 def _pattern(word: str) -> re.Pattern[str]:
     parts = [re.escape(part) for part in re.split(r"[\s\-]+", _plain(word).strip()) if part]
-    return re.compile(r"(?<!\w)" + _GAP.join(parts))
+    # "CA" must not be found in "can": an abbreviation stands alone, or in the plural, or with a number
+    end = r"(?:s|\d+)?(?!\w)" if word.isupper() else ""
+    return re.compile(r"(?<!\w)" + _GAP.join(parts) + end)
 
 
 def _plain(text: str) -> str:

@@ -3,7 +3,7 @@
 from andon.store.database import Durability
 from andon.store.history import StoredHistory
 from andon.store.lock import DatabaseLock, lock_database
-from andon.store.manage import SharedSpending, merge, reanalyze, resolve, split
+from andon.store.manage import SharedSpending, merge, reanalyze, resolve, revoke, split
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.policy import AnalysisPolicy, Rule, novel
 from andon.store.prepare import Preparation, prepare
@@ -32,5 +32,6 @@ __all__ = [
     "prepare",
     "reanalyze",
     "resolve",
+    "revoke",
     "split",
 ]

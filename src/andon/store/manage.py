@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from andon.errors import NotFound, StoreError
 from andon.models import AnalysisStatus, Resolution, Rung, Spent, now_text
@@ -89,6 +89,55 @@ def resolve(
         return found
 
     return _write(db_path, work)
+
+
+def revoke(db_path: Database, pattern_id: int, resolution_id: int | None = None) -> Resolution:
+    """Take back a confirmed fix of the problem (its newest, unless an id is given); returns that fix.
+
+    Where the problem shows it, it shows the next confirmed fix instead, else what it showed before, and is analyzed
+    again. Raises NotFound where there is no such fix, or it is revoked already.
+    """
+
+    def work(connection: Connection) -> Resolution:
+        root = _root(connection, db_path, pattern_id)
+        standing = family.fixes(connection, root)
+        found = next((one for one in standing if resolution_id in (None, one.id)), None)
+        if found is None:
+            which = "no confirmed fix" if resolution_id is None else f"no confirmed fix {resolution_id}"
+            raise NotFound(
+                f"pattern {pattern_id} has {which} that stands: `andon patterns show {pattern_id}` lists its fixes"
+            )
+        connection.execute(update(resolutions).where(resolutions.c.id == found.id).values(revoked_at=now_text()))
+        _show_without(connection, root, found, [one for one in standing if one.id != found.id])
+        return found
+
+    return _write(db_path, work)
+
+
+def _show_without(connection: Connection, root: int, gone: Resolution, left: list[Resolution]) -> None:
+    """Replace the fix where it is shown: by the next one, else by the newest other explanation and a new question."""
+    source = f"resolution {gone.id}"
+    theirs = select(analyses.c.id).where(analyses.c.source == source)
+    showing = select(patterns.c.id).where(patterns.c.id.in_(family.ids_of(root)), patterns.c.analysis_id.in_(theirs))
+    shown = list(connection.execute(showing).scalars())
+    if not shown:
+        return
+    if left:
+        _show_fix(connection, root, left[0])
+        return
+    before = connection.execute(
+        select(analyses.c.id)
+        .where(
+            analyses.c.pattern_id.in_(shown),
+            analyses.c.text.is_not(None),
+            analyses.c.finished_at.is_not(None),
+            analyses.c.rung != Rung.RESOLUTION,
+        )
+        .order_by(analyses.c.id.desc())
+        .limit(1)
+    ).scalar()
+    connection.execute(update(patterns).where(patterns.c.id.in_(shown)).values(analysis_id=before))
+    grouping.ask(connection, root, "revoked", caller=True)
 
 
 def reanalyze(db_path: Database, pattern_id: int) -> int:

@@ -114,9 +114,14 @@ class Reader:
         """The pictures of a log that are still to be fetched."""
         return self._read(lambda connection: pictures.awaited_of(connection, log_id))
 
-    def rejects(self, limit: int, before_id: int | None = None) -> list[StoredReject]:
-        """Rejects, newest first; ``before_id`` continues a listing."""
+    def rejects(self, limit: int, before_id: int | None = None, *, retried: bool = True) -> list[StoredReject]:
+        """Rejects, newest first; ``before_id`` continues a listing.
+
+        Without ``retried`` those that were published again are left out: where that did not help, there is a new row.
+        """
         query = _select_rejects().order_by(rejects.c.id.desc()).limit(max(0, limit))
+        if not retried:
+            query = query.where(rejects.c.retried_at.is_(None))
         if before_id is not None:
             query = query.where(rejects.c.id < before_id)
         return self._read(lambda connection: [StoredReject(*row) for row in connection.execute(query)])

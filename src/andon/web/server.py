@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Iterator
 
 import uvicorn
 from fastapi import FastAPI
 
-from andon.errors import InUseError
+from andon.errors import ConfigError, InUseError
 
 #: How long open connections get to finish when the server stops, in seconds.
 GRACE = 1
@@ -41,7 +42,7 @@ class HttpServer:
         self._server = _Server(config)
 
     def bind(self) -> int:
-        """Take the port and return its number. Raises InUseError."""
+        """Take the port and return its number. Raises InUseError, ConfigError where the address is not ours."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -50,12 +51,20 @@ class HttpServer:
             listener.listen(BACKLOG)  # now, so that the port is ours and early callers wait instead of failing
         except OSError as error:
             listener.close()
-            raise InUseError(
-                f"cannot listen on {self._host}:{self._wanted} for HTTP ({error.strerror}); "
-                "stop what uses it or set ANDON_HTTP_PORT"
-            ) from None
+            place = f"cannot listen on {self._host} port {self._wanted} for HTTP ({error.strerror}): "
+            if error.errno == errno.EADDRINUSE:
+                raise InUseError(f"{place}stop what uses it or set ANDON_HTTP_PORT") from None
+            if error.errno == errno.EACCES:
+                raise ConfigError(f"{place}set ANDON_HTTP_PORT to one above 1023") from None
+            raise ConfigError(f"{place}set ANDON_HTTP_HOST to an address of this machine") from None
         self._socket = listener
         return int(listener.getsockname()[1])
+
+    def close(self) -> None:
+        """Give the port back; idempotent."""
+        listener, self._socket = self._socket, None
+        if listener is not None:
+            listener.close()
 
     async def run(self) -> None:
         """Serve until ``stop`` or cancellation."""
@@ -65,8 +74,7 @@ class HttpServer:
         try:
             await self._server.serve(sockets=[self._socket])
         finally:
-            self._socket.close()
-            self._socket = None
+            self.close()
 
     async def stop(self, task: asyncio.Task[None]) -> None:
         """Finish open requests (bounded) and end ``task``, which is running :meth:`run`; idempotent."""

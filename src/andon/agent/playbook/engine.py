@@ -35,6 +35,10 @@ _ENOUGH = 2.0
 _ENOUGH_IN_DOUBT = 4.0
 #: A log whose words tell less than this says nothing but that there is a fault.
 _TELLING = 1.0
+#: A log that tells this much and shows a symptom is answered by the broad rule of its kind of equipment.
+_MUCH = 4.0
+#: How the ids of the broad rules begin.
+_BROAD = "family-"
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
@@ -63,6 +67,7 @@ class Playbook:
             for term in compiled.codes.union(*compiled.groups):
                 touched[term].append(compiled)
         self._touched = dict(touched)
+        self._broad = {c.rule.category: c for c in self._compiled if c.rule.id.startswith(_BROAD)}
 
     @classmethod
     def load(cls, paths: Sequence[Path] | None = None) -> Playbook:
@@ -125,7 +130,7 @@ class Playbook:
         return best
 
     def _match(self, reading: Reading, log: StoredLog) -> Match | None:
-        best = self._best(reading)
+        best = self._best(reading) or self._broadly(reading)
         if best is None:
             return None
         compiled, score = best
@@ -140,8 +145,12 @@ class Playbook:
         if self._general.telling(reading.words) < _TELLING:
             return None
         touched = self._touched
+        evasive = self._general.evasive(reading.said)
         candidates = {
-            compiled.order: compiled for term in reading.said | reading.around for compiled in touched.get(term, ())
+            compiled.order: compiled
+            for term in reading.said | reading.around
+            for compiled in touched.get(term, ())
+            if not (evasive and compiled.rule.id.startswith(_BROAD))
         }
         best: tuple[Compiled, float] | None = None
         for _, compiled in sorted(candidates.items()):
@@ -149,6 +158,14 @@ class Playbook:
             if score is not None and (best is None or score > best[1]):
                 best = (compiled, score)
         return best
+
+    def _broadly(self, reading: Reading) -> tuple[Compiled, float] | None:
+        """The broad rule for a log that no rule knows but that tells much; it loses against any other rule."""
+        if not self._broad or self._general.telling(reading.words) < _MUCH:
+            return None
+        category = self._general.family(reading.said, reading.around, reading.named)
+        compiled = self._broad.get(category) if category else None
+        return (compiled, compiled.rule.weight) if compiled else None
 
     def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
         """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""

@@ -29,7 +29,8 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``general.yaml`` as written. ``doubt`` are words with which a log says that it does not know, or that all
     is well: a rule then needs more of the log's other words. ``filler`` are single words that name no problem;
-    ``thin`` are words that begin to name one, but not by themselves."""
+    ``thin`` are words that begin to name one, but not by themselves.
+    ``symptoms`` say that something is wrong, ``evasive`` phrases that the rest stands elsewhere."""
 
     summary: str
     probable_cause: str
@@ -37,6 +38,8 @@ class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     doubt: list[str]
     filler: list[str]
     thin: list[str]
+    symptoms: list[str]
+    evasive: list[str]
     check: str
     checks: list[str]
     kinds: list[Kind]
@@ -49,6 +52,8 @@ class General:
         self._spec = spec
         self._weights = vocabulary.index.weights
         self._doubt = vocabulary.numbers(spec.doubt)
+        self._symptoms = vocabulary.numbers(spec.symptoms)
+        self._evasive = vocabulary.numbers(spec.evasive)
         self._filler = frozenset(spec.filler)
         self._thin = frozenset(spec.thin)
         self._hints = [(kind, vocabulary.numbers(kind.hints)) for kind in spec.kinds]
@@ -65,6 +70,17 @@ class General:
         """
         own = {word for word in words if len(word) > 1 and not word.isdigit()} - self._filler
         return len(own) - 0.5 * len(own & self._thin)
+
+    def evasive(self, said: set[int]) -> bool:
+        """Whether the log says that what matters stands elsewhere or is not known."""
+        return not self._evasive.isdisjoint(said)
+
+    def family(self, said: set[int], around: set[int], named: set[int]) -> str | None:
+        """The category of a log that shows a symptom and does not evade, None where it does not or names no kind."""
+        if self.doubt(said) or self._symptoms.isdisjoint(said) or self.evasive(said):
+            return None
+        kind = self._kind(said, around, named)
+        return kind.category if kind else None
 
     def finding(
         self,

@@ -1,0 +1,30 @@
+"""Stored text on a terminal: what would steer it is shown instead of obeyed."""
+
+from __future__ import annotations
+
+import re
+
+# C0 but for tab and newline, DEL, C1; marks and overrides of the writing direction; line and paragraph separators;
+# halves of surrogate pairs, which no terminal can be sent.
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""``text`` with control characters and writing-direction marks as escapes; tabs and newlines stay.
+
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return _STEERING.sub(_escape, text) if not text.isascii() or not text.isprintable() else text
+
+
+def printable_json(text: str) -> str:
+    """The same for JSON text: the escapes are JSON's own, so that the values stay what they are."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

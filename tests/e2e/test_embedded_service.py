@@ -1,0 +1,75 @@
+"""``andon run`` with EMBEDDED: a log is explained by a model file of the site's own, whatever happens to the engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.engines import alive
+from support.gguf import random_model
+from support.service import Andon, log, running, until
+
+ANSWERED = """
+SELECT l.id FROM logs l JOIN patterns p ON p.id = l.pattern_id JOIN analyses a ON a.pattern_id = p.id
+WHERE l.message = ? AND a.rung = 'model' AND a.provider = 'EMBEDDED'
+"""
+
+
+@pytest.fixture
+def andon(tmp_path: Path) -> Iterator[Andon]:
+    """A service with a tiny model file, ready."""
+    gguf = random_model(tmp_path / "plant.gguf")
+    settings = {"PROVIDER": "EMBEDDED", "MODEL": "", "ANDON_GGUF": str(gguf), "ANDON_GGUF_THREADS": "1"}
+    with running(tmp_path, **settings) as service:
+        yield service
+
+
+def explained(andon: Andon, message: str) -> None:
+    """Publish a log and wait until the model has explained it."""
+    andon.publish(log(message))
+    until(lambda: andon.sql(ANSWERED, message), f"the model's answer; log: {andon.log()[-2000:]}", 45.0)
+
+
+def engine_of(andon: Andon) -> int:
+    """The process id of the service's engine."""
+    assert andon.process is not None
+
+    def find() -> int:
+        for entry in Path("/proc").iterdir():
+            try:
+                mine = f"PPid:\t{andon.process.pid}\n" in (entry / "status").read_text()  # type: ignore[union-attr]
+                if mine and b"llama_child.py" in (entry / "cmdline").read_bytes():
+                    return int(entry.name)
+            except OSError:
+                continue
+        return 0
+
+    return until(find, "the engine's process", 30.0)
+
+
+def test_the_service_outlives_its_engine(andon: Andon) -> None:
+    """A log is explained; after kill -9 of the engine the next one is explained by another engine."""
+    explained(andon, "SV0401 servo overload on axis X")
+    first = engine_of(andon)
+    os.kill(first, signal.SIGKILL)
+    explained(andon, "disk sda1 of mes-01 is full")
+    assert engine_of(andon) != first
+    assert andon.get("/readyz")[0] == 200
+
+
+def test_the_engine_does_not_outlive_the_service(andon: Andon) -> None:
+    """Kill -9 of the service takes the engine with it."""
+    engine = engine_of(andon)
+    andon.kill()
+    until(lambda: not alive(engine), "the engine's end")
+
+
+def test_an_orderly_stop_takes_the_engine_along(andon: Andon) -> None:
+    """SIGTERM: status 0, nothing left."""
+    engine = engine_of(andon)
+    assert andon.stop() == 0
+    assert not alive(engine)

@@ -1,0 +1,93 @@
+"""The embedded engine in tests: backends that are closed, its processes, and what its slots do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+
+from andon.agent.analyst import ModelAnalyst
+from andon.agent.embedded import EmbeddedBackend
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def embedded(gguf: Path, **settings: Any) -> AsyncIterator[EmbeddedBackend]:
+    """A backend that can be asked, closed at the end; a single thread unless told otherwise."""
+    backend = EmbeddedBackend(gguf=gguf, **{"threads": 1, "timeout": 60.0, **settings})
+    try:
+        backend.build()
+        yield backend
+    finally:
+        await backend.close()
+
+
+def with_engine(gguf: Path, use: Callable[[EmbeddedBackend], Awaitable[T]], **settings: Any) -> T:
+    """``use(backend)`` in a loop of its own."""
+
+    async def main() -> T:
+        async with embedded(gguf, **settings) as backend:
+            return await use(backend)
+
+    return asyncio.run(main())
+
+
+def with_analyst(gguf: Path, use: Callable[[ModelAnalyst, EmbeddedBackend], Awaitable[T]], **settings: Any) -> T:
+    """``use(analyst, backend)`` in a loop of its own, with generous deadlines."""
+
+    async def main() -> T:
+        backend = EmbeddedBackend(gguf=gguf, **{"threads": 1, "timeout": 60.0, **settings})
+        analyst = ModelAnalyst(
+            backend,
+            agent_name="Agent Sig",
+            instructions="Explain the problem.",
+            deadline=50.0,
+            cold_start_deadline=50.0,
+            max_output_tokens=3000,
+            prompt_budget=2500,
+        )
+        try:
+            return await use(analyst, backend)
+        finally:
+            await analyst.close()
+            await analyst.close()
+
+    return asyncio.run(main())
+
+
+async def slots(backend: EmbeddedBackend) -> list[dict[str, Any]]:
+    """What the engine says of its slots: which are busy, and how many tokens each has written."""
+    now = await backend.engine.running()
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{now.url}/slots", headers={"Authorization": f"Bearer {now.key}"})
+    found: list[dict[str, Any]] = answer.json()
+    return found
+
+
+async def eventually(condition: Callable[[], Awaitable[T]], what: str, seconds: float = 20.0) -> T:
+    """Poll until ``condition`` gives something true, and return it."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not (value := await condition()):  # noqa: ASYNC110 - it is another process that changes
+                await asyncio.sleep(0.02)
+            return value
+    except TimeoutError:
+        raise AssertionError(f"{what}: not within {seconds} s") from None
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not yet waited for does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,0 +1,146 @@
+"""What reaches the terminal: ids whatever its width, and no text that steers it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon.cli import output
+from andon.printable import printable, printable_json
+from andon.store import mark_retried, prepare
+from support.commands import Commands
+from support.store_data import a_log, a_reject, opened, query, reference_database
+
+HOSTILE = "\x1b[2J\x1b]0;title\x07\x9b31m \u202egnp.exe \r\x08\x00[red]x[/red]"
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.fixture(params=[60, 80, 100, 200])
+def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A terminal so wide."""
+    monkeypatch.setattr(output.console, "_width", request.param)
+    return int(request.param)
+
+
+def test_ids_are_shown_whole_on_every_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], width: int) -> None:
+    """Long texts give way, a line each stays a line each, the id is the first word of it."""
+    long = "a long text that says a lot " * 10
+    logs = [a_log(n, hostname="host-" * 12, service="service-" * 12, message=long) for n in range(1, 12)]
+    andon = Commands(tmp_path, capsys)
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            await store.record(logs, [a_reject(100 + n, reason=long, data=long.encode()) for n in range(11)])
+
+    asyncio.run(work())
+    for command in ("logs", "rejects"):
+        lines = andon(command).out.splitlines()[1:]
+        assert [line.split()[0] for line in lines] == [str(n) for n in range(11, 0, -1)]
+        if width >= 80:
+            assert max(map(len, lines)) <= width
+
+
+def test_rows_that_were_taken_over_do_not_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reference stored anything; listings, single logs and JSON show it and obey nothing."""
+    row = ("2025-01-15T02:14:23Z" + HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+    reference_database(tmp_path / "agent.db", [row])
+    prepare(tmp_path / "agent.db", durability="normal")
+    andon = Commands(tmp_path, capsys)
+    for arguments in (["logs"], ["show", "1"], ["logs", "--json"], ["show", "1", "--json"]):
+        done = andon(*arguments)
+        assert done.status == 0
+        assert not STEERING.search(done.out.replace("\t", ""))
+    assert andon("show", "1", "--json").json["message"] == HOSTILE
+    assert r"\x1b[2J" in andon("show", "1").out
+
+
+def test_lone_surrogates_in_a_listing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half a character in a context neither ends a listing nor reaches the terminal."""
+    andon = Commands(tmp_path, capsys)
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            await store.record([a_log(1, context='{"tag": "\\ud83d"}')], [])
+
+    asyncio.run(work())
+    assert andon("logs", "--json").json[0]["context"] == '{"tag": "\\ud83d"}'
+    assert andon("show", "1").status == 0
+
+
+@given(st.text())
+def test_printable_leaves_nothing_that_steers(text: str) -> None:
+    """And changes nothing else."""
+    shown = printable(text)
+    assert not STEERING.search(shown)
+    if not STEERING.search(text) and text.isprintable():
+        assert shown == text
+
+
+@given(st.text())
+def test_printable_json_means_the_same(text: str) -> None:
+    """The escapes are JSON's own."""
+    shown = printable_json(json.dumps({"x": text}, ensure_ascii=False))
+    assert not STEERING.search(shown)
+    assert json.loads(shown) == {"x": text}
+
+
+def test_ids_out_of_range_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence of usage, no traceback."""
+    andon = Commands(tmp_path, capsys)
+    for arguments in (["rejects", "--retry", "0"], ["rejects", "retry", str(2**63)], ["resolve", "0", "--fix", "x"]):
+        done = andon(*arguments)
+        assert done.status == 2
+        assert "Invalid value" in done.err
+
+
+def test_rejects_that_were_retried_do_not_pile_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that is published again and rejected again is one line, the new one; --all has both."""
+    andon = Commands(tmp_path, capsys)
+
+    async def work(sequence: int) -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            await store.record([], [a_reject(sequence)])
+
+    asyncio.run(work(1))
+    mark_retried(tmp_path / "agent.db", 1)
+    asyncio.run(work(2))
+    assert [row["id"] for row in andon("rejects", "--json").json] == [2]
+    assert [row["id"] for row in andon("rejects", "--all", "--json").json] == [2, 1]
+
+
+def test_a_fix_is_revoked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The newest goes, the one before shows again; without any, the problem is asked about anew."""
+    andon = Commands(tmp_path, capsys)
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db") as store:
+            await store.record([a_log(1)], [])
+
+    asyncio.run(work())
+    shown = "SELECT analysis FROM agent_logs"
+    assert andon("resolve", "1", "--fix", "Oiled it").status == 0
+    assert andon("resolve", "1", "--fix", "Replaced it").status == 0
+    assert andon("resolve", "1", "--revoke").status == 0
+    assert "Oiled it" in query(tmp_path / "agent.db", shown)[0][0]
+    assert "Replaced it" not in andon("patterns", "show", "1").out.partition("explanations")[0]
+    assert andon("resolve", "1", "--revoke", "--id", "1", "--json").json["fix"] == "Oiled it"
+    assert query(tmp_path / "agent.db", shown) == [(None,)]
+    assert [row["reason"] for row in andon("queue", "--json").json] == ["revoked"]
+    nothing = andon("resolve", "1", "--revoke")
+    assert (nothing.status, "no confirmed fix" in nothing.err) == (1, True)
+
+
+def test_resolve_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither a fix nor --revoke, or both: usage."""
+    andon = Commands(tmp_path, capsys)
+    assert andon("resolve", "1").status == 2
+    assert andon("resolve", "1", "--fix", "x", "--revoke").status == 2
+    assert andon("resolve", "1", "--fix", "x", "--id", "1").status == 2
