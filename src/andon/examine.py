@@ -23,7 +23,7 @@ from andon.bus.api import stream_state
 from andon.bus.binary import find_binary
 from andon.bus.connection import connect, masked
 from andon.config import Settings
-from andon.errors import AndonError, BrokerError, ModelError, ModelMisconfigured, StoreError
+from andon.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
 from andon.models import CheckResult, StoreCounts
 from andon.service import advice, provider_config
 from andon.spelling import remarks
@@ -99,7 +99,7 @@ def _database(settings: Settings) -> list[CheckResult]:
     try:
         with Reader(path) as reader:
             counts = reader.counts()
-    except StoreError as error:
+    except (StoreError, ConfigError) as error:  # the driver of PostgreSQL may be missing
         return [CheckResult("database", False, str(error))]
     size = f"{counts.bytes / 1024**2:.1f} MiB"
     held = f"{_several(counts.logs, 'log', 'logs')}, {_several(counts.patterns, 'pattern', 'patterns')}"

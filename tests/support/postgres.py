@@ -175,8 +175,10 @@ class Cluster:
 
     def _create(self, name: str, template: str, *options: str) -> None:
         with self.admin() as connection:
+            # Copying the template's files is twice as quick as logging its pages, and all there was before 15.
+            how = "STRATEGY file_copy " if connection.info.server_version >= 150_000 else ""
             connection.execute(
-                sql.SQL("CREATE DATABASE {} OWNER andon TEMPLATE {} STRATEGY file_copy ").format(
+                sql.SQL("CREATE DATABASE {} OWNER andon TEMPLATE {} " + how).format(
                     sql.Identifier(name), sql.Identifier(template)
                 )
                 + sql.SQL(" ").join(sql.SQL(option) for option in options)  # type: ignore[arg-type]  # our own words

@@ -15,10 +15,10 @@ import psycopg
 import pytest
 from sqlalchemy import Connection
 
-from andon.errors import ConfigError, StoreError, StoreFull, StoreTooNew, StoreUnavailable
-from andon.models import STREAM, LogRecord, Recorded
+from andon.errors import ConfigError, QueryTooSlow, StoreError, StoreFull, StoreTooNew, StoreUnavailable
+from andon.models import STREAM, HistoryQuery, LogRecord, Recorded
 from andon.places import PostgresAddress
-from andon.store import Preparation, Reader, Store, lock_database, prepare, resolve
+from andon.store import Preparation, Reader, Store, StoredHistory, lock_database, prepare, resolve
 from andon.store.database import store_error, translated, writer_engine
 from andon.store.postgres import tables
 from andon.store.prepare import migrate
@@ -327,6 +327,20 @@ def test_a_statement_that_takes_too_long_is_ended_and_reported(address: Postgres
     asyncio.run(work())
 
 
+def test_a_question_to_the_history_that_takes_too_long_is_ended(address: PostgresAddress) -> None:
+    """In words for whoever asked, and the connection goes on."""
+
+    async def work(reader: Reader) -> None:
+        with psycopg.connect(address.url) as other:
+            other.execute("LOCK TABLE logs")
+            with pytest.raises(QueryTooSlow, match="shorter time"):
+                await StoredHistory(reader.history()._run, deadline=0.05).search(HistoryQuery())
+        assert await reader.history().search(HistoryQuery()) == []
+
+    with Reader(address) as reader:
+        asyncio.run(work(reader))
+
+
 def test_an_address_that_libpq_cannot_read_is_a_mistake_in_the_settings() -> None:
     """Without its own words, which may quote a password."""
     with pytest.raises(ConfigError, match="percent-encoding") as caught:
@@ -383,8 +397,10 @@ def small_disk(server: Cluster, tmp_path: Path) -> Iterator[Path]:
         server.own(place / "space")
         yield place
     finally:
-        server.drop_tablespace("small")
-        subprocess.run(["umount", place], check=True)
+        try:
+            server.drop_tablespace("small")
+        finally:
+            subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_a_full_disk_stops_recording_until_there_is_room(server: Cluster, small_disk: Path) -> None:

@@ -26,6 +26,7 @@ from andon.ports import LogStore
 from andon.store import Store, novel, prepare
 from andon.store.batch import unix_minute
 from andon.store.writer import Recorder
+from support.postgres import Cluster
 from support.store_data import NS, Clock, a_log, a_reject, an_answer, opened, query, written
 
 pytest_plugins = ["support.databases"]
@@ -138,11 +139,11 @@ STATE = (
 )
 
 
-def _state(path: Path) -> list[list[tuple[Any, ...]]]:
+def _state(path: Database) -> list[list[tuple[Any, ...]]]:
     return [query(path, sql) for sql in STATE]
 
 
-async def _record_all(path: Path, batches: list[list[int]], messages: list[LogRecord | None]) -> None:
+async def _record_all(path: Database, batches: list[list[int]], messages: list[LogRecord | None]) -> None:
     async with opened(path) as store:
         for batch in batches:
             logs = [m for i in batch if (m := messages[i]) is not None]
@@ -171,6 +172,25 @@ def test_redelivery_in_any_order_and_split_gives_the_same_state(
     made: list[tuple[str, str, str, int, bool] | None], data: st.DataObject
 ) -> None:
     """Counts, rollups, the queue and the callers are those of one pass over the messages."""
+    with tempfile.TemporaryDirectory() as place:
+        _compare_with_redelivery(Path(place) / "once.db", Path(place) / "many.db", made, data)
+
+
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(made=messages_of, data=st.data())
+def test_redelivery_gives_the_same_state_on_a_server(
+    server: Cluster, made: list[tuple[str, str, str, int, bool] | None], data: st.DataObject
+) -> None:
+    """The same on PostgreSQL, which a file of SQLite's is compared with."""
+    with tempfile.TemporaryDirectory() as place:
+        _compare_with_redelivery(Path(place) / "once.db", server.prepared(), made, data)
+
+
+def _compare_with_redelivery(
+    once: Database, many: Database, made: list[tuple[str, str, str, int, bool] | None], data: st.DataObject
+) -> None:
     messages: list[LogRecord | None] = []
     for i, drawn in enumerate(made):
         if drawn is None:
@@ -193,11 +213,9 @@ def test_redelivery_in_any_order_and_split_gives_the_same_state(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(order)), max_size=4)))
     edges = [0, *cuts, len(order)]
     batches = [list(order[a:b]) for a, b in itertools.pairwise(edges)]
-    with tempfile.TemporaryDirectory() as place:
-        once, many = Path(place) / "once.db", Path(place) / "many.db"
-        asyncio.run(_record_all(once, [indexes], messages))
-        asyncio.run(_record_all(many, batches, messages))
-        assert _state(many) == _state(once)
+    asyncio.run(_record_all(once, [indexes], messages))
+    asyncio.run(_record_all(many, batches, messages))
+    assert _state(many) == _state(once)
 
 
 def test_a_big_batch_with_all_kinds_of_minutes_and_patterns(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""The store: SQLite behind :class:`andon.ports.LogStore`. SQLAlchemy and Alembic live here and nowhere else."""
+"""The store: SQLite or PostgreSQL behind :class:`andon.ports.LogStore`. SQLAlchemy and Alembic live nowhere else."""
 
 from andon.store.database import Durability
 from andon.store.history import StoredHistory

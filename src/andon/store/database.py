@@ -279,11 +279,10 @@ def tables(connection: Connection) -> dict[str, str]:
 
 
 def _is_ours(connection: Connection) -> bool:
-    if not is_postgres(connection):
-        marked: int = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-        if marked == schema.APPLICATION_ID:
-            return True
-    return {"logs", "patterns", "analyses"} <= tables(connection).keys()
+    if is_postgres(connection):
+        return {"logs", "patterns", "analyses"} <= tables(connection).keys()
+    marked: int = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
+    return marked == schema.APPLICATION_ID or {"logs", "patterns", "analyses"} <= tables(connection).keys()
 
 
 def foreign(path: Database, names: Iterable[str]) -> StoreUnavailable:

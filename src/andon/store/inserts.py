@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from andon.store.columns import metadata
 from andon.store.dialect import is_postgres, run
-from andon.store.schema import metadata
 
 _ROWS_PER_STATEMENT = 100
 _ARRAYS = {int: "bigint", str: "text", float: "float8", bool: "boolean", bytes: "bytea"}

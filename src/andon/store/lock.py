@@ -41,7 +41,7 @@ def lock_database(db_path: Database) -> DatabaseLock:
     """Take the lock ``<db_path>.lock``, our process id inside, without waiting.
 
     On PostgreSQL there is nothing to take: each writing transaction locks out the others for its own length, so any
-    number of services may share the database, each with its own data directory or broker.
+    number of services may share the database; they need a broker that they share as well.
 
     Raises InUseError where another process holds it, StoreUnavailable where the file cannot be made.
     """
