@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import typer.main
 
 from andon.cli.app import app
 from andon.cli.eval_tables import NAMES, percent
-from andon.config import settings_table
+from andon.config import REFERENCE_NAMES, environment_name, settings_table
 from andon.evals.cases import bundled_cases
 from andon.evals.measure import playbook_results
 from andon.evals.report import RATES, CaseResult, summarise
@@ -26,10 +27,25 @@ EVAL_BEGIN, EVAL_END = "<!-- evaluation:begin -->", "<!-- evaluation:end -->"
 EVAL_RATES = ("category", "component", "cause", "first_check", "enough_evidence", "severity", "forbidden")
 
 
-def settings_rows() -> str:
-    """The settings as a Markdown table."""
+#: What the README shows of the settings, beside the names taken over from the reference system.
+README_SETTINGS = (
+    "ANDON_FALLBACK",
+    "ANDON_DATA_DIR",
+    "ANDON_NATS_PORT",
+    "ANDON_HTTP_PORT",
+    "ANDON_TIME_ZONE",
+    "ANDON_ANALYZE",
+    "ANDON_BUDGET_CALLS_DAY",
+    "ANDON_DURABILITY",
+)
+
+
+def settings_rows(only: Container[str] | None = None) -> str:
+    """The settings as a Markdown table; those named in ``only``, where it is given."""
     lines = ["| setting | default | what it does |", "|---|---|---|"]
     for name, default, sentence in settings_table():
+        if only is not None and name not in only:
+            continue
         shown = f"`{default}`" if default and len(default) <= 40 else ("a sentence of its own" if default else "")
         lines.append(f"| `{name}` | {shown} | {sentence} |")
     return "\n".join(lines) + "\n"
@@ -78,7 +94,8 @@ def readme(text: str) -> str:
     """README.md with its settings table renewed."""
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n{settings_rows()}{END}{tail}"
+    names = {environment_name(name) for name in REFERENCE_NAMES} | set(README_SETTINGS)
+    return f"{head}{BEGIN}\n{settings_rows(names)}{END}{tail}"
 
 
 def evaluation_rows() -> str:

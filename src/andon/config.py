@@ -195,8 +195,9 @@ class Settings(ProviderSettings, BaseSettings):
     )
     investigate: Literal["off", "on"] = Field(
         "off",
-        description="`on`: a model that calls tools may look into the history before it explains a problem; each "
-        "further request counts against the budgets. One of `off`, `on`.",
+        description="`on`: before it explains a problem, a model that calls tools may look into the history (each "
+        "further request counts against the budgets), any other is shown what else the host logged. One of `off`, "
+        "`on`.",
     )
     budget_calls_hour: int = Field(
         0,

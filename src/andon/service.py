@@ -235,7 +235,7 @@ class Service:
                 playbook,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
-                history=self.store.history(),
+                history=self.store.history() if settings.investigate == "on" else None,
             ),
             gate,
             self.metrics,

@@ -137,7 +137,7 @@ def test_rejects_can_be_retried(tmp_path: Path) -> None:
         until(lambda: andon.count("rejects") == 1, "the reject")
         assert andon.cli("rejects", "--retry", "1").returncode == 0
         until(lambda: andon.count("rejects") == 2, "the second reject")
-        listed = json.loads(andon.cli("rejects", "--json").stdout)
+        listed = json.loads(andon.cli("rejects", "--all", "--json").stdout)
         assert [bool(row["retried_at"]) for row in listed] == [False, True]
 
 

@@ -425,11 +425,13 @@ def test_the_probe_reaches_the_disk_and_leaves_nothing(tmp_path: Path) -> None:
     async def work() -> None:
         async with opened(path) as store:
             before = path.with_name("agent.db-wal").stat().st_size
+            with store._writer.connect() as connection:
+                kept = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
             await store.probe()
             assert path.with_name("agent.db-wal").stat().st_size > before
             assert query(path, "SELECT COUNT(*) FROM rejects") == [(0,)]
             with store._writer.connect() as connection:
-                assert connection.exec_driver_sql("PRAGMA cache_size").scalar_one() == -16 * 1024
+                assert connection.exec_driver_sql("PRAGMA cache_size").scalar_one() == kept
 
     asyncio.run(work())
 
