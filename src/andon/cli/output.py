@@ -122,6 +122,14 @@ def parse_time(value: str | None, zone: str, option: str) -> str | None:
         ) from None
 
 
+def span_seconds(value: str, option: str) -> float:
+    """Seconds of a duration from the user: ``30m``, ``8h``, ``2d``."""
+    span = _SPAN.fullmatch(value.strip())
+    if span is None or len(span[1]) > 9:
+        raise typer.BadParameter(f"{value!r} is no duration; write 30m, 8h or 2d", param_hint=option)
+    return float(int(span[1]) * _SPAN_SECONDS[span[2].lower()])
+
+
 def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     """A table, a line for each row. The end of a column's name says how it is shown.
 

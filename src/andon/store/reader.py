@@ -25,6 +25,7 @@ from andon.models import (
 )
 from andon.places import Database
 from andon.store import comparing, family, overview, pictures
+from andon.store.alarm_reader import AlarmReader
 from andon.store.database import require, revision, size, tables, translated, visitor_engine, writer_engine
 from andon.store.history import StoredHistory
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
@@ -76,6 +77,8 @@ class Reader:
         require(db_path)
         self._path = db_path
         self._engine = visitor_engine(db_path)
+        #: Alarms, shift notes, handovers, who did what.
+        self.alarms = AlarmReader(self._read)
         try:
             found = self._read(lambda connection: (revision(connection, db_path), tables(connection)))
             check_revision(db_path, *found)
