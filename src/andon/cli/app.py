@@ -17,9 +17,11 @@ from andon.cli import (
     patterns,
     queue,
     rejects,
+    report,
     resolve,
     run,
     send,
+    trends,
 )
 from andon.cli import eval as evaluation
 
@@ -40,10 +42,13 @@ app.command("send")(send.send)
 app.command("logs")(logs.logs)
 app.command("show")(logs.show)
 app.add_typer(patterns.app, name="patterns")
+app.command("trends")(trends.trends)
 app.command("diff")(diff.diff)
 app.command("alarms")(alarms.alarms)
 app.command("ack")(alarms.ack)
 app.command("shelve")(alarms.shelve)
+app.command("report")(report.report)
+app.command("note")(report.note)
 app.command("export")(export.export)
 app.command("ask")(ask.ask)
 app.command("resolve")(resolve.resolve)

@@ -73,13 +73,14 @@ def _stops(counts: AlarmCounts, since: float, until: float) -> Stops | None:
     if not counts.stops:
         return None
     number = sum(one.count for one in counts.stops)
+    lost = sum(one.lost for one in counts.stops)
     ended, seconds = sum(one.ended for one in counts.stops), sum(one.seconds for one in counts.stops)
     return Stops(
         count=number,
         open=sum(one.open for one in counts.stops),
         mean_seconds=seconds / ended if ended else None,
-        total_seconds=seconds if ended else None,
-        between_seconds=(until - since) / number,
+        total_seconds=lost if lost or ended else None,
+        between_seconds=(until - since) / number if number else None,
     )
 
 

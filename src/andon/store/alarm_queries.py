@@ -19,6 +19,8 @@ AlarmList = Literal["active", "waiting", "stale", "shelved", "all"]
 PRIORITY_NAMES = {1: Priority.HIGH, 2: Priority.MEDIUM, 3: Priority.LOW}
 _STALE = 24 * 3600.0
 _FLEETING = 10.0
+#: Stops that began longer before a window are not looked for.
+_STOP_MAX = 31 * 86_400.0
 _TOP = 10
 _CHATTER = 3
 _LISTED_MAX = 10_000
@@ -73,7 +75,8 @@ class AlarmEntry(msgspec.Struct, frozen=True):
     def source(self) -> str:
         """The alarm at its place, in a few words: its code, if it has one, and the beginning of its text."""
         text = " ".join(self.text.split())[:_TITLE_MAX]
-        return f"{self.place}: {text}" if self.code.startswith("pattern ") else f"{self.place}: {self.code} {text}"
+        named = self.code.startswith("pattern ") or text.startswith(self.code)
+        return f"{self.place}: {text}" if named else f"{self.place}: {self.code} {text}"
 
 
 _COLUMNS = [name for name in AlarmEntry.__struct_fields__ if name != "clears"]
@@ -89,13 +92,17 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Stopping(msgspec.Struct, frozen=True):
-    """How an alarm stopped production: how often, how many of them still do, seconds over those with an end."""
+    """How an alarm stopped production: how often in the window, how many times still do, seconds of those that ended.
+
+    ``lost`` are the seconds within the window, of stops that began before it too.
+    """
 
     alarm: AlarmEntry
     count: int
     open: int
     seconds: float
     ended: int
+    lost: float
 
 
 class AlarmCounts(msgspec.Struct, frozen=True):
@@ -317,21 +324,33 @@ def _standing(connection: Connection, until: float, conditions: list[ColumnEleme
 
 
 def _stops(connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]) -> list[Stopping]:
-    """What stopped production in the window, what cost most time first."""
+    """What stopped production in the window or before and into it, what cost most time first."""
+    started, ended = occurrences.c.started, occurrences.c.ended
+    inside, over = started >= since, ended.is_not(None)
+    begin = case((inside, started), else_=since)
+    finish = case((ended < until, ended), else_=until)
     query = (
         select(
             occurrences.c.alarm_id,
-            func.count(),
-            func.sum(case((and_(occurrences.c.ended.is_(None), occurrences.c.clears), 1), else_=0)),
-            func.coalesce(func.sum(occurrences.c.ended - occurrences.c.started), 0.0),
-            func.count(occurrences.c.ended),
+            func.sum(case((inside, 1), else_=0)),
+            func.sum(case((and_(ended.is_(None), occurrences.c.clears), 1), else_=0)),
+            func.coalesce(func.sum(case((and_(inside, over), ended - started), else_=0.0)), 0.0),
+            func.sum(case((and_(inside, over), 1), else_=0)),
+            func.coalesce(func.sum(case((or_(over, occurrences.c.clears), finish - begin), else_=0.0)), 0.0),
         )
-        .where(occurrences.c.stopped, occurrences.c.started >= since, occurrences.c.started < until)
+        .where(
+            occurrences.c.stopped,
+            started >= since - _STOP_MAX,
+            started < until,
+            or_(inside, ended.is_(None), ended > since),
+        )
         .group_by(occurrences.c.alarm_id)
     )
     if conditions:
         query = query.where(occurrences.c.alarm_id.in_(select(alarms.c.id).where(*conditions)))
     rows = connection.execute(query).all()
     known = _by_id(connection, {row[0] for row in rows})
-    found = [Stopping(known[row[0]], int(row[1]), int(row[2]), float(row[3]), int(row[4])) for row in rows]
-    return sorted(found, key=lambda stop: (-stop.seconds, -stop.count, stop.alarm.id))
+    found = [
+        Stopping(known[row[0]], int(row[1]), int(row[2]), float(row[3]), int(row[4]), float(row[5])) for row in rows
+    ]
+    return sorted(found, key=lambda stop: (-stop.lost, -stop.count, stop.alarm.id))

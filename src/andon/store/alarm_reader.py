@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from andon.errors import NotFound
 from andon.history import ShiftWindow
-from andon.models import Resolution
-from andon.store import alarm_queries, audit, shift_book
+from andon.models import Resolution, StoredAnalysis
+from andon.store import alarm_queries, audit, queue, shift_book
 from andon.store.alarm_queries import EVERYWHERE, AlarmCounts, AlarmEntry, AlarmFilter, AlarmList
 from andon.store.dialect import run
+from andon.store.family import by_id
+from andon.store.schema import patterns
 from andon.store.shift_book import Handover, ShiftNote
 
 T = TypeVar("T")
@@ -68,6 +70,18 @@ class AlarmReader:
                 (since, until),
             )
             return [Resolution(*row) for row in map(tuple, rows)]
+
+        return self._read(work)
+
+    def shown(self, pattern_ids: Sequence[int]) -> dict[int, StoredAnalysis]:
+        """The explanations that problems show now; problems without one are left out."""
+        return self._read(lambda connection: queue.shown_for(connection, pattern_ids))
+
+    def templates(self, pattern_ids: Sequence[int]) -> dict[int, str]:
+        """The texts of patterns."""
+
+        def work(connection: Connection) -> dict[int, str]:
+            return {id_: row.template for id_, row in by_id(connection, pattern_ids, patterns.c.template).items()}
 
         return self._read(work)
 
