@@ -78,6 +78,43 @@ class Comparison(NamedTuple):
     exact: bool
 
 
+class Place(NamedTuple):
+    """Part of a site: a field of the record (``hostname``, ``site``, ``area``, ``line``, ``machine``) and a glob."""
+
+    field: str
+    glob: str
+
+
+class Activity(NamedTuple):
+    """How often a problem occurred in some time: logs, periods with any, and the sum of squares of their counts."""
+
+    count: int
+    active: int
+    squares: int
+
+
+class Counted(NamedTuple):
+    """Problems (by the pattern that stands for each) and how often each occurred in ``since`` ≤ t < ``until``.
+
+    The span (unix seconds) may be wider than asked for where only whole days are counted. ``period`` is the length in
+    seconds of what :class:`Activity` calls a period.
+    """
+
+    since: float
+    until: float
+    period: float
+    problems: Mapping[int, Activity]
+
+
+class Known(NamedTuple):
+    """What is known of a problem with all that is merged into it; times in stored form."""
+
+    template: str
+    worst_severity: str
+    first_seen: str
+    last_seen: str
+
+
 class Difference(msgspec.Struct, frozen=True):
     """One value of one field that stands out: so many of the logs in question have it, against so many of the others.
 

@@ -191,7 +191,10 @@ class Service:
             log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
         await asyncio.to_thread(self.runbooks.scan)
         self.store = await Store.open(
-            settings.database, durability=settings.durability, policy=analysis_policy(settings)
+            settings.database,
+            durability=settings.durability,
+            policy=analysis_policy(settings),
+            zone=ZoneInfo(settings.time_zone),
         )
         stack.push_async_callback(self.store.close)
         self._stream = await JetStreamLogStream.open(self._connection, batch=settings.record_batch)

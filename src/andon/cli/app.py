@@ -5,7 +5,24 @@ from __future__ import annotations
 import typer
 
 import andon
-from andon.cli import ask, demo, diff, doctor, export, logs, models, patterns, queue, rejects, resolve, run, send
+from andon.cli import (
+    alarms,
+    ask,
+    demo,
+    diff,
+    doctor,
+    export,
+    logs,
+    models,
+    patterns,
+    queue,
+    rejects,
+    report,
+    resolve,
+    run,
+    send,
+    trends,
+)
 from andon.cli import eval as evaluation
 
 app = typer.Typer(
@@ -25,7 +42,13 @@ app.command("send")(send.send)
 app.command("logs")(logs.logs)
 app.command("show")(logs.show)
 app.add_typer(patterns.app, name="patterns")
+app.command("trends")(trends.trends)
 app.command("diff")(diff.diff)
+app.command("alarms")(alarms.alarms)
+app.command("ack")(alarms.ack)
+app.command("shelve")(alarms.shelve)
+app.command("report")(report.report)
+app.command("note")(report.note)
 app.command("export")(export.export)
 app.command("ask")(ask.ask)
 app.command("resolve")(resolve.resolve)

@@ -1,5 +1,8 @@
 """The store: SQLite or PostgreSQL behind :class:`andon.ports.LogStore`. SQLAlchemy and Alembic live nowhere else."""
 
+from andon.store.alarm_acts import acknowledge, add_note, shelve, sign, unshelve
+from andon.store.alarm_queries import AlarmCounts, AlarmEntry, AlarmFilter, AlarmList, Share, Stopping
+from andon.store.alarm_reader import AlarmReader
 from andon.store.database import Durability
 from andon.store.history import StoredHistory
 from andon.store.lock import DatabaseLock, lock_database
@@ -8,13 +11,20 @@ from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEn
 from andon.store.policy import AnalysisPolicy, Rule, novel
 from andon.store.prepare import Preparation, prepare
 from andon.store.reader import AnalysisEntry, Reader, mark_retried
+from andon.store.shift_book import Handover, ShiftNote
 from andon.store.store import Store
 
 __all__ = [
+    "AlarmCounts",
+    "AlarmEntry",
+    "AlarmFilter",
+    "AlarmList",
+    "AlarmReader",
     "AnalysisEntry",
     "AnalysisPolicy",
     "DatabaseLock",
     "Durability",
+    "Handover",
     "PatternHost",
     "PatternMerge",
     "PatternSort",
@@ -22,9 +32,14 @@ __all__ = [
     "QueueEntry",
     "Reader",
     "Rule",
+    "Share",
     "SharedSpending",
+    "ShiftNote",
+    "Stopping",
     "Store",
     "StoredHistory",
+    "acknowledge",
+    "add_note",
     "lock_database",
     "mark_retried",
     "merge",
@@ -33,5 +48,8 @@ __all__ = [
     "reanalyze",
     "resolve",
     "revoke",
+    "shelve",
+    "sign",
     "split",
+    "unshelve",
 ]

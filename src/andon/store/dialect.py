@@ -116,6 +116,26 @@ def matches_glob(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool
     return _Glob(column, literal(glob), literal(like))
 
 
+class unindexed(FunctionElement[Any]):  # noqa: N801 - reads like a function
+    """A column as it is, but not to be looked up or ordered by an index: another one is known to be better.
+
+    PostgreSQL judges that by its statistics.
+    """
+
+    name = "unindexed"
+    inherit_cache = True
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+@compiles(unindexed, "postgresql")
+def _unindexed_postgres(element: Any, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
 class _Contains(FunctionElement[bool]):
     name = "contains_folded"
     type = Boolean()
@@ -151,4 +171,5 @@ __all__ = [
     "reserve_ids",
     "run",
     "seconds_text",
+    "unindexed",
 ]

@@ -1,14 +1,14 @@
-"""Counting the values of fields by pattern and hour: what comparisons and breakdowns are made of.
+"""Counting the values of fields, by pattern and day and over all patterns by hour: what comparisons are made of.
 
 Only what can be told apart is counted: short values, and of a field at most so many different ones. A field with more
-(a serial number, a process id) keeps the first and counts the others as one rest, so that it can neither fill the disk
-nor win a comparison.
+keeps the first and counts the others as one rest; where that rest is most of it (a serial number, a measured value)
+the field is scattered and no value of it is counted any more, so it can neither fill the disk nor win a comparison.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -23,6 +23,9 @@ from andon.store.inserts import insert_rows
 OWN = ("hostname", "service", "severity", "site", "area", "line", "machine")
 FIELDS_MAX = 400
 VALUES_MAX = 300
+#: In ``fields.kept``: this field is scattered. It is found out over so many logs that carry a full field.
+SCATTERED = VALUES_MAX + 1
+_SCATTERED_AFTER = 5_000
 VALUE_LENGTH = 80
 NAME_LENGTH = 60
 PER_LOG = 24
@@ -32,28 +35,42 @@ _NUMBER_LENGTH = 8
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """What indexing reads of a log. ``own`` are the values of :data:`OWN`."""
+    """What indexing reads of a log. ``own`` are the values of :data:`OWN`, ``fields`` those of the context.
+
+    ``more`` says that the context holds more fields than these.
+    """
 
     id: int
     timestamp: str
     pattern_id: int
     message: str
     own: tuple[str | None, ...]
-    context: str | None
+    fields: list[tuple[str, str]]
+    more: bool = False
+
+    @classmethod
+    def read(cls, row: Sequence[Any]) -> Row:
+        """From the columns :data:`ROW_COLUMNS`."""
+        log_id, time, pattern_id, message, *own, context = row
+        fields, more = context_fields(context)
+        return cls(log_id, str(time or ""), pattern_id or 0, str(message or ""), tuple(own), fields, more)
 
 
-def context_fields(text: str | None) -> list[tuple[str, str]]:
-    """(name, value) of what can be compared in a context: texts, numbers and truths, one level deep; bounded."""
-    if not text or len(text) > CONTEXT_MAX:
-        return []
-    return list(islice(_pairs(text), PER_LOG))
+#: The columns of ``logs`` that :meth:`Row.read` takes, in its order.
+ROW_COLUMNS = f"id, timestamp, pattern_id, message, {', '.join(OWN)}, context"
 
 
-def has_more(text: str | None) -> bool:
-    """Whether a context holds more fields than :func:`context_fields` tells."""
-    return bool(text) and (
-        len(text or "") > CONTEXT_MAX or next(islice(_pairs(text or ""), PER_LOG, None), None) is not None
-    )
+def context_fields(text: str | None) -> tuple[list[tuple[str, str]], bool]:
+    """(name, value) of what can be compared in a context: texts, numbers and truths, one level deep; bounded.
+
+    And whether the context holds more of them.
+    """
+    if not text:
+        return [], False
+    if len(text) > CONTEXT_MAX:
+        return [], True
+    found = list(islice(_pairs(text), PER_LOG + 1))
+    return found[:PER_LOG], len(found) > PER_LOG
 
 
 def has_field(text: str | None, name: str, value: str) -> bool:
@@ -97,30 +114,40 @@ class FacetBook:
         self._kept: dict[int, int] = {}
         self._values: dict[tuple[int, str], int] = {}
         self._rest: dict[int, int] = {}
+        #: Logs with a full field, and those of them with a value that is not kept.
+        self._full: Counter[int] = Counter()
+        self._missed: Counter[int] = Counter()
 
     def forget(self) -> None:
         """Trust the database alone again, after a transaction whose end is uncertain."""
         self.__init__()  # type: ignore[misc]  # the memory is all there is
 
     def add(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Count ``rows`` inside the open transaction."""
+        """Count ``rows`` (at least one) inside the open transaction."""
         if not self._fields:
             self._load(connection)
-        counts: Counter[tuple[int, int, int, int]] = Counter()
-        for row in rows:
-            hour = unix_minute(row.timestamp) // 60
-            pairs = [(name, value) for name, value in zip(OWN, row.own, strict=True) if value]
-            for name, value in (*pairs, *context_fields(row.context)):
-                field = self._fields.get(name) or self._new_field(connection, name)
-                if field:
-                    counts[field, hour, row.pattern_id, self._value(connection, field, value)] += 1
-        insert_rows(
-            connection,
-            "facets",
-            ("field_id", "hour", "pattern_id", "value_id", "count"),
-            [(*key, count) for key, count in sorted(counts.items())],
-            " ON CONFLICT (field_id, hour, pattern_id, value_id) DO UPDATE SET count = facets.count + excluded.count",
-        )
+        hours = [unix_minute(row.timestamp) // 60 for row in rows]
+        _count_hours(connection, rows, hours)
+        owns = Counter((hour, row.pattern_id, row.own) for hour, row in zip(hours, rows, strict=True))
+        met: Counter[tuple[int, int, tuple[str, str]]] = Counter()
+        for (hour, pattern, own), count in owns.items():
+            for name, value in zip(OWN, own, strict=True):
+                if value:
+                    met[hour, pattern, (name, value)] += count
+        for hour, row in zip(hours, rows, strict=True):
+            for pair in row.fields:
+                met[hour, row.pattern_id, pair] += 1
+        by_day: Counter[tuple[int, int, int, int]] = Counter()
+        by_hour: Counter[tuple[int, int, int]] = Counter()
+        for (hour, pattern, (name, value)), count in met.items():
+            field = self._fields.get(name) or self._new_field(connection, name)
+            if field:
+                known = self._value(connection, field, value, count)
+                by_hour[field, hour, known] += count
+                if pattern:
+                    by_day[field, hour // 24, pattern, known] += count
+        _add(connection, "facets", ("field_id", "day", "pattern_id", "value_id"), by_day)
+        _add(connection, "facet_hours", ("field_id", "hour", "value_id"), by_hour)
 
     def _load(self, connection: Connection) -> None:
         for field, name, kept in map(tuple, run(connection, "SELECT id, name, kept FROM fields")):
@@ -142,20 +169,74 @@ class FacetBook:
         self._kept[field] = 0
         return field
 
-    def _value(self, connection: Connection, field: int, value: str) -> int:
+    def _value(self, connection: Connection, field: int, value: str, count: int) -> int:
         known = self._values.get((field, value))
+        kept = self._kept[field]
+        if kept >= VALUES_MAX:
+            if kept == VALUES_MAX:
+                self._watch(connection, field, count, missed=known is None)
+            if known is None or self._kept[field] == SCATTERED:
+                return self._rest_of(connection, field)
         if known is not None:
             return known
-        if self._kept[field] >= VALUES_MAX or len(value) > VALUE_LENGTH:
-            if field not in self._rest:
-                self._rest[field] = self._insert(connection, field, "", rest=True)
-            return self._rest[field]
-        self._kept[field] += 1
-        run(connection, "UPDATE fields SET kept = ? WHERE id = ?", (self._kept[field], field))
+        if len(value) > VALUE_LENGTH:
+            return self._rest_of(connection, field)
+        self._keep(connection, field, kept + 1)
         self._values[field, value] = found = self._insert(connection, field, value, rest=False)
         return found
+
+    def _watch(self, connection: Connection, field: int, count: int, *, missed: bool) -> None:
+        """Find out whether a full field is scattered."""
+        self._full[field] += count
+        self._missed[field] += count if missed else 0
+        if self._full[field] >= _SCATTERED_AFTER:
+            if 2 * self._missed[field] > self._full[field]:
+                self._keep(connection, field, SCATTERED)
+            self._full[field] = self._missed[field] = 0
+
+    def _keep(self, connection: Connection, field: int, kept: int) -> None:
+        self._kept[field] = kept
+        run(connection, "UPDATE fields SET kept = ? WHERE id = ?", (kept, field))
+
+    def _rest_of(self, connection: Connection, field: int) -> int:
+        if field not in self._rest:
+            self._rest[field] = self._insert(connection, field, "", rest=True)
+        return self._rest[field]
 
     def _insert(self, connection: Connection, field: int, value: str, *, rest: bool) -> int:
         statement = "INSERT INTO field_values (field_id, value, rest) VALUES (?, ?, ?) RETURNING id"
         found: int = run(connection, statement, (field, value, rest)).scalar_one()
         return found
+
+
+def _count_hours(connection: Connection, rows: Sequence[Row], hours: Sequence[int]) -> None:
+    """Note which ids belong to which hour, and how often which pattern came in it."""
+    spans: dict[int, tuple[int, int, int]] = {}
+    for hour, row in zip(hours, rows, strict=True):
+        first, last, count = spans.get(hour, (row.id, row.id, 0))
+        spans[hour] = min(first, row.id), max(last, row.id), count + 1
+    for hour, span in spans.items():
+        run(
+            connection,
+            "INSERT INTO log_hours (hour, first_id, last_id, count) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (hour) DO UPDATE SET"
+            " first_id = CASE WHEN excluded.first_id < log_hours.first_id"
+            " THEN excluded.first_id ELSE log_hours.first_id END,"
+            " last_id = CASE WHEN excluded.last_id > log_hours.last_id THEN excluded.last_id"
+            " ELSE log_hours.last_id END,"
+            " count = log_hours.count + excluded.count",
+            (hour, *span),
+        )
+    seen = Counter((hour, row.pattern_id) for hour, row in zip(hours, rows, strict=True) if row.pattern_id)
+    _add(connection, "pattern_hours", ("hour", "pattern_id"), seen)
+
+
+def _add(connection: Connection, table: str, key: tuple[str, ...], counts: Mapping[Any, int]) -> None:
+    """Add counts to a table of counts, in the order of its key."""
+    insert_rows(
+        connection,
+        table,
+        (*key, "count"),
+        [(*place, count) for place, count in sorted(counts.items())],
+        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET count = {table}.count + excluded.count",
+    )

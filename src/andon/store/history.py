@@ -160,11 +160,13 @@ def _search(connection: Connection, query: HistoryQuery) -> list[StoredLog]:
     where = _conditions(query)
     limit = _rows(query.limit)
     times, ids = (logs.c.timestamp, logs.c.id) if query.oldest_first else (logs.c.timestamp.desc(), logs.c.id.desc())
-    # From some severity up, each severity is a short walk of the index of its own.
+    severities = _at_least(query.severity)
+    # The severe ones have an index each, walked by itself; of the others there are many.
+    each = [[logs.c.severity == s] for s in severities] if len(severities) < 3 else [[logs.c.severity.in_(severities)]]
     walks = [
         select(logs.c.id).where(*of_severity, *where).order_by(times, ids).limit(limit).subquery()
-        for of_severity in ([logs.c.severity == s] for s in _at_least(query.severity))
-    ] or [select(logs.c.id).where(*where).order_by(times, ids).limit(limit).subquery()]
+        for of_severity in each or [[]]
+    ]
     wanted = union_all(*(select(walk.c.id) for walk in walks))
     found = select_logs().where(logs.c.id.in_(wanted)).order_by(times, ids).limit(limit)
     return [to_log(row) for row in connection.execute(found)]

@@ -1,4 +1,4 @@
-"""Keeping up what search and comparison need, some steps behind the recorder.
+"""Keeping up what search, comparison and alarms need, some steps behind the recorder.
 
 Recording must not wait for it: logs are indexed in the order of their ids, in small transactions of their own, and a
 mark says how far that has come. Whoever searches looks at the logs beyond the mark themselves.
@@ -6,11 +6,13 @@ mark says how far that has come. Whoever searches looks at the logs beyond the m
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
+
 from sqlalchemy import Connection
 
-from andon.store import words
+from andon.store import alarms, words
 from andon.store.dialect import is_postgres, run
-from andon.store.facets import FacetBook, Row
+from andon.store.facets import ROW_COLUMNS, FacetBook, Row
 
 #: Seconds that a log must be old before it is indexed where several processes record: ids are given before the commit.
 SETTLED = 30.0
@@ -23,8 +25,17 @@ def mark(connection: Connection) -> int:
     return found or 0
 
 
-def advance(connection: Connection, book: FacetBook, limit: int, now: float) -> tuple[int, bool]:
-    """Index the next ``limit`` logs inside the open transaction; how many there were, and whether more may wait."""
+def first_id(connection: Connection, hour: int) -> int:
+    """No log from this hour (since 1970) on has a smaller id."""
+    found: int | None = run(connection, "SELECT MIN(first_id) FROM log_hours WHERE hour >= ?", (hour,)).scalar()
+    return mark(connection) + 1 if found is None else min(found, mark(connection) + 1)
+
+
+def advance(connection: Connection, book: FacetBook, limit: int, now: float, zone: tzinfo = UTC) -> tuple[int, bool]:
+    """Index the next ``limit`` logs inside the open transaction; how many there were, and whether more may wait.
+
+    ``zone`` is that of times in contexts which name none.
+    """
     several = is_postgres(connection)
     if several:
         # one indexer at a time, whichever process it runs in
@@ -35,18 +46,15 @@ def advance(connection: Connection, book: FacetBook, limit: int, now: float) -> 
     settled = " AND created_at <= ?" if several else ""
     found = run(
         connection,
-        "SELECT id, timestamp, pattern_id, message, hostname, service, severity, site, area, line, machine, context"  # noqa: S608
-        f" FROM logs WHERE id > ?{settled} ORDER BY id LIMIT ?",
+        f"SELECT {ROW_COLUMNS} FROM logs WHERE id > ?{settled} ORDER BY id LIMIT ?",  # noqa: S608
         (after, *((now - SETTLED,) if several else ()), limit),
     ).all()
     if not found:
         return 0, False
-    rows = [
-        Row(row[0], str(row[1] or ""), row[2] or 0, str(row[3] or ""), tuple(row[4:11]), row[11])
-        for row in map(tuple, found)
-    ]
+    rows = [Row.read(tuple(row)) for row in found]
     words.add(connection, rows)
-    book.add(connection, [row for row in rows if row.pattern_id])
+    book.add(connection, rows)
+    alarms.add(connection, [tuple(row) for row in found], zone)
     run(
         connection,
         "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

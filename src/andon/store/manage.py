@@ -43,7 +43,7 @@ def merge(db_path: Database, child_id: int, parent_id: int) -> int:
             grouping.join_by_hand(connection, child, parent)
         return parent
 
-    return _write(db_path, work)
+    return write(db_path, work)
 
 
 def split(db_path: Database, pattern_id: int) -> int:
@@ -63,7 +63,7 @@ def split(db_path: Database, pattern_id: int) -> int:
         grouping.take_out(connection, pattern_id, root)
         return root
 
-    return _write(db_path, work)
+    return write(db_path, work)
 
 
 def resolve(
@@ -88,7 +88,7 @@ def resolve(
         _show_fix(connection, root, found)
         return found
 
-    return _write(db_path, work)
+    return write(db_path, work)
 
 
 def revoke(db_path: Database, pattern_id: int, resolution_id: int | None = None) -> Resolution:
@@ -111,7 +111,7 @@ def revoke(db_path: Database, pattern_id: int, resolution_id: int | None = None)
         _show_without(connection, root, found, [one for one in standing if one.id != found.id])
         return found
 
-    return _write(db_path, work)
+    return write(db_path, work)
 
 
 def _show_without(connection: Connection, root: int, gone: Resolution, left: list[Resolution]) -> None:
@@ -145,7 +145,7 @@ def reanalyze(db_path: Database, pattern_id: int) -> int:
 
     What is shown stays until the new answer is there. Where an analysis waits already, that one is moved up.
     """
-    return _write(
+    return write(
         db_path,
         lambda connection: grouping.ask(connection, _root(connection, db_path, pattern_id), "asked", caller=True),
     )
@@ -159,12 +159,12 @@ class SharedSpending:
 
     async def spent(self, since: float) -> Spent:
         """Model calls and tokens since the minute of ``since`` (unix seconds). Raises StoreError."""
-        return await asyncio.to_thread(_write, self._path, lambda connection: spending.spent(connection, since))
+        return await asyncio.to_thread(write, self._path, lambda connection: spending.spent(connection, since))
 
     async def spend(self, calls: int, tokens: int) -> None:
         """Note model calls or tokens in the present minute. Raises StoreError."""
         await asyncio.to_thread(
-            _write, self._path, lambda connection: spending.spend(connection, time.time(), calls, tokens)
+            write, self._path, lambda connection: spending.spend(connection, time.time(), calls, tokens)
         )
 
 
@@ -213,7 +213,7 @@ def _root(connection: Connection, db_path: Database, pattern_id: int) -> int:
     return root
 
 
-def _write(db_path: Database, work: Callable[[Connection], T]) -> T:
+def write(db_path: Database, work: Callable[[Connection], T]) -> T:
     """One transaction on a connection of its own."""
     require(db_path)
     engine = writer_engine(db_path, "normal")

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import Connection, Engine, Select, case, func, select
 
 from andon.errors import NotFound, StoreUnavailable
 from andon.history import Comparison
@@ -25,9 +25,13 @@ from andon.models import (
 )
 from andon.places import Database
 from andon.store import comparing, family, overview, pictures
+from andon.store.alarm_reader import AlarmReader
 from andon.store.database import require, revision, size, tables, translated, visitor_engine, writer_engine
+from andon.store.foreseeing import Forecast, RetentionState
 from andon.store.history import StoredHistory
+from andon.store.keeping import KeepPolicy
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
+from andon.store.rollups import Rollups
 from andon.store.rows import read_counters, select_logs, to_log
 from andon.store.schema import HEAD, analyses, logs, rejects, streams
 from andon.store.search import search
@@ -71,11 +75,15 @@ class Reader:
     Every method raises StoreUnavailable where the database cannot be read.
     """
 
+    _engine: Engine | None = None
+
     def __init__(self, db_path: Database) -> None:
         """Raises StoreUnavailable where there is no database of ours yet, StoreTooNew for a newer one."""
         require(db_path)
         self._path = db_path
         self._engine = visitor_engine(db_path)
+        #: Alarms, shift notes, handovers, who did what.
+        self.alarms = AlarmReader(self._read)
         try:
             found = self._read(lambda connection: (revision(connection, db_path), tables(connection)))
             check_revision(db_path, *found)
@@ -85,7 +93,8 @@ class Reader:
 
     def close(self) -> None:
         """Close the database; idempotent."""
-        self._engine.dispose()
+        if self._engine is not None:
+            self._engine.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +123,11 @@ class Reader:
         if found is None:
             raise self._no_pattern(pattern_id or 0)
         return found
+
+    @property
+    def rollups(self) -> Rollups:
+        """Counts of problems by minute, hour and day."""
+        return Rollups(self._read)
 
     def log(self, log_id: int) -> StoredLog:
         """One log with its analysis; raises NotFound."""
@@ -202,6 +216,16 @@ class Reader:
         """What waits, in the order of claiming; with ``failed`` what the model gave no answer for, newest first."""
         return self._read(lambda connection: overview.queue(connection, failed, limit))
 
+    def retention(self) -> RetentionState:
+        """How retention stands: sizes, and what it did."""
+        return self._read(foreseeing.state)
+
+    def retention_forecast(
+        self, policy: KeepPolicy, now: float, told: Callable[[int, int], None] | None = None
+    ) -> Forecast:
+        """What a run of retention would remove at ``now`` (unix seconds); looks at every log, ``told`` hears how far."""
+        return self._read(lambda connection: foreseeing.forecast(connection, policy, now, told))
+
     def history(self) -> StoredHistory:
         """Read-only questions to this database for the agent; each runs in a thread."""
 
@@ -225,8 +249,20 @@ class Reader:
         return NotFound(f"no pattern {pattern_id} in {self._path}: `andon patterns` lists those that are there")
 
     def _read(self, work: Callable[[Connection], T]) -> T:
+        assert self._engine is not None  # noqa: S101 - only :class:`Inside` has none, which reads in its own way
         with translated(self._path), self._engine.begin() as connection:
             return work(connection)
+
+
+class Inside(Reader):
+    """The same questions inside a transaction that somebody else opened and will end: all see one state."""
+
+    def __init__(self, connection: Connection, db_path: Database) -> None:
+        self._path = db_path
+        self._connection = connection
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        return work(self._connection)
 
 
 def check_revision(db_path: Database, found: str | None, kinds: dict[str, str]) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Table,
+    literal_column,
     types,
 )
 from sqlalchemy.types import UserDefinedType
@@ -84,7 +85,10 @@ logs = Table(
 )
 Index("logs_identity", logs.c.stream_id, logs.c.seq, logs.c.stored_ns, unique=True)
 Index("logs_time", logs.c.timestamp)
-Index("logs_severity_time", logs.c.severity, logs.c.timestamp)
+# The newest of the severe ones; of the others there are so many that walking through time finds them as quickly.
+for _severity in ("CRITICAL", "ERROR"):
+    _IS = logs.c.severity == literal_column(f"'{_severity}'")
+    Index(f"logs_{_severity.lower()}_time", logs.c.timestamp, sqlite_where=_IS, postgresql_where=_IS)
 # SQLite ends every index entry with the row's id: naming ``id`` here would store it twice.
 Index("logs_pattern", logs.c.pattern_id)
 
@@ -298,7 +302,9 @@ Index("picture_fetches_log", picture_fetches.c.log_id)
 # How many rows there are of what, kept by the transactions that change it: counting ten million rows is
 # no answer to a metrics scrape. Names: logs, patterns, rejects, failed, pictures,
 # ``rung:<rung>``; ``regrouped`` counts the merges and splits that people asked for, so that a running service notices
-# them; ``indexed`` is the id of the last log whose words and fields are counted.
+# them; ``indexed`` is the id of the last log whose words and fields are counted; ``dropped:<rule>`` counts messages that
+# a rule kept from being stored, ``most_logs`` is the largest number of logs that retention found, ``first:<stream>`` the
+# first sequence that the stream still held.
 counters = Table(
     "counters",
     metadata,
@@ -329,15 +335,48 @@ field_values = Table(
 )
 Index("field_values_value", field_values.c.field_id, field_values.c.value, field_values.c.rest, unique=True)
 
-# How many logs of a pattern had which value in which hour (since 1970). Questions are about a field over a span of
-# hours; those about one pattern look at each hour in which it occurred.
+# How many logs of a pattern had which value on which day (since 1970, UTC). By the hour this would be ten times as many
+# rows. Questions are about a field over a span; those about one pattern look at each day in it.
 facets = Table(
     "facets",
     metadata,
     Column("field_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
     Column("pattern_id", BigInteger, primary_key=True, autoincrement=False),
     Column("value_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The same for the logs of all patterns together (and those of none), by the hour since 1970.
+facet_hours = Table(
+    "facet_hours",
+    metadata,
+    Column("field_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("value_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# pattern_minutes without hosts by the hour since 1970: for spans of weeks. Kept by the indexer, as all below.
+pattern_hours = Table(
+    "pattern_hours",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("pattern_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# All logs of an hour (since 1970) have ids from ``first_id`` to ``last_id``, among others': ids follow time nearly, and
+# some indexes know ids only. ``count`` are the logs that were indexed, whether or not they are still there.
+log_hours = Table(
+    "log_hours",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_id", BigInteger, nullable=False),
+    Column("last_id", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -7,6 +7,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -73,6 +74,7 @@ class Store:
         recorder: Recorder,
         clock: Callable[[], float],
         deadline: float,
+        zone: tzinfo = UTC,
     ) -> None:
         """For :meth:`open`."""
         self._path = path
@@ -84,6 +86,7 @@ class Store:
         self._file = FileIdentity(path) if isinstance(path, Path) else None
         self._clock = clock
         self._deadline = deadline
+        self._zone = zone
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="andon-store-writer")
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="andon-store-reader")
         self._write_places = asyncio.Semaphore(_PLACES)
@@ -102,11 +105,13 @@ class Store:
         busy_timeout: float = BUSY_TIMEOUT,
         deadline: float = 60.0,
         clock: Callable[[], float] = time.time,
+        zone: tzinfo = UTC,
     ) -> Self:
         """Open a database that :func:`prepare` made ready.
 
         ``busy_timeout`` is how long another process' lock is waited for, ``deadline`` how long a call takes at
-        most (seconds). ``clock`` gives unix seconds. Raises StoreUnavailable and StoreTooNew.
+        most (seconds). ``clock`` gives unix seconds. ``zone`` is that of times in contexts which name none. Raises
+        StoreUnavailable and StoreTooNew.
         """
 
         def connect() -> tuple[Engine, Engine]:
@@ -123,7 +128,7 @@ class Store:
             return writer, readers
 
         writer, readers = await asyncio.to_thread(connect)
-        return cls(db_path, writer, readers, Recorder(policy, clock), clock, deadline)
+        return cls(db_path, writer, readers, Recorder(policy, clock), clock, deadline, zone)
 
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""
@@ -185,7 +190,7 @@ class Store:
     def _index(self, limit: int) -> tuple[int, bool]:
         try:
             with translated(self._path), self._writer.begin() as connection:
-                return indexing.advance(connection, self._facets, limit, self._clock())
+                return indexing.advance(connection, self._facets, limit, self._clock(), self._zone)
         except BaseException:
             self._facets.forget()
             raise

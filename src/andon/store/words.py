@@ -7,6 +7,7 @@ log itself, so that nothing but what was asked for is ever found, whatever the i
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -16,13 +17,17 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.store.dialect import is_postgres
-from andon.store.facets import Row, context_fields, has_field, has_more
+from andon.store.facets import OWN, Row, has_field
 
 #: Words of a query that the index is asked for; further ones are only checked.
 _ASKED = 12
 _TEXT_MAX = 1_000
+#: What a word for the value of a field begins with: a character of the private use area, which no one types.
+_MARK = "\ue0f1"
 #: A word for "this context has more fields than are indexed".
-_MORE = "fmorefields"
+_MORE = f"{_MARK}more"
+#: Fields of the record whose values are in the index.
+_NAMED = [(place, name) for place, name in enumerate(OWN) if name != "severity"]
 _WORD = re.compile(r"[^\W_]+")
 _PHRASE = re.compile(r'"([^"]*)"')
 
@@ -63,12 +68,16 @@ class Wanted(msgspec.Struct, frozen=True):
                 return False
         return all(has_field(context, *field) for field in self.fields)
 
-    def expression(self) -> str:
-        """The question to FTS5: words alone, each in quotes, so that none can be an operator. Empty for nothing."""
+    def expression(self, own: Sequence[tuple[str, str]] = ()) -> str:
+        """The question to FTS5: words alone, each in quotes, so that none can be an operator. Empty for nothing.
+
+        ``own`` are fields of the record with the values they must have.
+        """
         asked = [*self.words, *(word for phrase in self.phrases for word in _WORD.findall(phrase))]
         terms = [f'"{word}"*' for word in dict.fromkeys(asked)]
+        named = [f'"{field_token(*field)}"' for field in own]
         fields = [f'("{field_token(*field)}" OR "{_MORE}")' for field in self.fields]
-        return " AND ".join([*fields, *terms[:_ASKED]])
+        return " AND ".join([*named, *fields, *terms[:_ASKED]])
 
     def parts(self) -> list[str]:
         """Words that must stand in the message as they are, for a first coarse look at rows."""
@@ -91,29 +100,33 @@ def fold(text: str) -> str:
 
 
 def field_token(name: str, value: str) -> str:
-    """A word for "this field has this value", which hardly any message contains; short, because most occur once."""
-    return "f" + hashlib.blake2b(f"{name}\x00{value}".encode("utf-8", "replace"), digest_size=5).hexdigest()
+    """A word for "this field has this value"; short, because most occur once."""
+    digest = hashlib.blake2b(f"{name}\x00{value}".encode("utf-8", "replace"), digest_size=4)
+    return _MARK + digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _own_tokens(own: tuple[str | None, ...]) -> str:
+    return " ".join(field_token(name, value) for place, name in _NAMED if (value := own[place]))
 
 
 def add(connection: Connection, rows: Sequence[Row]) -> None:
     """Take ``rows`` into the index of words; PostgreSQL keeps its own."""
     if is_postgres(connection):
         return
-    values = [(row.id, indexed_text(row.message, row.context)) for row in rows]
+    values = [(row.id, indexed_text(row)) for row in rows]
     connection.exec_driver_sql("INSERT INTO log_words (rowid, words) VALUES (?, ?)", values)
 
 
-def remove(connection: Connection, rows: Sequence[tuple[int, str, str | None]]) -> None:
-    """Take (id, message, context) out of the index, exactly as they were taken in."""
+def remove(connection: Connection, rows: Sequence[Row]) -> None:
+    """Take ``rows`` out of the index, exactly as they were taken in."""
     if is_postgres(connection) or not rows:
         return
-    values = [(log_id, indexed_text(message, context)) for log_id, message, context in rows]
+    values = [(row.id, indexed_text(row)) for row in rows]
     connection.exec_driver_sql("INSERT INTO log_words (log_words, rowid, words) VALUES ('delete', ?, ?)", values)
 
 
-def indexed_text(message: str, context: str | None) -> str:
-    """What the index is given for a log: its message and a word for each comparable field of its context."""
-    tokens = [field_token(*field) for field in context_fields(context)]
-    if has_more(context):
-        tokens.append(_MORE)
-    return f"{fold(message)} {' '.join(tokens)}" if tokens else fold(message)
+def indexed_text(row: Row) -> str:
+    """What the index is given for a log: its message and a word for each of its fields that can be compared."""
+    tokens = " ".join([field_token(*field) for field in row.fields])
+    return f"{fold(row.message)} {_own_tokens(row.own)} {tokens}{' ' + _MORE if row.more else ''}"

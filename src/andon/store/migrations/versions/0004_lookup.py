@@ -38,10 +38,38 @@ def upgrade() -> None:
     op.create_table(
         "facets",
         sa.Column("field_id", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("hour", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("day", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("pattern_id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("value_id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("count", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "facet_hours",
+        sa.Column("field_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("hour", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("value_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "pattern_hours",
+        sa.Column("hour", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("pattern_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "log_hours",
+        sa.Column("hour", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("first_id", sa.BigInteger, nullable=False),
+        sa.Column("last_id", sa.BigInteger, nullable=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.drop_index("logs_severity_time", "logs")
+    for severity in ("CRITICAL", "ERROR"):
+        condition = sa.text(f"severity = '{severity}'")
+        name = f"logs_{severity.lower()}_time"
+        op.create_index(name, "logs", ["timestamp"], sqlite_where=condition, postgresql_where=condition)
     op.execute(LOG_WORDS[op.get_bind().dialect.name])
