@@ -47,9 +47,16 @@ docs: $(STAMP)  ## Generate the settings and command pages and the picture of th
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python docs/picture.py
 
-lock: $(STAMP)  ## Renew requirements.lock from pyproject.toml (needs uv)
-	@uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
-		--no-emit-index-url --no-emit-find-links --extra dev pyproject.toml -o requirements.lock
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links
+PINS := .venv/.pins
+
+lock: $(STAMP)  ## Renew the two requirements locks from pyproject.toml (needs uv)
+	@$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements.lock
+	@grep -E '^[A-Za-z0-9._-]+==' requirements.lock | sed 's/ *\\$$//' > $(PINS)
+	@$(COMPILE) --extra claude --extra gemini --extra azure-ad --extra mcp --extra postgres --constraint $(PINS) \
+		pyproject.toml -o requirements-runtime.lock
+	@rm -f $(PINS)
 
 clean:  ## Remove .venv and caches (never data/)
 	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -172,7 +172,10 @@ class Settings(ProviderSettings, BaseSettings):
     )
     model_max_tokens: int = Field(2048, ge=64, le=65536, description="Longest answer a model may give, in tokens.")
     model_prompt_tokens: int = Field(
-        2500, ge=500, le=1_000_000, description="Most of a problem the model is shown, in tokens (estimated)."
+        2000,  # with the longest answer it fits into 4,096 tokens, Ollama's default context
+        ge=500,
+        le=1_000_000,
+        description="Most of a problem the model is shown, in tokens (estimated).",
     )
     model_attempts: int = Field(
         5,

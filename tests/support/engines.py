@@ -50,7 +50,7 @@ def with_analyst(gguf: Path, use: Callable[[ModelAnalyst, EmbeddedBackend], Awai
             deadline=50.0,
             cold_start_deadline=50.0,
             max_output_tokens=3000,
-            prompt_budget=2500,
+            prompt_budget=2000,
         )
         try:
             return await use(analyst, backend)

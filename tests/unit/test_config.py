@@ -98,7 +98,7 @@ def test_secrets_are_not_shown() -> None:
 def test_a_site_adds_codes_that_keep_problems_apart(empty_place: Path) -> None:
     """Patterns and fields of andon.toml reach the fingerprint; a broken expression is one sentence."""
     from andon.patterns.fingerprint import Fingerprinter
-    from andon.service import site_codes
+    from andon.wiring import site_codes
 
     (empty_place / "andon.toml").write_text('code_patterns = ["ZX-[A-Z]{2}"]\ncode_fields = ["machine_state"]\n')
     fingerprint = Fingerprinter(site_codes(load_settings()))
@@ -163,7 +163,7 @@ def test_the_providers_own_variable_serves_without_api_key(monkeypatch: pytest.M
 
 def test_a_gateways_address_belongs_to_one_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     """ANDON_BASE_URL is the compatible server's where there is one, so that no other provider's key is sent there."""
-    from andon.service import provider_config
+    from andon.wiring import provider_config
 
     monkeypatch.setenv("PROVIDER", "openai")
     monkeypatch.setenv("API_KEY", "k")
@@ -175,3 +175,13 @@ def test_a_gateways_address_belongs_to_one_provider(monkeypatch: pytest.MonkeyPa
     assert [(member.provider, member.model, member.base_url, member.api_key) for member in config.fallbacks] == [
         ("OPENAI_COMPATIBLE", "qwen", "http://gpu-box:8000/v1", "")
     ]
+
+
+def test_a_question_and_its_answer_fit_into_ollamas_default_context() -> None:
+    """Ollama drops the beginning of what does not fit, so nobody must have to raise its context first."""
+    from andon.agent.ollama_admin import DEFAULT_CONTEXT
+    from andon.agent.prompts import DEFAULT_BUDGET
+
+    settings = load_settings()
+    assert settings.model_prompt_tokens + settings.model_max_tokens <= DEFAULT_CONTEXT
+    assert settings.model_prompt_tokens == DEFAULT_BUDGET

@@ -13,10 +13,10 @@ from andon.config import load_settings
 from andon.errors import ConfigError
 from andon.models import PendingAnalysis, Rung, utc_text
 from andon.places import Database
-from andon.service import analysis_policy
 from andon.store import AnalysisPolicy, Rule, Store
 from andon.store.database import writer_engine
 from andon.store.prepare import migrate, prepare
+from andon.wiring import analysis_policy
 from support.store_data import Clock, a_log, an_answer, opened, query
 
 pytest_plugins = ["support.databases"]

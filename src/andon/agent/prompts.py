@@ -55,7 +55,7 @@ _HINTS_SHARE, _HINT_MIN = 0.35, 200
 #: The share of it for facts, and the characters of one.
 _FACTS_SHARE, _FACT_MAX = 0.2, 240
 BYTES_PER_TOKEN = 3
-DEFAULT_BUDGET = 2_500
+DEFAULT_BUDGET = 2_000
 #: Bytes that logs get even where long instructions have eaten the budget.
 _LOGS_MIN = 1_200
 #: Bytes of the words around the fenced lines.

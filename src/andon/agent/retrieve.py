@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from andon.agent.naming import Named, find_names
-from andon.agent.tools import HistoryTools, as_question
+from andon.agent.tool_lines import as_question
+from andon.agent.tools import HistoryTools
 from andon.agent.when import shown, window
 from andon.models import (
     SEVERITY_RANK,

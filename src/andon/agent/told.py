@@ -9,6 +9,7 @@ from datetime import datetime
 from andon.agent.fence import encode, listing, log_line
 from andon.agent.redact import clean, visible
 from andon.agent.retrieve import Retrieved
+from andon.agent.tool_lines import facts_line, problem_line
 from andon.agent.tools import HistoryTools
 from andon.agent.when import shown
 from andon.models import HistoryQuery, PatternFacts, PatternSeen, StoredLog
@@ -28,7 +29,7 @@ def prompt_lines(found: Retrieved, tools: HistoryTools, room: int) -> tuple[list
     if len(order) > 2:
         order.insert(1, order.pop(min(range(len(order)), key=lambda at: order[at][0].first_seen)))
     problems = listing((_problem(seen, facts, tools) for seen, facts in order), int(room * _PROBLEMS))
-    told = [*problems.lines, *listing((tools.facts_line(f, likeness=s) for f, s in found.alike), room // 4).lines]
+    told = [*problems.lines, *listing((facts_line(f, tools.now, likeness=s) for f, s in found.alike), room // 4).lines]
     ids = {i for seen, _ in order[: len(problems.lines)] for i in (seen.first_log, seen.last_log) if i}
     logs = listing((log_line(one, _LINE) for one in found.logs.values()), int(room * _LOGS) - problems.taken)
     ids.update(list(found.logs)[: len(logs.lines)])
@@ -41,7 +42,7 @@ def prompt_lines(found: Retrieved, tools: HistoryTools, room: int) -> tuple[list
 
 def _problem(seen: PatternSeen, facts: PatternFacts, tools: HistoryTools) -> str:
     """One problem of the window with its explanation and newest fix."""
-    line = tools.problem_line(seen)[:-1]
+    line = problem_line(seen, tools.now)[:-1]
     known: dict[str, object] = {"logs_ever": facts.count, "usual_logs_per_hour": facts.per_hour}
     if facts.explanation:
         known["explanation"] = clean(_gist(facts.explanation), _EXPLAINED)

@@ -17,9 +17,10 @@ from pydantic import Field
 
 from andon.agent.fence import encode, fenced, fit, listing, log_line, size
 from andon.agent.redact import clean
+from andon.agent.tool_lines import as_question, facts_line, in_words, problem_line
 from andon.agent.when import moment, shown
 from andon.errors import QueryTooSlow, StoreError
-from andon.models import HistoryQuery, PatternFacts, PatternSeen, Question, StoredLog, utc_text
+from andon.models import HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
 from andon.ports import History, Likeness, Runbooks
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ TIMEOUT = 10.0
 #: Bytes of one answer, and of one log in it.
 OUTPUT_MAX = 8_000
 _LOG_MAX = 700
-_TEXT_MAX = 600
 _ROWS = 20
 #: Problems that are compared with a text.
 COMPARED = 5_000
@@ -99,7 +99,8 @@ class HistoryTools:
         self.used: list[tuple[str, str]] = []
 
     @property
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """The present, in the site's zone."""
         return self._clock()
 
     @property
@@ -159,7 +160,7 @@ class HistoryTools:
                 return await self._nothing()
             return self._logs(found[:limit], more=len(found) > limit)
 
-        asked = _asked(
+        asked = in_words(
             since=since, until=until, severity=severity, host=host, service=service, place=place, text=text,
             pattern_id=pattern_id,
         )  # fmt: skip
@@ -189,7 +190,7 @@ class HistoryTools:
                 return await self._nothing()
             return self._logs(found[:60], more=len(found) > 60)
 
-        return await self._answer("host_timeline", _asked(host=host, at=at), work)
+        return await self._answer("host_timeline", in_words(host=host, at=at), work)
 
     async def list_problems(
         self,
@@ -209,7 +210,7 @@ class HistoryTools:
         together, and which one came first."""
 
         async def work() -> str:
-            start = self._moment(since) if since or until else utc_text(self._now - _DEFAULT_SPAN)
+            start = self._moment(since) if since or until else utc_text(self.now - _DEFAULT_SPAN)
             query = HistoryQuery(
                 since=start,
                 until=self._moment(until),
@@ -223,9 +224,9 @@ class HistoryTools:
             if not found:
                 return await self._nothing()
             self._note_ids(found[:limit])
-            return self._lines(map(self.problem_line, found[:limit]), more=len(found) > limit)
+            return self._lines((problem_line(one, self.now) for one in found[:limit]), more=len(found) > limit)
 
-        asked = _asked(
+        asked = in_words(
             since=since, until=until, severity=severity, host=host, service=service, place=place, order=order
         )
         return await self._answer("list_problems", asked, work)
@@ -239,9 +240,9 @@ class HistoryTools:
             if found is None:
                 raise Refused(f"There is no problem {pattern_id}: list_problems names those that are there.")
             self.seen.update(found.newest)
-            return self._lines([self.facts_line(found)])
+            return self._lines([facts_line(found, self.now)])
 
-        return await self._answer("problem_statistics", _asked(pattern_id=pattern_id, at=at), work)
+        return await self._answer("problem_statistics", in_words(pattern_id=pattern_id, at=at), work)
 
     async def similar_problems(
         self,
@@ -257,9 +258,9 @@ class HistoryTools:
             if not found:
                 return "No problem reads like that."
             self.seen.update(one for facts, _ in found for one in facts.newest)
-            return self._lines(self.facts_line(facts, likeness=score) for facts, score in found)
+            return self._lines(facts_line(facts, self.now, likeness=score) for facts, score in found)
 
-        return await self._answer("similar_problems", _asked(text=text, pattern_id=pattern_id), work)
+        return await self._answer("similar_problems", in_words(text=text, pattern_id=pattern_id), work)
 
     async def runbooks(
         self,
@@ -278,7 +279,7 @@ class HistoryTools:
                 for h in hints
             )
 
-        return await self._answer("runbooks", _asked(text=text, service=service, host=host), work)
+        return await self._answer("runbooks", in_words(text=text, service=service, host=host), work)
 
     async def alike(self, text: str | None, pattern_id: int | None) -> list[tuple[PatternFacts, float]]:
         """Problems that read like a text or another problem, the most alike first. Raises Refused and StoreError."""
@@ -295,50 +296,6 @@ class HistoryTools:
         others = [(id_, score) for id_, score in scored if own is None or id_ != own.pattern_id][:_ALIKE]
         found = [(await self._history.pattern(id_), score) for id_, score in others]
         return [(facts, score) for facts, score in found if facts is not None]
-
-    def problem_line(self, one: PatternSeen) -> str:
-        """A problem of a window as a line of JSON."""
-        fields = {
-            "pattern_id": one.pattern_id,
-            "problem": clean(one.template, 300),
-            "logs": one.count,
-            "hosts": one.hosts,
-            "worst": one.worst_severity,
-            "first": shown(one.first_seen, self._now),
-            "last": shown(one.last_seen, self._now),
-            "log_ids": [i for i in dict.fromkeys([one.first_log, one.last_log]) if i is not None],
-        }
-        return encode(fields)
-
-    def facts_line(self, facts: PatternFacts, *, likeness: float | None = None) -> str:
-        """What is known of a problem as a line of JSON."""
-        fields: dict[str, Any] = {
-            "pattern_id": facts.pattern_id,
-            "problem": clean(facts.template, 300),
-            **({} if likeness is None else {"likeness": likeness}),
-            "worst": facts.worst_severity,
-            "logs": facts.count,
-            "first": shown(facts.first_seen, self._now),
-            "last": shown(facts.last_seen, self._now),
-            "logs_in_last_hour": facts.last_hour,
-            "logs_in_last_24_hours": facts.last_day,
-            "usual_logs_per_hour": facts.per_hour,
-            "rates_at": shown(facts.at, self._now),
-            "hosts": {clean(host, 64): count for host, count in facts.hosts},
-            "host_count": facts.host_count,
-            "newest_log_ids": facts.newest,
-        }
-        if facts.merged:
-            fields["merged"] = facts.merged[:20]
-        if facts.fixes:
-            fields["confirmed_fixes"] = [
-                {"fix": clean(f.fix, _TEXT_MAX), **({"cause": clean(f.cause, _TEXT_MAX)} if f.cause else {})}
-                for f in facts.fixes
-            ]
-        if facts.explanation is not None:
-            fields["explanation"] = clean(facts.explanation, 2 * _TEXT_MAX)
-            fields["explained_by"] = f"{facts.rung}{' (provisional)' if facts.provisional else ''}"
-        return encode(fields)
 
     def _logs(self, found: Sequence[StoredLog], *, more: bool) -> str:
         lines = [log_line(one, _LOG_MAX) for one in found]
@@ -367,7 +324,7 @@ class HistoryTools:
         if text is None or not text.strip():
             return None
         try:
-            return moment(text, self._now)
+            return moment(text, self.now)
         except ValueError as error:
             raise Refused(f"{error}.") from None
 
@@ -375,7 +332,7 @@ class HistoryTools:
         span = await self._history.span()
         if span is None:
             return "Nothing matches: no log is stored yet."
-        oldest, newest = (shown(one, self._now) for one in span)
+        oldest, newest = (shown(one, self.now) for one in span)
         return (
             f"Nothing matches. Logs are stored from {oldest} to {newest}; names and places must be as logs write them."
         )
@@ -403,31 +360,6 @@ class HistoryTools:
         if self._room is not None:
             self._room -= size(text)
         return text
-
-
-def _asked(**arguments: object) -> str:
-    """The arguments that were given, for people."""
-    return ", ".join(f"{name} {clean(str(value), 80)}" for name, value in arguments.items() if value not in (None, ""))
-
-
-def as_question(text: str, service: str = "", host: str = "") -> Question:
-    """Some words as if a log had said them: what runbooks are compared with."""
-    now = utc_text(datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
-    said = StoredLog(
-        id=0, timestamp=now, hostname=host, severity="INFO", service=service, message=text, context=None, analysis=None,
-        created_at=now, severity_native=None, site=None, area=None, line=None, machine=None, notes=None, stream="",
-        sequence=0, stored_ns=0, pattern_id=None, analysis_id=None, rung=None, provisional=False, analysis_status=None,
-    )  # fmt: skip
-    return Question(
-        pattern_id=0,
-        template=text,
-        logs=[said],
-        count=1,
-        hosts=[host] if host else [],
-        first_seen=now,
-        last_seen=now,
-        worst_severity="INFO",
-    )
 
 
 def toolset(tools: HistoryTools) -> AbstractToolset[Any]:

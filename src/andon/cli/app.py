@@ -65,7 +65,7 @@ app.command("demo")(demo.demo)
 def version(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
     """Print the version of Andon and of the broker it runs."""
     from andon.cli.output import console, print_json
-    from andon.service import broker_version
+    from andon.outbox import broker_version
 
     if as_json:
         print_json({"andon": andon.__version__, "nats_server": broker_version()})

@@ -104,7 +104,8 @@ async def _demo(settings: Settings, *, stay: bool, rows: int) -> None:
     from andon import demo as bundled
     from andon import web
     from andon.cli.output import console
-    from andon.service import Service, public
+    from andon.service import Service
+    from andon.wiring import public
 
     logs = bundled.load()
     service = Service(settings, web.listen)
@@ -160,7 +161,7 @@ async def replay(settings: Settings, logs: list[bytes]) -> None:
     """Publish the shift as a producer would, over a connection of its own."""
     from andon.cli.send import publish_with_progress
     from andon.models import SUBJECT
-    from andon.service import open_publisher
+    from andon.outbox import open_publisher
 
     async with open_publisher(settings, "andon demo") as publisher:
         stored, failures = await publish_with_progress(publisher, SUBJECT, logs, label="replaying the shift")

@@ -162,7 +162,7 @@ def retry_rejects(ids: list[int], *, every: bool) -> None:
 
 async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
     from andon.models import SUBJECT
-    from andon.service import open_publisher
+    from andon.outbox import open_publisher
     from andon.store import mark_retried
 
     async with open_publisher(settings, "andon rejects") as publisher:

@@ -17,7 +17,7 @@ from andon.models import REPLY_TO_HEADER, SUBJECT, now_text
 if TYPE_CHECKING:
     from andon.bus.publisher import JetStreamPublisher
     from andon.config import Settings
-    from andon.service import Outbox
+    from andon.outbox import Outbox
 
 #: Logs sent with --wait in one go: each is a caller of its own.
 WAIT_LIMIT = 1000
@@ -145,7 +145,7 @@ async def _send(
     settings: Settings, subject: str, logs: list[bytes], *, wait: bool, timeout: float, as_json: bool
 ) -> None:
     from andon.cli.output import console, print_json
-    from andon.service import open_publisher
+    from andon.outbox import open_publisher
 
     async with open_publisher(settings, "andon send") as publisher:
         if not wait:

