@@ -35,6 +35,7 @@ from andon.bus.replies import NatsCallers
 from andon.bus.server import EmbeddedBroker
 from andon.config import Settings, environment_name
 from andon.errors import AndonError, BrokerError, StoreError
+from andon.insight.keeping import retention_policy
 from andon.patterns.alike import alike
 from andon.patterns.codes import CodeRules
 from andon.patterns.fingerprint import Fingerprinter
@@ -50,6 +51,7 @@ from andon.pipeline.indexing import Indexer
 from andon.pipeline.ladder import Ladder
 from andon.pipeline.pictures import PictureFetcher, QuestionPictures
 from andon.pipeline.record import Recorder
+from andon.pipeline.retain import Retainer
 from andon.pipeline.supervise import keep_running
 from andon.pipeline.watch import Watch
 from andon.provider_settings import key_field
@@ -154,6 +156,7 @@ class Service:
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
                 indexing = start("indexer", Indexer(self.store, self.metrics).run)
+                retaining = start("retention", Retainer(self.store.retention, self.metrics, self._stream).run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)
                 self.health.report("service", None)
@@ -170,7 +173,7 @@ class Service:
                 await callers.close()
                 await ended(analyzing, answering)
                 await http.stop(serving)
-                await ended(watching, reading, indexing, *([supervising] if supervising else []))
+                await ended(watching, reading, indexing, retaining, *([supervising] if supervising else []))
         log.info("stopped")
 
     async def _open(self, stack: AsyncExitStack) -> None:
@@ -194,6 +197,7 @@ class Service:
             settings.database,
             durability=settings.durability,
             policy=analysis_policy(settings),
+            keeping=retention_policy(settings),
             zone=ZoneInfo(settings.time_zone),
         )
         stack.push_async_callback(self.store.close)

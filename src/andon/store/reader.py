@@ -24,7 +24,7 @@ from andon.models import (
     now_text,
 )
 from andon.places import Database
-from andon.store import comparing, family, overview, pictures
+from andon.store import comparing, family, foreseeing, overview, pictures
 from andon.store.alarm_reader import AlarmReader
 from andon.store.database import require, revision, size, tables, translated, visitor_engine, writer_engine
 from andon.store.foreseeing import Forecast, RetentionState
@@ -223,7 +223,10 @@ class Reader:
     def retention_forecast(
         self, policy: KeepPolicy, now: float, told: Callable[[int, int], None] | None = None
     ) -> Forecast:
-        """What a run of retention would remove at ``now`` (unix seconds); looks at every log, ``told`` hears how far."""
+        """What a run of retention would remove at ``now`` (unix seconds).
+
+        Looks at every log; ``told`` hears how many ids were looked at, of how many.
+        """
         return self._read(lambda connection: foreseeing.forecast(connection, policy, now, told))
 
     def history(self) -> StoredHistory:
