@@ -82,8 +82,6 @@ class Reader:
         require(db_path)
         self._path = db_path
         self._engine = visitor_engine(db_path)
-        #: Alarms, shift notes, handovers, who did what.
-        self.alarms = AlarmReader(self._read)
         try:
             found = self._read(lambda connection: (revision(connection, db_path), tables(connection)))
             check_revision(db_path, *found)
@@ -123,6 +121,11 @@ class Reader:
         if found is None:
             raise self._no_pattern(pattern_id or 0)
         return found
+
+    @property
+    def alarms(self) -> AlarmReader:
+        """Alarms, shift notes, handovers, who did what."""
+        return AlarmReader(self._read)
 
     @property
     def rollups(self) -> Rollups:
