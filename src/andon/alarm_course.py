@@ -116,6 +116,7 @@ class Alarm(msgspec.Struct):
                 return []
             if after is not None and after.started - at <= LATE_SECONDS:
                 self.gone.add(after.started)
+                self.gone.discard(at)
                 after.started = at
                 self._again(after, report, priority)
                 return []

@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from andon.errors import ConfigError
 from andon.places import Database, parse_database
 from andon.provider_settings import PROVIDER_KEYS, ProviderSettings
+from andon.retention_settings import RetentionSettings
 
 #: Names taken over from the reference system, without a prefix.
 REFERENCE_NAMES = frozenset(
@@ -32,6 +33,9 @@ REFERENCE_NAMES = frozenset(
 )
 #: Names that the providers' own tools read, kept as they are as well.
 KNOWN_NAMES = frozenset(PROVIDER_KEYS.values())
+
+#: The smallest cap on the database, in bytes.
+LEAST_CAP = 16 * 1024 * 1024
 
 DEFAULT_INSTRUCTIONS = (
     "You are a technical analyst for a manufacturing site. Explain error logs of machines, PLCs, networks and servers "
@@ -244,6 +248,19 @@ class Settings(ProviderSettings, BaseSettings):
         description='Other rules for some services, in `andon.toml`: a table such as `[services."press-*"]` with '
         "`analyze`, `severity` and `criticality` (0.1 to 10, multiplies the urgency); the first that matches counts.",
     )
+    retention: list[RetentionSettings] = Field(
+        [],
+        max_length=200,
+        description="How long which logs are kept, in `andon.toml`: a table `[[retention]]` for each rule, the first "
+        'that matches counts; what none matches is kept for ever. `keep` is `"30d"`, `"forever"`, `"sample"` or '
+        '`"none"`; see [retention](retention.md).',
+    )
+    retention_max_bytes: int = Field(
+        0,
+        ge=0,
+        description="Most bytes the database may hold, 0 for no limit; beyond it the oldest of the least severe logs "
+        "go.",
+    )
     renew_after: float = Field(
         30.0, ge=0, le=3650, description="Age at which an explanation is made anew, in days; 0 means never by age."
     )
@@ -288,6 +305,11 @@ class Settings(ProviderSettings, BaseSettings):
         if not is_loopback(self.http_host) and not self.http_token.get_secret_value():
             raise ValueError(
                 f"ANDON_HTTP_HOST={self.http_host} opens the HTTP server to the network: set ANDON_HTTP_TOKEN as well"
+            )
+        if 0 < self.retention_max_bytes < LEAST_CAP:
+            raise ValueError(
+                f"ANDON_RETENTION_MAX_BYTES={self.retention_max_bytes} is less than an empty database and a day's "
+                f"counts take: use 0 for no limit, or {LEAST_CAP} (16 MiB) at least"
             )
         if self.model_cold_deadline < self.model_deadline:
             raise ValueError("ANDON_MODEL_COLD_DEADLINE must not be shorter than ANDON_MODEL_DEADLINE")
@@ -395,7 +417,21 @@ def _sentence(error: Any) -> str:
     name = environment_name(name) if name in Settings.model_fields else name
     if "API_KEY" in name or "PASSWORD" in name or "TOKEN" in name.split("_"):
         return f"{name}: {message}"
+    if len(error["loc"]) > 1:
+        return _sentence_within(name, error, message)
     return f"{name}={error['input']!s}: {message[0].lower()}{message[1:]}"
+
+
+def _sentence_within(name: str, error: Any, message: str) -> str:
+    """The same for a mistake within a list or a table: says where."""
+    places = [f"entry {place + 1}" if isinstance(place, int) else str(place) for place in error["loc"][1:]]
+    where = ", ".join((name, *places))
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: there is no such key"
+    shown = "" if isinstance(error["input"], dict | list) else f"={error['input']!s:.80}"
+    return f"{where}{shown}: {message[0].lower()}{message[1:]}"
 
 
 @lru_cache(maxsize=1)

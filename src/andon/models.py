@@ -501,6 +501,8 @@ class Recorded(msgspec.Struct):
     stood for a problem were merged into which. ``regrouped`` changes when a person merged or split patterns.
     ``pictures`` counts those stored for the first time, ``references`` those that are to be fetched now, ``unfetched``
     those that will not be because too many wait.
+    ``dropped`` counts the records that a rule of retention kept from being stored, by its label; ``left_out`` are their
+    places among those given.
     """
 
     stored: int
@@ -516,6 +518,20 @@ class Recorded(msgspec.Struct):
     pictures: int = 0
     references: int = 0
     unfetched: int = 0
+    dropped: dict[str, int] = {}
+    left_out: set[int] = set()
+
+
+class Retained(msgspec.Struct):
+    """What one step of retention did: logs deleted by the label of the rule, and ``seconds`` of the writer's time.
+
+    ``more`` is False at the end of a run; ``over`` then says that the database is larger than it may be all the same.
+    """
+
+    deleted: dict[str, int] = {}
+    more: bool = True
+    seconds: float = 0.0
+    over: bool = False
 
 
 class StoreCounts(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ from andon.bus.replies import NatsCallers
 from andon.bus.server import EmbeddedBroker
 from andon.config import Settings
 from andon.errors import AndonError, BrokerError, StoreError
+from andon.insight.keeping import retention_policy
 from andon.patterns.alike import alike
 from andon.patterns.fingerprint import Fingerprinter
 from andon.patterns.fixes import ConfirmedFixes
@@ -42,6 +43,7 @@ from andon.pipeline.indexing import Indexer
 from andon.pipeline.ladder import Ladder
 from andon.pipeline.pictures import PictureFetcher, QuestionPictures
 from andon.pipeline.record import Recorder
+from andon.pipeline.retain import Retainer
 from andon.pipeline.supervise import keep_running
 from andon.pipeline.watch import Watch
 from andon.store import Store, lock_database, prepare
@@ -153,6 +155,7 @@ class Service:
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
                 indexing = start("indexer", Indexer(self.store, self.metrics).run)
+                retaining = start("retention", Retainer(self.store.retention, self.metrics, self._stream).run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)
                 self.health.report("service", None)
@@ -169,7 +172,7 @@ class Service:
                 await callers.close()
                 await ended(analyzing, answering)
                 await http.stop(serving)
-                await ended(watching, reading, indexing, *([supervising] if supervising else []))
+                await ended(watching, reading, indexing, retaining, *([supervising] if supervising else []))
         log.info("stopped")
 
     async def _open(self, stack: AsyncExitStack) -> None:
@@ -193,6 +196,7 @@ class Service:
             settings.database,
             durability=settings.durability,
             policy=analysis_policy(settings),
+            keeping=retention_policy(settings),
             zone=ZoneInfo(settings.time_zone),
         )
         stack.push_async_callback(self.store.close)

@@ -104,6 +104,12 @@ class Metrics:
         self.pictures_refused = Counter(
             "andon_pictures_refused", "Pictures of logs that were not kept; the logs' notes say why.", registry=r
         )
+        self.retention_deleted = Counter(
+            "andon_retention_deleted", "Logs deleted, by rule of retention.", ["rule"], registry=r
+        )
+        self.retention_dropped = Counter(
+            "andon_retention_dropped", "Messages that a rule of retention kept from being stored.", ["rule"], registry=r
+        )
         self.store_errors = Counter("andon_store_errors", "Batches that could not be stored at once.", registry=r)
         self.analyses = Counter("andon_analyses", "Explanations given, by rung.", ["rung"], registry=r)
         self.model_calls = Counter("andon_model_calls", "Calls of the model, by result.", ["result"], registry=r)

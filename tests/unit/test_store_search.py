@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import json
+import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,8 +45,13 @@ def store(path: Path, rows: dict[int, Any], *, indexed: bool = True, **fields: A
 
 
 def found(path: Path, **asked: Any) -> list[int]:
+    """What is found by looking at the newest logs, which must be what the index finds."""
     with Reader(path) as reader:
-        return sorted(row.sequence for row in reader.search(LogQuery(**asked)))
+        looked = [row.sequence for row in reader.search(LogQuery(**asked))]
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(search, "LOOKED", 0)
+            assert [row.sequence for row in reader.search(LogQuery(**asked))] == looked
+    return sorted(looked)
 
 
 @pytest.mark.parametrize("indexed", [True, False])
@@ -137,6 +145,94 @@ def test_many_and_few_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(search, "HITS_MAX", 5)
     assert found(path, text="pump 3", limit=1000) == few
     assert len(few) == len(range(3, 300, 7))
+
+
+@pytest.mark.parametrize("indexed", [0, 100, 240])
+def test_every_way_of_searching_finds_what_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, indexed: int
+) -> None:
+    """Any filters together, in both orders, page after page, with logs out of order in time, indexed or not yet."""
+    dice = random.Random(7)
+    path = tmp_path / "agent.db"
+    rows = {n: _any_log(dice) for n in range(1, 241)}
+
+    async def work() -> None:
+        async with opened(path) as store:
+            await store.record([a_log(n, **row) for n, row in rows.items()], [])
+            if indexed:
+                await store.index(indexed)
+
+    asyncio.run(work())
+    monkeypatch.setattr(search, "LOOKED", 10)
+    monkeypatch.setattr(search, "HITS_MAX", 8)
+    patterns = {row[0]: row[1] for row in query(path, "SELECT fingerprint, id FROM patterns")}
+    empty = 0
+    with Reader(path) as reader:
+        for _ in range(120):
+            asked = _any_query(dice, list(patterns.values()))
+            right = sorted(
+                (row["timestamp"], n) for n, row in rows.items() if _fits(asked, row, patterns[row["pattern"]])
+            )
+            if not asked.oldest_first:
+                right.reverse()
+            seen: list[tuple[str, int]] = []
+            page = reader.search(asked)
+            while page and len(seen) < 30:
+                seen += [(row.timestamp, row.id) for row in page]
+                page = reader.search(msgspec.structs.replace(asked, before=seen[-1]))
+            assert seen == right[: len(seen)], asked
+            assert page or len(seen) == len(right), asked
+            empty += not right
+    assert 10 < empty < 100
+
+
+_WORDS = ["pump", "pumps", "servo", "Überstrom", "interlock", "12", "4711"]
+
+
+def _any_log(dice: random.Random) -> dict[str, Any]:
+    minute = dice.randrange(0, 60 * 30)  # of thirty hours, in no order
+    return {
+        "pattern": f"p{min(dice.randrange(9), dice.randrange(9))}",
+        "hostname": f"h{min(dice.randrange(9), dice.randrange(9))}",
+        "severity": dice.choice(["INFO", "WARNING", "ERROR", "CRITICAL"]),
+        "line": dice.choice(["L1", "L2", None]),
+        "message": " ".join(dice.sample(_WORDS, 3)),
+        "timestamp": f"2025-01-{14 + minute // 1440}T{minute // 60 % 24:02d}:{minute % 60:02d}:00.000Z",
+        "context": json.dumps({"lot": dice.randrange(6)}) if dice.random() < 0.8 else None,
+    }
+
+
+def _any_query(dice: random.Random, patterns: list[int]) -> LogQuery:
+    def sometimes(share: float, value: Any) -> Any:
+        return value if dice.random() < share else None
+
+    return LogQuery(
+        since=sometimes(0.3, f"2025-01-14T{dice.randrange(24):02d}:30:00.000Z"),
+        until=sometimes(0.3, f"2025-01-15T0{dice.randrange(6)}:30:00.000Z"),
+        severity=sometimes(0.3, dice.choice(["DEBUG", "WARNING", "ERROR", "CRITICAL"])),
+        host=sometimes(0.4, dice.choice(["h0", "h7", "h8", "h?", "nix"])),
+        line=sometimes(0.2, dice.choice(["L1", "L*"])),
+        text=sometimes(0.5, dice.choice(["pump", "servo 12", "pump interlock", '"12 pump"', "4", "none", "uberstrom"])),
+        fields=(("lot", str(dice.randrange(7))),) if dice.random() < 0.2 else (),
+        pattern_id=sometimes(0.3, dice.choice(patterns)),
+        oldest_first=dice.random() < 0.4,
+        limit=dice.choice([1, 3, 20]),
+    )
+
+
+def _fits(asked: LogQuery, row: dict[str, Any], pattern_id: int) -> bool:
+    ranks = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    lot = json.loads(row["context"] or "{}").get("lot")
+    return (
+        (asked.since is None or row["timestamp"] >= asked.since)
+        and (asked.until is None or row["timestamp"] < asked.until)
+        and (asked.severity is None or ranks.index(row["severity"]) >= ranks.index(asked.severity))
+        and (asked.host is None or fnmatch.fnmatchcase(row["hostname"], asked.host))
+        and (asked.line is None or (row["line"] is not None and fnmatch.fnmatchcase(row["line"], asked.line)))
+        and (asked.pattern_id is None or asked.pattern_id == pattern_id)
+        and all(str(lot) == value for _, value in asked.fields)
+        and Wanted.read(asked.text).fits(row["message"], None)
+    )
 
 
 def test_indexing_takes_each_log_once(tmp_path: Path) -> None:

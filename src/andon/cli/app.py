@@ -19,6 +19,7 @@ from andon.cli import (
     rejects,
     report,
     resolve,
+    retention,
     run,
     send,
     trends,
@@ -50,6 +51,7 @@ app.command("shelve")(alarms.shelve)
 app.command("report")(report.report)
 app.command("note")(report.note)
 app.command("export")(export.export)
+app.command("retention")(retention.retention)
 app.command("ask")(ask.ask)
 app.command("resolve")(resolve.resolve)
 app.command("queue")(queue.queue)

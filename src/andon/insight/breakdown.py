@@ -181,9 +181,7 @@ def timeline(
     An hour that straddles the site's midnight belongs to the day it begins in. Raises NotFound, and ValueError for more
     than :data:`POINTS_MAX` points.
     """
-    points = (until - since) / _STEP_SECONDS[step]
-    if points > POINTS_MAX:
-        raise ValueError(f"{points:,.0f} points are more than {POINTS_MAX:,}: choose a longer step or a shorter time")
+    check_points(step, since, until)
     if step == "day":
         return _daily(counts, since, until, zone, pattern_id)
     seconds = _STEP_SECONDS[step]
@@ -196,6 +194,13 @@ def timeline(
     first, last = int(since // seconds), int(-(-until // seconds))
     rows = [Point(_local(n * seconds, zone), found.get(n, 0)) for n in range(first, last)]
     return Timeline(step=step, zone=zone.key, total=sum(row.count for row in rows), points=rows)
+
+
+def check_points(step: Step, since: float, until: float) -> None:
+    """Raises ValueError with a sentence where a timeline would have too many points."""
+    points = (until - since) / _STEP_SECONDS[step]
+    if points > POINTS_MAX:
+        raise ValueError(f"{points:,.0f} points are more than {POINTS_MAX:,}: choose a longer step or a shorter time")
 
 
 def _daily(counts: Counts, since: float, until: float, zone: ZoneInfo, pattern_id: int | None) -> Timeline:

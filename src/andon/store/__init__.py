@@ -5,12 +5,14 @@ from andon.store.alarm_queries import AlarmCounts, AlarmEntry, AlarmFilter, Alar
 from andon.store.alarm_reader import AlarmReader
 from andon.store.database import Durability
 from andon.store.history import StoredHistory
+from andon.store.keeping import KeepPolicy, KeepRule, keep_all
 from andon.store.lock import DatabaseLock, lock_database
-from andon.store.manage import SharedSpending, merge, reanalyze, resolve, revoke, split
+from andon.store.manage import SharedSpending, compact, merge, reanalyze, resolve, revoke, split
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.policy import AnalysisPolicy, Rule, novel
 from andon.store.prepare import Preparation, prepare
 from andon.store.reader import AnalysisEntry, Reader, mark_retried
+from andon.store.rollups import Rollups
 from andon.store.shift_book import Handover, ShiftNote
 from andon.store.store import Store
 
@@ -25,12 +27,15 @@ __all__ = [
     "DatabaseLock",
     "Durability",
     "Handover",
+    "KeepPolicy",
+    "KeepRule",
     "PatternHost",
     "PatternMerge",
     "PatternSort",
     "Preparation",
     "QueueEntry",
     "Reader",
+    "Rollups",
     "Rule",
     "Share",
     "SharedSpending",
@@ -40,6 +45,8 @@ __all__ = [
     "StoredHistory",
     "acknowledge",
     "add_note",
+    "compact",
+    "keep_all",
     "lock_database",
     "mark_retried",
     "merge",

@@ -86,12 +86,13 @@ def add(connection: Connection, rows: Sequence[tuple[Any, ...]], zone: tzinfo = 
     acks = 0
     for one in told:
         entry = entries[one.key]
+        entry.item = entry.item or one.report.item
         for moment in entry.alarm.tell(one.report, one.at, one.priority, one.row.id):
             _count(counts, entry, moment, one.priority)
         if one.priority and (one.report.active is not False):
             entry.told = [one.row.message[:_TEXT_MAX], one.row.pattern_id, one.row.id, one.row.own[2], one.priority]
         acks += bool(one.report.acknowledged)
-        for key in _of_item(entries, one):
+        for key in _swept(entries, one):
             entries[key].alarm.tell(_CLEARED, one.at, 0, one.row.id)
     _save(connection, entries.values())
     _save_counts(connection, counts)
@@ -160,8 +161,6 @@ def _load(connection: Connection, told: Sequence[_Told]) -> dict[tuple[str, str]
     for one in told:
         if one.key not in entries:
             entries[one.key] = _insert(connection, one)
-        entry = entries[one.key]
-        entry.item = entry.item or one.report.item
     return entries
 
 
@@ -189,29 +188,37 @@ def _insert(connection: Connection, one: _Told) -> _Entry:
 
 
 def _load_swept(connection: Connection, told: Sequence[_Told], entries: dict[tuple[str, str], _Entry]) -> None:
-    """The active alarms of what a log clears altogether."""
+    """The alarms of what a log clears altogether."""
     for place, item in {(one.key[0], one.report.item) for one in told if one.report.everything}:
-        rows = run(connection, f"{_SELECT} WHERE place = ? AND item = ? AND state = 'active'", (place, item))
+        rows = run(connection, f"{_SELECT} WHERE place = ? AND item = ?", (place, item))
         for key, entry in map(_entry, map(tuple, rows)):
             entries.setdefault(key, entry)
 
 
-def _of_item(entries: dict[tuple[str, str], _Entry], one: _Told) -> list[tuple[str, str]]:
-    """The alarms that a log clears beside its own."""
+def _of_item(items: dict[tuple[str, str], str | None], one: _Told) -> list[tuple[str, str]]:
+    """The alarms that a log clears beside its own; ``items`` says which item each belongs to."""
     if not one.report.everything:
         return []
     place, item = one.key[0], one.report.item
-    return [key for key, entry in entries.items() if key[0] == place and entry.item == item and key != one.key]
+    return [key for key, known in items.items() if key[0] == place and known == item and key != one.key]
+
+
+def _swept(entries: dict[tuple[str, str], _Entry], one: _Told) -> list[tuple[str, str]]:
+    """The same in the course of a batch: an alarm belongs to an item from the first log on that says so."""
+    return _of_item({key: entry.item for key, entry in entries.items()}, one) if one.report.everything else []
 
 
 def _load_times(connection: Connection, told: Sequence[_Told], entries: dict[tuple[str, str], _Entry]) -> None:
     """The times around what the batch tells, for alarms that report a state."""
     oldest: dict[tuple[str, str], float] = {}
+    items = {key: entry.item for key, entry in entries.items()}
+    for one in told:
+        items[one.key] = items[one.key] or one.report.item
     for one in told:
         if one.report.stated:
             moments = (one.at, one.report.started, one.report.acknowledged_at)
             moment = min(moment for moment in moments if moment is not None)
-            for key in (one.key, *_of_item(entries, one)):
+            for key in (one.key, *_of_item(items, one)):
                 oldest[key] = min(oldest.get(key, moment), moment)
     for key, moment in oldest.items():
         entry = entries[key]

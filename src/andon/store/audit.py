@@ -35,6 +35,25 @@ def note(connection: Connection, actor: str | None, action: str, subject: str, d
     )
 
 
+def keep_note(
+    connection: Connection, entry: int, actor: str, action: str, subject: str, detail: Mapping[str, Any]
+) -> int:
+    """Write down a deed that goes on over several transactions: a new row where ``entry`` is 0, else its figures anew.
+
+    Returns the row's id.
+    """
+    text = msgspec.json.encode(detail).decode()
+    if entry:
+        run(connection, "UPDATE audit SET at = ?, detail = ? WHERE id = ?", (now_text(), text, entry))
+        return entry
+    made: int = run(
+        connection,
+        "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?) RETURNING id",
+        (now_text(), actor, action, subject, text),
+    ).scalar_one()
+    return made
+
+
 def entries(connection: Connection, limit: int, action: str | None = None) -> list[AuditEntry]:
     """Deeds, the newest first; only those whose action begins with ``action`` where it is given."""
     condition, values = ("", ()) if action is None else (" WHERE substr(action, 1, ?) = ?", (len(action), action))

@@ -146,21 +146,21 @@ def _read(
         f" WHERE {_time(connection, patterns)} >= ? AND {_time(connection, patterns)} < ?{condition} LIMIT ?",
         (_text(hours.first * _HOUR), _text(hours.last * _HOUR), *values, 2 * EXACT_MAX + 1),
     )
-    inside, around = _Side(), _Side()
+    inside, beside = _Side(), _Side()
     first, last = _text(since), _text(until)
     for count, row in enumerate(map(tuple, found), 1):
         if count > 2 * EXACT_MAX:  # very many that are not counted yet
             return None
         time = str(row[0])
-        hour = unix_minute(time) // 60
-        pairs = [(name, str(value)) for name, value in zip(OWN, row[1:8], strict=True) if value]
-        pairs += context_fields(row[8])[0]
-        for side in (inside, around) if first <= time < last else (around,):
-            side.hours[hour] += 1
-            side.pairs.update(pairs)
-    inside.split_pairs()
-    around.split_pairs()
+        side = inside if first <= time < last else beside
+        side.hours[unix_minute(time) // 60] += 1
+        side.pairs.update([(name, str(value)) for name, value in zip(OWN, row[1:8], strict=True) if value])
+        side.pairs.update(context_fields(row[8])[0])
+    around = _Side()
+    around.hours = inside.hours + beside.hours
+    around.pairs = inside.pairs + beside.pairs
     for side in (inside, around):
+        side.split_pairs()
         _put_aside_what_is_not_kept(connection, side)
     return inside, around
 

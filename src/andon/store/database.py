@@ -158,6 +158,7 @@ def writer_engine(
         connection = _connect(str(path), busy_timeout)
         _pragmas(
             connection,
+            auto_vacuum="INCREMENTAL",  # of a file that is still empty; no other changes
             journal_mode="WAL",
             synchronous="FULL" if durability == "strict" else "NORMAL",
             cache_size=-_WRITER_CACHE_KIB,
@@ -239,7 +240,10 @@ def _connect(database: str, busy_timeout: float) -> sqlite3.Connection:
 
 
 def _reading(connection: sqlite3.Connection) -> None:
-    _pragmas(connection, query_only="ON", cache_size=-_READER_CACHE_KIB, temp_store="MEMORY")
+    _pragmas(connection, cache_size=-_READER_CACHE_KIB, temp_store="MEMORY")
+    # The words in the index of words; what it shows is looked for only when it is asked.
+    connection.execute("CREATE VIRTUAL TABLE temp.log_vocabulary USING fts5vocab('main', 'log_words', 'instance')")
+    _pragmas(connection, query_only="ON")
     # LIKE knows upper and lower case of ASCII letters only.
     connection.create_function("andon_contains", 2, _contains, deterministic=True)
     connection.create_function("andon_plain", 1, _plain, deterministic=True)

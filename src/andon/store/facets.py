@@ -8,7 +8,7 @@ the field is scattered and no value of it is counted any more, so it can neither
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -86,18 +86,20 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
     if not isinstance(context, dict):
         return
     for name, value in context.items():
-        if isinstance(value, dict):
-            pairs: Iterable[tuple[str, Any]] = ((f"{name}.{inner}", one) for inner, one in value.items())
-        else:
-            pairs = ((f"context.{name}" if name in OWN else name, value),)
-        for key, one in pairs:
-            if (shown := _comparable(one)) is not None and 0 < len(key) <= NAME_LENGTH:
-                yield key, shown
+        if isinstance(value, str):  # the usual case first
+            if value and 0 < len(name) <= NAME_LENGTH:
+                yield (f"context.{name}" if name in OWN else name), value
+        elif isinstance(value, dict):
+            for inner, one in value.items():
+                if (shown := _comparable(one)) is not None and len(name) + len(inner) < NAME_LENGTH:
+                    yield f"{name}.{inner}", shown
+        elif (shown := _comparable(value)) is not None and 0 < len(name) <= NAME_LENGTH:
+            yield (f"context.{name}" if name in OWN else name), shown
 
 
 def _comparable(value: Any) -> str | None:
     if isinstance(value, str):
-        return value if value else None
+        return value or None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

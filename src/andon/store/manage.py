@@ -8,17 +8,20 @@ StoreUnavailable where the database cannot be used and NotFound where there is n
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, select, update
 
-from andon.errors import NotFound, StoreError
+from andon.errors import NotFound, StoreError, StoreFull
 from andon.models import AnalysisStatus, Resolution, Rung, Spent, now_text
 from andon.places import Database
-from andon.store import family, grouping, spending
+from andon.store import family, grouping, shrinking, spending
 from andon.store.database import require, revision, tables, translated, writer_engine
+from andon.store.lock import lock_database
 from andon.store.reader import check_revision
 from andon.store.rows import add_to_counters
 from andon.store.schema import analyses, patterns, resolutions
@@ -149,6 +152,37 @@ def reanalyze(db_path: Database, pattern_id: int) -> int:
         db_path,
         lambda connection: grouping.ask(connection, _root(connection, db_path, pattern_id), "asked", caller=True),
     )
+
+
+def compact(path: Database) -> tuple[int, int]:
+    """Make an SQLite file anew without its free space, able to shrink from then on; its bytes before and after.
+
+    Raises StoreError on PostgreSQL, InUseError while a service runs, StoreFull without room for the second file,
+    StoreUnavailable where there is none.
+    """
+    if not isinstance(path, Path):
+        raise StoreError(
+            "PostgreSQL gives free space to new logs by itself; VACUUM FULL gives it back to the disk, while nothing "
+            "is recorded"
+        )
+    require(path)
+    with lock_database(path):
+        engine = writer_engine(path, "normal")
+        try:
+            with translated(path):
+                with engine.begin() as connection:
+                    check_revision(path, revision(connection, path), tables(connection))
+                before = path.stat().st_size
+                free = shutil.disk_usage(path.parent).free
+                if free < 2 * before:
+                    raise StoreFull(
+                        f"making {path} anew takes about {2 * before:,} bytes for a while, and {free:,} are free: make "
+                        "room"
+                    )
+                shrinking.vacuum(engine)
+            return before, path.stat().st_size
+        finally:
+            engine.dispose()
 
 
 class SharedSpending:

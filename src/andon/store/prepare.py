@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from andon.errors import StoreUnavailable
 from andon.places import Database, PostgresAddress
-from andon.store import postgres, schema, takeover
+from andon.store import postgres, schema, shrinking, takeover
 from andon.store.database import (
     Durability,
     foreign,
@@ -81,10 +81,14 @@ def _in_file(path: Path, durability: Durability) -> Preparation:
     engine = writer_engine(path, durability)
     try:
         if found is None:
-            return _bring_up_to_date(engine, path)
-        with engine.begin() as connection:
-            rows = takeover.take_over(connection, found)
-        return Preparation(taken_over=rows, backup=backup)
+            done = _bring_up_to_date(engine, path)
+        else:
+            with engine.begin() as connection:
+                rows = takeover.take_over(connection, found)
+            done = Preparation(taken_over=rows, backup=backup)
+        if shrinking.make_shrinkable(engine, path):
+            _log.info("database made anew so that it can shrink", path=str(path))
+        return done
     finally:
         engine.dispose()
 

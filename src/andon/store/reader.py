@@ -24,7 +24,7 @@ from andon.models import (
     now_text,
 )
 from andon.places import Database
-from andon.store import comparing, family, overview, pictures
+from andon.store import comparing, family, foreseeing, overview, pictures
 from andon.store.alarm_reader import AlarmReader
 from andon.store.database import require, revision, size, tables, translated, visitor_engine, writer_engine
 from andon.store.foreseeing import Forecast, RetentionState
@@ -82,8 +82,6 @@ class Reader:
         require(db_path)
         self._path = db_path
         self._engine = visitor_engine(db_path)
-        #: Alarms, shift notes, handovers, who did what.
-        self.alarms = AlarmReader(self._read)
         try:
             found = self._read(lambda connection: (revision(connection, db_path), tables(connection)))
             check_revision(db_path, *found)
@@ -123,6 +121,11 @@ class Reader:
         if found is None:
             raise self._no_pattern(pattern_id or 0)
         return found
+
+    @property
+    def alarms(self) -> AlarmReader:
+        """Alarms, shift notes, handovers, who did what."""
+        return AlarmReader(self._read)
 
     @property
     def rollups(self) -> Rollups:
@@ -223,7 +226,10 @@ class Reader:
     def retention_forecast(
         self, policy: KeepPolicy, now: float, told: Callable[[int, int], None] | None = None
     ) -> Forecast:
-        """What a run of retention would remove at ``now`` (unix seconds); looks at every log, ``told`` hears how far."""
+        """What a run of retention would remove at ``now`` (unix seconds).
+
+        Looks at every log; ``told`` hears how many ids were looked at, of how many.
+        """
         return self._read(lambda connection: foreseeing.forecast(connection, policy, now, told))
 
     def history(self) -> StoredHistory:

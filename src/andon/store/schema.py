@@ -24,12 +24,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
-from andon.store import alarm_tables  # noqa: F401 - their tables belong to the schema too
+from andon.store import alarm_tables, retention_tables  # noqa: F401 - their tables belong to the schema too
 from andon.store.columns import Key, Text, metadata
 from andon.store.dialect import CREATED_AT, LOG_WORDS
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -302,9 +302,9 @@ Index("picture_fetches_log", picture_fetches.c.log_id)
 # How many rows there are of what, kept by the transactions that change it: counting ten million rows is
 # no answer to a metrics scrape. Names: logs, patterns, rejects, failed, pictures,
 # ``rung:<rung>``; ``regrouped`` counts the merges and splits that people asked for, so that a running service notices
-# them; ``indexed`` is the id of the last log whose words and fields are counted; ``dropped:<rule>`` counts messages that
-# a rule kept from being stored, ``most_logs`` is the largest number of logs that retention found, ``first:<stream>`` the
-# first sequence that the stream still held.
+# them; ``indexed`` is the id of the last log whose words and fields are counted; ``dropped:<rule>`` counts messages
+# that a rule kept from being stored, ``most_logs`` is the largest number of logs that retention found,
+# ``first:<stream>`` the first sequence that the stream still held.
 counters = Table(
     "counters",
     metadata,

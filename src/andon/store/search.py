@@ -9,8 +9,9 @@ All ways find the same. "Newest" is "oldest" here where a query turns the order 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from andon.store import family, indexing
 from andon.store.batch import unix_minute
 from andon.store.dialect import SEARCHED_WORDS, is_postgres, matches_glob, run, unindexed
 from andon.store.rows import select_logs, to_log
-from andon.store.schema import logs, pattern_hours
+from andon.store.schema import logs, pattern_hosts, pattern_hours, patterns
 from andon.store.words import Wanted
 
 #: Up to so many logs that hold the words are taken from the index at once.
@@ -38,7 +39,15 @@ _SEVERE = {Severity.CRITICAL.value, Severity.ERROR.value}
 _TIME: Any = logs.c.timestamp
 _unindexed_time: Any = unindexed(logs.c.timestamp)
 _FAMILY_MAX = 500
+#: A beginning that more words share is asked for as such.
+_WORDS_MAX = 40
+#: With so many logs waiting to be indexed all are walked through in the order of time.
+_BACKLOG_MAX = 20_000
 _FAR = 2**62
+
+
+_Where = Sequence[ColumnElement[bool]]
+_Parts = Sequence[_Where]
 
 
 class _Candidates(msgspec.Struct, frozen=True):
@@ -58,7 +67,8 @@ def search(connection: Connection, query: LogQuery) -> list[StoredLog]:
     own = _named(query)
     if query.pattern_id is not None and not wanted and not is_postgres(connection):
         return _of_pattern(connection, query, limit)
-    where = [*_conditions(connection, query), *_coarse(wanted, postgres=is_postgres(connection))]
+    coarse = _coarse(wanted, postgres=is_postgres(connection))
+    where = [*_conditions(connection, query), *coarse]
     if not wanted and not own:
         return _page(connection, query, where, limit)
     if is_postgres(connection):
@@ -67,46 +77,47 @@ def search(connection: Connection, query: LogQuery) -> list[StoredLog]:
     found = _checked(connection, query, [*where, *([] if edge is None else [_beyond(query, edge)])], wanted, limit)
     if edge is None or len(found) == limit:
         return found
-    candidates = _candidates(connection, query, wanted.expression(own))
+    candidates = _candidates(connection, query, wanted, own)
     if candidates is not None:
-        found = _checked(connection, query, [*where, *_among(connection, query, candidates)], wanted, limit)
+        conditions = [*_conditions(connection, query, _unindexed_time), *coarse, *_settled(query, candidates)]
+        listed = select(func.json_each(json.dumps(candidates.ids)).table_valued("value").c.value)
+        parts: _Parts = [[logs.c.id.in_(listed)], [_fresh(connection)]]
+        found = _checked(connection, query, conditions, wanted, limit, _unindexed_time, parts)
         if candidates.all or len(found) == limit:
             return found
     return _checked(connection, query, where, wanted, limit)
 
 
 def _checked(
-    connection: Connection, query: LogQuery, where: Sequence[ColumnElement[bool]], wanted: Wanted, limit: int
+    connection: Connection,
+    query: LogQuery,
+    where: _Where,
+    wanted: Wanted,
+    limit: int,
+    time: Any = _TIME,
+    parts: _Parts = ((),),
 ) -> list[StoredLog]:
     """The first ``limit`` logs that are what was asked for, each looked at."""
     if not wanted:
-        return _page(connection, query, where, limit)
+        return _page(connection, query, where, limit, time, parts)
     found: list[StoredLog] = []
-    for log in _walk(connection, query, where, max(limit, _CHUNK)):
-        if wanted.fits(log.message, log.context):
-            found.append(log)
-            if len(found) == limit:
-                break
-    return found
-
-
-def _walk(
-    connection: Connection, query: LogQuery, where: Sequence[ColumnElement[bool]], chunk: int
-) -> Iterator[StoredLog]:
-    """Candidates in the order of the query, page by page."""
-    place = query
+    place, chunk = query, max(limit, _CHUNK)
     while True:
-        page = _page(connection, place, where, chunk)
-        yield from page
+        page = _page(connection, place, where, chunk, time, parts)
+        for log in page:
+            if wanted.fits(log.message, log.context):
+                found.append(log)
+                if len(found) == limit:
+                    return found
         if len(page) < chunk:
-            return
+            return found
         place = msgspec.structs.replace(query, before=(page[-1].timestamp, page[-1].id))
 
 
 def _page(
-    connection: Connection, query: LogQuery, where: Sequence[ColumnElement[bool]], limit: int, time: Any = _TIME
+    connection: Connection, query: LogQuery, where: _Where, limit: int, time: Any = _TIME, parts: _Parts = ((),)
 ) -> list[StoredLog]:
-    """Logs in the order of time. The severe ones are a short index walk for each severity.
+    """Logs in the order of time, those of each of ``parts``. The severe ones are a short index walk for each severity.
 
     Where ``time`` is not indexed, the conditions name few logs by another index: those are sorted.
     """
@@ -114,14 +125,10 @@ def _page(
     order = (time, logs.c.id) if query.oldest_first else (time.desc(), logs.c.id.desc())
     severities = _at_least(query.severity)
     if time is _TIME and severities and set(severities) <= _SEVERE:
-        walks = [
-            select(logs.c.id).where(logs.c.severity == s, *where).order_by(*order).limit(limit).subquery()
-            for s in severities
-        ]
-    else:
-        if severities:
-            where.append(unindexed(logs.c.severity).in_(severities))
-        walks = [select(logs.c.id).where(*where).order_by(*order).limit(limit).subquery()]
+        parts = [(*part, logs.c.severity == severity) for part in parts for severity in severities]
+    elif severities:
+        where.append(unindexed(logs.c.severity).in_(severities))
+    walks = [select(logs.c.id).where(*part, *where).order_by(*order).limit(limit).subquery() for part in parts]
     chosen = union_all(*(select(walk.c.id) for walk in walks))
     columns = (logs.c.timestamp, logs.c.id)
     shown = columns if query.oldest_first else tuple(column.desc() for column in columns)
@@ -131,12 +138,15 @@ def _page(
 
 def _of_pattern(connection: Connection, query: LogQuery, limit: int) -> list[StoredLog]:
     """The logs of one problem: those of as many hours as hold enough, found by pattern and id, and sorted."""
+    ids = _family(connection, query)
+    if _never(connection, query, ids):
+        return []
     where = _conditions(connection, query, _unindexed_time)
     first, last = _hours(query)
     hour = pattern_hours.c.hour
     counted = connection.execute(
         select(hour, func.sum(pattern_hours.c.count))
-        .where(hour >= first, hour <= last, pattern_hours.c.pattern_id.in_(_family(connection, query)))
+        .where(hour >= first, hour <= last, pattern_hours.c.pattern_id.in_(ids))
         .group_by(hour)
         .order_by(hour if query.oldest_first else hour.desc())
     )
@@ -146,18 +156,33 @@ def _of_pattern(connection: Connection, query: LogQuery, limit: int) -> list[Sto
             seen += count
             if seen >= enough:
                 enough *= 8
-                found = _page(connection, query, [*where, *_up_to(connection, query, at)], limit, _unindexed_time)
+                span = (first, at) if query.oldest_first else (at, last)
+                edge = _unindexed_time < _hour_text(at + 1) if query.oldest_first else _unindexed_time >= _hour_text(at)
+                parts = _within(connection, *span)
+                found = _page(connection, query, [*where, edge], limit, _unindexed_time, parts)
                 if len(found) == limit:
                     return found
-    return _page(connection, query, where, limit, _unindexed_time)
+    return _page(connection, query, where, limit, _unindexed_time, _within(connection, first, last))
 
 
-def _up_to(connection: Connection, query: LogQuery, hour: int) -> list[ColumnElement[bool]]:
-    """No further in the order of the query than this hour, by time and by the ids that it allows."""
-    if query.oldest_first:
-        ids = or_(logs.c.id <= _last_id(connection, hour), _fresh(connection))
-        return [_unindexed_time < _hour_text(hour + 1), ids]
-    return [_unindexed_time >= _hour_text(hour), logs.c.id >= indexing.first_id(connection, hour)]
+def _never(connection: Connection, query: LogQuery, ids: list[int]) -> bool:
+    """Whether these patterns never had the severity or the host asked for."""
+    severities = _at_least(query.severity)
+    if severities:
+        worst = select(patterns.c.id).where(patterns.c.id.in_(ids), patterns.c.worst_severity.in_(severities))
+        if connection.execute(worst.limit(1)).first() is None:
+            return True
+    if query.host is None or _is_glob(query.host):
+        return False
+    hosts = pattern_hosts.c
+    host = select(hosts.pattern_id).where(hosts.pattern_id.in_(ids), hosts.hostname == query.host)
+    return connection.execute(host.limit(1)).first() is None
+
+
+def _within(connection: Connection, first: int, last: int) -> _Parts:
+    """The logs of these hours by the ids that they can have, and those that are not indexed yet."""
+    ids = logs.c.id
+    return [[ids >= indexing.first_id(connection, first), ids <= _last_id(connection, last)], [_fresh(connection)]]
 
 
 def _edge(connection: Connection, query: LogQuery) -> str | None:
@@ -172,9 +197,13 @@ def _beyond(query: LogQuery, time: str) -> ColumnElement[bool]:
     return logs.c.timestamp < time if query.oldest_first else logs.c.timestamp > time
 
 
-def _candidates(connection: Connection, query: LogQuery, expression: str) -> _Candidates | None:
-    """What the index of words knows, the newest first; None where it was not asked anything."""
-    if not expression:
+def _candidates(
+    connection: Connection, query: LogQuery, wanted: Wanted, own: list[tuple[str, str]]
+) -> _Candidates | None:
+    """What the index of words knows, the newest first; None where it was not asked, or has very far to go yet."""
+    expression = wanted.expression(own, functools.partial(_beginning_with, connection))
+    newest: int = run(connection, "SELECT MAX(id) FROM logs").scalar() or 0
+    if not expression or newest - indexing.mark(connection) > _BACKLOG_MAX:
         return None
     first, last = _hours(query)
     turn = "ASC" if query.oldest_first else "DESC"
@@ -195,17 +224,30 @@ def _candidates(connection: Connection, query: LogQuery, expression: str) -> _Ca
     return _Candidates(ids, all=False, settled=_hour_text(hour or 0))
 
 
-def _among(connection: Connection, query: LogQuery, candidates: _Candidates) -> list[ColumnElement[bool]]:
-    """These candidates and what is not indexed yet."""
-    found: list[ColumnElement[bool]] = []
-    if not candidates.all:
-        found.append(
-            _unindexed_time < candidates.settled if query.oldest_first else _unindexed_time >= candidates.settled
-        )
-    if not candidates.ids:
-        return [_fresh(connection)]
-    listed = select(func.json_each(json.dumps(candidates.ids)).table_valued("value").c.value)
-    return [or_(logs.c.id.in_(listed), _fresh(connection)), *found]
+def _beginning_with(connection: Connection, word: str) -> list[str] | None:
+    """The indexed words that begin with this one; None where there are many.
+
+    The index can walk through words at once where it is told them; from their beginning it makes a list first.
+    """
+    found: list[str] = []
+    at = word
+    while True:
+        row = connection.exec_driver_sql("SELECT term FROM log_vocabulary WHERE term >= ? LIMIT 1", (at,)).fetchone()
+        if row is None or not row[0].startswith(word):
+            return found
+        if len(found) == _WORDS_MAX:
+            return None
+        found.append(row[0])
+        at = f"{row[0]}\x01"
+
+
+def _settled(query: LogQuery, candidates: _Candidates) -> list[ColumnElement[bool]]:
+    """Only as far as these candidates are all there are."""
+    if candidates.all:
+        return []
+    if query.oldest_first:
+        return [_unindexed_time < candidates.settled]
+    return [_unindexed_time >= candidates.settled]
 
 
 def _fresh(connection: Connection) -> ColumnElement[bool]:
@@ -226,7 +268,8 @@ def _hours(query: LogQuery) -> tuple[int, int]:
             since = time if since is None else max(since, time)
         else:
             until = time if until is None else min(until, time)
-    return 0 if since is None else unix_minute(since) // 60, _FAR if until is None else unix_minute(until) // 60
+    # A time that is none (taken over as it was) bounds nothing.
+    return unix_minute(since or "") // 60, unix_minute(until or "") // 60 or _FAR
 
 
 def _hour_text(hour: int) -> str:

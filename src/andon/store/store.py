@@ -45,10 +45,13 @@ from andon.store.database import (
 from andon.store.dialect import is_postgres, run
 from andon.store.facets import FacetBook
 from andon.store.gaps import missing_ranges
-from andon.store.history import StoredHistory
+from andon.store.history import DEADLINE, StoredHistory, statement_deadline
+from andon.store.keeping import KeepPolicy, keep_all
 from andon.store.pictures import StoredPictures
 from andon.store.policy import AnalysisPolicy, novel
 from andon.store.postgres import UNLOCKED
+from andon.store.reader import Inside, Reader
+from andon.store.retention import StoredRetention
 from andon.store.writer import Recorder, highest_sequence
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +59,8 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _READERS = 2
+#: Threads for questions of people, so that no slow one holds up the pipeline.
+_ASKERS = 2
 #: Calls that may wait for the writer, and for the readers; further callers wait for a place.
 _PLACES = 64
 
@@ -75,6 +80,7 @@ class Store:
         clock: Callable[[], float],
         deadline: float,
         zone: tzinfo = UTC,
+        keeping: KeepPolicy = keep_all,
     ) -> None:
         """For :meth:`open`."""
         self._path = path
@@ -89,11 +95,15 @@ class Store:
         self._zone = zone
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="andon-store-writer")
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="andon-store-reader")
+        self._asking = ThreadPoolExecutor(_ASKERS, thread_name_prefix="andon-store-asker")
         self._write_places = asyncio.Semaphore(_PLACES)
         self._read_places = asyncio.Semaphore(_PLACES)
+        self._ask_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
         #: The pictures of logs: :class:`andon.ports.Pictures`.
         self.pictures = StoredPictures(self._read, self._write, clock)
+        #: The rules of retention, applied step by step: :class:`andon.ports.Retention`.
+        self.retention = StoredRetention(keeping, self._read, self._write, clock)
 
     @classmethod
     async def open(
@@ -106,12 +116,13 @@ class Store:
         deadline: float = 60.0,
         clock: Callable[[], float] = time.time,
         zone: tzinfo = UTC,
+        keeping: KeepPolicy = keep_all,
     ) -> Self:
         """Open a database that :func:`prepare` made ready.
 
         ``busy_timeout`` is how long another process' lock is waited for, ``deadline`` how long a call takes at
-        most (seconds). ``clock`` gives unix seconds. ``zone`` is that of times in contexts which name none. Raises
-        StoreUnavailable and StoreTooNew.
+        most (seconds). ``clock`` gives unix seconds. ``zone`` is that of times in contexts which name none. ``keeping``
+        says which logs are not stored, and which go later. Raises StoreUnavailable and StoreTooNew.
         """
 
         def connect() -> tuple[Engine, Engine]:
@@ -124,11 +135,14 @@ class Store:
             except BaseException:
                 writer.dispose()
                 raise
-            readers = reader_engine(db_path, connections=_READERS, timeout=deadline, busy_timeout=busy_timeout)
+            readers = reader_engine(
+                db_path, connections=_READERS + _ASKERS, timeout=deadline, busy_timeout=busy_timeout
+            )
             return writer, readers
 
         writer, readers = await asyncio.to_thread(connect)
-        return cls(db_path, writer, readers, Recorder(policy, clock), clock, deadline, zone)
+        recorder = Recorder(policy, clock, keeping=keeping)
+        return cls(db_path, writer, readers, recorder, clock, deadline, zone, keeping)
 
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""
@@ -142,6 +156,7 @@ class Store:
 
     def _end_reading(self) -> None:
         self._reading.shutdown(wait=True)
+        self._asking.shutdown(wait=True)
         self._readers.dispose()
         self._writing.shutdown(wait=True)
 
@@ -318,6 +333,19 @@ class Store:
     async def counts(self) -> StoreCounts:
         """Sizes for metrics."""
         return await self._read(lambda connection: reader.counts(connection, self._path))
+
+    async def ask(self, question: Callable[[Reader], T], *, deadline: float = DEADLINE) -> T:
+        """Put a question, which may read ``deadline`` seconds and sees one state of the database.
+
+        Raises what the question raises, StoreUnavailable, and QueryTooSlow after the deadline.
+        """
+
+        def work(connection: Connection) -> T:
+            with statement_deadline(connection, deadline):
+                return question(Inside(connection, self._path))
+
+        asked = functools.partial(self._transaction, self._readers, work)
+        return await self._in_thread(self._asking, self._ask_places, asked)
 
     def history(self) -> StoredHistory:
         """Read-only questions to this database for the agent."""

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from sqlalchemy import Connection
@@ -68,21 +68,26 @@ class Wanted(msgspec.Struct, frozen=True):
                 return False
         return all(has_field(context, *field) for field in self.fields)
 
-    def expression(self, own: Sequence[tuple[str, str]] = ()) -> str:
+    def expression(
+        self, own: Sequence[tuple[str, str]] = (), words_of: Callable[[str], list[str] | None] | None = None
+    ) -> str:
         """The question to FTS5: words alone, each in quotes, so that none can be an operator. Empty for nothing.
 
-        ``own`` are fields of the record with the values they must have.
+        ``own`` are fields of the record with the values they must have. ``words_of`` tells which indexed words begin
+        with a word, None for too many.
         """
         asked = [*self.words, *(word for phrase in self.phrases for word in _WORD.findall(phrase))]
-        terms = [f'"{word}"*' for word in dict.fromkeys(asked)]
+        terms = []
+        for word in [*dict.fromkeys(asked)][:_ASKED]:
+            known = words_of(word) if words_of and word.isascii() else None
+            terms.append("(" + " OR ".join(f'"{one}"' for one in known) + ")" if known else f'"{word}"*')
         named = [f'"{field_token(*field)}"' for field in own]
         fields = [f'("{field_token(*field)}" OR "{_MORE}")' for field in self.fields]
-        return " AND ".join([*named, *fields, *terms[:_ASKED]])
+        return " AND ".join([*named, *fields, *terms])
 
     def parts(self) -> list[str]:
-        """Words that must stand in the message as they are, for a first coarse look at rows."""
-        asked = [*self.words, *(word for phrase in self.phrases for word in _WORD.findall(phrase))]
-        return [word for word in dict.fromkeys(asked) if word.isascii()][:_ASKED]
+        """Words and phrases that must stand in the message as they are, for a first coarse look at rows."""
+        return [part for part in dict.fromkeys([*self.phrases, *self.words]) if part.isascii()][:_ASKED]
 
     def tsquery(self) -> str:
         """The question to PostgreSQL's text search; fields are not in its index."""

@@ -15,11 +15,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.models import LogRecord, Merge, Recorded, Reject, now_text
-from andon.store import grouping, pictures
+from andon.store import gone, grouping, pictures
 from andon.store.asking import Known, Queuer, own_analyses, stored_patterns
 from andon.store.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern, unix_minute
 from andon.store.dialect import is_postgres, reserve_ids, run
 from andon.store.inserts import insert_rows
+from andon.store.keeping import KeepPolicy, keep_all
+from andon.store.leaving_out import left_out
 from andon.store.policy import AnalysisPolicy, rank_of, severity_of
 from andon.store.rows import add_to_counters
 
@@ -40,8 +42,16 @@ class Learnt(msgspec.Struct):
 class Recorder:
     """The recording transaction with its memory of streams and patterns. Used by the writer thread only."""
 
-    def __init__(self, policy: AnalysisPolicy, clock: Callable[[], float], *, remembered: int = 20_000) -> None:
+    def __init__(
+        self,
+        policy: AnalysisPolicy,
+        clock: Callable[[], float],
+        *,
+        keeping: KeepPolicy = keep_all,
+        remembered: int = 20_000,
+    ) -> None:
         self._policy = policy
+        self._keeping = keeping
         self._queuer = Queuer(policy, clock)
         self._clock = clock
         self._remembered = remembered
@@ -83,12 +93,17 @@ class Recorder:
         for stream_id, sequence, _ in chain(keys, reject_keys):
             if sequence > learnt.highest[stream_id]:
                 learnt.highest[stream_id] = sequence
+        out = left_out(connection, self._keeping, records, new) if self._keeping.drops and new else {}
+        duplicates = len(keys) - len(new) + len(reject_keys) - len(new_rejects)
+        if out:
+            new = [index for index in new if index not in out]
+            gone.add(connection, gone.ranges(chain(keys, reject_keys), {keys[index] for index in out}))
         new_records = records if len(new) == len(records) else [records[i] for i in new]
         new_keys = keys if len(new) == len(keys) else [keys[i] for i in new]
 
         done = Recorded(
             stored=len(new),
-            duplicates=len(keys) - len(new) + len(reject_keys) - len(new_rejects),
+            duplicates=duplicates,
             rejected=len(new_rejects),
             new_patterns=0,
             queued=0,
@@ -96,6 +111,8 @@ class Recorder:
             pattern_ids=[None] * len(records),
             explained=set(),
             regrouped=grouping.regrouped(connection),
+            dropped=dict(Counter(out.values())),
+            left_out=set(out),
         )
         if new_records:
             ids, pattern_ids = self._write(connection, new_records, new_keys, merges, done, learnt)
@@ -106,6 +123,7 @@ class Recorder:
             self._merge(connection, merges, done)
         _insert_rejects(connection, [rejects[i] for i in new_rejects], [reject_keys[i] for i in new_rejects])
         add_to_counters(connection, {"logs": done.stored, "patterns": done.new_patterns, "rejects": done.rejected})
+        add_to_counters(connection, {f"dropped:{label}": count for label, count in done.dropped.items()})
         return done, learnt
 
     def _stream_ids(
@@ -138,6 +156,9 @@ class Recorder:
                         (stream_id, *part),
                     )
                     stored.update((stream_id, seq, ns) for seq, ns in found)
+            if asked:
+                mine = [k for k in chain(keys, reject_keys) if k[0] == stream_id and k[1] <= highest]
+                stored |= gone.known(connection, mine)
         return stored
 
     def _write(
@@ -218,7 +239,7 @@ class Recorder:
 
 
 def highest_sequence(connection: Connection, stream_id: int) -> int:
-    """The highest stored sequence of a stream among logs and rejects, 0 where there is none."""
+    """The highest sequence of a stream that was stored or left out, 0 where there is none."""
     found: list[int] = [
         run(
             connection,
@@ -227,7 +248,7 @@ def highest_sequence(connection: Connection, stream_id: int) -> int:
         ).scalar_one()
         for table in ("logs", "rejects")
     ]
-    return max(found)
+    return max(*found, gone.highest(connection, stream_id))
 
 
 def _insert_logs(
