@@ -222,7 +222,7 @@ class Service:
         settings = self.settings
         playbook = Playbook.load()
         decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
-        gate = model_gate(settings, self.store)
+        gate, policy = model_gate(settings, self.store), analysis_policy(settings)
         desk = CallerDesk(
             self.store,
             publisher,
@@ -231,6 +231,7 @@ class Service:
             self.metrics,
             agent=settings.agent_name,
             away=lambda: gate.unavailable,
+            asks=None if policy.asks_all else policy.asks,
         )
         analyzer = Analyzer(
             self.store,

@@ -19,7 +19,7 @@ from andon.agent.backend import Choices
 from andon.agent.embedded import EmbeddedBackend
 from andon.agent.finding import Finding
 from andon.agent.providers import ProviderConfig, build_analyst
-from andon.errors import ModelError, ModelUnavailable
+from andon.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.models import Explanation, Picture, Rung
 from support.engines import eventually, slots, with_analyst, with_engine
 from support.gguf import random_model, random_projector, scripted_model
@@ -97,6 +97,12 @@ def test_random_weights_give_findings_that_fit_the_schema(babbler: Path) -> None
 def test_model_names_the_label(babbler: Path) -> None:
     """MODEL goes before the name of the file."""
     assert explain(babbler, model="plant-model").model == "plant-model"
+
+
+def test_a_question_beyond_the_context_names_the_setting(babbler: Path) -> None:
+    """llama.cpp refuses it; the sentence says what to raise."""
+    with pytest.raises(ModelMisconfigured, match=r"does not fit into the context of babbler.*ANDON_GGUF_CONTEXT"):
+        explain(babbler, context=256)
 
 
 @pytest.mark.parametrize("parallel", [1, 2])

@@ -271,6 +271,12 @@ def test_loading_a_model_has_its_own_deadline() -> None:
         (Answer(status=401, error="no"), ModelMisconfigured, "check API_KEY", None),
         (Answer(status=403, error="no"), ModelMisconfigured, "check API_KEY", None),
         (Answer(status=400, error="bad"), ModelMisconfigured, "refuses the request (400: bad)", None),
+        (
+            Answer(status=400, error="This model's maximum context length is 4096 tokens"),
+            ModelMisconfigured,
+            "lower ANDON_MODEL_PROMPT_TOKENS",
+            None,
+        ),
         (Answer(drop=True, text=PROSE), ModelUnavailable, "broke off its answer", None),
         (Answer(raw=b'data: {"error":{"message":"boom"}}\n\n'), ModelUnavailable, "broke off its answer (boom)", None),
     ],

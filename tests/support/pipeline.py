@@ -55,7 +55,9 @@ class Clock:
 class Pipeline:
     """Recorder, analyzer and desk with their doubles. Start what a test needs."""
 
-    def __init__(self, store: Store, path: Path, analyst: ScriptedAnalyst | None, *, patience: float = 30.0) -> None:
+    def __init__(
+        self, store: Store, path: Path, analyst: ScriptedAnalyst | None, policy: AnalysisPolicy, *, patience: float
+    ) -> None:
         self.path = path
         self.bus = MemoryBus()
         self.store = store
@@ -76,6 +78,7 @@ class Pipeline:
             patience=patience,
             clock=self.clock,
             away=lambda: gate.unavailable,
+            asks=None if policy.asks_all else policy.asks,
         )
         self.analyzer = Analyzer(
             store,
@@ -152,7 +155,7 @@ async def pipeline(
     path = place / "agent.db"
     prepare(path, durability="normal")
     store = await Store.open(path, policy=policy)
-    made = Pipeline(store, path, analyst, patience=patience)
+    made = Pipeline(store, path, analyst, policy, patience=patience)
     try:
         yield made
     finally:

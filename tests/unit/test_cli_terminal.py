@@ -144,3 +144,14 @@ def test_resolve_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixt
     assert andon("resolve", "1").status == 2
     assert andon("resolve", "1", "--fix", "x", "--revoke").status == 2
     assert andon("resolve", "1", "--fix", "x", "--id", "1").status == 2
+
+
+@pytest.mark.parametrize("arguments", [("logs", "--text"), ("send",), ("models", "pull"), ("resolve", "1", "--fix")])
+def test_arguments_that_are_no_text_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    """As Python hands over bytes that are not UTF-8: a Latin-1 terminal, a script with the wrong encoding."""
+    outcome = Commands(tmp_path, capsys)(*arguments, b"K\xfchlung".decode("utf-8", "surrogateescape"))
+    assert outcome.status == 2
+    assert "K\\udcfchlung is not valid UTF-8" in outcome.err
+    assert "Traceback" not in outcome.err

@@ -13,7 +13,7 @@ import pytest
 from andon.errors import BrokerUnavailable, MessageRejected, ModelUnavailable, StoreFull
 from andon.models import Recorded
 from andon.pipeline import callers
-from andon.store import merge
+from andon.store import AnalysisPolicy, Rule, merge
 from andon.testing import ScriptedAnalyst
 from support.pipeline import Pipeline, log, pipeline, run, until
 
@@ -358,5 +358,57 @@ def test_durable_caller_does_not_wait_for_a_model_that_is_away(tmp_path: Path) -
             reply = await next_reply(inbox)
             assert (reply["rung"], reply["provisional"]) == ("playbook", True)
             await until(lambda: p.sql("SELECT count(*) FROM waiters") == [(0,)], "the caller's end")
+
+    run(main())
+
+
+@pytest.mark.parametrize("rule", [Rule(analyze="none"), Rule(severity="CRITICAL")])
+@pytest.mark.parametrize("durable", [False, True])
+def test_callers_do_not_wait_where_the_site_explains_nothing(tmp_path: Path, rule: Rule, durable: bool) -> None:
+    """Nothing will come, so the playbook answers at once, and that is the last word."""
+
+    async def main() -> None:
+        model = ScriptedAnalyst()
+        async with pipeline(tmp_path, model, policy=AnalysisPolicy(rule)) as p:
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log(), **{"headers": {"Reply-To": "inbox.1"}} if durable else {"reply": "inbox.1"})
+            p.start()
+            reply = await next_reply(inbox)
+            assert (reply["rung"], reply["provisional"], reply["log_id"]) == ("playbook", False, 1)
+            assert not model.questions
+
+    run(main())
+
+
+def test_a_caller_heard_after_its_unexplained_log_does_not_wait_either(tmp_path: Path) -> None:
+    """The stream was quicker than the plain listener."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path, policy=AnalysisPolicy(Rule(analyze="none"))) as p:
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log())
+            p.start()
+            await until(lambda: p.bus.state().ack_floor == 1, "the recorded log")
+            p.desk.plain(json.dumps(log()).encode(), "agent.technical.support", "inbox.1")
+            assert (await next_reply(inbox))["provisional"] is False
+
+    run(main())
+
+
+def test_a_log_below_the_least_severity_waits_for_its_problem(tmp_path: Path) -> None:
+    """A worse log of the same problem is being explained: that explanation is what the caller wants."""
+
+    async def main() -> None:
+        model = ScriptedAnalyst()
+        model.hold = asyncio.Event()
+        async with pipeline(tmp_path, model, policy=AnalysisPolicy(Rule(severity="ERROR"))) as p:
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log())
+            p.start()
+            await until(lambda: model.questions, "the question")
+            p.publish(log("Drive fault F30005 on axis 7", severity="WARNING"), reply="inbox.1")
+            await until(lambda: p.bus.state().ack_floor == 2, "the second log")
+            model.hold.set()
+            assert (await next_reply(inbox))["rung"] in ("model", "reused")
 
     run(main())

@@ -68,6 +68,7 @@ class EmbeddedBackend:
             when_away="it is started again.",
             when_missing="name a GGUF file in ANDON_GGUF.",
             when_wrong="check ANDON_GGUF.",
+            when_too_long="raise ANDON_GGUF_CONTEXT, or lower ANDON_MODEL_PROMPT_TOKENS.",
             key_setting="ANDON_GGUF",
         )
         spec = EngineSpec(gguf=gguf, mmproj=mmproj, threads=threads, context=context, parallel=parallel)

@@ -19,6 +19,11 @@ BUSY = (429, 503, 529)
 
 #: Google says 400 for a key that is none.
 _BAD_KEY = re.compile(r"api[ _]key (?:not valid|expired|not found)")
+#: 400 for a question that is longer than the context: llama.cpp, OpenAI and vLLM, Anthropic, Google.
+_TOO_LONG = re.compile(
+    r"exceeds? the (?:available )?context|maximum context length|context_length_exceeded|prompt is too long"
+    r"|exceeds the maximum number of tokens|larger than the (?:max|context)"
+)
 #: Azure says 400 where its filter stops a question.
 _FILTERED = re.compile(r"content[ _]?(?:management|filter)")
 
@@ -28,7 +33,8 @@ class Place:
     """What messages call the provider, and what helps where it is away or has not got the model.
 
     ``key_setting`` names what to check where it refuses us, ``when_wrong`` what helps where something else answers at
-    the address. ``api_key`` and ``secrets`` are what no message may show; they do not appear in the repr either.
+    the address, ``when_too_long`` where a question does not fit into the model's context. ``api_key`` and ``secrets``
+    are what no message may show; they do not appear in the repr either.
     """
 
     name: str
@@ -37,6 +43,7 @@ class Place:
     when_away: str
     when_missing: str
     when_wrong: str = "check the address."
+    when_too_long: str = "lower ANDON_MODEL_PROMPT_TOKENS or ANDON_MODEL_MAX_TOKENS, or choose another MODEL."
     key_setting: str = "API_KEY"
     api_key: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -99,6 +106,11 @@ def from_status(status: int, detail: str, place: Place, *, retry_after: float | 
         return refused(f"{place.url} is not {place.name} ({said}): {place.when_wrong}")
     if status in (400, 422) and _FILTERED.search(told):
         return filtered(place, detail)
+    if status in (400, 413, 422) and _TOO_LONG.search(told):
+        return ModelMisconfigured(
+            f"The question does not fit into the context of {place.model} at {place.url} ({said}): "
+            f"{place.when_too_long}"
+        )
     if status < 400 or status in (400, 405, 413, 422):
         return ModelMisconfigured(
             f"{place.name} at {place.url} refuses the request ({said}): check MODEL ({place.model}) and its settings."

@@ -14,6 +14,7 @@ def main() -> None:
     from andon.cli.app import app
 
     try:
+        _require_text(sys.argv[1:])
         app()
     except AndonError as error:
         print(f"andon: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - the last word of a command
@@ -23,6 +24,24 @@ def main() -> None:
     except BrokenPipeError:  # `andon logs | head`: the reader left, which is no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+class _NoText(AndonError):
+    """An argument is not text."""
+
+    exit_status = 2
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Bytes that are no text in this locale can be no name or message we know; a file may be called so."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            if not os.path.lexists(argument):
+                raise _NoText(
+                    f"the argument {printable(argument)} is not valid UTF-8: convert it, or set the terminal to UTF-8"
+                ) from None
 
 
 __all__ = ["main"]

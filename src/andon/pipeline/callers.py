@@ -67,7 +67,8 @@ class _Batch:
 class CallerDesk:
     """Keeps callers until their log is explained or their patience ends; answers durable ones from the store.
 
-    ``away`` tells whether no model answers for the time being.
+    ``away`` tells whether no model answers for the time being. ``asks`` tells whether a log of a (service, severity) is
+    to be explained, None where every log is.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class CallerDesk:
         patience: float = CALLER_PATIENCE,
         clock: Callable[[], float] = time.monotonic,
         away: Callable[[], bool] = lambda: False,
+        asks: Callable[[str, str], bool] | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -91,13 +93,17 @@ class CallerDesk:
         self._patience = patience
         self._clock = clock
         self._fallback = Fallback(playbook, understand, agent)
-        self._durable = DurableCallers(store, publisher, self._fallback, metrics, patience=patience, away=away)
+        self._asks = asks
+        self._durable = DurableCallers(
+            store, publisher, self._fallback, metrics, patience=patience, away=away, selective=asks is not None
+        )
         self._places = Places(PLACES, PLACES_BYTES)
         self._expected: dict[bytes, deque[Caller]] = {}
         self._attached: dict[int, list[Caller]] = {}
         nothing = _Batch((), (), None)
         self._recent: tuple[_Batch, _Batch] = (nothing, nothing)
         self._late: list[Caller] = []
+        self._unasked: dict[int, list[Caller]] = {}
         self._stalled_since: float | None = None
         self._wake = asyncio.Event()
 
@@ -257,11 +263,17 @@ class CallerDesk:
                 continue
             self._attach(caller, replies.Subject(log_id, pattern_id, records[index].severity), pattern_id)
             patterns.add(pattern_id)
+            self._note_unasked(caller, log_id, records[index])
             if caller.urgent and pattern_id not in recorded.explained:
                 urgent.append(log_id)
         if urgent:
             await self._store.prioritise(urgent)
         await self._answer_explained(patterns, recorded.explained)
+
+    def _note_unasked(self, caller: Caller, log_id: int, record: LogRecord) -> None:
+        if self._asks is not None and not self._asks(record.service, record.severity):
+            self._unasked.setdefault(log_id, []).append(caller)
+            self._wake.set()
 
     async def _answer_explained(self, patterns: set[int], explained: set[int]) -> None:
         """Answer the callers of patterns that show something already, provisional or not."""
@@ -310,7 +322,8 @@ class CallerDesk:
         """Answer durable callers and those whose patience ended; for ever."""
         while True:
             self._wake.clear()
-            for step in (self._attach_late, self._answer_shown, self._answer_overdue, self._durable.answer):
+            steps = self._attach_late, self._answer_shown, self._answer_unasked, self._answer_overdue
+            for step in (*steps, self._durable.answer):
                 try:
                     await step()
                 except (StoreError, BrokerError) as error:
@@ -328,11 +341,21 @@ class CallerDesk:
             if caller in self._places and caller.about is not None and caller.about.pattern_id is not None:
                 self._attach(caller, caller.about, caller.about.pattern_id)
                 patterns.add(caller.about.pattern_id)
+                if self._asks is not None and caller.about.log_id is not None:
+                    self._note_unasked(caller, caller.about.log_id, understood(self._understand, caller.payload))
         await self._answer_explained(patterns, patterns)
 
     async def _answer_shown(self) -> None:
         """What people did beside us (merged a problem into an explained one, told a fix) answers callers too."""
         await self._answer_explained(set(self._attached), set())
+
+    async def _answer_unasked(self) -> None:
+        """Logs that the site's rules leave unexplained: nobody waits for what will not come."""
+        unasked, self._unasked = self._unasked, {}
+        for log_id, callers in unasked.items():
+            stored = await self._store.log(log_id)
+            if stored is not None and stored.analysis_status is None:  # else it is part of a problem that is explained
+                await self._answer_late(log_id, callers)
 
     async def _answer_overdue(self) -> None:
         now = self._clock()

@@ -26,7 +26,8 @@ AWAY_PATIENCE = 3.0
 class DurableCallers:
     """Answers each durable caller once: with the explanation, or with the best there is.
 
-    ``away`` tells whether no model answers for the time being; then nobody waits for one.
+    ``away`` tells whether no model answers for the time being; then nobody waits for one. ``selective`` says that some
+    logs are not explained at all; nobody waits for that either.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class DurableCallers:
         *,
         patience: float,
         away: Callable[[], bool],
+        selective: bool,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -45,15 +47,19 @@ class DurableCallers:
         self._metrics = metrics
         self._patience = patience
         self._away = away
+        self._selective = selective
 
     async def answer(self) -> None:
         """Answer whom there is an explanation for, and who waited long enough. Raises StoreError and BrokerError."""
         while explained := await self._store.waiters(BATCH):
             await self._deliver(explained)
         patience = self._patience
-        if self._away():
+        away = self._away()
+        if away or self._selective:
             waiting = await self._store.overdue_waiters(0.0, BATCH)
-            await self._deliver([one for one in waiting if one[2] is not None])
+            unasked = [one for one in waiting if self._selective and not one[1].analysis_status]
+            await self._deliver([one for one in waiting if away and one[2] is not None] + unasked)
+        if away:
             patience = min(patience, AWAY_PATIENCE)
         await self._deliver(await self._store.overdue_waiters(patience, BATCH))
 

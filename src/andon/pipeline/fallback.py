@@ -20,11 +20,11 @@ class Fallback:
         self._agent = agent
 
     def best(self, payload: bytes, stored: StoredLog, answer: StoredAnalysis | None) -> bytes:
-        """The reply about a stored log: what it shows, else the playbook's answer."""
+        """The reply about a stored log: what it shows, else the playbook's answer; the last word where none is made."""
         if answer is not None:
             about = replies.subject_of(stored)
             return replies.reply(payload, about, answer, agent=self._agent, reused=answer.log_id != stored.id)
-        return self._provisional(payload, stored, stored.message)
+        return self._made(payload, stored, stored.message, provisional=stored.analysis_status is not None)
 
     def unstored(self, payload: bytes, about: replies.Subject | None = None) -> bytes:
         """The reply about a log that cannot be looked up now; ``about`` is what is known of it."""
@@ -32,13 +32,20 @@ class Fallback:
             record = understood(self._understand, payload)
         except MessageRejected as error:
             return replies.refusal(payload, str(error), agent=self._agent)
-        return self._provisional(payload, unstored_log(record), record.template, about)
+        return self._made(payload, unstored_log(record), record.template, about)
 
-    def _provisional(
-        self, payload: bytes, log: StoredLog, template: str, about: replies.Subject | None = None
+    def _made(
+        self,
+        payload: bytes,
+        log: StoredLog,
+        template: str,
+        about: replies.Subject | None = None,
+        *,
+        provisional: bool = True,
     ) -> bytes:
         explanation = self._playbook.explain(question_of(log, template))
-        return replies.provisional_reply(payload, about or replies.subject_of(log), explanation, agent=self._agent)
+        about = about or replies.subject_of(log)
+        return replies.unstored_reply(payload, about, explanation, agent=self._agent, provisional=provisional)
 
 
 def understood(understand: Callable[[Delivery], LogRecord], payload: bytes) -> LogRecord:

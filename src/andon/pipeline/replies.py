@@ -49,8 +49,9 @@ def reply(payload: bytes, about: Subject, answer: StoredAnalysis, *, agent: str,
     return _encode(body)
 
 
-def provisional_reply(payload: bytes, about: Subject, explanation: Explanation, *, agent: str) -> bytes:
-    """The answer to a caller whose patience ended before the analysis came; nothing of it is stored."""
+def unstored_reply(payload: bytes, about: Subject, explanation: Explanation, *, agent: str, provisional: bool) -> bytes:
+    """The answer to a caller whose patience ended before the analysis came, or for whom none is made (then it is not
+    ``provisional``); nothing of it is stored."""
     return _encode(
         {
             "original_message": original(payload),
@@ -58,7 +59,7 @@ def provisional_reply(payload: bytes, about: Subject, explanation: Explanation, 
             "timestamp": now_text(),
             "agent": agent,
             "rung": explanation.rung.value,
-            "provisional": True,
+            "provisional": provisional,
             "severity": about.severity,
             "log_id": about.log_id,
             "pattern_id": about.pattern_id,

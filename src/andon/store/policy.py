@@ -50,6 +50,20 @@ class AnalysisPolicy:
         """The rule for a service."""
         return _rule(self, service) if self.services else self.default
 
+    def asks(self, service: str, severity: str) -> bool:
+        """Whether a log of this service and severity asks for an explanation."""
+        rule = self.rule(service)
+        return rule.analyze != "none" and rank_of(severity) >= rank_of(rule.severity)
+
+    @property
+    def asks_all(self) -> bool:
+        """Whether every log asks for one."""
+        least = severity_of(0)
+        return all(
+            rule.analyze != "none" and rule.severity == least
+            for rule in (self.default, *(rule for _, rule in self.services))
+        )
+
     @property
     def any_every(self) -> bool:
         """Whether some service's logs are analyzed one by one."""

@@ -12,6 +12,8 @@ import msgspec
 from andon.agent.finding import Finding, render
 from andon.agent.playbook.general import General, load_general
 from andon.agent.playbook.glossary import Glossary, load_glossary
+from andon.agent.playbook.parts import PREFIX as PART
+from andon.agent.playbook.parts import part_rules
 from andon.agent.playbook.reading import Reading, read, shown
 from andon.agent.playbook.rules import (
     PIECE_MAX,
@@ -77,7 +79,10 @@ class Playbook:
         """
         vocabulary = load_vocabulary()
         sources = bundled() if paths is None else chosen(paths)
-        rules = [compile_rule(file, order, rule, vocabulary) for order, (file, rule) in enumerate(load_rules(sources))]
+        written = load_rules(sources)
+        if paths is None:
+            written += part_rules({rule.category: rule for _, rule in written if rule.id.startswith(_BROAD)})
+        rules = [compile_rule(file, order, rule, vocabulary) for order, (file, rule) in enumerate(written)]
         return cls(rules, vocabulary.index, load_general(vocabulary), load_glossary())
 
     @property
@@ -145,12 +150,13 @@ class Playbook:
         if self._general.telling(reading.words) < _TELLING:
             return None
         touched = self._touched
-        evasive = reading.instructed or self._general.evasive(reading.said)
+        evasive = self._general.evasive(reading.said)
+        broad = (*((_BROAD,) if evasive or reading.instructed else ()), *((PART,) if evasive else ()))
         candidates = {
             compiled.order: compiled
             for term in reading.said | reading.around
             for compiled in touched.get(term, ())
-            if not (evasive and compiled.rule.id.startswith(_BROAD))
+            if not compiled.rule.id.startswith(broad)
         }
         best: tuple[Compiled, float] | None = None
         for _, compiled in sorted(candidates.items()):

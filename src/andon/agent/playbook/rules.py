@@ -43,6 +43,8 @@ from andon.models import Severity
 #: A captured or quoted piece of a log is at most this long in an answer.
 PIECE_MAX = 48
 VOCABULARY = "vocabulary.yaml"
+#: Files of parts begin with this (:mod:`andon.agent.playbook.parts`).
+PARTS = "parts_"
 _NOT_RULES = frozenset({VOCABULARY, "general.yaml", "glossary.yaml"})
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
@@ -114,7 +116,8 @@ class Source(Protocol):
 def bundled() -> list[Source]:
     """The rule files of this package, in the order of their names."""
     files = [item for item in resources.files(__package__).iterdir() if item.name.endswith(".yaml")]
-    return sorted((item for item in files if item.name not in _NOT_RULES), key=lambda item: item.name)
+    rules = (item for item in files if item.name not in _NOT_RULES and not item.name.startswith(PARTS))
+    return sorted(rules, key=lambda item: item.name)
 
 
 def chosen(paths: Sequence[Path]) -> list[Source]:
