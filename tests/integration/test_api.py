@@ -107,7 +107,9 @@ def test_problems(get: Client) -> None:
     assert get(f"/api/patterns/{one}/history").json[0]["pattern_id"] == one
     parts = get(f"/api/patterns/{one}/breakdown", **DAY).json
     assert parts["logs"] == 50
-    assert [part["value"] for part in parts["hostname"]] == ["plc-0", "plc-1", "plc-2", "plc-3"] or len(parts["hostname"]) == 4
+    assert [part["value"] for part in parts["hostname"]] == ["plc-0", "plc-1", "plc-2", "plc-3"] or len(
+        parts["hostname"]
+    ) == 4
     assert parts["shifts"][-1]["name"] == "night"
     assert isinstance(get(f"/api/patterns/{one}/similar").json, list)
 
@@ -190,7 +192,16 @@ def test_a_cursor_is_of_its_listing(get: Client) -> None:
     assert "another listing" in get("/api/logs", oldest="true", severity="ERROR", next=following).json["detail"]
 
 
-@pytest.mark.parametrize("target", ["/api/logs/999", "/api/patterns/999", "/api/patterns/999/breakdown", "/api/diff?pattern=999", "/api/trends/top?machine=none"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/api/logs/999",
+        "/api/patterns/999",
+        "/api/patterns/999/breakdown",
+        "/api/diff?pattern=999",
+        "/api/trends/top?machine=none",
+    ],
+)
 def test_what_is_not_there_is_404(get: Client, target: str) -> None:
     """With a sentence."""
     answer = get.raw(target)
@@ -274,7 +285,9 @@ _NAMES = [
 ]  # fmt: skip
 _TIMES = ["2025-01-15T02:14", "8h", "0s", "9999-12-31", "0001-01-01", "1969-12-31T23:59Z", "2025-W03-3", "99999w"]
 _VALUES = st.one_of(
-    st.sampled_from([*_TIMES, "ERROR", "1", "0", "-1", "true", "day", "minute", "UTC", "*", "firmware=2.1.4", "'", '"', "a OR b"]),
+    st.sampled_from(
+        [*_TIMES, "ERROR", "1", "0", "-1", "true", "day", "minute", "UTC", "*", "firmware=2.1.4", "'", '"', "a OR b"]
+    ),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
     st.integers(-(10**25), 10**25).map(str),
 )
