@@ -94,7 +94,7 @@ class Plant:
     def _hour(self, hour: int) -> list[LogRecord]:
         dice, day, begin = self._dice, hour // 24, self._start + hour * 3600
         weekend = 0.35 if time.gmtime(begin).tm_wday >= 5 else 1.26
-        count = round(self._per_hour * weekend * _RHYTHM[hour % 24] / 9.17 * dice.uniform(0.7, 1.1))
+        count = round(self._per_hour * weekend * _RHYTHM[hour % 24] / 8.43 * dice.uniform(0.7, 1.1))
         active = [one for one in self.problems if one.first_day <= day]
         drawn = dice.choices(active, [one.weight for one in active], k=count)
         moments = [dice.random() * 3600 for _ in drawn]
@@ -145,8 +145,8 @@ class Plant:
         if one.kind == 0:
             return (
                 f'{{"alarm_code":"{one.code}","firmware":"{firmware}","recipe":"R-{200 + (line * 3 + day // 4) % 24}",'
-                f'"lot":"L{day:02d}{shift % 3}-{line}","operator":"op{(shift * 7 + line) % 45:02d}","station":{number % 12},'
-                f'"value":{a / 10},"limit":40.0}}'
+                f'"lot":"L{day:02d}{shift % 3}-{line}","operator":"op{(shift * 7 + line) % 45:02d}",'
+                f'"station":{number % 12},"value":{a / 10},"limit":40.0}}'
             )
         if one.kind == 1:
             return (
@@ -160,8 +160,8 @@ class Plant:
             )
         return (
             f'{{"request_id":"{self._sequence * 2654435761 % 2**48:012x}","endpoint":"/api/v2/orders/{c % 40}",'
-            f'"status":{(500, 502, 503, 504)[c % 4]},"firmware":"{firmware}","operator":"op{(shift * 7 + line) % 45:02d}",'
-            f'"lot":"L{day:02d}{shift % 3}-{line}"}}'
+            f'"status":{(500, 502, 503, 504)[c % 4]},"firmware":"{firmware}",'
+            f'"operator":"op{(shift * 7 + line) % 45:02d}","lot":"L{day:02d}{shift % 3}-{line}"}}'
         )
 
 
@@ -170,7 +170,11 @@ _last_minute: tuple[int, str] = (-1, "")
 
 def _minute(minute: int) -> str:
     """A minute since 1970 as the beginning of a stored time."""
+<<<<<<< HEAD
     global _last_minute
+=======
+    global _last_minute  # the logs come in the order of time
+>>>>>>> six
     if _last_minute[0] != minute:
         _last_minute = (minute, time.strftime("%Y-%m-%dT%H:%M", time.gmtime(minute * 60)))
     return _last_minute[1]

@@ -45,6 +45,7 @@ _CODES = (
 )  # fmt: skip
 #: So many of them name an alarm also where nothing is said of a state.
 _PLAIN_CODES = _CODES.index("evid") + 1
+_CODE_NAMES = frozenset(_CODES)
 _ITEMS = ("dataitemid", "dataitem", "item", "point", "tag", "sourcename")
 _PACKML = _set("trigger ackdatetime")
 
@@ -55,6 +56,7 @@ _CLEARED_HERE = _set("off norm ok")
 _ACK_WORDS = _set("ack acked acknowledged")
 _FILLING = _set("return to and alarm set unack unacked unacknowledged state condition event")
 _TRUE, _FALSE = _set("true yes 1 on active"), _set("false no 0 off inactive")
+_TELLING = _SURE | _VAGUE | _ACTIVE | _ACKED | _ACK_TIME | _START | {"retain"}
 _STOPS = frozenset(
     {"stop", "stopped", "forced outage", "emergency stop", "downtime", "unplanned downtime", "unplanned stop",
      "breakdown", "trip", "tripped", "abort", "aborted"}
@@ -102,6 +104,8 @@ SILENT = Report()
 def read(context: Mapping[str, Any], at: float, zone: tzinfo = UTC) -> Report:
     """What ``context`` says; ``at`` is the time of the log, ``zone`` that of times which name none."""
     fields = _flat(context)
+    if _TELLING.isdisjoint(fields):  # most logs
+        return SILENT if _CODE_NAMES.isdisjoint(fields) else Report(code=_first(fields, _CODES[:_PLAIN_CODES]))
     active = _active(fields)
     spans, started, ended = _span(fields, at, zone)
     acknowledged, when, by = _acknowledged(fields, zone)

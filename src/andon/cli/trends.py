@@ -164,10 +164,10 @@ def print_floods(floods: list[FirstOut], settings: Settings) -> None:
     from andon.cli.output import console, one_line, plain, short_time
 
     if not floods:
-        console.print("No flood (more than 10 logs of WARNING and worse in ten minutes) in this time.")
+        console.print("No flood (more than 10 alarms in ten minutes) in this time.")
     for flood in floods:
         start, end = (short_time(moment, settings.time_zone) for moment in (flood.start, flood.end))
-        console.print(f"[bold]{start}[/] to {end}: {flood.logs:,} logs")
+        console.print(f"[bold]{start}[/] to {end}: {flood.alarms:,} alarms")
         tied = " (in the same minute)" if len(flood.first) > 1 else ""
         for one in flood.first:
             console.print(plain(f"  first{tied} {one.pattern_id}: {one_line(one.template)}"), no_wrap=True)

@@ -21,7 +21,7 @@ from andon.store import AnalysisEntry, PatternHost, PatternMerge, Reader
 SEARCHED = 10_000
 SIMILAR, LIKENESS = 5, 0.5
 #: How long before its newest log a problem is broken down, and is looked for what it goes with, in seconds.
-BROKEN_DOWN, GOES_WITH = 30 * DAY, 7 * DAY
+BROKEN_DOWN, GOES_WITH = 30 * DAY, DAY
 _GOES_WITH_MAX = 5
 
 
@@ -37,7 +37,7 @@ class Similar(msgspec.Struct, frozen=True):
 class Problem(msgspec.Struct, frozen=True):
     """All that is known about a problem. ``newest`` is its newest log, with the explanation that is shown for it.
 
-    ``breakdown`` is of the 30 days up to that log, ``goes_with`` of the last seven: null where too much was logged to
+    ``breakdown`` is of the 30 days up to that log, ``goes_with`` of the last one: null where too much was logged to
     look at each minute.
     """
 

@@ -15,7 +15,7 @@ def lasting(seconds: float | None) -> str:
     if seconds is None:
         return "not known"
     left = max(0, round(seconds))
-    parts = []
+    parts: list[str] = []
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         count, left = divmod(left, size)
         if count or (unit == "s" and not parts):

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from andon.errors import QueryTooSlow
 from andon.history import Activity, Counted, Known, Place
 from andon.insight.when import read_time, seconds, stored
 from andon.patterns.alarms import find_floods
@@ -33,7 +34,13 @@ ALPHA = 0.01
 LEAST_LOGS, LEAST_RATIO = 5, 1.5
 #: A problem was regular where it was logged in so many hours of the baseline.
 LEAST_PERIODS = 3
-DAY = 86_400.0
+HOUR, DAY = 3_600.0, 86_400.0
+#: From this many seconds on a time is compared by days, below by hours.
+BY_DAYS = 7 * DAY
+#: Occurrences of all problems that are held against each other.
+OCCURRENCES_MAX = 20_000
+#: Minutes of a flood in which it is looked for what set in.
+_SETTING_IN = 60
 _THEN = 4
 
 
@@ -44,7 +51,7 @@ class Counts(Protocol):
         """First and last minute with any log."""
         ...
 
-    def activity(self, since: float, until: float, place: Place | None = None) -> Counted:
+    def activity(self, since: float, until: float, place: Place | None = None, *, by_days: bool = False) -> Counted:
         """How often each problem occurred."""
         ...
 
@@ -57,7 +64,7 @@ class Counts(Protocol):
         ...
 
     def by_ten_minutes(self, since: float, until: float) -> Mapping[int, int]:
-        """Logs of alarms by ten minutes."""
+        """Alarms by ten minutes."""
         ...
 
     def by_problem_and_minute(self, first: int, last: int, *, alarms_only: bool = False) -> Mapping[int, list[int]]:
@@ -114,14 +121,14 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class FirstOut(msgspec.Struct, frozen=True):
-    """A flood of alarms and what set in first; several where that was in the same minute. ``then`` is what came next.
+    """A flood of ``alarms`` and what set in first, several where that was in the same minute; ``then`` came next.
 
     What was logged in the ten minutes before the flood did not set in with it, unless nothing else did.
     """
 
     start: str
     end: str
-    logs: int
+    alarms: int
     first: list[Named]
     then: list[Named]
 
@@ -191,7 +198,8 @@ def place_of(**named: str | None) -> Place | None:
 
 def find(counts: Counts, kind: Kind, asked: Asked) -> Trends:
     """The problems of a kind. Raises NotFound where no such place is known."""
-    now = counts.activity(asked.since, asked.until, asked.place)
+    by_days = kind in ("top", "new") or asked.until - asked.since >= BY_DAYS
+    now = counts.activity(asked.since, asked.until, asked.place, by_days=by_days)
     make = {"top": _top, "new": _new, "rising": _rising, "quiet": _quiet}[kind]
     rows, baseline, note = make(counts, asked, now)
     known = counts.known([row.root for row in rows])
@@ -311,7 +319,7 @@ def _before(counts: Counts, asked: Asked, now: Counted) -> Counted | None:
     since = max(asked.baseline, span[0] * 60.0)
     if now.since - since < now.period:
         return None
-    found = counts.activity(since, now.since, asked.place)
+    found = counts.activity(since, now.since, asked.place, by_days=now.period > HOUR)
     return found if found.problems else None
 
 
@@ -333,15 +341,18 @@ def first_out(counts: Counts, since: float, until: float, limit: int = 20) -> li
     floods = find_floods(dict(counts.by_ten_minutes(since, until)), since, until)[-limit:]
     found = []
     for flood in reversed(floods):
-        start, end = int(flood.start // 60), int(-(-flood.end // 60))
+        start = int(flood.start // 60)
+        end = min(int(-(-flood.end // 60)), start + _SETTING_IN)
         minutes = counts.by_problem_and_minute(start - SILENCE_MINUTES, end, alarms_only=True)
         setting_in = {root: times[0] for root, times in minutes.items() if times[0] >= start}
         if not setting_in:
             setting_in = {
                 root: next(t for t in times if t >= start) for root, times in minutes.items() if times[-1] >= start
             }
-        known = counts.known(setting_in)
-        ordered = sorted((minute, root) for root, minute in setting_in.items() if root in known)
+        ordered = sorted((minute, root) for root, minute in setting_in.items())
+        tied = sum(minute == ordered[0][0] for minute, _ in ordered)
+        known = counts.known([root for _, root in ordered[: tied + _THEN]])
+        ordered = [(minute, root) for minute, root in ordered if root in known]
         begin = ordered[0][0] if ordered else start
         named = [Named(root, known[root].template, minute - begin) for minute, root in ordered]
         first = [one for one in named if not one.minutes]
@@ -361,6 +372,8 @@ def together(counts: Counts, since: float, until: float, limit: int = 20, about:
     first, last = max(int(since // 60), span[0]), min(int(-(-until // 60)), span[1] + 1)
     minutes = counts.by_problem_and_minute(first - SILENCE_MINUTES, last)
     starts = {root: [m for m in occurrences(times) if m >= first] for root, times in minutes.items()}
+    if about is None and sum(map(len, starts.values())) > OCCURRENCES_MAX:
+        raise QueryTooSlow("too much occurred in this time to hold each against each: ask about a shorter one")
     rows = following(starts, last - first, limit=limit, about=about)
     known = counts.known({root for row in rows for root in (row.first, row.second)})
     return [

@@ -22,6 +22,8 @@ import msgspec
 SILENCE_MINUTES = 10
 #: What comes within so many minutes after something else follows it.
 FOLLOWS_WITHIN = 10
+#: What is there so large a share of the time anyway tells nothing by coming after something.
+_SELDOM = 0.5
 _EPSILON = 1e-15
 _TINY = 1e-300
 _ROUNDS = 5_000
@@ -125,13 +127,16 @@ def following(
     """Which of these follows which more often than chance explains, the most telling first.
 
     ``starts`` are the minutes of the occurrences of each, in order, over ``length`` minutes. Something follows where it
-    occurs in the same minute or at most ``within`` later, ``least`` times or more. Of two that follow each other the
+    occurs in the same minute or at most ``within`` later, ``least`` times or more; what occurs nearly always is left
+    out. Of two that follow each other the
     more frequent direction is told. The chances are corrected for all pairs that were there to be found. With ``about``
     only pairs with this one are looked for.
     """
-    frequent = {one: minutes for one, minutes in starts.items() if len(minutes) >= least}
+    most = _SELDOM * length / (within + 1)
+    frequent = {one: minutes for one, minutes in starts.items() if least <= len(minutes) <= most}
     found: list[Follows] = []
-    for (first, second), lags in _lags(frequent, within).items():
+    near = frequent if about is None else _near(frequent, frequent.get(about, ()), within)
+    for (first, second), lags in _lags(near, within).items():
         if about is not None and about not in (first, second):
             continue
         row = _follows(first, second, lags, len(frequent[first]), len(frequent[second]), length, within)
@@ -143,6 +148,12 @@ def following(
     kept = _one_direction(kept)
     kept.sort(key=lambda row: (row.p, -row.lift, row.first, row.second))
     return kept[:limit]
+
+
+def _near(starts: Mapping[int, Sequence[int]], minutes: Sequence[int], within: int) -> dict[int, list[int]]:
+    """What of ``starts`` is at most ``within`` before or after any of ``minutes``."""
+    around = {near for minute in minutes for near in range(minute - within, minute + within + 1)}
+    return {one: [minute for minute in own if minute in around] for one, own in starts.items()}
 
 
 def _lags(starts: Mapping[int, Sequence[int]], within: int) -> dict[tuple[int, int], list[int]]:

@@ -8,8 +8,8 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from andon.history import Priority
-from andon.store.alarm_tables import alarm_periods, alarm_totals, alarms, occurrences
-from andon.store.alarms import ACKS, PERIOD
+from andon.store.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
+from andon.store.alarms import ACKS, PERIOD, PERIODS_A_DAY
 from andon.store.dialect import matches_glob
 from andon.store.schema import counters
 
@@ -220,8 +220,8 @@ def _fits(column: ColumnElement[Any], wanted: str) -> ColumnElement[bool]:
     return matches_glob(column, wanted) if "*" in wanted or "?" in wanted else column == wanted
 
 
-def _among(conditions: list[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
-    return [alarm_periods.c.alarm_id.in_(select(alarms.c.id).where(*conditions))] if conditions else []
+def _among(conditions: list[ColumnElement[bool]], table: Any = alarm_periods) -> list[ColumnElement[bool]]:
+    return [table.c.alarm_id.in_(select(alarms.c.id).where(*conditions))] if conditions else []
 
 
 def _span(since: float, until: float, table: Any = alarm_periods) -> list[ColumnElement[bool]]:
@@ -249,13 +249,27 @@ def _shares(
     connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]
 ) -> tuple[list[Share], list[Share]]:
     """The most frequent alarms, and those that chatter, in one look at the counts."""
-    total, most = func.sum(alarm_periods.c.count).label("total"), func.max(alarm_periods.c.most).label("most")
-    sums = (
-        select(alarm_periods.c.alarm_id, total, most)
-        .where(*_span(since, until), *_among(conditions))
-        .group_by(alarm_periods.c.alarm_id)
-    )
-    rows = [(row.alarm_id, int(row.total), int(row.most)) for row in connection.execute(sums)]
+    sums: dict[int, tuple[int, int]] = {}
+    first, last = int(since // PERIOD), int(-(-until // PERIOD))
+    day, end = -(-first // PERIODS_A_DAY), last // PERIODS_A_DAY
+    if day >= end:
+        parts = [(alarm_periods, alarm_periods.c.period, first, last)]
+    else:  # whole days, and the ten minutes at both ends
+        parts = [
+            (alarm_periods, alarm_periods.c.period, first, day * PERIODS_A_DAY),
+            (alarm_days, alarm_days.c.day, day, end),
+            (alarm_periods, alarm_periods.c.period, end * PERIODS_A_DAY, last),
+        ]
+    for table, column, begin, finish in parts:
+        query = (
+            select(table.c.alarm_id, func.sum(table.c.count), func.max(table.c.most))
+            .where(column >= begin, column < finish, *_among(conditions, table))
+            .group_by(table.c.alarm_id)
+        )
+        for alarm_id, count, most in connection.execute(query):
+            known_count, known_most = sums.get(alarm_id, (0, 0))
+            sums[alarm_id] = known_count + int(count), max(known_most, int(most))
+    rows = [(alarm_id, *sums[alarm_id]) for alarm_id in sums]
     top = sorted(rows, key=lambda row: (-row[1], row[0]))[:_TOP]
     chattering = sorted((row for row in rows if row[2] >= _CHATTER), key=lambda row: (-row[2], -row[1], row[0]))
     chosen = [*top, *chattering[:_LISTED_MAX]]

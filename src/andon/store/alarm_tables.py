@@ -80,7 +80,18 @@ alarm_periods = Table(
     sqlite_with_rowid=False,
 )
 
-# The same over all alarms.
+# The same by whole days (numbered since 1970, UTC), without the rest: what questions about weeks read.
+alarm_days = Table(
+    "alarm_days",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("alarm_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    Column("most", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Ten minutes over all alarms.
 alarm_totals = Table(
     "alarm_totals",
     metadata,

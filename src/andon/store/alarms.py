@@ -26,6 +26,7 @@ PRIORITIES = {"CRITICAL": 1, "ERROR": 2, "WARNING": 3}
 #: The counter of acknowledgements of either kind: without any, a site does not report them.
 ACKS = "acknowledgements"
 PERIOD = 600.0
+PERIODS_A_DAY = 144
 _TEXT_MAX = 300
 _KEYS_PER_QUERY = 200
 
@@ -220,18 +221,25 @@ def _load_times(connection: Connection, told: Sequence[_Told], entries: dict[tup
             moment = min(moment for moment in moments if moment is not None)
             for key in (one.key, *_of_item(items, one)):
                 oldest[key] = min(oldest.get(key, moment), moment)
-    for key, moment in oldest.items():
-        entry = entries[key]
+    asked = [(entries[key].id, moment) for key, moment in oldest.items()]
+    alarms = {entries[key].id: entries[key].alarm for key in oldest}
+    for alarm in alarms.values():
+        alarm.times = []
+    for start in range(0, len(asked), _KEYS_PER_QUERY):
+        part = asked[start : start + _KEYS_PER_QUERY]
+        marks = ",".join(["(CAST(? AS bigint), CAST(? AS float8))"] * len(part))
         rows = run(
             connection,
-            f"SELECT {', '.join(_COURSE)} FROM occurrences WHERE alarm_id = ? AND started >= COALESCE("  # noqa: S608
-            "(SELECT MAX(started) FROM occurrences WHERE alarm_id = ? AND started <= ?), ?) ORDER BY started",
-            (entry.id, entry.id, moment, moment),
+            f"WITH asked (id, moment) AS (VALUES {marks})"  # noqa: S608
+            f" SELECT o.alarm_id, {', '.join(f'o.{name}' for name in _COURSE)} FROM asked AS a JOIN occurrences AS o"
+            " ON o.alarm_id = a.id AND o.started >= COALESCE((SELECT MAX(b.started) FROM occurrences AS b"
+            " WHERE b.alarm_id = a.id AND b.started <= a.moment), a.moment) ORDER BY o.alarm_id, o.started",
+            tuple(value for one in part for value in one),
         )
-        entry.alarm.times = [
-            Course(started, ended, bool(clears), priority, bool(stopped), acknowledged, log_id)
-            for started, ended, clears, priority, stopped, acknowledged, log_id in map(tuple, rows)
-        ]
+        for alarm_id, started, ended, clears, priority, stopped, acknowledged, log_id in map(tuple, rows):
+            alarms[alarm_id].times.append(
+                Course(started, ended, bool(clears), priority, bool(stopped), acknowledged, log_id)
+            )
 
 
 def _count(counts: dict[tuple[int, int, int], list[Any]], entry: _Entry, moment: float, priority: int) -> None:
@@ -284,8 +292,19 @@ def _save_counts(connection: Connection, counts: dict[tuple[int, int, int], list
         " ELSE alarm_periods.first_at END",
     )
     totals: Counter[tuple[int, int]] = Counter()
-    for (period, _, priority), values in counts.items():
-        totals[period, priority] += values[0]
+    days: dict[tuple[int, int], list[int]] = {}
+    for (period, alarm_id, priority), (count, most, _) in counts.items():
+        totals[period, priority] += count
+        day = days.setdefault((period // PERIODS_A_DAY, alarm_id), [0, 0])
+        day[0], day[1] = day[0] + count, max(day[1], most)
+    insert_rows(
+        connection,
+        "alarm_days",
+        ("day", "alarm_id", "count", "most"),
+        [(*key, *values) for key, values in sorted(days.items())],
+        " ON CONFLICT (day, alarm_id) DO UPDATE SET count = alarm_days.count + excluded.count,"
+        " most = CASE WHEN excluded.most > alarm_days.most THEN excluded.most ELSE alarm_days.most END",
+    )
     insert_rows(
         connection,
         "alarm_totals",

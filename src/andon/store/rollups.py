@@ -35,9 +35,9 @@ class Rollups:
         """The first and the last minute in which anything was logged; None where nothing was."""
         return self._read(trends.span)
 
-    def activity(self, since: float, until: float, place: Place | None = None) -> Counted:
-        """How often each problem occurred. Raises NotFound where no such place is known."""
-        return self._read(lambda connection: trends.activity(connection, since, until, place))
+    def activity(self, since: float, until: float, place: Place | None = None, *, by_days: bool = False) -> Counted:
+        """How often each problem occurred, by hours or days. Raises NotFound where no such place is known."""
+        return self._read(lambda connection: trends.activity(connection, since, until, place, by_days=by_days))
 
     def known(self, roots: Collection[int]) -> dict[int, Known]:
         """Text, severity and times of these problems."""
@@ -48,7 +48,7 @@ class Rollups:
         return self._read(lambda connection: trends.first_seen_within(connection, since, until))
 
     def by_ten_minutes(self, since: float, until: float) -> dict[int, int]:
-        """Logs of problems of WARNING and worse, by ten minutes since 1970."""
+        """Alarms (WARNING and worse) by ten minutes since 1970."""
         return self._read(lambda connection: trends.by_ten_minutes(connection, since, until))
 
     def by_problem_and_minute(self, first: int, last: int, *, alarms_only: bool = False) -> dict[int, list[int]]:

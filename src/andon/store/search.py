@@ -24,7 +24,7 @@ from andon.store.batch import unix_minute
 from andon.store.dialect import SEARCHED_WORDS, is_postgres, matches_glob, run, unindexed
 from andon.store.rows import select_logs, to_log
 from andon.store.schema import logs, pattern_hosts, pattern_hours, patterns
-from andon.store.words import Wanted
+from andon.store.words import SEVERE, Wanted
 
 #: Up to so many logs that hold the words are taken from the index at once.
 HITS_MAX = 5_000
@@ -34,8 +34,6 @@ LOOKED = 2_000
 _CHUNK = 200
 _GLOBBED = {"service": "service", "host": "hostname", "site": "site", "area": "area", "line": "line"}
 _GLOBBED["machine"] = "machine"
-#: Severities that have an index of their own.
-_SEVERE = {Severity.CRITICAL.value, Severity.ERROR.value}
 _TIME: Any = logs.c.timestamp
 _unindexed_time: Any = unindexed(logs.c.timestamp)
 _FAMILY_MAX = 500
@@ -69,7 +67,7 @@ def search(connection: Connection, query: LogQuery) -> list[StoredLog]:
         return _of_pattern(connection, query, limit)
     coarse = _coarse(wanted, postgres=is_postgres(connection))
     where = [*_conditions(connection, query), *coarse]
-    if not wanted and not own:
+    if not wanted and {name for name, _ in own} <= {"severity"}:  # which has an index in the order of time
         return _page(connection, query, where, limit)
     if is_postgres(connection):
         return _checked(connection, query, [*where, *_text_condition(wanted)], wanted, limit)
@@ -124,7 +122,7 @@ def _page(
     where = [*where, *_after(query, time)]
     order = (time, logs.c.id) if query.oldest_first else (time.desc(), logs.c.id.desc())
     severities = _at_least(query.severity)
-    if time is _TIME and severities and set(severities) <= _SEVERE:
+    if time is _TIME and severities and set(severities) <= set(SEVERE):
         parts = [(*part, logs.c.severity == severity) for part in parts for severity in severities]
     elif severities:
         where.append(unindexed(logs.c.severity).in_(severities))
@@ -198,7 +196,7 @@ def _beyond(query: LogQuery, time: str) -> ColumnElement[bool]:
 
 
 def _candidates(
-    connection: Connection, query: LogQuery, wanted: Wanted, own: list[tuple[str, str]]
+    connection: Connection, query: LogQuery, wanted: Wanted, own: list[tuple[str, list[str]]]
 ) -> _Candidates | None:
     """What the index of words knows, the newest first; None where it was not asked, or has very far to go yet."""
     expression = wanted.expression(own, functools.partial(_beginning_with, connection))
@@ -325,10 +323,12 @@ def _at_least(severity: str | None) -> list[str]:
     return [s.value for s in Severity if s.rank >= rank]
 
 
-def _named(query: LogQuery) -> list[tuple[str, str]]:
-    """The fields of the record that must have one value."""
+def _named(query: LogQuery) -> list[tuple[str, list[str]]]:
+    """The fields of the record that must have one of some values which the index knows."""
     given = [(column, getattr(query, name)) for name, column in _GLOBBED.items()]
-    return [(column, value) for column, value in given if value and not _is_glob(value)]
+    found = [(column, [value]) for column, value in given if value and not _is_glob(value)]
+    severities = _at_least(query.severity)
+    return [*found, ("severity", severities)] if severities and set(severities) <= set(SEVERE) else found
 
 
 def _times(query: LogQuery, time: Any) -> list[ColumnElement[bool]]:

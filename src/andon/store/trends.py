@@ -27,10 +27,10 @@ BEHIND_MAX = 20_000
 #: Spans of hours with such logs; with more of them every minute is read.
 _SPANS_MAX = 50
 #: Rows (a minute in which a problem occurred) that a question at the resolution of minutes may read.
-MINUTES_MAX = 500_000
+MINUTES_MAX = 250_000
 _NAMES_MAX = 500
 _IDS_PER_QUERY = 500
-_DAY = 86_400
+_HOUR, _DAY = 3_600, 86_400
 _RANK = (
     "CASE worst_severity WHEN 'CRITICAL' THEN 4 WHEN 'ERROR' THEN 3 WHEN 'WARNING' THEN 2 WHEN 'DEBUG' THEN 0 "
     "ELSE 1 END"
@@ -46,42 +46,97 @@ def span(connection: Connection) -> tuple[int, int] | None:
     return None if found[0] is None or found[1] is None else (found[0], found[1])
 
 
-def activity(connection: Connection, since: float, until: float, place: Place | None = None) -> Counted:
+def activity(
+    connection: Connection, since: float, until: float, place: Place | None = None, *, by_days: bool = False
+) -> Counted:
     """Every problem that occurred in ``since`` ≤ t < ``until`` (unix seconds, whole minutes).
 
-    Of a host by its minutes; of another part of the site by the whole days (UTC) that the span touches. Raises NotFound
-    where no such place is known.
+    With ``by_days`` the periods are days (UTC), which is quicker. Of a host by its minutes; of another part of the site
+    by the whole days that the span touches. Raises NotFound where no such place is known.
     """
     if place is not None and place.field != "hostname":
         first, last = int(since // _DAY), int(-(-until // _DAY))
         counted = _sums(connection, _of_place(connection, place, first, last))
         return Counted(first * _DAY, last * _DAY, _DAY, counted)
     first, last = int(since // 60), int(-(-until // 60))
-    hosts = None if place is None else _hosts(connection, place)
-    parts = _minute_part(first, last, hosts) if hosts is not None else _parts(connection, first, last)
-    return Counted(first * 60, last * 60, 3600.0, _sums(connection, parts))
+    if place is not None:
+        part = _minute_part(first, last, _hosts(connection, place))
+        return Counted(first * 60, last * 60, _HOUR, _sums(connection, part))
+    severity: int | None = run(connection, "SELECT id FROM fields WHERE name = 'severity'").scalar()
+    parts = _parts(connection, first, last, None, severity if by_days else None)
+    return Counted(first * 60, last * 60, _HOUR if severity is None or not by_days else _DAY, _sums(connection, parts))
 
 
 def _sums(connection: Connection, part: Part) -> dict[int, Activity]:
+    """Activity by problem, of counts by period and pattern."""
     sql, values = part
+    found = run(
+        connection,
+        "SELECT pattern_id, SUM(n), COUNT(*), SUM(n * n) FROM ("  # noqa: S608
+        f"SELECT period, pattern_id, SUM(count) AS n FROM ({sql}) AS c GROUP BY period, pattern_id"
+        ") AS counted GROUP BY pattern_id",
+        tuple(values),
+    )
+    counted = {int(id_): Activity(int(count), int(n), int(squares)) for id_, count, n, squares in map(tuple, found)}
+    merged = run(connection, "SELECT id, merged_into FROM patterns WHERE merged_into IS NOT NULL")
+    roots = {int(id_): int(root) for id_, root in map(tuple, merged)}
+    families = {roots[id_] for id_ in counted if id_ in roots}
+    if not families:
+        return counted
+    several = {id_ for id_ in counted if roots.get(id_, id_) in families}
+    return {
+        **{id_: one for id_, one in counted.items() if id_ not in several},
+        **_families(connection, part, sorted(several)),
+    }
+
+
+def _families(connection: Connection, part: Part, patterns: Sequence[int]) -> dict[int, Activity]:
+    """The same for problems of several patterns, which may share periods."""
+    sql, values = part
+    only = f" WHERE c.pattern_id IN ({','.join('?' * len(patterns))})" if len(patterns) <= _IDS_PER_QUERY else ""
     found = run(
         connection,
         "SELECT root, SUM(n), COUNT(*), SUM(n * n) FROM ("  # noqa: S608
         "SELECT c.period, COALESCE(p.merged_into, p.id) AS root, SUM(c.count) AS n"
-        f" FROM ({sql}) AS c JOIN patterns AS p ON p.id = c.pattern_id"
-        " GROUP BY c.period, COALESCE(p.merged_into, p.id)) AS hourly GROUP BY root",
-        tuple(values),
+        f" FROM ({sql}) AS c JOIN patterns AS p ON p.id = c.pattern_id{only}"
+        " GROUP BY c.period, COALESCE(p.merged_into, p.id)) AS counted GROUP BY root",
+        (*values, *(patterns if only else ())),
     )
-    return {int(root): Activity(int(count), int(n), int(squares)) for root, count, n, squares in map(tuple, found)}
+    rows = {int(root): Activity(int(count), int(n), int(squares)) for root, count, n, squares in map(tuple, found)}
+    if only:
+        return rows
+    wanted = set(known(connection, patterns)) | set(patterns)
+    return {root: one for root, one in rows.items() if root in wanted}
 
 
-def _parts(connection: Connection, first: int, last: int, patterns: Sequence[int] | None = None) -> Part:
-    """Counts by period (hour) and pattern of the minutes from ``first`` to before ``last``."""
+def _parts(
+    connection: Connection,
+    first: int,
+    last: int,
+    patterns: Sequence[int] | None = None,
+    severity: int | None = None,
+) -> Part:
+    """Counts by period and pattern of the minutes from ``first`` to before ``last``.
+
+    Periods are hours; days (UTC) where ``severity`` is given: the id of the one field that every log has, of which the
+    counts by day are the quickest of all.
+    """
     only, ids = _of(patterns)
-    hourly = f"SELECT hour AS period, pattern_id, count FROM pattern_hours WHERE hour >= ? AND hour < ?{only}"  # noqa: S608
+    minutes = 60 if severity is None else 1440
+    hour = "hour" if severity is None else "hour / 24"
+    hourly = f"SELECT {hour} AS period, pattern_id, count FROM pattern_hours WHERE hour >= ? AND hour < ?{only}"  # noqa: S608
+    daily = f"SELECT day AS period, pattern_id, count FROM facets WHERE field_id = ? AND day >= ? AND day < ?{only}"  # noqa: S608
     parts: list[Part] = []
     for whole, begin, end in _segments(first, last, _open_hours(connection)):
-        parts.append((hourly, [begin, end, *ids]) if whole else _minute_part(begin, end, None, patterns))
+        if not whole:
+            parts.append(_minute_part(begin, end, None, patterns, minutes))
+            continue
+        days = -(-begin // 24), end // 24
+        if severity is None or days[0] >= days[1]:
+            parts.append((hourly, [begin, end, *ids]))
+            continue
+        parts.append((daily, [severity, *days, *ids]))
+        parts += [(hourly, [*edge, *ids]) for edge in ((begin, days[0] * 24), (days[1] * 24, end)) if edge[0] < edge[1]]
     return " UNION ALL ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
 
 
@@ -104,11 +159,16 @@ def _segments(first: int, last: int, opened: Sequence[tuple[int, int]]) -> list[
     return [one for one in found if one[1] < one[2]]
 
 
-def _minute_part(first: int, last: int, hosts: Sequence[str] | None, patterns: Sequence[int] | None = None) -> Part:
+def _minute_part(
+    first: int, last: int, hosts: Sequence[str] | None, patterns: Sequence[int] | None = None, length: int = 60
+) -> Part:
     only, values = _of(patterns)
     if hosts is not None:
         only += f" AND hostname IN ({','.join('?' * len(hosts))})"
-    sql = f"SELECT minute / 60 AS period, pattern_id, count FROM pattern_minutes WHERE minute >= ? AND minute < ?{only}"  # noqa: S608
+    sql = (
+        f"SELECT minute / {length} AS period, pattern_id, count FROM pattern_minutes"  # noqa: S608
+        f" WHERE minute >= ? AND minute < ?{only}"
+    )
     return sql, [first, last, *values, *(hosts or ())]
 
 
@@ -197,14 +257,25 @@ def first_seen_within(connection: Connection, since: str, until: str) -> dict[in
 
 
 def by_ten_minutes(connection: Connection, since: float, until: float) -> dict[int, int]:
-    """Logs of problems that are alarms (WARNING and worse), by ten minutes since 1970."""
-    rows = run(
-        connection,
-        "SELECT m.minute / 10, SUM(m.count) FROM pattern_minutes AS m JOIN patterns AS p ON p.id = m.pattern_id"  # noqa: S608
-        f" WHERE m.minute >= ? AND m.minute < ? AND p.worst_severity IN {_ALARMS} GROUP BY m.minute / 10",
-        (int(since // 60), int(-(-until // 60))),
-    )
-    return {int(period): int(count) for period, count in map(tuple, rows)}
+    """Alarms by ten minutes since 1970; those that the indexer has not come to are logs of WARNING and worse."""
+    found: Counter[int] = Counter()
+    for whole, begin, end in _segments(int(since // 60), int(-(-until // 60)), _open_hours(connection)):
+        if whole:
+            rows = run(
+                connection,
+                "SELECT period, SUM(count) FROM alarm_totals WHERE period >= ? AND period < ? GROUP BY period",
+                (begin * 6, end * 6),
+            )
+        else:
+            rows = run(
+                connection,
+                "SELECT m.minute / 10, SUM(m.count) FROM pattern_minutes AS m JOIN patterns AS p ON p.id = m.pattern_id"  # noqa: S608
+                f" WHERE m.minute >= ? AND m.minute < ? AND p.worst_severity IN {_ALARMS} GROUP BY m.minute / 10",
+                (begin, end),
+            )
+        for period, count in map(tuple, rows):
+            found[int(period)] += int(count)
+    return dict(found)
 
 
 def by_problem_and_minute(

@@ -26,8 +26,8 @@ _TEXT_MAX = 1_000
 _MARK = "\ue0f1"
 #: A word for "this context has more fields than are indexed".
 _MORE = f"{_MARK}more"
-#: Fields of the record whose values are in the index.
-_NAMED = [(place, name) for place, name in enumerate(OWN) if name != "severity"]
+#: Severities that are in the index, as all values of the record's other fields are: the rest would only be many.
+SEVERE = ("CRITICAL", "ERROR")
 _WORD = re.compile(r"[^\W_]+")
 _PHRASE = re.compile(r'"([^"]*)"')
 
@@ -69,19 +69,19 @@ class Wanted(msgspec.Struct, frozen=True):
         return all(has_field(context, *field) for field in self.fields)
 
     def expression(
-        self, own: Sequence[tuple[str, str]] = (), words_of: Callable[[str], list[str] | None] | None = None
+        self, own: Sequence[tuple[str, Sequence[str]]] = (), words_of: Callable[[str], list[str] | None] | None = None
     ) -> str:
         """The question to FTS5: words alone, each in quotes, so that none can be an operator. Empty for nothing.
 
-        ``own`` are fields of the record with the values they must have. ``words_of`` tells which indexed words begin
-        with a word, None for too many.
+        ``own`` are fields of the record with the values of which they must have one. ``words_of`` tells which indexed
+        words begin with a word, None for too many.
         """
         asked = [*self.words, *(word for phrase in self.phrases for word in _WORD.findall(phrase))]
         terms = []
         for word in [*dict.fromkeys(asked)][:_ASKED]:
             known = words_of(word) if words_of and word.isascii() else None
             terms.append("(" + " OR ".join(f'"{one}"' for one in known) + ")" if known else f'"{word}"*')
-        named = [f'"{field_token(*field)}"' for field in own]
+        named = ["(" + " OR ".join(f'"{field_token(name, value)}"' for value in values) + ")" for name, values in own]
         fields = [f'("{field_token(*field)}" OR "{_MORE}")' for field in self.fields]
         return " AND ".join([*named, *fields, *terms])
 
@@ -112,7 +112,8 @@ def field_token(name: str, value: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _own_tokens(own: tuple[str | None, ...]) -> str:
-    return " ".join(field_token(name, value) for place, name in _NAMED if (value := own[place]))
+    named = ((name, value) for name, value in zip(OWN, own, strict=True) if value)
+    return " ".join(field_token(name, value) for name, value in named if name != "severity" or value in SEVERE)
 
 
 def add(connection: Connection, rows: Sequence[Row]) -> None:

@@ -91,6 +91,14 @@ def _rates() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "alarm_days",
+        sa.Column("day", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("alarm_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.Column("most", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "alarm_totals",
         sa.Column("period", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("priority", sa.Integer, primary_key=True, autoincrement=False),
