@@ -170,11 +170,7 @@ _last_minute: tuple[int, str] = (-1, "")
 
 def _minute(minute: int) -> str:
     """A minute since 1970 as the beginning of a stored time."""
-<<<<<<< HEAD
-    global _last_minute
-=======
     global _last_minute  # the logs come in the order of time
->>>>>>> six
     if _last_minute[0] != minute:
         _last_minute = (minute, time.strftime("%Y-%m-%dT%H:%M", time.gmtime(minute * 60)))
     return _last_minute[1]

@@ -155,13 +155,8 @@ async def pipeline(
     """A pipeline over a fresh (or the same) database in ``place``; stopped and closed at the end."""
     path = place / "agent.db"
     prepare(path, durability="normal")
-<<<<<<< HEAD
-    store = await Store.open(path, policy=policy)
-    made = Pipeline(store, path, analyst, policy, patience=patience)
-=======
     store = await Store.open(path, policy=policy, keeping=keeping)
-    made = Pipeline(store, path, analyst, patience=patience)
->>>>>>> six
+    made = Pipeline(store, path, analyst, policy, patience=patience)
     try:
         yield made
     finally:
