@@ -114,6 +114,17 @@ class ProviderSettings(BaseModel):
         description="Whether the model gets read-only tools: `yes`, `no`, or `auto`, as far as is known of it.",
     )
 
+    @field_validator(
+        "api_key", "azure_ad_token", "cloudflare_token", "compatible_api_key", *sorted(set(PROVIDER_KEYS.values()))
+    )
+    @classmethod
+    def _sendable(cls, value: SecretStr) -> SecretStr:
+        """A key travels in an HTTP header, which takes printable ASCII."""
+        key = value.get_secret_value().strip()
+        if not (key.isascii() and key.isprintable()):
+            raise ValueError("has a character that no key has, such as a line break or an umlaut: copy the key again")
+        return value
+
     @field_validator("provider")
     @classmethod
     def _known_provider(cls, value: str) -> str:

@@ -160,7 +160,10 @@ class Service:
                 analyzing = start("analyzer", analyzer.run)
                 self.health.report("service", None)
                 log.info(
-                    "ready", broker=public(self.settings), http=self.http_port, database=str(self.settings.database)
+                    "ready",
+                    broker=public(self.settings, self.broker),
+                    http=self.http_port,
+                    database=str(self.settings.database),
                 )
                 if ready is not None:
                     ready()

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from andon.agent.backend import Choices
 from andon.agent.providers import ProviderConfig
+from andon.bus.connection import masked
 from andon.bus.server import EmbeddedBroker
 from andon.config import Settings, environment_name
 from andon.patterns.codes import CodeRules
@@ -53,11 +54,9 @@ def broker_url(settings: Settings, broker: EmbeddedBroker | None) -> str:
     return settings.broker_url if broker is None else settings.broker_url_at(urlsplit(broker.url).port or 4222)
 
 
-def public(settings: Settings) -> str:
-    """The broker's address without credentials."""
-    from andon.bus.connection import masked
-
-    return masked(settings.broker_url)
+def public(settings: Settings, broker: EmbeddedBroker | None = None) -> str:
+    """The broker's address without credentials, with the port that ``broker`` took."""
+    return masked(broker_url(settings, broker))
 
 
 def provider_config(settings: Settings) -> ProviderConfig:

@@ -185,3 +185,19 @@ def test_a_question_and_its_answer_fit_into_ollamas_default_context() -> None:
     settings = load_settings()
     assert settings.model_prompt_tokens + settings.model_max_tokens <= DEFAULT_CONTEXT
     assert settings.model_prompt_tokens == DEFAULT_BUDGET
+
+
+@pytest.mark.parametrize("key", ["sk-canary\nX", "sk-canary\u2026", "sk-canary-schl\u00fcssel", "sk-canary\x07"])
+@pytest.mark.parametrize("setting", ["API_KEY", "ANTHROPIC_API_KEY", "ANDON_CLOUDFLARE_TOKEN", "ANDON_AZURE_AD_TOKEN"])
+def test_a_key_that_cannot_be_sent_is_said_at_start(setting: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was copied with something that does not belong to it; the sentence does not show it."""
+    monkeypatch.setenv(setting, key)
+    with pytest.raises(ConfigError, match=f"^{setting}.* has a character that no key has") as error:
+        load_settings()
+    assert "canary" not in str(error.value)
+
+
+def test_spaces_around_a_key_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line break at the end of a file, for example."""
+    monkeypatch.setenv("API_KEY", " sk-canary\n")
+    assert load_settings(provider="OPEN_AI").key_of("OPEN_AI") == "sk-canary"

@@ -35,8 +35,6 @@ GENERAL = "general"
 _ENOUGH = 2.0
 #: What a log has to bring where it also says that it does not know, or that all went well.
 _ENOUGH_IN_DOUBT = 4.0
-#: A log whose words tell less than this says nothing but that there is a fault.
-_TELLING = 1.0
 #: A log that tells this much and shows a symptom is answered by the broad rule of its kind of equipment.
 _MUCH = 4.0
 #: How the ids of the broad rules begin.
@@ -147,7 +145,7 @@ class Playbook:
 
     def _best(self, reading: Reading) -> tuple[Compiled, float] | None:
         enough = _ENOUGH if not self._general.doubt(reading.said) else _ENOUGH_IN_DOUBT
-        if self._general.telling(reading.words) < _TELLING:
+        if self._general.silent(reading.said, reading.words):
             return None
         touched = self._touched
         evasive = self._general.evasive(reading.said)
@@ -167,7 +165,9 @@ class Playbook:
 
     def _broadly(self, reading: Reading) -> tuple[Compiled, float] | None:
         """The broad rule for a log that no rule knows but that tells much; it loses against any other rule."""
-        if not self._broad or reading.instructed or self._general.telling(reading.words) < _MUCH:
+        if not self._broad or reading.instructed or self._general.silent(reading.said, reading.words):
+            return None
+        if self._general.telling(reading.words) < _MUCH:
             return None
         category = self._general.family(reading.said, reading.around, reading.named)
         compiled = self._broad.get(category) if category else None

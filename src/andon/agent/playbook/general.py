@@ -16,6 +16,10 @@ from andon.models import Severity
 
 FILE = "general.yaml"
 _QUOTE_MAX = 120
+#: A log whose words tell less than this says nothing but that there is a fault.
+_TELLING = 1.0
+#: A term of this weight names a problem by itself.
+_MARKED = 3.0
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,15 +34,19 @@ class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``general.yaml`` as written. ``doubt`` are words with which a log says that it does not know, or that all
     is well: a rule then needs more of the log's other words. ``filler`` are single words that name no problem;
     ``thin`` are words that begin to name one, but not by themselves.
-    ``symptoms`` say that something is wrong, ``evasive`` phrases that the rest stands elsewhere."""
+    ``lesson`` are phrases of a text that speaks about faults and reports none.
+    ``plain`` words name a fault even beside one word only; ``symptoms`` say that something is wrong, ``evasive``
+    phrases that the rest stands elsewhere."""
 
     summary: str
     probable_cause: str
     note: str
     doubt: list[str]
+    lesson: list[str]
     filler: list[str]
     thin: list[str]
     symptoms: list[str]
+    plain: list[str]
     evasive: list[str]
     check: str
     checks: list[str]
@@ -52,7 +60,9 @@ class General:
         self._spec = spec
         self._weights = vocabulary.index.weights
         self._doubt = vocabulary.numbers(spec.doubt)
+        self._lesson = vocabulary.numbers(spec.lesson)
         self._symptoms = vocabulary.numbers(spec.symptoms)
+        self._plain = vocabulary.numbers(spec.plain)
         self._evasive = vocabulary.numbers(spec.evasive)
         self._filler = frozenset(spec.filler)
         self._thin = frozenset(spec.thin)
@@ -70,6 +80,14 @@ class General:
         """
         own = {word for word in words if len(word) > 1 and not word.isdigit()} - self._filler
         return len(own) - 0.5 * len(own & self._thin)
+
+    def silent(self, said: set[int], words: Iterable[str]) -> bool:
+        """Whether a log reports nothing a rule could explain: a lesson about faults, or one name without a symptom."""
+        if not self._lesson.isdisjoint(said):
+            return True
+        told = self.telling(words)
+        bare = told <= 1 and self._plain.isdisjoint(said) and all(self._weights[term] < _MARKED for term in said)
+        return told < _TELLING or bare
 
     def evasive(self, said: set[int]) -> bool:
         """Whether the log says that what matters stands elsewhere or is not known."""

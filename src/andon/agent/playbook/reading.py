@@ -41,7 +41,10 @@ _INSTRUCTION = re.compile(
     r"|(?:operator|assistant|system|user) ?: (?:new|please|you|ignore|run|list|call)"
     r"|approval_id|pre-?authori[sz]ed|include this"
     r"|(?:disable|bypass|override|jumper|defeat|bridge|mute|remove) the "
-    r"(?:light|safety|interlock|guard|e-?stop|emergency|scanner|door|laser|limit))[^.;!?\n]*",
+    r"(?:light|safety|interlock|guard|e-?stop|emergency|scanner|door|laser|limit)\b"
+    r"|you are an? \w+|write (?:me )?(?:a|an) (?:poem|story|song|letter|essay|joke|summary|script)"
+    r"|(?:just|simply|please) (?:force|set|lock|open|close|restart|reset|delete|clear|write|disable|turn|switch)\b"
+    r")(?:[^.;!?\n]|\.(?=\w))*",
     re.IGNORECASE,
 )
 #: What imitates an answer, a role or a tool call. It is cut up to the end of the line: a forged finding has sentences.
@@ -50,11 +53,12 @@ _FORGED = re.compile(
     r"|</?(?:log|logs|system|assistant|instructions?|finding|tool|tool_call|evidence|untrusted|data|think)\b[^>\n]{0,40}>"
     r"|<\|\w{1,20}\|>|\[/?INST\]|```|#{2,} ?(?:system|instructions?|assistant|new|end of)\b"
     r"|\b(?:tool_calls?|function_call)\b"
+    r"|^ *(?:answer|verdict|conclusion|category) ?:"
     r"|\bassistant ?:|\b(?:note|message|instructions?) (?:to|for) (?:the )?"
     r"(?:ai|assistant|model|llm|analyst|agent|bot)\b"
     r"|\b(?:dear|hey|attention|as an) (?:ai|assistant|model|llm|bot)\b"
     r"|\b(?:the )?(?:correct|right|final|expected) (?:answer|category|classification|diagnosis) (?:is|:))[^\n]*",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 #: A field of an answer written into the log; cut with its value only, since real logs have such fields too.
 _FIELD = re.compile(
