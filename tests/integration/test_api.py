@@ -129,6 +129,7 @@ def test_trends_and_figures(get: Client) -> None:
     assert diff["differences"][0]["field"] in ("firmware", "severity")
     assert get("/api/alarms", list="all").status == 200
     assert get("/api/alarms/figures", **DAY).json["figures"]["alarms"] == MESSAGES
+    assert get("/api/retention").json["rules"] == []
     assert get("/api/report", at="2025-01-15T03:30").json["shift"] == "night"
 
 
@@ -266,7 +267,7 @@ _PATHS = [
     "/api/logs", "/api/logs/1", "/api/patterns", "/api/patterns/1", "/api/patterns/1/history",
     "/api/patterns/1/breakdown", "/api/patterns/1/similar", "/api/trends/top", "/api/trends/new",
     "/api/trends/rising", "/api/trends/quiet", "/api/trends/first-out", "/api/trends/together", "/api/timeline",
-    "/api/diff", "/api/export", "/api/alarms", "/api/alarms/figures", "/api/report",
+    "/api/diff", "/api/export", "/api/alarms", "/api/alarms/figures", "/api/report", "/api/retention",
 ]  # fmt: skip
 _NAMES = [
     "since", "until", "baseline", "severity", "service", "host", "text", "pattern", "site", "area", "line", "machine",
@@ -280,7 +281,7 @@ _VALUES = st.one_of(
 )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(_PATHS), st.lists(st.tuples(st.sampled_from(_NAMES), _VALUES), max_size=3))
 def test_no_request_makes_the_server_fail(get: Client, path: str, parameters: list[tuple[str, str]]) -> None:
     """Whatever is asked is answered, or refused with a sentence."""

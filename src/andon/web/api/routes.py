@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Response
 
 from andon.config import Settings
-from andon.insight import alarms, breakdown, different, problem, report, trends
+from andon.insight import alarms, breakdown, different, keeping, problem, report, trends
 from andon.insight.trends import DAY, Kind
 from andon.insight.working import site_shifts
 from andon.models import PatternSummary
@@ -23,6 +23,8 @@ from andon.web.api.answers import (
     Log,
     LogPage,
     ProblemAnswer,
+    RetentionAnswer,
+    RetentionRule,
     as_log,
     send,
     shows,
@@ -212,6 +214,16 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
         span = asked.seconds(zone, 30 * DAY)
         where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
         return send(await ask(lambda reader: alarms.find(reader.alarms, *span, where)))
+
+    @router.get("/retention", responses=shows(RetentionAnswer), tags=["figures"])
+    async def retention(_asked: Annotated[Nothing, Query()]) -> Response:
+        """The rules by which logs are deleted, and what was deleted."""
+        state = await ask(lambda reader: reader.retention())
+        rules = [
+            RetentionRule(label, keeping.described(rule))
+            for label, rule in zip(keeping.labels(settings), settings.retention, strict=True)
+        ]
+        return send(RetentionAnswer(rules, settings.retention_max_bytes, state))
 
     @router.get("/report", responses=shows(report.ShiftReport), tags=["alarms"])
     async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:
