@@ -26,7 +26,8 @@ def retention(
 ) -> None:
     """Show how long which logs are kept, how large the database is, and what was deleted last.
 
-    The rules stand in andon.toml; docs/retention.md shows how to write them. The service applies the rules when it starts and every hour.
+    The rules stand in andon.toml; docs/retention.md shows how to write them. The service applies them when it starts
+    and every hour.
 
     Example: andon retention --dry-run
     """
