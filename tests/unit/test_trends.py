@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -16,6 +17,8 @@ from andon.patterns.shifts import Shift
 from andon.places import Database
 from andon.store import Reader, merge
 from andon.store import trends as stored_trends
+from andon.store.dialect import run
+from support.store_data import opened
 from support.weeks import DAY0, at, fill, logs, week
 
 pytest_plugins = ["support.databases"]
@@ -248,3 +251,17 @@ def test_a_place_is_one() -> None:
     assert trends.place_of(host="a*") == Place("hostname", "a*")
     with pytest.raises(ValueError, match="name one of them"):
         trends.place_of(host="a", line="b")
+
+
+def test_a_question_has_a_deadline(new_database: Callable[[], Database]) -> None:
+    """What reads for too long is stopped with advice, in both databases, and the next question is answered."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000) SELECT COUNT(*) FROM n"
+
+    async def work() -> None:
+        async with opened(new_database()) as store:
+            with pytest.raises(QueryTooSlow, match="shorter time"):
+                await store.ask(lambda reader: reader._read(lambda c: run(c, endless).scalar()), deadline=0.2)
+            assert await store.ask(lambda reader: reader.patterns()) == []
+            assert await store.counts()
+
+    asyncio.run(work())
