@@ -14,16 +14,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from andon.models import LogRecord
+from andon.models import LogRecord, Retained
 from andon.pipeline.indexing import Indexer
 from andon.pipeline.retain import Retainer
+from andon.ports import Retention
 from andon.store import KeepPolicy, KeepRule, Store, prepare
 from andon.telemetry import Metrics
 from bench.plant import Plant
 
 BATCH = 500
 #: Batches recorded in a second at the steady pace.
-PACE = 2
+PACE = 4
 _DAY = 86_400.0
 
 
@@ -35,6 +36,21 @@ class _Clock:
 
     def __call__(self) -> float:
         return time.time() + self.offset
+
+
+class _Steps:
+    """A store's retention; notes what each step took of the writer's time."""
+
+    def __init__(self, retention: Retention) -> None:
+        self._retention = retention
+        self.seconds: list[float] = [0.0]
+        self.over, self.stream_begins = retention.over, retention.stream_begins
+
+    async def step(self) -> Retained:
+        """The next step."""
+        done = await self._retention.step()
+        self.seconds.append(done.seconds)
+        return done
 
 
 async def measure(*, quick: bool) -> None:
@@ -59,7 +75,7 @@ async def measure(*, quick: bool) -> None:
 
 async def _fill(store: Store, rows: int) -> list[list[LogRecord]]:
     """Record and index ``rows`` logs; batches for later."""
-    plant = Plant(rows + rows // 2 + 100_000, int(time.time()))
+    plant = Plant(2 * rows + 300_000, int(time.time()))
     batches: list[list[LogRecord]] = []
     pending: list[LogRecord] = []
     for hour in plant.hours():
@@ -80,10 +96,12 @@ async def _beside(store: Store, fresh: list[list[LogRecord]]) -> None:
     indexing = asyncio.create_task(Indexer(store, metrics).run())
     supply = iter(fresh)
     try:
-        alone = await _steady(store, supply, 40)
-        retaining = asyncio.create_task(Retainer(store.retention, metrics).once())
+        full = await _full_speed(store, supply, 40)
+        alone = await _steady(store, supply, 200)
         started = time.perf_counter()
         with_it: list[float] = []
+        steps = _Steps(store.retention)
+        retaining = asyncio.create_task(Retainer(steps, metrics).once())
         fast: list[float] = []
         while not retaining.done():
             waits = await _steady(store, supply, 20)
@@ -94,10 +112,10 @@ async def _beside(store: Store, fresh: list[list[LogRecord]]) -> None:
                 fast += await _full_speed(store, supply, 20)
         taken = time.perf_counter() - started
         deleted = (await retaining)["old"]
-        full = await _full_speed(store, supply, 40)
     finally:
         indexing.cancel()
         await asyncio.wait({indexing})
+    print(f"  longest step of retention: {max(steps.seconds) * 1000:.0f} ms of {len(steps.seconds):,}")
     print(f"  {deleted:,} deleted in {taken:,.0f} s ({deleted / taken:,.0f} a second) beside recording and indexing")
     for name, waits in (("alone", alone), ("with retention", with_it)):
         ordered = sorted(waits)

@@ -15,7 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from andon.places import Database
 from andon.store import search
+from support import postgres
 from support.api import Client, served
 from support.store_data import Clock, a_log, an_answer, opened
 
@@ -23,7 +25,7 @@ MESSAGES = 150
 DAY = {"since": "2025-01-15", "until": "2025-01-16"}
 
 
-def _fill(path: Path) -> None:
+def _fill(path: Database) -> None:
     rows = [
         a_log(
             n,
@@ -51,10 +53,15 @@ def _fill(path: Path) -> None:
     asyncio.run(work())
 
 
-@pytest.fixture(scope="module")
-def get(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of the API over a filled database."""
-    path = tmp_path_factory.mktemp("api") / "agent.db"
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def get(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of the API over a filled database of either kind."""
+    path: Database = tmp_path_factory.mktemp("api") / "agent.db"
+    if request.param == "postgresql":
+        server = postgres.cluster()
+        if server is None:
+            pytest.skip(postgres.MISSING)
+        path = server.prepared()
     _fill(path)
     with served(path) as port:
         client = Client(port)
@@ -131,6 +138,7 @@ def test_trends_and_figures(get: Client) -> None:
     assert diff["differences"][0]["field"] in ("firmware", "severity")
     assert get("/api/alarms", list="all").status == 200
     assert get("/api/alarms/figures", **DAY).json["figures"]["alarms"] == MESSAGES
+    assert get("/api/retention").json["rules"] == []
     assert get("/api/report", at="2025-01-15T03:30").json["shift"] == "night"
 
 
@@ -277,7 +285,7 @@ _PATHS = [
     "/api/logs", "/api/logs/1", "/api/patterns", "/api/patterns/1", "/api/patterns/1/history",
     "/api/patterns/1/breakdown", "/api/patterns/1/similar", "/api/trends/top", "/api/trends/new",
     "/api/trends/rising", "/api/trends/quiet", "/api/trends/first-out", "/api/trends/together", "/api/timeline",
-    "/api/diff", "/api/export", "/api/alarms", "/api/alarms/figures", "/api/report",
+    "/api/diff", "/api/export", "/api/alarms", "/api/alarms/figures", "/api/report", "/api/retention",
 ]  # fmt: skip
 _NAMES = [
     "since", "until", "baseline", "severity", "service", "host", "text", "pattern", "site", "area", "line", "machine",
@@ -293,7 +301,7 @@ _VALUES = st.one_of(
 )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(_PATHS), st.lists(st.tuples(st.sampled_from(_NAMES), _VALUES), max_size=3))
 def test_no_request_makes_the_server_fail(get: Client, path: str, parameters: list[tuple[str, str]]) -> None:
     """Whatever is asked is answered, or refused with a sentence."""

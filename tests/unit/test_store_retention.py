@@ -369,6 +369,28 @@ def test_free_space_goes_back_to_the_disk(tmp_path: Path) -> None:
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
 
 
+def test_the_index_of_words_shrinks_too(tmp_path: Path) -> None:
+    """Where much was deleted its segments are merged, a few pages at a time."""
+    path = tmp_path / "agent.db"
+    size = "SELECT SUM(LENGTH(block)) FROM log_words_data"
+
+    async def work() -> None:
+        clock = Clock()
+        async with keeping(path, _rules(KeepRule("r", _HOUR, frozenset({"DEBUG", "INFO", "WARNING"}))), clock) as store:
+            for start in range(1, 4001, 500):
+                await fill(store, clock, _mixed(500, start))
+            await answer_all(store)
+            before = query(path, size)[0][0]
+            clock.now += _HOUR
+            assert (await retain(store))[0] == {"r": 3000}
+            assert query(path, size)[0][0] < before / 2
+            assert query(path, "SELECT value FROM counters WHERE name = 'unmerged'") == [(0,)]
+        held = query(path, "SELECT COUNT(*) FROM log_words WHERE log_words MATCH 'fault'")
+        assert held == [(1000,)]
+
+    asyncio.run(work())
+
+
 def test_a_file_of_before_learns_to_shrink(tmp_path: Path) -> None:
     """A small one on start; any on being compacted, which no running service allows."""
     path = tmp_path / "agent.db"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,63 +13,17 @@ from andon.errors import NotFound, QueryTooSlow
 from andon.history import Place
 from andon.insight import breakdown, trends
 from andon.insight.when import read_time, seconds
-from andon.models import LogRecord
 from andon.patterns.shifts import Shift
 from andon.places import Database
 from andon.store import Reader, merge
 from andon.store import trends as stored_trends
-from support.store_data import Clock, a_log, opened
+from andon.store.dialect import run
+from support.store_data import opened
+from support.weeks import DAY0, at, fill, logs, week
 
 pytest_plugins = ["support.databases"]
 
-DAY0 = datetime(2025, 1, 6, tzinfo=UTC)
 SHIFTS = [Shift("early", time(6), time(14)), Shift("late", time(14), time(22)), Shift("night", time(22), time(6))]
-
-
-def at(hours: float) -> datetime:
-    """So many hours after the first midnight."""
-    return DAY0 + timedelta(hours=hours)
-
-
-def logs(*rows: tuple[float, str], **fields: object) -> list[LogRecord]:
-    """A log for each (hour, pattern), numbered in order."""
-    return [
-        a_log(number, pattern, timestamp=at(hour).isoformat(timespec="milliseconds").replace("+00:00", "Z"), **fields)
-        for number, (hour, pattern) in enumerate(rows, 1)
-    ]
-
-
-def week() -> Iterator[tuple[float, str]]:
-    """Seven days, then one: steady goes on, fell silent, rises tenfold; fresh is new; one burst of long ago."""
-    for hour in range(8 * 24):
-        yield hour + 0.1, "steady"
-        yield hour + 0.15, "steady"
-        if hour < 7 * 24:
-            yield hour + 0.2, "fell"
-        if hour % 4 == 0 and hour < 7 * 24:
-            yield hour + 0.3, "rises"
-        if hour >= 7 * 24:
-            yield from ((hour + 0.3 + n / 100, "rises") for n in range(5))
-    yield from ((30 + n / 3600, "burst") for n in range(300))
-    yield from ((7 * 24 + 5 + n / 3600, "burst") for n in range(100))
-    yield from ((7 * 24 + 20 + n / 60, "fresh") for n in range(7))
-
-
-def fill(path: Database, records: list[LogRecord], *, indexed: bool = True) -> dict[str, int]:
-    """Store and index; the ids of the patterns by name."""
-
-    async def work() -> None:
-        clock = Clock()
-        async with opened(path, clock=clock) as store:
-            for start in range(0, len(records), 1000):
-                await store.record(records[start : start + 1000], [])
-            clock.now += 60
-            while indexed and (await store.index(700))[1]:
-                pass
-
-    asyncio.run(work())
-    with Reader(path) as reader:
-        return {one.template.rpartition(" ")[2]: one.id for one in reader.patterns(1000)}
 
 
 ASKED = trends.Asked(at(7 * 24).timestamp(), at(8 * 24).timestamp(), at(0).timestamp())
@@ -297,3 +251,17 @@ def test_a_place_is_one() -> None:
     assert trends.place_of(host="a*") == Place("hostname", "a*")
     with pytest.raises(ValueError, match="name one of them"):
         trends.place_of(host="a", line="b")
+
+
+def test_a_question_has_a_deadline(new_database: Callable[[], Database]) -> None:
+    """What reads for too long is stopped with advice, in both databases, and the next question is answered."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000) SELECT COUNT(*) FROM n"
+
+    async def work() -> None:
+        async with opened(new_database()) as store:
+            with pytest.raises(QueryTooSlow, match="shorter time"):
+                await store.ask(lambda reader: reader._read(lambda c: run(c, endless).scalar()), deadline=0.2)
+            assert await store.ask(lambda reader: reader.patterns()) == []
+            assert await store.counts()
+
+    asyncio.run(work())

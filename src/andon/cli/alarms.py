@@ -52,7 +52,7 @@ def alarms(
     Example: andon alarms --since 30d --area press-shop
     """
     from andon.cli.output import command_settings, parse_time
-    from andon.insight.alarms import find
+    from andon.insight.alarms import FLOODS_NAMED, find
     from andon.store import AlarmFilter, Reader
 
     chosen = [name for name, on in {"active": active, "stale": stale, "shelved": shelved, "all": everything,
@@ -72,7 +72,7 @@ def alarms(
         elif chosen == ["chattering"]:
             _show_chattering(reader.alarms.counts(start, end, where).chattering[:limit], as_json)
         else:
-            report = find(reader.alarms, start, end, where)
+            report = find(reader.alarms, start, end, where, named=limit if chosen else FLOODS_NAMED)
             if chosen == ["floods"]:
                 _show_floods(report.figures.floods[-limit:], zone, as_json)
             else:

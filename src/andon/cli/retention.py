@@ -24,9 +24,10 @@ def retention(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the rules of `[[retention]]` in andon.toml, how large the database is, and what was deleted last.
+    """Show how long which logs are kept, how large the database is, and what was deleted last.
 
-    The service applies the rules when it starts and every hour.
+    The rules stand in andon.toml; docs/retention.md shows how to write them. The service applies them when it starts
+    and every hour.
 
     Example: andon retention --dry-run
     """
@@ -57,7 +58,9 @@ def _show(settings: Settings, *, as_json: bool) -> None:
     _print_rules(settings, state)
     cap = f" of {_size(settings.retention_max_bytes)} allowed" if settings.retention_max_bytes else ""
     free = f", {_size(state.free)} free inside the file" if state.free else ""
-    console.print(f"\n{state.logs:,} logs; the database holds {_size(state.used)}{cap}{free}.")
+    console.print(
+        f"\n{state.logs:,} log{'' if state.logs == 1 else 's'}; the database holds {_size(state.used)}{cap}{free}."
+    )
     if not state.shrinks:
         console.print(
             "Free space stays inside this file, for new logs; `andon retention --compact` gives it back.", style="dim"

@@ -20,8 +20,8 @@ from andon.store import AlarmCounts, AlarmFilter, AlarmReader
 
 EVERYWHERE = AlarmFilter()
 
-#: Of so many floods it is looked up what came first.
-_FLOODS_NAMED = 50
+#: Of so many floods, the newest, it is looked up what came first.
+FLOODS_NAMED = 5
 _FULL_DAYS = 30.0
 
 
@@ -34,13 +34,19 @@ class AlarmReport(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
-def find(alarms: AlarmReader, since: float, until: float, chosen: AlarmFilter = EVERYWHERE) -> AlarmReport:
-    """The figures of a window (unix seconds; it is widened to whole ten minutes at its beginning)."""
+def find(
+    alarms: AlarmReader, since: float, until: float, chosen: AlarmFilter = EVERYWHERE, *, named: int = FLOODS_NAMED
+) -> AlarmReport:
+    """The figures of a window (unix seconds; it is widened to whole ten minutes at its beginning).
+
+    What came first is told of the ``named`` newest floods.
+    """
     start = since - since % TEN_MINUTES
     counts = alarms.counts(start, until, chosen)
     floods = find_floods(counts.periods, start, until)
-    named = [_named(alarms, flood, chosen) for flood in floods[-_FLOODS_NAMED:]]
-    figures = _figures(counts, start, until, [*floods[:-_FLOODS_NAMED], *named])
+    known = len(floods) - max(0, min(named, len(floods)))
+    floods[known:] = [_named(alarms, flood, chosen) for flood in floods[known:]]
+    figures = _figures(counts, start, until, floods)
     return AlarmReport(figures, targets(figures), counts.shelved, _note(figures))
 
 

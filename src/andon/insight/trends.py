@@ -333,7 +333,7 @@ def _silence(counts: Counts, asked: Asked) -> str:
     span = counts.span()
     if span is None:
         return "nothing is stored yet"
-    return f"nothing was logged{where} in this time; the newest log of all is from {stored(span[1] * 60.0)}"
+    return f"nothing was logged{where} in this time; the newest log of all is from {stored(span[1] * 60.0)[:16]}Z"
 
 
 def first_out(counts: Counts, since: float, until: float, limit: int = 20) -> list[FirstOut]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, text, union_all
 
 from andon.history import Priority
 from andon.store.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
@@ -182,7 +182,8 @@ def first_out(connection: Connection, start: float, end: float, chosen: AlarmFil
     query = (
         select(alarm_periods.c.alarm_id)
         .where(*_span(start, end), *_among(_conditions(chosen)))
-        .order_by(alarm_periods.c.first_at, alarm_periods.c.alarm_id)
+        # what came first is in the first of the periods: the others are not read
+        .order_by(alarm_periods.c.period, alarm_periods.c.first_at, alarm_periods.c.alarm_id)
         .limit(1)
     )
     found = connection.execute(query).scalar()
@@ -249,7 +250,6 @@ def _shares(
     connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]
 ) -> tuple[list[Share], list[Share]]:
     """The most frequent alarms, and those that chatter, in one look at the counts."""
-    sums: dict[int, tuple[int, int]] = {}
     first, last = int(since // PERIOD), int(-(-until // PERIOD))
     day, end = -(-first // PERIODS_A_DAY), last // PERIODS_A_DAY
     if day >= end:
@@ -260,16 +260,22 @@ def _shares(
             (alarm_days, alarm_days.c.day, day, end),
             (alarm_periods, alarm_periods.c.period, end * PERIODS_A_DAY, last),
         ]
-    for table, column, begin, finish in parts:
-        query = (
-            select(table.c.alarm_id, func.sum(table.c.count), func.max(table.c.most))
+    counted = union_all(
+        *(
+            select(table.c.alarm_id, func.sum(table.c.count).label("count"), func.max(table.c.most).label("most"))
             .where(column >= begin, column < finish, *_among(conditions, table))
             .group_by(table.c.alarm_id)
+            for table, column, begin, finish in parts
         )
-        for alarm_id, count, most in connection.execute(query):
-            known_count, known_most = sums.get(alarm_id, (0, 0))
-            sums[alarm_id] = known_count + int(count), max(known_most, int(most))
-    rows = [(alarm_id, *sums[alarm_id]) for alarm_id in sums]
+    ).subquery()
+    sums = (
+        select(counted.c.alarm_id, func.sum(counted.c.count).label("total"), func.max(counted.c.most).label("most"))
+        .group_by(counted.c.alarm_id)
+        .cte("sums")
+    )
+    frequent = select(sums.c.alarm_id).order_by(sums.c.total.desc(), sums.c.alarm_id).limit(_TOP)
+    found = connection.execute(select(sums).where(or_(sums.c.most >= _CHATTER, sums.c.alarm_id.in_(frequent))))
+    rows = [(row.alarm_id, int(row.total), int(row.most)) for row in found]
     top = sorted(rows, key=lambda row: (-row[1], row[0]))[:_TOP]
     chattering = sorted((row for row in rows if row[2] >= _CHATTER), key=lambda row: (-row[2], -row[1], row[0]))
     chosen = [*top, *chattering[:_LISTED_MAX]]
@@ -353,7 +359,7 @@ def _stops(connection: Connection, since: float, until: float, conditions: list[
             func.coalesce(func.sum(case((or_(over, occurrences.c.clears), finish - begin), else_=0.0)), 0.0),
         )
         .where(
-            occurrences.c.stopped,
+            text("occurrences.stopped"),  # as the partial index says it
             started >= since - _STOP_MAX,
             started < until,
             or_(inside, ended.is_(None), ended > since),

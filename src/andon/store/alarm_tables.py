@@ -62,7 +62,8 @@ occurrences = Table(
     Column("log_id", BigInteger),
     sqlite_with_rowid=False,
 )
-Index("occurrences_started", occurrences.c.started)
+# Figures of a window are made of this index alone.
+Index("occurrences_started", occurrences.c.started, occurrences.c.ended, occurrences.c.acknowledged)
 _STOPPED = text("stopped")
 Index("occurrences_stops", occurrences.c.started, sqlite_where=_STOPPED, postgresql_where=_STOPPED)
 

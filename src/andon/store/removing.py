@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from andon.store import gone, words
+from andon.store import gone, shrinking, words
 from andon.store.dialect import is_postgres, run
 from andon.store.facets import ROW_COLUMNS, Row
 from andon.store.keeping import hour_of
@@ -172,6 +172,7 @@ def _delete(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         run(connection, "DELETE FROM samples WHERE pattern_id = ? AND hour = ? AND log_id = ?", samples)
     run(connection, f"DELETE FROM retention_later WHERE log_id IN ({_marks(ids)})", ids)  # noqa: S608
     _forget(connection, rows)
+    shrinking.note_unmerged(connection, len(ids))
     add_to_counters(connection, {"logs": -len(ids), "pictures": -_delete_pictures(connection, ids)})
 
 

@@ -80,7 +80,7 @@ class StoredRetention:
                 looking = current
                 await self._read(lambda connection: looking.look(connection))
             if current.portion is None:
-                done = await self._write(current.shrink)
+                done = await self._write(current.tidy)
             elif current.portion.idle:
                 current.portion, done = None, Retained()
             else:
@@ -136,6 +136,7 @@ class Run:
         self._chunk = _FIRST
         self._book: dict[str, tuple[int, Removal]] = {}
         self._capping = False
+        self._merging = False
         self._pages = shrinking.FIRST
 
     # Looking, in a reader's transaction.
@@ -306,10 +307,14 @@ class Run:
             detail = {"logs": total.logs[label], "bytes": total.bytes[label]}
             self._book[label] = audit.keep_note(connection, entry, _ACTOR, _ACTION, label, detail), total
 
-    def shrink(self, connection: Connection) -> Retained:
-        """Give free space back, some pages at a time."""
+    def tidy(self, connection: Connection) -> Retained:
+        """Tidy the index of words where much was deleted, then give free space back, some pages at a time."""
         started = time.monotonic()
-        more = shrinking.shrink(connection, self._pages)
+        if self._merging or shrinking.merge_due(connection):
+            self._merging = shrinking.merge(connection, self._pages, first=not self._merging)
+            more = True  # the free space comes next
+        else:
+            more = shrinking.shrink(connection, self._pages)
         seconds = time.monotonic() - started
         self._pages = _adapted(self._pages, seconds, shrinking.LEAST, shrinking.MOST)
         over = bool(self._policy.max_bytes) and not more and removing.used_bytes(connection) > self._policy.max_bytes

@@ -1,4 +1,8 @@
-"""Giving free space of an SQLite file back to the disk, a little at a time; PostgreSQL's autovacuum sees to its own."""
+"""Giving space of an SQLite file back to the disk, a little at a time; PostgreSQL's autovacuum sees to its own.
+
+What is deleted from the index of words makes it larger at first: a note of each deletion goes beside the entry. Only
+merging the index's segments takes both out.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,43 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from andon.store.dialect import is_postgres
+from andon.store.dialect import is_postgres, run
+from andon.store.rows import add_to_counters
 
 #: Pages given back in one transaction: first, least and most.
 FIRST, LEAST, MOST = 50, 20, 2_000
 #: Free pages that stay for new logs: so many, or one in a hundred.
 _SPARE = 128
 _INCREMENTAL = 2
+_UNMERGED, _FEW = "unmerged", 1_000
 #: A file up to this size (bytes) is made anew on start, which takes a second or two, where it cannot shrink yet.
 _QUICK = 256 * 1024 * 1024
+
+
+def merge_due(connection: Connection) -> bool:
+    """Whether so much was deleted from the index of words that merging its segments is worth the writing."""
+    if is_postgres(connection):
+        return False
+    names = (_UNMERGED, "logs")
+    counts: dict[str, int] = dict(map(tuple, run(connection, "SELECT name, value FROM counters WHERE name IN (?, ?)", names)))
+    return counts.get(_UNMERGED, 0) > _FEW + counts.get("logs", 0) // 10
+
+
+def note_unmerged(connection: Connection, count: int) -> None:
+    """Note how many logs were deleted from the index of words."""
+    if not is_postgres(connection):
+        add_to_counters(connection, {_UNMERGED: count})
+
+
+def merge(connection: Connection, pages: int, *, first: bool) -> bool:
+    """Merge some pages of the index of words; whether there are more. Begin with ``first``."""
+    raw: Any = connection.connection.dbapi_connection
+    before = raw.total_changes
+    run(connection, "INSERT INTO log_words (log_words, rank) VALUES ('merge', ?)", (-pages if first else pages,))
+    if first or raw.total_changes - before >= 2:  # as FTS5 tells that there was something to do
+        return True
+    run(connection, "UPDATE counters SET value = 0 WHERE name = ?", (_UNMERGED,))
+    return False
 
 
 def shrink(connection: Connection, pages: int) -> bool:

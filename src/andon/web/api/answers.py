@@ -21,6 +21,7 @@ from andon.insight.report import ShiftReport
 from andon.insight.trends import FirstOut, Together, Trends
 from andon.models import PatternSummary, Resolution, StoredLog
 from andon.store import AlarmEntry, AnalysisEntry, PatternHost, PatternMerge, Reader
+from andon.store.foreseeing import RetentionState
 
 _log = structlog.get_logger(__name__)
 
@@ -72,6 +73,21 @@ class ProblemAnswer(msgspec.Struct, frozen=True):
     resolutions: list[Resolution]
 
 
+class RetentionRule(msgspec.Struct, frozen=True):
+    """A rule of the settings, in words; the first that matches a log counts."""
+
+    label: str
+    rule: str
+
+
+class RetentionAnswer(msgspec.Struct, frozen=True):
+    """The rules in order, the largest size of the database in bytes (0: no limit), and what was deleted so far."""
+
+    rules: list[RetentionRule]
+    max_bytes: int
+    state: RetentionState
+
+
 class Error(msgspec.Struct, frozen=True):
     """What was wrong, in a sentence."""
 
@@ -91,6 +107,7 @@ SHOWN: tuple[type, ...] = (
     LogPage,
     PatternSummary,
     ProblemAnswer,
+    RetentionAnswer,
     ShiftReport,
     Similar,
     Timeline,

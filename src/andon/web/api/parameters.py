@@ -201,7 +201,7 @@ class AlarmQuestion(Place):
 class AlarmListing(Parameters):
     """A list of alarms."""
 
-    list: Literal["active", "stale", "shelved", "all"] = "active"
+    list: Literal["active", "waiting", "stale", "shelved", "all"] = "active"
     host: Text | None = None
     site: Text | None = None
     area: Text | None = None

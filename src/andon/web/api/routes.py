@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Response
 
 from andon.config import Settings
-from andon.insight import alarms, breakdown, different, problem, report, trends
+from andon.insight import alarms, breakdown, different, keeping, problem, report, trends
 from andon.insight.trends import DAY, Kind
 from andon.insight.working import site_shifts
 from andon.models import PatternSummary
 from andon.patterns.shifts import last_before, window_at
-from andon.store import AlarmEntry, AlarmFilter, AnalysisEntry
+from andon.store import AlarmEntry, AlarmFilter, AnalysisEntry, Reader
 from andon.web.api import files
 from andon.web.api.answers import (
     FAILURES,
@@ -23,6 +23,8 @@ from andon.web.api.answers import (
     Log,
     LogPage,
     ProblemAnswer,
+    RetentionAnswer,
+    RetentionRule,
     as_log,
     send,
     shows,
@@ -64,11 +66,11 @@ def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def logs(asked: Annotated[LogListing, Query()]) -> Response:
         """Stored logs, newest first, page by page."""
         query = asked.query(zone, limit=asked.limit + 1, oldest=asked.oldest, after=asked.next)
-        rows = await ask(lambda reader: reader.search(query))
+        rows = await ask(lambda reader: [as_log(row) for row in reader.search(query)])
         shown = rows[: asked.limit]
         more = len(rows) > len(shown)
         after = asked.cursor(shown[-1].timestamp, shown[-1].id, oldest=asked.oldest) if more else None
-        return send(LogPage([as_log(row) for row in shown], after))
+        return send(LogPage(shown, after))
 
     @router.get("/logs/{log_id}", responses=shows(Log), tags=["logs"])
     async def log(log_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
@@ -193,12 +195,15 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
             before = datetime.fromisoformat(time_of("baseline", asked.baseline, zone)).timestamp()
         if before >= since:
             raise wrong("baseline: it must begin before since, where it ends")
-        if by_time:
-            compared = await ask(lambda reader: reader.compare_windows((since, until), (before, since), asked.pattern))
-        else:
-            pattern = asked.pattern or 0
-            compared = await ask(lambda reader: reader.compare_pattern(pattern, since, until))
-        return send(different.find(compared, None if by_time else shifts, site, limit=asked.limit))
+
+        def question(reader: Reader) -> different.DiffResult:
+            if asked.pattern is not None and not by_time:
+                compared = reader.compare_pattern(asked.pattern, since, until)
+            else:
+                compared = reader.compare_windows((since, until), (before, since), asked.pattern)
+            return different.find(compared, None if by_time else shifts, site, limit=asked.limit)
+
+        return send(await ask(question))
 
     @router.get("/alarms", responses=shows(AlarmEntry, several=True), tags=["alarms"])
     async def listing(asked: Annotated[AlarmListing, Query()]) -> Response:
@@ -212,6 +217,16 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
         span = asked.seconds(zone, 30 * DAY)
         where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
         return send(await ask(lambda reader: alarms.find(reader.alarms, *span, where)))
+
+    @router.get("/retention", responses=shows(RetentionAnswer), tags=["figures"])
+    async def retention(_asked: Annotated[Nothing, Query()]) -> Response:
+        """The rules by which logs are deleted, and what was deleted."""
+        state = await ask(lambda reader: reader.retention())
+        rules = [
+            RetentionRule(label, keeping.described(rule))
+            for label, rule in zip(keeping.labels(settings), settings.retention, strict=True)
+        ]
+        return send(RetentionAnswer(rules, settings.retention_max_bytes, state))
 
     @router.get("/report", responses=shows(report.ShiftReport), tags=["alarms"])
     async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:

@@ -75,7 +75,7 @@ def _occurrences() -> None:
         sa.Column("log_id", sa.BigInteger),
         sqlite_with_rowid=False,
     )
-    op.create_index("occurrences_started", "occurrences", ["started"])
+    op.create_index("occurrences_started", "occurrences", ["started", "ended", "acknowledged"])
     _partial("occurrences_stops", "occurrences", "started", "stopped")
 
 
