@@ -88,7 +88,7 @@ class Place(NamedTuple):
 class Activity(NamedTuple):
     """How often a problem occurred in some time: logs, periods with any, and the sum of squares of their counts."""
 
-    count: int
+    logs: int
     active: int
     squares: int
 

@@ -255,7 +255,9 @@ def test_a_place_is_one() -> None:
 
 def test_a_question_has_a_deadline(new_database: Callable[[], Database]) -> None:
     """What reads for too long is stopped with advice, in both databases, and the next question is answered."""
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000) SELECT COUNT(*) FROM n"
+    endless = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000) SELECT COUNT(*) FROM n"
+    )
 
     async def work() -> None:
         async with opened(new_database()) as store:

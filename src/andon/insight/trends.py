@@ -203,7 +203,7 @@ def find(counts: Counts, kind: Kind, asked: Asked) -> Trends:
     make = {"top": _top, "new": _new, "rising": _rising, "quiet": _quiet}[kind]
     rows, baseline, note = make(counts, asked, now)
     known = counts.known([row.root for row in rows])
-    total = sum(one.count for one in now.problems.values())
+    total = sum(one.logs for one in now.problems.values())
     if not total and note is None:
         note = _silence(counts, asked)
     hours = _length(now, asked.until) / 3600
@@ -251,13 +251,13 @@ _Found = tuple[list[_Row], float | None, str | None]
 
 
 def _top(_counts: Counts, asked: Asked, now: Counted) -> _Found:
-    ranked = sorted(now.problems.items(), key=lambda item: (-item[1].count, item[0]))
-    return [_Row(root, one.count) for root, one in ranked[: asked.limit]], None, None
+    ranked = sorted(now.problems.items(), key=lambda item: (-item[1].logs, item[0]))
+    return [_Row(root, one.logs) for root, one in ranked[: asked.limit]], None, None
 
 
 def _new(counts: Counts, asked: Asked, now: Counted) -> _Found:
     first = counts.first_seen_within(stored(asked.since), stored(asked.until))
-    rows = [(first[root], _Row(root, one.count)) for root, one in now.problems.items() if root in first]
+    rows = [(first[root], _Row(root, one.logs)) for root, one in now.problems.items() if root in first]
     rows.sort(key=lambda row: (row[0], row[1].root), reverse=True)
     note = None if rows or not now.problems else "no problem was seen for the first time in this time"
     return [row for _, row in rows[: asked.limit]], None, note
@@ -271,12 +271,10 @@ def _rising(counts: Counts, asked: Asked, now: Counted) -> _Found:
     candidates: list[_Row] = []
     for root, one in now.problems.items():
         then = before.problems.get(root, Activity(0, 0, 0))
-        if one.count >= LEAST_LOGS and one.count * time_before >= LEAST_RATIO * then.count * length:
-            spread = dispersion(then.count, then.squares, time_before / before.period)
-            p = rate_chance(one.count, length, then.count, time_before, spread)
-            candidates.append(
-                _Row(root, one.count, then.count, time_before / 3600, then.count * length / time_before, p)
-            )
+        if one.logs >= LEAST_LOGS and one.logs * time_before >= LEAST_RATIO * then.logs * length:
+            spread = dispersion(then.logs, then.squares, time_before / before.period)
+            p = rate_chance(one.logs, length, then.logs, time_before, spread)
+            candidates.append(_Row(root, one.logs, then.logs, time_before / 3600, then.logs * length / time_before, p))
     rows = _likely(candidates, len(now.problems))
     rows.sort(key=lambda row: ((row.expected or 0.0) - row.count, row.root))
     note = None if rows or not now.problems else "no problem rises beyond what chance explains"
@@ -293,13 +291,13 @@ def _quiet(counts: Counts, asked: Asked, now: Counted) -> _Found:
         _Row(
             root,
             0,
-            one.count,
+            one.logs,
             time_before / 3600,
-            one.count * length / time_before,
+            one.logs * length / time_before,
             silence_chance(one.active, periods, length / before.period),
         )
         for root, one in before.problems.items()
-        if root not in now.problems and one.count >= LEAST_LOGS and one.active >= LEAST_PERIODS
+        if root not in now.problems and one.logs >= LEAST_LOGS and one.active >= LEAST_PERIODS
     ]
     rows = _likely(candidates, len(before.problems))
     rows.sort(key=lambda row: (-(row.expected or 0.0), row.root))

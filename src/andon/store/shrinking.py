@@ -30,7 +30,8 @@ def merge_due(connection: Connection) -> bool:
     if is_postgres(connection):
         return False
     names = (_UNMERGED, "logs")
-    counts: dict[str, int] = dict(map(tuple, run(connection, "SELECT name, value FROM counters WHERE name IN (?, ?)", names)))
+    found = run(connection, "SELECT name, value FROM counters WHERE name IN (?, ?)", names)
+    counts: dict[str, int] = dict(map(tuple, found))
     return counts.get(_UNMERGED, 0) > _FEW + counts.get("logs", 0) // 10
 
 
