@@ -38,7 +38,7 @@ class Question(NamedTuple):
 def questions(path: Path, end: int) -> list[Question]:
     """All of them, put to the database at ``path`` as if it were ``end`` (unix seconds) now."""
     reader = Reader(path)
-    mock.patch.object(overview, "now_text", lambda: _text(end)).start()
+    mock.patch.object(overview, "now_text", return_value=_text(end)).start()
     largest = [row.id for row in reader.patterns(400, "count")]
     return [
         *_overview(reader, largest, end),
