@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import math
 import multiprocessing
+import os
 import shutil
 import sqlite3
 import statistics
@@ -77,7 +78,7 @@ async def _recording(path: Path, made: Made, rounds: int) -> None:
     if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
         print("\n  recording beside questions: not measured, a copy of the file needs more room")
         return
-    await asyncio.to_thread(shutil.copyfile, path, copy)
+    await asyncio.to_thread(_copy, path, copy)
     context = multiprocessing.get_context("spawn")
     asking, ready = context.Event(), context.Event()
     process = context.Process(target=_ask_for_ever, args=(copy, made.end, asking, ready), daemon=True)
@@ -90,6 +91,13 @@ async def _recording(path: Path, made: Made, rounds: int) -> None:
         await asyncio.to_thread(process.join)
         for leftover in copy.parent.glob(f"{copy.name}*"):
             leftover.unlink()
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """Copy to the disk, so that no checkpoint of the measurement has to wait for that."""
+    shutil.copyfile(path, copy)
+    with copy.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 async def _in_turn(copy: Path, made: Made, rounds: int, asking: Event) -> None:

@@ -9,6 +9,7 @@ from datetime import time as clock
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 from zoneinfo import ZoneInfo
 
 from andon.insight import alarms, breakdown, different, trends
@@ -37,7 +38,7 @@ class Question(NamedTuple):
 def questions(path: Path, end: int) -> list[Question]:
     """All of them, put to the database at ``path`` as if it were ``end`` (unix seconds) now."""
     reader = Reader(path)
-    overview.now_text = lambda: utc_text(datetime.fromtimestamp(end, UTC))
+    mock.patch.object(overview, "now_text", return_value=_text(end)).start()
     largest = [row.id for row in reader.patterns(400, "count")]
     return [
         *_overview(reader, largest, end),

@@ -94,7 +94,7 @@ class Plant:
     def _hour(self, hour: int) -> list[LogRecord]:
         dice, day, begin = self._dice, hour // 24, self._start + hour * 3600
         weekend = 0.35 if time.gmtime(begin).tm_wday >= 5 else 1.26
-        count = round(self._per_hour * weekend * _RHYTHM[hour % 24] / 8.43 * dice.uniform(0.7, 1.1))
+        count = round(self._per_hour * weekend * _RHYTHM[hour % 24] / 8.25 * dice.uniform(0.7, 1.1))
         active = [one for one in self.problems if one.first_day <= day]
         drawn = dice.choices(active, [one.weight for one in active], k=count)
         moments = [dice.random() * 3600 for _ in drawn]

@@ -108,10 +108,11 @@ async def _beside(store: Store, fresh: list[list[LogRecord]]) -> None:
             if not waits:  # the supply is used up
                 await retaining
             with_it += waits
-            if len(fast) < 40:
+            if len(fast) < 80:
                 fast += await _full_speed(store, supply, 20)
         taken = time.perf_counter() - started
         deleted = (await retaining)["old"]
+        full += await _full_speed(store, supply, 40)
     finally:
         indexing.cancel()
         await asyncio.wait({indexing})

@@ -27,8 +27,8 @@ T = TypeVar("T")
 _LOOK = 4_000
 _SPAN = 20_000
 #: What one transaction should take, in seconds, and how many logs it removes first, least and most.
-_AIM = 0.02
-_FIRST, _LEAST, _MOST = 100, 20, 500
+_AIM = 0.01
+_FIRST, _LEAST, _MOST = 50, 10, 250
 _RANKS = range(5)
 _ACTOR, _ACTION = "retention", "retention.delete"
 
@@ -323,7 +323,7 @@ class Run:
 
 def _adapted(count: int, seconds: float, least: int, most: int) -> int:
     """How many the next time, so that it takes about :data:`_AIM` seconds."""
-    return max(least, min(most, int(count * min(2.0, max(0.3, _AIM / max(seconds, 0.001))))))
+    return max(least, min(most, int(count * min(1.3, max(0.2, _AIM / max(seconds, 0.001))))))
 
 
 __all__ = ["LOOKED", "Portion", "Run", "StoredRetention", "begin"]

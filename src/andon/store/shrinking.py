@@ -16,7 +16,7 @@ from andon.store.dialect import is_postgres, run
 from andon.store.rows import add_to_counters
 
 #: Pages given back in one transaction: first, least and most.
-FIRST, LEAST, MOST = 50, 20, 2_000
+FIRST, LEAST, MOST = 40, 10, 400
 #: Free pages that stay for new logs: so many, or one in a hundred.
 _SPARE = 128
 _INCREMENTAL = 2
@@ -29,9 +29,8 @@ def merge_due(connection: Connection) -> bool:
     """Whether so much was deleted from the index of words that merging its segments is worth the writing."""
     if is_postgres(connection):
         return False
-    names = (_UNMERGED, "logs")
-    found = run(connection, "SELECT name, value FROM counters WHERE name IN (?, ?)", names)
-    counts: dict[str, int] = dict(map(tuple, found))
+    rows = run(connection, "SELECT name, value FROM counters WHERE name IN (?, ?)", (_UNMERGED, "logs"))
+    counts: dict[str, int] = dict(map(tuple, rows))
     return counts.get(_UNMERGED, 0) > _FEW + counts.get("logs", 0) // 10
 
 
