@@ -11,6 +11,7 @@ from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
 from andon.bus.publisher import JetStreamPublisher
 from andon.config import Settings
+from andon.errors import ConfigError
 
 
 def broker_version() -> str | None:
@@ -65,8 +66,12 @@ def advice(settings: Settings) -> Advice:
 async def open_publisher(settings: Settings, name: str) -> AsyncIterator[Outbox]:
     """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable.
 
-    Also where the broker is there and would keep no log.
+    Also where the broker is there and would keep no log. Raises ConfigError where nobody can know its port.
     """
+    if settings.embedded_broker and settings.nats_port == -1:
+        raise ConfigError(
+            "ANDON_NATS_PORT=-1 takes any free port, which commands cannot know: set the one the service says is ready"
+        )
     connection = await connect(settings.broker_url, name=name, **advice(settings))
     try:
         await require_jetstream(connection)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from nats.aio.msg import Msg
 
 from andon.bus import JetStreamPublisher, NatsCallers, api, ensure_stream
 from andon.bus import replies as replies_module
@@ -212,5 +213,28 @@ def test_a_flood_is_stepped_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
             await until(heard, "a caller to be heard again")
             await callers.close()
+
+    run(main())
+
+
+def test_a_flush_that_was_given_up_leaves_the_connection_sound(tmp_path: Path) -> None:
+    """The broker's answer comes to nobody; what follows it is read all the same, without a new connection."""
+
+    async def main() -> None:
+        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+            messages: list[bytes] = []
+
+            async def heard(message: Msg) -> None:
+                messages.append(message.data)
+
+            await nc.subscribe("plant.test", cb=heard)
+            await nc.flush()
+            given_up = asyncio.get_running_loop().create_future()
+            given_up.cancel()
+            await nc._send_ping(given_up)  # what a flush does that is cancelled before the broker answers
+            await nc.publish("plant.test", b"still here")
+            await until(lambda: messages == [b"still here"], "the message", timeout=5.0)
+            await nc.flush(timeout=5)
+            assert nc.stats["reconnects"] == 0
 
     run(main())

@@ -96,3 +96,10 @@ def test_demo_hides_credentials(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert done.status == 0, done.err
     assert "***@" in done.out
     assert "s3cr3t" not in done.out + done.err
+
+
+def test_a_port_that_nobody_can_know_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """ANDON_NATS_PORT=-1 is for the service; a command has to be told the port."""
+    done = Commands(tmp_path, capsys, NATS_URL="", ANDON_NATS_PORT="-1")("send", "x")
+    assert done.status == 1
+    assert "ANDON_NATS_PORT=-1 takes any free port" in done.err

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from andon.cli.send import is_file_of_logs
 from andon.models import Rung
 from support.commands import Commands
 from support.store_data import a_log, a_reject, an_answer, opened
@@ -194,3 +195,12 @@ def test_json_is_one_document(andon: Commands) -> None:
     """Standard output of a ``--json`` listing is one JSON document and nothing else."""
     for command in ("logs", "rejects", "version", "doctor"):
         json.loads(andon(command, "--json").out)
+
+
+def test_the_name_of_a_file_that_is_there_means_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`andon send shift.jsonl` sends the logs of the file; a name of no file is a message like any other."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shift.jsonl").write_text("{}\n")
+    assert is_file_of_logs("shift.jsonl")
+    assert not is_file_of_logs("other.jsonl")
+    assert not is_file_of_logs("cannot read shift.jsonl")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -155,3 +157,27 @@ def test_arguments_that_are_no_text_are_one_sentence(
     assert outcome.status == 2
     assert "K\\udcfchlung is not valid UTF-8" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    """A full disk behind `andon version > file`."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "andon", "version", "--json"],
+            cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=50, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "andon: the output cannot be written: No space left on device\n")
+
+
+def test_closed_output_is_no_error(tmp_path: Path) -> None:
+    """A scheduler that starts commands without descriptors."""
+    command = [f'exec "{sys.executable}" -m andon version --json >&-']
+    done = subprocess.run(["/bin/sh", "-c", *command], cwd=tmp_path, stderr=subprocess.PIPE, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_help_breaks_where_the_terminal_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not where the lines of the source end."""
+    shown = Commands(tmp_path, capsys, COLUMNS="200")("eval", "--help").out
+    assert "What the provider failed to answer at all (unreachable, misconfigured) is reported apart." in shown

@@ -122,6 +122,12 @@ class BusConnection(Client):
         except UnicodeDecodeError:
             return super()._build_message(sid, _readable(subject), _readable(reply), data, headers)
 
+    async def _process_pong(self) -> None:
+        """The answer to a ping whose sender gave up (cancelled, timed out) must not end the read loop either."""
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
     async def reported(self, error: Exception) -> None:
         """Count what went wrong and log it, the same thing at most every half minute."""
         self.error_count += 1

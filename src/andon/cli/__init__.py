@@ -13,6 +13,9 @@ def main() -> None:
     """Entry point of the ``andon`` command: errors become one sentence and an exit status, never a traceback."""
     from andon.cli.app import app
 
+    # None where a scheduler started us with a closed descriptor
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
         _require_text(sys.argv[1:])
         app()
@@ -24,6 +27,13 @@ def main() -> None:
     except BrokenPipeError:  # `andon logs | head`: the reader left, which is no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # files are named in errors of our own: what has no name is where the output goes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"andon: the output cannot be written: {error.strerror or error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
 
 
 class _NoText(AndonError):

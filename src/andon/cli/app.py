@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import typer
 
 import andon
@@ -63,6 +65,17 @@ app.command("eval")(evaluation.evaluate)
 app.command("demo")(demo.demo)
 
 
+def _unwrap(group: typer.Typer) -> None:
+    """Join the lines of each paragraph of help: the terminal's width says where they break, not the source's."""
+    for command in group.registered_commands:
+        if command.callback is not None and command.help is None:
+            paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n")
+            command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _unwrap(inner.typer_instance)
+
+
 @app.command("version")
 def version(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
     """Print the version of Andon and of the broker it runs."""
@@ -74,3 +87,6 @@ def version(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -
         return
     console.print(f"andon {andon.__version__}", highlight=False)
     console.print(f"nats-server {broker_version() or 'not found'}", highlight=False)
+
+
+_unwrap(app)

@@ -29,7 +29,10 @@ class SendError(AndonError):
 
 
 def send(
-    message: Annotated[str | None, typer.Argument(help="The log's message. Leave out to read --file.")] = None,
+    message: Annotated[
+        str | None,
+        typer.Argument(help="The log's message; the name of a .json or .jsonl file that is there stands for --file."),
+    ] = None,
     severity: Annotated[str, typer.Option("--severity", "-s", help="Severity of MESSAGE.")] = "ERROR",
     service: Annotated[str, typer.Option(help="Service of MESSAGE.")] = "andon-send",
     host: Annotated[str | None, typer.Option(help="Host of MESSAGE; this machine unless given.")] = None,
@@ -56,6 +59,8 @@ def send(
 
     settings = command_settings()
     subject = place_subject(place)
+    if message is not None and file is None and is_file_of_logs(message):
+        message, file = None, Path(message)
     if (message is None) == (file is None):
         raise typer.BadParameter("give either a MESSAGE or --file (- for standard input)")
     if message is not None:
@@ -66,6 +71,11 @@ def send(
     if wait and len(logs) > WAIT_LIMIT:
         raise typer.BadParameter(f"--wait takes at most {WAIT_LIMIT} logs at once, this is {len(logs)}")
     asyncio.run(_send(settings, subject, logs, wait=wait, timeout=timeout, as_json=as_json))
+
+
+def is_file_of_logs(message: str) -> bool:
+    """Whether somebody who gave this for a message means a file: nobody logs the name of one that lies right here."""
+    return message.lower().endswith((".json", ".jsonl", ".ndjson")) and Path(message).is_file()
 
 
 def place_subject(place: str | None) -> str:
