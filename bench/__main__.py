@@ -21,6 +21,9 @@ MEASUREMENTS = {
     "retention": retaining.measure,
 }
 
+#: These take from ten minutes to half an hour: without being named they run on a small file.
+LONG = ("history", "retention")
+
 
 def main() -> None:
     """Parse, run, print."""
@@ -35,7 +38,10 @@ def main() -> None:
     for name in arguments.names or MEASUREMENTS:
         measure = of_history if name == "history" else MEASUREMENTS[name]
         with asyncio.Runner(loop_factory=loop_factory()) as runner:  # the loop that the service runs on
-            runner.run(measure(quick=arguments.quick))
+            small = name in LONG and not arguments.names
+            runner.run(measure(quick=arguments.quick or small))
+            if small and not arguments.quick:
+                print(f"  (a small file; in full with: python -m bench {name})")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from andon.cli import (
     doctor,
     export,
     logs,
+    mcp,
     models,
     patterns,
     queue,
@@ -55,6 +56,7 @@ app.command("note")(report.note)
 app.command("export")(export.export)
 app.command("retention")(retention.retention)
 app.command("ask")(ask.ask)
+app.command("mcp")(mcp.mcp)
 app.command("resolve")(resolve.resolve)
 app.command("queue")(queue.queue)
 app.command("reanalyze")(queue.reanalyze)

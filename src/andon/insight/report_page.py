@@ -74,7 +74,7 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = []
     for row in rows:
         cells = [
-            f'<td><span class="{escape(cell)}">{escape(cell)}</span></td>'
+            f'<td class="t"><span class="{escape(cell)}">{escape(cell)}</span></td>'
             if kind == "!"
             else f"<td{classes.get(kind, '')}>{escape(cell)}</td>"
             for cell, kind in zip(row, kinds, strict=True)
