@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from functools import partial
 
 import structlog
 
 from andon.service import loop_factory
-from bench import agent_layer, fingerprints, record_path, service_figures, storm
+from bench import agent_layer, fingerprints, history, record_path, retaining, service_figures, storm
 
 MEASUREMENTS = {
     "record": record_path.measure,
@@ -16,7 +17,12 @@ MEASUREMENTS = {
     "fingerprints": fingerprints.measure,
     "storm": storm.measure,
     "agent": agent_layer.measure,
+    "history": history.measure,
+    "retention": retaining.measure,
 }
+
+#: These take from ten minutes to half an hour: without being named they run on a small file.
+LONG = ("history", "retention")
 
 
 def main() -> None:
@@ -24,11 +30,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *MEASUREMENTS], help="which ones; all unless given")
     parser.add_argument("--quick", action="store_true", help="fewer messages and rounds")
+    parser.add_argument("--rows", type=int, help="logs in the file of `history`, ten million unless given")
+    parser.add_argument("--fresh", action="store_true", help="make the file of `history` anew")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    of_history = partial(history.measure, rows=arguments.rows, fresh=arguments.fresh)
     for name in arguments.names or MEASUREMENTS:
+        measure = of_history if name == "history" else MEASUREMENTS[name]
         with asyncio.Runner(loop_factory=loop_factory()) as runner:  # the loop that the service runs on
-            runner.run(MEASUREMENTS[name](quick=arguments.quick))
+            small = name in LONG and not arguments.names
+            runner.run(measure(quick=arguments.quick or small))
+            if small and not arguments.quick:
+                print(f"  (a small file; in full with: python -m bench {name})")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import ipaddress
 import os
 import re
 import tomllib
+from datetime import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -22,7 +23,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from andon.errors import ConfigError
+from andon.places import Database, parse_database
 from andon.provider_settings import PROVIDER_KEYS, ProviderSettings
+from andon.retention_settings import RetentionSettings
 
 #: Names taken over from the reference system, without a prefix.
 REFERENCE_NAMES = frozenset(
@@ -30,6 +33,9 @@ REFERENCE_NAMES = frozenset(
 )
 #: Names that the providers' own tools read, kept as they are as well.
 KNOWN_NAMES = frozenset(PROVIDER_KEYS.values())
+
+#: The smallest cap on the database, in bytes.
+LEAST_CAP = 16 * 1024 * 1024
 
 DEFAULT_INSTRUCTIONS = (
     "You are a technical analyst for a manufacturing site. Explain error logs of machines, PLCs, networks and servers "
@@ -50,6 +56,41 @@ class ServiceSettings(BaseModel):
     analyze: Literal["novel", "every", "none"] | None = None
     severity: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = None
     criticality: float = Field(1.0, ge=0.1, le=10)
+
+
+WEEKDAYS: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
+    "mon",
+    "tue",
+    "wed",
+    "thu",
+    "fri",
+    "sat",
+    "sun",
+)
+
+
+class ShiftSettings(BaseModel):
+    """A shift in ``andon.toml``: wall-clock times in the site's zone; an end before the start is the next day's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=40)
+    start: time
+    end: time
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(default=list(WEEKDAYS), min_length=1)
+
+    @model_validator(mode="after")
+    def _plain_times(self) -> ShiftSettings:
+        if self.start.tzinfo or self.end.tzinfo:
+            raise ValueError("shift times are those on the site's wall: write them without a zone")
+        return self
+
+
+THREE_SHIFTS = [
+    ShiftSettings(name="early", start=time(6), end=time(14)),
+    ShiftSettings(name="late", start=time(14), end=time(22)),
+    ShiftSettings(name="night", start=time(22), end=time(6)),
+]
 
 
 class Settings(ProviderSettings, BaseSettings):
@@ -73,7 +114,11 @@ class Settings(ProviderSettings, BaseSettings):
         max_length=8000,
         description="What the model is told to be, in front of every question.",
     )
-    db_path: str = Field("", description="The SQLite database; empty means `agent.db` in the data directory.")
+    db_path: str = Field(
+        "",
+        description="The database: an SQLite file, or `postgresql://user:password@host:port/database` (with the extra "
+        "`postgres`); empty means `agent.db` in the data directory.",
+    )
 
     data_dir: Path = Field(
         Path("data"),
@@ -193,10 +238,28 @@ class Settings(ProviderSettings, BaseSettings):
         description="Context fields whose values keep problems apart, beside the built-in ones such as `alarm_code`: "
         "a list in `andon.toml`.",
     )
+    shifts: list[ShiftSettings] = Field(
+        THREE_SHIFTS,
+        description="The site's shifts, in `andon.toml`: a table `[[shifts]]` for each with `name`, `start` and `end` "
+        '(such as `"06:00"`, in `ANDON_TIME_ZONE`) and `days` (`["mon", "tue"]`; all unless given).',
+    )
     services: dict[str, ServiceSettings] = Field(
         {},
         description='Other rules for some services, in `andon.toml`: a table such as `[services."press-*"]` with '
         "`analyze`, `severity` and `criticality` (0.1 to 10, multiplies the urgency); the first that matches counts.",
+    )
+    retention: list[RetentionSettings] = Field(
+        [],
+        max_length=200,
+        description="How long which logs are kept, in `andon.toml`: a table `[[retention]]` for each rule, the first "
+        'that matches counts; what none matches is kept for ever. `keep` is `"30d"`, `"forever"`, `"sample"` or '
+        '`"none"`; see [retention](retention.md).',
+    )
+    retention_max_bytes: int = Field(
+        0,
+        ge=0,
+        description="Most bytes the database may hold, 0 for no limit; beyond it the oldest of the least severe logs "
+        "go.",
     )
     renew_after: float = Field(
         30.0, ge=0, le=3650, description="Age at which an explanation is made anew, in days; 0 means never by age."
@@ -233,8 +296,7 @@ class Settings(ProviderSettings, BaseSettings):
     def _exposed_listeners_need_credentials(self) -> Settings:
         if bool(self.nats_user) != bool(self.nats_password.get_secret_value()):
             raise ValueError("ANDON_NATS_USER and ANDON_NATS_PASSWORD go together: set both or neither")
-        if "://" in self.db_path:
-            raise ValueError("DB_PATH names a file: this version keeps its database in SQLite only")
+        parse_database(self.db_path)
         if not is_loopback(self.nats_host) and not (self.nats_user and self.nats_password.get_secret_value()):
             raise ValueError(
                 f"ANDON_NATS_HOST={self.nats_host} opens the broker to the network: "
@@ -244,14 +306,19 @@ class Settings(ProviderSettings, BaseSettings):
             raise ValueError(
                 f"ANDON_HTTP_HOST={self.http_host} opens the HTTP server to the network: set ANDON_HTTP_TOKEN as well"
             )
+        if 0 < self.retention_max_bytes < LEAST_CAP:
+            raise ValueError(
+                f"ANDON_RETENTION_MAX_BYTES={self.retention_max_bytes} is less than an empty database and a day's "
+                f"counts take: use 0 for no limit, or {LEAST_CAP} (16 MiB) at least"
+            )
         if self.model_cold_deadline < self.model_deadline:
             raise ValueError("ANDON_MODEL_COLD_DEADLINE must not be shorter than ANDON_MODEL_DEADLINE")
         return self
 
     @property
-    def database(self) -> Path:
-        """Where the SQLite database is."""
-        return Path(self.db_path) if self.db_path else self.data_dir / "agent.db"
+    def database(self) -> Database:
+        """Where the database is; its text may be shown, ``db_path`` itself may hold a password."""
+        return parse_database(self.db_path) if self.db_path else self.data_dir / "agent.db"
 
     @property
     def embedded_broker(self) -> bool:
@@ -350,7 +417,21 @@ def _sentence(error: Any) -> str:
     name = environment_name(name) if name in Settings.model_fields else name
     if "API_KEY" in name or "PASSWORD" in name or "TOKEN" in name.split("_"):
         return f"{name}: {message}"
+    if len(error["loc"]) > 1:
+        return _sentence_within(name, error, message)
     return f"{name}={error['input']!s}: {message[0].lower()}{message[1:]}"
+
+
+def _sentence_within(name: str, error: Any, message: str) -> str:
+    """The same for a mistake within a list or a table: says where."""
+    places = [f"entry {place + 1}" if isinstance(place, int) else str(place) for place in error["loc"][1:]]
+    where = ", ".join((name, *places))
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: there is no such key"
+    shown = "" if isinstance(error["input"], dict | list) else f"={error['input']!s:.80}"
+    return f"{where}{shown}: {message[0].lower()}{message[1:]}"
 
 
 @lru_cache(maxsize=1)
@@ -361,6 +442,8 @@ def settings_table() -> list[tuple[str, str, str]]:
         default = info.default
         if isinstance(default, SecretStr):
             default = default.get_secret_value()
+        if field == "shifts":
+            default = ", ".join(f"{one.name} {one.start:%H:%M}–{one.end:%H:%M}" for one in THREE_SHIFTS)
         choices = (
             " or ".join(f"`{c}`" for c in get_args(info.annotation)) if get_origin(info.annotation) is Literal else ""
         )

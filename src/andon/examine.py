@@ -23,7 +23,7 @@ from andon.bus.api import stream_state
 from andon.bus.binary import find_binary
 from andon.bus.connection import connect, masked
 from andon.config import Settings
-from andon.errors import AndonError, BrokerError, ModelError, ModelMisconfigured, StoreError
+from andon.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
 from andon.models import CheckResult, StoreCounts
 from andon.outbox import advice
 from andon.spelling import remarks
@@ -72,7 +72,8 @@ def _several(count: int, one: str, many: str) -> str:
 
 
 def _disk(settings: Settings) -> CheckResult:
-    place = settings.database.parent
+    directory = settings.database.parent if isinstance(settings.database, Path) else settings.data_dir
+    place = directory
     while not place.exists() and place != place.parent:
         place = place.parent
     if not place.is_dir():
@@ -83,7 +84,7 @@ def _disk(settings: Settings) -> CheckResult:
             "set ANDON_DATA_DIR (or DB_PATH) to another",
         )
     free = shutil.disk_usage(place).free
-    detail = f"{free / 1024**3:.1f} GiB free at {settings.database.parent}"
+    detail = f"{free / 1024**3:.1f} GiB free at {directory}"
     if not os.access(place, os.W_OK):
         return CheckResult("disk", False, f"{place} cannot be written", "correct its permissions or set ANDON_DATA_DIR")
     if free < LITTLE_ROOM:
@@ -94,12 +95,12 @@ def _disk(settings: Settings) -> CheckResult:
 
 def _database(settings: Settings) -> list[CheckResult]:
     path = settings.database
-    if not path.exists():
+    if isinstance(path, Path) and not path.exists():
         return [CheckResult("database", None, f"{path} does not exist yet", "`andon run` creates it")]
     try:
         with Reader(path) as reader:
             counts = reader.counts()
-    except StoreError as error:
+    except (StoreError, ConfigError) as error:  # the driver of PostgreSQL may be missing
         return [CheckResult("database", False, str(error))]
     size = f"{counts.bytes / 1024**2:.1f} MiB"
     held = f"{_several(counts.logs, 'log', 'logs')}, {_several(counts.patterns, 'pattern', 'patterns')}"

@@ -222,8 +222,10 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which logs to list, newest first. Every filter is optional and all must hold.
 
     ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity.
-    ``service`` and ``host`` are exact or globs (``*``, ``?``). ``text`` is a substring of the message, without
-    regard to case. ``before`` continues a listing: the (timestamp, id) of the last row seen.
+    ``service``, ``host`` and the place (``site`` … ``machine``) are exact or globs (``*``, ``?``). ``text`` is words
+    that must occur, each at least as the beginning of a word, and phrases in double quotes; case and accents do not
+    matter. ``fields`` are context fields with the values they must have. ``before`` continues a listing: the
+    (timestamp, id) of the last row seen. ``oldest_first`` turns the order round.
     """
 
     since: str | None = None
@@ -235,6 +237,12 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     pattern_id: int | None = None
     limit: int = 50
     before: tuple[str, int] | None = None
+    site: str | None = None
+    area: str | None = None
+    line: str | None = None
+    machine: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    oldest_first: bool = False
 
 
 class Hint(msgspec.Struct, frozen=True):
@@ -493,6 +501,8 @@ class Recorded(msgspec.Struct):
     stood for a problem were merged into which. ``regrouped`` changes when a person merged or split patterns.
     ``pictures`` counts those stored for the first time, ``references`` those that are to be fetched now, ``unfetched``
     those that will not be because too many wait.
+    ``dropped`` counts the records that a rule of retention kept from being stored, by its label; ``left_out`` are their
+    places among those given.
     """
 
     stored: int
@@ -508,6 +518,20 @@ class Recorded(msgspec.Struct):
     pictures: int = 0
     references: int = 0
     unfetched: int = 0
+    dropped: dict[str, int] = {}
+    left_out: set[int] = set()
+
+
+class Retained(msgspec.Struct):
+    """What one step of retention did: logs deleted by the label of the rule, and ``seconds`` of the writer's time.
+
+    ``more`` is False at the end of a run; ``over`` then says that the database is larger than it may be all the same.
+    """
+
+    deleted: dict[str, int] = {}
+    more: bool = True
+    seconds: float = 0.0
+    over: bool = False
 
 
 class StoreCounts(msgspec.Struct, frozen=True):

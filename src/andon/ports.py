@@ -27,6 +27,7 @@ from andon.models import (
     Recorded,
     Reject,
     Resolution,
+    Retained,
     SiteNames,
     Spent,
     StoreCounts,
@@ -349,6 +350,22 @@ class Pictures(Protocol):
 
     async def given_up(self, fetch: PictureFetch, reason: str) -> None:
         """This one will not be fetched any more; the log's notes say why."""
+        ...
+
+
+class Retention(Protocol):
+    """Applying the rules of retention a little at a time. Every method raises StoreFull and StoreUnavailable."""
+
+    async def step(self) -> Retained:
+        """Look at some logs or remove some; ``more`` is False at the end of a run, the next call begins another."""
+        ...
+
+    async def over(self) -> bool:
+        """Whether the database is larger than it may be; quick."""
+        ...
+
+    async def stream_begins(self, stream: str, first: int) -> None:
+        """The stream holds nothing before the sequence ``first`` any more."""
         ...
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ from andon.bus.replies import NatsCallers
 from andon.bus.server import EmbeddedBroker
 from andon.config import Settings
 from andon.errors import AndonError, BrokerError, StoreError
+from andon.insight.keeping import retention_policy
 from andon.patterns.alike import alike
 from andon.patterns.fingerprint import Fingerprinter
 from andon.patterns.fixes import ConfirmedFixes
@@ -37,9 +39,11 @@ from andon.pictures.shrink import for_model
 from andon.pipeline.analyze import Analyzer
 from andon.pipeline.callers import PLACES, PLACES_BYTES, CallerDesk
 from andon.pipeline.decode import Decoder
+from andon.pipeline.indexing import Indexer
 from andon.pipeline.ladder import Ladder
 from andon.pipeline.pictures import PictureFetcher, QuestionPictures
 from andon.pipeline.record import Recorder
+from andon.pipeline.retain import Retainer
 from andon.pipeline.supervise import keep_running
 from andon.pipeline.watch import Watch
 from andon.store import Store, lock_database, prepare
@@ -150,6 +154,8 @@ class Service:
                 reading = start("runbooks", self.runbooks.run)
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
+                indexing = start("indexer", Indexer(self.store, self.metrics).run)
+                retaining = start("retention", Retainer(self.store.retention, self.metrics, self._stream).run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)
                 self.health.report("service", None)
@@ -169,7 +175,7 @@ class Service:
                 await callers.close()
                 await ended(analyzing, answering)
                 await http.stop(serving)
-                await ended(watching, reading, *([supervising] if supervising else []))
+                await ended(watching, reading, indexing, retaining, *([supervising] if supervising else []))
         log.info("stopped")
 
     async def _open(self, stack: AsyncExitStack) -> None:
@@ -190,7 +196,11 @@ class Service:
             log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
         await asyncio.to_thread(self.runbooks.scan)
         self.store = await Store.open(
-            settings.database, durability=settings.durability, policy=analysis_policy(settings)
+            settings.database,
+            durability=settings.durability,
+            policy=analysis_policy(settings),
+            keeping=retention_policy(settings),
+            zone=ZoneInfo(settings.time_zone),
         )
         stack.push_async_callback(self.store.close)
         self._stream = await JetStreamLogStream.open(self._connection, batch=settings.record_batch)
@@ -239,7 +249,7 @@ class Service:
             ),
             gate,
             self.metrics,
-            owner=socket.gethostname(),
+            owner=lease_owner(settings, self.http_port),
             attempts=settings.model_attempts,
             # one question may be put to each of the providers in turn
             deadline=settings.model_cold_deadline * (1 + len(settings.fallback_members)),
@@ -311,6 +321,15 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
+
+
+def lease_owner(settings: Settings, http_port: int) -> str:
+    """The name under which analyses are claimed: the same after a restart, and another one for each service.
+
+    A database file has one service. Of those that share a server's, one machine may run several.
+    """
+    host = socket.gethostname()
+    return host if isinstance(settings.database, Path) else f"{host}:{http_port}"
 
 
 def run_service(settings: Settings, listen: Listen) -> None:

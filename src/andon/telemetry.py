@@ -97,11 +97,18 @@ class Metrics:
             registry=r,
             buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
         )
+        self.indexed = Counter("andon_logs_indexed", "Logs taken into search and comparison.", registry=r)
         self.pictures_stored = Counter(
             "andon_pictures_stored", "Pictures of logs stored for the first time.", registry=r
         )
         self.pictures_refused = Counter(
             "andon_pictures_refused", "Pictures of logs that were not kept; the logs' notes say why.", registry=r
+        )
+        self.retention_deleted = Counter(
+            "andon_retention_deleted", "Logs deleted, by rule of retention.", ["rule"], registry=r
+        )
+        self.retention_dropped = Counter(
+            "andon_retention_dropped", "Messages that a rule of retention kept from being stored.", ["rule"], registry=r
         )
         self.store_errors = Counter("andon_store_errors", "Batches that could not be stored at once.", registry=r)
         self.analyses = Counter("andon_analyses", "Explanations given, by rung.", ["rung"], registry=r)

@@ -218,7 +218,8 @@ def test_a_budget_is_kept_to_the_call_over_restarts(tmp_path: Path) -> None:
                 rows = await until(lambda: len(r := p.sql(waiting)) == 3 and r, "provisional answers")
                 assert all("ANDON_BUDGET_CALLS_HOUR" in error for (error,) in rows)
                 assert ollama.calls == 3
-                assert p.metrics.registry.get_sample_value("andon_budget_exhausted") == 1
+                exhausted = p.metrics.registry.get_sample_value
+                await until(lambda: exhausted("andon_budget_exhausted") == 1, "the gauge")
                 assert p.metrics.registry.get_sample_value("andon_budget_left", {"budget": "calls_hour"}) == 0
 
     run(main())

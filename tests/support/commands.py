@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import structlog
 
-from andon.cli import main
+from andon.cli import main, output
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Commands:
     def __call__(self, *arguments: str) -> Outcome:
         """Run ``andon ARGUMENTS``."""
         self._capture.readouterr()
-        with _environment(self.settings), _argv(arguments):
+        with _environment(self.settings), _argv(arguments), _width(int(self.settings["COLUMNS"])):
             try:
                 main()
                 status = 0
@@ -76,6 +76,20 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+@contextmanager
+def _width(columns: int) -> Iterator[None]:
+    """Consoles read COLUMNS when they are made, which another test may have done."""
+    consoles = (output.console, output.errors)
+    before = [console._width for console in consoles]
+    for console in consoles:
+        console._width = columns
+    try:
+        yield
+    finally:
+        for console, width in zip(consoles, before, strict=True):
+            console._width = width
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from andon.pipeline.decode import Decoder
 from andon.pipeline.gate import Breaker, Budget, Gate
 from andon.pipeline.ladder import Ladder
 from andon.pipeline.record import Recorder
-from andon.store import AnalysisPolicy, Reader, Store, novel, prepare
+from andon.store import AnalysisPolicy, KeepPolicy, Reader, Store, keep_all, novel, prepare
 from andon.telemetry import Health, Metrics
 from andon.testing import MemoryBus, ScriptedAnalyst
 
@@ -150,11 +150,12 @@ async def pipeline(
     *,
     patience: float = 30.0,
     policy: AnalysisPolicy = novel,
+    keeping: KeepPolicy = keep_all,
 ) -> AsyncIterator[Pipeline]:
     """A pipeline over a fresh (or the same) database in ``place``; stopped and closed at the end."""
     path = place / "agent.db"
     prepare(path, durability="normal")
-    store = await Store.open(path, policy=policy)
+    store = await Store.open(path, policy=policy, keeping=keeping)
     made = Pipeline(store, path, analyst, policy, patience=patience)
     try:
         yield made

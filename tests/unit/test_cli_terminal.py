@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.cli import output
 from andon.printable import printable, printable_json
 from andon.store import mark_retried, prepare
 from support.commands import Commands
@@ -24,9 +23,8 @@ STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @pytest.fixture(params=[60, 80, 100, 200])
-def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+def width(request: pytest.FixtureRequest) -> int:
     """A terminal so wide."""
-    monkeypatch.setattr(output.console, "_width", request.param)
     return int(request.param)
 
 
@@ -34,7 +32,7 @@ def test_ids_are_shown_whole_on_every_terminal(tmp_path: Path, capsys: pytest.Ca
     """Long texts give way, a line each stays a line each, the id is the first word of it."""
     long = "a long text that says a lot " * 10
     logs = [a_log(n, hostname="host-" * 12, service="service-" * 12, message=long) for n in range(1, 12)]
-    andon = Commands(tmp_path, capsys)
+    andon = Commands(tmp_path, capsys, COLUMNS=str(width))
 
     async def work() -> None:
         async with opened(tmp_path / "agent.db") as store:

@@ -9,8 +9,11 @@ import pytest
 
 from andon.errors import NotFound, StoreError
 from andon.models import Merge, PendingAnalysis, Rung
+from andon.places import Database
 from andon.store import Reader, Store, merge, reanalyze, resolve, split
 from support.store_data import a_log, an_answer, opened, query
+
+pytest_plugins = ["support.databases"]
 
 
 def joined(child: str, parent: str = "a") -> Merge:
@@ -36,12 +39,11 @@ def open_rows(path: Path) -> list[tuple[object, ...]]:
     return query(path, "SELECT id, pattern_id, status FROM analyses WHERE finished_at IS NULL ORDER BY id")
 
 
-def test_a_pattern_that_joins_a_waiting_problem_asks_for_nothing(tmp_path: Path) -> None:
+def test_a_pattern_that_joins_a_waiting_problem_asks_for_nothing(database: Database) -> None:
     """One question about the whole family: newest logs, counts, hosts and worst severity of all of it."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b", hostname="plc-02", severity="CRITICAL")], [])
             done = await store.record([a_log(3, "c"), a_log(4, "a")], [], [joined("b"), joined("c")])
             assert (done.queued, done.pattern_ids, done.moved) == (0, [1, 1], {2: 1, 3: 1})
@@ -53,12 +55,12 @@ def test_a_pattern_that_joins_a_waiting_problem_asks_for_nothing(tmp_path: Path)
             assert await store.claim("me", 60) is None
 
     asyncio.run(work())
-    assert query(path, "SELECT id, merged_into FROM patterns") == [(1, None), (2, 1), (3, 1)]
-    assert query(path, "SELECT child_id, parent_id, words FROM merges") == [
+    assert query(database, "SELECT id, merged_into FROM patterns ORDER BY id") == [(1, None), (2, 1), (3, 1)]
+    assert query(database, "SELECT child_id, parent_id, words FROM merges") == [
         (2, 1, '["left","right"]'),
         (3, 1, '["left","right"]'),
     ]
-    with Reader(path) as reader:
+    with Reader(database) as reader:
         (summary,) = reader.patterns()
         assert (summary.id, summary.count, summary.hosts, summary.merged) == (1, 5, 2, [2, 3])
         assert (summary.worst_severity, summary.status) == ("CRITICAL", "leased")
@@ -67,12 +69,11 @@ def test_a_pattern_that_joins_a_waiting_problem_asks_for_nothing(tmp_path: Path)
         assert reader.pattern(2).merged_into == 1
 
 
-def test_an_explanation_is_taken_over_by_the_problem_that_is_joined(tmp_path: Path) -> None:
+def test_an_explanation_is_taken_over_by_the_problem_that_is_joined(database: Database) -> None:
     """The younger pattern was explained first: the older one's question is not asked any more."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b", severity="CRITICAL", reply_to="inbox")], [])
             await store.finish(await claimed(store), an_answer("of b"))
             done = await store.record([a_log(3, "a", reply_to="inbox")], [], [joined("b")])
@@ -82,15 +83,14 @@ def test_an_explanation_is_taken_over_by_the_problem_that_is_joined(tmp_path: Pa
             assert (await store.record([a_log(4, "a")], [])).queued == 0
 
     asyncio.run(work())
-    assert open_rows(path) == []
+    assert open_rows(database) == []
 
 
-def test_an_answer_in_hand_counts_although_its_row_was_closed(tmp_path: Path) -> None:
+def test_an_answer_in_hand_counts_although_its_row_was_closed(database: Database) -> None:
     """The model was asked about the child while it joined: the answer explains the whole problem, once."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "b")], [])
             job = await claimed(store)
             await store.record([a_log(2, "a")], [])
@@ -107,12 +107,11 @@ def test_an_answer_in_hand_counts_although_its_row_was_closed(tmp_path: Path) ->
     asyncio.run(work())
 
 
-def test_a_provisional_text_moves_with_the_question(tmp_path: Path) -> None:
+def test_a_provisional_text_moves_with_the_question(database: Database) -> None:
     """A waiting child that joins an older problem keeps what it showed and stays provisional."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b", severity="CRITICAL")], [])
             await store.postpone(await claimed(store), "away", 0, an_answer("for now", Rung.PLAYBOOK))
             await store.record([], [], [joined("b")])
@@ -125,19 +124,18 @@ def test_a_provisional_text_moves_with_the_question(tmp_path: Path) -> None:
             assert (await store.counts()).analyses_by_rung == {"model": 1}
 
     asyncio.run(work())
-    assert open_rows(path) == []
+    assert open_rows(database) == []
 
 
-def test_a_split_pattern_is_asked_about_and_never_merged_again(tmp_path: Path) -> None:
+def test_a_split_pattern_is_asked_about_and_never_merged_again(database: Database) -> None:
     """It takes along what was merged into it; the running service sees the change and does not undo it."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b"), a_log(3, "c")], [], [joined("c", "b")])
             before = (await store.record([], [], [joined("b")])).regrouped
             await store.finish(await claimed(store), an_answer("of all"))
-            assert split(path, 2) == 1
+            assert split(database, 2) == 1
             assert [await shown(store, log_id) for log_id in (1, 2, 3)] == ["of all", None, None]
             done = await store.record([a_log(4, "b")], [], [joined("b"), joined("c")])
             assert (done.queued, done.pattern_ids, done.moved) == (0, [2], {})
@@ -151,26 +149,25 @@ def test_a_split_pattern_is_asked_about_and_never_merged_again(tmp_path: Path) -
             job = await claimed(store)
             assert (job.pattern_id, job.reason, job.question.count) == (2, "split", 3)
             await store.finish(job, an_answer("of b and c"))
-            assert merge(path, 3, 1) == 1
+            assert merge(database, 3, 1) == 1
             assert await shown(store, 3) == "of all"
             assert await store.kept_apart() == []
-            split(path, 2)
+            split(database, 2)
             assert await shown(store, 2) == "of b and c"
 
     asyncio.run(work())
-    assert open_rows(path) == []
+    assert open_rows(database) == []
 
 
-def test_a_problem_that_showed_a_split_patterns_explanation_is_asked_about(tmp_path: Path) -> None:
+def test_a_problem_that_showed_a_split_patterns_explanation_is_asked_about(database: Database) -> None:
     """What it shows is another's; it stays until its own is there."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b", severity="CRITICAL")], [])
             await store.finish(await claimed(store), an_answer("of b"))
             await store.record([], [], [joined("b")])
-            split(path, 2)
+            split(database, 2)
             job = await claimed(store)
             assert (job.pattern_id, job.reason) == (1, "split")
             assert [await shown(store, log_id) for log_id in (1, 2)] == ["of b"] * 2
@@ -180,15 +177,14 @@ def test_a_problem_that_showed_a_split_patterns_explanation_is_asked_about(tmp_p
     asyncio.run(work())
 
 
-def test_a_confirmed_fix_is_shown_at_once_and_for_ever(tmp_path: Path) -> None:
+def test_a_confirmed_fix_is_shown_at_once_and_for_ever(database: Database) -> None:
     """By the whole problem, past and future logs, with no question; the model's late answer does not replace it."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b")], [], [joined("b")])
             job = await claimed(store)
-            fix = resolve(path, 2, "Replaced the cable. ", cause="Chafed", author="Ines")
+            fix = resolve(database, 2, "Replaced the cable. ", cause="Chafed", author="Ines")
             assert (fix.pattern_id, fix.fix, fix.cause, fix.author) == (2, "Replaced the cable.", "Chafed", "Ines")
             told = await store.finish(job, an_answer("guess"))
             assert (told.rung, told.pattern_id) == ("resolution", 1)
@@ -200,31 +196,30 @@ def test_a_confirmed_fix_is_shown_at_once_and_for_ever(tmp_path: Path) -> None:
             }
             assert await store.resolution_of(1) == await store.resolution_of(2) == fix
             assert await store.resolved_patterns() == [("b", "fault <*> of b", fix)]
-            newer = resolve(path, 1, "Other cable")
+            newer = resolve(database, 1, "Other cable")
             assert await store.resolution_of(2) == newer
             assert (await store.counts()).pending == 0
 
     asyncio.run(work())
-    with Reader(path) as reader:
+    with Reader(database) as reader:
         assert [r.fix for r in reader.resolutions(2)] == ["Other cable", "Replaced the cable."]
         assert reader.pattern(1).rung == "resolution"
         superseded = next(entry for entry in reader.pattern_history(1) if entry.rung is None)
         assert (superseded.status, superseded.last_error) == ("done", "superseded: resolution 1")
 
 
-def test_asking_again_goes_first_and_keeps_what_is_shown(tmp_path: Path) -> None:
+def test_asking_again_goes_first_and_keeps_what_is_shown(database: Database) -> None:
     """A second request moves up the same row."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a")], [])
             await store.finish(await claimed(store), an_answer("old"))
             await store.record([a_log(n, f"w{n}", severity="CRITICAL") for n in range(2, 5)], [])
-            asked = reanalyze(path, 1)
-            assert reanalyze(path, 1) == asked
+            asked = reanalyze(database, 1)
+            assert reanalyze(database, 1) == asked
             assert await shown(store, 1) == "old"
-            with Reader(path) as reader:
+            with Reader(database) as reader:
                 first = next(entry for entry in reader.queue() if entry.id == asked)
                 assert (first.reason, first.caller, first.tier, first.template) == ("asked", True, 1, "fault <*> of a")
                 assert len(reader.queue(limit=2)) == 2
@@ -232,42 +227,40 @@ def test_asking_again_goes_first_and_keeps_what_is_shown(tmp_path: Path) -> None
     asyncio.run(work())
 
 
-def test_what_cannot_be_done_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_what_cannot_be_done_is_refused_in_one_sentence(database: Database) -> None:
     """Unknown patterns, a pattern that is not merged, a merge with itself, an empty fix."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a")], [])
 
     asyncio.run(work())
     for wrong in (
-        lambda: merge(path, 1, 9),
-        lambda: split(path, 9),
-        lambda: resolve(path, 9, "x"),
-        lambda: reanalyze(path, 9),
+        lambda: merge(database, 1, 9),
+        lambda: split(database, 9),
+        lambda: resolve(database, 9, "x"),
+        lambda: reanalyze(database, 9),
     ):
         with pytest.raises(NotFound, match="no pattern 9 in"):
             wrong()
     with pytest.raises(StoreError, match="not merged into another"):
-        split(path, 1)
+        split(database, 1)
     with pytest.raises(StoreError, match="into itself"):
-        merge(path, 1, 1)
+        merge(database, 1, 1)
     with pytest.raises(StoreError, match="needs a fix"):
-        resolve(path, 1, "  ")
-    with Reader(path) as reader, pytest.raises(NotFound, match="no pattern 9"):
+        resolve(database, 1, "  ")
+    with Reader(database) as reader, pytest.raises(NotFound, match="no pattern 9"):
         reader.pattern_hosts(9)
 
 
-def test_spending_is_remembered_over_restarts(tmp_path: Path) -> None:
+def test_spending_is_remembered_over_restarts(database: Database) -> None:
     """By the minute; what is older than the moment asked for is not counted."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.spend(1, 0)
             await store.spend(0, 250)
-        async with opened(path) as store:
+        async with opened(database) as store:
             now = store._clock()
             found = await store.spent(now - 3600)
             assert (found.calls, found.tokens) == (1, 250)

@@ -13,14 +13,17 @@ import pytest
 from andon import store
 from andon.errors import NotFound, QueryTooSlow
 from andon.models import HistoryQuery, LogRecord, Merge, Spent
+from andon.places import Database
 from andon.ports import History
 from andon.store import Reader, SharedSpending, StoredHistory
 from support.store_data import a_log, an_answer, opened
 
+pytest_plugins = ["support.databases"]
+
 T = TypeVar("T")
 
 
-def filled(path: Path, records: list[LogRecord], merges: list[Merge] | None = None) -> None:
+def filled(path: Database, records: list[LogRecord], merges: list[Merge] | None = None) -> None:
     async def work() -> None:
         async with opened(path) as opened_store:
             await opened_store.record(records, [], merges or [])
@@ -28,7 +31,7 @@ def filled(path: Path, records: list[LogRecord], merges: list[Merge] | None = No
     asyncio.run(work())
 
 
-def asked(path: Path, question: Callable[[History], Awaitable[T]]) -> T:
+def asked(path: Database, question: Callable[[History], Awaitable[T]]) -> T:
     """The answer of the command line's reader."""
 
     async def work(reader: Reader) -> T:
@@ -39,11 +42,10 @@ def asked(path: Path, question: Callable[[History], Awaitable[T]]) -> T:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
+def site(database: Database) -> Database:
     """Two lines: a drive that faults from 02:14:01 on, a full disk a minute earlier, and a quiet oven."""
-    path = tmp_path / "agent.db"
     filled(
-        path,
+        database,
         [
             a_log(1, "disk", hostname="db-01", service="postgres", severity="CRITICAL", message="No space left",
                   timestamp="2025-01-15T02:13:00.000Z", line="line-2"),
@@ -52,7 +54,7 @@ def site(tmp_path: Path) -> Path:
                   timestamp="2025-01-15T05:00:00.000Z"),
         ],
     )  # fmt: skip
-    return path
+    return database
 
 
 @pytest.mark.parametrize(
@@ -78,11 +80,11 @@ def site(tmp_path: Path) -> Path:
         (HistoryQuery(pattern_id=2), [5, 4, 3, 2]),
     ],
 )
-def test_search_keeps_to_every_filter(site: Path, query: HistoryQuery, ids: list[int]) -> None:
+def test_search_keeps_to_every_filter(site: Database, query: HistoryQuery, ids: list[int]) -> None:
     assert [log.id for log in asked(site, lambda history: history.search(query))] == ids
 
 
-def test_problems_of_a_window_begin_with_what_came_first(site: Path) -> None:
+def test_problems_of_a_window_begin_with_what_came_first(site: Database) -> None:
     found = asked(site, lambda history: history.problems(HistoryQuery(until="2025-01-15T04:00:00Z")))
     assert [(one.pattern_id, one.count, one.hosts, one.first_log, one.last_log) for one in found] == [
         (1, 1, 1, 1, 1),
@@ -91,31 +93,30 @@ def test_problems_of_a_window_begin_with_what_came_first(site: Path) -> None:
 
 
 @pytest.mark.parametrize(("order", "ids"), [("count", [2, 1, 3]), ("severity", [1, 2, 3]), ("first", [1, 2, 3])])
-def test_problems_come_in_the_order_asked_for(site: Path, order: str, ids: list[int]) -> None:
+def test_problems_come_in_the_order_asked_for(site: Database, order: str, ids: list[int]) -> None:
     assert [one.pattern_id for one in asked(site, lambda history: history.problems(HistoryQuery(), order))] == ids
 
 
-def test_what_is_merged_counts_as_one_problem(tmp_path: Path) -> None:
-    path = tmp_path / "agent.db"
+def test_what_is_merged_counts_as_one_problem(database: Database) -> None:
     merge = Merge("b", "a", 1, ("x", "y", "z", "v", "w"))
-    filled(path, [a_log(1, "a"), a_log(2, "b"), a_log(3, "b")], [merge])
-    found = asked(path, lambda history: history.problems(HistoryQuery()))
+    filled(database, [a_log(1, "a"), a_log(2, "b"), a_log(3, "b")], [merge])
+    found = asked(database, lambda history: history.problems(HistoryQuery()))
     assert [(one.pattern_id, one.count) for one in found] == [(1, 3)]
-    assert len(asked(path, lambda history: history.search(HistoryQuery(pattern_id=2)))) == 3
+    assert len(asked(database, lambda history: history.search(HistoryQuery(pattern_id=2)))) == 3
 
 
-def test_around_tells_what_else_the_host_logged_by_the_minute(site: Path) -> None:
+def test_around_tells_what_else_the_host_logged_by_the_minute(site: Database) -> None:
     found = asked(site, lambda history: history.around("db-01", "2025-01-15T02:14:30.000Z", 10))
     assert [(one.pattern_id, one.count, one.first_seen) for one in found] == [(1, 1, "2025-01-15T02:13:00.000Z")]
     assert asked(site, lambda history: history.around("db-01", "2025-01-15T02:12:59.000Z", 10)) == []
 
 
-def test_recent_counts_the_last_ten_minutes_of_the_whole_problem(site: Path) -> None:
+def test_recent_counts_the_last_ten_minutes_of_the_whole_problem(site: Database) -> None:
     assert asked(site, lambda history: history.recent(2, "2025-01-15T02:14:59Z")) == (4, 10)
     assert asked(site, lambda history: history.recent(99, "2025-01-15T02:14:59Z")) == (0, 10)
 
 
-def test_a_pattern_comes_with_its_figures_and_what_is_known_of_it(site: Path) -> None:
+def test_a_pattern_comes_with_its_figures_and_what_is_known_of_it(site: Database) -> None:
     async def explain() -> None:
         async with opened(site) as opened_store:
             while job := await opened_store.claim("me", 60):
@@ -133,30 +134,30 @@ def test_a_pattern_comes_with_its_figures_and_what_is_known_of_it(site: Path) ->
 
 
 @pytest.mark.parametrize("pattern_id", [99, 0, -1, 2**70])
-def test_a_pattern_that_is_not_there_is_none(site: Path, pattern_id: int) -> None:
+def test_a_pattern_that_is_not_there_is_none(site: Database, pattern_id: int) -> None:
     assert asked(site, lambda history: history.pattern(pattern_id)) is None
 
 
-def test_logs_by_id_leave_out_those_that_do_not_exist(site: Path) -> None:
+def test_logs_by_id_leave_out_those_that_do_not_exist(site: Database) -> None:
     assert [log.id for log in asked(site, lambda history: history.logs([5, 2, 5, 99, -3, 2**70]))] == [2, 5]
 
 
-def test_names_are_those_of_the_records(site: Path) -> None:
+def test_names_are_those_of_the_records(site: Database) -> None:
     names = asked(site, lambda history: history.names())
     assert names.hosts == ["Press-7", "db-01", "oven-1"]
     assert names.services == ["drive", "postgres"]
     assert names.places == ["line-2", "line-3", "line-4", "north"]
 
 
-def test_the_span_is_none_where_nothing_is_stored(tmp_path: Path, site: Path) -> None:
+def test_the_span_is_none_where_nothing_is_stored(tmp_path: Path, site: Database) -> None:
     filled(tmp_path / "empty.db", [])
     assert asked(tmp_path / "empty.db", lambda history: history.span()) is None
     assert asked(site, lambda history: history.span()) == ("2025-01-15T02:13:00.000Z", "2025-01-15T05:00:00.000Z")
 
 
 def test_a_question_that_reads_too_long_is_interrupted(tmp_path: Path) -> None:
-    path = tmp_path / "agent.db"
-    filled(path, [a_log(n, f"p{n % 50}", hostname=f"h-{n}") for n in range(1, 4001)])
+    database = tmp_path / "agent.db"
+    filled(database, [a_log(n, f"p{n % 50}", hostname=f"h-{n}") for n in range(1, 4001)])
 
     async def work(reader: Reader) -> float:
         slow = StoredHistory(reader.history()._run, deadline=0.0)
@@ -166,15 +167,15 @@ def test_a_question_that_reads_too_long_is_interrupted(tmp_path: Path) -> None:
         assert len(await reader.history().search(HistoryQuery(limit=1))) == 1
         return time.monotonic() - started
 
-    with Reader(path) as reader:
+    with Reader(database) as reader:
         asyncio.run(work(reader))
 
 
 def test_an_interrupted_question_leaves_the_services_readers_usable(tmp_path: Path) -> None:
-    path = tmp_path / "agent.db"
+    database = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as opened_store:
+        async with opened(database) as opened_store:
             await opened_store.record([a_log(n) for n in range(1, 4001)], [])
             slow = StoredHistory(opened_store._read, deadline=0.0)
             for _ in range(4):
@@ -185,7 +186,7 @@ def test_an_interrupted_question_leaves_the_services_readers_usable(tmp_path: Pa
     asyncio.run(work())
 
 
-def test_a_command_counts_its_calls_where_the_service_does(site: Path) -> None:
+def test_a_command_counts_its_calls_where_the_service_does(site: Database) -> None:
     async def work() -> tuple[Spent, Spent]:
         shared = SharedSpending(site)
         await shared.spend(1, 0)
@@ -196,9 +197,11 @@ def test_a_command_counts_its_calls_where_the_service_does(site: Path) -> None:
     assert asyncio.run(work()) == (Spent(1, 250), Spent(1, 250))
 
 
-def test_reading_history_writes_nothing(site: Path) -> None:
-    before = site.read_bytes()
-    asked(site, lambda history: history.problems(HistoryQuery()))
-    assert site.read_bytes() == before
-    with Reader(site) as reader, pytest.raises(NotFound):
+def test_reading_history_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    filled(path, [a_log(1)])
+    before = path.read_bytes()
+    asked(path, lambda history: history.problems(HistoryQuery()))
+    assert path.read_bytes() == before
+    with Reader(path) as reader, pytest.raises(NotFound):
         reader.log(99)

@@ -11,11 +11,14 @@ import pytest
 
 from andon.models import LogRecord, NewPicture, PictureReference
 from andon.pictures.intake import PictureLimits, checked
+from andon.places import Database
 from andon.store import Reader, pictures, prepare
 from andon.store.database import writer_engine
 from andon.store.prepare import migrate
 from support.pictures import BLUE, picture
 from support.store_data import Clock, a_log, opened, query
+
+pytest_plugins = ["support.databases"]
 
 LIMITS = PictureLimits()
 PNG, JPEG = picture(), picture("JPEG", colour=BLUE)
@@ -34,27 +37,26 @@ def referring(sequence: int, position: int = 1, **changes: Any) -> LogRecord:
     return a_log(sequence, references=(reference,), **{"context": CONTEXT, **changes})
 
 
-def test_a_picture_is_stored_once_however_many_logs_show_it(tmp_path: Path) -> None:
+def test_a_picture_is_stored_once_however_many_logs_show_it(database: Database) -> None:
     """In one batch and in later ones."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             first = await store.record([with_pictures(1, PNG), with_pictures(2, PNG, JPEG), a_log(3)], [])
             again = await store.record([with_pictures(4, JPEG, JPEG)], [])
             assert (first.pictures, again.pictures) == (2, 0)
 
     asyncio.run(work())
-    assert query(path, "SELECT count(*), sum(size) FROM pictures") == [(2, len(PNG) + len(JPEG))]
-    assert query(path, "SELECT log_id, position, picture_id FROM log_pictures ORDER BY 1, 2") == [
+    assert query(database, "SELECT count(*), sum(size) FROM pictures") == [(2, len(PNG) + len(JPEG))]
+    assert query(database, "SELECT log_id, position, picture_id FROM log_pictures ORDER BY 1, 2") == [
         (1, 0, 1),
         (2, 0, 1),
         (2, 1, 2),
         (4, 0, 2),
         (4, 1, 2),
     ]
-    assert query(path, "SELECT value FROM counters WHERE name = 'pictures'") == [(2,)]
-    with Reader(path) as reader:
+    assert query(database, "SELECT value FROM counters WHERE name = 'pictures'") == [(2,)]
+    with Reader(database) as reader:
         assert [(one.media_type, one.data) for one in reader.pictures(2, data=True)] == [
             ("image/png", PNG),
             ("image/jpeg", JPEG),
@@ -63,27 +65,26 @@ def test_a_picture_is_stored_once_however_many_logs_show_it(tmp_path: Path) -> N
         assert reader.pictures(3) == []
 
 
-def test_a_message_delivered_again_brings_nothing_twice(tmp_path: Path) -> None:
+def test_a_message_delivered_again_brings_nothing_twice(database: Database) -> None:
     """Neither pictures nor references."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             batch = [with_pictures(1, PNG), referring(2)]
             await store.record(batch, [])
             done = await store.record([*batch, with_pictures(3, PNG)], [])
             assert (done.duplicates, done.stored, done.pictures, done.references) == (2, 1, 0, 0)
 
     asyncio.run(work())
-    assert query(path, "SELECT count(*) FROM log_pictures") == [(2,)]
-    assert query(path, "SELECT count(*) FROM picture_fetches") == [(1,)]
+    assert query(database, "SELECT count(*) FROM log_pictures") == [(2,)]
+    assert query(database, "SELECT count(*) FROM picture_fetches") == [(1,)]
 
 
-def test_the_pictures_of_a_question_are_the_newest_ones_each_once(tmp_path: Path) -> None:
+def test_the_pictures_of_a_question_are_the_newest_ones_each_once(database: Database) -> None:
     """In the order of the logs given."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             await store.record([with_pictures(1, PNG), with_pictures(2, JPEG, PNG), with_pictures(3, PNG)], [])
             found = await store.pictures.of_logs([3, 2, 1], 2)
             assert [one.data for one in found] == [PNG, JPEG]
@@ -93,12 +94,11 @@ def test_the_pictures_of_a_question_are_the_newest_ones_each_once(tmp_path: Path
     asyncio.run(work())
 
 
-def test_what_is_fetched_later_is_stored_the_same_way(tmp_path: Path) -> None:
+def test_what_is_fetched_later_is_stored_the_same_way(database: Database) -> None:
     """The reference in the context becomes the description, and it is due no more."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             done = await store.record([referring(1)], [])
             assert done.references == 1
             assert await store.pictures.awaited([1, 5]) == 1
@@ -117,15 +117,15 @@ def test_what_is_fetched_later_is_stored_the_same_way(tmp_path: Path) -> None:
             }
 
     asyncio.run(work())
-    assert query(path, "SELECT log_id, position FROM log_pictures") == [(1, 1)]
+    assert query(database, "SELECT log_id, position FROM log_pictures") == [(1, 1)]
 
 
-def test_a_fetch_waits_for_its_next_try(tmp_path: Path) -> None:
+def test_a_fetch_waits_for_its_next_try(database: Database) -> None:
     """And only tries that were the reference's fault count."""
     clock = Clock()
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db", clock=clock) as store:
+        async with opened(database, clock=clock) as store:
             await store.record([referring(1)], [])
             (fetch,), _ = await store.pictures.due(10)
             await store.pictures.again(fetch, 5.0, counted=False)
@@ -142,11 +142,11 @@ def test_a_fetch_waits_for_its_next_try(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_what_cannot_be_fetched_leaves_a_note(tmp_path: Path) -> None:
+def test_what_cannot_be_fetched_leaves_a_note(database: Database) -> None:
     """Behind those that the log has already; the context stays."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             await store.record([referring(1, notes="hostname was not text")], [])
             (fetch,), _ = await store.pictures.due(10)
             await store.pictures.given_up(fetch, "the bucket is gone")
@@ -160,11 +160,11 @@ def test_what_cannot_be_fetched_leaves_a_note(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_context_that_changed_meanwhile_keeps_its_text(tmp_path: Path) -> None:
+def test_a_context_that_changed_meanwhile_keeps_its_text(database: Database) -> None:
     """The picture is stored all the same."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             await store.record([referring(1, context="not JSON"), referring(2, 9), referring(3, context=None)], [])
             due, _ = await store.pictures.due(10)
             for fetch in due:
@@ -212,13 +212,13 @@ def test_a_database_from_before_pictures_takes_them_after_its_upgrade(tmp_path: 
     assert query(path, "SELECT message FROM agent_logs ORDER BY id") == [("old",), ("fault 2 of p1",)]
 
 
-def test_pending_references_survive_a_restart(tmp_path: Path) -> None:
+def test_pending_references_survive_a_restart(database: Database) -> None:
     """They are rows."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             await store.record([referring(1)], [])
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             assert len((await store.pictures.due(10))[0]) == 1
 
     asyncio.run(work())

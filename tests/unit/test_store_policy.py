@@ -12,11 +12,14 @@ import pytest
 from andon.config import load_settings
 from andon.errors import ConfigError
 from andon.models import PendingAnalysis, Rung, utc_text
+from andon.places import Database
 from andon.store import AnalysisPolicy, Rule, Store
 from andon.store.database import writer_engine
 from andon.store.prepare import migrate, prepare
 from andon.wiring import analysis_policy
 from support.store_data import Clock, a_log, an_answer, opened, query
+
+pytest_plugins = ["support.databases"]
 
 HOUR = 3600.0
 DAILY = AnalysisPolicy(renew_after=30 * 24 * HOUR, renew_interval=24 * HOUR)
@@ -51,13 +54,13 @@ def later(sequence: int, hours: float = 48, **fields: Any) -> Any:
     ],
 )
 def test_an_explanation_is_renewed_when_the_problem_changes(
-    tmp_path: Path, fields: dict[str, Any], reason: str | None
+    database: Database, fields: dict[str, Any], reason: str | None
 ) -> None:
     """Not before the interval is over, and once."""
 
     async def work() -> None:
         clock = Clock()
-        async with opened(tmp_path / "agent.db", clock=clock, policy=DAILY) as store:
+        async with opened(database, clock=clock, policy=DAILY) as store:
             await explained(store)
             clock.now += 23 * HOUR
             assert (await store.record([later(2, **fields)], [])).queued == 0
@@ -75,12 +78,12 @@ def test_an_explanation_is_renewed_when_the_problem_changes(
     asyncio.run(work())
 
 
-def test_a_jump_of_the_rate_renews(tmp_path: Path) -> None:
+def test_a_jump_of_the_rate_renews(database: Database) -> None:
     """Twenty logs in ten minutes where there was one in two days; not again while it stays so."""
 
     async def work() -> None:
         clock = Clock()
-        async with opened(tmp_path / "agent.db", clock=clock, policy=DAILY) as store:
+        async with opened(database, clock=clock, policy=DAILY) as store:
             await explained(store)
             clock.now += 48 * HOUR
             assert (await store.record([later(n) for n in range(2, 21)], [])).queued == 0
@@ -94,12 +97,12 @@ def test_a_jump_of_the_rate_renews(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_age_renews_and_what_people_said_does_not_age(tmp_path: Path) -> None:
+def test_age_renews_and_what_people_said_does_not_age(database: Database) -> None:
     """Thirty days for a model's answer; a runbook's stays. A changed model or prompt version asks for nothing."""
 
     async def work() -> None:
         clock = Clock()
-        async with opened(tmp_path / "agent.db", clock=clock, policy=DAILY) as store:
+        async with opened(database, clock=clock, policy=DAILY) as store:
             await store.record([a_log(1, "m"), a_log(2, "r")], [])
             await store.finish(await claimed(store), an_answer())
             await store.finish(await claimed(store), an_answer("book", Rung.RUNBOOK))
@@ -112,13 +115,12 @@ def test_age_renews_and_what_people_said_does_not_age(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_every_log_gets_an_analysis_of_its_own(tmp_path: Path) -> None:
+def test_every_log_gets_an_analysis_of_its_own(database: Database) -> None:
     """As in the reference: each shows its own text, durable callers too; other services go by problem."""
-    path = tmp_path / "agent.db"
     policy = AnalysisPolicy(services=(("press-*", Rule("every", "ERROR")), ("lab", Rule("none"))))
 
     async def work() -> None:
-        async with opened(path, policy=policy) as store:
+        async with opened(database, policy=policy) as store:
             batch = [
                 a_log(1, service="press-1", reply_to="inbox"),
                 a_log(2, service="press-2"),
@@ -134,7 +136,7 @@ def test_every_log_gets_an_analysis_of_its_own(tmp_path: Path) -> None:
             assert [waiter.log_id for waiter, _, _ in await store.waiters(5)] == [1]
 
     asyncio.run(work())
-    assert query(path, "SELECT id, analysis FROM agent_logs ORDER BY id") == [
+    assert query(database, "SELECT id, analysis FROM agent_logs ORDER BY id") == [
         (1, "first: 1"),
         (2, "third: 2"),
         (3, None),
@@ -143,12 +145,12 @@ def test_every_log_gets_an_analysis_of_its_own(tmp_path: Path) -> None:
     ]
 
 
-def test_criticality_raises_the_place_in_the_queue(tmp_path: Path) -> None:
+def test_criticality_raises_the_place_in_the_queue(database: Database) -> None:
     """A warning of a ten times as important asset goes before an error."""
 
     async def work() -> None:
         policy = AnalysisPolicy(services=(("kiln", Rule(criticality=10)),))
-        async with opened(tmp_path / "agent.db", policy=policy) as store:
+        async with opened(database, policy=policy) as store:
             await store.record([a_log(1, "a"), a_log(2, "b", service="kiln", severity="WARNING")], [])
             assert (await claimed(store)).log_id == 2
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from andon.models import PendingAnalysis, Rung
+from andon.places import Database
 from andon.store import AnalysisPolicy, Reader, Store
+from andon.store.schema import patterns
 from support.store_data import Clock, a_log, an_answer, opened, query
+
+pytest_plugins = ["support.databases"]
 
 
 def _merge(target: int | None, connection: Connection) -> None:
-    connection.exec_driver_sql("UPDATE patterns SET merged_into = ? WHERE id = 2", (target,))
+    connection.execute(update(patterns).where(patterns.c.id == 2).values(merged_into=target))
 
 
 async def _claimed(store: Store, owner: str = "me", lease: float = 60) -> PendingAnalysis:
@@ -23,11 +26,11 @@ async def _claimed(store: Store, owner: str = "me", lease: float = 60) -> Pendin
     return job
 
 
-def test_a_job_asks_about_the_newest_logs_of_its_pattern(tmp_path: Path) -> None:
+def test_a_job_asks_about_the_newest_logs_of_its_pattern(database: Database) -> None:
     """Five logs, newest first, the hosts with the most logs first, at most twenty."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             batch = [a_log(i, hostname=f"h{i:02d}") for i in range(1, 31)]
             await store.record([*batch, a_log(31, hostname="h30", severity="CRITICAL"), a_log(32, "p2")], [])
             job = await _claimed(store)
@@ -41,11 +44,11 @@ def test_a_job_asks_about_the_newest_logs_of_its_pattern(tmp_path: Path) -> None
     asyncio.run(work())
 
 
-def test_a_new_critical_goes_before_callers_and_a_thousand_warnings(tmp_path: Path) -> None:
+def test_a_new_critical_goes_before_callers_and_a_thousand_warnings(database: Database) -> None:
     """Then the waiting caller, then severity, then age."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             await store.record([a_log(i, f"w{i}", severity="WARNING") for i in range(1, 1001)], [])
             await store.record([a_log(1001, "asked", severity="ERROR", reply_to="inbox")], [])
             await store.record([a_log(1002, "error", severity="ERROR")], [])
@@ -58,11 +61,11 @@ def test_a_new_critical_goes_before_callers_and_a_thousand_warnings(tmp_path: Pa
     asyncio.run(work())
 
 
-def test_a_waiting_problem_that_gets_worse_moves_up(tmp_path: Path) -> None:
+def test_a_waiting_problem_that_gets_worse_moves_up(database: Database) -> None:
     """One row still: its place follows the worst log, and a caller who comes later counts."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b", severity="INFO"), a_log(3, "c", severity="INFO")], [])
             await store.record([a_log(4, "b", severity="CRITICAL"), a_log(5, "c", reply_to="inbox")], [])
             assert [(await _claimed(store)).fingerprint for _ in range(3)] == ["b", "c", "a"]
@@ -71,12 +74,12 @@ def test_a_waiting_problem_that_gets_worse_moves_up(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_lease_that_ran_out_is_claimed_again(tmp_path: Path) -> None:
+def test_a_lease_that_ran_out_is_claimed_again(database: Database) -> None:
     """Each claim is an attempt; before the end of the lease nobody else gets the row."""
     clock = Clock()
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db", clock=clock) as store:
+        async with opened(database, clock=clock) as store:
             await store.record([a_log(1)], [])
             assert (await _claimed(store, "a", 10)).attempts == 1
             clock.now += 9
@@ -90,12 +93,11 @@ def test_a_lease_that_ran_out_is_claimed_again(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_final_explanation_appears_on_every_log_of_the_pattern(tmp_path: Path) -> None:
+def test_a_final_explanation_appears_on_every_log_of_the_pattern(database: Database) -> None:
     """Those before and those after, in the view too; the counters know the rung."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1), a_log(2)], [])
             assert await store.analysis_of(1) is None
             stored = await store.finish(await _claimed(store), an_answer("it is the cable"))
@@ -109,15 +111,17 @@ def test_a_final_explanation_appears_on_every_log_of_the_pattern(tmp_path: Path)
             assert (counts.pending, counts.analyses_by_rung) == (0, {"model": 1})
 
     asyncio.run(work())
-    assert query(path, "SELECT id, analysis FROM agent_logs ORDER BY id") == [(i, "it is the cable") for i in (1, 2, 3)]
+    assert query(database, "SELECT id, analysis FROM agent_logs ORDER BY id") == [
+        (i, "it is the cable") for i in (1, 2, 3)
+    ]
 
 
-def test_a_postponed_row_shows_a_provisional_answer_and_is_due_later(tmp_path: Path) -> None:
+def test_a_postponed_row_shows_a_provisional_answer_and_is_due_later(database: Database) -> None:
     """Only the first provisional answer is attached; the final one replaces it in the same row."""
     clock = Clock()
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db", clock=clock) as store:
+        async with opened(database, clock=clock) as store:
             await store.record([a_log(1)], [])
             first = await store.postpone(await _claimed(store), "model away", 30, an_answer("playbook", Rung.PLAYBOOK))
             assert first is not None
@@ -139,31 +143,30 @@ def test_a_postponed_row_shows_a_provisional_answer_and_is_due_later(tmp_path: P
     asyncio.run(work())
 
 
-def test_a_failed_row_shows_its_fallback_and_keeps_the_reason(tmp_path: Path) -> None:
+def test_a_failed_row_shows_its_fallback_and_keeps_the_reason(database: Database) -> None:
     """It is final: not claimed again, counted as failed, listed with the error."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1)], [])
             stored = await store.fail(await _claimed(store), "answer unusable", an_answer("rule 7", Rung.PLAYBOOK))
             assert (stored.status, stored.text, stored.provisional) == ("failed", "rule 7", False)
             assert await store.claim("me", 60) is None
             assert (await store.counts()).failed == 1
             assert (await store.record([a_log(2)], [])).explained == {1}
-            with Reader(path) as reader:
+            with Reader(database) as reader:
                 (entry,) = reader.analyses("failed")
                 assert (entry.last_error, entry.attempts, entry.text) == ("answer unusable", 1, "rule 7")
 
     asyncio.run(work())
 
 
-def test_who_lost_the_lease_does_not_overwrite_a_final_result(tmp_path: Path) -> None:
+def test_who_lost_the_lease_does_not_overwrite_a_final_result(database: Database) -> None:
     """Late finish, postpone and fail return or leave what the other stored."""
     clock = Clock()
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db", clock=clock) as store:
+        async with opened(database, clock=clock) as store:
             await store.record([a_log(1)], [])
             late = await _claimed(store, "a", 10)
             clock.now += 11
@@ -184,13 +187,13 @@ def test_who_lost_the_lease_does_not_overwrite_a_final_result(tmp_path: Path) ->
     asyncio.run(work())
 
 
-def test_a_failed_renewal_leaves_the_older_explanation(tmp_path: Path) -> None:
+def test_a_failed_renewal_leaves_the_older_explanation(database: Database) -> None:
     """An explanation is made anew; what comes of it replaces the old text only when it is final and no failure."""
 
     async def work() -> None:
         always = AnalysisPolicy(renew_after=0.001, renew_interval=0)
         clock = Clock()
-        async with opened(tmp_path / "agent.db", policy=always, clock=clock) as store:
+        async with opened(database, policy=always, clock=clock) as store:
             await store.record([a_log(1)], [])
             await store.finish(await _claimed(store), an_answer("old"))
             clock.now += 1
@@ -211,12 +214,11 @@ def test_a_failed_renewal_leaves_the_older_explanation(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_merged_pattern_shows_the_explanation_of_the_one_it_was_merged_into(tmp_path: Path) -> None:
+def test_a_merged_pattern_shows_the_explanation_of_the_one_it_was_merged_into(database: Database) -> None:
     """Its own comes back when the merge is undone."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b")], [])
             await store.finish(await _claimed(store), an_answer("of a"))
             await store.finish(await _claimed(store), an_answer("of b"))
@@ -225,17 +227,16 @@ def test_a_merged_pattern_shows_the_explanation_of_the_one_it_was_merged_into(tm
                 shown = await store.analysis_of(2)
                 assert shown is not None
                 assert shown.text == text
-                assert query(path, "SELECT analysis FROM agent_logs WHERE id = 2") == [(text,)]
+                assert query(database, "SELECT analysis FROM agent_logs WHERE id = 2") == [(text,)]
 
     asyncio.run(work())
 
 
-def test_a_row_whose_logs_are_gone_is_closed_and_the_next_one_claimed(tmp_path: Path) -> None:
+def test_a_row_whose_logs_are_gone_is_closed_and_the_next_one_claimed(database: Database) -> None:
     """No job is handed out without a log to ask about."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b")], [])
             await store._write(lambda connection: connection.exec_driver_sql("DELETE FROM logs WHERE id = 1"))
             assert (await _claimed(store)).fingerprint == "b"
@@ -244,12 +245,12 @@ def test_a_row_whose_logs_are_gone_is_closed_and_the_next_one_claimed(tmp_path: 
     asyncio.run(work())
 
 
-def test_durable_callers_are_found_when_their_log_is_explained(tmp_path: Path) -> None:
+def test_durable_callers_are_found_when_their_log_is_explained(database: Database) -> None:
     """Oldest first, once; those that waited too long with whatever is shown."""
     clock = Clock()
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db", clock=clock) as store:
+        async with opened(database, clock=clock) as store:
             await store.record([a_log(1, reply_to="inbox.1"), a_log(2), a_log(3, "p2", reply_to="inbox.3")], [])
             await store.record([a_log(1, reply_to="inbox.1")], [])
             job = await _claimed(store)
@@ -278,17 +279,16 @@ def test_durable_callers_are_found_when_their_log_is_explained(tmp_path: Path) -
     asyncio.run(work())
 
 
-def test_the_queue_survives_a_restart(tmp_path: Path) -> None:
+def test_the_queue_survives_a_restart(database: Database) -> None:
     """Pending and leased rows, callers and attempts."""
-    path = tmp_path / "agent.db"
 
     async def before() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             await store.record([a_log(1, reply_to="inbox"), a_log(2, "p2")], [])
             await _claimed(store, "host-1", 3600)
 
     async def after() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             assert await store.release("host-1") == 1
             job = await _claimed(store)
             assert (job.fingerprint, job.attempts) == ("p1", 2)
@@ -299,12 +299,12 @@ def test_the_queue_survives_a_restart(tmp_path: Path) -> None:
     asyncio.run(after())
 
 
-def test_rows_without_any_text_can_be_claimed_before_they_are_due(tmp_path: Path) -> None:
+def test_rows_without_any_text_can_be_claimed_before_they_are_due(database: Database) -> None:
     """Those that show a provisional answer, and those that somebody holds, are left alone."""
     clock = Clock()
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db", clock=clock) as store:
+        async with opened(database, clock=clock) as store:
             await store.record([a_log(1, "shown"), a_log(2, "bare"), a_log(3, "held")], [])
             await store.postpone(await _claimed(store), "away", 0, an_answer("for now"))
             bare = await store.claim("me", 60, unanswered=True)
@@ -323,12 +323,12 @@ def test_rows_without_any_text_can_be_claimed_before_they_are_due(tmp_path: Path
     asyncio.run(work())
 
 
-def test_an_attempt_that_does_not_count_is_taken_back(tmp_path: Path) -> None:
+def test_an_attempt_that_does_not_count_is_taken_back(database: Database) -> None:
     """And a job from before is still told from the one that holds the row."""
     clock = Clock()
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db", clock=clock) as store:
+        async with opened(database, clock=clock) as store:
             await store.record([a_log(1)], [])
             late = await _claimed(store, "a", 10)
             clock.now += 10

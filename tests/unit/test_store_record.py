@@ -21,11 +21,15 @@ from hypothesis import strategies as st
 
 from andon.errors import StoreFull, StoreUnavailable
 from andon.models import STREAM, LogRecord
+from andon.places import Database
 from andon.ports import LogStore
 from andon.store import Store, novel, prepare
 from andon.store.batch import unix_minute
 from andon.store.writer import Recorder
-from support.store_data import NS, Clock, a_log, a_reject, an_answer, opened, query
+from support.postgres import Cluster
+from support.store_data import NS, Clock, a_log, a_reject, an_answer, opened, query, written
+
+pytest_plugins = ["support.databases"]
 
 
 def as_log_store(store: Store) -> LogStore:
@@ -33,12 +37,11 @@ def as_log_store(store: Store) -> LogStore:
     return store
 
 
-def test_a_batch_is_told_and_stored(tmp_path: Path) -> None:
+def test_a_batch_is_told_and_stored(database: Database) -> None:
     """Ids stand beside the records; patterns, hosts and minutes are counted; the new problems are queued."""
-    path = tmp_path / "agent.db"
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             batch = [a_log(1), a_log(2, "p2", hostname="plc-02", severity="CRITICAL"), a_log(3)]
             done = await store.record(batch, [a_reject(4)])
             assert (done.stored, done.duplicates, done.rejected) == (3, 0, 1)
@@ -50,21 +53,21 @@ def test_a_batch_is_told_and_stored(tmp_path: Path) -> None:
             assert counts.bytes > 0
 
     asyncio.run(work())
-    assert query(path, "SELECT fingerprint, count, worst_severity, first_seen, last_seen FROM patterns") == [
+    assert query(database, "SELECT fingerprint, count, worst_severity, first_seen, last_seen FROM patterns") == [
         ("p1", 2, "ERROR", "2025-01-15T02:14:01.123Z", "2025-01-15T02:14:03.123Z"),
         ("p2", 1, "CRITICAL", "2025-01-15T02:14:02.123Z", "2025-01-15T02:14:02.123Z"),
     ]
-    assert query(path, "SELECT * FROM pattern_minutes") == [
+    assert query(database, "SELECT * FROM pattern_minutes") == [
         (28_948_454, 1, "plc-01", 2),
         (28_948_454, 2, "plc-02", 1),
     ]
-    assert query(path, "SELECT pattern_id, log_id, reason, status, tier, score FROM analyses") == [
+    assert query(database, "SELECT pattern_id, log_id, reason, status, tier, score FROM analyses") == [
         (1, 1, "new", "pending", 0, 60),
         (2, 2, "new", "pending", 1, 200),
     ]
 
 
-def test_every_field_comes_back(tmp_path: Path) -> None:
+def test_every_field_comes_back(database: Database) -> None:
     """Optional fields too, in a batch where only one record has them."""
     full = a_log(
         1,
@@ -79,7 +82,7 @@ def test_every_field_comes_back(tmp_path: Path) -> None:
     )
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             await store.record([full, a_log(2)], [])
             log = await store.log(1)
             assert log is not None
@@ -96,11 +99,11 @@ def test_every_field_comes_back(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_message_delivered_again_is_a_duplicate(tmp_path: Path) -> None:
+def test_a_message_delivered_again_is_a_duplicate(database: Database) -> None:
     """In a later batch, in the same one, as a log or as a reject; a reused sequence is another message."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             await store.record([a_log(1), a_log(2)], [a_reject(3)])
             again = await store.record(
                 [a_log(2), a_log(3), a_log(4), a_log(4)], [a_reject(1), a_reject(3), a_reject(4)]
@@ -117,7 +120,7 @@ def test_a_message_delivered_again_is_a_duplicate(tmp_path: Path) -> None:
             assert await store.newest_sequence("NONE") == 0
 
     asyncio.run(work())
-    assert query(tmp_path / "agent.db", "SELECT count FROM patterns") == [(5,)]
+    assert query(database, "SELECT count FROM patterns") == [(5,)]
 
 
 STATE = (
@@ -136,11 +139,11 @@ STATE = (
 )
 
 
-def _state(path: Path) -> list[list[tuple[Any, ...]]]:
+def _state(path: Database) -> list[list[tuple[Any, ...]]]:
     return [query(path, sql) for sql in STATE]
 
 
-async def _record_all(path: Path, batches: list[list[int]], messages: list[LogRecord | None]) -> None:
+async def _record_all(path: Database, batches: list[list[int]], messages: list[LogRecord | None]) -> None:
     async with opened(path) as store:
         for batch in batches:
             logs = [m for i in batch if (m := messages[i]) is not None]
@@ -169,6 +172,25 @@ def test_redelivery_in_any_order_and_split_gives_the_same_state(
     made: list[tuple[str, str, str, int, bool] | None], data: st.DataObject
 ) -> None:
     """Counts, rollups, the queue and the callers are those of one pass over the messages."""
+    with tempfile.TemporaryDirectory() as place:
+        _compare_with_redelivery(Path(place) / "once.db", Path(place) / "many.db", made, data)
+
+
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(made=messages_of, data=st.data())
+def test_redelivery_gives_the_same_state_on_a_server(
+    server: Cluster, made: list[tuple[str, str, str, int, bool] | None], data: st.DataObject
+) -> None:
+    """The same on PostgreSQL, which a file of SQLite's is compared with."""
+    with tempfile.TemporaryDirectory() as place:
+        _compare_with_redelivery(Path(place) / "once.db", server.prepared(), made, data)
+
+
+def _compare_with_redelivery(
+    once: Database, many: Database, made: list[tuple[str, str, str, int, bool] | None], data: st.DataObject
+) -> None:
     messages: list[LogRecord | None] = []
     for i, drawn in enumerate(made):
         if drawn is None:
@@ -191,16 +213,13 @@ def test_redelivery_in_any_order_and_split_gives_the_same_state(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(order)), max_size=4)))
     edges = [0, *cuts, len(order)]
     batches = [list(order[a:b]) for a, b in itertools.pairwise(edges)]
-    with tempfile.TemporaryDirectory() as place:
-        once, many = Path(place) / "once.db", Path(place) / "many.db"
-        asyncio.run(_record_all(once, [indexes], messages))
-        asyncio.run(_record_all(many, batches, messages))
-        assert _state(many) == _state(once)
+    asyncio.run(_record_all(once, [indexes], messages))
+    asyncio.run(_record_all(many, batches, messages))
+    assert _state(many) == _state(once)
 
 
-def test_a_big_batch_with_all_kinds_of_minutes_and_patterns(tmp_path: Path) -> None:
+def test_a_big_batch_with_all_kinds_of_minutes_and_patterns(database: Database) -> None:
     """More rows than one statement takes, each of another minute, host and pattern."""
-    path = tmp_path / "agent.db"
     batch = [
         a_log(
             i,
@@ -212,22 +231,22 @@ def test_a_big_batch_with_all_kinds_of_minutes_and_patterns(tmp_path: Path) -> N
     ]
 
     async def work() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             assert (await store.record(batch, [])).new_patterns == 2050
             assert (await store.record(batch, [])).duplicates == 2050
 
     asyncio.run(work())
-    assert query(path, "SELECT COUNT(*), COUNT(DISTINCT minute), SUM(count) FROM pattern_minutes") == [
+    assert query(database, "SELECT COUNT(*), COUNT(DISTINCT minute), SUM(count) FROM pattern_minutes") == [
         (2050, 2050, 2050)
     ]
-    assert query(path, "SELECT COUNT(*), SUM(count) FROM pattern_hosts") == [(2050, 2050)]
+    assert query(database, "SELECT COUNT(*), SUM(count) FROM pattern_hosts") == [(2050, 2050)]
 
 
-def test_a_pattern_that_is_explained_is_told_and_not_asked_again(tmp_path: Path) -> None:
+def test_a_pattern_that_is_explained_is_told_and_not_asked_again(database: Database) -> None:
     """A provisional explanation does not count as one."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             await store.record([a_log(1)], [])
             job = await store.claim("me", 60)
             assert job is not None
@@ -264,11 +283,11 @@ def test_the_memory_of_patterns_is_bounded_and_forgets_what_was_rolled_back(tmp_
     assert query(path, "SELECT DISTINCT count FROM patterns WHERE fingerprint <> 'lost'") == [(2,)]
 
 
-def test_missing_ranges_count_logs_and_rejects(tmp_path: Path) -> None:
+def test_missing_ranges_count_logs_and_rejects(database: Database) -> None:
     """At both ends and in between; a sequence stored twice is no gap."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             assert await store.missing(STREAM, 1, 9) == [(1, 9)]
             await store.record([a_log(3), a_log(5), a_log(5, stored_ns=1), a_log(8)], [a_reject(6)])
             assert await store.missing(STREAM, 1, 10) == [(1, 2), (4, 4), (7, 7), (9, 10)]
@@ -279,11 +298,11 @@ def test_missing_ranges_count_logs_and_rejects(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_cancelled_caller_leaves_a_whole_batch_or_none(tmp_path: Path) -> None:
+def test_a_cancelled_caller_leaves_a_whole_batch_or_none(database: Database) -> None:
     """Whenever it is cancelled; recording the same again completes it."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             for start in range(1, 200, 10):
                 batch = [a_log(i) for i in range(start, start + 10)]
                 task = asyncio.create_task(store.record(batch, []))
@@ -417,16 +436,15 @@ def test_the_probe_reaches_the_disk_and_leaves_nothing(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_everything_committed_survives_kill_9(tmp_path: Path) -> None:
+def test_everything_committed_survives_kill_9(database: Database) -> None:
     """A process killed between and within batches leaves whole batches, consistent counts and its leases."""
-    path = tmp_path / "agent.db"
     code = f"""
 import asyncio, sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from pathlib import Path
+from andon.places import parse_database
 from support.store_data import a_log, opened
 async def work():
-    async with opened(Path({str(path)!r})) as store:
+    async with opened(parse_database({written(database)!r})) as store:
         for start in range(1, 10**6, 50):
             await store.record([a_log(i, f"p{{i % 7}}") for i in range(start, start + 50)], [])
             if start == 1:
@@ -443,15 +461,15 @@ asyncio.run(work())
             if told >= 500 and child.poll() is None:
                 os.kill(child.pid, signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL
-    stored = query(path, "SELECT COUNT(*) FROM logs")[0][0]
+    stored = query(database, "SELECT COUNT(*) FROM logs")[0][0]
     assert stored >= told
     assert stored % 50 == 0
     for sql in ("SELECT SUM(count) FROM patterns", "SELECT SUM(count) FROM pattern_minutes"):
-        assert query(path, sql) == [(stored,)]
-    assert query(path, "SELECT value FROM counters WHERE name = 'logs'") == [(stored,)]
+        assert query(database, sql) == [(stored,)]
+    assert query(database, "SELECT value FROM counters WHERE name = 'logs'") == [(stored,)]
 
     async def resume() -> None:
-        async with opened(path) as store:
+        async with opened(database) as store:
             again = [a_log(i, f"p{i % 7}") for i in range(1, stored + 51)]
             assert (await store.record(again, [])).stored == 50
             assert await store.release("killed") == 1

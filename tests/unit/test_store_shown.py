@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
+from sqlalchemy import update
+
+from andon.places import Database
+from andon.store.schema import patterns
 from support.store_data import a_log, an_answer, opened
 
+pytest_plugins = ["support.databases"]
 
-def test_shown_for_gives_each_pattern_what_its_logs_show(tmp_path: Path) -> None:
+
+def test_shown_for_gives_each_pattern_what_its_logs_show(database: Database) -> None:
     """Explained and provisionally explained patterns are there, unexplained ones are not; merged ones show the root's."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             recorded = await store.record([a_log(n, f"p{n}") for n in range(1, 5)], [])
             one, two, three, four = recorded.pattern_ids
             assert one is not None
@@ -23,8 +28,8 @@ def test_shown_for_gives_each_pattern_what_its_logs_show(tmp_path: Path) -> None
             await store.finish(first, an_answer("final"))
             await store.postpone(second, "away", 0, an_answer("for now"))
             await store._write(
-                lambda connection: connection.exec_driver_sql(
-                    "UPDATE patterns SET merged_into = ? WHERE id = ?", (one, three)
+                lambda connection: connection.execute(
+                    update(patterns).where(patterns.c.id == three).values(merged_into=one)
                 )
             )
             shown = await store.shown_for([p for p in (one, two, three, four) if p is not None])
@@ -37,11 +42,11 @@ def test_shown_for_gives_each_pattern_what_its_logs_show(tmp_path: Path) -> None
     asyncio.run(work())
 
 
-def test_shown_for_takes_any_number_of_patterns(tmp_path: Path) -> None:
+def test_shown_for_takes_any_number_of_patterns(database: Database) -> None:
     """No patterns and more than a statement's worth of them are both fine."""
 
     async def work() -> None:
-        async with opened(tmp_path / "agent.db") as store:
+        async with opened(database) as store:
             assert await store.shown_for([]) == {}
             assert await store.shown_for(range(1, 5000)) == {}
 

@@ -7,7 +7,26 @@ import inspect
 import typer
 
 import andon
-from andon.cli import ask, demo, doctor, logs, mcp, models, patterns, queue, rejects, resolve, run, send
+from andon.cli import (
+    alarms,
+    ask,
+    demo,
+    diff,
+    doctor,
+    export,
+    logs,
+    mcp,
+    models,
+    patterns,
+    queue,
+    rejects,
+    report,
+    resolve,
+    retention,
+    run,
+    send,
+    trends,
+)
 from andon.cli import eval as evaluation
 
 app = typer.Typer(
@@ -27,7 +46,17 @@ app.command("send")(send.send)
 app.command("logs")(logs.logs)
 app.command("show")(logs.show)
 app.add_typer(patterns.app, name="patterns")
+app.command("trends")(trends.trends)
+app.command("diff")(diff.diff)
+app.command("alarms")(alarms.alarms)
+app.command("ack")(alarms.ack)
+app.command("shelve")(alarms.shelve)
+app.command("report")(report.report)
+app.command("note")(report.note)
+app.command("export")(export.export)
+app.command("retention")(retention.retention)
 app.command("ask")(ask.ask)
+app.command("mcp")(mcp.mcp)
 app.command("resolve")(resolve.resolve)
 app.command("queue")(queue.queue)
 app.command("reanalyze")(queue.reanalyze)
@@ -35,7 +64,6 @@ app.add_typer(rejects.app, name="rejects")
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("eval")(evaluation.evaluate)
-app.command("mcp")(mcp.mcp)
 app.command("demo")(demo.demo)
 
 

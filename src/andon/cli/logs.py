@@ -22,13 +22,24 @@ def logs(
     severity: Annotated[str | None, typer.Option(help="This severity and worse, such as WARNING.")] = None,
     service: Annotated[str | None, typer.Option(help="This service; * and ? stand for anything.")] = None,
     host: Annotated[str | None, typer.Option(help="This host; * and ? stand for anything.")] = None,
-    text: Annotated[str | None, typer.Option(help="Logs whose message contains this, in any case.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Words that must occur, or their beginnings; phrases in double quotes.")
+    ] = None,
+    pattern: Annotated[int | None, typer.Option(min=1, max=2**63 - 1, help="Logs of this problem.")] = None,
+    site: Annotated[str | None, typer.Option(help="This site; * and ? stand for anything.")] = None,
+    area: Annotated[str | None, typer.Option(help="This area.")] = None,
+    line: Annotated[str | None, typer.Option(help="This line.")] = None,
+    machine: Annotated[str | None, typer.Option(help="This machine.")] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="A context field with its value, such as firmware=2.1.4; may be repeated.")
+    ] = None,
+    oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
 ) -> None:
     """List stored logs, newest first.
 
-    Example: andon logs --since 8h --severity ERROR --host 'press-*'
+    Example: andon logs --since 8h --severity ERROR --host 'press-*' --text '"axis 3" overcurrent'
     """
     from andon.cli.output import command_settings, parse_time, print_json
     from andon.store import Reader
@@ -41,6 +52,13 @@ def logs(
         service=service,
         host=host,
         text=text,
+        pattern_id=pattern,
+        site=site,
+        area=area,
+        line=line,
+        machine=machine,
+        fields=field_values(field),
+        oldest_first=oldest,
         limit=limit,
     )
     with Reader(settings.database) as reader:
@@ -83,6 +101,17 @@ def show(
         console.print(f"{len(written)} of {len(shown)} pictures written:" if shown else "This log has no pictures.")
         for path in written:
             console.print(str(path), markup=False, soft_wrap=True)
+
+
+def field_values(given: list[str] | None) -> tuple[tuple[str, str], ...]:
+    """``name=value`` pairs a user named. Raises typer.BadParameter."""
+    pairs = []
+    for one in given or ():
+        name, equals, value = one.partition("=")
+        if not (name.strip() and equals):
+            raise typer.BadParameter(f"{one!r} is no field; write name=value", param_hint="--field")
+        pairs.append((name.strip(), value.strip()))
+    return tuple(pairs)
 
 
 def checked_severity(value: str | None) -> str | None:

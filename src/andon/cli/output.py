@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from andon.models import utc_text
 from andon.printable import printable, printable_json
 
 if TYPE_CHECKING:
@@ -106,20 +105,20 @@ def parse_time(value: str | None, zone: str, option: str) -> str | None:
     """A point in time from the user, as stored text: ISO 8601 (naive means the site's zone), or an age like ``2h``."""
     if value is None:
         return None
-    text = value.strip()
-    span = _SPAN.fullmatch(text)
+    from andon.insight.when import read_time
+
     try:
-        if span is not None:
-            return utc_text(datetime.now(UTC) - timedelta(seconds=int(span[1]) * _SPAN_SECONDS[span[2].lower()]))
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=ZoneInfo(zone))
-        return utc_text(moment)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            f"{value!r} is no time; write 2025-01-15, 2025-01-15T02:00, 2025-01-15T02:00Z or an age like 30m, 8h, 2d",
-            param_hint=option,
-        ) from None
+        return read_time(value, zone)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def span_seconds(value: str, option: str) -> float:
+    """Seconds of a duration from the user: ``30m``, ``8h``, ``2d``."""
+    span = _SPAN.fullmatch(value.strip())
+    if span is None or len(span[1]) > 9:
+        raise typer.BadParameter(f"{value!r} is no duration; write 30m, 8h or 2d", param_hint=option)
+    return float(int(span[1]) * _SPAN_SECONDS[span[2].lower()])
 
 
 def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:

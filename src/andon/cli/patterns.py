@@ -85,13 +85,16 @@ def show(
 
     Example: andon patterns show 12
     """
+    from zoneinfo import ZoneInfo
+
     from andon.cli.output import command_settings, print_json
     from andon.cli.problem import as_object, gather, print_problem
+    from andon.insight.working import site_shifts
     from andon.store import Reader
 
     settings = command_settings()
     with Reader(settings.database) as reader:
-        problem = gather(reader, pattern_id)
+        problem = gather(reader, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
     if as_json:
         print_json(as_object(problem))
         return

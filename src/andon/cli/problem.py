@@ -2,92 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from andon.models import LogQuery, PatternSummary, Resolution, StoredLog
-from andon.store import AnalysisEntry, PatternHost, PatternMerge
+from andon.insight.problem import Problem, as_object, gather
+from andon.store import AnalysisEntry, PatternMerge
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from andon.config import Settings
-    from andon.store import Reader
+    from andon.insight.breakdown import Share
 
-#: Patterns that similar ones are searched in, those with the newest logs first.
-SEARCHED = 10_000
-SIMILAR, LIKENESS = 5, 0.5
-HOSTS_SHOWN, EARLIER_SHOWN = 12, 10
-
-
-class Similar(msgspec.Struct, frozen=True):
-    """A problem that reads alike; ``score`` is the likeness from 0 to 1."""
-
-    id: int
-    score: float
-    template: str
-    rung: str | None
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """All that is known about a problem. ``newest`` is its newest log, with the explanation that is shown for it."""
-
-    pattern: PatternSummary
-    newest: StoredLog | None
-    hosts: list[PatternHost]
-    merges: list[PatternMerge]
-    history: list[AnalysisEntry]
-    resolutions: list[Resolution]
-    similar: list[Similar]
-
-
-def gather(reader: Reader, pattern_id: int) -> Problem:
-    """Read a problem. Raises NotFound where there is none with this id."""
-    pattern = reader.pattern(pattern_id)
-    newest = [
-        found[0] for i in (pattern_id, *pattern.merged) if (found := reader.search(LogQuery(pattern_id=i, limit=1)))
-    ]
-    return Problem(
-        pattern=pattern,
-        newest=max(newest, key=lambda log: (log.timestamp, log.id), default=None),
-        hosts=reader.pattern_hosts(pattern_id),
-        merges=reader.pattern_merges(pattern_id),
-        history=reader.pattern_history(pattern_id),
-        resolutions=reader.resolutions(pattern_id),
-        similar=similar(pattern, reader.patterns(SEARCHED)),
-    )
-
-
-def similar(pattern: PatternSummary, others: list[PatternSummary]) -> list[Similar]:
-    """The problems most like this one; it and what it is part of left out."""
-    from andon.patterns import SimilarIndex
-
-    index, known = SimilarIndex(capacity=SEARCHED + 1), {}
-    for other in others:
-        if other.id not in (pattern.id, pattern.merged_into):
-            known[other.fingerprint] = other
-            index.add(other.fingerprint, other.template)
-    index.add(pattern.fingerprint, pattern.template)  # its words count towards how rare a word is
-    found = index.similar(pattern.template, SIMILAR, LIKENESS, exclude=pattern.fingerprint)
-    return [Similar(known[key].id, score, known[key].template, known[key].rung) for key, score in found]
-
-
-def as_object(problem: Problem) -> dict[str, Any]:
-    """A problem for ``--json``; ``explanation`` is what its newest log shows, null where nothing yet."""
-    newest = problem.newest
-    value: dict[str, Any] = {"pattern": problem.pattern, "explanation": None}
-    if newest is not None and newest.analysis is not None:
-        value["explanation"] = {
-            "text": newest.analysis,
-            "rung": newest.rung,
-            "provisional": newest.provisional,
-            "analysis_id": newest.analysis_id,
-        }
-    value["newest_message"] = newest.message if newest is not None else None
-    for name in ("hosts", "merges", "history", "resolutions", "similar"):
-        value[name] = getattr(problem, name)
-    return value
+HOSTS_SHOWN, EARLIER_SHOWN, VALUES_SHOWN = 12, 10, 6
 
 
 def print_problem(problem: Problem, settings: Settings) -> None:
@@ -97,6 +23,7 @@ def print_problem(problem: Problem, settings: Settings) -> None:
     from andon.cli.output import console, explained_by, plain
 
     print_facts(problem, settings)
+    print_course(problem)
     newest = problem.newest
     label = explained_by(problem.pattern.rung, problem.pattern.provisional, problem.pattern.status)
     text = newest.analysis if newest is not None and newest.analysis else "Not explained yet."
@@ -132,6 +59,43 @@ def print_facts(problem: Problem, settings: Settings) -> None:
         if value.plain:
             facts.add_row(f"[bold]{name}[/]", value)
     console.print(facts)
+
+
+def print_course(problem: Problem) -> None:
+    """Where and when, in the 30 days up to its newest log, and what it goes with."""
+    from rich.table import Table
+
+    from andon.cli.output import console, one_line, plain
+    from andon.cli.patterns import shown_rate
+    from andon.cli.trends import pair_sentence
+    from andon.insight.spans import lasting
+
+    found = problem.breakdown
+    rows = Table.grid(padding=(0, 2))
+    between = "" if found.minutes_between is None else f", one every {lasting(found.minutes_between * 60)} on average"
+    for name, value in {
+        "occurrences": f"{found.occurrences:,} in 30 days{between}" if found.occurrences else "",
+        "machines": _shares(found.machine),
+        "lines": _shares(found.line),
+        "shifts": ", ".join(f"{one.name} {one.count:,} ({shown_rate(one.per_hour)} an hour)" for one in found.shifts),
+    }.items():
+        if value:
+            rows.add_row(f"[bold]{name}[/]", plain(value))
+    console.print(rows)
+    if problem.goes_with:
+        console.print("[bold]goes with[/]")
+    for pair in problem.goes_with or []:
+        root = problem.pattern.merged_into or problem.pattern.id
+        other = pair.second if pair.first_id == root else pair.first
+        console.print(plain(f"  {pair_sentence(pair)}"))
+        console.print(plain(f"     {one_line(other)}"), no_wrap=True, overflow="ellipsis")
+
+
+def _shares(shares: list[Share]) -> str:
+    """The most frequent values with their shares."""
+    shown = [f"{one.value or 'others'} {one.share:.0%}" for one in shares[:VALUES_SHOWN]]
+    more = len(shares) - VALUES_SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def print_resolutions(problem: Problem, settings: Settings) -> None:
@@ -215,3 +179,6 @@ def print_similar(problem: Problem) -> None:
     for other in problem.similar:
         how = f", explained by {other.rung}" if other.rung else ""
         console.print(plain(f"  {other.id} ({other.score:.0%} alike{how}): {one_line(other.template)}"))
+
+
+__all__ = ["as_object", "gather", "print_problem"]

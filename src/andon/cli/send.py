@@ -60,7 +60,7 @@ def send(
     settings = command_settings()
     subject = place_subject(place)
     if message is not None and file is None and is_file_of_logs(message):
-        message, file = None, Path(message)
+        file, message = Path(message), None
     if (message is None) == (file is None):
         raise typer.BadParameter("give either a MESSAGE or --file (- for standard input)")
     if message is not None:

@@ -254,6 +254,10 @@ class CallerDesk:
             if caller not in self._places:
                 continue
             log_id, pattern_id = recorded.log_ids[index], recorded.pattern_ids[index]
+            if index in recorded.left_out:  # a rule says that such logs are not stored: there is nothing to wait for
+                self._forget(caller)
+                await self._send(caller, self._fallback.unstored(caller.payload))
+                continue
             if log_id is None or pattern_id is None:  # a redelivery of what was stored before: wait for the next match
                 self._expected.setdefault(caller.payload, deque()).append(caller)
                 continue

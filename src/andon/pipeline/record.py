@@ -248,6 +248,8 @@ class Recorder:
             metrics.duplicates.inc(recorded.duplicates)
         if recorded.rejected:
             metrics.rejected.inc(recorded.rejected)
+        for rule, count in recorded.dropped.items():
+            metrics.retention_dropped.labels(rule).inc(count)
 
     async def _recover(self) -> None:
         """Read what was delivered to us before and is not stored.
@@ -266,6 +268,8 @@ class Recorder:
         async for deliveries in self._stream.replay(gaps[0][0], gaps[-1][1]):
             recorded = await self._store_until_done(self._understand(deliveries))
             recovered += recorded.stored
+            for rule, count in recorded.dropped.items():
+                self._metrics.retention_dropped.labels(rule).inc(count)
             if recorded.references and self._referenced is not None:
                 self._referenced()
             if recorded.queued:
@@ -287,6 +291,9 @@ def _reject(delivery: Delivery, reason: str) -> Reject:
 
 
 def _add(total: Recorded, one: Recorded) -> None:
+    total.left_out |= {len(total.log_ids) + place for place in one.left_out}
+    for rule, count in one.dropped.items():
+        total.dropped[rule] = total.dropped.get(rule, 0) + count
     total.stored += one.stored
     total.duplicates += one.duplicates
     total.rejected += one.rejected

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from andon.models import now_text
 from andon.store.batch import Columns, Group
+from andon.store.dialect import reserve_ids, run
 from andon.store.policy import RENEWABLE, AnalysisPolicy, priority, rank_of
 from andon.store.renewal import Renewals
 
@@ -65,7 +66,8 @@ def stored_patterns(connection: Connection, ids: Sequence[int]) -> tuple[dict[in
     problems: dict[int, Problem] = {}
     for start in range(0, len(ids), _KEYS_PER_QUERY):
         part = ids[start : start + _KEYS_PER_QUERY]
-        rows = connection.exec_driver_sql(
+        rows = run(
+            connection,
             "SELECT p.id, p.worst_severity, p.first_seen, p.last_seen, p.count,"  # noqa: S608
             " m.id, a.finished_at IS NOT NULL AND a.text IS NOT NULL, a.rung, m.explained_at, m.explained_severity,"
             " m.explained_hosts, m.explained_rate, m.renewed_at, o.id, COALESCE(o.tier, 0), COALESCE(o.score, 0),"
@@ -87,7 +89,6 @@ def own_analyses(
     columns: Columns,
     log_ids: Sequence[int],
     policy: AnalysisPolicy,
-    next_id: Callable[[Connection, str], int],
 ) -> list[int | None] | None:
     """Queue an analysis for each log of services whose every log is analyzed; their ids beside the logs.
 
@@ -96,25 +97,29 @@ def own_analyses(
     if not policy.any_every:
         return None
     rules = {service: policy.rule(service) for service in set(columns["service"])}
-    rows: list[tuple[int, int, bool, int, int, str]] = []
-    ids: list[int | None] = [None] * len(log_ids)
-    following = next_id(connection, "analyses")
+    rows: list[tuple[int, bool, int, int, str]] = []
+    places: list[int] = []
     now = now_text()
     triples = zip(columns["service"], columns["severity"], columns["reply_to"], strict=True)
     for index, (service, severity, reply_to) in enumerate(triples):
         rule = rules[service]
         rank = rank_of(severity)
         if rule.analyze == "every" and rank >= rank_of(rule.severity):
-            ids[index] = own_id = following + len(rows)
             waits = reply_to is not None
             tier, score = priority(rank, first=False, caller=waits, criticality=rule.criticality)
-            rows.append((own_id, log_ids[index], waits, tier, score, now))
+            rows.append((log_ids[index], waits, tier, score, now))
+            places.append(index)
     if not rows:
         return None
-    connection.exec_driver_sql(
+    first = reserve_ids(connection, "analyses", len(rows))
+    ids: list[int | None] = [None] * len(log_ids)
+    for own_id, index in enumerate(places, first):
+        ids[index] = own_id
+    run(
+        connection,
         "INSERT INTO analyses (id, log_id, reason, status, caller, tier, score, created_at, not_before, attempts,"
         " provisional) VALUES (?, ?, 'every', 'pending', ?, ?, ?, ?, 0, 0, FALSE)",
-        rows,
+        [(own_id, *row) for own_id, row in enumerate(rows, first)],
     )
     return ids
 
@@ -169,13 +174,11 @@ class Queuer:
                 if problem.explained:
                     renewed.append((now, root))
         if wanted:
-            connection.exec_driver_sql(_INSERT, wanted)
+            run(connection, _INSERT, wanted)
         if renewed:
-            connection.exec_driver_sql("UPDATE patterns SET renewed_at = ? WHERE id = ?", renewed)
+            run(connection, "UPDATE patterns SET renewed_at = ? WHERE id = ?", renewed)
         if raised:
-            connection.exec_driver_sql(
-                "UPDATE analyses SET tier = ?, score = ?, caller = caller OR ? WHERE id = ?", raised
-            )
+            run(connection, "UPDATE analyses SET tier = ?, score = ?, caller = caller OR ? WHERE id = ?", raised)
         return len(wanted)
 
 

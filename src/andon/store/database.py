@@ -1,4 +1,4 @@
-"""Opening SQLite the way the store needs it, and its errors in our words."""
+"""Opening a database the way the store needs it: what differs between SQLite and PostgreSQL ends here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from andon.errors import StoreFull, StoreTooNew, StoreUnavailable
-from andon.store import schema
+from andon.places import Database, PostgresAddress
+from andon.store import postgres, schema
+from andon.store.dialect import is_postgres
 
 #: ``normal``: a power cut may cost the last moments, which the recorder re-reads from the stream.
 #: ``strict``: every commit is on the disk before it returns.
@@ -24,6 +26,8 @@ Durability = Literal["normal", "strict"]
 
 #: How long a connection waits for another process' lock, in seconds.
 BUSY_TIMEOUT = 5.0
+#: What a server may take for one statement, in seconds.
+DEADLINE = 60.0
 
 _WRITER_CACHE_KIB = 4 * 1024  # the operating system caches the file as well
 _READER_CACHE_KIB = 2 * 1024
@@ -44,8 +48,10 @@ _REMEDIES = {
 }
 
 
-def store_error(path: Path, error: BaseException | None) -> StoreFull | StoreUnavailable | None:
-    """The StoreError for an SQLite error; None where it is no state of the disk but a mistake of ours."""
+def store_error(path: Database, error: BaseException | None) -> StoreFull | StoreUnavailable | None:
+    """The StoreError for a database's error; None where it is no state of the database but a mistake of ours."""
+    if isinstance(path, PostgresAddress):
+        return postgres.store_error(path, error)
     if not isinstance(error, sqlite3.DatabaseError):
         return None
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -68,8 +74,8 @@ def _disk_is_full(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors inside the block into StoreFull or StoreUnavailable."""
+def translated(path: Database) -> Iterator[None]:
+    """Turn the database's errors inside the block into StoreFull or StoreUnavailable."""
     try:
         yield
     except DBAPIError as error:
@@ -123,16 +129,36 @@ class FileIdentity:
         return found.st_dev, found.st_ino
 
 
-def writer_engine(path: Path, durability: Durability, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
+def require(path: Database) -> None:
+    """Raise StoreUnavailable where there is no database file; whether a server answers is seen on connecting."""
+    if isinstance(path, Path) and not path.exists():
+        raise StoreUnavailable(f"no database at {path}: start `andon run` or set DB_PATH")
+
+
+def size(connection: Connection, path: Database) -> int:
+    """What the database takes on its disk, in bytes."""
+    if isinstance(path, PostgresAddress):
+        return postgres.size(connection)
+    files = (path, path.with_name(path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def writer_engine(
+    path: Database, durability: Durability, busy_timeout: float = BUSY_TIMEOUT, *, deadline: float = DEADLINE
+) -> Engine:
     """An engine over the one connection that writes. A transaction takes the write lock when it begins.
 
-    The connection may be used by several threads, but by one at a time.
+    The connection may be used by several threads, but by one at a time. ``deadline`` is what a server may take for
+    one statement (seconds, 0 for any time).
     """
+    if isinstance(path, PostgresAddress):
+        return postgres.writer_engine(path, strict=durability == "strict", lock_seconds=busy_timeout, deadline=deadline)
 
     def connect() -> sqlite3.Connection:
         connection = _connect(str(path), busy_timeout)
         _pragmas(
             connection,
+            auto_vacuum="INCREMENTAL",  # of a file that is still empty; no other changes
             journal_mode="WAL",
             synchronous="FULL" if durability == "strict" else "NORMAL",
             cache_size=-_WRITER_CACHE_KIB,
@@ -147,8 +173,10 @@ def writer_engine(path: Path, durability: Durability, busy_timeout: float = BUSY
     return _engine(connect, "BEGIN IMMEDIATE", poolclass=StaticPool)
 
 
-def reader_engine(path: Path, *, connections: int, timeout: float, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
+def reader_engine(path: Database, *, connections: int, timeout: float, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
     """An engine over at most ``connections`` connections that only read."""
+    if isinstance(path, PostgresAddress):
+        return postgres.reader_engine(path, connections=connections, timeout=timeout, deadline=timeout)
 
     def connect() -> sqlite3.Connection:
         connection = _connect(str(path), busy_timeout)
@@ -172,8 +200,10 @@ def untouched_engine(path: Path) -> Engine:
     return _engine(connect, "BEGIN", poolclass=NullPool)
 
 
-def visitor_engine(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
+def visitor_engine(path: Database, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
     """An engine that reads a database beside a running service, or one on a read-only disk."""
+    if isinstance(path, PostgresAddress):
+        return postgres.visitor_engine(path, DEADLINE)
 
     def connect() -> sqlite3.Connection:
         uri = path.absolute().as_uri()
@@ -210,13 +240,21 @@ def _connect(database: str, busy_timeout: float) -> sqlite3.Connection:
 
 
 def _reading(connection: sqlite3.Connection) -> None:
-    _pragmas(connection, query_only="ON", cache_size=-_READER_CACHE_KIB, temp_store="MEMORY")
+    _pragmas(connection, cache_size=-_READER_CACHE_KIB, temp_store="MEMORY")
+    # The words in the index of words; what it shows is looked for only when it is asked.
+    connection.execute("CREATE VIRTUAL TABLE temp.log_vocabulary USING fts5vocab('main', 'log_words', 'instance')")
+    _pragmas(connection, query_only="ON")
     # LIKE knows upper and lower case of ASCII letters only.
     connection.create_function("andon_contains", 2, _contains, deterministic=True)
+    connection.create_function("andon_plain", 1, _plain, deterministic=True)
 
 
 def _contains(text: object, part: str) -> bool:
     return part.casefold() in text.casefold() if isinstance(text, str) else False
+
+
+def _plain(text: object) -> int:
+    return int(not isinstance(text, str) or text.isascii())
 
 
 def _pragmas(connection: sqlite3.Connection, **values: object) -> None:
@@ -235,7 +273,9 @@ def _engine(connect: Any, begin: str, **options: Any) -> Engine:
 
 
 def tables(connection: Connection) -> dict[str, str]:
-    """Name → kind (``table``, ``view``) of what the database holds, SQLite's own tables left out."""
+    """Name → kind (``table``, ``view``) of what the database holds, what belongs to the database system left out."""
+    if is_postgres(connection):
+        return postgres.tables(connection)
     rows = connection.exec_driver_sql(
         "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND substr(name, 1, 7) <> 'sqlite_'"
     )
@@ -243,11 +283,13 @@ def tables(connection: Connection) -> dict[str, str]:
 
 
 def _is_ours(connection: Connection) -> bool:
+    if is_postgres(connection):
+        return {"logs", "patterns", "analyses"} <= tables(connection).keys()
     marked: int = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
     return marked == schema.APPLICATION_ID or {"logs", "patterns", "analyses"} <= tables(connection).keys()
 
 
-def foreign(path: Path, names: Iterable[str]) -> StoreUnavailable:
+def foreign(path: Database, names: Iterable[str]) -> StoreUnavailable:
     """The error for a database that another program made; ``names`` are its tables."""
     held = [name for name in sorted(names) if name != "alembic_version"] or ["no table of Andon's"]
     return StoreUnavailable(
@@ -255,7 +297,7 @@ def foreign(path: Path, names: Iterable[str]) -> StoreUnavailable:
     )
 
 
-def revision(connection: Connection, path: Path) -> str | None:
+def revision(connection: Connection, path: Database) -> str | None:
     """The schema revision of the database, None where it has none; raises StoreTooNew for an unknown one."""
     if "alembic_version" not in tables(connection):
         return None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+
+from andon.store.dialect import run
 
 # The sequences in order, from both tables, walked along their indexes; a step of more than one is a gap.
 _GAPS = """
 SELECT previous + 1, seq - 1
 FROM (
-    SELECT seq, LAG(seq, 1, :first - 1) OVER (ORDER BY seq) AS previous
+    SELECT seq, LAG(seq, 1, CAST(:first AS BIGINT) - 1) OVER (ORDER BY seq) AS previous
     FROM (
         SELECT seq FROM logs WHERE stream_id = :stream AND seq BETWEEN :first AND :last
         UNION ALL
         SELECT seq FROM rejects WHERE stream_id = :stream AND seq BETWEEN :first AND :last
         UNION ALL
-        SELECT :last + 1
+        SELECT CAST(:last AS BIGINT) + 1
     ) AS stored
 ) AS steps
 WHERE seq - previous > 1
@@ -26,8 +28,8 @@ def missing_ranges(connection: Connection, stream: str, first: int, last: int) -
     """Ranges (inclusive) within ``first``..``last`` of which neither a log nor a reject is stored."""
     if last < first:
         return []
-    stream_id = connection.exec_driver_sql("SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
+    stream_id = run(connection, "SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
     if stream_id is None:
         return [(first, last)]
-    rows = connection.exec_driver_sql(_GAPS, {"stream": stream_id, "first": first, "last": last})
+    rows = connection.execute(text(_GAPS), {"stream": stream_id, "first": first, "last": last})
     return [(low, high) for low, high in rows]

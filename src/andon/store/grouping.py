@@ -14,6 +14,7 @@ from sqlalchemy import Connection, CursorResult, Row, and_, delete, func, or_, s
 
 from andon.models import AnalysisStatus, Merge, Rung, now_text
 from andon.store import family
+from andon.store.dialect import run
 from andon.store.policy import priority, rank_of
 from andon.store.rows import add_to_counters
 from andon.store.schema import analyses, kept_apart, logs, merges, patterns
@@ -27,7 +28,7 @@ _EXPLAINED = ("analysis_id", "explained_at", "explained_severity", "explained_ho
 
 def regrouped(connection: Connection) -> int:
     """A number that grows whenever a person merges or splits patterns."""
-    found = connection.exec_driver_sql("SELECT value FROM counters WHERE name = ?", (_REGROUPED,)).scalar()
+    found = run(connection, "SELECT value FROM counters WHERE name = ?", (_REGROUPED,)).scalar()
     return found or 0
 
 
@@ -242,8 +243,10 @@ def _keep_apart(connection: Connection, pattern_id: int, others: set[int]) -> No
     keys = family.by_id(connection, {pattern_id, *others}, patterns.c.fingerprint)
     for other in others:
         one, two = sorted((keys[pattern_id].fingerprint, keys[other].fingerprint))
-        connection.exec_driver_sql(
-            "INSERT INTO kept_apart (one, other) VALUES (?, ?) ON CONFLICT (one, other) DO NOTHING", (one, two)
+        run(
+            connection,
+            "INSERT INTO kept_apart (one, other) VALUES (?, ?) ON CONFLICT (one, other) DO NOTHING",
+            (one, two),
         )
 
 

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, union_all
 from sqlalchemy.exc import DBAPIError
 
 from andon.errors import QueryTooSlow
 from andon.models import HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog, utc_text
 from andon.store import family, queue
 from andon.store.batch import unix_minute
+from andon.store.dialect import contains, is_postgres
 from andon.store.policy import rank_of, severity_of
 from andon.store.rows import select_logs, to_log
 from andon.store.schema import logs, pattern_hosts, pattern_minutes, patterns
@@ -35,6 +36,8 @@ _NEWEST = 5
 _MEMBERS = 20
 #: SQLite looks at the clock after so many of its instructions: a fraction of a millisecond.
 _STEPS = 20_000
+#: PostgreSQL's SQLSTATE for a statement that its deadline ended.
+_CANCELED = "57014"
 _ORDERS = ("first", "count", "severity")
 
 
@@ -123,6 +126,15 @@ class StoredHistory:
 def statement_deadline(connection: Connection, seconds: float) -> Iterator[None]:
     """Interrupt what runs on ``connection`` after ``seconds``. Raises QueryTooSlow then."""
     raw = connection.connection.dbapi_connection
+    if is_postgres(connection):
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}")
+        try:
+            yield
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _CANCELED:
+                raise
+            raise _too_slow(seconds) from error
+        return
     if not isinstance(raw, sqlite3.Connection):
         yield
         return
@@ -133,22 +145,28 @@ def statement_deadline(connection: Connection, seconds: float) -> Iterator[None]
     except DBAPIError as error:
         if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_INTERRUPT:
             raise
-        raise QueryTooSlow(
-            f"this reads more than {seconds:g} s of the database: ask about a shorter time, one host or one problem"
-        ) from error
+        raise _too_slow(seconds) from error
     finally:
         raw.set_progress_handler(None, _STEPS)
+
+
+def _too_slow(seconds: float) -> QueryTooSlow:
+    return QueryTooSlow(
+        f"this reads more than {seconds:g} s of the database: ask about a shorter time, one host or one problem"
+    )
 
 
 def _search(connection: Connection, query: HistoryQuery) -> list[StoredLog]:
     where = _conditions(query)
     limit = _rows(query.limit)
     times, ids = (logs.c.timestamp, logs.c.id) if query.oldest_first else (logs.c.timestamp.desc(), logs.c.id.desc())
-    # From some severity up, each severity is a short walk of the index of its own.
+    severities = _at_least(query.severity)
+    # The severe ones have an index each, walked by itself; of the others there are many.
+    each = [[logs.c.severity == s] for s in severities] if len(severities) < 3 else [[logs.c.severity.in_(severities)]]
     walks = [
         select(logs.c.id).where(*of_severity, *where).order_by(times, ids).limit(limit).subquery()
-        for of_severity in ([logs.c.severity == s] for s in _at_least(query.severity))
-    ] or [select(logs.c.id).where(*where).order_by(times, ids).limit(limit).subquery()]
+        for of_severity in each or [[]]
+    ]
     wanted = union_all(*(select(walk.c.id) for walk in walks))
     found = select_logs().where(logs.c.id.in_(wanted)).order_by(times, ids).limit(limit)
     return [to_log(row) for row in connection.execute(found)]
@@ -352,10 +370,7 @@ def _conditions(query: HistoryQuery) -> list[ColumnElement[bool]]:
         levels = (logs.c.site, logs.c.area, logs.c.line, logs.c.machine)
         found.append(or_(*(_like(level, query.place) for level in levels)))
     if query.text is not None:
-        if query.text.isascii():
-            found.append(logs.c.message.icontains(query.text, autoescape=True))
-        else:  # LIKE knows upper and lower case of ASCII letters only
-            found.append(func.andon_contains(logs.c.message, query.text) == literal(1))
+        found.append(contains(logs.c.message, query.text))
     if query.pattern_id is not None:
         found.append(logs.c.pattern_id.in_(_family_of(query.pattern_id)))
     return found

@@ -9,7 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from andon.store.columns import metadata
+from andon.store.dialect import is_postgres, run
+
 _ROWS_PER_STATEMENT = 100
+_ARRAYS = {int: "bigint", str: "text", float: "float8", bool: "boolean", bytes: "bytea"}
 
 
 def insert_rows(
@@ -20,6 +24,9 @@ def insert_rows(
     Most go by the hundred to a statement: a statement for each row costs about as much as the row itself. The rest
     goes row by row, so that there are only two statements to compile for each set of columns.
     """
+    if is_postgres(connection):
+        _insert_columns(connection, table, columns, rows, suffix)
+        return
     width = len(columns)
     flat = list(chain.from_iterable(rows))
     step = width * _ROWS_PER_STATEMENT
@@ -30,6 +37,22 @@ def insert_rows(
     if whole < len(flat):
         rest = [tuple(flat[start : start + width]) for start in range(whole, len(flat), width)]
         connection.exec_driver_sql(_statement(table, columns, 1, suffix), rest)
+
+
+def _insert_columns(
+    connection: Connection, table: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]], suffix: str
+) -> None:
+    """The same for PostgreSQL: one statement for any number of rows, a column to a parameter."""
+    values = [list(column) for column in zip(*rows, strict=True)]
+    if values:
+        run(connection, _statement_of_columns(table, columns, suffix), tuple(values))
+
+
+@functools.lru_cache(maxsize=512)
+def _statement_of_columns(table: str, columns: tuple[str, ...], suffix: str) -> str:
+    types = (metadata.tables[table].c[name].type.python_type for name in columns)
+    arrays = ", ".join(f"?::{_ARRAYS[kind]}[]" for kind in types)
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays}){suffix}"  # noqa: S608
 
 
 @functools.lru_cache(maxsize=512)

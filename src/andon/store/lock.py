@@ -1,4 +1,4 @@
-"""One service per database file: an advisory lock beside it."""
+"""One service per database file: an advisory lock beside it. A server's database takes many services at once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from types import TracebackType
 from typing import Self
 
 from andon.errors import InUseError, StoreUnavailable
+from andon.places import Database, PostgresAddress
 
 
 class DatabaseLock:
-    """The held lock; the operating system gives it back when the process ends, however it ends."""
+    """The held lock; the operating system gives it back when the process ends, however it ends.
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    ``path`` and descriptor are None where no lock is needed.
+    """
+
+    def __init__(self, path: Path | None, descriptor: int | None) -> None:
         self.path = path
         self._descriptor: int | None = descriptor
 
@@ -33,11 +37,16 @@ class DatabaseLock:
         self.close()
 
 
-def lock_database(db_path: Path) -> DatabaseLock:
+def lock_database(db_path: Database) -> DatabaseLock:
     """Take the lock ``<db_path>.lock``, our process id inside, without waiting.
+
+    On PostgreSQL there is nothing to take: each writing transaction locks out the others for its own length, so any
+    number of services may share the database; they need a broker that they share as well.
 
     Raises InUseError where another process holds it, StoreUnavailable where the file cannot be made.
     """
+    if isinstance(db_path, PostgresAddress):
+        return DatabaseLock(None, None)
     path = db_path.with_name(db_path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

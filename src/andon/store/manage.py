@@ -8,6 +8,7 @@ StoreUnavailable where the database cannot be used and NotFound where there is n
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, select, update
 
-from andon.errors import NotFound, StoreError, StoreUnavailable
+from andon.errors import NotFound, StoreError, StoreFull
 from andon.models import AnalysisStatus, Resolution, Rung, Spent, now_text
-from andon.store import family, grouping, spending
-from andon.store.database import revision, tables, translated, writer_engine
+from andon.places import Database
+from andon.store import family, grouping, shrinking, spending
+from andon.store.database import require, revision, tables, translated, writer_engine
+from andon.store.lock import lock_database
 from andon.store.reader import check_revision
 from andon.store.rows import add_to_counters
 from andon.store.schema import analyses, patterns, resolutions
@@ -28,7 +31,7 @@ T = TypeVar("T")
 _LONGEST = 20_000
 
 
-def merge(db_path: Path, child_id: int, parent_id: int) -> int:
+def merge(db_path: Database, child_id: int, parent_id: int) -> int:
     """Make ``child_id``'s problem part of ``parent_id``'s; the id of the pattern that stands for both.
 
     Takes back an earlier :func:`split` of the two. Merging what is merged already changes nothing. Raises StoreError
@@ -43,10 +46,10 @@ def merge(db_path: Path, child_id: int, parent_id: int) -> int:
             grouping.join_by_hand(connection, child, parent)
         return parent
 
-    return _write(db_path, work)
+    return write(db_path, work)
 
 
-def split(db_path: Path, pattern_id: int) -> int:
+def split(db_path: Database, pattern_id: int) -> int:
     """Take ``pattern_id`` (with all that was merged into it) out of its problem and keep it apart from now on.
 
     Returns the id of the problem it was part of. It is analyzed again where it has no explanation of its own. Raises
@@ -63,11 +66,11 @@ def split(db_path: Path, pattern_id: int) -> int:
         grouping.take_out(connection, pattern_id, root)
         return root
 
-    return _write(db_path, work)
+    return write(db_path, work)
 
 
 def resolve(
-    db_path: Path, pattern_id: int, fix: str, cause: str | None = None, author: str | None = None
+    db_path: Database, pattern_id: int, fix: str, cause: str | None = None, author: str | None = None
 ) -> Resolution:
     """Record a confirmed fix: from now on it is what every log of the problem shows, past and future.
 
@@ -88,10 +91,10 @@ def resolve(
         _show_fix(connection, root, found)
         return found
 
-    return _write(db_path, work)
+    return write(db_path, work)
 
 
-def revoke(db_path: Path, pattern_id: int, resolution_id: int | None = None) -> Resolution:
+def revoke(db_path: Database, pattern_id: int, resolution_id: int | None = None) -> Resolution:
     """Take back a confirmed fix of the problem (its newest, unless an id is given); returns that fix.
 
     Where the problem shows it, it shows the next confirmed fix instead, else what it showed before, and is analyzed
@@ -111,7 +114,7 @@ def revoke(db_path: Path, pattern_id: int, resolution_id: int | None = None) -> 
         _show_without(connection, root, found, [one for one in standing if one.id != found.id])
         return found
 
-    return _write(db_path, work)
+    return write(db_path, work)
 
 
 def _show_without(connection: Connection, root: int, gone: Resolution, left: list[Resolution]) -> None:
@@ -140,31 +143,62 @@ def _show_without(connection: Connection, root: int, gone: Resolution, left: lis
     grouping.ask(connection, root, "revoked", caller=True)
 
 
-def reanalyze(db_path: Path, pattern_id: int) -> int:
+def reanalyze(db_path: Database, pattern_id: int) -> int:
     """Ask for another analysis of the problem that ``pattern_id`` is part of, ahead of others; the analysis' id.
 
     What is shown stays until the new answer is there. Where an analysis waits already, that one is moved up.
     """
-    return _write(
+    return write(
         db_path,
         lambda connection: grouping.ask(connection, _root(connection, db_path, pattern_id), "asked", caller=True),
     )
 
 
+def compact(path: Database) -> tuple[int, int]:
+    """Make an SQLite file anew without its free space, able to shrink from then on; its bytes before and after.
+
+    Raises StoreError on PostgreSQL, InUseError while a service runs, StoreFull without room for the second file,
+    StoreUnavailable where there is none.
+    """
+    if not isinstance(path, Path):
+        raise StoreError(
+            "PostgreSQL gives free space to new logs by itself; VACUUM FULL gives it back to the disk, while nothing "
+            "is recorded"
+        )
+    require(path)
+    with lock_database(path):
+        engine = writer_engine(path, "normal")
+        try:
+            with translated(path):
+                with engine.begin() as connection:
+                    check_revision(path, revision(connection, path), tables(connection))
+                before = path.stat().st_size
+                free = shutil.disk_usage(path.parent).free
+                if free < 2 * before:
+                    raise StoreFull(
+                        f"making {path} anew takes about {2 * before:,} bytes for a while, and {free:,} are free: make "
+                        "room"
+                    )
+                shrinking.vacuum(engine)
+            return before, path.stat().st_size
+        finally:
+            engine.dispose()
+
+
 class SharedSpending:
     """:class:`andon.ports.Spending` for a command that asks the model itself: its calls count like the service's."""
 
-    def __init__(self, db_path: Path) -> None:
+    def __init__(self, db_path: Database) -> None:
         self._path = db_path
 
     async def spent(self, since: float) -> Spent:
         """Model calls and tokens since the minute of ``since`` (unix seconds). Raises StoreError."""
-        return await asyncio.to_thread(_write, self._path, lambda connection: spending.spent(connection, since))
+        return await asyncio.to_thread(write, self._path, lambda connection: spending.spent(connection, since))
 
     async def spend(self, calls: int, tokens: int) -> None:
         """Note model calls or tokens in the present minute. Raises StoreError."""
         await asyncio.to_thread(
-            _write, self._path, lambda connection: spending.spend(connection, time.time(), calls, tokens)
+            write, self._path, lambda connection: spending.spend(connection, time.time(), calls, tokens)
         )
 
 
@@ -206,17 +240,16 @@ def _show_fix(connection: Connection, root: int, fix: Resolution) -> None:
     family.note_explained(connection, root, time.time())
 
 
-def _root(connection: Connection, db_path: Path, pattern_id: int) -> int:
+def _root(connection: Connection, db_path: Database, pattern_id: int) -> int:
     root = family.root_of(connection, pattern_id)
     if root is None:
         raise NotFound(f"no pattern {pattern_id} in {db_path}: `andon patterns` lists those that are there")
     return root
 
 
-def _write(db_path: Path, work: Callable[[Connection], T]) -> T:
+def write(db_path: Database, work: Callable[[Connection], T]) -> T:
     """One transaction on a connection of its own."""
-    if not db_path.exists():
-        raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+    require(db_path)
     engine = writer_engine(db_path, "normal")
     try:
         with translated(db_path), engine.begin() as connection:

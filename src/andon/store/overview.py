@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, or_, select, text
 
 from andon.models import AnalysisStatus, PatternSummary, now_text
 from andon.store import family
 from andon.store.batch import unix_minute
+from andon.store.dialect import run
 from andon.store.schema import analyses, merges, patterns
 
 #: Orders of a listing of patterns, each with what is most of interest first.
@@ -91,7 +92,7 @@ totals AS (
 ),
 listed AS (
     SELECT t.*, COALESCE(r.recent, 0) AS recent FROM totals AS t LEFT JOIN rates AS r ON r.root = t.root
-    WHERE :new_since IS NULL OR t.first_seen >= :new_since
+    {newer}
     ORDER BY {order} LIMIT :limit
 )
 SELECT p.id, p.fingerprint, p.template, l.count, l.recent, l.first_seen, l.last_seen, l.rank,
@@ -127,13 +128,14 @@ def summaries(
     sql = sql.replace("{only}", "" if only is None else "WHERE id = :only OR merged_into = :only")
     if only is not None:
         sql = sql.replace("COALESCE(merged_into, id) AS root", ":only AS root")
+    sql = sql.replace("{newer}", "" if new_since is None else "WHERE t.first_seen >= :new_since")
     values = {
         "since": unix_minute(now_text()) - _HOURS * 60,
-        "new_since": new_since,
         "limit": max(0, limit),
+        **({} if new_since is None else {"new_since": new_since}),
         **({} if only is None else {"only": only}),
     }
-    rows = connection.exec_driver_sql(sql, values).fetchall()
+    rows = connection.execute(text(sql), values).fetchall()
     merged = _merged(connection, [row[0] for row in rows])
     return [_summary(row, merged.get(row[0], [])) for row in rows]
 
@@ -238,7 +240,7 @@ def queue(connection: Connection, failed: bool, limit: int) -> list[QueueEntry]:
 
 
 def _of_log(connection: Connection, log_id: int | None) -> dict[str, Any]:
-    row = connection.exec_driver_sql("SELECT message, severity FROM logs WHERE id = ?", (log_id,)).one_or_none()
+    row = run(connection, "SELECT message, severity FROM logs WHERE id = ?", (log_id,)).one_or_none()
     message, severity = (_NO_PROBLEM, "INFO") if row is None else row
     return {"template": str(message), "worst_severity": str(severity), "count": 1}
 

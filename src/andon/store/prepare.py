@@ -1,4 +1,4 @@
-"""Making a database file ready: created, migrated or taken over, whatever lies at the path."""
+"""Making a database ready: created, migrated or taken over, whatever is there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from andon.errors import StoreUnavailable
-from andon.store import schema, takeover
+from andon.places import Database, PostgresAddress
+from andon.store import postgres, schema, shrinking, takeover
 from andon.store.database import (
     Durability,
     foreign,
@@ -22,6 +23,8 @@ from andon.store.database import (
 
 _log = structlog.get_logger(__name__)
 
+#: How long another process may take for its migrations before we give up waiting, in seconds.
+_MIGRATION_WAIT = 600.0
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
@@ -39,28 +42,17 @@ class Preparation:
     migrated_from: str | None = None
 
 
-def prepare(db_path: Path, *, durability: Durability) -> Preparation:
+def prepare(db_path: Database, *, durability: Durability) -> Preparation:
     """Make the database at ``db_path`` ready for use; call it once, before :meth:`Store.open`.
 
     Creates directories and file, brings an older schema up to date, and takes over a file of the reference
-    system after backing it up. Each of these is one transaction. Raises StoreUnavailable where the path
-    cannot be used or holds something else, StoreTooNew for a newer database, StoreFull without room.
+    system after backing it up. Each of these is one transaction. A database of PostgreSQL must be there, empty or
+    ours; several processes may prepare it at once, one after the other does it. Raises StoreUnavailable where the
+    database cannot be used or holds something else, StoreTooNew for a newer one, StoreFull without room, ConfigError
+    where the driver of PostgreSQL is not installed.
     """
-    _check_path(db_path)
     with translated(db_path):
-        _refuse_foreign(db_path)
-        if (found := takeover.inspect(db_path)) is not None:
-            backup = takeover.back_up(db_path)
-        engine = writer_engine(db_path, durability)
-        try:
-            if found is not None:
-                with engine.begin() as connection:
-                    rows = takeover.take_over(connection, found)
-                done = Preparation(taken_over=rows, backup=backup)
-            else:
-                done = _bring_up_to_date(engine, db_path)
-        finally:
-            engine.dispose()
+        done = _on_server(db_path) if isinstance(db_path, PostgresAddress) else _in_file(db_path, durability)
     if done != Preparation():
         _log.info(
             "database prepared",
@@ -71,6 +63,34 @@ def prepare(db_path: Path, *, durability: Durability) -> Preparation:
             migrated_from=done.migrated_from,
         )
     return done
+
+
+def _on_server(address: PostgresAddress) -> Preparation:
+    engine = postgres.writer_engine(address, strict=False, lock_seconds=_MIGRATION_WAIT, deadline=0)
+    try:
+        return _bring_up_to_date(engine, address)
+    finally:
+        engine.dispose()
+
+
+def _in_file(path: Path, durability: Durability) -> Preparation:
+    _check_path(path)
+    _refuse_foreign(path)
+    if (found := takeover.inspect(path)) is not None:
+        backup = takeover.back_up(path)
+    engine = writer_engine(path, durability)
+    try:
+        if found is None:
+            done = _bring_up_to_date(engine, path)
+        else:
+            with engine.begin() as connection:
+                rows = takeover.take_over(connection, found)
+            done = Preparation(taken_over=rows, backup=backup)
+        if shrinking.make_shrinkable(engine, path):
+            _log.info("database made anew so that it can shrink", path=str(path))
+        return done
+    finally:
+        engine.dispose()
 
 
 def _check_path(path: Path) -> None:
@@ -106,7 +126,7 @@ def _refuse_foreign(path: Path) -> None:
         engine.dispose()
 
 
-def _bring_up_to_date(engine: Engine, path: Path) -> Preparation:
+def _bring_up_to_date(engine: Engine, path: Database) -> Preparation:
     with engine.begin() as connection:
         found = revision(connection, path)
         if found == schema.HEAD:
@@ -118,7 +138,10 @@ def _bring_up_to_date(engine: Engine, path: Path) -> Preparation:
             return Preparation(migrated_from=found)
         if others := tables(connection):
             raise foreign(path, others)
-        connection.exec_driver_sql(f"PRAGMA application_id={schema.APPLICATION_ID}")
+        if isinstance(path, PostgresAddress):
+            postgres.check_encoding(connection, path)
+        else:
+            connection.exec_driver_sql(f"PRAGMA application_id={schema.APPLICATION_ID}")
         schema.create(connection)
         schema.create_view(connection)
     return Preparation(created=True)

@@ -69,6 +69,7 @@ def claim(
         .where(analyses.c.finished_at.is_(None), free)
         .order_by(analyses.c.tier.desc(), analyses.c.score.desc(), analyses.c.id)
         .limit(1)
+        .with_for_update(skip_locked=True)  # where several may claim at once: PostgreSQL
     )
     while (analysis_id := connection.execute(first_due).scalar()) is not None:
         connection.execute(

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import Connection, Engine, Select, case, func, select
 
 from andon.errors import NotFound, StoreUnavailable
+from andon.history import Comparison
 from andon.models import (
     LogQuery,
     PatternSummary,
     Picture,
     PictureFetch,
     Resolution,
-    Severity,
     StoreCounts,
     StoredLog,
     StoredReject,
     now_text,
 )
-from andon.store import family, overview, pictures
-from andon.store.database import revision, tables, translated, visitor_engine, writer_engine
+from andon.places import Database
+from andon.store import comparing, family, foreseeing, overview, pictures
+from andon.store.alarm_reader import AlarmReader
+from andon.store.database import require, revision, size, tables, translated, visitor_engine, writer_engine
+from andon.store.foreseeing import Forecast, RetentionState
 from andon.store.history import StoredHistory
+from andon.store.keeping import KeepPolicy
 from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
+from andon.store.rollups import Rollups
 from andon.store.rows import read_counters, select_logs, to_log
 from andon.store.schema import HEAD, analyses, logs, rejects, streams
+from andon.store.search import search
 
 T = TypeVar("T")
 
@@ -70,10 +75,11 @@ class Reader:
     Every method raises StoreUnavailable where the database cannot be read.
     """
 
-    def __init__(self, db_path: Path) -> None:
+    _engine: Engine | None = None
+
+    def __init__(self, db_path: Database) -> None:
         """Raises StoreUnavailable where there is no database of ours yet, StoreTooNew for a newer one."""
-        if not db_path.exists():
-            raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+        require(db_path)
         self._path = db_path
         self._engine = visitor_engine(db_path)
         try:
@@ -85,7 +91,8 @@ class Reader:
 
     def close(self) -> None:
         """Close the database; idempotent."""
-        self._engine.dispose()
+        if self._engine is not None:
+            self._engine.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -98,6 +105,32 @@ class Reader:
     def search(self, query: LogQuery) -> list[StoredLog]:
         """The logs that ``query`` asks for, newest first."""
         return self._read(lambda connection: search(connection, query))
+
+    def compare_pattern(self, pattern_id: int, since: float, until: float) -> Comparison:
+        """A problem's logs beside all others of the same time (unix seconds). Raises NotFound."""
+        found = self._read(lambda connection: comparing.compare_pattern(connection, pattern_id, since, until))
+        if found is None:
+            raise self._no_pattern(pattern_id)
+        return found
+
+    def compare_windows(
+        self, window: tuple[float, float], baseline: tuple[float, float], pattern_id: int | None = None
+    ) -> Comparison:
+        """The logs of one time (unix seconds) beside those of another, of one problem or of all. Raises NotFound."""
+        found = self._read(lambda connection: comparing.compare_windows(connection, window, baseline, pattern_id))
+        if found is None:
+            raise self._no_pattern(pattern_id or 0)
+        return found
+
+    @property
+    def alarms(self) -> AlarmReader:
+        """Alarms, shift notes, handovers, who did what."""
+        return AlarmReader(self._read)
+
+    @property
+    def rollups(self) -> Rollups:
+        """Counts of problems by minute, hour and day."""
+        return Rollups(self._read)
 
     def log(self, log_id: int) -> StoredLog:
         """One log with its analysis; raises NotFound."""
@@ -186,6 +219,19 @@ class Reader:
         """What waits, in the order of claiming; with ``failed`` what the model gave no answer for, newest first."""
         return self._read(lambda connection: overview.queue(connection, failed, limit))
 
+    def retention(self) -> RetentionState:
+        """How retention stands: sizes, and what it did."""
+        return self._read(foreseeing.state)
+
+    def retention_forecast(
+        self, policy: KeepPolicy, now: float, told: Callable[[int, int], None] | None = None
+    ) -> Forecast:
+        """What a run of retention would remove at ``now`` (unix seconds).
+
+        Looks at every log; ``told`` hears how many ids were looked at, of how many.
+        """
+        return self._read(lambda connection: foreseeing.forecast(connection, policy, now, told))
+
     def history(self) -> StoredHistory:
         """Read-only questions to this database for the agent; each runs in a thread."""
 
@@ -209,11 +255,23 @@ class Reader:
         return NotFound(f"no pattern {pattern_id} in {self._path}: `andon patterns` lists those that are there")
 
     def _read(self, work: Callable[[Connection], T]) -> T:
+        assert self._engine is not None  # noqa: S101 - only :class:`Inside` has none, which reads in its own way
         with translated(self._path), self._engine.begin() as connection:
             return work(connection)
 
 
-def check_revision(db_path: Path, found: str | None, kinds: dict[str, str]) -> None:
+class Inside(Reader):
+    """The same questions inside a transaction that somebody else opened and will end: all see one state."""
+
+    def __init__(self, connection: Connection, db_path: Database) -> None:
+        self._path = db_path
+        self._connection = connection
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        return work(self._connection)
+
+
+def check_revision(db_path: Database, found: str | None, kinds: dict[str, str]) -> None:
     """Raises StoreUnavailable where a database is not ours yet or has an older schema."""
     if found == HEAD:
         return
@@ -228,41 +286,18 @@ def check_revision(db_path: Path, found: str | None, kinds: dict[str, str]) -> N
     )
 
 
-def search(connection: Connection, query: LogQuery) -> list[StoredLog]:
-    """Logs newest first. From some severity up, each severity is a short index walk of its own."""
-    where = _conditions(query)
-    order = (logs.c.timestamp.desc(), logs.c.id.desc())
-    limit = max(0, query.limit)
-    severities = _at_least(query.severity)
-    if len(severities) > 1:
-        walks = [
-            select(logs.c.id).where(logs.c.severity == s, *where).order_by(*order).limit(limit).subquery()
-            for s in severities
-        ]
-        newest = union_all(*(select(walk.c.id) for walk in walks))
-        found = select_logs().where(logs.c.id.in_(newest)).order_by(*order).limit(limit)
-    else:
-        where += [logs.c.severity == s for s in severities]
-        found = select_logs().where(*where).order_by(*order).limit(limit)
-    return [to_log(row) for row in connection.execute(found)]
-
-
 def one_log(connection: Connection, log_id: int) -> StoredLog | None:
     """One log with its analysis, None where there is none with this id."""
     row = connection.execute(select_logs().where(logs.c.id == log_id)).one_or_none()
     return None if row is None else to_log(row)
 
 
-def counts(connection: Connection, db_path: Path) -> StoreCounts:
+def counts(connection: Connection, db_path: Database) -> StoreCounts:
     """Sizes from the kept counters and the index of open analyses: no table is scanned."""
     kept = read_counters(connection)
     pending = connection.execute(
         select(func.count()).select_from(analyses).where(analyses.c.finished_at.is_(None))
     ).scalar_one()
-    size = 0
-    for path in (db_path, db_path.with_name(db_path.name + "-wal")):
-        if path.exists():
-            size += path.stat().st_size
     return StoreCounts(
         logs=kept.get("logs", 0),
         patterns=kept.get("patterns", 0),
@@ -272,14 +307,13 @@ def counts(connection: Connection, db_path: Path) -> StoreCounts:
         analyses_by_rung={
             name.removeprefix("rung:"): value for name, value in kept.items() if value and name.startswith("rung:")
         },
-        bytes=size,
+        bytes=size(connection, db_path),
     )
 
 
-def mark_retried(db_path: Path, reject_id: int) -> None:
+def mark_retried(db_path: Database, reject_id: int) -> None:
     """Note that a reject was published again just now; raises NotFound where there is no such reject."""
-    if not db_path.exists():
-        raise StoreUnavailable(f"no database at {db_path}: start `andon run` or set DB_PATH")
+    require(db_path)
     engine = writer_engine(db_path, "normal")
     try:
         with translated(db_path), engine.begin() as connection:
@@ -292,7 +326,7 @@ def mark_retried(db_path: Path, reject_id: int) -> None:
         raise _no_reject(db_path, reject_id)
 
 
-def _no_reject(db_path: Path, reject_id: int) -> NotFound:
+def _no_reject(db_path: Database, reject_id: int) -> NotFound:
     return NotFound(f"no reject {reject_id} in {db_path}: `andon rejects` lists those that are there")
 
 
@@ -319,43 +353,3 @@ def _select_rejects() -> Select[Any]:
         rejects.c.data,
         rejects.c.retried_at,
     ).join(streams, streams.c.id == rejects.c.stream_id)
-
-
-def _at_least(severity: str | None) -> list[str]:
-    """The severities from this one up; none where all are wanted."""
-    if severity is None or severity == Severity.DEBUG:
-        return []
-    rank = Severity(severity).rank
-    return [s.value for s in Severity if s.rank >= rank]
-
-
-def _conditions(query: LogQuery) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if query.since is not None:
-        found.append(logs.c.timestamp >= query.since)
-    if query.until is not None:
-        found.append(logs.c.timestamp < query.until)
-    if query.service is not None:
-        found.append(_like_glob(logs.c.service, query.service))
-    if query.host is not None:
-        found.append(_like_glob(logs.c.hostname, query.host))
-    if query.text is not None:
-        if query.text.isascii():
-            found.append(logs.c.message.icontains(query.text, autoescape=True))
-        else:
-            found.append(func.andon_contains(logs.c.message, query.text) == literal(1))
-    if query.pattern_id is not None:
-        found.append(logs.c.pattern_id.in_(family.ids_of(query.pattern_id)))
-    if query.before is not None:
-        time, log_id = query.before
-        # The first condition is implied by the second, and lets the index begin the walk in the right place.
-        found.append(logs.c.timestamp <= time)
-        found.append(or_(logs.c.timestamp < time, tuple_(logs.c.timestamp, logs.c.id) < (time, log_id)))
-    return found
-
-
-def _like_glob(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-    """Exact, or a glob of ``*`` and ``?`` alone: SQLite's sets of characters are not ours."""
-    if "*" not in pattern and "?" not in pattern:
-        return column == pattern
-    return column.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]"))

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, func, select
 
 from andon.models import StoredAnalysis, StoredLog
+from andon.store.dialect import run, seconds_text
 from andon.store.schema import analyses, counters, logs, patterns, streams
 
 _pattern = patterns.alias("p")
@@ -20,7 +21,7 @@ EXPLAINED = _shown.c.text.is_not(None)
 #: An analysis is final once it is finished and holds a text; before that a text is provisional.
 FINAL = _shown.c.finished_at.is_not(None)
 
-_created_at = func.coalesce(logs.c.created_text, func.datetime(logs.c.created_at, "unixepoch"))
+_created_at = func.coalesce(logs.c.created_text, seconds_text(logs.c.created_at))
 _waiting_status = (
     select(_open.c.status)
     .where(
@@ -184,7 +185,8 @@ def add_to_counters(connection: Connection, changes: dict[str, int]) -> None:
     """Change the kept numbers of rows, in the transaction that changes the rows."""
     rows = [(name, change) for name, change in changes.items() if change]
     if rows:
-        connection.exec_driver_sql(
+        run(
+            connection,
             "INSERT INTO counters (name, value) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value",
             rows,

@@ -18,14 +18,18 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
-    Text,
+    literal_column,
+    types,
 )
 from sqlalchemy.types import UserDefinedType
 
+from andon.store import alarm_tables, retention_tables  # noqa: F401 - their tables belong to the schema too
+from andon.store.columns import Key, Text, metadata
+from andon.store.dialect import CREATED_AT, LOG_WORDS
+
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = ("0001", "0002", "0003")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -33,11 +37,6 @@ APPLICATION_ID = 0x414E444E
 
 #: Stream name of rows that were taken over from a database of the reference system.
 REFERENCE_STREAM = "reference"
-
-metadata = MetaData()
-
-# SQLite only counts on (AUTOINCREMENT) where the type is exactly INTEGER.
-_Key = Integer().with_variant(BigInteger(), "postgresql")
 
 
 class Verbatim(UserDefinedType[Any]):
@@ -53,7 +52,7 @@ class Verbatim(UserDefinedType[Any]):
 streams = Table(
     "streams",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
 )
 
@@ -61,7 +60,7 @@ streams = Table(
 logs = Table(
     "logs",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("stream_id", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("stored_ns", BigInteger, nullable=False),
@@ -80,19 +79,23 @@ logs = Table(
     Column("machine", Text),
     Column("notes", Text),
     Column("analysis_id", BigInteger),  # an explanation of this very log
-    Column("created_text", Verbatim),  # created_at of a row that was taken over, to the letter
+    # created_at of a row that was taken over, to the letter
+    Column("created_text", Verbatim().with_variant(types.Text(collation="C"), "postgresql")),
     sqlite_autoincrement=True,
 )
 Index("logs_identity", logs.c.stream_id, logs.c.seq, logs.c.stored_ns, unique=True)
 Index("logs_time", logs.c.timestamp)
-Index("logs_severity_time", logs.c.severity, logs.c.timestamp)
+# The newest of the severe ones; of the others there are so many that walking through time finds them as quickly.
+for _severity in ("CRITICAL", "ERROR"):
+    _IS = logs.c.severity == literal_column(f"'{_severity}'")
+    Index(f"logs_{_severity.lower()}_time", logs.c.timestamp, sqlite_where=_IS, postgresql_where=_IS)
 # SQLite ends every index entry with the row's id: naming ``id`` here would store it twice.
 Index("logs_pattern", logs.c.pattern_id)
 
 patterns = Table(
     "patterns",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("fingerprint", Text, nullable=False, unique=True),
     Column("template", Text, nullable=False),
     Column("first_seen", Text, nullable=False),
@@ -137,7 +140,7 @@ pattern_minutes = Table(
 analyses = Table(
     "analyses",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("pattern_id", BigInteger),
     Column("log_id", BigInteger),
     Column("reason", Text, nullable=False),
@@ -182,7 +185,7 @@ Index("analyses_pattern", analyses.c.pattern_id, sqlite_where=_OF_PATTERN, postg
 resolutions = Table(
     "resolutions",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("pattern_id", BigInteger, nullable=False),
     Column("fix", Text, nullable=False),
     Column("cause", Text),
@@ -197,7 +200,7 @@ Index("resolutions_pattern", resolutions.c.pattern_id)
 merges = Table(
     "merges",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("child_id", BigInteger, nullable=False),
     Column("parent_id", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),
@@ -231,7 +234,7 @@ model_calls = Table(
 waiters = Table(
     "waiters",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("log_id", BigInteger, nullable=False),
     Column("reply_to", Text, nullable=False),
     Column("created_at", Float, nullable=False),  # unix seconds, as the next
@@ -242,7 +245,7 @@ waiters = Table(
 rejects = Table(
     "rejects",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("stream_id", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("stored_ns", BigInteger, nullable=False),
@@ -259,7 +262,7 @@ Index("rejects_identity", rejects.c.stream_id, rejects.c.seq, rejects.c.stored_n
 pictures = Table(
     "pictures",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("sha256", Text, nullable=False, unique=True),
     Column("media_type", Text, nullable=False),
     Column("width", Integer, nullable=False),  # pixels
@@ -285,7 +288,7 @@ Index("log_pictures_picture", log_pictures.c.picture_id)
 picture_fetches = Table(
     "picture_fetches",
     metadata,
-    Column("id", _Key, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("log_id", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),
     Column("bucket", Text, nullable=False),
@@ -297,8 +300,12 @@ picture_fetches = Table(
 Index("picture_fetches_log", picture_fetches.c.log_id)
 
 # How many rows there are of what, kept by the transactions that change it: counting ten million rows is
-# no answer to a metrics scrape. Names: logs, patterns, rejects, failed, pictures, ``rung:<rung>``; ``regrouped``
-# counts the merges and splits that people asked for, so that a running service notices them.
+# no answer to a metrics scrape. Names: logs, patterns, rejects, failed, pictures,
+# ``rung:<rung>``; ``regrouped`` counts the merges and splits that people asked for, so that a running service notices
+# them; ``indexed`` is the id of the last log whose words and fields are counted; ``dropped:<rule>`` counts messages
+# that a rule kept from being stored, ``most_logs`` is the largest number of logs that retention found,
+# ``unmerged`` how many logs were deleted since the index of words was last merged, ``first:<stream>`` the first
+# sequence that the stream still held.
 counters = Table(
     "counters",
     metadata,
@@ -307,15 +314,83 @@ counters = Table(
     sqlite_with_rowid=False,
 )
 
+# What fields there are: the record's own (hostname, service …) and those of contexts; ``kept`` values are told apart.
+fields = Table(
+    "fields",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kept", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# ``rest`` stands for all values beyond those that are kept, and for values that are too long.
+field_values = Table(
+    "field_values",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("field_id", BigInteger, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("rest", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("field_values_value", field_values.c.field_id, field_values.c.value, field_values.c.rest, unique=True)
+
+# How many logs of a pattern had which value on which day (since 1970, UTC). By the hour this would be ten times as many
+# rows. Questions are about a field over a span; those about one pattern look at each day in it.
+facets = Table(
+    "facets",
+    metadata,
+    Column("field_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("pattern_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("value_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The same for the logs of all patterns together (and those of none), by the hour since 1970.
+facet_hours = Table(
+    "facet_hours",
+    metadata,
+    Column("field_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("value_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# pattern_minutes without hosts by the hour since 1970: for spans of weeks. Kept by the indexer, as all below.
+pattern_hours = Table(
+    "pattern_hours",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("pattern_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# All logs of an hour (since 1970) have ids from ``first_id`` to ``last_id``, among others': ids follow time nearly, and
+# some indexes know ids only. ``count`` are the logs that were indexed, whether or not they are still there.
+log_hours = Table(
+    "log_hours",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_id", BigInteger, nullable=False),
+    Column("last_id", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 alembic_version = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
 
 #: The reference's table as a view: a log's own explanation, else that of its pattern (or of the pattern
 #: this one was merged into).
-AGENT_LOGS_VIEW = """
+_AGENT_LOGS_VIEW = """
 CREATE VIEW agent_logs AS
 SELECT l.id, l.timestamp, l.hostname, l.severity, l.service, l.message, l.context,
        a.text AS analysis,
-       COALESCE(l.created_text, datetime(l.created_at, 'unixepoch')) AS created_at
+       COALESCE(l.created_text, {created_at}) AS created_at
 FROM logs AS l
 LEFT JOIN patterns AS p ON p.id = l.pattern_id
 LEFT JOIN patterns AS m ON m.id = p.merged_into
@@ -326,9 +401,10 @@ LEFT JOIN analyses AS a ON a.id = COALESCE(l.analysis_id, m.analysis_id, p.analy
 def create(connection: Connection) -> None:
     """Make every table and index in an empty database and note the revision; see :func:`create_view`."""
     metadata.create_all(connection, checkfirst=False)
+    connection.exec_driver_sql(LOG_WORDS[connection.dialect.name])
     connection.execute(alembic_version.insert().values(version_num=HEAD))
 
 
 def create_view(connection: Connection) -> None:
     """Make the view ``agent_logs``; no table of that name may be left."""
-    connection.exec_driver_sql(AGENT_LOGS_VIEW)
+    connection.exec_driver_sql(_AGENT_LOGS_VIEW.format(created_at=CREATED_AT[connection.dialect.name]))

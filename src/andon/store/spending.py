@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, select
 
 from andon.models import Spent
+from andon.store.dialect import run
 from andon.store.schema import model_calls
 
 #: Minutes of spending that are kept: more than the longest budget looks back.
@@ -14,12 +15,13 @@ _KEPT = 40 * 24 * 60
 def spend(connection: Connection, now: float, calls: int, tokens: int) -> None:
     """Add to the minute of ``now`` (unix seconds)."""
     minute = int(now) // 60
-    connection.exec_driver_sql(
+    run(
+        connection,
         "INSERT INTO model_calls (minute, calls, tokens) VALUES (?, ?, ?) ON CONFLICT (minute) DO UPDATE SET"
         " calls = model_calls.calls + excluded.calls, tokens = model_calls.tokens + excluded.tokens",
         (minute, calls, tokens),
     )
-    connection.exec_driver_sql("DELETE FROM model_calls WHERE minute < ?", (minute - _KEPT,))
+    run(connection, "DELETE FROM model_calls WHERE minute < ?", (minute - _KEPT,))
 
 
 def spent(connection: Connection, since: float) -> Spent:

@@ -7,6 +7,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -28,21 +29,29 @@ from andon.models import (
     StoredLog,
     Waiter,
 )
-from andon.store import family, grouping, queue, reader, spending
+from andon.places import Database
+from andon.store import family, grouping, indexing, probing, queue, reader, spending
 from andon.store.database import (
     BUSY_TIMEOUT,
     Durability,
     FileIdentity,
     reader_engine,
+    require,
     revision,
     tables,
     translated,
     writer_engine,
 )
+from andon.store.dialect import is_postgres, run
+from andon.store.facets import FacetBook
 from andon.store.gaps import missing_ranges
-from andon.store.history import StoredHistory
+from andon.store.history import DEADLINE, StoredHistory, statement_deadline
+from andon.store.keeping import KeepPolicy, keep_all
 from andon.store.pictures import StoredPictures
 from andon.store.policy import AnalysisPolicy, novel
+from andon.store.postgres import UNLOCKED
+from andon.store.reader import Inside, Reader
+from andon.store.retention import StoredRetention
 from andon.store.writer import Recorder, highest_sequence
 
 _log = structlog.get_logger(__name__)
@@ -50,63 +59,75 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _READERS = 2
+#: Threads for questions of people, so that no slow one holds up the pipeline.
+_ASKERS = 2
 #: Calls that may wait for the writer, and for the readers; further callers wait for a place.
 _PLACES = 64
-#: What probing writes, in bytes: more than the page cache is allowed to hold back meanwhile.
-_PROBE_BYTES = 256 * 1024
-_PROBE_CACHE_KIB = 64
 
 
 class Store:
-    """:class:`andon.ports.LogStore` over one SQLite file. Open it with :meth:`open`, close it with :meth:`close`.
+    """:class:`andon.ports.LogStore` over one database. Open it with :meth:`open`, close it with :meth:`close`.
 
     A caller that is cancelled leaves a whole transaction or none: work that has begun ends in its thread.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: Database,
         writer: Engine,
         readers: Engine,
         recorder: Recorder,
         clock: Callable[[], float],
         deadline: float,
+        zone: tzinfo = UTC,
+        keeping: KeepPolicy = keep_all,
     ) -> None:
         """For :meth:`open`."""
         self._path = path
         self._writer = writer
+        self._claiming = writer.execution_options(**{UNLOCKED: True})
         self._readers = readers
         self._recorder = recorder
-        self._file = FileIdentity(path)
+        self._facets = FacetBook()
+        self._file = FileIdentity(path) if isinstance(path, Path) else None
         self._clock = clock
         self._deadline = deadline
+        self._zone = zone
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="andon-store-writer")
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="andon-store-reader")
+        self._asking = ThreadPoolExecutor(_ASKERS, thread_name_prefix="andon-store-asker")
         self._write_places = asyncio.Semaphore(_PLACES)
         self._read_places = asyncio.Semaphore(_PLACES)
+        self._ask_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
         #: The pictures of logs: :class:`andon.ports.Pictures`.
         self.pictures = StoredPictures(self._read, self._write, clock)
+        #: The rules of retention, applied step by step: :class:`andon.ports.Retention`.
+        self.retention = StoredRetention(keeping, self._read, self._write, clock)
 
     @classmethod
     async def open(
         cls,
-        db_path: Path,
+        db_path: Database,
         *,
         durability: Durability = "normal",
         policy: AnalysisPolicy = novel,
         busy_timeout: float = BUSY_TIMEOUT,
         deadline: float = 60.0,
         clock: Callable[[], float] = time.time,
+        zone: tzinfo = UTC,
+        keeping: KeepPolicy = keep_all,
     ) -> Self:
         """Open a database that :func:`prepare` made ready.
 
         ``busy_timeout`` is how long another process' lock is waited for, ``deadline`` how long a call takes at
-        most (seconds). ``clock`` gives unix seconds. Raises StoreUnavailable and StoreTooNew.
+        most (seconds). ``clock`` gives unix seconds. ``zone`` is that of times in contexts which name none. ``keeping``
+        says which logs are not stored, and which go later. Raises StoreUnavailable and StoreTooNew.
         """
 
         def connect() -> tuple[Engine, Engine]:
-            writer = writer_engine(db_path, durability, busy_timeout)
+            require(db_path)
+            writer = writer_engine(db_path, durability, busy_timeout, deadline=deadline)
             try:
                 with translated(db_path), writer.begin() as connection:
                     found = (revision(connection, db_path), tables(connection))
@@ -114,13 +135,14 @@ class Store:
             except BaseException:
                 writer.dispose()
                 raise
-            readers = reader_engine(db_path, connections=_READERS, timeout=deadline, busy_timeout=busy_timeout)
+            readers = reader_engine(
+                db_path, connections=_READERS + _ASKERS, timeout=deadline, busy_timeout=busy_timeout
+            )
             return writer, readers
 
-        if not db_path.exists():  # noqa: ASYNC240 - one look at the directory, before anything runs
-            raise StoreUnavailable(f"no database at {db_path}: prepare it first")
         writer, readers = await asyncio.to_thread(connect)
-        return cls(db_path, writer, readers, Recorder(policy, clock), clock, deadline)
+        recorder = Recorder(policy, clock, keeping=keeping)
+        return cls(db_path, writer, readers, recorder, clock, deadline, zone, keeping)
 
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""
@@ -134,6 +156,7 @@ class Store:
 
     def _end_reading(self) -> None:
         self._reading.shutdown(wait=True)
+        self._asking.shutdown(wait=True)
         self._readers.dispose()
         self._writing.shutdown(wait=True)
 
@@ -141,9 +164,10 @@ class Store:
         """The writer thread's last work, after all that was queued before it."""
         try:
             with translated(self._path), self._writer.connect() as connection:
-                raw = connection.connection.cursor()
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                raw.close()
+                if not is_postgres(connection):
+                    raw = connection.connection.cursor()
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    raw.close()
         except StoreError as error:
             # Nothing is lost: the write-ahead log is read at the next start.
             _log.warning("database closed without a checkpoint", reason=str(error))
@@ -160,15 +184,31 @@ class Store:
 
     def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge]) -> Recorded:
         try:
-            self._file.check()
+            self._check_file()
             with translated(self._path), self._writer.begin() as connection:
                 done, learnt = self._recorder.record(connection, records, rejects, merges)
-            self._file.check()  # before the caller acknowledges
+            self._check_file()  # before the caller acknowledges
         except BaseException:
             self._recorder.forget()
             raise
         self._recorder.learn(learnt)
         return done
+
+    def _check_file(self) -> None:
+        if self._file is not None:
+            self._file.check()
+
+    async def index(self, limit: int) -> tuple[int, bool]:
+        """Index the next ``limit`` logs for searching and comparing; how many there were, and whether more may wait."""
+        return await self._in_thread(self._writing, self._write_places, functools.partial(self._index, limit))
+
+    def _index(self, limit: int) -> tuple[int, bool]:
+        try:
+            with translated(self._path), self._writer.begin() as connection:
+                return indexing.advance(connection, self._facets, limit, self._clock(), self._zone)
+        except BaseException:
+            self._facets.forget()
+            raise
 
     async def known_patterns(self) -> list[tuple[int, str, str, str | None]]:
         """(id, fingerprint, template, fingerprint of what it is merged into or None), oldest first."""
@@ -208,7 +248,7 @@ class Store:
         """The highest stored sequence of ``stream``, 0 where none is."""
 
         def work(connection: Connection) -> int:
-            found = connection.exec_driver_sql("SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
+            found = run(connection, "SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
             return 0 if found is None else highest_sequence(connection, found)
 
         return await self._read(work)
@@ -219,7 +259,8 @@ class Store:
         With ``unanswered`` only rows without even a provisional text are taken, whether due or not.
         """
         return await self._write(
-            lambda connection: queue.claim(connection, owner, lease, self._clock(), unanswered=unanswered)
+            lambda connection: queue.claim(connection, owner, lease, self._clock(), unanswered=unanswered),
+            self._claiming,
         )
 
     async def finish(self, job: PendingAnalysis, explanation: Explanation) -> StoredAnalysis:
@@ -293,6 +334,19 @@ class Store:
         """Sizes for metrics."""
         return await self._read(lambda connection: reader.counts(connection, self._path))
 
+    async def ask(self, question: Callable[[Reader], T], *, deadline: float = DEADLINE) -> T:
+        """Put a question, which may read ``deadline`` seconds and sees one state of the database.
+
+        Raises what the question raises, StoreUnavailable, and QueryTooSlow after the deadline.
+        """
+
+        def work(connection: Connection) -> T:
+            with statement_deadline(connection, deadline):
+                return question(Inside(connection, self._path))
+
+        asked = functools.partial(self._transaction, self._readers, work)
+        return await self._in_thread(self._asking, self._ask_places, asked)
+
     def history(self) -> StoredHistory:
         """Read-only questions to this database for the agent."""
         return StoredHistory(self._read)
@@ -307,25 +361,12 @@ class Store:
 
     def _probe(self) -> None:
         with translated(self._path), self._writer.connect() as connection:
-            kept = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
-            transaction = connection.get_transaction() or connection.begin()
-            try:
-                # With a small cache SQLite cannot keep the row in memory until the commit that never comes.
-                connection.exec_driver_sql(f"PRAGMA cache_size=-{_PROBE_CACHE_KIB}")
-                connection.exec_driver_sql(
-                    "INSERT INTO rejects (stream_id, seq, stored_ns, subject, reason, data, received_at)"
-                    " VALUES (0, 0, 0, '', 'probe', zeroblob(?), '')",
-                    (_PROBE_BYTES,),
-                )
-            finally:
-                transaction.rollback()
-                connection.exec_driver_sql(f"PRAGMA cache_size={kept}")
-                connection.rollback()
+            probing.probe(connection)
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
+    async def _write(self, work: Callable[[Connection], T], engine: Engine | None = None) -> T:
         def checked() -> T:
-            self._file.check()
-            return self._transaction(self._writer, work)
+            self._check_file()
+            return self._transaction(engine or self._writer, work)
 
         return await self._in_thread(self._writing, self._write_places, checked)
 
@@ -346,5 +387,5 @@ class Store:
                 return await asyncio.get_running_loop().run_in_executor(pool, work)
         except TimeoutError as error:
             raise StoreUnavailable(
-                f"the database {self._path} did not answer within {self._deadline:g} s: check the disk"
+                f"the database {self._path} did not answer within {self._deadline:g} s: check its disk"
             ) from error

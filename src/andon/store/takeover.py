@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from andon.errors import StoreUnavailable
 from andon.models import Rung
 from andon.store import schema
+from andon.store.columns import metadata
 
 _REQUIRED = ("timestamp", "hostname", "severity", "service", "message")
 _OPTIONAL = ("context", "analysis", "created_at")
@@ -57,7 +58,7 @@ def inspect(db_path: Path) -> ReferenceTable | None:
             f"the database {db_path} has a table agent_logs of an unknown make "
             f"({'no column ' + lacking[0] if lacking else 'id is not its integer key'}): choose another DB_PATH"
         )
-    if taken := sorted(set(schema.metadata.tables) & set(kinds)):
+    if taken := sorted(set(metadata.tables) & set(kinds)):
         raise StoreUnavailable(
             f"the database {db_path} holds a table {taken[0]} that Andon needs the name of: "
             "rename it, or choose another DB_PATH"

@@ -15,10 +15,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.models import LogRecord, Merge, Recorded, Reject, now_text
-from andon.store import grouping, pictures
+from andon.store import gone, grouping, pictures
 from andon.store.asking import Known, Queuer, own_analyses, stored_patterns
 from andon.store.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern, unix_minute
+from andon.store.dialect import is_postgres, reserve_ids, run
 from andon.store.inserts import insert_rows
+from andon.store.keeping import KeepPolicy, keep_all
+from andon.store.leaving_out import left_out
 from andon.store.policy import AnalysisPolicy, rank_of, severity_of
 from andon.store.rows import add_to_counters
 
@@ -39,8 +42,16 @@ class Learnt(msgspec.Struct):
 class Recorder:
     """The recording transaction with its memory of streams and patterns. Used by the writer thread only."""
 
-    def __init__(self, policy: AnalysisPolicy, clock: Callable[[], float], *, remembered: int = 20_000) -> None:
+    def __init__(
+        self,
+        policy: AnalysisPolicy,
+        clock: Callable[[], float],
+        *,
+        keeping: KeepPolicy = keep_all,
+        remembered: int = 20_000,
+    ) -> None:
         self._policy = policy
+        self._keeping = keeping
         self._queuer = Queuer(policy, clock)
         self._clock = clock
         self._remembered = remembered
@@ -82,12 +93,17 @@ class Recorder:
         for stream_id, sequence, _ in chain(keys, reject_keys):
             if sequence > learnt.highest[stream_id]:
                 learnt.highest[stream_id] = sequence
+        out = left_out(connection, self._keeping, records, new) if self._keeping.drops and new else {}
+        duplicates = len(keys) - len(new) + len(reject_keys) - len(new_rejects)
+        if out:
+            new = [index for index in new if index not in out]
+            gone.add(connection, gone.ranges(chain(keys, reject_keys), {keys[index] for index in out}))
         new_records = records if len(new) == len(records) else [records[i] for i in new]
         new_keys = keys if len(new) == len(keys) else [keys[i] for i in new]
 
         done = Recorded(
             stored=len(new),
-            duplicates=len(keys) - len(new) + len(reject_keys) - len(new_rejects),
+            duplicates=duplicates,
             rejected=len(new_rejects),
             new_patterns=0,
             queued=0,
@@ -95,6 +111,8 @@ class Recorder:
             pattern_ids=[None] * len(records),
             explained=set(),
             regrouped=grouping.regrouped(connection),
+            dropped=dict(Counter(out.values())),
+            left_out=set(out),
         )
         if new_records:
             ids, pattern_ids = self._write(connection, new_records, new_keys, merges, done, learnt)
@@ -105,6 +123,7 @@ class Recorder:
             self._merge(connection, merges, done)
         _insert_rejects(connection, [rejects[i] for i in new_rejects], [reject_keys[i] for i in new_rejects])
         add_to_counters(connection, {"logs": done.stored, "patterns": done.new_patterns, "rejects": done.rejected})
+        add_to_counters(connection, {f"dropped:{label}": count for label, count in done.dropped.items()})
         return done, learnt
 
     def _stream_ids(
@@ -113,8 +132,8 @@ class Recorder:
         names = {message.stream for message in messages}
         ids = {name: self._streams[name] for name in names if name in self._streams}
         for name in names - ids.keys():
-            connection.exec_driver_sql("INSERT INTO streams (name) VALUES (?) ON CONFLICT (name) DO NOTHING", (name,))
-            ids[name] = connection.exec_driver_sql("SELECT id FROM streams WHERE name = ?", (name,)).scalar_one()
+            run(connection, "INSERT INTO streams (name) VALUES (?) ON CONFLICT (name) DO NOTHING", (name,))
+            ids[name] = run(connection, "SELECT id FROM streams WHERE name = ?", (name,)).scalar_one()
         learnt.streams = ids
         return ids
 
@@ -123,7 +142,7 @@ class Recorder:
         stored: set[Key] = set()
         for stream_id in learnt.streams.values():
             highest = self._highest.get(stream_id)
-            if highest is None:
+            if highest is None or is_postgres(connection):  # where others may have recorded since
                 highest = highest_sequence(connection, stream_id)
             learnt.highest[stream_id] = highest
             asked = sorted({k[1] for k in chain(keys, reject_keys) if k[0] == stream_id and k[1] <= highest})
@@ -131,11 +150,15 @@ class Recorder:
                 part = asked[start : start + _KEYS_PER_QUERY]
                 marks = ",".join("?" * len(part))
                 for table in ("logs", "rejects"):
-                    found = connection.exec_driver_sql(
+                    found = run(
+                        connection,
                         f"SELECT seq, stored_ns FROM {table} WHERE stream_id = ? AND seq IN ({marks})",  # noqa: S608
                         (stream_id, *part),
                     )
                     stored.update((stream_id, seq, ns) for seq, ns in found)
+            if asked:
+                mine = [k for k in chain(keys, reject_keys) if k[0] == stream_id and k[1] <= highest]
+                stored |= gone.known(connection, mine)
         return stored
 
     def _write(
@@ -153,10 +176,10 @@ class Recorder:
         new = self._identify(connection, groups, learnt)
         known, problems = stored_patterns(connection, [g.id for fp, g in groups.items() if fp not in new])
         pattern_ids = [groups[fingerprint].id for fingerprint in columns["fingerprint"]]
-        first_id = _next_id(connection, "logs")
+        first_id = reserve_ids(connection, "logs", len(records))
         ids = list(range(first_id, first_id + len(records)))
 
-        own = own_analyses(connection, columns, ids, self._policy, _next_id)
+        own = own_analyses(connection, columns, ids, self._policy)
         _insert_logs(connection, columns, keys, ids, pattern_ids, own, int(self._clock()))
         if any(columns["pictures"]) or any(columns["references"]):
             done.pictures, done.references, done.unfetched = pictures.keep(connection, records, ids, self._clock())
@@ -181,8 +204,10 @@ class Recorder:
         replies = zip(ids, columns["reply_to"], strict=True)
         waiting = [(log_id, reply_to, now) for log_id, reply_to in replies if reply_to is not None]
         if waiting:
-            connection.exec_driver_sql(
-                "INSERT INTO waiters (log_id, reply_to, created_at, not_before) VALUES (?, ?, ?, 0)", waiting
+            run(
+                connection,
+                "INSERT INTO waiters (log_id, reply_to, created_at, not_before) VALUES (?, ?, ?, 0)",
+                waiting,
             )
         return ids, pattern_ids
 
@@ -199,35 +224,31 @@ class Recorder:
         for start in range(0, len(unknown), _KEYS_PER_QUERY):
             part = unknown[start : start + _KEYS_PER_QUERY]
             marks = ",".join("?" * len(part))
-            for pattern_id, fingerprint in connection.exec_driver_sql(
+            for pattern_id, fingerprint in run(
+                connection,
                 f"SELECT id, fingerprint FROM patterns WHERE fingerprint IN ({marks})",  # noqa: S608
                 tuple(part),
             ):
                 groups[fingerprint].id = pattern_id
         new = [fingerprint for fingerprint in unknown if not groups[fingerprint].id]
         if new:
-            for pattern_id, fingerprint in enumerate(new, _next_id(connection, "patterns")):
+            for pattern_id, fingerprint in enumerate(new, reserve_ids(connection, "patterns", len(new))):
                 groups[fingerprint].id = pattern_id
         learnt.patterns = {fingerprint: group.id for fingerprint, group in groups.items()}
         return set(new)
 
 
 def highest_sequence(connection: Connection, stream_id: int) -> int:
-    """The highest stored sequence of a stream among logs and rejects, 0 where there is none."""
+    """The highest sequence of a stream that was stored or left out, 0 where there is none."""
     found: list[int] = [
-        connection.exec_driver_sql(
+        run(
+            connection,
             f"SELECT COALESCE(MAX(seq), 0) FROM {table} WHERE stream_id = ?",  # noqa: S608
             (stream_id,),
         ).scalar_one()
         for table in ("logs", "rejects")
     ]
-    return max(found)
-
-
-def _next_id(connection: Connection, table: str) -> int:
-    """The id the next row of an AUTOINCREMENT table gets: we give ids ourselves, so as to know them."""
-    last: int | None = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).scalar()
-    return 1 if last is None else last + 1
+    return max(*found, gone.highest(connection, stream_id))
 
 
 def _insert_logs(
@@ -276,13 +297,15 @@ def _save_patterns(
             last_seen = max(pattern.last_seen, group.last_seen)
             updates.append((group.count, first_seen, last_seen, severity, group.id))
     if inserts:
-        connection.exec_driver_sql(
+        run(
+            connection,
             "INSERT INTO patterns (id, fingerprint, template, first_seen, last_seen, count, worst_severity,"
             " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             inserts,
         )
     if updates:
-        connection.exec_driver_sql(
+        run(
+            connection,
             "UPDATE patterns SET count = count + ?, first_seen = ?, last_seen = ?, worst_severity = ? WHERE id = ?",
             updates,
         )
@@ -315,8 +338,9 @@ def _add_rollups(connection: Connection, columns: Columns, pattern_ids: list[int
         minute = unix_minute(texts[0])
         minutes = [(minute, *key, counts[key]) for key in ordered]
     else:
-        per_minute = Counter(zip(texts, keys, strict=True))
-        minutes = sorted((unix_minute(text), *key, count) for (text, key), count in per_minute.items())
+        minute_of = {text: unix_minute(text) for text in set(texts)}
+        per_minute = Counter(zip(map(minute_of.__getitem__, texts), keys, strict=True))
+        minutes = sorted((minute, *key, count) for (minute, key), count in per_minute.items())
     insert_rows(
         connection,
         "pattern_minutes",
@@ -331,7 +355,8 @@ def _insert_rejects(connection: Connection, rejects: list[Reject], keys: list[Ke
     now = now_text()
     rows = [(*key, r.subject, r.reason, r.data, now) for key, r in zip(keys, rejects, strict=True)]
     if rows:
-        connection.exec_driver_sql(
+        run(
+            connection,
             "INSERT INTO rejects (stream_id, seq, stored_ns, subject, reason, data, received_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             rows,

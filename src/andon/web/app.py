@@ -1,19 +1,29 @@
-"""The HTTP application: ``/healthz``, ``/readyz`` and ``/metrics``."""
+"""The HTTP application: ``/healthz``, ``/readyz``, ``/metrics``, and the API under ``/api``."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 import andon
 from andon.telemetry import Health, Metrics
+from andon.web.api import describe
 
 
-def build_app(health: Health, metrics: Metrics, refresh: Callable[[], Awaitable[None]], token: str = "") -> FastAPI:
-    """The application. ``refresh`` brings the gauges up to date before a scrape; ``token`` guards all but health."""
+def build_app(
+    health: Health,
+    metrics: Metrics,
+    refresh: Callable[[], Awaitable[None]],
+    token: str = "",
+    api: APIRouter | None = None,
+) -> FastAPI:
+    """The application. ``refresh`` brings the gauges up to date before a scrape; ``token`` guards all but health.
+
+    ``api`` are the routes under ``/api``; with them comes their description, ``/openapi.json``.
+    """
     app = FastAPI(title="Andon", version=andon.__version__, docs_url=None, redoc_url=None, openapi_url=None)
 
     def authorised(request: Request) -> None:
@@ -40,5 +50,14 @@ def build_app(health: Health, metrics: Metrics, refresh: Callable[[], Awaitable[
         await refresh()
         text, content_type = metrics.render()
         return Response(text, headers={"Content-Type": content_type})
+
+    if api is not None:
+        app.include_router(api, dependencies=[Depends(authorised)])
+        describe(app)
+
+        @app.get("/openapi.json", dependencies=[Depends(authorised)], include_in_schema=False)
+        async def openapi() -> JSONResponse:
+            """The API's description for programs."""
+            return JSONResponse(app.openapi())
 
     return app

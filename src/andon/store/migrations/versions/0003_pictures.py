@@ -11,6 +11,8 @@ branch_labels = None
 depends_on = None
 
 _KEY = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+# Compared by its bytes in both databases.
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -18,12 +20,12 @@ def upgrade() -> None:
     op.create_table(
         "pictures",
         sa.Column("id", _KEY, primary_key=True),
-        sa.Column("sha256", sa.Text, nullable=False, unique=True),
-        sa.Column("media_type", sa.Text, nullable=False),
+        sa.Column("sha256", _TEXT, nullable=False, unique=True),
+        sa.Column("media_type", _TEXT, nullable=False),
         sa.Column("width", sa.Integer, nullable=False),
         sa.Column("height", sa.Integer, nullable=False),
         sa.Column("size", sa.Integer, nullable=False),
-        sa.Column("created_at", sa.Text, nullable=False),
+        sa.Column("created_at", _TEXT, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
         sqlite_autoincrement=True,
     )
@@ -40,8 +42,8 @@ def upgrade() -> None:
         sa.Column("id", _KEY, primary_key=True),
         sa.Column("log_id", sa.BigInteger, nullable=False),
         sa.Column("position", sa.Integer, nullable=False),
-        sa.Column("bucket", sa.Text, nullable=False),
-        sa.Column("object", sa.Text, nullable=False),
+        sa.Column("bucket", _TEXT, nullable=False),
+        sa.Column("object", _TEXT, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("not_before", sa.Float, nullable=False),
         sqlite_autoincrement=True,

@@ -1,0 +1,110 @@
+"""The file that the history is measured on: written once by the store itself, kept beside the system's other caches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from andon.models import Explanation, LogRecord, Rung
+from andon.store import Store, prepare
+from andon.store.schema import HEAD
+from bench.plant import DAYS, Plant, raw_bytes
+
+#: Logs in one transaction, of recording and of indexing.
+BATCH = 1000
+#: Part of a cached file's name: another value makes a new file.
+_VERSION = 1
+
+
+class Made(msgspec.Struct):
+    """What is known of a file: its logs, the bytes of their messages, when they end, how long it took (seconds)."""
+
+    rows: int
+    raw: int
+    end: int
+    recording: float
+    indexing: float
+
+
+class PlantFile(NamedTuple):
+    """A database and what it holds."""
+
+    path: Path
+    made: Made
+
+
+async def plant_file(rows: int, *, fresh: bool) -> PlantFile:
+    """The database of about ``rows`` logs; made where it is not there yet, or again where ``fresh``."""
+    schema = hashlib.sha256("\n".join(_definitions()).encode()).hexdigest()[:8]
+    place = Path(tempfile.gettempdir()) / f"andon-bench-history-{os.getuid()}" / f"{rows}-{HEAD}-{schema}-{_VERSION}"
+    told = place / "made.json"
+    if fresh:
+        shutil.rmtree(place, ignore_errors=True)
+    if not told.exists():
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        made = await _make(place / "plant.db", rows)
+        told.write_bytes(msgspec.json.encode(made))
+    return PlantFile(place / "plant.db", msgspec.json.decode(told.read_bytes(), type=Made))
+
+
+def _definitions() -> list[str]:
+    """Every table and index as a new database has them."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "empty.db"
+        prepare(path, durability="normal")
+        with contextlib.closing(sqlite3.connect(path)) as sql:
+            return [row[0] for row in sql.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")]
+
+
+async def _make(path: Path, rows: int) -> Made:
+    end = int(time.time()) // 3600 * 3600
+    made = Made(rows=0, raw=0, end=end, recording=0, indexing=0)
+    prepare(path, durability="normal")
+    store = await Store.open(path, deadline=600)
+    try:
+        said = time.monotonic()
+        waiting: list[LogRecord] = []
+        for hour, found in enumerate(Plant(rows, end).hours()):
+            made.raw += raw_bytes(found)
+            waiting += found
+            whole = len(waiting) if hour == DAYS * 24 - 1 else len(waiting) // BATCH * BATCH
+            for start in range(0, whole, BATCH):
+                await _take(store, waiting[start : start + BATCH], made)
+            del waiting[:whole]
+            if time.monotonic() - said > 30:
+                said = time.monotonic()
+                print(f"  making the file: {made.rows:,} of about {rows:,} logs", flush=True)
+        while job := await store.claim("bench", 60):
+            await store.finish(job, Explanation(rung=Rung.MODEL, text="Check the cable.", model="m", provider="OLLAMA"))
+    finally:
+        await store.close()
+    return made
+
+
+async def _take(store: Store, batch: list[LogRecord], made: Made) -> None:
+    """Record a batch and index it, as a service does that keeps up."""
+    started = time.perf_counter()
+    await store.record(batch, [])
+    recorded = time.perf_counter()
+    while (await store.index(BATCH))[1]:
+        pass
+    made.rows += len(batch)
+    made.recording += recorded - started
+    made.indexing += time.perf_counter() - recorded
+
+
+if __name__ == "__main__":
+    import sys
+
+    print(asyncio.run(plant_file(int(sys.argv[1]), fresh=True)))

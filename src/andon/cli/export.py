@@ -1,0 +1,117 @@
+"""``andon export``: stored logs as CSV, JSON lines or Parquet, however many they are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from andon.cli.logs import checked_severity, field_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from andon.models import LogQuery, StoredLog
+    from andon.places import Database
+
+PAGE = 2_000
+
+
+def export(
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="Where to; its name says the format: .csv, .jsonl, .parquet, or .csv.gz."
+        ),
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="csv, jsonl or parquet; jsonl on standard output unless given.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    severity: Annotated[str | None, typer.Option(help="This severity and worse, such as WARNING.")] = None,
+    service: Annotated[str | None, typer.Option(help="This service; * and ? stand for anything.")] = None,
+    host: Annotated[str | None, typer.Option(help="This host; * and ? stand for anything.")] = None,
+    text: Annotated[str | None, typer.Option(help="Words that must occur; phrases in double quotes.")] = None,
+    pattern: Annotated[int | None, typer.Option(min=1, max=2**63 - 1, help="Logs of this problem.")] = None,
+    site: Annotated[str | None, typer.Option(help="This site; * and ? stand for anything.")] = None,
+    area: Annotated[str | None, typer.Option(help="This area.")] = None,
+    line: Annotated[str | None, typer.Option(help="This line.")] = None,
+    machine: Annotated[str | None, typer.Option(help="This machine.")] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="A context field with its value, such as firmware=2.1.4; may be repeated.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Most rows; all unless given.")] = None,
+) -> None:
+    """Write stored logs, oldest first, to FILE or to standard output.
+
+    In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe. Parquet needs the extra
+    `parquet`: pip install 'andon[parquet]'.
+
+    Example: andon export night.csv --since 12h --severity ERROR
+    """
+    from andon.cli.output import command_settings, errors, parse_time
+    from andon.insight import export as writing
+    from andon.models import LogQuery
+
+    settings = command_settings()
+    query = LogQuery(
+        since=parse_time(since, settings.time_zone, "--since"),
+        until=parse_time(until, settings.time_zone, "--until"),
+        severity=checked_severity(severity),
+        service=service,
+        host=host,
+        text=text,
+        pattern_id=pattern,
+        site=site,
+        area=area,
+        line=line,
+        machine=machine,
+        fields=field_values(field),
+        oldest_first=True,
+        limit=PAGE,
+    )
+    try:
+        kind = writing.format_of(form, out)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--format" if form else "FILE") from None
+    rows = _counted(_pages(settings.database, query, limit))
+    if out is None:
+        written = writing.write(rows, sys.stdout.buffer, kind)
+    else:
+        written = writing.write_file(rows, out, kind)
+        errors.print(f"{written:,} logs written to {out}.", highlight=False)
+
+
+def _pages(database: Database, query: LogQuery, limit: int | None) -> Iterator[list[StoredLog]]:
+    """The logs of ``query`` page by page."""
+    import msgspec
+
+    from andon.store import Reader
+
+    left = limit
+    with Reader(database) as reader:
+        while left is None or left > 0:
+            page = reader.search(msgspec.structs.replace(query, limit=PAGE if left is None else min(PAGE, left)))
+            if page:
+                yield page
+            if len(page) < query.limit:
+                return
+            left = None if left is None else left - len(page)
+            query = msgspec.structs.replace(query, before=(page[-1].timestamp, page[-1].id))
+
+
+def _counted(pages: Iterator[list[StoredLog]]) -> Iterator[list[StoredLog]]:
+    """The same, with the number of logs shown on a terminal while they are written."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    from andon.cli.output import errors
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} logs"))
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("logs", total=None)
+        for page in pages:
+            yield page
+            progress.advance(task, len(page))

@@ -1,0 +1,178 @@
+"""``andon report`` and ``andon note``: what a shift hands over to the next."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from andon.history import ShiftWindow
+    from andon.insight.report import ShiftReport
+    from andon.patterns.shifts import Shift
+
+Form = Literal["md", "html", "json"]
+_SUFFIXES: dict[str, Form] = {".md": "md", ".html": "html", ".htm": "html", ".json": "json"}
+_LONGEST = 31 * 86_400
+
+
+def report(
+    name: Annotated[
+        str | None, typer.Argument(metavar="SHIFT", help="Name of a shift, as in the settings; see --day.")
+    ] = None,
+    shift: Annotated[bool, typer.Option("--shift", help="Report a shift: the one at work, or the last.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="The shift that ended last, though another works now.")] = False,
+    day: Annotated[str | None, typer.Option("--day", help="The day on which it began, such as 2025-01-15.")] = None,
+    since: Annotated[str | None, typer.Option(help="Report from this time on instead of a shift.")] = None,
+    until: Annotated[str | None, typer.Option(help="Up to this time; the present unless given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a .md, .html or .json file.")
+    ] = None,
+    form: Annotated[Form | None, typer.Option("--format", help="md, html or json; by the file unless given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    sign: Annotated[
+        str | None, typer.Option("--sign", metavar="NAME", help="Sign for the shift, and keep the report as it is now.")
+    ] = None,
+) -> None:
+    """Report a shift: figures beside the shift before, what is open and shelved, stops, new problems, fixes, notes.
+
+    A signed report stays as it was; further names can be added to it.
+
+    Example: andon report --shift early --day 2025-01-15 --out early.html
+    """
+    from zoneinfo import ZoneInfo
+
+    from andon import store
+    from andon.cli.output import command_settings, console, plain, user_name
+    from andon.insight import report as reports
+    from andon.insight.working import site_shifts
+
+    wanted: Form | None = "json" if as_json else form
+    if out is not None and wanted is None and (wanted := _SUFFIXES.get(out.suffix.lower())) is None:
+        raise typer.BadParameter("name a file that ends with .md, .html or .json, or say --format", param_hint="--out")
+    settings = command_settings()
+    zone, now = ZoneInfo(settings.time_zone), time.time()
+    shifts = site_shifts(settings)
+    if since is not None or until is not None:
+        if name or shift or last or day or sign:
+            raise typer.BadParameter("either a shift or a time; only a shift can be signed", param_hint="--since")
+        window = _time(since, until, settings.time_zone, now)
+    else:
+        window = _shift(shifts, name, day, zone, now, last=last)
+    with store.Reader(settings.database) as reader:
+        made = reports.signed(reader.alarms, window) or reports.make(
+            reader.alarms, reader.rollups, window, shifts, zone, now
+        )
+        if sign is not None:
+            frozen = msgspec.json.encode(made).decode()
+            store.sign(settings.database, window, sign, frozen, by=user_name(), now=now)
+            made = reports.signed(reader.alarms, window) or made
+    text = _rendered(made, wanted or "md")
+    if out is not None:
+        _write(out, text)
+        names = ", ".join(one.name for one in made.signatures)
+        console.print(plain(f"Wrote {out}" + (f", signed by {names}." if names else ".")))
+    elif wanted is None and console.is_terminal:
+        from rich.markdown import Markdown
+
+        console.print(Markdown(text))
+    else:
+        sys.stdout.write(text)
+
+
+def note(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the next shift should know.")],
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so; you unless given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write a note for the report of the shift that works now.
+
+    Example: andon note "Press 4 runs at 80 % until the new seal is in"
+    """
+    from andon import store
+    from andon.cli.output import command_settings, console, print_json, user_name
+
+    if not text.strip():
+        raise typer.BadParameter("say what the next shift should know", param_hint="TEXT")
+    settings = command_settings()
+    made = store.add_note(settings.database, text, by or user_name())
+    if as_json:
+        print_json(made)
+        return
+    console.print("Noted for the shift report.")
+
+
+def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftWindow:
+    from andon.cli.output import parse_time
+    from andon.history import ShiftWindow
+
+    ends = parse_time(until, zone, "--until")
+    starts = parse_time(since, zone, "--since")
+    end = now if ends is None else datetime.fromisoformat(ends).timestamp()
+    start = end - 8 * 3600 if starts is None else datetime.fromisoformat(starts).timestamp()
+    if not 0 < end - start <= _LONGEST:
+        raise typer.BadParameter("the time must begin before it ends, and be 31 days at most", param_hint="--since")
+    return ShiftWindow("chosen time", start, end)
+
+
+def _shift(
+    shifts: Sequence[Shift], name: str | None, day: str | None, zone: ZoneInfo, now: float, *, last: bool
+) -> ShiftWindow:
+    """The working that is meant: of a day, or the one at work, or the last; of one shift or of any."""
+    from andon.patterns.shifts import last_before, window_at
+
+    chosen = [one for one in shifts if name is None or one.name.casefold() == name.casefold()]
+    if not chosen:
+        known = ", ".join(one.name for one in shifts)
+        raise typer.BadParameter(f"no shift is called {name!r}; there are {known}", param_hint="SHIFT")
+    if day is not None:
+        if name is None:
+            raise typer.BadParameter(
+                "name the shift of that day too: andon report --shift early --day …", param_hint="--day"
+            )
+        return _of_day(chosen, day, zone)
+    found = None if last else window_at(chosen, now, zone)
+    found = found or last_before(chosen, now, zone)
+    if found is None:
+        raise typer.BadParameter("no such shift worked within a week; name a --day", param_hint="SHIFT")
+    return found
+
+
+def _of_day(chosen: Sequence[Shift], day: str, zone: ZoneInfo) -> ShiftWindow:
+    try:
+        on = date.fromisoformat(day.strip())
+        found = next((window for one in chosen if (window := one.on(on, zone)) is not None), None)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{day!r} is no day; write 2025-01-15", param_hint="--day") from None
+    if found is None:
+        raise typer.BadParameter(f"shift {chosen[0].name} does not work on {on:%A} {on}", param_hint="--day")
+    if found.start > time.time():
+        raise typer.BadParameter(f"shift {chosen[0].name} of {on} has not begun", param_hint="--day")
+    return found
+
+
+def _rendered(made: ShiftReport, form: Form) -> str:
+    if form == "json":
+        return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
+    if form == "html":
+        from andon.insight.report_page import page
+
+        return page(made)
+    from andon.insight.report_text import markdown
+
+    return markdown(made)
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"{out} cannot be written ({error.strerror})", param_hint="--out") from None

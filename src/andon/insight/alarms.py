@@ -1,0 +1,104 @@
+"""How good the alarms of a site are: the figures of ISA-18.2, from counts that the store keeps up."""
+
+from __future__ import annotations
+
+import msgspec
+
+from andon.patterns.alarms import (
+    TEN_MINUTES,
+    AlarmFigures,
+    Chatter,
+    Contributor,
+    Flood,
+    Stops,
+    Target,
+    find_floods,
+    rates,
+    targets,
+)
+from andon.store import AlarmCounts, AlarmFilter, AlarmReader
+
+EVERYWHERE = AlarmFilter()
+
+#: Of so many floods, the newest, it is looked up what came first.
+FLOODS_NAMED = 5
+_FULL_DAYS = 30.0
+
+
+class AlarmReport(msgspec.Struct, frozen=True):
+    """The figures of a window, beside their targets, and how many alarms were shelved at its end."""
+
+    figures: AlarmFigures
+    targets: list[Target]
+    shelved: int
+    note: str | None = None
+
+
+def find(
+    alarms: AlarmReader, since: float, until: float, chosen: AlarmFilter = EVERYWHERE, *, named: int = FLOODS_NAMED
+) -> AlarmReport:
+    """The figures of a window (unix seconds; it is widened to whole ten minutes at its beginning).
+
+    What came first is told of the ``named`` newest floods.
+    """
+    start = since - since % TEN_MINUTES
+    counts = alarms.counts(start, until, chosen)
+    floods = find_floods(counts.periods, start, until)
+    known = len(floods) - max(0, min(named, len(floods)))
+    floods[known:] = [_named(alarms, flood, chosen) for flood in floods[known:]]
+    figures = _figures(counts, start, until, floods)
+    return AlarmReport(figures, targets(figures), counts.shelved, _note(figures))
+
+
+def _figures(counts: AlarmCounts, since: float, until: float, floods: list[Flood]) -> AlarmFigures:
+    total = sum(counts.periods.values())
+    top = [Contributor(one.alarm.source, one.count, one.count / total, one.seconds) for one in counts.top]
+    mix = {name: count / total for name, count in counts.priorities.items()} if total else None
+    return AlarmFigures(
+        since=since,
+        until=until,
+        alarms=total,
+        provisional=until - since < _FULL_DAYS * 86_400,
+        rates=rates(counts.periods, since, until),
+        floods=floods,
+        flood_share=sum(flood.end - flood.start for flood in floods) / max(until - since, 1.0),
+        top=top,
+        top_share=sum(one.share for one in top) if total else None,
+        chattering=[Chatter(one.alarm.source, one.most) for one in counts.chattering],
+        fleeting=counts.fleeting,
+        stale=counts.stale,
+        standing=counts.standing,
+        priorities=mix,
+        acknowledged=counts.acknowledged,
+        mean_ack_seconds=counts.ack_seconds,
+        stops=_stops(counts, since, until),
+    )
+
+
+def _stops(counts: AlarmCounts, since: float, until: float) -> Stops | None:
+    if not counts.stops:
+        return None
+    number = sum(one.count for one in counts.stops)
+    lost = sum(one.lost for one in counts.stops)
+    ended, seconds = sum(one.ended for one in counts.stops), sum(one.seconds for one in counts.stops)
+    return Stops(
+        count=number,
+        open=sum(one.open for one in counts.stops),
+        mean_seconds=seconds / ended if ended else None,
+        total_seconds=lost if lost or ended else None,
+        between_seconds=(until - since) / number if number else None,
+    )
+
+
+def _named(alarms: AlarmReader, flood: Flood, chosen: AlarmFilter) -> Flood:
+    first = alarms.first_out(flood.start, flood.end, chosen)
+    return msgspec.structs.replace(flood, first=first.source if first else None)
+
+
+def _note(figures: AlarmFigures) -> str | None:
+    if not figures.alarms:
+        return "no alarms in this time: an alarm is a log of WARNING or worse"
+    if figures.provisional:
+        days = (figures.until - figures.since) / 86_400
+        return f"provisional: the targets are meant for 30 days of data, and this is {days:.1f}"
+    return None

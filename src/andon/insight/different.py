@@ -1,0 +1,75 @@
+"""What is different about these logs? Fields of records and contexts, and the shift and hour they fell into."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from andon.history import Comparison, Difference, FieldCounts
+from andon.patterns.lift import differences
+from andon.patterns.shifts import Shift, window_at
+
+#: With fewer logs in question nothing can be told from chance.
+LEAST_LOGS = 5
+
+
+class DiffResult(msgspec.Struct, frozen=True):
+    """Logs in question (``inside``) and others (``outside``), and what stands out; ``note`` says why nothing can."""
+
+    inside: int
+    outside: int
+    exact: bool
+    differences: list[Difference]
+    note: str | None = None
+
+
+def find(compared: Comparison, shifts: Sequence[Shift] | None, zone: ZoneInfo, *, limit: int = 20) -> DiffResult:
+    """What stands out in a comparison, the most telling first.
+
+    ``shifts`` is None where two times are compared: that they are different times is nothing to be found.
+    """
+    fields = dict(compared.fields)
+    if shifts is not None:
+        fields["shift"] = _by_hour(compared, lambda at: _shift(shifts, at, zone))
+        fields["hour of day"] = _by_hour(compared, lambda at: f"{datetime.fromtimestamp(at, zone):%H}:00")
+    found = differences(fields, limit=limit)
+    return DiffResult(compared.inside, compared.outside, compared.exact, found, _note(compared, found))
+
+
+def _note(compared: Comparison, found: list[Difference]) -> str | None:
+    if compared.inside < LEAST_LOGS:
+        return f"{compared.inside} logs are too few to tell a difference from chance"
+    if not compared.outside:
+        return "there are no other logs in this time to compare with: choose a longer one"
+    return None if found else "nothing stands out beyond what chance explains"
+
+
+def _by_hour(compared: Comparison, name: Callable[[float], str | None]) -> FieldCounts:
+    inside: Counter[str] = Counter()
+    outside: Counter[str] = Counter()
+    for hour, (here, there) in compared.hours.items():
+        value = name(hour * 3600.0)
+        if value is not None:
+            inside[value] += here
+            outside[value] += there
+    return FieldCounts(+inside, +outside, inside.total(), outside.total())
+
+
+def _shift(shifts: Sequence[Shift], at: float, zone: ZoneInfo) -> str | None:
+    window = window_at(shifts, at, zone)
+    return window.name if window else None
+
+
+def sentence(d: Difference) -> str:
+    """One difference as a line: ``firmware 2.1.4: 41 of 48, 6.0 × more often (p < 0.001)``.
+
+    >>> sentence(Difference("firmware", "2.1.4", 41, 48, 285, 2000, 5.994, 1e-20))
+    'firmware 2.1.4: 41 of 48, 6.0 × more often (p < 0.001)'
+    """
+    chance = "p < 0.001" if d.p < 0.001 else f"p = {d.p:.3f}"
+    times = "nowhere else" if d.outside == 0 else f"{d.lift:.1f} × more often"
+    return f"{d.field} {d.value}: {d.inside:,} of {d.of_inside:,}, {times} ({chance})"

@@ -1,0 +1,118 @@
+"""All that is known about one problem, and what reads like it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from andon.errors import QueryTooSlow
+from andon.insight.breakdown import Breakdown, breakdown
+from andon.insight.trends import DAY, Together, together
+from andon.insight.when import seconds
+from andon.models import LogQuery, PatternSummary, Resolution, StoredLog
+from andon.patterns.shifts import Shift
+from andon.patterns.similar import SimilarIndex
+from andon.store import AnalysisEntry, PatternHost, PatternMerge, Reader
+
+#: Patterns that similar ones are searched in, those with the newest logs first.
+SEARCHED = 10_000
+SIMILAR, LIKENESS = 5, 0.5
+#: How long before its newest log a problem is broken down, and is looked for what it goes with, in seconds.
+BROKEN_DOWN, GOES_WITH = 30 * DAY, DAY
+_GOES_WITH_MAX = 5
+
+
+class Similar(msgspec.Struct, frozen=True):
+    """A problem that reads alike; ``score`` is the likeness from 0 to 1."""
+
+    id: int
+    score: float
+    template: str
+    rung: str | None
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """All that is known about a problem. ``newest`` is its newest log, with the explanation that is shown for it.
+
+    ``breakdown`` is of the 30 days up to that log, ``goes_with`` of the last one: null where too much was logged to
+    look at each minute.
+    """
+
+    pattern: PatternSummary
+    newest: StoredLog | None
+    hosts: list[PatternHost]
+    merges: list[PatternMerge]
+    history: list[AnalysisEntry]
+    resolutions: list[Resolution]
+    similar: list[Similar]
+    breakdown: Breakdown
+    goes_with: list[Together] | None
+
+
+def gather(reader: Reader, pattern_id: int, shifts: Sequence[Shift], zone: ZoneInfo) -> Problem:
+    """Read a problem. Raises NotFound where there is none with this id."""
+    pattern = reader.pattern(pattern_id)
+    newest = [
+        found[0] for i in (pattern_id, *pattern.merged) if (found := reader.search(LogQuery(pattern_id=i, limit=1)))
+    ]
+    return Problem(
+        pattern=pattern,
+        newest=max(newest, key=lambda log: (log.timestamp, log.id), default=None),
+        hosts=reader.pattern_hosts(pattern_id),
+        merges=reader.pattern_merges(pattern_id),
+        history=reader.pattern_history(pattern_id),
+        resolutions=reader.resolutions(pattern_id),
+        similar=similar(pattern, reader.patterns(SEARCHED)),
+        breakdown=breakdown(reader.rollups, pattern_id, *before_end(pattern, BROKEN_DOWN), shifts, zone),
+        goes_with=goes_with(reader, pattern),
+    )
+
+
+def before_end(pattern: PatternSummary, length: float) -> tuple[float, float]:
+    """The time of ``length`` seconds that ends with the newest log of a problem."""
+    try:
+        end = seconds(pattern.last_seen) + 60
+    except ValueError:  # taken over as it was
+        end = length
+    return end - length, end
+
+
+def goes_with(reader: Reader, pattern: PatternSummary) -> list[Together] | None:
+    """What a problem follows, and what follows it; None where too much was logged to look at each minute."""
+    root = pattern.merged_into or pattern.id
+    try:
+        return together(reader.rollups, *before_end(pattern, GOES_WITH), _GOES_WITH_MAX, about=root)
+    except QueryTooSlow:
+        return None
+
+
+def similar(pattern: PatternSummary, others: list[PatternSummary]) -> list[Similar]:
+    """The problems most like this one; it and what it is part of left out."""
+    index, known = SimilarIndex(capacity=SEARCHED + 1), {}
+    for other in others:
+        if other.id not in (pattern.id, pattern.merged_into):
+            known[other.fingerprint] = other
+            index.add(other.fingerprint, other.template)
+    index.add(pattern.fingerprint, pattern.template)  # its words count towards how rare a word is
+    found = index.similar(pattern.template, SIMILAR, LIKENESS, exclude=pattern.fingerprint)
+    return [Similar(known[key].id, score, known[key].template, known[key].rung) for key, score in found]
+
+
+def as_object(problem: Problem) -> dict[str, Any]:
+    """A problem as JSON values; ``explanation`` is what its newest log shows, null where nothing yet."""
+    newest = problem.newest
+    value: dict[str, Any] = {"pattern": problem.pattern, "explanation": None}
+    if newest is not None and newest.analysis is not None:
+        value["explanation"] = {
+            "text": newest.analysis,
+            "rung": newest.rung,
+            "provisional": newest.provisional,
+            "analysis_id": newest.analysis_id,
+        }
+    value["newest_message"] = newest.message if newest is not None else None
+    for name in ("hosts", "merges", "history", "resolutions", "similar", "breakdown", "goes_with"):
+        value[name] = getattr(problem, name)
+    return value

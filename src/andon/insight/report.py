@@ -1,0 +1,266 @@
+"""The report of a shift: what happened, what is still open, and what the next shift should know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from andon.history import PRIORITY_OF, ShiftWindow
+from andon.insight import alarms as alarm_figures
+from andon.insight.trends import Asked, Counts, Kind, Trend, find
+from andon.models import utc_text
+from andon.patterns.alarms import AlarmFigures, Target
+from andon.patterns.shifts import Shift, previous
+from andon.store import AlarmCounts, AlarmEntry, AlarmReader, ShiftNote
+
+_LISTED = 10
+#: So many problems are looked at, of which those that are mere information are left out.
+_LOOKED_AT = 100
+_OPEN_MAX = 200
+_BARS = 8
+_DAY = 86_400.0
+_STALE = _DAY
+#: How far back is looked for what a problem was like before.
+_BASELINE = 7 * _DAY
+
+
+class KeyFigure(msgspec.Struct, frozen=True):
+    """A figure of the shift beside that of the working before; None is "not available"."""
+
+    name: str
+    value: float | None
+    before: float | None
+    unit: Literal["count", "rate", "seconds"] = "count"
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """What one alarm cost: how often, and for how many seconds (None where nobody knows)."""
+
+    source: str
+    count: int
+    seconds: float | None
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A problem of the shift, and what its explanation says to check first."""
+
+    pattern_id: int
+    template: str
+    severity: str
+    count: int
+    first_check: str | None = None
+    rung: str | None = None
+    before_per_hour: float | None = None
+    per_hour: float | None = None
+
+
+class Fix(msgspec.Struct, frozen=True):
+    """A fix that was confirmed in the shift."""
+
+    pattern_id: int
+    template: str
+    fix: str
+    cause: str | None
+    author: str | None
+    at: str
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """Who signed, and when (unix seconds)."""
+
+    name: str
+    at: float
+
+
+class ShiftReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole report. Moments are unix seconds; ``zone`` is the site's, for showing them.
+
+    ``until`` is the end of what is counted: that of the shift, or the moment of making where it still works. The open
+    alarms are those of the moment of making. ``frozen`` says that a signature holds it as it was.
+    """
+
+    shift: str
+    start: float
+    end: float
+    until: float
+    zone: str
+    made: float
+    frozen: bool = False
+    previous: ShiftWindow | None
+    figures: list[KeyFigure]
+    alarms: AlarmFigures
+    targets: list[Target]
+    open: list[AlarmEntry]
+    not_acknowledged: int
+    stale: int
+    shelved: list[AlarmEntry]
+    stopped: bool
+    bars: list[Bar]
+    top: list[Problem]
+    new: list[Problem]
+    rising: list[Problem]
+    quiet: list[Problem]
+    fixes: list[Fix]
+    notes: list[ShiftNote]
+    signatures: list[Signature] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether the shift still worked when the report was made."""
+        return self.until < self.end
+
+
+def signed(alarms: AlarmReader, window: ShiftWindow) -> ShiftReport | None:
+    """The report as it was when it was signed, with everybody who did; None where nobody has, or it cannot be read."""
+    found = alarms.handovers(window)
+    frozen = next((one.report for one in found if one.report), None)
+    if frozen is None:
+        return None
+    try:
+        report = msgspec.json.decode(frozen, type=ShiftReport)
+    except msgspec.DecodeError:  # of a version that knew other figures
+        return None
+    signatures = [Signature(one.signed_by, one.signed_at) for one in found]
+    return msgspec.structs.replace(report, frozen=True, signatures=signatures)
+
+
+def make(
+    alarms: AlarmReader, rollups: Counts, window: ShiftWindow, shifts: Sequence[Shift], zone: ZoneInfo, now: float
+) -> ShiftReport:
+    """The report of a working as it is known at ``now``, beside the working of the same shift before it."""
+    until = min(max(now, window.start + 1), window.end)
+    before = previous(shifts, window, zone)
+    counts = alarms.counts(window.start, until)
+    current = alarm_figures.find(alarms, window.start, until)
+    opened = alarms.listing("active", now, limit=_OPEN_MAX)
+    asked = Asked(window.start, until, window.start - _BASELINE, None, _LOOKED_AT)
+    stopped = any(one.count or one.lost for one in counts.stops)
+    problems = {kind: _problems(alarms, rollups, kind, asked) for kind in _KINDS}
+    return ShiftReport(
+        shift=window.name,
+        start=window.start,
+        end=window.end,
+        until=until,
+        zone=zone.key,
+        made=now,
+        previous=before,
+        figures=_compared(alarms, rollups, window, until, before, current.figures),
+        alarms=current.figures,
+        targets=current.targets,
+        open=opened,
+        not_acknowledged=sum(one.acked_at is None for one in opened),
+        stale=sum(one.clears and one.active_since is not None and now - one.active_since > _STALE for one in opened),
+        shelved=alarms.listing("shelved", now, limit=_OPEN_MAX),
+        stopped=stopped,
+        bars=_bars(counts, stopped=stopped),
+        top=problems["top"],
+        new=problems["new"],
+        rising=problems["rising"],
+        quiet=problems["quiet"],
+        fixes=_fixes(alarms, window.start, until),
+        notes=alarms.notes(window.start, window.end),
+        signatures=[Signature(one.signed_by, one.signed_at) for one in alarms.handovers(window)],
+    )
+
+
+_KINDS: tuple[Kind, ...] = ("top", "new", "rising", "quiet")
+
+
+def _compared(
+    alarms: AlarmReader,
+    rollups: Counts,
+    window: ShiftWindow,
+    until: float,
+    before: ShiftWindow | None,
+    now: AlarmFigures,
+) -> list[KeyFigure]:
+    """The figures beside those of the working before; of one that still works, by the same time of the shift."""
+    here = _numbers(now, _new(rollups, window.start, until))
+    there: dict[str, float | None] = {}
+    if before is not None:
+        end = min(before.end, before.start + (until - window.start)) if until < window.end else before.end
+        there = _numbers(alarm_figures.find(alarms, before.start, end).figures, _new(rollups, before.start, end))
+    return [KeyFigure(name, value, there.get(name), _UNITS.get(name, "count")) for name, value in here.items()]
+
+
+_UNITS: dict[str, Literal["count", "rate", "seconds"]] = {
+    "alarms in 10 min, average": "rate",
+    "time stopped": "seconds",
+    "mean time to acknowledge": "seconds",
+}
+
+
+def _numbers(figures: AlarmFigures, new: int) -> dict[str, float | None]:
+    stops = figures.stops
+    return {
+        "alarms": figures.alarms,
+        "alarms in 10 min, average": figures.rates.average,
+        "alarms in 10 min, worst": figures.rates.peak,
+        "floods": len(figures.floods),
+        "chattering alarms": len(figures.chattering),
+        "stops": None if stops is None else stops.count,
+        "time stopped": None if stops is None else stops.total_seconds,
+        "mean time to acknowledge": figures.mean_ack_seconds,
+        "new problems": new,
+    }
+
+
+def _new(rollups: Counts, since: float, until: float) -> int:
+    return len(rollups.first_seen_within(_text(since), _text(until)))
+
+
+def _bars(counts: AlarmCounts, *, stopped: bool) -> list[Bar]:
+    """What cost most: stops, or alarms where no log says that production stopped; the worst by count and by time."""
+    if stopped:
+        bars = [Bar(one.alarm.source, one.count, one.lost) for one in counts.stops]
+    else:
+        bars = [Bar(one.alarm.source, one.count, one.seconds) for one in counts.top]
+    worst = {*sorted(bars, key=lambda bar: -bar.count)[:_BARS], *sorted(bars, key=_cost)[:_BARS]}
+    return sorted(worst, key=_cost)
+
+
+def _cost(bar: Bar) -> tuple[float, int, str]:
+    return -(bar.seconds or 0.0), -bar.count, bar.source
+
+
+def _problems(alarms: AlarmReader, rollups: Counts, kind: Kind, asked: Asked) -> list[Problem]:
+    rows: list[Trend] = [row for row in find(rollups, kind, asked).rows if row.worst_severity in PRIORITY_OF][:_LISTED]
+    shown = alarms.shown([row.pattern_id for row in rows])
+    found = []
+    for row in rows:
+        explained = shown.get(row.pattern_id)
+        found.append(
+            Problem(
+                row.pattern_id,
+                row.template,
+                row.worst_severity,
+                row.count,
+                _first_check(explained.finding) if explained else None,
+                explained.rung if explained else None,
+                row.before_per_hour,
+                row.per_hour,
+            )
+        )
+    return found
+
+
+def _first_check(finding: object) -> str | None:
+    checks = finding.get("checks") if isinstance(finding, dict) else None
+    return str(checks[0]) if isinstance(checks, list) and checks else None
+
+
+def _fixes(alarms: AlarmReader, since: float, until: float) -> list[Fix]:
+    confirmed = alarms.fixes(_text(since), _text(until))
+    texts = alarms.templates([one.pattern_id for one in confirmed])
+    return [
+        Fix(one.pattern_id, texts.get(one.pattern_id, ""), one.fix, one.cause, one.author, one.created_at)
+        for one in confirmed
+    ]
+
+
+def _text(moment: float) -> str:
+    return utc_text(datetime.fromtimestamp(moment, UTC))

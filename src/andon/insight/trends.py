@@ -1,0 +1,392 @@
+"""What changes: the most frequent problems, new ones, those that rise, those that fell silent, and what sets off what.
+
+All of it is made of counts; no log is read. What is merged counts as one problem.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from andon.errors import QueryTooSlow
+from andon.history import Activity, Counted, Known, Place
+from andon.insight.when import read_time, seconds, stored
+from andon.patterns.alarms import find_floods
+from andon.patterns.rates import (
+    SILENCE_MINUTES,
+    dispersion,
+    following,
+    holm,
+    occurrences,
+    rate_chance,
+    silence_chance,
+)
+
+Kind = Literal["top", "new", "rising", "quiet"]
+KINDS: tuple[Kind, ...] = ("top", "new", "rising", "quiet")
+
+#: A change is told where the chance of an accident, corrected for all problems looked at, is below this.
+ALPHA = 0.01
+#: A problem rises where it has so many logs, and so many times the rate of before.
+LEAST_LOGS, LEAST_RATIO = 5, 1.5
+#: A problem was regular where it was logged in so many hours of the baseline.
+LEAST_PERIODS = 3
+HOUR, DAY = 3_600.0, 86_400.0
+#: From this many seconds on a time is compared by days, below by hours.
+BY_DAYS = 7 * DAY
+#: Occurrences of all problems that are held against each other.
+OCCURRENCES_MAX = 20_000
+#: Minutes of a flood in which it is looked for what set in.
+_SETTING_IN = 60
+_THEN = 4
+
+
+class Counts(Protocol):
+    """What is asked of the store; see :class:`andon.store.Rollups`."""
+
+    def span(self) -> tuple[int, int] | None:
+        """First and last minute with any log."""
+        ...
+
+    def activity(self, since: float, until: float, place: Place | None = None, *, by_days: bool = False) -> Counted:
+        """How often each problem occurred."""
+        ...
+
+    def known(self, roots: Collection[int], /) -> Mapping[int, Known]:
+        """Text, severity and times of problems."""
+        ...
+
+    def first_seen_within(self, since: str, until: str) -> Mapping[int, str]:
+        """Problems seen for the first time in a span."""
+        ...
+
+    def by_ten_minutes(self, since: float, until: float) -> Mapping[int, int]:
+        """Alarms by ten minutes."""
+        ...
+
+    def by_problem_and_minute(self, first: int, last: int, *, alarms_only: bool = False) -> Mapping[int, list[int]]:
+        """The minutes in which each problem occurred."""
+        ...
+
+
+class Trend(msgspec.Struct, frozen=True, kw_only=True):
+    """One problem and how often it occurred; what a kind of question does not tell is null.
+
+    ``share`` is of all logs of the time. ``per_hour`` and ``before_per_hour`` are rates in the time and in the
+    baseline, ``before`` the logs of the baseline, ``ratio`` the quotient of the rates (null where there were none
+    before), ``expected`` the logs that the baseline makes expect. ``p`` is the corrected chance of an accident.
+    """
+
+    pattern_id: int
+    template: str
+    worst_severity: str
+    first_seen: str
+    last_seen: str
+    count: int
+    share: float | None = None
+    per_hour: float | None = None
+    before: int | None = None
+    before_per_hour: float | None = None
+    ratio: float | None = None
+    expected: float | None = None
+    p: float | None = None
+
+
+class Trends(msgspec.Struct, frozen=True, kw_only=True):
+    """Problems of one time, ``since`` ≤ t < ``until``, the most notable first; ``note`` says why there may be none.
+
+    ``logs`` and ``problems`` count all of the time. ``baseline`` is where the time before begins, to which it was
+    compared. Times are widened to whole days where only those are counted.
+    """
+
+    kind: Kind
+    since: str
+    until: str
+    baseline: str | None
+    logs: int
+    problems: int
+    rows: list[Trend]
+    note: str | None = None
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A problem by id and text; ``minutes`` after the first of its flood."""
+
+    pattern_id: int
+    template: str
+    minutes: int
+
+
+class FirstOut(msgspec.Struct, frozen=True):
+    """A flood of ``alarms`` and what set in first, several where that was in the same minute; ``then`` came next.
+
+    What was logged in the ten minutes before the flood did not set in with it, unless nothing else did.
+    """
+
+    start: str
+    end: str
+    alarms: int
+    first: list[Named]
+    then: list[Named]
+
+
+class Together(msgspec.Struct, frozen=True):
+    """Of ``of_first`` occurrences of the first problem, ``count`` were followed by the second within ten minutes.
+
+    The second occurred ``of_second`` times. ``lift`` is how many times more often than by chance, ``lag`` the median in
+    minutes: 0 is the same minute, so that the order is not known.
+    """
+
+    first_id: int
+    first: str
+    second_id: int
+    second: str
+    count: int
+    of_first: int
+    of_second: int
+    lift: float
+    lag: float
+    p: float
+
+
+class Asked(NamedTuple):
+    """A time (unix seconds) with the baseline that ends where it begins, a part of the site, and how many rows."""
+
+    since: float
+    until: float
+    baseline: float
+    place: Place | None = None
+    limit: int = 20
+
+
+def ask(
+    since: str | None = None,
+    until: str | None = None,
+    baseline: str | None = None,
+    *,
+    zone: str,
+    place: Place | None = None,
+    limit: int = 20,
+) -> Asked:
+    """A question from what a person wrote; unless told otherwise the last day, beside the week before it.
+
+    Raises ValueError with a sentence for what is no time, or makes no sense.
+    """
+    end = time.time() if until is None else seconds(read_time(until, zone))
+    start = end - DAY if since is None else seconds(read_time(since, zone))
+    if start >= end:
+        raise ValueError("the time must begin before it ends: let since be before until")
+    before = start - max(7 * DAY, 3 * (end - start)) if baseline is None else seconds(read_time(baseline, zone))
+    if before >= start:
+        raise ValueError("the baseline must begin before since, where it ends")
+    return Asked(start, end, before, place, limit)
+
+
+def place_of(**named: str | None) -> Place | None:
+    """The one part of the site that is named (``host``, ``site``, ``area``, ``line``, ``machine``), if any is.
+
+    Raises ValueError where several are: counts are kept for each by itself.
+    """
+    given = [(name, value) for name, value in named.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(f"{given[0][0]} and {given[1][0]} are counted apart: name one of them")
+    return Place("hostname" if given[0][0] == "host" else given[0][0], given[0][1]) if given else None
+
+
+def find(counts: Counts, kind: Kind, asked: Asked) -> Trends:
+    """The problems of a kind. Raises NotFound where no such place is known."""
+    by_days = kind in ("top", "new") or asked.until - asked.since >= BY_DAYS
+    now = counts.activity(asked.since, asked.until, asked.place, by_days=by_days)
+    make = {"top": _top, "new": _new, "rising": _rising, "quiet": _quiet}[kind]
+    rows, baseline, note = make(counts, asked, now)
+    known = counts.known([row.root for row in rows])
+    total = sum(one.logs for one in now.problems.values())
+    if not total and note is None:
+        note = _silence(counts, asked)
+    hours = _length(now, asked.until) / 3600
+    return Trends(
+        kind=kind,
+        since=stored(now.since),
+        until=stored(now.until),
+        baseline=None if baseline is None else stored(baseline),
+        logs=total,
+        problems=len(now.problems),
+        rows=[row.told(known[row.root], total, hours) for row in rows if row.root in known],
+        note=note,
+    )
+
+
+class _Row(msgspec.Struct, frozen=True):
+    root: int
+    count: int
+    before: int | None = None
+    before_hours: float = 0.0
+    expected: float | None = None
+    p: float | None = None
+
+    def told(self, known: Known, total: int, hours: float) -> Trend:
+        rate = self.count / hours if hours > 0 else None
+        before = None if self.before is None or self.before_hours <= 0 else self.before / self.before_hours
+        return Trend(
+            pattern_id=self.root,
+            template=known.template,
+            worst_severity=known.worst_severity,
+            first_seen=known.first_seen,
+            last_seen=known.last_seen,
+            count=self.count,
+            share=self.count / total if total else None,
+            per_hour=rate,
+            before=self.before,
+            before_per_hour=before,
+            ratio=rate / before if rate is not None and before else None,
+            expected=self.expected,
+            p=self.p,
+        )
+
+
+_Found = tuple[list[_Row], float | None, str | None]
+
+
+def _top(_counts: Counts, asked: Asked, now: Counted) -> _Found:
+    ranked = sorted(now.problems.items(), key=lambda item: (-item[1].logs, item[0]))
+    return [_Row(root, one.logs) for root, one in ranked[: asked.limit]], None, None
+
+
+def _new(counts: Counts, asked: Asked, now: Counted) -> _Found:
+    first = counts.first_seen_within(stored(asked.since), stored(asked.until))
+    rows = [(first[root], _Row(root, one.logs)) for root, one in now.problems.items() if root in first]
+    rows.sort(key=lambda row: (row[0], row[1].root), reverse=True)
+    note = None if rows or not now.problems else "no problem was seen for the first time in this time"
+    return [row for _, row in rows[: asked.limit]], None, note
+
+
+def _rising(counts: Counts, asked: Asked, now: Counted) -> _Found:
+    before = _before(counts, asked, now)
+    if before is None:
+        return [], None, "nothing was logged before this time that it could be compared with"
+    length, time_before = _length(now, asked.until), before.until - before.since
+    candidates: list[_Row] = []
+    for root, one in now.problems.items():
+        then = before.problems.get(root, Activity(0, 0, 0))
+        if one.logs >= LEAST_LOGS and one.logs * time_before >= LEAST_RATIO * then.logs * length:
+            spread = dispersion(then.logs, then.squares, time_before / before.period)
+            p = rate_chance(one.logs, length, then.logs, time_before, spread)
+            candidates.append(_Row(root, one.logs, then.logs, time_before / 3600, then.logs * length / time_before, p))
+    rows = _likely(candidates, len(now.problems))
+    rows.sort(key=lambda row: ((row.expected or 0.0) - row.count, row.root))
+    note = None if rows or not now.problems else "no problem rises beyond what chance explains"
+    return rows[: asked.limit], before.since, note
+
+
+def _quiet(counts: Counts, asked: Asked, now: Counted) -> _Found:
+    before = _before(counts, asked, now)
+    if before is None:
+        return [], None, "nothing was logged before this time that it could be compared with"
+    length, time_before = _length(now, asked.until), before.until - before.since
+    periods = time_before / before.period
+    candidates = [
+        _Row(
+            root,
+            0,
+            one.logs,
+            time_before / 3600,
+            one.logs * length / time_before,
+            silence_chance(one.active, periods, length / before.period),
+        )
+        for root, one in before.problems.items()
+        if root not in now.problems and one.logs >= LEAST_LOGS and one.active >= LEAST_PERIODS
+    ]
+    rows = _likely(candidates, len(before.problems))
+    rows.sort(key=lambda row: (-(row.expected or 0.0), row.root))
+    return rows[: asked.limit], before.since, None if rows else "nothing that was regular before is silent now"
+
+
+def _likely(rows: list[_Row], tested: int) -> list[_Row]:
+    chances = holm([1.0 if row.p is None else row.p for row in rows], tested)
+    return [msgspec.structs.replace(row, p=p) for row, p in zip(rows, chances, strict=True) if p < ALPHA]
+
+
+def _before(counts: Counts, asked: Asked, now: Counted) -> Counted | None:
+    """The baseline, from the first log on: before it nothing could be logged. None where there is none."""
+    span = counts.span()
+    if span is None:
+        return None
+    since = max(asked.baseline, span[0] * 60.0)
+    if now.since - since < now.period:
+        return None
+    found = counts.activity(since, now.since, asked.place, by_days=now.period > HOUR)
+    return found if found.problems else None
+
+
+def _length(counted: Counted, until: float) -> float:
+    """How long a counted time is, in seconds; what is still to come of a day does not count."""
+    return max(min(counted.until, until), counted.since + 60.0) - counted.since
+
+
+def _silence(counts: Counts, asked: Asked) -> str:
+    where = "" if asked.place is None else " there"
+    span = counts.span()
+    if span is None:
+        return "nothing is stored yet"
+    return f"nothing was logged{where} in this time; the newest log of all is from {stored(span[1] * 60.0)[:16]}Z"
+
+
+def first_out(counts: Counts, since: float, until: float, limit: int = 20) -> list[FirstOut]:
+    """The floods of alarms (WARNING and worse), the newest first, and what came first in each, to the minute."""
+    floods = find_floods(dict(counts.by_ten_minutes(since, until)), since, until)[-limit:]
+    found = []
+    for flood in reversed(floods):
+        start = int(flood.start // 60)
+        end = min(int(-(-flood.end // 60)), start + _SETTING_IN)
+        minutes = counts.by_problem_and_minute(start - SILENCE_MINUTES, end, alarms_only=True)
+        setting_in = {root: times[0] for root, times in minutes.items() if times[0] >= start}
+        if not setting_in:
+            setting_in = {
+                root: next(t for t in times if t >= start) for root, times in minutes.items() if times[-1] >= start
+            }
+        ordered = sorted((minute, root) for root, minute in setting_in.items())
+        tied = sum(minute == ordered[0][0] for minute, _ in ordered)
+        known = counts.known([root for _, root in ordered[: tied + _THEN]])
+        ordered = [(minute, root) for minute, root in ordered if root in known]
+        begin = ordered[0][0] if ordered else start
+        named = [Named(root, known[root].template, minute - begin) for minute, root in ordered]
+        first = [one for one in named if not one.minutes]
+        later = [one for one in named if one.minutes][:_THEN]
+        found.append(FirstOut(stored(begin * 60.0), stored(flood.end), flood.alarms, first, later))
+    return found
+
+
+def together(counts: Counts, since: float, until: float, limit: int = 20, about: int | None = None) -> list[Together]:
+    """Which problem follows which more often than chance explains; with ``about`` only what this one goes with.
+
+    Raises QueryTooSlow where too much was logged to look at each minute.
+    """
+    span = counts.span()
+    if span is None:
+        return []
+    first, last = max(int(since // 60), span[0]), min(int(-(-until // 60)), span[1] + 1)
+    minutes = counts.by_problem_and_minute(first - SILENCE_MINUTES, last)
+    starts = {root: [m for m in occurrences(times) if m >= first] for root, times in minutes.items()}
+    if about is None and sum(map(len, starts.values())) > OCCURRENCES_MAX:
+        raise QueryTooSlow("too much occurred in this time to hold each against each: ask about a shorter one")
+    rows = following(starts, last - first, limit=limit, about=about)
+    known = counts.known({root for row in rows for root in (row.first, row.second)})
+    return [
+        Together(
+            row.first,
+            known[row.first].template,
+            row.second,
+            known[row.second].template,
+            row.count,
+            row.of_first,
+            row.of_second,
+            row.lift,
+            row.lag,
+            row.p,
+        )
+        for row in rows
+        if row.first in known and row.second in known
+    ]

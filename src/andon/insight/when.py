@@ -1,0 +1,66 @@
+"""Points in time as people write them, and as they are told."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from andon.models import utc_text
+
+_SPAN = re.compile(r"(\d{1,12})\s*(s|m|h|d|w)", re.IGNORECASE)
+_SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+HOW = "write 2025-01-15, 2025-01-15T02:00, 2025-01-15T02:00Z or an age like 30m, 8h, 2d"
+
+
+def read_time(value: str, zone: str, now: datetime | None = None) -> str:
+    """A point in time in stored form: ISO 8601 (naive means the clock on the site's wall), or an age like ``2h``.
+
+    A time that the clock shows twice in autumn is the first of the two. Raises ValueError with a sentence for what is
+    no time, and for one that the clock skips in spring.
+
+    >>> read_time("2025-01-15T02:14", "Europe/Berlin")
+    '2025-01-15T01:14:00.000Z'
+    """
+    text = value.strip()
+    span = _SPAN.fullmatch(text)
+    try:
+        if span is not None:
+            age = timedelta(seconds=int(span[1]) * _SPAN_SECONDS[span[2].lower()])
+            return utc_text((now or datetime.now(UTC)) - age)
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = _on_the_wall(moment, ZoneInfo(zone))
+        return utc_text(moment)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, Skipped):
+            raise
+        raise ValueError(f"{value!r} is no time; {HOW}") from None
+
+
+class Skipped(ValueError):
+    """A time that no clock of the zone ever shows."""
+
+
+def _on_the_wall(naive: datetime, zone: ZoneInfo) -> datetime:
+    moment = naive.replace(tzinfo=zone)
+    back = moment.astimezone(UTC).astimezone(zone)
+    if back.replace(tzinfo=None) != naive:
+        raise Skipped(
+            f"{naive:%Y-%m-%d %H:%M} does not exist in {zone.key}, where the clock is put forward then; "
+            f"{back:%H:%M} follows at once, or write the time with its zone, such as {naive:%Y-%m-%dT%H:%M}Z"
+        )
+    return moment
+
+
+def seconds(stored: str) -> float:
+    """A time in stored form as unix seconds."""
+    return datetime.fromisoformat(stored).timestamp()
+
+
+def stored(moment: float) -> str:
+    """Unix seconds as a time in stored form. Raises ValueError where no calendar has it."""
+    try:
+        return utc_text(datetime.fromtimestamp(moment, UTC))
+    except (OverflowError, OSError) as error:
+        raise ValueError(f"{moment!r} is in no calendar") from error

@@ -1,0 +1,279 @@
+"""Alarm figures after ANSI/ISA-18.2 and IEC 62682: rates, floods, nuisance alarms, priorities, and how good they are.
+
+Pure functions over occurrences (:class:`andon.history.Occurrence`) and over counts for ten minutes. What is not known
+is None, never 0: without clear events nothing is stale or fleeting *that we know of*.
+
+Sources: ISA-18.2-2016, Table 7 (targets, as cited in public guides: 1 to 2 alarms in 10 minutes, at most 10 in the
+worst, under 1 % of the time in flood, top ten 1 to 5 % of the load, under 5 stale, no chattering, priorities about
+80/15/5); floods begin above 10 and end below 5 in ten minutes; chattering is three or more in a minute.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from andon.history import Occurrence, Priority
+
+TEN_MINUTES = 600.0
+#: A flood begins with more alarms than this in ten minutes, and ends with fewer than that.
+FLOOD_BEGINS, FLOOD_ENDS = 10, 5
+#: An alarm chatters where it becomes active so often within so many seconds.
+CHATTER_COUNT, CHATTER_SECONDS = 3, 60.0
+#: An alarm that cleared by itself within these seconds was fleeting: nobody can react to it.
+FLEETING_SECONDS = 10.0
+#: An alarm that is active this long is stale.
+STALE_SECONDS = 24 * 3600.0
+#: Figures over less than this are provisional.
+FULL_DAYS = 30.0
+_TOP = 10
+
+
+class Flood(msgspec.Struct, frozen=True):
+    """A time with more alarms than anybody can handle. ``first`` is the source that came first (first-out)."""
+
+    start: float
+    end: float
+    alarms: int
+    first: str | None
+
+
+class Contributor(msgspec.Struct, frozen=True):
+    """What one source contributes: how often, its share of all, and how many seconds it was active (None: unknown)."""
+
+    source: str
+    count: int
+    share: float
+    seconds: float | None
+
+
+class Chatter(msgspec.Struct, frozen=True):
+    """A source that became active ``most`` times within the window of chattering."""
+
+    source: str
+    most: int
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """How many alarms came in ten minutes: over all, in the worst, and the share of ten minutes above the limit."""
+
+    average: float
+    peak: int
+    peak_start: float | None
+    above_limit: float
+
+
+class Stops(msgspec.Struct, frozen=True):
+    """What held up production. ``mean_seconds`` is over those that ended; ``between_seconds`` is calendar time."""
+
+    count: int
+    open: int
+    mean_seconds: float | None
+    total_seconds: float | None
+    between_seconds: float | None
+
+
+class AlarmFigures(msgspec.Struct, frozen=True):
+    """All figures of one window (unix seconds). None is "not available"; ``provisional`` is under thirty days."""
+
+    since: float
+    until: float
+    alarms: int
+    provisional: bool
+    rates: Rates
+    floods: list[Flood]
+    flood_share: float
+    top: list[Contributor]
+    top_share: float | None
+    chattering: list[Chatter]
+    fleeting: int | None
+    stale: int | None
+    standing: int | None
+    priorities: dict[str, float] | None
+    acknowledged: int | None
+    mean_ack_seconds: float | None
+    stops: Stops | None
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A figure beside what it should be: ``good`` is None where the figure is not available."""
+
+    name: str
+    value: str
+    target: str
+    good: bool | None
+
+
+def figures(
+    occurrences: Iterable[Occurrence], since: float, until: float, *, acknowledges: bool = False
+) -> AlarmFigures:
+    """The figures of ``since`` ≤ start < ``until``.
+
+    ``acknowledges`` says that this site reports acknowledgements at all; without it they are not available.
+    """
+    alarms = sorted((one for one in occurrences if since <= one.started < until), key=lambda one: one.started)
+    counts = Counter(int(one.started // TEN_MINUTES) for one in alarms)
+    floods = find_floods(counts, since, until, alarms)
+    clears = any(one.clears for one in alarms)
+    known = [one for one in alarms if one.clears]
+    top = contributors(alarms, until)[:_TOP]
+    acked = [one.acknowledged - one.started for one in alarms if one.acknowledged is not None]
+    return AlarmFigures(
+        since=since,
+        until=until,
+        alarms=len(alarms),
+        provisional=until - since < FULL_DAYS * 86_400,
+        rates=rates(counts, since, until),
+        floods=floods,
+        flood_share=sum(flood.end - flood.start for flood in floods) / max(until - since, 1.0),
+        top=top,
+        top_share=sum(one.share for one in top) if alarms else None,
+        chattering=chattering(alarms),
+        fleeting=fleeting(known) if clears else None,
+        stale=sum(_active(one, until) > STALE_SECONDS for one in known) if clears else None,
+        standing=sum(one.ended is None for one in known) if clears else None,
+        priorities=priority_mix(alarms),
+        acknowledged=len(acked) if acknowledges else None,
+        mean_ack_seconds=sum(acked) / len(acked) if acked and acknowledges else None,
+        stops=stops(alarms, since, until),
+    )
+
+
+def rates(counts: Mapping[int, int], since: float, until: float) -> Rates:
+    """Rates of ``counts``: alarms by number of the ten minutes since 1970. Partly covered ones count."""
+    periods = max((until - since) / TEN_MINUTES, 1.0)
+    total = sum(counts.values())
+    worst = max(counts, key=lambda period: (counts[period], -period), default=None)
+    above = sum(count > FLOOD_BEGINS for count in counts.values())
+    return Rates(
+        average=total / periods,
+        peak=0 if worst is None else counts[worst],
+        peak_start=None if worst is None else worst * TEN_MINUTES,
+        above_limit=min(above / periods, 1.0),
+    )
+
+
+def find_floods(
+    counts: Mapping[int, int], since: float, until: float, alarms: Sequence[Occurrence] = ()
+) -> list[Flood]:
+    """The floods of a window, from counts for ten minutes; with ``alarms`` (by time) each names what came first."""
+    floods: list[Flood] = []
+    start: int | None = None
+    last = total = 0
+    for period in sorted(counts):
+        count = counts[period]
+        if start is not None and (period > last + 1 or count < FLOOD_ENDS):
+            floods.append(_flood(start, last + 1, total, since, until, alarms))
+            start = None
+        if start is None and count > FLOOD_BEGINS:
+            start, total = period, 0
+        total += count
+        last = period
+    if start is not None:
+        floods.append(_flood(start, last + 1, total, since, until, alarms))
+    return floods
+
+
+def _flood(start: int, end: int, total: int, since: float, until: float, alarms: Sequence[Occurrence]) -> Flood:
+    begin, finish = start * TEN_MINUTES, end * TEN_MINUTES
+    first = next((one.source for one in alarms if begin <= one.started < finish), None)
+    return Flood(max(begin, since), min(finish, until), total, first)
+
+
+def contributors(alarms: Sequence[Occurrence], until: float) -> list[Contributor]:
+    """Every source with its share, the most frequent first."""
+    counts = Counter(one.source for one in alarms)
+    seconds: dict[str, float] = defaultdict(float)
+    for one in alarms:
+        if one.clears:
+            seconds[one.source] += _active(one, until)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [Contributor(source, count, count / len(alarms), seconds.get(source)) for source, count in ranked]
+
+
+def chattering(
+    alarms: Iterable[Occurrence], count: int = CHATTER_COUNT, within: float = CHATTER_SECONDS
+) -> list[Chatter]:
+    """The sources that became active ``count`` times or more within ``within`` seconds, the worst first."""
+    starts: dict[str, list[float]] = defaultdict(list)
+    for one in alarms:
+        starts[one.source].append(one.started)
+    found = []
+    for source, times in starts.items():
+        times.sort()
+        most, oldest = 0, 0
+        for newest, moment in enumerate(times):
+            while moment - times[oldest] > within:
+                oldest += 1
+            most = max(most, newest - oldest + 1)
+        if most >= count:
+            found.append(Chatter(source, most))
+    return sorted(found, key=lambda one: (-one.most, one.source))
+
+
+def fleeting(alarms: Iterable[Occurrence]) -> int:
+    """How many cleared before anybody could have reacted, nobody having acknowledged them."""
+    return sum(
+        one.ended is not None and one.acknowledged is None and one.ended - one.started < FLEETING_SECONDS
+        for one in alarms
+    )
+
+
+def priority_mix(alarms: Sequence[Occurrence]) -> dict[str, float] | None:
+    """The share of each priority; None without alarms."""
+    if not alarms:
+        return None
+    counts = Counter(one.priority for one in alarms)
+    return {priority.value: counts[priority] / len(alarms) for priority in Priority}
+
+
+def stops(alarms: Sequence[Occurrence], since: float, until: float) -> Stops | None:
+    """What held up production; None where no alarm says so. Time between stops is calendar time, not running time."""
+    stopping = [one for one in alarms if one.stopped]
+    if not stopping:
+        return None
+    ended = [one.ended - one.started for one in stopping if one.ended is not None]
+    return Stops(
+        count=len(stopping),
+        open=sum(one.clears and one.ended is None for one in stopping),
+        mean_seconds=sum(ended) / len(ended) if ended else None,
+        total_seconds=sum(_active(one, until) for one in stopping if one.clears) if ended else None,
+        between_seconds=(until - since) / len(stopping),
+    )
+
+
+def _active(one: Occurrence, until: float) -> float:
+    return max(0.0, (until if one.ended is None else one.ended) - one.started)
+
+
+def targets(f: AlarmFigures) -> list[Target]:
+    """The figures beside the standard's targets, in the standard's order."""
+
+    def share(value: float | None) -> str:
+        return "not available" if value is None else f"{100 * value:.1f} %"
+
+    def number(value: float | None) -> str:
+        return "not available" if value is None else f"{value:,.0f}"
+
+    rows = [
+        Target("Alarms in 10 min, average", f"{f.rates.average:.2f}", "≤ 1, at most 2", f.rates.average <= 2),
+        Target("Alarms in 10 min, worst", number(f.rates.peak), "≤ 10", f.rates.peak <= FLOOD_BEGINS),
+        Target("10 min with more than 10", share(f.rates.above_limit), "< 1 %", f.rates.above_limit < 0.01),
+        Target("Time in flood", share(f.flood_share), "< 1 %", f.flood_share < 0.01),
+        Target(
+            "Top ten's share",
+            share(f.top_share),
+            "≤ 5 %",
+            None if f.top_share is None else f.top_share <= 0.05,
+        ),
+        Target("Chattering", number(len(f.chattering)), "0", not f.chattering),
+        Target("Fleeting", number(f.fleeting), "0", None if f.fleeting is None else f.fleeting == 0),
+        Target("Stale (active for 24 h)", number(f.stale), "< 5", None if f.stale is None else f.stale < 5),
+    ]
+    if f.priorities is not None:
+        mix = f.priorities
+        shown = " / ".join(f"{100 * mix[p]:.0f}" for p in ("low", "medium", "high"))
+        rows.append(Target("Low / medium / high, %", shown, "80 / 15 / 5", mix["high"] <= 0.1 and mix["low"] >= 0.6))
+    return rows

@@ -1,0 +1,48 @@
+"""Keeping search and comparison up to date behind the recorder, without ever being in its way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from andon.errors import StoreError
+from andon.telemetry import Metrics
+
+#: Logs in one transaction: some milliseconds, which is what recording may have to wait.
+CHUNK = 200
+#: While there is much to do, so many times as long as a step took belongs to the recorder.
+REST = 2.0
+IDLE = 0.5
+#: A store that is full or away is asked again after this many seconds.
+TROUBLE = 5.0
+
+
+class Indexed(Protocol):
+    """What the indexer asks of the store."""
+
+    async def index(self, limit: int) -> tuple[int, bool]:
+        """Index the next ``limit`` logs; how many there were, and whether more may wait. Raises StoreError."""
+        ...
+
+
+class Indexer:
+    """Runs until cancelled."""
+
+    def __init__(self, store: Indexed, metrics: Metrics) -> None:
+        self._store = store
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        """Index what was recorded, step by step, for ever."""
+        while True:
+            started = time.monotonic()
+            try:
+                count, more = await self._store.index(CHUNK)
+            except StoreError:
+                # recording meets the same trouble, and says so on /readyz
+                await asyncio.sleep(TROUBLE)
+                continue
+            if count:
+                self._metrics.indexed.inc(count)
+            await asyncio.sleep(REST * (time.monotonic() - started) if more else IDLE)

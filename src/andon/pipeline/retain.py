@@ -1,0 +1,104 @@
+"""Applying the rules of retention beside the recorder, without ever being in its way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from andon.errors import BrokerError, StoreError
+from andon.models import StreamState
+from andon.ports import LogStream, Retention
+from andon.telemetry import Metrics
+
+log = structlog.get_logger(__name__)
+
+#: So many times as long as a step took belongs to the recorder.
+REST = 2.0
+#: The rules are applied this often, in seconds; the size of the database is looked at more often.
+EVERY, GLANCE, GLANCE_AGAIN = 3600.0, 60.0, 600.0
+#: A store that is full or away is asked again after this many seconds.
+TROUBLE = 5.0
+_STATE_WITHIN = 5.0
+
+
+class Retainer:
+    """Runs until cancelled. ``stream`` tells what the broker may still deliver; None where that is not known."""
+
+    def __init__(
+        self, retention: Retention, metrics: Metrics, stream: LogStream | None = None, *, every: float = EVERY
+    ) -> None:
+        self._retention = retention
+        self._metrics = metrics
+        self._stream = stream
+        self._every = every
+        self._over = False
+
+    async def run(self) -> None:
+        """Apply the rules now and then every hour, and whenever the database has grown too large; for ever."""
+        while True:
+            try:
+                await self.once()
+                await self._wait()
+            except StoreError as error:
+                # recording meets the same trouble, and says so on /readyz
+                log.info("retention waits for the database", error=str(error))
+                await asyncio.sleep(TROUBLE)
+
+    async def _wait(self) -> None:
+        end = time.monotonic() + self._every
+        # What could not be brought down to size a minute ago can hardly be now.
+        glance = GLANCE_AGAIN if self._over else GLANCE
+        while (left := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(glance, left))
+            if await self._retention.over():
+                return
+
+    async def once(self, told: Callable[[dict[str, int]], None] | None = None) -> dict[str, int]:
+        """One run of all rules; logs deleted, by rule. ``told`` gets the same after each step. Raises StoreError."""
+        await self._tell_what_is_left()
+        total: dict[str, int] = {}
+        more = True
+        while more:
+            started = time.monotonic()
+            done = await self._retention.step()
+            more = done.more
+            for label, count in done.deleted.items():
+                self._metrics.retention_deleted.labels(label).inc(count)
+                total[label] = total.get(label, 0) + count
+            if told is not None:
+                told(total)
+            if not more:
+                self._note_size(done.over)
+            elif done.deleted or done.seconds:
+                await asyncio.sleep(REST * (time.monotonic() - started))
+        if total:
+            log.info("logs deleted by the rules of retention", logs=sum(total.values()), by_rule=total)
+        return total
+
+    @property
+    def over(self) -> bool:
+        """Whether the last run left a database that is larger than it may be."""
+        return self._over
+
+    def _note_size(self, over: bool) -> None:
+        if over and not self._over:
+            log.warning(
+                "the database is larger than ANDON_RETENTION_MAX_BYTES allows; what is left was stored within the "
+                "hour, is kept for ever by a rule, is still needed, or is no log"
+            )
+        self._over = over
+
+    async def _tell_what_is_left(self) -> None:
+        """Which messages the broker may deliver again: those must not be forgotten with their rows."""
+        if self._stream is None:
+            return
+        try:
+            async with asyncio.timeout(_STATE_WITHIN):
+                state: StreamState = await self._stream.state()
+        except (BrokerError, TimeoutError) as error:
+            log.info("the stream's beginning is not known, deleted logs are remembered longer", error=str(error))
+        else:
+            await self._retention.stream_begins(state.stream, state.first_sequence)

@@ -1,0 +1,205 @@
+"""What the API answers: typed values as JSON, described once for OpenAPI, and errors of one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import structlog
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+
+from andon.errors import AndonError, NotFound, QueryTooSlow, StoreError
+from andon.insight.alarms import AlarmReport
+from andon.insight.breakdown import Breakdown, Timeline
+from andon.insight.different import DiffResult
+from andon.insight.problem import Similar
+from andon.insight.report import ShiftReport
+from andon.insight.trends import FirstOut, Together, Trends
+from andon.models import PatternSummary, Resolution, StoredLog
+from andon.store import AlarmEntry, AnalysisEntry, PatternHost, PatternMerge, Reader
+from andon.store.foreseeing import RetentionState
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+#: Seconds after which a client may ask again where the database was too slow or away.
+RETRY_AFTER = 5
+JSON = "application/json"
+
+
+class Ask(Protocol):
+    """Puts a question to the database, off the event loop; see :meth:`andon.store.Store.ask`."""
+
+    def __call__(self, question: Callable[[Reader], T], /) -> Awaitable[T]:
+        """What ``question`` answers. Raises StoreError."""
+        ...
+
+
+class Log(StoredLog, frozen=True, kw_only=True):
+    """A stored log with its explanation. ``context`` holds JSON values; a text where the record held none."""
+
+    context: Any = None
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """Logs in order; ``next`` continues the listing, null at its end."""
+
+    logs: list[Log]
+    next: str | None
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """The explanation that a problem shows."""
+
+    text: str
+    rung: str | None
+    provisional: bool
+    analysis_id: int | None
+
+
+class ProblemAnswer(msgspec.Struct, frozen=True):
+    """All that is known about a problem; see /history, /breakdown and /similar for more."""
+
+    pattern: PatternSummary
+    explanation: Explained | None
+    newest_message: str | None
+    hosts: list[PatternHost]
+    merges: list[PatternMerge]
+    resolutions: list[Resolution]
+
+
+class RetentionRule(msgspec.Struct, frozen=True):
+    """A rule of the settings, in words; the first that matches a log counts."""
+
+    label: str
+    rule: str
+
+
+class RetentionAnswer(msgspec.Struct, frozen=True):
+    """The rules in order, the largest size of the database in bytes (0: no limit), and what was deleted so far."""
+
+    rules: list[RetentionRule]
+    max_bytes: int
+    state: RetentionState
+
+
+class Error(msgspec.Struct, frozen=True):
+    """What was wrong, in a sentence."""
+
+    detail: str
+
+
+#: Everything that is described in OpenAPI's components.
+SHOWN: tuple[type, ...] = (
+    AlarmEntry,
+    AlarmReport,
+    AnalysisEntry,
+    Breakdown,
+    DiffResult,
+    Error,
+    FirstOut,
+    Log,
+    LogPage,
+    PatternSummary,
+    ProblemAnswer,
+    RetentionAnswer,
+    ShiftReport,
+    Similar,
+    Timeline,
+    Together,
+    Trends,
+)
+_REF = "#/components/schemas/{name}"
+
+
+def send(value: object) -> Response:
+    """A value as JSON; what is infinite or no number is null."""
+    return Response(msgspec.json.encode(value, enc_hook=str), media_type=JSON)
+
+
+def shows(kind: type, *, several: bool = False) -> dict[int | str, dict[str, Any]]:
+    """The description of a good answer for a route's ``responses``."""
+    one = {"$ref": _REF.format(name=kind.__name__)}
+    schema = {"type": "array", "items": one} if several else one
+    return {200: {"description": "Found.", "content": {JSON: {"schema": schema}}}}
+
+
+def _problem(status: str) -> dict[str, Any]:
+    return {"description": status, "content": {JSON: {"schema": {"$ref": _REF.format(name="Error")}}}}
+
+
+#: Answers that every route may give.
+FAILURES: dict[int | str, dict[str, Any]] = {
+    400: _problem("A parameter is wrong or unknown."),
+    401: _problem("The token is missing or wrong."),
+    404: _problem("Nothing with this id, or no such place."),
+    503: _problem("The database is away, or the question reads more than its time allows: ask for less."),
+}
+
+
+def wrong(sentence: str) -> HTTPException:
+    """The error for a parameter that makes no sense."""
+    return HTTPException(400, sentence)
+
+
+def as_log(row: StoredLog) -> Log:
+    """A stored log with its context as JSON values."""
+    values = {name: getattr(row, name) for name in StoredLog.__struct_fields__}
+    if row.context:
+        try:
+            values["context"] = msgspec.json.decode(row.context)
+        except (msgspec.DecodeError, RecursionError):  # taken over as it was: the text says what it says
+            values["context"] = row.context
+    return Log(**values)
+
+
+def describe(app: FastAPI) -> None:
+    """Give ``app`` its OpenAPI description and answer every error with one sentence."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            for path in found["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+            _, components = msgspec.json.schema_components(SHOWN, schema_hook=_any, ref_template=_REF)
+            schemas = found.setdefault("components", {}).setdefault("schemas", {})
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            schemas.update(components)
+            app.openapi_schema = found
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation does
+    app.add_exception_handler(RequestValidationError, _refused)
+    app.add_exception_handler(AndonError, _failed)
+
+
+def _any(_kind: type) -> dict[str, Any]:
+    return {}
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    found = error.errors()[0] if isinstance(error, RequestValidationError) else {"msg": str(error), "loc": ()}
+    name = ".".join(str(part) for part in found["loc"][1:])
+    if found.get("type") == "extra_forbidden":
+        sentence = f"there is no parameter {name!r} here: /openapi.json lists those there are"
+    else:
+        message = str(found["msg"]).removeprefix("Value error, ")
+        sentence = f"{name}: {message[:1].lower()}{message[1:]}" if name else message
+    return JSONResponse({"detail": sentence}, 400)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    sentence = str(error)
+    if isinstance(error, NotFound):
+        return JSONResponse({"detail": sentence}, 404)
+    if not isinstance(error, QueryTooSlow):
+        _log.warning("api question failed", path=request.url.path, reason=sentence)
+    status = 503 if isinstance(error, StoreError) else 500
+    return JSONResponse({"detail": sentence}, status, {"Retry-After": str(RETRY_AFTER)} if status == 503 else None)

@@ -1,0 +1,205 @@
+"""``andon alarms``, ``ack``, ``shelve``, ``report`` and ``note``, as people type them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from support.alarm_logs import T0, cleared, raised, store_events
+from support.commands import Commands
+
+EVIL = '<script>alert(1)</script> | `x` [link](http://evil.example) & "q"'
+SVG_TEXT = "{http://www.w3.org/2000/svg}text"
+EARLY = ("report", "--shift", "early", "--day", "2025-01-15")
+
+
+@pytest.fixture
+def andon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
+    """A morning: three stops, and an alarm with a nasty text that is still active."""
+    stop = {"stopped": True}
+    events = [
+        cleared(5 * 3600, "F9", host="oven-1", pattern="p0"),
+        raised(7 * 3600, "F1", context=stop, message="axis 3 overcurrent"),
+        cleared(7 * 3600 + 1200, "F1"),
+        raised(8 * 3600, "F2", context=stop, host="press-2", message="guard open"),
+        cleared(8 * 3600 + 60, "F2", host="press-2"),
+        raised(9 * 3600, "F2", context=stop, host="press-2", message="guard open"),
+        cleared(9 * 3600 + 60, "F2", host="press-2"),
+        raised(10 * 3600, "F3", host="oven-1", message=EVIL, severity="CRITICAL"),
+    ]
+    store_events(tmp_path / "agent.db", events)
+    return Commands(tmp_path, capsys)
+
+
+def test_the_figures(andon: Commands) -> None:
+    """Beside their targets, with what they are not."""
+    done = andon("alarms", "--since", "2025-01-15", "--until", "2025-01-16")
+    assert done.status == 0
+    assert "4 alarms from 2025-01-15 00:00 UTC to 2025-01-16 00:00 UTC" in done.out
+    assert re.search(r"Alarms in 10 min, worst +1 +≤ 10 +good", done.out)
+    assert "3 stops (0 still open), 7 min 20 s each" in done.out
+    assert "Provisional: the targets are meant for 30 days of data, and this is 1.0." in done.out
+
+
+def test_what_is_not_known_is_not_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without any clear nothing is stale or fleeting that we know of."""
+    store_events(tmp_path / "agent.db", [raised(0)])
+    out = Commands(tmp_path, capsys)("alarms", "--since", "2025-01-15", "--until", "2025-01-16").out
+    assert re.search(r"Fleeting +not available", out)
+    assert re.search(r"Stale \(active for 24 h\) +not available", out)
+
+
+def test_lists(andon: Commands) -> None:
+    """What is active; what is stale; everything; each also as JSON."""
+    assert "oven-1" in andon("alarms", "--active").out
+    assert [one["code"] for one in andon("alarms", "--stale", "--json").json] == ["F3"]
+    assert [one["code"] for one in andon("alarms", "--all", "--json").json] == ["F3", "F2", "F1"]
+    assert andon("alarms", "--shelved").out == "No alarm is shelved.\n"
+    assert "Nothing chatters" in andon("alarms", "--chattering").out
+    assert "No flood" in andon("alarms", "--floods").out
+    assert [one["code"] for one in andon("alarms", "--all", "--host", "press-*", "--json").json] == ["F2", "F1"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("alarms", "--active", "--stale"),
+        ("alarms", "--since", "2025-01-16", "--until", "2025-01-15"),
+        ("alarms", "--since", "the day before"),
+        ("ack", "seven"),
+        ("shelve", "1", "--for", "8h"),
+        ("shelve", "1", "--for", "8 fortnights", "--note", "x"),
+        ("report", "--shift", "lunch"),
+        ("report", "--day", "2025-01-15"),
+        ("report", "early", "--day", "2025-02-30"),
+        ("report", "early", "--day", "9999-12-31"),
+        ("report", "--since", "2025-01-15", "--until", "2025-03-15"),
+        ("report", "early", "--since", "8h"),
+        ("report", "--out", "report.pdf"),
+        ("report", "--last", "--out", "/nowhere/report.md"),
+        ("note", "  "),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_sentence(andon: Commands, arguments: tuple[str, ...]) -> None:
+    """Exit status 2, no traceback."""
+    done = andon(*arguments)
+    assert done.status == 2
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+@pytest.mark.parametrize("arguments", [("ack", "99"), ("shelve", "99", "--note", "x"), ("shelve", "1", "--end")])
+def test_what_cannot_be_done_is_said_in_a_sentence(andon: Commands, arguments: tuple[str, ...]) -> None:
+    """No such alarm, or not shelved."""
+    done = andon(*arguments)
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("andon: ")
+
+
+def test_acknowledging_and_shelving(andon: Commands) -> None:
+    """By whom, for how long and why; the active list is empty while the alarm is shelved."""
+    (alarm,) = andon("alarms", "--active", "--json").json
+    id_ = str(alarm["id"])
+    assert "as Meier" in andon("ack", id_, "--by", "Meier", "--note", "fitter called").out
+    assert "0 of them not acknowledged" in andon("alarms").out
+    assert "Shelved alarm" in andon("shelve", id_, "--for", "2h", "--note", "sensor ordered").out
+    (shelved,) = andon("alarms", "--shelved", "--json").json
+    assert 7100 < shelved["shelved_until"] - time.time() <= 7200
+    assert andon("alarms", "--active").out == "No alarm is known to be active.\n"
+    assert "on the active list again" in andon("shelve", id_, "--end").out
+    assert len(andon("alarms", "--active", "--json").json) == 1
+
+
+def test_a_shift_as_markdown(andon: Commands) -> None:
+    """Times with their zone, figures beside the shift before, the stops with what they cost."""
+    out = andon(*EARLY).out
+    assert out.startswith("# Shift report: early, Wednesday 2025-01-15 06:00 UTC to 14:00 UTC (8 h)\n")
+    assert "| stops | 3 | not available |" in out
+    assert "| time stopped | 22 min | not available |" in out
+    assert "| press-1: F1 axis 3 overcurrent | 1 | 20 min |" in out
+    assert "| press-2: F2 guard open | 2 | 2 min |" in out
+    assert "1 active, 1 not acknowledged, 1 for more than a day." in out
+    assert "<script>" not in out
+    assert "[link](" not in out
+
+
+def test_a_shift_as_a_page(andon: Commands, tmp_path: Path) -> None:
+    """Whole, well formed, with a picture, and nothing of it comes from elsewhere or from a log."""
+    assert andon(*EARLY, "--out", str(tmp_path / "early.html")).status == 0
+    page = (tmp_path / "early.html").read_text("utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert not re.search(r"(?:src|href)=|url\(|@import", page)
+    pictures = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert len(pictures) == 2
+    labels = ["".join(text.itertext()) for text in _drawing(pictures[0]).iter(SVG_TEXT)]
+    assert any("press-1: F1" in label for label in labels)
+    assert any("20 min" in label and "91 %" in label for label in labels)
+
+
+def _drawing(picture: str) -> ET.Element:
+    return ET.fromstring(picture)  # noqa: S314 - our own
+
+
+def test_a_shift_as_json(andon: Commands) -> None:
+    """The same facts for programs."""
+    report = andon(*EARLY, "--json").json
+    assert (report["shift"], report["start"], report["end"]) == ("early", T0 + 6 * 3600, T0 + 14 * 3600)
+    assert {one["name"]: one["value"] for one in report["figures"]}["alarms"] == 4
+    assert [(bar["count"], bar["seconds"]) for bar in report["bars"]] == [(1, 1200), (2, 120)]
+
+
+def test_new_problems_and_fixes(andon: Commands) -> None:
+    """What was seen for the first time; a fix appears in the report of the time in which it was confirmed."""
+    report = andon(*EARLY, "--json").json
+    assert [one["pattern_id"] for one in report["new"]] == [2]
+    andon("resolve", "2", "--fix", "Replaced the guard switch", "--by", "Meier")
+    now = andon("report", "--since", "1h", "--json").json
+    assert [(one["fix"], one["author"]) for one in now["fixes"]] == [("Replaced the guard switch", "Meier")]
+    assert andon(*EARLY, "--json").json["fixes"] == []
+
+
+def test_notes_are_in_the_report_of_their_time(andon: Commands) -> None:
+    """Written now, read in the report of now."""
+    assert andon("note", "Press 4 at 80 %", "--by", "Meier").status == 0
+    report = andon("report", "--since", "1h", "--json").json
+    assert [(one["author"], one["text"]) for one in report["notes"]] == [("Meier", "Press 4 at 80 %")]
+
+
+def test_a_signed_report_stays_as_it_was(andon: Commands, tmp_path: Path) -> None:
+    """The second name is added; what happens afterwards is not; a name signs once."""
+    assert andon(*EARLY, "--sign", "A. Meier").status == 0
+    id_ = andon("alarms", "--active", "--json").json[0]["id"]
+    andon("ack", str(id_))
+    report = andon(*EARLY, "--sign", "B. Okoro", "--json").json
+    assert report["frozen"]
+    assert report["not_acknowledged"] == 1
+    assert [one["name"] for one in report["signatures"]] == ["A. Meier", "B. Okoro"]
+    again = andon(*EARLY, "--sign", "A. Meier")
+    assert (again.status, "has signed for this shift already" in again.err) == (1, True)
+    assert "B. Okoro" in andon(*EARLY).out
+
+
+def test_the_night_in_which_the_clock_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The night shift of the last Saturday of March is an hour shorter, and says so in both zones."""
+    start = datetime(2025, 3, 30, 0, 30, tzinfo=UTC).timestamp() - T0
+    store_events(tmp_path / "agent.db", [raised(start)])
+    andon = Commands(tmp_path, capsys, ANDON_TIME_ZONE="Europe/Berlin")
+    out = andon("report", "night", "--day", "2025-03-29").out
+    assert "Saturday 2025-03-29 22:00 CET to 2025-03-30 06:00 CEST (7 h)" in out
+    assert "| alarms | 1 |" in out
+
+
+def test_a_report_without_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A quiet site has a report, too, in every form."""
+    store_events(tmp_path / "agent.db", [])
+    andon = Commands(tmp_path, capsys)
+    assert "No alarm is known to be active." in andon("report").out
+    assert json.loads(andon("report", "--last", "--json").out)["top"] == []
+    assert "<h2>Hand-over</h2>" in andon("report", "--format", "html").out

@@ -1,0 +1,127 @@
+"""Retention in the running pipeline: what is left out, who waits for it, and the part that applies the rules."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from andon.errors import StoreUnavailable
+from andon.models import Retained
+from andon.pipeline.retain import Retainer
+from andon.store import KeepPolicy, KeepRule
+from andon.telemetry import Metrics
+from andon.testing import ScriptedAnalyst
+from support.pipeline import log, pipeline, run, until
+
+_NOISE = KeepPolicy((KeepRule("noise", "none", frozenset({"DEBUG"})),))
+
+
+def _value(metrics: Metrics, name: str, rule: str) -> float:
+    return metrics.registry.get_sample_value(name, {"rule": rule}) or 0.0
+
+
+def test_what_a_rule_leaves_out_is_acknowledged_and_counted(tmp_path: Path) -> None:
+    """Nothing of it is stored or explained; a restart reads it again and changes nothing."""
+
+    async def main() -> None:
+        model = ScriptedAnalyst()
+        async with pipeline(tmp_path, model, keeping=_NOISE) as p:
+            p.publish(*(log(f"Chatter of {word}", severity="DEBUG") for word in ("pump", "valve", "door")))
+            p.publish(log())
+            p.start()
+            await until(lambda: p.bus.state().ack_floor == 4, "the acks")
+            await until(lambda: p.sql("SELECT 1 FROM analyses WHERE status = 'done'"), "the explanation")
+            await p.stop()
+            p.start()  # reads again what is not stored
+            p.publish(log("Oven door open"))
+            await until(lambda: p.bus.state().ack_floor == 5, "the next log")
+            assert [row.severity for row in p.rows()] == ["ERROR", "ERROR"]
+            assert p.sql("SELECT COUNT(*) FROM patterns") == [(2,)]
+            assert _value(p.metrics, "andon_retention_dropped_total", "noise") == 3
+
+    run(main())
+
+
+def test_a_caller_of_what_is_left_out_is_answered_at_once(tmp_path: Path) -> None:
+    """With the playbook's answer: there is nothing to wait for."""
+
+    async def main() -> None:
+        async with pipeline(tmp_path, ScriptedAnalyst(), keeping=_NOISE) as p:
+            inbox = p.bus.subscribe("inbox.1")
+            p.publish(log("Chatter", severity="DEBUG"), reply="inbox.1")
+            p.start()
+            async with asyncio.timeout(8):
+                reply = await inbox.get()
+            assert b'"provisional":true' in reply.data
+            assert b'"log_id":null' in reply.data
+
+    run(main())
+
+
+class _Scripted:
+    """A store's retention that does what it is told."""
+
+    def __init__(self, *steps: Retained | Exception) -> None:
+        self.steps = list(steps)
+        self.over_now = False
+        self.asked = 0
+
+    async def step(self) -> Retained:
+        one = self.steps.pop(0) if self.steps else Retained(more=False)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    async def over(self) -> bool:
+        self.asked += 1
+        return self.over_now
+
+    async def stream_begins(self, stream: str, first: int) -> None:
+        raise AssertionError("there is no stream here")
+
+
+def test_deletions_are_counted_by_rule() -> None:
+    """On /metrics and for whoever asked for the run."""
+
+    async def main() -> None:
+        metrics = Metrics()
+        steps = (Retained(deleted={"a": 3}), Retained(deleted={"a": 2, "b": 1}), Retained(more=False))
+        told: list[int] = []
+        retainer = Retainer(_Scripted(*steps), metrics)
+        assert await retainer.once(lambda so_far: told.append(sum(so_far.values()))) == {"a": 5, "b": 1}
+        assert told == [3, 6, 6]
+        assert not retainer.over
+        assert _value(metrics, "andon_retention_deleted_total", "a") == 5
+        assert _value(metrics, "andon_retention_deleted_total", "b") == 1
+
+    run(main())
+
+
+def test_a_database_that_stays_too_large_is_told() -> None:
+    """So that a command can say so."""
+
+    async def main() -> None:
+        retainer = Retainer(_Scripted(Retained(more=False, over=True)), Metrics())
+        await retainer.once()
+        assert retainer.over
+
+    run(main())
+
+
+def test_trouble_with_the_store_is_waited_out(monkeypatch: object) -> None:
+    """The part goes on by itself."""
+    import andon.pipeline.retain as module
+
+    async def main() -> None:
+        scripted = _Scripted(StoreUnavailable("away"), Retained(deleted={"a": 1}), Retained(more=False))
+        metrics = Metrics()
+        task = asyncio.create_task(Retainer(scripted, metrics).run())
+        await until(lambda: _value(metrics, "andon_retention_deleted_total", "a") == 1, "the run after the trouble")
+        task.cancel()
+        await asyncio.wait({task})
+
+    before, module.TROUBLE = module.TROUBLE, 0.01
+    try:
+        run(main())
+    finally:
+        module.TROUBLE = before

@@ -1,0 +1,327 @@
+"""Search by words and fields, indexed or not yet, and the counts behind comparisons; on a real file."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon.models import LogQuery
+from andon.patterns.lift import differences
+from andon.store import Reader, search
+from andon.store.facets import VALUES_MAX, context_fields
+from andon.store.words import Wanted, fold
+from support.store_data import a_log, opened, query
+
+MESSAGES = {
+    1: "ORA-00600: internal error code, arguments: [kdsgrp1]",
+    2: "Störung an Achse 3: Überstrom",
+    3: "connection to 10.0.0.5:502 refused",
+    4: "Temperature HIGH in zone_7 (98 %)",
+    5: "温度过高 报警 42",
+    6: 'he said "stop" AND left NEAR(gate) -- *',
+    7: "Temperatures were normal",
+}
+
+
+def store(path: Path, rows: dict[int, Any], *, indexed: bool = True, **fields: Any) -> None:
+    async def work() -> None:
+        async with opened(path) as store:
+            await store.record(
+                [a_log(n, message=m, **fields) if isinstance(m, str) else a_log(n, **m) for n, m in rows.items()], []
+            )
+            while indexed and (await store.index(3))[1]:
+                pass
+
+    asyncio.run(work())
+
+
+def found(path: Path, **asked: Any) -> list[int]:
+    """What is found by looking at the newest logs, which must be what the index finds."""
+    with Reader(path) as reader:
+        looked = [row.sequence for row in reader.search(LogQuery(**asked))]
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(search, "LOOKED", 0)
+            assert [row.sequence for row in reader.search(LogQuery(**asked))] == looked
+    return sorted(looked)
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+@pytest.mark.parametrize(
+    ("text", "sequences"),
+    [
+        ("ora-00600", [1]),
+        ("00600", [1]),
+        ("storung", [2]),
+        ("STÖRUNG", [2]),
+        ("uberstrom achse", [2]),
+        ("10.0.0.5", [3]),
+        ("10.0.0.50", []),
+        ("temperature", [4, 7]),
+        ("temper high", [4]),
+        ("emperature", []),
+        ("zone_7", [4]),
+        ('"zone_7 (98 %)"', [4]),
+        ('"high temperature"', []),
+        ("温度过高", [5]),
+        ("98 %", [4]),
+        ("AND", [6]),
+        ("stop OR refused", []),
+        ("NEAR(gate)", [6]),
+        ('"', [1, 2, 3, 4, 5, 6, 7]),
+        ("--", [6]),
+        ("* OR 1=1", []),
+        ("nothing", []),
+    ],
+)
+def test_what_a_text_finds(tmp_path: Path, indexed: bool, text: str, sequences: list[int]) -> None:
+    """Words, beginnings and phrases; nothing a person types is an operator; the index changes no answer."""
+    path = tmp_path / "agent.db"
+    store(path, dict(MESSAGES), indexed=indexed)
+    assert found(path, text=text) == sequences
+
+
+@given(text=st.text(max_size=40))
+def test_any_text_is_a_question(text: str) -> None:
+    """Whatever is typed can be asked, and finds a message that holds it whole."""
+    wanted = Wanted.read(text.replace('"', ""))
+    assert wanted.fits(f"x {text} y".replace('"', ""), None)
+    assert all(character.isalnum() or character in '" *' for character in wanted.expression())
+
+
+@given(st.text(max_size=60))
+def test_folding_twice_changes_nothing(text: str) -> None:
+    """Case and accents are gone after the first time."""
+    assert fold(fold(text)) == fold(text)
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_fields_of_the_context(tmp_path: Path, indexed: bool) -> None:
+    """Exact values of texts, numbers and truths, one level deep; all must hold."""
+    path = tmp_path / "agent.db"
+    contexts = {
+        1: {"firmware": "2.1.4", "recipe": 12, "ok": True},
+        2: {"firmware": "2.1.40", "recipe": 12, "ok": False},
+        3: {"drive": {"firmware": "2.1.4"}, "recipe": 1.5},
+        4: None,
+    }
+    store(path, {n: {"context": c and json.dumps(c)} for n, c in contexts.items()}, indexed=indexed)
+    assert found(path, fields=(("firmware", "2.1.4"),)) == [1]
+    assert found(path, fields=(("drive.firmware", "2.1.4"),)) == [3]
+    assert found(path, fields=(("recipe", "12"),)) == [1, 2]
+    assert found(path, fields=(("recipe", "12"), ("ok", "false"))) == [2]
+    assert found(path, fields=(("recipe", "12"),), text="fault") == [1, 2]
+    assert found(path, fields=(("f'; DROP TABLE logs", "%"),)) == []
+
+
+def test_places_and_order(tmp_path: Path) -> None:
+    """Site to machine are exact or globs; the order can be turned round and continued."""
+    path = tmp_path / "agent.db"
+    store(path, {n: {"line": f"L{n % 2}", "machine": f"press-{n}"} for n in range(1, 9)})
+    assert found(path, line="L1") == [1, 3, 5, 7]
+    assert found(path, machine="press-[1-3]") == []
+    assert found(path, machine="press-?", line="L0", text="fault") == [2, 4, 6, 8]
+    with Reader(path) as reader:
+        first = reader.search(LogQuery(limit=3, oldest_first=True, text="fault"))
+        then = reader.search(
+            LogQuery(limit=3, oldest_first=True, text="fault", before=(first[-1].timestamp, first[-1].id))
+        )
+    assert [row.sequence for row in first + then] == [1, 2, 3, 4, 5, 6]
+
+
+def test_many_and_few_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the index is followed or the logs are walked through."""
+    path = tmp_path / "agent.db"
+    store(path, {n: f"pump {n % 7} failed" for n in range(1, 300)})
+    few = found(path, text="pump 3", limit=1000)
+    monkeypatch.setattr(search, "HITS_MAX", 5)
+    assert found(path, text="pump 3", limit=1000) == few
+    assert len(few) == len(range(3, 300, 7))
+
+
+@pytest.mark.parametrize("indexed", [0, 100, 240])
+def test_every_way_of_searching_finds_what_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, indexed: int
+) -> None:
+    """Any filters together, in both orders, page after page, with logs out of order in time, indexed or not yet."""
+    dice = random.Random(7)
+    path = tmp_path / "agent.db"
+    rows = {n: _any_log(dice) for n in range(1, 241)}
+
+    async def work() -> None:
+        async with opened(path) as store:
+            await store.record([a_log(n, **row) for n, row in rows.items()], [])
+            if indexed:
+                await store.index(indexed)
+
+    asyncio.run(work())
+    monkeypatch.setattr(search, "LOOKED", 10)
+    monkeypatch.setattr(search, "HITS_MAX", 8)
+    patterns = {row[0]: row[1] for row in query(path, "SELECT fingerprint, id FROM patterns")}
+    empty = 0
+    with Reader(path) as reader:
+        for _ in range(120):
+            asked = _any_query(dice, list(patterns.values()))
+            right = sorted(
+                (row["timestamp"], n) for n, row in rows.items() if _fits(asked, row, patterns[row["pattern"]])
+            )
+            if not asked.oldest_first:
+                right.reverse()
+            seen: list[tuple[str, int]] = []
+            page = reader.search(asked)
+            while page and len(seen) < 30:
+                seen += [(row.timestamp, row.id) for row in page]
+                page = reader.search(msgspec.structs.replace(asked, before=seen[-1]))
+            assert seen == right[: len(seen)], asked
+            assert page or len(seen) == len(right), asked
+            empty += not right
+    assert 10 < empty < 100
+
+
+_WORDS = ["pump", "pumps", "servo", "Überstrom", "interlock", "12", "4711"]
+
+
+def _any_log(dice: random.Random) -> dict[str, Any]:
+    minute = dice.randrange(0, 60 * 30)  # of thirty hours, in no order
+    return {
+        "pattern": f"p{min(dice.randrange(9), dice.randrange(9))}",
+        "hostname": f"h{min(dice.randrange(9), dice.randrange(9))}",
+        "severity": dice.choice(["INFO", "WARNING", "ERROR", "CRITICAL"]),
+        "line": dice.choice(["L1", "L2", None]),
+        "message": " ".join(dice.sample(_WORDS, 3)),
+        "timestamp": f"2025-01-{14 + minute // 1440}T{minute // 60 % 24:02d}:{minute % 60:02d}:00.000Z",
+        "context": json.dumps({"lot": dice.randrange(6)}) if dice.random() < 0.8 else None,
+    }
+
+
+def _any_query(dice: random.Random, patterns: list[int]) -> LogQuery:
+    def sometimes(share: float, value: Any) -> Any:
+        return value if dice.random() < share else None
+
+    return LogQuery(
+        since=sometimes(0.3, f"2025-01-14T{dice.randrange(24):02d}:30:00.000Z"),
+        until=sometimes(0.3, f"2025-01-15T0{dice.randrange(6)}:30:00.000Z"),
+        severity=sometimes(0.3, dice.choice(["DEBUG", "WARNING", "ERROR", "CRITICAL"])),
+        host=sometimes(0.4, dice.choice(["h0", "h7", "h8", "h?", "nix"])),
+        line=sometimes(0.2, dice.choice(["L1", "L*"])),
+        text=sometimes(0.5, dice.choice(["pump", "servo 12", "pump interlock", '"12 pump"', "4", "none", "uberstrom"])),
+        fields=(("lot", str(dice.randrange(7))),) if dice.random() < 0.2 else (),
+        pattern_id=sometimes(0.3, dice.choice(patterns)),
+        oldest_first=dice.random() < 0.4,
+        limit=dice.choice([1, 3, 20]),
+    )
+
+
+def _fits(asked: LogQuery, row: dict[str, Any], pattern_id: int) -> bool:
+    ranks = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    lot = json.loads(row["context"] or "{}").get("lot")
+    return (
+        (asked.since is None or row["timestamp"] >= asked.since)
+        and (asked.until is None or row["timestamp"] < asked.until)
+        and (asked.severity is None or ranks.index(row["severity"]) >= ranks.index(asked.severity))
+        and (asked.host is None or fnmatch.fnmatchcase(row["hostname"], asked.host))
+        and (asked.line is None or (row["line"] is not None and fnmatch.fnmatchcase(row["line"], asked.line)))
+        and (asked.pattern_id is None or asked.pattern_id == pattern_id)
+        and all(str(lot) == value for _, value in asked.fields)
+        and Wanted.read(asked.text).fits(row["message"], None)
+    )
+
+
+def test_indexing_takes_each_log_once(tmp_path: Path) -> None:
+    """Steps of any size, a restart between them, logs that come later: the counts are those of the logs."""
+    path = tmp_path / "agent.db"
+
+    async def work(first: int, last: int, step: int) -> int:
+        async with opened(path) as store:
+            await store.record(
+                [a_log(n, f"p{n % 2}", context=json.dumps({"lot": n % 3})) for n in range(first, last)], []
+            )
+            count, more = 0, True
+            while more:
+                done, more = await store.index(step)
+                count += done
+            return count
+
+    assert asyncio.run(work(1, 20, 7)) == 19
+    assert asyncio.run(work(20, 31, 500)) == 11
+    counted = query(
+        path,
+        "SELECT v.value, SUM(f.count) FROM facets f JOIN fields n ON n.id = f.field_id"
+        " JOIN field_values v ON v.id = f.value_id WHERE n.name = 'lot' GROUP BY v.value ORDER BY 1",
+    )
+    assert counted == [("0", 10), ("1", 10), ("2", 10)]
+
+
+def test_a_comparison_finds_the_firmware(tmp_path: Path) -> None:
+    """One problem beside everything else: what its logs have in common and others have not."""
+    path = tmp_path / "agent.db"
+
+    def context(n: int) -> str:
+        bad = n % 10 == 0
+        return json.dumps(
+            {"firmware": "2.1.4" if bad or n % 15 == 1 else "2.0.9", "serial": f"SN{n}", "recipe": n // 10 % 4}
+        )
+
+    store(path, {n: {"pattern": f"p{n % 10}", "context": context(n)} for n in range(1, 1001)})
+    with Reader(path) as reader:
+        pattern = reader.search(LogQuery(limit=1, text='"of p0"'))[0].pattern_id
+        assert pattern is not None
+        compared = reader.compare_pattern(pattern, 1_736_899_200, 1_736_985_600)
+    assert (compared.inside, compared.outside, compared.exact) == (100, 900, True)
+    rows = differences(compared.fields)
+    assert [(d.field, d.value, d.inside, d.of_inside) for d in rows] == [("firmware", "2.1.4", 100, 100)]
+    assert compared.fields["serial"].others > 0
+    assert len(compared.fields["serial"].outside) <= VALUES_MAX
+
+
+def test_counted_by_the_hour_where_there_is_too_much_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same figures from the rollups as from the logs."""
+    path = tmp_path / "agent.db"
+    store(path, {n: {"pattern": f"p{n % 5}", "context": json.dumps({"lot": n % 3})} for n in range(1, 601)})
+    day = (1_736_899_200.0, 1_736_985_600.0)
+    with Reader(path) as reader:
+        exact = reader.compare_pattern(1, *day)
+        monkeypatch.setattr("andon.store.comparing.EXACT_MAX", 10)
+        counted = reader.compare_pattern(1, *day)
+    assert (exact.exact, counted.exact) == (True, False)
+    assert exact.fields == counted.fields
+    assert (exact.inside, exact.outside) == (counted.inside, counted.outside) == (120, 480)
+
+
+def test_a_window_beside_another(tmp_path: Path) -> None:
+    """What is different now: the hour in question against the day before."""
+    path = tmp_path / "agent.db"
+    before = {n: {"timestamp": f"2025-01-14T{n % 24:02d}:00:00.000Z", "hostname": f"h{n % 4}"} for n in range(1, 201)}
+    now = {n: {"timestamp": "2025-01-15T02:30:00.000Z", "hostname": "h1"} for n in range(201, 261)}
+    store(path, {**before, **now})
+    with Reader(path) as reader:
+        compared = reader.compare_windows((1_736_907_600, 1_736_911_200), (1_736_812_800, 1_736_899_200))
+    assert (compared.inside, compared.outside) == (60, 200)
+    assert [(d.field, d.value) for d in differences(compared.fields)] == [("hostname", "h1")]
+
+
+@given(st.one_of(st.none(), st.text(max_size=50), st.dictionaries(st.text(max_size=5), st.integers()).map(json.dumps)))
+def test_whatever_a_context_holds(text: str | None) -> None:
+    """Taking it apart is bounded and never fails."""
+    fields, _ = context_fields(text)
+    assert len(fields) <= 24
+    assert all(isinstance(name, str) and isinstance(value, str) for name, value in fields)
+
+
+def test_a_context_with_thousands_of_keys(tmp_path: Path) -> None:
+    """It is stored whole, and counted as far as the bound goes."""
+    path = tmp_path / "agent.db"
+    context = json.dumps({f"key{n}": n for n in range(5000)})
+    store(path, {1: {"context": context}})
+    assert len(context_fields(context)[0]) <= 24
+    assert found(path, fields=(("key1", "1"),)) == [1]
+    assert found(path, fields=(("key4999", "4999"),)) == [1]
+    assert found(path, fields=(("key4999", "1"),)) == []
