@@ -134,7 +134,9 @@ class Playbook:
         return best
 
     def _match(self, reading: Reading, log: StoredLog) -> Match | None:
-        best = self._best(reading) or self._broadly(reading)
+        best = self._best(reading)
+        if best is None or best[0].rule.id.startswith(_BROAD):  # what the service is named after is more exact
+            best = self._broadly(reading) if best is None else self._named(reading) or best
         if best is None:
             return None
         compiled, score = best
@@ -170,14 +172,16 @@ class Playbook:
             return None
         if self._general.telling(reading.words) < _MUCH:
             return None
-        if part := self._part_of_service(reading):
+        if part := self._named(reading):
             return part
         category = self._general.family(reading.said, reading.around, reading.named)
         compiled = self._broad.get(category) if category else None
         return (compiled, compiled.rule.weight) if compiled else None
 
-    def _part_of_service(self, reading: Reading) -> tuple[Compiled, float] | None:
-        """The part that the service is named after, where the log tells of trouble and names no other."""
+    def _named(self, reading: Reading) -> tuple[Compiled, float] | None:
+        """The part that the service is named after, where the log tells much, and of trouble."""
+        if reading.instructed or self._general.telling(reading.words) < _MUCH:
+            return None
         if self._general.doubt(reading.said) or self._general.evasive(reading.said):
             return None
         weights = self._index.weights
