@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from andon.cli import demo, output
 
+HERE = Path(__file__).resolve().parent
 WIDTH = 124
 ROWS = 12
 
@@ -17,12 +19,13 @@ ROWS = 12
 def main() -> None:
     """Run the demo into a recording console and save the picture."""
     output.console = Console(record=True, width=WIDTH, highlight=False)
-    with tempfile.TemporaryDirectory() as place:
-        demo.demo(data_dir=Path(place) / "demo", stay=False, rows=ROWS)
-        picture = output.console.export_svg(title="make demo").replace(place, "data")
+    # In a directory of its own, so that the paths it prints are the short ones a user sees.
+    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
+        demo.demo(data_dir=Path("data/demo"), stay=False, rows=ROWS)
+        picture = output.console.export_svg(title="make demo")
     # The picture must not fetch fonts from anywhere.
     picture = re.sub(r"@font-face\s*{[^}]*}", "", picture)
-    (Path(__file__).parent / "demo.svg").write_text(picture, encoding="utf-8")
+    (HERE / "demo.svg").write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":
