@@ -204,3 +204,24 @@ def test_the_name_of_a_file_that_is_there_means_the_file(tmp_path: Path, monkeyp
     assert is_file_of_logs("shift.jsonl")
     assert not is_file_of_logs("other.jsonl")
     assert not is_file_of_logs("cannot read shift.jsonl")
+
+
+@pytest.mark.parametrize("command", ["logs", "export"])
+def test_a_time_that_ends_before_it_begins_is_refused(andon: Commands, command: str) -> None:
+    """Nothing can match it: a mistake, not an empty listing."""
+    done = andon(command, "--since", "2025-01-16", "--until", "2025-01-15")
+    assert (done.status, done.out) == (2, "")
+    assert "must begin before it ends" in done.err
+
+
+@pytest.mark.parametrize("command", ["logs", "export"])
+def test_a_text_longer_than_is_searched_for_is_refused(andon: Commands, command: str) -> None:
+    """Its end would not be looked at, and other logs than asked for would be listed."""
+    done = andon(command, "--text", "fault" + " " * 1000 + "missing")
+    assert (done.status, done.out) == (2, "")
+    assert "1,000 characters at most" in done.err
+
+
+def test_the_help_of_export_names_the_extra(andon: Commands) -> None:
+    """Brackets are not taken for markup."""
+    assert "andon[parquet]" in andon("export", "--help").out

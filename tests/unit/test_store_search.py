@@ -6,6 +6,7 @@ import asyncio
 import fnmatch
 import json
 import random
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,9 @@ def found(path: Path, **asked: Any) -> list[int]:
         ("AND", [6]),
         ("stop OR refused", []),
         ("NEAR(gate)", [6]),
-        ('"', [1, 2, 3, 4, 5, 6, 7]),
+        ('"', [6]),
+        ('""', []),
+        (" ", [1, 2, 3, 4, 5, 6, 7]),
         ("--", [6]),
         ("* OR 1=1", []),
         ("nothing", []),
@@ -294,6 +297,22 @@ def test_counted_by_the_hour_where_there_is_too_much_to_read(tmp_path: Path, mon
     assert (exact.exact, counted.exact) == (True, False)
     assert exact.fields == counted.fields
     assert (exact.inside, exact.outside) == (counted.inside, counted.outside) == (120, 480)
+
+
+def test_deleted_logs_are_no_other_logs(tmp_path: Path) -> None:
+    """Where retention took logs of the problem, their counts answer: what is left would be held against its own."""
+    path = tmp_path / "agent.db"
+    store(path, {n: {"pattern": f"p{n % 5}", "context": json.dumps({"lot": n % 3})} for n in range(1, 601)})
+    day = (1_736_899_200.0, 1_736_985_600.0)
+    with Reader(path) as reader:
+        before = reader.compare_pattern(1, *day)
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM logs WHERE pattern_id = 1 AND id % 2 = 0")
+    connection.close()
+    with Reader(path) as reader:
+        after = reader.compare_pattern(1, *day)
+    assert (before.exact, after.exact) == (True, False)
+    assert (after.inside, after.outside, after.fields) == (before.inside, before.outside, before.fields)
 
 
 def test_a_window_beside_another(tmp_path: Path) -> None:

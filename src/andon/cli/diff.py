@@ -79,7 +79,7 @@ def print_result(found: DiffResult) -> None:
     if found.note:
         console.print(found.note[0].upper() + found.note[1:] + ".")
     if not found.exact:
-        console.print("Counted by whole hours, because there are many logs.", style="dim")
+        console.print("Counted by whole hours, because there are many logs or some were deleted.", style="dim")
 
 
 def _seconds(stored: str | None, default: float) -> float:

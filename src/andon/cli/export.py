@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from andon.cli.logs import checked_severity, field_values
+from andon.cli.logs import checked_severity, checked_text, checked_times, field_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,22 +48,23 @@ def export(
     """Write stored logs, oldest first, to FILE or to standard output.
 
     In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe. Parquet needs the extra
-    `parquet`: pip install 'andon[parquet]'.
+    `parquet`: pip install 'andon\\[parquet]'.
 
     Example: andon export night.csv --since 12h --severity ERROR
     """
-    from andon.cli.output import command_settings, errors, parse_time
+    from andon.cli.output import command_settings, errors
     from andon.insight import export as writing
     from andon.models import LogQuery
 
     settings = command_settings()
+    begin, end = checked_times(since, until, settings.time_zone)
     query = LogQuery(
-        since=parse_time(since, settings.time_zone, "--since"),
-        until=parse_time(until, settings.time_zone, "--until"),
+        since=begin,
+        until=end,
         severity=checked_severity(severity),
         service=service,
         host=host,
-        text=text,
+        text=checked_text(text),
         pattern_id=pattern,
         site=site,
         area=area,

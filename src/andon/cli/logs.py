@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from andon.config import Settings
 
 LISTED = 50
+#: Longest text searched for, in characters: no more of it would be looked at.
+_TEXT_MAX = 1_000
 
 
 def logs(
@@ -41,17 +43,18 @@ def logs(
 
     Example: andon logs --since 8h --severity ERROR --host 'press-*' --text '"axis 3" overcurrent'
     """
-    from andon.cli.output import command_settings, parse_time, print_json
+    from andon.cli.output import command_settings, print_json
     from andon.store import Reader
 
     settings = command_settings()
+    begin, end = checked_times(since, until, settings.time_zone)
     query = LogQuery(
-        since=parse_time(since, settings.time_zone, "--since"),
-        until=parse_time(until, settings.time_zone, "--until"),
+        since=begin,
+        until=end,
         severity=checked_severity(severity),
         service=service,
         host=host,
-        text=text,
+        text=checked_text(text),
         pattern_id=pattern,
         site=site,
         area=area,
@@ -112,6 +115,23 @@ def field_values(given: list[str] | None) -> tuple[tuple[str, str], ...]:
             raise typer.BadParameter(f"{one!r} is no field; write name=value", param_hint="--field")
         pairs.append((name.strip(), value.strip()))
     return tuple(pairs)
+
+
+def checked_times(since: str | None, until: str | None, zone: str) -> tuple[str | None, str | None]:
+    """The time a user named, as stored text. Raises typer.BadParameter, also where it ends before it begins."""
+    from andon.cli.output import parse_time
+
+    begin, end = parse_time(since, zone, "--since"), parse_time(until, zone, "--until")
+    if begin is not None and end is not None and begin >= end:
+        raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
+    return begin, end
+
+
+def checked_text(value: str | None) -> str | None:
+    """The words a user searches for. Raises typer.BadParameter for more than the search looks at."""
+    if value is not None and len(value) > _TEXT_MAX:
+        raise typer.BadParameter(f"search for {_TEXT_MAX:,} characters at most", param_hint="--text")
+    return value
 
 
 def checked_severity(value: str | None) -> str | None:

@@ -32,7 +32,7 @@ def acknowledge(
     db_path: Database, alarm_id: int, by: str | None, note: str | None = None, *, now: float | None = None
 ) -> AlarmEntry:
     """Note that a person saw the alarm; that holds until it becomes active again."""
-    text = _checked(note, "a note", required=False)
+    text = _checked(note, "this is a note", required=False)
     moment = time.time() if now is None else now
 
     def work(connection: Connection) -> AlarmEntry:
@@ -157,5 +157,5 @@ def _checked(text: str | None, what: str, *, required: bool) -> str | None:
     if required and not words:
         raise StoreError(f"{what}: write it down in a few words")
     if len(words) > _TEXT_MAX or "\x00" in words:
-        raise StoreError(f"{what} takes {_TEXT_MAX:,} characters of text at most: shorten it")
+        raise StoreError(f"{what}, of {_TEXT_MAX:,} characters at most and without NUL: shorten it")
     return words or None

@@ -132,8 +132,13 @@ def _side(
 def _read(
     connection: Connection, patterns: list[int] | None, since: float, until: float, hours: _Hours
 ) -> tuple[_Side, _Side] | None:
-    """The logs of a time, one by one, and those of all ``hours`` around it; None where there are too many."""
-    if _about(connection, patterns, hours) > EXACT_MAX:
+    """The logs of a time, one by one, and those of all ``hours`` around it.
+
+    None where there are too many, or where some were counted that are deleted by now: beside counts, what is left of
+    them would look as if the deleted ones had been other logs.
+    """
+    counted = _about(connection, patterns, hours)
+    if counted > EXACT_MAX:
         return None
     condition, values = _of(patterns)
     if patterns is not None and not is_postgres(connection):
@@ -158,6 +163,8 @@ def _read(
         side.pairs.update(context_fields(row[8])[0])
     around = _Side()
     around.hours = inside.hours + beside.hours
+    if around.logs < counted:
+        return None
     around.pairs = inside.pairs + beside.pairs
     for side in (inside, around):
         side.split_pairs()

@@ -41,7 +41,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, text: str | None, fields: Sequence[tuple[str, str]] = ()) -> Wanted:
-        """From what a person typed. A text without any letter or digit is a phrase."""
+        """From what a person typed. A text without any letter or digit is a phrase, quotes alone too."""
         typed = (text or "")[:_TEXT_MAX]
         phrases = [fold(phrase).strip() for phrase in _PHRASE.findall(typed)]
         loose = fold(_PHRASE.sub(" ", typed)).replace('"', " ")
@@ -52,6 +52,8 @@ class Wanted(msgspec.Struct, frozen=True):
             # "ORA-00600" and "10.0.0.5" are words to people and several to the index
             if len(found) != 1 or found[0] != piece:
                 phrases.append(piece)
+        if typed.strip() and not words and not any(phrases):
+            phrases = [fold(typed).strip()]  # quotes around nothing are no wish for every log
         return cls(tuple(dict.fromkeys(words)), tuple(p for p in dict.fromkeys(phrases) if p), tuple(fields))
 
     def __bool__(self) -> bool:
