@@ -6,7 +6,6 @@ import asyncio
 import fnmatch
 import json
 import random
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,15 @@ from hypothesis import strategies as st
 
 from andon.models import LogQuery
 from andon.patterns.lift import differences
+from andon.places import Database
 from andon.store import Reader, search
+from andon.store.database import writer_engine
+from andon.store.dialect import run
 from andon.store.facets import VALUES_MAX, context_fields
 from andon.store.words import Wanted, fold
-from support.store_data import a_log, opened, query
+from support.store_data import Clock, a_log, opened, query
+
+pytest_plugins = ["support.databases"]
 
 MESSAGES = {
     1: "ORA-00600: internal error code, arguments: [kdsgrp1]",
@@ -33,19 +37,21 @@ MESSAGES = {
 }
 
 
-def store(path: Path, rows: dict[int, Any], *, indexed: bool = True, **fields: Any) -> None:
+def store(path: Database, rows: dict[int, Any], *, indexed: bool = True, **fields: Any) -> None:
     async def work() -> None:
-        async with opened(path) as store:
+        clock = Clock()
+        async with opened(path, clock=clock) as store:
             await store.record(
                 [a_log(n, message=m, **fields) if isinstance(m, str) else a_log(n, **m) for n, m in rows.items()], []
             )
+            clock.now += 60  # where several may record, a log is indexed once it has settled
             while indexed and (await store.index(3))[1]:
                 pass
 
     asyncio.run(work())
 
 
-def found(path: Path, **asked: Any) -> list[int]:
+def found(path: Database, **asked: Any) -> list[int]:
     """What is found by looking at the newest logs, which must be what the index finds."""
     with Reader(path) as reader:
         looked = [row.sequence for row in reader.search(LogQuery(**asked))]
@@ -85,9 +91,9 @@ def found(path: Path, **asked: Any) -> list[int]:
         ("nothing", []),
     ],
 )
-def test_what_a_text_finds(tmp_path: Path, indexed: bool, text: str, sequences: list[int]) -> None:
+def test_what_a_text_finds(database: Database, indexed: bool, text: str, sequences: list[int]) -> None:
     """Words, beginnings and phrases; nothing a person types is an operator; the index changes no answer."""
-    path = tmp_path / "agent.db"
+    path = database
     store(path, dict(MESSAGES), indexed=indexed)
     assert found(path, text=text) == sequences
 
@@ -107,9 +113,9 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize("indexed", [True, False])
-def test_fields_of_the_context(tmp_path: Path, indexed: bool) -> None:
+def test_fields_of_the_context(database: Database, indexed: bool) -> None:
     """Exact values of texts, numbers and truths, one level deep; all must hold."""
-    path = tmp_path / "agent.db"
+    path = database
     contexts = {
         1: {"firmware": "2.1.4", "recipe": 12, "ok": True},
         2: {"firmware": "2.1.40", "recipe": 12, "ok": False},
@@ -125,9 +131,9 @@ def test_fields_of_the_context(tmp_path: Path, indexed: bool) -> None:
     assert found(path, fields=(("f'; DROP TABLE logs", "%"),)) == []
 
 
-def test_places_and_order(tmp_path: Path) -> None:
+def test_places_and_order(database: Database) -> None:
     """Site to machine are exact or globs; the order can be turned round and continued."""
-    path = tmp_path / "agent.db"
+    path = database
     store(path, {n: {"line": f"L{n % 2}", "machine": f"press-{n}"} for n in range(1, 9)})
     assert found(path, line="L1") == [1, 3, 5, 7]
     assert found(path, machine="press-[1-3]") == []
@@ -140,9 +146,9 @@ def test_places_and_order(tmp_path: Path) -> None:
     assert [row.sequence for row in first + then] == [1, 2, 3, 4, 5, 6]
 
 
-def test_many_and_few_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_and_few_find_the_same(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the index is followed or the logs are walked through."""
-    path = tmp_path / "agent.db"
+    path = database
     store(path, {n: f"pump {n % 7} failed" for n in range(1, 300)})
     few = found(path, text="pump 3", limit=1000)
     monkeypatch.setattr(search, "HITS_MAX", 5)
@@ -238,15 +244,17 @@ def _fits(asked: LogQuery, row: dict[str, Any], pattern_id: int) -> bool:
     )
 
 
-def test_indexing_takes_each_log_once(tmp_path: Path) -> None:
+def test_indexing_takes_each_log_once(database: Database) -> None:
     """Steps of any size, a restart between them, logs that come later: the counts are those of the logs."""
-    path = tmp_path / "agent.db"
+    path = database
 
     async def work(first: int, last: int, step: int) -> int:
-        async with opened(path) as store:
+        clock = Clock()
+        async with opened(path, clock=clock) as store:
             await store.record(
                 [a_log(n, f"p{n % 2}", context=json.dumps({"lot": n % 3})) for n in range(first, last)], []
             )
+            clock.now += 60
             count, more = 0, True
             while more:
                 done, more = await store.index(step)
@@ -263,9 +271,9 @@ def test_indexing_takes_each_log_once(tmp_path: Path) -> None:
     assert counted == [("0", 10), ("1", 10), ("2", 10)]
 
 
-def test_a_comparison_finds_the_firmware(tmp_path: Path) -> None:
+def test_a_comparison_finds_the_firmware(database: Database) -> None:
     """One problem beside everything else: what its logs have in common and others have not."""
-    path = tmp_path / "agent.db"
+    path = database
 
     def context(n: int) -> str:
         bad = n % 10 == 0
@@ -285,9 +293,11 @@ def test_a_comparison_finds_the_firmware(tmp_path: Path) -> None:
     assert len(compared.fields["serial"].outside) <= VALUES_MAX
 
 
-def test_counted_by_the_hour_where_there_is_too_much_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counted_by_the_hour_where_there_is_too_much_to_read(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same figures from the rollups as from the logs."""
-    path = tmp_path / "agent.db"
+    path = database
     store(path, {n: {"pattern": f"p{n % 5}", "context": json.dumps({"lot": n % 3})} for n in range(1, 601)})
     day = (1_736_899_200.0, 1_736_985_600.0)
     with Reader(path) as reader:
@@ -299,25 +309,26 @@ def test_counted_by_the_hour_where_there_is_too_much_to_read(tmp_path: Path, mon
     assert (exact.inside, exact.outside) == (counted.inside, counted.outside) == (120, 480)
 
 
-def test_deleted_logs_are_no_other_logs(tmp_path: Path) -> None:
+def test_deleted_logs_are_no_other_logs(database: Database) -> None:
     """Where retention took logs of the problem, their counts answer: what is left would be held against its own."""
-    path = tmp_path / "agent.db"
+    path = database
     store(path, {n: {"pattern": f"p{n % 5}", "context": json.dumps({"lot": n % 3})} for n in range(1, 601)})
     day = (1_736_899_200.0, 1_736_985_600.0)
     with Reader(path) as reader:
         before = reader.compare_pattern(1, *day)
-    with sqlite3.connect(path) as connection:
-        connection.execute("DELETE FROM logs WHERE pattern_id = 1 AND id % 2 = 0")
-    connection.close()
+    engine = writer_engine(path, "normal")
+    with engine.begin() as connection:
+        run(connection, "DELETE FROM logs WHERE pattern_id = 1 AND id % 2 = 0")
+    engine.dispose()
     with Reader(path) as reader:
         after = reader.compare_pattern(1, *day)
     assert (before.exact, after.exact) == (True, False)
     assert (after.inside, after.outside, after.fields) == (before.inside, before.outside, before.fields)
 
 
-def test_a_window_beside_another(tmp_path: Path) -> None:
+def test_a_window_beside_another(database: Database) -> None:
     """What is different now: the hour in question against the day before."""
-    path = tmp_path / "agent.db"
+    path = database
     before = {n: {"timestamp": f"2025-01-14T{n % 24:02d}:00:00.000Z", "hostname": f"h{n % 4}"} for n in range(1, 201)}
     now = {n: {"timestamp": "2025-01-15T02:30:00.000Z", "hostname": "h1"} for n in range(201, 261)}
     store(path, {**before, **now})
@@ -335,9 +346,9 @@ def test_whatever_a_context_holds(text: str | None) -> None:
     assert all(isinstance(name, str) and isinstance(value, str) for name, value in fields)
 
 
-def test_a_context_with_thousands_of_keys(tmp_path: Path) -> None:
+def test_a_context_with_thousands_of_keys(database: Database) -> None:
     """It is stored whole, and counted as far as the bound goes."""
-    path = tmp_path / "agent.db"
+    path = database
     context = json.dumps({f"key{n}": n for n in range(5000)})
     store(path, {1: {"context": context}})
     assert len(context_fields(context)[0]) <= 24
