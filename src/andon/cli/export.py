@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from andon.cli.logs import checked_severity, checked_text, checked_times, field_values
+from andon.cli.logs import checked_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,23 +54,22 @@ def export(
     """
     from andon.cli.output import command_settings, errors
     from andon.insight import export as writing
-    from andon.models import LogQuery
 
     settings = command_settings()
-    begin, end = checked_times(since, until, settings.time_zone)
-    query = LogQuery(
-        since=begin,
-        until=end,
-        severity=checked_severity(severity),
+    query = checked_query(
+        settings.time_zone,
+        since=since,
+        until=until,
+        severity=severity,
+        text=text,
+        field=field,
         service=service,
         host=host,
-        text=checked_text(text),
         pattern_id=pattern,
         site=site,
         area=area,
         line=line,
         machine=machine,
-        fields=field_values(field),
         oldest_first=True,
         limit=PAGE,
     )

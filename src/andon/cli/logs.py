@@ -47,20 +47,20 @@ def logs(
     from andon.store import Reader
 
     settings = command_settings()
-    begin, end = checked_times(since, until, settings.time_zone)
-    query = LogQuery(
-        since=begin,
-        until=end,
-        severity=checked_severity(severity),
+    query = checked_query(
+        settings.time_zone,
+        since=since,
+        until=until,
+        severity=severity,
+        text=text,
+        field=field,
         service=service,
         host=host,
-        text=checked_text(text),
         pattern_id=pattern,
         site=site,
         area=area,
         line=line,
         machine=machine,
-        fields=field_values(field),
         oldest_first=oldest,
         limit=limit,
     )
@@ -104,6 +104,28 @@ def show(
         console.print(f"{len(written)} of {len(shown)} pictures written:" if shown else "This log has no pictures.")
         for path in written:
             console.print(str(path), markup=False, soft_wrap=True)
+
+
+def checked_query(
+    zone: str,
+    *,
+    since: str | None,
+    until: str | None,
+    severity: str | None,
+    text: str | None,
+    field: list[str] | None,
+    **plain: Any,
+) -> LogQuery:
+    """The filters a user gave, checked; ``plain`` are those that need no reading. Raises typer.BadParameter."""
+    begin, end = checked_times(since, until, zone)
+    return LogQuery(
+        since=begin,
+        until=end,
+        severity=checked_severity(severity),
+        text=checked_text(text),
+        fields=field_values(field),
+        **plain,
+    )
 
 
 def field_values(given: list[str] | None) -> tuple[tuple[str, str], ...]:
