@@ -142,10 +142,13 @@ class NativeOllama:
                 self.connection.settimeout(0.05)
                 while not stand_in._closing.is_set():
                     try:
-                        if not self.connection.recv(1):
-                            stand_in.left.set()
-                            return
+                        gone = not self.connection.recv(1)
                     except TimeoutError:
                         continue
+                    except ConnectionError:  # whoever leaves with unread lines resets the connection
+                        gone = True
+                    if gone:
+                        stand_in.left.set()
+                        return
 
         return Handler
