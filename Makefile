@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Half of the tests' time is waiting, so more of them run at once than there are cores.
+WORKERS ?= 4
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -29,7 +31,7 @@ run: $(STAMP)  ## Start the service
 	@$(BIN)/andon run
 
 test: $(STAMP)  ## Run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(STAMP)  ## Check style, types and the import rule
 	@$(BIN)/ruff check .
