@@ -1,0 +1,125 @@
+"""Explanations: what the analyst is asked, what it answers, and the queue and callers that wait for it."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import msgspec
+
+from andon.models.logs import StoredLog
+from andon.models.pictures import Picture
+
+
+class Rung(enum.StrEnum):
+    """Where an explanation came from: the ladder of answers, best first; ``reference`` rows were taken over."""
+
+    REUSED = "reused"
+    RESOLUTION = "resolution"
+    RUNBOOK = "runbook"
+    MODEL = "model"
+    PLAYBOOK = "playbook"
+    REFERENCE = "reference"
+
+
+class AnalysisStatus(enum.StrEnum):
+    """State of a row of ``analyses``. PENDING rows are the queue; a PENDING row may hold a provisional text."""
+
+    PENDING = "pending"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Hint(msgspec.Struct, frozen=True):
+    """What the site knows that may bear on a problem: a confirmed fix of a similar problem, or a runbook.
+
+    ``kind`` is ``resolution`` or ``runbook``; ``source`` names it (``pattern 12``, ``runbooks/oven.md``); ``score`` is
+    the similarity from 0 to 1 where there is one.
+    """
+
+    kind: str
+    source: str
+    title: str
+    text: str
+    score: float | None = None
+
+
+class Question(msgspec.Struct):
+    """What the analyst is asked: one problem, seen through its newest logs (newest first, at least one).
+
+    ``hints`` are what the rungs above know about similar problems; the analyst shows them to the model and says so.
+    ``facts`` are short lines from the site's history (counts, what else the host logged around the same time).
+    ``pictures`` came with the logs; a model that cannot see is told that they exist.
+    """
+
+    pattern_id: int
+    template: str
+    logs: list[StoredLog]
+    count: int
+    hosts: list[str]
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+    hints: list[Hint] = []
+    facts: list[str] = []
+    pictures: list[Picture] = []
+
+
+class Explanation(msgspec.Struct, kw_only=True):
+    """An answer to a :class:`Question`. ``text`` is what ``agent_logs.analysis`` shows.
+
+    ``finding`` is the typed finding as plain JSON values, None where the model could only give free text.
+    ``source`` says which rule, runbook or resolution it was. ``latency`` is in seconds.
+    """
+
+    rung: Rung
+    text: str
+    finding: dict[str, Any] | None = None
+    source: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    prompt_version: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    latency: float | None = None
+
+
+class PendingAnalysis(msgspec.Struct):
+    """A claimed row of the queue: ours until the lease ends."""
+
+    id: int
+    pattern_id: int
+    fingerprint: str
+    log_id: int
+    reason: str
+    attempts: int
+    provisional: bool
+    question: Question
+
+
+class StoredAnalysis(msgspec.Struct, frozen=True):
+    """A row of ``analyses`` that holds a text."""
+
+    id: int
+    pattern_id: int | None
+    log_id: int | None
+    status: str
+    rung: str
+    provisional: bool
+    text: str
+    finding: dict[str, Any] | None
+    source: str | None
+    provider: str | None
+    model: str | None
+    prompt_version: str | None
+    created_at: str
+    finished_at: str | None
+
+
+class Waiter(msgspec.Struct, frozen=True):
+    """A durable caller: the subject that gets the analysis of log ``log_id``."""
+
+    id: int
+    log_id: int
+    reply_to: str

@@ -1,0 +1,182 @@
+"""A log on its way: as the broker hands it over, understood, recorded, and as readers get it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from andon.models.pictures import NewPicture, PictureReference
+
+
+class Delivery(msgspec.Struct, gc=False):
+    """One message as the broker handed it over; not yet understood, not yet acknowledged.
+
+    ``stored_ns`` is when the broker stored it (nanoseconds since 1970). Stream, sequence and ``stored_ns``
+    together are the identity of a message: sequences alone are used again after a broker lost its tail.
+    ``token`` is what the adapter needs to acknowledge it.
+    """
+
+    data: bytes
+    subject: str
+    stream: str
+    sequence: int
+    stored_ns: int
+    token: str
+    headers: Mapping[str, str] | None = None
+
+
+class LogRecord(msgspec.Struct, gc=False):
+    """One understood and normalised log, ready to be stored.
+
+    ``context`` is JSON text of an object or None. ``severity_native`` is what the producer wrote where that
+    differs from ``severity``. ``notes`` says what normalisation had to change. ``fingerprint`` and
+    ``template`` name the pattern. ``reply_to`` is a subject that durably waits for the analysis. ``images`` says that
+    the context may hold pictures which are still to be taken out of it; ``pictures`` and ``references`` are those that
+    were, ``refused`` counts those that were not kept.
+    """
+
+    stream: str
+    sequence: int
+    stored_ns: int
+    timestamp: str
+    hostname: str
+    severity: str
+    service: str
+    message: str
+    fingerprint: str
+    template: str
+    context: str | None = None
+    severity_native: str | None = None
+    site: str | None = None
+    area: str | None = None
+    line: str | None = None
+    machine: str | None = None
+    notes: str | None = None
+    reply_to: str | None = None
+    images: bool = False
+    pictures: tuple[NewPicture, ...] = ()
+    references: tuple[PictureReference, ...] = ()
+    refused: int = 0
+
+
+class Reject(msgspec.Struct, gc=False):
+    """A message that could not be understood: kept with its raw bytes, never retried by itself."""
+
+    stream: str
+    sequence: int
+    stored_ns: int
+    subject: str
+    reason: str
+    data: bytes
+
+
+class Recorded(msgspec.Struct):
+    """What one recording transaction did.
+
+    ``log_ids`` and ``pattern_ids`` stand beside the records given; None where a row was there already. The pattern is
+    the one that stands for the whole problem. ``queued`` counts the analyses that now wait because of this batch.
+    ``explained`` holds the ids of patterns that already show a final explanation. ``moved`` says which patterns that
+    stood for a problem were merged into which. ``regrouped`` changes when a person merged or split patterns.
+    ``pictures`` counts those stored for the first time, ``references`` those that are to be fetched now, ``unfetched``
+    those that will not be because too many wait.
+    ``dropped`` counts the records that a rule of retention kept from being stored, by its label; ``left_out`` are their
+    places among those given.
+    """
+
+    stored: int
+    duplicates: int
+    rejected: int
+    new_patterns: int
+    queued: int
+    log_ids: list[int | None]
+    pattern_ids: list[int | None]
+    explained: set[int]
+    moved: dict[int, int] = {}
+    regrouped: int = 0
+    pictures: int = 0
+    references: int = 0
+    unfetched: int = 0
+    dropped: dict[str, int] = {}
+    left_out: set[int] = set()
+
+
+class Retained(msgspec.Struct):
+    """What one step of retention did: logs deleted by the label of the rule, and ``seconds`` of the writer's time.
+
+    ``more`` is False at the end of a run; ``over`` then says that the database is larger than it may be all the same.
+    """
+
+    deleted: dict[str, int] = {}
+    more: bool = True
+    seconds: float = 0.0
+    over: bool = False
+
+
+class StoredLog(msgspec.Struct, frozen=True):
+    """A row of ``logs`` as readers get it, with the analysis ``agent_logs`` would show for it."""
+
+    id: int
+    timestamp: str
+    hostname: str
+    severity: str
+    service: str
+    message: str
+    context: str | None
+    analysis: str | None
+    created_at: str
+    severity_native: str | None
+    site: str | None
+    area: str | None
+    line: str | None
+    machine: str | None
+    notes: str | None
+    stream: str
+    sequence: int
+    stored_ns: int
+    pattern_id: int | None
+    analysis_id: int | None
+    rung: str | None
+    provisional: bool
+    analysis_status: str | None
+
+
+class StoredReject(msgspec.Struct, frozen=True):
+    """A row of ``rejects``. ``retried_at`` is when its bytes were last published again."""
+
+    id: int
+    received_at: str
+    stream: str
+    sequence: int
+    stored_ns: int
+    subject: str
+    reason: str
+    data: bytes
+    retried_at: str | None
+
+
+class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which logs to list, newest first. Every filter is optional and all must hold.
+
+    ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity.
+    ``service``, ``host`` and the place (``site`` … ``machine``) are exact or globs (``*``, ``?``). ``text`` is words
+    that must occur, each at least as the beginning of a word, and phrases in double quotes; case and accents do not
+    matter. ``fields`` are context fields with the values they must have. ``before`` continues a listing: the
+    (timestamp, id) of the last row seen. ``oldest_first`` turns the order round.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    severity: str | None = None
+    service: str | None = None
+    host: str | None = None
+    text: str | None = None
+    pattern_id: int | None = None
+    limit: int = 50
+    before: tuple[str, int] | None = None
+    site: str | None = None
+    area: str | None = None
+    line: str | None = None
+    machine: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    oldest_first: bool = False

@@ -1,0 +1,132 @@
+"""Problems: what names one, what joins two, what is known of one, and looking for them in the history."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Fingerprint(msgspec.Struct, frozen=True, gc=False):
+    """The identity of a problem. ``key`` is stable across processes and versions of the cache; ``template`` is
+    the masked text shown to people."""
+
+    key: str
+    template: str
+
+
+class Merge(msgspec.Struct, frozen=True):
+    """Two patterns turned out to be one problem: ``child`` joins ``parent`` (fingerprint keys), with the evidence.
+
+    ``words`` are the different words that stood at ``position`` of the template.
+    """
+
+    child: str
+    parent: str
+    position: int
+    words: tuple[str, ...]
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """A fix that a technician confirmed for a pattern (or, through merging, for its whole problem)."""
+
+    id: int
+    pattern_id: int
+    fix: str
+    cause: str | None
+    author: str | None
+    created_at: str
+
+
+class PatternSummary(msgspec.Struct, frozen=True):
+    """A row of ``andon patterns``: one problem with everything merged into it.
+
+    ``rate`` is logs per hour over the last 24 hours, ``hosts`` the number of hosts, ``rung`` and ``provisional`` those
+    of the shown explanation, ``status`` that of the newest analysis. ``merged`` lists the ids merged into it.
+    """
+
+    id: int
+    fingerprint: str
+    template: str
+    count: int
+    rate: float
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+    hosts: int
+    rung: str | None
+    provisional: bool
+    status: str | None
+    merged_into: int | None
+    merged: list[int]
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of the site's history a question is about. Every filter is optional and all must hold.
+
+    ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity. ``host``
+    and ``service`` are exact or globs (``*``, ``?``), so is ``place``: a site, area, line or machine. These and
+    ``text``, a substring of the message, are compared without regard to case. ``limit`` is the most rows told.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    severity: str | None = None
+    host: str | None = None
+    service: str | None = None
+    place: str | None = None
+    text: str | None = None
+    pattern_id: int | None = None
+    limit: int = 50
+    oldest_first: bool = False
+
+
+class PatternSeen(msgspec.Struct, frozen=True):
+    """One problem within a part of history: what of it was logged there.
+
+    ``first_log`` and ``last_log`` are ids of the logs that were stored first and last there, None where not asked for.
+    """
+
+    pattern_id: int
+    template: str
+    count: int
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+    hosts: int
+    first_log: int | None = None
+    last_log: int | None = None
+
+
+class PatternFacts(msgspec.Struct, frozen=True):
+    """One problem with its figures and what is known of it.
+
+    ``last_hour`` and ``last_day`` count its logs before ``at`` (stored form); ``per_hour`` is the average over its
+    whole life. ``hosts`` are those with most logs, ``newest`` ids of its newest logs, newest first. ``explanation`` is
+    what its logs show, from ``rung``; ``fixes`` are confirmed, newest first. ``merged`` are the ids merged into it.
+    """
+
+    pattern_id: int
+    template: str
+    count: int
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+    at: str
+    last_hour: int
+    last_day: int
+    per_hour: float
+    hosts: list[tuple[str, int]]
+    host_count: int
+    newest: list[int]
+    explanation: str | None
+    rung: str | None
+    provisional: bool
+    fixes: list[Resolution]
+    merged: list[int]
+
+
+class SiteNames(msgspec.Struct, frozen=True):
+    """Names that occur in the records, each list sorted and bounded; places are of all levels of ISA-95."""
+
+    hosts: list[str]
+    services: list[str]
+    places: list[str]

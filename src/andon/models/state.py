@@ -1,0 +1,50 @@
+"""How Andon itself stands: the stream, the database, the budget, and what ``andon doctor`` found."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """Where stream and consumer stand.
+
+    ``ack_floor`` is the last sequence below which all is acknowledged, ``delivered`` the highest handed out.
+    """
+
+    stream: str
+    first_sequence: int
+    last_sequence: int
+    messages: int
+    bytes: int
+    ack_floor: int
+    delivered: int
+    pending: int
+    ack_pending: int
+
+
+class StoreCounts(msgspec.Struct, frozen=True):
+    """Sizes for ``doctor``, metrics and the demo's summary. ``bytes`` is the size of the database on disk."""
+
+    logs: int
+    patterns: int
+    rejects: int
+    pending: int
+    failed: int
+    analyses_by_rung: dict[str, int]
+    bytes: int
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """Model calls and tokens since some moment."""
+
+    calls: int
+    tokens: int
+
+
+class CheckResult(msgspec.Struct, frozen=True):
+    """One line of ``doctor``: ``ok`` True, False, or None for a remark; ``remedy`` says what to do."""
+
+    name: str
+    ok: bool | None
+    detail: str
+    remedy: str = ""

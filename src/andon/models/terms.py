@@ -1,0 +1,54 @@
+"""The words that the whole of Andon shares: names on the wire, severities, and how a moment is written.
+
+Times on the wire and in the database are RFC 3339 text in UTC with at least milliseconds
+(``2025-01-15T02:14:23.123Z``), so that text order is time order; see :func:`utc_text`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+SUBJECT = "agent.technical.support"
+STREAM = "AGENT_STREAM"
+CONSUMER = "AGENT_CONSUMER"
+ANALYZE_SUBJECT = "agent.analyze"
+ANALYSIS_SUBJECT = "agent.analysis"
+REPLY_TO_HEADER = "Reply-To"
+
+#: How long a waiting caller waits at most, in seconds (the reference's limit).
+CALLER_PATIENCE = 30.0
+
+
+class Severity(enum.StrEnum):
+    """The normalised scale; ``rank`` orders it."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+
+    @property
+    def rank(self) -> int:
+        """0 (DEBUG) to 4 (CRITICAL)."""
+        return SEVERITY_RANK[self]
+
+
+SEVERITY_RANK: Mapping[str, int] = {s.value: i for i, s in enumerate(Severity)}
+
+
+def utc_text(moment: datetime) -> str:
+    """``moment`` (aware) as stored text: milliseconds, or microseconds where it has them.
+
+    >>> utc_text(datetime(2025, 1, 15, 2, 14, 23, 123000, tzinfo=UTC))
+    '2025-01-15T02:14:23.123Z'
+    """
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="microseconds" if utc.microsecond % 1000 else "milliseconds") + "Z"
+
+
+def now_text() -> str:
+    """The present moment as stored text."""
+    return utc_text(datetime.now(UTC))
