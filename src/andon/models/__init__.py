@@ -30,12 +30,7 @@ from andon.models.patterns import (
     Resolution,
     SiteNames,
 )
-from andon.models.pictures import (
-    NewPicture,
-    Picture,
-    PictureFetch,
-    PictureReference,
-)
+from andon.models.pictures import NewPicture, Picture, PictureFetch, PictureReference
 from andon.models.state import (
     CheckResult,
     Spent,

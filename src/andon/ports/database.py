@@ -1,19 +1,12 @@
-"""The seams between the pipeline and the islands (bus, store, patterns, agent), as protocols.
-
-Adapters implement these; the pipeline sees nothing else; ``service.py`` joins them.
-Async methods may raise the errors named in their docstrings and :class:`asyncio.CancelledError`.
-"""
+"""What is asked of the database: recording and the queue, looking into the history, pictures, retention."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from andon.models import (
-    Delivery,
     Explanation,
-    Fingerprint,
-    Hint,
     HistoryQuery,
     LogRecord,
     Merge,
@@ -23,7 +16,6 @@ from andon.models import (
     PendingAnalysis,
     Picture,
     PictureFetch,
-    Question,
     Recorded,
     Reject,
     Resolution,
@@ -33,87 +25,8 @@ from andon.models import (
     StoreCounts,
     StoredAnalysis,
     StoredLog,
-    StreamState,
     Waiter,
 )
-
-
-class LogStream(Protocol):
-    """The durable consumer of the site's log stream. One reader per object."""
-
-    async def pull(self, limit: int, wait: float) -> list[Delivery]:
-        """Up to ``limit`` messages in stream order; [] where none came within ``wait`` seconds.
-
-        Rides through reconnects by itself. Raises BrokerUnavailable only where the connection is closed for good.
-        """
-        ...
-
-    async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """Tell the broker these are stored. Lost acks are harmless: the messages come again."""
-        ...
-
-    async def terminate(self, deliveries: Sequence[Delivery]) -> None:
-        """Tell the broker never to deliver these again (they are kept in ``rejects``)."""
-        ...
-
-    async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
-        """Give unprocessed messages back; the broker delivers them again after ``delay`` seconds."""
-        ...
-
-    async def state(self) -> StreamState:
-        """Where stream and consumer stand. Raises BrokerUnavailable."""
-        ...
-
-    def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
-        """Batches of what the stream still holds of sequences ``first``..``last``; leaves the consumer alone.
-
-        Deliveries from here need no ack (their ``token`` is empty). Raises BrokerUnavailable.
-        """
-        ...
-
-
-class Publisher(Protocol):
-    """Publishing towards the broker."""
-
-    async def store(
-        self,
-        data: bytes,
-        *,
-        subject: str,
-        headers: Mapping[str, str] | None = None,
-        message_id: str | None = None,
-    ) -> int:
-        """Publish into the stream, return its sequence once the broker stored it.
-
-        Raises BrokerUnavailable, or BrokerError where the broker refuses this message for good (too large, say).
-        """
-        ...
-
-    async def send(self, subject: str, data: bytes) -> None:
-        """Plain publish, at most once. Raises BrokerUnavailable where the connection is closed, or BrokerError."""
-        ...
-
-    async def deliver(self, subject: str, data: bytes) -> bool:
-        """Plain publish to somebody who should be listening; False where nobody is. Raises as ``send``."""
-        ...
-
-
-#: Called with (payload, subject, reply subject) of a plain request on the log subject.
-PlainRequestHandler = Callable[[bytes, str, str], None]
-#: Called with the payload of a request to the analyze endpoint; returns the reply or raises AndonError.
-AnalyzeHandler = Callable[[bytes], Awaitable[bytes]]
-
-
-class Callers(Protocol):
-    """Listening for callers that wait: the micro-service endpoint and plain requests on the log subject."""
-
-    async def listen(self, analyze: AnalyzeHandler, plain: PlainRequestHandler) -> None:
-        """Start both. Handlers run on the loop; ``plain`` must not block."""
-        ...
-
-    async def close(self) -> None:
-        """Stop listening; idempotent."""
-        ...
 
 
 class LogStore(Protocol):
@@ -317,14 +230,6 @@ class History(Protocol):
         ...
 
 
-class Likeness(Protocol):
-    """Finds problems that read like a text. Pure and quick enough for a thread."""
-
-    def __call__(self, text: str, known: Sequence[tuple[int, str]], limit: int) -> list[tuple[int, float]]:
-        """At most ``limit`` of ``known`` (id, template) with their likeness from 0 to 1, the most alike first."""
-        ...
-
-
 class Pictures(Protocol):
     """The stored pictures of logs. Every method is one transaction and raises StoreFull and StoreUnavailable."""
 
@@ -366,106 +271,4 @@ class Retention(Protocol):
 
     async def stream_begins(self, stream: str, first: int) -> None:
         """The stream holds nothing before the sequence ``first`` any more."""
-        ...
-
-
-class ObjectFetcher(Protocol):
-    """Reading the object store of the connected broker."""
-
-    async def fetch(self, bucket: str, name: str, max_bytes: int) -> bytes:
-        """The object, its digest checked; its size is looked at before it is read.
-
-        Raises ObjectMissing, PictureRefused where it is larger than ``max_bytes`` or no plain object, BrokerError where
-        what arrives is not what was stored, and BrokerUnavailable.
-        """
-        ...
-
-
-class Grouper(Protocol):
-    """Names the problem a log belongs to. Pure and quick: called for each log on the loop."""
-
-    def __call__(self, message: str, service: str, context: Mapping[str, Any] | None) -> Fingerprint:
-        """The fingerprint of a log; never raises, whatever the text."""
-        ...
-
-
-#: Asked before a further call for the same question; whether it may be made. It counts as made where it may.
-AskAgain = Callable[[], Awaitable[bool]]
-
-
-class Analyst(Protocol):
-    """A model behind one provider."""
-
-    @property
-    def provider(self) -> str:
-        """The configured provider's name, as in ``PROVIDER``."""
-        ...
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        ...
-
-    async def warm_up(self) -> None:
-        """Load what the first question would have to wait for, off the loop; idempotent."""
-        ...
-
-    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
-        """Ask once. Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError.
-
-        Where an answer is worth a second call (a finding that does not fit), ``again`` is asked first: False
-        forbids it. Without ``again`` it is free to call twice, never more often.
-        """
-        ...
-
-    async def check(self) -> None:
-        """Raises the ModelError a question would meet now, without asking one."""
-        ...
-
-    async def close(self) -> None:
-        """Close connections; idempotent."""
-        ...
-
-
-class PlaybookAnswers(Protocol):
-    """The built-in rules: an answer in milliseconds, always."""
-
-    def explain(self, question: Question) -> Explanation:
-        """The best matching rule's answer; the general rule where none matches. Never raises."""
-        ...
-
-
-class PatternMerger(Protocol):
-    """Joins patterns that turn out to be one problem, with evidence. Quick and stateful; used on the loop only."""
-
-    def __contains__(self, key: str) -> bool:
-        """Whether this fingerprint was added before."""
-        ...
-
-    def add(self, key: str, template: str) -> list[Merge]:
-        """Learn a fingerprint that is new; the joins this proves, in the order in which they apply."""
-        ...
-
-
-class SimilarFixes(Protocol):
-    """Finds confirmed fixes of problems that read alike."""
-
-    def renew(self, resolved: Sequence[tuple[str, str, Resolution]]) -> None:
-        """What is resolved now, as ``LogStore.resolved_patterns`` tells it; quick where little changed."""
-        ...
-
-    def hints(self, question: Question) -> list[Hint]:
-        """The best few, most similar first; [] where none is similar enough."""
-        ...
-
-
-class Runbooks(Protocol):
-    """The site's own Markdown runbooks."""
-
-    def explain(self, question: Question) -> Explanation | None:
-        """The answer of the runbook that matches best, None where none does. Never raises."""
-        ...
-
-    def hints(self, question: Question) -> list[Hint]:
-        """Runbooks that match, as context for a model."""
         ...

@@ -1,0 +1,65 @@
+"""Who explains a problem: the model, the site's runbooks, the built-in playbook."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from andon.models import Explanation, Hint, Question
+
+#: Asked before a further call for the same question; whether it may be made. It counts as made where it may.
+AskAgain = Callable[[], Awaitable[bool]]
+
+
+class Analyst(Protocol):
+    """A model behind one provider."""
+
+    @property
+    def provider(self) -> str:
+        """The configured provider's name, as in ``PROVIDER``."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        ...
+
+    async def warm_up(self) -> None:
+        """Load what the first question would have to wait for, off the loop; idempotent."""
+        ...
+
+    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
+        """Ask once. Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError.
+
+        Where an answer is worth a second call (a finding that does not fit), ``again`` is asked first: False
+        forbids it. Without ``again`` it is free to call twice, never more often.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Raises the ModelError a question would meet now, without asking one."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections; idempotent."""
+        ...
+
+
+class Runbooks(Protocol):
+    """The site's own Markdown runbooks."""
+
+    def explain(self, question: Question) -> Explanation | None:
+        """The answer of the runbook that matches best, None where none does. Never raises."""
+        ...
+
+    def hints(self, question: Question) -> list[Hint]:
+        """Runbooks that match, as context for a model."""
+        ...
+
+
+class PlaybookAnswers(Protocol):
+    """The built-in rules: an answer in milliseconds, always."""
+
+    def explain(self, question: Question) -> Explanation:
+        """The best matching rule's answer; the general rule where none matches. Never raises."""
+        ...

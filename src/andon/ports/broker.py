@@ -1,0 +1,99 @@
+"""What the pipeline asks of the broker: the log stream, publishing, callers that wait, stored objects."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from andon.models import Delivery, StreamState
+
+
+class LogStream(Protocol):
+    """The durable consumer of the site's log stream. One reader per object."""
+
+    async def pull(self, limit: int, wait: float) -> list[Delivery]:
+        """Up to ``limit`` messages in stream order; [] where none came within ``wait`` seconds.
+
+        Rides through reconnects by itself. Raises BrokerUnavailable only where the connection is closed for good.
+        """
+        ...
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker these are stored. Lost acks are harmless: the messages come again."""
+        ...
+
+    async def terminate(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker never to deliver these again (they are kept in ``rejects``)."""
+        ...
+
+    async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
+        """Give unprocessed messages back; the broker delivers them again after ``delay`` seconds."""
+        ...
+
+    async def state(self) -> StreamState:
+        """Where stream and consumer stand. Raises BrokerUnavailable."""
+        ...
+
+    def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+        """Batches of what the stream still holds of sequences ``first``..``last``; leaves the consumer alone.
+
+        Deliveries from here need no ack (their ``token`` is empty). Raises BrokerUnavailable.
+        """
+        ...
+
+
+class Publisher(Protocol):
+    """Publishing towards the broker."""
+
+    async def store(
+        self,
+        data: bytes,
+        *,
+        subject: str,
+        headers: Mapping[str, str] | None = None,
+        message_id: str | None = None,
+    ) -> int:
+        """Publish into the stream, return its sequence once the broker stored it.
+
+        Raises BrokerUnavailable, or BrokerError where the broker refuses this message for good (too large, say).
+        """
+        ...
+
+    async def send(self, subject: str, data: bytes) -> None:
+        """Plain publish, at most once. Raises BrokerUnavailable where the connection is closed, or BrokerError."""
+        ...
+
+    async def deliver(self, subject: str, data: bytes) -> bool:
+        """Plain publish to somebody who should be listening; False where nobody is. Raises as ``send``."""
+        ...
+
+
+#: Called with (payload, subject, reply subject) of a plain request on the log subject.
+PlainRequestHandler = Callable[[bytes, str, str], None]
+
+#: Called with the payload of a request to the analyze endpoint; returns the reply or raises AndonError.
+AnalyzeHandler = Callable[[bytes], Awaitable[bytes]]
+
+
+class Callers(Protocol):
+    """Listening for callers that wait: the micro-service endpoint and plain requests on the log subject."""
+
+    async def listen(self, analyze: AnalyzeHandler, plain: PlainRequestHandler) -> None:
+        """Start both. Handlers run on the loop; ``plain`` must not block."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening; idempotent."""
+        ...
+
+
+class ObjectFetcher(Protocol):
+    """Reading the object store of the connected broker."""
+
+    async def fetch(self, bucket: str, name: str, max_bytes: int) -> bytes:
+        """The object, its digest checked; its size is looked at before it is read.
+
+        Raises ObjectMissing, PictureRefused where it is larger than ``max_bytes`` or no plain object, BrokerError where
+        what arrives is not what was stored, and BrokerUnavailable.
+        """
+        ...
