@@ -8,24 +8,23 @@ carry the prefix ``ANDON_``. In ``andon.toml`` a setting is written in lower cas
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import tomllib
-from datetime import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
-from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from andon.errors import ConfigError
+from andon.listener_settings import ListenerSettings
 from andon.places import Database, parse_database
 from andon.provider_settings import PROVIDER_KEYS, ProviderSettings
-from andon.retention_settings import RetentionSettings
+from andon.retention_settings import RetentionSettings, SeverityName
+from andon.site_settings import THREE_SHIFTS, ServiceSettings, ShiftSettings
 
 #: Names taken over from the reference system, without a prefix.
 REFERENCE_NAMES = frozenset(
@@ -48,52 +47,7 @@ def environment_name(field: str) -> str:
     return field.upper() if field in REFERENCE_NAMES | KNOWN_NAMES else f"ANDON_{field.upper()}"
 
 
-class ServiceSettings(BaseModel):
-    """What ``andon.toml`` says about some services; None leaves the general setting in force."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    analyze: Literal["novel", "every", "none"] | None = None
-    severity: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = None
-    criticality: float = Field(1.0, ge=0.1, le=10)
-
-
-WEEKDAYS: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
-    "mon",
-    "tue",
-    "wed",
-    "thu",
-    "fri",
-    "sat",
-    "sun",
-)
-
-
-class ShiftSettings(BaseModel):
-    """A shift in ``andon.toml``: wall-clock times in the site's zone; an end before the start is the next day's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(min_length=1, max_length=40)
-    start: time
-    end: time
-    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(default=list(WEEKDAYS), min_length=1)
-
-    @model_validator(mode="after")
-    def _plain_times(self) -> ShiftSettings:
-        if self.start.tzinfo or self.end.tzinfo:
-            raise ValueError("shift times are those on the site's wall: write them without a zone")
-        return self
-
-
-THREE_SHIFTS = [
-    ShiftSettings(name="early", start=time(6), end=time(14)),
-    ShiftSettings(name="late", start=time(14), end=time(22)),
-    ShiftSettings(name="night", start=time(22), end=time(6)),
-]
-
-
-class Settings(ProviderSettings, BaseSettings):
+class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     """All settings, checked. Build it with :func:`load_settings`, which turns mistakes into one sentence each."""
 
     model_config = SettingsConfigDict(
@@ -105,9 +59,6 @@ class Settings(ProviderSettings, BaseSettings):
         frozen=True,
     )
 
-    nats_url: str = Field(
-        "", description="Address of a NATS broker to use; empty means Andon starts its own embedded one."
-    )
     agent_name: str = Field("Agent Sig", max_length=100, description="What the agent is called in prompts and replies.")
     agent_instructions: str = Field(
         DEFAULT_INSTRUCTIONS,
@@ -123,38 +74,6 @@ class Settings(ProviderSettings, BaseSettings):
     data_dir: Path = Field(
         Path("data"),
         description="Directory of everything Andon keeps: database, broker store (`jetstream`), locks.",
-    )
-    nats_host: str = Field(
-        "127.0.0.1",
-        description="Address the embedded broker listens on; other than loopback it demands user and password.",
-    )
-    nats_port: int = Field(4222, ge=-1, le=65535, description="Port of the embedded broker; -1 takes a free one.")
-    nats_user: str = Field("", description="User that clients of the embedded broker must present.")
-    nats_password: SecretStr = Field(
-        SecretStr(""), description="Password that clients of the embedded broker must present."
-    )
-    nats_server: Path | None = Field(
-        None, description="Path of a `nats-server` binary to run instead of the one Andon was installed with."
-    )
-    nats_max_payload: int = Field(
-        1_048_576,
-        ge=65_536,
-        le=67_108_864,
-        description="Largest message the embedded broker takes, in bytes.",
-    )
-    nats_max_store: int = Field(
-        5_368_709_120,
-        ge=33_554_432,
-        description="Most disk space the embedded broker's stream store may take, in bytes.",
-    )
-    http_host: str = Field(
-        "127.0.0.1",
-        description="Address of the HTTP server; other than loopback it demands `ANDON_HTTP_TOKEN`.",
-    )
-    http_port: int = Field(8420, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one.")
-    http_token: SecretStr = Field(
-        SecretStr(""),
-        description="Bearer token that HTTP clients must present (`/healthz` and `/readyz` are always open).",
     )
     durability: Literal["normal", "strict"] = Field(
         "normal",
@@ -225,7 +144,7 @@ class Settings(ProviderSettings, BaseSettings):
         description="What is explained: `novel`: each problem once; `every`: each log by itself, as the reference did; "
         "`none`: nothing, logs are only stored.",
     )
-    analyze_severity: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+    analyze_severity: SeverityName = Field(
         "DEBUG", description="Least severity that is explained. One of `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`."
     )
     code_patterns: list[str] = Field(
@@ -293,19 +212,8 @@ class Settings(ProviderSettings, BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _exposed_listeners_need_credentials(self) -> Settings:
-        if bool(self.nats_user) != bool(self.nats_password.get_secret_value()):
-            raise ValueError("ANDON_NATS_USER and ANDON_NATS_PASSWORD go together: set both or neither")
+    def _fits_together(self) -> Settings:
         parse_database(self.db_path)
-        if not is_loopback(self.nats_host) and not (self.nats_user and self.nats_password.get_secret_value()):
-            raise ValueError(
-                f"ANDON_NATS_HOST={self.nats_host} opens the broker to the network: "
-                "set ANDON_NATS_USER and ANDON_NATS_PASSWORD as well"
-            )
-        if not is_loopback(self.http_host) and not self.http_token.get_secret_value():
-            raise ValueError(
-                f"ANDON_HTTP_HOST={self.http_host} opens the HTTP server to the network: set ANDON_HTTP_TOKEN as well"
-            )
         if 0 < self.retention_max_bytes < LEAST_CAP:
             raise ValueError(
                 f"ANDON_RETENTION_MAX_BYTES={self.retention_max_bytes} is less than an empty database and a day's "
@@ -319,33 +227,6 @@ class Settings(ProviderSettings, BaseSettings):
     def database(self) -> Database:
         """Where the database is; its text may be shown, ``db_path`` itself may hold a password."""
         return parse_database(self.db_path) if self.db_path else self.data_dir / "agent.db"
-
-    @property
-    def embedded_broker(self) -> bool:
-        """Whether Andon starts its own broker."""
-        return not self.nats_url
-
-    @property
-    def broker_credentials(self) -> tuple[str, str] | None:
-        """User and password that clients of the embedded broker must present, None where it asks for none."""
-        password = self.nats_password.get_secret_value()
-        return (self.nats_user, password) if self.nats_user and password else None
-
-    @property
-    def broker_url(self) -> str:
-        """The address clients on this machine use, credentials included where the broker demands them."""
-        return self.broker_url_at(self.nats_port)
-
-    def broker_url_at(self, port: int) -> str:
-        """The same with the port that the embedded broker took where it may take any."""
-        if self.nats_url:
-            return self.nats_url
-        host = self.nats_host if self.nats_host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared, not bound
-        host = f"[{host}]" if ":" in host else host
-        if self.broker_credentials is None:
-            return f"nats://{host}:{port}"
-        user, password = self.broker_credentials
-        return f"nats://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}"
 
     @classmethod
     def settings_customise_sources(
@@ -380,16 +261,6 @@ class _TomlSource(PydanticBaseSettingsSource):
         if unknown:
             raise ConfigError(f"{path} has an unknown setting {unknown[0]!r}; docs/settings.md lists all of them")
         return {environment_name(key): value for key, value in values.items()}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on ``host``."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -455,11 +326,8 @@ def settings_table() -> list[tuple[str, str, str]]:
 
 
 __all__ = [
-    "ConfigError",
-    "ServiceSettings",
     "Settings",
     "environment_name",
-    "is_loopback",
     "load_settings",
     "settings_table",
 ]

@@ -86,4 +86,4 @@ class RetentionSettings(BaseModel):
         return None if self.keep in _WORDS else parse_age(self.keep)
 
 
-__all__ = ["RetentionSettings", "parse_age"]
+__all__ = ["RetentionSettings", "SeverityName", "parse_age"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from andon.config import WEEKDAYS, Settings
+from andon.config import Settings
 from andon.patterns.shifts import Shift
+from andon.site_settings import WEEKDAYS
 
 
 def site_shifts(settings: Settings) -> list[Shift]:

@@ -1,0 +1,108 @@
+"""The settings that concern the broker and the HTTP server: a part of :class:`andon.config.Settings`.
+
+What listens elsewhere than on loopback must demand credentials.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class ListenerSettings(BaseModel):
+    """Which broker to use or to be, and where the HTTP server listens."""
+
+    nats_url: str = Field(
+        "", description="Address of a NATS broker to use; empty means Andon starts its own embedded one."
+    )
+    nats_host: str = Field(
+        "127.0.0.1",
+        description="Address the embedded broker listens on; other than loopback it demands user and password.",
+    )
+    nats_port: int = Field(4222, ge=-1, le=65535, description="Port of the embedded broker; -1 takes a free one.")
+    nats_user: str = Field("", description="User that clients of the embedded broker must present.")
+    nats_password: SecretStr = Field(
+        SecretStr(""), description="Password that clients of the embedded broker must present."
+    )
+    nats_server: Path | None = Field(
+        None, description="Path of a `nats-server` binary to run instead of the one Andon was installed with."
+    )
+    nats_max_payload: int = Field(
+        1_048_576,
+        ge=65_536,
+        le=67_108_864,
+        description="Largest message the embedded broker takes, in bytes.",
+    )
+    nats_max_store: int = Field(
+        5_368_709_120,
+        ge=33_554_432,
+        description="Most disk space the embedded broker's stream store may take, in bytes.",
+    )
+    http_host: str = Field(
+        "127.0.0.1",
+        description="Address of the HTTP server; other than loopback it demands `ANDON_HTTP_TOKEN`.",
+    )
+    http_port: int = Field(8420, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one.")
+    http_token: SecretStr = Field(
+        SecretStr(""),
+        description="Bearer token that HTTP clients must present (`/healthz` and `/readyz` are always open).",
+    )
+
+    @model_validator(mode="after")
+    def _exposed_listeners_need_credentials(self) -> Self:
+        if bool(self.nats_user) != bool(self.nats_password.get_secret_value()):
+            raise ValueError("ANDON_NATS_USER and ANDON_NATS_PASSWORD go together: set both or neither")
+        if not is_loopback(self.nats_host) and not (self.nats_user and self.nats_password.get_secret_value()):
+            raise ValueError(
+                f"ANDON_NATS_HOST={self.nats_host} opens the broker to the network: "
+                "set ANDON_NATS_USER and ANDON_NATS_PASSWORD as well"
+            )
+        if not is_loopback(self.http_host) and not self.http_token.get_secret_value():
+            raise ValueError(
+                f"ANDON_HTTP_HOST={self.http_host} opens the HTTP server to the network: set ANDON_HTTP_TOKEN as well"
+            )
+        return self
+
+    @property
+    def embedded_broker(self) -> bool:
+        """Whether Andon starts its own broker."""
+        return not self.nats_url
+
+    @property
+    def broker_credentials(self) -> tuple[str, str] | None:
+        """User and password that clients of the embedded broker must present, None where it asks for none."""
+        password = self.nats_password.get_secret_value()
+        return (self.nats_user, password) if self.nats_user and password else None
+
+    @property
+    def broker_url(self) -> str:
+        """The address clients on this machine use, credentials included where the broker demands them."""
+        return self.broker_url_at(self.nats_port)
+
+    def broker_url_at(self, port: int) -> str:
+        """The same with the port that the embedded broker took where it may take any."""
+        if self.nats_url:
+            return self.nats_url
+        host = self.nats_host if self.nats_host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared, not bound
+        host = f"[{host}]" if ":" in host else host
+        if self.broker_credentials is None:
+            return f"nats://{host}:{port}"
+        user, password = self.broker_credentials
+        return f"nats://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}"
+
+
+__all__ = ["ListenerSettings", "is_loopback"]
