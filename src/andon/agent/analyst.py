@@ -35,7 +35,7 @@ from andon.agent.failures import (
     cut_off,
     filtered,
     from_api_error,
-    not_understood,
+    not_an_answer,
     refusal,
     refused_form,
     too_slow,
@@ -298,8 +298,7 @@ class ModelAnalyst:
             # What came was not what such a server sends (a number for a chunk, a body without end); the SDK lets the
             # errors through that its own code makes of it.
             log.warning("answer not understood", model=self.model, reason=repr(error)[:200])
-            reason = str(error) if isinstance(error, ValueError) else "not the chunks of an answer"
-            raise not_understood(place, reason) from error
+            raise not_an_answer(place, error) from error
         else:
             return result.output
         return None

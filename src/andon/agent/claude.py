@@ -52,10 +52,19 @@ class ClaudeBackend(HostedBackend):
         from pydantic_ai.providers.anthropic import AnthropicProvider
 
         client = AsyncAnthropic(
-            base_url=self.place.url, api_key=self._key, http_client=self.open_client(), max_retries=0
+            base_url=self.place.url,
+            api_key=self._key,
+            # The library's newest version of the API takes a Bearer; the documented header, which gateways and the
+            # version before know, is this one.
+            default_headers={"x-api-key": self._key},
+            http_client=self.open_client(),
+            max_retries=0,
         )
-        # which header takes the key depends on the version of the API that the library speaks
-        self._headers = {**client.auth_headers, "anthropic-version": str(client.default_headers["anthropic-version"])}
+        self._headers = {
+            **client.auth_headers,
+            "x-api-key": self._key,
+            "anthropic-version": str(client.default_headers["anthropic-version"]),
+        }
         model = AnthropicModel(self.model, provider=AnthropicProvider(anthropic_client=client))
         self._capabilities = Capabilities(
             # older models have no structured outputs: the finding is the argument of a tool there

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import functools
+import html
 import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from andon.agent.redact import clean
+from andon.agent.unstreamed import NotAStream, web_page
 from andon.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 
 if TYPE_CHECKING:
@@ -48,6 +53,11 @@ class Place:
     api_key: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
+    @property
+    def within(self) -> str:
+        """The name within a sentence: ``the model server``, ``OpenAI``."""
+        return f"the {self.name[4:]}" if self.name.startswith("The ") else self.name
+
 
 def refused(message: str) -> ModelMisconfigured:
     """The provider refuses us, whatever is asked: the next question would meet the same."""
@@ -59,8 +69,25 @@ def refused(message: str) -> ModelMisconfigured:
 def hidden(text: str, place: Place, limit: int = 200) -> str:
     """``text`` from a provider for a message to people: one short line, without secrets, ours first of all."""
     for secret in filter(None, (place.api_key, *place.secrets)):
-        text = text.replace(secret, "[redacted]")
+        for form in _forms(secret):
+            text = text.replace(form, "[redacted]")
     return clean(" ".join(text.split()), limit)
+
+
+@functools.lru_cache(maxsize=64)
+def _forms(secret: str) -> tuple[str, ...]:
+    """A secret as it is, and as servers write it into pages: percent-encoded, in base64, in JSON, in HTML."""
+    data = secret.encode()
+    written = (
+        secret,
+        quote(secret, safe=""),
+        quote(secret),
+        base64.b64encode(data).decode(),
+        base64.urlsafe_b64encode(data).decode(),
+        json.dumps(secret)[1:-1],
+        html.escape(secret),
+    )
+    return tuple(sorted({*written, *(form.rstrip("=") for form in written[3:5])}, key=len, reverse=True))
 
 
 def from_api_error(error: ModelAPIError, place: Place, deadline: float) -> ModelError:
@@ -77,9 +104,17 @@ def from_api_error(error: ModelAPIError, place: Place, deadline: float) -> Model
     if isinstance(error, ModelRequestTimeout | ModelTimeoutError):
         return too_slow(place, deadline)
     cause = error.__cause__
+    if (else_there := _behind(error)) is not None:
+        return unlike(place, else_there.what)
     if isinstance(cause, ValueError):
         # undecodable bytes, broken JSON, a body without end
         return not_understood(place, str(cause))
+    if isinstance(error, ModelHTTPError):
+        said = refusal(error, place)
+        return ModelUnavailable(
+            f"{place.name} at {place.url} broke off its answer ({error.status_code}: {said}); it is asked again later.",
+            retry_after=error.retry_after,
+        )
     if error.in_stream or (isinstance(error, ModelConnectionError) and error.phase == "read"):
         return ModelUnavailable(
             f"{place.name} at {place.url} broke off its answer ({hidden(error.message, place)}); "
@@ -103,7 +138,13 @@ def from_status(status: int, detail: str, place: Place, *, retry_after: float | 
     if status == 404 and ("model" in told or "deployment" in told):
         return refused(f"{place.name} at {place.url} does not have the model {place.model}: {place.when_missing}")
     if status == 404:
-        return refused(f"{place.url} is not {place.name} ({said}): {place.when_wrong}")
+        return refused(f"{place.url} is not {place.within} ({said}): {place.when_wrong}")
+    if status < 400:
+        return unlike(place, f"{said}, a redirect" if status >= 300 else said)
+    if status == 407:
+        return refused(
+            f"The proxy on the way to {place.within} at {place.url} wants credentials ({said}): correct HTTPS_PROXY."
+        )
     if status in (400, 422) and _FILTERED.search(told):
         return filtered(place, detail)
     if status in (400, 413, 422) and _TOO_LONG.search(told):
@@ -111,7 +152,7 @@ def from_status(status: int, detail: str, place: Place, *, retry_after: float | 
             f"The question does not fit into the context of {place.model} at {place.url} ({said}): "
             f"{place.when_too_long}"
         )
-    if status < 400 or status in (400, 405, 413, 422):
+    if status in (400, 405, 413, 422):
         return ModelMisconfigured(
             f"{place.name} at {place.url} refuses the request ({said}): check MODEL ({place.model}) and its settings."
         )
@@ -142,12 +183,34 @@ def not_understood(place: Place, reason: str) -> ModelAnswerError:
     )
 
 
+def not_an_answer(place: Place, error: Exception) -> ModelError:
+    """What a library made of bytes that are none of a model's server, or what we saw there ourselves."""
+    if (else_there := _behind(error)) is not None:
+        return unlike(place, else_there.what)
+    return not_understood(place, str(error) if isinstance(error, ValueError) else "not the chunks of an answer")
+
+
+def unlike(place: Place, what: str) -> ModelMisconfigured:
+    """Something else than the provider answers at its address: a proxy's page, another program."""
+    return refused(f"{place.url} answers, but not like {place.within} ({hidden(what, place)}): {place.when_wrong}")
+
+
+def _behind(error: BaseException) -> NotAStream | None:
+    """What was there in place of a stream, where that is behind ``error``."""
+    cause: BaseException | None = error
+    for _ in range(8):
+        if cause is None or isinstance(cause, NotAStream):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
 def filtered(place: Place, reason: str) -> ModelAnswerError:
     """The provider's content filter stopped the question or the answer. ``reason`` is its own word for it."""
     said = f" ({hidden(reason, place)})" if reason else ""
     return ModelAnswerError(
-        f"The content filter of {place.name} stopped the answer of {place.model}{said}: relax the filter for this use, "
-        "or choose a model on a box of your own."
+        f"The content filter of {place.within} stopped the answer of {place.model}{said}: relax the filter for this "
+        "use, or choose a model on a box of your own."
     )
 
 
@@ -175,7 +238,8 @@ def refusal(error: ModelHTTPError, place: Place) -> str:
 def message_in(body: object) -> str:
     """The message in an error body: ``{"error": {"message": …}}``, ``{"message": …}``, ``{"error": …}`` or text.
 
-    Google wraps the object in a list where it streams, and its SDK hands the body on as text.
+    Google wraps the object in a list where it streams, and its SDK hands the body on as text. Of a web page, which
+    proxies send, its title.
     """
     if isinstance(body, str) and body.lstrip().startswith(("{", "[")):
         with contextlib.suppress(ValueError, RecursionError):
@@ -185,4 +249,5 @@ def message_in(body: object) -> str:
     if isinstance(body, dict):
         inner = body.get("error", body)
         body = inner.get("message", inner) if isinstance(inner, dict) else inner
-    return "" if body is None else str(body)
+    text = "" if body is None else str(body)
+    return web_page(text) or text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from andon.agent.backend import Capabilities, Choices
-from andon.agent.failures import Place, from_status, hidden, message_in, unreachable
+from andon.agent.failures import Place, from_status, hidden, message_in, unlike, unreachable
 from andon.agent.http_client import CONNECT_TIMEOUT, ResponseTooLong, bounded_client, is_neighbour
 from andon.errors import ConfigError, ModelMisconfigured
 
@@ -151,9 +151,7 @@ class HostedBackend:
             raise self._unlike("no JSON") from error
 
     def _unlike(self, what: str) -> ModelMisconfigured:
-        return ModelMisconfigured(
-            f"{self.place.url} answers, but not like {self.place.name} ({what}): {self.place.when_wrong}"
-        )
+        return unlike(self.place, what)
 
 
 def _seconds(response: httpx2.Response) -> float | None:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from andon.agent.unstreamed import ENCODINGS, NotAStream, as_events, web_page
+
 if TYPE_CHECKING:
     import httpx2
 
@@ -48,7 +50,7 @@ def bounded_client(
         verify=True if transport is not None else httpx2.create_ssl_context(trust_env=True),
         headers=dict(headers or {}),
         transport=transport,
-        event_hooks={"response": [_bounded]},
+        event_hooks={"response": [_bounded, _streamed]},
     )
 
 
@@ -64,6 +66,54 @@ def is_neighbour(url: str) -> bool:
 async def _bounded(response: httpx2.Response) -> None:
     """Response hook: stop reading a body after RESPONSE_MAX bytes, also one that never ends a line."""
     response.stream = _bounded_stream_type()(response.stream)
+
+
+async def _streamed(response: httpx2.Response) -> None:
+    """Response hook: what a model's server sends in place of the stream it was asked for. Raises NotAStream."""
+    if response.request.method != "POST" or not _wants_stream(response.request):
+        return
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if response.is_redirect:
+        # never followed: the question and the key are for the configured address alone
+        target = urlsplit(response.headers.get("location", ""))
+        raise NotAStream(f"{response.status_code}, a redirect to {target.hostname or 'another path'}")
+    if response.status_code != 200:
+        return
+    if kind == "text/html":
+        await response.aread()
+        raise NotAStream(web_page(response.text) or "a web page")
+    if kind == "application/json" and encoding in ENCODINGS:
+        response.headers.pop("content-encoding", None)
+        response.stream = _whole_stream_type()(response.stream, encoding)
+
+
+def _wants_stream(request: httpx2.Request) -> bool:
+    """Whether the answer is wanted as events: Google says so in the address, the others in the body."""
+    # within the texts of a body every quotation mark is escaped, so that this is found outside of them only
+    body = request.content
+    return request.url.path.endswith(":streamGenerateContent") or b'"stream":true' in body or b'"stream": true' in body
+
+
+@functools.cache
+def _whole_stream_type() -> type[Any]:
+    import httpx2
+
+    class WholeStream(httpx2.AsyncByteStream):
+        """A body that is read to its end and told as events."""
+
+        def __init__(self, inner: httpx2.AsyncByteStream, encoding: str) -> None:
+            self._inner = inner
+            self._encoding = encoding
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            body = b"".join([chunk async for chunk in self._inner])
+            yield as_events(body, self._encoding, RESPONSE_MAX)
+
+        async def aclose(self) -> None:
+            await self._inner.aclose()
+
+    return WholeStream
 
 
 @functools.cache

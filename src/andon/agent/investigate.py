@@ -22,7 +22,7 @@ from andon.agent import talk
 from andon.agent.asking import model_settings
 from andon.agent.backend import Backend, Capabilities
 from andon.agent.citing import checked, cited_ids
-from andon.agent.failures import from_api_error, not_understood, too_slow
+from andon.agent.failures import from_api_error, not_an_answer, too_slow
 from andon.agent.fence import fenced, size
 from andon.agent.prompts import BYTES_PER_TOKEN
 from andon.agent.redact import clean, visible
@@ -296,7 +296,7 @@ class Investigator:
         except (ValueError, TypeError, AttributeError) as error:
             # The SDK lets the errors through that its own code makes of something that is no answer.
             log.warning("answer not understood", model=backend.model, reason=repr(error)[:200])
-            raise not_understood(place, str(error)) from error
+            raise not_an_answer(place, error) from error
         else:
             text = result.output
         backend.answered()

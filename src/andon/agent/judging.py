@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from andon.agent import talk
 from andon.agent.asking import model_settings
 from andon.agent.backend import Backend
-from andon.agent.failures import from_api_error, too_slow
+from andon.agent.failures import from_api_error, not_an_answer, too_slow
 from andon.agent.fence import encode, fenced
 from andon.agent.redact import visible
 from andon.agent.thinking import strip_thinking
@@ -79,6 +79,9 @@ class Judge:
             raise from_api_error(error, self._backend.place, self._deadline) from error
         except (talk.TooLong, UnexpectedModelBehavior, UsageLimitExceeded) as error:
             raise ModelAnswerError(f"{self._backend.model} gave no opinion ({type(error).__name__}).") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            # The SDK lets the errors through that its own code makes of something that is no answer.
+            raise not_an_answer(self._backend.place, error) from error
         opinion = read_opinion(result.output)
         if opinion is None:
             raise ModelAnswerError(f"{self._backend.model} gave no opinion: its answer is not the JSON asked for.")

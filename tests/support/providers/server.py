@@ -16,9 +16,12 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from support.http_servers import StandInServer
+from support.patience import PATIENCE
 
 FINDING: dict[str, Any] = {
     "summary": "The cabinet fan of the spindle drive is blocked.",
@@ -37,7 +40,8 @@ class Answer:
     """How one model call goes; without anything it is :data:`FINDING` in the form that the request asks for.
 
     ``text`` answers in words, ``finish`` ends the answer for that reason in the provider's own word. ``status`` other
-    than 200 is a failure with ``error`` as its message and ``code`` as its kind; ``headers`` go with it.
+    than 200 is a failure with ``error`` as its message and ``code`` as its kind; ``headers`` go with it. ``page``
+    replaces the body of any answer.
     """
 
     finding: dict[str, Any] | None = None
@@ -48,6 +52,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     finish: str = ""
     refusal: str = ""
+    page: bytes | None = None
 
 
 class Refusal(Exception):
@@ -96,8 +101,7 @@ class Api:
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = StandInServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
@@ -121,7 +125,7 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         """One request: authenticate, check, answer."""
@@ -138,6 +142,9 @@ class Api:
                 self._send(handler, 200, self.page(request))
                 return
             answer = self._script.popleft() if self._script else Answer()
+            if answer.page is not None:
+                self._send_bytes(handler, answer.status, answer.page, answer.headers)
+                return
             if answer.status != 200:
                 page = self.error_page(answer.status, answer.error, answer.code)
                 self._send(handler, answer.status, page, answer.headers)
@@ -172,7 +179,11 @@ class Api:
     def _send(
         self, handler: BaseHTTPRequestHandler, status: int, page: Any, headers: dict[str, str] | None = None
     ) -> None:
-        body = json.dumps(page).encode()
+        self._send_bytes(handler, status, json.dumps(page).encode(), headers)
+
+    def _send_bytes(
+        self, handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str] | None = None
+    ) -> None:
         handler.send_response(status)
         for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
             handler.send_header(name, value)
