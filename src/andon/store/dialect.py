@@ -24,6 +24,8 @@ _ACCENTED = {
     if len(base := "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))) == 1
     and base.isascii()
 }
+#: Characters beyond ASCII that PostgreSQL's words have as plain letters.
+FOLDED = frozenset(_ACCENTED) | {"ß"}
 #: What PostgreSQL finds words in: messages without accents, every run of letters and digits a word.
 SEARCHED_WORDS = (
     "to_tsvector('simple', regexp_replace(translate(replace({message}, 'ß', 'ss'), "
@@ -163,6 +165,7 @@ def contains(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
 
 __all__ = [
     "CREATED_AT",
+    "FOLDED",
     "LOG_WORDS",
     "SEARCHED_WORDS",
     "contains",

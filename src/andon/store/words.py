@@ -1,8 +1,8 @@
 """Searching by words: what a person types becomes words and phrases, never a query language.
 
-All words must occur, each at least as the beginning of a word; what stands in double quotes must occur to the letter.
-Upper and lower case and accents make no difference. The index finds candidates; what is shown was checked against the
-log itself, so that nothing but what was asked for is ever found, whatever the index makes of odd characters.
+All words must occur, each at least as the beginning of a word; what stands in double quotes must occur to the letter,
+from the beginning of a word on (in scripts without blanks between words anywhere). and lower case and accents make no difference. The index finds candidates; what is shown was checked against the log
+itself, so that nothing but what was asked for is ever found, whatever the index makes of odd characters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from andon.store.dialect import is_postgres
+from andon.store.dialect import FOLDED, is_postgres
 from andon.store.facets import OWN, Row, has_field
 
 #: Words of a query that the index is asked for; further ones are only checked.
@@ -30,6 +30,8 @@ _MORE = f"{_MARK}more"
 SEVERE = ("CRITICAL", "ERROR")
 _WORD = re.compile(r"[^\W_]+")
 _PHRASE = re.compile(r'"([^"]*)"')
+#: From here on scripts have no blanks between words (Thai, Chinese, Japanese), or are rare enough to be treated so.
+_UNPARTED = "\u0e00"
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -38,6 +40,8 @@ class Wanted(msgspec.Struct, frozen=True):
     words: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
+    #: Words with a character as "m²" has it: PostgreSQL's index knows them by other letters.
+    odd: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, text: str | None, fields: Sequence[tuple[str, str]] = ()) -> Wanted:
@@ -54,7 +58,9 @@ class Wanted(msgspec.Struct, frozen=True):
                 phrases.append(piece)
         if typed.strip() and not words and not any(phrases):
             phrases = [fold(typed).strip()]  # quotes around nothing are no wish for every log
-        return cls(tuple(dict.fromkeys(words)), tuple(p for p in dict.fromkeys(phrases) if p), tuple(fields))
+        odd = (word for piece in typed.split() if not _is_folded_alike(piece) for word in _WORD.findall(fold(piece)))
+        kept = tuple(phrase for phrase in dict.fromkeys(phrases) if phrase)
+        return cls(tuple(dict.fromkeys(words)), kept, tuple(fields), frozenset(odd))
 
     def __bool__(self) -> bool:
         return bool(self.words or self.phrases or self.fields)
@@ -62,7 +68,7 @@ class Wanted(msgspec.Struct, frozen=True):
     def fits(self, message: str, context: str | None) -> bool:
         """Whether a log is what was asked for."""
         text = fold(message)
-        if any(phrase not in text for phrase in self.phrases):
+        if not all(phrase in text and _begins_a_word(phrase, text) for phrase in self.phrases):
             return False
         if self.words:
             own = _WORD.findall(text)
@@ -78,9 +84,8 @@ class Wanted(msgspec.Struct, frozen=True):
         ``own`` are fields of the record with the values of which they must have one. ``words_of`` tells which indexed
         words begin with a word, None for too many.
         """
-        asked = [*self.words, *(word for phrase in self.phrases for word in _WORD.findall(phrase))]
         terms = []
-        for word in [*dict.fromkeys(asked)][:_ASKED]:
+        for word in self._asked()[:_ASKED]:
             known = words_of(word) if words_of and word.isascii() else None
             terms.append("(" + " OR ".join(f'"{one}"' for one in known) + ")" if known else f'"{word}"*')
         named = ["(" + " OR ".join(f'"{field_token(name, value)}"' for value in values) + ")" for name, values in own]
@@ -93,9 +98,33 @@ class Wanted(msgspec.Struct, frozen=True):
 
     def tsquery(self) -> str:
         """The question to PostgreSQL's text search; fields are not in its index."""
-        asked = [*self.words, *(word for phrase in self.phrases for word in _WORD.findall(phrase))]
         # The index knows the letters of Europe; what is left beyond ASCII is only checked.
-        return " & ".join(f"{word}:*" for word in dict.fromkeys(asked) if word.isascii())
+        return " & ".join(f"{word}:*" for word in self._asked() if word.isascii() and word not in self.odd)
+
+    def _asked(self) -> list[str]:
+        """What an index may be asked for: beginnings of words."""
+        found = list(self.words)
+        for phrase in self.phrases:
+            # the first may stand in the middle of what the index takes for a word
+            found += _WORD.findall(phrase)[phrase[0] >= _UNPARTED :]
+        return list(dict.fromkeys(found))
+
+
+@functools.lru_cache(maxsize=256)
+def _at_a_beginning(phrase: str) -> re.Pattern[str]:
+    return re.compile(r"(?<![^\W_])" + re.escape(phrase))
+
+
+def _begins_a_word(phrase: str, text: str) -> bool:
+    """Whether ``phrase``, which ``text`` holds, does not begin in the middle of a word: the index could not tell."""
+    if phrase[0] >= _UNPARTED or _WORD.match(phrase) is None:
+        return True
+    return _at_a_beginning(phrase).search(text) is not None
+
+
+def _is_folded_alike(typed: str) -> bool:
+    """Whether PostgreSQL takes case and accents from this as :func:`fold` does."""
+    return all(c.isascii() or c in FOLDED for c in typed)
 
 
 def fold(text: str) -> str:
