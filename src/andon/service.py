@@ -67,6 +67,8 @@ log = structlog.get_logger(__name__)
 
 #: How long an orderly stop may take before the process ends anyway, in seconds.
 STOP_WITHIN = 9.0
+#: Questions that are with the model when the stop comes may still be answered for so long, in seconds.
+ANSWERED_WITHIN = 4.0
 #: A part that does not end on being cancelled is cancelled again after these seconds.
 CANCEL_AGAIN = 2.0
 #: Requests to the endpoint that may be on their way into the stream while every place to wait is taken.
@@ -172,6 +174,7 @@ class Service:
                 log.info("stopping")
                 # Stop taking in, then stop answering, then stop being asked.
                 await ended(recording, fetching)
+                await analyzer.settle(ANSWERED_WITHIN)
                 await callers.close()
                 await ended(analyzing, answering)
                 await http.stop(serving)

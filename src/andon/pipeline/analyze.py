@@ -73,10 +73,24 @@ class Analyzer:
         self._wake = asyncio.Event()
         self._review_at = 0.0
         self._stranded = False
+        self._settling = False
 
     def wake(self) -> None:
         """Something new waits."""
         self._wake.set()
+
+    async def settle(self, seconds: float) -> None:
+        """Before the end: take up nothing more, and give what is with the model ``seconds`` to come back.
+
+        A call that is broken off has been made all the same, and is made again after the next start.
+        """
+        self._settling = True
+        if self.gate.running:
+            log.info("waiting for answers that are under way", questions=self.gate.running, seconds=seconds)
+        until = time.monotonic() + seconds
+        while self.gate.running and (left := until - time.monotonic()) > 0:
+            self._wake.clear()
+            await self._sleep(left)
 
     async def run(self) -> None:
         """Explain what waits, for ever. What is in hand when this is cancelled goes back to the queue."""
@@ -131,6 +145,8 @@ class Analyzer:
 
     async def _step(self, group: asyncio.TaskGroup) -> bool:
         """One unit of work; False where there is none now."""
+        if self._settling:
+            return False
         if self._stranded and not self.gate.running:  # rows that a failing store would not take back
             await self._store.release(self._owner, counted=False)
             self._stranded = False
@@ -214,6 +230,8 @@ class Analyzer:
         job.question = await self._ladder.prepare(job.question, for_model=True)
         if job.attempts > self._attempts:  # the process died in mid-call again and again
             await self._give_up(job, f"no answer after {self._attempts} attempts")
+            return
+        if self._settling:  # it goes back to the queue
             return
         shortage = await self.gate.budget.take(urgent=_is_urgent(job))
         if shortage is not None:
