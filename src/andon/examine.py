@@ -26,6 +26,7 @@ from andon.config import Settings
 from andon.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
 from andon.models import CheckResult, StoreCounts
 from andon.outbox import advice
+from andon.printable import counted
 from andon.spelling import remarks
 from andon.store import Reader
 from andon.wiring import provider_config
@@ -176,7 +177,8 @@ async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
     except AndonError as error:
         results.append(CheckResult("broker", None, f"{address} answers; {error}", "`andon run` creates the stream"))
     else:
-        detail = f"{address}: stream {state.stream} holds {state.messages:,} messages, {state.pending:,} not yet read"
+        held = counted(state.messages, "message")
+        detail = f"{address}: stream {state.stream} holds {held}, {state.pending:,} not yet read"
         remedy = "the recorder is behind or stopped; see the service's log" if state.pending > BACKLOG else ""
         results.append(CheckResult("broker", None if remedy else True, detail, remedy))
     finally:

@@ -1,4 +1,4 @@
-"""Stored text on a terminal: what would steer it is shown instead of obeyed."""
+"""Text for people: what would steer a terminal is shown instead of obeyed; numbers with what they count."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def printable(text: str) -> str:
 def printable_json(text: str) -> str:
     """The same for JSON text: the escapes are JSON's own, so that the values stay what they are."""
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def counted(count: int, noun: str) -> str:
+    """How many of what, in a regular plural where it is not one.
+
+    >>> counted(1, "log"), counted(1200, "log")
+    ('1 log', '1,200 logs')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -79,6 +79,8 @@ def test_lists(andon: Commands) -> None:
         ("report", "--day", "2025-01-15"),
         ("report", "early", "--day", "2025-02-30"),
         ("report", "early", "--day", "9999-12-31"),
+        ("report", "early", "--day", "0001-01-01"),
+        ("report", "--since", "2024-12-01", "--until", "2024-12-02"),
         ("report", "--since", "2025-01-15", "--until", "2025-03-15"),
         ("report", "early", "--since", "8h"),
         ("report", "--out", "report.pdf"),
@@ -203,3 +205,15 @@ def test_a_report_without_anything(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "No alarm is known to be active." in andon("report").out
     assert json.loads(andon("report", "--last", "--json").out)["top"] == []
     assert "<h2>Hand-over</h2>" in andon("report", "--format", "html").out
+
+
+def test_one_is_not_several(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A single log, alarm or stop is told in the singular."""
+    store_events(tmp_path / "agent.db", [raised(8 * 3600, "F1", context={"stopped": True})])
+    andon = Commands(tmp_path, capsys)
+    day = ("--since", "2025-01-15", "--until", "2025-01-16")
+    told = andon("diff", *day).out
+    assert told.startswith("1 log in question, 0 others.\n1 log is too few to tell a difference from chance.\n")
+    shown = andon("alarms", *day).out
+    assert shown.startswith("1 alarm from ")
+    assert "\n1 stop (1 still open)" in shown

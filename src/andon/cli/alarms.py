@@ -215,6 +215,7 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json
 
     from andon.cli.output import console, plain, print_json, print_listing
     from andon.insight.spans import at, lasting
+    from andon.printable import counted
 
     unseen = sum(one.acked_at is None for one in now)
     if as_json:
@@ -222,7 +223,8 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json
         print_json({"figures": report.figures, "targets": report.targets, "now": present, "note": report.note})
         return
     figures, site = report.figures, ZoneInfo(zone)
-    console.print(plain(f"{figures.alarms:,} alarms from {at(figures.since, site)} to {at(figures.until, site)}."))
+    span = f"from {at(figures.since, site)} to {at(figures.until, site)}"
+    console.print(plain(f"{counted(figures.alarms, 'alarm')} {span}."))
     marks = {True: Text("good", style="green"), False: Text("too much", style="red"), None: Text("-", style="dim")}
     print_listing(
         ("figure", "is>", "should be", ""), [(t.name, t.value, t.target, marks[t.good]) for t in report.targets]
@@ -242,7 +244,7 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json
     if figures.stops is not None:
         stops = figures.stops
         console.print(
-            f"{stops.count:,} stops ({stops.open} still open), {lasting(stops.mean_seconds)} each, one every "
+            f"{counted(stops.count, 'stop')} ({stops.open} still open), {lasting(stops.mean_seconds)} each, one every "
             f"{lasting(stops.between_seconds)} of calendar time."
         )
     if figures.mean_ack_seconds is not None:

@@ -72,8 +72,9 @@ def print_result(found: DiffResult) -> None:
     """What stands out, a line each."""
     from andon.cli.output import console, plain
     from andon.insight.different import sentence
+    from andon.printable import counted
 
-    console.print(f"{found.inside:,} logs in question, {found.outside:,} others.")
+    console.print(f"{counted(found.inside, 'log')} in question, {counted(found.outside, 'other')}.")
     for one in found.differences:
         console.print(plain(f"  {sentence(one)}"), soft_wrap=True)
     if found.note:

@@ -54,6 +54,7 @@ def export(
     """
     from andon.cli.output import command_settings, errors
     from andon.insight import export as writing
+    from andon.printable import counted
 
     settings = command_settings()
     query = checked_query(
@@ -82,7 +83,7 @@ def export(
         written = writing.write(rows, sys.stdout.buffer, kind)
     else:
         written = writing.write_file(rows, out, kind)
-        errors.print(f"{written:,} logs written to {out}.", highlight=False)
+        errors.print(f"{counted(written, 'log')} written to {out}.", highlight=False)
 
 
 def _pages(database: Database, query: LogQuery, limit: int | None) -> Iterator[list[StoredLog]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -68,6 +68,10 @@ def report(
     else:
         window = _shift(shifts, name, day, zone, now, last=last)
     with store.Reader(settings.database) as reader:
+        if (nothing := reports.nothing_then(reader.alarms, reader.rollups, window, zone)) is not None:
+            raise typer.BadParameter(
+                nothing, param_hint="--since" if since is not None or until is not None else "--day"
+            )
         made = reports.signed(reader.alarms, window) or reports.make(
             reader.alarms, reader.rollups, window, shifts, zone, now
         )
@@ -127,36 +131,13 @@ def _shift(
     shifts: Sequence[Shift], name: str | None, day: str | None, zone: ZoneInfo, now: float, *, last: bool
 ) -> ShiftWindow:
     """The working that is meant: of a day, or the one at work, or the last; of one shift or of any."""
-    from andon.patterns.shifts import last_before, window_at
+    from andon.insight.working import NoShift, working_of
 
-    chosen = [one for one in shifts if name is None or one.name.casefold() == name.casefold()]
-    if not chosen:
-        known = ", ".join(one.name for one in shifts)
-        raise typer.BadParameter(f"no shift is called {name!r}; there are {known}", param_hint="SHIFT")
-    if day is not None:
-        if name is None:
-            raise typer.BadParameter(
-                "name the shift of that day too: andon report --shift early --day …", param_hint="--day"
-            )
-        return _of_day(chosen, day, zone)
-    found = None if last else window_at(chosen, now, zone)
-    found = found or last_before(chosen, now, zone)
-    if found is None:
-        raise typer.BadParameter("no such shift worked within a week; name a --day", param_hint="SHIFT")
-    return found
-
-
-def _of_day(chosen: Sequence[Shift], day: str, zone: ZoneInfo) -> ShiftWindow:
     try:
-        on = date.fromisoformat(day.strip())
-        found = next((window for one in chosen if (window := one.on(on, zone)) is not None), None)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{day!r} is no day; write 2025-01-15", param_hint="--day") from None
-    if found is None:
-        raise typer.BadParameter(f"shift {chosen[0].name} does not work on {on:%A} {on}", param_hint="--day")
-    if found.start > time.time():
-        raise typer.BadParameter(f"shift {chosen[0].name} of {on} has not begun", param_hint="--day")
-    return found
+        return working_of(shifts, zone, now, name=name, day=day, last=last)
+    except NoShift as error:
+        hint = "SHIFT" if error.about == "shift" else "--day"
+        raise typer.BadParameter(str(error), param_hint=hint) from None
 
 
 def _rendered(made: ShiftReport, form: Form) -> str:

@@ -48,6 +48,7 @@ def retention(
 
 def _show(settings: Settings, *, as_json: bool) -> None:
     from andon.cli.output import console, plain, print_json, print_listing, shown_time
+    from andon.printable import counted
     from andon.store import Reader
 
     with Reader(settings.database) as reader:
@@ -58,9 +59,7 @@ def _show(settings: Settings, *, as_json: bool) -> None:
     _print_rules(settings, state)
     cap = f" of {_size(settings.retention_max_bytes)} allowed" if settings.retention_max_bytes else ""
     free = f", {_size(state.free)} free inside the file" if state.free else ""
-    console.print(
-        f"\n{state.logs:,} log{'' if state.logs == 1 else 's'}; the database holds {_size(state.used)}{cap}{free}."
-    )
+    console.print(f"\n{counted(state.logs, 'log')}; the database holds {_size(state.used)}{cap}{free}.")
     if not state.shrinks:
         console.print(
             "Free space stays inside this file, for new logs; `andon retention --compact` gives it back.", style="dim"
@@ -131,24 +130,28 @@ def _dry_run(settings: Settings, *, as_json: bool) -> None:
 
 def _print_figures(found: Forecast) -> None:
     from andon.cli.output import console, plain, print_listing
+    from andon.printable import counted
 
     rows = [(plain(label), f"{count:,}", _size(found.bytes[label])) for label, count in found.logs.items()]
     print_listing(("rule~", "would go>", "about>"), rows)
-    console.print(f"In all {sum(found.logs.values()):,} logs, about {_size(sum(found.bytes.values()))}.")
+    console.print(f"In all {counted(sum(found.logs.values()), 'log')}, about {_size(sum(found.bytes.values()))}.")
 
 
 def _run_now(settings: Settings, *, as_json: bool) -> None:
     from andon.cli.output import console, errors, print_json
+    from andon.printable import counted
 
     with errors.status("looking at logs") as status:
-        deleted = asyncio.run(_retain(settings, lambda so_far: status.update(f"{sum(so_far.values()):,} logs deleted")))
+        deleted = asyncio.run(
+            _retain(settings, lambda so_far: status.update(f"{counted(sum(so_far.values()), 'log')} deleted"))
+        )
     if as_json:
         print_json({"deleted": deleted})
         return
     if not deleted:
         console.print("Nothing had to go.")
     for label, count in deleted.items():
-        console.print(f"{count:,} logs deleted: {label}", markup=False)
+        console.print(f"{counted(count, 'log')} deleted: {label}", markup=False)
 
 
 async def _retain(settings: Settings, told: Any) -> dict[str, int]:

@@ -162,12 +162,13 @@ _TABLES: dict[str, tuple[tuple[str, ...], Callable[[Trend, str], tuple[Cell, ...
 def print_floods(floods: list[FirstOut], settings: Settings) -> None:
     """Floods and what came first."""
     from andon.cli.output import console, one_line, plain, short_time
+    from andon.printable import counted
 
     if not floods:
         console.print("No flood (more than 10 alarms in ten minutes) in this time.")
     for flood in floods:
         start, end = (short_time(moment, settings.time_zone) for moment in (flood.start, flood.end))
-        console.print(f"[bold]{start}[/] to {end}: {flood.alarms:,} alarms")
+        console.print(f"[bold]{start}[/] to {end}: {counted(flood.alarms, 'alarm')}")
         tied = " (in the same minute)" if len(flood.first) > 1 else ""
         for one in flood.first:
             console.print(plain(f"  first{tied} {one.pattern_id}: {one_line(one.template)}"), no_wrap=True)

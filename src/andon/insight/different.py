@@ -41,8 +41,11 @@ def find(compared: Comparison, shifts: Sequence[Shift] | None, zone: ZoneInfo, *
 
 
 def _note(compared: Comparison, found: list[Difference]) -> str | None:
+    if not compared.inside:
+        return "there are no such logs in this time: choose a longer one"
     if compared.inside < LEAST_LOGS:
-        return f"{compared.inside} logs are too few to tell a difference from chance"
+        few = "1 log is" if compared.inside == 1 else f"{compared.inside} logs are"
+        return f"{few} too few to tell a difference from chance"
     if not compared.outside:
         return "there are no other logs in this time to compare with: choose a longer one"
     return None if found else "nothing stands out beyond what chance explains"

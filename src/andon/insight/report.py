@@ -128,6 +128,17 @@ def signed(alarms: AlarmReader, window: ShiftWindow) -> ShiftReport | None:
     return msgspec.structs.replace(report, frozen=True, signatures=signatures)
 
 
+def nothing_then(alarms: AlarmReader, rollups: Counts, window: ShiftWindow, zone: ZoneInfo) -> str | None:
+    """A sentence where the window ended before anything was stored; None where there may be something to report."""
+    span = rollups.span()
+    if span is None or window.end > span[0] * 60:
+        return None
+    if alarms.counts(window.start, window.end).periods or alarms.notes(window.start, window.end):
+        return None
+    first = datetime.fromtimestamp(span[0] * 60, zone)
+    return f"nothing is stored of that time: the oldest log is from {first:%Y-%m-%d %H:%M %Z}"
+
+
 def make(
     alarms: AlarmReader, rollups: Counts, window: ShiftWindow, shifts: Sequence[Shift], zone: ZoneInfo, now: float
 ) -> ShiftReport:

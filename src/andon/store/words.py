@@ -1,8 +1,9 @@
 """Searching by words: what a person types becomes words and phrases, never a query language.
 
 All words must occur, each at least as the beginning of a word; what stands in double quotes must occur to the letter,
-from the beginning of a word on (in scripts without blanks between words anywhere). and lower case and accents make no difference. The index finds candidates; what is shown was checked against the log
-itself, so that nothing but what was asked for is ever found, whatever the index makes of odd characters.
+from the beginning of a word on (anywhere in scripts without blanks between words). Upper and lower case and accents
+make no difference. The index finds candidates; what is shown was checked against the log itself, so that nothing but
+what was asked for is ever found, whatever the index makes of odd characters.
 """
 
 from __future__ import annotations

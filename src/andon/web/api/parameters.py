@@ -211,9 +211,11 @@ class AlarmListing(Parameters):
 
 
 class ReportQuestion(Parameters):
-    """A shift: the one that worked at ``at`` (the present unless given), or the last before it."""
+    """A shift: the one that worked at ``at`` (the present unless given), or the last before it; or that of a day."""
 
     at: Time | None = None
+    shift: Annotated[Text | None, Field(description="Name of a shift, as in the settings.")] = None
+    day: Annotated[Text | None, Field(description="The day on which it began, such as 2025-01-15.")] = None
 
 
 def time_of(name: str, value: str, zone: str) -> str:

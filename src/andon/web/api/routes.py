@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Response
 
 from andon.config import Settings
 from andon.insight import alarms, breakdown, different, keeping, problem, report, trends
 from andon.insight.trends import DAY, Kind
-from andon.insight.working import site_shifts
+from andon.insight.when import seconds
+from andon.insight.working import NoShift, site_shifts, working_of
 from andon.models import PatternSummary
-from andon.patterns.shifts import last_before, window_at
 from andon.store import AlarmEntry, AlarmFilter, AnalysisEntry, Reader
 from andon.web.api import files
 from andon.web.api.answers import (
@@ -230,17 +230,24 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
 
     @router.get("/report", responses=shows(report.ShiftReport), tags=["alarms"])
     async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:
-        """The report of a shift: the one at work at a time, or the last before it."""
+        """The report of a shift: the one at work at a time, or the last before it; or that of a day."""
         now = time.time()
-        moment = now if asked.at is None else datetime.fromisoformat(time_of("at", asked.at, zone)).timestamp()
-        window = window_at(shifts, moment, site) or last_before(shifts, moment, site)
-        if window is None:
-            raise wrong("at: no shift worked then, nor in the week before")
-        return send(
-            await ask(
-                lambda reader: (
-                    report.signed(reader.alarms, window)
-                    or report.make(reader.alarms, reader.rollups, window, shifts, site, now)
-                )
+        if asked.at is not None and asked.day is not None:
+            raise wrong("day: name either a day or a moment (at)")
+        at = None if asked.at is None else seconds(time_of("at", asked.at, zone))
+        try:
+            window = working_of(shifts, site, now, name=asked.shift, day=asked.day, at=at)
+        except NoShift as error:
+            raise wrong(f"{'at' if at is not None and error.about == 'day' else error.about}: {error}") from None
+
+        def question(reader: Reader) -> report.ShiftReport | str:
+            return (
+                report.nothing_then(reader.alarms, reader.rollups, window, site)
+                or report.signed(reader.alarms, window)
+                or report.make(reader.alarms, reader.rollups, window, shifts, site, now)
             )
-        )
+
+        found = await ask(question)
+        if isinstance(found, str):
+            raise HTTPException(404, found)
+        return send(found)
