@@ -16,6 +16,7 @@ import msgspec
 
 from andon.errors import MessageRejected
 from andon.models import REPLY_TO_HEADER, SUBJECT, Delivery, LogRecord, Severity, utc_text
+from andon.pipeline.timestamps import odd_time
 from andon.ports import Grouper
 
 UNKNOWN = "unknown"
@@ -65,6 +66,7 @@ class _Message(msgspec.Struct, gc=False):
     context: msgspec.Raw = msgspec.Raw(b"null")
 
 
+_FIELDS = ("timestamp", "hostname", "severity", "service", "message", "context")
 _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -82,6 +84,8 @@ class Decoder:
         """The record of one delivery. Raises MessageRejected where there is no log in it."""
         notes: list[str] = []
         wire = _parse(delivery.data, notes)
+        if wire.message is None or wire.severity is None or wire.hostname is None or wire.service is None:
+            _take_any_case(wire, delivery.data, notes)
         context_text, context = _context(wire.context, notes)
         if wire.message is wire.hostname is wire.service is wire.severity is context_text is None:
             raise MessageRejected(
@@ -120,28 +124,39 @@ class Decoder:
 
     def _timestamp(self, value: Any, stored_ns: int, notes: list[str]) -> str:
         moment: datetime | None = None
+        received = _EPOCH + timedelta(microseconds=stored_ns // 1000)
         if isinstance(value, str):
             try:
                 moment = datetime.fromisoformat(value.strip())
                 if len(value) == _STORED_LENGTH and value[7] + value[10] + value[19] + value[23] == "-T.Z":
-                    return value  # the usual form, which is the stored form
+                    return value if moment.year > 1 else self._no_time(received, notes)  # stored as it stands
             except ValueError:
+                moment = odd_time(value, received)
+            if moment is None:
                 notes.append(f"timestamp {_short(value)} not understood, time of receipt taken")
         elif isinstance(value, int | float) and not isinstance(value, bool):
             moment = _from_epoch(value)
             if moment is None:
-                notes.append(f"timestamp {value} out of range, time of receipt taken")
+                notes.append(f"timestamp {_short(json.dumps(value))} out of range, time of receipt taken")
         elif value is not None:
             notes.append("timestamp of a wrong type, time of receipt taken")
         if moment is None:
-            moment = _EPOCH + timedelta(microseconds=stored_ns // 1000)
-        elif moment.tzinfo is None:
+            return utc_text(received)
+        if moment.year == 1:
+            return self._no_time(received, notes)
+        if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self._zone)
         try:
             return utc_text(moment)
-        except OverflowError:  # year 1 or 9999 with an offset that leads out of the calendar
+        except OverflowError:  # year 9999 with an offset that leads out of the calendar
             notes.append(f"timestamp {_short(str(value))} out of range, time of receipt taken")
-            return utc_text(_EPOCH + timedelta(microseconds=stored_ns // 1000))
+            return utc_text(received)
+
+    @staticmethod
+    def _no_time(received: datetime, notes: list[str]) -> str:
+        """The first of January of year 1 is what Go and .NET write where no time was set."""
+        notes.append("timestamp of the year 1 means none, time of receipt taken")
+        return utc_text(received)
 
 
 def _parse(data: bytes, notes: list[str]) -> _Message:
@@ -154,11 +169,7 @@ def _parse(data: bytes, notes: list[str]) -> _Message:
         strict = str(error)
     if not data.strip():
         raise MessageRejected("is empty")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("utf-8", "replace")
-        notes.append("bytes that are not UTF-8 replaced")
+    text = _decoded(data, notes)
     try:
         value = _lenient(text)
     except (ValueError, RecursionError) as error:
@@ -167,11 +178,49 @@ def _parse(data: bytes, notes: list[str]) -> _Message:
     if not isinstance(value, dict):
         raise MessageRejected("is JSON but not an object")
     notes.append("not strictly valid JSON")
+    value = {name.lower(): part for name, part in value.items()} | value
     context = value.get("context")
     return _Message(
-        **{name: value.get(name) for name in ("timestamp", "hostname", "severity", "service", "message")},
+        **{name: value.get(name) for name in _FIELDS if name != "context"},
         context=msgspec.Raw(json.dumps(context).encode()),
     )
+
+
+def _decoded(data: bytes, notes: list[str]) -> str:
+    """The text of a message that is not plain UTF-8: with a byte order mark, UTF-16 or -32 (RFC 4627), or damaged."""
+    encoding = json.detect_encoding(data)
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        notes.append("bytes that are not UTF-8 replaced")
+        return data.decode("utf-8", "replace")
+
+
+def _take_any_case(wire: _Message, data: bytes, notes: list[str]) -> None:
+    """Take fields whose names are in another case where ``wire`` has none: the reference's reader (Go's) took them."""
+    try:
+        fields = _decode_fields(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return  # read leniently, where that was done already
+    for name, raw in fields.items():
+        field = name.lower()
+        if name == field or field not in _FIELDS:
+            continue
+        if field == "context":
+            if bytes(wire.context) == b"null":
+                wire.context = raw
+        elif getattr(wire, field) is None:
+            setattr(wire, field, _value(raw))
+        else:
+            continue
+        notes.append(f"{field} was called {_short(name)}")
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    try:
+        return _lenient(bytes(raw).decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _lenient(text: str) -> Any:
@@ -270,6 +319,8 @@ def _severity(value: Any) -> tuple[str, str | None]:
         if known is None and text.isdecimal() and len(text) <= 2:
             known = _SEVERITY_NUMBERS.get(int(text))
         return (known or Severity.INFO).value, text
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return _SEVERITY_NUMBERS.get(value, Severity.INFO).value, str(value)[:NAME_LIMIT]
     if value is None:
