@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import NamedTuple
 
@@ -32,29 +33,41 @@ DEFAULT_MODELS = {
     "DEEPSEEK": "deepseek-flash",
 }
 
+#: How alike an unknown name must be to a known one to be a slip of the pen.
+_SLIP = 0.75
+#: What else people write, in letters and digits alone.
 _ALIASES = {
-    "OPENAI": "OPEN_AI",
     "GPT": "OPEN_AI",
     "CHATGPT": "OPEN_AI",
-    "AZURE_OPENAI": "AZURE",
-    "AZURE_OPEN_AI": "AZURE",
-    "AZUREAD": "AZURE_AD",
+    "AZUREOPENAI": "AZURE",
     "ENTRA": "AZURE_AD",
-    "ENTRA_ID": "AZURE_AD",
+    "ENTRAID": "AZURE_AD",
+    "AZUREENTRA": "AZURE_AD",
+    "AZUREENTRAID": "AZURE_AD",
+    "AZUREOPENAIAD": "AZURE_AD",
     "CLOUDFLARE": "CLOUDFLARE_AZURE",
+    "AZURECLOUDFLARE": "CLOUDFLARE_AZURE",
+    "CLOUDFLAREAZUREOPENAI": "CLOUDFLARE_AZURE",
     "GOOGLE": "GEMINI",
+    "GOOGLEAI": "GEMINI",
+    "GOOGLEGEMINI": "GEMINI",
     "ANTHROPIC": "CLAUDE",
-    "DEEP_SEEK": "DEEPSEEK",
+    "ANTHROPICCLAUDE": "CLAUDE",
+    "DEEPSEEKAI": "DEEPSEEK",
     "COMPATIBLE": "OPENAI_COMPATIBLE",
-    "OPEN_AI_COMPATIBLE": "OPENAI_COMPATIBLE",
     "VLLM": "OPENAI_COMPATIBLE",
-    "LM_STUDIO": "OPENAI_COMPATIBLE",
-    "LLAMA_CPP": "OPENAI_COMPATIBLE",
+    "LMSTUDIO": "OPENAI_COMPATIBLE",
+    "LLAMACPP": "OPENAI_COMPATIBLE",
+    "LLAMASERVER": "OPENAI_COMPATIBLE",
+    "LOCALAI": "OPENAI_COMPATIBLE",
+    "OPENROUTER": "OPENAI_COMPATIBLE",
+    "LITELLM": "OPENAI_COMPATIBLE",
     "GGUF": "EMBEDDED",
     "NONE": "PLAYBOOK",
     "OFF": "PLAYBOOK",
     "RULES": "PLAYBOOK",
 }
+_NAMES = {name.replace("_", ""): name for name in PROVIDERS} | _ALIASES | {"": "OLLAMA"}
 
 
 class Member(NamedTuple):
@@ -69,11 +82,12 @@ def provider_name(text: str, *, setting: str = "PROVIDER") -> str:
 
     Raises ConfigError on an unknown one.
     """
-    word = re.sub(r"[\s.-]+", "_", text.strip().strip("\"'").upper())
-    word = _ALIASES.get(word, word) or "OLLAMA"
-    if word not in PROVIDERS:
-        raise ConfigError(f"{setting} is {text!r}, which is none of: {', '.join(PROVIDERS)}.")
-    return word
+    word = re.sub(r"[\s\"'._-]+", "", text.upper())
+    if word in _NAMES:
+        return _NAMES[word]
+    close = difflib.get_close_matches(word, _NAMES, 1, _SLIP)
+    meant = f"did you mean {_NAMES[close[0]]}? " if close else ""
+    raise ConfigError(f"{setting} is {text!r}, which is no provider; {meant}there are {', '.join(PROVIDERS)}.")
 
 
 def fallback_members(text: str) -> tuple[Member, ...]:

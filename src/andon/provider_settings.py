@@ -52,7 +52,12 @@ class ProviderSettings(BaseModel):
     base_url: str = Field(
         "",
         description="Address of an `OPENAI_COMPATIBLE` server, such as `http://gpu-box:8000/v1`; for `OPEN_AI`, "
-        "`DEEPSEEK`, `CLAUDE` and `GEMINI` that of a gateway in place of the provider's own.",
+        "`DEEPSEEK`, `CLAUDE`, `GEMINI` and `CLOUDFLARE_AZURE` that of a gateway in place of the provider's own.",
+    )
+    compatible_base_url: str = Field(
+        "",
+        description="Address of the `OPENAI_COMPATIBLE` server where it is a fallback and `ANDON_BASE_URL` is the "
+        "gateway of `PROVIDER`.",
     )
     gguf: Path | None = Field(
         None, description="`EMBEDDED`: path of the model's GGUF file, which is run by llama.cpp beside the service."
@@ -131,7 +136,7 @@ class ProviderSettings(BaseModel):
         try:
             return provider_name(value)
         except ConfigError as error:
-            raise ValueError(str(error).removeprefix("PROVIDER ")) from None
+            raise ValueError(str(error).partition(", which ")[2]) from None
 
     @field_validator("fallback")
     @classmethod
@@ -139,7 +144,8 @@ class ProviderSettings(BaseModel):
         try:
             members = fallback_members(value)
         except ConfigError as error:
-            raise ValueError(str(error).removeprefix("ANDON_FALLBACK ")) from None
+            sentence = str(error).removeprefix("ANDON_FALLBACK ")
+            raise ValueError(sentence.removeprefix("is ").replace(", which is", " is")) from None
         return ",".join(":".join(filter(None, member)) for member in members)
 
     @property
@@ -164,6 +170,21 @@ class ProviderSettings(BaseModel):
         if not model and provider == "EMBEDDED" and self.gguf is not None:
             return self.gguf.stem
         return model or DEFAULT_MODELS.get(provider, "")
+
+    def address_of(self, provider: str) -> tuple[str, str]:
+        """The address for ``provider``, "" for its own, and the setting that is to name it.
+
+        ``ANDON_BASE_URL`` goes to the compatible server where that has no address of its own, else to ``PROVIDER``, so
+        that no provider's key is sent to another's.
+        """
+        if provider == "OLLAMA":
+            return self.ollama_host, "OLLAMA_HOST"
+        named = (self.provider, *(member.provider for member in self.fallback_members))
+        own = self.compatible_base_url.strip()
+        if provider == "OPENAI_COMPATIBLE" and own and (provider != self.provider or not self.base_url.strip()):
+            return own, "ANDON_COMPATIBLE_BASE_URL"
+        addressed = "OPENAI_COMPATIBLE" if "OPENAI_COMPATIBLE" in named and not own else self.provider
+        return (self.base_url if provider == addressed else ""), "ANDON_BASE_URL"
 
     def key_of(self, provider: str) -> str:
         """The key for ``provider``: ``API_KEY`` where it is the configured one, else that provider's own variable."""

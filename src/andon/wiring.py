@@ -67,15 +67,14 @@ def provider_config(settings: Settings) -> ProviderConfig:
 
 
 def _member_config(settings: Settings, provider: str, model: str) -> ProviderConfig:
-    # ANDON_BASE_URL is one address: that of the compatible server where there is one, else of a gateway to PROVIDER.
-    named = (settings.provider, *(member.provider for member in settings.fallback_members))
-    addressed = "OPENAI_COMPATIBLE" if "OPENAI_COMPATIBLE" in named else settings.provider
+    base_url, address_setting = settings.address_of(provider)
     return ProviderConfig(
         provider=provider,
         model=settings.model_of(provider, model),
         api_key=settings.key_of(provider),
         key_setting="API_KEY" if provider == settings.provider else environment_name(key_field(provider)),
-        base_url=settings.ollama_host if provider == "OLLAMA" else settings.base_url if provider == addressed else "",
+        base_url=base_url,
+        address_setting=address_setting,
         azure_endpoint=settings.azure_endpoint,
         azure_api_version=settings.azure_api_version,
         azure_ad_token=settings.azure_ad_token.get_secret_value().strip(),

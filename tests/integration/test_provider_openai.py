@@ -13,6 +13,7 @@ from andon.agent.backend import Choices
 from andon.agent.providers import ProviderConfig
 from andon.errors import ModelAnswerError, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.ports import Analyst
+from support.patience import PATIENCE
 from support.providers.asking import (
     FAILURES,
     PROSE,
@@ -55,7 +56,7 @@ def pair(name: str) -> tuple[Api, ProviderConfig]:
         api = AzureApi(model="gpt-4o", token="entra-token-123" if name == "AZURE_AD" else "")
         settings = {"azure_endpoint": api.url + v1, "azure_ad_token": api.token}
     config = ProviderConfig(
-        provider=name, model=api.model, api_key=api.key, deadline=20.0, cold_start_deadline=20.0, **settings
+        provider=name, model=api.model, api_key=api.key, deadline=PATIENCE, cold_start_deadline=PATIENCE, **settings
     )
     return api, config
 
@@ -132,6 +133,21 @@ def test_a_refusal_of_everything_is_told_by_the_check_too() -> None:
 
     with api:
         using(config, use)
+
+
+def test_an_identity_goes_before_a_key_that_is_set_too() -> None:
+    """AZURE_AD sends the token alone: Azure refuses a request with both."""
+    api = AzureApi(token="entra-token-1", model="gpt-4o")
+    with api:
+        config = ProviderConfig(
+            provider="AZURE_AD",
+            model="gpt-4o",
+            api_key="left-over",
+            azure_ad_token="entra-token-1",
+            azure_endpoint=api.url,
+        )
+        assert ask(config).finding is not None
+        assert "api-key" not in api.requests[0].headers
 
 
 def test_an_unknown_api_version_names_the_setting() -> None:

@@ -18,7 +18,7 @@ from support.providers.anthropic_api import AnthropicApi
 from support.providers.asking import ask, checking, failing, using
 from support.providers.gemini_api import GeminiApi
 from support.providers.openai_api import DeepSeekApi, OpenAIApi
-from support.providers.server import FINDING, Answer, Api
+from support.providers.server import FINDING, Answer, Api, Refusal, Request
 
 LOGIN = b"<!DOCTYPE html><html><head><title>Guest network: log in</title></head><body>Please</body></html>"
 KINDS: dict[str, tuple[type[Api], str, str]] = {
@@ -146,6 +146,21 @@ def test_the_key_of_claude_stands_in_the_documented_header_too() -> None:
         ask(config)
         using(config, checking)
         assert [one.headers["x-api-key"] for one in (*api.requests, *api.checks)] == [api.key] * 2
+
+
+@pytest.mark.parametrize("provider", ["OPEN_AI", "CLAUDE", "GEMINI"])
+def test_a_gateway_need_not_know_the_list_of_models(provider: str) -> None:
+    """A check passes where only the page about the model is missing, whose path has its name in it."""
+    with started(provider) as (api, config):
+        api.model = "another"  # the stand-in's page says 404 with the model's name
+        with pytest.raises(ModelMisconfigured, match="does not have the model"):
+            using(config, checking)
+        api.page = _no_such_path  # type: ignore[method-assign]
+        using(config, checking)
+
+
+def _no_such_path(request: Request) -> Any:
+    raise Refusal(404, f"Cannot GET {request.path}")
 
 
 def test_no_error_is_a_bare_exception(either: tuple[Api, ProviderConfig]) -> None:

@@ -131,7 +131,17 @@ def test_aliases_of_providers(given: str, name: str, model: str, monkeypatch: py
 def test_an_unknown_provider_is_one_sentence(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It names the setting, what was given and what there is."""
     monkeypatch.setenv(setting, "llama_farm")
-    with pytest.raises(ConfigError, match=rf"^{setting}=llama_farm: is 'llama_farm', which is none of: OLLAMA, "):
+    with pytest.raises(ConfigError, match=rf"^{setting}=llama_farm: .*is no provider; there are OLLAMA, "):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("llama.cp", "OPENAI_COMPATIBLE"), ("antropic", "CLAUDE"), ("azure_opneai", "AZURE")]
+)
+def test_a_slip_of_the_pen_in_a_provider_is_understood(given: str, meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as to ask for it."""
+    monkeypatch.setenv("PROVIDER", given)
+    with pytest.raises(ConfigError, match=f"^PROVIDER={given}: is no provider; did you mean {meant}\\? there are "):
         load_settings()
 
 
@@ -174,6 +184,23 @@ def test_a_gateways_address_belongs_to_one_provider(monkeypatch: pytest.MonkeyPa
     assert config.base_url == ""
     assert [(member.provider, member.model, member.base_url, member.api_key) for member in config.fallbacks] == [
         ("OPENAI_COMPATIBLE", "qwen", "http://gpu-box:8000/v1", "")
+    ]
+
+
+def test_a_gateway_and_a_server_of_ones_own_have_an_address_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ANDON_COMPATIBLE_BASE_URL the other one belongs to PROVIDER again."""
+    from andon.wiring import provider_config
+
+    monkeypatch.setenv("PROVIDER", "openai")
+    monkeypatch.setenv("API_KEY", "k")
+    monkeypatch.setenv("ANDON_BASE_URL", "https://gateway.plant.example/v1")
+    monkeypatch.setenv("ANDON_COMPATIBLE_BASE_URL", "http://gpu-box:8000/v1")
+    monkeypatch.setenv("ANDON_FALLBACK", "vllm:qwen,claude")
+    config = provider_config(load_settings())
+    assert [(member.provider, member.base_url, member.address_setting) for member in (config, *config.fallbacks)] == [
+        ("OPEN_AI", "https://gateway.plant.example/v1", "ANDON_BASE_URL"),
+        ("OPENAI_COMPATIBLE", "http://gpu-box:8000/v1", "ANDON_COMPATIBLE_BASE_URL"),
+        ("CLAUDE", "", "ANDON_BASE_URL"),
     ]
 
 

@@ -8,12 +8,13 @@ API version in its address, but on an endpoint that ends in ``/openai/v1``, whic
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
-from andon.agent.backend import Capabilities, Choices
+from andon.agent.backend import Capabilities
 from andon.agent.failures import Place, hidden, refused
-from andon.agent.hosted import HostedBackend, address, needs_extra, required
+from andon.agent.hosted import Access, HostedBackend, address, needs_extra, required
 from andon.agent.openai_api import openai_capabilities
 from andon.agent.threads import in_daemon_thread
 from andon.errors import ModelUnavailable
@@ -88,42 +89,38 @@ class AzureBackend(HostedBackend):
 
     def __init__(
         self,
-        *,
         provider: str,
-        deployment: str,
+        access: Access,
+        *,
         endpoint: str,
         api_version: str,
-        api_key: str,
         ad_token: str,
-        timeout: float,
-        pool: int,
-        choices: Choices,
-        key_setting: str = "API_KEY",
     ) -> None:
-        required(provider, {"ANDON_AZURE_ENDPOINT": endpoint, "MODEL": deployment})
+        required(provider, {"ANDON_AZURE_ENDPOINT": endpoint, "MODEL": access.model})
         with_key = provider == "AZURE"
         if with_key:
-            required(provider, {key_setting: api_key})
-        elif not ad_token:
-            needs_extra("azure.identity", "azure-ad", provider)
+            access.demand_key(provider)
+        else:
+            access = dataclasses.replace(access, api_key="")  # the identity alone says who we are
+            if not ad_token:
+                needs_extra("azure.identity", "azure-ad", provider)
         self.endpoint = address(endpoint, "ANDON_AZURE_ENDPOINT")
         self._version = "" if self.endpoint.endswith("/v1") else api_version.strip()
         if not self.endpoint.endswith("/v1"):
             required(provider, {"ANDON_AZURE_API_VERSION": api_version})
-        self._key = api_key if with_key else ""
         place = Place(
             name="Azure OpenAI",
             url=self.endpoint,
-            model=deployment,
+            model=access.model,
             when_away="check ANDON_AZURE_ENDPOINT and this box's way to the internet (HTTPS_PROXY, firewall).",
             when_missing="set MODEL (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of this resource.",
             when_wrong="check ANDON_AZURE_ENDPOINT and ANDON_AZURE_API_VERSION.",
-            key_setting=key_setting if with_key else "the identity's role (Cognitive Services OpenAI User)",
-            api_key=self._key or None,
+            key_setting=access.key_setting if with_key else "the identity's role (Cognitive Services OpenAI User)",
+            api_key=access.api_key or None,
             secrets=tuple(filter(None, (ad_token,))),
         )
         self._entra = None if with_key else EntraToken(ad_token, place)
-        super().__init__(provider=provider, model=deployment, place=place, timeout=timeout, pool=pool, choices=choices)
+        super().__init__(provider, access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -152,7 +149,7 @@ class AzureBackend(HostedBackend):
     def _known(self) -> Capabilities:
         return openai_capabilities(self.model)
 
-    async def _probe(self) -> None:
+    async def check(self) -> None:
         """Whether the resource knows us; which deployments it has is not told to those who only use them."""
         if self._version:
             url, params = f"{self.endpoint}/openai/models", {"api-version": self._version}
@@ -177,19 +174,13 @@ class CloudflareAzureBackend(HostedBackend):
 
     def __init__(
         self,
+        access: Access,
         *,
-        deployment: str,
         resource: str,
         account: str,
         gateway: str,
         token: str,
         api_version: str,
-        api_key: str,
-        base_url: str,
-        timeout: float,
-        pool: int,
-        choices: Choices,
-        key_setting: str = "API_KEY",
     ) -> None:
         required(
             "CLOUDFLARE_AZURE",
@@ -197,29 +188,26 @@ class CloudflareAzureBackend(HostedBackend):
                 "ANDON_CLOUDFLARE_ACCOUNT": account,
                 "ANDON_CLOUDFLARE_GATEWAY": gateway,
                 "ANDON_AZURE_RESOURCE": resource,
-                "MODEL": deployment,
-                key_setting: api_key,
+                "MODEL": access.model,
+                access.key_setting: access.api_key,
                 "ANDON_AZURE_API_VERSION": api_version,
             },
         )
-        root = address(base_url or CLOUDFLARE_URL, "ANDON_BASE_URL")
+        root = access.url(CLOUDFLARE_URL)
         self._version = api_version.strip()
-        self._key = api_key
         self._gateway_token = token
         place = Place(
             name="The Cloudflare gateway",
-            url=f"{root}/{account}/{gateway}/azure-openai/{resource}/{deployment}",
-            model=deployment,
+            url=f"{root}/{account}/{gateway}/azure-openai/{resource}/{access.model}",
+            model=access.model,
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
             when_missing="set MODEL (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of ANDON_AZURE_RESOURCE.",
             when_wrong="check ANDON_CLOUDFLARE_ACCOUNT, ANDON_CLOUDFLARE_GATEWAY and ANDON_AZURE_API_VERSION.",
-            key_setting=f"{key_setting}, ANDON_CLOUDFLARE_TOKEN",
-            api_key=api_key,
+            key_setting=f"{access.key_setting}, ANDON_CLOUDFLARE_TOKEN",
+            api_key=access.api_key,
             secrets=tuple(filter(None, (token,))),
         )
-        super().__init__(
-            provider="CLOUDFLARE_AZURE", model=deployment, place=place, timeout=timeout, pool=pool, choices=choices
-        )
+        super().__init__("CLOUDFLARE_AZURE", access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -247,7 +235,7 @@ class CloudflareAzureBackend(HostedBackend):
             headers["cf-aig-authorization"] = f"Bearer {self._gateway_token}"
         return headers
 
-    async def _probe(self) -> None:
+    async def check(self) -> None:
         """Whether the gateway lets us in; what lies behind it is only reached by a question."""
         await self._get(
             f"{self.place.url}/models", self._headers(), params={"api-version": self._version}, may_lack=True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from andon.agent.backend import Capabilities, Choices
+from andon.agent.backend import Capabilities
 from andon.agent.failures import Place
-from andon.agent.hosted import HostedBackend, address, needs_extra, required
+from andon.agent.hosted import Access, HostedBackend, needs_extra
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -17,33 +17,22 @@ CLAUDE_URL = "https://api.anthropic.com"
 class ClaudeBackend(HostedBackend):
     """One of Anthropic's models."""
 
-    def __init__(
-        self,
-        *,
-        model: str,
-        base_url: str,
-        api_key: str,
-        timeout: float,
-        pool: int,
-        choices: Choices,
-        key_setting: str = "API_KEY",
-    ) -> None:
+    def __init__(self, access: Access) -> None:
         needs_extra("anthropic", "claude", "CLAUDE")
-        required("CLAUDE", {key_setting: api_key})
-        self._key = api_key
+        access.demand_key("CLAUDE")
         self._headers: dict[str, str] = {}
         place = Place(
             name="Anthropic",
-            url=address(base_url or CLAUDE_URL, "ANDON_BASE_URL").removesuffix("/v1"),
-            model=model,
+            url=access.url(CLAUDE_URL).removesuffix("/v1"),
+            model=access.model,
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
             when_missing="set MODEL to one that your account may use.",
-            when_wrong="check ANDON_BASE_URL.",
-            key_setting=key_setting,
-            api_key=api_key,
+            when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
+            key_setting=access.key_setting,
+            api_key=access.api_key,
         )
         self._capabilities = Capabilities(output="tool", sees_schema=True, tools=True, images=True)
-        super().__init__(provider="CLAUDE", model=model, place=place, timeout=timeout, pool=pool, choices=choices)
+        super().__init__("CLAUDE", access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -79,5 +68,6 @@ class ClaudeBackend(HostedBackend):
     def _known(self) -> Capabilities:
         return self._capabilities
 
-    async def _probe(self) -> None:
-        await self._get(f"{self.place.url}/v1/models/{self.model}", self._headers)
+    async def check(self) -> None:
+        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
+        await self._get(f"{self.place.url}/v1/models/{self.model}", self._headers, may_lack=self._gateway)

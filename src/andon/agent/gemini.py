@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from andon.agent.backend import Capabilities, Choices
+from andon.agent.backend import Capabilities
 from andon.agent.failures import Place
-from andon.agent.hosted import HostedBackend, address, needs_extra, required
+from andon.agent.hosted import Access, HostedBackend, needs_extra
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -17,38 +17,20 @@ GEMINI_URL = "https://generativelanguage.googleapis.com"
 class GeminiBackend(HostedBackend):
     """One of Google's models, with a key of Google AI Studio."""
 
-    def __init__(
-        self,
-        *,
-        model: str,
-        base_url: str,
-        api_key: str,
-        timeout: float,
-        pool: int,
-        choices: Choices,
-        key_setting: str = "API_KEY",
-    ) -> None:
+    def __init__(self, access: Access) -> None:
         needs_extra("google.genai", "gemini", "GEMINI")
-        required("GEMINI", {key_setting: api_key})
-        self._key = api_key
+        access.demand_key("GEMINI")
         place = Place(
             name="Gemini",
-            url=address(base_url or GEMINI_URL, "ANDON_BASE_URL").removesuffix("/v1beta"),
-            model=model,
+            url=access.url(GEMINI_URL).removesuffix("/v1beta"),
+            model=access.model.removeprefix("models/"),
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
             when_missing="set MODEL to one that Google AI Studio lists.",
-            when_wrong="check ANDON_BASE_URL.",
-            key_setting=key_setting,
-            api_key=api_key,
+            when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
+            key_setting=access.key_setting,
+            api_key=access.api_key,
         )
-        super().__init__(
-            provider="GEMINI",
-            model=model.removeprefix("models/"),
-            place=place,
-            timeout=timeout,
-            pool=pool,
-            choices=choices,
-        )
+        super().__init__("GEMINI", access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -70,5 +52,7 @@ class GeminiBackend(HostedBackend):
             effort="low" if thinks else None,
         )
 
-    async def _probe(self) -> None:
-        await self._get(f"{self.place.url}/v1beta/models/{self.model}", {"x-goog-api-key": self._key})
+    async def check(self) -> None:
+        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
+        url = f"{self.place.url}/v1beta/models/{self.model}"
+        await self._get(url, {"x-goog-api-key": self._key}, may_lack=self._gateway)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,6 +22,32 @@ if TYPE_CHECKING:
 
 #: Seconds for a question about the provider itself, such as whether it has the model.
 CHECK_TIMEOUT = 8.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How a model behind an HTTP API is reached: what every provider of that kind is configured with.
+
+    ``base_url`` is empty for the provider's own address. ``timeout`` (seconds) is for each read, ``pool`` the most
+    connections. ``key_setting`` and ``address_setting`` are what messages call key and address. Its repr shows no key.
+    """
+
+    model: str
+    base_url: str = ""
+    api_key: str = field(default="", repr=False)
+    timeout: float
+    pool: int
+    choices: Choices = field(default_factory=Choices)
+    key_setting: str = "API_KEY"
+    address_setting: str = "ANDON_BASE_URL"
+
+    def url(self, default: str) -> str:
+        """The address, ``default`` where none is set. Raises ConfigError where what is set is none."""
+        return address(self.base_url or default, self.address_setting)
+
+    def demand_key(self, provider: str) -> None:
+        """Raises ConfigError where ``provider`` has no key."""
+        required(provider, {self.key_setting: self.api_key})
 
 
 def needs_extra(module: str, extra: str, provider: str) -> None:
@@ -60,31 +88,32 @@ def address(text: str, setting: str) -> str:
     return given
 
 
-class HostedBackend:
+class HostedBackend(ABC):
     """A model behind an HTTP API; the base of the backends that differ in library, address and authentication.
 
-    ``timeout`` (seconds) is for each read, ``pool`` the most connections. Subclasses build the model over
-    :meth:`open_client`, and say in ``_probe`` what is asked to learn whether the provider would answer.
+    Subclasses build the model over :meth:`open_client`, and say in :meth:`check` what is asked to learn whether the
+    provider would answer.
     """
 
-    def __init__(self, *, provider: str, model: str, place: Place, timeout: float, pool: int, choices: Choices) -> None:
+    def __init__(self, provider: str, access: Access, place: Place) -> None:
         self.provider = provider
-        self.model = model
+        self.model = place.model
         self.place = place
-        self._timeout = timeout
-        self._pool = pool
-        self._choices = choices
+        self._access = access
+        #: Whether something stands in place of the provider itself, which may have questions only.
+        self._gateway = bool(access.base_url.strip())
+        self._key = access.api_key
         self._client: httpx2.AsyncClient | None = None
 
+    @abstractmethod
     def build(self) -> Model:
         """The pydantic-ai model. Blocks while it imports: call it in a thread."""
-        raise NotImplementedError
 
     def open_client(self, headers: Mapping[str, str] | None = None) -> httpx2.AsyncClient:
         """The client of this backend, which :meth:`close` closes."""
         self._client = bounded_client(
-            timeout=self._timeout,
-            pool=self._pool,
+            timeout=self._access.timeout,
+            pool=self._access.pool,
             trust_env=not is_neighbour(self.place.url),
             headers=headers,
         )
@@ -92,26 +121,24 @@ class HostedBackend:
 
     async def capabilities(self) -> Capabilities:
         """What is known of the model by its name, with the site's own words put first."""
-        return self._choices.over(self._known())
+        return self._access.choices.over(self._known())
 
+    @abstractmethod
     def _known(self) -> Capabilities:
-        raise NotImplementedError
+        """What the model can do, as far as its name tells."""
 
+    @abstractmethod
     async def check(self) -> None:
         """Ask the provider about the model, which costs nothing. Raises ModelUnavailable or ModelMisconfigured."""
-        await self._probe()
 
-    async def _probe(self) -> None:
-        raise NotImplementedError
-
-    def start(self) -> None:
+    def start(self) -> None:  # noqa: B027 - the rule, not a part that is missing
         """Nothing to begin: it runs elsewhere."""
 
     async def ready(self) -> bool:
         """Always: a hosted model need not be loaded."""
         return True
 
-    def answered(self) -> None:
+    def answered(self) -> None:  # noqa: B027 - the rule, not a part that is missing
         """Nothing to note."""
 
     async def close(self) -> None:
@@ -123,7 +150,10 @@ class HostedBackend:
     async def _get(
         self, url: str, headers: Mapping[str, str], *, params: Mapping[str, str] | None = None, may_lack: bool = False
     ) -> Any:
-        """The JSON at ``url``; None where the page does not exist and ``may_lack`` allows that. Raises ModelError."""
+        """The JSON at ``url``; None where the page does not exist and ``may_lack`` allows that. Raises ModelError.
+
+        A page that says that it is the model which does not exist is there.
+        """
         import httpx2
 
         if self._client is None:
@@ -140,15 +170,19 @@ class HostedBackend:
             raise unreachable(self.place, str(error) or type(error).__name__) from error
         except ResponseTooLong as error:
             raise self._unlike("a page without end") from error
-        if response.status_code in (404, 405) and may_lack:
+        detail = "" if response.status_code < 300 else hidden(message_in(response.text[:4_000]), self.place)
+        if response.status_code in (404, 405) and may_lack and not self._denies_model(detail):
             return None
         if response.status_code >= 300:
-            detail = hidden(message_in(response.text[:4_000]), self.place)
             raise from_status(response.status_code, detail, self.place, retry_after=_seconds(response))
         try:
             return response.json()
         except ValueError as error:
             raise self._unlike("no JSON") from error
+
+    def _denies_model(self, detail: str) -> bool:
+        """Whether a 404 is about the model and not about the path, which has its name in it."""
+        return self.model in detail.replace(f"/models/{self.model}", "")
 
     def _unlike(self, what: str) -> ModelMisconfigured:
         return unlike(self.place, what)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from andon.agent.backend import Capabilities, Choices
+from andon.agent.backend import Capabilities
 from andon.agent.failures import Place, hidden, refused
-from andon.agent.hosted import HostedBackend, address, required
+from andon.agent.hosted import Access, HostedBackend, required
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -48,32 +48,19 @@ def openai_capabilities(model: str) -> Capabilities:
 class OpenAIBackend(HostedBackend):
     """OpenAI itself, or a gateway that stands for it."""
 
-    def __init__(
-        self,
-        *,
-        model: str,
-        base_url: str,
-        api_key: str,
-        timeout: float,
-        pool: int,
-        choices: Choices,
-        key_setting: str = "API_KEY",
-    ) -> None:
-        required("OPEN_AI", {key_setting: api_key})
-        self._gateway = bool(base_url.strip())
-        url = address(base_url or OPENAI_URL, "ANDON_BASE_URL")
-        self._key = api_key
+    def __init__(self, access: Access) -> None:
+        access.demand_key("OPEN_AI")
         place = Place(
             name="OpenAI",
-            url=url,
-            model=model,
+            url=access.url(OPENAI_URL),
+            model=access.model,
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
             when_missing="set MODEL to one your project may use.",
-            when_wrong="check ANDON_BASE_URL.",
-            key_setting=key_setting,
-            api_key=api_key,
+            when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
+            key_setting=access.key_setting,
+            api_key=access.api_key,
         )
-        super().__init__(provider="OPEN_AI", model=model, place=place, timeout=timeout, pool=pool, choices=choices)
+        super().__init__("OPEN_AI", access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -87,7 +74,8 @@ class OpenAIBackend(HostedBackend):
     def _known(self) -> Capabilities:
         return openai_capabilities(self.model)
 
-    async def _probe(self) -> None:
+    async def check(self) -> None:
+        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         authorization = {"Authorization": f"Bearer {self._key}"}
         await self._get(f"{self.place.url}/models/{self.model}", authorization, may_lack=self._gateway)
 
@@ -95,31 +83,19 @@ class OpenAIBackend(HostedBackend):
 class DeepSeekBackend(HostedBackend):
     """DeepSeek's own service."""
 
-    def __init__(
-        self,
-        *,
-        model: str,
-        base_url: str,
-        api_key: str,
-        timeout: float,
-        pool: int,
-        choices: Choices,
-        key_setting: str = "API_KEY",
-    ) -> None:
-        required("DEEPSEEK", {key_setting: api_key})
-        url = address(base_url or DEEPSEEK_URL, "ANDON_BASE_URL")
-        self._key = api_key
+    def __init__(self, access: Access) -> None:
+        access.demand_key("DEEPSEEK")
         place = Place(
             name="DeepSeek",
-            url=url,
-            model=model,
+            url=access.url(DEEPSEEK_URL),
+            model=access.model,
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
             when_missing="set MODEL to one that DeepSeek lists.",
-            when_wrong="check ANDON_BASE_URL.",
-            key_setting=key_setting,
-            api_key=api_key,
+            when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
+            key_setting=access.key_setting,
+            api_key=access.api_key,
         )
-        super().__init__(provider="DEEPSEEK", model=model, place=place, timeout=timeout, pool=pool, choices=choices)
+        super().__init__("DEEPSEEK", access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -133,7 +109,8 @@ class DeepSeekBackend(HostedBackend):
     def _known(self) -> Capabilities:
         return Capabilities(output="tool", sees_schema=True, tools=True)
 
-    async def _probe(self) -> None:
+    async def check(self) -> None:
+        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         listing = await self._get(f"{self.place.url}/models", {"Authorization": f"Bearer {self._key}"}, may_lack=True)
         _demand(self.model, _ids(listing), self.place)
 
@@ -141,33 +118,21 @@ class DeepSeekBackend(HostedBackend):
 class CompatibleBackend(HostedBackend):
     """Any other server with OpenAI's chat completions; a key is sent where one is set."""
 
-    def __init__(
-        self,
-        *,
-        model: str,
-        base_url: str,
-        api_key: str,
-        timeout: float,
-        pool: int,
-        choices: Choices,
-        key_setting: str = "API_KEY",
-    ) -> None:
-        required("OPENAI_COMPATIBLE", {"ANDON_BASE_URL": base_url, "MODEL": model})
-        url = re.sub(r"/chat/completions\Z", "", address(base_url, "ANDON_BASE_URL"))
-        self._key = api_key
+    def __init__(self, access: Access) -> None:
+        setting = access.address_setting
+        required("OPENAI_COMPATIBLE", {setting: access.base_url, "MODEL": access.model})
+        url = re.sub(r"/chat/completions\Z", "", access.url(""))
         place = Place(
             name="The model server",
             url=url,
-            model=model,
-            when_away="start it, or set ANDON_BASE_URL to where it runs.",
+            model=access.model,
+            when_away=f"start it, or set {setting} to where it runs.",
             when_missing=f"set MODEL to one that {url}/models lists.",
-            when_wrong="check ANDON_BASE_URL; it often ends in /v1.",
-            key_setting=key_setting,
-            api_key=api_key or None,
+            when_wrong=f"check {setting}; it often ends in /v1.",
+            key_setting=access.key_setting,
+            api_key=access.api_key or None,
         )
-        super().__init__(
-            provider="OPENAI_COMPATIBLE", model=model, place=place, timeout=timeout, pool=pool, choices=choices
-        )
+        super().__init__("OPENAI_COMPATIBLE", access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -182,7 +147,8 @@ class CompatibleBackend(HostedBackend):
         # A schema constrains what these servers write; whether the model is shown it differs, so we show it.
         return Capabilities(output="native")
 
-    async def _probe(self) -> None:
+    async def check(self) -> None:
+        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         authorization = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         listing = await self._get(f"{self.place.url}/models", authorization, may_lack=True)
         if not _answers_to_any_name(listing):

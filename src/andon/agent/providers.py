@@ -12,6 +12,7 @@ from pathlib import Path
 from andon.agent.analyst import ModelAnalyst
 from andon.agent.backend import Backend, Choices
 from andon.agent.fallback import FallbackAnalyst
+from andon.agent.hosted import Access
 from andon.agent.ollama import OllamaBackend
 from andon.agent.prompts import DEFAULT_AGENT_NAME, DEFAULT_BUDGET, DEFAULT_INSTRUCTIONS
 from andon.agent.tools import HistoryTools
@@ -30,8 +31,8 @@ class ProviderConfig:
     ``model`` and the addresses may be empty: the provider's own defaults then. ``base_url`` takes every form of
     ``OLLAMA_HOST`` for OLLAMA, else it is an API's address. ``max_output_tokens`` counts a reasoning model's thoughts
     too; with ``prompt_budget`` it must stay within the model's context (4,096 tokens for Ollama's default). ``pool``
-    is how many calls may run at once. ``key_setting`` is what messages call the key. ``fallbacks`` are asked in their
-    order where the provider before is away; PLAYBOOK among them ends the list.
+    is how many calls may run at once. ``key_setting`` and ``address_setting`` are what messages call key and address.
+    ``fallbacks`` are asked in their order where the provider before is away; PLAYBOOK among them ends the list.
     """
 
     provider: str = "OLLAMA"
@@ -39,6 +40,7 @@ class ProviderConfig:
     api_key: str | None = field(default=None, repr=False)
     key_setting: str = "API_KEY"
     base_url: str | None = None
+    address_setting: str = "ANDON_BASE_URL"
     azure_endpoint: str = ""
     azure_api_version: str = "2024-10-21"
     azure_ad_token: str = field(default="", repr=False)
@@ -100,57 +102,7 @@ def build_backend(config: ProviderConfig) -> Backend | None:
             model=model,
             choices=config.choices,
         )
-    if name in ("AZURE", "AZURE_AD", "CLOUDFLARE_AZURE"):
-        return _azure(name, config, model, timeout, pool)
-    return _with_key(name, config, model, timeout, pool)
-
-
-def _azure(name: str, config: ProviderConfig, deployment: str, timeout: float, pool: int) -> Backend:
-    from andon.agent.azure import AzureBackend, CloudflareAzureBackend
-
-    if name == "CLOUDFLARE_AZURE":
-        return CloudflareAzureBackend(
-            deployment=deployment,
-            resource=config.azure_resource,
-            account=config.cloudflare_account,
-            gateway=config.cloudflare_gateway,
-            token=config.cloudflare_token,
-            api_version=config.azure_api_version,
-            api_key=config.api_key or "",
-            base_url=config.base_url or "",
-            timeout=timeout,
-            pool=pool,
-            choices=config.choices,
-            key_setting=config.key_setting,
-        )
-    return AzureBackend(
-        provider=name,
-        deployment=deployment,
-        endpoint=config.azure_endpoint,
-        api_version=config.azure_api_version,
-        api_key=config.api_key or "",
-        ad_token=config.azure_ad_token,
-        timeout=timeout,
-        pool=pool,
-        choices=config.choices,
-        key_setting=config.key_setting,
-    )
-
-
-def _with_key(name: str, config: ProviderConfig, model: str, timeout: float, pool: int) -> Backend:
-    """The providers that take an address, a model and a key, and nothing else."""
-    from andon.agent.claude import ClaudeBackend
-    from andon.agent.gemini import GeminiBackend
-    from andon.agent.openai_api import CompatibleBackend, DeepSeekBackend, OpenAIBackend
-
-    kinds: dict[str, Callable[..., Backend]] = {
-        "OPEN_AI": OpenAIBackend,
-        "DEEPSEEK": DeepSeekBackend,
-        "OPENAI_COMPATIBLE": CompatibleBackend,
-        "CLAUDE": ClaudeBackend,
-        "GEMINI": GeminiBackend,
-    }
-    return kinds[name](
+    access = Access(
         model=model,
         base_url=config.base_url or "",
         api_key=config.api_key or "",
@@ -158,7 +110,48 @@ def _with_key(name: str, config: ProviderConfig, model: str, timeout: float, poo
         pool=pool,
         choices=config.choices,
         key_setting=config.key_setting,
+        address_setting=config.address_setting,
     )
+    if name in ("AZURE", "AZURE_AD", "CLOUDFLARE_AZURE"):
+        return _azure(name, config, access)
+    return _with_key(name, access)
+
+
+def _azure(name: str, config: ProviderConfig, access: Access) -> Backend:
+    from andon.agent.azure import AzureBackend, CloudflareAzureBackend
+
+    if name == "CLOUDFLARE_AZURE":
+        return CloudflareAzureBackend(
+            access,
+            resource=config.azure_resource,
+            account=config.cloudflare_account,
+            gateway=config.cloudflare_gateway,
+            token=config.cloudflare_token,
+            api_version=config.azure_api_version,
+        )
+    return AzureBackend(
+        name,
+        access,
+        endpoint=config.azure_endpoint,
+        api_version=config.azure_api_version,
+        ad_token=config.azure_ad_token,
+    )
+
+
+def _with_key(name: str, access: Access) -> Backend:
+    """The providers that take an address, a model and a key, and nothing else."""
+    from andon.agent.claude import ClaudeBackend
+    from andon.agent.gemini import GeminiBackend
+    from andon.agent.openai_api import CompatibleBackend, DeepSeekBackend, OpenAIBackend
+
+    kinds: dict[str, Callable[[Access], Backend]] = {
+        "OPEN_AI": OpenAIBackend,
+        "DEEPSEEK": DeepSeekBackend,
+        "OPENAI_COMPATIBLE": CompatibleBackend,
+        "CLAUDE": ClaudeBackend,
+        "GEMINI": GeminiBackend,
+    }
+    return kinds[name](access)
 
 
 def build_analyst(config: ProviderConfig, look: Callable[[Question], HistoryTools] | None = None) -> Analyst | None:
