@@ -20,6 +20,7 @@ from andon.inquire import investigator
 from andon.models import Spent
 from andon.store import SharedSpending
 from support.ollama import Answer, Ollama
+from support.patience import PATIENCE
 from support.shift import HOSTILE, MORNING, SERVO, STOP, fill
 
 MODEL = "qwen3:8b"
@@ -183,6 +184,14 @@ def test_a_model_that_never_stops_looking_is_answered_for(ollama: Ollama, site: 
     assert ollama.calls <= 5
 
 
+def test_a_model_that_cannot_call_tools_is_shown_the_facts(ollama: Ollama, site: Path) -> None:
+    """After a few calls that are none."""
+    ollama.script(*[Answer(calls=(("search_logs", "{not json"),))] * 4, GOOD)
+    answer = asked(site, ollama.url)
+    assert (answer.mode, answer.calls) == ("facts", 5)
+    assert "tools" not in ollama.requests[-1]
+
+
 def test_no_look_ups_at_all_where_the_setting_says_so(ollama: Ollama, site: Path) -> None:
     ollama.script(GOOD)
     assert asked(site, ollama.url, tool_calls=0).mode == "facts"
@@ -269,14 +278,14 @@ def test_a_cancelled_question_leaves_the_model_alone(ollama: Ollama, site: Path)
         async with opened(site, ollama.url) as made:
             watch = Began()
             task = asyncio.create_task(made.answer(Inquiry(text=QUESTION, now=MORNING), watch))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 await watch.event.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
 
     asyncio.run(work())
-    assert ollama.wait_until("disconnects", 20)
+    assert ollama.wait_until("disconnects")
 
 
 def test_asking_without_a_database_says_what_to_do(tmp_path: Path) -> None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from andon.agent.providers import ProviderConfig
-from andon.errors import ModelError, ModelMisconfigured
+from andon.agent.providers import ProviderConfig, build_analyst
+from andon.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from support.providers.anthropic_api import AnthropicApi
 from support.providers.asking import ask, checking, failing, using
 from support.providers.gemini_api import GeminiApi
 from support.providers.openai_api import DeepSeekApi, OpenAIApi
 from support.providers.server import FINDING, Answer, Api, Refusal, Request
+from support.questions import question
 
 LOGIN = b"<!DOCTYPE html><html><head><title>Guest network: log in</title></head><body>Please</body></html>"
 KINDS: dict[str, tuple[type[Api], str, str]] = {
@@ -138,6 +144,48 @@ def test_a_key_is_hidden_in_every_spelling(form: str) -> None:
     with started("OPEN_AI", "k/e+y=1234567890") as (api, config):
         api.script(Answer(status=400, error=f"bad header Basic {form}"))
         assert form not in repr(failing(config))
+
+
+@pytest.mark.parametrize("provider", list(KINDS))
+def test_a_certificate_that_is_not_trusted_names_the_setting(provider: str, tmp_path: Path) -> None:
+    """A plant's own authority, or a proxy that looks into TLS: the sentence says what to set, from question and check."""
+    certificate = tmp_path / "server.pem"
+    certificate.write_bytes(self_signed())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    _, model, path = KINDS[provider]
+
+    async def use() -> None:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}{path}"
+        analyst = build_analyst(ProviderConfig(provider=provider, model=model, api_key="k", base_url=url))
+        assert analyst is not None
+        for work in (analyst.explain(question()), analyst.check()):
+            with pytest.raises(ModelUnavailable, match=r"certificate that is not trusted .* set SSL_CERT_FILE"):
+                await work
+        await analyst.close()
+        server.close()
+
+    asyncio.run(use())
+
+
+def self_signed() -> bytes:
+    """A key and a certificate for this machine that nobody signed, as PEM."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1)
+    )
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private + made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def test_the_key_of_claude_stands_in_the_documented_header_too() -> None:

@@ -117,11 +117,11 @@ def from_api_error(error: ModelAPIError, place: Place, deadline: float) -> Model
         )
     if error.in_stream or (isinstance(error, ModelConnectionError) and error.phase == "read"):
         return ModelUnavailable(
-            f"{place.name} at {place.url} broke off its answer ({hidden(error.message, place)}); "
+            f"{place.name} at {place.url} broke off its answer ({hidden(_deepest(error), place)}); "
             "it is asked again later.",
             retry_after=error.retry_after,
         )
-    return unreachable(place, str(cause or error))
+    return unreachable(place, _deepest(error))
 
 
 def from_status(status: int, detail: str, place: Place, *, retry_after: float | None = None) -> ModelError:
@@ -163,7 +163,13 @@ def from_status(status: int, detail: str, place: Place, *, retry_after: float | 
 
 
 def unreachable(place: Place, reason: str) -> ModelUnavailable:
-    """Nobody answers at the address."""
+    """Nobody answers at the address, or not so that we may trust it."""
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        said = hidden(re.sub(r"\[SSL: CERTIFICATE_VERIFY_FAILED\] | \(_ssl.c:\d+\)", "", reason), place)
+        return ModelUnavailable(
+            f"{place.name} at {place.url} shows a certificate that is not trusted here ({said}): set SSL_CERT_FILE to "
+            "the certificate of the authority that signed it."
+        )
     return ModelUnavailable(f"{place.name} does not answer at {place.url} ({hidden(reason, place)}): {place.when_away}")
 
 
@@ -193,6 +199,17 @@ def not_an_answer(place: Place, error: Exception) -> ModelError:
 def unlike(place: Place, what: str) -> ModelMisconfigured:
     """Something else than the provider answers at its address: a proxy's page, another program."""
     return refused(f"{place.url} answers, but not like {place.within} ({hidden(what, place)}): {place.when_wrong}")
+
+
+def _deepest(error: BaseException) -> str:
+    """What was wrong in the end: libraries wrap it into words such as ``Connection error.``"""
+    told, cause = str(error), error.__cause__ or error.__context__
+    for _ in range(8):
+        if cause is None:
+            break
+        told = str(cause) or told
+        cause = cause.__cause__ or cause.__context__
+    return told
 
 
 def _behind(error: BaseException) -> NotAStream | None:

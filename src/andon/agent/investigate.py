@@ -31,7 +31,7 @@ from andon.agent.talk import Grant, NotGranted, Silence, Talk, TooLong, Watch
 from andon.agent.thinking import strip_thinking
 from andon.agent.threads import in_daemon_thread
 from andon.agent.told import prompt_lines, report, scope_words
-from andon.agent.tools import CALLS, ROOM, TOOLS_CONTEXT, HistoryTools, toolset
+from andon.agent.tools import CALLS, ROOM, TOOLS_CONTEXT, WRONG_CALLS, HistoryTools, toolset
 from andon.errors import ModelAnswerError, ModelError, QueryTooSlow
 from andon.models import HistoryQuery, StoredLog
 from andon.ports import History, Likeness, Runbooks
@@ -196,6 +196,8 @@ class Investigator:
                 if with_tools:
                     try:
                         return await self._ask(backend, model, can, inquiry, found, words, deadline, with_tools=True)
+                    except _CannotCall as error:
+                        log.info("asked again without tools", model=backend.model, reason=str(error))
                     except ModelError as error:
                         # A model that was said to call tools and is refused with them is asked without.
                         if words.output_tokens or "tool" not in str(error).lower():
@@ -273,7 +275,7 @@ class Investigator:
         from pydantic_ai.usage import UsageLimits
 
         place = backend.place
-        agent = talk.build(model, [toolset(tools)] if tools else [], self._tool_calls)
+        agent = talk.build(model, [toolset(tools)] if tools else [], WRONG_CALLS)
         limit = (self._tool_calls if tools else 0) + 2
         try:
             result = await agent.run(
@@ -290,6 +292,8 @@ class Investigator:
         except TooLong:
             text = words.raw
         except (UnexpectedModelBehavior, UsageLimitExceeded) as error:
+            if tools is not None and str(error).startswith("Tool "):
+                raise _CannotCall(f"{backend.model} called a tool wrongly {WRONG_CALLS + 1} times.") from error
             raise ModelAnswerError(
                 f"{backend.model} at {place.url} gave no answer that can be used ({clean(str(error), 160)})."
             ) from error
@@ -317,6 +321,10 @@ class Investigator:
             cited=[known[one] for one in cited_ids(text) if one in known],
             reason=reason,
         )
+
+
+class _CannotCall(ModelAnswerError):
+    """The model called tools with arguments that are none, again and again."""
 
 
 def _prompt(inquiry: Inquiry, found: Retrieved, lines: list[str]) -> str:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 CALLS = 8
+#: Calls of one tool with arguments that are none, after which the model is taken for one that cannot call tools.
+WRONG_CALLS = 3
 #: Below this window (tokens) a conversation with tools does not fit: their description alone takes some 2,000.
 TOOLS_CONTEXT = 8_000
 #: Bytes of all answers where the model's window is not known.
@@ -365,9 +367,9 @@ class HistoryTools:
 def toolset(tools: HistoryTools) -> AbstractToolset[Any]:
     """``tools`` for a pydantic-ai agent; offered no longer once they are spent, so that the model has to answer.
 
-    Arguments of the wrong type are told to the model by the library, as often as there are calls.
+    Arguments of the wrong type are told to the model by the library, a few times.
     """
     from pydantic_ai.toolsets import FunctionToolset
 
-    made: FunctionToolset[Any] = FunctionToolset(tools.functions, max_retries=CALLS, timeout=2 * TIMEOUT)
+    made: FunctionToolset[Any] = FunctionToolset(tools.functions, max_retries=WRONG_CALLS, timeout=2 * TIMEOUT)
     return made.filtered(lambda _context, _tool: not tools.spent)
