@@ -17,7 +17,7 @@ import structlog
 
 from andon.bus.connection import BusConnection, closed_error
 from andon.errors import BrokerError, BrokerUnavailable
-from andon.models import CONSUMER, STREAM, SUBJECT, StreamState
+from andon.models import ANALYSIS_SUBJECT, ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, StreamState
 
 log = structlog.get_logger(__name__)
 
@@ -128,7 +128,7 @@ async def ensure_stream(nc: BusConnection, *, max_bytes: int = -1, start: int = 
     made consumer begins. Raises BrokerUnavailable, or BrokerError where the broker's set-up forbids it.
     """
     stream = await _ensure_stream(nc, max_bytes, timeout)
-    consumer = await _ensure_consumer(nc, start, timeout)
+    consumer = await _ensure_consumer(nc, start, timeout, filters(stream["config"]))
     return setup_of(stream, consumer)
 
 
@@ -181,7 +181,7 @@ async def _ensure_stream(nc: BusConnection, max_bytes: int, timeout: float) -> d
     raise BrokerError(f"the stream {STREAM} keeps changing while Andon sets it up: stop the other program that does it")
 
 
-async def _ensure_consumer(nc: BusConnection, start: int, timeout: float) -> dict[str, Any]:
+async def _ensure_consumer(nc: BusConnection, start: int, timeout: float, only: list[str]) -> dict[str, Any]:
     for _ in range(ATTEMPTS):
         try:
             found = await request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
@@ -189,7 +189,7 @@ async def _ensure_consumer(nc: BusConnection, start: int, timeout: float) -> dic
             if error.code not in (CONSUMER_MISSING, STREAM_MISSING):
                 raise
             try:
-                return await _create_consumer(nc, start, timeout)
+                return await _create_consumer(nc, start, timeout, only)
             except ApiError as refusal:
                 if refusal.code == CONSUMER_EXISTS:
                     continue
@@ -200,13 +200,13 @@ async def _ensure_consumer(nc: BusConnection, start: int, timeout: float) -> dic
             await request(nc, f"CONSUMER.DELETE.{STREAM}.{CONSUMER}", timeout=timeout)
             start = max(start, floor)
             continue
-        return await _widened(nc, found, timeout)
+        return await _corrected(nc, found, timeout, only)
     raise BrokerError(
         f"the consumer {CONSUMER} keeps changing while Andon sets it up: stop the other program that does it"
     )
 
 
-async def _create_consumer(nc: BusConnection, start: int, timeout: float) -> dict[str, Any]:
+async def _create_consumer(nc: BusConnection, start: int, timeout: float, only: list[str]) -> dict[str, Any]:
     config: dict[str, Any] = {
         "name": CONSUMER,
         "durable_name": CONSUMER,
@@ -217,6 +217,8 @@ async def _create_consumer(nc: BusConnection, start: int, timeout: float) -> dic
         "max_ack_pending": MAX_ACK_PENDING,
         "replay_policy": "instant",
     }
+    if only:
+        config["filter_subjects"] = only
     if start > 0:
         config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": start + 1}
     body = {"stream_name": STREAM, "config": config, "action": "create"}
@@ -227,18 +229,35 @@ async def _create_consumer(nc: BusConnection, start: int, timeout: float) -> dic
 
 def fits(config: Mapping[str, Any]) -> bool:
     """Whether an existing consumer is one we can pull every log from."""
-    filters = [f for f in (config.get("filter_subject"), *(config.get("filter_subjects") or ())) if f]
+    taken = _filters_of(config)
     return (
         not config.get("deliver_subject")
         and config.get("ack_policy") == "explicit"
-        and (not filters or all(any(covers(f, s) for f in filters) for s in SUBJECTS))
+        and (not taken or all(any(covers(f, s) for f in taken) for s in SUBJECTS))
     )
 
 
-async def _widened(nc: BusConnection, found: dict[str, Any], timeout: float) -> dict[str, Any]:
-    """Lift the limits with which an existing consumer would lose logs (max_deliver) or stall a batch."""
+def filters(stream_config: Mapping[str, Any]) -> list[str]:
+    """What a consumer has to be told to take: logs only, where the stream (``agent.>``) keeps our own answers too.
+
+    Else [], which is everything: whoever gives the stream another subject wants its messages read.
+    """
+    answers = (f"{ANALYSIS_SUBJECT}.>", ANALYZE_SUBJECT)
+    subjects: list[str] = stream_config.get("subjects") or []
+    return list(SUBJECTS) if any(covers(s, answer) for s in subjects for answer in answers) else []
+
+
+def _filters_of(config: Mapping[str, Any]) -> list[str]:
+    return [f for f in (config.get("filter_subject"), *(config.get("filter_subjects") or ())) if f]
+
+
+async def _corrected(nc: BusConnection, found: dict[str, Any], timeout: float, only: list[str]) -> dict[str, Any]:
+    """Lift the limits with which an existing consumer would lose logs (max_deliver), stall a batch or read answers."""
     config = found["config"]
     wanted = dict(config)
+    if only and not all(any(covers(s, f) for s in SUBJECTS) for f in _filters_of(config) or [">"]):
+        wanted.pop("filter_subject", None)
+        wanted["filter_subjects"] = only
     if config.get("max_deliver", -1) > 0:
         wanted["max_deliver"] = -1
         wanted.pop("backoff", None)  # the server wants max_deliver above the number of its steps

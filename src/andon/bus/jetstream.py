@@ -249,7 +249,7 @@ class JetStreamLogStream:
             first, last = max(first, stream["state"]["first_seq"]), min(last, stream["state"]["last_seq"])
             if first > last or stream["config"].get("retention", "limits") != "limits":
                 return  # only a limits stream still holds what was acknowledged
-            name = await self._ephemeral(first)
+            name = await self._ephemeral(first, api.filters(stream["config"]))
         except BrokerError as error:
             raise _Interrupted(str(error)) from None
         reader = PullReader(
@@ -295,7 +295,7 @@ class JetStreamLogStream:
                 async with asyncio.timeout(0.5):
                     await reader.changed.wait()
 
-    async def _ephemeral(self, first: int) -> str:
+    async def _ephemeral(self, first: int, only: list[str]) -> str:
         config: dict[str, Any] = {
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": first,
@@ -304,6 +304,8 @@ class JetStreamLogStream:
             "num_replicas": 1,
             "inactive_threshold": 30 * api.SECOND,
         }
+        if only:
+            config["filter_subjects"] = only
         made = await api.request(self._nc, f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
         name: str = made["name"]
         return name
