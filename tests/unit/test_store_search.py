@@ -314,7 +314,11 @@ def test_counted_by_the_hour_where_there_is_too_much_to_read(
         exact = reader.compare_pattern(1, *day)
         monkeypatch.setattr("andon.store.comparing.EXACT_MAX", 10)
         counted = reader.compare_pattern(1, *day)
+        always = reader.compare_pattern(1, -6e10, 2.5e11)
+        nowhere = [reader.compare_pattern(1, *span) for span in ((-6e10, -5e10), (2e11, 2.1e11))]
     assert (exact.exact, counted.exact) == (True, False)
+    assert always == counted
+    assert {(one.inside, one.outside) for one in nowhere} == {(0, 0)}
     assert exact.fields == counted.fields
     assert (exact.inside, exact.outside) == (counted.inside, counted.outside) == (120, 480)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -255,4 +254,6 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json
 
 
 def _seconds(stored: str | None, default: float) -> float:
-    return default if stored is None else datetime.fromisoformat(stored).timestamp()
+    from andon.insight.when import seconds
+
+    return default if stored is None else seconds(stored)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,4 +83,6 @@ def print_result(found: DiffResult) -> None:
 
 
 def _seconds(stored: str | None, default: float) -> float:
-    return default if stored is None else datetime.fromisoformat(stored).timestamp()
+    from andon.insight.when import seconds
+
+    return default if stored is None else seconds(stored)

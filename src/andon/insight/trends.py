@@ -175,14 +175,21 @@ def ask(
 
     Raises ValueError with a sentence for what is no time, or makes no sense.
     """
-    end = time.time() if until is None else seconds(read_time(until, zone))
-    start = end - DAY if since is None else seconds(read_time(since, zone))
+    end = time.time() if until is None else _moment("until", until, zone)
+    start = end - DAY if since is None else _moment("since", since, zone)
     if start >= end:
         raise ValueError("the time must begin before it ends: let since be before until")
-    before = start - max(7 * DAY, 3 * (end - start)) if baseline is None else seconds(read_time(baseline, zone))
+    before = start - max(7 * DAY, 3 * (end - start)) if baseline is None else _moment("baseline", baseline, zone)
     if before >= start:
         raise ValueError("the baseline must begin before since, where it ends")
     return Asked(start, end, before, place, limit)
+
+
+def _moment(name: str, value: str, zone: str) -> float:
+    try:
+        return seconds(read_time(value, zone))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def place_of(**named: str | None) -> Place | None:

@@ -10,6 +10,8 @@ from andon.models import utc_text
 
 _SPAN = re.compile(r"(\d{1,12})\s*(s|m|h|d|w)", re.IGNORECASE)
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_FIRST = datetime(1, 1, 10, tzinfo=UTC).timestamp()
+_LAST = datetime(9999, 12, 20, tzinfo=UTC).timestamp()
 HOW = "write 2025-01-15, 2025-01-15T02:00, 2025-01-15T02:00Z or an age like 30m, 8h, 2d"
 
 
@@ -54,8 +56,11 @@ def _on_the_wall(naive: datetime, zone: ZoneInfo) -> datetime:
 
 
 def seconds(stored: str) -> float:
-    """A time in stored form as unix seconds."""
-    return datetime.fromisoformat(stored).timestamp()
+    """A time in stored form as unix seconds, some days within the calendar at its ends.
+
+    So a span "until 9999-12-31" can be widened to whole days of any zone, and told.
+    """
+    return min(max(datetime.fromisoformat(stored).timestamp(), _FIRST), _LAST)
 
 
 def stored(moment: float) -> str:

@@ -25,6 +25,8 @@ EXACT_MAX = 30_000
 _HOUR = 3600
 _IDS_PER_QUERY = 500
 _DAYS_MAX = 20_000
+#: The first moment and one near the last that a time in stored form can be.
+_CALENDAR = datetime(1, 1, 1, tzinfo=UTC).timestamp(), datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 Counts = dict[str, Counter[str]]
 
@@ -101,6 +103,11 @@ class _Hours(NamedTuple):
     def whole_days(self) -> _Hours:
         """The days that these hours touch."""
         return _Hours(self.first // 24 * 24, -(-self.last // 24) * 24)
+
+    def within(self, first: int, last: int) -> _Hours:
+        """These hours as far as they are on the days from ``first`` to ``last``; empty where none are."""
+        begin = max(self.first, first // 24 * 24)
+        return _Hours(begin, max(begin, min(self.last, (last // 24 + 1) * 24)))
 
     def without(self, other: _Hours) -> _Hours:
         """These hours up to the first of ``other`` or from its last on; empty where nothing else is left."""
@@ -206,6 +213,9 @@ def _counted(
     chosen = None if fields is None else set(fields)
     side = _Side()
     condition, values = _of(patterns)
+    hours = hours.within(*_counted_hours(connection))
+    if hours.first >= hours.last:
+        return side
     if patterns is None:
         table, span, moments = "facet_hours", "hour >= ? AND hour < ?", tuple(hours)
     else:
@@ -232,6 +242,12 @@ def _counted(
     )
     side.hours.update({int(hour): int(count) for hour, count in map(tuple, found)})
     return side
+
+
+def _counted_hours(connection: Connection) -> tuple[int, int]:
+    """The first and the last hour with any log."""
+    first, last = (run(connection, f"SELECT {which}(hour) FROM log_hours").scalar() for which in ("MIN", "MAX"))  # noqa: S608
+    return (0, -1) if first is None or last is None else (int(first), int(last))
 
 
 def _without(everything: _Side, part: _Side) -> _Side:
@@ -271,4 +287,5 @@ def _of(patterns: list[int] | None) -> tuple[str, tuple[int, ...]]:
 
 
 def _text(moment: float) -> str:
-    return utc_text(datetime.fromtimestamp(moment, UTC))
+    """As stored; what is beyond the calendar is its end: nothing is stored there."""
+    return utc_text(datetime.fromtimestamp(min(max(moment, _CALENDAR[0]), _CALENDAR[1]), UTC))

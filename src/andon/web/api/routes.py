@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -192,7 +191,7 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
         since, until = asked.seconds(zone, DAY / 3 if by_time else 30 * DAY)
         before = since - max(7 * DAY, until - since)
         if asked.baseline is not None:
-            before = datetime.fromisoformat(time_of("baseline", asked.baseline, zone)).timestamp()
+            before = seconds(time_of("baseline", asked.baseline, zone))
         if before >= since:
             raise wrong("baseline: it must begin before since, where it ends")
 
