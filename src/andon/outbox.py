@@ -9,9 +9,13 @@ from typing import TypedDict
 from andon.bus.api import require_jetstream
 from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
+from andon.bus.objects import put_object
 from andon.bus.publisher import JetStreamPublisher
 from andon.config import Settings
 from andon.errors import ConfigError
+
+#: Seconds for each chunk of an object.
+OBJECT_TIMEOUT = 10.0
 
 
 def broker_version() -> str | None:
@@ -37,6 +41,15 @@ class Outbox(JetStreamPublisher):
         if self._inbox is None:
             self._inbox = await ReplyInbox.open(self._connection)
         return self._inbox
+
+    @property
+    def max_payload(self) -> int:
+        """Bytes that one message may have, headers included."""
+        return self._connection.max_payload
+
+    async def put_object(self, bucket: str, name: str, data: bytes, *, age: float) -> None:
+        """Put an object where logs can name it; see :func:`andon.bus.objects.put_object`."""
+        await put_object(self._connection, bucket, name, data, age=age, timeout=OBJECT_TIMEOUT)
 
     async def close(self) -> None:
         """Close inbox and acks; idempotent."""

@@ -1,9 +1,9 @@
-"""Reading objects from the broker's object store: buckets as every NATS client makes them (ADR-20 of NATS).
+"""Objects of the broker's object store: buckets as every NATS client makes them (ADR-20 of NATS).
 
 A bucket is a stream ``OBJ_<bucket>``. An object's description is the last message on ``$O.<bucket>.M.<name>`` (the name
-in base64), its bytes are the messages on ``$O.<bucket>.C.<id>``. They are read one by one with JetStream's own
-requests: nothing is subscribed to, so a reader that gives up leaves nothing behind, and what arrives is counted as it
-comes.
+in base64), its bytes are the messages on ``$O.<bucket>.C.<id>``. nats-py writes them. They are read one by one with
+JetStream's own requests: nothing is subscribed to, so a reader that gives up leaves nothing behind, and what arrives is
+counted as it comes.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import hashlib
 import json
 from typing import Any
 
+import nats.errors
+import nats.js.errors
+from nats.js.api import ObjectStoreConfig
+
 from andon.bus.api import STREAM_MISSING, ApiError, request
-from andon.bus.connection import BusConnection
-from andon.errors import BrokerError, ObjectMissing, PictureRefused
+from andon.bus.connection import BusConnection, explained
+from andon.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused
 
 NO_MESSAGE = 10037  # error code of the server: no message found
 
@@ -88,6 +92,30 @@ class NatsObjects:
             raise
         message: dict[str, Any] = answer["message"]
         return message
+
+
+async def put_object(nc: BusConnection, bucket: str, name: str, data: bytes, *, age: float, timeout: float) -> None:
+    """Put an object into ``bucket``, which is made where it is missing; its objects go after ``age`` seconds.
+
+    ``timeout`` (seconds) is for each chunk. Raises BrokerUnavailable, or BrokerError where the broker refuses it.
+    """
+    store = nc.jetstream(timeout=timeout)
+    try:
+        try:
+            objects = await store.object_store(bucket)
+        except nats.js.errors.NotFoundError:
+            objects = await store.create_object_store(bucket, ObjectStoreConfig(ttl=age))
+        await objects.put(name, data)
+    except (nats.js.errors.ServiceUnavailableError, nats.js.errors.NoStreamResponseError) as error:
+        raise BrokerUnavailable(
+            f"the broker at {nc.address} takes no object now ({explained(error)}): check that it has room"
+        ) from None
+    except nats.js.errors.Error as error:
+        raise BrokerError(f"the broker at {nc.address} refuses an object for {bucket}: {explained(error)}") from None
+    except nats.errors.Error as error:
+        raise BrokerUnavailable(
+            f"the broker at {nc.address} did not store an object ({explained(error)}): check that it runs"
+        ) from None
 
 
 def _matches(digest: str, data: bytes) -> bool:

@@ -17,6 +17,7 @@ from andon.models import REPLY_TO_HEADER, SUBJECT, now_text
 if TYPE_CHECKING:
     from andon.bus.publisher import JetStreamPublisher
     from andon.config import Settings
+    from andon.models import NewPicture
     from andon.outbox import Outbox
 
 #: Logs sent with --wait in one go: each is a caller of its own.
@@ -40,6 +41,9 @@ def send(
     place: Annotated[
         str | None, typer.Option(help="Where it happened, as site.area.line.machine (fewer parts are fine).")
     ] = None,
+    image: Annotated[
+        list[Path] | None, typer.Option("--image", help="A picture file that goes with MESSAGE; repeat it for more.")
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="JSON or JSON-lines file of logs; - reads standard input.")
     ] = None,
@@ -53,9 +57,13 @@ def send(
 
     Examples: andon send "Spindle over-temperature" -s CRITICAL --host mill-07 --service cnc --wait
 
+    andon send "Label check failed" --image station4.jpg
+
     andon send --file shift.jsonl
     """
+    from andon.cli.attach import read_pictures
     from andon.cli.output import command_settings
+    from andon.pictures.intake import PictureLimits
 
     settings = command_settings()
     subject = place_subject(place)
@@ -63,6 +71,9 @@ def send(
         file, message = Path(message), None
     if (message is None) == (file is None):
         raise typer.BadParameter("give either a MESSAGE or --file (- for standard input)")
+    if image and message is None:
+        raise typer.BadParameter("goes with a MESSAGE; logs of a file name their pictures", param_hint="--image")
+    pictures = read_pictures(image, PictureLimits(max_bytes=settings.picture_max_bytes)) if image else []
     if message is not None:
         logs = [one_log(message, severity, service, host, context)]
     else:
@@ -70,7 +81,7 @@ def send(
         logs = list(read_logs(file))
     if wait and len(logs) > WAIT_LIMIT:
         raise typer.BadParameter(f"--wait takes at most {WAIT_LIMIT} logs at once, this is {len(logs)}")
-    asyncio.run(_send(settings, subject, logs, wait=wait, timeout=timeout, as_json=as_json))
+    asyncio.run(_send(settings, subject, logs, pictures, wait=wait, timeout=timeout, as_json=as_json))
 
 
 def is_file_of_logs(message: str) -> bool:
@@ -152,12 +163,22 @@ def _read_lines(data: bytes, name: str) -> Iterator[bytes]:
 
 
 async def _send(
-    settings: Settings, subject: str, logs: list[bytes], *, wait: bool, timeout: float, as_json: bool
+    settings: Settings,
+    subject: str,
+    logs: list[bytes],
+    pictures: list[NewPicture],
+    *,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
 ) -> None:
+    from andon.cli.attach import with_pictures
     from andon.cli.output import console, print_json
     from andon.outbox import open_publisher
 
     async with open_publisher(settings, "andon send") as publisher:
+        if pictures:
+            logs = [await with_pictures(data, pictures, publisher) for data in logs]
         if not wait:
             stored, failures = await publish_with_progress(publisher, subject, logs, quiet=as_json)
             if as_json:
