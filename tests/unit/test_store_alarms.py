@@ -178,6 +178,14 @@ def test_what_came_first_in_a_flood(database: Database) -> None:
     assert (flood.alarms, flood.first) == (13, "press-1: mains failed")
 
 
+def test_a_window_is_told_as_wide_as_it_is_counted(database: Database) -> None:
+    """Counts are of whole ten minutes at both ends, and so is the window that the figures name."""
+    store_events(database, [raised(120), raised(540, "E2"), raised(601, "E3")])
+    with store.Reader(database) as reader:
+        figures = insight.find(reader.alarms, T0 + 60, T0 + 300).figures
+    assert (figures.since, figures.until, figures.alarms) == (T0, T0 + 600, 2)
+
+
 def test_stops_that_began_before_the_window_cost_time_in_it(database: Database) -> None:
     """Lost are the seconds inside; how many there were counts those that began inside."""
     stop = {"stopped": True}

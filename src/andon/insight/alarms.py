@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 
 from andon.patterns.alarms import (
@@ -37,11 +39,12 @@ class AlarmReport(msgspec.Struct, frozen=True):
 def find(
     alarms: AlarmReader, since: float, until: float, chosen: AlarmFilter = EVERYWHERE, *, named: int = FLOODS_NAMED
 ) -> AlarmReport:
-    """The figures of a window (unix seconds; it is widened to whole ten minutes at its beginning).
+    """The figures of a window (unix seconds), widened to whole ten minutes, though not into the future.
 
     What came first is told of the ``named`` newest floods.
     """
     start = since - since % TEN_MINUTES
+    until = max(until, min(until + -until % TEN_MINUTES, time.time()))
     counts = alarms.counts(start, until, chosen)
     floods = find_floods(counts.periods, start, until)
     known = len(floods) - max(0, min(named, len(floods)))
