@@ -29,8 +29,10 @@ def test_a_case_is_read_with_the_tags_of_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("family: drives", "famly: drives", "unknown key 'famly'"),
-        ("family: drives", "family: Drives!", "use small letters"),
+        ("family: drives", "famly: drives", "unknown key 'famly': did you mean family?"),
+        ("family: drives", 'family: "a\\nb"', "use a text of 1 to 80 characters on one line"),
+        ("cases:\n", "cases: []\nothers:\n", "unknown key 'others'"),
+        ("family: drives", "family: [drives]", "family is ['drives']"),
         ("      cause:", "      reason:", "unknown key 'reason'"),
         ("      category: [drive, electrical]\n", "", "category is missing"),
         ("[drive, electrical]", "[drives]", "category 'drives' is none of"),
@@ -41,7 +43,8 @@ def test_a_case_is_read_with_the_tags_of_its_file(tmp_path: Path) -> None:
         ("first_check: [ramp]", "severity: BAD", "severity 'BAD' is none of"),
         ("tags: [siemens]", "count: 0", "count is 0"),
         ("service: sinamics", "sevice: sinamics", "unknown key 'sevice'"),
-        ('message: "F30002 DC link overvoltage"', "message: 30002", "message is 30002: it must be text"),
+        ('message: "F30002 DC link overvoltage"', "message: 3.5", "message is 3.5: it must be text"),
+        ('message: "F30002 DC link overvoltage"', "message: ' '", "message is empty"),
         ("    tags: [siemens]", "    id: again", "the key 'id' stands twice"),
         ("cases:\n", "cases: [\n", "is not valid YAML (line"),
     ],
@@ -57,6 +60,23 @@ def test_each_mistake_is_one_clear_sentence(tmp_path: Path, old: str, new: str, 
     assert text.startswith("one.yaml")
     assert "\n" not in text
     assert text.endswith(".")
+
+
+def test_other_hands_write_otherwise(tmp_path: Path) -> None:
+    """What can only mean one thing is taken for that: a bare list, one record, yes, another case, numbers, JSON."""
+    (tmp_path / "press shop.yaml").write_text(
+        "- id: Press_1/a\n  tags: Factory\n  records: {message: 30002, hostname: 7, severity: error}\n"
+        "  expect: {enough_evidence: yes, category: Drive, severity: error}\n"
+    )
+    (tmp_path / "b.json").write_text(
+        '{"cases": [{"id": 2, "records": [{"message": "x"}], "expect": {"enough_evidence": "no"}}]}'
+    )
+    second, first = site_cases(tmp_path)
+    assert (first.id, first.family, first.tags) == ("Press_1/a", "press shop", ("factory",))
+    assert first.records == ({"message": "30002", "hostname": "7", "severity": "error"},)
+    assert (first.expect.enough_evidence, first.expect.category, first.expect.severity) == (True, ("drive",), "ERROR")
+    assert (second.id, second.family, second.expect.enough_evidence) == ("2", "b", False)
+    assert select([first, second], tags=["Press Shop", "FACTORY"]) == [first]
 
 
 def test_an_id_stands_once_over_all_files(tmp_path: Path) -> None:

@@ -18,57 +18,74 @@ if TYPE_CHECKING:
     from andon.evals.measure import Plan
     from andon.evals.report import Report
 
-_SHARE = {"min": 0.0, "max": 1.0}
-_PRICE = {"min": 0.0}
-
 
 class EvalFailed(AndonError):
     """The measurement did not reach what was asked of it, or nothing could be measured."""
 
 
+CasesOption = Annotated[
+    Path | None,
+    typer.Option("--cases", help="Your own cases: a YAML file or a directory of them, in place of Andon's."),
+]
+TagOption = Annotated[
+    list[str] | None,
+    typer.Option("--tag", help="Only cases with this tag or of this family; repeat it to narrow down."),
+]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many cases, spread over the families.")]
+ProviderOption = Annotated[str | None, typer.Option(help="Ask this provider instead of the configured one.")]
+ModelOption = Annotated[str | None, typer.Option(help="Ask this model.")]
+ConcurrencyOption = Annotated[
+    int | None, typer.Option(min=1, max=64, help="Questions at once; 1 for a model on this box, else 4.")
+]
+JudgeOption = Annotated[
+    bool, typer.Option("--judge", help="Let the model also rate the prose, 1 to 5; no part of the scores.")
+]
+PriceInOption = Annotated[float | None, typer.Option(min=0.0, help="Money for a million tokens read.")]
+PriceOutOption = Annotated[float | None, typer.Option(min=0.0, help="Money for a million tokens written.")]
+BaselineOption = Annotated[Path | None, typer.Option(help="A former --json to compare with.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show for every case what missed, and why.")]
+ListOption = Annotated[bool, typer.Option("--list", help="List the cases; ask nothing.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: every answer, score and reason.")]
+
+
+def _least(what: str) -> Any:
+    return typer.Option(min=0.0, max=1.0, help=f"Least rate of {what}.")
+
+
+LeastCategory = Annotated[float | None, _least("right categories, 0 to 1")]
+LeastComponent = Annotated[float | None, _least("named components")]
+LeastCause = Annotated[float | None, _least("right causes")]
+LeastFirstCheck = Annotated[float | None, _least("useful first checks")]
+LeastUseful = Annotated[float | None, _least("right category and useful first check together")]
+LeastSeverity = Annotated[float | None, _least("severities that are high enough")]
+LeastForbidden = Annotated[float | None, _least("answers free of forbidden advice")]
+LeastRecall = Annotated[float | None, _least("vague logs for which it says so")]
+LeastPrecision = Annotated[float | None, _least("logs that are vague where it says so")]
+
+
 def evaluate(
-    cases: Annotated[
-        Path | None, typer.Option(help="Your own cases: a YAML file or a directory of them, in place of Andon's.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="Only cases with this tag or of this family; repeat it to narrow down.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many cases, spread over the families.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Ask this provider instead of the configured one.")] = None,
-    model: Annotated[str | None, typer.Option(help="Ask this model.")] = None,
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Questions at once; 1 for a model on this box, else 4.")
-    ] = None,
-    judge: Annotated[
-        bool, typer.Option("--judge", help="Let the model also rate the prose, 1 to 5; no part of the scores.")
-    ] = False,
-    price_in: Annotated[float | None, typer.Option(help="Money for a million tokens read.", **_PRICE)] = None,
-    price_out: Annotated[float | None, typer.Option(help="Money for a million tokens written.", **_PRICE)] = None,
-    min_category: Annotated[
-        float | None, typer.Option(help="Least rate of right categories, 0 to 1.", **_SHARE)
-    ] = None,
-    min_component: Annotated[float | None, typer.Option(help="Least rate of named components.", **_SHARE)] = None,
-    min_cause: Annotated[float | None, typer.Option(help="Least rate of right causes.", **_SHARE)] = None,
-    min_first_check: Annotated[float | None, typer.Option(help="Least rate of useful first checks.", **_SHARE)] = None,
-    min_useful: Annotated[
-        float | None, typer.Option(help="Least rate of right category and useful first check together.", **_SHARE)
-    ] = None,
-    min_severity: Annotated[
-        float | None, typer.Option(help="Least rate of severities that are high enough.", **_SHARE)
-    ] = None,
-    min_forbidden: Annotated[
-        float | None, typer.Option(help="Least rate of answers free of forbidden advice.", **_SHARE)
-    ] = None,
-    min_recall: Annotated[
-        float | None, typer.Option(help="Least rate of vague logs for which it says so.", **_SHARE)
-    ] = None,
-    min_precision: Annotated[
-        float | None, typer.Option(help="Least rate of logs that are vague where it says so.", **_SHARE)
-    ] = None,
-    baseline: Annotated[Path | None, typer.Option(help="A former --json to compare with.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show for every case what missed, and why.")] = False,
-    list_only: Annotated[bool, typer.Option("--list", help="List the cases; ask nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every answer, score and reason.")] = False,
+    cases: CasesOption = None,
+    tag: TagOption = None,
+    limit: LimitOption = None,
+    provider: ProviderOption = None,
+    model: ModelOption = None,
+    concurrency: ConcurrencyOption = None,
+    judge: JudgeOption = False,
+    price_in: PriceInOption = None,
+    price_out: PriceOutOption = None,
+    min_category: LeastCategory = None,
+    min_component: LeastComponent = None,
+    min_cause: LeastCause = None,
+    min_first_check: LeastFirstCheck = None,
+    min_useful: LeastUseful = None,
+    min_severity: LeastSeverity = None,
+    min_forbidden: LeastForbidden = None,
+    min_recall: LeastRecall = None,
+    min_precision: LeastPrecision = None,
+    baseline: BaselineOption = None,
+    verbose: VerboseOption = False,
+    list_only: ListOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure the explanations of a provider on labelled cases, scored without a model.
 
@@ -78,11 +95,7 @@ def evaluate(
 
     Example: andon eval --provider PLAYBOOK --min-category 0.7
     """
-    import asyncio
-
-    from andon.cli.output import print_json
     from andon.evals.cases import bundled_cases, select, site_cases
-    from andon.evals.compare import compare, read_report
     from andon.evals.measure import Plan
     from andon.evals.report import PRECISION, RECALL, USEFUL, Prices
 
@@ -93,7 +106,6 @@ def evaluate(
         return
     if not chosen:
         raise EvalFailed("no case was chosen: see what there is with `andon eval --list`.")
-    before = None if baseline is None else read_report(baseline)
     least = {
         "category": min_category,
         "component": min_component,
@@ -111,14 +123,26 @@ def evaluate(
         prices=Prices(price_in, price_out),
         least={name: value for name, value in least.items() if value is not None},
     )
+    measure_and_tell(settings, chosen, plan, baseline=baseline, verbose=verbose, as_json=as_json)
+
+
+def measure_and_tell(
+    settings: Settings, cases: Sequence[Case], plan: Plan, *, baseline: Path | None, verbose: bool, as_json: bool
+) -> None:
+    """Ask the cases and print the report. Raises EvalFailed where it failed, after it is printed."""
+    import asyncio
+
+    from andon.cli.eval_tables import print_comparison, print_report
+    from andon.cli.output import print_json
+    from andon.evals.compare import compare, read_report
+
+    before = None if baseline is None else read_report(baseline)
     stop = asyncio.Event()
-    report = asyncio.run(measured(settings, chosen, plan, stop, quiet=as_json))
+    report = asyncio.run(measured(settings, cases, plan, stop, quiet=as_json))
     comparison = None if before is None else compare(before, report)
     if as_json:
         print_json(as_object(report, comparison))
     else:
-        from andon.cli.eval_tables import print_comparison, print_report
-
         print_report(report, verbose=verbose)
         if comparison is not None:
             print_comparison(comparison)
@@ -168,7 +192,7 @@ async def measured(
             loop.remove_signal_handler(signal.SIGINT)  # a second one ends the command as usual
             stop.set()
 
-        with contextlib.suppress(NotImplementedError, ValueError):  # only the main thread hears signals
+        with contextlib.suppress(RuntimeError, ValueError):  # only the main thread hears signals, and not everywhere
             loop.add_signal_handler(signal.SIGINT, interrupted)
         return await measure(settings, cases, plan, lambda step: progress.advance(tasks[step]), stop)
 

@@ -42,7 +42,8 @@ def send(
         str | None, typer.Option(help="Where it happened, as site.area.line.machine (fewer parts are fine).")
     ] = None,
     image: Annotated[
-        list[Path] | None, typer.Option("--image", help="A picture file that goes with MESSAGE; repeat it for more.")
+        list[Path] | None,
+        typer.Option("--image", metavar="FILE", help="A picture file that goes with MESSAGE; repeat it for more."),
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="JSON or JSON-lines file of logs; - reads standard input.")

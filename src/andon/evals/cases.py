@@ -26,10 +26,15 @@ A file holds the cases of one family::
 
 A word is found without regard to case, at the start of a word (``cable`` finds ``cables``, ``vent`` not ``prevent``),
 and a blank in it stands for blanks or hyphens. A word in capitals is an abbreviation and is found as a whole.
+
+Some latitude is given to other hands: a file may be a list of cases alone (the family is the file's name then), one
+record need not stand in a list, numbers pass for texts, yes and no for true and false, and the case of categories and
+severities does not matter. A file may be JSON as well.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -50,7 +55,9 @@ _FILE_KEYS = frozenset({"family", "tags", "cases"})
 _CASE_KEYS = frozenset({"id", "tags", "records", "count", "expect"})
 _WORD_KEYS = ("component", "cause", "first_check", "checks")
 _EXPECT_KEYS = frozenset({"category", "forbidden", "enough_evidence", "severity", *_WORD_KEYS})
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_SUFFIXES = (".yaml", ".yml", ".json")
+_NAME_MAX = 80
+_TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 
 
 class CaseError(AndonError):
@@ -121,12 +128,12 @@ def bundled_cases() -> list[Case]:
 
 
 def site_cases(place: Path) -> list[Case]:
-    """The cases of a file, or of every ``*.yaml`` in a directory. Raises CaseError."""
+    """The cases of a file, or of every ``*.yaml`` and ``*.json`` in a directory. Raises CaseError."""
     if place.is_file():
         return read_cases([place])
     if not place.is_dir():
         raise CaseError(f"{place} does not exist: name a YAML file of cases, or a directory that holds some.")
-    files = sorted(path for path in place.iterdir() if path.suffix in (".yaml", ".yml"))
+    files = sorted(path for path in place.iterdir() if path.suffix in _SUFFIXES and path.is_file())
     if not files:
         raise CaseError(f"{place} holds no *.yaml file: write cases as docs/evaluation.md shows.")
     return read_cases(files)
@@ -153,7 +160,7 @@ def select(cases: Iterable[Case], *, tags: Iterable[str] = (), limit: int | None
     A limit takes from each family in turn, so that a few cases still say something about all of them.
     """
     wanted = {tag.strip().lower() for tag in tags}
-    chosen = [case for case in cases if wanted <= {*case.tags, case.family}]
+    chosen = [case for case in cases if wanted <= {name.lower() for name in (*case.tags, case.family)}]
     if limit is None or limit >= len(chosen):
         return chosen
     families: dict[str, list[Case]] = {}
@@ -168,7 +175,7 @@ def select(cases: Iterable[Case], *, tags: Iterable[str] = (), limit: int | None
 def _read_file(file: _Source) -> list[Case]:
     where = file.name
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+        content = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise CaseError(f"{where} cannot be read ({error.strerror}): check its permissions.") from None
     except UnicodeDecodeError:
@@ -177,8 +184,10 @@ def _read_file(file: _Source) -> list[Case]:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark is not None else ""
         raise CaseError(f"{where} is not valid YAML{line}: {getattr(error, 'problem', None) or error}.") from None
-    top = _mapping(content, where, _FILE_KEYS, required=("family", "cases"))
-    family = _name(top["family"], f"{where}: family")
+    if isinstance(content, list):
+        content = {"cases": content}
+    top = _mapping(content, where, _FILE_KEYS, required=("cases",))
+    family = _name(top.get("family", where.rpartition(".")[0]), f"{where}: family")
     tags = _names(top.get("tags", []), f"{where}: tags")
     rows = top["cases"]
     if not isinstance(rows, list) or not rows:
@@ -191,6 +200,8 @@ def _case(row: Any, where: str, family: str, tags: tuple[str, ...]) -> Case:
     identity = _name(values["id"], f"{where}: id")
     where = f"{where.partition(': case ')[0]}: {identity}"
     records = values["records"]
+    if isinstance(records, dict):
+        records = [records]
     if not isinstance(records, list) or not 1 <= len(records) <= RECORDS_MAX:
         raise CaseError(f"{where}: records must be a list of 1 to {RECORDS_MAX} logs.")
     count = values.get("count", len(records))
@@ -207,26 +218,33 @@ def _case(row: Any, where: str, family: str, tags: tuple[str, ...]) -> Case:
 
 
 def _record(record: Any, where: str) -> dict[str, Any]:
-    values = _mapping(record, where, _RECORD_KEYS, required=("message",))
-    for key in ("hostname", "service", "message", "timestamp"):
+    values = dict(_mapping(record, where, _RECORD_KEYS, required=("message",)))
+    for key in ("hostname", "service", "message", "timestamp", "severity"):
+        if isinstance(values.get(key), int) and not isinstance(values[key], bool):
+            values[key] = str(values[key])
         if key in values and not isinstance(values[key], str):
             raise CaseError(f"{where}: {key} is {values[key]!r}: it must be text; put it in quotes.")
+    if not values["message"].strip():
+        raise CaseError(f"{where}: message is empty: write what the log says.")
     if "context" in values and not isinstance(values["context"], dict):
         raise CaseError(f"{where}: context must be a mapping.")
-    return dict(values)
+    return values
 
 
 def _expectation(row: Any, where: str) -> Expectation:
     values = _mapping(row, where, _EXPECT_KEYS, required=("enough_evidence",))
-    if not isinstance(values["enough_evidence"], bool):
-        raise CaseError(f"{where}: enough_evidence is {values['enough_evidence']!r}: write true or false.")
-    categories = _texts(values.get("category", []), f"{where}: category")
+    enough = values["enough_evidence"]
+    enough = _TRUTHS.get(enough.strip().lower(), enough) if isinstance(enough, str) else enough
+    if not isinstance(enough, bool):
+        raise CaseError(f"{where}: enough_evidence is {enough!r}: write true or false.")
+    categories = tuple(one.strip().lower() for one in _texts(values.get("category", []), f"{where}: category"))
     for category in categories:
         if category not in get_args(Category):
             raise CaseError(f"{where}: category {category!r} is none of: {', '.join(get_args(Category))}.")
-    if values["enough_evidence"] and not categories:
+    if enough and not categories:
         raise CaseError(f"{where}: category is missing: say what a right answer may name where the evidence suffices.")
     severity = values.get("severity")
+    severity = severity.strip().upper() if isinstance(severity, str) else severity
     if severity is not None and severity not in SEVERITY_RANK:
         raise CaseError(f"{where}: severity {severity!r} is none of: {', '.join(SEVERITY_RANK)}.")
     forbidden = _texts(values.get("forbidden", []), f"{where}: forbidden")
@@ -237,7 +255,7 @@ def _expectation(row: Any, where: str) -> Expectation:
             raise CaseError(f"{where}: forbidden {pattern!r} is no regular expression ({error}).") from None
     words = {key: _texts(values.get(key, []), f"{where}: {key}") for key in _WORD_KEYS}
     return Expectation(
-        enough_evidence=values["enough_evidence"],
+        enough_evidence=enough,
         category=categories,
         forbidden=forbidden,
         severity=severity,
@@ -250,7 +268,9 @@ def _mapping(value: Any, where: str, known: frozenset[str], *, required: Iterabl
         raise CaseError(f"{where} must be a mapping with {', '.join(sorted(known))}.")
     unknown = [key for key in value if key not in known]
     if unknown:
-        raise CaseError(f"{where}: unknown key {unknown[0]!r}: it may have {', '.join(sorted(known))}.")
+        close = difflib.get_close_matches(str(unknown[0]).lower(), sorted(known), 1)
+        meant = f"did you mean {close[0]}? It" if close else "it"
+        raise CaseError(f"{where}: unknown key {unknown[0]!r}: {meant} may have {', '.join(sorted(known))}.")
     missing = [key for key in required if key not in value]
     if missing:
         raise CaseError(f"{where}: {missing[0]} is missing.")
@@ -267,10 +287,11 @@ def _texts(value: Any, where: str) -> tuple[str, ...]:
 
 
 def _name(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise CaseError(f"{where} is {value!r}: use small letters, digits and single hyphens.")
-    return value
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > _NAME_MAX:
+        raise CaseError(f"{where} is {value!r}: use a text of 1 to {_NAME_MAX} characters on one line.")
+    return text.strip()
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
-    return tuple(_name(item, where) for item in _texts(value, where))
+    return tuple(_name(item, where).lower() for item in _texts(value, where))
