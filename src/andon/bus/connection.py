@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import nats.errors
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from andon.bus.address import Server, masked, servers_of
 from andon.errors import BrokerUnavailable
@@ -25,6 +26,22 @@ FLUSH_TIMEOUT = 10.0
 REPEAT_LOG_AFTER = 30.0
 
 StateCallback = Callable[[bool, str], None]
+T = TypeVar("T")
+
+
+async def heeding(waiting: Awaitable[T]) -> T:
+    """``await waiting``, but a cancellation that comes meanwhile is never lost. Raises what ``waiting`` raises.
+
+    nats-py loses them: its ``_flush_pending`` drops any, and its ``asyncio.wait_for`` (before Python 3.12) one that
+    comes together with the answer. The task that was to end would go on, and who waits for its end wait for ever.
+    """
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    try:
+        return await waiting
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 class BusConnection(Client):
@@ -81,6 +98,27 @@ class BusConnection(Client):
         with contextlib.suppress(OSError):
             await super().close()
 
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,
+        old_style: bool = False,
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        """As nats-py's, but it can be cancelled at every moment."""
+        return await heeding(super().request(subject, payload, timeout, old_style, headers))
+
+    async def publish(
+        self, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
+        """As nats-py's, but it can be cancelled at every moment."""
+        await heeding(super().publish(subject, payload, reply, headers))
+
+    async def flush(self, timeout: int = int(FLUSH_TIMEOUT)) -> None:
+        """As nats-py's, but it can be cancelled at every moment."""
+        await heeding(super().flush(timeout))
+
     async def publish_each(self, subjects: Sequence[str], payload: str) -> None:
         """Publish the same short payload on each of ``subjects``, joined into one write.
 
@@ -98,7 +136,7 @@ class BusConnection(Client):
         self.stats["out_msgs"] += len(subjects)
         self.stats["out_bytes"] += len(payload) * len(subjects)
         await self._send_command(command)
-        await self._flush_pending()
+        await heeding(self._flush_pending())
 
     def _setup_server_pool(self, connect_url: Any) -> None:
         super()._setup_server_pool(connect_url)

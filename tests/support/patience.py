@@ -1,0 +1,8 @@
+"""How long tests wait. A machine under load is slow, not broken: these end a test that hangs, and never judge speed."""
+
+from __future__ import annotations
+
+#: Seconds that one thing may take to happen.
+PATIENCE = 60.0
+#: Seconds that a whole test may take; below the limit of the run, so that what was started is still ended in order.
+WHOLE_TEST = 200.0

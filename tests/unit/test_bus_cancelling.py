@@ -1,0 +1,70 @@
+"""A cancelled task ends: nats-py loses cancellations, our connection does not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from nats.aio.client import Client
+
+from andon.bus.connection import BusConnection
+from support.patience import PATIENCE
+
+USES: dict[str, Callable[[BusConnection], Awaitable[object]]] = {
+    "request": lambda nc: nc.request("plant.test", b"x"),
+    "flush": lambda nc: nc.flush(),
+    "publish": lambda nc: nc.publish("plant.test", b"x"),
+    "_flush_pending": lambda nc: nc.publish_each(["plant.test"], "+ACK"),
+}
+
+
+@pytest.mark.parametrize("inside", USES)
+def test_a_cancellation_that_the_library_drops_is_heeded(monkeypatch: pytest.MonkeyPatch, inside: str) -> None:
+    """As it does in a flush, and in any wait whose answer comes at the same moment."""
+
+    async def main() -> None:
+        begun = asyncio.Event()
+
+        async def deaf(*_: object) -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                return
+
+        async def use() -> None:
+            await USES[inside](BusConnection("nats://127.0.0.1:1"))
+
+        monkeypatch.setattr(Client, inside, deaf)
+        task = asyncio.create_task(use())
+        async with asyncio.timeout(PATIENCE):
+            await begun.wait()
+        task.cancel()
+        await asyncio.wait({task}, timeout=PATIENCE)
+        assert task.cancelled()
+
+    asyncio.run(main())
+
+
+def test_a_cancellation_from_before_disturbs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that cleans up after its cancellation may still ask the broker."""
+
+    async def answered(*_: object) -> str:
+        await asyncio.sleep(0)
+        return "the answer"
+
+    async def cleaning_up() -> object:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return await BusConnection("nats://127.0.0.1:1").request("plant.test")
+
+    async def main() -> object:
+        task = asyncio.create_task(cleaning_up())
+        await asyncio.sleep(0)
+        task.cancel()
+        return await task
+
+    monkeypatch.setattr(Client, "request", answered)
+    assert asyncio.run(main()) == "the answer"
