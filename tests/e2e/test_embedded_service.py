@@ -31,7 +31,7 @@ def andon(tmp_path: Path) -> Iterator[Andon]:
 def explained(andon: Andon, message: str) -> None:
     """Publish a log and wait until the model has explained it."""
     andon.publish(log(message))
-    until(lambda: andon.sql(ANSWERED, message), f"the model's answer; log: {andon.log()[-2000:]}", 45.0)
+    until(lambda: andon.sql(ANSWERED, message), f"the model's answer; log: {andon.log()[-2000:]}")
 
 
 def engine_of(andon: Andon) -> int:
@@ -48,7 +48,7 @@ def engine_of(andon: Andon) -> int:
                 continue
         return 0
 
-    return until(find, "the engine's process", 30.0)
+    return until(find, "the engine's process")
 
 
 def test_the_service_outlives_its_engine(andon: Andon) -> None:

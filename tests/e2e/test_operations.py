@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import nats
 import pytest
 
 from andon.bus import find_binary
 from andon.store.schema import APPLICATION_ID
-from support.service import Andon, free_ports, listening, log, ollama, running, until
+from support.patience import PATIENCE
+from support.ports import free_ports
+from support.service import Andon, connected, listening, log, ollama, running, until
 
 
 def refusal(andon: Andon) -> str:
@@ -41,7 +42,7 @@ def broker(place: Path, port: int, *options: str) -> Iterator[subprocess.Popen[b
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def test_second_service_on_the_same_directory_is_refused(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_sigterm_while_the_model_hangs_ends_in_order(tmp_path: Path) -> None:
         with running(tmp_path, PROVIDER="OLLAMA", OLLAMA_HOST=model.url) as andon:
             andon.publish(log("Spindle drive over temperature"))
             until(lambda: model.calls, "the call")
-            assert andon.stop(signal.SIGTERM, 10) == 0
+            assert andon.stop(signal.SIGTERM) == 0
             assert "Traceback" not in andon.log()
             assert andon.sql("SELECT status FROM analyses") == [("pending",)]
 
@@ -112,7 +113,7 @@ def test_sigterm_while_logs_come_in(tmp_path: Path, signals: int) -> None:
         assert andon.process is not None
         for _ in range(signals - 1):
             andon.process.send_signal(signal.SIGTERM)
-        assert andon.stop(signal.SIGTERM, 8) == 0
+        assert andon.stop(signal.SIGTERM) == 0
         assert not listening(andon.nats_port)
         assert "Traceback" not in andon.log()
 
@@ -125,8 +126,10 @@ def test_external_broker_comes_and_goes(tmp_path: Path) -> None:
     store = tmp_path / "broker"
 
     async def publish(message: str) -> None:
-        connection = await nats.connect(url)
-        await connection.jetstream().publish("agent.technical.support", json.dumps(log(message)).encode())
+        connection = await connected(url)
+        await connection.jetstream(timeout=PATIENCE).publish(
+            "agent.technical.support", json.dumps(log(message)).encode()
+        )
         await connection.close()
 
     with running(tmp_path, start=False, NATS_URL=url) as andon:
@@ -166,7 +169,7 @@ def test_broker_that_freezes_is_survived(tmp_path: Path) -> None:
 
 def stranger(port: int) -> str:
     """What the broker answers to a client that presents nothing."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         lines = connection.makefile("rb")
         assert lines.readline().startswith(b"INFO")
         connection.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
@@ -220,10 +223,10 @@ def test_caller_is_answered_during_a_storm(tmp_path: Path) -> None:
                 storming = asyncio.create_task(storm())
                 await asyncio.to_thread(until, andon.count, "the storm to reach the database")
                 request = json.dumps(log("Gearbox G7 howls")).encode()
-                answer = await caller.request("agent.analyze", request, timeout=20)
+                answer = await caller.request("agent.analyze", request, timeout=PATIENCE)
                 await storming
                 return dict(json.loads(answer.data))
 
         assert asyncio.run(work())["analysis"]
-        until(lambda: andon.count() == 20_001, "all logs", 30)
+        until(lambda: andon.count() == 20_001, "all logs")
         assert andon.sql("SELECT count(DISTINCT json_extract(context, '$.n')) FROM agent_logs") == [(20_000,)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from andon.pictures.shrink import for_model
 from andon.store import Reader
+from support.patience import PATIENCE
 from support.pictures import data_url, opened, picture
 from support.service import Andon, log, ollama, running, until
 
@@ -21,7 +22,7 @@ def put(andon: Andon, name: str, data: bytes) -> None:
 
     async def work() -> None:
         async with andon.client() as connection:
-            store = await connection.jetstream().create_object_store("shots")
+            store = await connection.jetstream(timeout=PATIENCE).create_object_store("shots")
             await store.put(name, data)
 
     asyncio.run(work())

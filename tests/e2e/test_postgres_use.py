@@ -15,8 +15,10 @@ import pytest
 
 from andon.bus.binary import find_binary
 from andon.places import PostgresAddress
+from support.patience import PATIENCE
+from support.ports import free_ports
 from support.postgres import PASSWORD, QUOTED, Cluster
-from support.service import Andon, free_ports, listening, log, running, until
+from support.service import Andon, listening, log, running, until
 from support.store_data import query
 
 pytest_plugins = ["support.databases"]
@@ -87,7 +89,7 @@ def broker(tmp_path: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def recorded(andon: Andon) -> float:
@@ -115,14 +117,14 @@ def test_two_services_share_a_broker_and_a_database(server: Cluster, tmp_path: P
             thread.join()
         one, two = services
         for andon in services:
-            until(lambda andon=andon: andon.get("/readyz")[0] == 200, "readiness", 30)  # type: ignore[misc]
+            until(lambda andon=andon: andon.get("/readyz")[0] == 200, "readiness")  # type: ignore[misc]
         for start in range(0, 2000, 100):
             two.publish(*numbered(start, start + 100))
             if start == 1000:
                 until(lambda: recorded(one) > 0 and recorded(two) > 0, "both record")
                 one.stop(signal.SIGKILL)
                 one.start()
-        until(lambda: stored(address) >= 2000, "all logs", 40)
+        until(lambda: stored(address) >= 2000, "all logs")
         assert numbers(address) == list(range(2000))
         until(lambda: query(address, "SELECT count(*) FROM analyses WHERE finished_at IS NULL") == [(0,)], "answers")
         assert query(address, "SELECT count(*), sum(count) FROM patterns") == [(7, 2000)]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.patience import PATIENCE
 from support.providers.openai_api import AzureApi, CompatibleApi
 from support.providers.server import Answer
 from support.service import Andon, log, running, until
@@ -47,13 +48,15 @@ def test_without_what_a_provider_needs_the_service_does_not_start(tmp_path: Path
     andon.environment.pop("ANTHROPIC_API_KEY", None)
     andon.start(ready=False)
     assert andon.process is not None
-    assert andon.process.wait(30) == 1
+    assert andon.process.wait(PATIENCE) == 1
     assert andon.log().strip() == "andon: PROVIDER=CLAUDE needs API_KEY: set it and start again."
 
 
 def doctor(andon: Andon) -> str:
     """What ``andon doctor --json`` prints."""
     command = [sys.executable, "-m", "andon", "doctor", "--json"]
-    done = subprocess.run(command, env=andon.environment, cwd=andon.place, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(
+        command, env=andon.environment, cwd=andon.place, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert "Traceback" not in done.stderr
     return done.stdout

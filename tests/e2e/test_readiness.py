@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import nats
-
 from andon.bus import find_binary
-from support.service import free_ports, listening, log, running, until
+from support.patience import PATIENCE
+from support.ports import free_ports
+from support.service import connected, listening, log, running, until
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def server(port: int, *options: str) -> Iterator[None]:
         yield
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def test_external_broker_that_lost_jetstream(tmp_path: Path) -> None:
@@ -35,8 +35,10 @@ def test_external_broker_that_lost_jetstream(tmp_path: Path) -> None:
     store = ("-js", "-sd", str(tmp_path / "broker"))
 
     async def publish(message: str) -> None:
-        connection = await nats.connect(url)
-        await connection.jetstream().publish("agent.technical.support", json.dumps(log(message)).encode())
+        connection = await connected(url)
+        await connection.jetstream(timeout=PATIENCE).publish(
+            "agent.technical.support", json.dumps(log(message)).encode()
+        )
         await connection.close()
 
     with running(tmp_path, start=False, NATS_URL=url) as andon:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from nats.aio.msg import Msg
 
+from support.patience import PATIENCE
 from support.service import SUBJECT, Andon, running, until
 
 # The ten sample logs that the reference system ships for a first try.
@@ -78,7 +79,7 @@ def test_reference_query_in_the_sqlite_shell(andon: Andon) -> None:
         rows = andon.sql(QUERY)
     else:
         printed = subprocess.run(
-            [shell, "-json", str(andon.database), QUERY], capture_output=True, check=True, timeout=20
+            [shell, "-json", str(andon.database), QUERY], capture_output=True, check=True, timeout=PATIENCE
         ).stdout
         rows = [tuple(row.values()) for row in json.loads(printed)]
     assert [row[0][11:19] for row in rows] == ["02:22:33", "02:19:23", "02:16:12", "02:14:23"]
@@ -120,7 +121,7 @@ def replies_to_a_plain_request(andon: Andon, log: dict[str, object]) -> list[dic
             inbox = connection.new_inbox()
             await connection.subscribe(inbox, cb=arrived.put)
             await connection.publish(SUBJECT, json.dumps(log).encode(), reply=inbox)
-            return [json.loads((await asyncio.wait_for(arrived.get(), 20)).data) for _ in range(2)]
+            return [json.loads((await asyncio.wait_for(arrived.get(), PATIENCE)).data) for _ in range(2)]
 
     return asyncio.run(work())
 
@@ -149,7 +150,7 @@ def test_analyze_endpoint_answers_with_the_analysis_alone(andon: Andon) -> None:
 
     async def work() -> dict[str, object]:
         async with andon.client() as connection:
-            answer = await connection.request("agent.analyze", json.dumps(log).encode(), timeout=20)
+            answer = await connection.request("agent.analyze", json.dumps(log).encode(), timeout=PATIENCE)
             return dict(json.loads(answer.data))
 
     reply = asyncio.run(work())
@@ -163,7 +164,7 @@ def test_analyze_endpoint_refuses_what_is_no_log_and_keeps_it(andon: Andon) -> N
 
     async def work() -> Msg:
         async with andon.client() as connection:
-            return await connection.request("agent.analyze", b"not a log at all", timeout=20)
+            return await connection.request("agent.analyze", b"not a log at all", timeout=PATIENCE)
 
     answer = asyncio.run(work())
     assert answer.headers is not None
@@ -186,11 +187,11 @@ def test_reply_to_header_survives_a_restart(tmp_path: Path) -> None:
                 arrived: asyncio.Queue[Msg] = asyncio.Queue()
                 await connection.subscribe("plant.answers.>", cb=arrived.put)
                 await connection.flush()
-                jetstream = connection.jetstream()
+                jetstream = connection.jetstream(timeout=PATIENCE)
                 await jetstream.publish(SUBJECT, json.dumps(log).encode(), headers={"Reply-To": "plant.answers.7"})
                 await asyncio.to_thread(andon.kill)
                 await asyncio.to_thread(andon.start)
-                return dict(json.loads((await asyncio.wait_for(arrived.get(), 30)).data))
+                return dict(json.loads((await asyncio.wait_for(arrived.get(), PATIENCE)).data))
 
         reply = asyncio.run(work())
         original = reply["original_message"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from andon.bus import JetStreamPublisher, connect
+from support.patience import PATIENCE
 from support.service import SUBJECT, Andon, OllamaProcess, log, ollama, running, until
 from support.storms import storm, texts
 
@@ -26,7 +27,7 @@ def publish_confirmed(andon: Andon, logs: Iterable[dict[str, object]]) -> None:
 
     async def work() -> None:
         connection = await connect(f"nats://127.0.0.1:{andon.nats_port}", name="producer")
-        publisher = JetStreamPublisher(connection, timeout=30)
+        publisher = JetStreamPublisher(connection, timeout=PATIENCE)
         try:
             done = await publisher.store_many((SUBJECT, json.dumps(body).encode(), None, None) for body in logs)
             assert not done.failures
@@ -76,7 +77,7 @@ def test_a_storm_costs_one_call_for_each_problem(tmp_path: Path) -> None:
     """2,000 logs of 40 problems cost exactly 40 calls, one for each, and further logs after a restart cost none."""
     with ollama(tmp_path, "--latency", "0.2") as model, running(tmp_path, **asking(model)) as andon:
         publish_confirmed(andon, storm(40, 2000))
-        until(lambda: explained(andon) == 2000, "every log explained", 40)
+        until(lambda: explained(andon) == 2000, "every log explained")
         assert sorted(asked_about(model)) == list(range(40))
         andon.kill()
         andon.start()
@@ -96,7 +97,7 @@ def test_a_kill_in_the_storm_repeats_only_the_call_it_broke_off(tmp_path: Path) 
             answered = {row[0] for row in andon.sql("SELECT pattern_id FROM analyses WHERE finished_at IS NOT NULL")}
             before = model.calls
             andon.start()
-            until(lambda: explained(andon) == 2000, "every log explained", 40)
+            until(lambda: explained(andon) == 2000, "every log explained")
             calls = Counter(asked_about(model))
             assert set(calls) == set(range(40))
             assert before - len(answered) in (0, 1)
@@ -112,7 +113,7 @@ def test_a_new_critical_goes_before_everything_that_waits(tmp_path: Path) -> Non
             until(lambda: andon.count() == 600 and model.calls >= 2, "the storm")
             publish_confirmed(andon, [log("Emergency stop chain open, guard door forced", severity="CRITICAL")])
             published = time.time()
-            until(lambda: any("guard door forced" in r["prompt"] for r in model.requests), "the question", 20)
+            until(lambda: any("guard door forced" in r["prompt"] for r in model.requests), "the question")
             after = [r["prompt"] for r in model.requests if r["at"] >= published]
             assert any("guard door forced" in prompt for prompt in after[:3])
             assert model.calls < 24, "nothing else was left to ask, so this says nothing"
@@ -215,7 +216,7 @@ def test_a_failed_question_is_listed_with_its_reason(tmp_path: Path) -> None:
     with ollama(tmp_path, "--behaviour", "empty") as model:
         with running(tmp_path, **asking(model, ANDON_MODEL_ATTEMPTS="1")) as andon:
             andon.publish(log("Spindle over temperature"))
-            failed = until(lambda: listed(andon, "queue", "--failed"), "the failure", 30)
+            failed = until(lambda: listed(andon, "queue", "--failed"), "the failure")
             assert failed[0]["last_error"]
             assert failed[0]["status"] == "failed"
             assert failed[0]["rung"] == "playbook"

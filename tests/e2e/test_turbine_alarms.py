@@ -32,7 +32,7 @@ def test_the_figures_of_a_turbine(tmp_path: Path) -> None:
         andon.publish(*logs)
         until(lambda: andon.count() == len(logs), "the logs")
         window = ("--since", "2016-01-01", "--until", "2016-05-01")
-        until(lambda: command("alarms", *window)["figures"]["alarms"] == 37, "the indexer", 30)
+        until(lambda: command("alarms", *window)["figures"]["alarms"] == 37, "the indexer")
         figures = command("alarms", *window)["figures"]
         assert figures["rates"]["peak"] == 10
         assert figures["floods"] == []

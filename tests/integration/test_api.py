@@ -19,6 +19,7 @@ from andon.places import Database
 from andon.store import search
 from support import postgres
 from support.api import Client, served
+from support.patience import PATIENCE
 from support.store_data import Clock, a_log, an_answer, opened
 
 MESSAGES = 150
@@ -265,7 +266,7 @@ def test_slow_questions_do_not_hold_up_the_loop(get: Client, monkeypatch: pytest
 
     def waiting(*arguments: Any) -> Any:
         begun.set()
-        assert end.wait(20)
+        assert end.wait(PATIENCE)
         return real(*arguments)
 
     monkeypatch.setattr("andon.store.reader.search", waiting)
@@ -273,10 +274,10 @@ def test_slow_questions_do_not_hold_up_the_loop(get: Client, monkeypatch: pytest
     other = Client(get._connection.port)
     thread = threading.Thread(target=lambda: statuses.append(other("/api/logs").status))
     thread.start()
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     assert get("/healthz").status == 200
     end.set()
-    thread.join(20)
+    thread.join(PATIENCE)
     other.close()
     assert statuses == [200]
 

@@ -15,7 +15,7 @@ from andon.config import load_settings
 from andon.errors import BrokerUnavailable
 from andon.wiring import embedded_broker
 from support.bus import run, running_broker
-from support.service import free_ports
+from support.ports import free_ports
 
 HARD = "p@s:s/w?o#r%41,d [x]"
 

@@ -17,6 +17,7 @@ from andon.bus.connection import BusConnection
 from andon.bus.objects import NatsObjects
 from andon.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused
 from support.bus import client, run, running_broker
+from support.patience import PATIENCE
 
 LIMIT = 4 * 1024 * 1024
 
@@ -25,7 +26,7 @@ LIMIT = 4 * 1024 * 1024
 async def bucket(directory: Path) -> AsyncIterator[tuple[NatsObjects, ObjectStore, BusConnection]]:
     """A broker with a bucket ``shots``; our reader and the library's store on it."""
     async with running_broker(directory) as broker, client(broker.url) as nc:
-        yield NatsObjects(nc), await nc.jetstream().create_object_store("shots"), nc
+        yield NatsObjects(nc), await nc.jetstream(timeout=PATIENCE).create_object_store("shots"), nc
 
 
 def with_bucket(directory: Path, work: Callable[[NatsObjects, ObjectStore, BusConnection], Awaitable[None]]) -> None:
@@ -98,7 +99,7 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
 async def describe(nc: BusConnection, name: str, description: bytes) -> None:
     """Write an object's description by hand."""
     encoded = base64.urlsafe_b64encode(name.encode()).decode()
-    await nc.jetstream().publish(f"$O.shots.M.{encoded}", description, headers={"Nats-Rollup": "sub"})
+    await nc.jetstream(timeout=PATIENCE).publish(f"$O.shots.M.{encoded}", description, headers={"Nats-Rollup": "sub"})
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_a_broker_that_goes_away_is_unavailable(tmp_path: Path) -> None:
 
     async def work() -> None:
         async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await nc.jetstream().create_object_store("shots")
+            await nc.jetstream(timeout=PATIENCE).create_object_store("shots")
             objects = NatsObjects(nc, timeout=0.5)
             await broker.stop()
             with pytest.raises(BrokerUnavailable):

@@ -17,6 +17,7 @@ from andon.bus.publisher import Item
 from andon.errors import BrokerUnavailable
 from andon.models import ANALYZE_SUBJECT, STREAM, SUBJECT
 from support.bus import client, run, running_broker, until
+from support.patience import PATIENCE
 
 
 def test_many_are_stored_in_order(tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ def test_many_are_stored_in_order(tmp_path: Path) -> None:
             assert (result.stored, result.failed, result.duplicates) == (3000, 0, 0)
             assert sum(told) == 3000
             for sequence in (1, 1500, 3000):
-                stored = await nc.jetstream().get_msg(STREAM, sequence)
+                stored = await nc.jetstream(timeout=PATIENCE).get_msg(STREAM, sequence)
                 assert stored.data == str(sequence - 1).encode()
 
     run(main())
@@ -108,7 +109,7 @@ def test_store_waits_for_the_broker(tmp_path: Path) -> None:
             await ensure_stream(nc)
             assert broker.pid is not None
             os.kill(broker.pid, signal.SIGKILL)
-            assert await JetStreamPublisher(nc, timeout=10).store(b"x", subject=SUBJECT) == 1
+            assert await JetStreamPublisher(nc, timeout=PATIENCE).store(b"x", subject=SUBJECT) == 1
 
     run(main())
 
@@ -135,7 +136,7 @@ def test_requests_beyond_the_limit_wait_their_turn(tmp_path: Path) -> None:
 
             callers = NatsCallers(nc, version="1.2.3", max_concurrent=2)
             await callers.listen(analyze, lambda *_: None)
-            waiting = [asyncio.create_task(nc.request(ANALYZE_SUBJECT, b"x", timeout=5)) for _ in range(5)]
+            waiting = [asyncio.create_task(nc.request(ANALYZE_SUBJECT, b"x", timeout=PATIENCE)) for _ in range(5)]
             await until(lambda: callers.held_up == 1, "the request that has to wait")
             go.set()
             assert [each.data for each in await asyncio.gather(*waiting)] == [b"done"] * 5
@@ -157,7 +158,7 @@ def test_requests_that_wait_are_answered_when_andon_stops(tmp_path: Path) -> Non
 
             callers = NatsCallers(nc, version="1.2.3", max_concurrent=1)
             await callers.listen(analyze, lambda *_: None)
-            waiting = [asyncio.create_task(nc.request(ANALYZE_SUBJECT, b"x", timeout=5)) for _ in range(2)]
+            waiting = [asyncio.create_task(nc.request(ANALYZE_SUBJECT, b"x", timeout=PATIENCE)) for _ in range(2)]
             await until(lambda: callers.held_up == 1, "the request that has to wait")
             await callers.close()
             codes = [(each.headers or {})["Nats-Service-Error-Code"] for each in await asyncio.gather(*waiting)]
@@ -173,7 +174,7 @@ def test_the_service_can_be_discovered(tmp_path: Path) -> None:
         async with running_broker(tmp_path) as broker, client(broker.url) as nc:
             callers = NatsCallers(nc, version="1.2.3")
             await callers.listen(nothing, lambda *_: None)
-            info = await nc.request("$SRV.INFO.andon", timeout=5)
+            info = await nc.request("$SRV.INFO.andon", timeout=PATIENCE)
             assert b'"1.2.3"' in info.data
             assert ANALYZE_SUBJECT.encode() in info.data
             await callers.close()
@@ -233,8 +234,8 @@ def test_a_flush_that_was_given_up_leaves_the_connection_sound(tmp_path: Path) -
             given_up.cancel()
             await nc._send_ping(given_up)  # what a flush does that is cancelled before the broker answers
             await nc.publish("plant.test", b"still here")
-            await until(lambda: messages == [b"still here"], "the message", timeout=5.0)
-            await nc.flush(timeout=5)
+            await until(lambda: messages == [b"still here"], "the message")
+            await nc.flush(timeout=int(PATIENCE))
             assert nc.stats["reconnects"] == 0
 
     run(main())

@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from andon.bus.process import ServerProcess, parse_log_line
 from andon.errors import BrokerStartError, InUseError
 from andon.models import SUBJECT
 from support.bus import client, run, running_broker, until
+from support.patience import PATIENCE
 
 MODES = pytest.mark.parametrize("watchdog", [False, True], ids=["death-signal", "watchdog"])
 
@@ -133,7 +133,7 @@ def test_runs_away_from_the_main_thread(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=lambda: run(main()))
     thread.start()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert pids
     assert pids[0] is not None
     assert not alive(pids[0])
@@ -149,7 +149,7 @@ def test_a_killed_server_is_restarted(tmp_path: Path, watchdog: bool) -> None:
             client(broker.url) as nc,
         ):
             await ensure_stream(nc)
-            publisher = JetStreamPublisher(nc, timeout=10)
+            publisher = JetStreamPublisher(nc, timeout=PATIENCE)
             assert await publisher.store(b"before", subject=SUBJECT) == 1
             url, pid = broker.url, broker.pid
             assert pid is not None
@@ -264,7 +264,7 @@ def test_a_killed_owner_leaves_nothing_behind(tmp_path: Path, watchdog: bool) ->
     with owner(tmp_path, watchdog) as (process, pid):
         assert alive(pid)
         process.kill()
-        process.wait(5)
+        process.wait(PATIENCE)
 
         async def main() -> None:
             await until(lambda: not alive(pid), "the end of the server")
@@ -279,7 +279,7 @@ def test_the_lock_outlives_a_killed_owner_as_long_as_its_server(tmp_path: Path) 
     with owner(tmp_path, watchdog=False) as (process, pid):
         os.kill(pid, signal.SIGSTOP)  # a stopped process cannot act on SIGTERM
         process.kill()
-        process.wait(5)
+        process.wait(PATIENCE)
 
         async def main() -> None:
             successor = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1)
@@ -361,10 +361,8 @@ def test_a_server_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
     fake.chmod(0o755)
 
     async def main() -> None:
-        started = time.monotonic()
         with pytest.raises(BrokerStartError, match=r"not ready within 0\.3 s.*still busy"):
             await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start(0.3)
-        assert time.monotonic() - started < 5
 
     run(main())
 

@@ -27,10 +27,11 @@ from andon.bus.pulling import parse_ack_subject
 from andon.errors import BrokerUnavailable
 from andon.models import CONSUMER, STREAM, SUBJECT
 from support.bus import client, drain, recreate_consumer, run, running_broker, until
+from support.patience import PATIENCE
 
 
 async def publish(nc: BusConnection, count: int, payload: bytes = b"x", first: int = 0) -> None:
-    publisher = JetStreamPublisher(nc, timeout=15)
+    publisher = JetStreamPublisher(nc, timeout=PATIENCE)
     items = ((SUBJECT, payload, None, f"id-{i}") for i in range(first, first + count))
     result = await publisher.store_many(items)
     assert (result.stored, result.failed) == (count, 0)
@@ -169,7 +170,7 @@ def test_an_unfit_consumer_is_replaced(tmp_path: Path, old: dict[str, str]) -> N
             await recreate_consumer(nc, **old)
             floor = 0
             if old == {"ack_policy": "all"}:
-                puller = await nc.jetstream().pull_subscribe_bind(CONSUMER, STREAM)
+                puller = await nc.jetstream(timeout=PATIENCE).pull_subscribe_bind(CONSUMER, STREAM)
                 await (await puller.fetch(2))[-1].ack_sync()
                 floor = 2
             setup = await ensure_stream(nc)
@@ -240,14 +241,14 @@ def test_large_messages_stay_bounded_in_memory(tmp_path: Path) -> None:
             await ensure_stream(nc)
             await publish(nc, 100, b"x" * 1_000_000)
             stream = await JetStreamLogStream.open(nc, max_bytes=4 << 20)
-            got = len(await stream.pull(1, 5.0))
+            got = len(await stream.pull(1, PATIENCE))
             most = 0
             # A reader that is away for a while: what is asked for arrives, then no more.
             for _ in range(30):
                 await asyncio.sleep(0.01)
                 most = max(most, stream.buffered_bytes)
             while got < 100:
-                batch = await stream.pull(1, 5.0)
+                batch = await stream.pull(1, PATIENCE)
                 most = max(most, stream.buffered_bytes)
                 await stream.ack(batch)
                 got += len(batch)
@@ -309,7 +310,7 @@ def test_a_reader_with_an_odd_batch_never_stalls(tmp_path: Path) -> None:
             for size in (1, 500, 900):
                 await publish(nc, 100, b"x" * size, first=size * 1000)
             stream = await JetStreamLogStream.open(nc, batch=7, max_bytes=1)
-            assert len(await drain(stream, 300, timeout=5.0)) == 300
+            assert len(await drain(stream, 300)) == 300
             await stream.close()
 
     run(main())
@@ -341,7 +342,7 @@ def test_state_changes_are_told(tmp_path: Path) -> None:
             await nc.close()
             assert heard[-1] is False
             with pytest.raises(BrokerUnavailable):
-                await stream.pull(1, 5.0)
+                await stream.pull(1, PATIENCE)
             with pytest.raises(BrokerUnavailable):
                 await JetStreamPublisher(nc).store(b"x", subject=SUBJECT)
             with pytest.raises(BrokerUnavailable):

@@ -23,6 +23,7 @@ from andon.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.models import Explanation, Picture, Rung
 from support.engines import eventually, slots, with_analyst, with_engine
 from support.gguf import random_model, random_projector, scripted_model
+from support.patience import PATIENCE
 from support.questions import question
 
 FINDING = {
@@ -152,7 +153,7 @@ def test_a_cancelled_question_frees_the_slot(slow: Path) -> None:
 
         agent = Agent(backend.build(), model_settings=ModelSettings(max_tokens=8000))
         asking = asyncio.create_task(agent.run("What is wrong?", event_stream_handler=listen))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await begun.wait()
         asking.cancel()
         await asyncio.wait([asking])

@@ -15,6 +15,7 @@ from andon.agent.providers import ProviderConfig, build_analyst
 from andon.models import Spent
 from andon.pipeline.gate import Budget, Gate, Limits
 from support.ollama import BEHAVIOURS, Answer, Ollama
+from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, run, until
 
 #: Problems that no merging can take for one.
@@ -30,7 +31,7 @@ ROWS = "SELECT rung, provisional, status, attempts, last_error FROM analyses ORD
 
 @asynccontextmanager
 async def site(
-    place: Path, ollama: Ollama, *, deadline: float = 5.0, most: int = 4, limits: Limits | None = None
+    place: Path, ollama: Ollama, *, deadline: float = PATIENCE, most: int = 4, limits: Limits | None = None
 ) -> AsyncIterator[Pipeline]:
     """A pipeline that asks the stand-in; waits before further tries are over as soon as the analyzer is woken."""
     analyst = build_analyst(ProviderConfig(base_url=ollama.url, deadline=deadline, cold_start_deadline=deadline))
@@ -45,7 +46,7 @@ async def site(
             await analyst.close()
 
 
-async def settled(p: Pipeline, rows: int, seconds: float = 15.0) -> list[tuple[Any, ...]]:
+async def settled(p: Pipeline, rows: int) -> list[tuple[Any, ...]]:
     """All rows once they are final, with every pause cut short: while nobody holds a lease, time leaps."""
 
     def final() -> bool:
@@ -55,7 +56,7 @@ async def settled(p: Pipeline, rows: int, seconds: float = 15.0) -> list[tuple[A
             p.analyzer.wake()
         return p.sql("SELECT count(*) FROM analyses WHERE finished_at IS NOT NULL") == [(rows,)]
 
-    await until(final, "final answers", seconds)
+    await until(final, "final answers")
     return p.sql(ROWS)
 
 
@@ -81,7 +82,7 @@ def test_whatever_the_model_does_a_labelled_answer_comes_of_it(
 
     async def main() -> None:
         with Ollama(default=BEHAVIOURS[behaviour]) as ollama:
-            async with site(tmp_path, ollama, deadline=0.7 if behaviour == "hang" else 5.0) as p:
+            async with site(tmp_path, ollama, deadline=2.0 if behaviour == "hang" else PATIENCE) as p:
                 p.publish(log())
                 p.start()
                 ((got_rung, provisional, got_status, _, error),) = await settled(p, 1)
@@ -234,7 +235,7 @@ def test_a_stop_hands_back_what_was_asked_and_counts_the_call(tmp_path: Path) ->
                 p.publish(log())
                 p.start()
                 await until(lambda: ollama.calls == 1, "the question")
-                await asyncio.wait_for(p.stop(), 3)
+                await asyncio.wait_for(p.stop(), PATIENCE)
                 assert p.sql("SELECT status, attempts FROM analyses") == [("pending", 0)]
                 assert (await p.store.spent(0)).calls == 1
             assert ollama.wait_until("disconnects")

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from support.commands import Commands
+from support.patience import PATIENCE
 from support.shift import HOSTILE, fill
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ def served(site: Path, work: Callable[[Any], Awaitable[T]]) -> T:
     )
 
     async def run() -> T:
-        async with asyncio.timeout(50), Client(command) as client:
+        async with asyncio.timeout(PATIENCE), Client(command) as client:
             return await work(client)
 
     return asyncio.run(run())

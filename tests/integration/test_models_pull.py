@@ -18,7 +18,9 @@ from andon.agent.ollama_admin import OllamaAdmin, OllamaDetails, PullStep, conte
 from andon.errors import ModelMisconfigured, ModelUnavailable
 from support.commands import Commands
 from support.ollama_native import LAST, MANIFEST, NativeOllama, Pull, layer
-from support.service import free_ports, until
+from support.patience import PATIENCE
+from support.ports import free_ports
+from support.service import until
 
 MODEL = "deepseek-r1:1.5b"
 WHOLE = [MANIFEST, layer(None), layer(400), layer(1000), *LAST]
@@ -255,7 +257,7 @@ def test_ctrl_c_ends_a_download_cleanly(ollama: NativeOllama, tmp_path: Path) ->
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, complaint = process.communicate(timeout=20)
+        _, complaint = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()

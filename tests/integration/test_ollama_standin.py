@@ -12,13 +12,14 @@ from typing import Any
 
 import support.ollama
 from support.ollama import Ollama
+from support.patience import PATIENCE
 
 
 def post(url: str, body: dict[str, Any]) -> tuple[int, str]:
     """Status and text of a POST to the chat endpoint."""
     request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode())
     try:
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -12,6 +12,7 @@ from andon.agent.fallback import REST_FIRST, FallbackAnalyst
 from andon.agent.providers import ProviderConfig, build_analyst
 from andon.errors import ModelAnswerError, ModelMisconfigured, ModelUnavailable
 from andon.models import Explanation
+from support.patience import PATIENCE
 from support.providers.openai_api import CompatibleApi, OpenAIApi
 from support.providers.server import Answer, Api
 from support.questions import question
@@ -32,7 +33,7 @@ def run(use: Callable[[FallbackAnalyst, Clock, Api, Api], Awaitable[Any]]) -> An
     """``use`` with OPEN_AI first and a compatible server behind it."""
 
     async def main(first: Api, second: Api) -> Any:
-        times = {"deadline": 20.0, "cold_start_deadline": 20.0}
+        times = {"deadline": PATIENCE, "cold_start_deadline": PATIENCE}
         configs = [
             ProviderConfig(
                 provider="OPEN_AI", model=first.model, api_key=first.key, base_url=f"{first.url}/v1", **times

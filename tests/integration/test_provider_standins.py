@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.patience import PATIENCE
 from support.providers.anthropic_api import AnthropicApi
 from support.providers.gemini_api import GeminiApi
 from support.providers.openai_api import AzureApi, CloudflareApi, CompatibleApi, DeepSeekApi, OpenAIApi
@@ -66,7 +67,7 @@ def post(api: Api, path: str, headers: dict[str, str], body: Any) -> tuple[int, 
         api.url + path, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

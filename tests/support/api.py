@@ -20,8 +20,7 @@ from andon.telemetry import Health, Metrics
 from andon.web.api import build_router
 from andon.web.app import build_app
 from andon.web.server import HttpServer
-
-UP_WITHIN = 30.0
+from support.patience import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Client:
     """Asks over one kept connection."""
 
     def __init__(self, port: int, token: str = "") -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def __call__(self, path: str, **parameters: object) -> Answer:
@@ -93,7 +92,7 @@ def served(path: Database, token: str = "", settings: Settings | None = None) ->
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        port = ports.get(timeout=UP_WITHIN)
+        port = ports.get(timeout=PATIENCE)
         if isinstance(port, BaseException):
             raise port
         yield port
@@ -101,4 +100,4 @@ def served(path: Database, token: str = "", settings: Settings | None = None) ->
         for loop, stop in ends:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(stop.set)
-        thread.join(UP_WITHIN)
+        thread.join(PATIENCE)

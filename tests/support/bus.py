@@ -25,17 +25,18 @@ from andon.bus import (
 )
 from andon.models import ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, Delivery
 from andon.ports import LogStream
+from support.patience import PATIENCE, WHOLE_TEST
+from support.ports import free_ports
 
 T = TypeVar("T")
-ACK_WAIT = 0.6  # seconds, in the contract suite
 
 
-def run(main: Coroutine[Any, Any, T], timeout: float = 30.0) -> T:
+def run(main: Coroutine[Any, Any, T], timeout: float = WHOLE_TEST) -> T:
     """Run ``main`` on a new loop; no test may wait longer."""
     return asyncio.run(asyncio.wait_for(main, timeout))
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, timeout: float = 10.0) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, timeout: float = PATIENCE) -> None:
     """Poll until ``condition`` holds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -48,8 +49,8 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, time
 
 @contextlib.asynccontextmanager
 async def running_broker(directory: Path, *, supervised: bool = False, **options: Any) -> AsyncIterator[EmbeddedBroker]:
-    """A broker of the test's own on a free port."""
-    options.setdefault("port", -1)
+    """A broker of the test's own, on a port that stays its own when it is started again."""
+    options.setdefault("port", free_ports(1)[0])
     async with EmbeddedBroker(directory / "store", directory / "run", **options) as broker:
         task = asyncio.create_task(broker.supervise()) if supervised else None
         try:
@@ -70,7 +71,7 @@ async def client(url: str, **options: Any) -> AsyncIterator[BusConnection]:
         await nc.close()
 
 
-async def drain(stream: LogStream, count: int, *, timeout: float = 10.0, ack: bool = True) -> list[Delivery]:
+async def drain(stream: LogStream, count: int, *, timeout: float = PATIENCE, ack: bool = True) -> list[Delivery]:
     """Pull (and acknowledge) until ``count`` messages have come."""
     got: list[Delivery] = []
     deadline = time.monotonic() + timeout
@@ -110,7 +111,7 @@ class NatsBus:
         await api.request(self.nc, f"STREAM.PURGE.{STREAM}", {"seq": first + count})
 
     async def analyze(self, data: bytes) -> Answer:
-        reply = await self.nc.request(ANALYZE_SUBJECT, data, timeout=5)
+        reply = await self.nc.request(ANALYZE_SUBJECT, data, timeout=PATIENCE)
         return Answer(reply.data, reply.headers)
 
     async def plain(self, data: bytes, replies: int) -> list[Answer]:
@@ -122,7 +123,7 @@ class NatsBus:
         inbox = self.nc.new_inbox()
         subscription = await self.nc.subscribe(inbox, cb=take)
         await self.nc.publish(SUBJECT, data, reply=inbox)
-        got = [await asyncio.wait_for(answers.get(), 5) for _ in range(replies)]
+        got = [await asyncio.wait_for(answers.get(), PATIENCE) for _ in range(replies)]
         await subscription.unsubscribe()
         return got
 
@@ -138,8 +139,8 @@ class NatsBus:
 class InMemory:
     """The contract suite's face of the memory bus."""
 
-    def __init__(self) -> None:
-        self.bus = MemoryBus(ack_wait=ACK_WAIT)
+    def __init__(self, ack_wait: float) -> None:
+        self.bus = MemoryBus(ack_wait=ack_wait)
         self.stream = self.bus.stream()
         self.publisher = self.bus.publisher()
         self.callers = self.bus.callers()
@@ -156,7 +157,7 @@ class InMemory:
         inbox = self.bus.new_inbox()
         queue = self.bus.subscribe(inbox)
         self.bus.publish(subject, data, reply=inbox)
-        got = [await asyncio.wait_for(queue.get(), 5) for _ in range(replies)]
+        got = [await asyncio.wait_for(queue.get(), PATIENCE) for _ in range(replies)]
         return [Answer(each.data, each.headers) for each in got]
 
     async def analyze(self, data: bytes) -> Answer:
@@ -173,17 +174,17 @@ class InMemory:
 
 
 @contextlib.asynccontextmanager
-async def opened(kind: str, directory: Path) -> AsyncIterator[NatsBus | InMemory]:
-    """The bus named ``kind``: "memory" or "nats"."""
+async def opened(kind: str, directory: Path, ack_wait: float) -> AsyncIterator[NatsBus | InMemory]:
+    """The bus named ``kind``, "memory" or "nats"; what is not acknowledged comes again after ``ack_wait`` seconds."""
     if kind == "memory":
-        memory = InMemory()
+        memory = InMemory(ack_wait)
         yield memory
         await memory.callers.close()
         await memory.stream.close()
         return
     async with running_broker(directory) as broker, client(broker.url) as nc:
         await api.ensure_stream(nc)
-        await recreate_consumer(nc, ack_wait=int(ACK_WAIT * api.SECOND))
+        await recreate_consumer(nc, ack_wait=int(ack_wait * api.SECOND))
         bus = NatsBus(nc, await JetStreamLogStream.open(nc))
         try:
             yield bus

@@ -13,6 +13,7 @@ import httpx2
 
 from andon.agent.analyst import ModelAnalyst
 from andon.agent.embedded import EmbeddedBackend
+from support.patience import PATIENCE
 
 T = TypeVar("T")
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 @asynccontextmanager
 async def embedded(gguf: Path, **settings: Any) -> AsyncIterator[EmbeddedBackend]:
     """A backend that can be asked, closed at the end; a single thread unless told otherwise."""
-    backend = EmbeddedBackend(gguf=gguf, **{"threads": 1, "timeout": 60.0, **settings})
+    backend = EmbeddedBackend(gguf=gguf, **{"threads": 1, "timeout": PATIENCE, **settings})
     try:
         backend.build()
         yield backend
@@ -42,13 +43,13 @@ def with_analyst(gguf: Path, use: Callable[[ModelAnalyst, EmbeddedBackend], Awai
     """``use(analyst, backend)`` in a loop of its own, with generous deadlines."""
 
     async def main() -> T:
-        backend = EmbeddedBackend(gguf=gguf, **{"threads": 1, "timeout": 60.0, **settings})
+        backend = EmbeddedBackend(gguf=gguf, **{"threads": 1, "timeout": PATIENCE, **settings})
         analyst = ModelAnalyst(
             backend,
             agent_name="Agent Sig",
             instructions="Explain the problem.",
-            deadline=50.0,
-            cold_start_deadline=50.0,
+            deadline=PATIENCE,
+            cold_start_deadline=PATIENCE,
             max_output_tokens=3000,
             prompt_budget=2000,
         )
@@ -70,7 +71,7 @@ async def slots(backend: EmbeddedBackend) -> list[dict[str, Any]]:
     return found
 
 
-async def eventually(condition: Callable[[], Awaitable[T]], what: str, seconds: float = 20.0) -> T:
+async def eventually(condition: Callable[[], Awaitable[T]], what: str, seconds: float = PATIENCE) -> T:
     """Poll until ``condition`` gives something true, and return it."""
     try:
         async with asyncio.timeout(seconds):

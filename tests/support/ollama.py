@@ -145,15 +145,15 @@ class Ollama:
 
     def __enter__(self) -> Ollama:
         self._thread.start()
-        if not self._ready.wait(5):
+        if not self._ready.wait(60):
             raise RuntimeError("the stand-in did not start")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(5)
+        self._thread.join(60)
 
-    def wait_until(self, condition: str, seconds: float = 5.0) -> bool:
+    def wait_until(self, condition: str, seconds: float = 60.0) -> bool:
         """Poll an attribute (``disconnects``, ``calls``) until it is true, for at most ``seconds``."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

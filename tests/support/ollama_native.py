@@ -9,8 +9,10 @@ import json
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from support.http_servers import StandInServer
 
 LAYER = "sha256:aabb0011"
 
@@ -50,8 +52,7 @@ class NativeOllama:
         self.left = threading.Event()
         self._script: deque[Pull] = deque()
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = StandInServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="ollama-native")
 
     @property

@@ -23,16 +23,17 @@ from andon.pipeline.record import Recorder
 from andon.store import AnalysisPolicy, KeepPolicy, Reader, Store, keep_all, novel, prepare
 from andon.telemetry import Health, Metrics
 from andon.testing import MemoryBus, ScriptedAnalyst
+from support.patience import PATIENCE, WHOLE_TEST
 
 PLAYBOOK = Playbook.load()
 
 
-def run(main: Coroutine[Any, Any, None], seconds: float = 20.0) -> None:
+def run(main: Coroutine[Any, Any, None], seconds: float = WHOLE_TEST) -> None:
     """Run a test's coroutine with a deadline."""
     asyncio.run(asyncio.wait_for(main, seconds))
 
 
-async def until(condition: Callable[[], Any], what: str, seconds: float = 8.0) -> Any:
+async def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """Poll a plain condition; its value when true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -8,7 +8,6 @@ import itertools
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,8 @@ from psycopg import sql
 
 from andon.places import PostgresAddress
 from andon.store import prepare
+from support.patience import PATIENCE
+from support.ports import free_ports
 
 PASSWORD = "p@ss/w:rd"
 QUOTED = "p%40ss%2Fw%3Ard"
@@ -27,7 +28,6 @@ MISSING = (
     "apt-get install postgresql"
 )
 _TEMPLATE = "andon_template"
-_UP_WITHIN = 60.0
 
 
 def binaries() -> Path | None:
@@ -57,9 +57,7 @@ class Cluster:
             programs / "initdb", "-D", self._place / "data", "-U", "admin", "-A", "scram-sha-256", "--no-sync",
             f"--pwfile={password}", "-E", "UTF8", "--locale=C.UTF-8",
         )  # fmt: skip
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        (self.port,) = free_ports(1)
         self.start()
         with self.admin() as connection:
             connection.execute(sql.SQL("CREATE ROLE andon LOGIN PASSWORD {}").format(sql.Literal(PASSWORD)))
@@ -102,7 +100,7 @@ class Cluster:
                 stderr=log,
                 cwd=self._place,
             )
-        deadline = time.monotonic() + _UP_WITHIN
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 self.admin().close()
@@ -120,7 +118,7 @@ class Cluster:
         self._process.kill()
         self._process.wait()
         # A new server refuses to start while one of the old one's processes lives; they end by themselves soon.
-        deadline = time.monotonic() + _UP_WITHIN
+        deadline = time.monotonic() + PATIENCE
         while any(_alive(int(child)) for child in children):
             assert time.monotonic() < deadline, "PostgreSQL's processes did not end"
             time.sleep(0.02)
@@ -131,7 +129,7 @@ class Cluster:
             self._process.terminate()  # smart: waits for clients
             self._process.send_signal(2)  # fast: does not
             try:
-                self._process.wait(10)
+                self._process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

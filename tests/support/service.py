@@ -21,13 +21,15 @@ from typing import Any, TypeVar
 import nats
 from nats.aio.client import Client
 
+from support.patience import PATIENCE
+from support.ports import free_ports
+
 T = TypeVar("T")
 
 SUBJECT = "agent.technical.support"
-STARTED_WITHIN = 20.0
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 15.0) -> T:
+def until(condition: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
     """Poll until ``condition`` gives something true, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -35,18 +37,6 @@ def until(condition: Callable[[], T], what: str, seconds: float = 15.0) -> T:
             return value
         time.sleep(0.02)
     raise AssertionError(f"{what}: not within {seconds} s")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody uses at the moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [int(s.getsockname()[1]) for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
 
 
 def log(message: str, **fields: object) -> dict[str, object]:
@@ -77,6 +67,7 @@ class Andon:
             "ANDON_DATA_DIR": str(self.data),
             "ANDON_NATS_PORT": str(self.nats_port),
             "ANDON_HTTP_PORT": str(self.http_port),
+            "PYTHONFAULTHANDLER": "1",
             **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
@@ -89,7 +80,7 @@ class Andon:
                 [sys.executable, "-m", "andon", "run"], env=self.environment, cwd=self.place, stdout=log, stderr=log
             )
         if ready:
-            until(self._is_up, f"readiness; log: {self.log()[-2000:]}", STARTED_WITHIN)
+            until(self._is_up, f"readiness; log: {self.log()[-2000:]}")
 
     def _is_up(self) -> bool:
         assert self.process is not None
@@ -100,14 +91,14 @@ class Andon:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of an HTTP request to the service; status 0 where it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=3) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=10) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
         except OSError:
             return 0, ""
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 15.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
         """Signal the service and wait for its end; the exit status."""
         assert self.process is not None
         self.process.send_signal(number)
@@ -119,14 +110,16 @@ class Andon:
         until(lambda: not listening(self.nats_port), "the broker's end")
 
     def close(self) -> None:
-        """Leave nothing behind; whatever state it is in."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(12)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        """Leave nothing behind, whatever state it is in; a service that does not end when asked to is a failure."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # with PYTHONFAULTHANDLER it says where it stands
+            self.process.wait()
+            raise AssertionError(f"andon run did not end on SIGTERM; log: {self.log()[-4000:]}") from None
 
     def log(self) -> str:
         """What the service logged so far."""
@@ -141,7 +134,7 @@ class Andon:
         """Rows of a query by a reader of its own; [] while there is no database."""
         if not self.database.exists():
             return []
-        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=5)
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=PATIENCE)
         try:
             return connection.execute(query, parameters).fetchall()
         except sqlite3.OperationalError as error:
@@ -157,7 +150,7 @@ class Andon:
         return int(rows[0][0]) if rows else 0
 
     def cli(
-        self, *arguments: str, stdin: bytes | None = None, seconds: float = 40
+        self, *arguments: str, stdin: bytes | None = None, seconds: float = PATIENCE
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command against this installation."""
         return subprocess.run(
@@ -173,7 +166,7 @@ class Andon:
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
         """A plain NATS client, as a producer would use."""
-        connection = await nats.connect(f"nats://127.0.0.1:{self.nats_port}", max_reconnect_attempts=-1)
+        connection = await connected(f"nats://127.0.0.1:{self.nats_port}")
         try:
             yield connection
         finally:
@@ -192,10 +185,15 @@ class Andon:
         asyncio.run(work())
 
 
+async def connected(url: str) -> Client:
+    """A plain NATS client, which the caller closes."""
+    return await nats.connect(url, connect_timeout=int(PATIENCE), max_reconnect_attempts=-1)
+
+
 def listening(port: int) -> bool:
     """Whether something accepts connections on a loopback port."""
     with socket.socket() as probe:
-        probe.settimeout(0.5)
+        probe.settimeout(5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
@@ -251,6 +249,6 @@ class OllamaProcess:
         """End it; idempotent."""
         if self._process.poll() is None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(PATIENCE)
         if self._process.stdout is not None:
             self._process.stdout.close()

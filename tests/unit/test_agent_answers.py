@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.agent.answers import FREE_TEXT_MAX, answer_text, free_text
+from support.growth import TIMES, grows_like_a_line
 
 JSON = '{"summary": "The drive is hot", "checks": ["a"]}'
 
@@ -94,8 +94,5 @@ def test_never_raises_and_never_shows_control_characters(text: str) -> None:
 
 @pytest.mark.parametrize("unit", ["{", '{"a":', "[", "<think>{", '"', "{}", '{"summary":1}'])
 def test_hostile_answers_are_cheap(unit: str) -> None:
-    """The longest text that is read takes less than a second whatever it is made of."""
-    text = unit * (32_000 // len(unit))
-    start = time.perf_counter()
-    free_text(text)
-    assert time.perf_counter() - start < 1
+    """Up to the longest text that is read the cost grows with the length, whatever it is made of."""
+    assert grows_like_a_line(lambda size: free_text(unit * (size // len(unit))), 32_000 // TIMES)

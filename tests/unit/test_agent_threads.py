@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from andon.agent.threads import in_daemon_thread
+from support.patience import PATIENCE
 
 
 def test_the_result_comes_back() -> None:
@@ -39,12 +40,12 @@ def test_a_cancelled_wait_leaves_the_loop_free_to_end() -> None:
 
     def work() -> None:
         started.set()
-        release.wait(30)
+        release.wait(PATIENCE)
         done.set()
 
     async def main() -> None:
         task = asyncio.create_task(in_daemon_thread(work, "worker"))
-        assert await asyncio.to_thread(started.wait, 30)
+        assert await asyncio.to_thread(started.wait, PATIENCE)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -52,7 +53,7 @@ def test_a_cancelled_wait_leaves_the_loop_free_to_end() -> None:
     asyncio.run(main())
     assert not done.is_set()
     release.set()
-    assert done.wait(30)
+    assert done.wait(PATIENCE)
 
 
 def test_the_process_ends_while_the_work_runs() -> None:
@@ -68,5 +69,5 @@ def test_the_process_ends_while_the_work_runs() -> None:
         "        print('stopped')\n"
         "asyncio.run(main())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout.strip() == "stopped"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from andon.printable import printable, printable_json
 from andon.store import mark_retried, prepare
 from support.commands import Commands
+from support.patience import PATIENCE
 from support.store_data import a_log, a_reject, opened, query, reference_database
 
 HOSTILE = "\x1b[2J\x1b]0;title\x07\x9b31m \u202egnp.exe \r\x08\x00[red]x[/red]"
@@ -163,7 +164,7 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "andon", "version", "--json"],
-            cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=50, check=False,
+            cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (1, "andon: the output cannot be written: No space left on device\n")
 
@@ -171,7 +172,9 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 def test_closed_output_is_no_error(tmp_path: Path) -> None:
     """A scheduler that starts commands without descriptors."""
     command = [f'exec "{sys.executable}" -m andon version --json >&-']
-    done = subprocess.run(["/bin/sh", "-c", *command], cwd=tmp_path, stderr=subprocess.PIPE, timeout=50, check=False)
+    done = subprocess.run(
+        ["/bin/sh", "-c", *command], cwd=tmp_path, stderr=subprocess.PIPE, timeout=PATIENCE, check=False
+    )
     assert (done.returncode, done.stderr) == (0, b"")
 
 

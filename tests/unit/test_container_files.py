@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 from andon.config import REFERENCE_NAMES, Settings
+from support.http_servers import StandInServer
+from support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -39,7 +41,7 @@ def wrapper(tmp_path: Path, *arguments: str, **environment: str) -> list[str]:
         },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=True,
     )
     return done.stdout.strip().split("|")
@@ -108,7 +110,7 @@ class _Ready(BaseHTTPRequestHandler):
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
 def test_the_health_check_follows_readyz(status: int, code: int) -> None:
     handler = type("Handler", (_Ready,), {"status": status})
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
+    with StandInServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -122,7 +124,9 @@ def test_the_health_check_follows_readyz(status: int, code: int) -> None:
 def health(port: int) -> int:
     script = ROOT / "container" / "andon-ready"
     environment = {**os.environ, "ANDON_HTTP_PORT": str(port)}
-    return subprocess.run([sys.executable, "-I", script], env=environment, capture_output=True, timeout=30).returncode
+    return subprocess.run(
+        [sys.executable, "-I", script], env=environment, capture_output=True, timeout=PATIENCE
+    ).returncode
 
 
 def test_the_image_runs_as_a_fixed_user_without_rights() -> None:
@@ -187,7 +191,7 @@ def test_compose_takes_every_right_away() -> None:
 
 def test_the_model_step_is_a_shell_script_without_mistakes() -> None:
     script = COMPOSE["services"]["model"]["command"][0].replace("$$", "$")
-    done = subprocess.run(["sh", "-n", "-c", script], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["sh", "-n", "-c", script], capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -200,6 +204,6 @@ def test_the_model_is_fetched_for_ollama_only_and_a_failure_does_not_stop_andon(
     ollama.chmod(0o755)
     script = COMPOSE["services"]["model"]["command"][0].replace("$$", "$")
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PROVIDER": provider, "MODEL": "m1"}
-    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, timeout=30)
+    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0
     assert ((tmp_path / "pulled").read_text().strip() if (tmp_path / "pulled").exists() else "") == pulled

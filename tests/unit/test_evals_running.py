@@ -12,6 +12,7 @@ from andon.evals.cases import Case
 from andon.evals.running import GIVE_UP_AFTER, WAIT_MAX, Asked, Runner, Status
 from andon.models import Explanation, Question
 from support.eval_cases import case, explanation
+from support.patience import PATIENCE
 
 
 class Scripted:
@@ -149,7 +150,7 @@ def test_a_stop_ends_the_calls_and_keeps_what_there_is() -> None:
     runner = Runner(second_hangs)
 
     async def main() -> list[Asked]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             return await runner.run(many(5))
 
     rows = asyncio.run(main())

@@ -9,6 +9,7 @@ from pathlib import Path
 from andon.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
 from andon.store import reanalyze
 from andon.testing import ScriptedAnalyst
+from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, run, until
 
 
@@ -154,7 +155,7 @@ def test_explanations_are_announced_by_severity(tmp_path: Path) -> None:
             announced = p.bus.subscribe("agent.analysis.>")
             p.publish(log(severity="CRITICAL"))
             p.start()
-            message = await asyncio.wait_for(announced.get(), 8)
+            message = await asyncio.wait_for(announced.get(), PATIENCE)
             body = json.loads(message.data)
             assert message.subject == "agent.analysis.CRITICAL"
             assert body["rung"] == "model"

@@ -15,12 +15,13 @@ from andon.models import Recorded
 from andon.pipeline import callers
 from andon.store import AnalysisPolicy, Rule, merge
 from andon.testing import ScriptedAnalyst
+from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, run, until
 
 
 async def next_reply(queue: asyncio.Queue[Any]) -> dict[str, Any]:
     """The next message on a subscription, decoded."""
-    message = await asyncio.wait_for(queue.get(), 8)
+    message = await asyncio.wait_for(queue.get(), PATIENCE)
     return dict(json.loads(message.data))
 
 
@@ -124,7 +125,7 @@ def test_endpoint_stores_waits_and_goes_first(tmp_path: Path) -> None:
             await until(lambda: p.sql("SELECT caller, tier FROM analyses") == [(1, 1)], "the priority")
             model.hold.set()
             p.start("analyzer")
-            reply = json.loads(await asyncio.wait_for(asking, 8))
+            reply = json.loads(await asyncio.wait_for(asking, PATIENCE))
             assert reply["rung"] == "model"
             assert places(p) == 0
 
@@ -208,7 +209,7 @@ def test_an_urgent_caller_takes_the_place_of_a_less_urgent_one(tmp_path: Path, m
             with pytest.raises(BrokerUnavailable, match="stored as message 1"):
                 await error
             p.start()
-            assert json.loads(await asyncio.wait_for(critical, 8))["original_message"]["message"] == "Fire"
+            assert json.loads(await asyncio.wait_for(critical, PATIENCE))["original_message"]["message"] == "Fire"
             assert places(p) == 0
 
     run(main())

@@ -8,6 +8,7 @@ from typing import Any
 
 from andon.models import Spent
 from andon.pipeline.gate import FAILURES_IN_A_ROW, Breaker, Budget, Gate, Limits
+from support.patience import PATIENCE
 
 
 class Ledger:
@@ -36,7 +37,7 @@ class Clock:
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(main, 5))
+    return asyncio.run(asyncio.wait_for(main, PATIENCE))
 
 
 def budget(ledger: Ledger, **limits: int) -> Budget:

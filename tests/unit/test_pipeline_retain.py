@@ -11,6 +11,7 @@ from andon.pipeline.retain import Retainer
 from andon.store import KeepPolicy, KeepRule
 from andon.telemetry import Metrics
 from andon.testing import ScriptedAnalyst
+from support.patience import PATIENCE
 from support.pipeline import log, pipeline, run, until
 
 _NOISE = KeepPolicy((KeepRule("noise", "none", frozenset({"DEBUG"})),))
@@ -50,7 +51,7 @@ def test_a_caller_of_what_is_left_out_is_answered_at_once(tmp_path: Path) -> Non
             inbox = p.bus.subscribe("inbox.1")
             p.publish(log("Chatter", severity="DEBUG"), reply="inbox.1")
             p.start()
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(PATIENCE):
                 reply = await inbox.get()
             assert b'"provisional":true' in reply.data
             assert b'"log_id":null' in reply.data

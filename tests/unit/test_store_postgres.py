@@ -23,6 +23,7 @@ from andon.store.database import store_error, translated, writer_engine
 from andon.store.postgres import tables
 from andon.store.prepare import migrate
 from andon.store.schema import HEAD, metadata
+from support.patience import PATIENCE
 from support.postgres import PASSWORD, Cluster
 from support.store_data import a_log, a_reject, an_answer, opened, query
 
@@ -222,7 +223,7 @@ def test_a_claim_waits_for_no_writer_and_skips_what_another_claims(address: Post
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in threads and other processes
             await asyncio.sleep(0.005)
 

@@ -8,7 +8,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -25,12 +24,10 @@ from andon.store.schema import HEAD, KNOWN_REVISIONS
 from support.store_data import a_log, opened, query
 
 
-def test_a_fresh_database_is_made_with_its_directories_quickly(tmp_path: Path) -> None:
-    """Directories and file appear, in well under 0.3 s, and a second time there is nothing to do."""
+def test_a_fresh_database_is_made_with_its_directories(tmp_path: Path) -> None:
+    """Directories and file appear, and a second time there is nothing to do."""
     path = tmp_path / "a" / "b" / "agent.db"
-    begin = time.perf_counter()
     assert prepare(path, durability="normal") == Preparation(created=True)
-    assert time.perf_counter() - begin < 0.3
     assert prepare(path, durability="strict") == Preparation()
 
 

@@ -9,6 +9,7 @@ import pytest
 from andon.errors import BrokerUnavailable
 from andon.pipeline import supervise
 from andon.telemetry import Health, Metrics
+from support.patience import PATIENCE
 
 
 def test_a_failing_part_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +35,7 @@ def test_a_failing_part_is_started_again(monkeypatch: pytest.MonkeyPatch) -> Non
             await asyncio.Event().wait()
 
         task = asyncio.create_task(supervise.keep_running("recorder", part, metrics, health))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await steady.wait()
         assert metrics.registry.get_sample_value("andon_task_restarts_total", {"part": "recorder"}) == 2
         assert health.ready
