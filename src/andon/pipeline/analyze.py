@@ -18,7 +18,7 @@ from andon.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from andon.models import ANALYSIS_SUBJECT, Explanation, PendingAnalysis, Severity, StoredAnalysis
+from andon.models import ANALYSIS_SUBJECT, CALLER_PATIENCE, Explanation, PendingAnalysis, Severity, StoredAnalysis
 from andon.pipeline.gate import Gate
 from andon.pipeline.ladder import Ladder, told
 from andon.pipeline.pictures import QuestionPictures
@@ -36,6 +36,8 @@ RETRY_FIRST, RETRY_LAST = 5.0, 300.0
 SAVE_AGAIN = 1.0
 #: While the budget leaves only the reserve: how often waiting rows with a provisional answer are looked through.
 REVIEW = 10.0
+#: Questions are with the model and none came back for so long: nobody should see nothing any longer, in seconds.
+SILENCE = CALLER_PATIENCE
 
 
 class Analyzer:
@@ -72,6 +74,8 @@ class Analyzer:
         self._pictures = pictures
         self._wake = asyncio.Event()
         self._review_at = 0.0
+        self._in_hand: dict[int, PendingAnalysis] = {}
+        self._heard = 0.0
         self._stranded = False
         self._settling = False
 
@@ -95,6 +99,7 @@ class Analyzer:
     async def run(self) -> None:
         """Explain what waits, for ever. What is in hand when this is cancelled goes back to the queue."""
         self.gate.running = 0
+        self._in_hand.clear()
         await self._store.release(self._owner)
         if self._analyst is not None:
             # Before the first claim: what comes up while the library loads is still sorted by urgency.
@@ -154,9 +159,14 @@ class Analyzer:
             return await self._answer_alone()
         if not self.gate.breaker.closed and not await self._probe(self._analyst):
             return await self._answer_provisionally(self.gate.breaker.reason or "the model is away")
+        silent = self._in_hand and time.monotonic() - self._heard >= SILENCE
+        if silent and await self._answer_in_hand():
+            return True
         if not self.gate.free:
             if self.gate.breaker.half_open:
                 return await self._answer_provisionally("the model was away and is being tried with another problem")
+            if silent:
+                return await self._answer_provisionally(f"no answer came from the model for {SILENCE:g} s")
             return False
         shortage = await self.gate.budget.shortage()
         if shortage is not None:
@@ -194,6 +204,17 @@ class Analyzer:
         if job is None:
             return False
         return await self._answer_for_now(job, reason)
+
+    async def _answer_in_hand(self) -> bool:
+        """An answer for now for one problem that is with the model for long; False where each has one."""
+        for job in self._in_hand.values():
+            if not job.provisional:
+                job.provisional = True
+                answer = await self._store.show_meanwhile(job, self._ladder.playbook(job.question))
+                if answer is not None:
+                    await self._tell(job, answer)
+                return True
+        return False
 
     async def _answer_from_reserve(self, group: asyncio.TaskGroup, analyst: Analyst, shortage: str) -> bool:
         """While the budget is used up but for its reserve: the model for what is urgent, the playbook for the rest."""
@@ -237,7 +258,10 @@ class Analyzer:
         if shortage is not None:
             await self._postpone(job, shortage, delay=0.0, counted=False)
             return
+        if not self.gate.running:
+            self._heard = time.monotonic()
         self.gate.running += 1
+        self._in_hand[job.id] = job
         group.create_task(self._hold_place(analyst, job), name=f"analysis-{job.id}")
         self._show()
 
@@ -249,6 +273,8 @@ class Analyzer:
             self._stranded = True
         finally:
             self.gate.running -= 1
+            self._in_hand.pop(job.id, None)
+            self._heard = time.monotonic()
             self._wake.set()
 
     async def _ask(self, analyst: Analyst, job: PendingAnalysis) -> None:

@@ -105,6 +105,10 @@ class LogStore(Protocol):
         """
         ...
 
+    async def show_meanwhile(self, job: PendingAnalysis, provisional: Explanation) -> StoredAnalysis | None:
+        """Attach ``provisional`` to a claimed row, which stays claimed; None where something is shown already."""
+        ...
+
     async def fail(self, job: PendingAnalysis, error: str, fallback: Explanation) -> StoredAnalysis:
         """Give up on the model for this row: ``fallback`` is its answer, the reason is kept."""
         ...

@@ -198,6 +198,14 @@ def postpone(
     return _analysis(connection, job.id)
 
 
+def show_meanwhile(connection: Connection, job: PendingAnalysis, provisional: Explanation) -> StoredAnalysis | None:
+    """An answer for as long as a claimed row has none; None where something is shown already."""
+    row = _row(connection, job.id)
+    if row.finished_at is not None or not _attach_provisionally(connection, row, provisional):
+        return None
+    return _analysis(connection, job.id)
+
+
 def fail(connection: Connection, job: PendingAnalysis, error: str, fallback: Explanation, now: float) -> StoredAnalysis:
     """Close the row with the fallback as its answer; an older final explanation goes on being shown.
 

@@ -286,6 +286,10 @@ class Store:
             )
         )
 
+    async def show_meanwhile(self, job: PendingAnalysis, provisional: Explanation) -> StoredAnalysis | None:
+        """Attach ``provisional`` to a claimed row while its question is asked; None where something is shown."""
+        return await self._write(lambda connection: queue.show_meanwhile(connection, job, provisional))
+
     async def fail(self, job: PendingAnalysis, error: str, fallback: Explanation) -> StoredAnalysis:
         """Close the row with ``fallback`` as its answer and ``error`` as the reason."""
         return await self._write(lambda connection: queue.fail(connection, job, error, fallback, self._clock()))
