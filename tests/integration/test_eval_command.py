@@ -159,6 +159,15 @@ def test_the_judge_rates_prose_and_no_score(andon: Commands, tmp_path: Path) -> 
     assert "judgement" not in done.json["total"]["rates"]
 
 
+def test_a_judge_that_gives_no_marks_is_told(andon: Commands, tmp_path: Path) -> None:
+    """Not left out in silence."""
+    with Ollama(default=Answer(finding=RIGHT)) as ollama:
+        andon.settings |= {"PROVIDER": "OLLAMA", "OLLAMA_HOST": ollama.url}
+        done = andon("eval", "--judge", "--cases", str(several(tmp_path, 2)))
+    assert done.status == 0
+    assert "gave no marks that can be read for 2 answers" in done.out
+
+
 def test_a_judge_without_a_model_is_refused(andon: Commands) -> None:
     """The playbook has no opinion."""
     done = andon("eval", "--judge")

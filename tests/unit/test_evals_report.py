@@ -109,6 +109,14 @@ def test_a_run_without_an_answer_fails() -> None:
     assert "none of 1 cases could be asked: away" in str(report(result("a", status=Status.INFRASTRUCTURE)).problem)
 
 
+def test_a_run_that_ended_half_way_fails() -> None:
+    """The cases that were answered say nothing of the others."""
+    away = result("b", status=Status.INFRASTRUCTURE)
+    made = report(result("a"), away, result("c", status=Status.SKIPPED), least={"category": 0.5})
+    assert made.problem == "only 2 of 3 cases were asked: away"
+    assert report(result("a"), away, least={"category": 0.5}).problem is None
+
+
 def test_families_are_summed_up_apart() -> None:
     """Each with its own rates."""
     made = report(result("a"), result("b", family="drives", category=False))

@@ -143,7 +143,7 @@ def measure_and_tell(
     if as_json:
         print_json(as_object(report, comparison))
     else:
-        print_report(report, verbose=verbose)
+        print_report(report, verbose=verbose, judged=plan.judge)
         if comparison is not None:
             print_comparison(comparison)
     if stop.is_set():

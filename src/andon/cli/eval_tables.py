@@ -40,8 +40,8 @@ _BY_FAMILY = {
 _ERRORS_SHOWN = 3
 
 
-def print_report(report: Report, *, verbose: bool) -> None:
-    """Rates in all and by family, what went wrong on the way, cost and latency."""
+def print_report(report: Report, *, verbose: bool, judged: bool = False) -> None:
+    """Rates in all and by family, what went wrong on the way, cost and latency; with marks where ``judged``."""
     who = f"{report.provider} {report.model}".strip()
     console.print(plain(f"{who}: {report.total.cases} cases in {report.seconds:.1f} s"), style="bold")
     if verbose:
@@ -51,7 +51,8 @@ def print_report(report: Report, *, verbose: bool) -> None:
         print_families(report)
     print_trouble(report)
     print_costs(report.total)
-    print_judgements(report.cases)
+    if judged:
+        print_judgements(report.cases)
     for row in report.thresholds:
         mark = Text("met", style="green") if row.met else Text("missed", style="bold red")
         reached = "-" if row.reached is None else percent(row.reached)
@@ -101,15 +102,23 @@ def percent(rate: float | None) -> str:
     return f"{min(round(100 * rate), 99) if rate < 1 else 100} %"
 
 
+def several(number: int, what: str) -> str:
+    """``1 case not asked``, ``2 cases not asked``."""
+    if number == 1:
+        return f"1 {what}"
+    return f"{number} {what.replace('case', 'cases').replace('error', 'errors')}"
+
+
 def print_trouble(report: Report) -> None:
     """What is in no rate: cases the provider could not be asked, and those it gave nothing usable for."""
     total = report.total
     if total.infrastructure or total.skipped:
-        parts = {"infrastructure errors": total.infrastructure, "cases not asked": total.skipped}
-        shown = ", ".join(f"{number} {what}" for what, number in parts.items() if number)
+        parts = ((total.infrastructure, "infrastructure error"), (total.skipped, "case not asked"))
+        shown = ", ".join(several(number, what) for number, what in parts if number)
         console.print(plain(f"not counted: {shown}"), style="yellow")
     if total.unusable:
-        console.print(plain(f"{total.unusable} answers could not be used; they count as wrong"), style="yellow")
+        what = "answer could not be used; it counts" if total.unusable == 1 else "answers could not be used; they count"
+        console.print(plain(f"{total.unusable} {what} as wrong"), style="yellow")
     reasons = dict.fromkeys(case.error for case in report.cases if case.error)
     for reason in list(reasons)[:_ERRORS_SHOWN]:
         console.print(plain(f"  {reason}"))
@@ -132,8 +141,11 @@ def seconds(value: float) -> str:
 
 
 def print_judgements(cases: list[CaseResult]) -> None:
-    """The judging model's marks, where it was asked."""
+    """The judging model's marks, and how many answers it gave none for."""
     marks = [case.judgement for case in cases if case.judgement is not None]
+    without = sum(case.status is Status.ANSWERED for case in cases) - len(marks)
+    if without > 0:
+        console.print(f"prose: the model gave no marks that can be read for {without} answers", style="yellow")
     if marks:
         clear = sum(mark.clear for mark in marks) / len(marks)
         actionable = sum(mark.actionable for mark in marks) / len(marks)

@@ -134,6 +134,9 @@ class Report(msgspec.Struct, kw_only=True):
             first = next((case.error for case in self.cases if case.error), None)
             what = f"none of {total.cases} cases could be asked" if total.cases else "no case was chosen"
             return f"{what}: {first}" if first else f"{what}, so nothing was measured"
+        if total.skipped:
+            first = next((case.error for case in self.cases if case.error), "it was stopped")
+            return f"only {total.cases - total.skipped} of {total.cases} cases were asked: {first}"
         missed = [row for row in self.thresholds if not row.met]
         if not missed:
             return None
