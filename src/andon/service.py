@@ -116,6 +116,7 @@ class Service:
         self._stream: JetStreamLogStream
         self._connection: BusConnection
         self._gauges_at = 0.0
+        self._retainer: Retainer | None = None
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
         """Start everything, call ``ready``, work until ``stop`` is set, stop everything in order.
@@ -157,7 +158,8 @@ class Service:
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
                 indexing = start("indexer", Indexer(self.store, self.metrics).run)
-                retaining = start("retention", Retainer(self.store.retention, self.metrics, self._stream).run)
+                self._retainer = Retainer(self.store.retention, self.metrics, self._stream)
+                retaining = start("retention", self._retainer.run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)
                 self.health.report("service", None)
@@ -294,6 +296,8 @@ class Service:
         metrics.runbook_problems.set(len(self.runbooks.problems))
         try:
             counts = await self.store.counts()
+            if self._retainer is not None:
+                await self._retainer.count_others()
         except StoreError as error:
             log.info("store gauges not renewed", error=str(error))
         else:

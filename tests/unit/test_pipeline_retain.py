@@ -66,6 +66,7 @@ class _Scripted:
         self.steps = list(steps)
         self.over_now = False
         self.asked = 0
+        self.others: list[tuple[int, str, int]] = []
 
     async def step(self) -> Retained:
         one = self.steps.pop(0) if self.steps else Retained(more=False)
@@ -80,6 +81,9 @@ class _Scripted:
     async def stream_begins(self, stream: str, first: int) -> None:
         raise AssertionError("there is no stream here")
 
+    async def by_others(self) -> list[tuple[int, str, int]]:
+        return self.others
+
 
 def test_deletions_are_counted_by_rule() -> None:
     """On /metrics and for whoever asked for the run."""
@@ -92,6 +96,23 @@ def test_deletions_are_counted_by_rule() -> None:
         assert await retainer.once(lambda so_far: told.append(sum(so_far.values()))) == {"a": 5, "b": 1}
         assert told == [3, 6, 6]
         assert not retainer.over
+        assert _value(metrics, "andon_retention_deleted_total", "a") == 5
+        assert _value(metrics, "andon_retention_deleted_total", "b") == 1
+
+    run(main())
+
+
+def test_what_a_command_deletes_beside_the_service_is_counted_once() -> None:
+    """From the first look on, while the command's entry grows; what was there before belongs to another time."""
+
+    async def main() -> None:
+        metrics, scripted = Metrics(), _Scripted()
+        retainer = Retainer(scripted, metrics)
+        scripted.others = [(7, "a", 10)]
+        await retainer.count_others()
+        for others in ([(8, "a", 2), (7, "a", 10)], [(9, "b", 1), (8, "a", 5)], [(9, "b", 1), (8, "a", 2)]):
+            scripted.others = others
+            await retainer.count_others()
         assert _value(metrics, "andon_retention_deleted_total", "a") == 5
         assert _value(metrics, "andon_retention_deleted_total", "b") == 1
 

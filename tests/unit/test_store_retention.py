@@ -604,3 +604,26 @@ def test_steps_are_short(tmp_path: Path) -> None:
             assert 0 < sum(removed) <= 3000
 
     asyncio.run(work())
+
+
+def test_deletions_by_a_command_are_told_apart(database: Database) -> None:
+    """The audit book names who asked; services count what others deleted, and not what services did."""
+
+    async def work() -> None:
+        clock = Clock()
+        async with keeping(database, _rules(KeepRule("r", 60.0)), clock) as store:
+            await fill(store, clock, [a_log(n) for n in range(1, 21)])
+            await answer_all(store)
+            clock.now += 60
+            assert (await retain(store))[0] == {"r": 20}
+            assert await store.retention.by_others() == []
+            await fill(store, clock, [a_log(n) for n in range(21, 26)])
+            await answer_all(store)
+            clock.now += 60
+            store.retention.actor = "andon retention --run (eva)"
+            assert (await retain(store))[0] == {"r": 5}
+            assert [(label, logs) for _, label, logs in await store.retention.by_others()] == [("r", 5)]
+        told = query(database, "SELECT actor FROM audit ORDER BY id")
+        assert told == [("retention",), ("andon retention --run (eva)",)]
+
+    asyncio.run(work())

@@ -155,12 +155,14 @@ def _run_now(settings: Settings, *, as_json: bool) -> None:
 
 
 async def _retain(settings: Settings, told: Any) -> dict[str, int]:
+    from andon.cli.output import user_name
     from andon.insight.keeping import retention_policy
     from andon.pipeline.retain import Retainer
     from andon.store import Store
     from andon.telemetry import Metrics
 
     store = await Store.open(settings.database, durability=settings.durability, keeping=retention_policy(settings))
+    store.retention.actor = f"andon retention --run ({user_name() or 'unknown'})"
     try:
         return await Retainer(store.retention, Metrics()).once(told)
     finally:

@@ -35,11 +35,13 @@ class Retainer:
         self._stream = stream
         self._every = every
         self._over = False
+        self._others: dict[int, int] | None = None
 
     async def run(self) -> None:
         """Apply the rules now and then every hour, and whenever the database has grown too large; for ever."""
         while True:
             try:
+                await self.count_others()
                 await self.once()
                 await self._wait()
             except StoreError as error:
@@ -77,6 +79,17 @@ class Retainer:
         if total:
             log.info("logs deleted by the rules of retention", logs=sum(total.values()), by_rule=total)
         return total
+
+    async def count_others(self) -> None:
+        """Count what a command beside this service deleted since the first call. Raises StoreError."""
+        found = await self._retention.by_others()
+        if self._others is None:
+            self._others = {entry: logs for entry, _, logs in found}
+        for entry, label, logs in found:
+            more = logs - self._others.get(entry, 0)
+            if more > 0:  # an entry grows while the command runs
+                self._others[entry] = logs
+                self._metrics.retention_deleted.labels(label).inc(more)
 
     @property
     def over(self) -> bool:

@@ -276,3 +276,7 @@ class Retention(Protocol):
     async def stream_begins(self, stream: str, first: int) -> None:
         """The stream holds nothing before the sequence ``first`` any more."""
         ...
+
+    async def by_others(self) -> list[tuple[int, str, int]]:
+        """What others than services deleted lately, such as a command: (entry of the book, rule, logs so far)."""
+        ...

@@ -30,7 +30,11 @@ _SPAN = 20_000
 _AIM = 0.01
 _FIRST, _LEAST, _MOST = 50, 10, 250
 _RANKS = range(5)
-_ACTOR, _ACTION = "retention", "retention.delete"
+#: Who stands in the audit book where a service applies the rules.
+SERVICE = "retention"
+_ACTION = "retention.delete"
+#: So many of the newest entries are looked through for deletions by others.
+_ENTRIES = 50
 
 LOOKED = f"id, severity, service, {', '.join(PLACES)}, pattern_id, created_at, created_text, timestamp"
 
@@ -66,6 +70,8 @@ class StoredRetention:
         self._write = write
         self._clock = clock
         self._run: Run | None = None
+        #: Who stands in the audit book.
+        self.actor = SERVICE
         #: Up to which id the cap found nothing more to remove, by severity; a restart looks again.
         self._cap_at: dict[int, int] = {}
 
@@ -74,7 +80,9 @@ class StoredRetention:
         current = self._run
         try:
             if current is None:
-                current = await self._read(functools.partial(begin, self._policy, self._clock(), self._cap_at))
+                current = await self._read(
+                    functools.partial(begin, self._policy, self._clock(), self._cap_at, self.actor)
+                )
                 self._run = current
             if current.portion is None:
                 looking = current
@@ -103,19 +111,24 @@ class StoredRetention:
         now = self._clock()
         await self._write(lambda connection: gone.set_floor(connection, stream, first, now))
 
+    async def by_others(self) -> list[tuple[int, str, int]]:
+        """(id, rule, logs so far) of the newest entries of the audit book that are not a service's."""
+        found = await self._read(lambda connection: audit.entries(connection, _ENTRIES, _ACTION))
+        return [(one.id, one.subject, int(one.detail.get("logs", 0))) for one in found if one.actor != SERVICE]
 
-def begin(policy: KeepPolicy, now: float, cap_at: dict[int, int], connection: Connection) -> Run:
-    """A new run of the rules."""
+
+def begin(policy: KeepPolicy, now: float, cap_at: dict[int, int], actor: str, connection: Connection) -> Run:
+    """A new run of the rules, which stands in the audit book under ``actor``."""
     families = families_of(connection, policy)
     digest = policy.digest + "".join(f"/{key}:{len(one)}" for key, one in sorted(families.items()))
-    return Run(policy, now, Judge(policy, families), digest, indexing.mark(connection), cap_at)
+    return Run(policy, now, Judge(policy, families), digest, indexing.mark(connection), cap_at, actor)
 
 
 class Run:
     """One run of the rules at one moment: first by age, then by the cap, then free space is given back."""
 
     def __init__(
-        self, policy: KeepPolicy, now: float, judge: Judge, digest: str, last: int, cap_at: dict[int, int]
+        self, policy: KeepPolicy, now: float, judge: Judge, digest: str, last: int, cap_at: dict[int, int], actor: str
     ) -> None:
         self.portion: Portion | None = None
         self._policy = policy
@@ -124,6 +137,7 @@ class Run:
         self._digest = digest
         self._last = last
         self._cap_at = cap_at
+        self._actor = actor
         self._stages: Iterator[Callable[[Connection], Portion | None]] = iter(
             [
                 *([self._look_again] if policy.rules else []),
@@ -305,7 +319,7 @@ class Run:
             total.logs[label] += logs
             total.bytes[label] += removal.bytes[label]
             detail = {"logs": total.logs[label], "bytes": total.bytes[label]}
-            self._book[label] = audit.keep_note(connection, entry, _ACTOR, _ACTION, label, detail), total
+            self._book[label] = audit.keep_note(connection, entry, self._actor, _ACTION, label, detail), total
 
     def tidy(self, connection: Connection) -> Retained:
         """Tidy the index of words where much was deleted, then give free space back, some pages at a time."""
@@ -326,4 +340,4 @@ def _adapted(count: int, seconds: float, least: int, most: int) -> int:
     return max(least, min(most, int(count * min(1.3, max(0.2, _AIM / max(seconds, 0.001))))))
 
 
-__all__ = ["LOOKED", "Portion", "Run", "StoredRetention", "begin"]
+__all__ = ["LOOKED", "SERVICE", "Portion", "Run", "StoredRetention", "begin"]
