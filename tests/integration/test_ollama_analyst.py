@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from andon.agent.prompts import PROMPT_VERSION
 from andon.agent.providers import ProviderConfig, build_analyst
 from andon.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.models import Explanation, Question, Rung
+from support.bus import until
 from support.ollama import HALF, Answer, Ollama
 from support.patience import PATIENCE
 from support.providers.asking import red_square
@@ -247,7 +249,7 @@ def test_endless_thoughts_are_not_read_to_their_end(ollama: Ollama) -> None:
 @pytest.mark.parametrize("where", ["head", "chunk"])
 def test_a_hung_model_meets_the_deadline(ollama: Ollama, where: str) -> None:
     """Before or within the answer: unavailable at the deadline, and the connection is closed so that it stops."""
-    error = failure(ollama, Answer(hang=where, text=PROSE), deadline=1.5, cold_start_deadline=PATIENCE)
+    error = failure(ollama, Answer(hang=where, text=PROSE), deadline=1.5, cold_start_deadline=1.5)
     assert isinstance(error, ModelUnavailable)
     assert "within 1.5 s" in str(error)
     assert ollama.wait_until("disconnects")
@@ -348,11 +350,14 @@ def test_a_check_that_meets_something_else_says_so(ollama: Ollama, tags: bytes) 
 
 
 def test_questions_run_side_by_side(ollama: Ollama) -> None:
-    """Four questions at once take about as long as one, over one client."""
-    ollama.latency = 0.2
+    """Four questions are all with the model before the first of them is answered."""
+    ollama.hold = True
 
     async def four(analyst: ModelAnalyst) -> list[Explanation]:
-        return await asyncio.gather(*(analyst.explain(question(stored_log(i))) for i in range(1, 5)))
+        asking = [asyncio.create_task(analyst.explain(question(stored_log(i)))) for i in range(1, 5)]
+        await until(lambda: ollama.running == 4, "four questions at the model")
+        ollama.hold = False
+        return await asyncio.gather(*asking)
 
     assert all(explanation.finding for explanation in run(analyst_for(ollama.url), four))
     assert ollama.peak == 4
@@ -396,19 +401,24 @@ def test_a_readable_first_answer_outlives_a_failed_repair(ollama: Ollama) -> Non
     assert explanation.text.startswith("The disk of db-01 is full")
 
 
-def test_warming_up_does_not_block_the_loop(ollama: Ollama) -> None:
+def test_warming_up_does_not_block_the_loop(ollama: Ollama, monkeypatch: pytest.MonkeyPatch) -> None:
     """The libraries are imported in a thread: the loop keeps turning meanwhile."""
+    analyst = analyst_for(ollama.url)
+    begun, turned, build = threading.Event(), threading.Event(), analyst._build
 
-    async def turns(analyst: ModelAnalyst) -> int:
+    def slowly() -> Any:
+        begun.set()
+        assert turned.wait(PATIENCE), "the loop stood still"
+        return build()
+
+    async def turn(analyst: ModelAnalyst) -> None:
         task = asyncio.create_task(analyst.warm_up())
-        count = 0
-        while not task.done():
-            await asyncio.sleep(0)
-            count += 1
+        await until(begun.is_set, "the beginning")
+        turned.set()
         await task
-        return count
 
-    assert run(analyst_for(ollama.url), turns) > 5
+    monkeypatch.setattr(analyst, "_build", slowly)
+    run(analyst, turn)
 
 
 def test_pictures_go_to_models_that_ollama_says_can_see(ollama: Ollama) -> None:

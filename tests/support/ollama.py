@@ -9,7 +9,8 @@ In a test::
 
 From another process: ``python tests/support/ollama.py --port 0 --model deepseek-r1:1.5b --counter-file F``
 prints its port on the first line of stdout and appends a line to F for each model call; with ``--requests-file R``
-also a line of JSON to R: the time it came at (unix seconds) and the last message of the prompt.
+also a line of JSON to R: the time it came at (unix seconds) and the last message of the prompt. With
+``--hold-file H`` no answer begins while H exists.
 
 The rules are those of ollama's ``openai/openai.go`` and ``openai/middleware``: see ``_check`` and ``_refusal``.
 """
@@ -108,6 +109,7 @@ class Ollama:
         port: int = 0,
         counter_file: Path | None = None,
         requests_file: Path | None = None,
+        hold_file: Path | None = None,
         api_key: str | None = None,
     ) -> None:
         self.models = [model]
@@ -119,6 +121,8 @@ class Ollama:
         self.violations: list[str] = []
         self.calls = self.running = self.peak = self.disconnects = 0
         self.loaded = load == 0
+        #: While True calls come in and no answer begins; ``hold_file`` does the same as long as it is there.
+        self.hold = False
         #: What /api/show says the model can do.
         self.capabilities = ["completion", "thinking"]
         #: False takes /api/* away: a server with OpenAI's API alone.
@@ -128,6 +132,7 @@ class Ollama:
         self.port = port
         self._counter_file = counter_file
         self._requests_file = requests_file
+        self._hold_file = hold_file
         self._api_key = api_key
         self._script: deque[Answer] = deque()
         self._loop = asyncio.new_event_loop()
@@ -282,6 +287,8 @@ class Ollama:
             latency += self.load
         if answer.hang == "head":
             latency = 3_600
+        while self.hold or (self._hold_file is not None and self._hold_file.exists()):
+            await self._wait(0.02, reader)
         await self._wait(latency, reader)
         self.loaded = True
         if answer.status != 200:
@@ -526,6 +533,7 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--counter-file", type=Path)
     parser.add_argument("--requests-file", type=Path)
+    parser.add_argument("--hold-file", type=Path)
     parser.add_argument("--behaviour", choices=sorted(BEHAVIOURS), default="finding")
     options = parser.parse_args()
     server = Ollama(
@@ -537,6 +545,7 @@ def main() -> None:
         port=options.port,
         counter_file=options.counter_file,
         requests_file=options.requests_file,
+        hold_file=options.hold_file,
     )
     with server, contextlib.suppress(KeyboardInterrupt):
         print(server.port, flush=True)

@@ -225,8 +225,10 @@ class OllamaProcess:
     def __init__(self, place: Path, arguments: tuple[str, ...] = (), port: int = 0) -> None:
         self._counter = place / f"ollama-calls-{time.monotonic_ns()}"
         self._requests = self._counter.with_suffix(".jsonl")
+        self._hold = self._counter.with_suffix(".hold")
         script = Path(__file__).parent / "ollama.py"
         files = ("--counter-file", str(self._counter), "--requests-file", str(self._requests))
+        files += ("--hold-file", str(self._hold))
         self._process = subprocess.Popen(
             [sys.executable, str(script), "--port", str(port), *files, *arguments], stdout=subprocess.PIPE
         )
@@ -244,6 +246,14 @@ class OllamaProcess:
         """What it was asked, in order: ``at`` (unix seconds) and ``prompt``."""
         whole = self._requests.read_text().rpartition("\n")[0] if self._requests.exists() else ""
         return [json.loads(line) for line in whole.splitlines()]
+
+    def hold(self) -> None:
+        """Let calls come in and none be answered."""
+        self._hold.touch()
+
+    def release(self) -> None:
+        """Answer again, those that wait too."""
+        self._hold.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End it; idempotent."""

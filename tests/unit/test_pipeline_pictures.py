@@ -19,6 +19,7 @@ from andon.pipeline.pictures import PictureFetcher, QuestionPictures
 from andon.store import Store
 from andon.telemetry import Metrics
 from andon.testing import ScriptedAnalyst
+from support.patience import PATIENCE
 from support.pictures import data_url, opened, picture
 from support.pipeline import Pipeline, log, pipeline, run, until
 from support.questions import question, stored_log
@@ -161,7 +162,7 @@ def _after(tmp_path: Path, *answers: bytes | Exception, counted: int) -> tuple[s
             await _one_reference(store)
             objects = Objects(*answers)
             async with fetching(store, objects) as (fetcher, metrics):
-                deadline = time.monotonic() + 10
+                deadline = time.monotonic() + PATIENCE
                 while sample(metrics, "stored") + sample(metrics, "refused") < 1 and time.monotonic() < deadline:
                     fetcher.wake()
                     await asyncio.sleep(0.01)
