@@ -117,6 +117,8 @@ class ModelMisconfigured(ModelError):
 
     #: Whether it refuses whoever we are and whatever is asked, so that the next question would meet the same.
     standing = False
+    #: Whether the question is longer than the model's context: a shorter one may fit.
+    too_long = False
 
 
 class ModelAnswerError(ModelError):

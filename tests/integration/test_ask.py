@@ -192,6 +192,15 @@ def test_a_model_that_cannot_call_tools_is_shown_the_facts(ollama: Ollama, site:
     assert "tools" not in ollama.requests[-1]
 
 
+def test_a_conversation_that_outgrows_the_context_goes_on_without_tools(ollama: Ollama, site: Path) -> None:
+    """What tools answer takes room that the facts alone leave."""
+    too_long = Answer(status=400, error="request (8495 tokens) exceeds the available context size (8192 tokens)")
+    ollama.script(Answer(calls=(("list_problems", {}),)), too_long, GOOD)
+    answer = asked(site, ollama.url)
+    assert (answer.mode, answer.calls) == ("facts", 3)
+    assert answer.cited
+
+
 def test_no_look_ups_at_all_where_the_setting_says_so(ollama: Ollama, site: Path) -> None:
     ollama.script(GOOD)
     assert asked(site, ollama.url, tool_calls=0).mode == "facts"

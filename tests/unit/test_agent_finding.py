@@ -153,3 +153,10 @@ def test_clamped_values_are_within_the_bounds_or_refused(data: dict[str, Any]) -
         return
     Finding.model_validate(finding.model_dump())
     assert len(render(finding)) < 4_000
+
+
+@pytest.mark.parametrize(("enough", "confidence"), [(True, "high"), (False, "low")])
+def test_without_enough_evidence_nobody_is_sure(enough: bool, confidence: str) -> None:
+    """Whatever the model says of itself."""
+    finding = parse({**GOOD, "enough_evidence": enough})
+    assert settle(finding, worst_severity="ERROR", log_ids=[12]).confidence == confidence

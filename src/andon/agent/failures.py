@@ -148,10 +148,12 @@ def from_status(status: int, detail: str, place: Place, *, retry_after: float | 
     if status in (400, 422) and _FILTERED.search(told):
         return filtered(place, detail)
     if status in (400, 413, 422) and _TOO_LONG.search(told):
-        return ModelMisconfigured(
+        error = ModelMisconfigured(
             f"The question does not fit into the context of {place.model} at {place.url} ({said}): "
             f"{place.when_too_long}"
         )
+        error.too_long = True
+        return error
     if status in (400, 405, 413, 422):
         return ModelMisconfigured(
             f"{place.name} at {place.url} refuses the request ({said}): check MODEL ({place.model}) and its settings."

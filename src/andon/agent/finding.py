@@ -155,14 +155,16 @@ def parse(data: dict[str, Any]) -> Finding:
 def settle(finding: Finding, *, worst_severity: str, log_ids: Iterable[int]) -> Finding:
     """``finding`` as it may be stored: severity never below the logs' worst, evidence only among ``log_ids``.
 
-    A model reads text that anybody may have written, so it may raise an alarm but never talk one down.
+    A model reads text that anybody may have written, so it may raise an alarm but never talk one down. Who says
+    that the evidence does not suffice cannot be sure of the cause.
     """
     known = set(log_ids)
     evidence = [i for i in dict.fromkeys(finding.evidence) if i in known]
     severity = finding.severity_assessed
     if SEVERITY_RANK.get(worst_severity, -1) > severity.rank:
         severity = Severity(worst_severity)
-    return finding.model_copy(update={"evidence": evidence, "severity_assessed": severity})
+    confidence = finding.confidence if finding.enough_evidence else "low"
+    return finding.model_copy(update={"evidence": evidence, "severity_assessed": severity, "confidence": confidence})
 
 
 def render(finding: Finding, *, note: str | None = None) -> str:

@@ -32,7 +32,7 @@ from andon.agent.thinking import strip_thinking
 from andon.agent.threads import in_daemon_thread
 from andon.agent.told import prompt_lines, report, scope_words
 from andon.agent.tools import CALLS, ROOM, TOOLS_CONTEXT, WRONG_CALLS, HistoryTools, toolset
-from andon.errors import ModelAnswerError, ModelError, QueryTooSlow
+from andon.errors import ModelAnswerError, ModelError, ModelMisconfigured, QueryTooSlow
 from andon.models import HistoryQuery, StoredLog
 from andon.ports import History, Likeness, Runbooks
 
@@ -196,11 +196,13 @@ class Investigator:
                 if with_tools:
                     try:
                         return await self._ask(backend, model, can, inquiry, found, words, deadline, with_tools=True)
-                    except _CannotCall as error:
-                        log.info("asked again without tools", model=backend.model, reason=str(error))
                     except ModelError as error:
-                        # A model that was said to call tools and is refused with them is asked without.
-                        if words.output_tokens or "tool" not in str(error).lower():
+                        # A model that was said to call tools and is refused with them, cannot call them or has no
+                        # room for what they answer, is asked without.
+                        too_much = isinstance(error, _CannotCall) or (
+                            isinstance(error, ModelMisconfigured) and error.too_long
+                        )
+                        if not too_much and (words.output_tokens or "tool" not in str(error).lower()):
                             raise
                         log.info("asked again without tools", model=backend.model, reason=str(error))
                 return await self._ask(backend, model, can, inquiry, found, words, deadline, with_tools=False)
