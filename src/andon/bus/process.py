@@ -28,7 +28,7 @@ MAX_POLL = 0.25
 TAIL_LINES = 20
 MAX_LOG_LINE = 4096
 #: Held down by Go's soft limit: the server's page buffers otherwise grow with the store.
-MEMORY_LIMIT = "48MiB"
+MEMORY_LIMIT = "40MiB"
 #: What a Python and a Go program need of our environment; nothing that may hold a secret.
 PASSED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 

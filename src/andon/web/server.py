@@ -36,6 +36,7 @@ class HttpServer:
             access_log=False,
             lifespan="off",
             loop="none",
+            ws="none",
             timeout_graceful_shutdown=GRACE,
             server_header=False,
         )

@@ -10,6 +10,7 @@ regular expressions here, so no text can make the search slow.
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from unicodedata import normalize
@@ -55,7 +56,7 @@ _CODE = 3
 _MARKED = 3.0
 
 
-class Term(msgspec.Struct, frozen=True):
+class Term(msgspec.Struct, frozen=True, gc=False):
     """``words`` without their stars; ``open`` says which of them are beginnings, ``gaps`` how many others may
     stand before each. ``weight`` is how specific the term is: a point for each word, three where it has a digit
     (a code), at least three for a marked term."""
@@ -111,7 +112,7 @@ def parse_term(text: str) -> Term:
             raise ValueError(f"{text!r} is not a term: words, each may end in *, the last may end in !")
         if wide and len(word) < _STEM:
             raise ValueError(f"{text!r} is too wide: a beginning needs at least {_STEM} letters before the *")
-        words.append(word)
+        words.append(sys.intern(word))  # thousands of terms share a few thousand words
         is_open.append(wide)
         gaps.append(gap)
         gap = 0
@@ -166,6 +167,8 @@ class Vocabulary:
         self.index = index
         self._lists = lists
         self._numbers: dict[str, frozenset[int]] = {}
+        #: Each set once: many rules ask for the same lists.
+        self._known: dict[frozenset[int], frozenset[int]] = {}
 
     def numbers(self, terms: Iterable[str]) -> frozenset[int]:
         """The numbers of ``terms``, each ``$name`` replaced by its list.
@@ -178,7 +181,8 @@ class Vocabulary:
                 found |= self._listed(term[1:])
             else:
                 found.add(self.index.add(term))
-        return frozenset(found)
+        numbers = frozenset(found)
+        return self._known.setdefault(numbers, numbers)
 
     def _listed(self, name: str) -> frozenset[int]:
         if name not in self._lists:
