@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, or_, select, union_all, update
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select, union_all, update
 
 from andon.models import (
     AnalysisStatus,
@@ -18,8 +18,6 @@ from andon.models import (
     PendingAnalysis,
     Question,
     StoredAnalysis,
-    StoredLog,
-    Waiter,
     now_text,
 )
 from andon.store import family, grouping
@@ -35,7 +33,7 @@ from andon.store.rows import (
     to_log,
     to_log_and_analysis,
 )
-from andon.store.schema import analyses, logs, patterns, waiters
+from andon.store.schema import analyses, logs, patterns
 
 _LOGS_IN_QUESTION = 5
 _HOSTS_IN_QUESTION = 20
@@ -295,47 +293,6 @@ def shown_for(connection: Connection, pattern_ids: Sequence[int]) -> dict[int, S
         )
         found.update({row.of_pattern: to_analysis(tuple(row)[:-1]) for row in rows})
     return found
-
-
-def waiting_for(connection: Connection, now: float, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
-    """Callers whose log shows a final explanation, oldest first."""
-    query = _select_waiters(now, limit).where(FINAL, EXPLAINED)
-    found = [to_log_and_analysis(row) for row in connection.execute(query)]
-    return [(Waiter(*waiter), log, analysis) for log, analysis, waiter in found if analysis is not None]
-
-
-def waiting_since(
-    connection: Connection, now: float, until: float, limit: int
-) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
-    """Callers that came up to ``until`` (unix seconds), oldest first, with what their log shows now."""
-    query = _select_waiters(now, limit).where(waiters.c.created_at <= until)
-    found = [to_log_and_analysis(row) for row in connection.execute(query)]
-    return [(Waiter(*waiter), log, analysis) for log, analysis, waiter in found]
-
-
-def _select_waiters(now: float, limit: int) -> Select[Any]:
-    return (
-        select_logs_and_analyses(waiters.c.id, waiters.c.log_id, waiters.c.reply_to)
-        .join(waiters, waiters.c.log_id == logs.c.id)
-        .where(waiters.c.not_before <= now)
-        .order_by(waiters.c.id)
-        .limit(limit)
-    )
-
-
-def unheard(connection: Connection, callers: Sequence[Waiter], due: float, oldest: float) -> int:
-    """Put callers off until ``due``, but forget those that came before ``oldest`` (unix seconds); the number."""
-    ids = [waiter.id for waiter in callers]
-    forgotten = connection.execute(delete(waiters).where(waiters.c.id.in_(ids), waiters.c.created_at < oldest)).rowcount
-    connection.execute(update(waiters).where(waiters.c.id.in_(ids)).values(not_before=due))
-    return forgotten
-
-
-def answered(connection: Connection, done: Sequence[Waiter]) -> None:
-    """Forget callers that have their answer."""
-    for start in range(0, len(done), _IDS_PER_QUERY):
-        ids = [waiter.id for waiter in done[start : start + _IDS_PER_QUERY]]
-        connection.execute(delete(waiters).where(waiters.c.id.in_(ids)))
 
 
 def _is_held(row: Row[Any], job: PendingAnalysis) -> bool:

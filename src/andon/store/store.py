@@ -30,7 +30,7 @@ from andon.models import (
     Waiter,
 )
 from andon.places import Database
-from andon.store import family, grouping, indexing, probing, queue, reader, spending
+from andon.store import family, grouping, indexing, probing, queue, reader, spending, waiting
 from andon.store.database import (
     BUSY_TIMEOUT,
     Durability,
@@ -312,23 +312,23 @@ class Store:
 
     async def waiters(self, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
         """Durable callers whose log has a final explanation now, oldest first."""
-        return await self._read(lambda connection: queue.waiting_for(connection, self._clock(), limit))
+        return await self._read(lambda connection: waiting.explained(connection, self._clock(), limit))
 
     async def overdue_waiters(
         self, older_than: float, limit: int
     ) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
         """Durable callers that waited ``older_than`` seconds, with what their log shows now, if anything."""
         now = self._clock()
-        return await self._read(lambda connection: queue.waiting_since(connection, now, now - older_than, limit))
+        return await self._read(lambda connection: waiting.since(connection, now, now - older_than, limit))
 
     async def answered(self, waiters: Sequence[Waiter]) -> None:
         """These durable callers have their answer."""
-        await self._write(lambda connection: queue.answered(connection, waiters))
+        await self._write(lambda connection: waiting.answered(connection, waiters))
 
     async def unheard(self, waiters: Sequence[Waiter], delay: float, patience: float) -> int:
         """Try these again in ``delay`` seconds, forget those older than ``patience``; the number forgotten."""
         now = self._clock()
-        return await self._write(lambda connection: queue.unheard(connection, waiters, now + delay, now - patience))
+        return await self._write(lambda connection: waiting.unheard(connection, waiters, now + delay, now - patience))
 
     async def log(self, log_id: int) -> StoredLog | None:
         """One log with its analysis."""
