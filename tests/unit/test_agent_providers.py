@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import subprocess
 import sys
@@ -14,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.agent.fallback import FallbackAnalyst
+from andon.agent.mcp_server import require_extra
 from andon.agent.ollama import DEFAULT_MODEL, normalise_host, same_model
 from andon.agent.providers import PROVIDERS, ProviderConfig, build_analyst, build_backend, provider_name
-from andon.errors import ConfigError
+from andon.errors import ConfigError, ModelMisconfigured
 from andon.provider_names import fallback_members
 from support.patience import PATIENCE
+from support.questions import question
 
 
 @pytest.mark.parametrize(
@@ -113,6 +116,34 @@ def test_a_missing_extra_is_named_at_start(name: str, module: str, extra: str, m
     with pytest.raises(ConfigError) as caught:
         build_analyst(config)
     assert f"pip install 'andon[{extra}]'" in str(caught.value)
+
+
+def test_a_forbidden_library_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever kind of ImportError says so."""
+
+    def forbidden(wanted: str) -> None:
+        raise ImportError(f"{wanted} is not for you")
+
+    monkeypatch.setattr(importlib.util, "find_spec", forbidden)
+    with pytest.raises(ConfigError, match=r"pip install 'andon\[claude\]'"):
+        build_backend(ProviderConfig(provider="CLAUDE", api_key="k"))
+    with pytest.raises(ConfigError, match=r"pip install 'andon\[mcp\]'"):
+        require_extra()
+
+
+def test_a_library_that_cannot_be_imported_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is installed, but a part of it is missing: the service goes on without the model."""
+    monkeypatch.setitem(sys.modules, "openai", None)
+    monkeypatch.setitem(sys.modules, "pydantic_ai.models.openai", None)
+
+    async def use() -> None:
+        analyst = build_analyst(full_config("OPEN_AI"))
+        assert analyst is not None
+        with pytest.raises(ModelMisconfigured, match="library behind PROVIDER=OPEN_AI cannot be imported"):
+            await analyst.explain(question())
+        await analyst.close()
+
+    asyncio.run(use())
 
 
 @pytest.mark.parametrize("name", [name for name in PROVIDERS if name not in ("PLAYBOOK", "EMBEDDED")])

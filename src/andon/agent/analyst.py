@@ -30,7 +30,7 @@ from andon.agent.asking import (
     listen,
     model_settings,
 )
-from andon.agent.backend import Backend, Capabilities
+from andon.agent.backend import Backend, Capabilities, imported
 from andon.agent.failures import (
     cut_off,
     filtered,
@@ -216,7 +216,7 @@ class ModelAnalyst:
 
     def _build(self) -> Model:
         """Import, and build what every question needs; blocks."""
-        model = self._backend.build()
+        model = imported(self._backend.build, self._backend)
         build_agent(model, "native")  # imports what the first question would have to wait for
         return model
 

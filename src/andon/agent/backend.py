@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from andon.agent.failures import Place
+from andon.agent.failures import Place, hidden, refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic_ai.models import Model
 
 
@@ -49,6 +51,17 @@ class Choices:
             images=known.images if self.images == "auto" else self.images == "yes",
             tools=known.tools if self.tools == "auto" else self.tools == "yes",
         )
+
+
+def imported(build: Callable[[], Model], backend: Backend) -> Model:
+    """What ``build`` makes; blocks. Raises ModelMisconfigured where a library that is installed cannot be imported."""
+    try:
+        return build()
+    except ImportError as error:
+        raise refused(
+            f"The library behind PROVIDER={backend.provider} cannot be imported ({hidden(str(error), backend.place)}): "
+            "install Andon again, with its extras."
+        ) from error
 
 
 class Backend(Protocol):

@@ -50,13 +50,17 @@ class Access:
         required(provider, {self.key_setting: self.api_key})
 
 
+def installed(module: str) -> bool:
+    """Whether ``module`` could be imported; nothing of it is, but for its parent packages."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:  # a parent package is missing, or somebody forbids it
+        return False
+
+
 def needs_extra(module: str, extra: str, provider: str) -> None:
     """Raises ConfigError where the library behind an optional extra is not installed. Imports nothing of it."""
-    try:
-        found = importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # a parent package is missing
-        found = False
-    if not found:
+    if not installed(module):
         raise ConfigError(f"PROVIDER={provider} needs a library that is not installed: pip install 'andon[{extra}]'")
 
 

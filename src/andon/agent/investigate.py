@@ -20,7 +20,7 @@ import structlog
 
 from andon.agent import talk
 from andon.agent.asking import model_settings
-from andon.agent.backend import Backend, Capabilities
+from andon.agent.backend import Backend, Capabilities, imported
 from andon.agent.citing import checked, cited_ids
 from andon.agent.failures import from_api_error, not_an_answer, too_slow
 from andon.agent.fence import fenced, size
@@ -186,7 +186,9 @@ class Investigator:
         """One model's answer. Raises ModelError and NotGranted."""
         model = self._models.get(id(backend))
         if model is None:
-            model = self._models[id(backend)] = await in_daemon_thread(backend.build, "provider-import")
+            model = self._models[id(backend)] = await in_daemon_thread(
+                lambda: imported(backend.build, backend), "provider-import"
+            )
             backend.start()
         can = await self._capabilities(backend)
         deadline = self._deadline if await _is_ready(backend) else self._cold_start_deadline

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from andon.agent import talk
 from andon.agent.asking import model_settings
-from andon.agent.backend import Backend
+from andon.agent.backend import Backend, imported
 from andon.agent.failures import from_api_error, not_an_answer, too_slow
 from andon.agent.fence import encode, fenced
 from andon.agent.redact import visible
@@ -57,7 +57,9 @@ class Judge:
 
         async with self._building:
             if self._model is None:
-                self._model = await in_daemon_thread(self._backend.build, "judge-import")
+                self._model = await in_daemon_thread(
+                    lambda: imported(self._backend.build, self._backend), "judge-import"
+                )
         agent = talk.build(self._model, [], 0)
         words = talk.Talk(talk.Silence())
         shown = fenced([encode({"log": log[:_TEXT_MAX]}), encode({"explanation": explanation[:_TEXT_MAX]})])

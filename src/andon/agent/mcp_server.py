@@ -6,9 +6,9 @@ The one home of the ``mcp`` library on the server's side; it is imported when a 
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
+from andon.agent.hosted import installed
 from andon.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ INSTRUCTIONS = (
 
 def require_extra() -> None:
     """Raises ConfigError where the library is not installed."""
-    if importlib.util.find_spec("mcp") is None:
+    if not installed("mcp"):
         raise ConfigError("serving MCP clients needs an extra: run `pip install 'andon[mcp]'`")
 
 
