@@ -22,8 +22,6 @@ from andon.models import (
 )
 from andon.store import family, grouping
 from andon.store.rows import (
-    EXPLAINED,
-    FINAL,
     add_to_counters,
     select_analyses,
     select_logs,
