@@ -53,8 +53,8 @@ def babbler(place: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def slow(place: Path) -> Path:
-    """Random weights, and enough of them that an answer takes many seconds."""
-    return random_model(place / "slow.gguf", feed_forward=60_000)
+    """Random weights, enough of them that each word takes milliseconds, and an answer has no end of its own."""
+    return random_model(place / "slow.gguf", feed_forward=60_000, ends=False)
 
 
 def explain(gguf: Path, *, pictures: list[Picture] | None = None, **settings: Any) -> Explanation:
@@ -165,7 +165,7 @@ def test_a_cancelled_question_frees_the_slot(slow: Path) -> None:
         slot = await eventually(idle, "a free slot")
         return int(slot["next_token"][0]["n_decoded"])
 
-    assert with_engine(slow, use) < 4000
+    assert with_engine(slow, use) < 7000
 
 
 def test_closing_in_the_middle_of_an_answer(slow: Path) -> None:

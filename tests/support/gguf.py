@@ -66,8 +66,8 @@ class Vocabulary:
         return len(self.texts)
 
 
-def random_model(path: Path, *, seed: int = 0, layers: int = 1, feed_forward: int = 64) -> Path:
-    """A llama with random weights; 0.3 MB unless it is made larger."""
+def random_model(path: Path, *, seed: int = 0, layers: int = 1, feed_forward: int = 64, ends: bool = True) -> Path:
+    """A llama with random weights; 0.3 MB unless it is made larger. Without ``ends`` it goes on as long as it may."""
     rng = np.random.default_rng(seed)
     words = Vocabulary()
     embedding = rng.normal(0, 1, (len(words), WIDTH)).astype(np.float32)
@@ -77,7 +77,9 @@ def random_model(path: Path, *, seed: int = 0, layers: int = 1, feed_forward: in
     embedding[:, 0] = 4.0
     output[:, 0] = 0.0
     output[np.array(words.kinds) == int(Kind.BYTE), 0] = -8.0
-    output[words.texts.index('"'), 0] = 1.0
+    output[words.texts.index('"'), 0] = 1.0 if ends else -8.0
+    if not ends:
+        output[np.array(words.kinds) == int(Kind.CONTROL), 0] = -8.0
 
     def weights(*shape: int) -> Array:
         return rng.normal(0, 0.5 / np.sqrt(shape[-1]), shape).astype(np.float32)
