@@ -44,7 +44,7 @@ class _Steps:
     def __init__(self, retention: Retention) -> None:
         self._retention = retention
         self.seconds: list[float] = [0.0]
-        self.over, self.stream_begins = retention.over, retention.stream_begins
+        self.over, self.stream_begins, self.by_others = retention.over, retention.stream_begins, retention.by_others
 
     async def step(self) -> Retained:
         """The next step."""

@@ -16,6 +16,7 @@ from andon.store.dialect import is_postgres, run
 from andon.store.facets import ROW_COLUMNS, Row
 from andon.store.keeping import hour_of
 from andon.store.rows import add_to_counters
+from andon.store.settling import SMALL
 
 #: Pictures of so many bytes go in one transaction, or those of one log.
 PICTURES_MAX = 8 * 1024 * 1024
@@ -34,11 +35,15 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Removal(msgspec.Struct):
-    """What was removed: logs and bytes (about) by the label of the rule, and which logs are needed still."""
+    """What was removed: logs and bytes (about) by the label of the rule, and which logs are needed still.
+
+    ``gaps`` are the ids of those that shared their pages with others.
+    """
 
     logs: dict[str, int] = {}
     bytes: dict[str, int] = {}
     held: list[int] = []
+    gaps: list[int] = []
 
 
 def bytes_of(characters: int) -> int:
@@ -65,7 +70,10 @@ def remove(connection: Connection, batch: Sequence[Candidate]) -> tuple[Removal,
     for log_id, row in going.items():
         label = by_id[log_id].label
         done.logs[label] = done.logs.get(label, 0) + 1
-        done.bytes[label] = done.bytes.get(label, 0) + bytes_of(len(row[3] or "") + len(row[_WIDTH - 1] or ""))
+        characters = len(row[3] or "") + len(row[_WIDTH - 1] or "")
+        done.bytes[label] = done.bytes.get(label, 0) + bytes_of(characters)
+        if characters <= SMALL:
+            done.gaps.append(log_id)
     return done, len(batch)
 
 

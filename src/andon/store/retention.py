@@ -20,6 +20,7 @@ from andon.store.dialect import run
 from andon.store.keeping import CAP, FUTURE, PLACES, Judge, KeepPolicy, severity_rank, stored_at
 from andon.store.leaving_out import families_of
 from andon.store.removing import Candidate, Removal
+from andon.store.settling import Gaps
 
 T = TypeVar("T")
 
@@ -84,6 +85,8 @@ class StoredRetention:
                     functools.partial(begin, self._policy, self._clock(), self._cap_at, self.actor)
                 )
                 self._run = current
+            if current.thinned_out:
+                return await self._write(current.settle)
             if current.portion is None:
                 looking = current
                 await self._read(lambda connection: looking.look(connection))
@@ -149,8 +152,9 @@ class Run:
         self._position = 0
         self._chunk = _FIRST
         self._book: dict[str, tuple[int, Removal]] = {}
+        self._gaps = Gaps()
         self._capping = False
-        self._merging = False
+        self._merging = self._merging_first = False
         self._pages = shrinking.FIRST
 
     # Looking, in a reader's transaction.
@@ -218,6 +222,9 @@ class Run:
         """At the oldest logs of one severity, while the database is too large."""
         if removing.used_bytes(connection) <= self._policy.max_bytes:
             return None
+        if self._capping and shrinking.merge_due(connection):
+            self._merging = self._merging_first = True  # notes of deletions take space, too
+            return Portion()
         self._position = self._cap_at.get(rank, 0)
         self._capping = True
         while self._position < self._last:
@@ -278,6 +285,7 @@ class Run:
             if not self._capping:
                 portion.later += removal.held
             self._note(connection, removal)
+            self._gaps.note(removal.gaps)
             done.deleted = removal.logs
         if not portion.candidates:
             self._finish(connection, portion)
@@ -321,11 +329,39 @@ class Run:
             detail = {"logs": total.logs[label], "bytes": total.bytes[label]}
             self._book[label] = audit.keep_note(connection, entry, self._actor, _ACTION, label, detail), total
 
+    @property
+    def thinned_out(self) -> bool:
+        """Whether there is space to make free before anything else."""
+        return self._merging or self._stretch() is not None
+
+    def settle(self, connection: Connection) -> Retained:
+        """Make some of the space free that deleted logs still take, so that the cap can count it as free."""
+        started = time.monotonic()
+        stretch = self._stretch()
+        if stretch is not None:
+            self._gaps.close(connection, stretch)
+            return Retained(seconds=time.monotonic() - started)
+        self._merge(connection)
+        seconds = time.monotonic() - started
+        self._pages = _adapted(self._pages, seconds, shrinking.LEAST, shrinking.MOST)
+        return Retained(seconds=seconds)
+
+    def _merge(self, connection: Connection) -> None:
+        """Merge some of the index of words."""
+        first, self._merging_first = self._merging_first, False
+        self._merging = shrinking.merge(connection, self._pages, first=first)
+
+    def _stretch(self) -> int | None:
+        """The next stretch from which nothing more is about to go."""
+        pending = self.portion.candidates if self.portion is not None else []
+        return self._gaps.next(pending[0].id if pending else None)
+
     def tidy(self, connection: Connection) -> Retained:
         """Tidy the index of words where much was deleted, then give free space back, some pages at a time."""
         started = time.monotonic()
         if self._merging or shrinking.merge_due(connection):
-            self._merging = shrinking.merge(connection, self._pages, first=not self._merging)
+            self._merging_first = not self._merging
+            self._merge(connection)
             more = True  # the free space comes next
         else:
             more = shrinking.shrink(connection, self._pages)
