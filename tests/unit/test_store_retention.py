@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -540,6 +538,7 @@ async def work():
     async with keeping(Path({path!r}), policy, clock) as store:
         while (await store.retention.step()).more:
             print("step", flush=True)
+            sys.stdin.readline()
 
 asyncio.run(work())
 """
@@ -557,14 +556,18 @@ def test_killed_in_the_middle_it_goes_on(tmp_path: Path) -> None:
 
     asyncio.run(before())
     script = _KILLED.format(tests=str(Path(__file__).parents[1]), path=str(path))
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    for line in child.stdout:
-        if line.startswith("step") and query(path, "SELECT COUNT(*) FROM logs")[0][0] < 3800:
-            break
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    child.stdout.close()
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith("step"):
+                far = query(path, "SELECT COUNT(*) FROM logs")[0][0] < 3800
+                child.stdin.write("\n")  # the next step begins
+                if far:
+                    break
+        child.kill()
     left = query(path, "SELECT COUNT(*) FROM logs")[0][0]
     assert 2000 < left < 4000
     assert query(path, "SELECT value FROM counters WHERE name = 'logs'") == [(left,)]
