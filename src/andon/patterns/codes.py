@@ -39,26 +39,44 @@ THING_PREFIXES = _words(
 )
 #: Prefixes of alarm numbers; they may be short (``AL-17``), where other prefixes need four digits.
 ALARM_PREFIXES = _words("AL ALM ALARM ERR ER E F W FLT FAULT WARN WRN FC EC")
+#: Groups of robot alarms that are numbered by three digits behind a dash (``SRVO-062``), as only few things are named.
+ALARM_GROUPS = _words(
+    """SRVO MOTN SYST INTP PRIO MCTL TPIF SVGN MACR MEMO OPTN PROG SPOT SPRM SCIO ROUT RIPE JOG CVIS SEAL DICT FILE
+    VARS WNDW TRAK LNTK SENS SHAP TAST THSR TKSP QMGR"""
+)
 #: At most this many codes of one text are kept; what follows is masked.
 MAX_CODES = 8
 
 # Words that say the number behind them is a code, whatever stands between.
 _STRONG = _words("errno sqlstate sqlcode hresult ntstatus rc hr")
-# Words that do so in front of one of _NUMBERED: "error number 17", "exit_code=1", "alarmId: 5".
-_KINDS = _words(
-    """error err alarm fault failure exit return ret result response reason status event exception trip abort
-    diagnostic diag warning alert stop sense bugcheck completion http sql os"""
+# What an error, a fault and an alarm are called in German, French, Italian, Spanish and Dutch.
+_FOREIGN = _words(
+    """fehler störung stoerung erreur défaut defaut alarme errore allarme guasto alarma falla fallo fout storing"""
 )
-_NUMBERED = _words("code number num nr no id status")
+# Words that do so in front of one of _NUMBERED: "error number 17", "exit_code=1", "alarmId: 5".
+_KINDS = (
+    _words(
+        """error err alarm fault failure exit return ret result response reason status event exception trip abort
+    diagnostic diag warning alert stop sense bugcheck completion http sql os meldung"""
+    )
+    | _FOREIGN
+)
+_NUMBERED = _words("code number nummer num nr no id status")
 _PAIRS = frozenset(
     [(system, "error") for system in ("os", "ads", "sql", "http", "winsock", "socket", "exit")]
     + [(system, "exception") for system in ("modbus", "sql")]
     + [(ended, "with") for ended in ("exited", "returned", "terminated", "completed", "finished", "ended", "failed")]
 )
 # Words that do so where the number does not count or measure; "errors" and "failed" do count.
-_WEAK = _words("error err alarm fault failure warning exception reason signal alert status code http ret")
-# Verbs count more often than not ("returned 5 rows"): behind them only what looks like a code is one.
-_VERBS = _words("returned raised reports reported tripped triggered")
+_WEAK = (
+    _words("""error err alarm fault failure warning exception reason signal alert status code http smtp ret""")
+    | _FOREIGN
+)
+# Verbs count more often than not ("returned 5 rows"): behind them only what looks like a code is one. So behind the
+# names that CANopen and PROFINET give to their messages.
+_VERBS = _words("returned raised reports reported tripped triggered emergency emcy diagnosis")
+# They are abbreviated with a full stop: "Alarm No. 17".
+_DOTTED = _words("no nr num")
 _INTRODUCERS = _STRONG | _NUMBERED | _WEAK | _VERBS | {word for _, word in _PAIRS}
 # Labels rather than words of a sentence: what follows their colon is their value.
 _LABELS = _words("status code ret http")
@@ -69,24 +87,28 @@ _GRADED = _words("status http response")
 
 _VALUE = r"0[xX][0A-Fa-f]{1,10}|0#[0A-F]{1,10}|-?(?:[A-Z]{1,5}[\-_.]?)?0[A-Z0]{0,5}(?:[\-:][A-Z]{0,2}0)?"
 _INTRODUCED = re.compile(
-    r"(?<![^\W_])([A-Za-z]{2,16}+)((?:\s(?:is|was|of)(?!\w))?+\s?+[:=#\[(\"']{0,3}+\s?+[\"'(]?+)"
+    r"(?<![^\W_])([A-Za-zÀ-ÿ]{2,16}+)(\.?+(?:\s(?:is|was|of)(?!\w))?+\s?+[:=#\[(\"']{0,3}+\s?+[\"'(]?+)"
     rf"({_VALUE})(?!\w|[.\-:/]0)"
 )
-_WORD_BEFORE = re.compile(r"([A-Za-z]{2,12})[ _\-]?$")
-_JOINED = re.compile(r"([a-z]+?)(?:code|number|num|nr|no|id|status)$")
+_WORD_BEFORE = re.compile(r"([A-Za-zÀ-ÿ]{2,12})[ _\-]?$")
+_JOINED = re.compile(r"([a-z]+?)(?:code|number|nummer|num|nr|no|id|status)$")
+_SQL_SERVER = re.compile(r"Msg (0), Level 0(?!\w)")
 _REQUEST = re.compile(r"HTTP/0(?:\.0)?\"?\s(0)(?!\w)")
 # How a code may be joined to a weak word, and when a colon and a space will do: nothing but the end, punctuation
 # or a new sentence behind the number ("Error: 17", not "Error: 3 retries failed").
 _WEAK_JOIN = re.compile(r"(?:\s?[=#\[(]\s?|\s|:)?")
+_ENDED = re.compile(r"$|[\]);:,.!]")  # where every noun has a capital, that begins no sentence
 _CLOSED = re.compile(r"$|[\]):;,.!]|\s[\-(A-Z]")
 # What behind a number says that it counts, measures or is part of something longer: a unit, a decimal, a plural.
 _COUNTS = re.compile(
-    r"[\w.]*[\w/%°]|[.,:]0|\s?[%°/]|\s(?:of|out|times?|x|more|other|errors?|warnings?|faults?|alarms?"
+    r"[\w.]*[\w/%°]|[.,:]0|\s?[%°/]|\s(?:(?:(?:out\s)?of|von|sur|di|de|van)\s(?:0|them|all|many)|times?|x|more|other|errors?|warnings?|faults?|alarms?"
     r"|retries|attempts?|items?|parts?|pieces?|pcs|units?|bytes?|bits?|[kKMGT]i?B|[nuµm]?s|msecs?|sec(?:ond)?s?"
     r"|min(?:ute)?s?|h|hours?|days?|mm|cm|m|µm|bar|mbar|[mkM]?[VAWN]|Hz|kHz|MHz|rpm|Nm|dBm?|[CFK]|deg(?:rees)?)\b"
     r"|\s(?!(?:was|has|this|its|always|status|previous|occurs|means|stops)\b)[a-z]{2,20}[a-rt-z]s\b"
 )
 _SHAPED = re.compile(r"(?<![\w.\-/])([A-Z]{1,5}+)[\-.]?0([A-Z]?)(:[A-Z]{1,3}0)?(?![\w\-]|\.0|/\w)")
+# systemd names what a process ended with: status=203/EXEC, status=9/KILL.
+_EXIT_NAME = re.compile(r"/[A-Z][A-Z_]{2,}(?![^\W_])")
 _BRACKETS = re.compile(r"[\s\[(<*#\"']{0,3}")
 _TITLE_END = re.compile(r"[\])]|:(?:\s|$)")
 
@@ -130,6 +152,8 @@ def _clear(value: str) -> bool:
         return _prefixed(value[:-1], range(4, 6))
     letters = value.rstrip("0123456789")
     if letters.endswith("-"):
+        if letters[:-1] in ALARM_GROUPS:
+            return len(value) - len(letters) == 3
         return len(letters) > 3 and _prefixed(value, range(5, 7))
     return letters in ("SV", "F", "E", "W") and _prefixed(value, range(4, 6))
 
@@ -140,6 +164,8 @@ def _titled(value: str) -> bool:
     digits = len(value) - len(letters)
     if letters.rstrip("-.") in ALARM_PREFIXES:
         return 2 <= digits <= 6
+    if letters == "A.":  # servo amplifiers: A.710
+        return digits == 3
     return _prefixed(value, range(5, 7) if letters.endswith(("-", ".")) else range(4, 7)) or _clear(value)
 
 
@@ -157,6 +183,8 @@ def find_slots(folded: str, start: int) -> list[Slot]:
         accept = _introduced(folded, match)
         if accept is not None:
             slots.append(Slot(*match.span(3), accept))
+    if "Msg 0, Level" in folded:
+        slots += [Slot(*match.span(1), _number) for match in _SQL_SERVER.finditer(folded, start)]
     if "HTTP/" in folded:
         slots += [Slot(*match.span(1), _status) for match in _REQUEST.finditer(folded, start)]
     for match in _SHAPED.finditer(folded, start):
@@ -175,6 +203,8 @@ def find_slots(folded: str, start: int) -> list[Slot]:
 def _introduced(folded: str, match: re.Match[str]) -> Callable[[str], bool] | None:
     """Whether the word before a number makes it a code: the test that the number must pass, or None."""
     word, joint = match[1].lower(), match[2].replace('"', "").replace("'", "")
+    if joint.startswith(".") and word not in _DOTTED:
+        return None
     joined = _JOINED.match(word)
     if word not in _INTRODUCERS and not joined:
         return None
@@ -186,7 +216,11 @@ def _introduced(folded: str, match: re.Match[str]) -> Callable[[str], bool] | No
     before = _WORD_BEFORE.search(folded, max(0, match.start() - 14), match.start())
     kind = before[1].lower() if before else ""
     if (word in _NUMBERED and kind in _KINDS) or (kind, word) in _PAIRS:
+        if word == "with" and _COUNTS.match(folded, match.end()):  # "finished with 3 warnings"
+            return None
         return _status if kind in _GRADED else accept
+    if word == "status" and _EXIT_NAME.match(folded, match.end()):
+        return _number
     if joined and joined[1] in _KINDS:
         return _status if joined[1] in _GRADED else accept
     if word in _VERBS:
@@ -195,7 +229,8 @@ def _introduced(folded: str, match: re.Match[str]) -> Callable[[str], bool] | No
         return None
     if _WEAK_JOIN.fullmatch(joint):
         return accept
-    if joint == ": " and (word in _LABELS or _CLOSED.match(folded, match.end())):
+    closed = _ENDED if word in _FOREIGN else _CLOSED
+    if joint == ": " and (word in _LABELS or closed.match(folded, match.end())):
         return accept
     return None
 

@@ -22,12 +22,20 @@ _CTIME = rf"{_DAY}\s{_MON}\s+0\s{_CLOCK}(?:\s(?:UTC|GMT))?\s0"
 _CLF = rf"0/{_MON}/0:0:0:0(?:\s[+\-]0)?"
 _STAMP = rf"(?:{_CTIME}|{_CLF}|{_ISO}|{_RFC3164})"
 
+# What loggers write as key=value pairs before the message.
+_PAIR = (
+    r"(?:time|ts|timestamp|t|level|lvl|severity|logger|caller|component|module|source|pid|tid|thread|app|host|hostname"
+    r"|service|instance|node|version)=(?:\"[^\"]{0,80}\"|[^\s\"]{0,80})\s+"
+)
+_PAIRS = rf"(?:{_PAIR}){{1,10}}(?:msg|message)=\"?"
+
 #: Formats that say all about themselves, each up to its text.
 _WHOLE = re.compile(
     "|".join(
         (
             rf"(?:<0>)0\s(?:{_ISO}|-)\s\S+\s\S+\s\S+\s\S+\s(?:-|\[[^\]]*\])+\s?",  # syslog, RFC 5424
-            rf"(?:time|ts|timestamp)=\"?{_ISO}\"?\s+level=\w+\s+(?:msg=\"?)?",  # logfmt
+            rf"(?:time|ts|timestamp)=\"?{_ISO}\"?\s+level=\w+\s+(?!\w+=)",  # logfmt without a name for its message
+            rf"(?=(?:time|ts|timestamp|t|level|lvl|severity)=){_PAIRS}",  # logfmt
             rf"0-0-0T{_CLOCK}{_ZONE}\s(?:stdout|stderr)\s[FP]\s",  # containers
             r"[IWEF]0\s+0:0:0\.0\s+0\s[\w./\-]+:0\]\s",  # klog
             rf"0\s0\s0\s{_LEVEL_NAMES}\s[\w.$\-/]+:\s",  # 081109 203615 148 INFO dfs.X:
@@ -58,6 +66,7 @@ _NAMED_LEVEL = re.compile(
     rf"{_SPACE}[\w.$/\-]{{1,80}}\s?[:|\-]\s{{0,3}}[\[(]?(?:{_LEVEL_NAMES})[\])]?\s?[:|\-]\s", re.IGNORECASE
 )
 _COLUMN = re.compile(r"\s{2,}[A-Za-z][\w.\-]{0,40}(?:\s{2,}|\t)")
+_LOGFMT = re.compile(_PAIRS)
 _REQUEST = re.compile(rf"{_SPACE}:?\s*\[[^\]\s]*0[^\]\s]*(?:\s[^\]\s]*){{1,8}}\](?=\s)")
 _PROGRAM = re.compile(r"[\w.\-]{1,40}(?:\s\*0)?\s-\s")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
@@ -86,6 +95,8 @@ def _parts_end(folded: str, position: int) -> int:
     levelled = False
     if folded[position - 2 : position - 1] == "]" and (program := _PROGRAM.match(folded, position)):
         return program.end()
+    if match := _LOGFMT.match(folded, position):
+        return match.end()
     for _ in range(8):
         if not levelled and (match := _LEVEL.match(folded, position)):
             levelled = True

@@ -136,7 +136,7 @@ class Merger:
             self._patterns[key].shapes.append(shape)
         elif known != key:
             self._join(known, key, tokens, 0, (), merges)
-        context = words(tokens)
+        context = words(tokens) - (tokens[-1][0] == _SEAL)  # a service says nothing of what a word means in its logs
         if context >= _MIN_CONTEXT:
             for earlier in self._take_from_hole(shape):
                 theirs = self._tokens(earlier)
