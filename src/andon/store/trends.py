@@ -1,34 +1,24 @@
 """How often problems occurred, from the counts by minute, hour and day alone: no log is read here.
 
-Hours that are gone come from ``pattern_hours``, which the indexer keeps; what it has not come to yet, and hours of
-which only a part is asked for, come from ``pattern_minutes``, which the recorder keeps. Everything that is merged
-counts as the problem it is part of.
+Which of them hold a span of time says :mod:`andon.store.spans`. Everything that is merged counts as the problem it is
+part of.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from sqlalchemy import Connection
 
-from andon.errors import NotFound, QueryTooSlow
+from andon.errors import QueryTooSlow
 from andon.history import Activity, Counted, Known, Place
-from andon.store import family
-from andon.store.batch import unix_minute
+from andon.store import family, spans
 from andon.store.dialect import run
-from andon.store.indexing import mark
 from andon.store.policy import severity_of
 
-#: Logs that may wait to be indexed while the hours before them count as complete.
-BEHIND_MAX = 20_000
-#: Spans of hours with such logs; with more of them every minute is read.
-_SPANS_MAX = 50
 #: Rows (a minute in which a problem occurred) that a question at the resolution of minutes may read.
 MINUTES_MAX = 250_000
-_NAMES_MAX = 500
 _IDS_PER_QUERY = 500
 _HOUR, _DAY = 3_600, 86_400
 _RANK = (
@@ -36,8 +26,6 @@ _RANK = (
     "ELSE 1 END"
 )
 _ALARMS = "('CRITICAL', 'ERROR', 'WARNING')"
-
-Part = tuple[str, list[Any]]
 
 
 def span(connection: Connection) -> tuple[int, int] | None:
@@ -56,18 +44,18 @@ def activity(
     """
     if place is not None and place.field != "hostname":
         first, last = int(since // _DAY), int(-(-until // _DAY))
-        counted = _sums(connection, _of_place(connection, place, first, last))
+        counted = _sums(connection, spans.of_place(connection, place, first, last))
         return Counted(first * _DAY, last * _DAY, _DAY, counted)
     first, last = int(since // 60), int(-(-until // 60))
     if place is not None:
-        part = _minute_part(first, last, _hosts(connection, place))
+        part = spans.by_minute(first, last, spans.hosts_of(connection, place))
         return Counted(first * 60, last * 60, _HOUR, _sums(connection, part))
     severity: int | None = run(connection, "SELECT id FROM fields WHERE name = 'severity'").scalar()
-    parts = _parts(connection, first, last, None, severity if by_days else None)
+    parts = spans.by_pattern(connection, first, last, None, severity if by_days else None)
     return Counted(first * 60, last * 60, _HOUR if severity is None or not by_days else _DAY, _sums(connection, parts))
 
 
-def _sums(connection: Connection, part: Part) -> dict[int, Activity]:
+def _sums(connection: Connection, part: spans.Part) -> dict[int, Activity]:
     """Activity by problem, of counts by period and pattern."""
     sql, values = part
     found = run(
@@ -90,7 +78,7 @@ def _sums(connection: Connection, part: Part) -> dict[int, Activity]:
     }
 
 
-def _families(connection: Connection, part: Part, patterns: Sequence[int]) -> dict[int, Activity]:
+def _families(connection: Connection, part: spans.Part, patterns: Sequence[int]) -> dict[int, Activity]:
     """The same for problems of several patterns, which may share periods."""
     sql, values = part
     only = f" WHERE c.pattern_id IN ({','.join('?' * len(patterns))})" if len(patterns) <= _IDS_PER_QUERY else ""
@@ -107,122 +95,6 @@ def _families(connection: Connection, part: Part, patterns: Sequence[int]) -> di
         return rows
     wanted = set(known(connection, patterns)) | set(patterns)
     return {root: one for root, one in rows.items() if root in wanted}
-
-
-def _parts(
-    connection: Connection,
-    first: int,
-    last: int,
-    patterns: Sequence[int] | None = None,
-    severity: int | None = None,
-) -> Part:
-    """Counts by period and pattern of the minutes from ``first`` to before ``last``.
-
-    Periods are hours; days (UTC) where ``severity`` is given: the id of the one field that every log has, of which the
-    counts by day are the quickest of all.
-    """
-    only, ids = _of(patterns)
-    minutes = 60 if severity is None else 1440
-    hour = "hour" if severity is None else "hour / 24"
-    hourly = f"SELECT {hour} AS period, pattern_id, count FROM pattern_hours WHERE hour >= ? AND hour < ?{only}"  # noqa: S608
-    daily = f"SELECT day AS period, pattern_id, count FROM facets WHERE field_id = ? AND day >= ? AND day < ?{only}"  # noqa: S608
-    parts: list[Part] = []
-    for whole, begin, end in _segments(first, last, _open_hours(connection)):
-        if not whole:
-            parts.append(_minute_part(begin, end, None, patterns, minutes))
-            continue
-        days = -(-begin // 24), end // 24
-        if severity is None or days[0] >= days[1]:
-            parts.append((hourly, [begin, end, *ids]))
-            continue
-        parts.append((daily, [severity, *days, *ids]))
-        parts += [(hourly, [*edge, *ids]) for edge in ((begin, days[0] * 24), (days[1] * 24, end)) if edge[0] < edge[1]]
-    return " UNION ALL ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
-
-
-def _segments(first: int, last: int, opened: Sequence[tuple[int, int]]) -> list[tuple[bool, int, int]]:
-    """The minutes from ``first`` to before ``last`` as whole hours that are counted, and minutes of the others.
-
-    >>> _segments(30, 400, [(3, 4)])
-    [(False, 30, 60), (True, 1, 3), (False, 180, 240), (True, 4, 6), (False, 360, 400)]
-    """
-    begin, end = -(-first // 60), last // 60
-    if end <= begin:
-        return [(False, first, last)]
-    found = [(False, first, begin * 60)]
-    for opens, closes in opened:
-        start, stop = max(opens, begin), min(closes, end)
-        if start < stop:
-            found += [(True, begin, start), (False, start * 60, stop * 60)]
-            begin = stop
-    found += [(True, begin, end), (False, end * 60, last)]
-    return [one for one in found if one[1] < one[2]]
-
-
-def _minute_part(
-    first: int, last: int, hosts: Sequence[str] | None, patterns: Sequence[int] | None = None, length: int = 60
-) -> Part:
-    only, values = _of(patterns)
-    if hosts is not None:
-        only += f" AND hostname IN ({','.join('?' * len(hosts))})"
-    sql = (
-        f"SELECT minute / {length} AS period, pattern_id, count FROM pattern_minutes"  # noqa: S608
-        f" WHERE minute >= ? AND minute < ?{only}"
-    )
-    return sql, [first, last, *values, *(hosts or ())]
-
-
-def _of_place(connection: Connection, place: Place, first: int, last: int) -> Part:
-    field, chosen = _values_of(connection, place)
-    return (
-        "SELECT day AS period, pattern_id, count FROM facets WHERE field_id = ? AND day >= ? AND day < ?"  # noqa: S608
-        f" AND value_id IN ({','.join('?' * len(chosen))})",
-        [field, first, last, *chosen],
-    )
-
-
-def _values_of(connection: Connection, place: Place) -> tuple[int, list[int]]:
-    """The ids of a field and of its values that fit. Raises NotFound where none does."""
-    field: int | None = run(connection, "SELECT id FROM fields WHERE name = ?", (place.field,)).scalar()
-    if field is not None:
-        rows = run(connection, "SELECT id, value FROM field_values WHERE field_id = ? AND rest = ?", (field, False))
-        fits = _glob(place.glob)
-        chosen = [int(id_) for id_, value in map(tuple, rows) if fits.fullmatch(value)]
-        if chosen:
-            return field, chosen
-    raise NotFound(f"no {place.field} {place.glob!r} is known: choose one that logs name")
-
-
-def _hosts(connection: Connection, place: Place) -> list[str]:
-    rows = run(connection, "SELECT DISTINCT hostname FROM pattern_hosts")
-    fits = _glob(place.glob)
-    names = [name for (name,) in map(tuple, rows) if fits.fullmatch(name)]
-    if not names:
-        raise NotFound(f"no host {place.glob!r} is known: choose one that logs name")
-    if len(names) > _NAMES_MAX:
-        raise QueryTooSlow(f"{place.glob!r} fits {len(names):,} hosts: ask about {_NAMES_MAX} at most")
-    return names
-
-
-def _glob(pattern: str) -> re.Pattern[str]:
-    wild = {"*": ".*", "?": "."}
-    return re.compile("".join(wild.get(character) or re.escape(character) for character in pattern), re.DOTALL)
-
-
-def _open_hours(connection: Connection) -> list[tuple[int, int]]:
-    """Spans of hours (since 1970) with logs that the indexer has not come to; all hours where it is far behind."""
-    newest: int = run(connection, "SELECT COALESCE(MAX(id), 0) FROM logs").scalar_one()
-    after = mark(connection)
-    if newest <= after:
-        return []
-    rows = run(connection, "SELECT timestamp FROM logs WHERE id > ? ORDER BY id LIMIT ?", (after, BEHIND_MAX + 1)).all()
-    spans: list[tuple[int, int]] = []
-    for hour in sorted({unix_minute(str(row[0])) // 60 for row in map(tuple, rows)}):
-        if spans and spans[-1][1] == hour:
-            spans[-1] = (spans[-1][0], hour + 1)
-        else:
-            spans.append((hour, hour + 1))
-    return [(-(2**40), 2**40)] if len(rows) > BEHIND_MAX or len(spans) > _SPANS_MAX else spans
 
 
 def known(connection: Connection, roots: Collection[int]) -> dict[int, Known]:
@@ -259,7 +131,7 @@ def first_seen_within(connection: Connection, since: str, until: str) -> dict[in
 def by_ten_minutes(connection: Connection, since: float, until: float) -> dict[int, int]:
     """Alarms by ten minutes since 1970; those that the indexer has not come to are logs of WARNING and worse."""
     found: Counter[int] = Counter()
-    for whole, begin, end in _segments(int(since // 60), int(-(-until // 60)), _open_hours(connection)):
+    for whole, begin, end in spans.segments(int(since // 60), int(-(-until // 60)), spans.open_hours(connection)):
         if whole:
             rows = run(
                 connection,
@@ -309,9 +181,9 @@ def minutes_of(connection: Connection, pattern_id: int, since: float, until: flo
         return None
     patterns = family.members(connection, root, _IDS_PER_QUERY)
     first, last = int(since // 60), int(-(-until // 60))
-    only, ids = _of(patterns)
+    only, ids = spans.of_patterns(patterns)
     counts: Counter[int] = Counter()
-    for whole, begin, end in _segments(first, last, _open_hours(connection)):
+    for whole, begin, end in spans.segments(first, last, spans.open_hours(connection)):
         if whole:
             rows = run(
                 connection,
@@ -353,7 +225,7 @@ def hourly(connection: Connection, since: float, until: float, pattern_id: int |
         if root is None:
             return None
         patterns = family.members(connection, root, _IDS_PER_QUERY)
-    sql, values = _parts(connection, int(since // 60), int(-(-until // 60)), patterns)
+    sql, values = spans.by_pattern(connection, int(since // 60), int(-(-until // 60)), patterns)
     rows = run(connection, f"SELECT period, SUM(count) FROM ({sql}) AS c GROUP BY period", tuple(values))  # noqa: S608
     return {int(hour): int(count) for hour, count in map(tuple, rows)}
 
@@ -378,7 +250,7 @@ def by_value(
     root = family.root_of(connection, pattern_id)
     if root is None:
         return None
-    only, ids = _of(family.members(connection, root, _IDS_PER_QUERY))
+    only, ids = spans.of_patterns(family.members(connection, root, _IDS_PER_QUERY))
     first, last = int(since // _DAY), int(-(-until // _DAY))
     found: dict[str, list[tuple[str | None, int]]] = {}
     for name in fields:
@@ -396,14 +268,6 @@ def by_value(
         if counts:
             found[name] = counts
     return found
-
-
-def _of(patterns: Sequence[int] | None) -> tuple[str, list[int]]:
-    """A condition for these patterns with its values."""
-    if patterns is None:
-        return "", []
-    some = list(patterns[:_IDS_PER_QUERY])
-    return f" AND pattern_id IN ({','.join('?' * len(some))})", some
 
 
 __all__ = [
