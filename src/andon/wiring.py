@@ -62,7 +62,10 @@ def public(settings: Settings, broker: EmbeddedBroker | None = None) -> str:
 def provider_config(settings: Settings) -> ProviderConfig:
     """What the agent needs of the settings, fallbacks included."""
     first = _member_config(settings, settings.provider, settings.model)
-    others = tuple(_member_config(settings, *member) for member in settings.fallback_members)
+    others = tuple(
+        dataclasses.replace(_member_config(settings, *member), model_setting=f"ANDON_FALLBACK={member.provider}:model")
+        for member in settings.fallback_members
+    )
     return dataclasses.replace(first, fallbacks=others)
 
 

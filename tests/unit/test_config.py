@@ -204,6 +204,17 @@ def test_a_gateway_and_a_server_of_ones_own_have_an_address_each(monkeypatch: py
     ]
 
 
+def test_a_fallback_without_its_model_says_where_to_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MODEL belongs to PROVIDER."""
+    from andon.agent.providers import build_analyst
+    from andon.wiring import provider_config
+
+    monkeypatch.setenv("ANDON_BASE_URL", "http://gpu-box:8000/v1")
+    monkeypatch.setenv("ANDON_FALLBACK", "vllm")
+    with pytest.raises(ConfigError, match=r"needs ANDON_FALLBACK=OPENAI_COMPATIBLE:model: set it"):
+        build_analyst(provider_config(load_settings()))
+
+
 def test_a_question_and_its_answer_fit_into_ollamas_default_context() -> None:
     """Ollama drops the beginning of what does not fit, so nobody must have to raise its context first."""
     from andon.agent.ollama_admin import DEFAULT_CONTEXT

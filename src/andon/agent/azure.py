@@ -96,7 +96,7 @@ class AzureBackend(HostedBackend):
         api_version: str,
         ad_token: str,
     ) -> None:
-        required(provider, {"ANDON_AZURE_ENDPOINT": endpoint, "MODEL": access.model})
+        required(provider, {"ANDON_AZURE_ENDPOINT": endpoint, access.model_setting: access.model})
         with_key = provider == "AZURE"
         if with_key:
             access.demand_key(provider)
@@ -113,7 +113,8 @@ class AzureBackend(HostedBackend):
             url=self.endpoint,
             model=access.model,
             when_away="check ANDON_AZURE_ENDPOINT and this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing="set MODEL (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of this resource.",
+            when_missing=f"set {access.model_setting} (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of this "
+            "resource.",
             when_wrong="check ANDON_AZURE_ENDPOINT and ANDON_AZURE_API_VERSION.",
             key_setting=access.key_setting if with_key else "the identity's role (Cognitive Services OpenAI User)",
             api_key=access.api_key or None,
@@ -188,7 +189,7 @@ class CloudflareAzureBackend(HostedBackend):
                 "ANDON_CLOUDFLARE_ACCOUNT": account,
                 "ANDON_CLOUDFLARE_GATEWAY": gateway,
                 "ANDON_AZURE_RESOURCE": resource,
-                "MODEL": access.model,
+                access.model_setting: access.model,
                 access.key_setting: access.api_key,
                 "ANDON_AZURE_API_VERSION": api_version,
             },
@@ -201,7 +202,8 @@ class CloudflareAzureBackend(HostedBackend):
             url=f"{root}/{account}/{gateway}/azure-openai/{resource}/{access.model}",
             model=access.model,
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing="set MODEL (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of ANDON_AZURE_RESOURCE.",
+            when_missing=f"set {access.model_setting} (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of "
+            "ANDON_AZURE_RESOURCE.",
             when_wrong="check ANDON_CLOUDFLARE_ACCOUNT, ANDON_CLOUDFLARE_GATEWAY and ANDON_AZURE_API_VERSION.",
             key_setting=f"{access.key_setting}, ANDON_CLOUDFLARE_TOKEN",
             api_key=access.api_key,

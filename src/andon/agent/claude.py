@@ -26,7 +26,7 @@ class ClaudeBackend(HostedBackend):
             url=access.url(CLAUDE_URL).removesuffix("/v1"),
             model=access.model,
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing="set MODEL to one that your account may use.",
+            when_missing=f"set {access.model_setting} to one that your account may use.",
             when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
             key_setting=access.key_setting,
             api_key=access.api_key,

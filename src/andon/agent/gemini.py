@@ -25,7 +25,7 @@ class GeminiBackend(HostedBackend):
             url=access.url(GEMINI_URL).removesuffix("/v1beta"),
             model=access.model.removeprefix("models/"),
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing="set MODEL to one that Google AI Studio lists.",
+            when_missing=f"set {access.model_setting} to one that Google AI Studio lists.",
             when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
             key_setting=access.key_setting,
             api_key=access.api_key,

@@ -29,7 +29,8 @@ class Access:
     """How a model behind an HTTP API is reached: what every provider of that kind is configured with.
 
     ``base_url`` is empty for the provider's own address. ``timeout`` (seconds) is for each read, ``pool`` the most
-    connections. ``key_setting`` and ``address_setting`` are what messages call key and address. Its repr shows no key.
+    connections. ``key_setting``, ``address_setting`` and ``model_setting`` are what messages call key, address and
+    model. Its repr shows no key.
     """
 
     model: str
@@ -40,6 +41,7 @@ class Access:
     choices: Choices = field(default_factory=Choices)
     key_setting: str = "API_KEY"
     address_setting: str = "ANDON_BASE_URL"
+    model_setting: str = "MODEL"
 
     def url(self, default: str) -> str:
         """The address, ``default`` where none is set. Raises ConfigError where what is set is none."""

@@ -55,7 +55,7 @@ class OpenAIBackend(HostedBackend):
             url=access.url(OPENAI_URL),
             model=access.model,
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing="set MODEL to one your project may use.",
+            when_missing=f"set {access.model_setting} to one your project may use.",
             when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
             key_setting=access.key_setting,
             api_key=access.api_key,
@@ -90,7 +90,7 @@ class DeepSeekBackend(HostedBackend):
             url=access.url(DEEPSEEK_URL),
             model=access.model,
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing="set MODEL to one that DeepSeek lists.",
+            when_missing=f"set {access.model_setting} to one that DeepSeek lists.",
             when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
             key_setting=access.key_setting,
             api_key=access.api_key,
@@ -120,14 +120,14 @@ class CompatibleBackend(HostedBackend):
 
     def __init__(self, access: Access) -> None:
         setting = access.address_setting
-        required("OPENAI_COMPATIBLE", {setting: access.base_url, "MODEL": access.model})
+        required("OPENAI_COMPATIBLE", {setting: access.base_url, access.model_setting: access.model})
         url = re.sub(r"/chat/completions\Z", "", access.url(""))
         place = Place(
             name="The model server",
             url=url,
             model=access.model,
             when_away=f"start it, or set {setting} to where it runs.",
-            when_missing=f"set MODEL to one that {url}/models lists.",
+            when_missing=f"set {access.model_setting} to one that {url}/models lists.",
             when_wrong=f"check {setting}; it often ends in /v1.",
             key_setting=access.key_setting,
             api_key=access.api_key or None,

@@ -31,8 +31,8 @@ class ProviderConfig:
     ``model`` and the addresses may be empty: the provider's own defaults then. ``base_url`` takes every form of
     ``OLLAMA_HOST`` for OLLAMA, else it is an API's address. ``max_output_tokens`` counts a reasoning model's thoughts
     too; with ``prompt_budget`` it must stay within the model's context (4,096 tokens for Ollama's default). ``pool``
-    is how many calls may run at once. ``key_setting`` and ``address_setting`` are what messages call key and address.
-    ``fallbacks`` are asked in their order where the provider before is away; PLAYBOOK among them ends the list.
+    is how many calls may run at once. ``key_setting``, ``address_setting`` and ``model_setting`` are what messages call
+    them. ``fallbacks`` are asked in their order where the provider before is away; PLAYBOOK among them ends the list.
     """
 
     provider: str = "OLLAMA"
@@ -41,6 +41,7 @@ class ProviderConfig:
     key_setting: str = "API_KEY"
     base_url: str | None = None
     address_setting: str = "ANDON_BASE_URL"
+    model_setting: str = "MODEL"
     azure_endpoint: str = ""
     azure_api_version: str = "2024-10-21"
     azure_ad_token: str = field(default="", repr=False)
@@ -111,6 +112,7 @@ def build_backend(config: ProviderConfig) -> Backend | None:
         choices=config.choices,
         key_setting=config.key_setting,
         address_setting=config.address_setting,
+        model_setting=config.model_setting,
     )
     if name in ("AZURE", "AZURE_AD", "CLOUDFLARE_AZURE"):
         return _azure(name, config, access)
