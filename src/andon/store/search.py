@@ -22,8 +22,9 @@ from andon.models import LogQuery, Severity, StoredLog, utc_text
 from andon.store import family, indexing
 from andon.store.batch import unix_minute
 from andon.store.dialect import SEARCHED_WORDS, is_postgres, matches_glob, run, unindexed
+from andon.store.indexed_tables import pattern_hours
 from andon.store.rows import select_logs, to_log
-from andon.store.schema import logs, pattern_hosts, pattern_hours, patterns
+from andon.store.schema import logs, pattern_hosts, patterns
 from andon.store.words import SEVERE, Wanted
 
 #: Up to so many logs that hold the words are taken from the index at once.
