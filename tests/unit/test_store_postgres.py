@@ -382,12 +382,12 @@ def test_states_of_the_server_become_our_errors(error: psycopg.Error, kind: type
 
 @pytest.fixture
 def small_disk(server: Cluster, tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 MiB that the server may use; skips where we may not mount."""
+    """A disk of 16 MiB that the server may use; skips where we may not mount."""
     place = server.shared / "disk"
     place.mkdir()
     try:
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], check=False, capture_output=True
+            ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", place], check=False, capture_output=True
         )
     except OSError:
         mounted = None
