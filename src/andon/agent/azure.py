@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from andon.agent.backend import Capabilities
 from andon.agent.failures import Place, hidden, refused
 from andon.agent.hosted import Access, HostedBackend, address, needs_extra, required
-from andon.agent.openai_api import openai_capabilities
+from andon.agent.openai_api import openai_capabilities, strict_profile
 from andon.agent.threads import in_daemon_thread
 from andon.errors import ModelUnavailable
 
 if TYPE_CHECKING:
+    from openai import AsyncOpenAI
     from pydantic_ai.models import Model
 
 CLOUDFLARE_URL = "https://gateway.ai.cloudflare.com/v1"
@@ -126,8 +127,6 @@ class AzureBackend(HostedBackend):
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
         from openai import AsyncAzureOpenAI, AsyncOpenAI
-        from pydantic_ai.models.openai import OpenAIChatModel
-        from pydantic_ai.providers.azure import AzureProvider
 
         http_client = self.open_client()
         client: AsyncOpenAI
@@ -144,8 +143,7 @@ class AzureBackend(HostedBackend):
                 http_client=http_client,
                 max_retries=0,
             )
-        # a plain client on a v1 endpoint is no AsyncAzureOpenAI, and the provider takes it all the same
-        return OpenAIChatModel(self.model, provider=AzureProvider(openai_client=client))  # type: ignore[call-overload]
+        return _model(self.model, client)
 
     def _known(self) -> Capabilities:
         return openai_capabilities(self.model)
@@ -214,8 +212,6 @@ class CloudflareAzureBackend(HostedBackend):
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
         from openai import AsyncOpenAI
-        from pydantic_ai.models.openai import OpenAIChatModel
-        from pydantic_ai.providers.azure import AzureProvider
 
         # The deployment stands in the gateway's own path: an AsyncAzureOpenAI would add a second one.
         client = AsyncOpenAI(
@@ -226,7 +222,7 @@ class CloudflareAzureBackend(HostedBackend):
             http_client=self.open_client(),
             max_retries=0,
         )
-        return OpenAIChatModel(self.model, provider=AzureProvider(openai_client=client))  # type: ignore[call-overload]
+        return _model(self.model, client)
 
     def _known(self) -> Capabilities:
         return openai_capabilities(self.model)
@@ -242,3 +238,14 @@ class CloudflareAzureBackend(HostedBackend):
         await self._get(
             f"{self.place.url}/models", self._headers(), params={"api-version": self._version}, may_lack=True
         )
+
+
+def _model(deployment: str, client: AsyncOpenAI) -> Model:
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.profiles import merge_profile
+    from pydantic_ai.providers.azure import AzureProvider
+
+    # a plain client is no AsyncAzureOpenAI, and the provider takes it all the same
+    provider = AzureProvider(openai_client=client)  # type: ignore[call-overload]
+    profile = merge_profile(provider.model_profile(deployment), strict_profile())
+    return OpenAIChatModel(deployment, provider=provider, profile=profile)

@@ -8,7 +8,7 @@ knows ``max_tokens`` only, as most other servers do.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from andon.agent.backend import Capabilities
 from andon.agent.failures import Place, hidden, refused
@@ -65,11 +65,12 @@ class OpenAIBackend(HostedBackend):
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.openai import OpenAIChatModel
+        from pydantic_ai.profiles import merge_profile
         from pydantic_ai.providers.openai import OpenAIProvider
 
-        return OpenAIChatModel(
-            self.model, provider=OpenAIProvider(openai_client=_client(self, self.place.url, self._key))
-        )
+        provider = OpenAIProvider(openai_client=_client(self, self.place.url, self._key))
+        profile = merge_profile(provider.model_profile(self.model), strict_profile())
+        return OpenAIChatModel(self.model, provider=provider, profile=profile)
 
     def _known(self) -> Capabilities:
         return openai_capabilities(self.model)
@@ -159,6 +160,30 @@ def _client(backend: HostedBackend, url: str, key: str) -> AsyncOpenAI:
     from openai import AsyncOpenAI
 
     return AsyncOpenAI(base_url=url, api_key=key, http_client=backend.open_client(), max_retries=0)
+
+
+def strict_profile() -> ModelProfile:
+    """Schemas in the part of JSON schema that OpenAI and Azure both document for strict schemas.
+
+    It has no bounds of texts, and Azure's none of lists
+    (https://learn.microsoft.com/azure/ai-services/openai/how-to/structured-outputs): they are told in words. One such
+    word more, and the whole request is refused.
+    """
+    from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer, OpenAIModelProfile
+
+    class StrictSchema(OpenAIJsonSchemaTransformer):
+        """The library's, which knows of the texts, and the lists."""
+
+        def transform(self, schema: dict[str, Any]) -> dict[str, Any]:
+            schema = super().transform(schema)
+            if self.strict is True:
+                bounds = [f"{name}={schema.pop(name)}" for name in ("minItems", "maxItems") if name in schema]
+                said = schema.get("description", "")
+                if bounds:
+                    schema["description"] = f"{said} ({', '.join(bounds)})".strip()
+            return schema
+
+    return OpenAIModelProfile(json_schema_transformer=StrictSchema)
 
 
 def _plain_profile() -> ModelProfile:

@@ -354,8 +354,15 @@ def check_openai_rules(body: dict[str, Any], *, reasoning: bool) -> None:
     demand_stream(body)
 
 
+#: What neither OpenAI nor Azure documents for strict schemas; the last two only Azure does not.
+NOT_IN_STRICT = ("minLength", "maxLength", "default", "oneOf", "uniqueItems", "minItems", "maxItems")
+
+
 def check_strict(schema: dict[str, Any], where: str) -> None:
-    """OpenAI's rules for strict schemas: closed objects, every property required, arrays with typed items."""
+    """The rules for strict schemas: closed objects, every property required, typed items, and no other keywords."""
+    for word in NOT_IN_STRICT:
+        if word in schema:
+            raise Refusal(400, f"Invalid schema for {where}: '{word}' is not permitted.", "invalid")
     if schema.get("type") == "object":
         if schema.get("additionalProperties") is not False:
             raise Refusal(
