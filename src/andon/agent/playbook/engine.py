@@ -33,12 +33,16 @@ from andon.models import SEVERITY_RANK, Explanation, Question, Rung, Severity, S
 GENERAL = "general"
 #: A rule needs this much specificity from the log's own words, not from the names of service and host.
 _ENOUGH = 2.0
+#: What a log has to bring that sends its reader elsewhere ("see the manual", "call service").
+_ENOUGH_IF_EVASIVE = 2.5
 #: What a log has to bring where it also says that it does not know, or that all went well.
 _ENOUGH_IN_DOUBT = 4.0
 #: A log that tells this much and shows a symptom is answered by the broad rule of its kind of equipment.
 _MUCH = 4.0
 #: How the ids of the broad rules begin.
 _BROAD = "family-"
+#: What a rule gains where the service is named after a product of its category.
+_HOME = 1.0
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
@@ -64,7 +68,8 @@ class Playbook:
         #: Which rules a term can help to match: only those are looked at.
         touched: defaultdict[int, list[Compiled]] = defaultdict(list)
         for compiled in self._compiled:
-            for term in compiled.codes.union(*compiled.groups):
+            # every list has to be met, so the shortest one tells which logs to look at
+            for term in compiled.codes.union(*sorted(compiled.groups, key=len)[:1]):
                 touched[term].append(compiled)
         self._touched = dict(touched)
         self._broad = {c.rule.category: c for c in self._compiled if c.rule.id.startswith(_BROAD)}
@@ -103,7 +108,7 @@ class Playbook:
             if match is None:
                 finding, source, note = self._unknown(question, reading), GENERAL, self._general.note
             else:
-                finding, source = self._answer(question, match, at), match.rule.id
+                finding, source = self._answer(question, match, at, reading.said), match.rule.id
                 note = f"Answered by playbook rule {source}."
             if reading.instructed:
                 note = f"{note} {_NOT_FOLLOWED}"
@@ -147,11 +152,13 @@ class Playbook:
         return Match(compiled.rule, score, values)
 
     def _best(self, reading: Reading) -> tuple[Compiled, float] | None:
-        enough = _ENOUGH if not self._general.doubt(reading.said) else _ENOUGH_IN_DOUBT
         if self._general.silent(reading.said, reading.words):
             return None
         touched = self._touched
         evasive = self._general.evasive(reading.said)
+        enough = _ENOUGH_IF_EVASIVE if evasive else _ENOUGH
+        if self._general.doubt(reading.said):
+            enough = _ENOUGH_IN_DOUBT
         broad = (*((_BROAD,) if evasive or reading.instructed else ()), *((PART,) if evasive else ()))
         candidates = {
             compiled.order: compiled
@@ -159,10 +166,14 @@ class Playbook:
             for compiled in touched.get(term, ())
             if not compiled.rule.id.startswith(broad)
         }
+        homes = self._general.homes(reading.named)
         best: tuple[Compiled, float] | None = None
         for _, compiled in sorted(candidates.items()):
             score = self._score(compiled, reading, enough)
-            if score is not None and (best is None or score > best[1]):
+            if score is None:
+                continue
+            score += _HOME * (compiled.rule.category in homes)
+            if best is None or score > best[1]:
                 best = (compiled, score)
         return best
 
@@ -217,9 +228,10 @@ class Playbook:
         preferred = sum(weights[term] for term in compiled.prefer & said)
         preferred += 0.5 * len(compiled.prefer & (around - said))
         where = len(compiled.service) + len(compiled.host) + len(compiled.context) > 0
-        return own + near + 1.5 * code + 0.5 * preferred + where + compiled.rule.weight
+        sure = compiled.rule.sure if coded else 0.0
+        return own + near + 1.5 * code + sure + 0.5 * preferred + where + compiled.rule.weight
 
-    def _answer(self, question: Question, match: Match, chosen: int) -> Finding:
+    def _answer(self, question: Question, match: Match, chosen: int, said: set[int]) -> Finding:
         rule, values = match.rule, match.values
         same = [question.logs[chosen].id]
         for at, log in enumerate(question.logs[:_EVIDENCE]):
@@ -230,7 +242,7 @@ class Playbook:
             category=rule.category,  # type: ignore[arg-type]  # checked when the rule was loaded
             probable_cause=fill(rule.probable_cause, values),
             checks=[fill(check, values) for check in rule.checks],
-            severity_assessed=worst(question, rule.severity_floor),
+            severity_assessed=worst(question, rule.severity_floor, self._general.floor(said)),
             confidence=rule.confidence,  # type: ignore[arg-type]
             evidence=same,
             enough_evidence=True,
@@ -246,14 +258,18 @@ class Playbook:
             said=said,
             around=around,
             named=reading.named if reading else set(),
-            severity=worst(question, None),
+            severity=worst(question, self._general.floor(said)),
             evidence=[newest.id] if newest else [],
         )
 
 
-def worst(question: Question, floor: Severity | None) -> Severity:
-    """The worst severity in ``question``, raised to ``floor``: an answer never talks an alarm down."""
-    named = [question.worst_severity, *(log.severity for log in question.logs), floor or Severity.DEBUG]
+def worst(question: Question, *floors: Severity | None) -> Severity:
+    """The worst severity in ``question``, raised to each of ``floors``: an answer never talks an alarm down."""
+    named = [
+        question.worst_severity,
+        *(log.severity for log in question.logs),
+        *(floor or Severity.DEBUG for floor in floors),
+    ]
     known = [name for name in named if name in SEVERITY_RANK]
     return Severity(max(known, key=lambda name: SEVERITY_RANK[name]))
 

@@ -18,16 +18,20 @@ FILE = "general.yaml"
 _QUOTE_MAX = 120
 #: A log whose words tell less than this says nothing but that there is a fault.
 _TELLING = 1.0
+#: What the name of a product in the name of the service says about the kind of equipment.
+_NAMED = 3.0
 #: A term of this weight names a problem by itself.
 _MARKED = 3.0
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A category that mere names hint at, and the first thing to look at there."""
+    """A category that mere names hint at, and the first thing to look at there. ``names`` are products and programs
+    that services and hosts are called after; in the text of a log they may mean anything."""
 
     category: str
     hints: list[str]
     check: str
+    names: list[str] = []
 
 
 class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +40,8 @@ class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``thin`` are words that begin to name one, but not by themselves.
     ``lesson`` are phrases of a text that speaks about faults and reports none.
     ``plain`` words name a fault even beside one word only; ``symptoms`` say that something is wrong, ``evasive``
-    phrases that the rest stands elsewhere."""
+    phrases that the rest stands elsewhere; ``alarming`` ones name what nobody may pass over, whatever the log's own
+    severity says."""
 
     summary: str
     probable_cause: str
@@ -48,6 +53,7 @@ class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     symptoms: list[str]
     plain: list[str]
     evasive: list[str]
+    alarming: list[str]
     check: str
     checks: list[str]
     kinds: list[Kind]
@@ -64,9 +70,10 @@ class General:
         self._symptoms = vocabulary.numbers(spec.symptoms)
         self._plain = vocabulary.numbers(spec.plain)
         self._evasive = vocabulary.numbers(spec.evasive)
+        self._alarming = vocabulary.numbers(spec.alarming)
         self._filler = frozenset(spec.filler)
         self._thin = frozenset(spec.thin)
-        self._hints = [(kind, vocabulary.numbers(kind.hints)) for kind in spec.kinds]
+        self._hints = [(kind, vocabulary.numbers(kind.hints), vocabulary.numbers(kind.names)) for kind in spec.kinds]
         self.note = spec.note
 
     def doubt(self, said: set[int]) -> bool:
@@ -86,12 +93,19 @@ class General:
         if not self._lesson.isdisjoint(said):
             return True
         told = self.telling(words)
-        bare = told <= 1 and self._plain.isdisjoint(said) and all(self._weights[term] < _MARKED for term in said)
+        plain = self._plain & said
+        if any(self._weights[term] >= _MARKED for term in plain):
+            return told <= 0
+        bare = told <= 1 and not plain and all(self._weights[term] < _MARKED for term in said)
         return told < _TELLING or bare
 
     def evasive(self, said: set[int]) -> bool:
         """Whether the log says that what matters stands elsewhere or is not known."""
         return not self._evasive.isdisjoint(said)
+
+    def floor(self, said: set[int]) -> Severity | None:
+        """The least severity of a log that speaks of a safety stop, a fire or the like; None for any other."""
+        return None if self._alarming.isdisjoint(said) else Severity.WARNING
 
     def family(self, said: set[int], around: set[int], named: set[int]) -> str | None:
         """The category of a log that shows a symptom and does not evade, None where it does not or names no kind."""
@@ -128,17 +142,28 @@ class General:
             enough_evidence=False,
         )
 
+    def votes(self, said: set[int], around: set[int], named: set[int]) -> dict[str, float]:
+        """How strongly words and names speak for each category, where any does: the log's own words count double,
+        its service goes before its host."""
+        weights = self._weights
+        found: dict[str, float] = {}
+        for kind, hints, products in self._hints:
+            score = 2 * sum(weights[term] for term in hints & said) + sum(weights[term] for term in hints & around)
+            score += 0.5 * sum(weights[term] for term in hints & named)
+            score += _NAMED * (not products.isdisjoint(named)) + (not products.isdisjoint(around))
+            if score:
+                found[kind.category] = score
+        return found
+
+    def homes(self, named: set[int]) -> frozenset[str]:
+        """The categories that the products in the name of a service stand for."""
+        return frozenset(kind.category for kind, _, products in self._hints if not products.isdisjoint(named))
+
     def _kind(self, said: set[int], around: set[int], named: set[int]) -> Kind | None:
-        """The kind with the most hints: the log's own words count double, its service goes before its host."""
-        best: Kind | None = None
-        most = 0.0
-        for kind, hints in self._hints:
-            own, near = hints & said, hints & around
-            score = 2 * sum(self._weights[term] for term in own) + sum(self._weights[term] for term in near)
-            score += 0.5 * sum(self._weights[term] for term in hints & named)
-            if score > most:
-                best, most = kind, score
-        return best
+        """The kind with the most hints, the first of equals."""
+        votes = self.votes(said, around, named)
+        most = max(votes.values(), default=0.0)
+        return next((kind for kind, _, _ in self._hints if votes.get(kind.category) == most), None)
 
 
 def load_general(vocabulary: Vocabulary) -> General:

@@ -25,7 +25,8 @@ _ARTICLE = re.compile(r"^(?:a|an|the) ")
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part as written. ``part`` is its name with article, ``check`` the first thing to look at."""
+    """A part as written. ``part`` is its name with article, ``check`` the first thing to look at; ``sure`` counts
+    beside ``weight`` where a phrase of ``alone`` stands in the log."""
 
     part: str
     category: str
@@ -35,6 +36,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alone: list[str] = []
     none: list[str] = []
     weight: float = 0.0
+    sure: float = 0.0
     examples: list[str] = []
 
 
@@ -65,5 +67,6 @@ def _rule(part: Part, more: Sequence[str]) -> Rule:
         checks=[part.check, *more[:_MORE]],
         confidence="low",
         weight=_WEIGHT + part.weight,
+        sure=part.sure,
         examples=part.examples,
     )

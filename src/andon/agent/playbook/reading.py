@@ -60,6 +60,11 @@ _FORGED = re.compile(
     r"|\b(?:the )?(?:correct|right|final|expected) (?:answer|category|classification|diagnosis) (?:is|:))[^\n]*",
     re.IGNORECASE | re.MULTILINE,
 )
+#: An object in a log. One that holds an answer is cut with its braces: what stands behind it is the log's own.
+_OBJECT = re.compile(r"\{[^{}]*\}")
+_ANSWER = re.compile(
+    r"\b(?:enough_evidence|probable_cause|severity_assessed|tool_calls?|function_call)\b", re.IGNORECASE
+)
 #: A field of an answer written into the log; cut with its value only, since real logs have such fields too.
 _FIELD = re.compile(
     r"[\"']?\b(?:category|confidence|severity|priority)[\"']?\s*[:=]\s*[\"']?\w{1,24}[\"']?", re.IGNORECASE
@@ -68,6 +73,7 @@ _FIELD = re.compile(
 
 def _own(text: str) -> str:
     """``text`` without what addresses or imitates its reader."""
+    text = _OBJECT.sub(lambda found: " " if _ANSWER.search(found[0]) else found[0], text)
     return _FIELD.sub(" ", _INSTRUCTION.sub(" ", _FORGED.sub(" ", text)))
 
 

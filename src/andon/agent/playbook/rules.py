@@ -20,6 +20,7 @@ A file is a list of rules; ``vocabulary.yaml`` maps names to lists of terms (:mo
       confidence: high
       severity_floor: ERROR              # optional: never assessed below this
       weight: 1                          # optional: wins over rules that match as well
+      sure: 1                            # optional: counts beside it where one of codes stands in the log
       examples: ["drive | Heatsink too hot 92 C"]   # 'service | message', both must select this rule
 """
 
@@ -82,6 +83,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capture: list[str] = []
     severity_floor: Severity | None = None
     weight: float = 0.0
+    sure: float = 0.0
     examples: list[str] = []
 
 
