@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.agent.azure import AzureBackend
 from andon.agent.fallback import FallbackAnalyst
 from andon.agent.mcp_server import require_extra
 from andon.agent.ollama import DEFAULT_MODEL, normalise_host, same_model
@@ -116,6 +117,29 @@ def test_a_missing_extra_is_named_at_start(name: str, module: str, extra: str, m
     with pytest.raises(ConfigError) as caught:
         build_analyst(config)
     assert f"pip install 'andon[{extra}]'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given_endpoint", "endpoint"),
+    [
+        ("https://x.openai.azure.com/", "https://x.openai.azure.com"),
+        ("https://x.openai.azure.com/openai", "https://x.openai.azure.com"),
+        ("https://x.openai.azure.com/openai/deployments/", "https://x.openai.azure.com"),
+        (
+            "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21",
+            "https://x.openai.azure.com",
+        ),
+        ("https://x.openai.azure.com/openai/v1/", "https://x.openai.azure.com/openai/v1"),
+        ("'https://x.openai.azure.com/openai/v1/chat/completions'", "https://x.openai.azure.com/openai/v1"),
+        ("https://apim.example/openai-gw", "https://apim.example/openai-gw"),
+    ],
+)
+def test_an_address_copied_from_azures_portal_is_understood(given_endpoint: str, endpoint: str) -> None:
+    """The portal shows the address of a deployment's questions first."""
+    config = ProviderConfig(provider="AZURE", model="d", api_key="k", azure_endpoint=given_endpoint)
+    backend = build_backend(config)
+    assert isinstance(backend, AzureBackend)
+    assert backend.endpoint == endpoint
 
 
 def test_a_forbidden_library_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,18 @@ class EntraToken:
             credential.close()
 
 
+def resource_of(endpoint: str) -> str:
+    """The resource's address, also where somebody copied the target address of a deployment from Azure's portal.
+
+    >>> resource_of("https://plant.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21")
+    'https://plant.openai.azure.com'
+    """
+    given = endpoint.strip().strip("\"'")
+    if (v1 := re.match(r"(.*/openai/v1)(?:/chat/completions)?/*\Z", given)) is not None:
+        return v1[1]
+    return re.sub(r"/openai(?:/deployments(?:/[^?]*)?)?/*(?:\?.*)?\Z", "", given)
+
+
 class AzureBackend(HostedBackend):
     """A deployment of an Azure OpenAI resource, with a key (AZURE) or an identity (AZURE_AD)."""
 
@@ -105,7 +118,7 @@ class AzureBackend(HostedBackend):
             access = dataclasses.replace(access, api_key="")  # the identity alone says who we are
             if not ad_token:
                 needs_extra("azure.identity", "azure-ad", provider)
-        self.endpoint = address(endpoint, "ANDON_AZURE_ENDPOINT")
+        self.endpoint = address(resource_of(endpoint), "ANDON_AZURE_ENDPOINT")
         self._version = "" if self.endpoint.endswith("/v1") else api_version.strip()
         if not self.endpoint.endswith("/v1"):
             required(provider, {"ANDON_AZURE_API_VERSION": api_version})
