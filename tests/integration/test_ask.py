@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from andon.agent import analyst as analyst_module
 from andon.agent.investigate import Investigated, Investigator
 from andon.agent.retrieve import Inquiry
 from andon.config import Settings
@@ -26,6 +27,12 @@ from support.shift import HOSTILE, MORNING, SERVO, STOP, fill
 MODEL = "qwen3:8b"
 QUESTION = "why did line 3 stop last night?"
 GOOD = Answer(text="The cabinet fan stood still [log 1], so the servo overloaded [log 3] and the line stopped [log 9].")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the stand-in can do is found out however slow this machine is."""
+    monkeypatch.setattr(analyst_module, "PROBE_TIMEOUT", PATIENCE)
 
 
 @pytest.fixture

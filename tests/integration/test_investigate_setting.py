@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from andon.agent import analyst as analyst_module
 from andon.agent.providers import ProviderConfig, build_analyst
 from andon.agent.tools import HistoryTools
 from andon.errors import ModelAnswerError
 from andon.models import Explanation, PendingAnalysis, Question
 from andon.store import Store
 from support.ollama import Answer, Ollama
+from support.patience import PATIENCE
 from support.shift import MORNING, night
 from support.store_data import opened
 
@@ -31,6 +33,12 @@ FINDING = {
 }
 LOOK = Answer(calls=(("list_problems", {"place": "line-3"}),))
 HAND_IN = Answer(calls=(("finding", FINDING),))
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the stand-in can do is found out however slow this machine is."""
+    monkeypatch.setattr(analyst_module, "PROBE_TIMEOUT", PATIENCE)
 
 
 @pytest.fixture

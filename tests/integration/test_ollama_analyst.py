@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from andon.agent import analyst as analyst_module
 from andon.agent.analyst import ModelAnalyst
 from andon.agent.prompts import PROMPT_VERSION
 from andon.agent.providers import ProviderConfig, build_analyst
@@ -35,6 +36,12 @@ JSON = {
     "enough_evidence": True,
 }
 PROSE = "The spindle drive overheats because its fan is blocked. Clean the filter mat first."
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the stand-in can do is found out however slow this machine is."""
+    monkeypatch.setattr(analyst_module, "PROBE_TIMEOUT", PATIENCE)
 
 
 @pytest.fixture
