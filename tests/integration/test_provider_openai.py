@@ -11,7 +11,7 @@ import pytest
 
 from andon.agent.backend import Choices
 from andon.agent.providers import ProviderConfig
-from andon.errors import ModelAnswerError, ModelError, ModelMisconfigured, ModelUnavailable
+from andon.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.ports import Analyst
 from support.patience import PATIENCE
 from support.providers.asking import (
@@ -133,6 +133,15 @@ def test_a_refusal_of_everything_is_told_by_the_check_too() -> None:
 
     with api:
         using(config, use)
+
+
+def test_an_account_without_credit_is_not_busy(openai: tuple[Api, ProviderConfig]) -> None:
+    """OpenAI answers 429 for it; waiting does not help. With a time to come back it is only busy."""
+    api, config = openai
+    words = "You exceeded your current quota, please check your plan and billing details."
+    api.script(Answer(status=429, error=words), Answer(status=429, error=words, headers={"Retry-After": "30"}))
+    assert "wants to be paid first" in str(failing(config))
+    assert type(failing(config)) is ModelBusy
 
 
 def test_an_identity_goes_before_a_key_that_is_set_too() -> None:

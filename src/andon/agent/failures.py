@@ -29,6 +29,7 @@ _TOO_LONG = re.compile(
     r"exceeds? the (?:available )?context|maximum context length|context_length_exceeded|prompt is too long"
     r"|exceeds the maximum number of tokens|larger than the (?:max|context)"
 )
+_NO_CREDIT = re.compile(r"insufficient[_ ]quota|quota\b.{0,60}\bbilling|credit balance is too low")
 #: Azure says 400 where its filter stops a question.
 _FILTERED = re.compile(r"content[ _]?(?:management|filter)")
 
@@ -133,7 +134,8 @@ def from_status(status: int, detail: str, place: Place, *, retry_after: float | 
             f"{place.name} at {place.url} refuses our credentials ({said}): "
             f"check {place.key_setting} and what it may use."
         )
-    if status == 402:
+    # OpenAI says 429 for an account without credit, Anthropic 400; Google says the same words and when to come back
+    if status == 402 or (status in (400, 429) and _NO_CREDIT.search(told) and retry_after is None):
         return refused(f"{place.name} at {place.url} wants to be paid first ({said}): top up the account.")
     if status == 404 and ("model" in told or "deployment" in told):
         return refused(f"{place.name} at {place.url} does not have the model {place.model}: {place.when_missing}")
