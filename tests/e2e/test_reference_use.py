@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,12 +54,26 @@ QUERY = (
 )
 
 
-@pytest.fixture(scope="module")
-def andon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Andon]:
+@contextmanager
+def explained(place: Path) -> Iterator[Andon]:
     """A service that got the ten samples and explained them with the playbook."""
-    with running(tmp_path_factory.mktemp("reference")) as service:
+    with running(place) as service:
         service.publish(*SAMPLES)
         until(lambda: service.count(where="analysis IS NOT NULL") == 10, "ten explained samples")
+        yield service
+
+
+@pytest.fixture(scope="module")
+def andon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Andon]:
+    """A service that has the samples; for tests that only look."""
+    with explained(tmp_path_factory.mktemp("looked-at")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Andon]:
+    """A service that has the samples; for tests that send it more."""
+    with explained(tmp_path_factory.mktemp("asked")) as service:
         yield service
 
 
@@ -126,60 +141,56 @@ def replies_to_a_plain_request(andon: Andon, log: dict[str, object]) -> list[dic
     return asyncio.run(work())
 
 
-def test_plain_request_gets_receipt_then_analysis(andon: Andon) -> None:
+def test_plain_request_gets_receipt_then_analysis(asked: Andon) -> None:
     """On the log subject the first reply is the broker's receipt, the second has the reference's three keys."""
     log = {**SAMPLES[0], "message": "Hydraulic pump 4 lost pressure on the clamp circuit", "hostname": "press-04"}
-    receipt, reply = replies_to_a_plain_request(andon, log)
+    receipt, reply = replies_to_a_plain_request(asked, log)
     assert receipt["stream"] == "AGENT_STREAM"
     assert reply["original_message"] == log
     assert reply["analysis"]
     assert str(reply["timestamp"]).endswith("Z")
 
 
-def test_plain_request_for_a_known_problem_is_answered_at_once(andon: Andon) -> None:
+def test_plain_request_for_a_known_problem_is_answered_at_once(asked: Andon) -> None:
     """The second occurrence reuses the first one's explanation, and the reply says so."""
     log = {**SAMPLES[4], "hostname": "db-server-09"}
-    _, reply = replies_to_a_plain_request(andon, log)
+    _, reply = replies_to_a_plain_request(asked, log)
     assert (reply["rung"], reply["first_rung"]) == ("reused", "playbook")
     assert reply["original_message"] == log
 
 
-def test_analyze_endpoint_answers_with_the_analysis_alone(andon: Andon) -> None:
+def test_analyze_endpoint_answers_with_the_analysis_alone(asked: Andon) -> None:
     """One request to agent.analyze, one reply; the log is stored like any other."""
     log = {**SAMPLES[0], "message": "Vacuum gripper did not reach its pressure within 800 ms", "hostname": "robot-11"}
 
     async def work() -> dict[str, object]:
-        async with andon.client() as connection:
+        async with asked.client() as connection:
             answer = await connection.request("agent.analyze", json.dumps(log).encode(), timeout=PATIENCE)
             return dict(json.loads(answer.data))
 
     reply = asyncio.run(work())
     assert reply["original_message"] == log
     assert reply["analysis"]
-    assert andon.sql("SELECT id FROM agent_logs WHERE hostname = 'robot-11'") == [(reply["log_id"],)]
+    assert asked.sql("SELECT id FROM agent_logs WHERE hostname = 'robot-11'") == [(reply["log_id"],)]
 
 
-def test_analyze_endpoint_refuses_what_is_no_log_and_keeps_it(andon: Andon) -> None:
+def test_analyze_endpoint_refuses_what_is_no_log_and_keeps_it(asked: Andon) -> None:
     """Garbage gets a micro-service error with one sentence, and its bytes are in rejects."""
 
     async def work() -> Msg:
-        async with andon.client() as connection:
+        async with asked.client() as connection:
             return await connection.request("agent.analyze", b"not a log at all", timeout=PATIENCE)
 
     answer = asyncio.run(work())
     assert answer.headers is not None
     assert answer.headers["Nats-Service-Error-Code"] == "400"
     assert "not JSON" in answer.headers["Nats-Service-Error"]
-    until(lambda: (b"not a log at all",) in andon.sql("SELECT data FROM rejects"), "the reject")
+    until(lambda: (b"not a log at all",) in asked.sql("SELECT data FROM rejects"), "the reject")
 
 
 def test_reply_to_header_survives_a_restart(tmp_path: Path) -> None:
     """A durable caller gets its analysis although the service was killed before it could answer."""
-    with running(tmp_path, OLLAMA_HOST="http://127.0.0.1:9", PROVIDER="PLAYBOOK") as andon:
-        andon.stop()
-        service_port = andon.nats_port
-        assert service_port
-        andon.start()
+    with running(tmp_path) as andon:
         log = {**SAMPLES[0], "message": "Coolant level low in tank 3"}
 
         async def work() -> dict[str, object]:
