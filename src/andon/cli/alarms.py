@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from andon.cli.filters import Area, Host, Line, Machine, Since, UntilNow
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -26,13 +28,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def alarms(
-    since: Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")] = None,
-    until: Annotated[str | None, typer.Option(help="Before this time; the present unless given.")] = None,
-    host: Annotated[str | None, typer.Option(help="This host; * and ? stand for anything.")] = None,
+    since: Since = None,
+    until: UntilNow = None,
+    host: Host = None,
     site: Annotated[str | None, typer.Option(help="This site.")] = None,
-    area: Annotated[str | None, typer.Option(help="This area.")] = None,
-    line: Annotated[str | None, typer.Option(help="This line.")] = None,
-    machine: Annotated[str | None, typer.Option(help="This machine.")] = None,
+    area: Area = None,
+    line: Line = None,
+    machine: Machine = None,
     place: Annotated[str | None, typer.Option(help="A site, area, line, machine or host of this name.")] = None,
     active: Annotated[bool, typer.Option("--active", help="List what is active, what nobody saw first.")] = False,
     stale: Annotated[bool, typer.Option("--stale", help="List what has been active for more than a day.")] = False,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from andon.cli.filters import Since, Until
+
 if TYPE_CHECKING:
     from andon.agent.investigate import Investigated
     from andon.agent.retrieve import Inquiry
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 
 def ask(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.")],
-    since: Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")] = None,
-    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    since: Since = None,
+    until: Until = None,
     host: Annotated[str | None, typer.Option(help="Logs of this host; * and ? stand for anything.")] = None,
     line: Annotated[
         str | None, typer.Option("--line", help="Logs of this line, machine, area or site; * and ? as well.")

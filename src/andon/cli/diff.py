@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from andon.cli.filters import Since, UntilNow
+
 if TYPE_CHECKING:
     from andon.insight.different import DiffResult
 
@@ -20,8 +22,8 @@ def diff(
             metavar="[PATTERN]", min=1, max=2**63 - 1, help="Id of a problem, as `andon patterns` shows it."
         ),
     ] = None,
-    since: Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")] = None,
-    until: Annotated[str | None, typer.Option(help="Before this time; the present unless given.")] = None,
+    since: Since = None,
+    until: UntilNow = None,
     baseline: Annotated[
         str | None,
         typer.Option(help="Compare with the time from here to --since, instead of with other problems."),

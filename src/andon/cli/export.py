@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from andon.cli.logs import checked_query
+from andon.cli import filters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,20 +29,18 @@ def export(
     form: Annotated[
         str | None, typer.Option("--format", help="csv, jsonl or parquet; jsonl on standard output unless given.")
     ] = None,
-    since: Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")] = None,
-    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
-    severity: Annotated[str | None, typer.Option(help="This severity and worse, such as WARNING.")] = None,
-    service: Annotated[str | None, typer.Option(help="This service; * and ? stand for anything.")] = None,
-    host: Annotated[str | None, typer.Option(help="This host; * and ? stand for anything.")] = None,
-    text: Annotated[str | None, typer.Option(help="Words that must occur; phrases in double quotes.")] = None,
-    pattern: Annotated[int | None, typer.Option(min=1, max=2**63 - 1, help="Logs of this problem.")] = None,
-    site: Annotated[str | None, typer.Option(help="This site; * and ? stand for anything.")] = None,
-    area: Annotated[str | None, typer.Option(help="This area.")] = None,
-    line: Annotated[str | None, typer.Option(help="This line.")] = None,
-    machine: Annotated[str | None, typer.Option(help="This machine.")] = None,
-    field: Annotated[
-        list[str] | None, typer.Option(help="A context field with its value, such as firmware=2.1.4; may be repeated.")
-    ] = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    severity: filters.LeastSeverity = None,
+    service: filters.Service = None,
+    host: filters.Host = None,
+    text: filters.Words = None,
+    pattern: filters.OfProblem = None,
+    site: filters.Site = None,
+    area: filters.Area = None,
+    line: filters.Line = None,
+    machine: filters.Machine = None,
+    field: filters.Fields = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Most rows; all unless given.")] = None,
 ) -> None:
     """Write stored logs, oldest first, to FILE or to standard output.
@@ -57,7 +55,7 @@ def export(
     from andon.printable import counted
 
     settings = command_settings()
-    query = checked_query(
+    query = filters.checked_query(
         settings.time_zone,
         since=since,
         until=until,

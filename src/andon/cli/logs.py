@@ -8,33 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from andon.models import SEVERITY_RANK, LogQuery, Severity, StoredLog
+from andon.cli import filters
+from andon.models import StoredLog
 
 if TYPE_CHECKING:
     from andon.config import Settings
 
 LISTED = 50
-#: Longest text searched for, in characters: no more of it would be looked at.
-_TEXT_MAX = 1_000
 
 
 def logs(
-    since: Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")] = None,
-    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
-    severity: Annotated[str | None, typer.Option(help="This severity and worse, such as WARNING.")] = None,
-    service: Annotated[str | None, typer.Option(help="This service; * and ? stand for anything.")] = None,
-    host: Annotated[str | None, typer.Option(help="This host; * and ? stand for anything.")] = None,
-    text: Annotated[
-        str | None, typer.Option(help="Words that must occur, or their beginnings; phrases in double quotes.")
-    ] = None,
-    pattern: Annotated[int | None, typer.Option(min=1, max=2**63 - 1, help="Logs of this problem.")] = None,
-    site: Annotated[str | None, typer.Option(help="This site; * and ? stand for anything.")] = None,
-    area: Annotated[str | None, typer.Option(help="This area.")] = None,
-    line: Annotated[str | None, typer.Option(help="This line.")] = None,
-    machine: Annotated[str | None, typer.Option(help="This machine.")] = None,
-    field: Annotated[
-        list[str] | None, typer.Option(help="A context field with its value, such as firmware=2.1.4; may be repeated.")
-    ] = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    severity: filters.LeastSeverity = None,
+    service: filters.Service = None,
+    host: filters.Host = None,
+    text: filters.Words = None,
+    pattern: filters.OfProblem = None,
+    site: filters.Site = None,
+    area: filters.Area = None,
+    line: filters.Line = None,
+    machine: filters.Machine = None,
+    field: filters.Fields = None,
     oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
@@ -47,7 +42,7 @@ def logs(
     from andon.store import Reader
 
     settings = command_settings()
-    query = checked_query(
+    query = filters.checked_query(
         settings.time_zone,
         since=since,
         until=until,
@@ -104,67 +99,6 @@ def show(
         console.print(f"{len(written)} of {len(shown)} pictures written:" if shown else "This log has no pictures.")
         for path in written:
             console.print(str(path), markup=False, soft_wrap=True)
-
-
-def checked_query(
-    zone: str,
-    *,
-    since: str | None,
-    until: str | None,
-    severity: str | None,
-    text: str | None,
-    field: list[str] | None,
-    **plain: Any,
-) -> LogQuery:
-    """The filters a user gave, checked; ``plain`` are those that need no reading. Raises typer.BadParameter."""
-    begin, end = checked_times(since, until, zone)
-    return LogQuery(
-        since=begin,
-        until=end,
-        severity=checked_severity(severity),
-        text=checked_text(text),
-        fields=field_values(field),
-        **plain,
-    )
-
-
-def field_values(given: list[str] | None) -> tuple[tuple[str, str], ...]:
-    """``name=value`` pairs a user named. Raises typer.BadParameter."""
-    pairs = []
-    for one in given or ():
-        name, equals, value = one.partition("=")
-        if not (name.strip() and equals):
-            raise typer.BadParameter(f"{one!r} is no field; write name=value", param_hint="--field")
-        pairs.append((name.strip(), value.strip()))
-    return tuple(pairs)
-
-
-def checked_times(since: str | None, until: str | None, zone: str) -> tuple[str | None, str | None]:
-    """The time a user named, as stored text. Raises typer.BadParameter, also where it ends before it begins."""
-    from andon.cli.output import parse_time
-
-    begin, end = parse_time(since, zone, "--since"), parse_time(until, zone, "--until")
-    if begin is not None and end is not None and begin >= end:
-        raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
-    return begin, end
-
-
-def checked_text(value: str | None) -> str | None:
-    """The words a user searches for. Raises typer.BadParameter for more than the search looks at."""
-    if value is not None and len(value) > _TEXT_MAX:
-        raise typer.BadParameter(f"search for {_TEXT_MAX:,} characters at most", param_hint="--text")
-    return value
-
-
-def checked_severity(value: str | None) -> str | None:
-    """The normalised severity a user named. Raises typer.BadParameter."""
-    if value is None:
-        return None
-    if value.upper() not in SEVERITY_RANK:
-        raise typer.BadParameter(
-            f"{value!r} is no severity; use {', '.join(s.value for s in Severity)}", param_hint="--severity"
-        )
-    return value.upper()
 
 
 def as_object(row: StoredLog) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from andon.cli.filters import Since, UntilNow
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,8 +34,8 @@ def trends(
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help=f"One of {', '.join(KINDS)}; the first four unless given.")
     ] = None,
-    since: Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")] = None,
-    until: Annotated[str | None, typer.Option(help="Before this time; the present unless given.")] = None,
+    since: Since = None,
+    until: UntilNow = None,
     baseline: Annotated[
         str | None, typer.Option(help="Compare with the time from here to --since; the week before unless given.")
     ] = None,
