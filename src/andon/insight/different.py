@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from andon.history import Comparison, Difference, FieldCounts
+from andon.patterns.codes import CodeRules
 from andon.patterns.lift import differences
 from andon.patterns.shifts import Shift, window_at
 
+_CODES = CodeRules()
 #: With fewer logs in question nothing can be told from chance.
 LEAST_LOGS = 5
 
@@ -30,14 +32,24 @@ class DiffResult(msgspec.Struct, frozen=True):
 def find(compared: Comparison, shifts: Sequence[Shift] | None, zone: ZoneInfo, *, limit: int = 20) -> DiffResult:
     """What stands out in a comparison, the most telling first.
 
-    ``shifts`` is None where two times are compared: that they are different times is nothing to be found.
+    ``shifts`` is None where two times are compared: that they are different times is nothing to be found. As little is
+    the code by which a problem is told from the others.
     """
     fields = dict(compared.fields)
     if shifts is not None:
+        fields = {name: counts for name, counts in fields.items() if not _is_own_code(name, counts)}
         fields["shift"] = _by_hour(compared, lambda at: _shift(shifts, at, zone))
         fields["hour of day"] = _by_hour(compared, lambda at: f"{datetime.fromtimestamp(at, zone):%H}:00")
     found = differences(fields, limit=limit)
     return DiffResult(compared.inside, compared.outside, compared.exact, found, _note(compared, found))
+
+
+def _is_own_code(name: str, counts: FieldCounts) -> bool:
+    """Whether this field holds a code that all logs in question have and no other log."""
+    if len(counts.inside) != 1 or sum(counts.inside.values()) != counts.inside_total:
+        return False
+    (value,) = counts.inside
+    return value not in counts.outside and bool(_CODES.in_context({name.rpartition(".")[2]: value}))
 
 
 def _note(compared: Comparison, found: list[Difference]) -> str | None:
