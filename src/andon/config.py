@@ -290,6 +290,9 @@ def _sentence(error: Any) -> str:
         return f"{name}: {message}"
     if len(error["loc"]) > 1:
         return _sentence_within(name, error, message)
+    if error["type"] == "list_type" and isinstance(error["input"], dict):
+        key = name.removeprefix("ANDON_").lower()
+        return f"{name} is a table, and there may be several: write [[{key}]], in double brackets, above each"
     return f"{name}={error['input']!s}: {message[0].lower()}{message[1:]}"
 
 

@@ -103,6 +103,13 @@ def test_a_wrong_rule_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+def test_a_rule_in_single_brackets_is_told_how_to_write_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TOML reads it as a table by itself."""
+    _written(tmp_path, monkeypatch, '[retention]\nkeep = "1d"\n')
+    with pytest.raises(ConfigError, match=r"ANDON_RETENTION .* write \[\[retention\]\], in double brackets"):
+        load_settings()
+
+
 def test_a_cap_that_nothing_fits_into_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slip of the pen must not delete everything."""
     monkeypatch.setenv("ANDON_RETENTION_MAX_BYTES", "5000")
