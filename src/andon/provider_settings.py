@@ -130,6 +130,15 @@ class ProviderSettings(BaseModel):
             raise ValueError("has a character that no key has, such as a line break or an umlaut: copy the key again")
         return value
 
+    @field_validator("gguf", "mmproj")
+    @classmethod
+    def _at_home(cls, value: Path | None) -> Path | None:
+        """``~`` is the user's home: in ``.env`` no shell has read it."""
+        try:
+            return None if value is None else value.expanduser()
+        except RuntimeError:  # no such user
+            return value
+
     @field_validator("provider")
     @classmethod
     def _known_provider(cls, value: str) -> str:

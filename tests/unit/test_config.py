@@ -215,6 +215,16 @@ def test_a_fallback_without_its_model_says_where_to_name_it(monkeypatch: pytest.
         build_analyst(provider_config(load_settings()))
 
 
+def test_a_model_file_may_be_named_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No shell reads what stands in ``.env``."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ANDON_GGUF", "~/models/a.gguf")
+    monkeypatch.setenv("ANDON_MMPROJ", "~nobody-at-all/b.gguf")
+    settings = load_settings()
+    assert settings.gguf == tmp_path / "models" / "a.gguf"
+    assert settings.mmproj == Path("~nobody-at-all/b.gguf")
+
+
 def test_a_question_and_its_answer_fit_into_ollamas_default_context() -> None:
     """Ollama drops the beginning of what does not fit, so nobody must have to raise its context first."""
     from andon.agent.ollama_admin import DEFAULT_CONTEXT

@@ -92,7 +92,7 @@ def pull_command(
 
     settings = command_settings()
     if is_embedded(settings):
-        raise refusal(settings, "its model is the file that ANDON_GGUF names, which is copied there")
+        raise refusal(settings, "its model is the file that ANDON_GGUF names: copy one there yourself")
     wanted = name or configured(settings)
     try:
         asyncio.run(pull(settings, wanted, as_json=as_json))
