@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from andon.child_log import lines_of
 from andon.errors import BrokerStartError, InUseError
 
 log = structlog.get_logger(__name__)
@@ -218,19 +219,8 @@ class ServerProcess:
         return False
 
     async def _drain(self) -> None:
-        stream = self._process.stderr
-        if stream is None:
-            raise RuntimeError("the broker was started without a pipe for its log")
-        rest = b""
-        while chunk := await stream.read(1 << 16):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._log(line)
-            if len(rest) > MAX_LOG_LINE:
-                self._log(rest)
-                rest = b""
-        if rest:
-            self._log(rest)
+        async for line in lines_of(self._process.stderr, MAX_LOG_LINE):
+            self._log(line)
 
     def _log(self, raw: bytes) -> None:
         line = raw[:MAX_LOG_LINE].decode("utf-8", "replace").rstrip()
