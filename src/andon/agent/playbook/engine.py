@@ -38,7 +38,7 @@ _ENOUGH_IF_EVASIVE = 2.5
 #: What a log has to bring where it also says that it does not know, or that all went well.
 _ENOUGH_IN_DOUBT = 4.0
 #: A log that tells this much and shows a symptom is answered by the broad rule of its kind of equipment.
-_MUCH = 4.0
+_MUCH = 3.5
 #: How the ids of the broad rules begin.
 _BROAD = "family-"
 #: What a rule gains where the service is named after a product of its category.
