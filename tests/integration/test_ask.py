@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -307,3 +310,35 @@ def test_a_cancelled_question_leaves_the_model_alone(ollama: Ollama, site: Path)
 def test_asking_without_a_database_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="start `andon run`"):
         asked(tmp_path / "agent.db", None)
+
+
+def test_a_reader_who_leaves_in_the_middle_ends_it_quietly(ollama: Ollama, site: Path) -> None:
+    """``andon ask … | head``: no words on standard error, and the model is left alone."""
+    ollama.script(Answer(text="The fan stood still. " * 400, pace=0.02, obey_limit=False))
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ANDON_")},
+        "PROVIDER": "OLLAMA",
+        "MODEL": MODEL,
+        "OLLAMA_HOST": ollama.url,
+        "DB_PATH": str(site),
+        "ANDON_DATA_DIR": str(site.parent),
+        "ANDON_TOOL_CALLS": "0",
+    }
+    asking = subprocess.Popen(
+        [sys.executable, "-m", "andon", "ask", QUESTION],
+        env=environment,
+        cwd=site.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert asking.stdout is not None
+    assert asking.stderr is not None
+    try:
+        assert asking.stdout.read(7) == b"The fan"
+        asking.stdout.close()
+        assert (asking.wait(PATIENCE), asking.stderr.read()) == (0, b"")
+    finally:
+        asking.kill()
+        asking.wait()
+        asking.stderr.close()
+    assert ollama.calls == 1

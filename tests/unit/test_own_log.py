@@ -56,3 +56,27 @@ def test_control_characters_are_shown(monkeypatch: pytest.MonkeyPatch, form: str
     assert "\x1b" not in written
     if form == "json":
         assert json.loads(written.splitlines()[0])["error"] == "\x1b[2Jgone \x07"
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_an_unexpected_error_shows_no_values(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    """Where it happened is told, the local variables are not: among them may be a key."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    configure_logging("info", form)
+
+    def part() -> None:
+        api_key = "sk-canary-" + "0123456789"
+        raise RuntimeError(f"boom after {len(api_key)}")
+
+    try:
+        part()
+    except RuntimeError:
+        structlog.get_logger("t").exception("part failed")
+        logging.getLogger("library").exception("failed too")
+    said = stream.getvalue()
+    assert said.count("boom after 20") >= 2
+    assert "canary" not in said
+    assert "0123456789" not in said

@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 
     from andon.config import Settings
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+
+class _Console(Console):
+    """One that says that its reader left by the usual error: ``SystemExit``, rich's own way, would tear an event loop
+    apart."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises BrokenPipeError."""
+        raise BrokenPipeError
+
+
+console = _Console(highlight=False)
+errors = _Console(stderr=True, highlight=False)
 
 SEVERITY_STYLES = {
     "DEBUG": "dim",
@@ -32,6 +42,7 @@ SEVERITY_STYLES = {
 }
 #: From this many characters on a terminal shows all columns of a listing.
 WIDE = 130
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _SPAN = re.compile(r"(\d+)\s*(s|m|h|d|w)", re.IGNORECASE)
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -52,9 +63,18 @@ def print_json(value: Any) -> None:
 
 
 def write_json(data: bytes) -> None:
-    """JSON text on standard output, harmless for a terminal."""
-    sys.stdout.write(printable_json(data.decode("utf-8", "surrogatepass")) + "\n")
+    """JSON text on standard output, harmless for a terminal, and whole where the output is not UTF-8."""
+    text = printable_json(data.decode("utf-8", "surrogatepass"))
+    if not (sys.stdout.encoding or "").lower().startswith("utf"):
+        text = _NOT_ASCII.sub(_escaped, text)
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """A character as JSON escapes it: one or two UTF-16 units."""
+    units = match[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
 def severity_text(severity: str) -> Text:
