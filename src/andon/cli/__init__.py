@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 
@@ -16,6 +17,7 @@ def main() -> None:
     # None where a scheduler started us with a closed descriptor
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    _write_anything()
     try:
         _require_text(sys.argv[1:])
         app()
@@ -34,6 +36,24 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"andon: the output cannot be written: {error.strerror or error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
+
+
+#: What stands for our own signs where the output's encoding has none; for other characters a question mark does.
+_STAND_INS = {"…": ".", "→": ">", "≤": "<", "≥": ">", "×": "x", "–": "-", "—": "-", "·": "."}
+
+
+def _write_anything() -> None:
+    """Where the output is not UTF-8 (a pipe on Windows, an old locale), what it cannot hold is replaced, not fatal."""
+    codecs.register_error("andon", _stand_in)
+    for stream in (sys.stdout, sys.stderr):
+        if not (stream.encoding or "").lower().startswith("utf"):
+            stream.reconfigure(errors="andon")  # type: ignore[union-attr]  # both are text files here
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_STAND_INS.get(c, "?") for c in error.object[error.start : error.end]), error.end
 
 
 class _NoText(AndonError):

@@ -32,7 +32,7 @@ class SendError(AndonError):
 def send(
     message: Annotated[
         str | None,
-        typer.Argument(help="The log's message; the name of a .json or .jsonl file that is there stands for --file."),
+        typer.Argument(help="The log's message; - or the name of a .json or .jsonl file stands for --file."),
     ] = None,
     severity: Annotated[str, typer.Option("--severity", "-s", help="Severity of MESSAGE.")] = "ERROR",
     service: Annotated[str, typer.Option(help="Service of MESSAGE.")] = "andon-send",
@@ -60,7 +60,9 @@ def send(
 
     andon send "Label check failed" --image station4.jpg
 
-    andon send --file shift.jsonl
+    andon send shift.jsonl
+
+    tail -n 50 shift.jsonl | andon send
     """
     from andon.cli.attach import read_pictures
     from andon.cli.output import command_settings
@@ -70,6 +72,8 @@ def send(
     subject = place_subject(place)
     if message is not None and file is None and is_file_of_logs(message):
         file, message = Path(message), None
+    if message is None and file is None and sys.stdin is not None and not sys.stdin.isatty():
+        file = Path("-")
     if (message is None) == (file is None):
         raise typer.BadParameter("give either a MESSAGE or --file (- for standard input)")
     if image and message is None:
@@ -86,8 +90,19 @@ def send(
 
 
 def is_file_of_logs(message: str) -> bool:
-    """Whether somebody who gave this for a message means a file: nobody logs the name of one that lies right here."""
-    return message.lower().endswith((".json", ".jsonl", ".ndjson")) and Path(message).is_file()
+    """Whether somebody who gave this for a message means standard input or a file: nobody logs the name of one.
+
+    Raises ConfigError where it can only be the name of a file, and there is none.
+    """
+    if message == "-":
+        return True
+    if not message.lower().endswith((".json", ".jsonl", ".ndjson")):
+        return False
+    if Path(message).is_file():
+        return True
+    if any(c.isspace() for c in message):
+        return False
+    raise ConfigError(f"there is no file {message}; nothing was sent")
 
 
 def place_subject(place: str | None) -> str:

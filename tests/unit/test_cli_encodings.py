@@ -1,0 +1,75 @@
+"""Output that is not UTF-8, and standard input: what a pipe, an old locale or Windows hands to a command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from andon.cli.send import is_file_of_logs
+from andon.errors import ConfigError
+from support.patience import PATIENCE
+from support.store_data import a_log, opened
+
+MESSAGE = "Öldruck … → 中 🔥"
+
+
+def andon(place: Path, *arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """A command as a process of its own with a database in ``place``."""
+    settings = {"PROVIDER": "PLAYBOOK", "NATS_URL": "nats://127.0.0.1:9", "DB_PATH": str(place / "agent.db")}
+    return subprocess.run(
+        [sys.executable, "-m", "andon", *arguments],
+        env={**os.environ, **settings, "PYTHONUTF8": "0", **environment},
+        cwd=place,
+        input=stdin,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def stored(place: Path) -> None:
+    """One log with characters that few encodings have."""
+
+    async def work() -> None:
+        async with opened(place / "agent.db") as store:
+            await store.record([a_log(1, message=MESSAGE)], [])
+
+    asyncio.run(work())
+
+
+def test_what_the_output_cannot_hold_is_replaced(tmp_path: Path) -> None:
+    """A listing is printed whole on a Latin-1 output: its own characters stay, others have a stand-in."""
+    stored(tmp_path)
+    done = andon(tmp_path, "logs", PYTHONIOENCODING="latin-1", COLUMNS="120")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Öldruck . > ? ?" in done.stdout.decode("latin-1")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_whole_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    """Programs read the very text that is stored."""
+    stored(tmp_path)
+    done = andon(tmp_path, "logs", "--json", PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.decode(encoding))[0]["message"] == MESSAGE
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",), ("--file", "-")])
+def test_send_reads_standard_input(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Asked for with a dash, or because something is piped into it."""
+    done = andon(tmp_path, "send", *arguments, stdin=b'{"message": "one"}\nnot a log\n')
+    assert done.returncode == 1
+    assert b"standard input: line 2 is not a JSON object" in done.stderr
+
+
+def test_the_name_of_a_file_that_is_not_there_is_no_message(tmp_path: Path) -> None:
+    """A typing error in a name is said, not stored as a log; a sentence may end in one."""
+    with pytest.raises(ConfigError, match="there is no file"):
+        is_file_of_logs(str(tmp_path / "shfit.jsonl"))
+    assert not is_file_of_logs("Cannot read settings.json")
