@@ -169,8 +169,15 @@ class ProviderSettings(BaseModel):
 
     @property
     def fallback_members(self) -> tuple[Member, ...]:
-        """The providers of ``ANDON_FALLBACK`` in their order."""
-        return fallback_members(self.fallback)
+        """The providers of ``ANDON_FALLBACK`` in order, each model once: who is away is not asked again at once."""
+        asked = {(self.provider, self.model_name)}
+        members = []
+        for member in fallback_members(self.fallback):
+            known = (member.provider, self.model_of(*member))
+            if known not in asked:
+                asked.add(known)
+                members.append(member)
+        return tuple(members)
 
     def model_of(self, provider: str, model: str) -> str:
         """The model asked at ``provider`` where the site named ``model``, which may be empty."""

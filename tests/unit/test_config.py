@@ -215,6 +215,12 @@ def test_a_fallback_without_its_model_says_where_to_name_it(monkeypatch: pytest.
         build_analyst(provider_config(load_settings()))
 
 
+def test_who_is_configured_is_no_fallback_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its model by default or by name: the same question would meet the same failure; another model is another."""
+    monkeypatch.setenv("ANDON_FALLBACK", "OLLAMA,ollama:deepseek-r1:1.5b,ollama:llama3.2,PLAYBOOK")
+    assert [tuple(member) for member in load_settings().fallback_members] == [("OLLAMA", "llama3.2"), ("PLAYBOOK", "")]
+
+
 def test_a_model_file_may_be_named_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No shell reads what stands in ``.env``."""
     monkeypatch.setenv("HOME", str(tmp_path))
