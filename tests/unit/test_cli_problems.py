@@ -188,6 +188,9 @@ def test_an_unknown_pattern_is_one_sentence(andon: Commands, arguments: str) -> 
     [
         (("patterns", "merge", "1", "1"), 1),
         (("patterns", "split", "2"), 1),
+        (("patterns", "show", str(2**63)), 2),
+        (("patterns", "merge", "1", str(2**63)), 2),
+        (("reanalyze", str(2**64)), 2),
         (("resolve", "99", "--fix", "x"), 1),
         (("resolve", "1"), 2),
         (("resolve", "1", "--fix", "  "), 2),

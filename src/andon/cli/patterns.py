@@ -78,7 +78,9 @@ def patterns(
 
 @app.command("show")
 def show(
-    pattern_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the problem, as `andon patterns` shows it.")],
+    pattern_id: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="Id of the problem, as `andon patterns` shows it.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show one problem: what it is, where and how often, how it is explained, what fixed it, and what is like it.
@@ -103,8 +105,12 @@ def show(
 
 @app.command("merge")
 def merge(
-    child: Annotated[int, typer.Argument(metavar="CHILD", help="Id of the pattern that joins the other.")],
-    parent: Annotated[int, typer.Argument(metavar="PARENT", help="Id of the problem it becomes part of.")],
+    child: Annotated[
+        int, typer.Argument(metavar="CHILD", min=1, max=2**63 - 1, help="Id of the pattern that joins the other.")
+    ],
+    parent: Annotated[
+        int, typer.Argument(metavar="PARENT", min=1, max=2**63 - 1, help="Id of the problem it becomes part of.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make two patterns one problem: they share counts and explanation from now on. `split` undoes it.
@@ -124,7 +130,9 @@ def merge(
 
 @app.command("split")
 def split(
-    pattern_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the pattern that leaves its problem.")],
+    pattern_id: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="Id of the pattern that leaves its problem.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Take a merged pattern out of its problem again, and never merge the two by themselves afterwards.

@@ -55,7 +55,10 @@ def queue(
 
 
 def reanalyze(
-    pattern_id: Annotated[int, typer.Argument(metavar="PATTERN", help="Id of the problem, as `andon patterns` shows.")],
+    pattern_id: Annotated[
+        int,
+        typer.Argument(metavar="PATTERN", min=1, max=2**63 - 1, help="Id of the problem, as `andon patterns` shows."),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Ask for another explanation of a problem, ahead of others; the present one is shown until it is there.
