@@ -18,6 +18,7 @@ import andon
 from andon.agent.embedded import EmbeddedBackend
 from andon.agent.ollama_admin import OllamaAdmin, context_remedy
 from andon.agent.providers import ProviderConfig, build_analyst, build_backend
+from andon.agent.runbooks import MarkdownRunbooks
 from andon.agent.threads import in_daemon_thread
 from andon.bus.api import stream_state
 from andon.bus.binary import find_binary
@@ -48,7 +49,20 @@ async def examine(settings: Settings) -> list[CheckResult]:
     results += await _broker(settings, running)
     results.append(await (_model_file if settings.provider == "EMBEDDED" else _model)(settings))
     results += await _fallbacks(settings)
-    return results + await _ollama_context(settings)
+    results += await _ollama_context(settings)
+    return results + await asyncio.to_thread(_runbooks, settings)
+
+
+def _runbooks(settings: Settings) -> list[CheckResult]:
+    """How many runbooks there are, and those that cannot be used; nothing where there is no directory of them."""
+    if not settings.runbooks.is_dir():
+        return []
+    found = MarkdownRunbooks(settings.runbooks)
+    found.scan(tell=False)
+    results = [CheckResult("runbooks", None, problem) for problem in found.problems]
+    if len(found) or not results:
+        results.insert(0, CheckResult("runbooks", True, f"{settings.runbooks}: {counted(len(found), 'runbook')}"))
+    return results
 
 
 def _versions() -> CheckResult:
@@ -177,9 +191,9 @@ async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
     except AndonError as error:
         results.append(CheckResult("broker", None, f"{address} answers; {error}", "`andon run` creates the stream"))
     else:
-        held = counted(state.messages, "message")
-        detail = f"{address}: stream {state.stream} holds {held}, {state.pending:,} not yet read"
-        remedy = "the recorder is behind or stopped; see the service's log" if state.pending > BACKLOG else ""
+        held, waiting = counted(state.messages, "message"), state.pending + state.ack_pending
+        detail = f"{address}: stream {state.stream} holds {held}, {waiting:,} not yet stored"
+        remedy = "the recorder is behind or stopped; see the service's log" if waiting > BACKLOG else ""
         results.append(CheckResult("broker", None if remedy else True, detail, remedy))
     finally:
         await connection.close()

@@ -136,13 +136,16 @@ class MarkdownRunbooks:
             await asyncio.to_thread(self.scan)
             await asyncio.sleep(SCAN_EVERY)
 
-    def scan(self) -> None:
-        """Read what is new or changed; forget what is gone. Says each new problem once in the log. Never raises."""
+    def scan(self, *, tell: bool = True) -> None:
+        """Read what is new or changed; forget what is gone. Never raises.
+
+        Says each new problem once in the log, unless told not to: then ``problems`` has to be looked at.
+        """
         found: dict[str, _File] = {}
         for name, path in self._listing():
             before = self._files.get(name)
             found[name] = file = self._look(name, path, before)
-            if file.problem is not None and (before is None or before.problem != file.problem):
+            if tell and file.problem is not None and (before is None or before.problem != file.problem):
                 log.warning("runbook not usable", reason=file.problem, last_good_version=file.runbook is not None)
         self._files = found
         self._books = tuple(file.runbook for _, file in sorted(found.items()) if file.runbook is not None)
