@@ -50,7 +50,7 @@ def report(
     from zoneinfo import ZoneInfo
 
     from andon import store
-    from andon.cli.output import command_settings, console, plain, user_name
+    from andon.cli.output import command_settings, user_name
     from andon.insight import report as reports
     from andon.insight.working import site_shifts
 
@@ -60,17 +60,16 @@ def report(
     settings = command_settings()
     zone, now = ZoneInfo(settings.time_zone), time.time()
     shifts = site_shifts(settings)
-    if since is not None or until is not None:
-        if name or shift or last or day or sign:
-            raise typer.BadParameter("either a shift or a time; only a shift can be signed", param_hint="--since")
+    by_time = since is not None or until is not None
+    if by_time and (name or shift or last or day or sign):
+        raise typer.BadParameter("either a shift or a time; only a shift can be signed", param_hint="--since")
+    if by_time:
         window = _time(since, until, settings.time_zone, now)
     else:
         window = _shift(shifts, name, day, zone, now, last=last)
     with store.Reader(settings.database) as reader:
         if (nothing := reports.nothing_then(reader.alarms, reader.rollups, window, zone)) is not None:
-            raise typer.BadParameter(
-                nothing, param_hint="--since" if since is not None or until is not None else "--day"
-            )
+            raise typer.BadParameter(nothing, param_hint="--since" if by_time else "--day")
         made = reports.signed(reader.alarms, window) or reports.make(
             reader.alarms, reader.rollups, window, shifts, zone, now
         )
@@ -78,17 +77,7 @@ def report(
             frozen = msgspec.json.encode(made).decode()
             store.sign(settings.database, window, sign, frozen, by=user_name(), now=now)
             made = reports.signed(reader.alarms, window) or made
-    text = _rendered(made, wanted or "md")
-    if out is not None:
-        _write(out, text)
-        names = ", ".join(one.name for one in made.signatures)
-        console.print(plain(f"Wrote {out}" + (f", signed by {names}." if names else ".")))
-    elif wanted is None and console.is_terminal:
-        from rich.markdown import Markdown
-
-        console.print(Markdown(text))
-    else:
-        sys.stdout.write(text)
+    _hand_over(made, wanted, out)
 
 
 def note(
@@ -138,6 +127,23 @@ def _shift(
     except NoShift as error:
         hint = "SHIFT" if error.about == "shift" else "--day"
         raise typer.BadParameter(str(error), param_hint=hint) from None
+
+
+def _hand_over(made: ShiftReport, form: Form | None, out: Path | None) -> None:
+    """Write the report to ``out``, or print it: Markdown as text where no form was asked for on a terminal."""
+    from andon.cli.output import console, plain
+
+    text = _rendered(made, form or "md")
+    if out is not None:
+        _write(out, text)
+        names = ", ".join(one.name for one in made.signatures)
+        console.print(plain(f"Wrote {out}" + (f", signed by {names}." if names else ".")))
+    elif form is None and console.is_terminal:
+        from rich.markdown import Markdown
+
+        console.print(Markdown(text))
+    else:
+        sys.stdout.write(text)
 
 
 def _rendered(made: ShiftReport, form: Form) -> str:

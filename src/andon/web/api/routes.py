@@ -55,6 +55,7 @@ def build_router(ask: Ask, settings: Settings) -> APIRouter:
     _problems(router, ask, settings)
     _trends(router, ask, settings)
     _figures(router, ask, settings)
+    _alarms(router, ask, settings)
     return router
 
 
@@ -204,6 +205,21 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
 
         return send(await ask(question))
 
+    @router.get("/retention", responses=shows(RetentionAnswer), tags=["figures"])
+    async def retention(_asked: Annotated[Nothing, Query()]) -> Response:
+        """The rules by which logs are deleted, and what was deleted."""
+        state = await ask(lambda reader: reader.retention())
+        rules = [
+            RetentionRule(label, keeping.described(rule))
+            for label, rule in zip(keeping.labels(settings), settings.retention, strict=True)
+        ]
+        return send(RetentionAnswer(rules, settings.retention_max_bytes, state))
+
+
+def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
+    shifts, zone = site_shifts(settings), settings.time_zone
+    site = ZoneInfo(zone)
+
     @router.get("/alarms", responses=shows(AlarmEntry, several=True), tags=["alarms"])
     async def listing(asked: Annotated[AlarmListing, Query()]) -> Response:
         """Alarms of a list: active, stale, shelved or all."""
@@ -216,16 +232,6 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
         span = asked.seconds(zone, 30 * DAY)
         where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
         return send(await ask(lambda reader: alarms.find(reader.alarms, *span, where)))
-
-    @router.get("/retention", responses=shows(RetentionAnswer), tags=["figures"])
-    async def retention(_asked: Annotated[Nothing, Query()]) -> Response:
-        """The rules by which logs are deleted, and what was deleted."""
-        state = await ask(lambda reader: reader.retention())
-        rules = [
-            RetentionRule(label, keeping.described(rule))
-            for label, rule in zip(keeping.labels(settings), settings.retention, strict=True)
-        ]
-        return send(RetentionAnswer(rules, settings.retention_max_bytes, state))
 
     @router.get("/report", responses=shows(report.ShiftReport), tags=["alarms"])
     async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:
