@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from andon.agent import ollama_admin
 from andon.agent.ollama_admin import OllamaAdmin, OllamaDetails, PullStep, context_remedy
 from andon.errors import ModelMisconfigured, ModelUnavailable
 from support.commands import Commands
+from support.environment import plain_environment
 from support.ollama_native import LAST, MANIFEST, NativeOllama, Pull, layer
 from support.patience import PATIENCE
 from support.ports import free_ports
@@ -248,7 +248,13 @@ def test_ctrl_c_ends_a_download_cleanly(ollama: NativeOllama, tmp_path: Path) ->
     ollama.script(Pull([MANIFEST, layer(400)], then="hang"))
     process = subprocess.Popen(
         [sys.executable, "-m", "andon", "models", "pull", "--json"],
-        env={**os.environ, "PROVIDER": "OLLAMA", "OLLAMA_HOST": ollama.url, "MODEL": "", "PYTHONUNBUFFERED": "1"},
+        env={
+            **plain_environment(),
+            "PROVIDER": "OLLAMA",
+            "OLLAMA_HOST": ollama.url,
+            "MODEL": "",
+            "PYTHONUNBUFFERED": "1",
+        },
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import support.ollama
+from support.environment import without_proxy
 from support.ollama import Ollama
 from support.patience import PATIENCE
 
@@ -19,7 +20,7 @@ def post(url: str, body: dict[str, Any]) -> tuple[int, str]:
     """Status and text of a POST to the chat endpoint."""
     request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode())
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+        with without_proxy().open(request, timeout=PATIENCE) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.environment import without_proxy
 from support.patience import PATIENCE
 from support.providers.anthropic_api import AnthropicApi
 from support.providers.gemini_api import GeminiApi
@@ -67,7 +68,7 @@ def post(api: Api, path: str, headers: dict[str, str], body: Any) -> tuple[int, 
         api.url + path, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
     )
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+        with without_proxy().open(request, timeout=PATIENCE) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -14,6 +14,7 @@ from andon.errors import InUseError
 from andon.telemetry import Health, Metrics
 from andon.web.app import build_app
 from andon.web.server import HttpServer
+from support.environment import without_proxy
 from support.patience import PATIENCE
 
 
@@ -23,7 +24,7 @@ def get(port: int, path: str, token: str = "") -> tuple[int, str]:
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+        with without_proxy().open(request, timeout=PATIENCE) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -16,6 +16,7 @@ import pytest
 import structlog
 
 from andon.cli import main, output
+from support.environment import plain_environment
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ class Commands:
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    for name in [name for name in os.environ if name.startswith("ANDON_")]:
-        del os.environ[name]
+    before, plain = dict(os.environ), plain_environment()
+    os.environ.clear()
+    os.environ.update(plain)
     os.environ.update(values)
     try:
         yield

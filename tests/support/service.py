@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import sqlite3
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 import nats
 from nats.aio.client import Client
 
+from support.environment import plain_environment, without_proxy
 from support.patience import PATIENCE
 from support.ports import free_ports
 
@@ -60,7 +60,7 @@ class Andon:
         self.data = place / "data"
         self.nats_port, self.http_port = free_ports(2)
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("ANDON_")},
+            **plain_environment(),
             "PROVIDER": "PLAYBOOK",
             "NATS_URL": "",
             "DB_PATH": "",
@@ -91,7 +91,7 @@ class Andon:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of an HTTP request to the service; status 0 where it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=10) as response:
+            with without_proxy().open(f"http://127.0.0.1:{self.http_port}{path}", timeout=10) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
