@@ -31,7 +31,7 @@ def andon(tmp_path: Path) -> Iterator[Andon]:
 def explained(andon: Andon, message: str) -> None:
     """Publish a log and wait until the model has explained it."""
     andon.publish(log(message))
-    until(lambda: andon.sql(ANSWERED, message), f"the model's answer; log: {andon.log()[-2000:]}")
+    andon.until(lambda: andon.sql(ANSWERED, message), "the model's answer")
 
 
 def engine_of(andon: Andon) -> int:

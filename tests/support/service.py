@@ -80,7 +80,14 @@ class Andon:
                 [sys.executable, "-m", "andon", "run"], env=self.environment, cwd=self.place, stdout=log, stderr=log
             )
         if ready:
-            until(self._is_up, f"readiness; log: {self.log()[-2000:]}")
+            self.until(self._is_up, "readiness")
+
+    def until(self, condition: Callable[[], T], what: str) -> T:
+        """Poll as :func:`until` does; where it does not happen, the service's log is shown too."""
+        try:
+            return until(condition, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; log: {self.log()[-4000:]}") from None
 
     def _is_up(self) -> bool:
         assert self.process is not None
