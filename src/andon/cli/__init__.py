@@ -6,13 +6,15 @@ import codecs
 import os
 import sys
 
+from andon.cli.interrupt import ends_at_once
 from andon.errors import AndonError
 from andon.printable import printable
 
 
 def main() -> None:
     """Entry point of the ``andon`` command: errors become one sentence and an exit status, never a traceback."""
-    from andon.cli.app import app
+    with ends_at_once():
+        from andon.cli.app import app
 
     # None where a scheduler started us with a closed descriptor
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from andon.cli.interrupt import ends_at_once
 
 
 def run(
@@ -19,6 +21,12 @@ def run(
 
     Example: andon run --data-dir /var/lib/andon
     """
+    given = {"data_dir": data_dir, "nats_port": nats_port, "http_port": http_port}
+    with ends_at_once():  # the service takes the signal itself as soon as there is something to stop
+        _run({name: value for name, value in given.items() if value is not None})
+
+
+def _run(given: dict[str, Any]) -> None:
     import structlog
 
     from andon import web
@@ -27,8 +35,7 @@ def run(
     from andon.spelling import remarks
     from andon.telemetry import configure_logging
 
-    given = {"data_dir": data_dir, "nats_port": nats_port, "http_port": http_port}
-    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    settings = load_settings(**given)
     configure_logging(settings.log_level, settings.log_format)
     if found := remarks():
         structlog.get_logger(__name__).warning("settings without effect", remarks=found)
