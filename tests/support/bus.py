@@ -25,7 +25,7 @@ from andon.bus import (
 )
 from andon.models import ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, Delivery
 from andon.ports import LogStream
-from support.patience import PATIENCE, WHOLE_TEST
+from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 from support.ports import free_ports
 
 T = TypeVar("T")
@@ -36,15 +36,14 @@ def run(main: Coroutine[Any, Any, T], timeout: float = WHOLE_TEST) -> T:
     return asyncio.run(asyncio.wait_for(main, timeout))
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, timeout: float = PATIENCE) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], what: str) -> None:
     """Poll until ``condition`` holds."""
-    deadline = time.monotonic() + timeout
-    while True:
+    for _ in range(LOOKS):
         held = condition()
         if held if isinstance(held, bool) else await held:
             return
-        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(LOOK_EVERY)
+    raise AssertionError(f"not within {PATIENCE} s: {what}")
 
 
 @contextlib.asynccontextmanager

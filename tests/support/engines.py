@@ -13,7 +13,7 @@ import httpx2
 
 from andon.agent.analyst import ModelAnalyst
 from andon.agent.embedded import EmbeddedBackend
-from support.patience import PATIENCE
+from support.patience import LOOK_EVERY, LOOKS, PATIENCE
 
 T = TypeVar("T")
 
@@ -71,15 +71,13 @@ async def slots(backend: EmbeddedBackend) -> list[dict[str, Any]]:
     return found
 
 
-async def eventually(condition: Callable[[], Awaitable[T]], what: str, seconds: float = PATIENCE) -> T:
+async def eventually(condition: Callable[[], Awaitable[T]], what: str) -> T:
     """Poll until ``condition`` gives something true, and return it."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not (value := await condition()):  # noqa: ASYNC110 - it is another process that changes
-                await asyncio.sleep(0.02)
+    for _ in range(LOOKS):
+        if value := await condition():
             return value
-    except TimeoutError:
-        raise AssertionError(f"{what}: not within {seconds} s") from None
+        await asyncio.sleep(LOOK_EVERY)
+    raise AssertionError(f"{what}: not within {PATIENCE} s")
 
 
 def alive(pid: int) -> bool:

@@ -158,13 +158,12 @@ class Ollama:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(60)
 
-    def wait_until(self, condition: str, seconds: float = 60.0) -> bool:
-        """Poll an attribute (``disconnects``, ``calls``) until it is true, for at most ``seconds``."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+    def wait_until(self, condition: str) -> bool:
+        """Poll an attribute (``disconnects``, ``calls``) until it is true, for about a minute."""
+        for _ in range(6_000):
             if getattr(self, condition):
                 return True
-            time.sleep(0.005)
+            time.sleep(0.01)
         return False
 
     def _serve(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from andon.pipeline.record import Recorder
 from andon.store import AnalysisPolicy, KeepPolicy, Reader, Store, keep_all, novel, prepare
 from andon.telemetry import Health, Metrics
 from andon.testing import MemoryBus, ScriptedAnalyst
-from support.patience import PATIENCE, WHOLE_TEST
+from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 
 PLAYBOOK = Playbook.load()
 
@@ -33,14 +32,13 @@ def run(main: Coroutine[Any, Any, None], seconds: float = WHOLE_TEST) -> None:
     asyncio.run(asyncio.wait_for(main, seconds))
 
 
-async def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+async def until(condition: Callable[[], Any], what: str) -> Any:
     """Poll a plain condition; its value when true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    for _ in range(LOOKS):
         if value := condition():
             return value
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{what}: not within {seconds} s")
+        await asyncio.sleep(LOOK_EVERY)
+    raise AssertionError(f"{what}: not within {PATIENCE} s")
 
 
 class Clock:

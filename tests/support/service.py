@@ -21,7 +21,7 @@ import nats
 from nats.aio.client import Client
 
 from support.environment import plain_environment, without_proxy
-from support.patience import PATIENCE
+from support.patience import LOOK_EVERY, LOOKS, PATIENCE
 from support.ports import free_ports
 
 T = TypeVar("T")
@@ -29,14 +29,13 @@ T = TypeVar("T")
 SUBJECT = "agent.technical.support"
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
+def until(condition: Callable[[], T], what: str) -> T:
     """Poll until ``condition`` gives something true, and return it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    for _ in range(LOOKS):
         if value := condition():
             return value
-        time.sleep(0.02)
-    raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(LOOK_EVERY)
+    raise AssertionError(f"{what}: not within {PATIENCE} s")
 
 
 def log(message: str, **fields: object) -> dict[str, object]:
