@@ -367,6 +367,42 @@ def test_a_server_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
     run(main())
 
 
+def test_a_server_that_reads_a_large_store_gets_the_time_it_takes(tmp_path: Path) -> None:
+    """A backlog takes longer to read than a start may otherwise take; without this nothing would ever start again."""
+    slow = tmp_path / "nats-server"
+    slow.write_text(
+        "#!/bin/sh\necho \"[1] [INF] Starting restore for stream '\\$G > AGENT_STREAM'\" >&2\nsleep 3\n"
+        f'exec "{find_binary()}" "$@"\n'
+    )
+    slow.chmod(0o755)
+
+    async def main() -> None:
+        broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=slow)
+        await broker.start(2.0)
+        try:
+            assert broker.healthy
+        finally:
+            await broker.stop()
+
+    run(main())
+
+
+def test_a_server_that_has_read_its_store_has_a_deadline_again(tmp_path: Path) -> None:
+    """What hangs after that is given up."""
+    fake = tmp_path / "nats-server"
+    fake.write_text(
+        "#!/bin/sh\necho '[1] [INF] Starting restore for stream' >&2\nsleep 1\n"
+        "echo '[1] [INF] Restored 5 messages for stream' >&2\nexec sleep 60\n"
+    )
+    fake.chmod(0o755)
+
+    async def main() -> None:
+        with pytest.raises(BrokerStartError, match=r"not ready within .* s.*Restored 5 messages"):
+            await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start(0.5)
+
+    run(main())
+
+
 def test_find_binary_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An explicit path that is no program names the setting; with none anywhere, so does the other error."""
     assert find_binary().name == "nats-server"

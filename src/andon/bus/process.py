@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 GUARD = Path(__file__).with_name("guard.py")
 POLL = 0.004  # seconds between looks at a starting server
 MAX_POLL = 0.25
+RESTORE_TIMEOUT = 3600.0  # seconds that a server may read its store: a million messages take 4 s of a processor
+TELL_EVERY = 10.0
 TAIL_LINES = 20
 MAX_LOG_LINE = 4096
 #: Held down by Go's soft limit: the server's page buffers otherwise grow with the store.
@@ -33,6 +35,8 @@ MEMORY_LIMIT = "40MiB"
 #: What a Python and a Go program need of our environment; nothing that may hold a secret.
 PASSED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
+#: How its lines begin when it starts to read a stream's store, and when it has.
+RESTORES = ("Starting restore for stream", "Restored ")
 #: The banner and the routine are noise to whoever runs Andon, so the server's INF is our debug.
 LEVELS = {"DBG": "debug", "TRC": "debug", "INF": "debug", "WRN": "warning", "ERR": "error", "FTL": "critical"}
 _LOG_LINE = re.compile(r"\[(DBG|TRC|INF|WRN|ERR|FTL)\] ?(.*)")
@@ -78,6 +82,7 @@ class ServerProcess:
         self._lifeline = lifeline
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._drain_task = asyncio.create_task(self._drain(), name="broker-log")
+        self._restoring = False
         self.pid = process.pid
         self.port = 0
         self.monitor = ""
@@ -140,17 +145,32 @@ class ServerProcess:
         return self._process.returncode is not None
 
     async def ready(self, port: int, timeout: float) -> None:
-        """Wait until it takes messages. Raises InUseError when ``port`` is taken, BrokerStartError otherwise."""
+        """Wait until it takes messages. Raises InUseError when ``port`` is taken, BrokerStartError otherwise.
+
+        ``timeout`` (seconds) is for what takes no time as a rule. A server that reads its store gets as long as that
+        takes, :data:`RESTORE_TIMEOUT` at most: a backlog of days may take minutes.
+        """
+        loop = asyncio.get_running_loop()
+        started = told = loop.time()
+        allowed = timeout
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as deadline:
                 pause = POLL
                 while not self._read_ports() or not await self.healthy(timeout):
                     await self._still_starting(port, pause)
-                    if self.monitor:  # the server logs each failed check: do not drown the rest
+                    if self.monitor or self._restoring:  # the server logs each failed check: do not drown the rest
                         pause = min(pause * 2, MAX_POLL)
+                    now = loop.time()
+                    if not self._restoring or now - started > RESTORE_TIMEOUT or deadline.expired():
+                        continue
+                    deadline.reschedule(now + timeout)
+                    allowed = now + timeout - started
+                    if now - told > TELL_EVERY:
+                        told = now
+                        log.info("broker is still reading its store", seconds=round(now - started))
         except TimeoutError:
             raise BrokerStartError(
-                f"the broker was not ready within {timeout:g} s (its last line: {self.last_line}): "
+                f"the broker was not ready within {allowed:.3g} s (its last line: {self.last_line}): "
                 "see its log, and whether the disk is very slow"
             ) from None
 
@@ -228,6 +248,8 @@ class ServerProcess:
             return
         self._tail.append(line)
         level, text = parse_log_line(line)
+        if text.startswith(RESTORES):
+            self._restoring = text.startswith(RESTORES[0])
         log.log(logging.getLevelNamesMapping()[level.upper()], "broker log", text=text)
 
 

@@ -36,7 +36,7 @@ STEADY = 30.0  # seconds of good health after which a crash counts as the first 
 ROOM = 32 * MEBIBYTE  # free bytes below which a sick broker is taken to suffer from a full disk …
 REGAINED = 4 * MEBIBYTE  # … until this much more is free than at the worst moment; small disks never have ROOM
 LOG_EVERY = 15  # health checks between two log lines about the same trouble
-RESTART_TIMEOUT = 120.0  # a large store takes a while to recover; 2 million messages take 1.5 s
+RESTART_TIMEOUT = 120.0  # nobody waits for it, and a box may be busy
 
 
 class EmbeddedBroker:
@@ -101,7 +101,7 @@ class EmbeddedBroker:
         return self._server.pid if self._server is not None and self._server.returncode is None else None
 
     async def start(self, timeout: float = 10.0) -> None:
-        """Start the server and return when it takes messages.
+        """Start the server and return when it takes messages: within ``timeout`` seconds, reading its store apart.
 
         Raises InUseError when another process has the store or the port, BrokerStartError for everything else.
         """
