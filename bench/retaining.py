@@ -96,23 +96,23 @@ async def _beside(store: Store, fresh: list[list[LogRecord]]) -> None:
     indexing = asyncio.create_task(Indexer(store, metrics).run())
     supply = iter(fresh)
     try:
-        full = await _full_speed(store, supply, 40)
-        alone = await _steady(store, supply, 200)
+        full = await _recorded(store, supply, 40)
+        alone = await _recorded(store, supply, 200, 1 / PACE)
         started = time.perf_counter()
         with_it: list[float] = []
         steps = _Steps(store.retention)
         retaining = asyncio.create_task(Retainer(steps, metrics).once())
         fast: list[float] = []
         while not retaining.done():
-            waits = await _steady(store, supply, 20)
+            waits = await _recorded(store, supply, 20, 1 / PACE)
             if not waits:  # the supply is used up
                 await retaining
             with_it += waits
             if len(fast) < 80:
-                fast += await _full_speed(store, supply, 20)
+                fast += await _recorded(store, supply, 20)
         taken = time.perf_counter() - started
         deleted = (await retaining)["old"]
-        full += await _full_speed(store, supply, 40)
+        full += await _recorded(store, supply, 40)
     finally:
         indexing.cancel()
         await asyncio.wait({indexing})
@@ -128,22 +128,8 @@ async def _beside(store: Store, fresh: list[list[LogRecord]]) -> None:
     print(f"  recording at full speed: {statistics.median(full) / statistics.median(fast):.2f} x with retention")
 
 
-async def _steady(store: Store, supply: Iterator[list[LogRecord]], count: int) -> list[float]:
-    """Record ``count`` batches at the pace; how long each waited, in seconds."""
-    waits: list[float] = []
-    for _ in range(count):
-        batch = next(supply, None)
-        if batch is None:
-            break
-        started = time.perf_counter()
-        await store.record(batch, [])
-        waits.append(time.perf_counter() - started)
-        await asyncio.sleep(max(0.0, 1 / PACE - waits[-1]))
-    return waits
-
-
-async def _full_speed(store: Store, supply: Iterator[list[LogRecord]], count: int) -> list[float]:
-    """Record ``count`` batches one after the other; the time of each, in seconds."""
+async def _recorded(store: Store, supply: Iterator[list[LogRecord]], count: int, every: float = 0.0) -> list[float]:
+    """Record ``count`` batches, one ``every`` so many seconds (0: without a pause); the seconds that each took."""
     times: list[float] = []
     for _ in range(count):
         batch = next(supply, None)
@@ -152,4 +138,6 @@ async def _full_speed(store: Store, supply: Iterator[list[LogRecord]], count: in
         started = time.perf_counter()
         await store.record(batch, [])
         times.append(time.perf_counter() - started)
+        if every:
+            await asyncio.sleep(max(0.0, every - times[-1]))
     return times
