@@ -60,8 +60,9 @@ _FORGED = re.compile(
     r"|\b(?:the )?(?:correct|right|final|expected) (?:answer|category|classification|diagnosis) (?:is|:))[^\n]*",
     re.IGNORECASE | re.MULTILINE,
 )
-#: An object in a log. One that holds an answer is cut with its braces: what stands behind it is the log's own.
-_OBJECT = re.compile(r"\{[^{}]*\}")
+#: A piece of a log in brackets. One that holds an answer or addresses the reader is cut whole: what stands behind it is
+#: the log's own.
+_BRACKETED = re.compile(r"\{[^{}]*\}|\([^()]*\)|\[[^\[\]]*\]|<!--(?:(?!<!--|-->).)*-->")
 _ANSWER = re.compile(
     r"\b(?:enough_evidence|probable_cause|severity_assessed|tool_calls?|function_call)\b", re.IGNORECASE
 )
@@ -73,8 +74,13 @@ _FIELD = re.compile(
 
 def _own(text: str) -> str:
     """``text`` without what addresses or imitates its reader."""
-    text = _OBJECT.sub(lambda found: " " if _ANSWER.search(found[0]) else found[0], text)
+    text = _BRACKETED.sub(lambda found: " " if _addresses(found[0]) else found[0], text)
     return _FIELD.sub(" ", _INSTRUCTION.sub(" ", _FORGED.sub(" ", text)))
+
+
+def _addresses(piece: str) -> bool:
+    """Whether ``piece`` holds an answer or speaks to its reader."""
+    return any(pattern.search(piece) for pattern in (_ANSWER, _FORGED, _INSTRUCTION))
 
 
 class Reading(msgspec.Struct):
