@@ -131,7 +131,7 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         description="Most model calls in any hour, 0 for no limit; of 10 and more a tenth is kept for new CRITICAL "
         "problems.",
     )
-    budget_calls_day: int = Field(0, ge=0, description="The same in any 24 hours.")
+    budget_calls_day: int = Field(0, ge=0, description="Most model calls in any 24 hours, 0 for no limit.")
     budget_tokens_hour: int = Field(
         0, ge=0, description="Most tokens the model may take in any hour, questions and answers, 0 for no limit."
     )
