@@ -12,12 +12,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from andon.agent import embedded as embedded_module
 from andon.agent import engine as engine_module
 from andon.agent.embedded import EmbeddedBackend
 from andon.agent.engine import pause_after
 from andon.errors import ConfigError, ModelMisconfigured, ModelUnavailable
 from support.engines import alive, embedded, eventually, with_engine
 from support.gguf import aborting_model, random_model, random_projector
+from support.patience import PATIENCE
 from support.service import until
 
 STARTER = """
@@ -154,6 +156,24 @@ def test_a_killed_engine_is_started_again(model: Path, number: signal.Signals) -
         return (first.pid, first.key) != (second.pid, second.key), backend.engine.restarts
 
     assert with_engine(model, use) == (True, 1)
+
+
+def test_an_engine_that_hangs_is_ended_and_started_again(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lives and says nothing, twice in a row."""
+    monkeypatch.setattr(embedded_module, "ANSWER_WITHIN", 0.5)
+
+    async def use(backend: EmbeddedBackend) -> None:
+        first = await backend.engine.running()
+        os.kill(first.pid, signal.SIGSTOP)
+        for _ in range(embedded_module.SILENCES_MAX):
+            with pytest.raises(ModelUnavailable, match=r"no answer within 0\.5 s"):
+                await backend.check()
+        assert await backend.engine.lost(first) == "it hung"
+        assert (await backend.engine.running()).pid != first.pid
+        monkeypatch.setattr(embedded_module, "ANSWER_WITHIN", PATIENCE)
+        await backend.check()
+
+    with_engine(model, use)
 
 
 def test_a_check_after_a_crash_is_answered_by_the_next_engine(model: Path) -> None:

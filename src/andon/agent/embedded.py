@@ -17,7 +17,7 @@ from andon.agent.engine import Engine
 from andon.agent.engine_process import EngineSpec, Running
 from andon.agent.failures import Place, from_status, hidden, unreachable
 from andon.agent.hosted import needs_extra
-from andon.agent.http_client import CONNECT_TIMEOUT, bounded_client
+from andon.agent.http_client import bounded_client
 from andon.errors import ConfigError, ModelError, ModelUnavailable
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 BASE_URL = "http://embedded.invalid"
 #: Seconds that a question about its abilities waits for that: the load itself may take minutes.
 PROBE_PATIENCE = 1.5
+#: Seconds within which it says how it is, also while it computes.
+ANSWER_WITHIN = 5.0
+#: So many times in a row without a word, and it is taken for hung: ended, and started again.
+SILENCES_MAX = 2
 #: Seconds that a check waits for a model that is being loaded.
 CHECK_PATIENCE = 8.0
 
@@ -78,6 +82,7 @@ class EmbeddedBackend:
         self._choices = choices or Choices()
         self._client: httpx2.AsyncClient | None = None
         self._known: Capabilities | None = None
+        self._silences = 0
 
     def build(self) -> Model:
         """The pydantic-ai model over the engine, which is not started by this. Blocks: call it in a thread."""
@@ -194,11 +199,18 @@ class EmbeddedBackend:
 
         if self._client is None:
             raise unreachable(self.place, "the client is closed")
-        await self.engine.running()  # waits for a load, which the time for an answer does not include
+        run = await self.engine.running()  # waits for a load, which the time for an answer does not include
         try:
-            response = await self._client.get(f"{BASE_URL}{path}", timeout=CONNECT_TIMEOUT)
+            response = await self._client.get(f"{BASE_URL}{path}", timeout=ANSWER_WITHIN)
+        except httpx2.TimeoutException as error:
+            self._silences += 1
+            if self._silences >= SILENCES_MAX:
+                self._silences = 0
+                self.engine.end_hung(run)
+            raise unreachable(self.place, f"no answer within {ANSWER_WITHIN:g} s") from error
         except (httpx2.HTTPError, OSError) as error:
             raise unreachable(self.place, str(error) or type(error).__name__) from error
+        self._silences = 0
         if response.status_code != 200:
             raise from_status(response.status_code, hidden(response.text[:500], self.place), self.place)
         return response.json()

@@ -47,6 +47,8 @@ class Engine:
         self._closed = False
         self._gone = asyncio.Event()
         self._last_end = "it was ended"
+        self._child: EngineProcess | None = None
+        self._hung = False
         self.restarts = 0
 
     @property
@@ -92,6 +94,12 @@ class Engine:
                 return ""
         return self._last_end
 
+    def end_hung(self, run: Running) -> None:
+        """End ``run``, which lives and does not answer: it is started again like after a crash."""
+        if self._child is not None and self._child.pid == run.pid:
+            self._hung = True
+            self._child.kill()
+
     async def close(self) -> None:
         """End the process within a few seconds; who waits for it gets ModelUnavailable. Idempotent."""
         self._closed = True
@@ -136,7 +144,8 @@ class Engine:
         try:
             await asyncio.to_thread(readable, self._spec)
             began = time.monotonic()
-            child = await EngineProcess.launch()
+            child = self._child = await EngineProcess.launch()
+            self._hung = False
             found = await child.load(self._spec, self._timeout)
             mebibytes = round(found.memory / 2**20) if found.memory else None
             seconds = round(time.monotonic() - began, 2)
@@ -145,13 +154,15 @@ class Engine:
             self._ready_at = time.monotonic()
             self._settle(found)
             await child.ended()
-            self._last_end = hidden(child.obituary, self._place, 300)
+            self._last_end = "it hung" if self._hung else hidden(child.obituary, self._place, 300)
             self._outcome = asyncio.get_running_loop().create_future()
             self._gone.set()
-            return ModelUnavailable(f"The embedded engine crashed ({self._last_end}).")
+            what = "did not answer any more" if self._hung else f"crashed ({self._last_end})"
+            return ModelUnavailable(f"The embedded engine {what}.")
         except ModelError as error:
             return error
         finally:
+            self._child = None
             if child is not None:
                 await child.end()
 

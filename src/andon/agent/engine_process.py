@@ -146,6 +146,11 @@ class EngineProcess:
             how += "; the system does that where memory runs out"
         return f"{how}; {self._outcries[0]}" if self._outcries else how
 
+    def kill(self) -> None:
+        """End it at once, whatever it does; :meth:`ended` tells when it is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
     async def end(self) -> None:
         """Close its pipe, after GRACE seconds SIGKILL; returns when it is gone. Idempotent."""
         try:
