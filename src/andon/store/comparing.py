@@ -16,14 +16,13 @@ from andon.history import Comparison, FieldCounts
 from andon.models import utc_text
 from andon.store import family
 from andon.store.batch import unix_minute
-from andon.store.dialect import is_postgres, run
+from andon.store.dialect import IDS_PER_QUERY, is_postgres, run
 from andon.store.facets import OWN, SCATTERED, VALUES_MAX, context_fields
 from andon.store.indexing import first_id
 
 #: Up to so many logs in question are read one by one; more are counted.
 EXACT_MAX = 30_000
 _HOUR = 3600
-_IDS_PER_QUERY = 500
 _DAYS_MAX = 20_000
 #: The first moment and one near the last that a time in stored form can be.
 _CALENDAR = datetime(1, 1, 1, tzinfo=UTC).timestamp(), datetime(9999, 12, 31, tzinfo=UTC).timestamp()
@@ -64,7 +63,7 @@ def compare_pattern(connection: Connection, pattern_id: int, since: float, until
     root = family.root_of(connection, pattern_id)
     if root is None:
         return None
-    patterns = family.members(connection, root, _IDS_PER_QUERY)
+    patterns = family.members(connection, root, IDS_PER_QUERY)
     hours = _Hours.around(since, until)
     if (read := _read(connection, patterns, since, until, hours)) is not None:
         inside, in_whole_hours = read
@@ -83,7 +82,7 @@ def compare_windows(
         root = family.root_of(connection, pattern_id)
         if root is None:
             return None
-        patterns = family.members(connection, root, _IDS_PER_QUERY)
+        patterns = family.members(connection, root, IDS_PER_QUERY)
     inside, exact = _side(connection, patterns, window, None)
     outside, _ = _side(connection, patterns, baseline, window)
     return _joined(inside, outside, exact=exact)
@@ -282,7 +281,7 @@ def _of(patterns: list[int] | None) -> tuple[str, tuple[int, ...]]:
     """A condition for these patterns with its values."""
     if patterns is None:
         return "", ()
-    some = patterns[:_IDS_PER_QUERY]
+    some = patterns[:IDS_PER_QUERY]
     return f" AND pattern_id IN ({','.join('?' * len(some))})", tuple(some)
 
 

@@ -11,6 +11,9 @@ from sqlalchemy import Boolean, ColumnElement, Connection, CursorResult, Text, l
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+#: Ids that one statement names at most; SQLite before 3.32 takes no more than 999 values in one.
+IDS_PER_QUERY = 500
+
 #: How the view writes the unix seconds of ``l.created_at``: as the reference's database did.
 CREATED_AT = {
     "sqlite": "datetime(l.created_at, 'unixepoch')",

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, func, or_, select, update
 
 from andon.models import Resolution
 from andon.store.batch import unix_minute
+from andon.store.dialect import IDS_PER_QUERY
 from andon.store.policy import rank_of, severity_of
 from andon.store.schema import analyses, pattern_hosts, pattern_minutes, patterns, resolutions
 
@@ -17,7 +18,6 @@ from andon.store.schema import analyses, pattern_hosts, pattern_minutes, pattern
 RATE_WINDOW = 10
 #: Hosts of a problem that are told apart; on more of them one more host is no news.
 MOST_HOSTS = 2_000
-_IDS_PER_QUERY = 500
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -186,8 +186,8 @@ def by_id(connection: Connection, ids: Iterable[int], *columns: Any) -> dict[int
     """Rows of ``patterns`` by id."""
     wanted = list(ids)
     found: dict[int, Any] = {}
-    for start in range(0, len(wanted), _IDS_PER_QUERY):
-        part = wanted[start : start + _IDS_PER_QUERY]
+    for start in range(0, len(wanted), IDS_PER_QUERY):
+        part = wanted[start : start + IDS_PER_QUERY]
         for row in connection.execute(select(patterns.c.id, *columns).where(patterns.c.id.in_(part))):
             found[row.id] = row
     return found

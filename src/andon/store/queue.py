@@ -21,6 +21,7 @@ from andon.models import (
     now_text,
 )
 from andon.store import family, grouping
+from andon.store.dialect import IDS_PER_QUERY
 from andon.store.rows import (
     add_to_counters,
     select_analyses,
@@ -36,7 +37,6 @@ from andon.store.schema import analyses, logs, patterns
 _LOGS_IN_QUESTION = 5
 _HOSTS_IN_QUESTION = 20
 _MEMBERS_IN_QUESTION = 20
-_IDS_PER_QUERY = 500
 
 
 def claim(
@@ -257,8 +257,8 @@ def release(connection: Connection, owner: str, *, counted: bool = True) -> int:
 
 def prioritise(connection: Connection, log_ids: Sequence[int]) -> None:
     """Mark the open analyses of these logs, or of their problems, as having a caller."""
-    for start in range(0, len(log_ids), _IDS_PER_QUERY):
-        part = logs.c.id.in_(log_ids[start : start + _IDS_PER_QUERY])
+    for start in range(0, len(log_ids), IDS_PER_QUERY):
+        part = logs.c.id.in_(log_ids[start : start + IDS_PER_QUERY])
         problems = (
             select(func.coalesce(patterns.c.merged_into, patterns.c.id))
             .join(logs, logs.c.pattern_id == patterns.c.id)
@@ -281,13 +281,13 @@ def shown_for(connection: Connection, pattern_ids: Sequence[int]) -> dict[int, S
     """What the logs of these patterns show, by pattern; patterns that show nothing are left out."""
     root, shown = patterns.alias(), shown_columns()
     found: dict[int, StoredAnalysis] = {}
-    for start in range(0, len(pattern_ids), _IDS_PER_QUERY):
+    for start in range(0, len(pattern_ids), IDS_PER_QUERY):
         rows = connection.execute(
             select_analyses()
             .add_columns(patterns.c.id.label("of_pattern"))
             .join_from(patterns, root, root.c.id == patterns.c.merged_into, isouter=True)
             .join(shown.id.table, shown.id == func.coalesce(root.c.analysis_id, patterns.c.analysis_id))
-            .where(patterns.c.id.in_(pattern_ids[start : start + _IDS_PER_QUERY]), shown.text.is_not(None))
+            .where(patterns.c.id.in_(pattern_ids[start : start + IDS_PER_QUERY]), shown.text.is_not(None))
         )
         found.update({row.of_pattern: to_analysis(tuple(row)[:-1]) for row in rows})
     return found

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from andon.errors import NotFound, QueryTooSlow
 from andon.history import Place
 from andon.store.batch import unix_minute
-from andon.store.dialect import run
+from andon.store.dialect import IDS_PER_QUERY, run
 from andon.store.indexing import mark
 
 #: Logs that may wait to be indexed while the hours before them count as complete.
@@ -23,7 +23,6 @@ BEHIND_MAX = 20_000
 #: Spans of hours with such logs; with more of them every minute is read.
 _SPANS_MAX = 50
 _NAMES_MAX = 500
-_IDS_PER_QUERY = 500
 
 #: SQL with its values.
 Part = tuple[str, list[Any]]
@@ -152,7 +151,7 @@ def of_patterns(patterns: Sequence[int] | None) -> tuple[str, list[int]]:
     """A condition for these patterns with its values."""
     if patterns is None:
         return "", []
-    some = list(patterns[:_IDS_PER_QUERY])
+    some = list(patterns[:IDS_PER_QUERY])
     return f" AND pattern_id IN ({','.join('?' * len(some))})", some
 
 

@@ -14,12 +14,11 @@ from sqlalchemy import Connection
 from andon.errors import QueryTooSlow
 from andon.history import Activity, Counted, Known, Place
 from andon.store import family, spans
-from andon.store.dialect import run
+from andon.store.dialect import IDS_PER_QUERY, run
 from andon.store.policy import severity_of
 
 #: Rows (a minute in which a problem occurred) that a question at the resolution of minutes may read.
 MINUTES_MAX = 250_000
-_IDS_PER_QUERY = 500
 _HOUR, _DAY = 3_600, 86_400
 _RANK = (
     "CASE worst_severity WHEN 'CRITICAL' THEN 4 WHEN 'ERROR' THEN 3 WHEN 'WARNING' THEN 2 WHEN 'DEBUG' THEN 0 "
@@ -81,7 +80,7 @@ def _sums(connection: Connection, part: spans.Part) -> dict[int, Activity]:
 def _families(connection: Connection, part: spans.Part, patterns: Sequence[int]) -> dict[int, Activity]:
     """The same for problems of several patterns, which may share periods."""
     sql, values = part
-    only = f" WHERE c.pattern_id IN ({','.join('?' * len(patterns))})" if len(patterns) <= _IDS_PER_QUERY else ""
+    only = f" WHERE c.pattern_id IN ({','.join('?' * len(patterns))})" if len(patterns) <= IDS_PER_QUERY else ""
     found = run(
         connection,
         "SELECT root, SUM(n), COUNT(*), SUM(n * n) FROM ("  # noqa: S608
@@ -101,8 +100,8 @@ def known(connection: Connection, roots: Collection[int]) -> dict[int, Known]:
     """What is known of these problems."""
     wanted = sorted(roots)
     found: dict[int, Known] = {}
-    for start in range(0, len(wanted), _IDS_PER_QUERY):
-        part = wanted[start : start + _IDS_PER_QUERY]
+    for start in range(0, len(wanted), IDS_PER_QUERY):
+        part = wanted[start : start + IDS_PER_QUERY]
         marks = ",".join("?" * len(part))
         rows = run(
             connection,
@@ -179,7 +178,7 @@ def minutes_of(connection: Connection, pattern_id: int, since: float, until: flo
     root = family.root_of(connection, pattern_id)
     if root is None:
         return None
-    patterns = family.members(connection, root, _IDS_PER_QUERY)
+    patterns = family.members(connection, root, IDS_PER_QUERY)
     first, last = int(since // 60), int(-(-until // 60))
     only, ids = spans.of_patterns(patterns)
     counts: Counter[int] = Counter()
@@ -191,8 +190,8 @@ def minutes_of(connection: Connection, pattern_id: int, since: float, until: flo
                 (begin, end, *ids),
             )
             hours = sorted(int(row[0]) for row in map(tuple, rows))
-            for start in range(0, len(hours), _IDS_PER_QUERY):
-                counts.update(_minutes_in(connection, hours[start : start + _IDS_PER_QUERY], only, ids))
+            for start in range(0, len(hours), IDS_PER_QUERY):
+                counts.update(_minutes_in(connection, hours[start : start + IDS_PER_QUERY], only, ids))
         else:
             found = run(
                 connection,
@@ -224,7 +223,7 @@ def hourly(connection: Connection, since: float, until: float, pattern_id: int |
         root = family.root_of(connection, pattern_id)
         if root is None:
             return None
-        patterns = family.members(connection, root, _IDS_PER_QUERY)
+        patterns = family.members(connection, root, IDS_PER_QUERY)
     sql, values = spans.by_pattern(connection, int(since // 60), int(-(-until // 60)), patterns)
     rows = run(connection, f"SELECT period, SUM(count) FROM ({sql}) AS c GROUP BY period", tuple(values))  # noqa: S608
     return {int(hour): int(count) for hour, count in map(tuple, rows)}
@@ -250,7 +249,7 @@ def by_value(
     root = family.root_of(connection, pattern_id)
     if root is None:
         return None
-    only, ids = spans.of_patterns(family.members(connection, root, _IDS_PER_QUERY))
+    only, ids = spans.of_patterns(family.members(connection, root, IDS_PER_QUERY))
     first, last = int(since // _DAY), int(-(-until // _DAY))
     found: dict[str, list[tuple[str | None, int]]] = {}
     for name in fields:

@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, update
 
 from andon.models import StoredAnalysis, StoredLog, Waiter
+from andon.store.dialect import IDS_PER_QUERY
 from andon.store.rows import EXPLAINED, FINAL, select_logs_and_analyses, to_log_and_analysis
 from andon.store.schema import logs, waiters
-
-_IDS_PER_QUERY = 500
 
 
 def explained(connection: Connection, now: float, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
@@ -50,6 +49,6 @@ def unheard(connection: Connection, callers: Sequence[Waiter], due: float, oldes
 
 def answered(connection: Connection, done: Sequence[Waiter]) -> None:
     """Forget callers that have their answer."""
-    for start in range(0, len(done), _IDS_PER_QUERY):
-        ids = [waiter.id for waiter in done[start : start + _IDS_PER_QUERY]]
+    for start in range(0, len(done), IDS_PER_QUERY):
+        ids = [waiter.id for waiter in done[start : start + IDS_PER_QUERY]]
         connection.execute(delete(waiters).where(waiters.c.id.in_(ids)))
