@@ -337,9 +337,8 @@ class Run:
     def settle(self, connection: Connection) -> Retained:
         """Make some of the space free that deleted logs still take, so that the cap can count it as free."""
         started = time.monotonic()
-        stretch = self._stretch()
-        if stretch is not None:
-            self._gaps.close(connection, stretch)
+        if self._stretch() is not None:
+            self._gaps.close_first(connection)
             return Retained(seconds=time.monotonic() - started)
         self._merge(connection)
         seconds = time.monotonic() - started

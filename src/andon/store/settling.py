@@ -6,6 +6,7 @@ new logs are added at the end. Logs that stay in a thinned out stretch are there
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterable
 
@@ -26,19 +27,25 @@ class Gaps:
 
     def __init__(self) -> None:
         self._deleted: Counter[int] = Counter()
+        #: The stretches that are worth closing, the first on top.
+        self._worth: list[int] = []
 
     def note(self, ids: Iterable[int]) -> None:
         """These logs were deleted."""
-        self._deleted.update(log_id // STRETCH for log_id in ids)
+        for log_id in ids:
+            stretch = log_id // STRETCH
+            self._deleted[stretch] += 1
+            if self._deleted[stretch] == WORTH:
+                heapq.heappush(self._worth, stretch)
 
     def next(self, before: int | None = None) -> int | None:
-        """A stretch that is worth closing, of ids below ``before`` alone if given; None where there is none."""
-        end = None if before is None else before // STRETCH
-        worth = (n for n, count in self._deleted.items() if count >= WORTH and (end is None or n < end))
-        return min(worth, default=None)
+        """The first stretch worth closing, of ids below ``before`` alone if given; None where there is none."""
+        first = self._worth[0] if self._worth else None
+        return first if first is None or before is None or first < before // STRETCH else None
 
-    def close(self, connection: Connection, stretch: int) -> None:
-        """Write the logs of a stretch anew, inside the open transaction. Nothing on PostgreSQL, which reuses gaps."""
+    def close_first(self, connection: Connection) -> None:
+        """Write the logs of the first stretch anew, inside the open transaction. PostgreSQL reuses gaps by itself."""
+        stretch = heapq.heappop(self._worth)
         del self._deleted[stretch]
         if is_postgres(connection):
             return
