@@ -135,7 +135,7 @@ def _queue(counts: StoreCounts) -> list[CheckResult]:
             )
         )
     if counts.failed:
-        remedy = "the playbook's answers stand for them; see the reasons with `andon logs --json`"
+        remedy = "the playbook's answers stand for them; see the reasons with `andon queue --failed`"
         results.append(CheckResult("analyses", None, f"{counts.failed:,} got no answer from the model", remedy))
     if counts.pending:
         results.append(
@@ -155,6 +155,8 @@ def _service(settings: Settings) -> CheckResult:
     except urllib.error.HTTPError as error:
         problems = _problems(error)
         return CheckResult("service", False, f"runs but is not ready: {problems}", "see its log for more")
+    except TimeoutError:
+        return CheckResult("service", False, f"takes no questions at {url} yet", "see its log: it starts, or hangs")
     except (OSError, ValueError):
         return CheckResult("service", None, f"does not answer at {url}", "start it with `andon run`")
     return CheckResult("service", True, f"ready at {url}")
