@@ -123,7 +123,7 @@ def test_the_health_check_follows_readyz(status: int, code: int) -> None:
 
 def health(port: int) -> int:
     script = ROOT / "container" / "andon-ready"
-    environment = {**os.environ, "ANDON_HTTP_PORT": str(port)}
+    environment = {**os.environ, "ANDON_HTTP_PORT": str(port), "http_proxy": "http://127.0.0.1:9"}  # as Docker hands on
     return subprocess.run(
         [sys.executable, "-I", script], env=environment, capture_output=True, timeout=PATIENCE
     ).returncode
