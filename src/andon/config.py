@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from andon.agent_role import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from andon.errors import ConfigError
 from andon.listener_settings import ListenerSettings
 from andon.places import Database, parse_database
@@ -35,11 +36,6 @@ KNOWN_NAMES = frozenset(PROVIDER_KEYS.values())
 
 #: The smallest cap on the database, in bytes.
 LEAST_CAP = 16 * 1024 * 1024
-
-DEFAULT_INSTRUCTIONS = (
-    "You are a technical analyst for a manufacturing site. Explain error logs of machines, PLCs, networks and servers "
-    "to the maintenance crew: what is wrong, the most likely cause, and what to check first, briefly and concretely."
-)
 
 
 def environment_name(field: str) -> str:
@@ -59,7 +55,9 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         frozen=True,
     )
 
-    agent_name: str = Field("Agent Sig", max_length=100, description="What the agent is called in prompts and replies.")
+    agent_name: str = Field(
+        DEFAULT_AGENT_NAME, max_length=100, description="What the agent is called in prompts and replies."
+    )
     agent_instructions: str = Field(
         DEFAULT_INSTRUCTIONS,
         max_length=8000,

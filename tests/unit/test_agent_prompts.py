@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from andon.agent import prompts
 from andon.agent.prompts import BYTES_PER_TOKEN, DEFAULT_BUDGET, PROMPT_VERSION, build
+from andon.agent_role import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from support.questions import question, stored_log
 
 
@@ -77,7 +78,7 @@ def test_a_context_that_is_not_json_or_too_deep_is_shown_as_text() -> None:
 
 def test_other_instructions_mean_another_version() -> None:
     """Explanations are versioned by the wording, the site's own included."""
-    name, text = prompts.DEFAULT_AGENT_NAME, prompts.DEFAULT_INSTRUCTIONS
+    name, text = DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
     assert prompts.prompt_version(name, text) == PROMPT_VERSION
     assert prompts.prompt_version(name, "Speak German.") not in (PROMPT_VERSION, prompts.prompt_version("Max", text))
 

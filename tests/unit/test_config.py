@@ -241,6 +241,14 @@ def test_a_question_and_its_answer_fit_into_ollamas_default_context() -> None:
     assert settings.model_prompt_tokens == DEFAULT_BUDGET
 
 
+def test_a_site_that_sets_nothing_asks_in_andons_own_words() -> None:
+    """Explanations of such a site carry the plain version of the prompt, not that of words of its own."""
+    from andon.agent.prompts import PROMPT_VERSION, prompt_version
+
+    settings = load_settings()
+    assert prompt_version(settings.agent_name, settings.agent_instructions) == PROMPT_VERSION
+
+
 @pytest.mark.parametrize("key", ["sk-canary\nX", "sk-canary\u2026", "sk-canary-schl\u00fcssel", "sk-canary\x07"])
 @pytest.mark.parametrize("setting", ["API_KEY", "ANTHROPIC_API_KEY", "ANDON_CLOUDFLARE_TOKEN", "ANDON_AZURE_AD_TOKEN"])
 def test_a_key_that_cannot_be_sent_is_said_at_start(setting: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,9 @@ from andon.agent.backend import Backend, Choices
 from andon.agent.fallback import FallbackAnalyst
 from andon.agent.hosted import Access
 from andon.agent.ollama import OllamaBackend
-from andon.agent.prompts import DEFAULT_AGENT_NAME, DEFAULT_BUDGET, DEFAULT_INSTRUCTIONS
+from andon.agent.prompts import DEFAULT_BUDGET
 from andon.agent.tools import HistoryTools
+from andon.agent_role import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from andon.errors import ConfigError
 from andon.models import Question
 from andon.ports import Analyst
