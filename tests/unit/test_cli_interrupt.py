@@ -14,6 +14,8 @@ SWALLOWING = """
 import os, signal
 from andon.cli.interrupt import ends_at_once
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background ignores it, for us too
+
 class Swallows:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)
