@@ -60,10 +60,9 @@ class _Side:
 
 def compare_pattern(connection: Connection, pattern_id: int, since: float, until: float) -> Comparison | None:
     """A problem's logs beside all others of the same time (unix seconds); None where there is no such pattern."""
-    root = family.root_of(connection, pattern_id)
-    if root is None:
+    patterns = family.of_problem(connection, pattern_id)
+    if patterns is None:
         return None
-    patterns = family.members(connection, root, IDS_PER_QUERY)
     hours = _Hours.around(since, until)
     if (read := _read(connection, patterns, since, until, hours)) is not None:
         inside, in_whole_hours = read
@@ -77,12 +76,9 @@ def compare_windows(
     connection: Connection, window: tuple[float, float], baseline: tuple[float, float], pattern_id: int | None = None
 ) -> Comparison | None:
     """The logs of one time beside those of another, of one problem or of all; None where there is no such pattern."""
-    patterns: list[int] | None = None
-    if pattern_id is not None:
-        root = family.root_of(connection, pattern_id)
-        if root is None:
-            return None
-        patterns = family.members(connection, root, IDS_PER_QUERY)
+    patterns = None if pattern_id is None else family.of_problem(connection, pattern_id)
+    if patterns is None and pattern_id is not None:
+        return None
     inside, exact = _side(connection, patterns, window, None)
     outside, _ = _side(connection, patterns, baseline, window)
     return _joined(inside, outside, exact=exact)

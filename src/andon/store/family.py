@@ -57,6 +57,13 @@ def members(connection: Connection, root: int, limit: int | None = None) -> list
     return [int(row.id) for row in connection.execute(query)]
 
 
+def of_problem(connection: Connection, pattern_id: int) -> list[int] | None:
+    """The patterns of the problem that ``pattern_id`` is part of, as many as one statement names; None where there is
+    no such pattern."""
+    root = root_of(connection, pattern_id)
+    return None if root is None else members(connection, root, IDS_PER_QUERY)
+
+
 def figures(connection: Connection, root: int) -> Figures:
     """Counts and times of the whole problem."""
     of_root = or_(patterns.c.id == root, patterns.c.merged_into == root)

@@ -175,10 +175,9 @@ def by_problem_and_minute(
 
 def minutes_of(connection: Connection, pattern_id: int, since: float, until: float) -> dict[int, int] | None:
     """Logs of a problem by minute since 1970; None where there is no such pattern."""
-    root = family.root_of(connection, pattern_id)
-    if root is None:
+    patterns = family.of_problem(connection, pattern_id)
+    if patterns is None:
         return None
-    patterns = family.members(connection, root, IDS_PER_QUERY)
     first, last = int(since // 60), int(-(-until // 60))
     only, ids = spans.of_patterns(patterns)
     counts: Counter[int] = Counter()
@@ -218,12 +217,9 @@ def _minutes_in(connection: Connection, hours: Sequence[int], only: str, ids: Se
 
 def hourly(connection: Connection, since: float, until: float, pattern_id: int | None = None) -> dict[int, int] | None:
     """Logs by hour since 1970, of one problem or of all; None where there is no such pattern."""
-    patterns: list[int] | None = None
-    if pattern_id is not None:
-        root = family.root_of(connection, pattern_id)
-        if root is None:
-            return None
-        patterns = family.members(connection, root, IDS_PER_QUERY)
+    patterns = None if pattern_id is None else family.of_problem(connection, pattern_id)
+    if patterns is None and pattern_id is not None:
+        return None
     sql, values = spans.by_pattern(connection, int(since // 60), int(-(-until // 60)), patterns)
     rows = run(connection, f"SELECT period, SUM(count) FROM ({sql}) AS c GROUP BY period", tuple(values))  # noqa: S608
     return {int(hour): int(count) for hour, count in map(tuple, rows)}
@@ -246,10 +242,10 @@ def by_value(
 
     The value None stands for those that are not told apart. None where there is no such pattern.
     """
-    root = family.root_of(connection, pattern_id)
-    if root is None:
+    patterns = family.of_problem(connection, pattern_id)
+    if patterns is None:
         return None
-    only, ids = spans.of_patterns(family.members(connection, root, IDS_PER_QUERY))
+    only, ids = spans.of_patterns(patterns)
     first, last = int(since // _DAY), int(-(-until // _DAY))
     found: dict[str, list[tuple[str | None, int]]] = {}
     for name in fields:
