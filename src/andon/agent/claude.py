@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from andon.agent.backend import Capabilities
-from andon.agent.failures import Place
 from andon.agent.hosted import Access, HostedBackend, needs_extra
 
 if TYPE_CHECKING:
@@ -21,16 +20,7 @@ class ClaudeBackend(HostedBackend):
         needs_extra("anthropic", "claude", "CLAUDE")
         access.demand_key("CLAUDE")
         self._headers: dict[str, str] = {}
-        place = Place(
-            name="Anthropic",
-            url=access.url(CLAUDE_URL).removesuffix("/v1"),
-            model=access.model,
-            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing=f"set {access.model_setting} to one that your account may use.",
-            when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
-            key_setting=access.key_setting,
-            api_key=access.api_key,
-        )
+        place = access.place("Anthropic", access.url(CLAUDE_URL).removesuffix("/v1"), "that your account may use")
         self._capabilities = Capabilities(output="tool", sees_schema=True, tools=True, images=True)
         super().__init__("CLAUDE", access, place)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from andon.agent.backend import Capabilities
-from andon.agent.failures import Place
 from andon.agent.hosted import Access, HostedBackend, needs_extra
 
 if TYPE_CHECKING:
@@ -20,16 +20,8 @@ class GeminiBackend(HostedBackend):
     def __init__(self, access: Access) -> None:
         needs_extra("google.genai", "gemini", "GEMINI")
         access.demand_key("GEMINI")
-        place = Place(
-            name="Gemini",
-            url=access.url(GEMINI_URL).removesuffix("/v1beta"),
-            model=access.model.removeprefix("models/"),
-            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing=f"set {access.model_setting} to one that Google AI Studio lists.",
-            when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
-            key_setting=access.key_setting,
-            api_key=access.api_key,
-        )
+        place = access.place("Gemini", access.url(GEMINI_URL).removesuffix("/v1beta"), "that Google AI Studio lists")
+        place = dataclasses.replace(place, model=access.model.removeprefix("models/"))
         super().__init__("GEMINI", access, place)
 
     def build(self) -> Model:

@@ -47,6 +47,19 @@ class Access:
         """The address, ``default`` where none is set. Raises ConfigError where what is set is none."""
         return address(self.base_url or default, self.address_setting)
 
+    def place(self, name: str, url: str, lists: str) -> Place:
+        """A service on the internet, called ``name``, that tells ``lists`` which models there are."""
+        return Place(
+            name=name,
+            url=url,
+            model=self.model,
+            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
+            when_missing=f"set {self.model_setting} to one {lists}.",
+            when_wrong=f"check {self.address_setting}, and HTTPS_PROXY where a proxy stands between.",
+            key_setting=self.key_setting,
+            api_key=self.api_key,
+        )
+
     def demand_key(self, provider: str) -> None:
         """Raises ConfigError where ``provider`` has no key."""
         required(provider, {self.key_setting: self.api_key})

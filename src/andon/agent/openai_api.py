@@ -50,16 +50,7 @@ class OpenAIBackend(HostedBackend):
 
     def __init__(self, access: Access) -> None:
         access.demand_key("OPEN_AI")
-        place = Place(
-            name="OpenAI",
-            url=access.url(OPENAI_URL),
-            model=access.model,
-            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing=f"set {access.model_setting} to one your project may use.",
-            when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
-            key_setting=access.key_setting,
-            api_key=access.api_key,
-        )
+        place = access.place("OpenAI", access.url(OPENAI_URL), "your project may use")
         super().__init__("OPEN_AI", access, place)
 
     def build(self) -> Model:
@@ -86,16 +77,7 @@ class DeepSeekBackend(HostedBackend):
 
     def __init__(self, access: Access) -> None:
         access.demand_key("DEEPSEEK")
-        place = Place(
-            name="DeepSeek",
-            url=access.url(DEEPSEEK_URL),
-            model=access.model,
-            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing=f"set {access.model_setting} to one that DeepSeek lists.",
-            when_wrong=f"check {access.address_setting}, and HTTPS_PROXY where a proxy stands between.",
-            key_setting=access.key_setting,
-            api_key=access.api_key,
-        )
+        place = access.place("DeepSeek", access.url(DEEPSEEK_URL), "that DeepSeek lists")
         super().__init__("DEEPSEEK", access, place)
 
     def build(self) -> Model:
