@@ -118,7 +118,7 @@ def _database(settings: Settings) -> list[CheckResult]:
     except (StoreError, ConfigError) as error:  # the driver of PostgreSQL may be missing
         return [CheckResult("database", False, str(error))]
     size = f"{counts.bytes / 1024**2:.1f} MiB"
-    held = f"{_several(counts.logs, 'log', 'logs')}, {_several(counts.patterns, 'pattern', 'patterns')}"
+    held = f"{counted(counts.logs, 'log')}, {counted(counts.patterns, 'pattern')}"
     results = [CheckResult("database", True, f"{path}: {held}, {size}")]
     return results + _queue(counts)
 

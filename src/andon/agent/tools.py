@@ -20,7 +20,7 @@ from andon.agent.redact import clean
 from andon.agent.tool_lines import as_question, facts_line, in_words, problem_line
 from andon.agent.when import moment, shown
 from andon.errors import QueryTooSlow, StoreError
-from andon.models import HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
+from andon.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
 from andon.ports import History, Likeness, Runbooks
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ Place = Annotated[
     str | None,
     Field(max_length=200, description="A site, area, line or machine, such as line-3; * and ? are wildcards."),
 ]
-PatternId = Annotated[int, Field(ge=1, le=2**63 - 1, description="Id of a problem, from the other tools.")]
+PatternId = Annotated[int, Field(ge=1, le=ID_MAX, description="Id of a problem, from the other tools.")]
 
 
 class Refused(Exception):
@@ -138,7 +138,7 @@ class HistoryTools:
         service: Name = None,
         place: Place = None,
         text: Annotated[str | None, Field(max_length=200, description="Part of the message, in any case.")] = None,
-        pattern_id: Annotated[int | None, Field(ge=1, le=2**63 - 1, description="Logs of this problem alone.")] = None,
+        pattern_id: Annotated[int | None, Field(ge=1, le=ID_MAX, description="Logs of this problem alone.")] = None,
         oldest_first: Annotated[bool, Field(description="Begin with the oldest; else with the newest.")] = False,
         limit: Annotated[int, Field(ge=1, le=100, description="Most logs listed.")] = _ROWS,
     ) -> str:
@@ -249,7 +249,7 @@ class HistoryTools:
     async def similar_problems(
         self,
         text: Annotated[str | None, Field(max_length=2_000, description="Words of a log or a symptom.")] = None,
-        pattern_id: Annotated[int | None, Field(ge=1, le=2**63 - 1, description="Or the id of a problem.")] = None,
+        pattern_id: Annotated[int | None, Field(ge=1, le=ID_MAX, description="Or the id of a problem.")] = None,
     ) -> str:
         """Problems of any time that read alike, with what explained and what fixed them."""
 

@@ -54,6 +54,7 @@ def alarms(
     """
     from andon.cli.output import command_settings, parse_time
     from andon.insight.alarms import FLOODS_NAMED, find
+    from andon.insight.when import seconds_or
     from andon.store import AlarmFilter, Reader
 
     chosen = [name for name, on in {"active": active, "stale": stale, "shelved": shelved, "all": everything,
@@ -62,8 +63,8 @@ def alarms(
         raise typer.BadParameter("choose one list", param_hint=f"--{chosen[1]}")
     settings = command_settings()
     zone = settings.time_zone
-    end = _seconds(parse_time(until, zone, "--until"), time.time())
-    start = _seconds(parse_time(since, zone, "--since"), end - 30 * _DAY)
+    end = seconds_or(parse_time(until, zone, "--until"), time.time())
+    start = seconds_or(parse_time(since, zone, "--since"), end - 30 * _DAY)
     if start >= end:
         raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
     where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
@@ -253,9 +254,3 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json
     console.print(f"Now: {len(now)} active, {unseen} of them not acknowledged; {report.shelved} shelved.")
     if report.note:
         console.print(report.note[0].upper() + report.note[1:] + ".", style="dim")
-
-
-def _seconds(stored: str | None, default: float) -> float:
-    from andon.insight.when import seconds
-
-    return default if stored is None else seconds(stored)

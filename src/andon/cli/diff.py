@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from andon.cli.filters import Since, UntilNow
+from andon.models import ID_MAX
 
 if TYPE_CHECKING:
     from andon.insight.different import DiffResult
@@ -18,9 +19,7 @@ _DAY = 86_400.0
 def diff(
     pattern: Annotated[
         int | None,
-        typer.Argument(
-            metavar="[PATTERN]", min=1, max=2**63 - 1, help="Id of a problem, as `andon patterns` shows it."
-        ),
+        typer.Argument(metavar="[PATTERN]", min=1, max=ID_MAX, help="Id of a problem, as `andon patterns` shows it."),
     ] = None,
     since: Since = None,
     until: UntilNow = None,
@@ -42,19 +41,20 @@ def diff(
 
     from andon.cli.output import command_settings, parse_time, print_json
     from andon.insight import different
+    from andon.insight.when import seconds_or
     from andon.insight.working import site_shifts
     from andon.store import Reader
 
     settings = command_settings()
     zone = settings.time_zone
-    end = _seconds(parse_time(until, zone, "--until"), time.time())
+    end = seconds_or(parse_time(until, zone, "--until"), time.time())
     by_time = pattern is None or baseline is not None
-    start = _seconds(parse_time(since, zone, "--since"), end - (_DAY / 3 if by_time else 30 * _DAY))
+    start = seconds_or(parse_time(since, zone, "--since"), end - (_DAY / 3 if by_time else 30 * _DAY))
     if start >= end:
         raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
     with Reader(settings.database) as reader:
         if by_time:
-            before = _seconds(parse_time(baseline, zone, "--baseline"), start - max(7 * _DAY, end - start))
+            before = seconds_or(parse_time(baseline, zone, "--baseline"), start - max(7 * _DAY, end - start))
             if before >= start:
                 raise typer.BadParameter("must be before --since", param_hint="--baseline")
             compared = reader.compare_windows((start, end), (before, start), pattern)
@@ -82,9 +82,3 @@ def print_result(found: DiffResult) -> None:
         console.print(found.note[0].upper() + found.note[1:] + ".")
     if not found.exact:
         console.print("Counted by whole hours, because there are many logs or some were deleted.", style="dim")
-
-
-def _seconds(stored: str | None, default: float) -> float:
-    from andon.insight.when import seconds
-
-    return default if stored is None else seconds(stored)

@@ -9,6 +9,7 @@ from rich.text import Text
 from andon.cli.output import WIDE, console, one_line, plain, print_listing
 from andon.evals.report import PRECISION, RATES, RECALL, USEFUL
 from andon.evals.running import Status
+from andon.printable import counted
 
 if TYPE_CHECKING:
     from andon.evals.compare import Comparison
@@ -102,19 +103,12 @@ def percent(rate: float | None) -> str:
     return f"{min(round(100 * rate), 99) if rate < 1 else 100} %"
 
 
-def several(number: int, what: str) -> str:
-    """``1 case not asked``, ``2 cases not asked``."""
-    if number == 1:
-        return f"1 {what}"
-    return f"{number} {what.replace('case', 'cases').replace('error', 'errors')}"
-
-
 def print_trouble(report: Report) -> None:
     """What is in no rate: cases the provider could not be asked, and those it gave nothing usable for."""
     total = report.total
     if total.infrastructure or total.skipped:
-        parts = ((total.infrastructure, "infrastructure error"), (total.skipped, "case not asked"))
-        shown = ", ".join(several(number, what) for number, what in parts if number)
+        parts = ((total.infrastructure, "infrastructure error", ""), (total.skipped, "case", " not asked"))
+        shown = ", ".join(f"{counted(number, what)}{more}" for number, what, more in parts if number)
         console.print(plain(f"not counted: {shown}"), style="yellow")
     if total.unusable:
         what = "answer could not be used; it counts" if total.unusable == 1 else "answers could not be used; they count"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from andon.models import SEVERITY_RANK, LogQuery, Severity
+from andon.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
 
 #: Longest text searched for, in characters: no more of it would be looked at.
 _TEXT_MAX = 1_000
@@ -20,7 +20,7 @@ Host = Annotated[str | None, typer.Option(help="This host; * and ? stand for any
 Words = Annotated[
     str | None, typer.Option(help="Words that must occur, or their beginnings; phrases in double quotes.")
 ]
-OfProblem = Annotated[int | None, typer.Option(min=1, max=2**63 - 1, help="Logs of this problem.")]
+OfProblem = Annotated[int | None, typer.Option(min=1, max=ID_MAX, help="Logs of this problem.")]
 Site = Annotated[str | None, typer.Option(help="This site; * and ? stand for anything.")]
 Area = Annotated[str | None, typer.Option(help="This area.")]
 Line = Annotated[str | None, typer.Option(help="This line.")]

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from andon.cli import filters
-from andon.models import StoredLog
+from andon.models import ID_MAX, StoredLog
 
 if TYPE_CHECKING:
     from andon.config import Settings
@@ -69,7 +69,7 @@ def logs(
 
 def show(
     log_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="Id of the log, as `andon logs` shows it.")
+        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the log, as `andon logs` shows it.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     save_pictures: Annotated[

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 from typer.core import TyperGroup
 
+from andon.models import ID_MAX
+
 if TYPE_CHECKING:
     from andon.config import Settings
     from andon.models import PatternSummary
@@ -79,7 +81,7 @@ def patterns(
 @app.command("show")
 def show(
     pattern_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="Id of the problem, as `andon patterns` shows it.")
+        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows it.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -90,7 +92,8 @@ def show(
     from zoneinfo import ZoneInfo
 
     from andon.cli.output import command_settings, print_json
-    from andon.cli.problem import as_object, gather, print_problem
+    from andon.cli.problem import print_problem
+    from andon.insight.problem import as_object, gather
     from andon.insight.working import site_shifts
     from andon.store import Reader
 
@@ -106,10 +109,10 @@ def show(
 @app.command("merge")
 def merge(
     child: Annotated[
-        int, typer.Argument(metavar="CHILD", min=1, max=2**63 - 1, help="Id of the pattern that joins the other.")
+        int, typer.Argument(metavar="CHILD", min=1, max=ID_MAX, help="Id of the pattern that joins the other.")
     ],
     parent: Annotated[
-        int, typer.Argument(metavar="PARENT", min=1, max=2**63 - 1, help="Id of the problem it becomes part of.")
+        int, typer.Argument(metavar="PARENT", min=1, max=ID_MAX, help="Id of the problem it becomes part of.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -131,7 +134,7 @@ def merge(
 @app.command("split")
 def split(
     pattern_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="Id of the pattern that leaves its problem.")
+        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the pattern that leaves its problem.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from andon.insight.problem import Problem, as_object, gather
+from andon.insight.problem import Problem
 from andon.store import AnalysisEntry, PatternMerge
 
 if TYPE_CHECKING:
@@ -179,6 +179,3 @@ def print_similar(problem: Problem) -> None:
     for other in problem.similar:
         how = f", explained by {other.rung}" if other.rung else ""
         console.print(plain(f"  {other.id} ({other.score:.0%} alike{how}): {one_line(other.template)}"))
-
-
-__all__ = ["as_object", "gather", "print_problem"]

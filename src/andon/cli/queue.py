@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from andon.models import ID_MAX
+
 if TYPE_CHECKING:
     from andon.config import Settings
     from andon.store import QueueEntry
@@ -57,7 +59,7 @@ def queue(
 def reanalyze(
     pattern_id: Annotated[
         int,
-        typer.Argument(metavar="PATTERN", min=1, max=2**63 - 1, help="Id of the problem, as `andon patterns` shows."),
+        typer.Argument(metavar="PATTERN", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from andon.models import StoredReject
+from andon.models import ID_MAX, StoredReject
 
 if TYPE_CHECKING:
     from andon.config import Settings
@@ -21,7 +21,7 @@ def rejects(
     context: typer.Context,
     retry: Annotated[
         list[int] | None,
-        typer.Option("--retry", metavar="ID", min=1, max=2**63 - 1, help="Publish this reject again; may be repeated."),
+        typer.Option("--retry", metavar="ID", min=1, max=ID_MAX, help="Publish this reject again; may be repeated."),
     ] = None,
     retry_all: Annotated[bool, typer.Option("--retry-all", help="Publish every reject not yet retried again.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
@@ -52,7 +52,7 @@ def list_command(
 
 @app.command("show")
 def show_command(
-    reject_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="Id of the reject.")],
+    reject_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the reject.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the exact bytes to standard output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; the bytes are base64.")] = False,
 ) -> None:
@@ -85,7 +85,7 @@ def show_command(
 
 @app.command("retry")
 def retry_command(
-    reject_ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=2**63 - 1, help="Ids of the rejects.")],
+    reject_ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=ID_MAX, help="Ids of the rejects.")],
 ) -> None:
     """Publish rejects again, byte for byte: after an update that understands them, for example."""
     retry_rejects(reject_ids, every=False)

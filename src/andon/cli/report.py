@@ -105,12 +105,12 @@ def note(
 def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftWindow:
     from andon.cli.output import parse_time
     from andon.history import ShiftWindow
-    from andon.insight.when import seconds
+    from andon.insight.when import seconds_or
 
     ends = parse_time(until, zone, "--until")
     starts = parse_time(since, zone, "--since")
-    end = now if ends is None else seconds(ends)
-    start = end - 8 * 3600 if starts is None else seconds(starts)
+    end = seconds_or(ends, now)
+    start = seconds_or(starts, end - 8 * 3600)
     if not 0 < end - start <= _LONGEST:
         raise typer.BadParameter("the time must begin before it ends, and be 31 days at most", param_hint="--since")
     return ShiftWindow("chosen time", start, end)

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from andon.models import ID_MAX
+
 
 def resolve(
     pattern_id: Annotated[
         int,
-        typer.Argument(metavar="PATTERN", min=1, max=2**63 - 1, help="Id of the problem, as `andon patterns` shows."),
+        typer.Argument(metavar="PATTERN", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows."),
     ],
     fix: Annotated[str | None, typer.Option("--fix", help="What solved it, as the next shift should read it.")] = None,
     cause: Annotated[str | None, typer.Option("--cause", help="What was wrong.")] = None,
@@ -21,7 +23,7 @@ def resolve(
         bool, typer.Option("--revoke", help="Take a confirmed fix back instead: the newest, unless --id names one.")
     ] = False,
     fix_id: Annotated[
-        int | None, typer.Option("--id", metavar="FIX", min=1, max=2**63 - 1, help="The fix to revoke.")
+        int | None, typer.Option("--id", metavar="FIX", min=1, max=ID_MAX, help="The fix to revoke.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -66,7 +66,6 @@ def send(
     """
     from andon.cli.attach import read_pictures
     from andon.cli.output import command_settings
-    from andon.pictures.intake import PictureLimits
 
     settings = command_settings()
     subject = place_subject(place)
@@ -78,7 +77,11 @@ def send(
         raise typer.BadParameter("give either a MESSAGE or --file (- for standard input)")
     if image and message is None:
         raise typer.BadParameter("goes with a MESSAGE; logs of a file name their pictures", param_hint="--image")
-    pictures = read_pictures(image, PictureLimits(max_bytes=settings.picture_max_bytes)) if image else []
+    pictures = []
+    if image:
+        from andon.wiring import picture_limits
+
+        pictures = read_pictures(image, picture_limits(settings))
     if message is not None:
         logs = [one_log(message, severity, service, host, context)]
     else:

@@ -7,6 +7,7 @@ import time
 import msgspec
 
 from andon.patterns.alarms import (
+    FULL_DAYS,
     TEN_MINUTES,
     AlarmFigures,
     Chatter,
@@ -24,7 +25,6 @@ EVERYWHERE = AlarmFilter()
 
 #: Of so many floods, the newest, it is looked up what came first.
 FLOODS_NAMED = 5
-_FULL_DAYS = 30.0
 
 
 class AlarmReport(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ def _figures(counts: AlarmCounts, since: float, until: float, floods: list[Flood
         since=since,
         until=until,
         alarms=total,
-        provisional=until - since < _FULL_DAYS * 86_400,
+        provisional=until - since < FULL_DAYS * 86_400,
         rates=rates(counts.periods, since, until),
         floods=floods,
         flood_share=sum(flood.end - flood.start for flood in floods) / max(until - since, 1.0),

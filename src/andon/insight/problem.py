@@ -55,12 +55,9 @@ class Problem(msgspec.Struct, frozen=True):
 def gather(reader: Reader, pattern_id: int, shifts: Sequence[Shift], zone: ZoneInfo) -> Problem:
     """Read a problem. Raises NotFound where there is none with this id."""
     pattern = reader.pattern(pattern_id)
-    newest = [
-        found[0] for i in (pattern_id, *pattern.merged) if (found := reader.search(LogQuery(pattern_id=i, limit=1)))
-    ]
     return Problem(
         pattern=pattern,
-        newest=max(newest, key=lambda log: (log.timestamp, log.id), default=None),
+        newest=newest_log(reader, pattern),
         hosts=reader.pattern_hosts(pattern_id),
         merges=reader.pattern_merges(pattern_id),
         history=reader.pattern_history(pattern_id),
@@ -69,6 +66,14 @@ def gather(reader: Reader, pattern_id: int, shifts: Sequence[Shift], zone: ZoneI
         breakdown=breakdown(reader.rollups, pattern_id, *before_end(pattern, BROKEN_DOWN), shifts, zone),
         goes_with=goes_with(reader, pattern),
     )
+
+
+def newest_log(reader: Reader, pattern: PatternSummary) -> StoredLog | None:
+    """The newest log of a pattern and what is merged into it, with the explanation that is shown for it."""
+    newest = [
+        found[0] for i in (pattern.id, *pattern.merged) if (found := reader.search(LogQuery(pattern_id=i, limit=1)))
+    ]
+    return max(newest, key=lambda log: (log.timestamp, log.id), default=None)
 
 
 def before_end(pattern: PatternSummary, length: float) -> tuple[float, float]:

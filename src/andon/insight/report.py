@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -11,9 +11,9 @@ import msgspec
 
 from andon.history import PRIORITY_OF, ShiftWindow
 from andon.insight import alarms as alarm_figures
-from andon.insight.trends import Asked, Counts, Kind, Trend, find
-from andon.models import utc_text
-from andon.patterns.alarms import AlarmFigures, Target
+from andon.insight.trends import DAY, KINDS, Asked, Counts, Kind, Trend, find
+from andon.insight.when import stored
+from andon.patterns.alarms import STALE_SECONDS, AlarmFigures, Target
 from andon.patterns.shifts import Shift, previous
 from andon.store import AlarmCounts, AlarmEntry, AlarmReader, ShiftNote
 
@@ -22,10 +22,8 @@ _LISTED = 10
 _LOOKED_AT = 100
 _OPEN_MAX = 200
 _BARS = 8
-_DAY = 86_400.0
-_STALE = _DAY
 #: How far back is looked for what a problem was like before.
-_BASELINE = 7 * _DAY
+_BASELINE = 7 * DAY
 
 
 class KeyFigure(msgspec.Struct, frozen=True):
@@ -150,7 +148,7 @@ def make(
     opened = alarms.listing("active", now, limit=_OPEN_MAX)
     asked = Asked(window.start, until, window.start - _BASELINE, None, _LOOKED_AT)
     stopped = any(one.count or one.lost for one in counts.stops)
-    problems = {kind: _problems(alarms, rollups, kind, asked) for kind in _KINDS}
+    problems = {kind: _problems(alarms, rollups, kind, asked) for kind in KINDS}
     return ShiftReport(
         shift=window.name,
         start=window.start,
@@ -164,7 +162,9 @@ def make(
         targets=current.targets,
         open=opened,
         not_acknowledged=sum(one.acked_at is None for one in opened),
-        stale=sum(one.clears and one.active_since is not None and now - one.active_since > _STALE for one in opened),
+        stale=sum(
+            one.clears and one.active_since is not None and now - one.active_since > STALE_SECONDS for one in opened
+        ),
         shelved=alarms.listing("shelved", now, limit=_OPEN_MAX),
         stopped=stopped,
         bars=_bars(counts, stopped=stopped),
@@ -178,7 +178,8 @@ def make(
     )
 
 
-_KINDS: tuple[Kind, ...] = ("top", "new", "rising", "quiet")
+def _is_stale(one: AlarmEntry, now: float) -> bool:
+    return one.clears and one.active_since is not None and now - one.active_since > STALE_SECONDS
 
 
 def _compared(
@@ -221,7 +222,7 @@ def _numbers(figures: AlarmFigures, new: int) -> dict[str, float | None]:
 
 
 def _new(rollups: Counts, since: float, until: float) -> int:
-    return len(rollups.first_seen_within(_text(since), _text(until)))
+    return len(rollups.first_seen_within(stored(since), stored(until)))
 
 
 def _bars(counts: AlarmCounts, *, stopped: bool) -> list[Bar]:
@@ -265,13 +266,9 @@ def _first_check(finding: object) -> str | None:
 
 
 def _fixes(alarms: AlarmReader, since: float, until: float) -> list[Fix]:
-    confirmed = alarms.fixes(_text(since), _text(until))
+    confirmed = alarms.fixes(stored(since), stored(until))
     texts = alarms.templates([one.pattern_id for one in confirmed])
     return [
         Fix(one.pattern_id, texts.get(one.pattern_id, ""), one.fix, one.cause, one.author, one.created_at)
         for one in confirmed
     ]
-
-
-def _text(moment: float) -> str:
-    return utc_text(datetime.fromtimestamp(moment, UTC))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ from andon.insight import report_text
 from andon.insight.pareto import Column, chart
 from andon.insight.report import Problem, ShiftReport
 from andon.insight.spans import at, lasting
+from andon.insight.when import seconds
 
 _STYLE = """
 :root { color-scheme: light; } body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; background: #fff;
@@ -156,7 +156,7 @@ def _quiet(rows: Sequence[Problem]) -> str:
 
 def _fixes(report: ShiftReport, zone: ZoneInfo) -> str:
     def line(at_: str, author: str | None, pattern: int, template: str, fix: str, cause: str | None) -> str:
-        moment = at(datetime.fromisoformat(at_).timestamp(), zone)
+        moment = at(seconds(at_), zone)
         by, why = f", {author}" if author else "", f" Cause: {cause}" if cause else ""
         return f"{moment}{by}, problem {pattern} ({template}): {fix}{why}"
 

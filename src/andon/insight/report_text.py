@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from andon.insight.report import Bar, KeyFigure, Problem, ShiftReport
 from andon.insight.spans import at, lasting
+from andon.insight.when import seconds
 from andon.store import AlarmEntry
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&{}])")
@@ -178,7 +179,7 @@ def _fixes(report: ShiftReport, zone: ZoneInfo) -> str:
     for one in report.fixes:
         by = f", {plain(one.author)}" if one.author else ""
         cause = f" Cause: {plain(one.cause)}" if one.cause else ""
-        moment = at(datetime.fromisoformat(one.at).timestamp(), zone)
+        moment = at(seconds(one.at), zone)
         lines.append(
             f"- {moment}{by}, problem {one.pattern_id} ({plain(one.template, 80)}): {plain(one.fix, 500)}{cause}"
         )

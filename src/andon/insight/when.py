@@ -63,6 +63,11 @@ def seconds(stored: str) -> float:
     return min(max(datetime.fromisoformat(stored).timestamp(), _FIRST), _LAST)
 
 
+def seconds_or(stored: str | None, default: float) -> float:
+    """The same, ``default`` where no time is named."""
+    return default if stored is None else seconds(stored)
+
+
 def stored(moment: float) -> str:
     """Unix seconds as a time in stored form. Raises ValueError where no calendar has it."""
     try:

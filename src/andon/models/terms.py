@@ -17,6 +17,8 @@ ANALYZE_SUBJECT = "agent.analyze"
 ANALYSIS_SUBJECT = "agent.analysis"
 REPLY_TO_HEADER = "Reply-To"
 
+#: The largest id that a database holds.
+ID_MAX = 2**63 - 1
 #: How long a waiting caller waits at most, in seconds (the reference's limit).
 CALLER_PATIENCE = 30.0
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, selec
 from sqlalchemy.exc import DBAPIError
 
 from andon.errors import QueryTooSlow
-from andon.models import HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog, utc_text
+from andon.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog, utc_text
 from andon.store import family, queue
 from andon.store.batch import unix_minute
 from andon.store.dialect import contains, is_postgres
@@ -260,7 +260,7 @@ def _around(connection: Connection, host: str, at: str, minutes: int) -> list[Pa
 
 
 def _pattern(connection: Connection, pattern_id: int, at: str | None) -> PatternFacts | None:
-    root = family.root_of(connection, pattern_id) if 0 < pattern_id < 2**63 else None
+    root = family.root_of(connection, pattern_id) if 0 < pattern_id <= ID_MAX else None
     if root is None:
         return None
     found = family.figures(connection, root)

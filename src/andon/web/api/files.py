@@ -9,6 +9,7 @@ import msgspec
 from fastapi.responses import StreamingResponse
 
 from andon.insight.export import csv_chunks, json_chunks
+from andon.insight.problem import newest_log
 from andon.models import LogQuery, StoredLog
 from andon.store import Reader
 from andon.web.api.answers import Ask, Explained, ProblemAnswer
@@ -64,10 +65,7 @@ async def _page(
 def problem_answer(reader: Reader, pattern_id: int) -> ProblemAnswer:
     """What is known of a problem. Raises NotFound."""
     pattern = reader.pattern(pattern_id)
-    newest = [
-        found[0] for i in (pattern_id, *pattern.merged) if (found := reader.search(LogQuery(pattern_id=i, limit=1)))
-    ]
-    log = max(newest, key=lambda one: (one.timestamp, one.id), default=None)
+    log = newest_log(reader, pattern)
     explanation = None
     if log is not None and log.analysis is not None:
         explanation = Explained(log.analysis, log.rung, log.provisional, log.analysis_id)

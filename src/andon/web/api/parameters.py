@@ -14,11 +14,10 @@ from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from andon.insight.when import read_time, seconds
-from andon.models import SEVERITY_RANK, LogQuery, Severity
+from andon.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
 from andon.web.api.answers import wrong
 
 LIMIT_MAX = 1_000
-ID_MAX = 2**63 - 1
 _CURSOR_MAX = 400
 
 
