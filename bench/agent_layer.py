@@ -16,7 +16,7 @@ from typing import Any
 from andon.agent import prompts
 from andon.agent.finding import ModelFinding
 from andon.agent.providers import ProviderConfig, build_analyst
-from andon.models import Question, StoredLog
+from andon.core.models import Question, StoredLog
 
 STAND_IN = Path(__file__).resolve().parent.parent / "tests" / "support" / "ollama.py"
 MODEL = "deepseek-r1:1.5b"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from andon.models import LogRecord
+from andon.core.models import LogRecord
 from andon.store import Store
 from bench.history_questions import LIMITS, Question, questions, timed
 from bench.plant import Plant

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from unittest import mock
 from zoneinfo import ZoneInfo
 
+from andon.core.models import LogQuery, utc_text
 from andon.insight import alarms, breakdown, different, trends
-from andon.models import LogQuery, utc_text
 from andon.patterns.shifts import Shift
 from andon.store import Reader, overview
 

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Iterator
 
-from andon.models import STREAM, LogRecord
+from andon.core.models import STREAM, LogRecord
 
 DAYS = 90
 LINES = 8

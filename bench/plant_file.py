@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from andon.models import Explanation, LogRecord, Rung
+from andon.core.models import Explanation, LogRecord, Rung
 from andon.store import Store, prepare
 from andon.store.schema import HEAD
 from bench.plant import DAYS, Plant, raw_bytes

@@ -24,14 +24,14 @@ from nats.js.errors import NotFoundError
 from andon.agent.playbook import Playbook
 from andon.bus import EmbeddedBroker, JetStreamLogStream, JetStreamPublisher, connect
 from andon.bus.connection import BusConnection
-from andon.models import CONSUMER, STREAM, SUBJECT
+from andon.core.models import CONSUMER, STREAM, SUBJECT
+from andon.core.telemetry import Health, Metrics
 from andon.patterns.fingerprint import Fingerprinter
 from andon.patterns.joining import rebuilt
 from andon.pipeline.callers import CallerDesk
 from andon.pipeline.decode import Decoder
 from andon.pipeline.record import Recorder
 from andon.store import Store, prepare
-from andon.telemetry import Health, Metrics
 
 BATCH = 1000
 PROBLEMS = 50

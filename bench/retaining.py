@@ -14,12 +14,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from andon.models import LogRecord, Retained
+from andon.core.models import LogRecord, Retained
+from andon.core.telemetry import Metrics
 from andon.pipeline.indexing import Indexer
 from andon.pipeline.retain import Retainer
 from andon.ports import Retention
 from andon.store import KeepPolicy, KeepRule, Store, prepare
-from andon.telemetry import Metrics
 from bench.plant import Plant
 
 BATCH = 500

@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 from andon.bus import JetStreamPublisher, connect
-from andon.models import SUBJECT
+from andon.core.models import SUBJECT
 from bench.record_path import messages
 
 

@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Self
 
 from andon.bus import EmbeddedBroker, JetStreamLogStream, JetStreamPublisher, connect
-from andon.models import SUBJECT
+from andon.core.models import SUBJECT
 from bench.service_figures import peak_resident, start_service, stop_service, stored
 
 SUPPORT = Path(__file__).resolve().parent.parent / "tests" / "support"

@@ -14,7 +14,7 @@ import typer.main
 
 from andon.cli.app import app
 from andon.cli.eval_tables import NAMES, percent
-from andon.config import REFERENCE_NAMES, environment_name, settings_table
+from andon.core.settings.settings import REFERENCE_NAMES, environment_name, settings_table
 from andon.evals.cases import bundled_cases
 from andon.evals.measure import playbook_results
 from andon.evals.report import RATES, CaseResult, summarise

@@ -19,16 +19,16 @@ from andon.agent.embedded import EmbeddedBackend
 from andon.agent.ollama_admin import OllamaAdmin, context_remedy
 from andon.agent.providers import ProviderConfig, build_analyst, build_backend
 from andon.agent.runbooks import MarkdownRunbooks
-from andon.agent.threads import in_daemon_thread
 from andon.bus.api import stream_state
 from andon.bus.binary import find_binary
 from andon.bus.connection import connect, masked
-from andon.config import Settings
-from andon.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
-from andon.models import CheckResult, StoreCounts
+from andon.core.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
+from andon.core.models import CheckResult, StoreCounts
+from andon.core.settings.settings import Settings
+from andon.core.settings.unknown import remarks
+from andon.core.text import counted
+from andon.core.threads import in_daemon_thread
 from andon.outbox import advice
-from andon.printable import counted
-from andon.spelling import remarks
 from andon.store import Reader
 from andon.wiring import provider_config
 

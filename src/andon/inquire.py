@@ -17,7 +17,7 @@ from andon.store import Reader, SharedSpending
 if TYPE_CHECKING:
     from andon.agent.investigate import Investigator
     from andon.agent.tools import HistoryTools
-    from andon.config import Settings
+    from andon.core.settings.settings import Settings
 
 
 @contextlib.asynccontextmanager

@@ -11,8 +11,8 @@ from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
 from andon.bus.objects import put_object
 from andon.bus.publisher import JetStreamPublisher
-from andon.config import Settings
-from andon.errors import ConfigError
+from andon.core.errors import ConfigError
+from andon.core.settings.settings import Settings
 
 #: Seconds for each chunk of an object.
 OBJECT_TIMEOUT = 10.0

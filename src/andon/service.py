@@ -28,8 +28,9 @@ from andon.bus.objects import NatsObjects
 from andon.bus.publisher import JetStreamPublisher
 from andon.bus.replies import NatsCallers
 from andon.bus.server import EmbeddedBroker
-from andon.config import Settings
-from andon.errors import AndonError, BrokerError, StoreError
+from andon.core.errors import AndonError, BrokerError, StoreError
+from andon.core.settings.settings import Settings
+from andon.core.telemetry import Health, Metrics
 from andon.insight.keeping import retention_policy
 from andon.patterns.alike import alike
 from andon.patterns.fingerprint import Fingerprinter
@@ -47,7 +48,6 @@ from andon.pipeline.retain import Retainer
 from andon.pipeline.supervise import keep_running
 from andon.pipeline.watch import Watch
 from andon.store import Store, lock_database, prepare
-from andon.telemetry import Health, Metrics
 from andon.wiring import (
     analysis_policy,
     broker_url,
@@ -60,7 +60,7 @@ from andon.wiring import (
 )
 
 if TYPE_CHECKING:
-    from andon.models import Question
+    from andon.core.models import Question
     from andon.ports import Analyst
 
 log = structlog.get_logger(__name__)

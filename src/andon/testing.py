@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 
 from andon.bus.memory import MemoryBus
-from andon.errors import ModelError
-from andon.models import Explanation, Question, Rung
+from andon.core.errors import ModelError
+from andon.core.models import Explanation, Question, Rung
 from andon.ports import AskAgain
 
 __all__ = ["MemoryBus", "ScriptedAnalyst", "scripted_answer"]

@@ -10,11 +10,11 @@ from andon.agent.backend import Choices
 from andon.agent.providers import ProviderConfig
 from andon.bus.connection import masked
 from andon.bus.server import EmbeddedBroker
-from andon.config import Settings, environment_name
+from andon.core.settings.providers import key_field
+from andon.core.settings.settings import Settings, environment_name
 from andon.patterns.codes import CodeRules
 from andon.pictures.intake import PictureLimits
 from andon.pipeline.gate import Budget, Gate, Limits
-from andon.provider_settings import key_field
 from andon.store import AnalysisPolicy, Rule
 
 if TYPE_CHECKING:

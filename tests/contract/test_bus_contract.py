@@ -11,8 +11,8 @@ from typing import Protocol
 
 import pytest
 
-from andon.errors import BrokerError, BrokerUnavailable, MessageRejected, ModelUnavailable
-from andon.models import STREAM, SUBJECT, Delivery
+from andon.core.errors import BrokerError, BrokerUnavailable, MessageRejected, ModelUnavailable
+from andon.core.models import STREAM, SUBJECT, Delivery
 from support.bus import InMemory, NatsBus, drain, opened, run, sequence_of, until
 from support.patience import PATIENCE
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from andon.bus.binary import find_binary
-from andon.places import PostgresAddress
+from andon.core.settings.database_url import PostgresAddress
 from support.patience import PATIENCE
 from support.ports import free_ports
 from support.postgres import PASSWORD, QUOTED, Cluster

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from andon.places import Database
+from andon.core.settings.database_url import Database
 from andon.store import search
 from support import postgres
 from support.api import Client, served
@@ -220,7 +220,7 @@ def test_what_is_not_there_is_404(get: Client, target: str) -> None:
 
 def test_a_question_that_takes_too_long_is_503(get: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """With advice, and when to try again."""
-    from andon.errors import QueryTooSlow
+    from andon.core.errors import QueryTooSlow
 
     def slow(*_: Any) -> Any:
         raise QueryTooSlow("this reads more than 5 s of the database: ask about a shorter time")

@@ -18,10 +18,10 @@ import pytest
 from andon.agent import analyst as analyst_module
 from andon.agent.investigate import Investigated, Investigator
 from andon.agent.retrieve import Inquiry
-from andon.config import Settings
-from andon.errors import StoreUnavailable
+from andon.core.errors import StoreUnavailable
+from andon.core.models import Spent
+from andon.core.settings.settings import Settings
 from andon.inquire import investigator
-from andon.models import Spent
 from andon.store import SharedSpending
 from support.ollama import Answer, Ollama
 from support.patience import PATIENCE

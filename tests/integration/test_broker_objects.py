@@ -15,7 +15,7 @@ from nats.js.object_store import ObjectStore
 
 from andon.bus.connection import BusConnection
 from andon.bus.objects import NatsObjects
-from andon.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused
+from andon.core.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused
 from support.bus import client, run, running_broker
 from support.patience import PATIENCE
 

@@ -14,8 +14,8 @@ from nats.aio.msg import Msg
 from andon.bus import JetStreamPublisher, NatsCallers, api, ensure_stream
 from andon.bus import replies as replies_module
 from andon.bus.publisher import Item
-from andon.errors import BrokerUnavailable
-from andon.models import ANALYZE_SUBJECT, STREAM, SUBJECT
+from andon.core.errors import BrokerUnavailable
+from andon.core.models import ANALYZE_SUBJECT, STREAM, SUBJECT
 from support.bus import client, run, running_broker, until
 from support.patience import PATIENCE
 

@@ -20,8 +20,8 @@ from andon.bus import EmbeddedBroker, JetStreamPublisher, ensure_stream, find_bi
 from andon.bus import server as server_module
 from andon.bus.binary import render_config
 from andon.bus.process import ServerProcess, parse_log_line
-from andon.errors import BrokerStartError, InUseError
-from andon.models import SUBJECT
+from andon.core.errors import BrokerStartError, InUseError
+from andon.core.models import SUBJECT
 from support.bus import client, run, running_broker, until
 from support.patience import PATIENCE
 from support.ports import free_ports

@@ -24,8 +24,8 @@ from andon.bus import (
     masked,
 )
 from andon.bus.pulling import parse_ack_subject
-from andon.errors import BrokerUnavailable
-from andon.models import CONSUMER, STREAM, SUBJECT
+from andon.core.errors import BrokerUnavailable
+from andon.core.models import CONSUMER, STREAM, SUBJECT
 from support.bus import client, drain, recreate_consumer, run, running_broker, until
 from support.patience import PATIENCE
 

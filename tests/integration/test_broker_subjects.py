@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from andon.bus import JetStreamLogStream
-from andon.models import SUBJECT
+from andon.core.models import SUBJECT
 from support.bus import client, drain, run, running_broker, until
 
 

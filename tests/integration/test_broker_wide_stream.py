@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from andon.bus import JetStreamLogStream, JetStreamPublisher, api, ensure_stream
-from andon.models import ANALYSIS_SUBJECT, CONSUMER, STREAM, SUBJECT
+from andon.core.models import ANALYSIS_SUBJECT, CONSUMER, STREAM, SUBJECT
 from support.bus import client, drain, recreate_consumer, run, running_broker
 
 

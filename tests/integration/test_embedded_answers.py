@@ -19,8 +19,8 @@ from andon.agent.backend import Choices
 from andon.agent.embedded import EmbeddedBackend
 from andon.agent.finding import Finding
 from andon.agent.providers import ProviderConfig, build_analyst
-from andon.errors import ModelError, ModelMisconfigured, ModelUnavailable
-from andon.models import Explanation, Picture, Rung
+from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.models import Explanation, Picture, Rung
 from support.engines import eventually, slots, with_analyst, with_engine
 from support.gguf import random_model, random_projector, scripted_model
 from support.patience import PATIENCE

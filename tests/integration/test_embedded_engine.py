@@ -16,7 +16,7 @@ from andon.agent import embedded as embedded_module
 from andon.agent import engine as engine_module
 from andon.agent.embedded import EmbeddedBackend
 from andon.agent.engine import pause_after
-from andon.errors import ConfigError, ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ConfigError, ModelMisconfigured, ModelUnavailable
 from support.engines import alive, embedded, eventually, with_engine
 from support.gguf import aborting_model, random_model, random_projector
 from support.patience import PATIENCE

@@ -12,8 +12,8 @@ import pytest
 from andon.agent import analyst as analyst_module
 from andon.agent.providers import ProviderConfig, build_analyst
 from andon.agent.tools import HistoryTools
-from andon.errors import ModelAnswerError
-from andon.models import Explanation, PendingAnalysis, Question
+from andon.core.errors import ModelAnswerError
+from andon.core.models import Explanation, PendingAnalysis, Question
 from andon.store import Store
 from support.ollama import Answer, Ollama
 from support.patience import PATIENCE

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from andon.agent.providers import ProviderConfig, build_analyst
-from andon.models import Spent
+from andon.core.models import Spent
 from andon.pipeline.gate import Budget, Gate, Limits
 from support.ollama import BEHAVIOURS, Answer, Ollama
 from support.patience import PATIENCE

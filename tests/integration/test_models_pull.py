@@ -14,7 +14,7 @@ import pytest
 
 from andon.agent import ollama_admin
 from andon.agent.ollama_admin import OllamaAdmin, OllamaDetails, PullStep, context_remedy
-from andon.errors import ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ModelMisconfigured, ModelUnavailable
 from support.commands import Commands
 from support.environment import plain_environment
 from support.ollama_native import LAST, MANIFEST, NativeOllama, Pull, layer

@@ -15,8 +15,8 @@ from andon.agent import analyst as analyst_module
 from andon.agent.analyst import ModelAnalyst
 from andon.agent.prompts import PROMPT_VERSION
 from andon.agent.providers import ProviderConfig, build_analyst
-from andon.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
-from andon.models import Explanation, Question, Rung
+from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.models import Explanation, Question, Rung
 from support.bus import until
 from support.ollama import HALF, Answer, Ollama
 from support.patience import PATIENCE

@@ -10,7 +10,7 @@ import pytest
 
 from andon.agent.backend import Choices
 from andon.agent.providers import ProviderConfig
-from andon.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured
+from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured
 from support.providers.anthropic_api import AnthropicApi
 from support.providers.asking import (
     FAILURES,

@@ -11,7 +11,7 @@ import pytest
 
 from andon.agent.backend import Choices
 from andon.agent.providers import ProviderConfig
-from andon.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.ports import Analyst
 from support.patience import PATIENCE
 from support.providers.asking import (

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from andon.agent.providers import ProviderConfig, build_analyst
-from andon.errors import ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from support.providers.anthropic_api import AnthropicApi
 from support.providers.asking import ask, checking, failing, using
 from support.providers.gemini_api import GeminiApi

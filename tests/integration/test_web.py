@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from andon.errors import InUseError
-from andon.telemetry import Health, Metrics
+from andon.core.errors import InUseError
+from andon.core.telemetry import Health, Metrics
 from andon.web.app import build_app
 from andon.web.server import HttpServer
 from support.environment import without_proxy

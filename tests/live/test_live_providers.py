@@ -15,7 +15,7 @@ import pytest
 
 from andon.agent.finding import Finding
 from andon.agent.providers import ProviderConfig
-from andon.provider_names import DEFAULT_MODELS
+from andon.core.settings.provider_names import DEFAULT_MODELS
 from support.providers.asking import ask, checking, using
 from support.questions import question
 

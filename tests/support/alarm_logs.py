@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from andon.models import LogRecord, utc_text
-from andon.places import Database
+from andon.core.models import LogRecord, utc_text
+from andon.core.settings.database_url import Database
 from support.store_data import a_log, opened
 
 #: Midnight UTC, a multiple of ten minutes.

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from andon.config import Settings, load_settings
-from andon.places import Database
+from andon.core.settings.database_url import Database
+from andon.core.settings.settings import Settings, load_settings
+from andon.core.telemetry import Health, Metrics
 from andon.store import Store
-from andon.telemetry import Health, Metrics
 from andon.web.api import build_router
 from andon.web.app import build_app
 from andon.web.server import HttpServer

@@ -23,7 +23,7 @@ from andon.bus import (
     api,
     connect,
 )
-from andon.models import ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, Delivery
+from andon.core.models import ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, Delivery
 from andon.ports import LogStream
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 from support.ports import free_ports

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.places import Database
+from andon.core.settings.database_url import Database
 from support import postgres
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from andon.agent.playbook import Playbook
-from andon.models import SUBJECT, Delivery, LogQuery, StoredLog
+from andon.core.models import SUBJECT, Delivery, LogQuery, StoredLog
+from andon.core.telemetry import Health, Metrics
 from andon.patterns.fingerprint import Fingerprinter
 from andon.patterns.joining import rebuilt
 from andon.pipeline.analyze import Analyzer
@@ -20,7 +21,6 @@ from andon.pipeline.gate import Breaker, Budget, Gate
 from andon.pipeline.ladder import Ladder
 from andon.pipeline.record import Recorder
 from andon.store import AnalysisPolicy, KeepPolicy, Reader, Store, keep_all, novel, prepare
-from andon.telemetry import Health, Metrics
 from andon.testing import MemoryBus, ScriptedAnalyst
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from andon.models import Question, StoredLog
+from andon.core.models import Question, StoredLog
 
 #: (service, message, rule): the sample logs of the reference system and the rule that fits each.
 REFERENCE_SAMPLES = [

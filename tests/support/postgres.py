@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from andon.places import PostgresAddress
+from andon.core.settings.database_url import PostgresAddress
 from andon.store import prepare
 from support.patience import PATIENCE
 from support.ports import free_ports

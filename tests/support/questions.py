@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from andon.models import Question, StoredLog
+from andon.core.models import Question, StoredLog
 
 
 def stored_log(log_id: int = 1, message: str = "SV0401 servo overload on axis X", **changes: Any) -> StoredLog:

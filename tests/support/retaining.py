@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from andon.models import LogRecord, Retained
-from andon.places import Database, PostgresAddress
+from andon.core.models import LogRecord, Retained
+from andon.core.settings.database_url import Database, PostgresAddress
 from andon.store import KeepPolicy, Store, prepare
 from support.store_data import Clock, an_answer
 

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-from andon.models import LogRecord
+from andon.core.models import LogRecord
 from support.store_data import a_log, an_answer, opened
 
 #: The morning after, when people ask.

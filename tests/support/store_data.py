@@ -10,8 +10,8 @@ from typing import Any
 
 import psycopg
 
-from andon.models import STREAM, Explanation, LogRecord, Reject, Rung
-from andon.places import Database, PostgresAddress
+from andon.core.models import STREAM, Explanation, LogRecord, Reject, Rung
+from andon.core.settings.database_url import Database, PostgresAddress
 from andon.store import AnalysisPolicy, Store, novel, prepare
 
 NS = 1_736_907_263_000_000_000

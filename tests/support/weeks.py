@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from andon.models import LogRecord
-from andon.places import Database
+from andon.core.models import LogRecord
+from andon.core.settings.database_url import Database
 from andon.store import Reader
 from support.store_data import Clock, a_log, opened
 

@@ -23,7 +23,7 @@ from andon.agent.finding import (
     render,
     settle,
 )
-from andon.models import Severity
+from andon.core.models import Severity
 
 GOOD: dict[str, Any] = {
     "summary": "The spindle drive is too hot.",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from andon.agent import prompts
 from andon.agent.prompts import BYTES_PER_TOKEN, DEFAULT_BUDGET, PROMPT_VERSION, build
-from andon.agent_role import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
+from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from support.questions import question, stored_log
 
 

@@ -19,8 +19,8 @@ from andon.agent.fallback import FallbackAnalyst
 from andon.agent.mcp_server import require_extra
 from andon.agent.ollama import DEFAULT_MODEL, normalise_host, same_model
 from andon.agent.providers import PROVIDERS, ProviderConfig, build_analyst, build_backend, provider_name
-from andon.errors import ConfigError, ModelMisconfigured
-from andon.provider_names import fallback_members
+from andon.core.errors import ConfigError, ModelMisconfigured
+from andon.core.settings.provider_names import fallback_members
 from support.patience import PATIENCE
 from support.questions import question
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.agent.redact import REDACTED, clean, clean_value, redact, visible
+from andon.core.redact import REDACTED, clean, clean_value, redact, visible
 from support.growth import grows_like_a_line
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.dBjftJeZ4CVPmB92K27uhbUJU1p1r"

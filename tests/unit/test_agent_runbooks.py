@@ -10,7 +10,7 @@ import pytest
 
 from andon.agent.matching import TEXT_MAX, code_fields, code_pattern, expression
 from andon.agent.runbooks import MarkdownRunbooks, parse
-from andon.models import Rung
+from andon.core.models import Rung
 from support.growth import grows_like_a_line
 from support.questions import question, stored_log
 

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from andon.agent.threads import in_daemon_thread
+from andon.core.threads import in_daemon_thread
 from support.patience import PATIENCE
 
 
@@ -60,7 +60,7 @@ def test_the_process_ends_while_the_work_runs() -> None:
     """A stop in the middle of an import that takes a minute is not held up by it."""
     code = (
         "import asyncio, time\n"
-        "from andon.agent.threads import in_daemon_thread\n"
+        "from andon.core.threads import in_daemon_thread\n"
         "async def main():\n"
         "    try:\n"
         "        async with asyncio.timeout(0.2):\n"

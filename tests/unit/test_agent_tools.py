@@ -16,7 +16,7 @@ from andon.agent.citing import checked, cited_ids
 from andon.agent.fence import encode, fenced, listing, log_line
 from andon.agent.runbooks import MarkdownRunbooks
 from andon.agent.tools import NARROW, NO_MORE, OUTPUT_MAX, HistoryTools
-from andon.errors import QueryTooSlow, StoreUnavailable
+from andon.core.errors import QueryTooSlow, StoreUnavailable
 from andon.patterns.alike import alike
 from andon.store import Reader
 from support.questions import stored_log

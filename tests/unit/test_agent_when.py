@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from andon.agent.naming import find_names
 from andon.agent.when import moment, shown, window
-from andon.models import SiteNames
+from andon.core.models import SiteNames
 
 #: A Wednesday, in winter.
 NOW = datetime(2025, 1, 15, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from andon.child_log import lines_of
+from andon.core.child_log import lines_of
 
 
 def read(*chunks: bytes, longest: int = 100) -> list[bytes]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.models import PictureReference
+from andon.core.models import PictureReference
 from andon.pictures.intake import PictureLimits, checked
 from support.commands import Commands
 from support.pictures import BLUE, picture

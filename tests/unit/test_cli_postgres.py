@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from andon.models import Merge
-from andon.places import Database
+from andon.core.models import Merge
+from andon.core.settings.database_url import Database
 from support.commands import Commands, Outcome
 from support.postgres import PASSWORD, QUOTED, Cluster
 from support.store_data import a_log, a_reject, an_answer, opened, written

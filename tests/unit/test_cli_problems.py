@@ -12,7 +12,7 @@ import pytest
 
 from andon.cli.patterns import with_age
 from andon.cli.queue import span
-from andon.models import Merge, utc_text
+from andon.core.models import Merge, utc_text
 from support.commands import Commands
 from support.store_data import a_log, an_answer, opened
 

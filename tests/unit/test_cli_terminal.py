@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.printable import printable, printable_json
+from andon.core.text import printable, printable_json
 from andon.store import mark_retried, prepare
 from support.commands import Commands
 from support.patience import PATIENCE

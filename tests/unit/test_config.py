@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from andon.config import load_settings
-from andon.errors import ConfigError
+from andon.core.errors import ConfigError
+from andon.core.settings.settings import load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from andon.config import REFERENCE_NAMES, Settings
+from andon.core.settings.settings import REFERENCE_NAMES, Settings
 from support.http_servers import StandInServer
 from support.patience import PATIENCE
 

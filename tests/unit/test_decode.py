@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.errors import MessageRejected
-from andon.models import SEVERITY_RANK, Delivery, Fingerprint, LogRecord
+from andon.core.errors import MessageRejected
+from andon.core.models import SEVERITY_RANK, Delivery, Fingerprint, LogRecord
 from andon.pipeline.decode import Decoder
 
 RECEIVED = datetime(2026, 3, 1, 22, 15, 30, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.errors import MessageRejected
-from andon.models import SUBJECT, Delivery, LogRecord
+from andon.core.errors import MessageRejected
+from andon.core.models import SUBJECT, Delivery, LogRecord
 from andon.patterns.fingerprint import Fingerprinter
 from andon.pipeline.decode import Decoder
 from andon.pipeline.timestamps import odd_time

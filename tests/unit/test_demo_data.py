@@ -9,7 +9,7 @@ from typing import Any
 
 from andon import demo
 from andon.agent.playbook import Playbook
-from andon.models import Severity
+from andon.core.models import Severity
 from support.playbook_cases import a_log
 
 LOGS: list[dict[str, Any]] = [json.loads(line) for line in demo.load()]

@@ -8,7 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from andon.config import Settings, environment_name, settings_table
+from andon.core.settings.settings import Settings, environment_name, settings_table
 
 ROOT = Path(__file__).parents[2]
 

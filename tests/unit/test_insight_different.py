@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from andon.history import Comparison, FieldCounts
+from andon.core.models.history import Comparison, FieldCounts
 from andon.insight.different import DiffResult, find
 
 UTC = ZoneInfo("UTC")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from andon.telemetry import configure_logging
+from andon.core.telemetry import configure_logging
 
 
 class Broken(io.StringIO):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.history import Occurrence, Priority
+from andon.core.models.history import Occurrence, Priority
 from andon.patterns import alarms
 
 KELMARSH = Path(__file__).parents[3] / "shared" / "data" / "factory" / "kelmarsh_1_status_excerpt.csv"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andon.models import Fingerprint
+from andon.core.models import Fingerprint
 from andon.patterns import CodeRules, Fingerprinter
 from andon.patterns.fingerprint import TEXT_LIMIT, RecentCache
 from andon.patterns.mask import TEMPLATE_LIMIT, skeleton

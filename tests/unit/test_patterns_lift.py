@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.history import FieldCounts
+from andon.core.models.history import FieldCounts
 from andon.patterns.lift import chance, differences
 
 

@@ -7,7 +7,7 @@ import doctest
 import pytest
 from hypothesis import given, settings
 
-from andon.errors import ConfigError
+from andon.core.errors import ConfigError
 from andon.patterns import CodeRules, codes, headers, mask, traces
 from support.pattern_texts import DOTNET_TRACE, GO_TRACE, HEADERS, JAVA_TRACE, NODE_TRACE, PYTHON_TRACE, log_texts
 

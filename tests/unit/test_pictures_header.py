@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.errors import PictureRefused
+from andon.core.errors import PictureRefused
 from andon.pictures.header import Header, read_header
 from support.pictures import picture, png_header
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from andon.errors import PictureRefused
-from andon.models import Picture
+from andon.core.errors import PictureRefused
+from andon.core.models import Picture
 from andon.pictures.header import read_header
 from andon.pictures.shrink import for_model, thumbnail
 from support.pictures import BLUE, RED, opened, picture, png_header

@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from andon.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
 from andon.store import reanalyze
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from andon.errors import BrokerUnavailable, MessageRejected, ModelUnavailable, StoreFull
-from andon.models import Recorded
+from andon.core.errors import BrokerUnavailable, MessageRejected, ModelUnavailable, StoreFull
+from andon.core.models import Recorded
 from andon.pipeline import callers
 from andon.store import AnalysisPolicy, Rule, merge
 from andon.testing import ScriptedAnalyst

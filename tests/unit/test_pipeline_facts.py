@@ -10,8 +10,8 @@ import pytest
 
 from andon.agent.playbook import Playbook
 from andon.agent.prompts import build
-from andon.errors import QueryTooSlow
-from andon.models import LogRecord, Question
+from andon.core.errors import QueryTooSlow
+from andon.core.models import LogRecord, Question
 from andon.pipeline.facts import facts_about
 from andon.pipeline.ladder import Ladder
 from andon.store import Store

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from andon.models import Spent
+from andon.core.models import Spent
 from andon.pipeline.gate import FAILURES_IN_A_ROW, Breaker, Budget, Gate, Limits
 from support.patience import PATIENCE
 

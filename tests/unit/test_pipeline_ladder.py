@@ -10,8 +10,8 @@ import pytest
 
 from andon.agent.prompts import build
 from andon.agent.runbooks import MarkdownRunbooks
-from andon.errors import ModelUnavailable
-from andon.models import Hint, Resolution
+from andon.core.errors import ModelUnavailable
+from andon.core.models import Hint, Resolution
 from andon.patterns.fixes import ConfirmedFixes
 from andon.pipeline.ladder import Ladder, resolved, told
 from andon.store import manage

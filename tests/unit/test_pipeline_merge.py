@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from andon.errors import StoreFull
-from andon.models import LogRecord, Merge, Recorded, Reject
+from andon.core.errors import StoreFull
+from andon.core.models import LogRecord, Merge, Recorded, Reject
 from andon.store import AnalysisPolicy, Rule, split
 from andon.testing import ScriptedAnalyst
 from support.pipeline import Pipeline, log, pipeline, run, until

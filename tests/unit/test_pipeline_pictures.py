@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from andon.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused, StoreUnavailable
-from andon.models import Picture, PictureReference, Question
+from andon.core.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused, StoreUnavailable
+from andon.core.models import Picture, PictureReference, Question
+from andon.core.telemetry import Metrics
 from andon.pictures.intake import PictureLimits
 from andon.pictures.shrink import for_model
 from andon.pipeline import pictures as module
 from andon.pipeline.pictures import PictureFetcher, QuestionPictures
 from andon.store import Store
-from andon.telemetry import Metrics
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
 from support.pictures import data_url, opened, picture

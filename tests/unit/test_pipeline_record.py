@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from andon.errors import StoreError, StoreFull
-from andon.models import LogRecord, Merge, Recorded, Reject
+from andon.core.errors import StoreError, StoreFull
+from andon.core.models import LogRecord, Merge, Recorded, Reject
 from support.pipeline import log, pipeline, run, until
 
 

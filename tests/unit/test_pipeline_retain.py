@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from andon.errors import StoreUnavailable
-from andon.models import Retained
+from andon.core.errors import StoreUnavailable
+from andon.core.models import Retained
+from andon.core.telemetry import Metrics
 from andon.pipeline.retain import Retainer
 from andon.store import KeepPolicy, KeepRule
-from andon.telemetry import Metrics
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
 from support.pipeline import log, pipeline, run, until

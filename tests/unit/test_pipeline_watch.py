@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.errors import StoreUnavailable
+from andon.core.errors import StoreUnavailable
 from andon.pipeline import watch
 from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, run, until

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.config import load_settings
-from andon.errors import ConfigError
-from andon.places import PostgresAddress, parse_database
+from andon.core.errors import ConfigError
+from andon.core.settings.database_url import PostgresAddress, parse_database
+from andon.core.settings.settings import load_settings
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from andon.agent.finding import Finding
 from andon.agent.playbook import GENERAL, Playbook
 from andon.agent.playbook.engine import Compiled, Reading
-from andon.models import Explanation, Rung
+from andon.core.models import Explanation, Rung
 from support.growth import TIMES, grows_like_a_line
 from support.playbook_cases import REFERENCE_SAMPLES, SERVICES, VAGUE, a_log, a_question
 

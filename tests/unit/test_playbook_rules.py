@@ -10,7 +10,7 @@ import pytest
 from andon.agent.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX
 from andon.agent.playbook import Playbook
 from andon.agent.playbook.rules import PIECE_MAX, fill
-from andon.errors import AndonError, ConfigError
+from andon.core.errors import AndonError, ConfigError
 from support.playbook_cases import split_example
 
 PLAYBOOK = Playbook.load()

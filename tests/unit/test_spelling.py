@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from andon.config import load_settings
-from andon.errors import ConfigError, InUseError
+from andon.core.errors import ConfigError, InUseError
+from andon.core.settings.settings import load_settings
+from andon.core.settings.unknown import remarks
+from andon.core.telemetry import Health, Metrics
 from andon.examine import _disk
-from andon.spelling import remarks
-from andon.telemetry import Health, Metrics
 from andon.web.app import build_app
 from andon.web.server import HttpServer
 from support.commands import Commands

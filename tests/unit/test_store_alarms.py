@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from andon import store
-from andon.errors import NotFound, StoreError
-from andon.history import ShiftWindow
+from andon.core.errors import NotFound, StoreError
+from andon.core.models.history import ShiftWindow
+from andon.core.settings.database_url import Database
 from andon.insight import alarms as insight
-from andon.places import Database
 from andon.store import AlarmFilter, Reader
 from support.alarm_logs import T0, Event, cleared, raised, store_events
 from support.store_data import query

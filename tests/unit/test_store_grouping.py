@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from andon.errors import NotFound, StoreError
-from andon.models import Merge, PendingAnalysis, Rung
-from andon.places import Database
+from andon.core.errors import NotFound, StoreError
+from andon.core.models import Merge, PendingAnalysis, Rung
+from andon.core.settings.database_url import Database
 from andon.store import Reader, Store, merge, reanalyze, resolve, split
 from support.store_data import a_log, an_answer, opened, query
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from andon.models import LogRecord, NewPicture, PictureReference
+from andon.core.models import LogRecord, NewPicture, PictureReference
+from andon.core.settings.database_url import Database
 from andon.pictures.intake import PictureLimits, checked
-from andon.places import Database
 from andon.store import Reader, pictures, prepare
 from andon.store.database import writer_engine
 from andon.store.prepare import migrate

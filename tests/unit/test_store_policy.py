@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from andon.config import load_settings
-from andon.errors import ConfigError
-from andon.models import PendingAnalysis, Rung, utc_text
-from andon.places import Database
+from andon.core.errors import ConfigError
+from andon.core.models import PendingAnalysis, Rung, utc_text
+from andon.core.settings.database_url import Database
+from andon.core.settings.settings import load_settings
 from andon.store import AnalysisPolicy, Rule, Store
 from andon.store.database import writer_engine
 from andon.store.prepare import migrate, prepare

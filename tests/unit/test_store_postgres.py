@@ -15,9 +15,9 @@ import psycopg
 import pytest
 from sqlalchemy import Connection
 
-from andon.errors import ConfigError, QueryTooSlow, StoreError, StoreFull, StoreTooNew, StoreUnavailable
-from andon.models import STREAM, HistoryQuery, LogRecord, Recorded
-from andon.places import PostgresAddress
+from andon.core.errors import ConfigError, QueryTooSlow, StoreError, StoreFull, StoreTooNew, StoreUnavailable
+from andon.core.models import STREAM, HistoryQuery, LogRecord, Recorded
+from andon.core.settings.database_url import PostgresAddress
 from andon.store import Preparation, Reader, Store, StoredHistory, lock_database, prepare, resolve
 from andon.store.database import store_error, translated, writer_engine
 from andon.store.postgres import tables
@@ -353,7 +353,7 @@ def test_without_the_driver_the_extra_is_named() -> None:
     """Before anything is tried."""
     code = (
         "import sys; sys.modules['psycopg'] = None\n"
-        "from andon.errors import ConfigError\nfrom andon.places import PostgresAddress\nfrom andon.store import prepare\n"
+        "from andon.core.errors import ConfigError\nfrom andon.core.settings.database_url import PostgresAddress\nfrom andon.store import prepare\n"
         "try: prepare(PostgresAddress.parse('postgresql://h/d'), durability='normal')\n"
         "except ConfigError as error: print(error)"
     )

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 import andon.store
-from andon.errors import InUseError, StoreTooNew, StoreUnavailable
+from andon.core.errors import InUseError, StoreTooNew, StoreUnavailable
 from andon.store import Preparation, Reader, Store, lock_database, prepare
 from andon.store.database import tables, writer_engine
 from andon.store.prepare import migrate

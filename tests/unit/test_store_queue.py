@@ -7,8 +7,8 @@ import functools
 
 from sqlalchemy import Connection, update
 
-from andon.models import PendingAnalysis, Rung
-from andon.places import Database
+from andon.core.models import PendingAnalysis, Rung
+from andon.core.settings.database_url import Database
 from andon.store import AnalysisPolicy, Reader, Store
 from andon.store.schema import patterns
 from support.store_data import Clock, a_log, an_answer, opened, query

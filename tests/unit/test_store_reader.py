@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from andon.errors import NotFound, StoreUnavailable
-from andon.models import LogQuery
-from andon.places import Database
+from andon.core.errors import NotFound, StoreUnavailable
+from andon.core.models import LogQuery
+from andon.core.settings.database_url import Database
 from andon.store import Reader, mark_retried, prepare
 from andon.store.reader import search
 from support.store_data import REFERENCE_TABLE, a_log, a_reject, an_answer, opened, query

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from andon.errors import StoreFull, StoreUnavailable
-from andon.models import STREAM, LogRecord
-from andon.places import Database, PostgresAddress
+from andon.core.errors import StoreFull, StoreUnavailable
+from andon.core.models import STREAM, LogRecord
+from andon.core.settings.database_url import Database, PostgresAddress
 from andon.ports import LogStore
 from andon.store import Store, novel, prepare
 from andon.store.batch import unix_minute
@@ -449,7 +449,7 @@ def test_everything_committed_survives_kill_9(database: Database) -> None:
     code = f"""
 import asyncio, sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from andon.places import parse_database
+from andon.core.settings.database_url import parse_database
 from support.store_data import a_log, opened
 async def work():
     async with opened(parse_database({written(database)!r})) as store:

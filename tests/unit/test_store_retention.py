@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from andon.errors import InUseError, StoreError
-from andon.models import STREAM, LogQuery, LogRecord, Merge, NewPicture, Recorded
-from andon.places import Database
+from andon.core.errors import InUseError, StoreError
+from andon.core.models import STREAM, LogQuery, LogRecord, Merge, NewPicture, Recorded
+from andon.core.settings.database_url import Database
 from andon.store import KeepPolicy, KeepRule, Reader, compact, lock_database, prepare
 from andon.store.keeping import CAP, Judge, hour_of
 from support.retaining import answer_all, fill, keeping, retain

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.models import LogQuery
+from andon.core.models import LogQuery
+from andon.core.settings.database_url import Database
 from andon.patterns.lift import differences
-from andon.places import Database
 from andon.store import Reader, search
 from andon.store.database import writer_engine
 from andon.store.dialect import run

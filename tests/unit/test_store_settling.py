@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.models import LogQuery, LogRecord
+from andon.core.models import LogQuery, LogRecord
 from andon.store import KeepPolicy, KeepRule, Reader
 from andon.store.keeping import CAP
 from andon.store.settling import STRETCH, WORTH, Gaps

@@ -6,7 +6,7 @@ import asyncio
 
 from sqlalchemy import update
 
-from andon.places import Database
+from andon.core.settings.database_url import Database
 from andon.store.schema import patterns
 from support.store_data import a_log, an_answer, opened
 

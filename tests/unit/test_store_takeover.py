@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from andon.errors import StoreUnavailable
-from andon.models import LogQuery
+from andon.core.errors import StoreUnavailable
+from andon.core.models import LogQuery
 from andon.store import Reader, prepare, schema
 from support.store_data import REFERENCE_TABLE, a_log, opened, query, reference_database
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from andon.errors import BrokerUnavailable
+from andon.core.errors import BrokerUnavailable
+from andon.core.telemetry import Health, Metrics
 from andon.pipeline import supervise
-from andon.telemetry import Health, Metrics
 from support.patience import PATIENCE
 
 

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from andon.errors import NotFound, QueryTooSlow
-from andon.history import Place
+from andon.core.errors import NotFound, QueryTooSlow
+from andon.core.models.history import Place
+from andon.core.settings.database_url import Database
+from andon.core.times import read_time, seconds
 from andon.insight import breakdown, trends
-from andon.insight.when import read_time, seconds
 from andon.patterns.shifts import Shift
-from andon.places import Database
 from andon.store import Reader, merge
 from andon.store import trends as stored_trends
 from andon.store.dialect import run

@@ -42,10 +42,10 @@ from andon.agent.failures import (
     unreachable,
 )
 from andon.agent.finding import Finding, ModelFinding, render, settle
-from andon.agent.threads import in_daemon_thread
 from andon.agent.tools import TOOLS_CONTEXT, HistoryTools, toolset
-from andon.errors import ModelAnswerError, ModelError, ModelMisconfigured
-from andon.models import Explanation, Picture, Question, Rung
+from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured
+from andon.core.models import Explanation, Picture, Question, Rung
+from andon.core.threads import in_daemon_thread
 from andon.ports import AskAgain
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic_core import from_json
 
 from andon.agent.finding import clamp
-from andon.agent.redact import visible
 from andon.agent.thinking import strip_thinking
+from andon.core.redact import visible
 
 #: Characters of free text that are kept as an analysis.
 FREE_TEXT_MAX = 8_000

@@ -17,8 +17,8 @@ from andon.agent.backend import Capabilities
 from andon.agent.failures import Place, hidden, refused
 from andon.agent.hosted import Access, HostedBackend, address, needs_extra, required
 from andon.agent.openai_api import openai_capabilities, strict_profile
-from andon.agent.threads import in_daemon_thread
-from andon.errors import ModelUnavailable
+from andon.core.errors import ModelUnavailable
+from andon.core.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -18,7 +18,7 @@ from andon.agent.engine_process import EngineSpec, Running
 from andon.agent.failures import Place, from_status, hidden, unreachable
 from andon.agent.hosted import needs_extra
 from andon.agent.http_client import bounded_client
-from andon.errors import ConfigError, ModelError, ModelUnavailable
+from andon.core.errors import ConfigError, ModelError, ModelUnavailable
 
 if TYPE_CHECKING:
     import httpx2

@@ -12,7 +12,7 @@ import structlog
 
 from andon.agent.engine_process import EngineProcess, EngineSpec, Running, readable
 from andon.agent.failures import Place, hidden
-from andon.errors import ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 
 log = structlog.get_logger(__name__)
 

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import structlog
 
-from andon.child_log import lines_of
-from andon.errors import ModelMisconfigured, ModelUnavailable
+from andon.core.child_log import lines_of
+from andon.core.errors import ModelMisconfigured, ModelUnavailable
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from andon.agent.redact import clean
 from andon.agent.unstreamed import NotAStream, web_page
-from andon.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.redact import clean
 
 if TYPE_CHECKING:
     from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError

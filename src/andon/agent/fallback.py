@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from andon.agent.analyst import ModelAnalyst
-from andon.errors import ModelError, ModelMisconfigured, ModelUnavailable
-from andon.models import Explanation, Question
+from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.models import Explanation, Question
 from andon.ports import AskAgain
 
 log = structlog.get_logger(__name__)

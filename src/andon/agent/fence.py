@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from andon.agent.redact import clean, clean_value
-from andon.models import StoredLog
+from andon.core.models import StoredLog
+from andon.core.redact import clean, clean_value
 
 LINE_MAX = 8_192
 #: The least bytes a line is worth showing with.

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from andon.agent.redact import visible
-from andon.models import SEVERITY_RANK, Severity
+from andon.core.models import SEVERITY_RANK, Severity
+from andon.core.redact import visible
 
 SUMMARY_MAX = 300
 CAUSE_MAX = 600

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from andon.agent.backend import Capabilities, Choices
 from andon.agent.failures import Place, from_status, hidden, message_in, unlike, unreachable
 from andon.agent.http_client import CONNECT_TIMEOUT, ResponseTooLong, bounded_client, is_neighbour
-from andon.errors import ConfigError, ModelMisconfigured
+from andon.core.errors import ConfigError, ModelMisconfigured
 
 if TYPE_CHECKING:
     import httpx2

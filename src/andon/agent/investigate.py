@@ -25,15 +25,15 @@ from andon.agent.citing import checked, cited_ids
 from andon.agent.failures import from_api_error, not_an_answer, too_slow
 from andon.agent.fence import fenced, size
 from andon.agent.prompts import BYTES_PER_TOKEN
-from andon.agent.redact import clean, visible
 from andon.agent.retrieve import Inquiry, Retrieved, retrieve
 from andon.agent.talk import Grant, NotGranted, Silence, Talk, TooLong, Watch
 from andon.agent.thinking import strip_thinking
-from andon.agent.threads import in_daemon_thread
 from andon.agent.told import prompt_lines, report, scope_words
 from andon.agent.tools import CALLS, ROOM, TOOLS_CONTEXT, WRONG_CALLS, HistoryTools, toolset
-from andon.errors import ModelAnswerError, ModelError, ModelMisconfigured, QueryTooSlow
-from andon.models import HistoryQuery, StoredLog
+from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, QueryTooSlow
+from andon.core.models import HistoryQuery, StoredLog
+from andon.core.redact import clean, visible
+from andon.core.threads import in_daemon_thread
 from andon.ports import History, Likeness, Runbooks
 
 if TYPE_CHECKING:

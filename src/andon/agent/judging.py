@@ -12,10 +12,10 @@ from andon.agent.asking import model_settings
 from andon.agent.backend import Backend, imported
 from andon.agent.failures import from_api_error, not_an_answer, too_slow
 from andon.agent.fence import encode, fenced
-from andon.agent.redact import visible
 from andon.agent.thinking import strip_thinking
-from andon.agent.threads import in_daemon_thread
-from andon.errors import ModelAnswerError
+from andon.core.errors import ModelAnswerError
+from andon.core.redact import visible
+from andon.core.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from andon.agent.hosted import installed
-from andon.errors import ConfigError
+from andon.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from andon.agent.tools import HistoryTools

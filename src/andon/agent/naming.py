@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from andon.models import SiteNames
+from andon.core.models import SiteNames
 
 _WORD = re.compile(r"[^\W_]+(?:[._/:-][^\W_]+)*")
 _CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*\b")

@@ -17,8 +17,8 @@ from andon.agent.backend import Capabilities, Choices
 from andon.agent.failures import Place, from_status, hidden, refused, unreachable
 from andon.agent.http_client import ResponseTooLong, bounded_client
 from andon.agent.openai_api import NO_TAGS
-from andon.errors import ConfigError, ModelError, ModelMisconfigured
-from andon.provider_names import DEFAULT_MODELS
+from andon.core.errors import ConfigError, ModelError, ModelMisconfigured
+from andon.core.settings.provider_names import DEFAULT_MODELS
 
 if TYPE_CHECKING:
     import httpx2

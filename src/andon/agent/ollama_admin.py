@@ -19,7 +19,7 @@ import structlog
 from andon.agent.failures import Place, from_status, hidden, message_in, unreachable
 from andon.agent.http_client import CONNECT_TIMEOUT
 from andon.agent.ollama import normalise_host, same_model
-from andon.errors import ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 
 if TYPE_CHECKING:
     import httpx2

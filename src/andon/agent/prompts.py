@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from andon.agent.fence import LINE_MAX, LINE_MIN, encode, fenced, fit, listing, log_line, size
 from andon.agent.finding import ModelFinding
-from andon.agent.redact import clean
-from andon.agent_role import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
-from andon.models import Hint, Question
+from andon.core.models import Hint, Question
+from andon.core.redact import clean
+from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 
 #: Raised whenever the wording below changes what models answer: explanations are versioned by it.
 PROMPT_VERSION = "3"

@@ -16,11 +16,11 @@ from andon.agent.hosted import Access
 from andon.agent.ollama import OllamaBackend
 from andon.agent.prompts import DEFAULT_BUDGET
 from andon.agent.tools import HistoryTools
-from andon.agent_role import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
-from andon.errors import ConfigError
-from andon.models import Question
+from andon.core.errors import ConfigError
+from andon.core.models import Question
+from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
+from andon.core.settings.provider_names import DEFAULT_MODELS, PROVIDERS, provider_name
 from andon.ports import Analyst
-from andon.provider_names import DEFAULT_MODELS, PROVIDERS, provider_name
 
 __all__ = ["PROVIDERS", "ProviderConfig", "build_analyst", "build_backend", "provider_name"]
 

@@ -16,7 +16,7 @@ from andon.agent.naming import Named, find_names
 from andon.agent.tool_lines import as_question
 from andon.agent.tools import HistoryTools
 from andon.agent.when import shown, window
-from andon.models import (
+from andon.core.models import (
     SEVERITY_RANK,
     Hint,
     HistoryQuery,

@@ -35,8 +35,8 @@ import yaml
 from andon.agent.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, SUMMARY_MAX, Finding
 from andon.agent.matching import TEXT_MAX, Expression, code_fields, code_pattern, expression
 from andon.agent.playbook.engine import worst
-from andon.agent.redact import clean, visible
-from andon.models import Explanation, Hint, Question, Rung, Severity
+from andon.core.models import Explanation, Hint, Question, Rung, Severity
+from andon.core.redact import clean, visible
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from andon.agent.asking import ANSWER_MAX, TEXT_MAX
-from andon.agent.redact import visible
 from andon.agent.thinking import strip_thinking
+from andon.core.redact import visible
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent, RunContext

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from andon.agent.fence import encode, listing, log_line
-from andon.agent.redact import clean, visible
 from andon.agent.retrieve import Retrieved
 from andon.agent.tool_lines import facts_line, problem_line
 from andon.agent.tools import HistoryTools
 from andon.agent.when import shown
-from andon.models import HistoryQuery, PatternFacts, PatternSeen, StoredLog
+from andon.core.models import HistoryQuery, PatternFacts, PatternSeen, StoredLog
+from andon.core.redact import clean, visible
 
 _LINE = 600
 _EXPLAINED, _CUT = 420, 160

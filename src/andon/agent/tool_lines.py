@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from andon.agent.fence import encode
-from andon.agent.redact import clean
 from andon.agent.when import shown
-from andon.models import PatternFacts, PatternSeen, Question, StoredLog, utc_text
+from andon.core.models import PatternFacts, PatternSeen, Question, StoredLog, utc_text
+from andon.core.redact import clean
 
 _TEXT_MAX = 600
 

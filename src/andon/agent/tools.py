@@ -16,11 +16,11 @@ import structlog
 from pydantic import Field
 
 from andon.agent.fence import encode, fenced, fit, listing, log_line, size
-from andon.agent.redact import clean
 from andon.agent.tool_lines import as_question, facts_line, in_words, problem_line
 from andon.agent.when import moment, shown
-from andon.errors import QueryTooSlow, StoreError
-from andon.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
+from andon.core.errors import QueryTooSlow, StoreError
+from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
+from andon.core.redact import clean
 from andon.ports import History, Likeness, Runbooks
 
 if TYPE_CHECKING:

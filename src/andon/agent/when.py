@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
-from andon.models import utc_text
+from andon.core.models import utc_text
 
 #: A moment that is named without an end means this much before and after it.
 AROUND = timedelta(minutes=30)

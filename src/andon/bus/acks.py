@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from andon.bus.connection import BusConnection, closed_error, explained
-from andon.errors import BrokerError, BrokerUnavailable
+from andon.core.errors import BrokerError, BrokerUnavailable
 
 MESSAGE_ID = "Nats-Msg-Id"  # the broker stores a message with a known id only once (within two minutes)
 HEADER_LINES = len("NATS/1.0\r\n" + "\r\n")

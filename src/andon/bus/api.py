@@ -16,8 +16,8 @@ import nats.errors
 import structlog
 
 from andon.bus.connection import BusConnection, closed_error
-from andon.errors import BrokerError, BrokerUnavailable
-from andon.models import ANALYSIS_SUBJECT, ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, StreamState
+from andon.core.errors import BrokerError, BrokerUnavailable
+from andon.core.models import ANALYSIS_SUBJECT, ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, StreamState
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ import socket
 import sysconfig
 from pathlib import Path
 
-from andon.errors import BrokerStartError
+from andon.core.errors import BrokerStartError
 
 PROGRAM = "nats-server"
 

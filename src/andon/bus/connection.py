@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from andon.bus.address import Server, masked, servers_of
-from andon.errors import BrokerUnavailable
+from andon.core.errors import BrokerUnavailable
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,8 @@ from andon.bus import api
 from andon.bus.api import Setup, ensure_stream
 from andon.bus.connection import BusConnection, closed_error
 from andon.bus.pulling import OVERHEAD, PullReader, parse_ack_subject
-from andon.errors import BrokerError, BrokerUnavailable
-from andon.models import CONSUMER, STREAM, Delivery, StreamState
+from andon.core.errors import BrokerError, BrokerUnavailable
+from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
 
 __all__ = ["JetStreamLogStream", "ensure_stream"]
 

@@ -14,7 +14,7 @@ import os
 import time
 from pathlib import Path
 
-from andon.errors import BrokerStartError, InUseError
+from andon.core.errors import BrokerStartError, InUseError
 
 FILE_NAME = "andon.lock"
 #: Seconds a server that outlived its killed owner gets to go away.

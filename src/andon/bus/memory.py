@@ -19,8 +19,8 @@ import structlog
 
 from andon.bus.api import SUBJECTS, covers
 from andon.bus.replies import error_code
-from andon.errors import AndonError, BrokerError, BrokerUnavailable
-from andon.models import ANALYZE_SUBJECT, STREAM, Delivery, StreamState
+from andon.core.errors import AndonError, BrokerError, BrokerUnavailable
+from andon.core.models import ANALYZE_SUBJECT, STREAM, Delivery, StreamState
 from andon.ports import AnalyzeHandler, PlainRequestHandler
 
 log = structlog.get_logger(__name__)

@@ -20,7 +20,7 @@ from nats.js.api import ObjectStoreConfig
 
 from andon.bus.api import STREAM_MISSING, ApiError, request
 from andon.bus.connection import BusConnection, explained
-from andon.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused
+from andon.core.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused
 
 NO_MESSAGE = 10037  # error code of the server: no message found
 

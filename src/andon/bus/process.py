@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from andon.child_log import lines_of
-from andon.errors import BrokerStartError, InUseError
+from andon.core.child_log import lines_of
+from andon.core.errors import BrokerStartError, InUseError
 
 log = structlog.get_logger(__name__)
 

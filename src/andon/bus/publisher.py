@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 
 from andon.bus.acks import AckInbox, Busy, Refused, parsed_ack
 from andon.bus.connection import BusConnection, closed_error, explained
-from andon.errors import BrokerError, BrokerUnavailable
+from andon.core.errors import BrokerError, BrokerUnavailable
 
 ACK_TIMEOUT = 2.0  # seconds until an unanswered message is sent again
 RETRY_PAUSE = 0.1

@@ -21,7 +21,7 @@ from nats.aio.subscription import Subscription
 
 from andon.bus.api import SECOND
 from andon.bus.connection import BusConnection
-from andon.models import Delivery
+from andon.core.models import Delivery
 
 log = structlog.get_logger(__name__)
 

@@ -22,8 +22,8 @@ from nats.micro.service import Service
 
 from andon.bus.api import SUBJECTS
 from andon.bus.connection import BusConnection, closed_error
-from andon.errors import AndonError, BrokerUnavailable, MessageRejected, ModelUnavailable, StoreError
-from andon.models import ANALYZE_SUBJECT
+from andon.core.errors import AndonError, BrokerUnavailable, MessageRejected, ModelUnavailable, StoreError
+from andon.core.models import ANALYZE_SUBJECT
 from andon.ports import AnalyzeHandler, PlainRequestHandler
 
 log = structlog.get_logger(__name__)

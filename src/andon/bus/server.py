@@ -20,7 +20,7 @@ import structlog
 from andon.bus.binary import find_binary, render_config, tidy_store
 from andon.bus.lock import StoreLock
 from andon.bus.process import ServerProcess, port_taken
-from andon.errors import BrokerError, BrokerStartError, InUseError
+from andon.core.errors import BrokerError, BrokerStartError, InUseError
 
 __all__ = ["EmbeddedBroker", "find_binary"]
 

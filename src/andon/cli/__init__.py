@@ -7,8 +7,8 @@ import os
 import sys
 
 from andon.cli.interrupt import ends_at_once
-from andon.errors import AndonError
-from andon.printable import printable
+from andon.core.errors import AndonError
+from andon.core.text import printable
 
 
 def main() -> None:

@@ -53,8 +53,8 @@ def alarms(
     Example: andon alarms --since 30d --area press-shop
     """
     from andon.cli.output import command_settings, parse_time
+    from andon.core.times import seconds_or
     from andon.insight.alarms import FLOODS_NAMED, find
-    from andon.insight.when import seconds_or
     from andon.store import AlarmFilter, Reader
 
     chosen = [name for name, on in {"active": active, "stale": stale, "shelved": shelved, "all": everything,
@@ -216,8 +216,8 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json
     from rich.text import Text
 
     from andon.cli.output import console, plain, print_json, print_listing
+    from andon.core.text import counted
     from andon.insight.spans import at, lasting
-    from andon.printable import counted
 
     unseen = sum(one.acked_at is None for one in now)
     if as_json:

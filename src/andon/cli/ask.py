@@ -11,7 +11,7 @@ from andon.cli.filters import Since, Until
 if TYPE_CHECKING:
     from andon.agent.investigate import Investigated
     from andon.agent.retrieve import Inquiry
-    from andon.config import Settings
+    from andon.core.settings.settings import Settings
 
 
 def ask(

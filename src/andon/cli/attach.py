@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from andon.errors import ConfigError, PictureRefused
+from andon.core.errors import ConfigError, PictureRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from andon.models import NewPicture
+    from andon.core.models import NewPicture
     from andon.outbox import Outbox
     from andon.pictures.intake import PictureLimits
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from andon.errors import AndonError
+from andon.core.errors import AndonError
 
 if TYPE_CHECKING:
-    from andon.config import Settings
-    from andon.models import StoredLog
+    from andon.core.models import StoredLog
+    from andon.core.settings.settings import Settings
     from andon.service import Service
 
 #: Written into the demo's directory, so that nothing else is ever deleted.
@@ -73,7 +73,7 @@ def prepare_directory(path: Path) -> None:
 
 def refuse_running(path: Path) -> None:
     """Raises DemoError while a demo still runs in ``path``."""
-    from andon.errors import InUseError
+    from andon.core.errors import InUseError
     from andon.store import lock_database
 
     try:
@@ -146,7 +146,7 @@ async def started_up(ready: asyncio.Event, running: asyncio.Task[None]) -> None:
 
 async def model_line(service: Service, settings: Settings) -> str:
     """Who will explain, in one line."""
-    from andon.errors import ModelError
+    from andon.core.errors import ModelError
 
     if service.analyst is None:
         return "The playbook (built-in rules) explains; no model is configured."
@@ -160,7 +160,7 @@ async def model_line(service: Service, settings: Settings) -> str:
 async def replay(settings: Settings, logs: list[bytes]) -> None:
     """Publish the shift as a producer would, over a connection of its own."""
     from andon.cli.send import publish_with_progress
-    from andon.models import SUBJECT
+    from andon.core.models import SUBJECT
     from andon.outbox import open_publisher
 
     async with open_publisher(settings, "andon demo") as publisher:
@@ -194,7 +194,7 @@ def print_summary(settings: Settings, rows: int) -> None:
     """What was stored, by problem, the worst and most frequent first."""
     from andon.cli.logs import rung_label
     from andon.cli.output import console, cut, one_line, plain, print_listing, severity_text
-    from andon.models import SEVERITY_RANK, LogQuery
+    from andon.core.models import SEVERITY_RANK, LogQuery
     from andon.store import Reader
 
     with Reader(settings.database) as reader:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from andon.cli.filters import Since, UntilNow
-from andon.models import ID_MAX
+from andon.core.models import ID_MAX
 
 if TYPE_CHECKING:
     from andon.insight.different import DiffResult
@@ -40,8 +40,8 @@ def diff(
     from zoneinfo import ZoneInfo
 
     from andon.cli.output import command_settings, parse_time, print_json
+    from andon.core.times import seconds_or
     from andon.insight import different
-    from andon.insight.when import seconds_or
     from andon.insight.working import site_shifts
     from andon.store import Reader
 
@@ -72,8 +72,8 @@ def diff(
 def print_result(found: DiffResult) -> None:
     """What stands out, a line each."""
     from andon.cli.output import console, plain
+    from andon.core.text import counted
     from andon.insight.different import sentence
-    from andon.printable import counted
 
     console.print(f"{counted(found.inside, 'log')} in question, {counted(found.outside, 'other')}.")
     for one in found.differences:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from andon.errors import AndonError
+from andon.core.errors import AndonError
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping, Sequence
 
-    from andon.config import Settings
+    from andon.core.settings.settings import Settings
     from andon.evals.cases import Case
     from andon.evals.measure import Plan
     from andon.evals.report import Report

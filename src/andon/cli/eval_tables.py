@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from andon.cli.output import WIDE, console, one_line, plain, print_listing
+from andon.core.text import counted
 from andon.evals.report import PRECISION, RATES, RECALL, USEFUL
 from andon.evals.running import Status
-from andon.printable import counted
 
 if TYPE_CHECKING:
     from andon.evals.compare import Comparison

@@ -13,8 +13,8 @@ from andon.cli import filters
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from andon.models import LogQuery, StoredLog
-    from andon.places import Database
+    from andon.core.models import LogQuery, StoredLog
+    from andon.core.settings.database_url import Database
 
 PAGE = 2_000
 
@@ -51,8 +51,8 @@ def export(
     Example: andon export night.csv --since 12h --severity ERROR
     """
     from andon.cli.output import command_settings, errors
+    from andon.core.text import counted
     from andon.insight import export as writing
-    from andon.printable import counted
 
     settings = command_settings()
     query = filters.checked_query(

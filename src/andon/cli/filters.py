@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from andon.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
+from andon.core.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
 
 #: Longest text searched for, in characters: no more of it would be looked at.
 _TEXT_MAX = 1_000

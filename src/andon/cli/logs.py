@@ -9,10 +9,10 @@ import msgspec
 import typer
 
 from andon.cli import filters
-from andon.models import ID_MAX, StoredLog
+from andon.core.models import ID_MAX, StoredLog
 
 if TYPE_CHECKING:
-    from andon.config import Settings
+    from andon.core.settings.settings import Settings
 
 LISTED = 50
 

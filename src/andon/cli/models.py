@@ -9,8 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from andon.agent.ollama_admin import OllamaAdmin, OllamaDetails, PullStep
-    from andon.config import Settings
-    from andon.errors import ConfigError
+    from andon.core.errors import ConfigError
+    from andon.core.settings.settings import Settings
 
 app = typer.Typer(help="The models of OLLAMA and EMBEDDED: list, show, pull.", invoke_without_command=True)
 
@@ -212,7 +212,7 @@ def is_embedded(settings: Settings) -> bool:
 
 def configured(settings: Settings) -> str:
     """The model asked of Ollama, as the provider or as a fallback. Raises ConfigError where Ollama is neither."""
-    from andon.provider_names import DEFAULT_MODELS
+    from andon.core.settings.provider_names import DEFAULT_MODELS
 
     if settings.provider == "OLLAMA":
         return settings.model_name
@@ -225,7 +225,7 @@ def configured(settings: Settings) -> str:
 
 def refusal(settings: Settings, reason: str) -> ConfigError:
     """The error that says what these commands are for."""
-    from andon.errors import ConfigError
+    from andon.core.errors import ConfigError
 
     return ConfigError(
         f"PROVIDER is {settings.provider}: {reason}. For a model of Ollama set PROVIDER=OLLAMA, and OLLAMA_HOST to "
@@ -254,8 +254,8 @@ async def load_file(settings: Settings) -> dict[str, Any]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from andon.agent.embedded import EmbeddedBackend
-    from andon.agent.threads import in_daemon_thread
     from andon.cli.output import errors
+    from andon.core.threads import in_daemon_thread
 
     backend = EmbeddedBackend(
         gguf=settings.gguf,

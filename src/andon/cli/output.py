@@ -13,12 +13,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from andon.printable import printable, printable_json
+from andon.core.text import printable, printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from andon.config import Settings
+    from andon.core.settings.settings import Settings
 
 
 class _Console(Console):
@@ -49,8 +49,8 @@ _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 def command_settings(**overrides: Any) -> Settings:
     """The settings for a command, which speaks through its output and logs errors only. Raises ConfigError."""
-    from andon.config import load_settings
-    from andon.telemetry import configure_logging
+    from andon.core.settings.settings import load_settings
+    from andon.core.telemetry import configure_logging
 
     configure_logging("error", "text")
     return load_settings(**overrides)
@@ -125,7 +125,7 @@ def parse_time(value: str | None, zone: str, option: str) -> str | None:
     """A point in time from the user, as stored text: ISO 8601 (naive means the site's zone), or an age like ``2h``."""
     if value is None:
         return None
-    from andon.insight.when import read_time
+    from andon.core.times import read_time
 
     try:
         return read_time(value, zone)

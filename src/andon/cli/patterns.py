@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 from typer.core import TyperGroup
 
-from andon.models import ID_MAX
+from andon.core.models import ID_MAX
 
 if TYPE_CHECKING:
-    from andon.config import Settings
-    from andon.models import PatternSummary
+    from andon.core.models import PatternSummary
+    from andon.core.settings.settings import Settings
     from andon.store import PatternSort
 
 LISTED = 50

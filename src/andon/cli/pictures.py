@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from andon.cli.output import console, plain
-from andon.errors import AndonError, PictureRefused
+from andon.core.errors import AndonError, PictureRefused
 from andon.pictures.header import SUFFIXES
 
 if TYPE_CHECKING:
-    from andon.models import Picture, PictureFetch
+    from andon.core.models import Picture, PictureFetch
 
 #: A drawing's size at most: characters wide, lines high. A line shows two rows of pixels.
 COLUMNS, LINES = 60, 18

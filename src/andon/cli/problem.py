@@ -10,7 +10,7 @@ from andon.store import AnalysisEntry, PatternMerge
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from andon.config import Settings
+    from andon.core.settings.settings import Settings
     from andon.insight.breakdown import Share
 
 HOSTS_SHOWN, EARLIER_SHOWN, VALUES_SHOWN = 12, 10, 6

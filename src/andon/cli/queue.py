@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from andon.models import ID_MAX
+from andon.core.models import ID_MAX
 
 if TYPE_CHECKING:
-    from andon.config import Settings
+    from andon.core.settings.settings import Settings
     from andon.store import QueueEntry
 
 LISTED = 50

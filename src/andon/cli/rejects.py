@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from andon.models import ID_MAX, StoredReject
+from andon.core.models import ID_MAX, StoredReject
 
 if TYPE_CHECKING:
-    from andon.config import Settings
+    from andon.core.settings.settings import Settings
 
 app = typer.Typer(help="Messages that could not be understood: list, show, retry.", invoke_without_command=True)
 LISTED = 50
@@ -161,7 +161,7 @@ def retry_rejects(ids: list[int], *, every: bool) -> None:
 
 
 async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
-    from andon.models import SUBJECT
+    from andon.core.models import SUBJECT
     from andon.outbox import open_publisher
     from andon.store import mark_retried
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
-    from andon.history import ShiftWindow
+    from andon.core.models.history import ShiftWindow
     from andon.insight.report import ShiftReport
     from andon.patterns.shifts import Shift
 
@@ -104,8 +104,8 @@ def note(
 
 def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftWindow:
     from andon.cli.output import parse_time
-    from andon.history import ShiftWindow
-    from andon.insight.when import seconds_or
+    from andon.core.models.history import ShiftWindow
+    from andon.core.times import seconds_or
 
     ends = parse_time(until, zone, "--until")
     starts = parse_time(since, zone, "--since")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from andon.models import ID_MAX
+from andon.core.models import ID_MAX
 
 
 def resolve(

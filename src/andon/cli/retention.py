@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from andon.config import Settings
+    from andon.core.settings.settings import Settings
     from andon.store.foreseeing import Forecast, RetentionState
 
 
@@ -48,7 +48,7 @@ def retention(
 
 def _show(settings: Settings, *, as_json: bool) -> None:
     from andon.cli.output import console, plain, print_json, print_listing, shown_time
-    from andon.printable import counted
+    from andon.core.text import counted
     from andon.store import Reader
 
     with Reader(settings.database) as reader:
@@ -130,7 +130,7 @@ def _dry_run(settings: Settings, *, as_json: bool) -> None:
 
 def _print_figures(found: Forecast) -> None:
     from andon.cli.output import console, plain, print_listing
-    from andon.printable import counted
+    from andon.core.text import counted
 
     rows = [(plain(label), f"{count:,}", _size(found.bytes[label])) for label, count in found.logs.items()]
     print_listing(("rule~", "would go>", "about>"), rows)
@@ -139,7 +139,7 @@ def _print_figures(found: Forecast) -> None:
 
 def _run_now(settings: Settings, *, as_json: bool) -> None:
     from andon.cli.output import console, errors, print_json
-    from andon.printable import counted
+    from andon.core.text import counted
 
     with errors.status("looking at logs") as status:
         deleted = asyncio.run(
@@ -156,10 +156,10 @@ def _run_now(settings: Settings, *, as_json: bool) -> None:
 
 async def _retain(settings: Settings, told: Any) -> dict[str, int]:
     from andon.cli.output import user_name
+    from andon.core.telemetry import Metrics
     from andon.insight.keeping import retention_policy
     from andon.pipeline.retain import Retainer
     from andon.store import Store
-    from andon.telemetry import Metrics
 
     store = await Store.open(settings.database, durability=settings.durability, keeping=retention_policy(settings))
     store.retention.actor = f"andon retention --run ({user_name() or 'unknown'})"

@@ -31,10 +31,10 @@ def _run(given: dict[str, Any]) -> None:
     import structlog
 
     from andon import web
-    from andon.config import load_settings
+    from andon.core.settings.settings import load_settings
+    from andon.core.settings.unknown import remarks
+    from andon.core.telemetry import configure_logging
     from andon.service import run_service
-    from andon.spelling import remarks
-    from andon.telemetry import configure_logging
 
     settings = load_settings(**given)
     configure_logging(settings.log_level, settings.log_format)

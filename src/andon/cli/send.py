@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from andon.errors import AndonError, ConfigError
-from andon.models import REPLY_TO_HEADER, SUBJECT, now_text
+from andon.core.errors import AndonError, ConfigError
+from andon.core.models import REPLY_TO_HEADER, SUBJECT, now_text
 
 if TYPE_CHECKING:
     from andon.bus.publisher import JetStreamPublisher
-    from andon.config import Settings
-    from andon.models import NewPicture
+    from andon.core.models import NewPicture
+    from andon.core.settings.settings import Settings
     from andon.outbox import Outbox
 
 #: Logs sent with --wait in one go: each is a caller of its own.
@@ -212,7 +212,7 @@ async def _send(
 
 async def _send_and_wait(publisher: Outbox, subject: str, logs: list[bytes], *, timeout: float, as_json: bool) -> None:
     """Send each log as a durable caller and print the replies as they come. Raises SendError for what is missing."""
-    from andon.errors import BrokerError, BrokerUnavailable
+    from andon.core.errors import BrokerError, BrokerUnavailable
 
     inbox = await publisher.inbox()
     failures: list[str] = []

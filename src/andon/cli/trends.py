@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from andon.config import Settings
+    from andon.core.settings.settings import Settings
     from andon.insight.trends import Asked, FirstOut, Kind, Together, Trend, Trends
     from andon.store import Reader
 
@@ -164,7 +164,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], Callable[[Trend, str], tuple[Cell, ...
 def print_floods(floods: list[FirstOut], settings: Settings) -> None:
     """Floods and what came first."""
     from andon.cli.output import console, one_line, plain, short_time
-    from andon.printable import counted
+    from andon.core.text import counted
 
     if not floods:
         console.print("No flood (more than 10 alarms in ten minutes) in this time.")

@@ -45,8 +45,8 @@ import msgspec
 import yaml
 
 from andon.agent.finding import Category
-from andon.errors import AndonError
-from andon.models import SEVERITY_RANK
+from andon.core.errors import AndonError
+from andon.core.models import SEVERITY_RANK
 
 RECORDS_MAX = 20
 #: The wire format's fields; a case cannot say anything that a producer could not.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from andon.errors import AndonError
+from andon.core.errors import AndonError
 from andon.evals.report import USEFUL, VERSION, Report
 from andon.evals.scoring import CRITERIA
 from andon.evals.stats import sign_test

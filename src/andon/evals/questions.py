@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from andon.errors import MessageRejected
+from andon.core.errors import MessageRejected
+from andon.core.models import SEVERITY_RANK, STREAM, SUBJECT, Delivery, Question, utc_text
 from andon.evals.cases import Case, CaseError
-from andon.models import SEVERITY_RANK, STREAM, SUBJECT, Delivery, Question, utc_text
 from andon.patterns.fingerprint import Fingerprinter
 from andon.pipeline.decode import Decoder
 from andon.pipeline.fallback import unstored_log

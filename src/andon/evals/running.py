@@ -10,10 +10,10 @@ from enum import StrEnum
 import msgspec
 import structlog
 
-from andon.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
+from andon.core.models import Explanation, Question
 from andon.evals.cases import Case
 from andon.evals.questions import Questions
-from andon.models import Explanation, Question
 
 log = structlog.get_logger(__name__)
 

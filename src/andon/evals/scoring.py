@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import msgspec
 
+from andon.core.models import SEVERITY_RANK, Explanation, Question
 from andon.evals.cases import Case
 from andon.evals.forbidden import violations
-from andon.models import SEVERITY_RANK, Explanation, Question
 
 #: What is scored, in the order in which it is shown.
 CRITERIA: tuple[str, ...] = (

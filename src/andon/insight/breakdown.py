@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from andon.history import ShiftWindow
-from andon.insight.when import stored
+from andon.core.models.history import ShiftWindow
+from andon.core.times import stored
 from andon.patterns.rates import between, occurrences
 from andon.patterns.shifts import Shift
 

@@ -13,8 +13,8 @@ from typing import IO, Any, Literal
 
 import msgspec
 
-from andon.errors import ConfigError, StoreUnavailable
-from andon.models import StoredLog
+from andon.core.errors import ConfigError, StoreUnavailable
+from andon.core.models import StoredLog
 
 Format = Literal["csv", "jsonl", "parquet"]
 

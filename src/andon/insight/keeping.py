@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from andon.config import Settings
-from andon.retention_settings import RetentionSettings
+from andon.core.settings.retention import RetentionSettings
+from andon.core.settings.settings import Settings
 from andon.store import KeepPolicy, KeepRule
 
 

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from andon.errors import QueryTooSlow
+from andon.core.errors import QueryTooSlow
+from andon.core.models import LogQuery, PatternSummary, Resolution, StoredLog
+from andon.core.times import seconds
 from andon.insight.breakdown import Breakdown, breakdown
 from andon.insight.trends import DAY, Together, together
-from andon.insight.when import seconds
-from andon.models import LogQuery, PatternSummary, Resolution, StoredLog
 from andon.patterns.shifts import Shift
 from andon.patterns.similar import SimilarIndex
 from andon.store import AnalysisEntry, PatternHost, PatternMerge, Reader

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from andon.history import PRIORITY_OF, ShiftWindow
+from andon.core.models.history import PRIORITY_OF, ShiftWindow
+from andon.core.times import stored
 from andon.insight import alarms as alarm_figures
 from andon.insight.trends import DAY, KINDS, Asked, Counts, Kind, Trend, find
-from andon.insight.when import stored
 from andon.patterns.alarms import STALE_SECONDS, AlarmFigures, Target
 from andon.patterns.shifts import Shift, previous
 from andon.store import AlarmCounts, AlarmEntry, AlarmReader, ShiftNote

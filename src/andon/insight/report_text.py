@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from andon.core.times import seconds
 from andon.insight.report import Bar, KeyFigure, Problem, ShiftReport
 from andon.insight.spans import at, lasting
-from andon.insight.when import seconds
 from andon.store import AlarmEntry
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&{}])")

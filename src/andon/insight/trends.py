@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-from andon.errors import QueryTooSlow
-from andon.history import Activity, Counted, Known, Place
-from andon.insight.when import read_time, seconds, stored
+from andon.core.errors import QueryTooSlow
+from andon.core.models.history import Activity, Counted, Known, Place
+from andon.core.times import read_time, seconds, stored
 from andon.patterns.alarms import find_floods
 from andon.patterns.rates import (
     SILENCE_MINUTES,

@@ -7,10 +7,10 @@ from datetime import date
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from andon.config import Settings
-from andon.history import ShiftWindow
+from andon.core.models.history import ShiftWindow
+from andon.core.settings.settings import Settings
+from andon.core.settings.site import WEEKDAYS
 from andon.patterns.shifts import Shift, last_before, window_at
-from andon.site_settings import WEEKDAYS
 
 
 class NoShift(ValueError):

@@ -1,7 +1,7 @@
 """Alarm figures after ANSI/ISA-18.2 and IEC 62682: rates, floods, nuisance alarms, priorities, and how good they are.
 
-Pure functions over occurrences (:class:`andon.history.Occurrence`) and over counts for ten minutes. What is not known
-is None, never 0: without clear events nothing is stale or fleeting *that we know of*.
+Pure functions over occurrences (:class:`andon.core.models.history.Occurrence`) and over counts for ten minutes. What is
+not known is None, never 0: without clear events nothing is stale or fleeting *that we know of*.
 
 Sources: ISA-18.2-2016, Table 7 (targets, as cited in public guides: 1 to 2 alarms in 10 minutes, at most 10 in the
 worst, under 1 % of the time in flood, top ten 1 to 5 % of the load, under 5 stale, no chattering, priorities about
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from andon.history import Occurrence, Priority
+from andon.core.models.history import Occurrence, Priority
 
 TEN_MINUTES = 600.0
 #: A flood begins with more alarms than this in ten minutes, and ends with fewer than that.

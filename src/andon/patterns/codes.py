@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from andon.errors import ConfigError
+from andon.core.errors import ConfigError
 
 
 def _words(text: str) -> frozenset[str]:

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from andon.models import Fingerprint
+from andon.core.models import Fingerprint
 from andon.patterns import mask
 from andon.patterns.codes import MAX_CODES, CodeRules, find_slots
 from andon.patterns.headers import header_end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from andon.models import Hint, Question, Resolution
+from andon.core.models import Hint, Question, Resolution
 from andon.patterns.similar import SimilarIndex
 
 LIMIT = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from andon.models import Merge
+from andon.core.models import Merge
 from andon.patterns.merge import Merge as Joined
 from andon.patterns.merge import Merger
 

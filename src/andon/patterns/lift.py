@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from andon.history import Difference, FieldCounts
+from andon.core.models.history import Difference, FieldCounts
 
 #: A value must be on this many of the logs in question: less is an anecdote.
 LEAST_COUNT = 3

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from andon.history import ShiftWindow
+from andon.core.models.history import ShiftWindow
 
 #: Windows are looked for this many days around a moment: a shift lasts less than one, and days may be left out.
 _DAYS_AROUND = 8

@@ -10,7 +10,7 @@ import struct
 
 import msgspec
 
-from andon.errors import PictureRefused
+from andon.core.errors import PictureRefused
 
 #: Media type → what files of it are called.
 SUFFIXES = {

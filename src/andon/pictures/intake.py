@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from andon.errors import PictureRefused
-from andon.models import LogRecord, NewPicture, PictureReference
+from andon.core.errors import PictureRefused
+from andon.core.models import LogRecord, NewPicture, PictureReference
 from andon.pictures.header import read_header
 
 #: Reasons that one log's notes tell; of the rest only the number.

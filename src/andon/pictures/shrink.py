@@ -12,8 +12,8 @@ import io
 import warnings
 from typing import TYPE_CHECKING
 
-from andon.errors import PictureRefused
-from andon.models import Picture
+from andon.core.errors import PictureRefused
+from andon.core.models import Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image

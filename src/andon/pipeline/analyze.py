@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from andon.errors import (
+from andon.core.errors import (
     BrokerError,
     ModelAnswerError,
     ModelBusy,
@@ -18,13 +18,13 @@ from andon.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from andon.models import ANALYSIS_SUBJECT, CALLER_PATIENCE, Explanation, PendingAnalysis, Severity, StoredAnalysis
+from andon.core.models import ANALYSIS_SUBJECT, CALLER_PATIENCE, Explanation, PendingAnalysis, Severity, StoredAnalysis
+from andon.core.telemetry import Metrics
 from andon.pipeline.gate import Gate
 from andon.pipeline.ladder import Ladder, told
 from andon.pipeline.pictures import QuestionPictures
 from andon.pipeline.replies import announcement
 from andon.ports import Analyst, LogStore, Publisher
-from andon.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 

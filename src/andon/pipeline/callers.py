@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import structlog
 
-from andon.errors import AndonError, BrokerError, BrokerUnavailable, MessageRejected, StoreError
-from andon.models import (
+from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, MessageRejected, StoreError
+from andon.core.models import (
     CALLER_PATIENCE,
     STREAM,
     SUBJECT,
@@ -27,12 +27,12 @@ from andon.models import (
     Recorded,
     StoredAnalysis,
 )
+from andon.core.telemetry import Metrics
 from andon.pipeline import places, replies
 from andon.pipeline.durable import DurableCallers
 from andon.pipeline.fallback import Fallback, understood
 from andon.pipeline.places import Caller, Places
 from andon.ports import LogStore, PlaybookAnswers, Publisher
-from andon.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 

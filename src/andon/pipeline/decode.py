@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from andon.errors import MessageRejected
-from andon.models import REPLY_TO_HEADER, SUBJECT, Delivery, LogRecord, Severity, utc_text
+from andon.core.errors import MessageRejected
+from andon.core.models import REPLY_TO_HEADER, SUBJECT, Delivery, LogRecord, Severity, utc_text
 from andon.pipeline.timestamps import odd_time
 from andon.ports import Grouper
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from andon.errors import BrokerError, BrokerUnavailable
-from andon.models import StoredAnalysis, StoredLog, Waiter
+from andon.core.errors import BrokerError, BrokerUnavailable
+from andon.core.models import StoredAnalysis, StoredLog, Waiter
+from andon.core.telemetry import Metrics
 from andon.pipeline import replies
 from andon.pipeline.fallback import Fallback
 from andon.ports import LogStore, Publisher
-from andon.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from andon.models import PatternSeen, Question
+from andon.core.models import PatternSeen, Question
 from andon.ports import History
 
 #: How far back the host's other logs are looked at, in minutes.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from andon.errors import MessageRejected
-from andon.models import SUBJECT, Delivery, LogRecord, Question, StoredAnalysis, StoredLog
+from andon.core.errors import MessageRejected
+from andon.core.models import SUBJECT, Delivery, LogRecord, Question, StoredAnalysis, StoredLog
 from andon.pipeline import replies
 from andon.ports import PlaybookAnswers
 

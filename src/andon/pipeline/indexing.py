@@ -6,8 +6,8 @@ import asyncio
 import time
 from typing import Protocol
 
-from andon.errors import StoreError
-from andon.telemetry import Metrics
+from andon.core.errors import StoreError
+from andon.core.telemetry import Metrics
 
 #: Logs in one transaction: some milliseconds, which is what recording may have to wait.
 CHUNK = 200

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from andon.errors import QueryTooSlow
-from andon.models import SEVERITY_RANK, Explanation, Hint, Question, Resolution, Rung, Severity
+from andon.core.errors import QueryTooSlow
+from andon.core.models import SEVERITY_RANK, Explanation, Hint, Question, Resolution, Rung, Severity
 from andon.pipeline.facts import facts_about
 from andon.ports import History, LogStore, PlaybookAnswers, Runbooks, SimilarFixes
 

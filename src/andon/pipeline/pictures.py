@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
-from andon.errors import BrokerError, BrokerUnavailable, PictureRefused, StoreError
-from andon.models import Picture, PictureFetch, Question
+from andon.core.errors import BrokerError, BrokerUnavailable, PictureRefused, StoreError
+from andon.core.models import Picture, PictureFetch, Question
+from andon.core.telemetry import Metrics
 from andon.pictures.intake import PictureLimits, checked
 from andon.ports import ObjectFetcher, Pictures
-from andon.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
 
-from andon.models import Severity
+from andon.core.models import Severity
 from andon.pipeline import replies
 
 #: The rank of a plain caller, who may be no caller at all; requests to the endpoint rank above by their severity.

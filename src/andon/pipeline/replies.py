@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from andon.models import Explanation, Rung, StoredAnalysis, StoredLog, now_text
+from andon.core.models import Explanation, Rung, StoredAnalysis, StoredLog, now_text
 
 _encode = msgspec.json.encode
 

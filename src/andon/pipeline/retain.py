@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import structlog
 
-from andon.errors import BrokerError, StoreError
-from andon.models import StreamState
+from andon.core.errors import BrokerError, StoreError
+from andon.core.models import StreamState
+from andon.core.telemetry import Metrics
 from andon.ports import LogStream, Retention
-from andon.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from andon.errors import AndonError
-from andon.telemetry import Health, Metrics
+from andon.core.errors import AndonError
+from andon.core.telemetry import Health, Metrics
 
 log = structlog.get_logger(__name__)
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from andon.errors import BrokerError, StoreError
+from andon.core.errors import BrokerError, StoreError
+from andon.core.telemetry import Health
 from andon.ports import LogStore, LogStream
-from andon.telemetry import Health
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from andon.models import Explanation, Hint, Question
+from andon.core.models import Explanation, Hint, Question
 
 #: Asked before a further call for the same question; whether it may be made. It counts as made where it may.
 AskAgain = Callable[[], Awaitable[bool]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from andon.models import Delivery, StreamState
+from andon.core.models import Delivery, StreamState
 
 
 class LogStream(Protocol):

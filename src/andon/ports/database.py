@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from andon.models import (
+from andon.core.models import (
     Explanation,
     HistoryQuery,
     LogRecord,

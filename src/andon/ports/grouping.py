@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from andon.models import Fingerprint, Hint, Merge, Question, Resolution
+from andon.core.models import Fingerprint, Hint, Merge, Question, Resolution
 
 
 class Grouper(Protocol):

@@ -11,9 +11,9 @@ import time
 
 from sqlalchemy import Connection
 
-from andon.errors import NotFound, StoreError
-from andon.history import ShiftWindow
-from andon.places import Database
+from andon.core.errors import NotFound, StoreError
+from andon.core.models.history import ShiftWindow
+from andon.core.settings.database_url import Database
 from andon.store import alarm_queries, audit
 from andon.store.alarm_queries import AlarmEntry
 from andon.store.alarms import ACKS

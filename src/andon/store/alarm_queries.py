@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, text, union_all
 
-from andon.history import Priority
+from andon.core.models.history import Priority
 from andon.store.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
 from andon.store.alarms import ACKS, PERIOD, PERIODS_A_DAY
 from andon.store.dialect import matches_glob

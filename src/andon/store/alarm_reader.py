@@ -7,9 +7,9 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from andon.errors import NotFound
-from andon.history import ShiftWindow
-from andon.models import Resolution, StoredAnalysis
+from andon.core.errors import NotFound
+from andon.core.models import Resolution, StoredAnalysis
+from andon.core.models.history import ShiftWindow
 from andon.store import alarm_queries, audit, queue, shift_book
 from andon.store.alarm_queries import EVERYWHERE, AlarmCounts, AlarmEntry, AlarmFilter, AlarmList
 from andon.store.dialect import run

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from andon.models import now_text
+from andon.core.models import now_text
 from andon.store.batch import Columns, Group
 from andon.store.dialect import reserve_ids, run
 from andon.store.policy import RENEWABLE, AnalysisPolicy, priority, rank_of

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from andon.models import now_text
+from andon.core.models import now_text
 from andon.store.dialect import run
 
 #: Where nobody knows who it was.

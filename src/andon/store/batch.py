@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from andon.models import LogRecord, Severity
+from andon.core.models import LogRecord, Severity
 from andon.store.policy import AnalysisPolicy, Rule, rank_of
 
 #: (stream id, sequence, stored-at ns): what makes a message one and the same.

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from andon.history import Comparison, FieldCounts
-from andon.models import utc_text
+from andon.core.models import utc_text
+from andon.core.models.history import Comparison, FieldCounts
 from andon.store import family
 from andon.store.batch import unix_minute
 from andon.store.dialect import IDS_PER_QUERY, is_postgres, run

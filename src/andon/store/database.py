@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
-from andon.errors import StoreFull, StoreTooNew, StoreUnavailable
-from andon.places import Database, PostgresAddress
+from andon.core.errors import StoreFull, StoreTooNew, StoreUnavailable
+from andon.core.settings.database_url import Database, PostgresAddress
 from andon.store import postgres, schema
 from andon.store.dialect import is_postgres
 

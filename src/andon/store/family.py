@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, func, or_, select, update
 
-from andon.models import Resolution
+from andon.core.models import Resolution
 from andon.store.batch import unix_minute
 from andon.store.dialect import IDS_PER_QUERY
 from andon.store.policy import rank_of, severity_of

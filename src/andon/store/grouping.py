@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, CursorResult, Row, and_, delete, func, or_, select, update
 
-from andon.models import AnalysisStatus, Merge, Rung, now_text
+from andon.core.models import AnalysisStatus, Merge, Rung, now_text
 from andon.store import family
 from andon.store.dialect import run
 from andon.store.policy import priority, rank_of

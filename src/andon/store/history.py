@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, union_all
 from sqlalchemy.exc import DBAPIError
 
-from andon.errors import QueryTooSlow
-from andon.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog, utc_text
+from andon.core.errors import QueryTooSlow
+from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog, utc_text
 from andon.store import family, queue
 from andon.store.batch import unix_minute
 from andon.store.dialect import contains, is_postgres

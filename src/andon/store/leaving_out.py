@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from andon.models import LogRecord
+from andon.core.models import LogRecord
 from andon.store.dialect import run
 from andon.store.keeping import Judge, KeepPolicy
 

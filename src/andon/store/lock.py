@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from andon.errors import InUseError, StoreUnavailable
-from andon.places import Database, PostgresAddress
+from andon.core.errors import InUseError, StoreUnavailable
+from andon.core.settings.database_url import Database, PostgresAddress
 
 
 class DatabaseLock:

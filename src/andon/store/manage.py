@@ -16,9 +16,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, select, update
 
-from andon.errors import NotFound, StoreError, StoreFull
-from andon.models import AnalysisStatus, Resolution, Rung, Spent, now_text
-from andon.places import Database
+from andon.core.errors import NotFound, StoreError, StoreFull
+from andon.core.models import AnalysisStatus, Resolution, Rung, Spent, now_text
+from andon.core.settings.database_url import Database
 from andon.store import family, grouping, shrinking, spending
 from andon.store.database import require, revision, tables, translated, writer_engine
 from andon.store.lock import lock_database

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import Connection, or_, select, text
 
-from andon.models import AnalysisStatus, PatternSummary, now_text
+from andon.core.models import AnalysisStatus, PatternSummary, now_text
 from andon.store import family
 from andon.store.batch import unix_minute
 from andon.store.dialect import run

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from sqlalchemy import Connection, delete, func, select, text, update
 
-from andon.models import LogRecord, NewPicture, Picture, PictureFetch, PictureReference, now_text
+from andon.core.models import LogRecord, NewPicture, Picture, PictureFetch, PictureReference, now_text
 from andon.store.inserts import insert_rows
 from andon.store.rows import add_to_counters
 from andon.store.schema import log_pictures, logs, picture_fetches, pictures

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from andon.models import SEVERITY_RANK, Rung, Severity
+from andon.core.models import SEVERITY_RANK, Rung, Severity
 
 #: ``novel``: every problem once; ``every``: every log; ``none``: store only.
 Analyze = Literal["novel", "every", "none"]

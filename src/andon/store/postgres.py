@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-from andon.errors import ConfigError, StoreFull, StoreUnavailable
+from andon.core.errors import ConfigError, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
     import psycopg
 
-    from andon.places import PostgresAddress
+    from andon.core.settings.database_url import PostgresAddress
 
 #: Execution option of transactions that go beside the writers' lock.
 UNLOCKED = "andon_unlocked"

@@ -8,8 +8,8 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection, Engine
 
-from andon.errors import StoreUnavailable
-from andon.places import Database, PostgresAddress
+from andon.core.errors import StoreUnavailable
+from andon.core.settings.database_url import Database, PostgresAddress
 from andon.store import postgres, schema, shrinking, takeover
 from andon.store.database import (
     Durability,

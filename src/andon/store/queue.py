@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select, union_all, update
 
-from andon.models import (
+from andon.core.models import (
     AnalysisStatus,
     Explanation,
     PendingAnalysis,

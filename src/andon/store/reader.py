@@ -10,9 +10,8 @@ from typing import Any, Self, TypeVar
 import msgspec
 from sqlalchemy import Connection, Engine, Select, case, func, select
 
-from andon.errors import NotFound, StoreUnavailable
-from andon.history import Comparison
-from andon.models import (
+from andon.core.errors import NotFound, StoreUnavailable
+from andon.core.models import (
     LogQuery,
     PatternSummary,
     Picture,
@@ -23,7 +22,8 @@ from andon.models import (
     StoredReject,
     now_text,
 )
-from andon.places import Database
+from andon.core.models.history import Comparison
+from andon.core.settings.database_url import Database
 from andon.store import comparing, family, foreseeing, overview, pictures
 from andon.store.alarm_reader import AlarmReader
 from andon.store.database import require, revision, size, tables, translated, visitor_engine, writer_engine

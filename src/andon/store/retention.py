@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from andon.models import Retained
+from andon.core.models import Retained
 from andon.store import audit, gone, indexing, removing, shrinking
 from andon.store.dialect import run
 from andon.store.keeping import CAP, FUTURE, PLACES, Judge, KeepPolicy, severity_rank, stored_at

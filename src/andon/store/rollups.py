@@ -7,8 +7,8 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from andon.errors import NotFound
-from andon.history import Counted, Known, Place
+from andon.core.errors import NotFound
+from andon.core.models.history import Counted, Known, Place
 from andon.store import trends
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, Select, func, select
 
-from andon.models import StoredAnalysis, StoredLog
+from andon.core.models import StoredAnalysis, StoredLog
 from andon.store.dialect import run, seconds_text
 from andon.store.schema import analyses, counters, logs, patterns, streams
 

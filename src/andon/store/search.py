@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, or_, select, text, tuple_, union_all
 
-from andon.models import LogQuery, Severity, StoredLog, utc_text
+from andon.core.models import LogQuery, Severity, StoredLog, utc_text
 from andon.store import family, indexing
 from andon.store.batch import unix_minute
 from andon.store.dialect import SEARCHED_WORDS, is_postgres, matches_glob, run, unindexed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection
 
-from andon.history import ShiftWindow
+from andon.core.models.history import ShiftWindow
 from andon.store.dialect import run
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from andon.errors import NotFound, QueryTooSlow
-from andon.history import Place
+from andon.core.errors import NotFound, QueryTooSlow
+from andon.core.models.history import Place
 from andon.store.batch import unix_minute
 from andon.store.dialect import IDS_PER_QUERY, run
 from andon.store.indexing import mark

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
-from andon.models import Spent
+from andon.core.models import Spent
 from andon.store.dialect import run
 from andon.store.schema import model_calls
 

@@ -14,8 +14,8 @@ from typing import Self, TypeVar
 import structlog
 from sqlalchemy import Connection, Engine
 
-from andon.errors import StoreError, StoreUnavailable
-from andon.models import (
+from andon.core.errors import StoreError, StoreUnavailable
+from andon.core.models import (
     Explanation,
     LogRecord,
     Merge,
@@ -29,7 +29,7 @@ from andon.models import (
     StoredLog,
     Waiter,
 )
-from andon.places import Database
+from andon.core.settings.database_url import Database
 from andon.store import family, grouping, indexing, probing, queue, reader, spending, waiting
 from andon.store.database import (
     BUSY_TIMEOUT,

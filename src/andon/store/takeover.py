@@ -16,8 +16,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from andon.errors import StoreUnavailable
-from andon.models import Rung
+from andon.core.errors import StoreUnavailable
+from andon.core.models import Rung
 from andon.store import schema
 from andon.store.columns import metadata
 

@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
-from andon.errors import QueryTooSlow
-from andon.history import Activity, Counted, Known, Place
+from andon.core.errors import QueryTooSlow
+from andon.core.models.history import Activity, Counted, Known, Place
 from andon.store import family, spans
 from andon.store.dialect import IDS_PER_QUERY, run
 from andon.store.policy import severity_of

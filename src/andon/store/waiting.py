@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, update
 
-from andon.models import StoredAnalysis, StoredLog, Waiter
+from andon.core.models import StoredAnalysis, StoredLog, Waiter
 from andon.store.dialect import IDS_PER_QUERY
 from andon.store.rows import EXPLAINED, FINAL, select_logs_and_analyses, to_log_and_analysis
 from andon.store.schema import logs, waiters

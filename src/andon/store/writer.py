@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from andon.models import LogRecord, Merge, Recorded, Reject, now_text
+from andon.core.models import LogRecord, Merge, Recorded, Reject, now_text
 from andon.store import gone, grouping, pictures
 from andon.store.asking import Known, Queuer, own_analyses, stored_patterns
 from andon.store.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern, unix_minute

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from fastapi.responses import JSONResponse
 
 import andon
-from andon.telemetry import Health, Metrics
+from andon.core.telemetry import Health, Metrics
 from andon.web.api import describe
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import uvicorn
 from fastapi import FastAPI
 
-from andon.errors import ConfigError, InUseError
+from andon.core.errors import ConfigError, InUseError
 
 #: How long open connections get to finish when the server stops, in seconds.
 GRACE = 1

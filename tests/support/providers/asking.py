@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from andon.agent.providers import ProviderConfig, build_analyst
-from andon.errors import ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
-from andon.models import Explanation, Picture, Question
+from andon.core.errors import ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.models import Explanation, Picture, Question
 from andon.ports import Analyst
 from support.providers.server import Answer, Api
 from support.questions import question

@@ -27,7 +27,7 @@ from andon.agent.playbook.rules import (
     load_vocabulary,
 )
 from andon.agent.playbook.terms import TermIndex
-from andon.models import SEVERITY_RANK, Explanation, Question, Rung, Severity, StoredLog
+from andon.core.models import SEVERITY_RANK, Explanation, Question, Rung, Severity, StoredLog
 
 #: The ``source`` of an answer that no rule gave.
 GENERAL = "general"

@@ -11,8 +11,8 @@ from andon.agent.finding import CATEGORIES, Finding
 from andon.agent.playbook.reading import shown
 from andon.agent.playbook.rules import fill, parse
 from andon.agent.playbook.terms import Vocabulary
-from andon.errors import ConfigError
-from andon.models import Severity
+from andon.core.errors import ConfigError
+from andon.core.models import Severity
 
 FILE = "general.yaml"
 _QUOTE_MAX = 120

@@ -14,7 +14,7 @@ import msgspec
 
 from andon.agent.playbook.rules import parse
 from andon.agent.playbook.terms import MAX_WORDS, parse_term, words_of
-from andon.errors import ConfigError
+from andon.core.errors import ConfigError
 
 FILE = "glossary.yaml"
 #: Letters of a stem that index it; shorter stems would catch English words.

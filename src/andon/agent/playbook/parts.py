@@ -13,7 +13,7 @@ from importlib import resources
 import msgspec
 
 from andon.agent.playbook.rules import PARTS, MatchSpec, Rule, parse
-from andon.errors import ConfigError
+from andon.core.errors import ConfigError
 
 #: How the ids of the rules made of parts begin.
 PREFIX = "part-"

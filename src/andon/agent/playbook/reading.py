@@ -14,8 +14,8 @@ import msgspec
 
 from andon.agent.playbook.glossary import Glossary
 from andon.agent.playbook.terms import TermIndex, joined, words_of
-from andon.agent.redact import clean, visible
-from andon.models import StoredLog
+from andon.core.models import StoredLog
+from andon.core.redact import clean, visible
 
 #: Characters of a message that are matched: the first and the last, where stack traces name the exception.
 HEAD, TAIL = 3072, 1024

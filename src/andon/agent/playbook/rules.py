@@ -38,8 +38,8 @@ import yaml
 
 from andon.agent.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, CONFIDENCES, SUMMARY_MAX
 from andon.agent.playbook.terms import TermIndex, Vocabulary
-from andon.errors import ConfigError
-from andon.models import Severity
+from andon.core.errors import ConfigError
+from andon.core.models import Severity
 
 #: A captured or quoted piece of a log is at most this long in an answer.
 PIECE_MAX = 48

@@ -12,14 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
-from andon.errors import AndonError, NotFound, QueryTooSlow, StoreError
+from andon.core.errors import AndonError, NotFound, QueryTooSlow, StoreError
+from andon.core.models import PatternSummary, Resolution, StoredLog
 from andon.insight.alarms import AlarmReport
 from andon.insight.breakdown import Breakdown, Timeline
 from andon.insight.different import DiffResult
 from andon.insight.problem import Similar
 from andon.insight.report import ShiftReport
 from andon.insight.trends import FirstOut, Together, Trends
-from andon.models import PatternSummary, Resolution, StoredLog
 from andon.store import AlarmEntry, AnalysisEntry, PatternHost, PatternMerge, Reader
 from andon.store.foreseeing import RetentionState
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import msgspec
 from fastapi.responses import StreamingResponse
 
+from andon.core.models import LogQuery, StoredLog
 from andon.insight.export import csv_chunks, json_chunks
 from andon.insight.problem import newest_log
-from andon.models import LogQuery, StoredLog
 from andon.store import Reader
 from andon.web.api.answers import Ask, Explained, ProblemAnswer
 

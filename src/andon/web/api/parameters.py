@@ -13,8 +13,8 @@ import msgspec
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from andon.insight.when import read_time, seconds
-from andon.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
+from andon.core.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
+from andon.core.times import read_time, seconds
 from andon.web.api.answers import wrong
 
 LIMIT_MAX = 1_000

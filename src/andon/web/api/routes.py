@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Query, Response
 
-from andon.config import Settings
+from andon.core.models import PatternSummary
+from andon.core.settings.settings import Settings
+from andon.core.times import seconds
 from andon.insight import alarms, breakdown, different, keeping, problem, report, trends
 from andon.insight.trends import DAY, Kind
-from andon.insight.when import seconds
 from andon.insight.working import NoShift, site_shifts, working_of
-from andon.models import PatternSummary
 from andon.store import AlarmEntry, AlarmFilter, AnalysisEntry, Reader
 from andon.web.api import files
 from andon.web.api.answers import (

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from andon.retention_settings import SeverityName
+from andon.core.settings.retention import SeverityName
 
 
 class ServiceSettings(BaseModel):

@@ -1,4 +1,4 @@
-"""The settings that concern the model's provider: a part of :class:`andon.config.Settings`.
+"""The settings that concern the model's provider: a part of :class:`andon.core.settings.settings.Settings`.
 
 A provider is configured where the site says so and nowhere else: no key of another program's environment is picked
 up for a provider that neither ``PROVIDER`` nor ``ANDON_FALLBACK`` names.
@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from andon.errors import ConfigError
-from andon.provider_names import DEFAULT_MODELS, Member, fallback_members, provider_name
+from andon.core.errors import ConfigError
+from andon.core.settings.provider_names import DEFAULT_MODELS, Member, fallback_members, provider_name
 
 #: Variables that the providers' own tools read, for a provider that is not ``PROVIDER`` or has no ``API_KEY``.
 PROVIDER_KEYS = {

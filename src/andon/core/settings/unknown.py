@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
-from andon.config import REFERENCE_NAMES, settings_table
+from andon.core.settings.settings import REFERENCE_NAMES, settings_table
 
 #: Names of ours that are no settings.
 _OTHERS = frozenset({"ANDON_CONFIG"})

@@ -1,4 +1,4 @@
-"""The settings that concern the broker and the HTTP server: a part of :class:`andon.config.Settings`.
+"""The settings that concern the broker and the HTTP server: a part of :class:`andon.core.settings.settings.Settings`.
 
 What listens elsewhere than on loopback must demand credentials.
 """

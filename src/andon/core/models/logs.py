@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from andon.models.pictures import NewPicture, PictureReference
+from andon.core.models.pictures import NewPicture, PictureReference
 
 
 class Delivery(msgspec.Struct, gc=False):

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from andon.models.logs import StoredLog
-from andon.models.pictures import Picture
+from andon.core.models.logs import StoredLog
+from andon.core.models.pictures import Picture
 
 
 class Rung(enum.StrEnum):

@@ -1,6 +1,6 @@
 """The values that travel through Andon, by theme. No I/O, no third-party types but msgspec's."""
 
-from andon.models.answers import (
+from andon.core.models.explanations import (
     AnalysisStatus,
     Explanation,
     Hint,
@@ -10,7 +10,7 @@ from andon.models.answers import (
     StoredAnalysis,
     Waiter,
 )
-from andon.models.logs import (
+from andon.core.models.logs import (
     Delivery,
     LogQuery,
     LogRecord,
@@ -20,7 +20,7 @@ from andon.models.logs import (
     StoredLog,
     StoredReject,
 )
-from andon.models.patterns import (
+from andon.core.models.patterns import (
     Fingerprint,
     HistoryQuery,
     Merge,
@@ -30,14 +30,14 @@ from andon.models.patterns import (
     Resolution,
     SiteNames,
 )
-from andon.models.pictures import NewPicture, Picture, PictureFetch, PictureReference
-from andon.models.state import (
+from andon.core.models.pictures import NewPicture, Picture, PictureFetch, PictureReference
+from andon.core.models.state import (
     CheckResult,
     Spent,
     StoreCounts,
     StreamState,
 )
-from andon.models.terms import (
+from andon.core.models.terms import (
     ANALYSIS_SUBJECT,
     ANALYZE_SUBJECT,
     CALLER_PATIENCE,

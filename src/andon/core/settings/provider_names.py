@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import NamedTuple
 
-from andon.errors import ConfigError
+from andon.core.errors import ConfigError
 
 #: The names of ``PROVIDER``, in the order they are listed to users.
 PROVIDERS: tuple[str, ...] = (

@@ -19,13 +19,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from andon.agent_role import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
-from andon.errors import ConfigError
-from andon.listener_settings import ListenerSettings
-from andon.places import Database, parse_database
-from andon.provider_settings import PROVIDER_KEYS, ProviderSettings
-from andon.retention_settings import RetentionSettings, SeverityName
-from andon.site_settings import THREE_SHIFTS, ServiceSettings, ShiftSettings
+from andon.core.errors import ConfigError
+from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
+from andon.core.settings.database_url import Database, parse_database
+from andon.core.settings.listeners import ListenerSettings
+from andon.core.settings.providers import PROVIDER_KEYS, ProviderSettings
+from andon.core.settings.retention import RetentionSettings, SeverityName
+from andon.core.settings.site import THREE_SHIFTS, ServiceSettings, ShiftSettings
 
 #: Names taken over from the reference system, without a prefix.
 REFERENCE_NAMES = frozenset(

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from andon.models import utc_text
+from andon.core.models import utc_text
 
 _SPAN = re.compile(r"(\d{1,12})\s*(s|m|h|d|w)", re.IGNORECASE)
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
