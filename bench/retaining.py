@@ -18,7 +18,7 @@ from andon.core.models import LogRecord, Retained
 from andon.core.telemetry import Metrics
 from andon.pipeline.indexing import Indexer
 from andon.pipeline.retain import Retainer
-from andon.ports import Retention
+from andon.ports.database import Retention
 from andon.store import KeepPolicy, KeepRule, Store, prepare
 from bench.plant import Plant
 

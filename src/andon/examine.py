@@ -19,9 +19,9 @@ from andon.agent.embedded import EmbeddedBackend
 from andon.agent.ollama_admin import OllamaAdmin, context_remedy
 from andon.agent.providers import ProviderConfig, build_analyst, build_backend
 from andon.agent.runbooks import MarkdownRunbooks
-from andon.bus.api import stream_state
-from andon.bus.binary import find_binary
 from andon.bus.connection import connect, masked
+from andon.bus.embedded.binary import find_binary
+from andon.bus.jetstream_api import stream_state
 from andon.core.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
 from andon.core.models import CheckResult, StoreCounts
 from andon.core.settings.settings import Settings

@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TypedDict
 
-from andon.bus.api import require_jetstream
 from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
-from andon.bus.objects import put_object
+from andon.bus.jetstream_api import require_jetstream
+from andon.bus.object_store import put_object
 from andon.bus.publisher import JetStreamPublisher
 from andon.core.errors import ConfigError
 from andon.core.settings.settings import Settings
@@ -48,7 +48,7 @@ class Outbox(JetStreamPublisher):
         return self._connection.max_payload
 
     async def put_object(self, bucket: str, name: str, data: bytes, *, age: float) -> None:
-        """Put an object where logs can name it; see :func:`andon.bus.objects.put_object`."""
+        """Put an object where logs can name it; see :func:`andon.bus.object_store.put_object`."""
         await put_object(self._connection, bucket, name, data, age=age, timeout=OBJECT_TIMEOUT)
 
     async def close(self) -> None:

@@ -23,11 +23,11 @@ from andon.agent.providers import build_analyst
 from andon.agent.runbooks import MarkdownRunbooks
 from andon.agent.tools import ROOM, HistoryTools
 from andon.bus.connection import BusConnection, connect
-from andon.bus.jetstream import JetStreamLogStream
-from andon.bus.objects import NatsObjects
+from andon.bus.embedded.broker import EmbeddedBroker
+from andon.bus.log_stream import JetStreamLogStream
+from andon.bus.object_store import NatsObjects
 from andon.bus.publisher import JetStreamPublisher
-from andon.bus.replies import NatsCallers
-from andon.bus.server import EmbeddedBroker
+from andon.bus.requests import NatsCallers
 from andon.core.errors import AndonError, BrokerError, StoreError
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
@@ -61,7 +61,7 @@ from andon.wiring import (
 
 if TYPE_CHECKING:
     from andon.core.models import Question
-    from andon.ports import Analyst
+    from andon.ports.answers import Analyst
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from andon.agent.backend import Choices
 from andon.agent.providers import ProviderConfig
 from andon.bus.connection import masked
-from andon.bus.server import EmbeddedBroker
+from andon.bus.embedded.broker import EmbeddedBroker
 from andon.core.settings.providers import key_field
 from andon.core.settings.settings import Settings, environment_name
 from andon.patterns.codes import CodeRules
@@ -18,7 +18,7 @@ from andon.pipeline.gate import Budget, Gate, Limits
 from andon.store import AnalysisPolicy, Rule
 
 if TYPE_CHECKING:
-    from andon.ports import LogStore
+    from andon.ports.database import LogStore
 
 #: Questions at once that a provider in the cloud gets from the start.
 CLOUD_FIRST = 4

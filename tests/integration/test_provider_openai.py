@@ -12,7 +12,7 @@ import pytest
 from andon.agent.backend import Choices
 from andon.agent.providers import ProviderConfig
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
-from andon.ports import Analyst
+from andon.ports.answers import Analyst
 from support.patience import PATIENCE
 from support.providers.asking import (
     FAILURES,

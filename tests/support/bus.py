@@ -20,11 +20,11 @@ from andon.bus import (
     JetStreamPublisher,
     MemoryBus,
     NatsCallers,
-    api,
     connect,
+    jetstream_api,
 )
+from andon.bus.interfaces import LogStream
 from andon.core.models import ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, Delivery
-from andon.ports import LogStream
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 from support.ports import free_ports
 
@@ -107,7 +107,7 @@ class NatsBus:
 
     async def lose_first(self, count: int) -> None:
         first = (await self.stream.state()).first_sequence
-        await api.request(self.nc, f"STREAM.PURGE.{STREAM}", {"seq": first + count})
+        await jetstream_api.request(self.nc, f"STREAM.PURGE.{STREAM}", {"seq": first + count})
 
     async def analyze(self, data: bytes) -> Answer:
         reply = await self.nc.request(ANALYZE_SUBJECT, data, timeout=PATIENCE)
@@ -182,8 +182,8 @@ async def opened(kind: str, directory: Path, ack_wait: float) -> AsyncIterator[N
         await memory.stream.close()
         return
     async with running_broker(directory) as broker, client(broker.url) as nc:
-        await api.ensure_stream(nc)
-        await recreate_consumer(nc, ack_wait=int(ack_wait * api.SECOND))
+        await jetstream_api.ensure_stream(nc)
+        await recreate_consumer(nc, ack_wait=int(ack_wait * jetstream_api.SECOND))
         bus = NatsBus(nc, await JetStreamLogStream.open(nc))
         try:
             yield bus
@@ -195,11 +195,11 @@ async def opened(kind: str, directory: Path, ack_wait: float) -> AsyncIterator[N
 
 async def recreate_consumer(nc: BusConnection, *, name: str = CONSUMER, **config: Any) -> dict[str, Any]:
     """Replace the durable consumer by one with ``config``."""
-    with contextlib.suppress(api.ApiError):
-        await api.request(nc, f"CONSUMER.DELETE.{STREAM}.{name}")
+    with contextlib.suppress(jetstream_api.ApiError):
+        await jetstream_api.request(nc, f"CONSUMER.DELETE.{STREAM}.{name}")
     settings = {"durable_name": name, "ack_policy": "explicit", "deliver_policy": "all", "replay_policy": "instant"}
     body = {"stream_name": STREAM, "config": {**settings, **config}, "action": "create"}
-    return await api.request(nc, f"CONSUMER.DURABLE.CREATE.{STREAM}.{name}", body)
+    return await jetstream_api.request(nc, f"CONSUMER.DURABLE.CREATE.{STREAM}.{name}", body)
 
 
 def sequence_of(answer: Answer) -> int:

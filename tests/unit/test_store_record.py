@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from andon.core.errors import StoreFull, StoreUnavailable
 from andon.core.models import STREAM, LogRecord
 from andon.core.settings.database_url import Database, PostgresAddress
-from andon.ports import LogStore
+from andon.ports.database import LogStore
 from andon.store import Store, novel, prepare
 from andon.store.batch import unix_minute
 from andon.store.writer import Recorder

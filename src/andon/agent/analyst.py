@@ -46,7 +46,7 @@ from andon.agent.tools import TOOLS_CONTEXT, HistoryTools, toolset
 from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured
 from andon.core.models import Explanation, Picture, Question, Rung
 from andon.core.threads import in_daemon_thread
-from andon.ports import AskAgain
+from andon.ports.answers import AskAgain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ class _Declined(Exception):
 
 
 class ModelAnalyst:
-    """A :class:`andon.ports.Analyst` over one backend. Belongs to one event loop.
+    """A :class:`andon.ports.answers.Analyst` over one backend. Belongs to one event loop.
 
     ``deadline`` is for a whole question in seconds, ``cold_start_deadline`` where the model must be loaded
     first. ``prompt_budget`` and ``max_output_tokens`` together must fit into the model's context. ``look`` makes the

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from andon.agent.answers import answer_text, free_text
 from andon.agent.backend import Capabilities
 from andon.agent.finding import ModelFinding
-from andon.ports import AskAgain
+from andon.ports.answers import AskAgain
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent, RunContext

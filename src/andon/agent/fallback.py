@@ -10,7 +10,7 @@ import structlog
 from andon.agent.analyst import ModelAnalyst
 from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Question
-from andon.ports import AskAgain
+from andon.ports.answers import AskAgain
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class _Member:
 
 
 class FallbackAnalyst:
-    """An :class:`andon.ports.Analyst` over several, best first. Belongs to one event loop.
+    """An :class:`andon.ports.answers.Analyst` over several, best first. Belongs to one event loop.
 
     A bad answer (ModelAnswerError) is an answer: nobody else is asked for another. A member that failed rests for a
     growing time, so that a dead provider does not cost its time-out with each question.

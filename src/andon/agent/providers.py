@@ -20,7 +20,7 @@ from andon.core.errors import ConfigError
 from andon.core.models import Question
 from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from andon.core.settings.provider_names import DEFAULT_MODELS, PROVIDERS, provider_name
-from andon.ports import Analyst
+from andon.ports.answers import Analyst
 
 __all__ = ["PROVIDERS", "ProviderConfig", "build_analyst", "build_backend", "provider_name"]
 

@@ -26,7 +26,8 @@ from andon.core.models import (
     StoredLog,
     utc_text,
 )
-from andon.ports import History, Runbooks
+from andon.ports.answers import Runbooks
+from andon.ports.database import History
 
 TOLD = 6
 #: Problems of the window that are looked through for the question's words.

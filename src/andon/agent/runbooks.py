@@ -112,7 +112,7 @@ class _Seen(NamedTuple):
 
 
 class MarkdownRunbooks:
-    """The runbooks of ``directory``, which need not exist. Implements :class:`andon.ports.Runbooks`.
+    """The runbooks of ``directory``, which need not exist. Implements :class:`andon.ports.answers.Runbooks`.
 
     :meth:`scan` reads files and belongs in a thread; answers come from memory.
     """

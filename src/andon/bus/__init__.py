@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-from andon.bus.api import ensure_stream
 from andon.bus.connection import BusConnection, connect, masked
-from andon.bus.jetstream import JetStreamLogStream
+from andon.bus.embedded.broker import EmbeddedBroker, find_binary
+from andon.bus.jetstream_api import ensure_stream
+from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.memory import MemoryBus
 from andon.bus.publisher import Failure, JetStreamPublisher, StoredMany
-from andon.bus.replies import NatsCallers
-from andon.bus.server import EmbeddedBroker, find_binary
+from andon.bus.requests import NatsCallers
 
 __all__ = [
     "BusConnection",

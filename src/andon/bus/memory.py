@@ -17,11 +17,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import msgspec
 import structlog
 
-from andon.bus.api import SUBJECTS, covers
-from andon.bus.replies import error_code
+from andon.bus.interfaces import AnalyzeHandler, PlainRequestHandler
+from andon.bus.jetstream_api import SUBJECTS, covers
+from andon.bus.requests import error_code
 from andon.core.errors import AndonError, BrokerError, BrokerUnavailable
 from andon.core.models import ANALYZE_SUBJECT, STREAM, Delivery, StreamState
-from andon.ports import AnalyzeHandler, PlainRequestHandler
 
 log = structlog.get_logger(__name__)
 
@@ -227,7 +227,7 @@ class MemoryBus:
 
 
 class MemoryLogStream:
-    """Implements :class:`andon.ports.LogStream` on a :class:`MemoryBus`."""
+    """Implements :class:`andon.bus.interfaces.LogStream` on a :class:`MemoryBus`."""
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
@@ -277,7 +277,7 @@ class MemoryLogStream:
 
 
 class MemoryPublisher:
-    """Implements :class:`andon.ports.Publisher` on a :class:`MemoryBus`."""
+    """Implements :class:`andon.bus.interfaces.Publisher` on a :class:`MemoryBus`."""
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
@@ -312,7 +312,7 @@ class MemoryPublisher:
 
 
 class MemoryCallers:
-    """Implements :class:`andon.ports.Callers` on a :class:`MemoryBus`."""
+    """Implements :class:`andon.bus.interfaces.Callers` on a :class:`MemoryBus`."""
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus

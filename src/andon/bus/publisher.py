@@ -11,8 +11,8 @@ import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 
-from andon.bus.acks import AckInbox, Busy, Refused, parsed_ack
 from andon.bus.connection import BusConnection, closed_error, explained
+from andon.bus.publish_acks import AckInbox, Busy, Refused, parsed_ack
 from andon.core.errors import BrokerError, BrokerUnavailable
 
 ACK_TIMEOUT = 2.0  # seconds until an unanswered message is sent again
@@ -51,7 +51,7 @@ class _Sent(msgspec.Struct):
 
 
 class JetStreamPublisher:
-    """Implements :class:`andon.ports.Publisher`. Acks come to an inbox of its own; see :meth:`owns`.
+    """Implements :class:`andon.bus.interfaces.Publisher`. Acks come to an inbox of its own; see :meth:`owns`.
 
     ``timeout`` is how long a message may take to be stored, retries included, in seconds.
     """

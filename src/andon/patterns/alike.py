@@ -1,4 +1,4 @@
-"""Problems that read like a text: :class:`andon.ports.Likeness` over :class:`SimilarIndex`."""
+"""Problems that read like a text: :class:`andon.ports.grouping.Likeness` over :class:`SimilarIndex`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Confirmed fixes of problems that read alike: a :class:`andon.ports.SimilarFixes` over :class:`SimilarIndex`."""
+"""Confirmed fixes of problems that read alike: a :class:`SimilarFixes` over :class:`SimilarIndex`."""
 
 from __future__ import annotations
 

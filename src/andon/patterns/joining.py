@@ -10,7 +10,7 @@ from andon.patterns.merge import Merger
 
 
 class StoredPatterns:
-    """A :class:`andon.ports.PatternMerger` over :class:`andon.patterns.merge.Merger`."""
+    """A :class:`andon.ports.grouping.PatternMerger` over :class:`andon.patterns.merge.Merger`."""
 
     def __init__(self, merger: Merger, age: int) -> None:
         """``age`` is that of the youngest stored pattern: those that come are younger."""

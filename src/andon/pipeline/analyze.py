@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from andon.bus.interfaces import Publisher
 from andon.core.errors import (
     BrokerError,
     ModelAnswerError,
@@ -24,7 +25,8 @@ from andon.pipeline.gate import Gate
 from andon.pipeline.ladder import Ladder, told
 from andon.pipeline.pictures import QuestionPictures
 from andon.pipeline.replies import announcement
-from andon.ports import Analyst, LogStore, Publisher
+from andon.ports.answers import Analyst
+from andon.ports.database import LogStore
 
 log = structlog.get_logger(__name__)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import structlog
 
+from andon.bus.interfaces import Publisher
 from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, MessageRejected, StoreError
 from andon.core.models import (
     CALLER_PATIENCE,
@@ -32,7 +33,8 @@ from andon.pipeline import places, replies
 from andon.pipeline.durable import DurableCallers
 from andon.pipeline.fallback import Fallback, understood
 from andon.pipeline.places import Caller, Places
-from andon.ports import LogStore, PlaybookAnswers, Publisher
+from andon.ports.answers import PlaybookAnswers
+from andon.ports.database import LogStore
 
 log = structlog.get_logger(__name__)
 

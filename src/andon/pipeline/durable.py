@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from andon.bus.interfaces import Publisher
 from andon.core.errors import BrokerError, BrokerUnavailable
 from andon.core.models import StoredAnalysis, StoredLog, Waiter
 from andon.core.telemetry import Metrics
 from andon.pipeline import replies
 from andon.pipeline.fallback import Fallback
-from andon.ports import LogStore, Publisher
+from andon.ports.database import LogStore
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from andon.core.errors import MessageRejected
 from andon.core.models import SUBJECT, Delivery, LogRecord, Question, StoredAnalysis, StoredLog
 from andon.pipeline import replies
-from andon.ports import PlaybookAnswers
+from andon.ports.answers import PlaybookAnswers
 
 
 class Fallback:

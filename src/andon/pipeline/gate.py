@@ -16,7 +16,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from andon.ports import Spending
+from andon.ports.database import Spending
 
 log = structlog.get_logger(__name__)
 

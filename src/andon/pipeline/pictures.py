@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
+from andon.bus.interfaces import ObjectFetcher
 from andon.core.errors import BrokerError, BrokerUnavailable, PictureRefused, StoreError
 from andon.core.models import Picture, PictureFetch, Question
 from andon.core.telemetry import Metrics
 from andon.pictures.intake import PictureLimits, checked
-from andon.ports import ObjectFetcher, Pictures
+from andon.ports.database import Pictures
 
 log = structlog.get_logger(__name__)
 

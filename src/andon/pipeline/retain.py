@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import structlog
 
+from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, StoreError
 from andon.core.models import StreamState
 from andon.core.telemetry import Metrics
-from andon.ports import LogStream, Retention
+from andon.ports.database import Retention
 
 log = structlog.get_logger(__name__)
 

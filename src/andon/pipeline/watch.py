@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, StoreError
 from andon.core.telemetry import Health
-from andon.ports import LogStore, LogStream
+from andon.ports.database import LogStore
 
 log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""The store: SQLite or PostgreSQL behind :class:`andon.ports.LogStore`. SQLAlchemy and Alembic live nowhere else."""
+"""The store: SQLite or PostgreSQL behind :class:`LogStore`. SQLAlchemy and Alembic live nowhere else."""
 
 from andon.store.alarm_acts import acknowledge, add_note, shelve, sign, unshelve
 from andon.store.alarm_queries import AlarmCounts, AlarmEntry, AlarmFilter, AlarmList, Share, Stopping

@@ -50,7 +50,7 @@ class Read(Protocol):
 
 
 class StoredHistory:
-    """:class:`andon.ports.History` over whatever runs a read; ``deadline`` is seconds for each question."""
+    """:class:`andon.ports.database.History` over whatever runs a read; ``deadline`` is seconds for each question."""
 
     def __init__(self, read: Read, *, deadline: float = DEADLINE) -> None:
         self._run = read

@@ -186,7 +186,7 @@ def compact(path: Database) -> tuple[int, int]:
 
 
 class SharedSpending:
-    """:class:`andon.ports.Spending` for a command that asks the model itself: its calls count like the service's."""
+    """:class:`Spending` for a command that asks the model itself: its calls count like the service's."""
 
     def __init__(self, db_path: Database) -> None:
         self._path = db_path

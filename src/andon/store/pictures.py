@@ -51,7 +51,7 @@ class Transact(Protocol):
 
 
 class StoredPictures:
-    """:class:`andon.ports.Pictures` over the store that ``read`` and ``write`` belong to."""
+    """:class:`andon.ports.database.Pictures` over the store that ``read`` and ``write`` belong to."""
 
     def __init__(self, read: Transact, write: Transact, clock: Callable[[], float]) -> None:
         self._read = read

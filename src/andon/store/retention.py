@@ -63,7 +63,7 @@ class Portion(msgspec.Struct):
 
 
 class StoredRetention:
-    """:class:`andon.ports.Retention` over the store that ``read`` and ``write`` belong to."""
+    """:class:`andon.ports.database.Retention` over the store that ``read`` and ``write`` belong to."""
 
     def __init__(self, policy: KeepPolicy, read: Transact, write: Transact, clock: Callable[[], float]) -> None:
         self._policy = policy

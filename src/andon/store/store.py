@@ -66,7 +66,7 @@ _PLACES = 64
 
 
 class Store:
-    """:class:`andon.ports.LogStore` over one database. Open it with :meth:`open`, close it with :meth:`close`.
+    """:class:`andon.ports.database.LogStore` over one database. Open it with :meth:`open`, close it with :meth:`close`.
 
     A caller that is cancelled leaves a whole transaction or none: work that has begun ends in its thread.
     """
@@ -100,9 +100,9 @@ class Store:
         self._read_places = asyncio.Semaphore(_PLACES)
         self._ask_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
-        #: The pictures of logs: :class:`andon.ports.Pictures`.
+        #: The pictures of logs: :class:`andon.ports.database.Pictures`.
         self.pictures = StoredPictures(self._read, self._write, clock)
-        #: The rules of retention, applied step by step: :class:`andon.ports.Retention`.
+        #: The rules of retention, applied step by step: :class:`andon.ports.database.Retention`.
         self.retention = StoredRetention(keeping, self._read, self._write, clock)
 
     @classmethod
@@ -177,7 +177,7 @@ class Store:
     async def record(
         self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
     ) -> Recorded:
-        """Store a batch exactly once, with the merges it proves; see :class:`andon.ports.LogStore`."""
+        """Store a batch exactly once, with the merges it proves; see :class:`andon.ports.database.LogStore`."""
         return await self._in_thread(
             self._writing, self._write_places, functools.partial(self._record, records, rejects, merges)
         )

@@ -13,7 +13,7 @@ import pytest
 from andon.agent.providers import ProviderConfig, build_analyst
 from andon.core.errors import ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Picture, Question
-from andon.ports import Analyst
+from andon.ports.answers import Analyst
 from support.providers.server import Answer, Api
 from support.questions import question
 

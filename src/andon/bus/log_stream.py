@@ -12,10 +12,10 @@ from typing import Any
 import nats.errors
 import structlog
 
-from andon.bus import api
-from andon.bus.api import Setup, ensure_stream
+from andon.bus import jetstream_api
 from andon.bus.connection import BusConnection, closed_error
-from andon.bus.pulling import OVERHEAD, PullReader, parse_ack_subject
+from andon.bus.jetstream_api import Setup, ensure_stream
+from andon.bus.pull_consumer import OVERHEAD, PullReader, parse_ack_subject
 from andon.core.errors import BrokerError, BrokerUnavailable
 from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
 
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 1000
 MAX_BYTES = 16 << 20
-MAX_HELD = 2 * api.MAX_ACK_PENDING
+MAX_HELD = 2 * jetstream_api.MAX_ACK_PENDING
 RETRY_PAUSE = 0.2
 REPEAT_LOG_AFTER = 30.0
 CHECK_TIMEOUT = 2.0
@@ -38,7 +38,7 @@ TERM = "+TERM"
 
 
 class JetStreamLogStream:
-    """Implements :class:`andon.ports.LogStream`; made by :meth:`open`, ended by :meth:`close`.
+    """Implements :class:`andon.bus.interfaces.LogStream`; made by :meth:`open`, ended by :meth:`close`.
 
     ``recreated`` counts how often the stream or the consumer had to be made again, ``reconnects`` how often the
     connection was lost, ``dropped_answers`` the acks that were given up (their messages come again).
@@ -119,17 +119,17 @@ class JetStreamLogStream:
 
     async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
         """Give unprocessed messages back; they come again after ``delay`` seconds."""
-        await self._answer(deliveries, NAK if delay <= 0 else f'{NAK} {{"delay": {int(delay * api.SECOND)}}}')
+        await self._answer(deliveries, NAK if delay <= 0 else f'{NAK} {{"delay": {int(delay * jetstream_api.SECOND)}}}')
 
     async def state(self) -> StreamState:
         """Where stream and consumer stand. Raises BrokerUnavailable."""
         try:
-            stream = await api.request(self._nc, f"STREAM.INFO.{STREAM}")
-            consumer = await api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
-        except api.ApiError as error:
+            stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}")
+            consumer = await jetstream_api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
+        except jetstream_api.ApiError as error:
             raise BrokerUnavailable(f"{error}. Andon makes it again") from None
-        state = api.state_of(stream, consumer)
-        if api.born(stream) == self._setup.born_ns:
+        state = jetstream_api.state_of(stream, consumer)
+        if jetstream_api.born(stream) == self._setup.born_ns:
             self._floor = max(self._floor, state.ack_floor)
         return state
 
@@ -228,15 +228,15 @@ class JetStreamLogStream:
 
     async def _check(self, timeout: float) -> Setup:
         try:
-            stream = await api.request(self._nc, f"STREAM.INFO.{STREAM}", timeout=timeout)
-            consumer = await api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
-            if api.fits(consumer["config"]):
-                return api.setup_of(stream, consumer)
+            stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}", timeout=timeout)
+            consumer = await jetstream_api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
+            if jetstream_api.fits(consumer["config"]):
+                return jetstream_api.setup_of(stream, consumer)
             same = True
-        except api.ApiError as error:
-            if error.code not in (api.STREAM_MISSING, api.CONSUMER_MISSING):
+        except jetstream_api.ApiError as error:
+            if error.code not in (jetstream_api.STREAM_MISSING, jetstream_api.CONSUMER_MISSING):
                 raise
-            same = error.code == api.CONSUMER_MISSING and api.born(stream) == self._setup.born_ns
+            same = error.code == jetstream_api.CONSUMER_MISSING and jetstream_api.born(stream) == self._setup.born_ns
         # What was acknowledged need not come again; of another stream we know nothing.
         setup = await ensure_stream(self._nc, start=self._floor if same else 0, timeout=timeout)
         self.recreated += 1
@@ -245,11 +245,11 @@ class JetStreamLogStream:
 
     async def _replay_once(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
         try:
-            stream = await api.request(self._nc, f"STREAM.INFO.{STREAM}")
+            stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}")
             first, last = max(first, stream["state"]["first_seq"]), min(last, stream["state"]["last_seq"])
             if first > last or stream["config"].get("retention", "limits") != "limits":
                 return  # only a limits stream still holds what was acknowledged
-            name = await self._ephemeral(first, api.filters(stream["config"]))
+            name = await self._ephemeral(first, jetstream_api.filters(stream["config"]))
         except BrokerError as error:
             raise _Interrupted(str(error)) from None
         reader = PullReader(
@@ -279,7 +279,7 @@ class JetStreamLogStream:
             unwatch()
             await reader.close()
             with contextlib.suppress(BrokerError):
-                await api.request(self._nc, f"CONSUMER.DELETE.{STREAM}.{name}", timeout=1.0)
+                await jetstream_api.request(self._nc, f"CONSUMER.DELETE.{STREAM}.{name}", timeout=1.0)
 
     async def _next_batch(self, reader: PullReader) -> list[Delivery]:
         """What arrived; [] when the stream has nothing more."""
@@ -302,11 +302,13 @@ class JetStreamLogStream:
             "ack_policy": "none",
             "mem_storage": True,
             "num_replicas": 1,
-            "inactive_threshold": 30 * api.SECOND,
+            "inactive_threshold": 30 * jetstream_api.SECOND,
         }
         if only:
             config["filter_subjects"] = only
-        made = await api.request(self._nc, f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
+        made = await jetstream_api.request(
+            self._nc, f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config}
+        )
         name: str = made["name"]
         return name
 

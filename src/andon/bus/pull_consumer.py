@@ -19,8 +19,8 @@ import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from andon.bus.api import SECOND
 from andon.bus.connection import BusConnection
+from andon.bus.jetstream_api import SECOND
 from andon.core.models import Delivery
 
 log = structlog.get_logger(__name__)

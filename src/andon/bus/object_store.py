@@ -18,22 +18,22 @@ import nats.errors
 import nats.js.errors
 from nats.js.api import ObjectStoreConfig
 
-from andon.bus.api import STREAM_MISSING, ApiError, request
 from andon.bus.connection import BusConnection, explained
+from andon.bus.jetstream_api import STREAM_MISSING, ApiError, request
 from andon.core.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused
 
 NO_MESSAGE = 10037  # error code of the server: no message found
 
 
 class NatsObjects:
-    """Implements :class:`andon.ports.ObjectFetcher` on a connection. ``timeout`` is that of one request, in seconds."""
+    """Implements :class:`ObjectFetcher` on a connection. ``timeout`` is that of one request, in seconds."""
 
     def __init__(self, nc: BusConnection, *, timeout: float = 5.0) -> None:
         self._nc = nc
         self._timeout = timeout
 
     async def fetch(self, bucket: str, name: str, max_bytes: int) -> bytes:
-        """The object's bytes; see :class:`andon.ports.ObjectFetcher`."""
+        """The object's bytes; see :class:`andon.bus.interfaces.ObjectFetcher`."""
         info = await self._info(bucket, name)
         size, chunks_id, digest = info.get("size"), info.get("nuid"), str(info.get("digest", ""))
         if info.get("deleted"):

@@ -17,9 +17,9 @@ from types import TracebackType
 
 import structlog
 
-from andon.bus.binary import find_binary, render_config, tidy_store
-from andon.bus.lock import StoreLock
-from andon.bus.process import ServerProcess, port_taken
+from andon.bus.embedded.binary import find_binary, render_config, tidy_store
+from andon.bus.embedded.lock import StoreLock
+from andon.bus.embedded.process import ServerProcess, port_taken
 from andon.core.errors import BrokerError, BrokerStartError, InUseError
 
 __all__ = ["EmbeddedBroker", "find_binary"]

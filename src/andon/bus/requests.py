@@ -20,11 +20,11 @@ from nats.micro import add_service
 from nats.micro.request import Request
 from nats.micro.service import Service
 
-from andon.bus.api import SUBJECTS
 from andon.bus.connection import BusConnection, closed_error
+from andon.bus.interfaces import AnalyzeHandler, PlainRequestHandler
+from andon.bus.jetstream_api import SUBJECTS
 from andon.core.errors import AndonError, BrokerUnavailable, MessageRejected, ModelUnavailable, StoreError
 from andon.core.models import ANALYZE_SUBJECT
-from andon.ports import AnalyzeHandler, PlainRequestHandler
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ def error_code(error: AndonError) -> str:
 
 
 class NatsCallers:
-    """Implements :class:`andon.ports.Callers`.
+    """Implements :class:`andon.bus.interfaces.Callers`.
 
     ``version`` (a semantic version) is shown by the service discovery. ``owns(reply)`` tells our own publisher's
     replies from a caller's. At most ``max_concurrent`` analyze requests with ``max_bytes`` of payload are in hand; more
