@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from andon.patterns.evaluation import GroupingMethod
+from andon.grouping.evaluation import GroupingMethod
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELLED = ROOT.parent / "shared" / "data" / "loghub"

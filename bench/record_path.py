@@ -26,8 +26,8 @@ from andon.bus import EmbeddedBroker, JetStreamLogStream, JetStreamPublisher, co
 from andon.bus.connection import BusConnection
 from andon.core.models import CONSUMER, STREAM, SUBJECT
 from andon.core.telemetry import Health, Metrics
-from andon.patterns.fingerprint import Fingerprinter
-from andon.patterns.joining import rebuilt
+from andon.grouping.fingerprint import Fingerprinter
+from andon.grouping.stored_merger import rebuilt
 from andon.pipeline.callers import CallerDesk
 from andon.pipeline.decode import Decoder
 from andon.pipeline.record import Recorder

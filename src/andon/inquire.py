@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from andon.agent.runbooks import MarkdownRunbooks
-from andon.patterns.alike import alike
+from andon.grouping.similar_problems import alike
 from andon.store import Reader, SharedSpending
 
 if TYPE_CHECKING:

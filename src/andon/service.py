@@ -31,11 +31,11 @@ from andon.bus.requests import NatsCallers
 from andon.core.errors import AndonError, BrokerError, StoreError
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
+from andon.grouping.fingerprint import Fingerprinter
+from andon.grouping.similar_fixes import ConfirmedFixes
+from andon.grouping.similar_problems import alike
+from andon.grouping.stored_merger import rebuilt
 from andon.insight.keeping import retention_policy
-from andon.patterns.alike import alike
-from andon.patterns.fingerprint import Fingerprinter
-from andon.patterns.fixes import ConfirmedFixes
-from andon.patterns.joining import rebuilt
 from andon.pictures.shrink import for_model
 from andon.pipeline.analyze import Analyzer
 from andon.pipeline.callers import PLACES, PLACES_BYTES, CallerDesk

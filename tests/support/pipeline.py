@@ -12,8 +12,8 @@ from typing import Any
 from andon.agent.playbook import Playbook
 from andon.core.models import SUBJECT, Delivery, LogQuery, StoredLog
 from andon.core.telemetry import Health, Metrics
-from andon.patterns.fingerprint import Fingerprinter
-from andon.patterns.joining import rebuilt
+from andon.grouping.fingerprint import Fingerprinter
+from andon.grouping.stored_merger import rebuilt
 from andon.pipeline.analyze import Analyzer
 from andon.pipeline.callers import CallerDesk
 from andon.pipeline.decode import Decoder

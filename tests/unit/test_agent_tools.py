@@ -17,7 +17,7 @@ from andon.agent.fence import encode, fenced, listing, log_line
 from andon.agent.runbooks import MarkdownRunbooks
 from andon.agent.tools import NARROW, NO_MORE, OUTPUT_MAX, HistoryTools
 from andon.core.errors import QueryTooSlow, StoreUnavailable
-from andon.patterns.alike import alike
+from andon.grouping.similar_problems import alike
 from andon.store import Reader
 from support.questions import stored_log
 from support.shift import BADGE, FAN, MORNING, SERVO, STOP, fill

@@ -97,7 +97,7 @@ def test_secrets_are_not_shown() -> None:
 
 def test_a_site_adds_codes_that_keep_problems_apart(empty_place: Path) -> None:
     """Patterns and fields of andon.toml reach the fingerprint; a broken expression is one sentence."""
-    from andon.patterns.fingerprint import Fingerprinter
+    from andon.grouping.fingerprint import Fingerprinter
     from andon.wiring import site_codes
 
     (empty_place / "andon.toml").write_text('code_patterns = ["ZX-[A-Z]{2}"]\ncode_fields = ["machine_state"]\n')

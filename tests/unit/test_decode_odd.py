@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from andon.core.errors import MessageRejected
 from andon.core.models import SUBJECT, Delivery, LogRecord
-from andon.patterns.fingerprint import Fingerprinter
+from andon.grouping.fingerprint import Fingerprinter
 from andon.pipeline.decode import Decoder
 from andon.pipeline.timestamps import odd_time
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from andon.patterns.evaluation import factory
+from andon.grouping.evaluation import factory
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 

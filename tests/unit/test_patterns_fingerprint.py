@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andon.core.models import Fingerprint
-from andon.patterns import CodeRules, Fingerprinter
-from andon.patterns.fingerprint import TEXT_LIMIT, RecentCache
-from andon.patterns.mask import TEMPLATE_LIMIT, skeleton
+from andon.grouping import CodeRules, Fingerprinter
+from andon.grouping.fingerprint import TEXT_LIMIT, RecentCache
+from andon.grouping.mask import TEMPLATE_LIMIT, skeleton
 from support.growth import TIMES, grows_like_a_line
 from support.patience import PATIENCE
 from support.pattern_texts import HEADERS, HOSTILE, TRACES, log_texts
@@ -227,7 +227,7 @@ def test_cache_never_changes_an_answer(texts: list[tuple[str, str]], chance: ran
 def test_key_is_the_same_in_another_process() -> None:
     """Keys are in databases and shared by processes: a change needs a new VERSION."""
     program = (
-        "from andon.patterns import Fingerprinter as F;"
+        "from andon.grouping import Fingerprinter as F;"
         "print(F()('Failed to bind to port 8080: Address in use', 'mes', None).key)"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE)

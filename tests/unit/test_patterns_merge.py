@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andon.patterns import Fingerprinter, Merge, Merger
+from andon.grouping import Fingerprinter, Merge, Merger
 
 USERS = ["alice", "bob", "carol", "dave", "erin", "frank"]
 

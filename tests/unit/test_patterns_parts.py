@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from andon.core.errors import ConfigError
-from andon.patterns import CodeRules, codes, headers, mask, traces
+from andon.grouping import CodeRules, codes, headers, mask, traces
 from support.pattern_texts import DOTNET_TRACE, GO_TRACE, HEADERS, JAVA_TRACE, NODE_TRACE, PYTHON_TRACE, log_texts
 
 

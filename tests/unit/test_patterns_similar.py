@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from andon.patterns import SimilarIndex
+from andon.grouping import SimilarIndex
 
 
 def index() -> SimilarIndex:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from andon.patterns import Fingerprinter, Merger
+from andon.grouping import Fingerprinter, Merger
 
 fingerprint = Fingerprinter()
 

@@ -12,7 +12,7 @@ from andon.agent.prompts import build
 from andon.agent.runbooks import MarkdownRunbooks
 from andon.core.errors import ModelUnavailable
 from andon.core.models import Hint, Resolution
-from andon.patterns.fixes import ConfirmedFixes
+from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.pipeline.ladder import Ladder, resolved, told
 from andon.store import manage
 from andon.testing import ScriptedAnalyst, scripted_answer

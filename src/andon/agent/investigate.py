@@ -34,9 +34,9 @@ from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, 
 from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
 from andon.core.threads import in_daemon_thread
+from andon.grouping.interfaces import Likeness
 from andon.ports.answers import Runbooks
 from andon.ports.database import History
-from andon.ports.grouping import Likeness
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model

@@ -21,9 +21,9 @@ from andon.agent.when import moment, shown
 from andon.core.errors import QueryTooSlow, StoreError
 from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
 from andon.core.redact import clean
+from andon.grouping.interfaces import Likeness
 from andon.ports.answers import Runbooks
 from andon.ports.database import History
-from andon.ports.grouping import Likeness
 
 if TYPE_CHECKING:
     from pydantic_ai.toolsets import AbstractToolset

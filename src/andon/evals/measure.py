@@ -22,7 +22,7 @@ from andon.evals.cases import Case
 from andon.evals.questions import Questions
 from andon.evals.report import CaseResult, Judgement, Prices, Report, build_report, case_result
 from andon.evals.running import Ask, Asked, Runner, Status
-from andon.patterns.fingerprint import Fingerprinter
+from andon.grouping.fingerprint import Fingerprinter
 from andon.pipeline.decode import Decoder
 from andon.wiring import provider_config, site_codes
 

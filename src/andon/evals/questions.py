@@ -9,7 +9,7 @@ import msgspec
 from andon.core.errors import MessageRejected
 from andon.core.models import SEVERITY_RANK, STREAM, SUBJECT, Delivery, Question, utc_text
 from andon.evals.cases import Case, CaseError
-from andon.patterns.fingerprint import Fingerprinter
+from andon.grouping.fingerprint import Fingerprinter
 from andon.pipeline.decode import Decoder
 from andon.pipeline.fallback import unstored_log
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from andon.core.models.history import Comparison, Difference, FieldCounts
-from andon.patterns.codes import CodeRules
+from andon.grouping.codes import CodeRules
 from andon.patterns.lift import differences
 from andon.patterns.shifts import Shift, window_at
 

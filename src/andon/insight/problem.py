@@ -11,10 +11,10 @@ import msgspec
 from andon.core.errors import QueryTooSlow
 from andon.core.models import LogQuery, PatternSummary, Resolution, StoredLog
 from andon.core.times import seconds
+from andon.grouping.similar import SimilarIndex
 from andon.insight.breakdown import Breakdown, breakdown
 from andon.insight.trends import DAY, Together, together
 from andon.patterns.shifts import Shift
-from andon.patterns.similar import SimilarIndex
 from andon.store import AnalysisEntry, PatternHost, PatternMerge, Reader
 
 #: Patterns that similar ones are searched in, those with the newest logs first.

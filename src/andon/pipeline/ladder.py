@@ -15,10 +15,10 @@ import structlog
 
 from andon.core.errors import QueryTooSlow
 from andon.core.models import SEVERITY_RANK, Explanation, Hint, Question, Resolution, Rung, Severity
+from andon.grouping.interfaces import SimilarFixes
 from andon.pipeline.facts import facts_about
 from andon.ports.answers import PlaybookAnswers, Runbooks
 from andon.ports.database import History, LogStore
-from andon.ports.grouping import SimilarFixes
 
 log = structlog.get_logger(__name__)
 

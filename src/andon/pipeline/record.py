@@ -12,10 +12,10 @@ from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, MessageRejected, StoreError, StoreFull, StoreUnavailable
 from andon.core.models import Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
+from andon.grouping.interfaces import PatternMerger
 from andon.pictures.intake import PictureLimits, take_out
 from andon.pipeline.callers import CallerDesk, Matches
 from andon.ports.database import LogStore
-from andon.ports.grouping import PatternMerger
 
 log = structlog.get_logger(__name__)
 

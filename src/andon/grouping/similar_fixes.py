@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from andon.core.models import Hint, Question, Resolution
-from andon.patterns.similar import SimilarIndex
+from andon.grouping.similar import SimilarIndex
 
 LIMIT = 3
 #: Cosine from which a fix is worth telling: about half of the telling words are shared.

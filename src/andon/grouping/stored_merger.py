@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from andon.core.models import Merge
-from andon.patterns.merge import Merge as Joined
-from andon.patterns.merge import Merger
+from andon.grouping.merge import Merge as Joined
+from andon.grouping.merge import Merger
 
 
 class StoredPatterns:
-    """A :class:`andon.ports.grouping.PatternMerger` over :class:`andon.patterns.merge.Merger`."""
+    """A :class:`andon.grouping.interfaces.PatternMerger` over :class:`andon.grouping.merge.Merger`."""
 
     def __init__(self, merger: Merger, age: int) -> None:
         """``age`` is that of the youngest stored pattern: those that come are younger."""

@@ -1,10 +1,10 @@
-"""Problems that read like a text: :class:`andon.ports.grouping.Likeness` over :class:`SimilarIndex`."""
+"""Problems that read like a text: :class:`andon.grouping.interfaces.Likeness` over :class:`SimilarIndex`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from andon.patterns.similar import SimilarIndex
+from andon.grouping.similar import SimilarIndex
 
 #: Cosine from which a problem is worth naming: lower than for fixes, since only a reader judges it.
 THRESHOLD = 0.3

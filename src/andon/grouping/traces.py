@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from andon.patterns.mask import FRAMES
+from andon.grouping.mask import FRAMES
 
 #: Joins outermost exception and root cause.
 CAUSED_BY = " | caused by "

@@ -10,7 +10,7 @@ import heapq
 import math
 from collections import Counter, defaultdict
 
-from andon.patterns.mask import HOLE, skeleton
+from andon.grouping.mask import HOLE, skeleton
 
 # Lists of patterns longer than this are not followed for candidates, except for the rarest word of the query.
 _LONG_POSTING = 500

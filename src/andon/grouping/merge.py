@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from andon.patterns.mask import ELLIPSIS, FRAMES, HOLE, TAIL, skeleton, words
+from andon.grouping.mask import ELLIPSIS, FRAMES, HOLE, TAIL, skeleton, words
 
 #: How many different words in one place show that the place holds a value.
 EVIDENCE = 5

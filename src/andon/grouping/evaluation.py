@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from andon.patterns.fingerprint import Fingerprinter
-from andon.patterns.merge import Merger
+from andon.grouping.fingerprint import Fingerprinter
+from andon.grouping.merge import Merger
 
 
 class GroupingMethod:

@@ -16,10 +16,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from andon.core.models import Fingerprint
-from andon.patterns import mask
-from andon.patterns.codes import MAX_CODES, CodeRules, find_slots
-from andon.patterns.headers import header_end
-from andon.patterns.traces import condense
+from andon.grouping import mask
+from andon.grouping.codes import MAX_CODES, CodeRules, find_slots
+from andon.grouping.headers import header_end
+from andon.grouping.traces import condense
 
 #: Part of every key: raise it when a change here gives texts another skeleton.
 VERSION = "1"
@@ -89,7 +89,7 @@ class _Plan(msgspec.Struct, frozen=True):
 
 
 class Fingerprinter:
-    """Names the problem a log belongs to (implements :class:`andon.ports.grouping.Grouper`).
+    """Names the problem a log belongs to (implements :class:`andon.grouping.interfaces.Grouper`).
 
     ``codes`` are the rules of what is identity. ``cache_entries`` bounds each of the caches (0 switches them off,
     which changes the speed and nothing else). Not for several threads; a text has the same key everywhere.

@@ -1,6 +1,6 @@
 """Headers: what a logger writes before the text (time, host, level, process, logger).
 
-Works on folded text (:func:`andon.patterns.mask.fold`), where a date is ``0-0-0`` whatever its digits. Only what
+Works on folded text (:func:`andon.grouping.mask.fold`), where a date is ``0-0-0`` whatever its digits. Only what
 starts with a recognised time stamp is a header, and a text is never stripped to nothing.
 """
 

@@ -1,0 +1,8 @@
+"""Which logs are the same problem: fingerprints, late merging, likeness. Pure functions and small objects, no I/O."""
+
+from andon.grouping.codes import CodeRules
+from andon.grouping.fingerprint import Fingerprinter
+from andon.grouping.merge import Merge, Merger
+from andon.grouping.similar import SimilarIndex
+
+__all__ = ["CodeRules", "Fingerprinter", "Merge", "Merger", "SimilarIndex"]
