@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from andon.core.models import LogQuery, utc_text
 from andon.insight import alarms, breakdown, different, trends
 from andon.patterns.shifts import Shift
-from andon.store import Reader, overview
+from andon.store import Reader
+from andon.store.problems import overview
 
 HOUR, DAY = 3600, 86_400
 SPANS = {"1 h": HOUR, "8 h": 8 * HOUR, "24 h": DAY, "30 d": 30 * DAY}

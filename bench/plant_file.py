@@ -17,7 +17,7 @@ import msgspec
 
 from andon.core.models import Explanation, LogRecord, Rung
 from andon.store import Store, prepare
-from andon.store.schema import HEAD
+from andon.store.schema.tables import HEAD
 from bench.plant import DAYS, Plant, raw_bytes
 
 #: Logs in one transaction, of recording and of indexing.

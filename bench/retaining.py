@@ -18,8 +18,8 @@ from andon.core.models import LogRecord, Retained
 from andon.core.telemetry import Metrics
 from andon.pipeline.indexing import Indexer
 from andon.pipeline.retain import Retainer
-from andon.ports.database import Retention
 from andon.store import KeepPolicy, KeepRule, Store, prepare
+from andon.store.interfaces import Retention
 from bench.plant import Plant
 
 BATCH = 500

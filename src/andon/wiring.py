@@ -18,7 +18,7 @@ from andon.pipeline.gate import Budget, Gate, Limits
 from andon.store import AnalysisPolicy, Rule
 
 if TYPE_CHECKING:
-    from andon.ports.database import LogStore
+    from andon.store.interfaces import LogStore
 
 #: Questions at once that a provider in the cloud gets from the start.
 CLOUD_FIRST = 4

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from andon.bus import find_binary
-from andon.store.schema import APPLICATION_ID
+from andon.store.schema.tables import APPLICATION_ID
 from support.patience import PATIENCE
 from support.ports import free_ports
 from support.service import Andon, connected, listening, log, ollama, running, until

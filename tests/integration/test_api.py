@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from andon.core.settings.database_url import Database
-from andon.store import search
+from andon.store.search import search
 from support import postgres
 from support.api import Client, served
 from support.patience import PATIENCE

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.alarm_course import LATE_SECONDS, MOST, Alarm
-from andon.alarm_states import SILENT, Report
+from andon.store.alarms.lifecycle import LATE_SECONDS, MOST, Alarm
+from andon.store.alarms.states import SILENT, Report
 
 RAISED, CLEARED = Report(active=True), Report(active=False)
 ACKED = Report(acknowledged=True)

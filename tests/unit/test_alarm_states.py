@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.alarm_states import Report, read
+from andon.store.alarms.states import Report, read
 
 AT = datetime(2025, 1, 15, 2, 14, tzinfo=UTC).timestamp()
 

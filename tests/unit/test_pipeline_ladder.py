@@ -14,7 +14,7 @@ from andon.core.errors import ModelUnavailable
 from andon.core.models import Hint, Resolution
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.pipeline.ladder import Ladder, resolved, told
-from andon.store import manage
+from andon.store.problems import commands
 from andon.testing import ScriptedAnalyst, scripted_answer
 from support.pipeline import PLAYBOOK, Pipeline, log, pipeline, run, until
 from support.questions import question, stored_log
@@ -60,8 +60,8 @@ def test_a_confirmed_fix_answers_without_a_model(tmp_path: Path) -> None:
             p.start()
             await explained(p, log("Pump A lost pressure"))
             (pattern,) = p.sql("SELECT id FROM patterns")[0]
-            manage.resolve(p.path, pattern, FIX, "Dust", "Ada")
-            manage.reanalyze(p.path, pattern)
+            commands.resolve(p.path, pattern, FIX, "Dust", "Ada")
+            commands.reanalyze(p.path, pattern)
             p.analyzer.wake()
             await until(
                 lambda: p.sql("SELECT count(*) FROM analyses WHERE finished_at IS NULL") == [(0,)], "the answer"
@@ -101,7 +101,7 @@ def test_similar_fixes_and_context_runbooks_reach_the_model_and_are_told(tmp_pat
             p.start()
             await explained(p, log("Coolant pump of the left spindle lost pressure"))
             (pattern,) = p.sql("SELECT id FROM patterns")[0]
-            manage.resolve(p.path, pattern, FIX, "Dust")
+            commands.resolve(p.path, pattern, FIX, "Dust")
             rows = await explained(p, log("Coolant pump of the right spindle lost pressure"))
             asked = model.questions[-1]
             assert [hint.kind for hint in asked.hints] == ["resolution", "runbook"]

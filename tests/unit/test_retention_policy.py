@@ -12,7 +12,7 @@ from andon.core.errors import ConfigError
 from andon.core.settings.retention import parse_age
 from andon.core.settings.settings import load_settings
 from andon.insight.keeping import described, labels, retention_policy
-from andon.store.keeping import Judge, KeepPolicy, KeepRule, stored_at
+from andon.store.rules.retention import Judge, KeepPolicy, KeepRule, stored_at
 
 _DAY = 86_400.0
 

@@ -14,8 +14,8 @@ from andon import store
 from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models import HistoryQuery, LogRecord, Merge, Spent
 from andon.core.settings.database_url import Database
-from andon.ports.database import History
 from andon.store import Reader, SharedSpending, StoredHistory
+from andon.store.interfaces import History
 from support.store_data import a_log, an_answer, opened
 
 pytest_plugins = ["support.databases"]

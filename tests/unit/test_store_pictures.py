@@ -12,9 +12,10 @@ import pytest
 from andon.core.models import LogRecord, NewPicture, PictureReference
 from andon.core.settings.database_url import Database
 from andon.pictures.intake import PictureLimits, checked
-from andon.store import Reader, pictures, prepare
-from andon.store.database import writer_engine
-from andon.store.prepare import migrate
+from andon.store import Reader, prepare
+from andon.store.engine.database import writer_engine
+from andon.store.engine.prepare import migrate
+from andon.store.recording import pictures
 from support.pictures import BLUE, picture
 from support.store_data import Clock, a_log, opened, query
 

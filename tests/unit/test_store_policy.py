@@ -14,8 +14,8 @@ from andon.core.models import PendingAnalysis, Rung, utc_text
 from andon.core.settings.database_url import Database
 from andon.core.settings.settings import load_settings
 from andon.store import AnalysisPolicy, Rule, Store
-from andon.store.database import writer_engine
-from andon.store.prepare import migrate, prepare
+from andon.store.engine.database import writer_engine
+from andon.store.engine.prepare import migrate, prepare
 from andon.wiring import analysis_policy
 from support.store_data import Clock, a_log, an_answer, opened, query
 

@@ -19,10 +19,10 @@ from andon.core.errors import ConfigError, QueryTooSlow, StoreError, StoreFull, 
 from andon.core.models import STREAM, HistoryQuery, LogRecord, Recorded
 from andon.core.settings.database_url import PostgresAddress
 from andon.store import Preparation, Reader, Store, StoredHistory, lock_database, prepare, resolve
-from andon.store.database import store_error, translated, writer_engine
-from andon.store.postgres import tables
-from andon.store.prepare import migrate
-from andon.store.schema import HEAD, metadata
+from andon.store.engine.database import store_error, translated, writer_engine
+from andon.store.engine.postgres import table_kinds
+from andon.store.engine.prepare import migrate
+from andon.store.schema.tables import HEAD, metadata
 from support.patience import PATIENCE
 from support.postgres import PASSWORD, Cluster
 from support.store_data import a_log, a_reject, an_answer, opened, query
@@ -41,7 +41,7 @@ def address(server: Cluster) -> PostgresAddress:
 
 def _shape(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
     shape: dict[str, list[tuple[Any, ...]]] = {}
-    for name in tables(connection):
+    for name in table_kinds(connection):
         if name == "alembic_version":
             continue
         columns = connection.exec_driver_sql(
@@ -65,7 +65,7 @@ def test_the_migrations_make_the_same_schema_as_the_tables(server: Cluster) -> N
     for address in (server.prepared(), server.empty()):
         engine = writer_engine(address, "normal")
         with engine.begin() as connection:
-            if not tables(connection):
+            if not table_kinds(connection):
                 migrate(connection)
             shapes.append(_shape(connection))
         engine.dispose()

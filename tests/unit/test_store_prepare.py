@@ -18,9 +18,9 @@ from sqlalchemy import Connection
 import andon.store
 from andon.core.errors import InUseError, StoreTooNew, StoreUnavailable
 from andon.store import Preparation, Reader, Store, lock_database, prepare
-from andon.store.database import tables, writer_engine
-from andon.store.prepare import migrate
-from andon.store.schema import HEAD, KNOWN_REVISIONS
+from andon.store.engine.database import table_kinds, writer_engine
+from andon.store.engine.prepare import migrate
+from andon.store.schema.tables import HEAD, KNOWN_REVISIONS
 from support.store_data import a_log, opened, query
 
 
@@ -78,7 +78,7 @@ def test_a_fresh_database_does_not_import_alembic(tmp_path: Path) -> None:
 
 def _shape(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
     shape: dict[str, list[tuple[object, ...]]] = {}
-    for name in tables(connection):
+    for name in table_kinds(connection):
         if name == "alembic_version":
             continue
         rows = [tuple(row) for row in connection.exec_driver_sql(f"PRAGMA table_xinfo({name})")]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, update
 from andon.core.models import PendingAnalysis, Rung
 from andon.core.settings.database_url import Database
 from andon.store import AnalysisPolicy, Reader, Store
-from andon.store.schema import patterns
+from andon.store.schema.tables import patterns
 from support.store_data import Clock, a_log, an_answer, opened, query
 
 pytest_plugins = ["support.databases"]

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from andon.core.errors import StoreFull, StoreUnavailable
 from andon.core.models import STREAM, LogRecord
 from andon.core.settings.database_url import Database, PostgresAddress
-from andon.ports.database import LogStore
 from andon.store import Store, novel, prepare
-from andon.store.batch import unix_minute
-from andon.store.writer import Recorder
+from andon.store.interfaces import LogStore
+from andon.store.recording.batch import unix_minute
+from andon.store.recording.writer import Recorder
 from support.postgres import Cluster
 from support.service import until
 from support.store_data import NS, Clock, a_log, a_reject, an_answer, opened, query, written

@@ -21,7 +21,7 @@ from andon.core.errors import InUseError, StoreError
 from andon.core.models import STREAM, LogQuery, LogRecord, Merge, NewPicture, Recorded
 from andon.core.settings.database_url import Database
 from andon.store import KeepPolicy, KeepRule, Reader, compact, lock_database, prepare
-from andon.store.keeping import CAP, Judge, hour_of
+from andon.store.rules.retention import CAP, Judge, hour_of
 from support.retaining import answer_all, fill, keeping, retain
 from support.store_data import NS, Clock, a_log, an_answer, query
 

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from andon.core.models import LogQuery
 from andon.core.settings.database_url import Database
 from andon.patterns.lift import differences
-from andon.store import Reader, search
-from andon.store.database import writer_engine
-from andon.store.dialect import run
-from andon.store.facets import VALUES_MAX, context_fields
-from andon.store.words import Wanted, fold
+from andon.store import Reader
+from andon.store.engine.database import writer_engine
+from andon.store.schema.dialect import run
+from andon.store.search import search
+from andon.store.search.facets import VALUES_MAX, context_fields
+from andon.store.search.words import Wanted, fold
 from support.store_data import Clock, a_log, opened, query
 
 pytest_plugins = ["support.databases"]
@@ -312,7 +313,7 @@ def test_counted_by_the_hour_where_there_is_too_much_to_read(
     day = (1_736_899_200.0, 1_736_985_600.0)
     with Reader(path) as reader:
         exact = reader.compare_pattern(1, *day)
-        monkeypatch.setattr("andon.store.comparing.EXACT_MAX", 10)
+        monkeypatch.setattr("andon.store.search.comparison.EXACT_MAX", 10)
         counted = reader.compare_pattern(1, *day)
         always = reader.compare_pattern(1, -6e10, 2.5e11)
         nowhere = [reader.compare_pattern(1, *span) for span in ((-6e10, -5e10), (2e11, 2.1e11))]

@@ -10,8 +10,8 @@ import pytest
 
 from andon.core.models import LogQuery, LogRecord
 from andon.store import KeepPolicy, KeepRule, Reader
-from andon.store.keeping import CAP
-from andon.store.settling import STRETCH, WORTH, Gaps
+from andon.store.retention.gap_closing import STRETCH, WORTH, Gaps
+from andon.store.rules.retention import CAP
 from support.retaining import answer_all, fill, keeping, retain
 from support.store_data import Clock, a_log, query
 

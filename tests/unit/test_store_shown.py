@@ -7,7 +7,7 @@ import asyncio
 from sqlalchemy import update
 
 from andon.core.settings.database_url import Database
-from andon.store.schema import patterns
+from andon.store.schema.tables import patterns
 from support.store_data import a_log, an_answer, opened
 
 pytest_plugins = ["support.databases"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doctest
 
-from andon.store import spans
+from andon.store.counts import spans
 
 
 def test_the_examples_of_spans_hold() -> None:

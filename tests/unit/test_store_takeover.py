@@ -14,7 +14,8 @@ import pytest
 
 from andon.core.errors import StoreUnavailable
 from andon.core.models import LogQuery
-from andon.store import Reader, prepare, schema
+from andon.store import Reader, prepare
+from andon.store.schema import tables
 from support.store_data import REFERENCE_TABLE, a_log, opened, query, reference_database
 
 ROWS: list[tuple[Any, ...]] = [
@@ -145,7 +146,7 @@ def test_a_take_over_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch:
         raise sqlite3.OperationalError("disk I/O error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "create_view", broken)
+        patch.setattr(tables, "create_view", broken)
         with pytest.raises(StoreUnavailable):
             prepare(path, durability="normal")
     assert _seen(path) == before
@@ -160,9 +161,9 @@ def test_a_take_over_that_is_killed_leaves_the_old_file(tmp_path: Path) -> None:
     reference_database(path, ROWS * 300)
     before = _seen(path)
     code = (
-        "import os, signal; from pathlib import Path; from andon.store import prepare, takeover\n"
-        "takeover._BATCH = 100\n"
-        "takeover.schema.create_view = lambda c: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "import os, signal; from pathlib import Path; from andon.store import prepare; from andon.store.engine import reference_import\n"
+        "reference_import._BATCH = 100\n"
+        "reference_import.tables.create_view = lambda c: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"prepare(Path({str(path)!r}), durability='normal')"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9

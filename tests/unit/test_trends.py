@@ -16,8 +16,8 @@ from andon.core.times import read_time, seconds
 from andon.insight import breakdown, trends
 from andon.patterns.shifts import Shift
 from andon.store import Reader, merge
-from andon.store import trends as stored_trends
-from andon.store.dialect import run
+from andon.store.counts import counts as stored_trends
+from andon.store.schema.dialect import run
 from support.store_data import opened
 from support.weeks import DAY0, at, fill, logs, week
 

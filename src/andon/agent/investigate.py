@@ -36,7 +36,7 @@ from andon.core.redact import clean, visible
 from andon.core.threads import in_daemon_thread
 from andon.grouping.interfaces import Likeness
 from andon.ports.answers import Runbooks
-from andon.ports.database import History
+from andon.store.interfaces import History
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model

@@ -27,7 +27,7 @@ from andon.core.models import (
     utc_text,
 )
 from andon.ports.answers import Runbooks
-from andon.ports.database import History
+from andon.store.interfaces import History
 
 TOLD = 6
 #: Problems of the window that are looked through for the question's words.

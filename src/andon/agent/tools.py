@@ -23,7 +23,7 @@ from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, S
 from andon.core.redact import clean
 from andon.grouping.interfaces import Likeness
 from andon.ports.answers import Runbooks
-from andon.ports.database import History
+from andon.store.interfaces import History
 
 if TYPE_CHECKING:
     from pydantic_ai.toolsets import AbstractToolset

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
-    from andon.store.foreseeing import Forecast, RetentionState
+    from andon.store.retention.forecast import Forecast, RetentionState
 
 
 def retention(

@@ -26,7 +26,7 @@ from andon.pipeline.ladder import Ladder, told
 from andon.pipeline.pictures import QuestionPictures
 from andon.pipeline.replies import announcement
 from andon.ports.answers import Analyst
-from andon.ports.database import LogStore
+from andon.store.interfaces import LogStore
 
 log = structlog.get_logger(__name__)
 

@@ -34,7 +34,7 @@ from andon.pipeline.durable import DurableCallers
 from andon.pipeline.fallback import Fallback, understood
 from andon.pipeline.places import Caller, Places
 from andon.ports.answers import PlaybookAnswers
-from andon.ports.database import LogStore
+from andon.store.interfaces import LogStore
 
 log = structlog.get_logger(__name__)
 

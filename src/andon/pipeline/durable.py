@@ -12,7 +12,7 @@ from andon.core.models import StoredAnalysis, StoredLog, Waiter
 from andon.core.telemetry import Metrics
 from andon.pipeline import replies
 from andon.pipeline.fallback import Fallback
-from andon.ports.database import LogStore
+from andon.store.interfaces import LogStore
 
 log = structlog.get_logger(__name__)
 

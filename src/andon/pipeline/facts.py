@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from andon.core.models import PatternSeen, Question
-from andon.ports.database import History
+from andon.store.interfaces import History
 
 #: How far back the host's other logs are looked at, in minutes.
 BEFORE = 15

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from andon.ports.database import Spending
+from andon.store.interfaces import Spending
 
 log = structlog.get_logger(__name__)
 

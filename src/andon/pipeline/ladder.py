@@ -18,7 +18,7 @@ from andon.core.models import SEVERITY_RANK, Explanation, Hint, Question, Resolu
 from andon.grouping.interfaces import SimilarFixes
 from andon.pipeline.facts import facts_about
 from andon.ports.answers import PlaybookAnswers, Runbooks
-from andon.ports.database import History, LogStore
+from andon.store.interfaces import History, LogStore
 
 log = structlog.get_logger(__name__)
 

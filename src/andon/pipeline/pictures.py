@@ -14,7 +14,7 @@ from andon.core.errors import BrokerError, BrokerUnavailable, PictureRefused, St
 from andon.core.models import Picture, PictureFetch, Question
 from andon.core.telemetry import Metrics
 from andon.pictures.intake import PictureLimits, checked
-from andon.ports.database import Pictures
+from andon.store.interfaces import Pictures
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from andon.core.telemetry import Health, Metrics
 from andon.grouping.interfaces import PatternMerger
 from andon.pictures.intake import PictureLimits, take_out
 from andon.pipeline.callers import CallerDesk, Matches
-from andon.ports.database import LogStore
+from andon.store.interfaces import LogStore
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, StoreError
 from andon.core.models import StreamState
 from andon.core.telemetry import Metrics
-from andon.ports.database import Retention
+from andon.store.interfaces import Retention
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ import structlog
 from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, StoreError
 from andon.core.telemetry import Health
-from andon.ports.database import LogStore
+from andon.store.interfaces import LogStore
 
 log = structlog.get_logger(__name__)
 

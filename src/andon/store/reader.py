@@ -24,17 +24,20 @@ from andon.core.models import (
 )
 from andon.core.models.history import Comparison
 from andon.core.settings.database_url import Database
-from andon.store import comparing, family, foreseeing, overview, pictures
-from andon.store.alarm_reader import AlarmReader
-from andon.store.database import require, revision, size, tables, translated, visitor_engine, writer_engine
-from andon.store.foreseeing import Forecast, RetentionState
-from andon.store.history import StoredHistory
-from andon.store.keeping import KeepPolicy
-from andon.store.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
-from andon.store.rollups import Rollups
-from andon.store.rows import read_counters, select_logs, to_log
-from andon.store.schema import HEAD, analyses, logs, rejects, streams
-from andon.store.search import search
+from andon.store.agent_history import StoredHistory
+from andon.store.alarms.reader import AlarmReader
+from andon.store.counts.rollups import Rollups
+from andon.store.engine.database import require, revision, size, table_kinds, translated, visitor_engine, writer_engine
+from andon.store.engine.rows import read_counters, select_logs, to_log
+from andon.store.problems import members, overview
+from andon.store.problems.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
+from andon.store.recording import pictures
+from andon.store.retention import forecast
+from andon.store.retention.forecast import Forecast, RetentionState
+from andon.store.rules.retention import KeepPolicy
+from andon.store.schema.tables import HEAD, analyses, logs, rejects, streams
+from andon.store.search import comparison
+from andon.store.search.search import search
 
 T = TypeVar("T")
 
@@ -83,7 +86,7 @@ class Reader:
         self._path = db_path
         self._engine = visitor_engine(db_path)
         try:
-            found = self._read(lambda connection: (revision(connection, db_path), tables(connection)))
+            found = self._read(lambda connection: (revision(connection, db_path), table_kinds(connection)))
             check_revision(db_path, *found)
         except BaseException:
             self.close()
@@ -108,7 +111,7 @@ class Reader:
 
     def compare_pattern(self, pattern_id: int, since: float, until: float) -> Comparison:
         """A problem's logs beside all others of the same time (unix seconds). Raises NotFound."""
-        found = self._read(lambda connection: comparing.compare_pattern(connection, pattern_id, since, until))
+        found = self._read(lambda connection: comparison.compare_pattern(connection, pattern_id, since, until))
         if found is None:
             raise self._no_pattern(pattern_id)
         return found
@@ -117,7 +120,7 @@ class Reader:
         self, window: tuple[float, float], baseline: tuple[float, float], pattern_id: int | None = None
     ) -> Comparison:
         """The logs of one time (unix seconds) beside those of another, of one problem or of all. Raises NotFound."""
-        found = self._read(lambda connection: comparing.compare_windows(connection, window, baseline, pattern_id))
+        found = self._read(lambda connection: comparison.compare_windows(connection, window, baseline, pattern_id))
         if found is None:
             raise self._no_pattern(pattern_id or 0)
         return found
@@ -198,7 +201,7 @@ class Reader:
         """The analyses of a problem, open ones first, then the newest first, with what was answered and went wrong."""
 
         def work(connection: Connection, root: int) -> list[AnalysisEntry]:
-            query = _select_entries().where(analyses.c.pattern_id.in_(family.ids_of(root)))
+            query = _select_entries().where(analyses.c.pattern_id.in_(members.ids_of(root)))
             return [AnalysisEntry(*row) for row in connection.execute(query)]
 
         return self._of_problem(pattern_id, work)
@@ -213,7 +216,7 @@ class Reader:
 
     def resolutions(self, pattern_id: int) -> list[Resolution]:
         """The confirmed fixes of a problem, newest first."""
-        return self._of_problem(pattern_id, family.fixes)
+        return self._of_problem(pattern_id, members.fixes)
 
     def queue(self, failed: bool = False, limit: int = 50) -> list[QueueEntry]:
         """What waits, in the order of claiming; with ``failed`` what the model gave no answer for, newest first."""
@@ -221,7 +224,7 @@ class Reader:
 
     def retention(self) -> RetentionState:
         """How retention stands: sizes, and what it did."""
-        return self._read(foreseeing.state)
+        return self._read(forecast.state)
 
     def retention_forecast(
         self, policy: KeepPolicy, now: float, told: Callable[[int, int], None] | None = None
@@ -230,7 +233,7 @@ class Reader:
 
         Looks at every log; ``told`` hears how many ids were looked at, of how many.
         """
-        return self._read(lambda connection: foreseeing.forecast(connection, policy, now, told))
+        return self._read(lambda connection: forecast.forecast(connection, policy, now, told))
 
     def history(self) -> StoredHistory:
         """Read-only questions to this database for the agent; each runs in a thread."""
@@ -244,7 +247,7 @@ class Reader:
         """What ``work`` finds for the problem that the pattern is part of; raises NotFound."""
 
         def of_root(connection: Connection) -> T:
-            root = family.root_of(connection, pattern_id)
+            root = members.root_of(connection, pattern_id)
             if root is None:
                 raise self._no_pattern(pattern_id)
             return work(connection, root)

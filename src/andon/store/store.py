@@ -30,29 +30,32 @@ from andon.core.models import (
     Waiter,
 )
 from andon.core.settings.database_url import Database
-from andon.store import family, grouping, indexing, probing, queue, reader, spending, waiting
-from andon.store.database import (
+from andon.store import indexer, reader
+from andon.store.agent_history import DEADLINE, StoredHistory, statement_deadline
+from andon.store.engine import probe
+from andon.store.engine.database import (
     BUSY_TIMEOUT,
     Durability,
     FileIdentity,
     reader_engine,
     require,
     revision,
-    tables,
+    table_kinds,
     translated,
     writer_engine,
 )
-from andon.store.dialect import is_postgres, run
-from andon.store.facets import FacetBook
-from andon.store.gaps import missing_ranges
-from andon.store.history import DEADLINE, StoredHistory, statement_deadline
-from andon.store.keeping import KeepPolicy, keep_all
-from andon.store.pictures import StoredPictures
-from andon.store.policy import AnalysisPolicy, novel
-from andon.store.postgres import UNLOCKED
+from andon.store.engine.postgres import UNLOCKED
+from andon.store.problems import members, merges
+from andon.store.queue import queue, usage, waiters
 from andon.store.reader import Inside, Reader
-from andon.store.retention import StoredRetention
-from andon.store.writer import Recorder, highest_sequence
+from andon.store.recording.pictures import StoredPictures
+from andon.store.recording.sequence_gaps import missing_ranges
+from andon.store.recording.writer import Recorder, highest_sequence
+from andon.store.retention.steps import StoredRetention
+from andon.store.rules.analysis import AnalysisPolicy, novel
+from andon.store.rules.retention import KeepPolicy, keep_all
+from andon.store.schema.dialect import is_postgres, run
+from andon.store.search.facets import FacetBook
 
 _log = structlog.get_logger(__name__)
 
@@ -66,7 +69,7 @@ _PLACES = 64
 
 
 class Store:
-    """:class:`andon.ports.database.LogStore` over one database. Open it with :meth:`open`, close it with :meth:`close`.
+    """:class:`LogStore` over one database. Open it with :meth:`open`, close it with :meth:`close`.
 
     A caller that is cancelled leaves a whole transaction or none: work that has begun ends in its thread.
     """
@@ -100,9 +103,9 @@ class Store:
         self._read_places = asyncio.Semaphore(_PLACES)
         self._ask_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
-        #: The pictures of logs: :class:`andon.ports.database.Pictures`.
+        #: The pictures of logs: :class:`andon.store.interfaces.Pictures`.
         self.pictures = StoredPictures(self._read, self._write, clock)
-        #: The rules of retention, applied step by step: :class:`andon.ports.database.Retention`.
+        #: The rules of retention, applied step by step: :class:`andon.store.interfaces.Retention`.
         self.retention = StoredRetention(keeping, self._read, self._write, clock)
 
     @classmethod
@@ -130,7 +133,7 @@ class Store:
             writer = writer_engine(db_path, durability, busy_timeout, deadline=deadline)
             try:
                 with translated(db_path), writer.begin() as connection:
-                    found = (revision(connection, db_path), tables(connection))
+                    found = (revision(connection, db_path), table_kinds(connection))
                 reader.check_revision(db_path, *found)
             except BaseException:
                 writer.dispose()
@@ -175,18 +178,18 @@ class Store:
             self._writer.dispose()
 
     async def record(
-        self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+        self, records: Sequence[LogRecord], rejects: Sequence[Reject], joins: Sequence[Merge] = ()
     ) -> Recorded:
-        """Store a batch exactly once, with the merges it proves; see :class:`andon.ports.database.LogStore`."""
+        """Store a batch exactly once, with the merges it proves; see :class:`andon.store.interfaces.LogStore`."""
         return await self._in_thread(
-            self._writing, self._write_places, functools.partial(self._record, records, rejects, merges)
+            self._writing, self._write_places, functools.partial(self._record, records, rejects, joins)
         )
 
-    def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge]) -> Recorded:
+    def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject], joins: Sequence[Merge]) -> Recorded:
         try:
             self._check_file()
             with translated(self._path), self._writer.begin() as connection:
-                done, learnt = self._recorder.record(connection, records, rejects, merges)
+                done, learnt = self._recorder.record(connection, records, rejects, joins)
             self._check_file()  # before the caller acknowledges
         except BaseException:
             self._recorder.forget()
@@ -205,40 +208,40 @@ class Store:
     def _index(self, limit: int) -> tuple[int, bool]:
         try:
             with translated(self._path), self._writer.begin() as connection:
-                return indexing.advance(connection, self._facets, limit, self._clock(), self._zone)
+                return indexer.advance(connection, self._facets, limit, self._clock(), self._zone)
         except BaseException:
             self._facets.forget()
             raise
 
     async def known_patterns(self) -> list[tuple[int, str, str, str | None]]:
         """(id, fingerprint, template, fingerprint of what it is merged into or None), oldest first."""
-        return await self._read(grouping.known_patterns)
+        return await self._read(merges.known_patterns)
 
     async def kept_apart(self) -> list[tuple[str, str]]:
         """Pairs of fingerprints that a person split."""
-        return await self._read(grouping.separated)
+        return await self._read(merges.separated)
 
     async def resolution_of(self, pattern_id: int) -> Resolution | None:
         """The newest confirmed fix of this pattern's problem."""
 
         def work(connection: Connection) -> Resolution | None:
-            root = family.root_of(connection, pattern_id)
-            found = [] if root is None else family.fixes(connection, root)
+            root = members.root_of(connection, pattern_id)
+            found = [] if root is None else members.fixes(connection, root)
             return found[0] if found else None
 
         return await self._read(work)
 
     async def resolved_patterns(self) -> list[tuple[str, str, Resolution]]:
         """(fingerprint, template, newest resolution) of every resolved pattern."""
-        return await self._read(family.fixed_patterns)
+        return await self._read(members.fixed_patterns)
 
     async def spent(self, since: float) -> Spent:
         """Model calls and tokens since the minute of ``since`` (unix seconds)."""
-        return await self._read(lambda connection: spending.spent(connection, since))
+        return await self._read(lambda connection: usage.spent(connection, since))
 
     async def spend(self, calls: int, tokens: int) -> None:
         """Note model calls or tokens in the present minute."""
-        await self._write(lambda connection: spending.spend(connection, self._clock(), calls, tokens))
+        await self._write(lambda connection: usage.spend(connection, self._clock(), calls, tokens))
 
     async def missing(self, stream: str, first: int, last: int) -> list[tuple[int, int]]:
         """Ranges (inclusive) of ``first``..``last`` of which neither a log nor a reject is stored."""
@@ -312,23 +315,23 @@ class Store:
 
     async def waiters(self, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
         """Durable callers whose log has a final explanation now, oldest first."""
-        return await self._read(lambda connection: waiting.explained(connection, self._clock(), limit))
+        return await self._read(lambda connection: waiters.explained(connection, self._clock(), limit))
 
     async def overdue_waiters(
         self, older_than: float, limit: int
     ) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
         """Durable callers that waited ``older_than`` seconds, with what their log shows now, if anything."""
         now = self._clock()
-        return await self._read(lambda connection: waiting.since(connection, now, now - older_than, limit))
+        return await self._read(lambda connection: waiters.since(connection, now, now - older_than, limit))
 
-    async def answered(self, waiters: Sequence[Waiter]) -> None:
+    async def answered(self, callers: Sequence[Waiter]) -> None:
         """These durable callers have their answer."""
-        await self._write(lambda connection: waiting.answered(connection, waiters))
+        await self._write(lambda connection: waiters.answered(connection, callers))
 
-    async def unheard(self, waiters: Sequence[Waiter], delay: float, patience: float) -> int:
+    async def unheard(self, callers: Sequence[Waiter], delay: float, patience: float) -> int:
         """Try these again in ``delay`` seconds, forget those older than ``patience``; the number forgotten."""
         now = self._clock()
-        return await self._write(lambda connection: waiting.unheard(connection, waiters, now + delay, now - patience))
+        return await self._write(lambda connection: waiters.unheard(connection, callers, now + delay, now - patience))
 
     async def log(self, log_id: int) -> StoredLog | None:
         """One log with its analysis."""
@@ -365,7 +368,7 @@ class Store:
 
     def _probe(self) -> None:
         with translated(self._path), self._writer.connect() as connection:
-            probing.probe(connection)
+            probe.probe(connection)
 
     async def _write(self, work: Callable[[Connection], T], engine: Engine | None = None) -> T:
         def checked() -> T:

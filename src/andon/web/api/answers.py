@@ -21,7 +21,7 @@ from andon.insight.problem import Similar
 from andon.insight.report import ShiftReport
 from andon.insight.trends import FirstOut, Together, Trends
 from andon.store import AlarmEntry, AnalysisEntry, PatternHost, PatternMerge, Reader
-from andon.store.foreseeing import RetentionState
+from andon.store.retention.forecast import RetentionState
 
 _log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from andon.store.dialect import LOG_WORDS
+from andon.store.schema.dialect import LOG_WORDS
 
 revision = "0004"
 down_revision = "0003"

@@ -1,0 +1,393 @@
+"""Read-only questions to the site's history, for the agent and for whoever asks: bounded in rows and in time."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, union_all
+from sqlalchemy.exc import DBAPIError
+
+from andon.core.errors import QueryTooSlow
+from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog, utc_text
+from andon.store.engine.rows import select_logs, to_log
+from andon.store.problems import members
+from andon.store.queue import queue
+from andon.store.recording.batch import unix_minute
+from andon.store.rules.analysis import rank_of, severity_of
+from andon.store.schema.dialect import contains, is_postgres
+from andon.store.schema.tables import logs, pattern_hosts, pattern_minutes, patterns
+
+T = TypeVar("T")
+
+#: Seconds that one question may read.
+DEADLINE = 5.0
+ROWS_MAX = 500
+#: Newest logs of a window that are grouped into problems: half a second of reading on a small box.
+GROUPED_MAX = 200_000
+#: Newest logs whose names are read.
+NAMED_MAX = 20_000
+_NAMES_EACH = 500
+_TOP_HOSTS = 10
+_NEWEST = 5
+_MEMBERS = 20
+#: SQLite looks at the clock after so many of its instructions: a fraction of a millisecond.
+_STEPS = 20_000
+#: PostgreSQL's SQLSTATE for a statement that its deadline ended.
+_CANCELED = "57014"
+_ORDERS = ("first", "count", "severity")
+
+
+class Read(Protocol):
+    """Runs work on a connection of its own, off the event loop."""
+
+    def __call__(self, work: Callable[[Connection], T], /) -> Awaitable[T]:
+        """The result of ``work``. Raises StoreError."""
+        ...
+
+
+class StoredHistory:
+    """:class:`andon.store.interfaces.History` over whatever runs a read; ``deadline`` is seconds for each question."""
+
+    def __init__(self, read: Read, *, deadline: float = DEADLINE) -> None:
+        self._run = read
+        self._deadline = deadline
+
+    async def search(self, query: HistoryQuery) -> list[StoredLog]:
+        """Logs of ``query``, newest first unless it says otherwise."""
+        return await self._read(lambda connection: _search(connection, query))
+
+    async def problems(self, query: HistoryQuery, order: str = "first") -> list[PatternSeen]:
+        """The problems among the logs of ``query``; ``order`` is ``first``, ``count`` or ``severity``."""
+        if order not in _ORDERS:
+            raise ValueError(f"{order!r} is none of {', '.join(_ORDERS)}")
+        return await self._read(lambda connection: _problems(connection, query, order))
+
+    async def around(self, host: str, at: str, minutes: int) -> list[PatternSeen]:
+        """The problems that ``host`` logged in the ``minutes`` up to ``at``, from the rollups, first come first."""
+        return await self._read(lambda connection: _around(connection, host, at, minutes))
+
+    async def recent(self, pattern_id: int, at: str) -> tuple[int, int]:
+        """Logs of a problem in the minutes up to ``at``, and how many minutes that are."""
+
+        def work(connection: Connection) -> int:
+            root = members.root_of(connection, pattern_id)
+            return 0 if root is None else members.recent_count(connection, root, unix_minute(at))
+
+        return await self._read(work), members.RATE_WINDOW
+
+    async def pattern(self, pattern_id: int, at: str | None = None) -> PatternFacts | None:
+        """Figures and knowledge of the problem that a pattern is part of, None where there is none."""
+        return await self._read(lambda connection: _pattern(connection, pattern_id, at))
+
+    async def templates(self, limit: int) -> list[tuple[int, str]]:
+        """(id, template) of problems, those seen last first."""
+        query = (
+            select(patterns.c.id, patterns.c.template)
+            .where(patterns.c.merged_into.is_(None))
+            .order_by(patterns.c.last_seen.desc(), patterns.c.id.desc())
+            .limit(limit)
+        )
+        return await self._read(lambda connection: [(id_, text) for id_, text in connection.execute(query)])
+
+    async def logs(self, log_ids: Sequence[int]) -> list[StoredLog]:
+        """Those of these logs that exist, by id."""
+        wanted = sorted({one for one in log_ids if 0 < one < 2**63})[:ROWS_MAX]
+        query = select_logs().where(logs.c.id.in_(wanted)).order_by(logs.c.id)
+        return await self._read(lambda connection: [to_log(row) for row in connection.execute(query)])
+
+    async def names(self) -> SiteNames:
+        """Hosts, services and places of the newest records."""
+        return await self._read(_names)
+
+    async def span(self) -> tuple[str, str] | None:
+        """The times of the oldest and the newest log."""
+
+        def work(connection: Connection) -> tuple[str, str] | None:
+            oldest, newest = (
+                connection.execute(select(fold(logs.c.timestamp))).scalar() for fold in (func.min, func.max)
+            )
+            return None if oldest is None or newest is None else (str(oldest), str(newest))
+
+        return await self._read(work)
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        def timed(connection: Connection) -> T:
+            with statement_deadline(connection, self._deadline):
+                return work(connection)
+
+        return await self._run(timed)
+
+
+@contextlib.contextmanager
+def statement_deadline(connection: Connection, seconds: float) -> Iterator[None]:
+    """Interrupt what runs on ``connection`` after ``seconds``. Raises QueryTooSlow then."""
+    raw = connection.connection.dbapi_connection
+    if is_postgres(connection):
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}")
+        try:
+            yield
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _CANCELED:
+                raise
+            raise _too_slow(seconds) from error
+        return
+    if not isinstance(raw, sqlite3.Connection):
+        yield
+        return
+    end = time.monotonic() + seconds
+    raw.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+    try:
+        yield
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_INTERRUPT:
+            raise
+        raise _too_slow(seconds) from error
+    finally:
+        raw.set_progress_handler(None, _STEPS)
+
+
+def _too_slow(seconds: float) -> QueryTooSlow:
+    return QueryTooSlow(
+        f"this reads more than {seconds:g} s of the database: ask about a shorter time, one host or one problem"
+    )
+
+
+def _search(connection: Connection, query: HistoryQuery) -> list[StoredLog]:
+    where = _conditions(query)
+    limit = _rows(query.limit)
+    times, ids = (logs.c.timestamp, logs.c.id) if query.oldest_first else (logs.c.timestamp.desc(), logs.c.id.desc())
+    severities = _at_least(query.severity)
+    # The severe ones have an index each, walked by itself; of the others there are many.
+    each = [[logs.c.severity == s] for s in severities] if len(severities) < 3 else [[logs.c.severity.in_(severities)]]
+    walks = [
+        select(logs.c.id).where(*of_severity, *where).order_by(times, ids).limit(limit).subquery()
+        for of_severity in each or [[]]
+    ]
+    wanted = union_all(*(select(walk.c.id) for walk in walks))
+    found = select_logs().where(logs.c.id.in_(wanted)).order_by(times, ids).limit(limit)
+    return [to_log(row) for row in connection.execute(found)]
+
+
+def _problems(connection: Connection, query: HistoryQuery, order: str) -> list[PatternSeen]:
+    severities = _at_least(query.severity)
+    where = _conditions(query) + ([logs.c.severity.in_(severities)] if severities else [])
+    window = (
+        select(logs.c.id, logs.c.pattern_id, logs.c.timestamp, logs.c.severity, logs.c.hostname)
+        .where(logs.c.pattern_id.is_not(None), *where)
+        .order_by(logs.c.timestamp.desc())
+        .limit(GROUPED_MAX)
+        .subquery()
+    )
+    member = patterns.alias("member")
+    root = func.coalesce(member.c.merged_into, member.c.id).label("root")
+    grouped = (
+        select(
+            root,
+            func.count().label("seen"),
+            func.min(window.c.timestamp).label("first_seen"),
+            func.max(window.c.timestamp).label("last_seen"),
+            func.max(_rank(window.c.severity)).label("rank"),
+            func.count(func.distinct(window.c.hostname)).label("hosts"),
+            func.min(window.c.id).label("first_log"),
+            func.max(window.c.id).label("last_log"),
+        )
+        .select_from(window.join(member, member.c.id == window.c.pattern_id))
+        .group_by(root)
+        .subquery()
+    )
+    orders: dict[str, list[Any]] = {
+        "first": [grouped.c.first_seen, grouped.c.first_log],
+        "count": [grouped.c.seen.desc(), grouped.c.root],
+        "severity": [grouped.c.rank.desc(), grouped.c.seen.desc(), grouped.c.root],
+    }
+    rows = connection.execute(
+        select(grouped, patterns.c.template)
+        .join(patterns, patterns.c.id == grouped.c.root)
+        .order_by(*orders[order])
+        .limit(_rows(query.limit))
+    )
+    return [
+        PatternSeen(
+            pattern_id=row.root,
+            template=row.template,
+            count=row.seen,
+            first_seen=row.first_seen,
+            last_seen=row.last_seen,
+            worst_severity=severity_of(row.rank),
+            hosts=row.hosts,
+            first_log=row.first_log,
+            last_log=row.last_log,
+        )
+        for row in rows
+    ]
+
+
+def _around(connection: Connection, host: str, at: str, minutes: int) -> list[PatternSeen]:
+    last = unix_minute(at)
+    member, stands = patterns.alias("member"), patterns.alias("stands")
+    total = func.sum(pattern_minutes.c.count)
+    rows = connection.execute(
+        select(
+            stands.c.id,
+            stands.c.template,
+            stands.c.worst_severity,
+            total,
+            func.min(pattern_minutes.c.minute),
+            func.max(pattern_minutes.c.minute),
+        )
+        .select_from(
+            pattern_minutes.join(member, member.c.id == pattern_minutes.c.pattern_id).join(
+                stands, stands.c.id == func.coalesce(member.c.merged_into, member.c.id)
+            )
+        )
+        .where(
+            pattern_minutes.c.minute > last - minutes,
+            pattern_minutes.c.minute <= last,
+            pattern_minutes.c.hostname == host,
+        )
+        .group_by(stands.c.id, stands.c.template, stands.c.worst_severity)
+        .order_by(func.min(pattern_minutes.c.minute), total.desc(), stands.c.id)
+        .limit(ROWS_MAX)
+    )
+    return [
+        PatternSeen(id_, template, count, _minute_text(first), _minute_text(newest), worst, 1)
+        for id_, template, worst, count, first, newest in rows
+    ]
+
+
+def _pattern(connection: Connection, pattern_id: int, at: str | None) -> PatternFacts | None:
+    root = members.root_of(connection, pattern_id) if 0 < pattern_id <= ID_MAX else None
+    if root is None:
+        return None
+    found = members.figures(connection, root)
+    moment = at or found.last_seen
+    minute = unix_minute(moment)
+    shown = queue.shown_for(connection, [root]).get(root)
+    hosts = members.hosts(connection, root, _TOP_HOSTS)
+    return PatternFacts(
+        pattern_id=root,
+        template=connection.execute(select(patterns.c.template).where(patterns.c.id == root)).scalar_one(),
+        count=found.count,
+        first_seen=found.first_seen,
+        last_seen=found.last_seen,
+        worst_severity=found.worst_severity,
+        at=moment,
+        last_hour=_count(connection, root, minute, 60),
+        last_day=_count(connection, root, minute, 24 * 60),
+        per_hour=round(found.count / max(1.0, _hours(found.first_seen, found.last_seen)), 3),
+        hosts=[(host, count) for host, count, _ in hosts],
+        host_count=len(members.host_names(connection, root)),
+        newest=_newest(connection, root),
+        explanation=None if shown is None else shown.text,
+        rung=None if shown is None else shown.rung,
+        provisional=shown is not None and shown.provisional,
+        fixes=members.fixes(connection, root)[:_NEWEST],
+        merged=[one for one in members.members(connection, root, ROWS_MAX) if one != root],
+    )
+
+
+def _newest(connection: Connection, root: int) -> list[int]:
+    walks = [
+        select(logs.c.id).where(logs.c.pattern_id == one).order_by(logs.c.id.desc()).limit(_NEWEST).subquery()
+        for one in members.members(connection, root, _MEMBERS)
+    ]
+    newest = union_all(*(select(walk.c.id) for walk in walks)).subquery()
+    return list(connection.execute(select(newest.c.id).order_by(newest.c.id.desc()).limit(_NEWEST)).scalars())
+
+
+def _count(connection: Connection, root: int, minute: int, minutes: int) -> int:
+    """Logs of a problem in the ``minutes`` that end with ``minute``."""
+    found = connection.execute(
+        select(func.sum(pattern_minutes.c.count)).where(
+            pattern_minutes.c.minute > minute - minutes,
+            pattern_minutes.c.minute <= minute,
+            pattern_minutes.c.pattern_id.in_(members.ids_of(root)),
+        )
+    ).scalar()
+    return int(found or 0)
+
+
+def _hours(first: str, last: str) -> float:
+    try:
+        return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds() / 3600
+    except (ValueError, TypeError):  # taken over as it was
+        return 0.0
+
+
+def _names(connection: Connection) -> SiteNames:
+    newest = (
+        select(logs.c.service, logs.c.site, logs.c.area, logs.c.line, logs.c.machine)
+        .order_by(logs.c.id.desc())
+        .limit(NAMED_MAX)
+        .subquery()
+    )
+    services = select(newest.c.service).distinct().limit(_NAMES_EACH)
+    levels = [newest.c.site, newest.c.area, newest.c.line, newest.c.machine]
+    named = [select(level.label("place")).distinct().limit(_NAMES_EACH).subquery() for level in levels]
+    places = union_all(*(select(level.c.place) for level in named))
+    hosts = select(pattern_hosts.c.hostname).distinct().limit(10 * _NAMES_EACH)
+    return SiteNames(_sorted(connection, hosts), _sorted(connection, services), _sorted(connection, places))
+
+
+def _sorted(connection: Connection, query: Any) -> list[str]:
+    return sorted({str(name) for name in connection.execute(query).scalars() if name})
+
+
+def _minute_text(minute: int) -> str:
+    return utc_text(datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(minutes=minute))
+
+
+def _rank(severity: Any) -> ColumnElement[int]:
+    return case({s.value: rank_of(s.value) for s in Severity}, value=severity, else_=rank_of(Severity.INFO.value))
+
+
+def _at_least(severity: str | None) -> list[str]:
+    """The severities from this one up; none where all are wanted."""
+    if severity is None or severity == Severity.DEBUG:
+        return []
+    return [s.value for s in Severity if s.rank >= Severity(severity).rank]
+
+
+def _rows(limit: int) -> int:
+    return max(1, min(limit, ROWS_MAX))
+
+
+def _conditions(query: HistoryQuery) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if query.since is not None:
+        found.append(logs.c.timestamp >= query.since)
+    if query.until is not None:
+        found.append(logs.c.timestamp < query.until)
+    if query.host is not None:
+        found.append(_like(logs.c.hostname, query.host))
+    if query.service is not None:
+        found.append(_like(logs.c.service, query.service))
+    if query.place is not None:
+        levels = (logs.c.site, logs.c.area, logs.c.line, logs.c.machine)
+        found.append(or_(*(_like(level, query.place) for level in levels)))
+    if query.text is not None:
+        found.append(contains(logs.c.message, query.text))
+    if query.pattern_id is not None:
+        found.append(logs.c.pattern_id.in_(_family_of(query.pattern_id)))
+    return found
+
+
+def _family_of(pattern_id: int) -> Select[tuple[int]]:
+    """Every pattern of the problem that ``pattern_id`` is part of, as a subquery."""
+    one = patterns.alias("one")
+    root = select(func.coalesce(one.c.merged_into, one.c.id)).where(one.c.id == pattern_id).scalar_subquery()
+    return select(patterns.c.id).where(or_(patterns.c.id == root, patterns.c.merged_into == root))
+
+
+def _like(column: Any, pattern: str) -> ColumnElement[bool]:
+    """Exact or a glob of ``*`` and ``?``, without regard to case; LIKE is understood by every database."""
+    escaped = pattern.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return func.lower(column).like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
+
+
+__all__ = ["DEADLINE", "StoredHistory", "statement_deadline"]

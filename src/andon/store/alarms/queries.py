@@ -1,0 +1,376 @@
+"""What is asked about alarms: lists of them, and the counts that figures are made of. Moments are unix seconds."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, text, union_all
+
+from andon.core.models.history import Priority
+from andon.store.alarms.tracking import ACKS, PERIOD, PERIODS_A_DAY
+from andon.store.schema.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
+from andon.store.schema.dialect import matches_glob
+from andon.store.schema.tables import counters
+
+#: ``active`` leaves shelved ones out; ``waiting`` are the active ones nobody acknowledged; ``all`` is the newest first.
+AlarmList = Literal["active", "waiting", "stale", "shelved", "all"]
+
+PRIORITY_NAMES = {1: Priority.HIGH, 2: Priority.MEDIUM, 3: Priority.LOW}
+_STALE = 24 * 3600.0
+_FLEETING = 10.0
+#: Stops that began longer before a window are not looked for.
+_STOP_MAX = 31 * 86_400.0
+_TOP = 10
+_CHATTER = 3
+_LISTED_MAX = 10_000
+_TITLE_MAX = 80
+
+
+class AlarmFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which alarms: exact names, or globs of ``*`` and ``?``. ``place`` is any of site, area, line, machine, host."""
+
+    host: str | None = None
+    site: str | None = None
+    area: str | None = None
+    line: str | None = None
+    machine: str | None = None
+    place: str | None = None
+
+
+EVERYWHERE = AlarmFilter()
+
+
+class AlarmEntry(msgspec.Struct, frozen=True):
+    """An alarm as lists show it. ``clears`` says whether anything at its place ever reported that an alarm ended."""
+
+    id: int
+    place: str
+    code: str
+    text: str
+    state: str
+    severity: str
+    priority: str | None
+    active_since: float | None
+    last_seen: float
+    cleared_at: float | None
+    occurrences: int
+    clears: bool
+    acked_at: float | None
+    acked_by: str | None
+    ack_note: str | None
+    shelved_at: float | None
+    shelved_until: float | None
+    shelved_by: str | None
+    shelve_note: str | None
+    hostname: str | None
+    site: str | None
+    area: str | None
+    line: str | None
+    machine: str | None
+    pattern_id: int | None
+    log_id: int | None
+
+    @property
+    def source(self) -> str:
+        """The alarm at its place, in a few words: its code, if it has one, and the beginning of its text."""
+        text = " ".join(self.text.split())[:_TITLE_MAX]
+        named = self.code.startswith("pattern ") or text.startswith(self.code)
+        return f"{self.place}: {text}" if named else f"{self.place}: {self.code} {text}"
+
+
+_COLUMNS = [name for name in AlarmEntry.__struct_fields__ if name != "clears"]
+
+
+class Share(msgspec.Struct, frozen=True):
+    """How often an alarm became active in a window, and for how many seconds it was (None where nobody knows)."""
+
+    alarm: AlarmEntry
+    count: int
+    seconds: float | None
+    most: int = 0
+
+
+class Stopping(msgspec.Struct, frozen=True):
+    """How an alarm stopped production: how often in the window, how many times still do, seconds of those that ended.
+
+    ``lost`` are the seconds within the window, of stops that began before it too.
+    """
+
+    alarm: AlarmEntry
+    count: int
+    open: int
+    seconds: float
+    ended: int
+    lost: float
+
+
+class AlarmCounts(msgspec.Struct, frozen=True):
+    """The counts of a window; None is "not known" (no place reports clearing, nobody acknowledges)."""
+
+    periods: dict[int, int]
+    priorities: dict[str, int]
+    top: list[Share]
+    chattering: list[Share]
+    stale: int | None
+    standing: int | None
+    fleeting: int | None
+    acknowledged: int | None
+    ack_seconds: float | None
+    stops: list[Stopping]
+    shelved: int
+
+
+def listing(
+    connection: Connection, which: AlarmList, now: float, chosen: AlarmFilter = EVERYWHERE, limit: int = 50
+) -> list[AlarmEntry]:
+    """Alarms of a list: what waits for somebody first, then by priority, then the oldest."""
+    shelved = and_(alarms.c.shelved_until.is_not(None), alarms.c.shelved_until > now)
+    conditions: list[ColumnElement[bool]] = [alarms.c.occurrences > 0, *_conditions(chosen)]
+    order: list[Any] = [alarms.c.acked_at.is_not(None), alarms.c.priority, alarms.c.active_since, alarms.c.id]
+    if which == "all":
+        order = [alarms.c.last_seen.desc(), alarms.c.id]
+    elif which == "shelved":
+        conditions.append(shelved)
+        order = [alarms.c.shelved_until, alarms.c.id]
+    else:
+        conditions += [alarms.c.state == "active", ~func.coalesce(shelved, False)]
+        if which == "waiting":
+            conditions.append(alarms.c.acked_at.is_(None))
+        if which == "stale":
+            conditions += [alarms.c.active_since < now - _STALE, alarms.c.place.in_(_clearing())]
+    rows = connection.execute(_entries().where(*conditions).order_by(*order).limit(max(0, min(limit, _LISTED_MAX))))
+    return [_entry(row) for row in rows]
+
+
+def one(connection: Connection, alarm_id: int) -> AlarmEntry | None:
+    """One alarm, None where there is none with this id."""
+    row = connection.execute(_entries().where(alarms.c.id == alarm_id)).one_or_none()
+    return None if row is None else _entry(row)
+
+
+def counts(connection: Connection, since: float, until: float, chosen: AlarmFilter = EVERYWHERE) -> AlarmCounts:
+    """The counts of a window. Rates are counted over whole ten minutes."""
+    conditions = _conditions(chosen)
+    clears = bool(connection.execute(select(alarms.c.id).where(alarms.c.clears, *conditions).limit(1)).all())
+    closed, fleeting, long, open_, acked, ack_seconds = _times(connection, since, until, conditions)
+    standing, stale = _standing(connection, until, conditions)
+    acks = connection.execute(select(counters.c.value).where(counters.c.name == ACKS)).scalar()
+    periods, priorities = _periods(connection, since, until, conditions)
+    top, chattering = _shares(connection, since, until, conditions)
+    return AlarmCounts(
+        periods=periods,
+        priorities=priorities,
+        top=top,
+        chattering=chattering,
+        stale=long + stale if clears else None,
+        standing=open_ + standing if clears else None,
+        fleeting=fleeting if clears and closed is not None else None,
+        acknowledged=acked if acks else None,
+        ack_seconds=ack_seconds if acks else None,
+        stops=_stops(connection, since, until, conditions),
+        shelved=int(
+            connection.execute(
+                select(func.count()).select_from(alarms).where(alarms.c.shelved_until > until, *conditions)
+            ).scalar_one()
+        ),
+    )
+
+
+def first_out(connection: Connection, start: float, end: float, chosen: AlarmFilter = EVERYWHERE) -> AlarmEntry | None:
+    """The alarm that came first in a span of whole ten minutes."""
+    query = (
+        select(alarm_periods.c.alarm_id)
+        .where(*_span(start, end), *_among(_conditions(chosen)))
+        # what came first is in the first of the periods: the others are not read
+        .order_by(alarm_periods.c.period, alarm_periods.c.first_at, alarm_periods.c.alarm_id)
+        .limit(1)
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else one(connection, found)
+
+
+def _entries() -> Select[Any]:
+    return select(*(alarms.c[name] for name in _COLUMNS), alarms.c.place.in_(_clearing()))
+
+
+def _entry(row: Any) -> AlarmEntry:
+    *columns, clears = tuple(row)
+    values = {**dict(zip(_COLUMNS, columns, strict=True)), "clears": bool(clears)}
+    values["priority"] = PRIORITY_NAMES.get(values["priority"])
+    return AlarmEntry(**values)
+
+
+def _clearing() -> Select[tuple[Any]]:
+    return select(alarms.c.place).where(alarms.c.clears)
+
+
+def _conditions(chosen: AlarmFilter) -> list[ColumnElement[bool]]:
+    columns = {"host": "hostname", "site": "site", "area": "area", "line": "line", "machine": "machine"}
+    found = [
+        _fits(alarms.c[column], value)
+        for name, column in columns.items()
+        if (value := getattr(chosen, name)) is not None
+    ]
+    if chosen.place is not None:
+        found.append(or_(*(_fits(alarms.c[column], chosen.place) for column in columns.values())))
+    return found
+
+
+def _fits(column: ColumnElement[Any], wanted: str) -> ColumnElement[bool]:
+    return matches_glob(column, wanted) if "*" in wanted or "?" in wanted else column == wanted
+
+
+def _among(conditions: list[ColumnElement[bool]], table: Any = alarm_periods) -> list[ColumnElement[bool]]:
+    return [table.c.alarm_id.in_(select(alarms.c.id).where(*conditions))] if conditions else []
+
+
+def _span(since: float, until: float, table: Any = alarm_periods) -> list[ColumnElement[bool]]:
+    return [table.c.period >= int(since // PERIOD), table.c.period < int(-(-until // PERIOD))]
+
+
+def _periods(
+    connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]
+) -> tuple[dict[int, int], dict[str, int]]:
+    table = alarm_periods if conditions else alarm_totals
+    rows = connection.execute(
+        select(table.c.period, table.c.priority, func.sum(table.c.count))
+        .where(*_span(since, until, table), *_among(conditions))
+        .group_by(table.c.period, table.c.priority)
+    )
+    periods: dict[int, int] = {}
+    priorities: dict[str, int] = {name.value: 0 for name in PRIORITY_NAMES.values()}
+    for period, priority, count in rows:
+        periods[period] = periods.get(period, 0) + int(count)
+        priorities[PRIORITY_NAMES[priority].value] += int(count)
+    return periods, priorities
+
+
+def _shares(
+    connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]
+) -> tuple[list[Share], list[Share]]:
+    """The most frequent alarms, and those that chatter, in one look at the counts."""
+    first, last = int(since // PERIOD), int(-(-until // PERIOD))
+    day, end = -(-first // PERIODS_A_DAY), last // PERIODS_A_DAY
+    if day >= end:
+        parts = [(alarm_periods, alarm_periods.c.period, first, last)]
+    else:  # whole days, and the ten minutes at both ends
+        parts = [
+            (alarm_periods, alarm_periods.c.period, first, day * PERIODS_A_DAY),
+            (alarm_days, alarm_days.c.day, day, end),
+            (alarm_periods, alarm_periods.c.period, end * PERIODS_A_DAY, last),
+        ]
+    counted = union_all(
+        *(
+            select(table.c.alarm_id, func.sum(table.c.count).label("count"), func.max(table.c.most).label("most"))
+            .where(column >= begin, column < finish, *_among(conditions, table))
+            .group_by(table.c.alarm_id)
+            for table, column, begin, finish in parts
+        )
+    ).subquery()
+    sums = (
+        select(counted.c.alarm_id, func.sum(counted.c.count).label("total"), func.max(counted.c.most).label("most"))
+        .group_by(counted.c.alarm_id)
+        .cte("sums")
+    )
+    frequent = select(sums.c.alarm_id).order_by(sums.c.total.desc(), sums.c.alarm_id).limit(_TOP)
+    found = connection.execute(select(sums).where(or_(sums.c.most >= _CHATTER, sums.c.alarm_id.in_(frequent))))
+    rows = [(row.alarm_id, int(row.total), int(row.most)) for row in found]
+    top = sorted(rows, key=lambda row: (-row[1], row[0]))[:_TOP]
+    chattering = sorted((row for row in rows if row[2] >= _CHATTER), key=lambda row: (-row[2], -row[1], row[0]))
+    chosen = [*top, *chattering[:_LISTED_MAX]]
+    known = _by_id(connection, {row[0] for row in chosen})
+    seconds = _seconds(connection, since, until, [row[0] for row in top])
+    shares = [Share(known[id_], count, seconds.get(id_), most) for id_, count, most in chosen]
+    return shares[: len(top)], shares[len(top) :]
+
+
+def _by_id(connection: Connection, ids: set[int]) -> dict[int, AlarmEntry]:
+    found: dict[int, AlarmEntry] = {}
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), 500):
+        rows = connection.execute(_entries().where(alarms.c.id.in_(wanted[start : start + 500])))
+        found.update((entry.id, entry) for entry in map(_entry, rows))
+    return found
+
+
+def _seconds(connection: Connection, since: float, until: float, ids: list[int]) -> dict[int, float]:
+    lasted = func.coalesce(occurrences.c.ended, until) - occurrences.c.started
+    rows = connection.execute(
+        select(occurrences.c.alarm_id, func.sum(lasted))
+        .where(
+            occurrences.c.alarm_id.in_(ids),
+            occurrences.c.started >= since,
+            occurrences.c.started < until,
+            occurrences.c.clears,
+        )
+        .group_by(occurrences.c.alarm_id)
+    )
+    return {alarm_id: float(total) for alarm_id, total in rows}
+
+
+def _times(
+    connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]
+) -> tuple[int, int, int, int, int, float | None]:
+    """Of times that began in the window: closed, fleeting, longer than a day, closed after it, acknowledged, mean."""
+    lasted = occurrences.c.ended - occurrences.c.started
+
+    def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+    query = select(
+        number(occurrences.c.ended.is_not(None)),
+        number(and_(lasted < _FLEETING, occurrences.c.acknowledged.is_(None))),
+        number(lasted > _STALE),
+        number(occurrences.c.ended >= until),
+        func.count(occurrences.c.acknowledged),
+        func.avg(occurrences.c.acknowledged - occurrences.c.started),
+    ).where(occurrences.c.started >= since, occurrences.c.started < until)
+    if conditions:
+        query = query.where(occurrences.c.alarm_id.in_(select(alarms.c.id).where(*conditions)))
+    closed, fleeting, long, after, acked, mean = connection.execute(query).one()
+    return int(closed), int(fleeting), int(long), int(after), int(acked), None if mean is None else float(mean)
+
+
+def _standing(connection: Connection, until: float, conditions: list[ColumnElement[bool]]) -> tuple[int, int]:
+    """Alarms that are active (and were at ``until``), and how many of them for more than a day by then."""
+    row = connection.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(case((alarms.c.active_since < until - _STALE, 1), else_=0)), 0),
+        ).where(alarms.c.state == "active", alarms.c.active_since < until, alarms.c.place.in_(_clearing()), *conditions)
+    ).one()
+    return int(row[0]), int(row[1])
+
+
+def _stops(connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]) -> list[Stopping]:
+    """What stopped production in the window or before and into it, what cost most time first."""
+    started, ended = occurrences.c.started, occurrences.c.ended
+    inside, over = started >= since, ended.is_not(None)
+    begin = case((inside, started), else_=since)
+    finish = case((ended < until, ended), else_=until)
+    query = (
+        select(
+            occurrences.c.alarm_id,
+            func.sum(case((inside, 1), else_=0)),
+            func.sum(case((and_(ended.is_(None), occurrences.c.clears), 1), else_=0)),
+            func.coalesce(func.sum(case((and_(inside, over), ended - started), else_=0.0)), 0.0),
+            func.sum(case((and_(inside, over), 1), else_=0)),
+            func.coalesce(func.sum(case((or_(over, occurrences.c.clears), finish - begin), else_=0.0)), 0.0),
+        )
+        .where(
+            text("occurrences.stopped"),  # as the partial index says it
+            started >= since - _STOP_MAX,
+            started < until,
+            or_(inside, ended.is_(None), ended > since),
+        )
+        .group_by(occurrences.c.alarm_id)
+    )
+    if conditions:
+        query = query.where(occurrences.c.alarm_id.in_(select(alarms.c.id).where(*conditions)))
+    rows = connection.execute(query).all()
+    known = _by_id(connection, {row[0] for row in rows})
+    found = [
+        Stopping(known[row[0]], int(row[1]), int(row[2]), float(row[3]), int(row[4]), float(row[5])) for row in rows
+    ]
+    return sorted(found, key=lambda stop: (-stop.lost, -stop.count, stop.alarm.id))

@@ -1,0 +1,1 @@
+"""Counts over time, read from rollups and never by scanning logs."""

@@ -1,0 +1,280 @@
+"""How often problems occurred, from the counts by minute, hour and day alone: no log is read here.
+
+Which of them hold a span of time says :mod:`spans`. Everything that is merged counts as the problem it is
+part of.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection
+
+from andon.core.errors import QueryTooSlow
+from andon.core.models.history import Activity, Counted, Known, Place
+from andon.store.counts import spans
+from andon.store.problems import members
+from andon.store.rules.analysis import severity_of
+from andon.store.schema.dialect import IDS_PER_QUERY, run
+
+#: Rows (a minute in which a problem occurred) that a question at the resolution of minutes may read.
+MINUTES_MAX = 250_000
+_HOUR, _DAY = 3_600, 86_400
+_RANK = (
+    "CASE worst_severity WHEN 'CRITICAL' THEN 4 WHEN 'ERROR' THEN 3 WHEN 'WARNING' THEN 2 WHEN 'DEBUG' THEN 0 "
+    "ELSE 1 END"
+)
+_ALARMS = "('CRITICAL', 'ERROR', 'WARNING')"
+
+
+def span(connection: Connection) -> tuple[int, int] | None:
+    """The first and the last minute (since 1970) in which anything was logged; None where nothing was."""
+    found = [run(connection, f"SELECT {which}(minute) FROM pattern_minutes").scalar() for which in ("MIN", "MAX")]  # noqa: S608
+    return None if found[0] is None or found[1] is None else (found[0], found[1])
+
+
+def activity(
+    connection: Connection, since: float, until: float, place: Place | None = None, *, by_days: bool = False
+) -> Counted:
+    """Every problem that occurred in ``since`` ≤ t < ``until`` (unix seconds, whole minutes).
+
+    With ``by_days`` the periods are days (UTC), which is quicker. Of a host by its minutes; of another part of the site
+    by the whole days that the span touches. Raises NotFound where no such place is known.
+    """
+    if place is not None and place.field != "hostname":
+        first, last = int(since // _DAY), int(-(-until // _DAY))
+        counted = _sums(connection, spans.of_place(connection, place, first, last))
+        return Counted(first * _DAY, last * _DAY, _DAY, counted)
+    first, last = int(since // 60), int(-(-until // 60))
+    if place is not None:
+        part = spans.by_minute(first, last, spans.hosts_of(connection, place))
+        return Counted(first * 60, last * 60, _HOUR, _sums(connection, part))
+    severity: int | None = run(connection, "SELECT id FROM fields WHERE name = 'severity'").scalar()
+    parts = spans.by_pattern(connection, first, last, None, severity if by_days else None)
+    return Counted(first * 60, last * 60, _HOUR if severity is None or not by_days else _DAY, _sums(connection, parts))
+
+
+def _sums(connection: Connection, part: spans.Part) -> dict[int, Activity]:
+    """Activity by problem, of counts by period and pattern."""
+    sql, values = part
+    found = run(
+        connection,
+        "SELECT pattern_id, SUM(n), COUNT(*), SUM(n * n) FROM ("  # noqa: S608
+        f"SELECT period, pattern_id, SUM(count) AS n FROM ({sql}) AS c GROUP BY period, pattern_id"
+        ") AS counted GROUP BY pattern_id",
+        tuple(values),
+    )
+    counted = {int(id_): Activity(int(count), int(n), int(squares)) for id_, count, n, squares in map(tuple, found)}
+    merged = run(connection, "SELECT id, merged_into FROM patterns WHERE merged_into IS NOT NULL")
+    roots = {int(id_): int(root) for id_, root in map(tuple, merged)}
+    families = {roots[id_] for id_ in counted if id_ in roots}
+    if not families:
+        return counted
+    several = {id_ for id_ in counted if roots.get(id_, id_) in families}
+    return {
+        **{id_: one for id_, one in counted.items() if id_ not in several},
+        **_families(connection, part, sorted(several)),
+    }
+
+
+def _families(connection: Connection, part: spans.Part, patterns: Sequence[int]) -> dict[int, Activity]:
+    """The same for problems of several patterns, which may share periods."""
+    sql, values = part
+    only = f" WHERE c.pattern_id IN ({','.join('?' * len(patterns))})" if len(patterns) <= IDS_PER_QUERY else ""
+    found = run(
+        connection,
+        "SELECT root, SUM(n), COUNT(*), SUM(n * n) FROM ("  # noqa: S608
+        "SELECT c.period, COALESCE(p.merged_into, p.id) AS root, SUM(c.count) AS n"
+        f" FROM ({sql}) AS c JOIN patterns AS p ON p.id = c.pattern_id{only}"
+        " GROUP BY c.period, COALESCE(p.merged_into, p.id)) AS counted GROUP BY root",
+        (*values, *(patterns if only else ())),
+    )
+    rows = {int(root): Activity(int(count), int(n), int(squares)) for root, count, n, squares in map(tuple, found)}
+    if only:
+        return rows
+    wanted = set(known(connection, patterns)) | set(patterns)
+    return {root: one for root, one in rows.items() if root in wanted}
+
+
+def known(connection: Connection, roots: Collection[int]) -> dict[int, Known]:
+    """What is known of these problems."""
+    wanted = sorted(roots)
+    found: dict[int, Known] = {}
+    for start in range(0, len(wanted), IDS_PER_QUERY):
+        part = wanted[start : start + IDS_PER_QUERY]
+        marks = ",".join("?" * len(part))
+        rows = run(
+            connection,
+            "SELECT r.id, r.template, f.rank, f.first_seen, f.last_seen FROM ("  # noqa: S608
+            "SELECT COALESCE(merged_into, id) AS root, MIN(first_seen) AS first_seen, MAX(last_seen) AS last_seen,"
+            f" MAX({_RANK}) AS rank FROM patterns WHERE id IN ({marks}) OR merged_into IN ({marks})"
+            " GROUP BY COALESCE(merged_into, id)) AS f JOIN patterns AS r ON r.id = f.root",
+            (*part, *part),
+        )
+        for root, template, rank, first_seen, last_seen in map(tuple, rows):
+            found[int(root)] = Known(template, severity_of(rank), first_seen, last_seen)
+    return found
+
+
+def first_seen_within(connection: Connection, since: str, until: str) -> dict[int, str]:
+    """Problems that were seen for the first time in ``since`` ≤ t < ``until`` (stored form), with that time."""
+    rows = run(
+        connection,
+        "SELECT COALESCE(merged_into, id), MIN(first_seen) FROM patterns GROUP BY COALESCE(merged_into, id)"
+        " HAVING MIN(first_seen) >= ? AND MIN(first_seen) < ?",
+        (since, until),
+    )
+    return {int(root): first for root, first in map(tuple, rows)}
+
+
+def by_ten_minutes(connection: Connection, since: float, until: float) -> dict[int, int]:
+    """Alarms by ten minutes since 1970; those that the indexer has not come to are logs of WARNING and worse."""
+    found: Counter[int] = Counter()
+    for whole, begin, end in spans.segments(int(since // 60), int(-(-until // 60)), spans.open_hours(connection)):
+        if whole:
+            rows = run(
+                connection,
+                "SELECT period, SUM(count) FROM alarm_totals WHERE period >= ? AND period < ? GROUP BY period",
+                (begin * 6, end * 6),
+            )
+        else:
+            rows = run(
+                connection,
+                "SELECT m.minute / 10, SUM(m.count) FROM pattern_minutes AS m JOIN patterns AS p ON p.id = m.pattern_id"  # noqa: S608
+                f" WHERE m.minute >= ? AND m.minute < ? AND p.worst_severity IN {_ALARMS} GROUP BY m.minute / 10",
+                (begin, end),
+            )
+        for period, count in map(tuple, rows):
+            found[int(period)] += int(count)
+    return dict(found)
+
+
+def by_problem_and_minute(
+    connection: Connection, first: int, last: int, *, alarms_only: bool = False
+) -> dict[int, list[int]]:
+    """The minutes (since 1970, in order) of ``first`` ≤ m < ``last`` in which each problem occurred.
+
+    Raises QueryTooSlow where there are more than :data:`MINUTES_MAX` of them.
+    """
+    alarms = f" AND p.worst_severity IN {_ALARMS}" if alarms_only else ""
+    rows = run(
+        connection,
+        "SELECT DISTINCT m.minute, COALESCE(p.merged_into, p.id) FROM pattern_minutes AS m"  # noqa: S608
+        f" JOIN patterns AS p ON p.id = m.pattern_id WHERE m.minute >= ? AND m.minute < ?{alarms} LIMIT ?",
+        (first, last, MINUTES_MAX + 1),
+    )
+    found: dict[int, list[int]] = {}
+    for read, (minute, root) in enumerate(map(tuple, rows)):
+        if read == MINUTES_MAX:
+            raise QueryTooSlow("too much was logged in this time to look at each minute: ask about a shorter one")
+        found.setdefault(int(root), []).append(int(minute))
+    for minutes in found.values():
+        minutes.sort()
+    return found
+
+
+def minutes_of(connection: Connection, pattern_id: int, since: float, until: float) -> dict[int, int] | None:
+    """Logs of a problem by minute since 1970; None where there is no such pattern."""
+    patterns = members.of_problem(connection, pattern_id)
+    if patterns is None:
+        return None
+    first, last = int(since // 60), int(-(-until // 60))
+    only, ids = spans.of_patterns(patterns)
+    counts: Counter[int] = Counter()
+    for whole, begin, end in spans.segments(first, last, spans.open_hours(connection)):
+        if whole:
+            rows = run(
+                connection,
+                f"SELECT DISTINCT hour FROM pattern_hours WHERE hour >= ? AND hour < ?{only}",  # noqa: S608
+                (begin, end, *ids),
+            )
+            hours = sorted(int(row[0]) for row in map(tuple, rows))
+            for start in range(0, len(hours), IDS_PER_QUERY):
+                counts.update(_minutes_in(connection, hours[start : start + IDS_PER_QUERY], only, ids))
+        else:
+            found = run(
+                connection,
+                f"SELECT minute, count FROM pattern_minutes WHERE minute >= ? AND minute < ?{only}",  # noqa: S608
+                (begin, end, *ids),
+            )
+            for minute, count in map(tuple, found):
+                counts[int(minute)] += int(count)
+    return dict(counts)
+
+
+def _minutes_in(connection: Connection, hours: Sequence[int], only: str, ids: Sequence[int]) -> dict[int, int]:
+    """Hour by hour and minute by minute: each is a step to the right place of the key."""
+    named, sixty = ",".join(["(?)"] * len(hours)), ",".join(f"({n})" for n in range(60))
+    rows = run(
+        connection,
+        f"WITH h(hour) AS (VALUES {named}), s(n) AS (VALUES {sixty})"  # noqa: S608
+        " SELECT m.minute, SUM(m.count) FROM h CROSS JOIN s CROSS JOIN pattern_minutes AS m"
+        f" WHERE m.minute = h.hour * 60 + s.n{only} GROUP BY m.minute",
+        (*hours, *ids),
+    )
+    return {int(minute): int(count) for minute, count in map(tuple, rows)}
+
+
+def hourly(connection: Connection, since: float, until: float, pattern_id: int | None = None) -> dict[int, int] | None:
+    """Logs by hour since 1970, of one problem or of all; None where there is no such pattern."""
+    patterns = None if pattern_id is None else members.of_problem(connection, pattern_id)
+    if patterns is None and pattern_id is not None:
+        return None
+    sql, values = spans.by_pattern(connection, int(since // 60), int(-(-until // 60)), patterns)
+    rows = run(connection, f"SELECT period, SUM(count) FROM ({sql}) AS c GROUP BY period", tuple(values))  # noqa: S608
+    return {int(hour): int(count) for hour, count in map(tuple, rows)}
+
+
+def minutely(connection: Connection, since: float, until: float) -> dict[int, int]:
+    """Logs of all problems by minute since 1970."""
+    rows = run(
+        connection,
+        "SELECT minute, SUM(count) FROM pattern_minutes WHERE minute >= ? AND minute < ? GROUP BY minute",
+        (int(since // 60), int(-(-until // 60))),
+    )
+    return {int(minute): int(count) for minute, count in map(tuple, rows)}
+
+
+def by_value(
+    connection: Connection, pattern_id: int, fields: Sequence[str], since: float, until: float
+) -> dict[str, list[tuple[str | None, int]]] | None:
+    """(value, logs) of these fields of a problem on the days (UTC) that the span touches, the most frequent first.
+
+    The value None stands for those that are not told apart. None where there is no such pattern.
+    """
+    patterns = members.of_problem(connection, pattern_id)
+    if patterns is None:
+        return None
+    only, ids = spans.of_patterns(patterns)
+    first, last = int(since // _DAY), int(-(-until // _DAY))
+    found: dict[str, list[tuple[str | None, int]]] = {}
+    for name in fields:
+        field = run(connection, "SELECT id FROM fields WHERE name = ?", (name,)).scalar()
+        if field is None:
+            continue
+        rows = run(
+            connection,
+            "SELECT v.value, v.rest, SUM(f.count) AS logs FROM facets AS f JOIN field_values AS v ON v.id = f.value_id"  # noqa: S608
+            f" WHERE f.field_id = ? AND f.day >= ? AND f.day < ?{only.replace('pattern_id', 'f.pattern_id')}"
+            " GROUP BY v.id, v.value, v.rest ORDER BY logs DESC, v.value",
+            (field, first, last, *ids),
+        )
+        counts = [(None if rest else str(value), int(count)) for value, rest, count in map(tuple, rows)]
+        if counts:
+            found[name] = counts
+    return found
+
+
+__all__ = [
+    "activity",
+    "by_problem_and_minute",
+    "by_ten_minutes",
+    "by_value",
+    "first_seen_within",
+    "hourly",
+    "known",
+    "minutely",
+    "minutes_of",
+    "span",
+]

@@ -1,0 +1,64 @@
+"""Keeping up what search, comparison and alarms need, some steps behind the recorder.
+
+Recording must not wait for it: logs are indexed in the order of their ids, in small transactions of their own, and a
+mark says how far that has come. Whoever searches looks at the logs beyond the mark themselves.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+
+from sqlalchemy import Connection
+
+from andon.store.alarms import tracking
+from andon.store.schema.dialect import is_postgres, run
+from andon.store.search import words
+from andon.store.search.facets import ROW_COLUMNS, FacetBook, Row
+
+#: Seconds that a log must be old before it is indexed where several processes record: ids are given before the commit.
+SETTLED = 30.0
+_MARK = "indexed"
+
+
+def mark(connection: Connection) -> int:
+    """The id of the last log that is indexed."""
+    found: int | None = run(connection, "SELECT value FROM counters WHERE name = ?", (_MARK,)).scalar()
+    return found or 0
+
+
+def first_id(connection: Connection, hour: int) -> int:
+    """No log from this hour (since 1970) on has a smaller id."""
+    found: int | None = run(connection, "SELECT MIN(first_id) FROM log_hours WHERE hour >= ?", (hour,)).scalar()
+    return mark(connection) + 1 if found is None else min(found, mark(connection) + 1)
+
+
+def advance(connection: Connection, book: FacetBook, limit: int, now: float, zone: tzinfo = UTC) -> tuple[int, bool]:
+    """Index the next ``limit`` logs inside the open transaction; how many there were, and whether more may wait.
+
+    ``zone`` is that of times in contexts which name none.
+    """
+    several = is_postgres(connection)
+    if several:
+        # one indexer at a time, whichever process it runs in
+        run(connection, "INSERT INTO counters (name, value) VALUES (?, 0) ON CONFLICT (name) DO NOTHING", (_MARK,))
+        run(connection, "SELECT value FROM counters WHERE name = ? FOR UPDATE", (_MARK,))
+        book.forget()
+    after = mark(connection)
+    settled = " AND created_at <= ?" if several else ""
+    found = run(
+        connection,
+        f"SELECT {ROW_COLUMNS} FROM logs WHERE id > ?{settled} ORDER BY id LIMIT ?",  # noqa: S608
+        (after, *((now - SETTLED,) if several else ()), limit),
+    ).all()
+    if not found:
+        return 0, False
+    rows = [Row.read(tuple(row)) for row in found]
+    words.add(connection, rows)
+    book.add(connection, rows)
+    tracking.add(connection, [tuple(row) for row in found], zone)
+    run(
+        connection,
+        "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (_MARK, rows[-1].id),
+    )
+    return len(rows), len(rows) == limit

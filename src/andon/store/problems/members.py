@@ -1,0 +1,200 @@
+"""A problem as one: the pattern that stands for it (the root) and everything merged into that one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Select, func, or_, select, update
+
+from andon.core.models import Resolution
+from andon.store.recording.batch import unix_minute
+from andon.store.rules.analysis import rank_of, severity_of
+from andon.store.schema.dialect import IDS_PER_QUERY
+from andon.store.schema.tables import analyses, pattern_hosts, pattern_minutes, patterns, resolutions
+
+#: The window in which a rate is measured, in minutes.
+RATE_WINDOW = 10
+#: Hosts of a problem that are told apart; on more of them one more host is no news.
+MOST_HOSTS = 2_000
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What is counted of a problem."""
+
+    count: int
+    first_seen: str
+    last_seen: str
+    worst_severity: str
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """The analysis that a problem shows now; ``final`` where it is finished and holds a text."""
+
+    analysis_id: int
+    pattern_id: int | None
+    rung: str | None
+    final: bool
+
+
+def ids_of(root: int) -> Select[tuple[int]]:
+    """The patterns of a problem, as a subquery."""
+    return select(patterns.c.id).where(or_(patterns.c.id == root, patterns.c.merged_into == root))
+
+
+def root_of(connection: Connection, pattern_id: int) -> int | None:
+    """The pattern that stands for the problem which ``pattern_id`` is part of; None where there is no such pattern."""
+    found: int | None = connection.execute(
+        select(func.coalesce(patterns.c.merged_into, patterns.c.id)).where(patterns.c.id == pattern_id)
+    ).scalar()
+    return found
+
+
+def members(connection: Connection, root: int, limit: int | None = None) -> list[int]:
+    """The patterns of a problem, those seen last first."""
+    query = ids_of(root).order_by(patterns.c.last_seen.desc(), patterns.c.id).limit(limit)
+    return [int(row.id) for row in connection.execute(query)]
+
+
+def of_problem(connection: Connection, pattern_id: int) -> list[int] | None:
+    """The patterns of the problem that ``pattern_id`` is part of, as many as one statement names; None where there is
+    no such pattern."""
+    root = root_of(connection, pattern_id)
+    return None if root is None else members(connection, root, IDS_PER_QUERY)
+
+
+def figures(connection: Connection, root: int) -> Figures:
+    """Counts and times of the whole problem."""
+    of_root = or_(patterns.c.id == root, patterns.c.merged_into == root)
+    count, first_seen, last_seen = connection.execute(
+        select(func.sum(patterns.c.count), func.min(patterns.c.first_seen), func.max(patterns.c.last_seen)).where(
+            of_root
+        )
+    ).one()
+    severities = connection.execute(select(patterns.c.worst_severity).where(of_root).distinct()).scalars()
+    return Figures(count or 0, first_seen or "", last_seen or "", severity_of(max(map(rank_of, severities), default=0)))
+
+
+def hosts(connection: Connection, root: int, limit: int | None) -> list[tuple[str, int, str]]:
+    """(host, logs, first seen) of a problem, those with most logs first."""
+    total = func.sum(pattern_hosts.c.count)
+    rows = connection.execute(
+        select(pattern_hosts.c.hostname, total, func.min(pattern_hosts.c.first_seen))
+        .where(pattern_hosts.c.pattern_id.in_(ids_of(root)))
+        .group_by(pattern_hosts.c.hostname)
+        .order_by(total.desc(), pattern_hosts.c.hostname)
+        .limit(limit)
+    )
+    return [(host, count, first_seen) for host, count, first_seen in rows]
+
+
+def host_names(connection: Connection, root: int) -> set[str]:
+    """The hosts of a problem, :data:`MOST_HOSTS` of them at most."""
+    return set(
+        connection.execute(
+            select(pattern_hosts.c.hostname)
+            .where(pattern_hosts.c.pattern_id.in_(ids_of(root)))
+            .distinct()
+            .limit(MOST_HOSTS)
+        ).scalars()
+    )
+
+
+def recent_count(connection: Connection, root: int, minute: int) -> int:
+    """Logs of a problem in the :data:`RATE_WINDOW` minutes that end with ``minute``."""
+    # The minutes one by one: SQLite then seeks each (minute, pattern), where a range would read everybody's minutes.
+    window = range(minute - RATE_WINDOW + 1, minute + 1)
+    found = connection.execute(
+        select(func.sum(pattern_minutes.c.count)).where(
+            pattern_minutes.c.minute.in_(window), pattern_minutes.c.pattern_id.in_(ids_of(root))
+        )
+    ).scalar()
+    return found or 0
+
+
+def shown(connection: Connection, root: int) -> Shown | None:
+    """What a problem shows now, None where nothing."""
+    row = connection.execute(
+        select(analyses.c.id, analyses.c.pattern_id, analyses.c.rung, analyses.c.finished_at, analyses.c.text)
+        .join(patterns, patterns.c.analysis_id == analyses.c.id)
+        .where(patterns.c.id == root)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Shown(row.id, row.pattern_id, row.rung, row.finished_at is not None and row.text is not None)
+
+
+def show(connection: Connection, root: int, analysis_id: int) -> None:
+    """Let every log of the problem show this analysis."""
+    connection.execute(update(patterns).where(patterns.c.id == root).values(analysis_id=analysis_id))
+
+
+def note_explained(connection: Connection, root: int, now: float, severity: str | None = None) -> None:
+    """Keep what the problem is like as it is explained: renewal compares with it.
+
+    ``severity`` is the worst that the explanation knew of, where that may not be today's.
+    """
+    found = figures(connection, root)
+    connection.execute(
+        update(patterns)
+        .where(patterns.c.id == root)
+        .values(
+            explained_at=now,
+            renewed_at=now,
+            explained_severity=severity or found.worst_severity,
+            explained_hosts=len(host_names(connection, root)),
+            explained_rate=recent_count(connection, root, unix_minute(found.last_seen)),
+        )
+    )
+
+
+def note_hosts(connection: Connection, root: int) -> None:
+    """After a merge: the hosts that joined with it are not new ones."""
+    connection.execute(
+        update(patterns)
+        .where(patterns.c.id == root, patterns.c.explained_at.is_not(None))
+        .values(explained_hosts=len(host_names(connection, root)))
+    )
+
+
+def fixes(connection: Connection, root: int) -> list[Resolution]:
+    """The confirmed fixes of a problem that were not revoked, newest first."""
+    query = (
+        select(*(resolutions.c[name] for name in Resolution.__struct_fields__))
+        .where(resolutions.c.pattern_id.in_(ids_of(root)), resolutions.c.revoked_at.is_(None))
+        .order_by(resolutions.c.id.desc())
+    )
+    return [Resolution(*row) for row in connection.execute(query)]
+
+
+def fixed_patterns(connection: Connection) -> list[tuple[str, str, Resolution]]:
+    """(fingerprint, template, newest fix) of every pattern that has one."""
+    newest = (
+        select(func.max(resolutions.c.id))
+        .where(resolutions.c.revoked_at.is_(None))
+        .group_by(resolutions.c.pattern_id)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            patterns.c.fingerprint,
+            patterns.c.template,
+            *(resolutions.c[name] for name in Resolution.__struct_fields__),
+        )
+        .join(patterns, patterns.c.id == resolutions.c.pattern_id)
+        .where(resolutions.c.id.in_(newest))
+        .order_by(resolutions.c.id)
+    )
+    return [(fingerprint, template, Resolution(*fix)) for fingerprint, template, *fix in connection.execute(query)]
+
+
+def by_id(connection: Connection, ids: Iterable[int], *columns: Any) -> dict[int, Any]:
+    """Rows of ``patterns`` by id."""
+    wanted = list(ids)
+    found: dict[int, Any] = {}
+    for start in range(0, len(wanted), IDS_PER_QUERY):
+        part = wanted[start : start + IDS_PER_QUERY]
+        for row in connection.execute(select(patterns.c.id, *columns).where(patterns.c.id.in_(part))):
+            found[row.id] = row
+    return found

@@ -1,0 +1,285 @@
+"""Merging patterns into one problem and splitting them again, inside an open transaction.
+
+``patterns.merged_into`` always names the pattern that stands for the whole problem, so that readers need one step.
+The rows of ``merges`` that are not undone keep who joined whom: what a split takes along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, CursorResult, Row, and_, delete, func, or_, select, update
+
+from andon.core.models import AnalysisStatus, Merge, Rung, now_text
+from andon.store.engine.rows import add_to_counters
+from andon.store.problems import members
+from andon.store.rules.analysis import priority, rank_of
+from andon.store.schema.dialect import run
+from andon.store.schema.tables import analyses, kept_apart, logs, merges, patterns
+
+#: Counts merges and splits by people; see :func:`regrouped`.
+_REGROUPED = "regrouped"
+_BY_A_PERSON = -1
+_TEXT = ("rung", "text", "finding", "source", "provider", "model", "prompt_version")
+_EXPLAINED = ("analysis_id", "explained_at", "explained_severity", "explained_hosts", "explained_rate", "renewed_at")
+
+
+def regrouped(connection: Connection) -> int:
+    """A number that grows whenever a person merges or splits patterns."""
+    found = run(connection, "SELECT value FROM counters WHERE name = ?", (_REGROUPED,)).scalar()
+    return found or 0
+
+
+def known_patterns(connection: Connection) -> list[tuple[int, str, str, str | None]]:
+    """(id, fingerprint, template, fingerprint of what it is merged into), oldest first."""
+    parent = patterns.alias("parent")
+    query = (
+        select(patterns.c.id, patterns.c.fingerprint, patterns.c.template, parent.c.fingerprint)
+        .outerjoin(parent, parent.c.id == patterns.c.merged_into)
+        .order_by(patterns.c.id)
+    )
+    return [(id_, key, template, into) for id_, key, template, into in connection.execute(query)]
+
+
+def separated(connection: Connection) -> list[tuple[str, str]]:
+    """Pairs of fingerprints that a person separated."""
+    return [(one, other) for one, other in connection.execute(select(kept_apart.c.one, kept_apart.c.other))]
+
+
+def apply(connection: Connection, wanted: Sequence[Merge]) -> dict[int, int]:
+    """Join what the merges say; those that hold already, or that a person has undone, change nothing.
+
+    Returns which problem (old root) is now part of which.
+    """
+    moved: dict[int, int] = {}
+    for one in wanted:
+        rows = connection.execute(
+            select(patterns.c.fingerprint, func.coalesce(patterns.c.merged_into, patterns.c.id).label("root")).where(
+                patterns.c.fingerprint.in_((one.child, one.parent))
+            )
+        )
+        roots: dict[str, int] = {row.fingerprint: row.root for row in rows}
+        child, parent = roots.get(one.child), roots.get(one.parent)
+        if child is None or parent is None or child == parent or _kept_apart(connection, child, parent):
+            continue
+        join(connection, child, parent, one.position, one.words)
+        for old, into in moved.items():
+            if into == child:
+                moved[old] = parent
+        moved[child] = parent
+    return moved
+
+
+def join(connection: Connection, child: int, parent: int, position: int, words: Iterable[str]) -> None:
+    """Make one problem of two (both ids are roots): ``parent`` stands for it."""
+    connection.execute(
+        merges.insert().values(
+            child_id=child,
+            parent_id=parent,
+            position=position,
+            words=msgspec.json.encode(list(words)).decode(),
+            created_at=now_text(),
+        )
+    )
+    connection.execute(
+        update(patterns).where(or_(patterns.c.id == child, patterns.c.merged_into == child)).values(merged_into=parent)
+    )
+    before, joining = members.shown(connection, parent), members.shown(connection, child)
+    takes_over = (
+        joining is not None
+        and joining.final
+        and (before is None or not before.final or (joining.rung == Rung.RESOLUTION and before.rung != Rung.RESOLUTION))
+    )
+    if takes_over:
+        values = select(*(patterns.c[name] for name in _EXPLAINED)).where(patterns.c.id == child)
+        connection.execute(
+            update(patterns).where(patterns.c.id == parent).values(connection.execute(values).mappings().one())
+        )
+    _share_queue(connection, child, parent, keep_renewal=before is not None and before.final and not takes_over)
+    members.note_hosts(connection, parent)
+
+
+def _share_queue(connection: Connection, child: int, parent: int, *, keep_renewal: bool) -> None:
+    """One open analysis at most for the joined problem, and none where an explanation was there to share."""
+    theirs, ours = open_analysis(connection, child), open_analysis(connection, parent)
+    shown = members.shown(connection, parent)
+    why = f"superseded: joined pattern {parent}"
+    if shown is not None and shown.final:
+        if theirs is not None:
+            supersede(connection, theirs, why)
+        if ours is not None and not keep_renewal:
+            supersede(connection, ours, why)
+    elif theirs is not None and ours is not None:
+        if theirs.text is not None and ours.text is None:
+            _hand_over_text(connection, theirs, ours, parent)
+        connection.execute(
+            update(analyses)
+            .where(analyses.c.id == ours.id)
+            .values(
+                tier=max(ours.tier, theirs.tier),
+                score=max(ours.score, theirs.score),
+                caller=ours.caller or theirs.caller,
+            )
+        )
+        supersede(connection, connection.execute(select(analyses).where(analyses.c.id == theirs.id)).one(), why)
+    elif theirs is not None:
+        connection.execute(update(analyses).where(analyses.c.id == theirs.id).values(pattern_id=parent))
+        if theirs.text is not None:
+            members.show(connection, parent, theirs.id)
+            connection.execute(update(patterns).where(patterns.c.id == child).values(analysis_id=None))
+
+
+def _hand_over_text(connection: Connection, giver: Row[Any], taker: Row[Any], parent: int) -> None:
+    """A provisional text goes on being shown when the row that held it is closed."""
+    values = {name: getattr(giver, name) for name in _TEXT}
+    connection.execute(update(analyses).where(analyses.c.id == taker.id).values(**values, provisional=True))
+    add_to_counters(connection, {f"rung:{giver.rung}": 1})
+    members.show(connection, parent, taker.id)
+
+
+def open_analysis(connection: Connection, root: int) -> Row[Any] | None:
+    """The waiting analysis of a problem."""
+    return connection.execute(
+        select(analyses).where(analyses.c.pattern_id == root, analyses.c.finished_at.is_(None)).limit(1)
+    ).one_or_none()
+
+
+def supersede(connection: Connection, row: Row[Any], why: str) -> None:
+    """Close an open analysis that is not needed any more; what it showed provisionally is shown no longer."""
+    connection.execute(
+        update(analyses)
+        .where(analyses.c.id == row.id)
+        .values(
+            status=AnalysisStatus.DONE,
+            finished_at=now_text(),
+            last_error=why,
+            lease_owner=None,
+            lease_until=None,
+            provisional=False,
+            **dict.fromkeys(_TEXT),
+        )
+    )
+    connection.execute(update(patterns).where(patterns.c.analysis_id == row.id).values(analysis_id=None))
+    if row.rung is not None:
+        add_to_counters(connection, {f"rung:{row.rung}": -1})
+
+
+def ask(connection: Connection, root: int, reason: str, *, caller: bool = False) -> int:
+    """Put the problem into the queue (or move up what waits there already); the analysis' id."""
+    waiting = open_analysis(connection, root)
+    if waiting is not None:
+        if caller:
+            connection.execute(
+                update(analyses).where(analyses.c.id == waiting.id).values(tier=1, caller=True, not_before=0.0)
+            )
+        return int(waiting.id)
+    latest = connection.execute(select(func.max(logs.c.id)).where(logs.c.pattern_id.in_(members.ids_of(root)))).scalar()
+    rank = rank_of(members.figures(connection, root).worst_severity)
+    shown = members.shown(connection, root)
+    tier, score = priority(rank, first=shown is None or not shown.final, caller=caller)
+    made = connection.execute(
+        analyses.insert().values(
+            pattern_id=root,
+            log_id=latest,
+            reason=reason,
+            status=AnalysisStatus.PENDING,
+            caller=caller,
+            tier=tier,
+            score=score,
+            created_at=now_text(),
+            not_before=0.0,
+            attempts=0,
+            provisional=False,
+        )
+    )
+    return inserted_id(made)
+
+
+def inserted_id(made: CursorResult[Any]) -> int:
+    """The id that an inserted row got."""
+    key = made.inserted_primary_key
+    return 0 if key is None else int(key[0])
+
+
+def join_by_hand(connection: Connection, child: int, parent: int) -> None:
+    """A person says that two problems (roots) are one, whatever was said before."""
+    theirs, ours = _keys(child), _keys(parent)
+    connection.execute(delete(kept_apart).where(_between(theirs, ours)))
+    join(connection, child, parent, _BY_A_PERSON, ())
+    _count_regrouping(connection)
+
+
+def take_out(connection: Connection, pattern_id: int, root: int) -> None:
+    """A person says that ``pattern_id`` is not part of ``root``'s problem; what was merged into it goes along."""
+    active = merges.c.undone_at.is_(None)
+    edges: dict[int, list[int]] = {}
+    parent = root
+    ours = members.ids_of(root)
+    for child_id, parent_id in connection.execute(
+        select(merges.c.child_id, merges.c.parent_id).where(active, merges.c.child_id.in_(ours))
+    ):
+        edges.setdefault(parent_id, []).append(child_id)
+        if child_id == pattern_id:
+            parent = parent_id
+    leaving = [pattern_id]
+    for one in leaving:  # grows while it is walked
+        leaving += edges.get(one, ())
+    shown = members.shown(connection, root)
+    connection.execute(update(patterns).where(patterns.c.id.in_(leaving[1:])).values(merged_into=pattern_id))
+    connection.execute(update(patterns).where(patterns.c.id == pattern_id).values(merged_into=None))
+    connection.execute(update(merges).where(active, merges.c.child_id == pattern_id).values(undone_at=now_text()))
+    _keep_apart(connection, pattern_id, {parent, root})
+    own = members.shown(connection, pattern_id)
+    if own is None or not own.final:
+        ask(connection, pattern_id, "split")
+    if shown is not None and shown.pattern_id in leaving:
+        ask(connection, root, "split")  # what it shows is the explanation of the problem that left
+    _count_regrouping(connection)
+
+
+def _keep_apart(connection: Connection, pattern_id: int, others: set[int]) -> None:
+    keys = members.by_id(connection, {pattern_id, *others}, patterns.c.fingerprint)
+    for other in others:
+        one, two = sorted((keys[pattern_id].fingerprint, keys[other].fingerprint))
+        run(
+            connection,
+            "INSERT INTO kept_apart (one, other) VALUES (?, ?) ON CONFLICT (one, other) DO NOTHING",
+            (one, two),
+        )
+
+
+def _keys(root: int) -> Any:
+    return select(patterns.c.fingerprint).where(or_(patterns.c.id == root, patterns.c.merged_into == root))
+
+
+def _between(theirs: Any, ours: Any) -> Any:
+    return or_(
+        and_(kept_apart.c.one.in_(theirs), kept_apart.c.other.in_(ours)),
+        and_(kept_apart.c.one.in_(ours), kept_apart.c.other.in_(theirs)),
+    )
+
+
+def _kept_apart(connection: Connection, child: int, parent: int) -> bool:
+    found = connection.execute(select(kept_apart.c.one).where(_between(_keys(child), _keys(parent))).limit(1)).scalar()
+    return found is not None
+
+
+def _count_regrouping(connection: Connection) -> None:
+    add_to_counters(connection, {_REGROUPED: 1})
+
+
+__all__ = [
+    "apply",
+    "ask",
+    "inserted_id",
+    "join",
+    "join_by_hand",
+    "known_patterns",
+    "open_analysis",
+    "regrouped",
+    "separated",
+    "supersede",
+    "take_out",
+]

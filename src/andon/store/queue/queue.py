@@ -1,0 +1,372 @@
+"""The queue of analyses: open rows of ``analyses``, claimed under a lease.
+
+A claim raises ``attempts``, and a job carries that number: what comes back with another number than the
+leased row has was done under a lease that somebody else holds by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select, union_all, update
+
+from andon.core.models import (
+    AnalysisStatus,
+    Explanation,
+    PendingAnalysis,
+    Question,
+    StoredAnalysis,
+    now_text,
+)
+from andon.store.engine.rows import (
+    add_to_counters,
+    select_analyses,
+    select_logs,
+    select_logs_and_analyses,
+    shown_columns,
+    to_analysis,
+    to_log,
+    to_log_and_analysis,
+)
+from andon.store.problems import members, merges
+from andon.store.schema.dialect import IDS_PER_QUERY
+from andon.store.schema.tables import analyses, logs, patterns
+
+_LOGS_IN_QUESTION = 5
+_HOSTS_IN_QUESTION = 20
+_MEMBERS_IN_QUESTION = 20
+
+
+def claim(
+    connection: Connection, owner: str, lease: float, now: float, *, unanswered: bool = False
+) -> PendingAnalysis | None:
+    """Lease the first due row of the queue; None where none is due.
+
+    With ``unanswered`` only rows without a text, those that are not due yet too.
+    """
+    free = or_(
+        and_(
+            analyses.c.status == AnalysisStatus.PENDING,
+            analyses.c.text.is_(None) if unanswered else analyses.c.not_before <= now,
+        ),
+        and_(
+            analyses.c.status == AnalysisStatus.LEASED,
+            analyses.c.lease_until <= now,
+            *([analyses.c.text.is_(None)] if unanswered else []),
+        ),
+    )
+    if unanswered:  # a renewal has no text of its own, but its problem shows one
+        shows = exists().where(patterns.c.id == analyses.c.pattern_id, patterns.c.analysis_id.is_not(None))
+        free = and_(free, ~shows)
+    first_due = (
+        select(analyses.c.id)
+        .where(analyses.c.finished_at.is_(None), free)
+        .order_by(analyses.c.tier.desc(), analyses.c.score.desc(), analyses.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)  # where several may claim at once: PostgreSQL
+    )
+    while (analysis_id := connection.execute(first_due).scalar()) is not None:
+        connection.execute(
+            update(analyses)
+            .where(analyses.c.id == analysis_id)
+            .values(
+                status=AnalysisStatus.LEASED,
+                lease_owner=owner,
+                lease_until=now + lease,
+                attempts=analyses.c.attempts + 1,
+            )
+        )
+        row = connection.execute(select(analyses).where(analyses.c.id == analysis_id)).one()
+        if (job := _job(connection, row)) is not None:
+            return job
+        _close(connection, analysis_id, AnalysisStatus.FAILED, "its logs are no longer stored")
+        add_to_counters(connection, {"failed": 1})
+    return None
+
+
+def _job(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
+    """The question of a claimed row: about one log where the row names no pattern, else about the whole problem."""
+    own = row.pattern_id is None
+    of_log = select(logs.c.pattern_id).where(logs.c.id == row.log_id)
+    root = members.root_of(connection, connection.execute(of_log).scalar() or 0 if own else row.pattern_id)
+    if root is None:
+        return None
+    if own:
+        newest = connection.execute(select_logs().where(logs.c.id == row.log_id)).all()
+    else:
+        newest = _newest_logs(connection, root)
+    if not newest:
+        return None
+    template, fingerprint = connection.execute(
+        select(patterns.c.template, patterns.c.fingerprint).where(patterns.c.id == root)
+    ).one()
+    found = members.figures(connection, root)
+    question = Question(
+        pattern_id=root,
+        template=template,
+        logs=[to_log(log) for log in newest],
+        count=found.count,
+        hosts=[host for host, _, _ in members.hosts(connection, root, _HOSTS_IN_QUESTION)],
+        first_seen=found.first_seen,
+        last_seen=found.last_seen,
+        worst_severity=found.worst_severity,
+    )
+    return PendingAnalysis(
+        id=row.id,
+        pattern_id=root,
+        fingerprint=fingerprint,
+        log_id=row.log_id if row.log_id is not None else newest[0].id,
+        reason=row.reason,
+        attempts=row.attempts,
+        provisional=bool(row.provisional),
+        question=question,
+    )
+
+
+def _newest_logs(connection: Connection, root: int) -> list[Row[Any]]:
+    """The newest logs of a problem: a short walk of the index for each of its patterns that were seen last."""
+    walks = [
+        select(logs.c.id).where(logs.c.pattern_id == one).order_by(logs.c.id.desc()).limit(_LOGS_IN_QUESTION).subquery()
+        for one in members.members(connection, root, _MEMBERS_IN_QUESTION)
+    ]
+    if not walks:
+        return []
+    newest = union_all(*(select(walk.c.id) for walk in walks))
+    query = select_logs().where(logs.c.id.in_(newest)).order_by(logs.c.id.desc()).limit(_LOGS_IN_QUESTION)
+    return list(connection.execute(query).all())
+
+
+def finish(connection: Connection, job: PendingAnalysis, explanation: Explanation, now: float) -> StoredAnalysis:
+    """Store the final explanation and show it. A row that is final already stays as it is.
+
+    Where the row was superseded meanwhile, the answer still counts unless the problem shows a final one by now.
+    """
+    row = _row(connection, job.id)
+    root = None if row.pattern_id is None else members.root_of(connection, row.pattern_id)
+    if row.finished_at is not None and (row.text is not None or root is None):
+        return _analysis(connection, job.id)
+    if row.finished_at is not None and root is not None and (found := _shown_final(connection, root)) is not None:
+        return found
+    _attach(connection, row, explanation, provisional=False)
+    _close(connection, job.id, AnalysisStatus.DONE, None)
+    if root is not None:
+        _show(connection, job.id, root)
+        waiting = merges.open_analysis(connection, root)
+        if waiting is not None:
+            merges.supersede(connection, waiting, f"superseded: answered by analysis {job.id}")
+        members.note_explained(connection, root, now, job.question.worst_severity)
+    return _analysis(connection, job.id)
+
+
+def postpone(
+    connection: Connection,
+    job: PendingAnalysis,
+    error: str,
+    due: float,
+    provisional: Explanation | None,
+    *,
+    counted: bool = True,
+) -> StoredAnalysis | None:
+    """Back into the queue until ``due``; the provisional analysis where one was attached just now, else None.
+
+    Without ``counted`` the claim is taken off the attempts again.
+    """
+    row = _row(connection, job.id)
+    if row.finished_at is not None:
+        return None
+    if _is_held(row, job):
+        connection.execute(
+            update(analyses)
+            .where(analyses.c.id == job.id)
+            .values(
+                status=AnalysisStatus.PENDING,
+                not_before=due,
+                last_error=error,
+                attempts=row.attempts if counted else row.attempts - 1,
+                lease_owner=None,
+                lease_until=None,
+            )
+        )
+    if provisional is None or not _attach_provisionally(connection, row, provisional):
+        return None
+    return _analysis(connection, job.id)
+
+
+def show_meanwhile(connection: Connection, job: PendingAnalysis, provisional: Explanation) -> StoredAnalysis | None:
+    """An answer for as long as a claimed row has none; None where something is shown already."""
+    row = _row(connection, job.id)
+    if row.finished_at is not None or not _attach_provisionally(connection, row, provisional):
+        return None
+    return _analysis(connection, job.id)
+
+
+def fail(connection: Connection, job: PendingAnalysis, error: str, fallback: Explanation, now: float) -> StoredAnalysis:
+    """Close the row with the fallback as its answer; an older final explanation goes on being shown.
+
+    Where the lease was lost, the fallback is only provisional.
+    """
+    row = _row(connection, job.id)
+    root = None if row.pattern_id is None else members.root_of(connection, row.pattern_id)
+    if row.finished_at is not None and row.text is None and root is not None:
+        return _instead_of(connection, job, root, fallback)
+    if row.finished_at is None:
+        if _is_held(row, job):
+            _attach(connection, row, fallback, provisional=False)
+            _close(connection, job.id, AnalysisStatus.FAILED, error)
+            add_to_counters(connection, {"failed": 1})
+            if root is not None and not _shows_final(connection, root):
+                _show(connection, job.id, root)
+                members.note_explained(connection, root, now, job.question.worst_severity)
+        elif row.text is None:
+            _attach(connection, row, fallback, provisional=True)
+            if root is not None and not _shows_any(connection, root):
+                _show(connection, job.id, root)
+    return _analysis(connection, job.id)
+
+
+def _instead_of(connection: Connection, job: PendingAnalysis, root: int, fallback: Explanation) -> StoredAnalysis:
+    """No answer for a row that was superseded: what its problem shows, else the fallback until there is an answer."""
+    found = members.shown(connection, root)
+    if found is not None:
+        return _of_root(connection, found.analysis_id, root)
+    row = merges.open_analysis(connection, root) or _row(connection, job.id)
+    _attach(connection, row, fallback, provisional=row.finished_at is None)
+    _show(connection, row.id, root)
+    return _analysis(connection, row.id)
+
+
+def release(connection: Connection, owner: str, *, counted: bool = True) -> int:
+    """Put back what ``owner`` holds; without ``counted`` its claims are no attempts."""
+    return connection.execute(
+        update(analyses)
+        .where(
+            analyses.c.finished_at.is_(None),
+            analyses.c.status == AnalysisStatus.LEASED,
+            analyses.c.lease_owner == owner,
+        )
+        .values(
+            status=AnalysisStatus.PENDING,
+            lease_owner=None,
+            lease_until=None,
+            attempts=analyses.c.attempts - (0 if counted else 1),
+        )
+    ).rowcount
+
+
+def prioritise(connection: Connection, log_ids: Sequence[int]) -> None:
+    """Mark the open analyses of these logs, or of their problems, as having a caller."""
+    for start in range(0, len(log_ids), IDS_PER_QUERY):
+        part = logs.c.id.in_(log_ids[start : start + IDS_PER_QUERY])
+        problems = (
+            select(func.coalesce(patterns.c.merged_into, patterns.c.id))
+            .join(logs, logs.c.pattern_id == patterns.c.id)
+            .where(part, logs.c.analysis_id.is_(None))
+        )
+        own = select(logs.c.analysis_id).where(part, logs.c.analysis_id.is_not(None))
+        for wanted in (analyses.c.pattern_id.in_(problems), analyses.c.id.in_(own)):
+            connection.execute(
+                update(analyses).where(wanted, analyses.c.finished_at.is_(None)).values(caller=True, tier=1)
+            )
+
+
+def analysis_of(connection: Connection, log_id: int) -> StoredAnalysis | None:
+    """What the view shows for a log."""
+    row = connection.execute(select_logs_and_analyses().where(logs.c.id == log_id)).one_or_none()
+    return None if row is None else to_log_and_analysis(row)[1]
+
+
+def shown_for(connection: Connection, pattern_ids: Sequence[int]) -> dict[int, StoredAnalysis]:
+    """What the logs of these patterns show, by pattern; patterns that show nothing are left out."""
+    root, shown = patterns.alias(), shown_columns()
+    found: dict[int, StoredAnalysis] = {}
+    for start in range(0, len(pattern_ids), IDS_PER_QUERY):
+        rows = connection.execute(
+            select_analyses()
+            .add_columns(patterns.c.id.label("of_pattern"))
+            .join_from(patterns, root, root.c.id == patterns.c.merged_into, isouter=True)
+            .join(shown.id.table, shown.id == func.coalesce(root.c.analysis_id, patterns.c.analysis_id))
+            .where(patterns.c.id.in_(pattern_ids[start : start + IDS_PER_QUERY]), shown.text.is_not(None))
+        )
+        found.update({row.of_pattern: to_analysis(tuple(row)[:-1]) for row in rows})
+    return found
+
+
+def _is_held(row: Row[Any], job: PendingAnalysis) -> bool:
+    """Whether the lease of this very claim still stands; one that ran out does until somebody else claims."""
+    return bool(row.status == AnalysisStatus.LEASED and row.attempts == job.attempts)
+
+
+def _row(connection: Connection, analysis_id: int) -> Row[Any]:
+    return connection.execute(select(analyses).where(analyses.c.id == analysis_id)).one()
+
+
+def _analysis(connection: Connection, analysis_id: int) -> StoredAnalysis:
+    return to_analysis(connection.execute(select_analyses().where(shown_columns().id == analysis_id)).one())
+
+
+def _attach(connection: Connection, row: Row[Any], explanation: Explanation, *, provisional: bool) -> None:
+    values = msgspec.structs.asdict(explanation)
+    finding = values.pop("finding")
+    connection.execute(
+        update(analyses)
+        .where(analyses.c.id == row.id)
+        .values(
+            **values,
+            finding=None if finding is None else msgspec.json.encode(finding).decode(),
+            provisional=provisional,
+        )
+    )
+    if row.rung != explanation.rung:
+        changes = {f"rung:{explanation.rung}": 1}
+        if row.rung is not None:
+            changes[f"rung:{row.rung}"] = -1
+        add_to_counters(connection, changes)
+
+
+def _attach_provisionally(connection: Connection, row: Row[Any], explanation: Explanation) -> bool:
+    root = None if row.pattern_id is None else members.root_of(connection, row.pattern_id)
+    if row.text is not None or (root is not None and _shows_any(connection, root)):
+        return False
+    _attach(connection, row, explanation, provisional=True)
+    if root is not None:
+        _show(connection, row.id, root)
+    return True
+
+
+def _close(connection: Connection, analysis_id: int, status: AnalysisStatus, error: str | None) -> None:
+    values: dict[str, Any] = {
+        "status": status,
+        "finished_at": now_text(),
+        "provisional": False,
+        "lease_owner": None,
+        "lease_until": None,
+    }
+    if error is not None:
+        values["last_error"] = error
+    connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(**values))
+
+
+def _show(connection: Connection, analysis_id: int, root: int) -> None:
+    """The problem shows this analysis, which is its own from now on whichever of its patterns asked for it."""
+    connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(pattern_id=root))
+    members.show(connection, root, analysis_id)
+
+
+def _of_root(connection: Connection, analysis_id: int, root: int) -> StoredAnalysis:
+    return msgspec.structs.replace(_analysis(connection, analysis_id), pattern_id=root)
+
+
+def _shown_final(connection: Connection, root: int) -> StoredAnalysis | None:
+    found = members.shown(connection, root)
+    return _of_root(connection, found.analysis_id, root) if found is not None and found.final else None
+
+
+def _shows_any(connection: Connection, root: int) -> bool:
+    return members.shown(connection, root) is not None
+
+
+def _shows_final(connection: Connection, root: int) -> bool:
+    found = members.shown(connection, root)
+    return found is not None and found.final

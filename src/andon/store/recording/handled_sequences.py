@@ -1,0 +1,119 @@
+"""Messages that were handled and have no row: left out by a rule, or deleted while the stream still holds them.
+
+Without this a message that the broker delivers again, or that the recorder reads again on start, would be stored
+anew. Neighbours are one row: a range of sequences, all of which were handled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Connection
+
+from andon.store.engine.bulk_insert import insert_rows
+from andon.store.recording.batch import Key
+from andon.store.schema.dialect import run
+
+#: What is older than this (seconds) is forgotten whatever the stream holds.
+_LONGEST = 90 * 86_400.0
+_FIRST = "first:"
+
+#: (stream id, first sequence, last sequence, first stored-at ns, last stored-at ns)
+Range = tuple[int, int, int, int, int]
+
+
+def ranges(keys: Iterable[Key], wanted: Collection[Key]) -> list[Range]:
+    """The runs of neighbouring sequences among ``keys`` that hold one of ``wanted``; all ``keys`` were handled.
+
+    >>> ranges([(1, 5, 50), (1, 6, 60), (1, 8, 80)], {(1, 6, 60)})
+    [(1, 5, 6, 50, 60)]
+    """
+    found: list[Range] = []
+    run_of: list[Key] = []
+
+    def end() -> None:
+        if any(key in wanted for key in run_of):
+            times = [ns for _, _, ns in run_of]
+            found.append((run_of[0][0], run_of[0][1], run_of[-1][1], min(times), max(times)))
+        run_of.clear()
+
+    for key in sorted(set(keys)):
+        if run_of and (key[0] != run_of[-1][0] or key[1] > run_of[-1][1] + 1):
+            end()
+        run_of.append(key)
+    end()
+    return found
+
+
+def add(connection: Connection, found: Iterable[Range]) -> None:
+    """Remember ranges; one that goes on where an earlier one ended is made one with it."""
+    rows: list[tuple[int, int, int, int, int]] = []
+    for stream_id, first, last, first_ns, last_ns in found:
+        before = run(
+            connection,
+            "SELECT last_ns, first_seq, first_ns FROM gone WHERE stream_id = ? AND last_seq = ? AND last_ns <= ?"
+            " ORDER BY last_ns DESC LIMIT 1",
+            (stream_id, first - 1, first_ns),
+        ).one_or_none()
+        if before is not None:
+            run(
+                connection,
+                "DELETE FROM gone WHERE stream_id = ? AND last_seq = ? AND last_ns = ?",
+                (stream_id, first - 1, before.last_ns),
+            )
+            first, first_ns = before.first_seq, before.first_ns
+        rows.append((stream_id, last, last_ns, first, first_ns))
+    columns = ("stream_id", "last_seq", "last_ns", "first_seq", "first_ns")
+    longer = (
+        " ON CONFLICT (stream_id, last_seq, last_ns) DO UPDATE SET first_seq ="
+        " CASE WHEN excluded.first_seq < gone.first_seq THEN excluded.first_seq ELSE gone.first_seq END"
+    )
+    insert_rows(connection, "gone", columns, rows, longer)
+
+
+def known(connection: Connection, keys: Collection[Key]) -> set[Key]:
+    """Which of these messages are remembered."""
+    found: set[Key] = set()
+    for stream_id in {key[0] for key in keys}:
+        asked = [key for key in keys if key[0] == stream_id]
+        rows = run(
+            connection,
+            "SELECT first_seq, last_seq, first_ns, last_ns FROM gone"
+            " WHERE stream_id = ? AND last_seq >= ? AND first_seq <= ?",
+            (stream_id, min(key[1] for key in asked), max(key[1] for key in asked)),
+        ).all()
+        for first, last, first_ns, last_ns in map(tuple, rows):
+            found.update(key for key in asked if first <= key[1] <= last and first_ns <= key[2] <= last_ns)
+    return found
+
+
+def highest(connection: Connection, stream_id: int) -> int:
+    """The highest remembered sequence of a stream, 0 without any."""
+    found: int | None = run(connection, "SELECT MAX(last_seq) FROM gone WHERE stream_id = ?", (stream_id,)).scalar()
+    return found or 0
+
+
+def floors(connection: Connection) -> dict[int, int]:
+    """The first sequence that each stream still held when it was last asked; only those can be delivered again."""
+    rows = run(
+        connection,
+        "SELECT s.id, c.value FROM streams AS s JOIN counters AS c ON c.name = CAST(? AS TEXT) || s.name",
+        (_FIRST,),
+    )
+    return dict(map(tuple, rows))
+
+
+def set_floor(connection: Connection, stream: str, first: int, now: float) -> None:
+    """The stream holds nothing before ``first`` any more: forget that, and what is very old."""
+    run(
+        connection,
+        "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (_FIRST + stream, first),
+    )
+    stream_id = run(connection, "SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
+    if stream_id is not None:
+        run(connection, "DELETE FROM gone WHERE stream_id = ? AND last_seq < ?", (stream_id, first))
+    run(connection, "DELETE FROM gone WHERE last_ns < ?", (int((now - _LONGEST) * 1e9),))
+
+
+__all__ = ["Range", "add", "floors", "highest", "known", "ranges", "set_floor"]

@@ -1,0 +1,366 @@
+"""Recording: a batch of logs and rejects becomes rows, in one transaction, exactly once.
+
+This is the path every log takes, so it works on columns rather than rows, leaves out the columns that a
+batch does not use, and inserts many rows by one statement.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from andon.core.models import LogRecord, Merge, Recorded, Reject, now_text
+from andon.store.engine.bulk_insert import insert_rows
+from andon.store.engine.rows import add_to_counters
+from andon.store.problems import merges
+from andon.store.recording import handled_sequences, pictures
+from andon.store.recording.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern, unix_minute
+from andon.store.recording.drop import left_out
+from andon.store.recording.enqueue import Known, Queuer, own_analyses, stored_patterns
+from andon.store.rules.analysis import AnalysisPolicy, rank_of, severity_of
+from andon.store.rules.retention import KeepPolicy, keep_all
+from andon.store.schema.dialect import is_postgres, reserve_ids, run
+
+_KEYS_PER_QUERY = 500
+#: Columns of ``logs`` that carry the name of a record's field: always written, and only where used.
+_ALWAYS = ("timestamp", "hostname", "severity", "service", "message")
+_SOMETIMES = ("context", "severity_native", "site", "area", "line", "machine", "notes")
+
+
+class Learnt(msgspec.Struct):
+    """What a transaction found out; true for later ones only once it is committed."""
+
+    streams: dict[str, int] = {}
+    highest: dict[int, int] = {}
+    patterns: dict[str, int] = {}
+
+
+class Recorder:
+    """The recording transaction with its memory of streams and patterns. Used by the writer thread only."""
+
+    def __init__(
+        self,
+        policy: AnalysisPolicy,
+        clock: Callable[[], float],
+        *,
+        keeping: KeepPolicy = keep_all,
+        remembered: int = 20_000,
+    ) -> None:
+        self._policy = policy
+        self._keeping = keeping
+        self._queuer = Queuer(policy, clock)
+        self._clock = clock
+        self._remembered = remembered
+        self._streams: dict[str, int] = {}
+        self._highest: dict[int, int] = {}
+        self._patterns: OrderedDict[str, int] = OrderedDict()
+
+    def learn(self, learnt: Learnt) -> None:
+        """Remember what a committed transaction found out; the longest unused patterns are forgotten."""
+        self._streams.update(learnt.streams)
+        self._highest.update(learnt.highest)
+        self._patterns.update(learnt.patterns)
+        for fingerprint in learnt.patterns:
+            self._patterns.move_to_end(fingerprint)
+        while len(self._patterns) > self._remembered:
+            self._patterns.popitem(last=False)
+
+    def forget(self) -> None:
+        """Trust the database alone again, after a transaction whose end is uncertain."""
+        self._streams.clear()
+        self._highest.clear()
+        self._patterns.clear()
+        self._queuer.forget()
+
+    def record(
+        self,
+        connection: Connection,
+        records: Sequence[LogRecord],
+        rejects: Sequence[Reject],
+        joins: Sequence[Merge] = (),
+    ) -> tuple[Recorded, Learnt]:
+        """Write the batch inside the open transaction; hand the second value to :meth:`learn` after the commit."""
+        learnt = Learnt()
+        stream_ids = self._stream_ids(connection, chain(records, rejects), learnt)
+        keys = [(stream_ids[r.stream], r.sequence, r.stored_ns) for r in records]
+        reject_keys = [(stream_ids[r.stream], r.sequence, r.stored_ns) for r in rejects]
+        stored = self._stored(connection, keys, reject_keys, learnt)
+        new, new_rejects = fresh(keys, reject_keys, stored)
+        for stream_id, sequence, _ in chain(keys, reject_keys):
+            if sequence > learnt.highest[stream_id]:
+                learnt.highest[stream_id] = sequence
+        out = left_out(connection, self._keeping, records, new) if self._keeping.drops and new else {}
+        duplicates = len(keys) - len(new) + len(reject_keys) - len(new_rejects)
+        if out:
+            new = [index for index in new if index not in out]
+            handled_sequences.add(
+                connection, handled_sequences.ranges(chain(keys, reject_keys), {keys[index] for index in out})
+            )
+        new_records = records if len(new) == len(records) else [records[i] for i in new]
+        new_keys = keys if len(new) == len(keys) else [keys[i] for i in new]
+
+        done = Recorded(
+            stored=len(new),
+            duplicates=duplicates,
+            rejected=len(new_rejects),
+            new_patterns=0,
+            queued=0,
+            log_ids=[None] * len(records),
+            pattern_ids=[None] * len(records),
+            explained=set(),
+            regrouped=merges.regrouped(connection),
+            dropped=dict(Counter(out.values())),
+            left_out=set(out),
+        )
+        if new_records:
+            ids, pattern_ids = self._write(connection, new_records, new_keys, joins, done, learnt)
+            for index, log_id, pattern_id in zip(new, ids, pattern_ids, strict=True):
+                done.log_ids[index] = log_id
+                done.pattern_ids[index] = pattern_id
+        elif joins:
+            self._merge(connection, joins, done)
+        _insert_rejects(connection, [rejects[i] for i in new_rejects], [reject_keys[i] for i in new_rejects])
+        add_to_counters(connection, {"logs": done.stored, "patterns": done.new_patterns, "rejects": done.rejected})
+        add_to_counters(connection, {f"dropped:{label}": count for label, count in done.dropped.items()})
+        return done, learnt
+
+    def _stream_ids(
+        self, connection: Connection, messages: Iterable[LogRecord | Reject], learnt: Learnt
+    ) -> dict[str, int]:
+        names = {message.stream for message in messages}
+        ids = {name: self._streams[name] for name in names if name in self._streams}
+        for name in names - ids.keys():
+            run(connection, "INSERT INTO streams (name) VALUES (?) ON CONFLICT (name) DO NOTHING", (name,))
+            ids[name] = run(connection, "SELECT id FROM streams WHERE name = ?", (name,)).scalar_one()
+        learnt.streams = ids
+        return ids
+
+    def _stored(self, connection: Connection, keys: list[Key], reject_keys: list[Key], learnt: Learnt) -> set[Key]:
+        """Which of these are stored already. Only a sequence up to the highest stored one can be."""
+        stored: set[Key] = set()
+        for stream_id in learnt.streams.values():
+            highest = self._highest.get(stream_id)
+            if highest is None or is_postgres(connection):  # where others may have recorded since
+                highest = highest_sequence(connection, stream_id)
+            learnt.highest[stream_id] = highest
+            asked = sorted({k[1] for k in chain(keys, reject_keys) if k[0] == stream_id and k[1] <= highest})
+            for start in range(0, len(asked), _KEYS_PER_QUERY):
+                part = asked[start : start + _KEYS_PER_QUERY]
+                marks = ",".join("?" * len(part))
+                for table in ("logs", "rejects"):
+                    found = run(
+                        connection,
+                        f"SELECT seq, stored_ns FROM {table} WHERE stream_id = ? AND seq IN ({marks})",  # noqa: S608
+                        (stream_id, *part),
+                    )
+                    stored.update((stream_id, seq, ns) for seq, ns in found)
+            if asked:
+                mine = [k for k in chain(keys, reject_keys) if k[0] == stream_id and k[1] <= highest]
+                stored |= handled_sequences.known(connection, mine)
+        return stored
+
+    def _write(
+        self,
+        connection: Connection,
+        records: Sequence[LogRecord],
+        keys: list[Key],
+        joins: Sequence[Merge],
+        done: Recorded,
+        learnt: Learnt,
+    ) -> tuple[list[int], list[int]]:
+        """Rows, patterns, rollups, analyses and waiters of new records; the ids of logs and of their problems."""
+        columns = columns_of(records)
+        groups = group_by_pattern(columns, self._policy)
+        new = self._identify(connection, groups, learnt)
+        known, problems = stored_patterns(connection, [g.id for fp, g in groups.items() if fp not in new])
+        pattern_ids = [groups[fingerprint].id for fingerprint in columns["fingerprint"]]
+        first_id = reserve_ids(connection, "logs", len(records))
+        ids = list(range(first_id, first_id + len(records)))
+
+        own = own_analyses(connection, columns, ids, self._policy)
+        _insert_logs(connection, columns, keys, ids, pattern_ids, own, int(self._clock()))
+        if any(columns["pictures"]) or any(columns["references"]):
+            done.pictures, done.references, done.unfetched = pictures.keep(connection, records, ids, self._clock())
+        _save_patterns(connection, columns, groups, new, known)
+        pairs = _add_rollups(connection, columns, pattern_ids)
+        done.new_patterns = len(new)
+        if joins:
+            self._merge(connection, joins, done)
+            if done.moved:
+                known, problems = stored_patterns(connection, [group.id for group in groups.values()])
+        done.queued = self._queuer.queue(connection, groups.values(), known, problems, pairs, first_id)
+        done.explained = {problem.root for problem in problems.values() if problem.explained}
+        roots = {pattern_id: problem.root for pattern_id, problem in problems.items() if problem.root != pattern_id}
+        if own is not None:
+            done.queued += len(own) - own.count(None)
+            done.explained -= {pattern_ids[index] for index, one in enumerate(own) if one is not None} | {
+                roots.get(pattern_ids[index], 0) for index, one in enumerate(own) if one is not None
+            }
+        if roots:
+            pattern_ids = [roots.get(pattern_id, pattern_id) for pattern_id in pattern_ids]
+        now = self._clock()
+        replies = zip(ids, columns["reply_to"], strict=True)
+        waiting = [(log_id, reply_to, now) for log_id, reply_to in replies if reply_to is not None]
+        if waiting:
+            run(
+                connection,
+                "INSERT INTO waiters (log_id, reply_to, created_at, not_before) VALUES (?, ?, ?, 0)",
+                waiting,
+            )
+        return ids, pattern_ids
+
+    def _merge(self, connection: Connection, joins: Sequence[Merge], done: Recorded) -> None:
+        done.moved = merges.apply(connection, joins)
+        if done.moved:
+            self._queuer.forget()  # joined problems have other hosts and rates
+
+    def _identify(self, connection: Connection, groups: dict[str, Group], learnt: Learnt) -> set[str]:
+        """Give every group its pattern's id; the fingerprints that are new get the next ids."""
+        for fingerprint, group in groups.items():
+            group.id = self._patterns.get(fingerprint, 0)
+        unknown = [fingerprint for fingerprint, group in groups.items() if not group.id]
+        for start in range(0, len(unknown), _KEYS_PER_QUERY):
+            part = unknown[start : start + _KEYS_PER_QUERY]
+            marks = ",".join("?" * len(part))
+            for pattern_id, fingerprint in run(
+                connection,
+                f"SELECT id, fingerprint FROM patterns WHERE fingerprint IN ({marks})",  # noqa: S608
+                tuple(part),
+            ):
+                groups[fingerprint].id = pattern_id
+        new = [fingerprint for fingerprint in unknown if not groups[fingerprint].id]
+        if new:
+            for pattern_id, fingerprint in enumerate(new, reserve_ids(connection, "patterns", len(new))):
+                groups[fingerprint].id = pattern_id
+        learnt.patterns = {fingerprint: group.id for fingerprint, group in groups.items()}
+        return set(new)
+
+
+def highest_sequence(connection: Connection, stream_id: int) -> int:
+    """The highest sequence of a stream that was stored or left out, 0 where there is none."""
+    found: list[int] = [
+        run(
+            connection,
+            f"SELECT COALESCE(MAX(seq), 0) FROM {table} WHERE stream_id = ?",  # noqa: S608
+            (stream_id,),
+        ).scalar_one()
+        for table in ("logs", "rejects")
+    ]
+    return max(*found, handled_sequences.highest(connection, stream_id))
+
+
+def _insert_logs(
+    connection: Connection,
+    fields: Columns,
+    keys: list[Key],
+    ids: list[int],
+    pattern_ids: list[int],
+    own: list[int | None] | None,
+    now: int,
+) -> None:
+    stream_ids, sequences, stored_ns = zip(*keys, strict=True)
+    count = len(ids)
+    columns: dict[str, Sequence[Any]] = {
+        "id": ids,
+        "stream_id": stream_ids,
+        "seq": sequences,
+        "stored_ns": stored_ns,
+        **{name: fields[name] for name in _ALWAYS},
+        "pattern_id": pattern_ids,
+        "created_at": [now] * count,
+        **{name: fields[name] for name in _SOMETIMES if fields[name].count(None) < count},
+        **({} if own is None else {"analysis_id": own}),
+    }
+    insert_rows(connection, "logs", tuple(columns), zip(*columns.values(), strict=True))
+
+
+def _save_patterns(
+    connection: Connection,
+    columns: Columns,
+    groups: dict[str, Group],
+    new: set[str],
+    known: dict[int, Known],
+) -> None:
+    inserts, updates = [], []
+    now = now_text()
+    for fingerprint, group in groups.items():
+        if fingerprint in new:
+            template, severity = columns["template"][group.first], severity_of(group.rank)
+            seen = (group.first_seen, group.last_seen)
+            inserts.append((group.id, fingerprint, template, *seen, group.count, severity, now))
+        else:
+            pattern = known[group.id]
+            severity = pattern.worst if rank_of(pattern.worst) >= group.rank else severity_of(group.rank)
+            first_seen = min(pattern.first_seen, group.first_seen)
+            last_seen = max(pattern.last_seen, group.last_seen)
+            updates.append((group.count, first_seen, last_seen, severity, group.id))
+    if inserts:
+        run(
+            connection,
+            "INSERT INTO patterns (id, fingerprint, template, first_seen, last_seen, count, worst_severity,"
+            " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            inserts,
+        )
+    if updates:
+        run(
+            connection,
+            "UPDATE patterns SET count = count + ?, first_seen = ?, last_seen = ?, worst_severity = ? WHERE id = ?",
+            updates,
+        )
+
+
+def _add_rollups(connection: Connection, columns: Columns, pattern_ids: list[int]) -> list[tuple[int, str]]:
+    """Add the batch to the counts by host and by minute, each key once and in the order of the table.
+
+    Returns the pairs of pattern and host in the batch.
+    """
+    times = columns["timestamp"]
+    keys = list(zip(pattern_ids, columns["hostname"], strict=True))
+    counts = Counter(keys)
+    ordered = sorted(counts)
+    earliest: dict[tuple[int, str], str] = {}
+    for key, time in zip(keys, times, strict=True):
+        if time < earliest.get(key, LATE):
+            earliest[key] = time
+    insert_rows(
+        connection,
+        "pattern_hosts",
+        ("pattern_id", "hostname", "first_seen", "count"),
+        [(*key, earliest[key], counts[key]) for key in ordered],
+        " ON CONFLICT (pattern_id, hostname) DO UPDATE SET count = pattern_hosts.count + excluded.count,"
+        " first_seen = CASE WHEN excluded.first_seen < pattern_hosts.first_seen"
+        " THEN excluded.first_seen ELSE pattern_hosts.first_seen END",
+    )
+    texts = [time[:16] for time in times]
+    if len(set(texts)) == 1:
+        minute = unix_minute(texts[0])
+        minutes = [(minute, *key, counts[key]) for key in ordered]
+    else:
+        minute_of = {text: unix_minute(text) for text in set(texts)}
+        per_minute = Counter(zip(map(minute_of.__getitem__, texts), keys, strict=True))
+        minutes = sorted((minute, *key, count) for (minute, key), count in per_minute.items())
+    insert_rows(
+        connection,
+        "pattern_minutes",
+        ("minute", "pattern_id", "hostname", "count"),
+        minutes,
+        " ON CONFLICT (minute, pattern_id, hostname) DO UPDATE SET count = pattern_minutes.count + excluded.count",
+    )
+    return ordered
+
+
+def _insert_rejects(connection: Connection, rejects: list[Reject], keys: list[Key]) -> None:
+    now = now_text()
+    rows = [(*key, r.subject, r.reason, r.data, now) for key, r in zip(keys, rejects, strict=True)]
+    if rows:
+        run(
+            connection,
+            "INSERT INTO rejects (stream_id, seq, stored_ns, subject, reason, data, received_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )

@@ -1,0 +1,148 @@
+"""What a run of retention would remove now, told without removing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from andon.store import indexer
+from andon.store.engine import audit, vacuum
+from andon.store.recording.drop import families_of
+from andon.store.retention import delete
+from andon.store.rules.retention import CAP, FUTURE, Judge, KeepPolicy, hour_of, severity_rank, stored_at
+from andon.store.schema.dialect import run
+from andon.store.search.facets import OWN
+
+_LOOK = 5_000
+_SELECT = (
+    f"SELECT id, timestamp, pattern_id, {', '.join(OWN)}, created_at, created_text,"  # noqa: S608
+    " COALESCE(LENGTH(message), 0) + COALESCE(LENGTH(context), 0)"
+    " FROM logs WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+)
+_DROPPED = "dropped:"
+_RUNS = 20
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    """What would go: logs and bytes (about) by the label of the rule."""
+
+    logs: dict[str, int]
+    bytes: dict[str, int]
+
+
+class RetentionState(msgspec.Struct, frozen=True):
+    """How retention stands: sizes in bytes, what was never stored by rule, and the last deletions, newest first.
+
+    ``used`` is what the database holds, ``free`` what is free inside its file; ``shrinks`` says whether free space can
+    be given back to the disk.
+    """
+
+    logs: int
+    used: int
+    free: int
+    shrinks: bool
+    dropped: dict[str, int]
+    deletions: list[audit.AuditEntry]
+
+
+def state(connection: Connection) -> RetentionState:
+    """How retention stands."""
+    counts = dict(map(tuple, run(connection, "SELECT name, value FROM counters")))
+    return RetentionState(
+        logs=counts.get("logs", 0),
+        used=delete.used_bytes(connection),
+        free=vacuum.free_bytes(connection),
+        shrinks=vacuum.can_shrink(connection),
+        dropped={name.removeprefix(_DROPPED): n for name, n in counts.items() if name.startswith(_DROPPED)},
+        deletions=audit.entries(connection, _RUNS, "retention."),
+    )
+
+
+def forecast(
+    connection: Connection, policy: KeepPolicy, now: float, told: Callable[[int, int], None] | None = None
+) -> Forecast:
+    """Look at every log. ``told`` hears how many ids were looked at, of how many."""
+    last = indexer.mark(connection)
+    seen = _Forecaster(connection, policy, now)
+    position = 0
+    while rows := run(connection, _SELECT, (position, last, _LOOK)).all():
+        seen.look([tuple(row) for row in rows])
+        position = rows[-1][0]
+        if told is not None:
+            told(position, last)
+    if policy.max_bytes:
+        seen.cap(delete.used_bytes(connection) - policy.max_bytes)
+    return Forecast(seen.logs, seen.bytes)
+
+
+class _Forecaster:
+    """Adds up what would go."""
+
+    def __init__(self, connection: Connection, policy: KeepPolicy, now: float) -> None:
+        self.logs: dict[str, int] = {}
+        self.bytes: dict[str, int] = {}
+        self._connection = connection
+        self._policy = policy
+        self._now = now
+        self._judge = Judge(policy, families_of(connection, policy))
+        self._samples: dict[tuple[int, str], int] = {
+            (pattern_id, hour): log_id
+            for pattern_id, hour, log_id in map(tuple, run(connection, "SELECT pattern_id, hour, log_id FROM samples"))
+        }
+        #: What the cap may take: (severity rank, logs, bytes) of portions, oldest first.
+        self._spare: list[tuple[int, int, int]] = []
+
+    def look(self, rows: list[Sequence[Any]]) -> None:
+        """Judge a portion of logs, in the order of their ids."""
+        going: list[tuple[Sequence[Any], str, bool]] = []
+        spare: dict[int, tuple[int, int]] = {}
+        for row in rows:
+            stored = stored_at(row[10], row[11], row[1])
+            age = None if stored is None else self._now - stored
+            rule = None
+            if age is None or age >= -FUTURE:
+                looks = self._judge.looks(row[5], row[4], row[6:10], row[2])
+                rule = self._judge.rule(looks, age or 0.0)
+            fate = "keep" if rule is None or age is None else rule.fate(age)
+            if rule is not None and fate != "keep":
+                going.append((row, rule.label, fate == "sample"))
+            elif (rule is None or rule.keep != "forever") and (age is None or age >= self._policy.spared):
+                self._add_spare(spare, row)
+        held = delete.needed(self._connection, [row for row, _, _ in going])
+        for row, label, sample in going:
+            if row[0] in held:
+                continue
+            if sample and self._stays_as_sample(row):
+                self._add_spare(spare, row)
+            else:
+                self._add(label, 1, delete.bytes_of(int(row[12])))
+        self._spare += [(rank, count, size) for rank, (count, size) in spare.items()]
+
+    def cap(self, excess: int) -> None:
+        """Let the cap take what is too much, after what the rules free."""
+        excess -= sum(self.bytes.values())
+        for _, count, size in sorted(self._spare, key=lambda portion: portion[0]):
+            if excess <= 0:
+                return
+            share = min(1.0, excess / max(1, size))
+            self._add(CAP, max(1, round(count * share)), int(size * share))
+            excess -= size
+
+    def _stays_as_sample(self, row: Sequence[Any]) -> bool:
+        return not row[2] or self._samples.setdefault((row[2], hour_of(row[1])), row[0]) == row[0]
+
+    def _add(self, label: str, count: int, size: int) -> None:
+        self.logs[label] = self.logs.get(label, 0) + count
+        self.bytes[label] = self.bytes.get(label, 0) + size
+
+    def _add_spare(self, spare: dict[int, tuple[int, int]], row: Sequence[Any]) -> None:
+        if self._policy.max_bytes:
+            rank = severity_rank(row[5])
+            count, size = spare.get(rank, (0, 0))
+            spare[rank] = count + 1, size + delete.bytes_of(int(row[12]))
+
+
+__all__ = ["Forecast", "RetentionState", "forecast", "state"]

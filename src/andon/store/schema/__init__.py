@@ -1,0 +1,1 @@
+"""Tables, columns and the differences between the two dialects."""

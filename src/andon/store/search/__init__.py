@@ -1,0 +1,1 @@
+"""Finding logs by words and fields, and comparing periods."""

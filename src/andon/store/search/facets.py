@@ -1,0 +1,244 @@
+"""Counting the values of fields, by pattern and day and over all patterns by hour: what comparisons are made of.
+
+Only what can be told apart is counted: short values, and of a field at most so many different ones. A field with more
+keeps the first and counts the others as one rest; where that rest is most of it (a serial number, a measured value)
+the field is scattered and no value of it is counted any more, so it can neither fill the disk nor win a comparison.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from andon.store.engine.bulk_insert import insert_rows
+from andon.store.recording.batch import unix_minute
+from andon.store.schema.dialect import run
+
+#: Fields of the record itself; a context field of the same name is told as ``context.<name>``.
+OWN = ("hostname", "service", "severity", "site", "area", "line", "machine")
+FIELDS_MAX = 400
+VALUES_MAX = 300
+#: In ``fields.kept``: this field is scattered. It is found out over so many logs that carry a full field.
+SCATTERED = VALUES_MAX + 1
+_SCATTERED_AFTER = 5_000
+VALUE_LENGTH = 80
+NAME_LENGTH = 60
+PER_LOG = 24
+#: Contexts beyond this many characters are not taken apart.
+CONTEXT_MAX = 65_536
+_NUMBER_LENGTH = 8
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """What indexing reads of a log. ``own`` are the values of :data:`OWN`, ``fields`` those of the context.
+
+    ``more`` says that the context holds more fields than these.
+    """
+
+    id: int
+    timestamp: str
+    pattern_id: int
+    message: str
+    own: tuple[str | None, ...]
+    fields: list[tuple[str, str]]
+    more: bool = False
+
+    @classmethod
+    def read(cls, row: Sequence[Any]) -> Row:
+        """From the columns :data:`ROW_COLUMNS`."""
+        log_id, time, pattern_id, message, *own, context = row
+        fields, more = context_fields(context)
+        return cls(log_id, str(time or ""), pattern_id or 0, str(message or ""), tuple(own), fields, more)
+
+
+#: The columns of ``logs`` that :meth:`Row.read` takes, in its order.
+ROW_COLUMNS = f"id, timestamp, pattern_id, message, {', '.join(OWN)}, context"
+
+
+def context_fields(text: str | None) -> tuple[list[tuple[str, str]], bool]:
+    """(name, value) of what can be compared in a context: texts, numbers and truths, one level deep; bounded.
+
+    And whether the context holds more of them.
+    """
+    if not text:
+        return [], False
+    if len(text) > CONTEXT_MAX:
+        return [], True
+    found = list(islice(_pairs(text), PER_LOG + 1))
+    return found[:PER_LOG], len(found) > PER_LOG
+
+
+def has_field(text: str | None, name: str, value: str) -> bool:
+    """Whether a context has this value in this field, however large it is."""
+    return bool(text) and (name, value) in _pairs(text or "")
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    try:
+        context = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return
+    if not isinstance(context, dict):
+        return
+    for name, value in context.items():
+        if isinstance(value, str):  # the usual case first
+            if value and 0 < len(name) <= NAME_LENGTH:
+                yield (f"context.{name}" if name in OWN else name), value
+        elif isinstance(value, dict):
+            for inner, one in value.items():
+                if (shown := _comparable(one)) is not None and len(name) + len(inner) < NAME_LENGTH:
+                    yield f"{name}.{inner}", shown
+        elif (shown := _comparable(value)) is not None and 0 < len(name) <= NAME_LENGTH:
+            yield (f"context.{name}" if name in OWN else name), shown
+
+
+def _comparable(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        shown = repr(value)
+        return shown if len(shown) <= _NUMBER_LENGTH else None
+    return None
+
+
+class FacetBook:
+    """Adds logs to the counts, with a memory of the ids of fields and values. Used by the writer thread only."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, int] = {}
+        self._kept: dict[int, int] = {}
+        self._values: dict[tuple[int, str], int] = {}
+        self._rest: dict[int, int] = {}
+        #: Logs with a full field, and those of them with a value that is not kept.
+        self._full: Counter[int] = Counter()
+        self._missed: Counter[int] = Counter()
+
+    def forget(self) -> None:
+        """Trust the database alone again, after a transaction whose end is uncertain."""
+        self.__init__()  # type: ignore[misc]  # the memory is all there is
+
+    def add(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Count ``rows`` (at least one) inside the open transaction."""
+        if not self._fields:
+            self._load(connection)
+        hours = [unix_minute(row.timestamp) // 60 for row in rows]
+        _count_hours(connection, rows, hours)
+        owns = Counter((hour, row.pattern_id, row.own) for hour, row in zip(hours, rows, strict=True))
+        met: Counter[tuple[int, int, tuple[str, str]]] = Counter()
+        for (hour, pattern, own), count in owns.items():
+            for name, value in zip(OWN, own, strict=True):
+                if value:
+                    met[hour, pattern, (name, value)] += count
+        for hour, row in zip(hours, rows, strict=True):
+            for pair in row.fields:
+                met[hour, row.pattern_id, pair] += 1
+        by_day: Counter[tuple[int, int, int, int]] = Counter()
+        by_hour: Counter[tuple[int, int, int]] = Counter()
+        for (hour, pattern, (name, value)), count in met.items():
+            field = self._fields.get(name) or self._new_field(connection, name)
+            if field:
+                known = self._value(connection, field, value, count)
+                by_hour[field, hour, known] += count
+                if pattern:
+                    by_day[field, hour // 24, pattern, known] += count
+        _add(connection, "facets", ("field_id", "day", "pattern_id", "value_id"), by_day)
+        _add(connection, "facet_hours", ("field_id", "hour", "value_id"), by_hour)
+
+    def _load(self, connection: Connection) -> None:
+        for field, name, kept in map(tuple, run(connection, "SELECT id, name, kept FROM fields")):
+            self._fields[name] = field
+            self._kept[field] = kept
+        known = run(connection, "SELECT id, field_id, value, rest FROM field_values")
+        for value_id, field, value, rest in map(tuple, known):
+            if rest:
+                self._rest[field] = value_id
+            else:
+                self._values[field, value] = value_id
+
+    def _new_field(self, connection: Connection, name: str) -> int:
+        """The id of a field met for the first time; 0 where there are too many fields already."""
+        if len(self._fields) >= FIELDS_MAX:
+            return 0
+        field: int = run(connection, "INSERT INTO fields (name, kept) VALUES (?, 0) RETURNING id", (name,)).scalar_one()
+        self._fields[name] = field
+        self._kept[field] = 0
+        return field
+
+    def _value(self, connection: Connection, field: int, value: str, count: int) -> int:
+        known = self._values.get((field, value))
+        kept = self._kept[field]
+        if kept >= VALUES_MAX:
+            if kept == VALUES_MAX:
+                self._watch(connection, field, count, missed=known is None)
+            if known is None or self._kept[field] == SCATTERED:
+                return self._rest_of(connection, field)
+        if known is not None:
+            return known
+        if len(value) > VALUE_LENGTH:
+            return self._rest_of(connection, field)
+        self._keep(connection, field, kept + 1)
+        self._values[field, value] = found = self._insert(connection, field, value, rest=False)
+        return found
+
+    def _watch(self, connection: Connection, field: int, count: int, *, missed: bool) -> None:
+        """Find out whether a full field is scattered."""
+        self._full[field] += count
+        self._missed[field] += count if missed else 0
+        if self._full[field] >= _SCATTERED_AFTER:
+            if 2 * self._missed[field] > self._full[field]:
+                self._keep(connection, field, SCATTERED)
+            self._full[field] = self._missed[field] = 0
+
+    def _keep(self, connection: Connection, field: int, kept: int) -> None:
+        self._kept[field] = kept
+        run(connection, "UPDATE fields SET kept = ? WHERE id = ?", (kept, field))
+
+    def _rest_of(self, connection: Connection, field: int) -> int:
+        if field not in self._rest:
+            self._rest[field] = self._insert(connection, field, "", rest=True)
+        return self._rest[field]
+
+    def _insert(self, connection: Connection, field: int, value: str, *, rest: bool) -> int:
+        statement = "INSERT INTO field_values (field_id, value, rest) VALUES (?, ?, ?) RETURNING id"
+        found: int = run(connection, statement, (field, value, rest)).scalar_one()
+        return found
+
+
+def _count_hours(connection: Connection, rows: Sequence[Row], hours: Sequence[int]) -> None:
+    """Note which ids belong to which hour, and how often which pattern came in it."""
+    spans: dict[int, tuple[int, int, int]] = {}
+    for hour, row in zip(hours, rows, strict=True):
+        first, last, count = spans.get(hour, (row.id, row.id, 0))
+        spans[hour] = min(first, row.id), max(last, row.id), count + 1
+    for hour, span in spans.items():
+        run(
+            connection,
+            "INSERT INTO log_hours (hour, first_id, last_id, count) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (hour) DO UPDATE SET"
+            " first_id = CASE WHEN excluded.first_id < log_hours.first_id"
+            " THEN excluded.first_id ELSE log_hours.first_id END,"
+            " last_id = CASE WHEN excluded.last_id > log_hours.last_id THEN excluded.last_id"
+            " ELSE log_hours.last_id END,"
+            " count = log_hours.count + excluded.count",
+            (hour, *span),
+        )
+    seen = Counter((hour, row.pattern_id) for hour, row in zip(hours, rows, strict=True) if row.pattern_id)
+    _add(connection, "pattern_hours", ("hour", "pattern_id"), seen)
+
+
+def _add(connection: Connection, table: str, key: tuple[str, ...], counts: Mapping[Any, int]) -> None:
+    """Add counts to a table of counts, in the order of its key."""
+    insert_rows(
+        connection,
+        table,
+        (*key, "count"),
+        [(*place, count) for place, count in sorted(counts.items())],
+        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET count = {table}.count + excluded.count",
+    )
