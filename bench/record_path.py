@@ -28,9 +28,9 @@ from andon.core.models import CONSUMER, STREAM, SUBJECT
 from andon.core.telemetry import Health, Metrics
 from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.stored_merger import rebuilt
+from andon.ingest.decode import Decoder
+from andon.ingest.recorder import Recorder
 from andon.pipeline.callers import CallerDesk
-from andon.pipeline.decode import Decoder
-from andon.pipeline.record import Recorder
 from andon.store import Store, prepare
 
 BATCH = 1000

@@ -35,15 +35,15 @@ from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.grouping.similar_problems import alike
 from andon.grouping.stored_merger import rebuilt
+from andon.ingest.decode import Decoder
+from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
+from andon.ingest.pictures.shrink import for_model
+from andon.ingest.recorder import Recorder
 from andon.insight.keeping import retention_policy
-from andon.pictures.shrink import for_model
 from andon.pipeline.analyze import Analyzer
 from andon.pipeline.callers import PLACES, PLACES_BYTES, CallerDesk
-from andon.pipeline.decode import Decoder
 from andon.pipeline.indexing import Indexer
 from andon.pipeline.ladder import Ladder
-from andon.pipeline.pictures import PictureFetcher, QuestionPictures
-from andon.pipeline.record import Recorder
 from andon.pipeline.retain import Retainer
 from andon.pipeline.supervise import keep_running
 from andon.pipeline.watch import Watch

@@ -13,7 +13,7 @@ from andon.bus.embedded.broker import EmbeddedBroker
 from andon.core.settings.providers import key_field
 from andon.core.settings.settings import Settings, environment_name
 from andon.grouping.codes import CodeRules
-from andon.pictures.intake import PictureLimits
+from andon.ingest.pictures.intake import PictureLimits
 from andon.pipeline.gate import Budget, Gate, Limits
 from andon.store import AnalysisPolicy, Rule
 

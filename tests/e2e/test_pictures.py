@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-from andon.pictures.shrink import for_model
+from andon.ingest.pictures.shrink import for_model
 from andon.store import Reader
 from support.patience import PATIENCE
 from support.pictures import data_url, opened, picture

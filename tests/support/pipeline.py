@@ -14,12 +14,12 @@ from andon.core.models import SUBJECT, Delivery, LogQuery, StoredLog
 from andon.core.telemetry import Health, Metrics
 from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.stored_merger import rebuilt
+from andon.ingest.decode import Decoder
+from andon.ingest.recorder import Recorder
 from andon.pipeline.analyze import Analyzer
 from andon.pipeline.callers import CallerDesk
-from andon.pipeline.decode import Decoder
 from andon.pipeline.gate import Breaker, Budget, Gate
 from andon.pipeline.ladder import Ladder
-from andon.pipeline.record import Recorder
 from andon.store import AnalysisPolicy, KeepPolicy, Reader, Store, keep_all, novel, prepare
 from andon.testing import MemoryBus, ScriptedAnalyst
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST

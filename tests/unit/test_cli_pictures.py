@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from andon.core.models import PictureReference
-from andon.pictures.intake import PictureLimits, checked
+from andon.ingest.pictures.intake import PictureLimits, checked
 from support.commands import Commands
 from support.pictures import BLUE, picture
 from support.store_data import a_log, opened

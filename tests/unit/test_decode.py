@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from andon.core.errors import MessageRejected
 from andon.core.models import SEVERITY_RANK, Delivery, Fingerprint, LogRecord
-from andon.pipeline.decode import Decoder
+from andon.ingest.decode import Decoder
 
 RECEIVED = datetime(2026, 3, 1, 22, 15, 30, tzinfo=UTC)
 decode = Decoder(lambda message, service, context: Fingerprint("key", message[:80]))

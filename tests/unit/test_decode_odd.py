@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from andon.core.errors import MessageRejected
 from andon.core.models import SUBJECT, Delivery, LogRecord
 from andon.grouping.fingerprint import Fingerprinter
-from andon.pipeline.decode import Decoder
-from andon.pipeline.timestamps import odd_time
+from andon.ingest.decode import Decoder
+from andon.ingest.timestamps import odd_time
 
 RECEIVED = datetime(2026, 1, 3, 8, 0, tzinfo=UTC)
 MOMENT = "2025-01-15T02:14:23.000Z"

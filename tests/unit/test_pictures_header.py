@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.core.errors import PictureRefused
-from andon.pictures.header import Header, read_header
+from andon.ingest.pictures.header import Header, read_header
 from support.pictures import picture, png_header
 
 KINDS = [

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from andon.core.errors import PictureRefused
 from andon.core.models import LogRecord
-from andon.pictures.intake import PictureLimits, decode_data_url, parse_reference, take_out
+from andon.ingest.pictures.intake import PictureLimits, decode_data_url, parse_reference, take_out
 from support.pictures import data_url, picture, png_header
 from support.store_data import a_log
 

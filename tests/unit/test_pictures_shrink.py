@@ -12,8 +12,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from andon.core.errors import PictureRefused
 from andon.core.models import Picture
-from andon.pictures.header import read_header
-from andon.pictures.shrink import for_model, thumbnail
+from andon.ingest.pictures.header import read_header
+from andon.ingest.pictures.shrink import for_model, thumbnail
 from support.pictures import BLUE, RED, opened, picture, png_header
 
 

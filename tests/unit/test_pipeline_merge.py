@@ -80,7 +80,7 @@ def test_merges_are_kept_until_a_transaction_takes_them(tmp_path: Path, monkeypa
                 return await record(records, rejects, merges)
 
             monkeypatch.setattr(p.store, "record", full_twice)
-            monkeypatch.setattr("andon.pipeline.record.RETRY_FIRST", 0.01)
+            monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
             p.publish(*texts())
             p.start("recorder")
             await stored(p, 13)

@@ -13,10 +13,10 @@ from typing import Any
 from andon.core.errors import BrokerError, BrokerUnavailable, ObjectMissing, PictureRefused, StoreUnavailable
 from andon.core.models import Picture, PictureReference, Question
 from andon.core.telemetry import Metrics
-from andon.pictures.intake import PictureLimits
-from andon.pictures.shrink import for_model
-from andon.pipeline import pictures as module
-from andon.pipeline.pictures import PictureFetcher, QuestionPictures
+from andon.ingest.pictures import fetcher as module
+from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
+from andon.ingest.pictures.intake import PictureLimits
+from andon.ingest.pictures.shrink import for_model
 from andon.store import Store
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE

@@ -42,7 +42,7 @@ def test_nothing_is_acknowledged_while_the_store_is_full(tmp_path: Path, monkeyp
                 return await record(records, rejects, merges)
 
             monkeypatch.setattr(p.store, "record", full_for_now)
-            monkeypatch.setattr("andon.pipeline.record.RETRY_FIRST", 0.01)
+            monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
             p.start("recorder")
             p.publish(log(), log("second"))
             await until(lambda: p.health.problems.get("store") == "no room for the database", "the problem")

@@ -11,7 +11,7 @@ import pytest
 
 from andon.core.models import LogRecord, NewPicture, PictureReference
 from andon.core.settings.database_url import Database
-from andon.pictures.intake import PictureLimits, checked
+from andon.ingest.pictures.intake import PictureLimits, checked
 from andon.store import Reader, prepare
 from andon.store.engine.database import writer_engine
 from andon.store.engine.prepare import migrate

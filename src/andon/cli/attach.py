@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from andon.core.models import NewPicture
+    from andon.ingest.pictures.intake import PictureLimits
     from andon.outbox import Outbox
-    from andon.pictures.intake import PictureLimits
 
 #: The bucket for pictures that do not fit into a message. A picture stays there for a day: by then it is recorded.
 BUCKET = "andon-pictures"
@@ -26,7 +26,7 @@ _HEADERS = 1_024
 
 def read_pictures(files: Sequence[Path], limits: PictureLimits) -> list[NewPicture]:
     """The checked pictures in ``files``. Raises ConfigError that names the file and says why it is not sent."""
-    from andon.pictures.intake import checked, too_large
+    from andon.ingest.pictures.intake import checked, too_large
 
     if len(files) > limits.per_log:
         raise ConfigError(f"one log may bring {limits.per_log} pictures, these are {len(files)}; nothing was sent")

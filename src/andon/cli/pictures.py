@@ -9,7 +9,7 @@ from rich.text import Text
 
 from andon.cli.output import console, plain
 from andon.core.errors import AndonError, PictureRefused
-from andon.pictures.header import SUFFIXES
+from andon.ingest.pictures.header import SUFFIXES
 
 if TYPE_CHECKING:
     from andon.core.models import Picture, PictureFetch
@@ -71,7 +71,7 @@ def save(log_id: int, pictures: list[Picture], directory: Path) -> list[Path]:
 
 def _drawing(picture: Picture) -> Text:
     """The picture in coloured half blocks: the upper pixel is the letter's colour, the lower one the background's."""
-    from andon.pictures.shrink import thumbnail
+    from andon.ingest.pictures.shrink import thumbnail
 
     try:
         rows = thumbnail(picture, min(COLUMNS, console.width - 1), 2 * LINES)

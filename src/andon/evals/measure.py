@@ -23,7 +23,7 @@ from andon.evals.questions import Questions
 from andon.evals.report import CaseResult, Judgement, Prices, Report, build_report, case_result
 from andon.evals.running import Ask, Asked, Runner, Status
 from andon.grouping.fingerprint import Fingerprinter
-from andon.pipeline.decode import Decoder
+from andon.ingest.decode import Decoder
 from andon.wiring import provider_config, site_codes
 
 log = structlog.get_logger(__name__)

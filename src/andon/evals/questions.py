@@ -10,7 +10,7 @@ from andon.core.errors import MessageRejected
 from andon.core.models import SEVERITY_RANK, STREAM, SUBJECT, Delivery, Question, utc_text
 from andon.evals.cases import Case, CaseError
 from andon.grouping.fingerprint import Fingerprinter
-from andon.pipeline.decode import Decoder
+from andon.ingest.decode import Decoder
 from andon.pipeline.fallback import unstored_log
 
 #: Logs of a problem that a question carries, as the store hands them out.

@@ -1,1 +1,1 @@
-"""A log's trip: record it, analyze its problem, answer whoever waits. Everything here sees ports only."""
+"""Explain each problem once and answer whoever waits."""

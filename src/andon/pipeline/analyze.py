@@ -21,9 +21,9 @@ from andon.core.errors import (
 )
 from andon.core.models import ANALYSIS_SUBJECT, CALLER_PATIENCE, Explanation, PendingAnalysis, Severity, StoredAnalysis
 from andon.core.telemetry import Metrics
+from andon.ingest.pictures.fetcher import QuestionPictures
 from andon.pipeline.gate import Gate
 from andon.pipeline.ladder import Ladder, told
-from andon.pipeline.pictures import QuestionPictures
 from andon.pipeline.replies import announcement
 from andon.ports.answers import Analyst
 from andon.store.interfaces import LogStore

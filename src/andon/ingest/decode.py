@@ -17,7 +17,7 @@ import msgspec
 from andon.core.errors import MessageRejected
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, Delivery, LogRecord, Severity, utc_text
 from andon.grouping.interfaces import Grouper
-from andon.pipeline.timestamps import odd_time
+from andon.ingest.timestamps import odd_time
 
 UNKNOWN = "unknown"
 NAME_LIMIT = 255

@@ -13,7 +13,7 @@ from andon.bus.interfaces import ObjectFetcher
 from andon.core.errors import BrokerError, BrokerUnavailable, PictureRefused, StoreError
 from andon.core.models import Picture, PictureFetch, Question
 from andon.core.telemetry import Metrics
-from andon.pictures.intake import PictureLimits, checked
+from andon.ingest.pictures.intake import PictureLimits, checked
 from andon.store.interfaces import Pictures
 
 log = structlog.get_logger(__name__)

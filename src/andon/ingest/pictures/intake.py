@@ -17,7 +17,7 @@ import msgspec
 
 from andon.core.errors import PictureRefused
 from andon.core.models import LogRecord, NewPicture, PictureReference
-from andon.pictures.header import read_header
+from andon.ingest.pictures.header import read_header
 
 #: Reasons that one log's notes tell; of the rest only the number.
 NOTED = 4

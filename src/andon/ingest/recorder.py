@@ -13,7 +13,7 @@ from andon.core.errors import BrokerError, MessageRejected, StoreError, StoreFul
 from andon.core.models import Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
 from andon.grouping.interfaces import PatternMerger
-from andon.pictures.intake import PictureLimits, take_out
+from andon.ingest.pictures.intake import PictureLimits, take_out
 from andon.pipeline.callers import CallerDesk, Matches
 from andon.store.interfaces import LogStore
 

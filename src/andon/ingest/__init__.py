@@ -1,0 +1,1 @@
+"""A log on its way in: decoded, normalised, fingerprinted, recorded, its pictures fetched."""
