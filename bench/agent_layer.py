@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from andon.agent import prompts
-from andon.agent.finding import ModelFinding
-from andon.agent.providers import ProviderConfig, build_analyst
 from andon.core.models import Question, StoredLog
+from andon.explain.finding import ModelFinding
+from andon.explain.model import prompts
+from andon.explain.providers.registry import ProviderConfig, build_analyst
 
 STAND_IN = Path(__file__).resolve().parent.parent / "tests" / "support" / "ollama.py"
 MODEL = "deepseek-r1:1.5b"

@@ -21,16 +21,16 @@ from pathlib import Path
 import msgspec
 from nats.js.errors import NotFoundError
 
-from andon.agent.playbook import Playbook
 from andon.bus import EmbeddedBroker, JetStreamLogStream, JetStreamPublisher, connect
 from andon.bus.connection import BusConnection
 from andon.core.models import CONSUMER, STREAM, SUBJECT
 from andon.core.telemetry import Health, Metrics
+from andon.explain.callers.desk import CallerDesk
+from andon.explain.playbook import Playbook
 from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.stored_merger import rebuilt
 from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Recorder
-from andon.pipeline.callers import CallerDesk
 from andon.store import Store, prepare
 
 BATCH = 1000

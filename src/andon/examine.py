@@ -15,10 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import andon
-from andon.agent.embedded import EmbeddedBackend
-from andon.agent.ollama_admin import OllamaAdmin, context_remedy
-from andon.agent.providers import ProviderConfig, build_analyst, build_backend
-from andon.agent.runbooks import MarkdownRunbooks
 from andon.bus.connection import connect, masked
 from andon.bus.embedded.binary import find_binary
 from andon.bus.jetstream_api import stream_state
@@ -28,6 +24,10 @@ from andon.core.settings.settings import Settings
 from andon.core.settings.unknown import remarks
 from andon.core.text import counted
 from andon.core.threads import in_daemon_thread
+from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
+from andon.explain.providers.ollama_models import OllamaAdmin, context_remedy
+from andon.explain.providers.registry import ProviderConfig, build_analyst, build_backend
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.outbox import advice
 from andon.store import Reader
 from andon.wiring import provider_config

@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from andon.agent.runbooks import MarkdownRunbooks
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import alike
 from andon.store import Reader, SharedSpending
 
 if TYPE_CHECKING:
     from andon.agent.investigate import Investigator
-    from andon.agent.tools import HistoryTools
     from andon.core.settings.settings import Settings
+    from andon.explain.model.history_tools import HistoryTools
 
 
 @contextlib.asynccontextmanager
@@ -28,8 +28,8 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     is set up wrongly, StoreUnavailable where there is no database yet.
     """
     from andon.agent.investigate import Investigator
-    from andon.agent.providers import build_backend
-    from andon.pipeline.gate import Budget
+    from andon.explain.admission import Budget
+    from andon.explain.providers.registry import build_backend
     from andon.wiring import budget_limits, provider_config
 
     config = provider_config(settings)
@@ -65,7 +65,7 @@ async def history_tools(settings: Settings) -> AsyncIterator[HistoryTools]:
 
     Raises StoreUnavailable where there is no database yet.
     """
-    from andon.agent.tools import HistoryTools
+    from andon.explain.model.history_tools import HistoryTools
 
     with await asyncio.to_thread(Reader, settings.database) as reader:
         yield HistoryTools(

@@ -18,10 +18,6 @@ from zoneinfo import ZoneInfo
 import structlog
 
 import andon
-from andon.agent.playbook import Playbook
-from andon.agent.providers import build_analyst
-from andon.agent.runbooks import MarkdownRunbooks
-from andon.agent.tools import ROOM, HistoryTools
 from andon.bus.connection import BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.log_stream import JetStreamLogStream
@@ -31,6 +27,13 @@ from andon.bus.requests import NatsCallers
 from andon.core.errors import AndonError, BrokerError, StoreError
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
+from andon.explain.analyzer import Analyzer
+from andon.explain.callers.desk import PLACES, PLACES_BYTES, CallerDesk
+from andon.explain.ladder import Ladder
+from andon.explain.model.history_tools import ROOM, HistoryTools
+from andon.explain.playbook import Playbook
+from andon.explain.providers.registry import build_analyst
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.grouping.similar_problems import alike
@@ -40,10 +43,7 @@ from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.shrink import for_model
 from andon.ingest.recorder import Recorder
 from andon.insight.keeping import retention_policy
-from andon.pipeline.analyze import Analyzer
-from andon.pipeline.callers import PLACES, PLACES_BYTES, CallerDesk
 from andon.pipeline.indexing import Indexer
-from andon.pipeline.ladder import Ladder
 from andon.pipeline.retain import Retainer
 from andon.pipeline.supervise import keep_running
 from andon.pipeline.watch import Watch
@@ -61,7 +61,7 @@ from andon.wiring import (
 
 if TYPE_CHECKING:
     from andon.core.models import Question
-    from andon.ports.answers import Analyst
+    from andon.explain.interfaces import Analyst
 
 log = structlog.get_logger(__name__)
 

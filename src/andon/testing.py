@@ -9,7 +9,7 @@ from collections.abc import Callable
 from andon.bus.memory import MemoryBus
 from andon.core.errors import ModelError
 from andon.core.models import Explanation, Question, Rung
-from andon.ports.answers import AskAgain
+from andon.explain.interfaces import AskAgain
 
 __all__ = ["MemoryBus", "ScriptedAnalyst", "scripted_answer"]
 
@@ -31,7 +31,7 @@ def scripted_answer(question: Question) -> Explanation:
 
 
 class ScriptedAnalyst:
-    """Implements :class:`andon.ports.answers.Analyst`. Answers are taken from ``script``, then :func:`scripted_answer`.
+    """Implements :class:`Analyst`. Answers are taken from ``script``, then :func:`scripted_answer`.
 
     ``questions`` are those asked so far; ``outage`` is what ``check`` raises; ``hold`` (when set) is waited for in each
     call, so that a test decides when an answer comes.

@@ -6,15 +6,15 @@ import dataclasses
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from andon.agent.backend import Choices
-from andon.agent.providers import ProviderConfig
 from andon.bus.connection import masked
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.core.settings.providers import key_field
 from andon.core.settings.settings import Settings, environment_name
+from andon.explain.admission import Budget, Gate, Limits
+from andon.explain.providers.backend import Choices
+from andon.explain.providers.registry import ProviderConfig
 from andon.grouping.codes import CodeRules
 from andon.ingest.pictures.intake import PictureLimits
-from andon.pipeline.gate import Budget, Gate, Limits
 from andon.store import AnalysisPolicy, Rule
 
 if TYPE_CHECKING:

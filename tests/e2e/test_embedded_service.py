@@ -42,7 +42,7 @@ def engine_of(andon: Andon) -> int:
         for entry in Path("/proc").iterdir():
             try:
                 mine = f"PPid:\t{andon.process.pid}\n" in (entry / "status").read_text()  # type: ignore[union-attr]
-                if mine and b"llama_child.py" in (entry / "cmdline").read_bytes():
+                if mine and b"llama_cpp/child.py" in (entry / "cmdline").read_bytes():
                     return int(entry.name)
             except OSError:
                 continue

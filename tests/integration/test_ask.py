@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from andon.agent import analyst as analyst_module
 from andon.agent.investigate import Investigated, Investigator
 from andon.agent.retrieve import Inquiry
 from andon.core.errors import StoreUnavailable
 from andon.core.models import Spent
 from andon.core.settings.settings import Settings
+from andon.explain.model import analyst as analyst_module
 from andon.inquire import investigator
 from andon.store import SharedSpending
 from support.ollama import Answer, Ollama

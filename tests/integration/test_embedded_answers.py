@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from andon.agent.analyst import ModelAnalyst
-from andon.agent.backend import Choices
-from andon.agent.embedded import EmbeddedBackend
-from andon.agent.finding import Finding
-from andon.agent.providers import ProviderConfig, build_analyst
 from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Picture, Rung
+from andon.explain.finding import Finding
+from andon.explain.model.analyst import ModelAnalyst
+from andon.explain.providers.backend import Choices
+from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
+from andon.explain.providers.registry import ProviderConfig, build_analyst
 from support.engines import eventually, slots, with_analyst, with_engine
 from support.gguf import random_model, random_projector, scripted_model
 from support.patience import PATIENCE

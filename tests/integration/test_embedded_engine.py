@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from andon.agent import embedded as embedded_module
-from andon.agent import engine as engine_module
-from andon.agent.embedded import EmbeddedBackend
-from andon.agent.engine import pause_after
 from andon.core.errors import ConfigError, ModelMisconfigured, ModelUnavailable
+from andon.explain.providers.llama_cpp import embedded as embedded_module
+from andon.explain.providers.llama_cpp import engine as engine_module
+from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
+from andon.explain.providers.llama_cpp.engine import pause_after
 from support.engines import alive, embedded, eventually, with_engine
 from support.gguf import aborting_model, random_model, random_projector
 from support.patience import PATIENCE
@@ -25,7 +25,7 @@ from support.service import until
 STARTER = """
 import asyncio, sys, threading
 from pathlib import Path
-from andon.agent.embedded import EmbeddedBackend
+from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 
 async def main():
     backend = EmbeddedBackend(gguf=Path(sys.argv[1]))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from andon.agent import analyst as analyst_module
-from andon.agent.providers import ProviderConfig, build_analyst
-from andon.agent.tools import HistoryTools
 from andon.core.errors import ModelAnswerError
 from andon.core.models import Explanation, PendingAnalysis, Question
+from andon.explain.model import analyst as analyst_module
+from andon.explain.model.history_tools import HistoryTools
+from andon.explain.providers.registry import ProviderConfig, build_analyst
 from andon.store import Store
 from support.ollama import Answer, Ollama
 from support.patience import PATIENCE

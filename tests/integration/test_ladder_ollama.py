@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from andon.agent.providers import ProviderConfig, build_analyst
 from andon.core.models import Spent
-from andon.pipeline.gate import Budget, Gate, Limits
+from andon.explain.admission import Budget, Gate, Limits
+from andon.explain.providers.registry import ProviderConfig, build_analyst
 from support.ollama import BEHAVIOURS, Answer, Ollama
 from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, run, until

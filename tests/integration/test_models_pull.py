@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from andon.agent import ollama_admin
-from andon.agent.ollama_admin import OllamaAdmin, OllamaDetails, PullStep, context_remedy
 from andon.core.errors import ModelMisconfigured, ModelUnavailable
+from andon.explain.providers import ollama_models
+from andon.explain.providers.ollama_models import OllamaAdmin, OllamaDetails, PullStep, context_remedy
 from support.commands import Commands
 from support.environment import plain_environment
 from support.ollama_native import LAST, MANIFEST, NativeOllama, Pull, layer
@@ -29,7 +29,7 @@ WHOLE = [MANIFEST, layer(None), layer(400), layer(1000), *LAST]
 @pytest.fixture
 def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[NativeOllama]:
     """A running stand-in; pauses between attempts are short."""
-    monkeypatch.setattr(ollama_admin, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(ollama_models, "FIRST_PAUSE", 0.001)
     with NativeOllama("llama3.2:3b", MODEL) as server:
         yield server
 
@@ -101,7 +101,7 @@ def test_without_progress_it_gives_up(ollama: NativeOllama) -> None:
         ModelUnavailable, match=r"andon models pull deepseek-r1:1\.5b` again, it goes on where it stopped"
     ):
         pull(ollama.url)
-    assert len(ollama.pulls) == ollama_admin.ATTEMPTS
+    assert len(ollama.pulls) == ollama_models.ATTEMPTS
 
 
 def test_a_model_that_does_not_exist(ollama: NativeOllama) -> None:

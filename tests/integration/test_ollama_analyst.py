@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from andon.agent import analyst as analyst_module
-from andon.agent.analyst import ModelAnalyst
-from andon.agent.prompts import PROMPT_VERSION
-from andon.agent.providers import ProviderConfig, build_analyst
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Question, Rung
+from andon.explain.model import analyst as analyst_module
+from andon.explain.model.analyst import ModelAnalyst
+from andon.explain.model.prompts import PROMPT_VERSION
+from andon.explain.providers.registry import ProviderConfig, build_analyst
 from support.bus import until
 from support.ollama import HALF, Answer, Ollama
 from support.patience import PATIENCE

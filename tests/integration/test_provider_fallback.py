@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from andon.agent.fallback import REST_FIRST, FallbackAnalyst
-from andon.agent.providers import ProviderConfig, build_analyst
 from andon.core.errors import ModelAnswerError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation
+from andon.explain.model.fallback import REST_FIRST, FallbackAnalyst
+from andon.explain.providers.registry import ProviderConfig, build_analyst
 from support.patience import PATIENCE
 from support.providers.openai_api import CompatibleApi, OpenAIApi
 from support.providers.server import Answer, Api

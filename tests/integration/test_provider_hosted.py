@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from andon.agent.backend import Choices
-from andon.agent.providers import ProviderConfig
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured
+from andon.explain.providers.backend import Choices
+from andon.explain.providers.registry import ProviderConfig
 from support.providers.anthropic_api import AnthropicApi
 from support.providers.asking import (
     FAILURES,

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from andon.agent.backend import Choices
-from andon.agent.providers import ProviderConfig
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
-from andon.ports.answers import Analyst
+from andon.explain.interfaces import Analyst
+from andon.explain.providers.backend import Choices
+from andon.explain.providers.registry import ProviderConfig
 from support.patience import PATIENCE
 from support.providers.asking import (
     FAILURES,

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import pytest
 
-from andon.agent.providers import ProviderConfig, build_analyst
 from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
+from andon.explain.providers.registry import ProviderConfig, build_analyst
 from support.providers.anthropic_api import AnthropicApi
 from support.providers.asking import ask, checking, failing, using
 from support.providers.gemini_api import GeminiApi

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from andon.agent.finding import Finding
-from andon.agent.providers import ProviderConfig
 from andon.core.settings.provider_names import DEFAULT_MODELS
+from andon.explain.finding import Finding
+from andon.explain.providers.registry import ProviderConfig
 from support.providers.asking import ask, checking, using
 from support.questions import question
 

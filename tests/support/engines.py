@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from andon.agent.analyst import ModelAnalyst
-from andon.agent.embedded import EmbeddedBackend
+from andon.explain.model.analyst import ModelAnalyst
+from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE
 
 T = TypeVar("T")

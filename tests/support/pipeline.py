@@ -9,17 +9,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from andon.agent.playbook import Playbook
 from andon.core.models import SUBJECT, Delivery, LogQuery, StoredLog
 from andon.core.telemetry import Health, Metrics
+from andon.explain.admission import Breaker, Budget, Gate
+from andon.explain.analyzer import Analyzer
+from andon.explain.callers.desk import CallerDesk
+from andon.explain.ladder import Ladder
+from andon.explain.playbook import Playbook
 from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.stored_merger import rebuilt
 from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Recorder
-from andon.pipeline.analyze import Analyzer
-from andon.pipeline.callers import CallerDesk
-from andon.pipeline.gate import Breaker, Budget, Gate
-from andon.pipeline.ladder import Ladder
 from andon.store import AnalysisPolicy, KeepPolicy, Reader, Store, keep_all, novel, prepare
 from andon.testing import MemoryBus, ScriptedAnalyst
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST

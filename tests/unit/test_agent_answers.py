@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.agent.answers import FREE_TEXT_MAX, answer_text, free_text
+from andon.explain.model.answer_text import FREE_TEXT_MAX, answer_text, free_text
 from support.growth import TIMES, grows_like_a_line
 
 JSON = '{"summary": "The drive is hot", "checks": ["a"]}'

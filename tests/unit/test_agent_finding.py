@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.agent.finding import (
+from andon.core.models import Severity
+from andon.explain.finding import (
     CATEGORIES,
     CAUSE_MAX,
     CHECK_MAX,
@@ -23,7 +24,6 @@ from andon.agent.finding import (
     render,
     settle,
 )
-from andon.core.models import Severity
 
 GOOD: dict[str, Any] = {
     "summary": "The spindle drive is too hot.",

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.agent.azure import AzureBackend
-from andon.agent.fallback import FallbackAnalyst
 from andon.agent.mcp_server import require_extra
-from andon.agent.ollama import DEFAULT_MODEL, normalise_host, same_model
-from andon.agent.providers import PROVIDERS, ProviderConfig, build_analyst, build_backend, provider_name
 from andon.core.errors import ConfigError, ModelMisconfigured
 from andon.core.settings.provider_names import fallback_members
+from andon.explain.model.fallback import FallbackAnalyst
+from andon.explain.providers.azure import AzureBackend
+from andon.explain.providers.ollama import DEFAULT_MODEL, normalise_host, same_model
+from andon.explain.providers.registry import PROVIDERS, ProviderConfig, build_analyst, build_backend, provider_name
 from support.patience import PATIENCE
 from support.questions import question
 
@@ -331,10 +331,10 @@ def test_a_name_without_a_tag_means_latest(one: str, other: str, same: bool) -> 
 def test_importing_the_agent_does_not_import_a_provider() -> None:
     """The provider's libraries cost a second and 60 MiB: only an analyst that is used pays."""
     code = (
-        "import sys, pkgutil, importlib, andon.agent as a\n"
-        "for m in pkgutil.iter_modules(a.__path__, 'andon.agent.'):\n"
+        "import sys, pkgutil, importlib, andon.explain as a\n"
+        "for m in pkgutil.iter_modules(a.__path__, 'andon.explain.'):\n"
         "    if not m.ispkg: importlib.import_module(m.name)\n"
-        "from andon.agent.providers import ProviderConfig, build_analyst\n"
+        "from andon.explain.providers.registry import ProviderConfig, build_analyst\n"
         "build_analyst(ProviderConfig())\n"
         "for name in ('OPEN_AI', 'CLAUDE', 'GEMINI'): build_analyst(ProviderConfig(provider=name, api_key='k'))\n"
         "heavy = ('pydantic_ai', 'openai', 'anthropic', 'google.genai', 'azure.identity', 'httpx2', 'httpx')\n"

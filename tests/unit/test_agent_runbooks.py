@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from andon.agent.matching import TEXT_MAX, code_fields, code_pattern, expression
-from andon.agent.runbooks import MarkdownRunbooks, parse
 from andon.core.models import Rung
+from andon.explain.runbooks.matching import TEXT_MAX, code_fields, code_pattern, expression
+from andon.explain.runbooks.runbooks import MarkdownRunbooks, parse
 from support.growth import grows_like_a_line
 from support.questions import question, stored_log
 

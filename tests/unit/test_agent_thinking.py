@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.agent.thinking import strip_thinking
+from andon.explain.model.reasoning import strip_thinking
 
 
 @pytest.mark.parametrize(

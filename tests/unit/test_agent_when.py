@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andon.agent.naming import find_names
-from andon.agent.when import moment, shown, window
 from andon.core.models import SiteNames
+from andon.explain.model.name_filter import find_names
+from andon.explain.model.time_phrases import moment, shown, window
 
 #: A Wednesday, in winter.
 NOW = datetime(2025, 1, 15, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -206,7 +206,7 @@ def test_a_gateway_and_a_server_of_ones_own_have_an_address_each(monkeypatch: py
 
 def test_a_fallback_without_its_model_says_where_to_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """MODEL belongs to PROVIDER."""
-    from andon.agent.providers import build_analyst
+    from andon.explain.providers.registry import build_analyst
     from andon.wiring import provider_config
 
     monkeypatch.setenv("ANDON_BASE_URL", "http://gpu-box:8000/v1")
@@ -233,8 +233,8 @@ def test_a_model_file_may_be_named_from_home(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_a_question_and_its_answer_fit_into_ollamas_default_context() -> None:
     """Ollama drops the beginning of what does not fit, so nobody must have to raise its context first."""
-    from andon.agent.ollama_admin import DEFAULT_CONTEXT
-    from andon.agent.prompts import DEFAULT_BUDGET
+    from andon.explain.model.prompts import DEFAULT_BUDGET
+    from andon.explain.providers.ollama_models import DEFAULT_CONTEXT
 
     settings = load_settings()
     assert settings.model_prompt_tokens + settings.model_max_tokens <= DEFAULT_CONTEXT
@@ -243,7 +243,7 @@ def test_a_question_and_its_answer_fit_into_ollamas_default_context() -> None:
 
 def test_a_site_that_sets_nothing_asks_in_andons_own_words() -> None:
     """Explanations of such a site carry the plain version of the prompt, not that of words of its own."""
-    from andon.agent.prompts import PROMPT_VERSION, prompt_version
+    from andon.explain.model.prompts import PROMPT_VERSION, prompt_version
 
     settings = load_settings()
     assert prompt_version(settings.agent_name, settings.agent_instructions) == PROMPT_VERSION

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from andon import demo
-from andon.agent.playbook import Playbook
 from andon.core.models import Severity
+from andon.explain.playbook import Playbook
 from support.playbook_cases import a_log
 
 LOGS: list[dict[str, Any]] = [json.loads(line) for line in demo.load()]

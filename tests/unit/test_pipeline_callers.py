@@ -13,7 +13,7 @@ import pytest
 
 from andon.core.errors import BrokerUnavailable, MessageRejected, ModelUnavailable, StoreFull
 from andon.core.models import Recorded
-from andon.pipeline import callers
+from andon.explain.callers import desk
 from andon.store import AnalysisPolicy, Rule, merge
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
@@ -168,7 +168,7 @@ def test_places_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Beyond the bound plain callers are dropped and counted."""
 
     async def main() -> None:
-        monkeypatch.setattr(callers, "PLACES", 2)
+        monkeypatch.setattr(desk, "PLACES", 2)
         async with pipeline(tmp_path) as p:
             for number in range(3):
                 p.desk.plain(f'{{"message": "{number}"}}'.encode(), "agent.technical.support", "inbox.1")
@@ -182,7 +182,7 @@ def test_endpoint_caller_without_a_place_has_its_log_stored(tmp_path: Path, monk
     """Only the waiting is refused: the log is in the stream, and the refusal says so."""
 
     async def main() -> None:
-        monkeypatch.setattr(callers, "PLACES", 1)
+        monkeypatch.setattr(desk, "PLACES", 1)
         async with pipeline(tmp_path) as p:
             first = asyncio.create_task(p.desk.analyze(json.dumps(log()).encode()))
             await until(lambda: p.bus.state().messages == 1, "the first log")
@@ -201,7 +201,7 @@ def test_an_urgent_caller_takes_the_place_of_a_less_urgent_one(tmp_path: Path, m
     """A request displaces a plain caller, and a CRITICAL one an ERROR one, whose log stays stored."""
 
     async def main() -> None:
-        monkeypatch.setattr(callers, "PLACES", 1)
+        monkeypatch.setattr(desk, "PLACES", 1)
         async with pipeline(tmp_path) as p:
             p.desk.plain(b'{"message": "plain"}', "agent.technical.support", "inbox.1")
             error = asyncio.create_task(p.desk.analyze(json.dumps(log()).encode()))
@@ -230,7 +230,7 @@ def test_callers_are_answered_while_the_disk_is_full(tmp_path: Path, monkeypatch
             inbox = p.bus.subscribe("inbox.1")
             p.publish(log(), reply="inbox.1")
             await until(lambda: "store" in p.health.problems, "the full disk")
-            p.clock.now += callers.STALLED + 1
+            p.clock.now += desk.STALLED + 1
             reply = await next_reply(inbox)
             assert (reply["rung"], reply["provisional"], reply["log_id"]) == ("playbook", True, None)
             assert places(p) == 0

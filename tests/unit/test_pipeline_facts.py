@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from andon.agent.playbook import Playbook
-from andon.agent.prompts import build
 from andon.core.errors import QueryTooSlow
 from andon.core.models import LogRecord, Question
-from andon.pipeline.facts import facts_about
-from andon.pipeline.ladder import Ladder
+from andon.explain.context import facts_about
+from andon.explain.ladder import Ladder
+from andon.explain.model.prompts import build
+from andon.explain.playbook import Playbook
 from andon.store import Store
 from support.questions import question, stored_log
 from support.shift import HOSTILE, night

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from andon.core.models import Spent
-from andon.pipeline.gate import FAILURES_IN_A_ROW, Breaker, Budget, Gate, Limits
+from andon.explain.admission import FAILURES_IN_A_ROW, Breaker, Budget, Gate, Limits
 from support.patience import PATIENCE
 
 

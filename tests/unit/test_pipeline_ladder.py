@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from andon.agent.prompts import build
-from andon.agent.runbooks import MarkdownRunbooks
 from andon.core.errors import ModelUnavailable
 from andon.core.models import Hint, Resolution
+from andon.explain.ladder import Ladder, resolved, told
+from andon.explain.model.prompts import build
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_fixes import ConfirmedFixes
-from andon.pipeline.ladder import Ladder, resolved, told
 from andon.store.problems import commands
 from andon.testing import ScriptedAnalyst, scripted_answer
 from support.pipeline import PLAYBOOK, Pipeline, log, pipeline, run, until

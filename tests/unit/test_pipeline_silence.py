@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.pipeline import analyze
+from andon.explain import analyzer
 from andon.testing import ScriptedAnalyst
 from support.pipeline import log, pipeline, run, until
 
@@ -16,7 +16,7 @@ def test_problems_do_not_wait_for_a_silent_model_with_nothing_to_show(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is with the model and what waits behind it show the playbook's answer; one call each, and it counts."""
-    monkeypatch.setattr(analyze, "SILENCE", 0.2)
+    monkeypatch.setattr(analyzer, "SILENCE", 0.2)
 
     async def main() -> None:
         model = ScriptedAnalyst()

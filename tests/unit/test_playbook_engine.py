@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andon.agent.finding import Finding
-from andon.agent.playbook import GENERAL, Playbook
-from andon.agent.playbook.engine import Compiled, Reading
 from andon.core.models import Explanation, Rung
+from andon.explain.finding import Finding
+from andon.explain.playbook import GENERAL, Playbook
+from andon.explain.playbook.playbook import Compiled, Reading
 from support.growth import TIMES, grows_like_a_line
 from support.playbook_cases import REFERENCE_SAMPLES, SERVICES, VAGUE, a_log, a_question
 

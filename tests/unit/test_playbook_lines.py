@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from andon.agent.finding import Finding
-from andon.agent.playbook import GENERAL, Playbook
-from andon.agent.playbook.glossary import Glossary
-from andon.agent.playbook.terms import joined, words_of
+from andon.explain.finding import Finding
+from andon.explain.playbook import GENERAL, Playbook
+from andon.explain.playbook.glossary import Glossary
+from andon.explain.playbook.term_language import joined, words_of
 from support.playbook_cases import a_log, a_question
 from support.playbook_lines import telling, too_little
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from andon.agent.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX
-from andon.agent.playbook import Playbook
-from andon.agent.playbook.rules import PIECE_MAX, fill
 from andon.core.errors import AndonError, ConfigError
+from andon.explain.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX
+from andon.explain.playbook import Playbook
+from andon.explain.playbook.rules import PIECE_MAX, fill
 from support.playbook_cases import split_example
 
 PLAYBOOK = Playbook.load()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from andon.agent.playbook.terms import MAX_WORDS, TermIndex, Vocabulary, parse_term, words_of
+from andon.explain.playbook.term_language import MAX_WORDS, TermIndex, Vocabulary, parse_term, words_of
 
 
 def found(term: str, text: str) -> bool:

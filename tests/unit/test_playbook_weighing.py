@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from andon.agent.finding import Finding
-from andon.agent.playbook import GENERAL, Playbook
+from andon.explain.finding import Finding
+from andon.explain.playbook import GENERAL, Playbook
 from support.growth import TIMES, grows_like_a_line
 from support.playbook_cases import a_log, a_question
 

@@ -1,7 +1,7 @@
 """Answering a person's question about the site's history: by a model that looks things up, by a model that is shown
 what was found, or, without a model, by what was found.
 
-A model that calls tools gets those of :mod:`andon.agent.tools`, and a first look as a start. Any other gets the facts
+A model that calls tools gets those of :mod:`history_tools`, and a first look as a start. Any other gets the facts
 of :mod:`andon.agent.retrieve` in its prompt. Where no model answers (none is configured, it is away, its budget is used
 up), the facts themselves are the answer, labelled as such. Cited records are checked: an id that the model was not
 shown, or that is not stored, is marked and told.
@@ -19,23 +19,23 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from andon.agent import talk
-from andon.agent.asking import model_settings
-from andon.agent.backend import Backend, Capabilities, imported
-from andon.agent.citing import checked, cited_ids
-from andon.agent.failures import from_api_error, not_an_answer, too_slow
-from andon.agent.fence import fenced, size
-from andon.agent.prompts import BYTES_PER_TOKEN
 from andon.agent.retrieve import Inquiry, Retrieved, retrieve
 from andon.agent.talk import Grant, NotGranted, Silence, Talk, TooLong, Watch
-from andon.agent.thinking import strip_thinking
 from andon.agent.told import prompt_lines, report, scope_words
-from andon.agent.tools import CALLS, ROOM, TOOLS_CONTEXT, WRONG_CALLS, HistoryTools, toolset
 from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, QueryTooSlow
 from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
 from andon.core.threads import in_daemon_thread
+from andon.explain.interfaces import Runbooks
+from andon.explain.model.agent_run import model_settings
+from andon.explain.model.citations import checked, cited_ids
+from andon.explain.model.fence import fenced, size
+from andon.explain.model.history_tools import CALLS, ROOM, TOOLS_CONTEXT, WRONG_CALLS, HistoryTools, toolset
+from andon.explain.model.prompts import BYTES_PER_TOKEN
+from andon.explain.model.reasoning import strip_thinking
+from andon.explain.providers.backend import Backend, Capabilities, imported
+from andon.explain.providers.failures import from_api_error, not_an_answer, too_slow
 from andon.grouping.interfaces import Likeness
-from andon.ports.answers import Runbooks
 from andon.store.interfaces import History
 
 if TYPE_CHECKING:

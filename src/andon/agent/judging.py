@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from andon.agent import talk
-from andon.agent.asking import model_settings
-from andon.agent.backend import Backend, imported
-from andon.agent.failures import from_api_error, not_an_answer, too_slow
-from andon.agent.fence import encode, fenced
-from andon.agent.thinking import strip_thinking
 from andon.core.errors import ModelAnswerError
 from andon.core.redact import visible
 from andon.core.threads import in_daemon_thread
+from andon.explain.model.agent_run import model_settings
+from andon.explain.model.fence import encode, fenced
+from andon.explain.model.reasoning import strip_thinking
+from andon.explain.providers.backend import Backend, imported
+from andon.explain.providers.failures import from_api_error, not_an_answer, too_slow
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model

@@ -1,18 +1,18 @@
 """The reading tools for any MCP client (an editor, a chat program) over standard input and output.
 
 The one home of the ``mcp`` library on the server's side; it is imported when a server is made. Only the tools of
-:class:`andon.agent.tools.HistoryTools` are offered: nothing can be written through them.
+:class:`andon.explain.model.history_tools.HistoryTools` are offered: nothing can be written through them.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from andon.agent.hosted import installed
 from andon.core.errors import ConfigError
+from andon.explain.providers.hosted import installed
 
 if TYPE_CHECKING:
-    from andon.agent.tools import HistoryTools
+    from andon.explain.model.history_tools import HistoryTools
 
 INSTRUCTIONS = (
     "The history of a manufacturing site's error logs, read only. Begin with list_problems for the time and place in "

@@ -12,10 +12,6 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from andon.agent.naming import Named, find_names
-from andon.agent.tool_lines import as_question
-from andon.agent.tools import HistoryTools
-from andon.agent.when import shown, window
 from andon.core.models import (
     SEVERITY_RANK,
     Hint,
@@ -26,7 +22,11 @@ from andon.core.models import (
     StoredLog,
     utc_text,
 )
-from andon.ports.answers import Runbooks
+from andon.explain.interfaces import Runbooks
+from andon.explain.model.history_tools import HistoryTools
+from andon.explain.model.name_filter import Named, find_names
+from andon.explain.model.time_phrases import shown, window
+from andon.explain.model.tool_lines import as_question
 from andon.store.interfaces import History
 
 TOLD = 6

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from andon.agent.asking import ANSWER_MAX, TEXT_MAX
-from andon.agent.thinking import strip_thinking
 from andon.core.redact import visible
+from andon.explain.model.agent_run import ANSWER_MAX, TEXT_MAX
+from andon.explain.model.reasoning import strip_thinking
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent, RunContext

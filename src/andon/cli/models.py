@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from andon.agent.ollama_admin import OllamaAdmin, OllamaDetails, PullStep
     from andon.core.errors import ConfigError
     from andon.core.settings.settings import Settings
+    from andon.explain.providers.ollama_models import OllamaAdmin, OllamaDetails, PullStep
 
 app = typer.Typer(help="The models of OLLAMA and EMBEDDED: list, show, pull.", invoke_without_command=True)
 
@@ -235,7 +235,7 @@ def refusal(settings: Settings, reason: str) -> ConfigError:
 
 def ollama(settings: Settings) -> OllamaAdmin:
     """The native API of the configured Ollama. Raises ConfigError where it is not configured."""
-    from andon.agent.ollama_admin import OllamaAdmin
+    from andon.explain.providers.ollama_models import OllamaAdmin
 
     model = configured(settings)
     return OllamaAdmin(host=settings.ollama_host, api_key=settings.key_of("OLLAMA"), model=model)
@@ -253,9 +253,9 @@ async def load_file(settings: Settings) -> dict[str, Any]:
     """Load the configured file in a child process and say what it is. Raises ConfigError or ModelError."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from andon.agent.embedded import EmbeddedBackend
     from andon.cli.output import errors
     from andon.core.threads import in_daemon_thread
+    from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 
     backend = EmbeddedBackend(
         gguf=settings.gguf,

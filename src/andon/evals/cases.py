@@ -44,9 +44,9 @@ from typing import Any, Protocol, get_args
 import msgspec
 import yaml
 
-from andon.agent.finding import Category
 from andon.core.errors import AndonError
 from andon.core.models import SEVERITY_RANK
+from andon.explain.finding import Category
 
 RECORDS_MAX = 20
 #: The wire format's fields; a case cannot say anything that a producer could not.

@@ -13,8 +13,6 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from andon.agent.judging import Judge
-from andon.agent.playbook import Playbook
-from andon.agent.providers import build_analyst, build_backend
 from andon.core.errors import ConfigError, ModelError
 from andon.core.models import Explanation, Question, now_text
 from andon.core.settings.settings import Settings
@@ -22,6 +20,8 @@ from andon.evals.cases import Case
 from andon.evals.questions import Questions
 from andon.evals.report import CaseResult, Judgement, Prices, Report, build_report, case_result
 from andon.evals.running import Ask, Asked, Runner, Status
+from andon.explain.playbook import Playbook
+from andon.explain.providers.registry import build_analyst, build_backend
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
 from andon.wiring import provider_config, site_codes

@@ -9,9 +9,9 @@ import msgspec
 from andon.core.errors import MessageRejected
 from andon.core.models import SEVERITY_RANK, STREAM, SUBJECT, Delivery, Question, utc_text
 from andon.evals.cases import Case, CaseError
+from andon.explain.callers.fallback_reply import unstored_log
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
-from andon.pipeline.fallback import unstored_log
 
 #: Logs of a problem that a question carries, as the store hands them out.
 LOGS_IN_QUESTION = 5

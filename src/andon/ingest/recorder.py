@@ -12,9 +12,9 @@ from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, MessageRejected, StoreError, StoreFull, StoreUnavailable
 from andon.core.models import Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
+from andon.explain.callers.desk import CallerDesk, Matches
 from andon.grouping.interfaces import PatternMerger
 from andon.ingest.pictures.intake import PictureLimits, take_out
-from andon.pipeline.callers import CallerDesk, Matches
 from andon.store.interfaces import LogStore
 
 log = structlog.get_logger(__name__)

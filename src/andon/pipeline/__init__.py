@@ -1,1 +1,1 @@
-"""Explain each problem once and answer whoever waits."""
+"""Tasks that run beside the pipeline: retention, indexing, watching, and keeping each of them running."""

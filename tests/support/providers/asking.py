@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from andon.agent.providers import ProviderConfig, build_analyst
 from andon.core.errors import ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Picture, Question
-from andon.ports.answers import Analyst
+from andon.explain.interfaces import Analyst
+from andon.explain.providers.registry import ProviderConfig, build_analyst
 from support.providers.server import Answer, Api
 from support.questions import question
 

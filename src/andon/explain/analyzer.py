@@ -1,0 +1,380 @@
+"""Analyze: claim the most urgent waiting problem, climb the ladder of answers, save, announce, answer callers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from andon.bus.interfaces import Publisher
+from andon.core.errors import (
+    BrokerError,
+    ModelAnswerError,
+    ModelBusy,
+    ModelError,
+    ModelUnavailable,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+)
+from andon.core.models import ANALYSIS_SUBJECT, CALLER_PATIENCE, Explanation, PendingAnalysis, Severity, StoredAnalysis
+from andon.core.telemetry import Metrics
+from andon.explain.admission import Gate
+from andon.explain.callers.payloads import announcement
+from andon.explain.interfaces import Analyst
+from andon.explain.ladder import Ladder, told
+from andon.ingest.pictures.fetcher import QuestionPictures
+from andon.store.interfaces import LogStore
+
+log = structlog.get_logger(__name__)
+
+POLL = 1.0
+#: A claim is ours this much longer than the longest model call, in seconds.
+LEASE_MARGIN = 30.0
+RETRY_FIRST, RETRY_LAST = 5.0, 300.0
+#: An answer that the store cannot take now is kept and offered again, for as long as its lease lasts.
+SAVE_AGAIN = 1.0
+#: While the budget leaves only the reserve: how often waiting rows with a provisional answer are looked through.
+REVIEW = 10.0
+#: Questions are with the model and none came back for so long: nobody should see nothing any longer, in seconds.
+SILENCE = CALLER_PATIENCE
+
+
+class Analyzer:
+    """Works the queue of pending analyses, as many questions at once as ``gate`` lets through.
+
+    ``analyst`` None means that the playbook is the configured provider and its answers are final.
+    """
+
+    def __init__(
+        self,
+        store: LogStore,
+        publisher: Publisher,
+        analyst: Analyst | None,
+        ladder: Ladder,
+        gate: Gate,
+        metrics: Metrics,
+        *,
+        owner: str,
+        attempts: int,
+        deadline: float,
+        explained: Callable[[StoredAnalysis], Awaitable[None]],
+        pictures: QuestionPictures | None = None,
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._analyst = analyst
+        self._ladder = ladder
+        self.gate = gate
+        self._metrics = metrics
+        self._owner = owner
+        self._attempts = attempts
+        self._lease = deadline + LEASE_MARGIN
+        self._explained = explained
+        self._pictures = pictures
+        self._wake = asyncio.Event()
+        self._review_at = 0.0
+        self._in_hand: dict[int, PendingAnalysis] = {}
+        self._heard = 0.0
+        self._stranded = False
+        self._settling = False
+
+    def wake(self) -> None:
+        """Something new waits."""
+        self._wake.set()
+
+    async def settle(self, seconds: float) -> None:
+        """Before the end: take up nothing more, and give what is with the model ``seconds`` to come back.
+
+        A call that is broken off has been made all the same, and is made again after the next start.
+        """
+        self._settling = True
+        if self.gate.running:
+            log.info("waiting for answers that are under way", questions=self.gate.running, seconds=seconds)
+        until = time.monotonic() + seconds
+        while self.gate.running and (left := until - time.monotonic()) > 0:
+            self._wake.clear()
+            await self._sleep(left)
+
+    async def run(self) -> None:
+        """Explain what waits, for ever. What is in hand when this is cancelled goes back to the queue."""
+        self.gate.running = 0
+        self._in_hand.clear()
+        await self._store.release(self._owner)
+        if self._analyst is not None:
+            # Before the first claim: what comes up while the library loads is still sorted by urgency.
+            await self._analyst.warm_up()
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._work(group)
+        finally:
+            await self._hand_back()
+
+    async def _work(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                while await self._step(group):
+                    pass
+                pause = POLL
+            except StoreError as error:
+                log.warning("queue not reachable", error=str(error))
+                self._stranded = True
+                pause = RETRY_FIRST
+            self._show()
+            if not self.gate.breaker.closed:
+                pause = min(pause, max(self.gate.breaker.probe_due, 0.05))
+            await self._sleep(pause)
+
+    async def _hand_back(self) -> None:
+        try:
+            await asyncio.shield(self._store.release(self._owner, counted=False))
+        except StoreError as error:
+            log.warning("claimed analyses stay leased until their lease ends", error=str(error))
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _show(self) -> None:
+        gate, metrics = self.gate, self._metrics
+        metrics.model_limit.set(gate.limit if self._analyst is not None else 0)
+        metrics.model_running.set(gate.running)
+        metrics.model_away.set(0 if gate.breaker.closed else 1)
+        metrics.budget_exhausted.set(0 if gate.budget.exhausted is None else 1)
+        for name, left in gate.budget.left.items():
+            metrics.budget_left.labels(name).set(left)
+
+    async def _step(self, group: asyncio.TaskGroup) -> bool:
+        """One unit of work; False where there is none now."""
+        if self._settling:
+            return False
+        if self._stranded and not self.gate.running:  # rows that a failing store would not take back
+            await self._store.release(self._owner, counted=False)
+            self._stranded = False
+        if self._analyst is None:
+            return await self._answer_alone()
+        if not self.gate.breaker.closed and not await self._probe(self._analyst):
+            return await self._answer_provisionally(self.gate.breaker.reason or "the model is away")
+        silent = self._in_hand and time.monotonic() - self._heard >= SILENCE
+        if silent and await self._answer_in_hand():
+            return True
+        if not self.gate.free:
+            if self.gate.breaker.half_open:
+                return await self._answer_provisionally("the model was away and is being tried with another problem")
+            if silent:
+                return await self._answer_provisionally(f"no answer came from the model for {SILENCE:g} s")
+            return False
+        shortage = await self.gate.budget.shortage()
+        if shortage is not None:
+            return await self._answer_from_reserve(group, self._analyst, shortage)
+        job = await self._store.claim(self._owner, self._lease)
+        if job is not None:
+            await self._take_up(group, self._analyst, job)
+        return job is not None
+
+    async def _answer_alone(self) -> bool:
+        """Without a model: what the site knows, else the playbook; both final."""
+        job = await self._store.claim(self._owner, self._lease)
+        if job is None:
+            return False
+        if not await self._answer_if_known(job):
+            job.question = await self._ladder.prepare(job.question)
+            await self._finish(job, self._ladder.playbook(job.question))
+        return True
+
+    async def _probe(self, analyst: Analyst) -> bool:
+        breaker = self.gate.breaker
+        if breaker.probe_due > 0:
+            return False
+        try:
+            await analyst.check()
+        except ModelError as error:
+            breaker.trip(str(error))
+            return False
+        breaker.reset()
+        return True
+
+    async def _answer_provisionally(self, reason: str) -> bool:
+        """While the model is away: an answer for one problem that has none yet; without the model it stays queued."""
+        job = await self._store.claim(self._owner, self._lease, unanswered=True)
+        if job is None:
+            return False
+        return await self._answer_for_now(job, reason)
+
+    async def _answer_in_hand(self) -> bool:
+        """An answer for now for one problem that is with the model for long; False where each has one."""
+        for job in self._in_hand.values():
+            if not job.provisional:
+                job.provisional = True
+                answer = await self._store.show_meanwhile(job, self._ladder.playbook(job.question))
+                if answer is not None:
+                    await self._tell(job, answer)
+                return True
+        return False
+
+    async def _answer_from_reserve(self, group: asyncio.TaskGroup, analyst: Analyst, shortage: str) -> bool:
+        """While the budget is used up but for its reserve: the model for what is urgent, the playbook for the rest."""
+        reserve = await self.gate.budget.shortage(urgent=True) is None
+        review = reserve and time.monotonic() >= self._review_at
+        if review:
+            self._review_at = time.monotonic() + REVIEW
+        job = await self._store.claim(self._owner, self._lease, unanswered=not review)
+        if job is None:
+            return review
+        if reserve and _is_urgent(job):
+            await self._take_up(group, analyst, job)
+            return True
+        return await self._answer_for_now(job, shortage) or review
+
+    async def _answer_for_now(self, job: PendingAnalysis, reason: str) -> bool:
+        """Answer from what the site knows, or provisionally; False where the row shows something already."""
+        if await self._answer_if_known(job):
+            return True
+        job.question = await self._ladder.prepare(job.question)
+        return await self._postpone(job, reason, delay=0.0, counted=False)
+
+    async def _answer_if_known(self, job: PendingAnalysis) -> bool:
+        known = await self._ladder.known(job.question)
+        if known is None:
+            return False
+        await self._finish(job, known)
+        return True
+
+    async def _take_up(self, group: asyncio.TaskGroup, analyst: Analyst, job: PendingAnalysis) -> None:
+        """Answer from what the site knows, or start a question to the model; the call is counted before it is made."""
+        if await self._answer_if_known(job):
+            return
+        job.question = await self._ladder.prepare(job.question, for_model=True)
+        if job.attempts > self._attempts:  # the process died in mid-call again and again
+            await self._give_up(job, f"no answer after {self._attempts} attempts")
+            return
+        if self._settling:  # it goes back to the queue
+            return
+        shortage = await self.gate.budget.take(urgent=_is_urgent(job))
+        if shortage is not None:
+            await self._postpone(job, shortage, delay=0.0, counted=False)
+            return
+        if not self.gate.running:
+            self._heard = time.monotonic()
+        self.gate.running += 1
+        self._in_hand[job.id] = job
+        group.create_task(self._hold_place(analyst, job), name=f"analysis-{job.id}")
+        self._show()
+
+    async def _hold_place(self, analyst: Analyst, job: PendingAnalysis) -> None:
+        try:
+            await self._ask(analyst, job)
+        except StoreError as error:
+            log.warning("answer not saved, it will be asked for again", analysis=job.id, error=str(error))
+            self._stranded = True
+        finally:
+            self.gate.running -= 1
+            self._in_hand.pop(job.id, None)
+            self._heard = time.monotonic()
+            self._wake.set()
+
+    async def _ask(self, analyst: Analyst, job: PendingAnalysis) -> None:
+        async def again() -> bool:
+            try:
+                granted = await self.gate.budget.take(urgent=_is_urgent(job)) is None
+            except StoreError:
+                return False
+            if granted:
+                self._metrics.model_calls.labels("again").inc()
+            return granted
+
+        if self._pictures is not None:
+            job.question = await self._pictures.attach(job.question)
+        started = time.monotonic()
+        try:
+            explanation = await analyst.explain(job.question, again)
+        except ModelError as error:
+            self._metrics.model_calls.labels(type(error).__name__).inc()
+            await self._spend_tokens(error.tokens)
+            await self._failed(analyst, job, error)
+            return
+        finally:
+            self._metrics.model_seconds.observe(time.monotonic() - started)
+        self.gate.answered(time.monotonic() - started)
+        self._metrics.model_calls.labels("answered").inc()
+        for direction, tokens in (("input", explanation.input_tokens), ("output", explanation.output_tokens)):
+            self._metrics.model_tokens.labels(direction).inc(tokens or 0)
+        await self._spend_tokens((explanation.input_tokens or 0) + (explanation.output_tokens or 0))
+        await self._finish(job, told(explanation, job.question.hints))
+
+    async def _spend_tokens(self, tokens: int) -> None:
+        try:
+            await self.gate.budget.used(tokens)
+        except StoreError as error:  # the answer matters more than its price
+            log.warning("tokens not counted", tokens=tokens, error=str(error))
+
+    async def _failed(self, analyst: Analyst, job: PendingAnalysis, error: ModelError) -> None:
+        """No answer: the provider's fault (pause, ask again later) or this question's (a bounded number of tries)."""
+        reason = str(error)
+        retry_after = error.retry_after if isinstance(error, ModelUnavailable) else None
+        away = isinstance(error, ModelBusy)
+        if isinstance(error, ModelAnswerError):
+            self.gate.alive()
+        elif not away:
+            try:
+                await analyst.check()
+            except ModelError as outage:
+                away, reason = True, str(outage)
+            else:
+                self.gate.failed(reason)
+        if away:
+            self.gate.away(reason, retry_after)
+            await self._postpone(job, reason, delay=0.0, counted=False)
+        elif job.attempts >= self._attempts:
+            await self._give_up(job, reason)
+        else:
+            delay = retry_after or min(RETRY_FIRST * 2 ** (job.attempts - 1), RETRY_LAST)
+            log.warning("no answer from the model, will ask again", analysis=job.id, reason=reason, seconds=delay)
+            await self._postpone(job, reason, delay=delay, counted=True)
+
+    async def _postpone(self, job: PendingAnalysis, reason: str, *, delay: float, counted: bool) -> bool:
+        """Put the row back; True where it got a provisional answer just now."""
+        provisional = None if job.provisional else self._ladder.playbook(job.question)
+        answer = await self._store.postpone(job, reason, delay, provisional, counted=counted)
+        if answer is None:
+            return False
+        await self._tell(job, answer)
+        return True
+
+    async def _give_up(self, job: PendingAnalysis, reason: str) -> None:
+        log.warning("the model gives no answer, the playbook's stands", analysis=job.id, reason=reason)
+        await self._tell(job, await self._store.fail(job, reason, self._ladder.playbook(job.question)))
+
+    async def _finish(self, job: PendingAnalysis, explanation: Explanation) -> None:
+        """Save and tell. While the store has no room the answer is kept: it may have cost a call."""
+        until = time.monotonic() + LEASE_MARGIN
+        while True:
+            try:
+                answer = await self._store.finish(job, explanation)
+                break
+            except (StoreFull, StoreUnavailable):
+                if time.monotonic() >= until:
+                    raise
+                await asyncio.sleep(SAVE_AGAIN)
+        await self._tell(job, answer)
+
+    async def _tell(self, job: PendingAnalysis, answer: StoredAnalysis) -> None:
+        self._metrics.analyses.labels(answer.rung).inc()
+        latest = job.question.logs[0]
+        try:
+            subject = f"{ANALYSIS_SUBJECT}.{latest.severity}"
+            await self._publisher.send(subject, announcement(latest, job.question.template, answer))
+        except BrokerError as error:
+            log.info("explanation not announced", analysis=answer.id, error=str(error))
+        await self._explained(answer)
+
+
+def _is_urgent(job: PendingAnalysis) -> bool:
+    """A CRITICAL problem that was never explained: what the budget's reserve is for."""
+    return job.question.worst_severity == Severity.CRITICAL and job.reason == "new"

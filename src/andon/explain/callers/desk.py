@@ -1,0 +1,396 @@
+"""The desk where callers wait for the analysis of a log they sent.
+
+A caller is matched with its stored log by the bytes it sent: it registers before (or just after) the recorder sees the
+same bytes in the stream. Places are bounded, and because every JetStream publisher sets a reply subject too, most
+"callers" of plain messages do not wait at all: they cost a place for a moment, never raise a priority, and give their
+place up to a caller who surely waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from andon.bus.interfaces import Publisher
+from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, MessageRejected, StoreError
+from andon.core.models import (
+    CALLER_PATIENCE,
+    STREAM,
+    SUBJECT,
+    Delivery,
+    LogRecord,
+    Recorded,
+    StoredAnalysis,
+)
+from andon.core.telemetry import Metrics
+from andon.explain.callers import payloads, slots
+from andon.explain.callers.durable import DurableCallers
+from andon.explain.callers.fallback_reply import Fallback, understood
+from andon.explain.callers.slots import Caller, Places
+from andon.explain.interfaces import PlaybookAnswers
+from andon.store.interfaces import LogStore
+
+log = structlog.get_logger(__name__)
+
+PLACES = 4096
+PLACES_BYTES = 32 * 1024 * 1024
+#: Nothing could be stored for so many seconds: callers whose log is not stored are answered as well as it goes.
+STALLED = 3.0
+
+Matches = list[tuple[int, Caller]]
+
+
+class _Batch:
+    """A stored batch; its index by payload is made when somebody asks, which in a quiet hour nobody does."""
+
+    def __init__(self, deliveries: Sequence[Delivery], records: Sequence[LogRecord], recorded: Recorded | None) -> None:
+        self._facts = (deliveries, records, recorded)
+
+    @functools.cached_property
+    def by_payload(self) -> dict[bytes, payloads.Subject]:
+        """What is stored of each payload."""
+        deliveries, records, recorded = self._facts
+        if recorded is None:
+            return {}
+        rows = zip(deliveries, records, recorded.log_ids, recorded.pattern_ids, strict=True)
+        return {
+            delivery.data: payloads.Subject(log_id, pattern_id, record.severity)
+            for delivery, record, log_id, pattern_id in rows
+            if log_id is not None
+        }
+
+
+class CallerDesk:
+    """Keeps callers until their log is explained or their patience ends; answers durable ones from the store.
+
+    ``away`` tells whether no model answers for the time being. ``asks`` tells whether a log of a (service, severity) is
+    to be explained, None where every log is.
+    """
+
+    def __init__(
+        self,
+        store: LogStore,
+        publisher: Publisher,
+        playbook: PlaybookAnswers,
+        understand: Callable[[Delivery], LogRecord],
+        metrics: Metrics,
+        *,
+        agent: str,
+        patience: float = CALLER_PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+        away: Callable[[], bool] = lambda: False,
+        asks: Callable[[str, str], bool] | None = None,
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._understand = understand
+        self._metrics = metrics
+        self._agent = agent
+        self._patience = patience
+        self._clock = clock
+        self._fallback = Fallback(playbook, understand, agent)
+        self._asks = asks
+        self._durable = DurableCallers(
+            store, publisher, self._fallback, metrics, patience=patience, away=away, selective=asks is not None
+        )
+        self._places = Places(PLACES, PLACES_BYTES)
+        self._expected: dict[bytes, deque[Caller]] = {}
+        self._attached: dict[int, list[Caller]] = {}
+        nothing = _Batch((), (), None)
+        self._recent: tuple[_Batch, _Batch] = (nothing, nothing)
+        self._late: list[Caller] = []
+        self._unasked: dict[int, list[Caller]] = {}
+        self._stalled_since: float | None = None
+        self._wake = asyncio.Event()
+
+    # Where callers come in.
+
+    def plain(self, payload: bytes, subject: str, reply: str) -> None:
+        """A message with a reply subject was published on the log subject."""
+
+        async def answer(body: bytes) -> None:
+            await self._publisher.send(reply, body)
+
+        self._expect(Caller(payload, answer, self._clock() + self._patience, "request"))
+
+    async def analyze(self, payload: bytes) -> bytes:
+        """The micro-service endpoint: store the log, wait for its analysis, return the reply.
+
+        The log is stored whether there is a place to wait or not. Raises MessageRejected (the bytes are kept in
+        ``rejects``), and BrokerUnavailable where it could not be stored, or is stored and cannot be waited for.
+        """
+        done: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+
+        def settle(body: bytes | None) -> None:
+            if not done.done():
+                done.set_result(body)
+
+        async def answer(body: bytes) -> None:
+            settle(body)
+
+        rank, rejected = slots.PLAIN + 1, None
+        try:
+            rank = slots.rank_of(understood(self._understand, payload).severity)
+        except MessageRejected as error:
+            rejected = str(error)
+        deadline = self._clock() + self._patience
+        caller = Caller(payload, answer, deadline, "endpoint", rank, lambda: settle(None))
+        if not self._expect(caller):
+            settle(None)
+        try:
+            sequence = await self._publisher.store(payload, subject=SUBJECT)
+            if rejected is not None:
+                raise MessageRejected(f"the message {rejected}; it is kept, see `andon rejects`")
+            body = await done
+        finally:
+            self._forget(caller)
+        if body is None:
+            raise BrokerUnavailable(
+                f"the log is stored as message {sequence} of {STREAM}, but too many callers wait at the moment: "
+                "find its analysis with `andon logs` later, or ask again in a few seconds"
+            )
+        return body
+
+    def _expect(self, caller: Caller) -> bool:
+        displaced = self._places.take(caller)
+        if displaced is None:
+            self._metrics.callers_dropped.inc()
+            return False
+        for one in displaced:
+            self._off_lists(one)
+            self._metrics.callers_dropped.inc()
+            if one.displaced is not None:
+                one.displaced()
+        self._metrics.callers.set(len(self._places))
+        for recent in self._recent:
+            known = recent.by_payload.get(caller.payload)
+            if known is not None and not caller.urgent:  # recorded before the caller was heard of
+                caller.about = known
+                self._late.append(caller)
+                self._wake.set()
+                return True
+        self._expected.setdefault(caller.payload, deque()).append(caller)
+        return True
+
+    def _leave(self, caller: Caller) -> bool:
+        left = self._places.leave(caller)
+        self._metrics.callers.set(len(self._places))
+        return left
+
+    def _forget(self, caller: Caller) -> None:
+        """Take a caller off every list, wherever it stands (its request was cancelled or answered)."""
+        self._leave(caller)
+        self._off_lists(caller)
+
+    def _off_lists(self, caller: Caller) -> None:
+        queue = self._expected.get(caller.payload)
+        if queue is not None and caller in queue:
+            queue.remove(caller)
+            if not queue:
+                del self._expected[caller.payload]
+        pattern_id = caller.about.pattern_id if caller.about is not None else None
+        callers = self._attached.get(pattern_id) if pattern_id is not None else None
+        if pattern_id is not None and callers is not None and caller in callers:
+            callers.remove(caller)
+            if not callers:
+                del self._attached[pattern_id]
+
+    # What the recorder tells.
+
+    def match(self, deliveries: Sequence[Delivery]) -> Matches:
+        """Callers whose bytes are in this batch, with their place in it."""
+        if not self._expected:
+            return []
+        found: Matches = []
+        for index, delivery in enumerate(deliveries):
+            queue = self._expected.get(delivery.data)
+            if queue is not None:
+                found.append((index, queue.popleft()))
+                if not queue:
+                    del self._expected[delivery.data]
+        return found
+
+    def put_back(self, matches: Matches) -> None:
+        """The batch was not stored: its callers go on waiting."""
+        for caller in (caller for _, caller in reversed(matches) if caller in self._places):
+            self._expected.setdefault(caller.payload, deque()).appendleft(caller)
+
+    async def refuse(self, caller: Caller, reason: str) -> None:
+        """The caller's message went to ``rejects``."""
+        if self._leave(caller):
+            await self._send(caller, payloads.refusal(caller.payload, reason, agent=self._agent))
+
+    def remember(self, deliveries: Sequence[Delivery], records: Sequence[LogRecord], recorded: Recorded) -> None:
+        """Keep the last two batches in mind for callers that are heard of a moment late."""
+        self._recent = (_Batch(deliveries, records, recorded), self._recent[0])
+
+    def moved(self, patterns: Mapping[int, int]) -> None:
+        """Problems (by the id of the pattern that stood for each) turned out to be part of others."""
+        for old, new in patterns.items():
+            for caller in self._attached.pop(old, []):
+                if caller.about is not None:
+                    self._attach(caller, msgspec.structs.replace(caller.about, pattern_id=new), new)
+
+    def stalled(self, stalled: bool) -> None:
+        """Whether nothing can be stored at the moment."""
+        if not stalled:
+            self._stalled_since = None
+        elif self._stalled_since is None:
+            self._stalled_since = self._clock()
+
+    def _attach(self, caller: Caller, about: payloads.Subject, pattern_id: int) -> None:
+        caller.about = about
+        self._attached.setdefault(pattern_id, []).append(caller)
+
+    async def attach(self, matches: Matches, records: Sequence[LogRecord], recorded: Recorded) -> None:
+        """The batch is stored: callers of explained problems are answered, the others wait for their pattern."""
+        urgent: list[int] = []
+        patterns: set[int] = set()
+        for index, caller in matches:
+            if caller not in self._places:
+                continue
+            log_id, pattern_id = recorded.log_ids[index], recorded.pattern_ids[index]
+            if index in recorded.left_out:  # a rule says that such logs are not stored: there is nothing to wait for
+                self._forget(caller)
+                await self._send(caller, self._fallback.unstored(caller.payload))
+                continue
+            if log_id is None or pattern_id is None:  # a redelivery of what was stored before: wait for the next match
+                self._expected.setdefault(caller.payload, deque()).append(caller)
+                continue
+            self._attach(caller, payloads.Subject(log_id, pattern_id, records[index].severity), pattern_id)
+            patterns.add(pattern_id)
+            self._note_unasked(caller, log_id, records[index])
+            if caller.urgent and pattern_id not in recorded.explained:
+                urgent.append(log_id)
+        if urgent:
+            await self._store.prioritise(urgent)
+        await self._answer_explained(patterns, recorded.explained)
+
+    def _note_unasked(self, caller: Caller, log_id: int, record: LogRecord) -> None:
+        if self._asks is not None and not self._asks(record.service, record.severity):
+            self._unasked.setdefault(log_id, []).append(caller)
+            self._wake.set()
+
+    async def _answer_explained(self, patterns: set[int], explained: set[int]) -> None:
+        """Answer the callers of patterns that show something already, provisional or not."""
+        if patterns:
+            for pattern_id, answer in (await self._store.shown_for(sorted(patterns))).items():
+                await self._answer_pattern(pattern_id, answer, reused=pattern_id in explained)
+
+    # What the analyzer tells.
+
+    async def explained(self, answer: StoredAnalysis) -> None:
+        """A problem has an explanation (or a provisional one, while the model is away)."""
+        self._wake.set()
+        if answer.pattern_id is not None:
+            await self._answer_pattern(answer.pattern_id, answer, reused=False)
+        elif answer.log_id is not None:
+            await self._answer_log(answer.log_id, answer)
+
+    async def _answer_log(self, log_id: int, answer: StoredAnalysis) -> None:
+        """A log that has an analysis of its own is explained."""
+        for pattern_id, callers in list(self._attached.items()):
+            waiting = [caller for caller in callers if caller.about is not None and caller.about.log_id == log_id]
+            if waiting:
+                self._attached[pattern_id] = [caller for caller in callers if caller not in waiting]
+                await self._answer_all(waiting, answer, reused=False)
+
+    async def _answer_pattern(self, pattern_id: int, answer: StoredAnalysis, *, reused: bool) -> None:
+        await self._answer_all(self._attached.pop(pattern_id, []), answer, reused=reused)
+
+    async def _answer_all(self, callers: list[Caller], answer: StoredAnalysis, *, reused: bool) -> None:
+        for caller in callers:
+            if self._leave(caller) and caller.about is not None:
+                body = payloads.reply(caller.payload, caller.about, answer, agent=self._agent, reused=reused)
+                await self._send(caller, body)
+
+    async def _send(self, caller: Caller, body: bytes) -> None:
+        try:
+            await caller.answer(body)
+        except AndonError as error:
+            log.warning("reply not sent", way=caller.way, error=str(error))
+        else:
+            self._metrics.replies.labels(caller.way).inc()
+
+    # Its own task: patience and durable callers.
+
+    async def run(self) -> None:
+        """Answer durable callers and those whose patience ended; for ever."""
+        while True:
+            self._wake.clear()
+            steps = self._attach_late, self._answer_shown, self._answer_unasked, self._answer_overdue
+            for step in (*steps, self._durable.answer):
+                try:
+                    await step()
+                except (StoreError, BrokerError) as error:
+                    log.warning("callers not answered now", error=str(error))
+            try:
+                async with asyncio.timeout(1.0):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _attach_late(self) -> None:
+        late, self._late = self._late, []
+        patterns: set[int] = set()
+        for caller in late:
+            if caller in self._places and caller.about is not None and caller.about.pattern_id is not None:
+                self._attach(caller, caller.about, caller.about.pattern_id)
+                patterns.add(caller.about.pattern_id)
+                if self._asks is not None and caller.about.log_id is not None:
+                    self._note_unasked(caller, caller.about.log_id, understood(self._understand, caller.payload))
+        await self._answer_explained(patterns, patterns)
+
+    async def _answer_shown(self) -> None:
+        """What people did beside us (merged a problem into an explained one, told a fix) answers callers too."""
+        await self._answer_explained(set(self._attached), set())
+
+    async def _answer_unasked(self) -> None:
+        """Logs that the site's rules leave unexplained: nobody waits for what will not come."""
+        unasked, self._unasked = self._unasked, {}
+        for log_id, callers in unasked.items():
+            stored = await self._store.log(log_id)
+            if stored is not None and stored.analysis_status is None:  # else it is part of a problem that is explained
+                await self._answer_late(log_id, callers)
+
+    async def _answer_overdue(self) -> None:
+        now = self._clock()
+        stalled = self._stalled_since is not None and now - self._stalled_since >= STALLED
+        late: dict[int, list[Caller]] = {}
+        for caller in self._places:
+            overdue = caller.deadline <= now
+            if caller.about is not None and caller.about.log_id is not None:
+                if overdue:
+                    late.setdefault(caller.about.log_id, []).append(caller)
+            elif overdue or (stalled and now - (caller.deadline - self._patience) >= STALLED):
+                self._forget(caller)
+                await self._send(caller, self._fallback.unstored(caller.payload))
+        for log_id, callers in late.items():
+            await self._answer_late(log_id, callers)
+
+    async def _answer_late(self, log_id: int, late: list[Caller]) -> None:
+        """One log's callers whose patience ended: what is shown now, else the playbook's answer."""
+        try:
+            stored, answer = await self._store.log(log_id), await self._store.analysis_of(log_id)
+        except StoreError as error:
+            log.warning(
+                "a stored log cannot be read, its callers get the playbook's answer", log=log_id, error=str(error)
+            )
+            stored, answer = None, None
+        for caller in late:
+            if caller not in self._places:  # answered while we asked the store
+                continue
+            self._forget(caller)
+            if stored is None or caller.about is None:
+                body = self._fallback.unstored(caller.payload, caller.about)
+            elif answer is not None:
+                body = payloads.reply(caller.payload, caller.about, answer, agent=self._agent, reused=False)
+            else:
+                body = self._fallback.best(caller.payload, stored, None)
+            await self._send(caller, body)

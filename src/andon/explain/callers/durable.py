@@ -1,0 +1,86 @@
+"""Callers that named a ``Reply-To`` subject: they are kept in the database and answered from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from andon.bus.interfaces import Publisher
+from andon.core.errors import BrokerError, BrokerUnavailable
+from andon.core.models import StoredAnalysis, StoredLog, Waiter
+from andon.core.telemetry import Metrics
+from andon.explain.callers import payloads
+from andon.explain.callers.fallback_reply import Fallback
+from andon.store.interfaces import LogStore
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100
+#: A caller that does not listen is tried again every so many seconds, for as long as the stream keeps a log.
+RETRY = 2.0
+FORGOTTEN_AFTER = 24 * 3600.0
+#: While the model is not to be had: how long the provisional answer may take that the queue makes, in seconds.
+AWAY_PATIENCE = 3.0
+
+
+class DurableCallers:
+    """Answers each durable caller once: with the explanation, or with the best there is.
+
+    ``away`` tells whether no model answers for the time being; then nobody waits for one. ``selective`` says that some
+    logs are not explained at all; nobody waits for that either.
+    """
+
+    def __init__(
+        self,
+        store: LogStore,
+        publisher: Publisher,
+        fallback: Fallback,
+        metrics: Metrics,
+        *,
+        patience: float,
+        away: Callable[[], bool],
+        selective: bool,
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._fallback = fallback
+        self._metrics = metrics
+        self._patience = patience
+        self._away = away
+        self._selective = selective
+
+    async def answer(self) -> None:
+        """Answer whom there is an explanation for, and who waited long enough. Raises StoreError and BrokerError."""
+        while explained := await self._store.waiters(BATCH):
+            await self._deliver(explained)
+        patience = self._patience
+        away = self._away()
+        if away or self._selective:
+            waiting = await self._store.overdue_waiters(0.0, BATCH)
+            unasked = [one for one in waiting if self._selective and not one[1].analysis_status]
+            await self._deliver([one for one in waiting if away and one[2] is not None] + unasked)
+        if away:
+            patience = min(patience, AWAY_PATIENCE)
+        await self._deliver(await self._store.overdue_waiters(patience, BATCH))
+
+    async def _deliver(self, answers: Sequence[tuple[Waiter, StoredLog, StoredAnalysis | None]]) -> None:
+        """Send; who is not listening now is tried again later."""
+        heard: list[Waiter] = []
+        unheard: list[Waiter] = []
+        for waiter, stored, answer in answers:
+            body = self._fallback.best(payloads.payload_of(stored), stored, answer)
+            try:
+                listening = await self._publisher.deliver(waiter.reply_to, body)
+            except BrokerUnavailable:
+                raise
+            except BrokerError as error:  # this answer can never be sent
+                log.warning("durable reply not sent", subject=waiter.reply_to, error=str(error))
+                listening = True
+            (heard if listening else unheard).append(waiter)
+        if heard:
+            self._metrics.replies.labels("header").inc(len(heard))
+            await self._store.answered(heard)
+        if unheard:
+            forgotten = await self._store.unheard(unheard, RETRY, FORGOTTEN_AFTER)
+            self._metrics.callers_dropped.inc(forgotten)

@@ -1,0 +1,96 @@
+"""What a caller is told where no analysis is there yet: the playbook's answer, made on the spot and not stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from andon.core.errors import MessageRejected
+from andon.core.models import SUBJECT, Delivery, LogRecord, Question, StoredAnalysis, StoredLog
+from andon.explain.callers import payloads
+from andon.explain.interfaces import PlaybookAnswers
+
+
+class Fallback:
+    """Makes replies in the name of ``agent``."""
+
+    def __init__(self, playbook: PlaybookAnswers, understand: Callable[[Delivery], LogRecord], agent: str) -> None:
+        self._playbook = playbook
+        self._understand = understand
+        self._agent = agent
+
+    def best(self, payload: bytes, stored: StoredLog, answer: StoredAnalysis | None) -> bytes:
+        """The reply about a stored log: what it shows, else the playbook's answer; the last word where none is made."""
+        if answer is not None:
+            about = payloads.subject_of(stored)
+            return payloads.reply(payload, about, answer, agent=self._agent, reused=answer.log_id != stored.id)
+        return self._made(payload, stored, stored.message, provisional=stored.analysis_status is not None)
+
+    def unstored(self, payload: bytes, about: payloads.Subject | None = None) -> bytes:
+        """The reply about a log that cannot be looked up now; ``about`` is what is known of it."""
+        try:
+            record = understood(self._understand, payload)
+        except MessageRejected as error:
+            return payloads.refusal(payload, str(error), agent=self._agent)
+        return self._made(payload, unstored_log(record), record.template, about)
+
+    def _made(
+        self,
+        payload: bytes,
+        log: StoredLog,
+        template: str,
+        about: payloads.Subject | None = None,
+        *,
+        provisional: bool = True,
+    ) -> bytes:
+        explanation = self._playbook.explain(question_of(log, template))
+        about = about or payloads.subject_of(log)
+        return payloads.unstored_reply(payload, about, explanation, agent=self._agent, provisional=provisional)
+
+
+def understood(understand: Callable[[Delivery], LogRecord], payload: bytes) -> LogRecord:
+    """What the recorder will make of these bytes. Raises MessageRejected."""
+    return understand(Delivery(payload, SUBJECT, "", 0, time.time_ns(), ""))
+
+
+def unstored_log(record: LogRecord) -> StoredLog:
+    """A record that is not in the database yet, in the form readers get (id 0)."""
+    return StoredLog(
+        id=0,
+        timestamp=record.timestamp,
+        hostname=record.hostname,
+        severity=record.severity,
+        service=record.service,
+        message=record.message,
+        context=record.context,
+        analysis=None,
+        created_at=record.timestamp,
+        severity_native=record.severity_native,
+        site=record.site,
+        area=record.area,
+        line=record.line,
+        machine=record.machine,
+        notes=record.notes,
+        stream=record.stream,
+        sequence=record.sequence,
+        stored_ns=record.stored_ns,
+        pattern_id=None,
+        analysis_id=None,
+        rung=None,
+        provisional=False,
+        analysis_status=None,
+    )
+
+
+def question_of(stored: StoredLog, template: str) -> Question:
+    """A question about a single log, for answers that must not wait for the queue."""
+    return Question(
+        pattern_id=stored.pattern_id or 0,
+        template=template,
+        logs=[stored],
+        count=1,
+        hosts=[stored.hostname],
+        first_seen=stored.timestamp,
+        last_seen=stored.timestamp,
+        worst_severity=stored.severity,
+    )

@@ -1,0 +1,88 @@
+"""Callers that wait in memory, and the bounded number of places they wait on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+
+import msgspec
+
+from andon.core.models import Severity
+from andon.explain.callers import payloads
+
+#: The rank of a plain caller, who may be no caller at all; requests to the endpoint rank above by their severity.
+PLAIN = 0
+_RANKS = len(Severity) + 1
+
+
+class Caller(msgspec.Struct, eq=False):
+    """One caller in memory.
+
+    ``rank`` above :data:`PLAIN` is that of a caller who asked for exactly one reply, and raises the priority.
+    ``displaced`` is called where somebody more urgent got the place. ``about`` is the stored log, once there is one.
+    """
+
+    payload: bytes
+    answer: Callable[[bytes], Awaitable[None]]
+    deadline: float
+    way: str
+    rank: int = PLAIN
+    displaced: Callable[[], None] | None = None
+    about: payloads.Subject | None = None
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody surely waits for this answer."""
+        return self.rank > PLAIN
+
+
+def rank_of(severity: str) -> int:
+    """The rank of a request to the endpoint with a log of this severity."""
+    return 1 + Severity(severity).rank
+
+
+class Places:
+    """At most ``most`` callers with at most ``most_bytes`` of payload between them."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._ranks: list[dict[Caller, None]] = [{} for _ in range(_RANKS)]
+        self._bytes = [0] * _RANKS
+
+    def __len__(self) -> int:
+        return sum(map(len, self._ranks))
+
+    def __contains__(self, caller: Caller) -> bool:
+        return caller in self._ranks[caller.rank]
+
+    def __iter__(self) -> Iterator[Caller]:
+        """Those who wait now; places may be left meanwhile."""
+        return iter([caller for rank in self._ranks for caller in rank])
+
+    def take(self, caller: Caller) -> list[Caller] | None:
+        """Give ``caller`` a place; None where there is none.
+
+        Returns those of lower rank who had to give theirs up for it, the least urgent and latest first.
+        """
+        higher = slice(caller.rank, None)
+        if (
+            sum(map(len, self._ranks[higher])) >= self._most
+            or sum(self._bytes[higher]) + len(caller.payload) > self._most_bytes
+        ):
+            return None
+        displaced = []
+        while len(self) >= self._most or sum(self._bytes) + len(caller.payload) > self._most_bytes:
+            lowest = next(rank for rank in self._ranks if rank)
+            displaced.append(next(reversed(lowest)))
+            self.leave(displaced[-1])
+        self._ranks[caller.rank][caller] = None
+        self._bytes[caller.rank] += len(caller.payload)
+        return displaced
+
+    def leave(self, caller: Caller) -> bool:
+        """Free the caller's place; False where it had none any more."""
+        if caller not in self:
+            return False
+        del self._ranks[caller.rank][caller]
+        self._bytes[caller.rank] -= len(caller.payload)
+        return True

@@ -1,0 +1,152 @@
+"""The ladder of answers: what the site knows goes before the model, and what is like it becomes the model's context.
+
+A confirmed fix of this very problem answers at once, then a runbook of the site. Below them stand the model and the
+playbook; both are given (and tell) what is known of similar problems. ``reused`` is a matter of replies, not of rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from andon.core.errors import QueryTooSlow
+from andon.core.models import SEVERITY_RANK, Explanation, Hint, Question, Resolution, Rung, Severity
+from andon.explain.context import facts_about
+from andon.explain.interfaces import PlaybookAnswers, Runbooks
+from andon.grouping.interfaces import SimilarFixes
+from andon.store.interfaces import History, LogStore
+
+log = structlog.get_logger(__name__)
+
+#: Hints that one question carries at most, and the characters of each that an explanation tells.
+HINTS_MAX = 4
+TOLD_MAX = 400
+#: What is resolved is read again from the store after so many seconds.
+RENEW_AFTER = 1.0
+#: Up to so many fixes they are simply read for each question.
+READ_EACH_TIME = 500
+
+_SUMMARY_MAX, _CAUSE_MAX, _CHECK_MAX = 300, 600, 240
+_EVIDENCE = 3
+
+
+class Ladder:
+    """The rungs around the model. ``fixes``, ``runbooks`` and ``history`` may be absent; ``clock`` gives seconds."""
+
+    def __init__(
+        self,
+        store: LogStore,
+        playbook: PlaybookAnswers,
+        *,
+        fixes: SimilarFixes | None = None,
+        runbooks: Runbooks | None = None,
+        history: History | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._playbook = playbook
+        self._fixes = fixes
+        self._runbooks = runbooks
+        self._history = history
+        self._clock = clock
+        self._renewed = 0.0
+        self._resolved = 0
+
+    async def known(self, question: Question) -> Explanation | None:
+        """The final answer that needs no model: a confirmed fix or a runbook; None where there is none.
+
+        Raises StoreError.
+        """
+        resolution = await self._store.resolution_of(question.pattern_id)
+        if resolution is not None:
+            return resolved(question, resolution)
+        return self._runbooks.explain(question) if self._runbooks is not None else None
+
+    async def prepare(self, question: Question, *, for_model: bool = False) -> Question:
+        """The question with what the site knows of similar problems, most helpful first; ``for_model`` with facts from
+        history as well. Raises StoreError."""
+        hints: list[Hint] = []
+        if self._fixes is not None:
+            now = self._clock()
+            if self._resolved <= READ_EACH_TIME or now - self._renewed >= RENEW_AFTER:
+                resolved_patterns = await self._store.resolved_patterns()
+                self._fixes.renew(resolved_patterns)
+                self._renewed, self._resolved = now, len(resolved_patterns)
+            hints += self._fixes.hints(question)
+        if self._runbooks is not None:
+            hints += self._runbooks.hints(question)
+        facts = question.facts
+        if for_model and self._history is not None:
+            facts = await _facts(self._history, question)
+        return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], facts=facts)
+
+    def playbook(self, question: Question) -> Explanation:
+        """The built-in rules' answer, with the question's hints told. Never raises."""
+        return told(self._playbook.explain(question), question.hints)
+
+
+async def _facts(history: History, question: Question) -> list[str]:
+    try:
+        return await facts_about(history, question)
+    except QueryTooSlow as error:
+        log.info("question goes out without facts", pattern=question.pattern_id, reason=str(error))
+        return []
+
+
+def told(explanation: Explanation, hints: list[Hint]) -> Explanation:
+    """``explanation`` with a line for each hint that was given, so that a reader knows what it may rest on."""
+    if not hints:
+        return explanation
+    lines = [_line(hint) for hint in hints]
+    return msgspec.structs.replace(explanation, text="\n".join([explanation.text, *lines]))
+
+
+def _line(hint: Hint) -> str:
+    if hint.kind == "resolution":
+        return f"A similar problem ({hint.source}) was fixed by: {_cut(hint.text, TOLD_MAX)}"
+    return f"Runbook that may apply: {_cut(hint.title, 120)} ({hint.source}): {_cut(hint.text, TOLD_MAX)}"
+
+
+def resolved(question: Question, resolution: Resolution) -> Explanation:
+    """A technician's confirmed fix as the answer to ``question``."""
+    who = f" by {_cut(resolution.author, 80)}" if resolution.author else ""
+    lines = [  # the words that the logs of the problem show from the moment on at which the fix is recorded
+        f"Confirmed fix: {_plain(resolution.fix)}",
+        *([f"Cause: {_plain(resolution.cause)}"] if resolution.cause else []),
+        f"(Confirmed{who} on {resolution.created_at[:10]}.)",
+    ]
+    finding: dict[str, Any] = {
+        "summary": _cut(f"Known problem with a confirmed fix: {resolution.fix}", _SUMMARY_MAX),
+        "category": "unknown",
+        "probable_cause": _cut(resolution.cause or "The technician recorded no cause.", _CAUSE_MAX),
+        "checks": [_cut(resolution.fix, _CHECK_MAX)],
+        "severity_assessed": _worst(question),
+        "confidence": "high",
+        "evidence": [entry.id for entry in question.logs[:_EVIDENCE]],
+        "enough_evidence": True,
+    }
+    return Explanation(
+        rung=Rung.RESOLUTION, text="\n".join(lines), finding=finding, source=f"resolution {resolution.id}", latency=0.0
+    )
+
+
+def _worst(question: Question) -> str:
+    named = [question.worst_severity, *(entry.severity for entry in question.logs)]
+    return max((s for s in named if s in SEVERITY_RANK), key=lambda s: SEVERITY_RANK[s], default=Severity.ERROR.value)
+
+
+def _plain(text: str) -> str:
+    """``text`` without control characters; its line ends stay."""
+    return "\n".join(
+        "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line) for line in text.splitlines()
+    ).strip()
+
+
+def _cut(text: str, limit: int) -> str:
+    """``text`` on one line, at most ``limit`` characters."""
+    line = " ".join(_plain(text).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

@@ -1,0 +1,108 @@
+"""From what a model wrote to what can be used: the JSON in it, or at least readable text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic_core import from_json
+
+from andon.core.redact import visible
+from andon.explain.finding import clamp
+from andon.explain.model.reasoning import strip_thinking
+
+#: Characters of free text that are kept as an analysis.
+FREE_TEXT_MAX = 8_000
+#: Places at which a JSON object is looked for, so that "{{{{" cannot cost much.
+_STARTS_MAX = 24
+
+
+def answer_text(raw: str) -> str:
+    """A model's text as the typed finding is read from: no thoughts, and only the JSON object where there is one.
+
+    An answer inside thoughts that were never closed is found too.
+    """
+    text = strip_thinking(raw)
+    for source in (text, raw):
+        found = _json_object(source)
+        if found is not None:
+            return found
+    return text
+
+
+def free_text(raw: str) -> str | None:
+    """What a model wrote as a plain analysis, or None where it is not one (empty, binary, a cut-off stub).
+
+    A finding that was cut off in the middle is told in words as far as it goes.
+    """
+    text = answer_text(raw)
+    if text.lstrip().startswith(("{", "[", "```")):
+        told = _tell(text)
+        if told is not None:
+            return told or None
+    shown = "\n".join(line.rstrip() for line in visible(text).splitlines()).strip()
+    if not _readable(text, shown):
+        return None
+    return shown if len(shown) <= FREE_TEXT_MAX else shown[: FREE_TEXT_MAX - 1].rstrip() + "…"
+
+
+def _json_object(text: str) -> str | None:
+    """The last JSON object of ``text`` that has a summary; None where there is none."""
+    found = None
+    start = text.find("{")
+    for _ in range(_STARTS_MAX):
+        if start < 0:
+            break
+        try:
+            value, end = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            end = start + 1
+        else:
+            if isinstance(value, dict) and "summary" in value:
+                found = text[start:end]
+        start = text.find("{", end)
+    return found
+
+
+_DECODER = json.JSONDecoder()
+
+
+def _tell(text: str) -> str | None:
+    """A whole or cut-off finding in words; "" where nothing of it can be used, None where it is no JSON."""
+    start = text.find("{")
+    try:
+        data = from_json(text[max(start, 0) :].rstrip("`\n "), allow_partial="trailing-strings")
+    except ValueError:
+        return None if start > 0 else ""
+    if not isinstance(data, dict):
+        return ""
+    if "$defs" in data or "properties" in data:
+        return ""  # the schema, handed back
+    if "summary" not in data:
+        # a form of its own: {"analysis": "…"}
+        lines = [f"{key}: {value}" for key, value in data.items() if isinstance(value, str) and value.strip()]
+        told = visible(lines[0].partition(": ")[2] if len(lines) == 1 else "\n".join(lines))
+        return told[:FREE_TEXT_MAX] if _readable(told, told) else ""
+    return _words_of(clamp(data), whole=_json_object(text) is not None)
+
+
+def _words_of(data: dict[str, Any], *, whole: bool) -> str:
+    summary, cause, checks = (data.get(key) for key in ("summary", "probable_cause", "checks"))
+    if not isinstance(summary, str) or len(summary) < 20:
+        return ""
+    lines = [summary]
+    if isinstance(cause, str) and cause:
+        lines.append(f"Probable cause: {cause}")
+    if isinstance(checks, list) and checks:
+        lines.append("Check first:")
+        lines += [f"  {number}. {check}" for number, check in enumerate(checks, 1)]
+    if not whole:
+        lines.append("(The model's answer broke off here.)")
+    return "\n".join(lines)
+
+
+def _readable(text: str, shown: str) -> bool:
+    """Whether this is prose: some words, and little that had to be removed or could not be decoded."""
+    letters = sum(character.isalpha() for character in shown)
+    damaged = shown.count("\ufffd") + max(0, len(text) - len(visible(text)))
+    return letters >= 12 and letters * 2 >= len(shown.replace(" ", "")) and damaged * 4 <= len(text)

@@ -1,0 +1,136 @@
+"""Several providers in a row: the next is asked where the one before is away or misconfigured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.models import Explanation, Question
+from andon.explain.interfaces import AskAgain
+from andon.explain.model.analyst import ModelAnalyst
+
+log = structlog.get_logger(__name__)
+
+#: Seconds that a member which failed is not asked; doubled with each further failure.
+REST_FIRST, REST_LAST = 5.0, 300.0
+#: The longest rest that a provider may ask for itself (Retry-After), in seconds.
+REST_ASKED_LAST = 900.0
+
+
+class _Member:
+    """One provider and whether it rests. ``clock`` gives seconds and only moves forward."""
+
+    def __init__(self, analyst: ModelAnalyst, clock: Callable[[], float]) -> None:
+        self.analyst = analyst
+        self._clock = clock
+        self._rest = REST_FIRST
+        self._until = 0.0
+        self.failure: ModelError | None = None
+
+    @property
+    def rests(self) -> bool:
+        return self.failure is not None and self._clock() < self._until
+
+    def failed(self, error: ModelError) -> None:
+        """It is away: leave it alone for a while."""
+        asked = error.retry_after if isinstance(error, ModelUnavailable) else None
+        pause = self._rest if asked is None else min(max(asked, REST_FIRST), REST_ASKED_LAST)
+        self.failure = error
+        self._until = self._clock() + pause
+        self._rest = min(self._rest * 2, REST_LAST)
+        name = self.analyst.provider
+        log.warning("provider away, the next is asked", provider=name, seconds=pause, reason=str(error))
+
+    def answered(self) -> None:
+        """It is well."""
+        if self.failure is not None:
+            log.info("provider is back", provider=self.analyst.provider)
+        self.failure = None
+        self._rest = REST_FIRST
+
+
+class FallbackAnalyst:
+    """An :class:`andon.explain.interfaces.Analyst` over several, best first. Belongs to one event loop.
+
+    A bad answer (ModelAnswerError) is an answer: nobody else is asked for another. A member that failed rests for a
+    growing time, so that a dead provider does not cost its time-out with each question.
+    """
+
+    def __init__(self, members: Sequence[ModelAnalyst], clock: Callable[[], float] = time.monotonic) -> None:
+        if not members:
+            raise ValueError("a fallback needs at least one member")
+        self._members = [_Member(analyst, clock) for analyst in members]
+
+    @property
+    def provider(self) -> str:
+        """The configured provider's name; an explanation carries the one that gave it."""
+        return self._members[0].analyst.provider
+
+    @property
+    def model(self) -> str:
+        """The configured provider's model."""
+        return self._members[0].analyst.model
+
+    @property
+    def members(self) -> list[ModelAnalyst]:
+        """All of them, in the order in which they are asked."""
+        return [member.analyst for member in self._members]
+
+    async def warm_up(self) -> None:
+        """Load what the configured provider needs; the others are loaded when they are first asked."""
+        await self._members[0].analyst.warm_up()
+
+    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
+        """Ask the first that does not rest, and the next where it fails and ``again`` grants a further call.
+
+        Raises the ModelError of the last one asked; ModelUnavailable where all of them rest.
+        """
+        failure: ModelError | None = None
+        asked = tokens = 0
+        for member in self._members:
+            if member.rests:
+                continue
+            if asked and again is not None and not await again():
+                break
+            asked += 1
+            try:
+                explanation = await member.analyst.explain(question, again)
+            except (ModelUnavailable, ModelMisconfigured) as error:
+                member.failed(error)
+                failure = error
+                tokens += error.tokens
+            else:
+                member.answered()
+                return explanation
+        if failure is None:
+            failure = self._all_rest()
+        failure.tokens = tokens
+        raise failure
+
+    async def check(self) -> None:
+        """Whether any of them would answer: those that rest are asked too, and one that is well rests no longer.
+
+        Raises the first one's ModelError where none would.
+        """
+        failures: list[ModelError] = []
+        for member in self._members:
+            try:
+                await member.analyst.check()
+            except (ModelUnavailable, ModelMisconfigured) as error:
+                failures.append(error)
+            else:
+                member.answered()
+                return
+        raise failures[0]
+
+    async def close(self) -> None:
+        """Close all of them; idempotent."""
+        for member in self._members:
+            await member.analyst.close()
+
+    def _all_rest(self) -> ModelUnavailable:
+        first = self._members[0].failure
+        return ModelUnavailable(f"No provider of ANDON_FALLBACK answers now; the first one said: {first}")

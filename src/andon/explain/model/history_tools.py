@@ -1,0 +1,377 @@
+"""What an investigating model may do: look into the site's history, read only, a bounded number of times.
+
+:class:`HistoryTools` holds the tools as plain async functions from arguments to text; :func:`toolset` offers them to a
+pydantic-ai agent, :mod:`andon.agent.mcp_server` to any MCP client. What a tool returns is data: JSON lines in a fence,
+redacted and cut to a size. What went wrong is said in words that help to ask better, never as a traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import structlog
+from pydantic import Field
+
+from andon.core.errors import QueryTooSlow, StoreError
+from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
+from andon.core.redact import clean
+from andon.explain.interfaces import Runbooks
+from andon.explain.model.fence import encode, fenced, fit, listing, log_line, size
+from andon.explain.model.time_phrases import moment, shown
+from andon.explain.model.tool_lines import as_question, facts_line, in_words, problem_line
+from andon.grouping.interfaces import Likeness
+from andon.store.interfaces import History
+
+if TYPE_CHECKING:
+    from pydantic_ai.toolsets import AbstractToolset
+
+log = structlog.get_logger(__name__)
+
+CALLS = 8
+#: Calls of one tool with arguments that are none, after which the model is taken for one that cannot call tools.
+WRONG_CALLS = 3
+#: Below this window (tokens) a conversation with tools does not fit: their description alone takes some 2,000.
+TOOLS_CONTEXT = 8_000
+#: Bytes of all answers where the model's window is not known.
+ROOM = 12_000
+#: Seconds for one call, the database's own deadline included.
+TIMEOUT = 10.0
+#: Bytes of one answer, and of one log in it.
+OUTPUT_MAX = 8_000
+_LOG_MAX = 700
+_ROWS = 20
+#: Problems that are compared with a text.
+COMPARED = 5_000
+_ALIKE = 4
+_DEFAULT_SPAN = timedelta(hours=24)
+
+NARROW = (
+    "Narrow your query: a shorter time (since, until), one host, service or place, severity ERROR or CRITICAL, a text "
+    "or a pattern_id."
+)
+NO_MORE = "No further look-up is possible for this question: answer now with what you have."
+
+Severe = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+When = Annotated[
+    str | None, Field(max_length=60, description="ISO 8601 (2025-01-15T02:00) or an age like 30m, 8h, 2d.")
+]
+Name = Annotated[str | None, Field(max_length=200, description="Exact, or with * and ? as wildcards, in any case.")]
+Place = Annotated[
+    str | None,
+    Field(max_length=200, description="A site, area, line or machine, such as line-3; * and ? are wildcards."),
+]
+PatternId = Annotated[int, Field(ge=1, le=ID_MAX, description="Id of a problem, from the other tools.")]
+
+
+class Refused(Exception):
+    """A call that could not be answered; its text tells the model what to do instead."""
+
+
+class HistoryTools:
+    """The tools over one ``history``. One object serves one question: it counts its calls and what they took.
+
+    ``clock`` gives the present (aware, in the site's zone): what ages look back from; naive times are in its zone.
+    ``calls`` is the most calls (None: any number, and nothing is remembered of them), ``room`` the bytes that all
+    answers together may take. ``seen`` are the ids of the logs that were shown, ``used`` the calls so far as (tool,
+    what was asked); ``looked`` is told each of them as it begins.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        *,
+        clock: Callable[[], datetime],
+        likeness: Likeness | None = None,
+        runbooks: Runbooks | None = None,
+        calls: int | None = CALLS,
+        room: int | None = None,
+        timeout: float = TIMEOUT,
+        looked: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self._history = history
+        self._clock = clock
+        self._likeness = likeness
+        self._runbooks = runbooks
+        self._calls = calls
+        self._room = room
+        self._timeout = timeout
+        self._looked = looked
+        self.seen: set[int] = set()
+        self.used: list[tuple[str, str]] = []
+
+    @property
+    def now(self) -> datetime:
+        """The present, in the site's zone."""
+        return self._clock()
+
+    @property
+    def calls(self) -> int:
+        """Most calls; 0 where nobody counts."""
+        return self._calls or 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether no further call will be answered."""
+        return (self._calls is not None and len(self.used) >= self._calls) or (
+            self._room is not None and self._room <= 0
+        )
+
+    @property
+    def functions(self) -> list[Callable[..., Awaitable[str]]]:
+        """Every tool."""
+        return [
+            self.search_logs,
+            self.host_timeline,
+            self.list_problems,
+            self.problem_statistics,
+            self.similar_problems,
+            self.runbooks,
+        ]
+
+    async def search_logs(
+        self,
+        since: When = None,
+        until: When = None,
+        severity: Annotated[Severe | None, Field(description="This severity and worse.")] = None,
+        host: Name = None,
+        service: Name = None,
+        place: Place = None,
+        text: Annotated[str | None, Field(max_length=200, description="Part of the message, in any case.")] = None,
+        pattern_id: Annotated[int | None, Field(ge=1, le=ID_MAX, description="Logs of this problem alone.")] = None,
+        oldest_first: Annotated[bool, Field(description="Begin with the oldest; else with the newest.")] = False,
+        limit: Annotated[int, Field(ge=1, le=100, description="Most logs listed.")] = _ROWS,
+    ) -> str:
+        """Search the stored logs. Every filter is optional and all must hold."""
+
+        async def work() -> str:
+            query = HistoryQuery(
+                since=self._moment(since),
+                until=self._moment(until),
+                severity=severity,
+                host=host,
+                service=service,
+                place=place,
+                text=text,
+                pattern_id=pattern_id,
+                oldest_first=oldest_first,
+                limit=limit + 1,
+            )
+            found = await self._history.search(query)
+            if not found:
+                return await self._nothing()
+            return self._logs(found[:limit], more=len(found) > limit)
+
+        asked = in_words(
+            since=since, until=until, severity=severity, host=host, service=service, place=place, text=text,
+            pattern_id=pattern_id,
+        )  # fmt: skip
+        return await self._answer("search_logs", asked, work)
+
+    async def host_timeline(
+        self,
+        host: Annotated[str, Field(min_length=1, max_length=200, description="The host, exactly as logs name it.")],
+        at: Annotated[str, Field(max_length=60, description="The moment: ISO 8601 or an age like 8h.")],
+        minutes_before: Annotated[int, Field(ge=0, le=1440)] = 10,
+        minutes_after: Annotated[int, Field(ge=0, le=1440)] = 5,
+    ) -> str:
+        """What one host logged around a moment, in the order of time: what led up to it and what followed."""
+
+        async def work() -> str:
+            middle = datetime.fromisoformat(self._moment(at) or "")
+            found = await self._history.search(
+                HistoryQuery(
+                    host=host,
+                    since=utc_text(middle - timedelta(minutes=minutes_before)),
+                    until=utc_text(middle + timedelta(minutes=minutes_after)),
+                    oldest_first=True,
+                    limit=61,
+                )
+            )
+            if not found:
+                return await self._nothing()
+            return self._logs(found[:60], more=len(found) > 60)
+
+        return await self._answer("host_timeline", in_words(host=host, at=at), work)
+
+    async def list_problems(
+        self,
+        since: When = None,
+        until: When = None,
+        severity: Annotated[Severe | None, Field(description="This severity and worse.")] = None,
+        host: Name = None,
+        service: Name = None,
+        place: Place = None,
+        order: Annotated[
+            Literal["first", "count", "severity"],
+            Field(description="What comes first: what began first (often the cause), most logs, or worst severity."),
+        ] = "first",
+        limit: Annotated[int, Field(ge=1, le=50)] = _ROWS,
+    ) -> str:
+        """The problems (groups of like logs) of a stretch of time, the last 24 hours unless given: which occurred
+        together, and which one came first."""
+
+        async def work() -> str:
+            start = self._moment(since) if since or until else utc_text(self.now - _DEFAULT_SPAN)
+            query = HistoryQuery(
+                since=start,
+                until=self._moment(until),
+                severity=severity,
+                host=host,
+                service=service,
+                place=place,
+                limit=limit + 1,
+            )
+            found = await self._history.problems(query, order)
+            if not found:
+                return await self._nothing()
+            self._note_ids(found[:limit])
+            return self._lines((problem_line(one, self.now) for one in found[:limit]), more=len(found) > limit)
+
+        asked = in_words(
+            since=since, until=until, severity=severity, host=host, service=service, place=place, order=order
+        )
+        return await self._answer("list_problems", asked, work)
+
+    async def problem_statistics(self, pattern_id: PatternId, at: When = None) -> str:
+        """One problem: how often, how fast now against usual, since when, on which hosts, its explanation and confirmed
+        fixes. Rates look back from ``at``, its last log unless given."""
+
+        async def work() -> str:
+            found = await self._history.pattern(pattern_id, self._moment(at))
+            if found is None:
+                raise Refused(f"There is no problem {pattern_id}: list_problems names those that are there.")
+            self.seen.update(found.newest)
+            return self._lines([facts_line(found, self.now)])
+
+        return await self._answer("problem_statistics", in_words(pattern_id=pattern_id, at=at), work)
+
+    async def similar_problems(
+        self,
+        text: Annotated[str | None, Field(max_length=2_000, description="Words of a log or a symptom.")] = None,
+        pattern_id: Annotated[int | None, Field(ge=1, le=ID_MAX, description="Or the id of a problem.")] = None,
+    ) -> str:
+        """Problems of any time that read alike, with what explained and what fixed them."""
+
+        async def work() -> str:
+            if not (text or "").strip() and pattern_id is None:
+                raise Refused("Give text or pattern_id.")
+            found = await self.alike(text, pattern_id)
+            if not found:
+                return "No problem reads like that."
+            self.seen.update(one for facts, _ in found for one in facts.newest)
+            return self._lines(facts_line(facts, self.now, likeness=score) for facts, score in found)
+
+        return await self._answer("similar_problems", in_words(text=text, pattern_id=pattern_id), work)
+
+    async def runbooks(
+        self,
+        text: Annotated[str, Field(min_length=1, max_length=2_000, description="A log's message, or a symptom.")],
+        service: Annotated[str, Field(max_length=200, description="The service that logged it.")] = "",
+        host: Annotated[str, Field(max_length=200, description="The host that logged it.")] = "",
+    ) -> str:
+        """This site's own runbooks that match."""
+
+        async def work() -> str:
+            hints = self._runbooks.hints(as_question(text, service, host)) if self._runbooks is not None else []
+            if not hints:
+                return "No runbook matches."
+            return self._lines(
+                encode({"runbook": clean(h.source, 120), "title": clean(h.title, 200), "text": clean(h.text, 1_500)})
+                for h in hints
+            )
+
+        return await self._answer("runbooks", in_words(text=text, service=service, host=host), work)
+
+    async def alike(self, text: str | None, pattern_id: int | None) -> list[tuple[PatternFacts, float]]:
+        """Problems that read like a text or another problem, the most alike first. Raises Refused and StoreError."""
+        own = None
+        if pattern_id is not None:
+            own = await self._history.pattern(pattern_id)
+            if own is None:
+                raise Refused(f"There is no problem {pattern_id}: list_problems names those that are there.")
+        if self._likeness is None:
+            return []
+        known = [(id_, template) for id_, template in await self._history.templates(COMPARED)]
+        wanted = " ".join([text or "", own.template if own else ""])
+        scored = await asyncio.to_thread(self._likeness, wanted, known, _ALIKE + 1)
+        others = [(id_, score) for id_, score in scored if own is None or id_ != own.pattern_id][:_ALIKE]
+        found = [(await self._history.pattern(id_), score) for id_, score in others]
+        return [(facts, score) for facts, score in found if facts is not None]
+
+    def _logs(self, found: Sequence[StoredLog], *, more: bool) -> str:
+        lines = [log_line(one, _LOG_MAX) for one in found]
+        kept = listing(lines, self._output_room()).lines
+        self.seen.update(one.id for one in found[: len(kept)])
+        return self._lines(lines, more=more)
+
+    def _lines(self, lines: Iterable[str], *, more: bool = False) -> str:
+        """The lines that fit, and words to narrow the question where that is not all."""
+        every = list(lines)
+        room = self._output_room()
+        kept, left_out, _ = listing(every, room)
+        if not kept:
+            kept = [encode({"cut": fit(every[0], max(200, room - 20))})]
+            left_out = len(every) - 1
+        note = f"\nNot all that matches is shown. {NARROW}" if more or left_out else ""
+        return f"{fenced(kept)}{note}"
+
+    def _output_room(self) -> int:
+        return OUTPUT_MAX if self._room is None else max(400, min(OUTPUT_MAX, self._room))
+
+    def _note_ids(self, found: Iterable[PatternSeen]) -> None:
+        self.seen.update(i for one in found for i in (one.first_log, one.last_log) if i is not None)
+
+    def _moment(self, text: str | None) -> str | None:
+        if text is None or not text.strip():
+            return None
+        try:
+            return moment(text, self.now)
+        except ValueError as error:
+            raise Refused(f"{error}.") from None
+
+    async def _nothing(self) -> str:
+        span = await self._history.span()
+        if span is None:
+            return "Nothing matches: no log is stored yet."
+        oldest, newest = (shown(one, self.now) for one in span)
+        return (
+            f"Nothing matches. Logs are stored from {oldest} to {newest}; names and places must be as logs write them."
+        )
+
+    async def _answer(self, tool: str, asked: str, work: Callable[[], Awaitable[str]]) -> str:
+        """What ``work`` found, or in words why it found nothing. Counts the call."""
+        if self.spent:
+            return NO_MORE
+        if self._calls is None:  # nobody counts: nothing may pile up over days
+            self.seen.clear()
+        else:
+            self.used.append((tool, asked))
+        if self._looked is not None:
+            self._looked(tool, asked)
+        try:
+            async with asyncio.timeout(self._timeout):
+                text = await work()
+        except Refused as error:
+            text = str(error)
+        except (QueryTooSlow, TimeoutError):
+            text = f"That reads too much of the database. {NARROW}"
+        except StoreError as error:
+            log.warning("tool not answered", tool=tool, error=str(error))
+            text = "The database cannot be read now: answer with what you have."
+        if self._room is not None:
+            self._room -= size(text)
+        return text
+
+
+def toolset(tools: HistoryTools) -> AbstractToolset[Any]:
+    """``tools`` for a pydantic-ai agent; offered no longer once they are spent, so that the model has to answer.
+
+    Arguments of the wrong type are told to the model by the library, a few times.
+    """
+    from pydantic_ai.toolsets import FunctionToolset
+
+    made: FunctionToolset[Any] = FunctionToolset(tools.functions, max_retries=WRONG_CALLS, timeout=2 * TIMEOUT)
+    return made.filtered(lambda _context, _tool: not tools.spent)

@@ -1,0 +1,10 @@
+"""Built-in answers: rules as data (the YAML files beside this module) and the engine that picks one.
+
+No model, no network, an answer in well under two milliseconds. See :mod:`andon.explain.playbook.rules` for what a
+rule file may say.
+"""
+
+from andon.explain.playbook.playbook import GENERAL, Playbook
+from andon.explain.playbook.rules import Rule
+
+__all__ = ["GENERAL", "Playbook", "Rule"]

@@ -1,0 +1,178 @@
+"""The honest answer where no rule fits: what kind of equipment it seems to be, and how to gather evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+
+import msgspec
+
+from andon.core.errors import ConfigError
+from andon.core.models import Severity
+from andon.explain.finding import CATEGORIES, Finding
+from andon.explain.playbook.reading import shown
+from andon.explain.playbook.rules import fill, parse
+from andon.explain.playbook.term_language import Vocabulary
+
+FILE = "general.yaml"
+_QUOTE_MAX = 120
+#: A log whose words tell less than this says nothing but that there is a fault.
+_TELLING = 1.0
+#: What the name of a product in the name of the service says about the kind of equipment.
+_NAMED = 3.0
+#: A term of this weight names a problem by itself.
+_MARKED = 3.0
+
+
+class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A category that mere names hint at, and the first thing to look at there. ``names`` are products and programs
+    that services and hosts are called after; in the text of a log they may mean anything."""
+
+    category: str
+    hints: list[str]
+    check: str
+    names: list[str] = []
+
+
+class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``general.yaml`` as written. ``doubt`` are words with which a log says that it does not know, or that all
+    is well: a rule then needs more of the log's other words. ``filler`` are single words that name no problem;
+    ``thin`` are words that begin to name one, but not by themselves.
+    ``lesson`` are phrases of a text that speaks about faults and reports none.
+    ``plain`` words name a fault even beside one word only; ``symptoms`` say that something is wrong, ``evasive``
+    phrases that the rest stands elsewhere; ``alarming`` ones name what nobody may pass over, whatever the log's own
+    severity says."""
+
+    summary: str
+    probable_cause: str
+    note: str
+    doubt: list[str]
+    lesson: list[str]
+    filler: list[str]
+    thin: list[str]
+    symptoms: list[str]
+    plain: list[str]
+    evasive: list[str]
+    alarming: list[str]
+    check: str
+    checks: list[str]
+    kinds: list[Kind]
+
+
+class General:
+    """The general answer, ready to use."""
+
+    def __init__(self, spec: GeneralSpec, vocabulary: Vocabulary) -> None:
+        self._spec = spec
+        self._weights = vocabulary.index.weights
+        self._doubt = vocabulary.numbers(spec.doubt)
+        self._lesson = vocabulary.numbers(spec.lesson)
+        self._symptoms = vocabulary.numbers(spec.symptoms)
+        self._plain = vocabulary.numbers(spec.plain)
+        self._evasive = vocabulary.numbers(spec.evasive)
+        self._alarming = vocabulary.numbers(spec.alarming)
+        self._filler = frozenset(spec.filler)
+        self._thin = frozenset(spec.thin)
+        self._hints = [(kind, vocabulary.numbers(kind.hints), vocabulary.numbers(kind.names)) for kind in spec.kinds]
+        self.note = spec.note
+
+    def doubt(self, said: set[int]) -> bool:
+        """Whether the log itself says that it does not know, or that all is well."""
+        return not self._doubt.isdisjoint(said)
+
+    def telling(self, words: Iterable[str]) -> float:
+        """How many of ``words`` say something of their own: names of things and symptoms, not "error" or "code 5".
+
+        A word of ``thin`` counts half.
+        """
+        own = {word for word in words if len(word) > 1 and not word.isdigit()} - self._filler
+        return len(own) - 0.5 * len(own & self._thin)
+
+    def silent(self, said: set[int], words: Iterable[str]) -> bool:
+        """Whether a log reports nothing a rule could explain: a lesson about faults, or one name without a symptom."""
+        if not self._lesson.isdisjoint(said):
+            return True
+        told = self.telling(words)
+        plain = self._plain & said
+        if any(self._weights[term] >= _MARKED for term in plain):
+            return told <= 0
+        bare = told <= 1 and not plain and all(self._weights[term] < _MARKED for term in said)
+        return told < _TELLING or bare
+
+    def evasive(self, said: set[int]) -> bool:
+        """Whether the log says that what matters stands elsewhere or is not known."""
+        return not self._evasive.isdisjoint(said)
+
+    def floor(self, said: set[int]) -> Severity | None:
+        """The least severity of a log that speaks of a safety stop, a fire or the like; None for any other."""
+        return None if self._alarming.isdisjoint(said) else Severity.WARNING
+
+    def family(self, said: set[int], around: set[int], named: set[int]) -> str | None:
+        """The category of a log that shows a symptom and does not evade, None where it does not or names no kind."""
+        if self.doubt(said) or self._symptoms.isdisjoint(said) or self.evasive(said):
+            return None
+        kind = self._kind(said, around, named)
+        return kind.category if kind else None
+
+    def finding(
+        self,
+        *,
+        values: Mapping[str, str],
+        quote: str,
+        said: set[int],
+        around: set[int],
+        named: set[int],
+        severity: Severity,
+        evidence: list[int],
+    ) -> Finding:
+        """The answer that names no cause. ``said`` and ``around`` are the terms found in the log,
+        ``named`` those in the name of its service."""
+        kind = self._kind(said, around, named)
+        quoted = shown(quote, _QUOTE_MAX)
+        places = {"host": "this host", "service": "this service", **values}
+        summary = fill(self._spec.summary, places)
+        return Finding(
+            summary=f"{summary} “{quoted}”" if quoted else summary,
+            category=kind.category if kind else "unknown",  # type: ignore[arg-type]  # checked on load
+            probable_cause=fill(self._spec.probable_cause, places),
+            checks=[fill(t, places) for t in (kind.check if kind else self._spec.check, *self._spec.checks)],
+            severity_assessed=severity,
+            confidence="low",
+            evidence=evidence,
+            enough_evidence=False,
+        )
+
+    def votes(self, said: set[int], around: set[int], named: set[int]) -> dict[str, float]:
+        """How strongly words and names speak for each category, where any does: the log's own words count double,
+        its service goes before its host."""
+        weights = self._weights
+        found: dict[str, float] = {}
+        for kind, hints, products in self._hints:
+            score = 2 * sum(weights[term] for term in hints & said) + sum(weights[term] for term in hints & around)
+            score += 0.5 * sum(weights[term] for term in hints & named)
+            score += _NAMED * (not products.isdisjoint(named)) + (not products.isdisjoint(around))
+            if score:
+                found[kind.category] = score
+        return found
+
+    def homes(self, named: set[int]) -> frozenset[str]:
+        """The categories that the products in the name of a service stand for."""
+        return frozenset(kind.category for kind, _, products in self._hints if not products.isdisjoint(named))
+
+    def _kind(self, said: set[int], around: set[int], named: set[int]) -> Kind | None:
+        """The kind with the most hints, the first of equals."""
+        votes = self.votes(said, around, named)
+        most = max(votes.values(), default=0.0)
+        return next((kind for kind, _, _ in self._hints if votes.get(kind.category) == most), None)
+
+
+def load_general(vocabulary: Vocabulary) -> General:
+    """The bundled general answer. Raises ConfigError."""
+    try:
+        spec = msgspec.convert(parse(resources.files(__package__) / FILE), GeneralSpec)
+        general = General(spec, vocabulary)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigError(f"{FILE}: {error}.") from None
+    if unknown := {kind.category for kind in spec.kinds} - set(CATEGORIES):
+        raise ConfigError(f"{FILE}: field kinds: {min(unknown)!r} is not one of {', '.join(CATEGORIES)}.")
+    return general

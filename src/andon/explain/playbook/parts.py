@@ -1,0 +1,72 @@
+"""Parts of machines and systems that a log may name with a symptom, each with what an expert looks at first there.
+
+A part is a short way to write a broad rule: ``words`` name it, ``alone`` name it together with its symptom. It takes
+the rest of its checks from the broad rule of its category and loses against a rule that knows the fault exactly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+
+import msgspec
+
+from andon.core.errors import ConfigError
+from andon.explain.playbook.rules import PARTS, MatchSpec, Rule, parse
+
+#: How the ids of the rules made of parts begin.
+PREFIX = "part-"
+#: Any other rule that fits as well goes first.
+_WEIGHT = -2.0
+#: Checks taken from the broad rule of the category.
+_MORE = 3
+_ARTICLE = re.compile(r"^(?:a|an|the) ")
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part as written. ``part`` is its name with article, ``check`` the first thing to look at; ``sure`` counts
+    beside ``weight`` where a phrase of ``alone`` stands in the log."""
+
+    part: str
+    category: str
+    words: list[str]
+    cause: str
+    check: str
+    alone: list[str] = []
+    none: list[str] = []
+    weight: float = 0.0
+    sure: float = 0.0
+    examples: list[str] = []
+
+
+def part_rules(broad: Mapping[str, Rule]) -> list[tuple[str, Rule]]:
+    """(file name, rule) of every bundled part; ``broad`` is the broad rule of each category.
+
+    Raises ConfigError that names the file.
+    """
+    files = [item for item in resources.files(__package__).iterdir() if item.name.startswith(PARTS)]
+    rules: list[tuple[str, Rule]] = []
+    for file in sorted((item for item in files if item.name.endswith(".yaml")), key=lambda item: item.name):
+        try:
+            parts = msgspec.convert(parse(file), list[Part], strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{file.name}: {error}.") from None
+        rules += [(file.name, _rule(part, broad[part.category].checks)) for part in parts]
+    return rules
+
+
+def _rule(part: Part, more: Sequence[str]) -> Rule:
+    name = re.sub(r"[^a-z0-9]+", "-", _ARTICLE.sub("", part.part.lower()))
+    return Rule(
+        id=PREFIX + name,
+        category=part.category,
+        match=MatchSpec(all=[part.words, ["$trouble"]], codes=part.alone, none=part.none, spoken=True),
+        summary=f"A fault at {part.part} on {{host}}, as the log names it.",
+        probable_cause=part.cause,
+        checks=[part.check, *more[:_MORE]],
+        confidence="low",
+        weight=_WEIGHT + part.weight,
+        sure=part.sure,
+        examples=part.examples,
+    )

@@ -1,0 +1,293 @@
+"""Choosing a rule for a log, and saying honestly when none fits."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from andon.core.models import SEVERITY_RANK, Explanation, Question, Rung, Severity, StoredLog
+from andon.explain.finding import Finding, render
+from andon.explain.playbook.general import General, load_general
+from andon.explain.playbook.glossary import Glossary, load_glossary
+from andon.explain.playbook.parts import PREFIX as PART
+from andon.explain.playbook.parts import part_rules
+from andon.explain.playbook.reading import Reading, read, shown
+from andon.explain.playbook.rules import (
+    PIECE_MAX,
+    Compiled,
+    Rule,
+    bundled,
+    chosen,
+    compile_rule,
+    fill,
+    load_rules,
+    load_vocabulary,
+)
+from andon.explain.playbook.term_language import TermIndex
+
+#: The ``source`` of an answer that no rule gave.
+GENERAL = "general"
+#: A rule needs this much specificity from the log's own words, not from the names of service and host.
+_ENOUGH = 2.0
+#: What a log has to bring that sends its reader elsewhere ("see the manual", "call service").
+_ENOUGH_IF_EVASIVE = 2.5
+#: What a log has to bring where it also says that it does not know, or that all went well.
+_ENOUGH_IN_DOUBT = 4.0
+#: A log that tells this much and shows a symptom is answered by the broad rule of its kind of equipment.
+_MUCH = 3.5
+#: How the ids of the broad rules begin.
+_BROAD = "family-"
+#: What a rule gains where the service is named after a product of its category.
+_HOME = 1.0
+_EVIDENCE = 3
+#: Logs of one problem that are read for a rule.
+_READ = 8
+_NOT_FOLLOWED = "A part of the log text addresses its reader; it was left out and not followed."
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A rule that fits a log, with the values its texts may use."""
+
+    rule: Rule
+    score: float
+    values: dict[str, str]
+
+
+class Playbook:
+    """The rules and the general answer. Immutable once loaded; safe to share between threads."""
+
+    def __init__(self, rules: Sequence[Compiled], index: TermIndex, general: General, glossary: Glossary) -> None:
+        self._index = index
+        self._general = general
+        self._glossary = glossary
+        self._compiled = tuple(rules)
+        #: Which rules a term can help to match: only those are looked at.
+        touched: defaultdict[int, list[Compiled]] = defaultdict(list)
+        for compiled in self._compiled:
+            # every list has to be met, so the shortest one tells which logs to look at
+            for term in compiled.codes.union(*sorted(compiled.groups, key=len)[:1]):
+                touched[term].append(compiled)
+        self._touched = dict(touched)
+        self._broad = {c.rule.category: c for c in self._compiled if c.rule.id.startswith(_BROAD)}
+        self._parts = tuple(c for c in self._compiled if c.rule.id.startswith(PART))
+
+    @classmethod
+    def load(cls, paths: Sequence[Path] | None = None) -> Playbook:
+        """The bundled rules, or exactly those of ``paths`` (files, or directories of ``*.yaml``).
+
+        Raises ConfigError that names file, rule and field.
+        """
+        vocabulary = load_vocabulary()
+        sources = bundled() if paths is None else chosen(paths)
+        written = load_rules(sources)
+        if paths is None:
+            written += part_rules({rule.category: rule for _, rule in written if rule.id.startswith(_BROAD)})
+        rules = [compile_rule(file, order, rule, vocabulary) for order, (file, rule) in enumerate(written)]
+        return cls(rules, vocabulary.index, load_general(vocabulary), load_glossary())
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in the order of their files."""
+        return tuple(compiled.rule for compiled in self._compiled)
+
+    def match(self, log: StoredLog, template: str = "") -> Match | None:
+        """The most specific rule for ``log``, None where none fits or the log says too little."""
+        return self._match(self._read(log, template), log)
+
+    def explain(self, question: Question) -> Explanation:
+        """The best rule's answer to ``question``, or the general one. Never raises."""
+        started = time.perf_counter()
+        if not question.logs:
+            finding, source, note = self._unknown(question, None), GENERAL, self._general.note
+        else:
+            at, reading, match = self._chosen(question)
+            if match is None:
+                finding, source, note = self._unknown(question, reading), GENERAL, self._general.note
+            else:
+                finding, source = self._answer(question, match, at, reading.said), match.rule.id
+                note = f"Answered by playbook rule {source}."
+            if reading.instructed:
+                note = f"{note} {_NOT_FOLLOWED}"
+        return Explanation(
+            rung=Rung.PLAYBOOK,
+            text=render(finding, note=note),
+            finding=finding.model_dump(mode="json"),
+            source=source,
+            latency=time.perf_counter() - started,
+        )
+
+    def _read(self, log: StoredLog, template: str = "") -> Reading:
+        return read(log, template, self._index, self._glossary)
+
+    def _chosen(self, question: Question) -> tuple[int, Reading, Match | None]:
+        """The log that names the problem best, the newest of equals: its place, reading and rule."""
+        newest = self._read(question.logs[0], question.template)
+        best = (0, newest, self._match(newest, question.logs[0]))
+        seen = {question.logs[0].message}
+        for at, log in enumerate(question.logs[1:_READ], 1):
+            if log.message in seen:
+                continue
+            seen.add(log.message)
+            reading = self._read(log)
+            match = self._match(reading, log)
+            if match and (best[2] is None or match.score > best[2].score):
+                best = (at, reading, match)
+        return best
+
+    def _match(self, reading: Reading, log: StoredLog) -> Match | None:
+        best = self._best(reading)
+        if best is None or best[0].rule.id.startswith(_BROAD):  # what the service is named after is more exact
+            best = self._broadly(reading) if best is None else self._named(reading) or best
+        if best is None:
+            return None
+        compiled, score = best
+        values = names(log)
+        for pattern in compiled.captures:
+            if found := pattern.search(reading.text):
+                values.update({k: shown(v, PIECE_MAX) for k, v in found.groupdict().items() if v})
+        return Match(compiled.rule, score, values)
+
+    def _best(self, reading: Reading) -> tuple[Compiled, float] | None:
+        if self._general.silent(reading.said, reading.words):
+            return None
+        touched = self._touched
+        evasive = self._general.evasive(reading.said)
+        enough = _ENOUGH_IF_EVASIVE if evasive else _ENOUGH
+        if self._general.doubt(reading.said):
+            enough = _ENOUGH_IN_DOUBT
+        broad = (*((_BROAD,) if evasive or reading.instructed else ()), *((PART,) if evasive else ()))
+        candidates = {
+            compiled.order: compiled
+            for term in reading.said | reading.around
+            for compiled in touched.get(term, ())
+            if not compiled.rule.id.startswith(broad)
+        }
+        homes = self._general.homes(reading.named)
+        best: tuple[Compiled, float] | None = None
+        for _, compiled in sorted(candidates.items()):
+            score = self._score(compiled, reading, enough)
+            if score is None:
+                continue
+            score += _HOME * (compiled.rule.category in homes)
+            if best is None or score > best[1]:
+                best = (compiled, score)
+        return best
+
+    def _broadly(self, reading: Reading) -> tuple[Compiled, float] | None:
+        """The broad rule for a log that no rule knows but that tells much; it loses against any other rule."""
+        if not self._broad or reading.instructed or self._general.silent(reading.said, reading.words):
+            return None
+        if self._general.telling(reading.words) < _MUCH:
+            return None
+        if part := self._named(reading):
+            return part
+        category = self._general.family(reading.said, reading.around, reading.named)
+        compiled = self._broad.get(category) if category else None
+        return (compiled, compiled.rule.weight) if compiled else None
+
+    def _named(self, reading: Reading) -> tuple[Compiled, float] | None:
+        """The part that the service is named after, where the log tells much, and of trouble."""
+        if reading.instructed or self._general.telling(reading.words) < _MUCH:
+            return None
+        if self._general.doubt(reading.said) or self._general.evasive(reading.said):
+            return None
+        weights = self._index.weights
+        best: tuple[Compiled, float] | None = None
+        for compiled in self._parts:
+            words, trouble = compiled.groups
+            name = words & reading.named
+            if not name or trouble.isdisjoint(reading.said) or not compiled.none.isdisjoint(reading.said):
+                continue
+            score = max(weights[term] for term in name) + compiled.rule.weight
+            if best is None or score > best[1]:
+                best = (compiled, score)
+        return best
+
+    def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
+        """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""
+        said, around, weights = reading.said, reading.around, self._index.weights
+        if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
+            return None
+        own = near = 0.0
+        for group in compiled.groups:
+            if spoken := group & said:
+                own += max(weights[term] for term in spoken) + (0.5 if len(spoken) == 2 else len(spoken) > 2)
+            elif group & around and not compiled.rule.match.spoken:
+                near += 0.5
+            else:
+                own = near = 0.0
+                break
+        coded = compiled.codes & said
+        code = max((weights[term] for term in coded), default=0.0)
+        if own + code < enough + (near > 0):
+            return None
+        preferred = sum(weights[term] for term in compiled.prefer & said)
+        preferred += 0.5 * len(compiled.prefer & (around - said))
+        where = len(compiled.service) + len(compiled.host) + len(compiled.context) > 0
+        sure = compiled.rule.sure if coded else 0.0
+        return own + near + 1.5 * code + sure + 0.5 * preferred + where + compiled.rule.weight
+
+    def _answer(self, question: Question, match: Match, chosen: int, said: set[int]) -> Finding:
+        rule, values = match.rule, match.values
+        same = [question.logs[chosen].id]
+        for at, log in enumerate(question.logs[:_EVIDENCE]):
+            if len(same) < _EVIDENCE and at != chosen and (other := self.match(log)) and other.rule.id == rule.id:
+                same.append(log.id)
+        return Finding(
+            summary=fill(rule.summary, values),
+            category=rule.category,  # type: ignore[arg-type]  # checked when the rule was loaded
+            probable_cause=fill(rule.probable_cause, values),
+            checks=[fill(check, values) for check in rule.checks],
+            severity_assessed=worst(question, rule.severity_floor, self._general.floor(said)),
+            confidence=rule.confidence,  # type: ignore[arg-type]
+            evidence=same,
+            enough_evidence=True,
+        )
+
+    def _unknown(self, question: Question, reading: Reading | None) -> Finding:
+        newest = question.logs[0] if question.logs else None
+        said = reading.said if reading else set()
+        around = reading.around if reading else set()
+        return self._general.finding(
+            values=names(newest) if newest else {},
+            quote=reading.message if reading else "",
+            said=said,
+            around=around,
+            named=reading.named if reading else set(),
+            severity=worst(question, self._general.floor(said)),
+            evidence=[newest.id] if newest else [],
+        )
+
+
+def worst(question: Question, *floors: Severity | None) -> Severity:
+    """The worst severity in ``question``, raised to each of ``floors``: an answer never talks an alarm down."""
+    named = [
+        question.worst_severity,
+        *(log.severity for log in question.logs),
+        *(floor or Severity.DEBUG for floor in floors),
+    ]
+    known = [name for name in named if name in SEVERITY_RANK]
+    return Severity(max(known, key=lambda name: SEVERITY_RANK[name]))
+
+
+def names(log: StoredLog) -> dict[str, str]:
+    """``host`` and ``service`` of ``log`` as texts may show them."""
+    host, service = shown(log.hostname, PIECE_MAX), shown(log.service, PIECE_MAX)
+    return {
+        "host": host if host.lower() not in ("", "unknown") else "this host",
+        "service": service if service.lower() not in ("", "unknown") else "this service",
+    }
+
+
+def _fits(compiled: Compiled, reading: Reading) -> bool:
+    """Whether the globs on service, host and context hold."""
+    if compiled.service and not any(glob.match(reading.service) for glob in compiled.service):
+        return False
+    if compiled.host and not any(glob.match(reading.host) for glob in compiled.host):
+        return False
+    context = reading.context
+    return all(glob.match(context.get(key.lower(), "")) for key, glob in compiled.context)

@@ -1,0 +1,264 @@
+"""Azure OpenAI: with a key, with a Microsoft Entra identity, and behind a Cloudflare AI gateway.
+
+The rules are those of Microsoft's reference (https://learn.microsoft.com/azure/ai-services/openai/reference) and of
+Cloudflare's (https://developers.cloudflare.com/ai-gateway/usage/providers/azureopenai/): a request names deployment and
+API version in its address, but on an endpoint that ends in ``/openai/v1``, which takes neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from andon.core.errors import ModelUnavailable
+from andon.core.threads import in_daemon_thread
+from andon.explain.providers.backend import Capabilities
+from andon.explain.providers.failures import Place, hidden, refused
+from andon.explain.providers.hosted import Access, HostedBackend, address, needs_extra, required
+from andon.explain.providers.openai import openai_capabilities, strict_profile
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from pydantic_ai.models import Model
+
+CLOUDFLARE_URL = "https://gateway.ai.cloudflare.com/v1"
+SCOPE = "https://cognitiveservices.azure.com/.default"
+#: A token is fetched anew this many seconds before it ends.
+TOKEN_MARGIN = 300.0
+#: Seconds that fetching a token may take; `az` and a virtual machine's own address answer within a few.
+TOKEN_TIMEOUT = 30.0
+
+
+class EntraToken:
+    """A Microsoft Entra token: the one the site set, or that of the machine's own identity, kept until it ends."""
+
+    def __init__(self, static: str, place: Place) -> None:
+        self._static = static
+        self._place = place
+        self._credential: Any = None
+        self._token = ""
+        self._until = 0.0
+        self._fetching = asyncio.Lock()
+
+    async def __call__(self) -> str:
+        """The token for the next request. Raises refused where there is no identity, or ModelUnavailable."""
+        if self._static:
+            return self._static
+        async with self._fetching:
+            if time.time() >= self._until - TOKEN_MARGIN:
+                try:
+                    async with asyncio.timeout(TOKEN_TIMEOUT):
+                        token = await in_daemon_thread(self._fetch, "entra-token")
+                except TimeoutError as error:
+                    raise ModelUnavailable(
+                        f"Microsoft Entra gave no token within {TOKEN_TIMEOUT:g} s: it is asked again later; "
+                        "check this box's way to login.microsoftonline.com."
+                    ) from error
+                self._token, self._until = token.token, float(token.expires_on)
+            return self._token
+
+    def _fetch(self) -> Any:
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
+        from azure.identity import CredentialUnavailableError, DefaultAzureCredential
+
+        if self._credential is None:
+            self._credential = DefaultAzureCredential(exclude_interactive_browser_credential=True)
+        try:
+            return self._credential.get_token(SCOPE)
+        except (CredentialUnavailableError, ClientAuthenticationError) as error:
+            reason = hidden(str(error.message).partition("\n")[0], self._place)
+            raise refused(
+                f"Microsoft Entra gives this machine no token ({reason}): give it a managed identity, run `az login`, "
+                "or set ANDON_AZURE_AD_TOKEN."
+            ) from error
+        except (AzureError, OSError) as error:
+            raise ModelUnavailable(
+                f"Microsoft Entra does not answer ({hidden(str(error), self._place)}): it is asked again later."
+            ) from error
+
+    def close(self) -> None:
+        """Close the credential's own connections; idempotent."""
+        credential, self._credential = self._credential, None
+        if credential is not None:
+            credential.close()
+
+
+def resource_of(endpoint: str) -> str:
+    """The resource's address, also where somebody copied the target address of a deployment from Azure's portal.
+
+    >>> resource_of("https://plant.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21")
+    'https://plant.openai.azure.com'
+    """
+    given = endpoint.strip().strip("\"'")
+    if (v1 := re.match(r"(.*/openai/v1)(?:/chat/completions)?/*\Z", given)) is not None:
+        return v1[1]
+    return re.sub(r"/openai(?:/deployments(?:/[^?]*)?)?/*(?:\?.*)?\Z", "", given)
+
+
+class AzureBackend(HostedBackend):
+    """A deployment of an Azure OpenAI resource, with a key (AZURE) or an identity (AZURE_AD)."""
+
+    def __init__(
+        self,
+        provider: str,
+        access: Access,
+        *,
+        endpoint: str,
+        api_version: str,
+        ad_token: str,
+    ) -> None:
+        required(provider, {"ANDON_AZURE_ENDPOINT": endpoint, access.model_setting: access.model})
+        with_key = provider == "AZURE"
+        if with_key:
+            access.demand_key(provider)
+        else:
+            access = dataclasses.replace(access, api_key="")  # the identity alone says who we are
+            if not ad_token:
+                needs_extra("azure.identity", "azure-ad", provider)
+        self.endpoint = address(resource_of(endpoint), "ANDON_AZURE_ENDPOINT")
+        self._version = "" if self.endpoint.endswith("/v1") else api_version.strip()
+        if not self.endpoint.endswith("/v1"):
+            required(provider, {"ANDON_AZURE_API_VERSION": api_version})
+        place = Place(
+            name="Azure OpenAI",
+            url=self.endpoint,
+            model=access.model,
+            when_away="check ANDON_AZURE_ENDPOINT and this box's way to the internet (HTTPS_PROXY, firewall).",
+            when_missing=f"set {access.model_setting} (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of this "
+            "resource.",
+            when_wrong="check ANDON_AZURE_ENDPOINT and ANDON_AZURE_API_VERSION.",
+            key_setting=access.key_setting if with_key else "the identity's role (Cognitive Services OpenAI User)",
+            api_key=access.api_key or None,
+            secrets=tuple(filter(None, (ad_token,))),
+        )
+        self._entra = None if with_key else EntraToken(ad_token, place)
+        super().__init__(provider, access, place)
+
+    def build(self) -> Model:
+        """The pydantic-ai model and the client under it."""
+        from openai import AsyncAzureOpenAI, AsyncOpenAI
+
+        http_client = self.open_client()
+        client: AsyncOpenAI
+        if not self._version:
+            client = AsyncOpenAI(
+                base_url=self.endpoint, api_key=self._entra or self._key, http_client=http_client, max_retries=0
+            )
+        else:
+            client = AsyncAzureOpenAI(
+                azure_endpoint=self.endpoint,
+                api_version=self._version,
+                api_key=self._key or None,
+                azure_ad_token_provider=self._entra,
+                http_client=http_client,
+                max_retries=0,
+            )
+        return _model(self.model, client)
+
+    def _known(self) -> Capabilities:
+        return openai_capabilities(self.model)
+
+    async def check(self) -> None:
+        """Whether the resource knows us; which deployments it has is not told to those who only use them."""
+        if self._version:
+            url, params = f"{self.endpoint}/openai/models", {"api-version": self._version}
+        else:
+            url, params = f"{self.endpoint}/models", {}
+        await self._get(url, await self._authorization(), params=params, may_lack=True)
+
+    async def _authorization(self) -> dict[str, str]:
+        if self._entra is not None:
+            return {"Authorization": f"Bearer {await self._entra()}"}
+        return {"api-key": self._key}
+
+    async def close(self) -> None:
+        """Close the connections; idempotent."""
+        await super().close()
+        if self._entra is not None:
+            self._entra.close()
+
+
+class CloudflareAzureBackend(HostedBackend):
+    """A deployment of an Azure OpenAI resource behind a Cloudflare AI gateway."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        resource: str,
+        account: str,
+        gateway: str,
+        token: str,
+        api_version: str,
+    ) -> None:
+        required(
+            "CLOUDFLARE_AZURE",
+            {
+                "ANDON_CLOUDFLARE_ACCOUNT": account,
+                "ANDON_CLOUDFLARE_GATEWAY": gateway,
+                "ANDON_AZURE_RESOURCE": resource,
+                access.model_setting: access.model,
+                access.key_setting: access.api_key,
+                "ANDON_AZURE_API_VERSION": api_version,
+            },
+        )
+        root = access.url(CLOUDFLARE_URL)
+        self._version = api_version.strip()
+        self._gateway_token = token
+        place = Place(
+            name="The Cloudflare gateway",
+            url=f"{root}/{account}/{gateway}/azure-openai/{resource}/{access.model}",
+            model=access.model,
+            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
+            when_missing=f"set {access.model_setting} (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of "
+            "ANDON_AZURE_RESOURCE.",
+            when_wrong="check ANDON_CLOUDFLARE_ACCOUNT, ANDON_CLOUDFLARE_GATEWAY and ANDON_AZURE_API_VERSION.",
+            key_setting=f"{access.key_setting}, ANDON_CLOUDFLARE_TOKEN",
+            api_key=access.api_key,
+            secrets=tuple(filter(None, (token,))),
+        )
+        super().__init__("CLOUDFLARE_AZURE", access, place)
+
+    def build(self) -> Model:
+        """The pydantic-ai model and the client under it."""
+        from openai import AsyncOpenAI
+
+        # The deployment stands in the gateway's own path: an AsyncAzureOpenAI would add a second one.
+        client = AsyncOpenAI(
+            base_url=self.place.url,
+            api_key=self._key,
+            default_query={"api-version": self._version},
+            default_headers=self._headers(),  # the library adds a Bearer of its own, as in Cloudflare's example
+            http_client=self.open_client(),
+            max_retries=0,
+        )
+        return _model(self.model, client)
+
+    def _known(self) -> Capabilities:
+        return openai_capabilities(self.model)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"api-key": self._key}
+        if self._gateway_token:
+            headers["cf-aig-authorization"] = f"Bearer {self._gateway_token}"
+        return headers
+
+    async def check(self) -> None:
+        """Whether the gateway lets us in; what lies behind it is only reached by a question."""
+        await self._get(
+            f"{self.place.url}/models", self._headers(), params={"api-version": self._version}, may_lack=True
+        )
+
+
+def _model(deployment: str, client: AsyncOpenAI) -> Model:
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.profiles import merge_profile
+    from pydantic_ai.providers.azure import AzureProvider
+
+    # a plain client is no AsyncAzureOpenAI, and the provider takes it all the same
+    provider = AzureProvider(openai_client=client)  # type: ignore[call-overload]
+    profile = merge_profile(provider.model_profile(deployment), strict_profile())
+    return OpenAIChatModel(deployment, provider=provider, profile=profile)

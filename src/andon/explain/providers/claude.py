@@ -1,0 +1,63 @@
+"""Claude: Anthropic's messages API (https://docs.anthropic.com/en/api/messages)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from andon.explain.providers.backend import Capabilities
+from andon.explain.providers.hosted import Access, HostedBackend, needs_extra
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
+CLAUDE_URL = "https://api.anthropic.com"
+
+
+class ClaudeBackend(HostedBackend):
+    """One of Anthropic's models."""
+
+    def __init__(self, access: Access) -> None:
+        needs_extra("anthropic", "claude", "CLAUDE")
+        access.demand_key("CLAUDE")
+        self._headers: dict[str, str] = {}
+        place = access.place("Anthropic", access.url(CLAUDE_URL).removesuffix("/v1"), "that your account may use")
+        self._capabilities = Capabilities(output="tool", sees_schema=True, tools=True, images=True)
+        super().__init__("CLAUDE", access, place)
+
+    def build(self) -> Model:
+        """The pydantic-ai model and the client under it."""
+        from anthropic import AsyncAnthropic
+        from pydantic_ai.models.anthropic import AnthropicModel
+        from pydantic_ai.providers.anthropic import AnthropicProvider
+
+        client = AsyncAnthropic(
+            base_url=self.place.url,
+            api_key=self._key,
+            # The library's newest version of the API takes a Bearer; the documented header, which gateways and the
+            # version before know, is this one.
+            default_headers={"x-api-key": self._key},
+            http_client=self.open_client(),
+            max_retries=0,
+        )
+        self._headers = {
+            **client.auth_headers,
+            "x-api-key": self._key,
+            "anthropic-version": str(client.default_headers["anthropic-version"]),
+        }
+        model = AnthropicModel(self.model, provider=AnthropicProvider(anthropic_client=client))
+        self._capabilities = Capabilities(
+            # older models have no structured outputs: the finding is the argument of a tool there
+            output="native" if model.profile.get("supports_json_schema_output") else "tool",
+            sees_schema=True,
+            tools=True,
+            images=True,
+            temperature=not model.profile.get("anthropic_disallows_sampling_settings"),
+        )
+        return model
+
+    def _known(self) -> Capabilities:
+        return self._capabilities
+
+    async def check(self) -> None:
+        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
+        await self._get(f"{self.place.url}/v1/models/{self.model}", self._headers, may_lack=self._gateway)

@@ -1,0 +1,1 @@
+"""A GGUF file answered by llama.cpp in a child process."""

@@ -1,0 +1,252 @@
+"""EMBEDDED: a model file of the site's own, run by llama.cpp in a child process, without a server to install.
+
+llama.cpp's server speaks OpenAI's protocol, so the library behind every other provider is used here as well. What
+differs: it sits behind an address and a key that change with each restart, it constrains an answer by a JSON schema
+without showing the schema to the model, and it goes on computing an answer nobody waits for unless it is streamed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from andon.core.errors import ConfigError, ModelError, ModelUnavailable
+from andon.explain.providers.backend import Capabilities, Choices
+from andon.explain.providers.failures import Place, from_status, hidden, unreachable
+from andon.explain.providers.hosted import needs_extra
+from andon.explain.providers.http_client import bounded_client
+from andon.explain.providers.llama_cpp.engine import Engine
+from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running
+
+if TYPE_CHECKING:
+    import httpx2
+    from pydantic_ai.models import Model
+
+#: Nobody listens there: the transport below puts the engine's address of the moment in its place.
+BASE_URL = "http://embedded.invalid"
+#: Seconds that a question about its abilities waits for that: the load itself may take minutes.
+PROBE_PATIENCE = 1.5
+#: Seconds within which it says how it is, also while it computes.
+ANSWER_WITHIN = 5.0
+#: So many times in a row without a word, and it is taken for hung: ended, and started again.
+SILENCES_MAX = 2
+#: Seconds that a check waits for a model that is being loaded.
+CHECK_PATIENCE = 8.0
+
+
+class EmbeddedBackend:
+    """One model file. ``build`` must have run (in a thread: it imports) before a question is asked.
+
+    ``gguf`` is the model, ``mmproj`` the projector that makes it see pictures, ``threads`` None leaves one processor
+    free, ``context`` is in tokens for each of ``parallel`` questions at once, ``timeout`` (seconds) is for loading
+    and for each read. ``model`` is what answers are labelled with, the file's name unless given.
+
+    Raises ConfigError where the library or the setting is missing.
+    """
+
+    provider = "EMBEDDED"
+
+    def __init__(
+        self,
+        *,
+        gguf: Path | None,
+        mmproj: Path | None = None,
+        threads: int | None = None,
+        context: int = 8192,
+        parallel: int = 1,
+        timeout: float = 300.0,
+        pool: int = 16,
+        model: str = "",
+        choices: Choices | None = None,
+    ) -> None:
+        needs_extra("xllamacpp", "embedded", self.provider)
+        if gguf is None:
+            raise ConfigError("PROVIDER=EMBEDDED needs ANDON_GGUF: set it to the path of a GGUF file and start again.")
+        self.model = model.strip() or gguf.stem
+        self.place = Place(
+            name="The embedded engine",
+            url=gguf.name,
+            model=self.model,
+            when_away="it is started again.",
+            when_missing="name a GGUF file in ANDON_GGUF.",
+            when_wrong="check ANDON_GGUF.",
+            when_too_long="raise ANDON_GGUF_CONTEXT, or lower ANDON_MODEL_PROMPT_TOKENS.",
+            key_setting="ANDON_GGUF",
+        )
+        spec = EngineSpec(gguf=gguf, mmproj=mmproj, threads=threads, context=context, parallel=parallel)
+        self.engine = Engine(spec, self.place, timeout=timeout)
+        self._timeout = timeout
+        self._pool = max(pool, parallel + 1)  # a check never waits for a free connection
+        self._choices = choices or Choices()
+        self._client: httpx2.AsyncClient | None = None
+        self._known: Capabilities | None = None
+        self._silences = 0
+
+    def build(self) -> Model:
+        """The pydantic-ai model over the engine, which is not started by this. Blocks: call it in a thread."""
+        from openai import AsyncOpenAI
+        from pydantic_ai.models.openai import OpenAIChatModel
+        from pydantic_ai.profiles import merge_profile
+        from pydantic_ai.profiles.openai import OpenAIModelProfile
+        from pydantic_ai.providers.openai import OpenAIProvider
+
+        self._client = bounded_client(
+            timeout=self._timeout,
+            pool=self._pool,
+            trust_env=False,
+            transport=engine_transport(self.engine, self._pool),
+        )
+        provider = OpenAIProvider(
+            openai_client=AsyncOpenAI(
+                base_url=f"{BASE_URL}/v1", api_key="of-the-moment", http_client=self._client, max_retries=0
+            )
+        )
+        profile = merge_profile(
+            provider.model_profile(""),
+            OpenAIModelProfile(
+                openai_chat_supports_max_completion_tokens=False,
+                openai_chat_send_back_thinking_parts=False,
+                supports_json_schema_output=True,
+                # Asked in words, a reasoning model is to think first, which the grammar of JSON forbids.
+                supports_json_object_output=False,
+                # Thoughts in the text are taken out by strip_thinking, which knows every form of them.
+                thinking_tags=("\x02thoughts\x02", "\x03thoughts\x03"),
+            ),
+        )
+        return OpenAIChatModel(self.model, provider=provider, profile=profile)
+
+    def start(self) -> None:
+        """Begin to load the file."""
+        self.engine.start()
+
+    async def capabilities(self) -> Capabilities:
+        """What the engine says of the file once it is loaded; until then what its settings promise, without tools."""
+        if self._known is None:
+            # the question itself will say why
+            with contextlib.suppress(ModelError, TimeoutError):
+                async with asyncio.timeout(PROBE_PATIENCE):
+                    self._known = self._read(await self._get("/props"))
+        spec = self.engine.spec
+        return self._choices.over(
+            self._known or Capabilities(output="native", images=spec.mmproj is not None, context=spec.context)
+        )
+
+    async def check(self) -> None:
+        """Whether the engine runs; starts it where it does not. Raises ModelUnavailable or ModelMisconfigured."""
+        try:
+            async with asyncio.timeout(CHECK_PATIENCE):
+                await self._get("/health")
+        except TimeoutError:
+            raise ModelUnavailable(f"{self.place.url} is still being loaded: it is asked again later.") from None
+
+    async def load(self) -> Capabilities:
+        """Load the file, however long that takes within ``timeout``, and say what it can do. Raises ModelError."""
+        self._known = self._read(await self._get("/props"))
+        return self._choices.over(self._known)
+
+    async def describe(self) -> dict[str, Any]:
+        """Load the file and say what it is: names and values for people. Raises ModelError."""
+        able = await self.load()
+        listing = await self._get("/v1/models")
+        entries = listing.get("data") if isinstance(listing, dict) else None
+        meta = entries[0].get("meta") if isinstance(entries, list) and entries else None
+        meta = meta if isinstance(meta, dict) else {}
+        run = await self.engine.running()
+        return {
+            "name": self.model,
+            "file": str(self.engine.spec.gguf),
+            "size": meta.get("size"),
+            "parameters": meta.get("n_params"),
+            "quantization": meta.get("ftype"),
+            "trained_for": meta.get("n_ctx_train"),
+            "context": able.context,
+            "sees_pictures": able.images,
+            "calls_tools": able.tools,
+            "memory": run.memory,
+        }
+
+    async def ready(self) -> bool:
+        """Whether the model is loaded, so that an answer starts at once."""
+        return self.engine.is_running
+
+    def answered(self) -> None:
+        """Nothing to note: the engine keeps its model."""
+
+    async def close(self) -> None:
+        """End the engine and close the connections; idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+        await self.engine.close()
+
+    def _read(self, props: Any) -> Capabilities:
+        """``/props`` of llama.cpp's server as capabilities."""
+        props = props if isinstance(props, dict) else {}
+        settings = props.get("default_generation_settings")
+        context = settings.get("n_ctx") if isinstance(settings, dict) else None
+        senses, talk = props.get("modalities"), props.get("chat_template_caps")
+        return Capabilities(
+            output="native",
+            tools=isinstance(talk, dict) and bool(talk.get("supports_tools")),
+            images=isinstance(senses, dict) and bool(senses.get("vision")),
+            context=context if isinstance(context, int) else self.engine.spec.context,
+        )
+
+    async def _get(self, path: str) -> Any:
+        import httpx2
+
+        if self._client is None:
+            raise unreachable(self.place, "the client is closed")
+        run = await self.engine.running()  # waits for a load, which the time for an answer does not include
+        try:
+            response = await self._client.get(f"{BASE_URL}{path}", timeout=ANSWER_WITHIN)
+        except httpx2.TimeoutException as error:
+            self._silences += 1
+            if self._silences >= SILENCES_MAX:
+                self._silences = 0
+                self.engine.end_hung(run)
+            raise unreachable(self.place, f"no answer within {ANSWER_WITHIN:g} s") from error
+        except (httpx2.HTTPError, OSError) as error:
+            raise unreachable(self.place, str(error) or type(error).__name__) from error
+        self._silences = 0
+        if response.status_code != 200:
+            raise from_status(response.status_code, hidden(response.text[:500], self.place), self.place)
+        return response.json()
+
+
+def engine_transport(engine: Engine, pool: int) -> httpx2.AsyncBaseTransport:
+    """A transport to wherever ``engine`` listens now, with the key it wants now; starts it where need be."""
+    import httpx2
+
+    class EngineTransport(httpx2.AsyncBaseTransport):
+        def __init__(self) -> None:
+            limits = httpx2.Limits(max_connections=pool, max_keepalive_connections=pool)
+            self._inner = httpx2.AsyncHTTPTransport(trust_env=False, limits=limits)
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            first = await engine.running()
+            try:
+                return await self._send(request, first)
+            except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
+                if not (how := await engine.lost(first)):
+                    raise
+                # A question it has taken may be what it died of, so the queue decides whether it is asked again.
+                if request.method != "GET" and not isinstance(error, httpx2.ConnectError):
+                    raise ModelUnavailable(
+                        f"The embedded engine crashed while it was asked ({how}): it is started again."
+                    ) from error
+                return await self._send(request, await engine.running())
+
+        async def _send(self, request: httpx2.Request, engine_now: Running) -> httpx2.Response:
+            address = httpx2.URL(engine_now.url)
+            request.url = request.url.copy_with(host=address.host, port=address.port)
+            request.headers["Host"] = f"{address.host}:{address.port}"
+            request.headers["Authorization"] = f"Bearer {engine_now.key}"
+            return await self._inner.handle_async_request(request)
+
+        async def aclose(self) -> None:
+            await self._inner.aclose()
+
+    return EngineTransport()

@@ -1,0 +1,264 @@
+"""Ollama: the model behind its OpenAI-compatible endpoint, and the native API beside it.
+
+What differs from OpenAI, from Ollama's source: it reads ``max_tokens`` but not ``max_completion_tokens``, it
+constrains an answer by a JSON schema without showing the schema to the model, its temperature is 1.0 where none
+is sent, and it loads a model on the first question, which may take minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from andon.core.errors import ConfigError, ModelError, ModelMisconfigured
+from andon.core.settings.provider_names import DEFAULT_MODELS
+from andon.explain.providers.backend import Capabilities, Choices
+from andon.explain.providers.failures import Place, from_status, hidden, refused, unreachable
+from andon.explain.providers.http_client import ResponseTooLong, bounded_client
+from andon.explain.providers.openai import NO_TAGS
+
+if TYPE_CHECKING:
+    import httpx2
+    from pydantic_ai.models import Model
+
+DEFAULT_PORT = 11_434
+DEFAULT_MODEL = DEFAULT_MODELS["OLLAMA"]
+#: Ollama unloads a model that was not used for five minutes; within this many seconds it is still there.
+KEEP_ALIVE = 240.0
+#: Seconds for a call of the native API, which answers from memory.
+NATIVE_TIMEOUT = 5.0
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def normalise_host(text: str | None) -> str:
+    """The address of Ollama as a client uses it, without a path, from what people put in ``OLLAMA_HOST``.
+
+    Takes a bare host, ``host:port``, a URL, an IPv6 address with or without brackets, trailing slashes and a
+    trailing ``/v1``. Addresses to listen on (``0.0.0.0``, ``::``) become loopback. The port defaults to 11434,
+    but to the scheme's own where the scheme is written out, as in Ollama's own reading. Raises ConfigError.
+
+    >>> normalise_host("0.0.0.0")
+    'http://127.0.0.1:11434'
+    """
+    given = (text or "").strip().strip("\"'")
+    if not given:
+        return f"http://127.0.0.1:{DEFAULT_PORT}"
+    has_scheme = bool(_SCHEME.match(given))
+    bare = given if has_scheme else f"http://{_bracketed(given)}"
+    try:
+        parts = urlsplit(bare)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(_not_an_address(given)) from error
+    if parts.scheme.lower() not in ("http", "https") or re.search(r"[\s\x00-\x1f]", bare) or parts.query:
+        raise ConfigError(_not_an_address(given))
+    host = {None: "127.0.0.1", "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    if port is None:
+        port = {"http": 80, "https": 443}[parts.scheme.lower()] if has_scheme else DEFAULT_PORT
+        if has_scheme and host in ("127.0.0.1", "localhost", "::1"):
+            port = DEFAULT_PORT
+    path = re.sub(r"(?:/v1|/api)?/*\Z", "", parts.path)
+    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    shown = f"[{host}]" if host and ":" in host else host
+    return f"{parts.scheme.lower()}://{user}{shown}:{port}{path}"
+
+
+def _bracketed(given: str) -> str:
+    """A bare IPv6 address with its brackets; everything else as it is."""
+    address, slash, rest = given.partition("/")
+    if address.count(":") > 1 and not address.startswith("["):
+        return f"[{address}]{slash}{rest}"
+    return given
+
+
+def _not_an_address(given: str) -> str:
+    return f"OLLAMA_HOST is {given!r}, which is not an address: write host:port or http://host:port."
+
+
+def same_model(one: str, other: str) -> bool:
+    """Whether two names mean the same model: a name without a tag means ``:latest``."""
+    full = [name.lower() if ":" in name.rpartition("/")[2] else f"{name.lower()}:latest" for name in (one, other)]
+    return full[0] == full[1]
+
+
+class OllamaBackend:
+    """One model of one Ollama. ``build`` must have run (in a thread: it imports) before anything else is called."""
+
+    provider = "OLLAMA"
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        base_url: str | None,
+        api_key: str | None,
+        timeout: float,
+        pool: int,
+        choices: Choices | None = None,
+    ) -> None:
+        self.model = model
+        self.url = normalise_host(base_url)
+        self._key = api_key or None
+        self._timeout = timeout
+        self._pool = pool
+        self._client: httpx2.AsyncClient | None = None
+        self._choices = choices or Choices()
+        self._shown: Capabilities | None = None
+        self._seen = -KEEP_ALIVE
+        shown = urlsplit(self.url)
+        self.place = Place(
+            name="Ollama",
+            url=self.url.replace(f"{shown.netloc.rpartition('@')[0]}@", "") if "@" in shown.netloc else self.url,
+            model=model,
+            when_away="start it with `ollama serve`, or set OLLAMA_HOST to where it runs.",
+            when_missing=f"run `ollama pull {model}`, or set MODEL to one it has.",
+            api_key=self._key,
+        )
+
+    def build(self) -> Model:
+        """The pydantic-ai model and the HTTP client under it. Blocks for about a second: call it in a thread."""
+        from openai import AsyncOpenAI
+        from pydantic_ai.models.ollama import OllamaModel
+        from pydantic_ai.profiles import merge_profile
+        from pydantic_ai.profiles.openai import OpenAIModelProfile
+        from pydantic_ai.providers.ollama import OllamaProvider
+
+        self._client = bounded_client(
+            timeout=self._timeout,
+            pool=self._pool,
+            # Ollama is a neighbour: a proxy meant for the internet would only stand between.
+            trust_env=False,
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else None,
+        )
+        provider = OllamaProvider(
+            openai_client=AsyncOpenAI(
+                base_url=f"{self.url}/v1",
+                api_key=self._key or "ollama",
+                http_client=self._client,
+                max_retries=0,
+            )
+        )
+        profile = merge_profile(
+            provider.model_profile(self.model),
+            OpenAIModelProfile(
+                openai_chat_supports_max_completion_tokens=False,
+                openai_chat_send_back_thinking_parts=False,
+                supports_json_schema_output=True,
+                # Thoughts in the text are taken out by strip_thinking, which knows every form of them.
+                thinking_tags=NO_TAGS,
+            ),
+        )
+        return OllamaModel(self.model, provider=provider, profile=profile)
+
+    def start(self) -> None:
+        """Nothing to begin: Ollama loads a model with the first question."""
+
+    async def capabilities(self) -> Capabilities:
+        """A schema constrains the answer of any model here; what else this one can do is asked of Ollama once."""
+        if self._shown is None:
+            try:
+                shown = await self._ask("POST", "/api/show", {"model": self.model})
+                loaded = _entry(await self._ask("GET", "/api/ps"), self.model)
+            except ModelError:
+                return self._choices.over(Capabilities(output="native"))
+            told = shown.get("capabilities") if isinstance(shown, dict) else None
+            can = told if isinstance(told, list) else []
+            known = Capabilities(
+                output="native", tools="tools" in can, images="vision" in can, context=_context(shown, loaded)
+            )
+            if loaded is None and known.context is None:
+                return self._choices.over(known)  # the window is told once the model is loaded
+            self._shown = known
+        return self._choices.over(self._shown)
+
+    async def check(self) -> None:
+        """Whether Ollama runs and has the model. Raises ModelUnavailable or ModelMisconfigured."""
+        try:
+            names = _names(await self._ask("GET", "/api/tags"), "models", "name")
+        except _NoSuchPage:
+            # a server that offers only what OpenAI has
+            names = _names(await self._ask("GET", "/v1/models"), "data", "id")
+        if any(same_model(name, self.model) for name in names):
+            return
+        shown = hidden(", ".join(names[:8]) or "none", self.place)
+        raise refused(
+            f"Ollama at {self.place.url} does not have the model {self.model} (it has: {shown}): "
+            f"{self.place.when_missing}"
+        )
+
+    async def ready(self) -> bool:
+        """Whether the model is in memory, so that an answer starts at once. Raises ModelUnavailable."""
+        if time.monotonic() - self._seen < KEEP_ALIVE:
+            return True
+        return any(same_model(name, self.model) for name in _names(await self._ask("GET", "/api/ps"), "models", "name"))
+
+    def answered(self) -> None:
+        """The model has answered just now: it stays loaded for a while."""
+        self._seen = time.monotonic()
+
+    async def close(self) -> None:
+        """Close the connections; idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
+        import httpx2
+
+        if self._client is None:
+            raise unreachable(self.place, "the client is closed")
+        try:
+            # httpx2's timeout is for each read: a server that drips needs the outer one
+            async with asyncio.timeout(2 * NATIVE_TIMEOUT):
+                response = await self._client.request(method, f"{self.url}{path}", json=body, timeout=NATIVE_TIMEOUT)
+        except (httpx2.HTTPError, OSError) as error:
+            raise unreachable(self.place, str(error) or type(error).__name__) from error
+        except ResponseTooLong as error:
+            raise self._unlike_ollama("a page without end") from error
+        if response.status_code == 404:
+            raise _NoSuchPage(str(self._unlike_ollama("404")))
+        if response.status_code >= 300:
+            raise from_status(response.status_code, hidden(response.text[:500], self.place), self.place)
+        try:
+            return response.json()
+        except ValueError as error:
+            raise self._unlike_ollama("no JSON") from error
+
+    def _unlike_ollama(self, what: str) -> ModelMisconfigured:
+        return ModelMisconfigured(f"{self.place.url} answers, but not like Ollama ({what}): check OLLAMA_HOST.")
+
+
+class _NoSuchPage(ModelMisconfigured):
+    """The server has no such part of the API."""
+
+
+def _names(listing: Any, key: str, name: str) -> list[str]:
+    entries = listing.get(key) if isinstance(listing, dict) else None
+    if not isinstance(entries, list):
+        return []
+    return [str(entry.get(name, "")) for entry in entries if isinstance(entry, dict)]
+
+
+def _entry(listing: Any, model: str) -> dict[str, Any] | None:
+    """What ``/api/ps`` tells of ``model``; None where it is not loaded."""
+    entries = listing.get("models") if isinstance(listing, dict) else None
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and same_model(str(entry.get("name", "")), model):
+            return entry
+    return None
+
+
+def _context(shown: Any, loaded: dict[str, Any] | None) -> int | None:
+    """The window in tokens that Ollama runs the model with: what it was loaded with, else its own ``num_ctx``.
+
+    Not what the model was trained for: Ollama's default is far smaller.
+    """
+    if loaded is not None and isinstance(size := loaded.get("context_length"), int) and size > 0:
+        return size
+    parameters = shown.get("parameters") if isinstance(shown, dict) else None
+    own = re.search(r"^num_ctx\s+(\d{1,9})$", parameters, re.MULTILINE) if isinstance(parameters, str) else None
+    return int(own[1]) if own else None

@@ -1,0 +1,202 @@
+"""OpenAI, DeepSeek, and other servers that speak OpenAI's chat completions (vLLM, llama.cpp, LM Studio, gateways).
+
+What differs, from each one's documentation: OpenAI's reasoning models take no temperature and call the limit
+``max_completion_tokens``; DeepSeek has no ``json_schema`` on this API, so a finding is asked for as a tool call, and
+knows ``max_tokens`` only, as most other servers do.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from andon.explain.providers.backend import Capabilities
+from andon.explain.providers.failures import Place, hidden, refused
+from andon.explain.providers.hosted import Access, HostedBackend, required
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from pydantic_ai.models import Model
+    from pydantic_ai.profiles import ModelProfile
+
+OPENAI_URL = "https://api.openai.com/v1"
+DEEPSEEK_URL = "https://api.deepseek.com"
+
+#: OpenAI's models that reason by default: https://platform.openai.com/docs/guides/reasoning
+_REASONING = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d)|codex)", re.IGNORECASE)
+#: OpenAI's models that see no pictures, among those with a name of OpenAI's.
+_BLIND = re.compile(r"(?:.*/)?(?:gpt-3|gpt-4(?:-\d|$)|gpt-oss|o1-mini|o1-preview|o3-mini)", re.IGNORECASE)
+_OPENAI = re.compile(r"(?:.*/)?(?:gpt-|o\d|chatgpt)", re.IGNORECASE)
+#: In place of the tags between which the library looks for thoughts: ours are taken out by strip_thinking.
+NO_TAGS = ("\x02thoughts\x02", "\x03thoughts\x03")
+
+
+def openai_capabilities(model: str) -> Capabilities:
+    """What OpenAI's model of this name can do, as far as names tell."""
+    reasons = _REASONING.match(model) is not None
+    return Capabilities(
+        output="native",
+        sees_schema=True,
+        strict=True,
+        tools=True,
+        images=_OPENAI.match(model) is not None and not _BLIND.match(model),
+        temperature=not reasons,
+        effort="low" if reasons else None,
+    )
+
+
+class OpenAIBackend(HostedBackend):
+    """OpenAI itself, or a gateway that stands for it."""
+
+    def __init__(self, access: Access) -> None:
+        access.demand_key("OPEN_AI")
+        place = access.place("OpenAI", access.url(OPENAI_URL), "your project may use")
+        super().__init__("OPEN_AI", access, place)
+
+    def build(self) -> Model:
+        """The pydantic-ai model and the client under it."""
+        from pydantic_ai.models.openai import OpenAIChatModel
+        from pydantic_ai.profiles import merge_profile
+        from pydantic_ai.providers.openai import OpenAIProvider
+
+        provider = OpenAIProvider(openai_client=_client(self, self.place.url, self._key))
+        profile = merge_profile(provider.model_profile(self.model), strict_profile())
+        return OpenAIChatModel(self.model, provider=provider, profile=profile)
+
+    def _known(self) -> Capabilities:
+        return openai_capabilities(self.model)
+
+    async def check(self) -> None:
+        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
+        authorization = {"Authorization": f"Bearer {self._key}"}
+        await self._get(f"{self.place.url}/models/{self.model}", authorization, may_lack=self._gateway)
+
+
+class DeepSeekBackend(HostedBackend):
+    """DeepSeek's own service."""
+
+    def __init__(self, access: Access) -> None:
+        access.demand_key("DEEPSEEK")
+        place = access.place("DeepSeek", access.url(DEEPSEEK_URL), "that DeepSeek lists")
+        super().__init__("DEEPSEEK", access, place)
+
+    def build(self) -> Model:
+        """The pydantic-ai model and the client under it."""
+        from pydantic_ai.models.openai import OpenAIChatModel
+        from pydantic_ai.providers.deepseek import DeepSeekProvider
+
+        return OpenAIChatModel(
+            self.model, provider=DeepSeekProvider(openai_client=_client(self, self.place.url, self._key))
+        )
+
+    def _known(self) -> Capabilities:
+        return Capabilities(output="tool", sees_schema=True, tools=True)
+
+    async def check(self) -> None:
+        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
+        listing = await self._get(f"{self.place.url}/models", {"Authorization": f"Bearer {self._key}"}, may_lack=True)
+        _demand(self.model, _ids(listing), self.place)
+
+
+class CompatibleBackend(HostedBackend):
+    """Any other server with OpenAI's chat completions; a key is sent where one is set."""
+
+    def __init__(self, access: Access) -> None:
+        setting = access.address_setting
+        required("OPENAI_COMPATIBLE", {setting: access.base_url, access.model_setting: access.model})
+        url = re.sub(r"/chat/completions\Z", "", access.url(""))
+        place = Place(
+            name="The model server",
+            url=url,
+            model=access.model,
+            when_away=f"start it, or set {setting} to where it runs.",
+            when_missing=f"set {access.model_setting} to one that {url}/models lists.",
+            when_wrong=f"check {setting}; it often ends in /v1.",
+            key_setting=access.key_setting,
+            api_key=access.api_key or None,
+        )
+        super().__init__("OPENAI_COMPATIBLE", access, place)
+
+    def build(self) -> Model:
+        """The pydantic-ai model and the client under it."""
+        from pydantic_ai.models.openai import OpenAIChatModel
+        from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+        client = _client(self, self.place.url, self._key or "none")
+        provider = OpenAICompatibleProvider("compatible", openai_client=client, profile=_plain_profile())
+        return OpenAIChatModel(self.model, provider=provider)
+
+    def _known(self) -> Capabilities:
+        # A schema constrains what these servers write; whether the model is shown it differs, so we show it.
+        return Capabilities(output="native")
+
+    async def check(self) -> None:
+        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
+        authorization = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        listing = await self._get(f"{self.place.url}/models", authorization, may_lack=True)
+        if not _answers_to_any_name(listing):
+            _demand(self.model, _ids(listing), self.place)
+
+
+def _client(backend: HostedBackend, url: str, key: str) -> AsyncOpenAI:
+    from openai import AsyncOpenAI
+
+    return AsyncOpenAI(base_url=url, api_key=key, http_client=backend.open_client(), max_retries=0)
+
+
+def strict_profile() -> ModelProfile:
+    """Schemas in the part of JSON schema that OpenAI and Azure both document for strict schemas.
+
+    It has no bounds of texts, and Azure's none of lists
+    (https://learn.microsoft.com/azure/ai-services/openai/how-to/structured-outputs): they are told in words. One such
+    word more, and the whole request is refused.
+    """
+    from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer, OpenAIModelProfile
+
+    class StrictSchema(OpenAIJsonSchemaTransformer):
+        """The library's, which knows of the texts, and the lists."""
+
+        def transform(self, schema: dict[str, Any]) -> dict[str, Any]:
+            schema = super().transform(schema)
+            if self.strict is True:
+                bounds = [f"{name}={schema.pop(name)}" for name in ("minItems", "maxItems") if name in schema]
+                said = schema.get("description", "")
+                if bounds:
+                    schema["description"] = f"{said} ({', '.join(bounds)})".strip()
+            return schema
+
+    return OpenAIModelProfile(json_schema_transformer=StrictSchema)
+
+
+def _plain_profile() -> ModelProfile:
+    """What an unknown server takes: the oldest name of the limit, and nothing that only OpenAI has."""
+    from pydantic_ai.profiles.openai import OpenAIModelProfile
+
+    return OpenAIModelProfile(
+        openai_chat_supports_max_completion_tokens=False,
+        openai_chat_send_back_thinking_parts=False,
+        openai_supports_reasoning=False,
+        supports_json_schema_output=True,
+        supports_json_object_output=False,
+        thinking_tags=NO_TAGS,
+    )
+
+
+def _ids(listing: object) -> list[str]:
+    entries = listing.get("data") if isinstance(listing, dict) else None
+    return [str(entry.get("id", "")) for entry in entries or [] if isinstance(entry, dict)]
+
+
+def _answers_to_any_name(listing: object) -> bool:
+    """llama.cpp has one model and does not look at the name in a request."""
+    entries = listing.get("data") if isinstance(listing, dict) else None
+    return any(isinstance(entry, dict) and entry.get("owned_by") == "llamacpp" for entry in entries or [])
+
+
+def _demand(model: str, listed: list[str], place: Place) -> None:
+    """Raises refused where the server lists models and ``model`` is none of them."""
+    if listed and model not in listed:
+        shown = hidden(", ".join(listed[:8]), place)
+        raise refused(
+            f"{place.name} at {place.url} does not have the model {model} (it has: {shown}): {place.when_missing}"
+        )

@@ -1,0 +1,324 @@
+"""The site's own runbooks: Markdown files with front matter, matched to problems, read again when they change.
+
+A runbook says in its front matter which problems it is for::
+
+    ---
+    title: Curing oven, over-temperature trip
+    match:                        # every key given must hold; of a list, one entry suffices
+      service: oven*              # globs, regardless of case
+      host: [oven-1, oven-2]
+      code: [F30004, E217]        # alarm codes in the message or in a code field of the context
+      text: [over temperature, "/zone [1-6] .*limit/"]   # words, or a /regular expression/
+    category: process             # optional, one of finding.CATEGORIES
+    severity: ERROR               # optional: never assessed below this
+    answer: true                  # optional; false makes it context for the model, never the answer
+    ---
+    What to do, in Markdown. List items become the checks of the finding.
+
+The most specific runbook wins (a code says more than words, words more than a place), then the first by file name.
+A file that cannot be used is reported, never fatal: its last good version stays in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+import yaml
+
+from andon.core.models import Explanation, Hint, Question, Rung, Severity
+from andon.core.redact import clean, visible
+from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, SUMMARY_MAX, Finding
+from andon.explain.playbook.playbook import worst
+from andon.explain.runbooks.matching import TEXT_MAX, Expression, code_fields, code_pattern, expression
+
+log = structlog.get_logger(__name__)
+
+#: How often the directory is looked at, in seconds.
+SCAN_EVERY = 2.0
+FILES_MAX = 500
+FILE_MAX = 262_144
+#: Characters of a body that an answer shows.
+BODY_MAX = 8_000
+HINTS_MAX = 3
+_HINT_MAX = 1_500
+_EVIDENCE = 3
+#: What a key adds to how specific a match is.
+_CODE, _REGEX, _WORD, _EXACT_HOST, _EXACT, _GLOB = 100, 20, 10, 8, 6, 3
+
+_FRONT = re.compile(r"\ufeff?---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)(.*)\Z", re.DOTALL)
+_ITEM = re.compile(r"\s{0,6}(?:[-*+]|\d{1,2}[.)])\s+(?:\[[ xX]\]\s+)?(.+)")
+_MARKS = re.compile(r"\*\*|__|`|^#+\s*|^>\s*")
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+#: Control characters but line ends and tabs; shown by the symbol that stands for each.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``match`` as written."""
+
+    service: str | list[str] = []
+    host: str | list[str] = []
+    text: str | list[str] = []
+    code: str | list[str] = []
+
+
+class Front(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The front matter as written; every scalar is text."""
+
+    title: str
+    match: Match
+    category: str = "unknown"
+    severity: Severity | None = None
+    answer: str = "true"
+
+
+class Runbook(NamedTuple):
+    """A runbook ready to match. ``source`` is its path as told to people."""
+
+    source: str
+    title: str
+    body: str
+    category: str
+    severity: Severity | None
+    answer: bool
+    service: tuple[str, ...]
+    host: tuple[str, ...]
+    texts: tuple[Expression, ...]
+    codes: tuple[tuple[str, re.Pattern[str]], ...]
+
+
+class _File(NamedTuple):
+    """What is known of a file: its state on disk, the last good version, and what is wrong now."""
+
+    state: tuple[int, int]
+    runbook: Runbook | None
+    problem: str | None
+
+
+class _Seen(NamedTuple):
+    """The parts of a problem that runbooks are compared with."""
+
+    service: str
+    hosts: tuple[str, ...]
+    text: str
+    fields: frozenset[str]
+
+
+class MarkdownRunbooks:
+    """The runbooks of ``directory``, which need not exist. Implements :class:`andon.explain.interfaces.Runbooks`.
+
+    :meth:`scan` reads files and belongs in a thread; answers come from memory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._files: dict[str, _File] = {}
+        self._books: tuple[Runbook, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self._books)
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence for each file that cannot be used as it is, by name."""
+        return [file.problem for _, file in sorted(self._files.items()) if file.problem is not None]
+
+    async def run(self) -> None:
+        """Scan the directory every few seconds, for ever."""
+        while True:
+            await asyncio.to_thread(self.scan)
+            await asyncio.sleep(SCAN_EVERY)
+
+    def scan(self, *, tell: bool = True) -> None:
+        """Read what is new or changed; forget what is gone. Never raises.
+
+        Says each new problem once in the log, unless told not to: then ``problems`` has to be looked at.
+        """
+        found: dict[str, _File] = {}
+        for name, path in self._listing():
+            before = self._files.get(name)
+            found[name] = file = self._look(name, path, before)
+            if tell and file.problem is not None and (before is None or before.problem != file.problem):
+                log.warning("runbook not usable", reason=file.problem, last_good_version=file.runbook is not None)
+        self._files = found
+        self._books = tuple(file.runbook for _, file in sorted(found.items()) if file.runbook is not None)
+
+    def _listing(self) -> list[tuple[str, Path]]:
+        try:
+            paths = sorted(self._directory.rglob("*.md"))
+        except OSError as error:
+            log.warning("runbooks not listed", directory=str(self._directory), error=str(error))
+            return []
+        named = [(path.relative_to(self._directory).as_posix(), path) for path in paths]
+        named = [(name, path) for name, path in named if not _is_aside(name)]
+        if len(named) > FILES_MAX and len(self._files) < FILES_MAX:  # said once, not with every scan
+            log.warning("too many runbooks, the last are not read", files=len(named), limit=FILES_MAX)
+        return named[:FILES_MAX]
+
+    def _look(self, name: str, path: Path, before: _File | None) -> _File:
+        source = f"{self._directory.name or 'runbooks'}/{name}"
+        last_good = before.runbook if before is not None else None
+        state = (0, -1)
+        try:
+            found = path.stat()
+            state = (found.st_mtime_ns, found.st_size)
+            if before is not None and before.state == state:
+                return before
+            return _File(state, parse(source, _read(path)), None)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+        except UnicodeDecodeError:
+            reason = "it is not UTF-8 text"
+        except ValueError as error:
+            reason = str(error)
+        return _File(state, last_good, f"{source} cannot be used ({reason}): correct the file.")
+
+    def explain(self, question: Question) -> Explanation | None:
+        """The most specific matching runbook as the answer; None where there is none, or it is only context."""
+        started = time.perf_counter()
+        matches = self._matches(question)
+        if not matches or not _answers(matches[0], question):
+            return None
+        runbook = matches[0]
+        finding = _finding(runbook, question)
+        return Explanation(
+            rung=Rung.RUNBOOK,
+            text=f"{runbook.title}\n{runbook.body}\nFrom the runbook {runbook.source}.",
+            finding=finding.model_dump(mode="json"),
+            source=runbook.source,
+            latency=time.perf_counter() - started,
+        )
+
+    def hints(self, question: Question) -> list[Hint]:
+        """Matching runbooks as context, most specific first."""
+        return [
+            Hint("runbook", runbook.source, runbook.title, runbook.body[:_HINT_MAX])
+            for runbook in self._matches(question)[:HINTS_MAX]
+        ]
+
+    def _matches(self, question: Question) -> list[Runbook]:
+        if not self._books or not question.logs:
+            return []
+        newest = question.logs[0]
+        seen = _Seen(
+            service=newest.service.lower(),
+            hosts=tuple(host.lower() for host in {newest.hostname, *question.hosts}),
+            text=" ".join(visible(newest.message[:TEXT_MAX]).split()),
+            fields=code_fields(newest.context),
+        )
+        scored = [(score, book) for book in self._books if (score := _score(book, seen)) is not None]
+        return [book for _, book in sorted(scored, key=lambda pair: (-pair[0], pair[1].source))]
+
+
+def _is_aside(name: str) -> bool:
+    """Hidden files and directories, and the page that explains a directory."""
+    return any(part.startswith(".") for part in name.split("/")) or name.lower().rpartition("/")[2] == "readme.md"
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(FILE_MAX + 1)
+    if len(content) > FILE_MAX:
+        raise ValueError(f"it is longer than {FILE_MAX} bytes")
+    return content.decode("utf-8")
+
+
+def parse(source: str, content: str) -> Runbook:
+    """A file's content as a runbook. Raises ValueError that says what is wrong."""
+    parts = _FRONT.match(content.replace("\r\n", "\n"))
+    if parts is None:
+        raise ValueError("it does not begin with front matter between two lines of ---")
+    try:
+        data = yaml.load(parts[1], Loader=_LOADER)  # noqa: S506 - the base loader constructs nothing but text
+    except yaml.YAMLError as error:
+        raise ValueError(f"its front matter is not YAML: {' '.join(str(error).split())[:200]}") from None
+    except RecursionError:
+        raise ValueError("its front matter is nested too deeply") from None
+    try:
+        front = msgspec.convert(data, Front)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"front matter: {error}") from None
+    title, body = " ".join(_shown(front.title).split()), _shown(parts[2]).strip()
+    lists = {key: _entries(getattr(front.match, key)) for key in ("service", "host", "text", "code")}
+    if not any(lists.values()):
+        raise ValueError("match names neither service, host, text nor code")
+    if not title or not body:
+        raise ValueError("its title or its text is empty")
+    if front.category not in CATEGORIES:
+        raise ValueError(f"category {front.category!r} is none of {', '.join(CATEGORIES)}")
+    if front.answer.lower() not in ("true", "false", "yes", "no"):
+        raise ValueError(f"answer is {front.answer!r}, write true or false")
+    return Runbook(
+        source=source,
+        title=title[:SUMMARY_MAX],
+        body=body if len(body) <= BODY_MAX else body[: BODY_MAX - 1].rstrip() + "…",
+        category=front.category,
+        severity=front.severity,
+        answer=front.answer.lower() in ("true", "yes"),
+        service=tuple(glob.lower() for glob in lists["service"]),
+        host=tuple(glob.lower() for glob in lists["host"]),
+        texts=tuple(expression(text) for text in lists["text"]),
+        codes=tuple((code.lower(), code_pattern(code)) for code in lists["code"]),
+    )
+
+
+def _entries(value: str | list[str]) -> list[str]:
+    entries = [value] if isinstance(value, str) else value
+    return [entry.strip() for entry in entries if entry.strip()][:100]
+
+
+def _shown(text: str) -> str:
+    """``text`` with its control characters visible and those that cannot be seen left out."""
+    return visible(_CONTROL.sub(lambda match: chr(0x2400 + ord(match[0])) if match[0] < " " else "\u2421", text))
+
+
+def _score(book: Runbook, seen: _Seen) -> float | None:
+    """How specifically ``book`` fits; None where one of its keys does not hold."""
+    score = 0.0
+    for globs, values, exact in ((book.service, (seen.service,), _EXACT), (book.host, seen.hosts, _EXACT_HOST)):
+        if globs:
+            fitting = [glob for glob in globs if any(fnmatchcase(value, glob) for value in values)]
+            if not fitting:
+                return None
+            score += max(_GLOB if any(c in "*?[" for c in glob) else exact for glob in fitting)
+    if book.codes:
+        if not any(code in seen.fields or pattern.search(seen.text) for code, pattern in book.codes):
+            return None
+        score += _CODE
+    if book.texts:
+        found = [text for text in book.texts if text.found(seen.text)]
+        if not found:
+            return None
+        score += max(_REGEX if text.is_regex else _WORD * min(text.words, 8) for text in found)
+    return score
+
+
+def _answers(book: Runbook, question: Question) -> bool:
+    """Whether the best match may be the answer; one for certain hosts must be for all that have the problem."""
+    if not book.answer:
+        return False
+    return not book.host or all(any(fnmatchcase(host.lower(), g) for g in book.host) for host in question.hosts)
+
+
+def _finding(book: Runbook, question: Question) -> Finding:
+    lines = [_MARKS.sub("", line).strip() for line in book.body.splitlines()]
+    items = [_MARKS.sub("", item[1]).strip() for line in book.body.splitlines() if (item := _ITEM.match(line))]
+    prose = " ".join(line for line in lines if line and not _ITEM.match(line))
+    checks = [clean(item, CHECK_MAX) for item in items if item] or [clean(line, CHECK_MAX) for line in lines if line]
+    return Finding(
+        summary=book.title,
+        category=book.category,  # type: ignore[arg-type]  # checked when the file was read
+        probable_cause=clean(prose, CAUSE_MAX) or f"See the runbook {book.source}."[:CAUSE_MAX],
+        checks=checks[:CHECKS_MAX] or [f"Follow the runbook {book.source}."[:CHECK_MAX]],
+        severity_assessed=worst(question, book.severity),
+        confidence="high",
+        evidence=[entry.id for entry in question.logs[:_EVIDENCE]],
+        enough_evidence=True,
+    )
