@@ -13,8 +13,10 @@ from unittest import mock
 from zoneinfo import ZoneInfo
 
 from andon.core.models import LogQuery, utc_text
-from andon.insight import alarms, breakdown, different, trends
-from andon.patterns.shifts import Shift
+from andon.insight.alarms import alarm_report
+from andon.insight.differences import differences
+from andon.insight.shifts.calendar import Shift
+from andon.insight.trends import breakdown, trends
 from andon.store import Reader
 from andon.store.problems import overview
 
@@ -90,7 +92,7 @@ def _trend(reader: Reader, kind: Any, asked: trends.Asked, _: int) -> Any:
 
 
 def _alarms(reader: Reader, since: int, until: int, _: int) -> Any:
-    return alarms.find(reader.alarms, since, until)
+    return alarm_report.find(reader.alarms, since, until)
 
 
 def _timeline(reader: Reader, step: Any, since: int, until: int, _: int) -> Any:
@@ -158,12 +160,12 @@ def _search(reader: Reader, end: int) -> list[Question]:
 
 def _diff(reader: Reader, largest: list[int], end: int) -> list[Question]:
     def problem(number: int, days: int, _: int) -> Any:
-        return different.find(reader.compare_pattern(largest[number], end - days * DAY, end), SHIFTS, ZONE)
+        return differences.find(reader.compare_pattern(largest[number], end - days * DAY, end), SHIFTS, ZONE)
 
     def window(length: int, before: int, pattern: int | None, _: int) -> Any:
         start = end - length
         compared = reader.compare_windows((start, end), (start - before, start), pattern)
-        return different.find(compared, None, ZONE)
+        return differences.find(compared, None, ZONE)
 
     asked: dict[str, Callable[[int], Any]] = {
         "the most frequent problem, 90 d": partial(problem, 0, 90),

@@ -15,9 +15,9 @@ from andon.grouping.similar_problems import alike
 from andon.store import Reader, SharedSpending
 
 if TYPE_CHECKING:
-    from andon.agent.investigate import Investigator
     from andon.core.settings.settings import Settings
     from andon.explain.model.history_tools import HistoryTools
+    from andon.insight.ask.investigator import Investigator
 
 
 @contextlib.asynccontextmanager
@@ -27,9 +27,9 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     Its requests to the model are counted in the database and obey the budgets. Raises ConfigError where the provider
     is set up wrongly, StoreUnavailable where there is no database yet.
     """
-    from andon.agent.investigate import Investigator
     from andon.explain.admission import Budget
     from andon.explain.providers.registry import build_backend
+    from andon.insight.ask.investigator import Investigator
     from andon.wiring import budget_limits, provider_config
 
     config = provider_config(settings)

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from andon.agent.investigate import Investigated, Investigator
-from andon.agent.retrieve import Inquiry
 from andon.core.errors import StoreUnavailable
 from andon.core.models import Spent
 from andon.core.settings.settings import Settings
 from andon.explain.model import analyst as analyst_module
 from andon.inquire import investigator
+from andon.insight.ask.investigator import Investigated, Investigator
+from andon.insight.ask.retrieval import Inquiry
 from andon.store import SharedSpending
 from support.ollama import Answer, Ollama
 from support.patience import PATIENCE

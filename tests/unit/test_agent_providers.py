@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.agent.mcp_server import require_extra
 from andon.core.errors import ConfigError, ModelMisconfigured
 from andon.core.settings.provider_names import fallback_members
 from andon.explain.model.fallback import FallbackAnalyst
 from andon.explain.providers.azure import AzureBackend
 from andon.explain.providers.ollama import DEFAULT_MODEL, normalise_host, same_model
 from andon.explain.providers.registry import PROVIDERS, ProviderConfig, build_analyst, build_backend, provider_name
+from andon.insight.ask.mcp_server import require_extra
 from support.patience import PATIENCE
 from support.questions import question
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from andon.core.models.history import Comparison, FieldCounts
-from andon.insight.different import DiffResult, find
+from andon.insight.differences.differences import DiffResult, find
 
 UTC = ZoneInfo("UTC")
 FIRMWARE = FieldCounts({"2.1.4": 41, "2.0.9": 7}, {"2.1.4": 285, "2.0.9": 1715}, 48, 2000)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.core.models.history import FieldCounts
-from andon.patterns.lift import chance, differences
+from andon.insight.differences.lift import chance, differences
 
 
 def counts(inside: dict[str, int], outside: dict[str, int], others: int = 0) -> FieldCounts:

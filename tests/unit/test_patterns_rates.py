@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.patterns import rates
+from andon.insight.trends import rates
 
 
 def test_the_examples_of_the_module() -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.patterns.shifts import Shift, last_before, moment, previous, window_at
+from andon.insight.shifts.calendar import Shift, last_before, moment, previous, window_at
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EARLY = Shift("early", time(6), time(14))

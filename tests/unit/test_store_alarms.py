@@ -12,7 +12,7 @@ from andon import store
 from andon.core.errors import NotFound, StoreError
 from andon.core.models.history import ShiftWindow
 from andon.core.settings.database_url import Database
-from andon.insight import alarms as insight
+from andon.insight.alarms import alarm_report as insight
 from andon.store import AlarmFilter, Reader
 from support.alarm_logs import T0, Event, cleared, raised, store_events
 from support.store_data import query

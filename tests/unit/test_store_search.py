@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from andon.core.models import LogQuery
 from andon.core.settings.database_url import Database
-from andon.patterns.lift import differences
+from andon.insight.differences.lift import differences
 from andon.store import Reader
 from andon.store.engine.database import writer_engine
 from andon.store.schema.dialect import run

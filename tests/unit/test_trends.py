@@ -13,8 +13,8 @@ from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models.history import Place
 from andon.core.settings.database_url import Database
 from andon.core.times import read_time, seconds
-from andon.insight import breakdown, trends
-from andon.patterns.shifts import Shift
+from andon.insight.shifts.calendar import Shift
+from andon.insight.trends import breakdown, trends
 from andon.store import Reader, merge
 from andon.store.counts import counts as stored_trends
 from andon.store.schema.dialect import run

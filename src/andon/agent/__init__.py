@@ -1,1 +1,1 @@
-"""Questions to the history that a model answers."""
+"""Judging answers with a model."""

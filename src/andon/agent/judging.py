@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from andon.agent import talk
 from andon.core.errors import ModelAnswerError
 from andon.core.redact import visible
 from andon.core.threads import in_daemon_thread
@@ -16,6 +15,7 @@ from andon.explain.model.fence import encode, fenced
 from andon.explain.model.reasoning import strip_thinking
 from andon.explain.providers.backend import Backend, imported
 from andon.explain.providers.failures import from_api_error, not_an_answer, too_slow
+from andon.insight.ask import conversation
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -60,8 +60,8 @@ class Judge:
                 self._model = await in_daemon_thread(
                     lambda: imported(self._backend.build, self._backend), "judge-import"
                 )
-        agent = talk.build(self._model, [], 0)
-        words = talk.Talk(talk.Silence())
+        agent = conversation.build(self._model, [], 0)
+        words = conversation.Talk(conversation.Silence())
         shown = fenced([encode({"log": log[:_TEXT_MAX]}), encode({"explanation": explanation[:_TEXT_MAX]})])
         try:
             async with asyncio.timeout(self._deadline):
@@ -70,7 +70,7 @@ class Judge:
                     shown,
                     deps=words,
                     instructions=_SYSTEM,
-                    event_stream_handler=talk.listen,
+                    event_stream_handler=conversation.listen,
                     usage_limits=UsageLimits(request_limit=1),
                     model_settings=model_settings(can, max_tokens=self._max_output_tokens, deadline=self._deadline),
                     infer_name=False,
@@ -79,7 +79,7 @@ class Judge:
             raise too_slow(self._backend.place, self._deadline) from None
         except ModelAPIError as error:
             raise from_api_error(error, self._backend.place, self._deadline) from error
-        except (talk.TooLong, UnexpectedModelBehavior, UsageLimitExceeded) as error:
+        except (conversation.TooLong, UnexpectedModelBehavior, UsageLimitExceeded) as error:
             raise ModelAnswerError(f"{self._backend.model} gave no opinion ({type(error).__name__}).") from error
         except (ValueError, TypeError, AttributeError) as error:
             # The SDK lets the errors through that its own code makes of something that is no answer.

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from andon.insight.alarms import AlarmReport
-    from andon.patterns.alarms import Flood
+    from andon.insight.alarms.alarm_report import AlarmReport
+    from andon.insight.alarms.metrics import Flood
     from andon.store import AlarmEntry, Share
 
 LISTED = 50
@@ -54,7 +54,7 @@ def alarms(
     """
     from andon.cli.output import command_settings, parse_time
     from andon.core.times import seconds_or
-    from andon.insight.alarms import FLOODS_NAMED, find
+    from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
     from andon.store import AlarmFilter, Reader
 
     chosen = [name for name, on in {"active": active, "stale": stale, "shelved": shelved, "all": everything,
@@ -119,7 +119,7 @@ def shelve(
 
     from andon import store
     from andon.cli.output import command_settings, console, plain, print_json, span_seconds, user_name
-    from andon.insight.spans import at
+    from andon.insight.report.durations import at
 
     seconds = span_seconds(lasting, "--for")
     if not end and not (note or "").strip():
@@ -161,7 +161,7 @@ def _show_list(found: list[AlarmEntry], which: str, zone: str, as_json: bool) ->
 
 def _row(one: AlarmEntry, which: str, zone: ZoneInfo) -> tuple[str | Text, ...]:
     from andon.cli.output import one_line, severity_text
-    from andon.insight.spans import at, lasting
+    from andon.insight.report.durations import at, lasting
 
     if which == "shelved":
         first: tuple[str, str] = (at(one.shelved_until or 0.0, zone), one.shelved_by or "")
@@ -197,7 +197,7 @@ def _show_floods(found: list[Flood], zone: str, as_json: bool) -> None:
     from zoneinfo import ZoneInfo
 
     from andon.cli.output import console, print_json, print_listing
-    from andon.insight.spans import at, lasting
+    from andon.insight.report.durations import at, lasting
 
     if as_json:
         print_json(found)
@@ -217,7 +217,7 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json
 
     from andon.cli.output import console, plain, print_json, print_listing
     from andon.core.text import counted
-    from andon.insight.spans import at, lasting
+    from andon.insight.report.durations import at, lasting
 
     unseen = sum(one.acked_at is None for one in now)
     if as_json:

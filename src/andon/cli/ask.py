@@ -9,9 +9,9 @@ import typer
 from andon.cli.filters import Since, Until
 
 if TYPE_CHECKING:
-    from andon.agent.investigate import Investigated
-    from andon.agent.retrieve import Inquiry
     from andon.core.settings.settings import Settings
+    from andon.insight.ask.investigator import Investigated
+    from andon.insight.ask.retrieval import Inquiry
 
 
 def ask(
@@ -34,9 +34,9 @@ def ask(
     """
     import asyncio
 
-    from andon.agent.retrieve import Inquiry
     from andon.cli.output import command_settings, parse_time, print_json
     from andon.inquire import present
+    from andon.insight.ask.retrieval import Inquiry
 
     if not question.strip():
         raise typer.BadParameter("say what you want to know", param_hint="QUESTION")

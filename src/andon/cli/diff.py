@@ -11,7 +11,7 @@ from andon.cli.filters import Since, UntilNow
 from andon.core.models import ID_MAX
 
 if TYPE_CHECKING:
-    from andon.insight.different import DiffResult
+    from andon.insight.differences.differences import DiffResult
 
 _DAY = 86_400.0
 
@@ -41,8 +41,8 @@ def diff(
 
     from andon.cli.output import command_settings, parse_time, print_json
     from andon.core.times import seconds_or
-    from andon.insight import different
-    from andon.insight.working import site_shifts
+    from andon.insight.differences import differences
+    from andon.insight.shifts.current import site_shifts
     from andon.store import Reader
 
     settings = command_settings()
@@ -62,7 +62,7 @@ def diff(
             assert pattern is not None  # noqa: S101 - by_time is true otherwise
             compared = reader.compare_pattern(pattern, start, end)
     shifts = None if by_time else site_shifts(settings)
-    found = different.find(compared, shifts, ZoneInfo(zone), limit=limit)
+    found = differences.find(compared, shifts, ZoneInfo(zone), limit=limit)
     if as_json:
         print_json(found)
         return
@@ -73,7 +73,7 @@ def print_result(found: DiffResult) -> None:
     """What stands out, a line each."""
     from andon.cli.output import console, plain
     from andon.core.text import counted
-    from andon.insight.different import sentence
+    from andon.insight.differences.differences import sentence
 
     console.print(f"{counted(found.inside, 'log')} in question, {counted(found.outside, 'other')}.")
     for one in found.differences:

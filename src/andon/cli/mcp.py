@@ -14,9 +14,9 @@ def mcp() -> None:
     import signal
 
     import andon
-    from andon.agent.mcp_server import require_extra, serve
     from andon.cli.output import command_settings
     from andon.inquire import history_tools
+    from andon.insight.ask.mcp_server import require_extra, serve
 
     require_extra()
     settings = command_settings()

@@ -94,7 +94,7 @@ def show(
     from andon.cli.output import command_settings, print_json
     from andon.cli.problem import print_problem
     from andon.insight.problem import as_object, gather
-    from andon.insight.working import site_shifts
+    from andon.insight.shifts.current import site_shifts
     from andon.store import Reader
 
     settings = command_settings()

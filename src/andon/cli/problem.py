@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from andon.core.settings.settings import Settings
-    from andon.insight.breakdown import Share
+    from andon.insight.trends.breakdown import Share
 
 HOSTS_SHOWN, EARLIER_SHOWN, VALUES_SHOWN = 12, 10, 6
 
@@ -68,7 +68,7 @@ def print_course(problem: Problem) -> None:
     from andon.cli.output import console, one_line, plain
     from andon.cli.patterns import shown_rate
     from andon.cli.trends import pair_sentence
-    from andon.insight.spans import lasting
+    from andon.insight.report.durations import lasting
 
     found = problem.breakdown
     rows = Table.grid(padding=(0, 2))

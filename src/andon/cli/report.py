@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from andon.core.models.history import ShiftWindow
-    from andon.insight.report import ShiftReport
-    from andon.patterns.shifts import Shift
+    from andon.insight.report.shift_report import ShiftReport
+    from andon.insight.shifts.calendar import Shift
 
 Form = Literal["md", "html", "json"]
 _SUFFIXES: dict[str, Form] = {".md": "md", ".html": "html", ".htm": "html", ".json": "json"}
@@ -51,8 +51,8 @@ def report(
 
     from andon import store
     from andon.cli.output import command_settings, user_name
-    from andon.insight import report as reports
-    from andon.insight.working import site_shifts
+    from andon.insight.report import shift_report as reports
+    from andon.insight.shifts.current import site_shifts
 
     wanted: Form | None = "json" if as_json else form
     if out is not None and wanted is None and (wanted := _SUFFIXES.get(out.suffix.lower())) is None:
@@ -120,7 +120,7 @@ def _shift(
     shifts: Sequence[Shift], name: str | None, day: str | None, zone: ZoneInfo, now: float, *, last: bool
 ) -> ShiftWindow:
     """The working that is meant: of a day, or the one at work, or the last; of one shift or of any."""
-    from andon.insight.working import NoShift, working_of
+    from andon.insight.shifts.current import NoShift, working_of
 
     try:
         return working_of(shifts, zone, now, name=name, day=day, last=last)
@@ -150,10 +150,10 @@ def _rendered(made: ShiftReport, form: Form) -> str:
     if form == "json":
         return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
     if form == "html":
-        from andon.insight.report_page import page
+        from andon.insight.report.report_page import page
 
         return page(made)
-    from andon.insight.report_text import markdown
+    from andon.insight.report.report_text import markdown
 
     return markdown(made)
 

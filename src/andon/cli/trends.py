@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from andon.core.settings.settings import Settings
-    from andon.insight.trends import Asked, FirstOut, Kind, Together, Trend, Trends
+    from andon.insight.trends.trends import Asked, FirstOut, Kind, Together, Trend, Trends
     from andon.store import Reader
 
     Cell = str | Text
@@ -55,7 +55,7 @@ def trends(
     Example: andon trends rising --since 8h
     """
     from andon.cli.output import command_settings, print_json
-    from andon.insight import trends as finding
+    from andon.insight.trends import trends as finding
     from andon.store import Reader
 
     chosen = checked_kind(kind)
@@ -86,8 +86,8 @@ def trends(
 
 
 def _found(reader: Reader, chosen: str | None, asked: Asked) -> dict[str, Trends]:
-    from andon.insight.trends import KINDS as COUNTED
-    from andon.insight.trends import find
+    from andon.insight.trends.trends import KINDS as COUNTED
+    from andon.insight.trends.trends import find
 
     kinds: list[Kind] = [kind for kind in COUNTED if chosen in (None, kind)]
     return {kind: find(reader.rollups, kind, asked) for kind in kinds}
@@ -194,7 +194,7 @@ def print_pairs(pairs: list[Together]) -> None:
 def pair_sentence(pair: Together) -> str:
     """One pair as a line.
 
-    >>> from andon.insight.trends import Together
+    >>> from andon.insight.trends.trends import Together
     >>> pair_sentence(Together(12, "a", 17, "b", 41, 48, 60, 9.31, 2.0, 1e-9))
     '17 follows 12: 41 of 48 times, 2 min later, 9.3 × chance (p < 0.001)'
     """

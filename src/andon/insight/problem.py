@@ -12,9 +12,9 @@ from andon.core.errors import QueryTooSlow
 from andon.core.models import LogQuery, PatternSummary, Resolution, StoredLog
 from andon.core.times import seconds
 from andon.grouping.similar import SimilarIndex
-from andon.insight.breakdown import Breakdown, breakdown
-from andon.insight.trends import DAY, Together, together
-from andon.patterns.shifts import Shift
+from andon.insight.shifts.calendar import Shift
+from andon.insight.trends.breakdown import Breakdown, breakdown
+from andon.insight.trends.trends import DAY, Together, together
 from andon.store import AnalysisEntry, PatternHost, PatternMerge, Reader
 
 #: Patterns that similar ones are searched in, those with the newest logs first.

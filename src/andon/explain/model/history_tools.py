@@ -1,7 +1,7 @@
 """What an investigating model may do: look into the site's history, read only, a bounded number of times.
 
 :class:`HistoryTools` holds the tools as plain async functions from arguments to text; :func:`toolset` offers them to a
-pydantic-ai agent, :mod:`andon.agent.mcp_server` to any MCP client. What a tool returns is data: JSON lines in a fence,
+pydantic-ai agent, :mod:`mcp_server` to any MCP client. What a tool returns is data: JSON lines in a fence,
 redacted and cut to a size. What went wrong is said in words that help to ask better, never as a traceback.
 """
 

@@ -14,12 +14,12 @@ from fastapi.responses import JSONResponse
 
 from andon.core.errors import AndonError, NotFound, QueryTooSlow, StoreError
 from andon.core.models import PatternSummary, Resolution, StoredLog
-from andon.insight.alarms import AlarmReport
-from andon.insight.breakdown import Breakdown, Timeline
-from andon.insight.different import DiffResult
+from andon.insight.alarms.alarm_report import AlarmReport
+from andon.insight.differences.differences import DiffResult
 from andon.insight.problem import Similar
-from andon.insight.report import ShiftReport
-from andon.insight.trends import FirstOut, Together, Trends
+from andon.insight.report.shift_report import ShiftReport
+from andon.insight.trends.breakdown import Breakdown, Timeline
+from andon.insight.trends.trends import FirstOut, Together, Trends
 from andon.store import AlarmEntry, AnalysisEntry, PatternHost, PatternMerge, Reader
 from andon.store.retention.forecast import RetentionState
 

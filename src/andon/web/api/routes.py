@@ -11,9 +11,13 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from andon.core.models import PatternSummary
 from andon.core.settings.settings import Settings
 from andon.core.times import seconds
-from andon.insight import alarms, breakdown, different, keeping, problem, report, trends
-from andon.insight.trends import DAY, Kind
-from andon.insight.working import NoShift, site_shifts, working_of
+from andon.insight import keeping, problem
+from andon.insight.alarms import alarm_report
+from andon.insight.differences import differences
+from andon.insight.report import shift_report as reports
+from andon.insight.shifts.current import NoShift, site_shifts, working_of
+from andon.insight.trends import breakdown, trends
+from andon.insight.trends.trends import DAY, Kind
 from andon.store import AlarmEntry, AlarmFilter, AnalysisEntry, Reader
 from andon.web.api import files
 from andon.web.api.answers import (
@@ -185,7 +189,7 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
             await ask(lambda reader: breakdown.timeline(reader.rollups, asked.step, since, until, local, asked.pattern))
         )
 
-    @router.get("/diff", responses=shows(different.DiffResult), tags=["figures"])
+    @router.get("/diff", responses=shows(differences.DiffResult), tags=["figures"])
     async def diff(asked: Annotated[DiffQuestion, Query()]) -> Response:
         """What is different about a problem's logs (of 30 days), or about those of a time (8 hours, beside a week)."""
         by_time = asked.pattern is None or asked.baseline is not None
@@ -196,12 +200,12 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
         if before >= since:
             raise wrong("baseline: it must begin before since, where it ends")
 
-        def question(reader: Reader) -> different.DiffResult:
+        def question(reader: Reader) -> differences.DiffResult:
             if asked.pattern is not None and not by_time:
                 compared = reader.compare_pattern(asked.pattern, since, until)
             else:
                 compared = reader.compare_windows((since, until), (before, since), asked.pattern)
-            return different.find(compared, None if by_time else shifts, site, limit=asked.limit)
+            return differences.find(compared, None if by_time else shifts, site, limit=asked.limit)
 
         return send(await ask(question))
 
@@ -226,14 +230,14 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
         where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
         return send(await ask(lambda reader: reader.alarms.listing(asked.list, time.time(), where, asked.limit)))
 
-    @router.get("/alarms/figures", responses=shows(alarms.AlarmReport), tags=["alarms"])
+    @router.get("/alarms/figures", responses=shows(alarm_report.AlarmReport), tags=["alarms"])
     async def figures(asked: Annotated[AlarmQuestion, Query()]) -> Response:
         """How good the alarms are, beside the targets of ISA-18.2; of the last 30 days."""
         span = asked.seconds(zone, 30 * DAY)
         where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
-        return send(await ask(lambda reader: alarms.find(reader.alarms, *span, where)))
+        return send(await ask(lambda reader: alarm_report.find(reader.alarms, *span, where)))
 
-    @router.get("/report", responses=shows(report.ShiftReport), tags=["alarms"])
+    @router.get("/report", responses=shows(reports.ShiftReport), tags=["alarms"])
     async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:
         """The report of a shift: the one at work at a time, or the last before it; or that of a day."""
         now = time.time()
@@ -245,11 +249,11 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
         except NoShift as error:
             raise wrong(f"{'at' if at is not None and error.about == 'day' else error.about}: {error}") from None
 
-        def question(reader: Reader) -> report.ShiftReport | str:
+        def question(reader: Reader) -> reports.ShiftReport | str:
             return (
-                report.nothing_then(reader.alarms, reader.rollups, window, site)
-                or report.signed(reader.alarms, window)
-                or report.make(reader.alarms, reader.rollups, window, shifts, site, now)
+                reports.nothing_then(reader.alarms, reader.rollups, window, site)
+                or reports.signed(reader.alarms, window)
+                or reports.make(reader.alarms, reader.rollups, window, shifts, site, now)
             )
 
         found = await ask(question)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from andon.core.models.history import ShiftWindow
 from andon.core.settings.settings import Settings
 from andon.core.settings.site import WEEKDAYS
-from andon.patterns.shifts import Shift, last_before, window_at
+from andon.insight.shifts.calendar import Shift, last_before, window_at
 
 
 class NoShift(ValueError):

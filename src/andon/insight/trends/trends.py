@@ -14,8 +14,8 @@ import msgspec
 from andon.core.errors import QueryTooSlow
 from andon.core.models.history import Activity, Counted, Known, Place
 from andon.core.times import read_time, seconds, stored
-from andon.patterns.alarms import find_floods
-from andon.patterns.rates import (
+from andon.insight.alarms.metrics import find_floods
+from andon.insight.trends.rates import (
     SILENCE_MINUTES,
     dispersion,
     following,

@@ -2,7 +2,7 @@
 what was found, or, without a model, by what was found.
 
 A model that calls tools gets those of :mod:`history_tools`, and a first look as a start. Any other gets the facts
-of :mod:`andon.agent.retrieve` in its prompt. Where no model answers (none is configured, it is away, its budget is used
+of :mod:`retrieval` in its prompt. Where no model answers (none is configured, it is away, its budget is used
 up), the facts themselves are the answer, labelled as such. Cited records are checked: an id that the model was not
 shown, or that is not stored, is marked and told.
 """
@@ -18,10 +18,6 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from andon.agent import talk
-from andon.agent.retrieve import Inquiry, Retrieved, retrieve
-from andon.agent.talk import Grant, NotGranted, Silence, Talk, TooLong, Watch
-from andon.agent.told import prompt_lines, report, scope_words
 from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, QueryTooSlow
 from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
@@ -36,6 +32,10 @@ from andon.explain.model.reasoning import strip_thinking
 from andon.explain.providers.backend import Backend, Capabilities, imported
 from andon.explain.providers.failures import from_api_error, not_an_answer, too_slow
 from andon.grouping.interfaces import Likeness
+from andon.insight.ask import conversation
+from andon.insight.ask.conversation import Grant, NotGranted, Silence, Talk, TooLong, Watch
+from andon.insight.ask.facts_text import prompt_lines, report, scope_words
+from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve
 from andon.store.interfaces import History
 
 if TYPE_CHECKING:
@@ -281,14 +281,14 @@ class Investigator:
         from pydantic_ai.usage import UsageLimits
 
         place = backend.place
-        agent = talk.build(model, [toolset(tools)] if tools else [], WRONG_CALLS)
+        agent = conversation.build(model, [toolset(tools)] if tools else [], WRONG_CALLS)
         limit = (self._tool_calls if tools else 0) + 2
         try:
             result = await agent.run(
                 prompt,
                 deps=words,
                 instructions=system,
-                event_stream_handler=talk.listen,
+                event_stream_handler=conversation.listen,
                 usage_limits=UsageLimits(request_limit=limit),
                 model_settings=model_settings(can, max_tokens=self._max_output_tokens, deadline=deadline),
                 infer_name=False,

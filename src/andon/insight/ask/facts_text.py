@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from andon.agent.retrieve import Retrieved
 from andon.core.models import HistoryQuery, PatternFacts, PatternSeen, StoredLog
 from andon.core.redact import clean, visible
 from andon.explain.model.fence import encode, listing, log_line
 from andon.explain.model.history_tools import HistoryTools
 from andon.explain.model.time_phrases import shown
 from andon.explain.model.tool_lines import facts_line, problem_line
+from andon.insight.ask.retrieval import Retrieved
 
 _LINE = 600
 _EXPLAINED, _CUT = 420, 160

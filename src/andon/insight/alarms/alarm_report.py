@@ -6,7 +6,7 @@ import time
 
 import msgspec
 
-from andon.patterns.alarms import (
+from andon.insight.alarms.metrics import (
     FULL_DAYS,
     TEN_MINUTES,
     AlarmFigures,

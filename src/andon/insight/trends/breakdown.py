@@ -13,8 +13,8 @@ import msgspec
 
 from andon.core.models.history import ShiftWindow
 from andon.core.times import stored
-from andon.patterns.rates import between, occurrences
-from andon.patterns.shifts import Shift
+from andon.insight.shifts.calendar import Shift
+from andon.insight.trends.rates import between, occurrences
 
 Step = Literal["minute", "hour", "day"]
 STEPS: tuple[Step, ...] = get_args(Step)

@@ -7,10 +7,10 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from andon.core.times import seconds
-from andon.insight import report_text
-from andon.insight.pareto import Column, chart
-from andon.insight.report import Problem, ShiftReport
-from andon.insight.spans import at, lasting
+from andon.insight.report import report_text
+from andon.insight.report.durations import at, lasting
+from andon.insight.report.pareto import Column, chart
+from andon.insight.report.shift_report import Problem, ShiftReport
 
 _STYLE = """
 :root { color-scheme: light; } body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; background: #fff;

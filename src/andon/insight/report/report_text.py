@@ -8,8 +8,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from andon.core.times import seconds
-from andon.insight.report import Bar, KeyFigure, Problem, ShiftReport
-from andon.insight.spans import at, lasting
+from andon.insight.report.durations import at, lasting
+from andon.insight.report.shift_report import Bar, KeyFigure, Problem, ShiftReport
 from andon.store import AlarmEntry
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&{}])")

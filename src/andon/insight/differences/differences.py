@@ -11,8 +11,8 @@ import msgspec
 
 from andon.core.models.history import Comparison, Difference, FieldCounts
 from andon.grouping.codes import CodeRules
-from andon.patterns.lift import differences
-from andon.patterns.shifts import Shift, window_at
+from andon.insight.differences.lift import differences
+from andon.insight.shifts.calendar import Shift, window_at
 
 _CODES = CodeRules()
 #: With fewer logs in question nothing can be told from chance.

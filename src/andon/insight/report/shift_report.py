@@ -11,10 +11,10 @@ import msgspec
 
 from andon.core.models.history import PRIORITY_OF, ShiftWindow
 from andon.core.times import stored
-from andon.insight import alarms as alarm_figures
-from andon.insight.trends import DAY, KINDS, Asked, Counts, Kind, Trend, find
-from andon.patterns.alarms import STALE_SECONDS, AlarmFigures, Target
-from andon.patterns.shifts import Shift, previous
+from andon.insight.alarms import alarm_report as alarm_figures
+from andon.insight.alarms.metrics import STALE_SECONDS, AlarmFigures, Target
+from andon.insight.shifts.calendar import Shift, previous
+from andon.insight.trends.trends import DAY, KINDS, Asked, Counts, Kind, Trend, find
 from andon.store import AlarmCounts, AlarmEntry, AlarmReader, ShiftNote
 
 _LISTED = 10

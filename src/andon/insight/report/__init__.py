@@ -1,0 +1,1 @@
+"""The report of a shift: its parts, as text and as a page."""

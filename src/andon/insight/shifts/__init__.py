@@ -1,0 +1,1 @@
+"""The site's shifts: which one a moment belongs to."""

@@ -1,0 +1,1 @@
+"""How often things happen over time, and what they break down into."""
