@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from andon.service import loop_factory
+from andon.app.service import loop_factory
 from bench import agent_layer, fingerprints, history, record_path, retaining, service_figures, storm
 
 MEASUREMENTS = {

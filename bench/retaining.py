@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from andon.app.background.indexing import Indexer
+from andon.app.background.retainer import Retainer
 from andon.core.models import LogRecord, Retained
 from andon.core.telemetry import Metrics
-from andon.pipeline.indexing import Indexer
-from andon.pipeline.retain import Retainer
 from andon.store import KeepPolicy, KeepRule, Store, prepare
 from andon.store.interfaces import Retention
 from bench.plant import Plant

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from andon.cli import demo, output
+from andon.app.cli import demo, output
 
 HERE = Path(__file__).resolve().parent
 WIDTH = 124

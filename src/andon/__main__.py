@@ -1,5 +1,5 @@
 """``python -m andon``."""
 
-from andon.cli import main
+from andon.app.cli import main
 
 main()

@@ -145,7 +145,7 @@ def test_trends_and_figures(get: Client) -> None:
 
 def test_files(get: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """CSV and JSON lines of all logs over several pages; no cell is a formula."""
-    monkeypatch.setattr("andon.web.api.files.PAGE", 40)
+    monkeypatch.setattr("andon.app.web.api.files.PAGE", 40)
     answer = get("/api/export", format="csv")
     rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
     assert [int(row["id"]) for row in rows] == list(range(1, MESSAGES + 1))

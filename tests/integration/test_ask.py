@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from andon.app.investigation import investigator
 from andon.core.errors import StoreUnavailable
 from andon.core.models import Spent
 from andon.core.settings.settings import Settings
 from andon.explain.model import analyst as analyst_module
-from andon.inquire import investigator
 from andon.insight.ask.investigator import Investigated, Investigator
 from andon.insight.ask.retrieval import Inquiry
 from andon.store import SharedSpending

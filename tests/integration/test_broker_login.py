@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.app.wiring import embedded_broker
 from andon.bus.address import Server, masked, servers_of
 from andon.bus.connection import connect
 from andon.core.errors import BrokerUnavailable
 from andon.core.settings.settings import load_settings
-from andon.wiring import embedded_broker
 from support.bus import run, running_broker
 from support.ports import free_ports
 

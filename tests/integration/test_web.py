@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
+from andon.app.web.app import build_app
+from andon.app.web.server import HttpServer
 from andon.core.errors import InUseError
 from andon.core.telemetry import Health, Metrics
-from andon.web.app import build_app
-from andon.web.server import HttpServer
 from support.environment import without_proxy
 from support.patience import PATIENCE
 

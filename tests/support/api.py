@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from andon.app.web.api import build_router
+from andon.app.web.app import build_app
+from andon.app.web.server import HttpServer
 from andon.core.settings.database_url import Database
 from andon.core.settings.settings import Settings, load_settings
 from andon.core.telemetry import Health, Metrics
 from andon.store import Store
-from andon.web.api import build_router
-from andon.web.app import build_app
-from andon.web.server import HttpServer
 from support.patience import PATIENCE
 
 

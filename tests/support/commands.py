@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import structlog
 
-from andon.cli import main, output
+from andon.app.cli import main, output
 from support.environment import plain_environment
 
 

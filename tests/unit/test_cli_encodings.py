@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.cli.send import is_file_of_logs
+from andon.app.cli.send import is_file_of_logs
 from andon.core.errors import ConfigError
 from support.patience import PATIENCE
 from support.store_data import a_log, opened

@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 
-from andon.cli.interrupt import ends_at_once
+from andon.app.cli.interrupt import ends_at_once
 from support.patience import PATIENCE
 
 # An interrupt that arrives where Python swallows exceptions, as it does in the callbacks of its import system.
 SWALLOWING = """
 import os, signal
-from andon.cli.interrupt import ends_at_once
+from andon.app.cli.interrupt import ends_at_once
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background ignores it, for us too
 

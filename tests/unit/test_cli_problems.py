@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from andon.cli.patterns import with_age
-from andon.cli.queue import span
+from andon.app.cli.patterns import with_age
+from andon.app.cli.queue import span
 from andon.core.models import Merge, utc_text
 from support.commands import Commands
 from support.store_data import a_log, an_answer, opened

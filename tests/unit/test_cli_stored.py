@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.cli.send import is_file_of_logs
+from andon.app.cli.send import is_file_of_logs
 from andon.core.models import Rung
 from support.commands import Commands
 from support.store_data import a_log, a_reject, an_answer, opened

@@ -97,8 +97,8 @@ def test_secrets_are_not_shown() -> None:
 
 def test_a_site_adds_codes_that_keep_problems_apart(empty_place: Path) -> None:
     """Patterns and fields of andon.toml reach the fingerprint; a broken expression is one sentence."""
+    from andon.app.wiring import site_codes
     from andon.grouping.fingerprint import Fingerprinter
-    from andon.wiring import site_codes
 
     (empty_place / "andon.toml").write_text('code_patterns = ["ZX-[A-Z]{2}"]\ncode_fields = ["machine_state"]\n')
     fingerprint = Fingerprinter(site_codes(load_settings()))
@@ -173,7 +173,7 @@ def test_the_providers_own_variable_serves_without_api_key(monkeypatch: pytest.M
 
 def test_a_gateways_address_belongs_to_one_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     """ANDON_BASE_URL is the compatible server's where there is one, so that no other provider's key is sent there."""
-    from andon.wiring import provider_config
+    from andon.app.wiring import provider_config
 
     monkeypatch.setenv("PROVIDER", "openai")
     monkeypatch.setenv("API_KEY", "k")
@@ -189,7 +189,7 @@ def test_a_gateways_address_belongs_to_one_provider(monkeypatch: pytest.MonkeyPa
 
 def test_a_gateway_and_a_server_of_ones_own_have_an_address_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """With ANDON_COMPATIBLE_BASE_URL the other one belongs to PROVIDER again."""
-    from andon.wiring import provider_config
+    from andon.app.wiring import provider_config
 
     monkeypatch.setenv("PROVIDER", "openai")
     monkeypatch.setenv("API_KEY", "k")
@@ -206,8 +206,8 @@ def test_a_gateway_and_a_server_of_ones_own_have_an_address_each(monkeypatch: py
 
 def test_a_fallback_without_its_model_says_where_to_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """MODEL belongs to PROVIDER."""
+    from andon.app.wiring import provider_config
     from andon.explain.providers.registry import build_analyst
-    from andon.wiring import provider_config
 
     monkeypatch.setenv("ANDON_BASE_URL", "http://gpu-box:8000/v1")
     monkeypatch.setenv("ANDON_FALLBACK", "vllm")

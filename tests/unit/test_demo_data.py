@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
-from andon import demo
+from andon.app import demo
 from andon.core.models import Severity
 from andon.explain.playbook import Playbook
 from support.playbook_cases import a_log

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from andon.agent.judging import Opinion, read_opinion
+from andon.app.evals.judge import Opinion, read_opinion
 
 
 @pytest.mark.parametrize(

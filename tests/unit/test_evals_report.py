@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.evals.compare import BaselineError, compare, read_report
-from andon.evals.report import PRECISION, RECALL, USEFUL, CaseResult, Prices, Report, build_report, summarise
-from andon.evals.running import Status
-from andon.evals.scoring import Score
-from andon.evals.stats import percentile, sign_test, wilson
+from andon.app.evals.compare import BaselineError, compare, read_report
+from andon.app.evals.results import PRECISION, RECALL, USEFUL, CaseResult, Prices, Report, build_report, summarise
+from andon.app.evals.running import Status
+from andon.app.evals.scoring import Score
+from andon.app.evals.stats import percentile, sign_test, wilson
 
 
 def result(

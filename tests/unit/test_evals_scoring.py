@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from andon.app.evals.cases import Case
+from andon.app.evals.forbidden import violations
+from andon.app.evals.questions import Questions
+from andon.app.evals.scoring import CRITERIA, occurs, score, unanswered
 from andon.core.models import Explanation, Rung
-from andon.evals.cases import Case
-from andon.evals.forbidden import violations
-from andon.evals.questions import Questions
-from andon.evals.scoring import CRITERIA, occurs, score, unanswered
 from support.eval_cases import case, explanation
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from andon.app.background.retainer import Retainer
 from andon.core.errors import StoreUnavailable
 from andon.core.models import Retained
 from andon.core.telemetry import Metrics
-from andon.pipeline.retain import Retainer
 from andon.store import KeepPolicy, KeepRule
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
@@ -132,7 +132,7 @@ def test_a_database_that_stays_too_large_is_told() -> None:
 
 def test_trouble_with_the_store_is_waited_out(monkeypatch: object) -> None:
     """The part goes on by itself."""
-    import andon.pipeline.retain as module
+    import andon.app.background.retainer as module
 
     async def main() -> None:
         scripted = _Scripted(StoreUnavailable("away"), Retained(deleted={"a": 1}), Retained(more=False))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from andon.app.background import watch
 from andon.core.errors import StoreUnavailable
-from andon.pipeline import watch
 from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, run, until
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.app.retention_policy import described, labels, retention_policy
 from andon.core.errors import ConfigError
 from andon.core.settings.retention import parse_age
 from andon.core.settings.settings import load_settings
-from andon.insight.keeping import described, labels, retention_policy
 from andon.store.rules.retention import Judge, KeepPolicy, KeepRule, stored_at
 
 _DAY = 86_400.0

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from andon.app.wiring import analysis_policy
 from andon.core.errors import ConfigError
 from andon.core.models import PendingAnalysis, Rung, utc_text
 from andon.core.settings.database_url import Database
@@ -16,7 +17,6 @@ from andon.core.settings.settings import load_settings
 from andon.store import AnalysisPolicy, Rule, Store
 from andon.store.engine.database import writer_engine
 from andon.store.engine.prepare import migrate, prepare
-from andon.wiring import analysis_policy
 from support.store_data import Clock, a_log, an_answer, opened, query
 
 pytest_plugins = ["support.databases"]

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from andon.app.background import supervise
 from andon.core.errors import BrokerUnavailable
 from andon.core.telemetry import Health, Metrics
-from andon.pipeline import supervise
 from support.patience import PATIENCE
 
 

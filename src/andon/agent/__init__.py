@@ -1,1 +1,0 @@
-"""Judging answers with a model."""

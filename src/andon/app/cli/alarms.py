@@ -1,0 +1,256 @@
+"""``andon alarms``, ``andon ack``, ``andon shelve``: how good the alarms are, which are active, what people did."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from andon.app.cli.filters import Area, Host, Line, Machine, Since, UntilNow
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from rich.text import Text
+
+    from andon.insight.alarms.alarm_report import AlarmReport
+    from andon.insight.alarms.metrics import Flood
+    from andon.store import AlarmEntry, Share
+
+LISTED = 50
+_DAY = 86_400.0
+_SHELF = "8h"
+
+AlarmId = Annotated[int, typer.Argument(metavar="ALARM", help="Id of an alarm, as `andon alarms --active` shows it.")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who did; you unless given.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def alarms(
+    since: Since = None,
+    until: UntilNow = None,
+    host: Host = None,
+    site: Annotated[str | None, typer.Option(help="This site.")] = None,
+    area: Area = None,
+    line: Line = None,
+    machine: Machine = None,
+    place: Annotated[str | None, typer.Option(help="A site, area, line, machine or host of this name.")] = None,
+    active: Annotated[bool, typer.Option("--active", help="List what is active, what nobody saw first.")] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="List what has been active for more than a day.")] = False,
+    shelved: Annotated[bool, typer.Option("--shelved", help="List what is shelved, with the end of it.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List every alarm, the newest first.")] = False,
+    chattering: Annotated[bool, typer.Option("--chattering", help="List what came three times in a minute.")] = False,
+    floods: Annotated[bool, typer.Option("--floods", help="List the floods, and what came first in each.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    as_json: Json = False,
+) -> None:
+    """Show how good the alarms are, beside the targets of ISA-18.2; or list alarms.
+
+    An alarm is a log of WARNING or worse: a code (or problem) at a machine or host. The figures are those of the last
+    30 days unless told otherwise.
+
+    Example: andon alarms --since 30d --area press-shop
+    """
+    from andon.app.cli.output import command_settings, parse_time
+    from andon.core.times import seconds_or
+    from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
+    from andon.store import AlarmFilter, Reader
+
+    chosen = [name for name, on in {"active": active, "stale": stale, "shelved": shelved, "all": everything,
+                                    "chattering": chattering, "floods": floods}.items() if on]  # fmt: skip
+    if len(chosen) > 1:
+        raise typer.BadParameter("choose one list", param_hint=f"--{chosen[1]}")
+    settings = command_settings()
+    zone = settings.time_zone
+    end = seconds_or(parse_time(until, zone, "--until"), time.time())
+    start = seconds_or(parse_time(since, zone, "--since"), end - 30 * _DAY)
+    if start >= end:
+        raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
+    where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
+    with Reader(settings.database) as reader:
+        if chosen and chosen[0] in ("active", "stale", "shelved", "all"):
+            _show_list(reader.alarms.listing(chosen[0], time.time(), where, limit), chosen[0], zone, as_json)  # type: ignore[arg-type]  # one of the four
+        elif chosen == ["chattering"]:
+            _show_chattering(reader.alarms.counts(start, end, where).chattering[:limit], as_json)
+        else:
+            report = find(reader.alarms, start, end, where, named=limit if chosen else FLOODS_NAMED)
+            if chosen == ["floods"]:
+                _show_floods(report.figures.floods[-limit:], zone, as_json)
+            else:
+                now = reader.alarms.listing("active", time.time(), where, 10_000)
+                _show_figures(report, now, zone, as_json)
+
+
+def ack(
+    alarm: AlarmId,
+    note: Annotated[str | None, typer.Option("--note", help="What is being done about it.")] = None,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Acknowledge an alarm: somebody saw it. That holds until it becomes active again.
+
+    Example: andon ack 17 --note "fitter called"
+    """
+    from andon import store
+    from andon.app.cli.output import command_settings, console, plain, print_json, user_name
+
+    settings = command_settings()
+    done = store.acknowledge(settings.database, alarm, by or user_name(), note)
+    if as_json:
+        print_json(done)
+        return
+    console.print(plain(f"Acknowledged alarm {done.id} ({done.source}) as {done.acked_by or 'unknown'}."))
+
+
+def shelve(
+    alarm: AlarmId,
+    lasting: Annotated[str, typer.Option("--for", metavar="TIME", help="For how long: 30m, 8h, 2d.")] = _SHELF,
+    note: Annotated[str | None, typer.Option("--note", help="Why; needed.")] = None,
+    end: Annotated[bool, typer.Option("--end", help="Put it back on the active list now.")] = False,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Take an alarm off the active list for a time. It comes back by itself, and is counted all the while.
+
+    Example: andon shelve 17 --for 8h --note "sensor is ordered, comes on Monday"
+    """
+    from zoneinfo import ZoneInfo
+
+    from andon import store
+    from andon.app.cli.output import command_settings, console, plain, print_json, span_seconds, user_name
+    from andon.insight.report.durations import at
+
+    seconds = span_seconds(lasting, "--for")
+    if not end and not (note or "").strip():
+        raise typer.BadParameter("say why, so that the next shift knows", param_hint="--note")
+    settings = command_settings()
+    actor = by or user_name()
+    if end:
+        done = store.unshelve(settings.database, alarm, actor)
+    else:
+        done = store.shelve(settings.database, alarm, seconds, actor, note or "")
+    if as_json:
+        print_json(done)
+    elif end or done.shelved_until is None:
+        console.print(plain(f"Alarm {done.id} ({done.source}) is on the active list again."))
+    else:
+        until = at(done.shelved_until, ZoneInfo(settings.time_zone))
+        console.print(plain(f"Shelved alarm {done.id} ({done.source}) until {until}."))
+
+
+def _show_list(found: list[AlarmEntry], which: str, zone: str, as_json: bool) -> None:
+    from zoneinfo import ZoneInfo
+
+    from andon.app.cli.output import console, print_json, print_listing
+
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        console.print({"active": "No alarm is known to be active.", "stale": "No alarm has been active for a day.",
+                       "shelved": "No alarm is shelved.", "all": "No alarm so far."}[which])  # fmt: skip
+        return
+    names = ("id>", "since", "for>", "severity", "where", "code", "times>?", "seen by?", "says~")
+    if which == "shelved":
+        names = ("id>", "until", "by", "severity", "where", "code", "times>?", "why?", "says~")
+    elif which == "all":
+        names = ("id>", "last", "state", "severity", "where", "code", "times>?", "seen by?", "says~")
+    print_listing(names, [_row(one, which, ZoneInfo(zone)) for one in found])
+
+
+def _row(one: AlarmEntry, which: str, zone: ZoneInfo) -> tuple[str | Text, ...]:
+    from andon.app.cli.output import one_line, severity_text
+    from andon.insight.report.durations import at, lasting
+
+    if which == "shelved":
+        first: tuple[str, str] = (at(one.shelved_until or 0.0, zone), one.shelved_by or "")
+        aside = one_line(one.shelve_note or "")
+    else:
+        aside = one_line(f"{one.acked_by or 'yes'} {one.ack_note or ''}") if one.acked_at is not None else ""
+        first = (at(one.last_seen, zone), one.state)
+        if which != "all":
+            since = one.active_since or one.last_seen
+            first = (at(since, zone), lasting(time.time() - since))
+    code = "" if one.code.startswith("pattern ") else one.code
+    return (str(one.id), *first, severity_text(one.severity), one.place, code, f"{one.occurrences:,}", aside,
+            one_line(one.text))  # fmt: skip
+
+
+def _show_chattering(found: list[Share], as_json: bool) -> None:
+    from andon.app.cli.output import console, one_line, print_json, print_listing
+
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        console.print("Nothing chatters: no alarm came three times within a minute.")
+        return
+    rows = [
+        (str(one.alarm.id), str(one.most), f"{one.count:,}", one.alarm.place, one.alarm.code, one_line(one.alarm.text))
+        for one in found
+    ]
+    print_listing(("id>", "in a minute>", "times>", "where", "code", "says~"), rows)
+
+
+def _show_floods(found: list[Flood], zone: str, as_json: bool) -> None:
+    from zoneinfo import ZoneInfo
+
+    from andon.app.cli.output import console, print_json, print_listing
+    from andon.insight.report.durations import at, lasting
+
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        console.print("No flood: never more than 10 alarms in ten minutes.")
+        return
+    site = ZoneInfo(zone)
+    rows = [(at(one.start, site), lasting(one.end - one.start), f"{one.alarms:,}", one.first or "") for one in found]
+    print_listing(("began", "for>", "alarms>", "first was~"), rows)
+
+
+def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json: bool) -> None:
+    from zoneinfo import ZoneInfo
+
+    from rich.text import Text
+
+    from andon.app.cli.output import console, plain, print_json, print_listing
+    from andon.core.text import counted
+    from andon.insight.report.durations import at, lasting
+
+    unseen = sum(one.acked_at is None for one in now)
+    if as_json:
+        present: dict[str, Any] = {"active": len(now), "not_acknowledged": unseen, "shelved": report.shelved}
+        print_json({"figures": report.figures, "targets": report.targets, "now": present, "note": report.note})
+        return
+    figures, site = report.figures, ZoneInfo(zone)
+    span = f"from {at(figures.since, site)} to {at(figures.until, site)}"
+    console.print(plain(f"{counted(figures.alarms, 'alarm')} {span}."))
+    marks = {True: Text("good", style="green"), False: Text("too much", style="red"), None: Text("-", style="dim")}
+    print_listing(
+        ("figure", "is>", "should be", ""), [(t.name, t.value, t.target, marks[t.good]) for t in report.targets]
+    )
+    if figures.top:
+        console.print("[bold]most frequent[/]")
+        rows = [
+            (
+                f"{100 * one.share:.0f} %",
+                f"{one.count:,}",
+                lasting(one.seconds) if one.seconds is not None else "-",
+                one.source,
+            )
+            for one in figures.top
+        ]
+        print_listing(("share>", "times>", "active for>", "alarm~"), rows)
+    if figures.stops is not None:
+        stops = figures.stops
+        console.print(
+            f"{counted(stops.count, 'stop')} ({stops.open} still open), {lasting(stops.mean_seconds)} each, one every "
+            f"{lasting(stops.between_seconds)} of calendar time."
+        )
+    if figures.mean_ack_seconds is not None:
+        console.print(f"Acknowledged after {lasting(figures.mean_ack_seconds)} on average ({figures.acknowledged:,}).")
+    console.print(f"Now: {len(now)} active, {unseen} of them not acknowledged; {report.shelved} shelved.")
+    if report.note:
+        console.print(report.note[0].upper() + report.note[1:] + ".", style="dim")

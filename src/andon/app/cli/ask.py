@@ -1,0 +1,175 @@
+"""``andon ask``: a question about the history, answered in words that cite stored records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from andon.app.cli.filters import Since, Until
+
+if TYPE_CHECKING:
+    from andon.core.settings.settings import Settings
+    from andon.insight.ask.investigator import Investigated
+    from andon.insight.ask.retrieval import Inquiry
+
+
+def ask(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.")],
+    since: Since = None,
+    until: Until = None,
+    host: Annotated[str | None, typer.Option(help="Logs of this host; * and ? stand for anything.")] = None,
+    line: Annotated[
+        str | None, typer.Option("--line", help="Logs of this line, machine, area or site; * and ? as well.")
+    ] = None,
+    service: Annotated[str | None, typer.Option(help="Logs of this service; * and ? as well.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the answer with the logs it cites.")] = False,
+) -> None:
+    """Ask about the history in your own words; the answer cites the logs it rests on.
+
+    Time words (last night, since 06:00, yesterday between 2 and 4 pm), hosts, lines and codes are read from the
+    question. Without a model the answer is what the database holds about it.
+
+    Example: andon ask "why did line 3 stop last night?"
+    """
+    import asyncio
+
+    from andon.app.cli.output import command_settings, parse_time, print_json
+    from andon.app.investigation import present
+    from andon.insight.ask.retrieval import Inquiry
+
+    if not question.strip():
+        raise typer.BadParameter("say what you want to know", param_hint="QUESTION")
+    settings = command_settings()
+    inquiry = Inquiry(
+        text=question.strip(),
+        now=present(settings),
+        since=parse_time(since, settings.time_zone, "--since"),
+        until=parse_time(until, settings.time_zone, "--until"),
+        host=host,
+        place=line,
+        service=service,
+    )
+    answer = asyncio.run(_answer(settings, inquiry, follow=not as_json))
+    if as_json:
+        print_json(as_object(answer, question))
+    else:
+        print_answer(answer, settings)
+
+
+async def _answer(settings: Settings, inquiry: Inquiry, *, follow: bool) -> Investigated:
+    from andon.app.investigation import investigator
+
+    async with investigator(settings) as made:
+        watch = Following() if follow else None
+        try:
+            return await made.answer(inquiry, watch)
+        finally:
+            if watch is not None:
+                watch.end()
+
+
+class Following:
+    """Prints an answer as it comes: the model's words on standard output, what it looks up on standard error."""
+
+    def __init__(self) -> None:
+        from andon.app.cli.output import console, errors
+
+        self._console, self._errors = console, errors
+        self._column = 0
+        self._status = errors.status("asking …") if errors.is_terminal else None
+        if self._status is not None:
+            self._status.start()
+
+    def text(self, piece: str) -> None:
+        """More of the answer."""
+        self._quiet()
+        self._console.out(piece, end="", highlight=False)
+        self._console.file.flush()
+        self._column = len(piece) - piece.rfind("\n") - 1 if "\n" in piece else self._column + len(piece)
+
+    def restart(self) -> None:
+        """What came was not the answer."""
+        self._quiet()
+        self._line()
+
+    def looked(self, tool: str, asked: str) -> None:
+        """The model looks something up."""
+        self._quiet()
+        self._line()
+        if self._errors.is_terminal:
+            self._errors.print(f"looking: {tool.replace('_', ' ')} {asked}".rstrip(), style="dim", markup=False)
+
+    def end(self) -> None:
+        """The answer is whole, or there is none."""
+        self._quiet()
+        self._line()
+
+    def _line(self) -> None:
+        if self._column:
+            self._console.out("", highlight=False)
+        self._column = 0
+
+    def _quiet(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def as_object(answer: Investigated, question: str) -> dict[str, Any]:
+    """The answer for ``--json``."""
+    import dataclasses
+
+    from andon.app.cli.logs import as_object as log_object
+
+    value = {"question": question, **dataclasses.asdict(dataclasses.replace(answer, cited=[]))}
+    value["cited"] = [log_object(one) for one in answer.cited]
+    value["looked"] = [{"tool": tool, "asked": asked} for tool, asked in answer.looked]
+    return value
+
+
+def print_answer(answer: Investigated, settings: Settings) -> None:
+    """What a model's words do not say by themselves: how the answer came about, and the logs behind it."""
+    from andon.app.cli.output import console, plain
+
+    if answer.mode == "none":
+        console.print(plain(f"No model answered: {answer.reason}"), style="yellow", soft_wrap=True)
+        console.print("This is what the database holds about the question.\n", style="dim")
+        console.print(plain(answer.text), soft_wrap=True)
+        if answer.cited:
+            console.print("\n`andon show ID` shows a log whole.", style="dim")
+        return
+    if answer.unknown:
+        ids = ", ".join(str(one) for one in answer.unknown)
+        console.print(
+            f"\nThe answer cites {ids}, not among the records the model was shown: do not rely on what rests on that.",
+            style="yellow",
+            soft_wrap=True,
+        )
+    console.print()
+    if answer.cited:
+        print_cited(answer, settings)
+    else:
+        console.print("The answer cites no stored log: check it before you rely on it.", style="yellow")
+    looked = f", {len(answer.looked)} look-up{'' if len(answer.looked) == 1 else 's'}" if answer.mode == "tools" else ""
+    by = f"{answer.model} ({answer.provider}), {answer.latency:.1f} s{looked}. {answer.scope}."
+    console.print(plain(" ".join([by, *answer.notes])), style="dim", soft_wrap=True)
+
+
+def print_cited(answer: Investigated, settings: Settings) -> None:
+    """The logs behind an answer, one line each."""
+    from andon.app.cli.output import one_line, plain, print_listing, severity_text, shown_time
+
+    print_listing(
+        ("log>", "time", "severity", "host", "message~"),
+        (
+            (
+                str(one.id),
+                shown_time(one.timestamp, settings.time_zone),
+                severity_text(one.severity),
+                plain(one.hostname),
+                plain(one_line(one.message)),
+            )
+            for one in answer.cited
+        ),
+    )

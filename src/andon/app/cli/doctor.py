@@ -1,0 +1,49 @@
+"""``andon doctor``: what is configured, what answers, and what to do about what does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from andon.core.models import CheckResult
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check settings, disk, database, broker, service and model, and say what to do. Exit status 1 if something fails.
+
+    Example: andon doctor
+    """
+    import asyncio
+
+    from andon.app.cli.output import command_settings, errors, print_json
+    from andon.app.doctor import examine
+
+    settings = command_settings()
+    with errors.status("checking"):  # loading a model file takes its time
+        results = asyncio.run(examine(settings))
+    if as_json:
+        print_json(results)
+    else:
+        print_results(results)
+    if any(result.ok is False for result in results):
+        raise typer.Exit(1)
+
+
+def print_results(results: list[CheckResult]) -> None:
+    """One line each, with the remedy below what fails."""
+    from rich.table import Table
+
+    from andon.app.cli.output import console, plain
+
+    marks = {True: "[green]ok[/]", False: "[bold red]fails[/]", None: "[yellow]note[/]"}
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(ratio=1)
+    for result in results:
+        table.add_row(marks[result.ok], result.name, plain(result.detail))
+        if result.remedy:
+            table.add_row("", "", plain(f"→ {result.remedy}"))
+    console.print(table)

@@ -1,0 +1,116 @@
+"""``andon export``: stored logs as CSV, JSON lines or Parquet, however many they are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from andon.app.cli import filters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from andon.core.models import LogQuery, StoredLog
+    from andon.core.settings.database_url import Database
+
+PAGE = 2_000
+
+
+def export(
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="Where to; its name says the format: .csv, .jsonl, .parquet, or .csv.gz."
+        ),
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="csv, jsonl or parquet; jsonl on standard output unless given.")
+    ] = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    severity: filters.LeastSeverity = None,
+    service: filters.Service = None,
+    host: filters.Host = None,
+    text: filters.Words = None,
+    pattern: filters.OfProblem = None,
+    site: filters.Site = None,
+    area: filters.Area = None,
+    line: filters.Line = None,
+    machine: filters.Machine = None,
+    field: filters.Fields = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Most rows; all unless given.")] = None,
+) -> None:
+    """Write stored logs, oldest first, to FILE or to standard output.
+
+    In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe. Parquet needs the extra
+    `parquet`: pip install 'andon\\[parquet]'.
+
+    Example: andon export night.csv --since 12h --severity ERROR
+    """
+    from andon.app.cli.output import command_settings, errors
+    from andon.core.text import counted
+    from andon.insight import export as writing
+
+    settings = command_settings()
+    query = filters.checked_query(
+        settings.time_zone,
+        since=since,
+        until=until,
+        severity=severity,
+        text=text,
+        field=field,
+        service=service,
+        host=host,
+        pattern_id=pattern,
+        site=site,
+        area=area,
+        line=line,
+        machine=machine,
+        oldest_first=True,
+        limit=PAGE,
+    )
+    try:
+        kind = writing.format_of(form, out)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--format" if form else "FILE") from None
+    rows = _counted(_pages(settings.database, query, limit))
+    if out is None:
+        written = writing.write(rows, sys.stdout.buffer, kind)
+    else:
+        written = writing.write_file(rows, out, kind)
+        errors.print(f"{counted(written, 'log')} written to {out}.", highlight=False)
+
+
+def _pages(database: Database, query: LogQuery, limit: int | None) -> Iterator[list[StoredLog]]:
+    """The logs of ``query`` page by page."""
+    import msgspec
+
+    from andon.store import Reader
+
+    left = limit
+    with Reader(database) as reader:
+        while left is None or left > 0:
+            page = reader.search(msgspec.structs.replace(query, limit=PAGE if left is None else min(PAGE, left)))
+            if page:
+                yield page
+            if len(page) < query.limit:
+                return
+            left = None if left is None else left - len(page)
+            query = msgspec.structs.replace(query, before=(page[-1].timestamp, page[-1].id))
+
+
+def _counted(pages: Iterator[list[StoredLog]]) -> Iterator[list[StoredLog]]:
+    """The same, with the number of logs shown on a terminal while they are written."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    from andon.app.cli.output import errors
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} logs"))
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("logs", total=None)
+        for page in pages:
+            yield page
+            progress.advance(task, len(page))

@@ -1,0 +1,183 @@
+"""``andon logs`` and ``andon show``: what is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from andon.app.cli import filters
+from andon.core.models import ID_MAX, StoredLog
+
+if TYPE_CHECKING:
+    from andon.core.settings.settings import Settings
+
+LISTED = 50
+
+
+def logs(
+    since: filters.Since = None,
+    until: filters.Until = None,
+    severity: filters.LeastSeverity = None,
+    service: filters.Service = None,
+    host: filters.Host = None,
+    text: filters.Words = None,
+    pattern: filters.OfProblem = None,
+    site: filters.Site = None,
+    area: filters.Area = None,
+    line: filters.Line = None,
+    machine: filters.Machine = None,
+    field: filters.Fields = None,
+    oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
+) -> None:
+    """List stored logs, newest first.
+
+    Example: andon logs --since 8h --severity ERROR --host 'press-*' --text '"axis 3" overcurrent'
+    """
+    from andon.app.cli.output import command_settings, print_json
+    from andon.store import Reader
+
+    settings = command_settings()
+    query = filters.checked_query(
+        settings.time_zone,
+        since=since,
+        until=until,
+        severity=severity,
+        text=text,
+        field=field,
+        service=service,
+        host=host,
+        pattern_id=pattern,
+        site=site,
+        area=area,
+        line=line,
+        machine=machine,
+        oldest_first=oldest,
+        limit=limit,
+    )
+    with Reader(settings.database) as reader:
+        rows = reader.search(query)
+    if as_json:
+        print_json([as_object(row) for row in rows])
+        return
+    print_table(rows, settings)
+
+
+def show(
+    log_id: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the log, as `andon logs` shows it.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    save_pictures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the log's pictures to files in this directory.")
+    ] = None,
+) -> None:
+    """Show one log with its context, its analysis and its pictures.
+
+    Example: andon show 42 --save-pictures pictures
+    """
+    from andon.app.cli import pictures
+    from andon.app.cli.output import command_settings, console, print_json
+    from andon.store import Reader
+
+    settings = command_settings()
+    with Reader(settings.database) as reader:
+        row = reader.log(log_id)
+        shown = reader.pictures(log_id, data=save_pictures is not None or (not as_json and pictures.draws()))
+        awaited = reader.awaited_pictures(log_id)
+    written = [] if save_pictures is None else pictures.save(log_id, shown, save_pictures)
+    if as_json:
+        print_json({**as_object(row), "pictures": [pictures.as_object(one) for one in shown]})
+        return
+    print_log(row, settings)
+    pictures.print_pictures(shown, awaited)
+    if save_pictures is not None:
+        console.print(f"{len(written)} of {len(shown)} pictures written:" if shown else "This log has no pictures.")
+        for path in written:
+            console.print(str(path), markup=False, soft_wrap=True)
+
+
+def as_object(row: StoredLog) -> dict[str, Any]:
+    """A stored log for ``--json``: its context as JSON values rather than text."""
+    value: dict[str, Any] = msgspec.to_builtins(row)
+    try:
+        value["context"] = msgspec.json.decode(row.context) if row.context else None
+    except msgspec.DecodeError:  # lone surrogates, or taken over as it was: the text says what it says
+        value["context"] = row.context
+    return value
+
+
+def rung_label(row: StoredLog) -> str:
+    """How the shown explanation came about, in a word or two."""
+    from andon.app.cli.output import explained_by
+
+    return explained_by(row.rung, row.provisional, row.analysis_status)
+
+
+def print_table(rows: list[StoredLog], settings: Settings) -> None:
+    """The listing for people."""
+    from andon.app.cli.output import (
+        WIDE,
+        console,
+        cut,
+        one_line,
+        plain,
+        print_listing,
+        severity_text,
+        short_time,
+        shown_time,
+    )
+
+    if not rows:
+        console.print("No logs match.")
+        return
+    wide = console.width >= WIDE
+    time = shown_time if wide else short_time
+    print_listing(
+        ("id>", "time", "severity", "host", "service?", "message~", "explained by?"),
+        (
+            (
+                str(row.id),
+                time(row.timestamp, settings.time_zone),
+                cut(severity_text(row.severity), 10),
+                cut(plain(one_line(row.hostname)), 22 if wide else 14),
+                cut(plain(one_line(row.service)), 16),
+                plain(one_line(row.message)),
+                rung_label(row),
+            )
+            for row in rows
+        ),
+    )
+
+
+def print_log(row: StoredLog, settings: Settings) -> None:
+    """One log for people."""
+    from rich.panel import Panel
+    from rich.table import Table
+
+    from andon.app.cli.output import console, plain, severity_text, shown_time
+
+    facts = Table.grid(padding=(0, 2))
+    place = " / ".join(part for part in (row.site, row.area, row.line, row.machine) if part)
+    native = f" (sent as {row.severity_native})" if row.severity_native else ""
+    for name, value in {
+        "time": plain(shown_time(row.timestamp, settings.time_zone)),
+        "severity": severity_text(row.severity).append(native, style="default"),
+        "host": plain(row.hostname),
+        "service": plain(row.service),
+        "place": plain(place),
+        "pattern": plain(str(row.pattern_id) if row.pattern_id else ""),
+        "message": plain(row.message),
+        "context": plain(row.context or ""),
+        "notes": plain(row.notes or ""),
+        "stored": plain(f"{shown_time(row.created_at, settings.time_zone)}, {row.stream} {row.sequence}"),
+    }.items():
+        if value.plain:
+            facts.add_row(f"[bold]{name}[/]", value)
+    console.print(facts)
+    title = f"analysis: {rung_label(row)}"
+    console.print(Panel(plain(row.analysis or "Not explained yet."), title=title, title_align="left"))

@@ -1,0 +1,197 @@
+"""``andon patterns``: the problems that were found, what is known about each, joining and separating them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+from typer.core import TyperGroup
+
+from andon.core.models import ID_MAX
+
+if TYPE_CHECKING:
+    from andon.core.models import PatternSummary
+    from andon.core.settings.settings import Settings
+    from andon.store import PatternSort
+
+LISTED = 50
+NEW_SINCE = "24h"
+
+
+class PatternsGroup(TyperGroup):
+    """The commands, with a ``--new`` that may stand alone."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; see :func:`with_age`."""
+        return super().parse_args(ctx, with_age(args))
+
+
+def with_age(args: list[str]) -> list[str]:
+    """``args`` with an age behind each ``--new`` that stands alone; ages and times begin with a digit.
+
+    >>> with_age(["--new", "--json"]), with_age(["--new", "8h"])
+    (['--new=24h', '--json'], ['--new', '8h'])
+    """
+    following = [*args, ""][1:]
+    return [
+        f"--new={NEW_SINCE}" if arg == "--new" and not re.match(r"\d", after) else arg
+        for arg, after in zip(args, following, strict=True)
+    ]
+
+
+app = typer.Typer(invoke_without_command=True, cls=PatternsGroup)
+
+
+@app.callback()
+def patterns(
+    context: typer.Context,
+    new: Annotated[
+        str | None,
+        typer.Option(
+            "--new", metavar="[SINCE]", help=f"Problems first seen since then: 8h, 2025-01-15; {NEW_SINCE} alone."
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", "-n", metavar="N", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    sort: Annotated[
+        str, typer.Option("--sort", help="What comes first: the greatest count, rate, last, first or severity.")
+    ] = "last",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
+) -> None:
+    """List problems with everything merged into them, the newest log first; the rate is logs per hour over a day.
+
+    Example: andon patterns --new 8h --sort count --top 20
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from andon.app.cli.output import command_settings, parse_time, print_json
+    from andon.store import Reader
+
+    order = checked_sort(sort)
+    settings = command_settings()
+    since = parse_time(new, settings.time_zone, "--new")
+    with Reader(settings.database) as reader:
+        rows = reader.patterns(top, order, since)
+    if as_json:
+        print_json(rows)
+        return
+    print_patterns(rows, settings)
+
+
+@app.command("show")
+def show(
+    pattern_id: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows it.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show one problem: what it is, where and how often, how it is explained, what fixed it, and what is like it.
+
+    Example: andon patterns show 12
+    """
+    from zoneinfo import ZoneInfo
+
+    from andon.app.cli.output import command_settings, print_json
+    from andon.app.cli.problem import print_problem
+    from andon.insight.problem import as_object, gather
+    from andon.insight.shifts.current import site_shifts
+    from andon.store import Reader
+
+    settings = command_settings()
+    with Reader(settings.database) as reader:
+        problem = gather(reader, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
+    if as_json:
+        print_json(as_object(problem))
+        return
+    print_problem(problem, settings)
+
+
+@app.command("merge")
+def merge(
+    child: Annotated[
+        int, typer.Argument(metavar="CHILD", min=1, max=ID_MAX, help="Id of the pattern that joins the other.")
+    ],
+    parent: Annotated[
+        int, typer.Argument(metavar="PARENT", min=1, max=ID_MAX, help="Id of the problem it becomes part of.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make two patterns one problem: they share counts and explanation from now on. `split` undoes it.
+
+    Example: andon patterns merge 17 12
+    """
+    from andon import store
+    from andon.app.cli.output import command_settings, console, print_json
+
+    settings = command_settings()
+    root = store.merge(settings.database, child, parent)
+    if as_json:
+        print_json({"pattern_id": child, "problem_id": root})
+        return
+    console.print(f"Pattern {child} is part of problem {root} now; `andon patterns split {child}` undoes it.")
+
+
+@app.command("split")
+def split(
+    pattern_id: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the pattern that leaves its problem.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Take a merged pattern out of its problem again, and never merge the two by themselves afterwards.
+
+    Example: andon patterns split 17
+    """
+    from andon import store
+    from andon.app.cli.output import command_settings, console, print_json
+
+    settings = command_settings()
+    left = store.split(settings.database, pattern_id)
+    if as_json:
+        print_json({"pattern_id": pattern_id, "left_problem_id": left})
+        return
+    console.print(
+        f"Pattern {pattern_id} is a problem of its own now; it stays apart from {left} unless you merge them again."
+    )
+
+
+def checked_sort(value: str) -> PatternSort:
+    """The order a user named. Raises typer.BadParameter."""
+    from andon.store import PatternSort
+
+    orders: tuple[PatternSort, ...] = get_args(PatternSort)
+    for order in orders:
+        if order == value.lower():
+            return order
+    raise typer.BadParameter(f"{value!r} is no order; use {', '.join(orders)}", param_hint="--sort")
+
+
+def shown_rate(rate: float) -> str:
+    """Logs per hour: whole above ten, with decimals below."""
+    return f"{rate:,.0f}" if rate >= 10 or not rate else f"{rate:.1f}" if rate >= 1 else f"{rate:.2f}"
+
+
+def print_patterns(rows: list[PatternSummary], settings: Settings) -> None:
+    """The listing for people."""
+    from andon.app.cli.output import console, explained_by, one_line, plain, print_listing, severity_text, short_time
+
+    if not rows:
+        console.print("No problems match.")
+        return
+    print_listing(
+        ("id>", "count>", "rate/h?>", "first seen?", "last seen", "worst", "hosts?>", "explained by", "problem~"),
+        (
+            (
+                str(row.id),
+                f"{row.count:,}",
+                shown_rate(row.rate),
+                short_time(row.first_seen, settings.time_zone),
+                short_time(row.last_seen, settings.time_zone),
+                severity_text(row.worst_severity),
+                str(row.hosts),
+                explained_by(row.rung, row.provisional, row.status),
+                plain(one_line(row.template)),
+            )
+            for row in rows
+        ),
+    )

@@ -1,0 +1,181 @@
+"""What ``andon patterns show`` tells about one problem, gathered and printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from andon.insight.problem import Problem
+from andon.store import AnalysisEntry, PatternMerge
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from andon.core.settings.settings import Settings
+    from andon.insight.trends.breakdown import Share
+
+HOSTS_SHOWN, EARLIER_SHOWN, VALUES_SHOWN = 12, 10, 6
+
+
+def print_problem(problem: Problem, settings: Settings) -> None:
+    """One problem for people."""
+    from rich.panel import Panel
+
+    from andon.app.cli.output import console, explained_by, plain
+
+    print_facts(problem, settings)
+    print_course(problem)
+    newest = problem.newest
+    label = explained_by(problem.pattern.rung, problem.pattern.provisional, problem.pattern.status)
+    text = newest.analysis if newest is not None and newest.analysis else "Not explained yet."
+    console.print(Panel(plain(text), title=f"explanation: {label}", title_align="left"))
+    print_resolutions(problem, settings)
+    print_history(problem, settings)
+    print_merges(problem, settings)
+    print_similar(problem)
+
+
+def print_facts(problem: Problem, settings: Settings) -> None:
+    """Where, when and how often."""
+    from rich.table import Table
+
+    from andon.app.cli.output import console, one_line, plain, severity_text, shown_time
+    from andon.app.cli.patterns import shown_rate
+
+    pattern, zone = problem.pattern, settings.time_zone
+    hosts = [f"{host.hostname} ({host.count:,})" for host in problem.hosts[:HOSTS_SHOWN]]
+    more = len(problem.hosts) - HOSTS_SHOWN
+    facts = Table.grid(padding=(0, 2))
+    for name, value in {
+        "problem": plain(one_line(pattern.template)),
+        "part of": plain(f"problem {pattern.merged_into}" if pattern.merged_into else ""),
+        "newest log": plain(one_line(problem.newest.message)[:500] if problem.newest else ""),
+        "worst": severity_text(pattern.worst_severity),
+        "logs": plain(f"{pattern.count:,}, {shown_rate(pattern.rate)} an hour over the last day"),
+        "first seen": plain(shown_time(pattern.first_seen, zone)),
+        "last seen": plain(shown_time(pattern.last_seen, zone)),
+        "hosts": plain(", ".join(hosts) + (f" and {more} more" if more > 0 else "")),
+        "fingerprint": plain(pattern.fingerprint),
+    }.items():
+        if value.plain:
+            facts.add_row(f"[bold]{name}[/]", value)
+    console.print(facts)
+
+
+def print_course(problem: Problem) -> None:
+    """Where and when, in the 30 days up to its newest log, and what it goes with."""
+    from rich.table import Table
+
+    from andon.app.cli.output import console, one_line, plain
+    from andon.app.cli.patterns import shown_rate
+    from andon.app.cli.trends import pair_sentence
+    from andon.insight.report.durations import lasting
+
+    found = problem.breakdown
+    rows = Table.grid(padding=(0, 2))
+    between = "" if found.minutes_between is None else f", one every {lasting(found.minutes_between * 60)} on average"
+    for name, value in {
+        "occurrences": f"{found.occurrences:,} in 30 days{between}" if found.occurrences else "",
+        "machines": _shares(found.machine),
+        "lines": _shares(found.line),
+        "shifts": ", ".join(f"{one.name} {one.count:,} ({shown_rate(one.per_hour)} an hour)" for one in found.shifts),
+    }.items():
+        if value:
+            rows.add_row(f"[bold]{name}[/]", plain(value))
+    console.print(rows)
+    if problem.goes_with:
+        console.print("[bold]goes with[/]")
+    for pair in problem.goes_with or []:
+        root = problem.pattern.merged_into or problem.pattern.id
+        other = pair.second if pair.first_id == root else pair.first
+        console.print(plain(f"  {pair_sentence(pair)}"))
+        console.print(plain(f"     {one_line(other)}"), no_wrap=True, overflow="ellipsis")
+
+
+def _shares(shares: list[Share]) -> str:
+    """The most frequent values with their shares."""
+    shown = [f"{one.value or 'others'} {one.share:.0%}" for one in shares[:VALUES_SHOWN]]
+    more = len(shares) - VALUES_SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def print_resolutions(problem: Problem, settings: Settings) -> None:
+    """What a technician confirmed."""
+    from andon.app.cli.output import console, plain, short_time
+
+    if not problem.resolutions:
+        return
+    console.print("[bold]confirmed fixes[/]")
+    for done in problem.resolutions:
+        by = f" by {done.author}" if done.author else ""
+        cause = f" Cause: {done.cause}" if done.cause else ""
+        console.print(
+            plain(f"  {short_time(done.created_at, settings.time_zone)}{by}: {done.fix}{cause} (fix {done.id})")
+        )
+
+
+def print_history(problem: Problem, settings: Settings) -> None:
+    """Every explanation so far, and what went wrong with those that are not there."""
+    from andon.app.cli.output import console, print_listing
+
+    if not problem.history:
+        return
+    console.print("[bold]explanations, the newest first[/]")
+    print_listing(
+        ("id>", "asked", "why?", "answer", "model", "prompt?", "says~"),
+        [history_row(row, settings.time_zone) for row in problem.history[:EARLIER_SHOWN]],
+    )
+    if len(problem.history) > EARLIER_SHOWN:
+        console.print(f"  … and {len(problem.history) - EARLIER_SHOWN} earlier; --json has them all")
+
+
+def history_row(row: AnalysisEntry, zone: str) -> tuple[str | Text, ...]:
+    """One analysis as a line: who answered what, or what went wrong."""
+    from andon.app.cli.output import explained_by, one_line, plain, short_time
+    from andon.app.cli.queue import REASONS
+
+    model = " ".join(part for part in (row.provider, row.model) if part)
+    says = " | ".join(one_line(part) for part in (row.last_error, row.text) if part)
+    return (
+        str(row.id),
+        short_time(row.created_at, zone),
+        plain(REASONS.get(row.reason, row.reason)),
+        explained_by(row.rung, row.provisional, row.status),
+        plain(model or row.source or ""),
+        plain(row.prompt_version or ""),
+        plain(says),
+    )
+
+
+def print_merges(problem: Problem, settings: Settings) -> None:
+    """What was merged into it, and what shows that it is the same."""
+    from andon.app.cli.output import console, one_line, plain, short_time
+
+    if not problem.merges:
+        return
+    console.print("[bold]merged and split[/]")
+    for merge in problem.merges:
+        undone = f"; split {short_time(merge.undone_at, settings.time_zone)}" if merge.undone_at else ""
+        when = short_time(merge.created_at, settings.time_zone)
+        console.print(plain(f"  {merge.child_id} into {merge.parent_id}, {when}, {evidence(merge)}{undone}"))
+        console.print(plain(f"     {one_line(merge.child_template)}"))
+
+
+def evidence(merge: PatternMerge) -> str:
+    """Why the two are one, in words."""
+    if merge.position < 0:
+        return "by a person"
+    if not merge.words:
+        return "the same text"
+    return f"word {merge.position + 1} varies: {', '.join(merge.words)}"
+
+
+def print_similar(problem: Problem) -> None:
+    """Problems that read alike."""
+    from andon.app.cli.output import console, one_line, plain
+
+    if not problem.similar:
+        return
+    console.print("[bold]similar problems[/]")
+    for other in problem.similar:
+        how = f", explained by {other.rung}" if other.rung else ""
+        console.print(plain(f"  {other.id} ({other.score:.0%} alike{how}): {one_line(other.template)}"))

@@ -1,0 +1,160 @@
+"""``andon queue`` and ``andon reanalyze``: what waits for an explanation and why, and asking again."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from andon.core.models import ID_MAX
+
+if TYPE_CHECKING:
+    from andon.core.settings.settings import Settings
+    from andon.store import QueueEntry
+
+LISTED = 50
+
+#: Why an analysis was asked for, for people.
+REASONS = {
+    "new": "new problem",
+    "every": "every log",
+    "asked": "asked for",
+    "split": "split off",
+    "resolved": "resolved",
+    "revoked": "fix revoked",
+    "severity": "severity rose",
+    "host": "new host",
+    "rate": "rate jumped",
+    "age": "explanation is old",
+}
+
+
+def queue(
+    failed: Annotated[bool, typer.Option("--failed", help="Those the model gave no answer for, and why.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
+) -> None:
+    """List the problems that wait for an explanation, the next one first, and why they wait.
+
+    Example: andon queue --failed
+    """
+    from andon.app.cli.output import command_settings, console, print_json
+    from andon.store import Reader
+
+    settings = command_settings()
+    with Reader(settings.database) as reader:
+        rows = reader.queue(failed=failed, limit=limit)
+    if as_json:
+        now = time.time()
+        print_json([as_object(row, now) for row in rows])
+        return
+    if not rows:
+        console.print("The model gave up on nothing." if failed else "Nothing waits.")
+        return
+    print_failed(rows, settings) if failed else print_waiting(rows, settings)
+
+
+def reanalyze(
+    pattern_id: Annotated[
+        int,
+        typer.Argument(metavar="PATTERN", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Ask for another explanation of a problem, ahead of others; the present one is shown until it is there.
+
+    Example: andon reanalyze 12
+    """
+    from andon import store
+    from andon.app.cli.output import command_settings, console, print_json
+
+    settings = command_settings()
+    analysis_id = store.reanalyze(settings.database, pattern_id)
+    if as_json:
+        print_json({"pattern_id": pattern_id, "analysis_id": analysis_id})
+        return
+    console.print(f"Pattern {pattern_id} waits for another explanation (analysis {analysis_id}); see `andon queue`.")
+
+
+def as_object(row: QueueEntry, now: float) -> dict[str, Any]:
+    """A row for ``--json``; ``due_in`` and ``leased_for`` are seconds from now, None where they do not apply."""
+    value: dict[str, Any] = msgspec.to_builtins(row)
+    due, leased = due_in(row, now), row.lease_until
+    value["due_in"] = None if due is None else round(due, 1)
+    value["leased_for"] = round(leased - now, 1) if row.status == "leased" and leased is not None else None
+    return value
+
+
+def due_in(row: QueueEntry, now: float) -> float | None:
+    """Seconds until a waiting row may be asked, 0 where it may now; None where it does not wait."""
+    return max(0.0, row.not_before - now) if row.status == "pending" else None
+
+
+def priority(row: QueueEntry) -> str:
+    """Its place in the queue: a waiting caller and never explained CRITICAL problems come before any score."""
+    if row.caller:
+        return f"caller {row.score}"
+    return f"first {row.score}" if row.tier else str(row.score)
+
+
+def waits_for(row: QueueEntry, now: float) -> str:
+    """What the row waits for."""
+    if row.status == "leased":
+        left = (row.lease_until or now) - now
+        return "being asked" if left > 0 else "its lease ran out"
+    due = due_in(row, now) or 0.0
+    return f"in {span(due)}" if due >= 1 else "its turn"
+
+
+def span(seconds: float) -> str:
+    """A duration for people, in its largest unit.
+
+    >>> span(90), span(7200)
+    ('2 min', '2 h')
+    """
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{round(seconds / size)} {unit}"
+    return f"{round(seconds)} s"
+
+
+def print_waiting(rows: list[QueueEntry], settings: Settings) -> None:
+    """What waits, for people."""
+    from andon.app.cli.output import one_line, plain, print_listing, severity_text, short_time
+
+    now = time.time()
+    print_listing(
+        (
+            *("pattern>", "priority?>", "severity", "why", "tries?>", "since?", "waits for"),
+            *("last error~", "problem~"),
+        ),
+        (
+            (
+                str(row.pattern_id or ""),
+                priority(row),
+                severity_text(row.worst_severity),
+                plain(REASONS.get(row.reason, row.reason)),
+                str(row.attempts),
+                short_time(row.created_at, settings.time_zone),
+                waits_for(row, now),
+                plain(one_line(row.last_error or "")),
+                plain(one_line(row.template)),
+            )
+            for row in rows
+        ),
+    )
+
+
+def print_failed(rows: list[QueueEntry], settings: Settings) -> None:
+    """What the model gave no answer for, for people; the reason is never cut off."""
+    from andon.app.cli.output import console, one_line, plain, severity_text, short_time
+
+    for row in rows:
+        when = short_time(row.finished_at, settings.time_zone)
+        line = severity_text(row.worst_severity).append(f"  pattern {row.pattern_id or '-'}", style="default")
+        line.append(f"  given up {when}, tries: {row.attempts}, answered by {row.rung or 'nobody'}", style="default")
+        console.print(line)
+        console.print(plain(f"  problem  {one_line(row.template)}"))
+        console.print(plain(f"  reason   {row.last_error or ''}"))

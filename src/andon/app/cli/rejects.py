@@ -1,0 +1,179 @@
+"""``andon rejects``: messages that could not be understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from andon.core.models import ID_MAX, StoredReject
+
+if TYPE_CHECKING:
+    from andon.core.settings.settings import Settings
+
+app = typer.Typer(help="Messages that could not be understood: list, show, retry.", invoke_without_command=True)
+LISTED = 50
+
+
+@app.callback()
+def rejects(
+    context: typer.Context,
+    retry: Annotated[
+        list[int] | None,
+        typer.Option("--retry", metavar="ID", min=1, max=ID_MAX, help="Publish this reject again; may be repeated."),
+    ] = None,
+    retry_all: Annotated[bool, typer.Option("--retry-all", help="Publish every reject not yet retried again.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    every: Annotated[bool, typer.Option("--all", help="List those published again, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List messages that could not be understood, newest first; those published again are left out.
+
+    Example: andon rejects show 3, then andon rejects --retry 3
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if retry or retry_all:
+        retry_rejects(retry or [], every=retry_all)
+        return
+    list_rejects(limit, as_json, every=every)
+
+
+@app.command("list")
+def list_command(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    every: Annotated[bool, typer.Option("--all", help="List those published again, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List messages that could not be understood, newest first; those published again are left out."""
+    list_rejects(limit, as_json, every=every)
+
+
+@app.command("show")
+def show_command(
+    reject_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the reject.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Write the exact bytes to standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; the bytes are base64.")] = False,
+) -> None:
+    """Show one reject: the reason and the bytes as they came.
+
+    Example: andon rejects show 3 --raw > message.bin
+    """
+    import sys
+
+    from andon.app.cli.output import command_settings, console, plain, print_json, shown_time
+    from andon.store import Reader
+
+    settings = command_settings()
+    with Reader(settings.database) as reader:
+        row = reader.reject(reject_id)
+    if raw:
+        sys.stdout.buffer.write(row.data)
+        return
+    if as_json:
+        print_json(msgspec.to_builtins(row, builtin_types=()))
+        return
+    console.print(plain(f"received  {shown_time(row.received_at, settings.time_zone)}"))
+    console.print(plain(f"subject   {row.subject}   {row.stream} {row.sequence}"))
+    console.print(plain(f"reason    {row.reason}"))
+    if row.retried_at:
+        console.print(plain(f"retried   {shown_time(row.retried_at, settings.time_zone)}"))
+    console.print(plain(f"{len(row.data):,} bytes:"))
+    console.print(plain(visible(row.data, 4000)))
+
+
+@app.command("retry")
+def retry_command(
+    reject_ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=ID_MAX, help="Ids of the rejects.")],
+) -> None:
+    """Publish rejects again, byte for byte: after an update that understands them, for example."""
+    retry_rejects(reject_ids, every=False)
+
+
+def list_rejects(limit: int, as_json: bool, *, every: bool) -> None:
+    """Print the listing."""
+    from andon.app.cli.output import (
+        WIDE,
+        command_settings,
+        console,
+        cut,
+        one_line,
+        plain,
+        print_json,
+        print_listing,
+        short_time,
+        shown_time,
+    )
+    from andon.store import Reader
+
+    settings = command_settings()
+    with Reader(settings.database) as reader:
+        rows = reader.rejects(limit, retried=every)
+    if as_json:
+        print_json([reject_object(row) for row in rows])
+        return
+    if not rows:
+        console.print("No rejects: every message was understood." if every else "No rejects wait for a decision.")
+        return
+    wide = console.width >= WIDE
+    time = shown_time if wide else short_time
+    print_listing(
+        ("id>", "received", "bytes?>", "reason", "starts with~", *(["retried"] if every else [])),
+        (
+            (
+                str(row.id),
+                time(row.received_at, settings.time_zone),
+                f"{len(row.data):,}",
+                cut(plain(one_line(row.reason)), 48 if wide else 24),
+                plain(visible(row.data, 200)),
+                *(["yes" if row.retried_at else ""] if every else []),
+            )
+            for row in rows
+        ),
+    )
+
+
+def reject_object(row: StoredReject) -> dict[str, Any]:
+    """A reject for ``--json``: the raw bytes as base64, and as text for people."""
+    value: dict[str, Any] = msgspec.to_builtins(row)
+    value["text"] = visible(row.data, 500)
+    return value
+
+
+def retry_rejects(ids: list[int], *, every: bool) -> None:
+    """Publish the raw bytes again and mark the rejects; what is still not understood becomes a new reject."""
+    import asyncio
+
+    from andon.app.cli.output import command_settings, console
+    from andon.store import Reader
+
+    settings = command_settings()
+    with Reader(settings.database) as reader:
+        rows = [reader.reject(i) for i in ids]
+        if every:
+            rows += [row for row in reader.rejects(10_000, retried=False) if row.id not in ids]
+    if not rows:
+        console.print("Nothing to retry.")
+        return
+    asyncio.run(_publish_again(rows, settings))
+    console.print(f"{len(rows)} published again; `andon rejects` shows those that are still not understood.")
+
+
+async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
+    from andon.app.broker_client import open_publisher
+    from andon.core.models import SUBJECT
+    from andon.store import mark_retried
+
+    async with open_publisher(settings, "andon rejects") as publisher:
+        for row in rows:
+            subject = row.subject if row.subject.startswith(SUBJECT) else SUBJECT
+            await publisher.store(row.data, subject=subject)
+            mark_retried(settings.database, row.id)
+
+
+def visible(data: bytes, limit: int) -> str:
+    """The start of raw bytes as printable text."""
+    text = data[:limit].decode("utf-8", "backslashreplace")
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return shown + ("…" if len(data) > limit else "")

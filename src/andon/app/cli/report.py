@@ -1,0 +1,165 @@
+"""``andon report`` and ``andon note``: what a shift hands over to the next."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from andon.core.models.history import ShiftWindow
+    from andon.insight.report.shift_report import ShiftReport
+    from andon.insight.shifts.calendar import Shift
+
+Form = Literal["md", "html", "json"]
+_SUFFIXES: dict[str, Form] = {".md": "md", ".html": "html", ".htm": "html", ".json": "json"}
+_LONGEST = 31 * 86_400
+
+
+def report(
+    name: Annotated[
+        str | None, typer.Argument(metavar="SHIFT", help="Name of a shift, as in the settings; see --day.")
+    ] = None,
+    shift: Annotated[bool, typer.Option("--shift", help="Report a shift: the one at work, or the last.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="The shift that ended last, though another works now.")] = False,
+    day: Annotated[str | None, typer.Option("--day", help="The day on which it began, such as 2025-01-15.")] = None,
+    since: Annotated[str | None, typer.Option(help="Report from this time on instead of a shift.")] = None,
+    until: Annotated[str | None, typer.Option(help="Up to this time; the present unless given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a .md, .html or .json file.")
+    ] = None,
+    form: Annotated[Form | None, typer.Option("--format", help="md, html or json; by the file unless given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    sign: Annotated[
+        str | None, typer.Option("--sign", metavar="NAME", help="Sign for the shift, and keep the report as it is now.")
+    ] = None,
+) -> None:
+    """Report a shift: figures beside the shift before, what is open and shelved, stops, new problems, fixes, notes.
+
+    A signed report stays as it was; further names can be added to it.
+
+    Example: andon report --shift early --day 2025-01-15 --out early.html
+    """
+    from zoneinfo import ZoneInfo
+
+    from andon import store
+    from andon.app.cli.output import command_settings, user_name
+    from andon.insight.report import shift_report as reports
+    from andon.insight.shifts.current import site_shifts
+
+    wanted: Form | None = "json" if as_json else form
+    if out is not None and wanted is None and (wanted := _SUFFIXES.get(out.suffix.lower())) is None:
+        raise typer.BadParameter("name a file that ends with .md, .html or .json, or say --format", param_hint="--out")
+    settings = command_settings()
+    zone, now = ZoneInfo(settings.time_zone), time.time()
+    shifts = site_shifts(settings)
+    by_time = since is not None or until is not None
+    if by_time and (name or shift or last or day or sign):
+        raise typer.BadParameter("either a shift or a time; only a shift can be signed", param_hint="--since")
+    if by_time:
+        window = _time(since, until, settings.time_zone, now)
+    else:
+        window = _shift(shifts, name, day, zone, now, last=last)
+    with store.Reader(settings.database) as reader:
+        if (nothing := reports.nothing_then(reader.alarms, reader.rollups, window, zone)) is not None:
+            raise typer.BadParameter(nothing, param_hint="--since" if by_time else "--day")
+        made = reports.signed(reader.alarms, window) or reports.make(
+            reader.alarms, reader.rollups, window, shifts, zone, now
+        )
+        if sign is not None:
+            frozen = msgspec.json.encode(made).decode()
+            store.sign(settings.database, window, sign, frozen, by=user_name(), now=now)
+            made = reports.signed(reader.alarms, window) or made
+    _hand_over(made, wanted, out)
+
+
+def note(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the next shift should know.")],
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so; you unless given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write a note for the report of the shift that works now.
+
+    Example: andon note "Press 4 runs at 80 % until the new seal is in"
+    """
+    from andon import store
+    from andon.app.cli.output import command_settings, console, print_json, user_name
+
+    if not text.strip():
+        raise typer.BadParameter("say what the next shift should know", param_hint="TEXT")
+    settings = command_settings()
+    made = store.add_note(settings.database, text, by or user_name())
+    if as_json:
+        print_json(made)
+        return
+    console.print("Noted for the shift report.")
+
+
+def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftWindow:
+    from andon.app.cli.output import parse_time
+    from andon.core.models.history import ShiftWindow
+    from andon.core.times import seconds_or
+
+    ends = parse_time(until, zone, "--until")
+    starts = parse_time(since, zone, "--since")
+    end = seconds_or(ends, now)
+    start = seconds_or(starts, end - 8 * 3600)
+    if not 0 < end - start <= _LONGEST:
+        raise typer.BadParameter("the time must begin before it ends, and be 31 days at most", param_hint="--since")
+    return ShiftWindow("chosen time", start, end)
+
+
+def _shift(
+    shifts: Sequence[Shift], name: str | None, day: str | None, zone: ZoneInfo, now: float, *, last: bool
+) -> ShiftWindow:
+    """The working that is meant: of a day, or the one at work, or the last; of one shift or of any."""
+    from andon.insight.shifts.current import NoShift, working_of
+
+    try:
+        return working_of(shifts, zone, now, name=name, day=day, last=last)
+    except NoShift as error:
+        hint = "SHIFT" if error.about == "shift" else "--day"
+        raise typer.BadParameter(str(error), param_hint=hint) from None
+
+
+def _hand_over(made: ShiftReport, form: Form | None, out: Path | None) -> None:
+    """Write the report to ``out``, or print it: Markdown as text where no form was asked for on a terminal."""
+    from andon.app.cli.output import console, plain
+
+    text = _rendered(made, form or "md")
+    if out is not None:
+        _write(out, text)
+        names = ", ".join(one.name for one in made.signatures)
+        console.print(plain(f"Wrote {out}" + (f", signed by {names}." if names else ".")))
+    elif form is None and console.is_terminal:
+        from rich.markdown import Markdown
+
+        console.print(Markdown(text))
+    else:
+        sys.stdout.write(text)
+
+
+def _rendered(made: ShiftReport, form: Form) -> str:
+    if form == "json":
+        return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
+    if form == "html":
+        from andon.insight.report.report_page import page
+
+        return page(made)
+    from andon.insight.report.report_text import markdown
+
+    return markdown(made)
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"{out} cannot be written ({error.strerror})", param_hint="--out") from None

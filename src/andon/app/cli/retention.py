@@ -1,0 +1,195 @@
+"""``andon retention``: how long logs are kept, what would go, and what went."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from andon.core.settings.settings import Settings
+    from andon.store.retention.forecast import Forecast, RetentionState
+
+
+def retention(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many logs each rule would delete now; deletes nothing.")
+    ] = False,
+    run: Annotated[bool, typer.Option("--run", help="Apply the rules now, beside the service or without it.")] = False,
+    compact: Annotated[
+        bool,
+        typer.Option("--compact", help="Make an SQLite file anew, without its free space; the service must not run."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how long which logs are kept, how large the database is, and what was deleted last.
+
+    The rules stand in andon.toml; docs/retention.md shows how to write them. The service applies them when it starts
+    and every hour.
+
+    Example: andon retention --dry-run
+    """
+    from andon.app.cli.output import command_settings
+
+    if dry_run + run + compact > 1:
+        raise typer.BadParameter("choose one of --dry-run, --run and --compact")
+    settings = command_settings()
+    if dry_run:
+        _dry_run(settings, as_json=as_json)
+    elif run:
+        _run_now(settings, as_json=as_json)
+    elif compact:
+        _compact(settings, as_json=as_json)
+    else:
+        _show(settings, as_json=as_json)
+
+
+def _show(settings: Settings, *, as_json: bool) -> None:
+    from andon.app.cli.output import console, plain, print_json, print_listing, shown_time
+    from andon.core.text import counted
+    from andon.store import Reader
+
+    with Reader(settings.database) as reader:
+        state = reader.retention()
+    if as_json:
+        print_json({"rules": _rules(settings), "max_bytes": settings.retention_max_bytes, "state": state})
+        return
+    _print_rules(settings, state)
+    cap = f" of {_size(settings.retention_max_bytes)} allowed" if settings.retention_max_bytes else ""
+    free = f", {_size(state.free)} free inside the file" if state.free else ""
+    console.print(f"\n{counted(state.logs, 'log')}; the database holds {_size(state.used)}{cap}{free}.")
+    if not state.shrinks:
+        console.print(
+            "Free space stays inside this file, for new logs; `andon retention --compact` gives it back.", style="dim"
+        )
+    if not state.deletions:
+        console.print("Nothing was deleted yet.")
+        return
+    console.print()
+    rows = [
+        (shown_time(one.at, settings.time_zone), plain(one.subject), _count(one.detail), _size(one.detail.get("bytes")))
+        for one in state.deletions
+    ]
+    print_listing(("deleted at", "rule~", "logs>", "about>"), rows)
+
+
+def _print_rules(settings: Settings, state: RetentionState) -> None:
+    from andon.app.cli.output import console, plain, print_listing
+
+    if not settings.retention:
+        console.print("No rules: every log is kept for ever. docs/retention.md shows how to write them.")
+        return
+    rules = _rules(settings)
+    rows = [
+        (str(number), plain(str(one["label"])), plain(str(one["rule"])), _dropped(state, str(one["label"])))
+        for number, one in enumerate(rules, 1)
+    ]
+    print_listing((">", "rule", "logs~", "never stored>"), rows)
+    console.print("The first rule that matches a log counts; logs that none matches are kept for ever.", style="dim")
+
+
+def _dropped(state: RetentionState, label: str) -> str:
+    return f"{state.dropped[label]:,}" if label in state.dropped else ""
+
+
+def _rules(settings: Settings) -> list[dict[str, Any]]:
+    from andon.app.retention_policy import described, labels
+
+    return [
+        {"label": label, "rule": described(one), **one.model_dump(exclude_none=True, exclude={"name"})}
+        for label, one in zip(labels(settings), settings.retention, strict=True)
+    ]
+
+
+def _dry_run(settings: Settings, *, as_json: bool) -> None:
+    from rich.progress import Progress
+
+    from andon.app.cli.output import console, errors, print_json
+    from andon.app.retention_policy import retention_policy
+    from andon.store import Reader
+
+    policy = retention_policy(settings)
+    with Reader(settings.database) as reader, Progress(console=errors, transient=True) as progress:
+        task = progress.add_task("looking at logs", total=None)
+        found = reader.retention_forecast(
+            policy, time.time(), lambda done, total: progress.update(task, completed=done, total=total)
+        )
+    if as_json:
+        print_json(found)
+        return
+    if not found.logs:
+        console.print("Nothing would be deleted now.")
+        return
+    _print_figures(found)
+    console.print(
+        "Logs that something still needs are not counted. `andon retention --run` deletes these now.", style="dim"
+    )
+
+
+def _print_figures(found: Forecast) -> None:
+    from andon.app.cli.output import console, plain, print_listing
+    from andon.core.text import counted
+
+    rows = [(plain(label), f"{count:,}", _size(found.bytes[label])) for label, count in found.logs.items()]
+    print_listing(("rule~", "would go>", "about>"), rows)
+    console.print(f"In all {counted(sum(found.logs.values()), 'log')}, about {_size(sum(found.bytes.values()))}.")
+
+
+def _run_now(settings: Settings, *, as_json: bool) -> None:
+    from andon.app.cli.output import console, errors, print_json
+    from andon.core.text import counted
+
+    with errors.status("looking at logs") as status:
+        deleted = asyncio.run(
+            _retain(settings, lambda so_far: status.update(f"{counted(sum(so_far.values()), 'log')} deleted"))
+        )
+    if as_json:
+        print_json({"deleted": deleted})
+        return
+    if not deleted:
+        console.print("Nothing had to go.")
+    for label, count in deleted.items():
+        console.print(f"{counted(count, 'log')} deleted: {label}", markup=False)
+
+
+async def _retain(settings: Settings, told: Any) -> dict[str, int]:
+    from andon.app.background.retainer import Retainer
+    from andon.app.cli.output import user_name
+    from andon.app.retention_policy import retention_policy
+    from andon.core.telemetry import Metrics
+    from andon.store import Store
+
+    store = await Store.open(settings.database, durability=settings.durability, keeping=retention_policy(settings))
+    store.retention.actor = f"andon retention --run ({user_name() or 'unknown'})"
+    try:
+        return await Retainer(store.retention, Metrics()).once(told)
+    finally:
+        await store.close()
+
+
+def _compact(settings: Settings, *, as_json: bool) -> None:
+    from andon.app.cli.output import console, errors, print_json
+    from andon.store import compact
+
+    with errors.status("making the file anew"):
+        before, after = compact(settings.database)
+    if as_json:
+        print_json({"before": before, "after": after})
+        return
+    console.print(f"{_size(before)} before, {_size(after)} now.")
+
+
+def _count(detail: dict[str, Any]) -> str:
+    return f"{detail.get('logs', 0):,}"
+
+
+def _size(size: object) -> str:
+    """Bytes in the unit that suits them."""
+    amount = float(size) if isinstance(size, int | float) else 0.0
+    for unit in ("bytes", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
+        amount /= 1024
+    return f"{amount:,.1f} GiB"

@@ -1,0 +1,278 @@
+"""``andon send``: publish logs, and wait for their analyses where asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from andon.core.errors import AndonError, ConfigError
+from andon.core.models import REPLY_TO_HEADER, SUBJECT, now_text
+
+if TYPE_CHECKING:
+    from andon.app.broker_client import Outbox
+    from andon.bus.publisher import JetStreamPublisher
+    from andon.core.models import NewPicture
+    from andon.core.settings.settings import Settings
+
+#: Logs sent with --wait in one go: each is a caller of its own.
+WAIT_LIMIT = 1000
+WAIT_SECONDS = 60.0
+
+
+class SendError(AndonError):
+    """Some logs could not be published: see the reasons, correct them and send those again."""
+
+
+def send(
+    message: Annotated[
+        str | None,
+        typer.Argument(help="The log's message; - or the name of a .json or .jsonl file stands for --file."),
+    ] = None,
+    severity: Annotated[str, typer.Option("--severity", "-s", help="Severity of MESSAGE.")] = "ERROR",
+    service: Annotated[str, typer.Option(help="Service of MESSAGE.")] = "andon-send",
+    host: Annotated[str | None, typer.Option(help="Host of MESSAGE; this machine unless given.")] = None,
+    context: Annotated[str | None, typer.Option(help="Context of MESSAGE: a JSON object.")] = None,
+    place: Annotated[
+        str | None, typer.Option(help="Where it happened, as site.area.line.machine (fewer parts are fine).")
+    ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option("--image", metavar="FILE", help="A picture file that goes with MESSAGE; repeat it for more."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="JSON or JSON-lines file of logs; - reads standard input.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the analyses and print them.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, max=3600, help="Longest wait, in seconds.")] = WAIT_SECONDS,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: the outcome, or with --wait each reply.")
+    ] = False,
+) -> None:
+    """Publish one log, or a file of logs, to the broker.
+
+    Examples: andon send "Spindle over-temperature" -s CRITICAL --host mill-07 --service cnc --wait
+
+    andon send "Label check failed" --image station4.jpg
+
+    andon send shift.jsonl
+
+    tail -n 50 shift.jsonl | andon send
+    """
+    from andon.app.cli.attach import read_pictures
+    from andon.app.cli.output import command_settings
+
+    settings = command_settings()
+    subject = place_subject(place)
+    if message is not None and file is None and is_file_of_logs(message):
+        file, message = Path(message), None
+    if message is None and file is None and sys.stdin is not None and not sys.stdin.isatty():
+        file = Path("-")
+    if (message is None) == (file is None):
+        raise typer.BadParameter("give either a MESSAGE or --file (- for standard input)")
+    if image and message is None:
+        raise typer.BadParameter("goes with a MESSAGE; logs of a file name their pictures", param_hint="--image")
+    pictures = []
+    if image:
+        from andon.app.wiring import picture_limits
+
+        pictures = read_pictures(image, picture_limits(settings))
+    if message is not None:
+        logs = [one_log(message, severity, service, host, context)]
+    else:
+        assert file is not None  # noqa: S101 - one of the two is given
+        logs = list(read_logs(file))
+    if wait and len(logs) > WAIT_LIMIT:
+        raise typer.BadParameter(f"--wait takes at most {WAIT_LIMIT} logs at once, this is {len(logs)}")
+    asyncio.run(_send(settings, subject, logs, pictures, wait=wait, timeout=timeout, as_json=as_json))
+
+
+def is_file_of_logs(message: str) -> bool:
+    """Whether somebody who gave this for a message means standard input or a file: nobody logs the name of one.
+
+    Raises ConfigError where it can only be the name of a file, and there is none.
+    """
+    if message == "-":
+        return True
+    if not message.lower().endswith((".json", ".jsonl", ".ndjson")):
+        return False
+    if Path(message).is_file():
+        return True
+    if any(c.isspace() for c in message):
+        return False
+    raise ConfigError(f"there is no file {message}; nothing was sent")
+
+
+def place_subject(place: str | None) -> str:
+    """The subject for an ISA-95 place. Raises typer.BadParameter."""
+    if not place:
+        return SUBJECT
+    parts = place.split(".")
+    if len(parts) > 4 or any(not p or any(c.isspace() or c in "*>" for c in p) for p in parts):
+        raise typer.BadParameter(
+            f"{place!r} is no place; write site.area.line.machine without blanks", param_hint="--place"
+        )
+    return f"{SUBJECT}.{place}"
+
+
+def one_log(message: str, severity: str, service: str, host: str | None, context: str | None) -> bytes:
+    """The wire form of a log given by arguments. Raises typer.BadParameter where the context is no JSON object."""
+    import socket
+
+    value: Any = {}
+    if context is not None:
+        try:
+            value = msgspec.json.decode(context)
+        except msgspec.DecodeError as error:
+            raise typer.BadParameter(f"not JSON: {error}", param_hint="--context") from None
+        if not isinstance(value, dict):
+            raise typer.BadParameter("must be a JSON object", param_hint="--context")
+    return msgspec.json.encode(
+        {
+            "timestamp": now_text(),
+            "hostname": host or socket.gethostname(),
+            "severity": severity,
+            "service": service,
+            "message": message,
+            "context": value,
+        }
+    )
+
+
+def read_logs(path: Path) -> Iterator[bytes]:
+    """The logs of a JSON document (an object or an array of objects) or of JSON lines, byte for byte where possible.
+
+    Raises ConfigError where the file cannot be read or a line is no JSON object.
+    """
+    name = "standard input" if str(path) == "-" else str(path)
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{name} cannot be read: {error.strerror}") from None
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        whole = msgspec.json.decode(data, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        yield from _read_lines(data, name)
+        return
+    if isinstance(whole, dict):
+        yield data.strip()
+        return
+    for number, item in enumerate(whole, 1):
+        if not bytes(item).lstrip().startswith(b"{"):
+            raise ConfigError(f"{name}: entry {number} is not a JSON object; nothing was sent")
+        yield bytes(item)
+
+
+def _read_lines(data: bytes, name: str) -> Iterator[bytes]:
+    lines = [(number, line.strip()) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
+    if not lines:
+        raise ConfigError(f"{name} is empty; nothing was sent")
+    for number, line in lines:
+        try:
+            msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{name}: line {number} is not a JSON object ({error}); nothing was sent") from None
+        yield line
+
+
+async def _send(
+    settings: Settings,
+    subject: str,
+    logs: list[bytes],
+    pictures: list[NewPicture],
+    *,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    from andon.app.broker_client import open_publisher
+    from andon.app.cli.attach import with_pictures
+    from andon.app.cli.output import console, print_json
+
+    async with open_publisher(settings, "andon send") as publisher:
+        if pictures:
+            logs = [await with_pictures(data, pictures, publisher) for data in logs]
+        if not wait:
+            stored, failures = await publish_with_progress(publisher, subject, logs, quiet=as_json)
+            if as_json:
+                print_json({"sent": stored, "failed": failures})
+            else:
+                console.print(f"{stored:,} {'log' if stored == 1 else 'logs'} sent to {subject}")
+            if failures:
+                raise SendError(f"{len(failures)} not sent; the first: {failures[0]}")
+            return
+        await _send_and_wait(publisher, subject, logs, timeout=timeout, as_json=as_json)
+
+
+async def _send_and_wait(publisher: Outbox, subject: str, logs: list[bytes], *, timeout: float, as_json: bool) -> None:
+    """Send each log as a durable caller and print the replies as they come. Raises SendError for what is missing."""
+    from andon.core.errors import BrokerError, BrokerUnavailable
+
+    inbox = await publisher.inbox()
+    failures: list[str] = []
+    sent = 0
+    for index, data in enumerate(logs):
+        try:
+            await publisher.store(data, subject=subject, headers={REPLY_TO_HEADER: f"{inbox.prefix}.{index}"})
+        except BrokerUnavailable as error:
+            failures.append(f"log {index + 1} and those behind it: {error}")
+            break
+        except BrokerError as error:
+            failures.append(f"log {index + 1}: {error}")
+        else:
+            sent += 1
+    answered = 0
+    async with asyncio.timeout(timeout + 5):
+        async for body in inbox.replies(sent, timeout):
+            answered += 1
+            print_reply(body, as_json=as_json)
+    missing = []
+    if failures:
+        missing.append(f"{len(logs) - sent} of {len(logs)} not sent; the first: {failures[0]}")
+    if answered < sent:
+        missing.append(
+            f"{sent - answered} of {sent} analyses did not come within {timeout:g} s; the logs are stored, "
+            "see `andon logs`"
+        )
+    if missing:
+        raise SendError("; ".join(missing))
+
+
+async def publish_with_progress(
+    publisher: JetStreamPublisher, subject: str, logs: list[bytes], *, quiet: bool = False, label: str = "sending"
+) -> tuple[int, list[str]]:
+    """Publish ``logs`` in a window with a progress bar; (number stored, a sentence for each that was not)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from andon.app.cli.output import errors
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=quiet or len(logs) < 2) as progress:
+        task = progress.add_task(label, total=len(logs))
+        items = ((subject, data, None, None) for data in logs)
+        done = await publisher.store_many(items, on_stored=lambda n: progress.advance(task, n))
+    return done.stored, [f"log {failure.index + 1}: {failure.reason}" for failure in done.failures]
+
+
+def print_reply(body: bytes, *, as_json: bool) -> None:
+    """One reply: JSON on a line of its own, or the message and its analysis for people."""
+    from rich.panel import Panel
+
+    from andon.app.cli.output import console, plain, write_json
+
+    if as_json:
+        write_json(body)
+        return
+    reply = msgspec.json.decode(body)
+    sent = reply.get("original_message")
+    message = sent.get("message") if isinstance(sent, dict) else str(sent)
+    rung = reply.get("rung") or "not understood"
+    title = f"{rung}{' (provisional)' if reply.get('provisional') else ''}"
+    console.print(plain(f"{reply.get('severity', '')} {message}".strip()), style="bold")
+    console.print(Panel(plain(str(reply.get("analysis", ""))), title=plain(title), title_align="left"))

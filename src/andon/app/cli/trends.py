@@ -1,0 +1,207 @@
+"""``andon trends``: what is frequent, new, rising or silent, what set off a flood, and what follows what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from andon.app.cli.filters import Since, UntilNow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.text import Text
+
+    from andon.core.settings.settings import Settings
+    from andon.insight.trends.trends import Asked, FirstOut, Kind, Together, Trend, Trends
+    from andon.store import Reader
+
+    Cell = str | Text
+
+KINDS = ("top", "new", "rising", "quiet", "first-out", "together")
+_TITLES = {
+    "top": "most frequent",
+    "new": "seen for the first time",
+    "rising": "more often than before",
+    "quiet": "regular before, silent now",
+}
+#: Rows of each kind where all are shown.
+_FEW = 5
+
+
+def trends(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help=f"One of {', '.join(KINDS)}; the first four unless given.")
+    ] = None,
+    since: Since = None,
+    until: UntilNow = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Compare with the time from here to --since; the week before unless given.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="On this host; * and ? stand for anything.")] = None,
+    site: Annotated[str | None, typer.Option(help="At this site, by whole days, as the next.")] = None,
+    area: Annotated[str | None, typer.Option(help="In this area.")] = None,
+    line: Annotated[str | None, typer.Option(help="On this line.")] = None,
+    machine: Annotated[str | None, typer.Option(help="On this machine.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, max=1000, help="Most rows listed.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which problems are frequent, new, rising or silent in a time (the last day), and what sets off what.
+
+    rising and quiet compare with the time before and tell only what chance does not explain. first-out names what came
+    first in each flood of alarms. together names problems that follow each other within ten minutes.
+
+    Example: andon trends rising --since 8h
+    """
+    from andon.app.cli.output import command_settings, print_json
+    from andon.insight.trends import trends as finding
+    from andon.store import Reader
+
+    chosen = checked_kind(kind)
+    settings = command_settings()
+    try:
+        place = finding.place_of(host=host, site=site, area=area, line=line, machine=machine)
+        asked = finding.ask(
+            since, until, baseline, zone=settings.time_zone, place=place, limit=limit or (20 if chosen else _FEW)
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if place is not None and chosen in ("first-out", "together"):
+        raise typer.BadParameter(f"{chosen} is told for the whole site: leave --host and the place out")
+    with Reader(settings.database) as reader:
+        if chosen == "first-out":
+            floods = finding.first_out(reader.rollups, asked.since, asked.until, asked.limit)
+            print_json(floods) if as_json else print_floods(floods, settings)
+        elif chosen == "together":
+            pairs = finding.together(reader.rollups, asked.since, asked.until, asked.limit)
+            print_json(pairs) if as_json else print_pairs(pairs)
+        else:
+            found = _found(reader, chosen, asked)
+            if as_json:
+                print_json(found[chosen] if chosen else found)
+                return
+            for one in found.values():
+                print_trends(one, settings)
+
+
+def _found(reader: Reader, chosen: str | None, asked: Asked) -> dict[str, Trends]:
+    from andon.insight.trends.trends import KINDS as COUNTED
+    from andon.insight.trends.trends import find
+
+    kinds: list[Kind] = [kind for kind in COUNTED if chosen in (None, kind)]
+    return {kind: find(reader.rollups, kind, asked) for kind in kinds}
+
+
+def checked_kind(value: str | None) -> str | None:
+    """The kind of question a user named. Raises typer.BadParameter."""
+    if value is None or value.lower() in KINDS:
+        return value.lower() if value else None
+    raise typer.BadParameter(f"{value!r} is no kind; use {', '.join(KINDS)}", param_hint="KIND")
+
+
+def print_trends(found: Trends, settings: Settings) -> None:
+    """Problems of one kind for people."""
+    from andon.app.cli.output import console, print_listing, short_time
+
+    zone = settings.time_zone
+    when = f"{short_time(found.since, zone)} to {short_time(found.until, zone)}"
+    console.print(f"[bold]{_TITLES[found.kind]}[/], {when}:")
+    if found.note:
+        console.print(f"  {found.note[0].upper()}{found.note[1:]}.", markup=False)
+    elif not found.rows:
+        console.print("  None.")
+    if found.rows:
+        names, cells = _TABLES[found.kind]
+        print_listing(names, (cells(row, zone) for row in found.rows))
+
+
+def _ends(row: Trend) -> tuple[Text, Text]:
+    from andon.app.cli.output import one_line, plain, severity_text
+
+    return severity_text(row.worst_severity), plain(one_line(row.template))
+
+
+def _top_cells(row: Trend, _zone: str) -> tuple[Cell, ...]:
+    from andon.app.cli.patterns import shown_rate
+
+    return str(row.pattern_id), f"{row.count:,}", f"{row.share or 0:.0%}", shown_rate(row.per_hour or 0), *_ends(row)
+
+
+def _new_cells(row: Trend, zone: str) -> tuple[Cell, ...]:
+    from andon.app.cli.output import short_time
+
+    return str(row.pattern_id), f"{row.count:,}", short_time(row.first_seen, zone), *_ends(row)
+
+
+def _rising_cells(row: Trend, _zone: str) -> tuple[Cell, ...]:
+    from andon.app.cli.patterns import shown_rate
+
+    times = "new" if row.ratio is None else f"{row.ratio:,.1f} ×"
+    change = f"{shown_rate(row.before_per_hour or 0)} → {shown_rate(row.per_hour or 0)}"
+    return str(row.pattern_id), f"{row.count:,}", change, times, shown_chance(row.p), *_ends(row)
+
+
+def _quiet_cells(row: Trend, zone: str) -> tuple[Cell, ...]:
+    from andon.app.cli.output import short_time
+
+    return str(row.pattern_id), f"{row.expected or 0:,.1f}", short_time(row.last_seen, zone), *_ends(row)
+
+
+def shown_chance(p: float | None) -> str:
+    """The chance of an accident: ``< 0.001``, ``0.004``."""
+    return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+_TABLES: dict[str, tuple[tuple[str, ...], Callable[[Trend, str], tuple[Cell, ...]]]] = {
+    "top": (("id>", "logs>", "share>", "per h>", "worst", "problem~"), _top_cells),
+    "new": (("id>", "logs>", "first seen", "worst", "problem~"), _new_cells),
+    "rising": (("id>", "logs>", "per h>", "times>", "p?", "worst", "problem~"), _rising_cells),
+    "quiet": (("id>", "expected>", "last seen", "worst", "problem~"), _quiet_cells),
+}
+
+
+def print_floods(floods: list[FirstOut], settings: Settings) -> None:
+    """Floods and what came first."""
+    from andon.app.cli.output import console, one_line, plain, short_time
+    from andon.core.text import counted
+
+    if not floods:
+        console.print("No flood (more than 10 alarms in ten minutes) in this time.")
+    for flood in floods:
+        start, end = (short_time(moment, settings.time_zone) for moment in (flood.start, flood.end))
+        console.print(f"[bold]{start}[/] to {end}: {counted(flood.alarms, 'alarm')}")
+        tied = " (in the same minute)" if len(flood.first) > 1 else ""
+        for one in flood.first:
+            console.print(plain(f"  first{tied} {one.pattern_id}: {one_line(one.template)}"), no_wrap=True)
+        for one in flood.then:
+            then = f"  {one.minutes:>2} min later {one.pattern_id}: {one_line(one.template)}"
+            console.print(plain(then), no_wrap=True)
+
+
+def print_pairs(pairs: list[Together]) -> None:
+    """What follows what."""
+    from andon.app.cli.output import console, one_line, plain
+
+    if not pairs:
+        console.print("No problem follows another more often than chance explains in this time.")
+    for pair in pairs:
+        console.print(pair_sentence(pair))
+        for id_, text in ((pair.first_id, pair.first), (pair.second_id, pair.second)):
+            console.print(plain(f"  {id_}: {one_line(text)}"), no_wrap=True)
+
+
+def pair_sentence(pair: Together) -> str:
+    """One pair as a line.
+
+    >>> from andon.insight.trends.trends import Together
+    >>> pair_sentence(Together(12, "a", 17, "b", 41, 48, 60, 9.31, 2.0, 1e-9))
+    '17 follows 12: 41 of 48 times, 2 min later, 9.3 × chance (p < 0.001)'
+    """
+    later = "in the same minute" if pair.lag == 0 else f"{pair.lag:g} min later"
+    link = "comes with" if pair.lag == 0 else "follows"
+    chance = "p < 0.001" if pair.p < 0.001 else f"p = {pair.p:.3f}"
+    return (
+        f"{pair.second_id} {link} {pair.first_id}: {pair.count:,} of {pair.of_first:,} times, {later}, "
+        f"{pair.lift:,.1f} × chance ({chance})"
+    )

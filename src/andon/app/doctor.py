@@ -1,0 +1,299 @@
+"""What ``andon doctor`` checks: settings, disk, database, broker, service and model, each with its remedy."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import andon
+from andon.app.broker_client import advice
+from andon.app.wiring import provider_config
+from andon.bus.connection import connect, masked
+from andon.bus.embedded.binary import find_binary
+from andon.bus.jetstream_api import stream_state
+from andon.core.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
+from andon.core.models import CheckResult, StoreCounts
+from andon.core.settings.settings import Settings
+from andon.core.settings.unknown import remarks
+from andon.core.text import counted
+from andon.core.threads import in_daemon_thread
+from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
+from andon.explain.providers.ollama_models import OllamaAdmin, context_remedy
+from andon.explain.providers.registry import ProviderConfig, build_analyst, build_backend
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.store import Reader
+
+#: Below this much free disk space (bytes) doctor warns, and below a tenth of it complains.
+LITTLE_ROOM = 1024**3
+#: A backlog above this many messages is worth a remark.
+BACKLOG = 10_000
+CONNECT_SECONDS = 2.0
+
+
+async def examine(settings: Settings) -> list[CheckResult]:
+    """Every check, in the order in which things depend on each other. Never raises for what it examines."""
+    results = [_versions(), _settings(settings), *_remarks(), await asyncio.to_thread(_disk, settings)]
+    results += await asyncio.to_thread(_database, settings)
+    ready = await asyncio.to_thread(_service, settings)
+    running = ready.ok is not None
+    results.append(ready)
+    results += await _broker(settings, running)
+    results.append(await (_model_file if settings.provider == "EMBEDDED" else _model)(settings))
+    results += await _fallbacks(settings)
+    results += await _ollama_context(settings)
+    return results + await asyncio.to_thread(_runbooks, settings)
+
+
+def _runbooks(settings: Settings) -> list[CheckResult]:
+    """How many runbooks there are, and those that cannot be used; nothing where there is no directory of them."""
+    if not settings.runbooks.is_dir():
+        return []
+    found = MarkdownRunbooks(settings.runbooks)
+    found.scan(tell=False)
+    results = [CheckResult("runbooks", None, problem) for problem in found.problems]
+    if len(found) or not results:
+        results.insert(0, CheckResult("runbooks", True, f"{settings.runbooks}: {counted(len(found), 'runbook')}"))
+    return results
+
+
+def _versions() -> CheckResult:
+    return CheckResult("andon", True, f"{andon.__version__} on Python {sys.version.split()[0]}")
+
+
+def _settings(settings: Settings) -> CheckResult:
+    places = [name for name in (".env", os.environ.get("ANDON_CONFIG") or "andon.toml") if Path(name).is_file()]
+    where = ", ".join(["environment", *places])
+    return CheckResult(
+        "settings", True, f"read from {where}; provider {settings.provider} {settings.model_name}".strip()
+    )
+
+
+def _remarks() -> list[CheckResult]:
+    return [CheckResult("settings", None, remark, "correct the name, or remove it") for remark in remarks()]
+
+
+def _several(count: int, one: str, many: str) -> str:
+    """The number with what it counts: ``1 problem waits``, ``2 problems wait``."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _disk(settings: Settings) -> CheckResult:
+    directory = settings.database.parent if isinstance(settings.database, Path) else settings.data_dir
+    place = directory
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        return CheckResult(
+            "disk",
+            False,
+            f"{place} is a file where a directory is needed",
+            "set ANDON_DATA_DIR (or DB_PATH) to another",
+        )
+    free = shutil.disk_usage(place).free
+    detail = f"{free / 1024**3:.1f} GiB free at {directory}"
+    if not os.access(place, os.W_OK):
+        return CheckResult("disk", False, f"{place} cannot be written", "correct its permissions or set ANDON_DATA_DIR")
+    if free < LITTLE_ROOM:
+        ok = None if free >= LITTLE_ROOM // 10 else False
+        return CheckResult("disk", ok, detail, "make room: recording stops when the disk is full")
+    return CheckResult("disk", True, detail)
+
+
+def _database(settings: Settings) -> list[CheckResult]:
+    path = settings.database
+    if isinstance(path, Path) and not path.exists():
+        return [CheckResult("database", None, f"{path} does not exist yet", "`andon run` creates it")]
+    try:
+        with Reader(path) as reader:
+            counts = reader.counts()
+    except (StoreError, ConfigError) as error:  # the driver of PostgreSQL may be missing
+        return [CheckResult("database", False, str(error))]
+    size = f"{counts.bytes / 1024**2:.1f} MiB"
+    held = f"{counted(counts.logs, 'log')}, {counted(counts.patterns, 'pattern')}"
+    results = [CheckResult("database", True, f"{path}: {held}, {size}")]
+    return results + _queue(counts)
+
+
+def _queue(counts: StoreCounts) -> list[CheckResult]:
+    results = []
+    if counts.rejects:
+        results.append(
+            CheckResult(
+                "rejects",
+                None,
+                _several(counts.rejects, "message was not understood", "messages were not understood"),
+                "see `andon rejects`",
+            )
+        )
+    if counts.failed:
+        remedy = "the playbook's answers stand for them; see the reasons with `andon queue --failed`"
+        results.append(CheckResult("analyses", None, f"{counts.failed:,} got no answer from the model", remedy))
+    if counts.pending:
+        results.append(
+            CheckResult(
+                "queue", None, _several(counts.pending, "problem waits for the model", "problems wait for the model")
+            )
+        )
+    return results
+
+
+def _service(settings: Settings) -> CheckResult:
+    host = "127.0.0.1" if settings.http_host in ("0.0.0.0", "::") else settings.http_host  # noqa: S104 - compared
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}/readyz"
+    try:
+        with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response:
+            json.load(response)
+    except urllib.error.HTTPError as error:
+        problems = _problems(error)
+        return CheckResult("service", False, f"runs but is not ready: {problems}", "see its log for more")
+    except TimeoutError:
+        return CheckResult("service", False, f"takes no questions at {url} yet", "see its log: it starts, or hangs")
+    except (OSError, ValueError):
+        return CheckResult("service", None, f"does not answer at {url}", "start it with `andon run`")
+    return CheckResult("service", True, f"ready at {url}")
+
+
+def _problems(error: urllib.error.HTTPError) -> str:
+    try:
+        body: Any = json.load(error)
+        return "; ".join(f"{part}: {problem}" for part, problem in body["problems"].items())
+    except (ValueError, KeyError, AttributeError):
+        return f"HTTP {error.code}"
+
+
+async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
+    results = []
+    if settings.embedded_broker:
+        try:
+            results.append(
+                CheckResult("nats-server", True, str(await asyncio.to_thread(find_binary, settings.nats_server)))
+            )
+        except BrokerError as error:
+            return [CheckResult("nats-server", False, str(error))]
+        if not running:
+            return [*results, CheckResult("broker", None, "embedded; it starts with `andon run`")]
+    address = masked(settings.broker_url)
+    try:
+        connection = await connect(
+            settings.broker_url, name="andon doctor", timeout=CONNECT_SECONDS, **advice(settings)
+        )
+    except BrokerError as error:
+        return [*results, CheckResult("broker", False, str(error))]
+    try:
+        state = await stream_state(connection)
+    except AndonError as error:
+        results.append(CheckResult("broker", None, f"{address} answers; {error}", "`andon run` creates the stream"))
+    else:
+        held, waiting = counted(state.messages, "message"), state.pending + state.ack_pending
+        detail = f"{address}: stream {state.stream} holds {held}, {waiting:,} not yet stored"
+        remedy = "the recorder is behind or stopped; see the service's log" if waiting > BACKLOG else ""
+        results.append(CheckResult("broker", None if remedy else True, detail, remedy))
+    finally:
+        await connection.close()
+    return results
+
+
+async def _model(settings: Settings) -> CheckResult:
+    return await _member("model", dataclasses.replace(provider_config(settings), fallbacks=()))
+
+
+async def _fallbacks(settings: Settings) -> list[CheckResult]:
+    """The providers that are asked where the configured one is away, each by itself."""
+    if settings.provider == "PLAYBOOK":
+        return []
+    return [await _member("fallback", config) for config in provider_config(settings).fallbacks]
+
+
+async def _member(name: str, config: ProviderConfig) -> CheckResult:
+    try:
+        analyst = build_analyst(config)
+    except AndonError as error:
+        return CheckResult(name, False, str(error))
+    if analyst is None:
+        return CheckResult(name, True, "PLAYBOOK: the built-in rules answer, no model is needed")
+    try:
+        async with asyncio.timeout(10):
+            await analyst.check()
+    except ModelError as error:
+        ok = False if isinstance(error, ModelMisconfigured) else None
+        return CheckResult(name, ok, str(error), "until then the playbook's answers are provisional")
+    except TimeoutError:
+        return CheckResult(name, None, f"{analyst.provider} took longer than 10 s to answer")
+    finally:
+        await analyst.close()
+    return CheckResult(name, True, f"{analyst.provider} answers; model {analyst.model}")
+
+
+async def _model_file(settings: Settings) -> CheckResult:
+    """Load the file of EMBEDDED in a process of its own, as the service would."""
+    try:
+        backend = build_backend(provider_config(settings))
+    except AndonError as error:
+        return CheckResult("model", False, str(error))
+    if not isinstance(backend, EmbeddedBackend):
+        raise TypeError(f"{settings.provider} has no model file")
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(settings.model_cold_deadline):
+            await in_daemon_thread(backend.build, "provider-import")
+            started = time.monotonic()
+            facts = await backend.describe()
+    except ModelError as error:
+        return CheckResult("model", False, str(error), "until then the playbook's answers are provisional")
+    except TimeoutError:
+        remedy = "choose a smaller file, or raise ANDON_MODEL_COLD_DEADLINE"
+        return CheckResult("model", False, f"{settings.gguf} was not loaded in time", remedy)
+    finally:
+        await backend.close()
+    context, memory = int(facts["context"]), facts["memory"]
+    taken = f", {memory / 2**20:,.0f} MiB of memory" if memory else ""
+    sight = ", sees pictures" if facts["sees_pictures"] else ""
+    detail = (
+        f"EMBEDDED loads {settings.gguf} in {time.monotonic() - started:.1f} s: "
+        f"context {context:,} tokens{taken}{sight}"
+    )
+    if settings.mmproj is not None and not facts["sees_pictures"]:
+        return CheckResult("model", None, f"{detail}, but sees no pictures", "correct ANDON_MMPROJ or leave it empty")
+    if context < _tokens_needed(settings):
+        trained = facts["trained_for"]
+        remedy = (
+            "lower ANDON_MODEL_PROMPT_TOKENS or ANDON_MODEL_MAX_TOKENS: the model takes no more"
+            if trained and trained <= context
+            else f"raise ANDON_GGUF_CONTEXT to {_tokens_needed(settings)}"
+        )
+        return CheckResult("model", None, f"{detail}; {_need(settings)}", remedy)
+    return CheckResult("model", True, detail)
+
+
+async def _ollama_context(settings: Settings) -> list[CheckResult]:
+    """Whether questions fit into the context of the models that are asked of Ollama, which says nothing where not."""
+    members = [(settings.provider, settings.model), *settings.fallback_members]
+    models = [settings.model_of(provider, model) for provider, model in members if provider == "OLLAMA"]
+    results = []
+    for model in models:
+        try:
+            async with OllamaAdmin(host=settings.ollama_host, api_key=settings.key_of("OLLAMA"), model=model) as admin:
+                details = await admin.show(model)
+        except AndonError:  # the check of the model has said so already
+            continue
+        remedy = context_remedy(details, _tokens_needed(settings)) or ""
+        detail = f"{model} works with {details.context:,} tokens ({details.context_from}); {_need(settings)}"
+        results.append(CheckResult("context", None if remedy else True, detail, remedy))
+    return results
+
+
+def _tokens_needed(settings: Settings) -> int:
+    return settings.model_prompt_tokens + settings.model_max_tokens
+
+
+def _need(settings: Settings) -> str:
+    return f"a question and its answer take up to {_tokens_needed(settings):,}"

@@ -1,0 +1,85 @@
+"""Two runs side by side: which cases got better, which worse, and whether chance would do that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from andon.app.evals.results import USEFUL, VERSION, Report
+from andon.app.evals.scoring import CRITERIA
+from andon.app.evals.stats import sign_test
+from andon.core.errors import AndonError
+
+
+class BaselineError(AndonError):
+    """The baseline cannot be compared with: give a file that `andon eval --json` wrote."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One criterion over the cases that both runs counted. ``chance`` is the two-sided p of the exact sign test."""
+
+    criterion: str
+    n: int
+    before: int
+    now: int
+    better: list[str]
+    worse: list[str]
+    chance: float
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed against a former run. ``missing`` and ``added`` are cases that only one of the two counted."""
+
+    provider: str
+    model: str
+    started_at: str
+    changes: list[Change]
+    missing: list[str]
+    added: list[str]
+
+
+def read_report(path: Path) -> Report:
+    """A former report. Raises BaselineError."""
+    try:
+        report = msgspec.json.decode(path.read_bytes(), type=Report)
+    except OSError as error:
+        raise BaselineError(
+            f"{path} cannot be read ({error.strerror}): give a file that `andon eval --json` wrote."
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BaselineError(f"{path} is no report of `andon eval --json` ({error}): make it anew.") from None
+    if report.version != VERSION:
+        raise BaselineError(f"{path} has version {report.version}, this Andon reads {VERSION}: make it anew.")
+    return report
+
+
+def compare(before: Report, now: Report) -> Comparison:
+    """What got better and worse from ``before`` to ``now``, for each criterion."""
+    old = {case.id: case for case in before.cases if case.counted}
+    new = {case.id: case for case in now.cases if case.counted}
+    changes = []
+    for criterion in (*CRITERIA, USEFUL):
+        pairs = [(id_, old[id_].passed(criterion), case.passed(criterion)) for id_, case in new.items() if id_ in old]
+        asked = [(id_, was, is_) for id_, was, is_ in pairs if was is not None and is_ is not None]
+        better = [id_ for id_, was, is_ in asked if is_ and not was]
+        worse = [id_ for id_, was, is_ in asked if was and not is_]
+        changes.append(
+            Change(
+                criterion=criterion,
+                n=len(asked),
+                before=sum(was for _, was, _ in asked),
+                now=sum(is_ for _, _, is_ in asked),
+                better=better,
+                worse=worse,
+                chance=round(sign_test(len(better), len(worse)), 4),
+            )
+        )
+    return Comparison(
+        provider=before.provider,
+        model=before.model,
+        started_at=before.started_at,
+        changes=changes,
+        missing=sorted(set(old) - set(new)),
+        added=sorted(set(new) - set(old)),
+    )

@@ -1,0 +1,89 @@
+"""Joining what answers a person's question about the history: the database, the model, runbooks, and its budget."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.grouping.similar_problems import alike
+from andon.store import Reader, SharedSpending
+
+if TYPE_CHECKING:
+    from andon.core.settings.settings import Settings
+    from andon.explain.model.history_tools import HistoryTools
+    from andon.insight.ask.investigator import Investigator
+
+
+@contextlib.asynccontextmanager
+async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
+    """What answers questions as configured, over the database as it is now, beside a running service or without one.
+
+    Its requests to the model are counted in the database and obey the budgets. Raises ConfigError where the provider
+    is set up wrongly, StoreUnavailable where there is no database yet.
+    """
+    from andon.app.wiring import budget_limits, provider_config
+    from andon.explain.admission import Budget
+    from andon.explain.providers.registry import build_backend
+    from andon.insight.ask.investigator import Investigator
+
+    config = provider_config(settings)
+    # PLAYBOOK ends the list: what was found is the answer then.
+    built = map(build_backend, (config, *config.fallbacks))
+    backends = [backend for backend in itertools.takewhile(lambda one: one is not None, built) if backend is not None]
+    with await asyncio.to_thread(Reader, settings.database) as reader:
+        budget = Budget(SharedSpending(settings.database), budget_limits(settings))
+        made = Investigator(
+            reader.history(),
+            backends,
+            agent_name=config.agent_name,
+            instructions=config.instructions,
+            deadline=config.deadline,
+            cold_start_deadline=config.cold_start_deadline,
+            max_output_tokens=config.max_output_tokens,
+            prompt_budget=config.prompt_budget,
+            tool_calls=settings.tool_calls,
+            likeness=alike,
+            runbooks=await scanned(settings),
+            grant=budget.take,
+            used=budget.used,
+        )
+        try:
+            yield made
+        finally:
+            await made.close()
+
+
+@contextlib.asynccontextmanager
+async def history_tools(settings: Settings) -> AsyncIterator[HistoryTools]:
+    """The reading tools alone, for a client that brings its own model; as many calls as it likes.
+
+    Raises StoreUnavailable where there is no database yet.
+    """
+    from andon.explain.model.history_tools import HistoryTools
+
+    with await asyncio.to_thread(Reader, settings.database) as reader:
+        yield HistoryTools(
+            reader.history(),
+            clock=lambda: present(settings),
+            likeness=alike,
+            runbooks=await scanned(settings),
+            calls=None,
+        )
+
+
+async def scanned(settings: Settings) -> MarkdownRunbooks:
+    """The site's runbooks as they are now."""
+    runbooks = MarkdownRunbooks(settings.runbooks)
+    await asyncio.to_thread(runbooks.scan)
+    return runbooks
+
+
+def present(settings: Settings) -> datetime:
+    """The present moment in the site's zone."""
+    return datetime.now(ZoneInfo(settings.time_zone))

@@ -1,0 +1,390 @@
+"""The composition root: joins the adapters and says in which order they start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+
+import andon
+from andon.app.background.indexing import Indexer
+from andon.app.background.retainer import Retainer
+from andon.app.background.supervise import keep_running
+from andon.app.background.watch import Watch
+from andon.app.retention_policy import retention_policy
+from andon.app.wiring import (
+    analysis_policy,
+    broker_url,
+    embedded_broker,
+    model_gate,
+    picture_limits,
+    provider_config,
+    public,
+    site_codes,
+)
+from andon.bus.connection import BusConnection, connect
+from andon.bus.embedded.broker import EmbeddedBroker
+from andon.bus.log_stream import JetStreamLogStream
+from andon.bus.object_store import NatsObjects
+from andon.bus.publisher import JetStreamPublisher
+from andon.bus.requests import NatsCallers
+from andon.core.errors import AndonError, BrokerError, StoreError
+from andon.core.settings.settings import Settings
+from andon.core.telemetry import Health, Metrics
+from andon.explain.analyzer import Analyzer
+from andon.explain.callers.desk import PLACES, PLACES_BYTES, CallerDesk
+from andon.explain.ladder import Ladder
+from andon.explain.model.history_tools import ROOM, HistoryTools
+from andon.explain.playbook import Playbook
+from andon.explain.providers.registry import build_analyst
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.grouping.fingerprint import Fingerprinter
+from andon.grouping.similar_fixes import ConfirmedFixes
+from andon.grouping.similar_problems import alike
+from andon.grouping.stored_merger import rebuilt
+from andon.ingest.decode import Decoder
+from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
+from andon.ingest.pictures.shrink import for_model
+from andon.ingest.recorder import Recorder
+from andon.store import Store, lock_database, prepare
+
+if TYPE_CHECKING:
+    from andon.core.models import Question
+    from andon.explain.interfaces import Analyst
+
+log = structlog.get_logger(__name__)
+
+#: How long an orderly stop may take before the process ends anyway, in seconds.
+STOP_WITHIN = 9.0
+#: Questions that are with the model when the stop comes may still be answered for so long, in seconds.
+ANSWERED_WITHIN = 4.0
+#: A part that does not end on being cancelled is cancelled again after these seconds.
+CANCEL_AGAIN = 2.0
+#: Requests to the endpoint that may be on their way into the stream while every place to wait is taken.
+STORING = 1024
+
+
+class HttpSide(Protocol):
+    """What the service asks of its HTTP server: take the port, serve, stop."""
+
+    def bind(self) -> int:
+        """Take the port and return its number. Raises InUseError and ConfigError."""
+        ...
+
+    def close(self) -> None:
+        """Give the port back where it was never served; idempotent."""
+        ...
+
+    async def run(self) -> None:
+        """Serve until stopped or cancelled."""
+        ...
+
+    async def stop(self, task: asyncio.Task[None]) -> None:
+        """Finish open requests and end ``task``, which runs :meth:`run`."""
+        ...
+
+
+#: Makes the HTTP side of a service. The web is above us in the tree, so whoever starts a service hands it in.
+Listen = Callable[["Service"], HttpSide]
+
+
+class Service:
+    """The whole of Andon in one process. :meth:`run` is its life."""
+
+    def __init__(self, settings: Settings, listen: Listen) -> None:
+        self.settings = settings
+        self._make_http = listen
+        self.http_port = settings.http_port
+        self.metrics = Metrics()
+        self.health = Health()
+        look = self._look if settings.investigate == "on" and settings.tool_calls else None
+        self.analyst: Analyst | None = build_analyst(provider_config(settings), look)
+        self.runbooks = MarkdownRunbooks(settings.runbooks)
+        self.store: Store
+        self.broker: EmbeddedBroker | None = None
+        self._stream: JetStreamLogStream
+        self._connection: BusConnection
+        self._gauges_at = 0.0
+        self._retainer: Retainer | None = None
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
+        """Start everything, call ``ready``, work until ``stop`` is set, stop everything in order.
+
+        Raises AndonError with one sentence where something essential cannot start.
+        """
+        async with AsyncExitStack() as stack:
+            stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))
+            http = self._make_http(self)
+            self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
+            stack.callback(http.close)
+            await self._open(stack)
+            publisher = JetStreamPublisher(self._connection)
+            stack.push_async_callback(publisher.close)
+            shown = QuestionPictures(self.store.pictures, for_model)
+            stack.push_async_callback(shown.close)
+            fetcher = PictureFetcher(
+                self.store.pictures, NatsObjects(self._connection), picture_limits(self.settings), self.metrics
+            )
+            desk, recorder, analyzer = self._pipeline(publisher, fetcher, shown)
+            callers = NatsCallers(
+                self._connection,
+                version=andon.__version__,
+                owns=publisher.owns,
+                max_concurrent=PLACES + STORING,
+                max_bytes=2 * PLACES_BYTES,
+            )
+            async with asyncio.TaskGroup() as group:
+
+                def start(name: str, part: Callable[[], object]) -> asyncio.Task[None]:
+                    return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
+
+                serving = group.create_task(http.run(), name="http")
+                watch = Watch(self._stream, self.store, self.health, broker=self._broker_problem)
+                watching = start("watch", watch.run)
+                supervising = start("broker", self.broker.supervise) if self.broker else None
+                await callers.listen(desk.analyze, desk.plain)
+                reading = start("runbooks", self.runbooks.run)
+                fetching = start("pictures", fetcher.run)
+                recording = start("recorder", recorder.run)
+                indexing = start("indexer", Indexer(self.store, self.metrics).run)
+                self._retainer = Retainer(self.store.retention, self.metrics, self._stream)
+                retaining = start("retention", self._retainer.run)
+                answering = start("callers", desk.run)
+                analyzing = start("analyzer", analyzer.run)
+                self.health.report("service", None)
+                log.info(
+                    "ready",
+                    broker=public(self.settings, self.broker),
+                    http=self.http_port,
+                    database=str(self.settings.database),
+                )
+                if ready is not None:
+                    ready()
+                await stop.wait()
+                self.health.report("service", "stopping")
+                log.info("stopping")
+                # Stop taking in, then stop answering, then stop being asked.
+                await ended(recording, fetching)
+                await analyzer.settle(ANSWERED_WITHIN)
+                await callers.close()
+                await ended(analyzing, answering)
+                await http.stop(serving)
+                await ended(watching, reading, indexing, retaining, *([supervising] if supervising else []))
+        log.info("stopped")
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
+        settings = self.settings
+        preparing = asyncio.create_task(
+            asyncio.to_thread(prepare, settings.database, durability=settings.durability), name="prepare"
+        )
+        try:
+            if settings.embedded_broker:
+                self.broker = embedded_broker(settings)
+                await stack.enter_async_context(self.broker)
+            self._connection = await connect(broker_url(settings, self.broker), name=settings.agent_name)
+            stack.push_async_callback(self._connection.close)
+        finally:
+            prepared = await asyncio.shield(preparing)
+        if prepared.taken_over:
+            log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
+        await asyncio.to_thread(self.runbooks.scan)
+        self.store = await Store.open(
+            settings.database,
+            durability=settings.durability,
+            policy=analysis_policy(settings),
+            keeping=retention_policy(settings),
+            zone=ZoneInfo(settings.time_zone),
+        )
+        stack.push_async_callback(self.store.close)
+        self._stream = await JetStreamLogStream.open(self._connection, batch=settings.record_batch)
+        stack.push_async_callback(self._stream.close)
+        if self.analyst is not None:
+            stack.push_async_callback(self.analyst.close)
+
+    def _look(self, question: Question) -> HistoryTools:
+        """What a model may look things up with while it explains ``question``."""
+        return HistoryTools(
+            self.store.history(),
+            clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
+            likeness=alike,
+            runbooks=self.runbooks,
+            calls=self.settings.tool_calls,
+            room=ROOM,
+        )
+
+    def _pipeline(
+        self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures
+    ) -> tuple[CallerDesk, Recorder, Analyzer]:
+        settings = self.settings
+        playbook = Playbook.load()
+        decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
+        gate, policy = model_gate(settings, self.store), analysis_policy(settings)
+        desk = CallerDesk(
+            self.store,
+            publisher,
+            playbook,
+            decoder,
+            self.metrics,
+            agent=settings.agent_name,
+            away=lambda: gate.unavailable,
+            asks=None if policy.asks_all else policy.asks,
+        )
+        analyzer = Analyzer(
+            self.store,
+            publisher,
+            self.analyst,
+            Ladder(
+                self.store,
+                playbook,
+                fixes=ConfirmedFixes(),
+                runbooks=self.runbooks,
+                history=self.store.history() if settings.investigate == "on" else None,
+            ),
+            gate,
+            self.metrics,
+            owner=lease_owner(settings, self.http_port),
+            attempts=settings.model_attempts,
+            # one question may be put to each of the providers in turn
+            deadline=settings.model_cold_deadline * (1 + len(settings.fallback_members)),
+            explained=desk.explained,
+            pictures=pictures,
+        )
+        recorder = Recorder(
+            self._stream,
+            self.store,
+            decoder,
+            desk,
+            self.metrics,
+            self.health,
+            batch=settings.record_batch,
+            queued=analyzer.wake,
+            merging=rebuilt,
+            limits=picture_limits(settings),
+            referenced=fetcher.wake,
+        )
+        return desk, recorder, analyzer
+
+    def _broker_problem(self) -> str | None:
+        if self.broker is not None:
+            self.metrics.broker_restarts.set(self.broker.restarts)
+            if self.broker.problem is not None:
+                return self.broker.problem
+        if not self._connection.is_connected:
+            return f"no connection to the broker at {self._connection.address}; connecting again"
+        return None
+
+    async def refresh(self) -> None:
+        """Bring the gauges up to date, at most once a second; what cannot be asked now keeps its last value."""
+        now = time.monotonic()
+        if now - self._gauges_at < 1.0:
+            return
+        self._gauges_at = now
+        metrics = self.metrics
+        metrics.runbooks.set(len(self.runbooks))
+        metrics.runbook_problems.set(len(self.runbooks.problems))
+        try:
+            counts = await self.store.counts()
+            if self._retainer is not None:
+                await self._retainer.count_others()
+        except StoreError as error:
+            log.info("store gauges not renewed", error=str(error))
+        else:
+            metrics.logs.set(counts.logs)
+            metrics.patterns.set(counts.patterns)
+            metrics.rejects.set(counts.rejects)
+            metrics.pending.set(counts.pending)
+            metrics.failed.set(counts.failed)
+            metrics.store_bytes.set(counts.bytes)
+        try:
+            async with asyncio.timeout(1.0):
+                state = await self._stream.state()
+        except (BrokerError, TimeoutError) as error:
+            log.info("stream gauges not renewed", error=str(error))
+        else:
+            metrics.stream_pending.set(state.pending + state.ack_pending)
+            metrics.stream_bytes.set(state.bytes)
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel and wait; what a task raises while it ends is the task group's to report.
+
+    Cancels again after a while: a library's ``asyncio.wait_for`` swallows a cancellation (before Python 3.12) where
+    what it waits for comes at the same moment.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
+
+
+def lease_owner(settings: Settings, http_port: int) -> str:
+    """The name under which analyses are claimed: the same after a restart, and another one for each service.
+
+    A database file has one service. Of those that share a server's, one machine may run several.
+    """
+    host = socket.gethostname()
+    return host if isinstance(settings.database, Path) else f"{host}:{http_port}"
+
+
+def run_service(settings: Settings, listen: Listen) -> None:
+    """Run the service in this process until SIGTERM or SIGINT. Raises AndonError."""
+    service = Service(settings, listen)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_until_signal(service))
+    except BaseExceptionGroup as group:
+        raise told(group) from None
+
+
+def told(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in the group that is meant for users; the group itself where there is none."""
+    error: BaseException = group.subgroup(AndonError) or group
+    if error is group:
+        return error
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loop: uvloop where it exists, else None for the standard one."""
+    if sys.platform == "win32":
+        return None
+    try:
+        import uvloop
+    except ImportError:  # not there on every interpreter
+        return None
+    return uvloop.new_event_loop
+
+
+async def _until_signal(service: Service) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    running = asyncio.current_task()
+
+    def on_signal() -> None:
+        starting = "service" in service.health.problems
+        if stop.is_set() or starting:
+            if running is not None:  # a second signal, or one during start: end now
+                running.cancel()
+        else:
+            loop.call_later(STOP_WITHIN, lambda: running.cancel() if running else None)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    with contextlib.suppress(asyncio.CancelledError):
+        await service.run(stop)

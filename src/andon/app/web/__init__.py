@@ -1,0 +1,31 @@
+"""The HTTP side: health, metrics and the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from andon.app.service import Service
+    from andon.app.web.server import HttpServer
+    from andon.store import Reader
+
+T = TypeVar("T")
+
+
+def listen(service: Service) -> HttpServer:
+    """The HTTP server of a service, not bound yet. The web framework is imported here, when it is needed."""
+    from andon.app.web.api import build_router
+    from andon.app.web.app import build_app
+    from andon.app.web.server import HttpServer
+
+    settings = service.settings
+    token = settings.http_token.get_secret_value()
+
+    def ask(question: Callable[[Reader], T]) -> Awaitable[T]:
+        return service.store.ask(question)  # looked up with each question: the store opens after the port is taken
+
+    api = build_router(ask, settings)
+    app = build_app(service.health, service.metrics, service.refresh, token, api)
+    return HttpServer(app, settings.http_host, settings.http_port)

@@ -1,0 +1,79 @@
+"""Logs as a file that is written while it is read, and what is known of a problem."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+import msgspec
+from fastapi.responses import StreamingResponse
+
+from andon.app.web.api.answers import Ask, Explained, ProblemAnswer
+from andon.core.models import LogQuery, StoredLog
+from andon.insight.export import csv_chunks, json_chunks
+from andon.insight.problem import newest_log
+from andon.store import Reader
+
+#: Logs that are read and written at a time.
+PAGE = 1_000
+_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file.", "content": {kind.partition(";")[0]: {} for kind in _TYPES.values()}}
+}
+
+
+async def stream(ask: Ask, query: LogQuery, form: Literal["csv", "jsonl"], limit: int | None) -> StreamingResponse:
+    """The logs of ``query`` as a file. Raises StoreError where not even the first page can be read.
+
+    A later page that cannot be read breaks the answer off, which HTTP shows to the client as incomplete.
+    """
+    first = await _page(ask, query, form, limit, head=True)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        data, rows, asked = first
+        left = limit
+        while True:
+            yield data
+            if len(rows) < asked.limit:
+                return
+            left = None if left is None else left - len(rows)
+            if left is not None and left <= 0:
+                return
+            after = msgspec.structs.replace(query, before=(rows[-1].timestamp, rows[-1].id))
+            data, rows, asked = await _page(ask, after, form, left, head=False)
+
+    headers = {"Content-Disposition": f'attachment; filename="andon-logs.{form}"'}
+    return StreamingResponse(pieces(), media_type=_TYPES[form], headers=headers)
+
+
+async def _page(
+    ask: Ask, query: LogQuery, form: str, left: int | None, *, head: bool
+) -> tuple[bytes, list[StoredLog], LogQuery]:
+    asked = query if left is None else msgspec.structs.replace(query, limit=min(query.limit, left))
+
+    def question(reader: Reader) -> tuple[bytes, list[StoredLog]]:
+        rows = reader.search(asked)
+        chunks = list(csv_chunks([rows]) if form == "csv" else json_chunks([rows]))
+        if form == "csv" and not head:
+            del chunks[0]
+        return b"".join(data for data, _ in chunks), rows
+
+    data, rows = await ask(question)
+    return data, rows, asked
+
+
+def problem_answer(reader: Reader, pattern_id: int) -> ProblemAnswer:
+    """What is known of a problem. Raises NotFound."""
+    pattern = reader.pattern(pattern_id)
+    log = newest_log(reader, pattern)
+    explanation = None
+    if log is not None and log.analysis is not None:
+        explanation = Explained(log.analysis, log.rung, log.provisional, log.analysis_id)
+    return ProblemAnswer(
+        pattern=pattern,
+        explanation=explanation,
+        newest_message=None if log is None else log.message,
+        hosts=reader.pattern_hosts(pattern_id),
+        merges=reader.pattern_merges(pattern_id),
+        resolutions=reader.resolutions(pattern_id),
+    )

@@ -1,0 +1,246 @@
+"""The parameters of the API: each bounded and checked, unknown ones refused."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import time
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from andon.app.web.api.answers import wrong
+from andon.core.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
+from andon.core.times import read_time, seconds
+
+LIMIT_MAX = 1_000
+_CURSOR_MAX = 400
+
+
+def _printable(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("it holds a NUL character, which no log does")
+    return value
+
+
+Text = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+Time = Annotated[str, Field(max_length=40, description="2025-01-15T02:00, with or without a zone, or an age like 8h.")]
+Id = Annotated[int, Field(ge=1, le=ID_MAX)]
+PathId = Annotated[int, Path(ge=1, le=ID_MAX)]
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
+
+
+class Parameters(BaseModel):
+    """Base of all: what is not named is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Nothing(Parameters):
+    """No parameters at all."""
+
+
+class Span(Parameters):
+    """A time: from ``since`` to before ``until``, the present unless given."""
+
+    since: Time | None = None
+    until: Time | None = None
+
+    def seconds(self, zone: str, length: float) -> tuple[float, float]:
+        """The span in unix seconds, the last ``length`` seconds unless given. Raises HTTPException."""
+        end = time.time() if self.until is None else seconds(time_of("until", self.until, zone))
+        start = end - length if self.since is None else seconds(time_of("since", self.since, zone))
+        if start >= end:
+            raise wrong("since: the time must begin before it ends")
+        return start, end
+
+
+class LogFilter(Span):
+    """Which logs; all that is given must hold. Texts of hosts, services and places know ``*`` and ``?``."""
+
+    severity: Annotated[Text | None, Field(description="This severity and worse.")] = None
+    service: Text | None = None
+    host: Text | None = None
+    text: Annotated[
+        str | None, Field(max_length=1_000, description="Words that must occur; phrases in double quotes.")
+    ] = None
+    pattern: Annotated[Id | None, Field(description="Logs of this problem.")] = None
+    site: Text | None = None
+    area: Text | None = None
+    line: Text | None = None
+    machine: Text | None = None
+    field: Annotated[
+        list[Annotated[Text, Field(description="name=value of a context field; may be repeated.")]],
+        Field(max_length=10),
+    ] = []
+
+    def query(self, zone: str, *, limit: int, oldest: bool, after: str | None = None) -> LogQuery:
+        """The question to the store. Raises HTTPException."""
+        since, until = (
+            None if value is None else time_of(name, value, zone)
+            for name, value in (("since", self.since), ("until", self.until))
+        )
+        if since is not None and until is not None and since >= until:
+            raise wrong("since: the time must begin before it ends")
+        return LogQuery(
+            since=since,
+            until=until,
+            severity=_severity(self.severity),
+            service=self.service,
+            host=self.host,
+            text=self.text,
+            pattern_id=self.pattern,
+            site=self.site,
+            area=self.area,
+            line=self.line,
+            machine=self.machine,
+            fields=tuple(_pair(one) for one in self.field),
+            limit=limit,
+            before=None if after is None else self.place(after, oldest=oldest),
+            oldest_first=oldest,
+        )
+
+    def cursor(self, timestamp: str, log_id: int, *, oldest: bool) -> str:
+        """Where a listing goes on, as an opaque text."""
+        value = msgspec.json.encode([timestamp, log_id, self._mark(oldest)])
+        return base64.urlsafe_b64encode(value).decode().rstrip("=")
+
+    def place(self, cursor: str, *, oldest: bool) -> tuple[str, int]:
+        """The (timestamp, id) of a cursor. Raises HTTPException for one that is not of this listing."""
+        try:
+            value = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            timestamp, log_id, mark = msgspec.json.decode(value, type=tuple[str, int, str])
+        except (binascii.Error, ValueError, msgspec.DecodeError):
+            raise wrong("next: this is no place in a listing; take it from the page before, or leave it out") from None
+        if mark != self._mark(oldest) or not 0 <= log_id <= ID_MAX or "\0" in timestamp:
+            raise wrong("next: this belongs to another listing; keep all other parameters as they were")
+        return timestamp, log_id
+
+    def _mark(self, oldest: bool) -> str:
+        asked = {name: getattr(self, name) for name in LogFilter.model_fields}
+        return hashlib.blake2b(msgspec.json.encode([asked, oldest]), digest_size=6).hexdigest()
+
+
+class LogListing(LogFilter):
+    """A page of logs."""
+
+    limit: Limit = 50
+    oldest: Annotated[bool, Field(description="Oldest first.")] = False
+    next: Annotated[str | None, Field(max_length=_CURSOR_MAX, description="From the page before.")] = None
+
+
+class LogExport(LogFilter):
+    """A file of logs, oldest first."""
+
+    format: Literal["csv", "jsonl"] = "jsonl"
+    limit: Annotated[int | None, Field(ge=1, description="Most logs; all unless given.")] = None
+
+
+class PatternListing(Parameters):
+    """A listing of problems."""
+
+    sort: Literal["last", "count", "rate", "first", "severity"] = "last"
+    new: Annotated[Time | None, Field(description="Problems first seen since then.")] = None
+    limit: Limit = 50
+
+
+class Place(Span):
+    """A time at a part of the site: a host, or one of the others by whole days (UTC)."""
+
+    host: Text | None = None
+    site: Text | None = None
+    area: Text | None = None
+    line: Text | None = None
+    machine: Text | None = None
+
+
+class TrendQuestion(Place):
+    """Problems of a time beside the time before, which begins at ``baseline``."""
+
+    baseline: Time | None = None
+    limit: Limit = 20
+
+
+class SpanLimit(Span):
+    """A time and how many rows."""
+
+    limit: Limit = 20
+
+
+class TimelineQuestion(Span):
+    """A series of counts."""
+
+    step: Literal["minute", "hour", "day"] = "hour"
+    pattern: Id | None = None
+    zone: Annotated[Text | None, Field(description="Zone of days and times, the site's unless given.")] = None
+
+
+class BreakdownQuestion(Span):
+    """One problem by place and shift."""
+
+    zone: Annotated[Text | None, Field(description="Zone of times, the site's unless given.")] = None
+
+
+class DiffQuestion(Span):
+    """What is different: about a problem, or (without one, or with ``baseline``) about a time."""
+
+    pattern: Id | None = None
+    baseline: Time | None = None
+    limit: Limit = 20
+
+
+class AlarmQuestion(Place):
+    """The figures of alarms."""
+
+
+class AlarmListing(Parameters):
+    """A list of alarms."""
+
+    list: Literal["active", "waiting", "stale", "shelved", "all"] = "active"
+    host: Text | None = None
+    site: Text | None = None
+    area: Text | None = None
+    line: Text | None = None
+    machine: Text | None = None
+    limit: Limit = 50
+
+
+class ReportQuestion(Parameters):
+    """A shift: the one that worked at ``at`` (the present unless given), or the last before it; or that of a day."""
+
+    at: Time | None = None
+    shift: Annotated[Text | None, Field(description="Name of a shift, as in the settings.")] = None
+    day: Annotated[Text | None, Field(description="The day on which it began, such as 2025-01-15.")] = None
+
+
+def time_of(name: str, value: str, zone: str) -> str:
+    """A time in stored form. Raises HTTPException."""
+    try:
+        return read_time(value, zone)
+    except ValueError as error:
+        raise wrong(f"{name}: {error}") from None
+
+
+def zone_of(value: str | None, default: str) -> ZoneInfo:
+    """A zone by its name. Raises HTTPException."""
+    try:
+        return ZoneInfo(value or default)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise wrong(f"zone: {value!r} is no time zone; write one like Europe/Berlin") from None
+
+
+def _severity(value: str | None) -> str | None:
+    if value is not None and value.upper() not in SEVERITY_RANK:
+        raise wrong(f"severity: {value!r} is none; use {', '.join(one.value for one in Severity)}")
+    return None if value is None else value.upper()
+
+
+def _pair(value: str) -> tuple[str, str]:
+    name, equals, rest = value.partition("=")
+    if not (name.strip() and equals):
+        raise wrong(f"field: {value!r} is no field; write name=value")
+    return name.strip(), rest.strip()

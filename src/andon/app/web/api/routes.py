@@ -1,0 +1,263 @@
+"""The routes of the API. Each checks its parameters, puts one question, and answers with a typed value."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, HTTPException, Query, Response
+
+from andon.app import retention_policy
+from andon.app.web.api import files
+from andon.app.web.api.answers import (
+    FAILURES,
+    Ask,
+    Log,
+    LogPage,
+    ProblemAnswer,
+    RetentionAnswer,
+    RetentionRule,
+    as_log,
+    send,
+    shows,
+    wrong,
+)
+from andon.app.web.api.parameters import (
+    AlarmListing,
+    AlarmQuestion,
+    BreakdownQuestion,
+    DiffQuestion,
+    LogExport,
+    LogListing,
+    Nothing,
+    PathId,
+    PatternListing,
+    ReportQuestion,
+    SpanLimit,
+    TimelineQuestion,
+    TrendQuestion,
+    time_of,
+    zone_of,
+)
+from andon.core.models import PatternSummary
+from andon.core.settings.settings import Settings
+from andon.core.times import seconds
+from andon.insight import problem
+from andon.insight.alarms import alarm_report
+from andon.insight.differences import differences
+from andon.insight.report import shift_report as reports
+from andon.insight.shifts.current import NoShift, site_shifts, working_of
+from andon.insight.trends import breakdown, trends
+from andon.insight.trends.trends import DAY, Kind
+from andon.store import AlarmEntry, AlarmFilter, AnalysisEntry, Reader
+
+
+def build_router(ask: Ask, settings: Settings) -> APIRouter:
+    """All routes under ``/api``. ``ask`` puts questions to the database."""
+    router = APIRouter(prefix="/api", responses=FAILURES)
+    _logs(router, ask, settings)
+    _problems(router, ask, settings)
+    _trends(router, ask, settings)
+    _figures(router, ask, settings)
+    _alarms(router, ask, settings)
+    return router
+
+
+def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
+    zone = settings.time_zone
+
+    @router.get("/logs", responses=shows(LogPage), tags=["logs"])
+    async def logs(asked: Annotated[LogListing, Query()]) -> Response:
+        """Stored logs, newest first, page by page."""
+        query = asked.query(zone, limit=asked.limit + 1, oldest=asked.oldest, after=asked.next)
+        rows = await ask(lambda reader: [as_log(row) for row in reader.search(query)])
+        shown = rows[: asked.limit]
+        more = len(rows) > len(shown)
+        after = asked.cursor(shown[-1].timestamp, shown[-1].id, oldest=asked.oldest) if more else None
+        return send(LogPage(shown, after))
+
+    @router.get("/logs/{log_id}", responses=shows(Log), tags=["logs"])
+    async def log(log_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+        """One log with its explanation."""
+        return send(as_log(await ask(lambda reader: reader.log(log_id))))
+
+    @router.get("/export", responses=files.DESCRIBED, tags=["logs"])
+    async def export(asked: Annotated[LogExport, Query()]) -> Response:
+        """Stored logs as a file, oldest first: JSON lines, or CSV that is safe in a spreadsheet."""
+        query = asked.query(zone, limit=files.PAGE, oldest=True)
+        return await files.stream(ask, query, asked.format, asked.limit)
+
+
+def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
+    shifts, zone = site_shifts(settings), settings.time_zone
+
+    @router.get("/patterns", responses=shows(PatternSummary, several=True), tags=["problems"])
+    async def patterns(asked: Annotated[PatternListing, Query()]) -> Response:
+        """Problems with everything merged into them."""
+        since = None if asked.new is None else time_of("new", asked.new, zone)
+        return send(await ask(lambda reader: reader.patterns(asked.limit, asked.sort, since)))
+
+    @router.get("/patterns/{pattern_id}", responses=shows(ProblemAnswer), tags=["problems"])
+    async def pattern(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+        """One problem: what it is, where, how it is explained, what fixed it."""
+        return send(await ask(lambda reader: files.problem_answer(reader, pattern_id)))
+
+    @router.get("/patterns/{pattern_id}/history", responses=shows(AnalysisEntry, several=True), tags=["problems"])
+    async def history(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+        """The analyses of a problem, open ones first, then the newest first."""
+        return send(await ask(lambda reader: reader.pattern_history(pattern_id)))
+
+    @router.get("/patterns/{pattern_id}/breakdown", responses=shows(breakdown.Breakdown), tags=["problems"])
+    async def parts(pattern_id: PathId, asked: Annotated[BreakdownQuestion, Query()]) -> Response:
+        """A problem by machine, line, host and shift, and the time between its occurrences; of the last 30 days."""
+        since, until = asked.seconds(zone, 30 * DAY)
+        local = zone_of(asked.zone, zone)
+        if until - since > breakdown.SPAN_MAX:
+            raise wrong(f"since: more than {breakdown.SPAN_MAX // int(DAY)} days are too many; ask for fewer")
+        return send(
+            await ask(lambda reader: breakdown.breakdown(reader.rollups, pattern_id, since, until, shifts, local))
+        )
+
+    @router.get("/patterns/{pattern_id}/similar", responses=shows(problem.Similar, several=True), tags=["problems"])
+    async def similar(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+        """Problems that read alike."""
+        return send(
+            await ask(lambda reader: problem.similar(reader.pattern(pattern_id), reader.patterns(problem.SEARCHED)))
+        )
+
+
+def _trends(router: APIRouter, ask: Ask, settings: Settings) -> None:
+    zone = settings.time_zone
+
+    async def find(kind: Kind, asked: TrendQuestion) -> Response:
+        try:
+            place = trends.place_of(
+                host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine
+            )
+            question = trends.ask(asked.since, asked.until, asked.baseline, zone=zone, place=place, limit=asked.limit)
+        except ValueError as error:
+            raise wrong(str(error)) from None
+        return send(await ask(lambda reader: trends.find(reader.rollups, kind, question)))
+
+    @router.get("/trends/top", responses=shows(trends.Trends), tags=["trends"])
+    async def top(asked: Annotated[TrendQuestion, Query()]) -> Response:
+        """The most frequent problems, of the last day."""
+        return await find("top", asked)
+
+    @router.get("/trends/new", responses=shows(trends.Trends), tags=["trends"])
+    async def new(asked: Annotated[TrendQuestion, Query()]) -> Response:
+        """Problems that were seen for the first time."""
+        return await find("new", asked)
+
+    @router.get("/trends/rising", responses=shows(trends.Trends), tags=["trends"])
+    async def rising(asked: Annotated[TrendQuestion, Query()]) -> Response:
+        """Problems that come more often than before, beyond chance."""
+        return await find("rising", asked)
+
+    @router.get("/trends/quiet", responses=shows(trends.Trends), tags=["trends"])
+    async def quiet(asked: Annotated[TrendQuestion, Query()]) -> Response:
+        """Problems that were regular before and are silent, beyond chance."""
+        return await find("quiet", asked)
+
+    @router.get("/trends/first-out", responses=shows(trends.FirstOut, several=True), tags=["trends"])
+    async def first_out(asked: Annotated[SpanLimit, Query()]) -> Response:
+        """What came first in each flood of alarms, the newest flood first; of the last day."""
+        span = asked.seconds(zone, DAY)
+        return send(await ask(lambda reader: trends.first_out(reader.rollups, *span, asked.limit)))
+
+    @router.get("/trends/together", responses=shows(trends.Together, several=True), tags=["trends"])
+    async def together(asked: Annotated[SpanLimit, Query()]) -> Response:
+        """Which problem follows which more often than chance explains; of the last day."""
+        span = asked.seconds(zone, DAY)
+        return send(await ask(lambda reader: trends.together(reader.rollups, *span, asked.limit)))
+
+
+def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
+    shifts, zone = site_shifts(settings), settings.time_zone
+    site = ZoneInfo(zone)
+
+    @router.get("/timeline", responses=shows(breakdown.Timeline), tags=["figures"])
+    async def timeline(asked: Annotated[TimelineQuestion, Query()]) -> Response:
+        """Logs over time, of all problems or of one; by the hour of the last day unless told otherwise."""
+        since, until = asked.seconds(zone, DAY)
+        local = zone_of(asked.zone, zone)
+        try:
+            breakdown.check_points(asked.step, since, until)
+        except ValueError as error:
+            raise wrong(str(error)) from None
+        return send(
+            await ask(lambda reader: breakdown.timeline(reader.rollups, asked.step, since, until, local, asked.pattern))
+        )
+
+    @router.get("/diff", responses=shows(differences.DiffResult), tags=["figures"])
+    async def diff(asked: Annotated[DiffQuestion, Query()]) -> Response:
+        """What is different about a problem's logs (of 30 days), or about those of a time (8 hours, beside a week)."""
+        by_time = asked.pattern is None or asked.baseline is not None
+        since, until = asked.seconds(zone, DAY / 3 if by_time else 30 * DAY)
+        before = since - max(7 * DAY, until - since)
+        if asked.baseline is not None:
+            before = seconds(time_of("baseline", asked.baseline, zone))
+        if before >= since:
+            raise wrong("baseline: it must begin before since, where it ends")
+
+        def question(reader: Reader) -> differences.DiffResult:
+            if asked.pattern is not None and not by_time:
+                compared = reader.compare_pattern(asked.pattern, since, until)
+            else:
+                compared = reader.compare_windows((since, until), (before, since), asked.pattern)
+            return differences.find(compared, None if by_time else shifts, site, limit=asked.limit)
+
+        return send(await ask(question))
+
+    @router.get("/retention", responses=shows(RetentionAnswer), tags=["figures"])
+    async def retention(_asked: Annotated[Nothing, Query()]) -> Response:
+        """The rules by which logs are deleted, and what was deleted."""
+        state = await ask(lambda reader: reader.retention())
+        rules = [
+            RetentionRule(label, retention_policy.described(rule))
+            for label, rule in zip(retention_policy.labels(settings), settings.retention, strict=True)
+        ]
+        return send(RetentionAnswer(rules, settings.retention_max_bytes, state))
+
+
+def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
+    shifts, zone = site_shifts(settings), settings.time_zone
+    site = ZoneInfo(zone)
+
+    @router.get("/alarms", responses=shows(AlarmEntry, several=True), tags=["alarms"])
+    async def listing(asked: Annotated[AlarmListing, Query()]) -> Response:
+        """Alarms of a list: active, stale, shelved or all."""
+        where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
+        return send(await ask(lambda reader: reader.alarms.listing(asked.list, time.time(), where, asked.limit)))
+
+    @router.get("/alarms/figures", responses=shows(alarm_report.AlarmReport), tags=["alarms"])
+    async def figures(asked: Annotated[AlarmQuestion, Query()]) -> Response:
+        """How good the alarms are, beside the targets of ISA-18.2; of the last 30 days."""
+        span = asked.seconds(zone, 30 * DAY)
+        where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
+        return send(await ask(lambda reader: alarm_report.find(reader.alarms, *span, where)))
+
+    @router.get("/report", responses=shows(reports.ShiftReport), tags=["alarms"])
+    async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:
+        """The report of a shift: the one at work at a time, or the last before it; or that of a day."""
+        now = time.time()
+        if asked.at is not None and asked.day is not None:
+            raise wrong("day: name either a day or a moment (at)")
+        at = None if asked.at is None else seconds(time_of("at", asked.at, zone))
+        try:
+            window = working_of(shifts, site, now, name=asked.shift, day=asked.day, at=at)
+        except NoShift as error:
+            raise wrong(f"{'at' if at is not None and error.about == 'day' else error.about}: {error}") from None
+
+        def question(reader: Reader) -> reports.ShiftReport | str:
+            return (
+                reports.nothing_then(reader.alarms, reader.rollups, window, site)
+                or reports.signed(reader.alarms, window)
+                or reports.make(reader.alarms, reader.rollups, window, shifts, site, now)
+            )
+
+        found = await ask(question)
+        if isinstance(found, str):
+            raise HTTPException(404, found)
+        return send(found)

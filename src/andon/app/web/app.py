@@ -1,0 +1,63 @@
+"""The HTTP application: ``/healthz``, ``/readyz``, ``/metrics``, and the API under ``/api``."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+
+import andon
+from andon.app.web.api import describe
+from andon.core.telemetry import Health, Metrics
+
+
+def build_app(
+    health: Health,
+    metrics: Metrics,
+    refresh: Callable[[], Awaitable[None]],
+    token: str = "",
+    api: APIRouter | None = None,
+) -> FastAPI:
+    """The application. ``refresh`` brings the gauges up to date before a scrape; ``token`` guards all but health.
+
+    ``api`` are the routes under ``/api``; with them comes their description, ``/openapi.json``.
+    """
+    app = FastAPI(title="Andon", version=andon.__version__, docs_url=None, redoc_url=None, openapi_url=None)
+
+    def authorised(request: Request) -> None:
+        given = request.headers.get("authorization", "")
+        if token and not secrets.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            raise HTTPException(401, "present the token of ANDON_HTTP_TOKEN: Authorization: Bearer …")
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """200 while the process lives."""
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        """200 once logs can be taken and stored, else 503 with what is wrong."""
+        problems = health.problems
+        body = {"status": "ready" if not problems else "not ready", "problems": problems}
+        return JSONResponse(body, status_code=200 if not problems else 503)
+
+    @app.get("/metrics", dependencies=[Depends(authorised)])
+    async def prometheus() -> Response:
+        """Prometheus text."""
+        metrics.ready.set(1 if health.ready else 0)
+        await refresh()
+        text, content_type = metrics.render()
+        return Response(text, headers={"Content-Type": content_type})
+
+    if api is not None:
+        app.include_router(api, dependencies=[Depends(authorised)])
+        describe(app)
+
+        @app.get("/openapi.json", dependencies=[Depends(authorised)], include_in_schema=False)
+        async def openapi() -> JSONResponse:
+            """The API's description for programs."""
+            return JSONResponse(app.openapi())
+
+    return app

@@ -1,6 +1,0 @@
-"""The HTTP API under ``/api``: what is stored, as JSON, read only."""
-
-from andon.web.api.answers import Ask, describe
-from andon.web.api.routes import build_router
-
-__all__ = ["Ask", "build_router", "describe"]
