@@ -14,7 +14,7 @@ from andon.bus.address import Server, masked, servers_of
 from andon.bus.connection import connect
 from andon.core.errors import BrokerUnavailable
 from andon.core.settings.settings import load_settings
-from support.bus import run, running_broker
+from support.bus import running_broker
 from support.ports import free_ports
 
 HARD = "p@s:s/w?o#r%41,d [x]"
@@ -29,52 +29,40 @@ async def greeted(url: str) -> None:
         await nc.close()
 
 
-def test_passwords_with_reserved_characters(tmp_path: Path) -> None:
+async def test_passwords_with_reserved_characters(tmp_path: Path) -> None:
     """Percent-encoded in the URL, plain for the broker."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path, credentials=("pl@nt", HARD)) as broker:
-            host = broker.url.removeprefix("nats://")
-            await greeted(f"nats://{quote('pl@nt', safe='')}:{quote(HARD, safe='')}@{host}")
-
-    run(main())
+    async with running_broker(tmp_path, credentials=("pl@nt", HARD)) as broker:
+        host = broker.url.removeprefix("nats://")
+        await greeted(f"nats://{quote('pl@nt', safe='')}:{quote(HARD, safe='')}@{host}")
 
 
-def test_the_embedded_brokers_password_may_hold_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_embedded_brokers_password_may_hold_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ANDON_NATS_PASSWORD is not a part of a URL for whoever sets it."""
     monkeypatch.chdir(tmp_path)
     port = free_ports(1)[0]
     settings = load_settings(data_dir=tmp_path, nats_url="", nats_port=port, nats_user="plant", nats_password=HARD)
 
-    async def main() -> None:
-        async with embedded_broker(settings):
-            await greeted(settings.broker_url)
-
-    run(main())
+    async with embedded_broker(settings):
+        await greeted(settings.broker_url)
 
 
-def test_each_server_of_a_list_gets_its_own_credentials(tmp_path: Path) -> None:
+async def test_each_server_of_a_list_gets_its_own_credentials(tmp_path: Path) -> None:
     """The first is away; the second is not offered the credentials of the first."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path / "a", credentials=("one", "1")) as broker:
-            host = broker.url.removeprefix("nats://")
-            await greeted(f"nats://other:2@127.0.0.1:{free_ports(1)[0]},nats://one:1@{host}")
-
-    run(main())
+    async with running_broker(tmp_path / "a", credentials=("one", "1")) as broker:
+        host = broker.url.removeprefix("nats://")
+        await greeted(f"nats://other:2@127.0.0.1:{free_ports(1)[0]},nats://one:1@{host}")
 
 
-def test_wrong_credentials_are_refused_at_once(tmp_path: Path) -> None:
+async def test_wrong_credentials_are_refused_at_once(tmp_path: Path) -> None:
     """One sentence, without them."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path, credentials=("one", "1")) as broker:
-            host = broker.url.removeprefix("nats://")
-            with pytest.raises(BrokerUnavailable, match="refuses us") as caught:
-                await greeted(f"nats://one:pX9s3cr3t@{host}")
-            assert "pX9s3cr3t" not in str(caught.value)
-
-    run(main())
+    async with running_broker(tmp_path, credentials=("one", "1")) as broker:
+        host = broker.url.removeprefix("nats://")
+        with pytest.raises(BrokerUnavailable, match="refuses us") as caught:
+            await greeted(f"nats://one:pX9s3cr3t@{host}")
+        assert "pX9s3cr3t" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -111,12 +99,9 @@ def test_no_part_of_a_raw_password_is_shown(password: str) -> None:
 @pytest.mark.parametrize(
     "url", ["nats://plant:port", "nats://:4222", "http://plant:4222", "nats://[::1", "ftp://u:pX9@x"]
 )
-def test_a_malformed_address_is_one_sentence(url: str) -> None:
+async def test_a_malformed_address_is_one_sentence(url: str) -> None:
     """What is wrong and which setting to correct, and no credentials."""
 
-    async def main() -> None:
-        with pytest.raises(BrokerUnavailable, match="NATS_URL") as caught:
-            await connect(url, name="test", timeout=1.0)
-        assert "pX9" not in str(caught.value)
-
-    run(main())
+    with pytest.raises(BrokerUnavailable, match="NATS_URL") as caught:
+        await connect(url, name="test", timeout=1.0)
+    assert "pX9" not in str(caught.value)

@@ -71,49 +71,40 @@ def owner(directory: Path, watchdog: bool) -> Iterator[tuple[subprocess.Popen[st
 
 
 @MODES
-def test_starts_and_stops(tmp_path: Path, watchdog: bool) -> None:
+async def test_starts_and_stops(tmp_path: Path, watchdog: bool) -> None:
     """Ready in a moment, listening on loopback, gone after stop; stopping twice is allowed."""
 
-    async def main() -> None:
-        broker = EmbeddedBroker(tmp_path / "data" / "jetstream", tmp_path / "run", port=-1, watchdog=watchdog)
-        assert not broker.healthy
-        await broker.start()
-        pid = broker.pid
-        assert pid is not None
-        assert alive(pid)
-        assert program_of(pid) == "nats-server"
-        assert broker.healthy
-        assert broker.url.startswith("nats://127.0.0.1:")
-        async with client(broker.url):
-            pass
-        await broker.stop()
-        await broker.stop()
-        assert not alive(pid)
-        assert broker.pid is None
-        assert (tmp_path / "data" / "jetstream" / "jetstream").is_dir()
-
-    run(main())
+    broker = EmbeddedBroker(tmp_path / "data" / "jetstream", tmp_path / "run", port=-1, watchdog=watchdog)
+    assert not broker.healthy
+    await broker.start()
+    pid = broker.pid
+    assert pid is not None
+    assert alive(pid)
+    assert program_of(pid) == "nats-server"
+    assert broker.healthy
+    assert broker.url.startswith("nats://127.0.0.1:")
+    async with client(broker.url):
+        pass
+    await broker.stop()
+    await broker.stop()
+    assert not alive(pid)
+    assert broker.pid is None
+    assert (tmp_path / "data" / "jetstream" / "jetstream").is_dir()
 
 
-def test_the_configuration_is_private(tmp_path: Path) -> None:
+async def test_the_configuration_is_private(tmp_path: Path) -> None:
     """The generated file can be read by its owner only."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path):
-            mode = (tmp_path / "run" / "nats-server.conf").stat().st_mode
-            assert stat.S_IMODE(mode) == 0o600
-
-    run(main())
+    async with running_broker(tmp_path):
+        mode = (tmp_path / "run" / "nats-server.conf").stat().st_mode
+        assert stat.S_IMODE(mode) == 0o600
 
 
-def test_odd_paths_work(tmp_path: Path) -> None:
+async def test_odd_paths_work(tmp_path: Path) -> None:
     """Spaces, quotes and umlauts in the paths."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path / 'Werk "Süd" 1'):
-            pass
-
-    run(main())
+    async with running_broker(tmp_path / 'Werk "Süd" 1'):
+        pass
 
 
 def test_strict_syncs_always() -> None:
@@ -141,46 +132,40 @@ def test_runs_away_from_the_main_thread(tmp_path: Path) -> None:
 
 
 @MODES
-def test_a_killed_server_is_restarted(tmp_path: Path, watchdog: bool) -> None:
+async def test_a_killed_server_is_restarted(tmp_path: Path, watchdog: bool) -> None:
     """kill -9 of the server: it comes back on the same port with the messages, and the restart is counted."""
 
-    async def main() -> None:
-        async with (
-            running_broker(tmp_path, supervised=True, watchdog=watchdog) as broker,
-            client(broker.url) as nc,
-        ):
-            await ensure_stream(nc)
-            publisher = JetStreamPublisher(nc, timeout=PATIENCE)
-            assert await publisher.store(b"before", subject=SUBJECT) == 1
-            url, pid = broker.url, broker.pid
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
-            await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
-            assert broker.url == url
-            assert broker.pid != pid
-            assert await publisher.store(b"after", subject=SUBJECT) == 2
-
-    run(main())
+    async with (
+        running_broker(tmp_path, supervised=True, watchdog=watchdog) as broker,
+        client(broker.url) as nc,
+    ):
+        await ensure_stream(nc)
+        publisher = JetStreamPublisher(nc, timeout=PATIENCE)
+        assert await publisher.store(b"before", subject=SUBJECT) == 1
+        url, pid = broker.url, broker.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
+        assert broker.url == url
+        assert broker.pid != pid
+        assert await publisher.store(b"after", subject=SUBJECT) == 2
 
 
-def test_an_unhealthy_server_is_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unhealthy_server_is_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that hangs (stopped by a signal) fails its health checks and is replaced."""
     monkeypatch.setattr(server_module, "CHECK_EVERY", 0.05)
     monkeypatch.setattr(server_module, "CHECK_TIMEOUT", 0.1)
 
-    async def main() -> None:
-        async with running_broker(tmp_path, supervised=True) as broker:
-            pid = broker.pid
-            assert pid is not None
-            os.kill(pid, signal.SIGSTOP)
-            await until(lambda: broker.problem is not None, "the problem to be noticed")
-            await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
-            assert not alive(pid)
-
-    run(main())
+    async with running_broker(tmp_path, supervised=True) as broker:
+        pid = broker.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        await until(lambda: broker.problem is not None, "the problem to be noticed")
+        await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
+        assert not alive(pid)
 
 
-def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """JetStream that gave up is restarted only once the disk has room again."""
     monkeypatch.setattr(server_module, "CHECK_EVERY", 0.02)
     free = 0
@@ -194,69 +179,56 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(EmbeddedBroker, "_free_bytes", free_bytes)
 
-    async def main() -> None:
-        nonlocal free, broken
-        async with running_broker(tmp_path) as broker:
-            assert broker.pid is not None
-            broken = broker.pid
-            monkeypatch.setattr(ServerProcess, "healthy", healthy)
-            supervising = asyncio.create_task(broker.supervise())
-            await until(lambda: broker.problem is not None and "no room" in broker.problem, "the full disk")
-            await asyncio.sleep(0.3)  # several checks: none of them may restart it
-            assert broker.restarts == 0
-            free = server_module.REGAINED  # far from ROOM, but a small disk may never have that
-            await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
-            supervising.cancel()
-            await asyncio.gather(supervising, return_exceptions=True)
-
-    run(main())
+    async with running_broker(tmp_path) as broker:
+        assert broker.pid is not None
+        broken = broker.pid
+        monkeypatch.setattr(ServerProcess, "healthy", healthy)
+        supervising = asyncio.create_task(broker.supervise())
+        await until(lambda: broker.problem is not None and "no room" in broker.problem, "the full disk")
+        await asyncio.sleep(0.3)  # several checks: none of them may restart it
+        assert broker.restarts == 0
+        free = server_module.REGAINED  # far from ROOM, but a small disk may never have that
+        await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
+        supervising.cancel()
+        await asyncio.gather(supervising, return_exceptions=True)
 
 
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
+async def test_a_taken_port_is_named(tmp_path: Path) -> None:
     """The error is one sentence with the port and the setting, and the store was never opened."""
 
-    async def main() -> None:
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", free_ports(1)[0]))
-            taken.listen()
-            port = taken.getsockname()[1]
-            broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=port)
-            with pytest.raises(InUseError, match=rf"port {port} .*ANDON_NATS_PORT"):
-                await broker.start()
-            assert not (tmp_path / "store" / "jetstream").exists()
-        await broker.start()  # the lock was given back
-        await broker.stop()
-
-    run(main())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_ports(1)[0]))
+        taken.listen()
+        port = taken.getsockname()[1]
+        broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=port)
+        with pytest.raises(InUseError, match=rf"port {port} .*ANDON_NATS_PORT"):
+            await broker.start()
+        assert not (tmp_path / "store" / "jetstream").exists()
+    await broker.start()  # the lock was given back
+    await broker.stop()
 
 
-def test_a_port_taken_while_starting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_port_taken_while_starting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same error when only the server itself finds out."""
     monkeypatch.setattr(EmbeddedBroker, "_probe_port", lambda _self: None)
 
-    async def main() -> None:
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", free_ports(1)[0]))
-            taken.listen()
-            broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=taken.getsockname()[1])
-            with pytest.raises(InUseError, match="ANDON_NATS_PORT"):
-                await broker.start()
-
-    run(main())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_ports(1)[0]))
+        taken.listen()
+        broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=taken.getsockname()[1])
+        with pytest.raises(InUseError, match="ANDON_NATS_PORT"):
+            await broker.start()
 
 
-def test_a_locked_store_is_refused(tmp_path: Path) -> None:
+async def test_a_locked_store_is_refused(tmp_path: Path) -> None:
     """A second broker on the same store is told who has it, and starts once the first is gone."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path):
-            twin = EmbeddedBroker(tmp_path / "store", tmp_path / "run2", port=-1)
-            with pytest.raises(InUseError, match=rf"process {os.getpid()}"):
-                await twin.start()
-        await twin.start()
-        await twin.stop()
-
-    run(main())
+    async with running_broker(tmp_path):
+        twin = EmbeddedBroker(tmp_path / "store", tmp_path / "run2", port=-1)
+        with pytest.raises(InUseError, match=rf"process {os.getpid()}"):
+            await twin.start()
+    await twin.start()
+    await twin.stop()
 
 
 @MODES
@@ -295,26 +267,23 @@ def test_the_lock_outlives_a_killed_owner_as_long_as_its_server(tmp_path: Path) 
         run(main())
 
 
-def test_a_cancelled_start_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_a_cancelled_start_leaves_nothing_behind(tmp_path: Path) -> None:
     """Cancelling start at any moment ends the server and frees the store."""
 
-    async def main() -> None:
-        for moment in (0.0, 0.01, 0.02, 0.03):
-            broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1)
-            starting = asyncio.create_task(broker.start())
-            await asyncio.sleep(moment)
-            starting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await starting
-            await broker.stop()
-        async with running_broker(tmp_path):
-            pass
-
-    run(main())
+    for moment in (0.0, 0.01, 0.02, 0.03):
+        broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1)
+        starting = asyncio.create_task(broker.start())
+        await asyncio.sleep(moment)
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        await broker.stop()
+    async with running_broker(tmp_path):
+        pass
 
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
-def test_leftovers_of_an_interrupted_start_are_removed(tmp_path: Path, kind: str) -> None:
+async def test_leftovers_of_an_interrupted_start_are_removed(tmp_path: Path, kind: str) -> None:
     """nats-server takes its own forgotten write probe for an account and would never be healthy again."""
     probe = tmp_path / "store" / "jetstream" / "_test_720706155"
     probe.parent.mkdir(parents=True)
@@ -323,52 +292,41 @@ def test_leftovers_of_an_interrupted_start_are_removed(tmp_path: Path, kind: str
     else:
         probe.mkdir()
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker:
-            assert broker.healthy
+    async with running_broker(tmp_path) as broker:
+        assert broker.healthy
 
-    run(main())
     assert not probe.exists()
 
 
-def test_an_unusable_directory_is_one_sentence(tmp_path: Path) -> None:
+async def test_an_unusable_directory_is_one_sentence(tmp_path: Path) -> None:
     """A store path that is a file."""
     (tmp_path / "store").write_text("")
 
-    async def main() -> None:
-        with pytest.raises(BrokerStartError, match="ANDON_DATA_DIR"):
-            await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1).start()
-
-    run(main())
+    with pytest.raises(BrokerStartError, match="ANDON_DATA_DIR"):
+        await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1).start()
 
 
-def test_a_server_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
+async def test_a_server_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
     """The error holds what the program said last."""
     fake = tmp_path / "nats-server"
     fake.write_text("#!/bin/sh\necho '[1] [FTL] no luck today' >&2\nexit 3\n")
     fake.chmod(0o755)
 
-    async def main() -> None:
-        with pytest.raises(BrokerStartError, match=r"exit status 3.*no luck today"):
-            await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start()
-
-    run(main())
+    with pytest.raises(BrokerStartError, match=r"exit status 3.*no luck today"):
+        await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start()
 
 
-def test_a_server_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
+async def test_a_server_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
     """The start has a deadline; a chatty program does not block on its log, and is ended."""
     fake = tmp_path / "nats-server"
     fake.write_text("#!/bin/sh\nwhile :; do echo '[1] [INF] still busy' >&2; done\n")
     fake.chmod(0o755)
 
-    async def main() -> None:
-        with pytest.raises(BrokerStartError, match=r"not ready within 2 s.*still busy"):
-            await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start(2)
-
-    run(main())
+    with pytest.raises(BrokerStartError, match=r"not ready within 2 s.*still busy"):
+        await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start(2)
 
 
-def test_a_server_that_reads_a_large_store_gets_the_time_it_takes(tmp_path: Path) -> None:
+async def test_a_server_that_reads_a_large_store_gets_the_time_it_takes(tmp_path: Path) -> None:
     """A backlog takes longer to read than a start may otherwise take; without this nothing would ever start again."""
     slow = tmp_path / "nats-server"
     slow.write_text(
@@ -377,18 +335,15 @@ def test_a_server_that_reads_a_large_store_gets_the_time_it_takes(tmp_path: Path
     )
     slow.chmod(0o755)
 
-    async def main() -> None:
-        broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=slow)
-        await broker.start(2.0)
-        try:
-            assert broker.healthy
-        finally:
-            await broker.stop()
-
-    run(main())
+    broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=slow)
+    await broker.start(2.0)
+    try:
+        assert broker.healthy
+    finally:
+        await broker.stop()
 
 
-def test_a_server_that_has_read_its_store_has_a_deadline_again(tmp_path: Path) -> None:
+async def test_a_server_that_has_read_its_store_has_a_deadline_again(tmp_path: Path) -> None:
     """What hangs after that is given up."""
     fake = tmp_path / "nats-server"
     fake.write_text(
@@ -397,11 +352,8 @@ def test_a_server_that_has_read_its_store_has_a_deadline_again(tmp_path: Path) -
     )
     fake.chmod(0o755)
 
-    async def main() -> None:
-        with pytest.raises(BrokerStartError, match=r"not ready within .* s.*Restored 5 messages"):
-            await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start(0.5)
-
-    run(main())
+    with pytest.raises(BrokerStartError, match=r"not ready within .* s.*Restored 5 messages"):
+        await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start(0.5)
 
 
 def test_find_binary_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from andon.bus import (
 from andon.bus.pull_consumer import parse_ack_subject
 from andon.core.errors import BrokerUnavailable
 from andon.core.models import CONSUMER, STREAM, SUBJECT
-from support.bus import client, drain, recreate_consumer, run, running_broker, until
+from support.bus import client, drain, recreate_consumer, running_broker, until
 from support.patience import PATIENCE
 
 
@@ -46,109 +46,97 @@ async def kill(broker: EmbeddedBroker) -> None:
     await until(lambda: broker.restarts == before + 1 and broker.healthy, "the restart")
 
 
-def test_the_stream_goes_on_over_a_killed_server(tmp_path: Path) -> None:
+async def test_the_stream_goes_on_over_a_killed_server(tmp_path: Path) -> None:
     """Messages of before and after the crash all come through the same object, and are acknowledged."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path, supervised=True) as broker, client(broker.url) as nc:
-            await ensure_stream(nc)
-            # Acks reach the disk up to 0.1 s late: after the crash some messages come again when the ack wait is over.
-            await recreate_consumer(nc, ack_wait=jetstream_api.SECOND // 2)
-            stream = await JetStreamLogStream.open(nc, batch=100)
-            await publish(nc, 500)
-            got = {d.sequence for d in await drain(stream, 250)}
-            await kill(broker)
-            await publish(nc, 100, first=500)
+    async with running_broker(tmp_path, supervised=True) as broker, client(broker.url) as nc:
+        await ensure_stream(nc)
+        # Acks reach the disk up to 0.1 s late: after the crash some messages come again when the ack wait is over.
+        await recreate_consumer(nc, ack_wait=jetstream_api.SECOND // 2)
+        stream = await JetStreamLogStream.open(nc, batch=100)
+        await publish(nc, 500)
+        got = {d.sequence for d in await drain(stream, 250)}
+        await kill(broker)
+        await publish(nc, 100, first=500)
 
-            async def settled() -> bool:
-                batch = await stream.pull(1000, 0.1)
-                await stream.ack(batch)
-                got.update(d.sequence for d in batch)
-                return (await stream.state()).ack_floor == 600
+        async def settled() -> bool:
+            batch = await stream.pull(1000, 0.1)
+            await stream.ack(batch)
+            got.update(d.sequence for d in batch)
+            return (await stream.state()).ack_floor == 600
 
-            await until(settled, "all acknowledged")
-            assert got == set(range(1, 601))
-            assert stream.reconnects >= 1
-            assert stream.recreated == 0
-            await stream.close()
-
-    run(main())
+        await until(settled, "all acknowledged")
+        assert got == set(range(1, 601))
+        assert stream.reconnects >= 1
+        assert stream.recreated == 0
+        await stream.close()
 
 
-def test_acks_given_while_the_broker_is_away_arrive(tmp_path: Path) -> None:
+async def test_acks_given_while_the_broker_is_away_arrive(tmp_path: Path) -> None:
     """They are held until the same stream is there again."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            stream = await JetStreamLogStream.open(nc)
-            await publish(nc, 10)
-            got = await drain(stream, 10, ack=False)
-            port = int(broker.url.rpartition(":")[2])
-            await broker.stop()  # in order: a killed server may forget that it delivered these
-            await until(lambda: not nc.is_connected, "the loss of the connection")
-            await stream.ack(got)
-            async with running_broker(tmp_path, port=port):
-                await until(lambda: nc.is_connected, "the reconnect")
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        stream = await JetStreamLogStream.open(nc)
+        await publish(nc, 10)
+        got = await drain(stream, 10, ack=False)
+        port = int(broker.url.rpartition(":")[2])
+        await broker.stop()  # in order: a killed server may forget that it delivered these
+        await until(lambda: not nc.is_connected, "the loss of the connection")
+        await stream.ack(got)
+        async with running_broker(tmp_path, port=port):
+            await until(lambda: nc.is_connected, "the reconnect")
 
-                async def settled() -> bool:
-                    assert await stream.pull(1, 0.05) == []
-                    return (await stream.state()).ack_floor == 10
+            async def settled() -> bool:
+                assert await stream.pull(1, 0.05) == []
+                return (await stream.state()).ack_floor == 10
 
-                await until(settled, "the held acks")
-                await stream.close()
-
-    run(main())
+            await until(settled, "the held acks")
+            await stream.close()
 
 
-def test_an_emptied_store_is_set_up_again(tmp_path: Path) -> None:
+async def test_an_emptied_store_is_set_up_again(tmp_path: Path) -> None:
     """A broker that comes back without its data gets stream and consumer anew; old acks do not touch new messages."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            stream = await JetStreamLogStream.open(nc)
-            await publish(nc, 5)
-            old = await drain(stream, 5, ack=False)
-            port = int(broker.url.rpartition(":")[2])
-            await broker.stop()
-            shutil.rmtree(tmp_path / "store")
-            async with running_broker(tmp_path, port=port):
-                await stream.ack(old)  # held: nobody knows yet what is there
-                await until(lambda: nc.is_connected, "the reconnect")
-                assert await stream.pull(10, 0.4) == []
-                assert stream.recreated == 1
-                await publish(nc, 5, b"new", first=100)
-                await stream.ack(old)
-                assert [d.data for d in await drain(stream, 5, ack=False)] == [b"new"] * 5
-                assert (await stream.state()).ack_floor == 0
-                assert stream.dropped_answers == 10
-                await stream.close()
-
-    run(main())
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        stream = await JetStreamLogStream.open(nc)
+        await publish(nc, 5)
+        old = await drain(stream, 5, ack=False)
+        port = int(broker.url.rpartition(":")[2])
+        await broker.stop()
+        shutil.rmtree(tmp_path / "store")
+        async with running_broker(tmp_path, port=port):
+            await stream.ack(old)  # held: nobody knows yet what is there
+            await until(lambda: nc.is_connected, "the reconnect")
+            assert await stream.pull(10, 0.4) == []
+            assert stream.recreated == 1
+            await publish(nc, 5, b"new", first=100)
+            await stream.ack(old)
+            assert [d.data for d in await drain(stream, 5, ack=False)] == [b"new"] * 5
+            assert (await stream.state()).ack_floor == 0
+            assert stream.dropped_answers == 10
+            await stream.close()
 
 
 @pytest.mark.parametrize("what", ["CONSUMER", "STREAM"])
-def test_what_is_deleted_under_us_is_made_again(tmp_path: Path, what: str) -> None:
+async def test_what_is_deleted_under_us_is_made_again(tmp_path: Path, what: str) -> None:
     """The consumer goes on after what was acknowledged; a stream starts empty. Both are counted."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            stream = await JetStreamLogStream.open(nc)
-            await publish(nc, 5)
-            await drain(stream, 5)
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        stream = await JetStreamLogStream.open(nc)
+        await publish(nc, 5)
+        await drain(stream, 5)
 
-            async def settled() -> bool:
-                return (await stream.state()).ack_floor == 5
+        async def settled() -> bool:
+            return (await stream.state()).ack_floor == 5
 
-            await until(settled, "the floor")
-            target = f"{STREAM}.{CONSUMER}" if what == "CONSUMER" else STREAM
-            await jetstream_api.request(nc, f"{what}.DELETE.{target}")
-            pulling = asyncio.create_task(drain(stream, 1))
-            await until(lambda: stream.recreated == 1, "the consumer's return")
-            await publish(nc, 1, b"next", first=50)
-            assert [d.data for d in await pulling] == [b"next"]
-            await stream.close()
-
-    run(main())
+        await until(settled, "the floor")
+        target = f"{STREAM}.{CONSUMER}" if what == "CONSUMER" else STREAM
+        await jetstream_api.request(nc, f"{what}.DELETE.{target}")
+        pulling = asyncio.create_task(drain(stream, 1))
+        await until(lambda: stream.recreated == 1, "the consumer's return")
+        await publish(nc, 1, b"next", first=50)
+        assert [d.data for d in await pulling] == [b"next"]
+        await stream.close()
 
 
 @pytest.mark.parametrize(
@@ -160,197 +148,167 @@ def test_what_is_deleted_under_us_is_made_again(tmp_path: Path, what: str) -> No
         {"ack_policy": "explicit", "filter_subject": SUBJECT},
     ],
 )
-def test_an_unfit_consumer_is_replaced(tmp_path: Path, old: dict[str, str]) -> None:
+async def test_an_unfit_consumer_is_replaced(tmp_path: Path, old: dict[str, str]) -> None:
     """A consumer of the reference's kind gives way to ours, which begins after its ack floor."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await ensure_stream(nc)
-            await publish(nc, 3)
-            await recreate_consumer(nc, **old)
-            floor = 0
-            if old == {"ack_policy": "all"}:
-                puller = await nc.jetstream(timeout=PATIENCE).pull_subscribe_bind(CONSUMER, STREAM)
-                await (await puller.fetch(2))[-1].ack_sync()
-                floor = 2
-            setup = await ensure_stream(nc)
-            assert setup.max_ack_pending == jetstream_api.MAX_ACK_PENDING
-            stream = await JetStreamLogStream.open(nc)
-            got = await drain(stream, 3 - floor)
-            if old["ack_policy"] != "none":  # without acks everything delivered counts as done
-                assert [d.sequence for d in got] == list(range(floor + 1, 4))
-            await stream.close()
-
-    run(main())
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        await ensure_stream(nc)
+        await publish(nc, 3)
+        await recreate_consumer(nc, **old)
+        floor = 0
+        if old == {"ack_policy": "all"}:
+            puller = await nc.jetstream(timeout=PATIENCE).pull_subscribe_bind(CONSUMER, STREAM)
+            await (await puller.fetch(2))[-1].ack_sync()
+            floor = 2
+        setup = await ensure_stream(nc)
+        assert setup.max_ack_pending == jetstream_api.MAX_ACK_PENDING
+        stream = await JetStreamLogStream.open(nc)
+        got = await drain(stream, 3 - floor)
+        if old["ack_policy"] != "none":  # without acks everything delivered counts as done
+            assert [d.sequence for d in got] == list(range(floor + 1, 4))
+        await stream.close()
 
 
-def test_limits_that_lose_logs_are_lifted(tmp_path: Path) -> None:
+async def test_limits_that_lose_logs_are_lifted(tmp_path: Path) -> None:
     """An explicit pull consumer stays, but max_deliver and a small max_ack_pending go."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await ensure_stream(nc)
-            await recreate_consumer(nc, max_deliver=3, max_ack_pending=10, ack_wait=7 * jetstream_api.SECOND)
-            await ensure_stream(nc)
-            config = (await jetstream_api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}"))["config"]
-            assert (config["max_deliver"], config["max_ack_pending"]) == (-1, jetstream_api.MAX_ACK_PENDING)
-            assert config["ack_wait"] == 7 * jetstream_api.SECOND
-
-    run(main())
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        await ensure_stream(nc)
+        await recreate_consumer(nc, max_deliver=3, max_ack_pending=10, ack_wait=7 * jetstream_api.SECOND)
+        await ensure_stream(nc)
+        config = (await jetstream_api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}"))["config"]
+        assert (config["max_deliver"], config["max_ack_pending"]) == (-1, jetstream_api.MAX_ACK_PENDING)
+        assert config["ack_wait"] == 7 * jetstream_api.SECOND
 
 
-def test_an_existing_stream_keeps_messages_and_limits(tmp_path: Path) -> None:
+async def test_an_existing_stream_keeps_messages_and_limits(tmp_path: Path) -> None:
     """Only the missing subjects are added to what an administrator made."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            config = {"name": STREAM, "subjects": [SUBJECT, "other"], "storage": "file", "max_msgs": 7, "max_age": 0}
-            await jetstream_api.request(nc, f"STREAM.CREATE.{STREAM}", config)
-            publisher = JetStreamPublisher(nc)
-            await publisher.store(b"kept", subject=SUBJECT)
-            await ensure_stream(nc)
-            await ensure_stream(nc)
-            info = await jetstream_api.request(nc, f"STREAM.INFO.{STREAM}")
-            assert info["config"]["subjects"] == [SUBJECT, "other", f"{SUBJECT}.>"]
-            assert (info["config"]["max_msgs"], info["config"]["max_age"]) == (7, 0)
-            assert info["state"]["messages"] == 1
-
-    run(main())
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        config = {"name": STREAM, "subjects": [SUBJECT, "other"], "storage": "file", "max_msgs": 7, "max_age": 0}
+        await jetstream_api.request(nc, f"STREAM.CREATE.{STREAM}", config)
+        publisher = JetStreamPublisher(nc)
+        await publisher.store(b"kept", subject=SUBJECT)
+        await ensure_stream(nc)
+        await ensure_stream(nc)
+        info = await jetstream_api.request(nc, f"STREAM.INFO.{STREAM}")
+        assert info["config"]["subjects"] == [SUBJECT, "other", f"{SUBJECT}.>"]
+        assert (info["config"]["max_msgs"], info["config"]["max_age"]) == (7, 0)
+        assert info["state"]["messages"] == 1
 
 
-def test_a_new_stream_is_as_documented(tmp_path: Path) -> None:
+async def test_a_new_stream_is_as_documented(tmp_path: Path) -> None:
     """Subjects, 24 hours, file storage, compression, duplicate window; set up by several at once."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc, client(broker.url) as other:
-            await asyncio.gather(*(ensure_stream(each) for each in (nc, other, nc, other)))
-            config = (await jetstream_api.request(nc, f"STREAM.INFO.{STREAM}"))["config"]
-            assert config["subjects"] == [SUBJECT, f"{SUBJECT}.>"]
-            assert (config["retention"], config["storage"], config["discard"]) == ("limits", "file", "old")
-            assert (config["max_age"], config["duplicate_window"]) == (
-                24 * 3600 * jetstream_api.SECOND,
-                120 * jetstream_api.SECOND,
-            )
-            assert config["compression"] == "s2"
-
-    run(main())
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc, client(broker.url) as other:
+        await asyncio.gather(*(ensure_stream(each) for each in (nc, other, nc, other)))
+        config = (await jetstream_api.request(nc, f"STREAM.INFO.{STREAM}"))["config"]
+        assert config["subjects"] == [SUBJECT, f"{SUBJECT}.>"]
+        assert (config["retention"], config["storage"], config["discard"]) == ("limits", "file", "old")
+        assert (config["max_age"], config["duplicate_window"]) == (
+            24 * 3600 * jetstream_api.SECOND,
+            120 * jetstream_api.SECOND,
+        )
+        assert config["compression"] == "s2"
 
 
-def test_large_messages_stay_bounded_in_memory(tmp_path: Path) -> None:
+async def test_large_messages_stay_bounded_in_memory(tmp_path: Path) -> None:
     """A hundred messages of almost 1 MB come through with only a few pulls' bytes waiting here."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await ensure_stream(nc)
-            await publish(nc, 100, b"x" * 1_000_000)
-            stream = await JetStreamLogStream.open(nc, max_bytes=4 << 20)
-            got = len(await stream.pull(1, PATIENCE))
-            # A reader that is away for a while: what is asked for arrives, then no more.
-            await until(lambda: stream.buffered_bytes > 2 << 20, "what was asked for")
-            most = stream.buffered_bytes
-            while got < 100:
-                batch = await stream.pull(1, PATIENCE)
-                most = max(most, stream.buffered_bytes)
-                await stream.ack(batch)
-                got += len(batch)
-            assert most <= 2 * (4 << 20)
-            await stream.close()
-
-    run(main())
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        await ensure_stream(nc)
+        await publish(nc, 100, b"x" * 1_000_000)
+        stream = await JetStreamLogStream.open(nc, max_bytes=4 << 20)
+        got = len(await stream.pull(1, PATIENCE))
+        # A reader that is away for a while: what is asked for arrives, then no more.
+        await until(lambda: stream.buffered_bytes > 2 << 20, "what was asked for")
+        most = stream.buffered_bytes
+        while got < 100:
+            batch = await stream.pull(1, PATIENCE)
+            most = max(most, stream.buffered_bytes)
+            await stream.ack(batch)
+            got += len(batch)
+        assert most <= 2 * (4 << 20)
+        await stream.close()
 
 
-def test_many_messages_come_once_and_in_order(tmp_path: Path) -> None:
+async def test_many_messages_come_once_and_in_order(tmp_path: Path) -> None:
     """Twenty thousand, with several pulls, none lost, none twice."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await ensure_stream(nc)
-            await publish(nc, 20_000)
-            stream = await JetStreamLogStream.open(nc)
-            got = [d.sequence for d in await drain(stream, 20_000)]
-            assert got == list(range(1, 20_001))
-            await stream.close()
-
-    run(main())
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        await ensure_stream(nc)
+        await publish(nc, 20_000)
+        stream = await JetStreamLogStream.open(nc)
+        got = [d.sequence for d in await drain(stream, 20_000)]
+        assert got == list(range(1, 20_001))
+        await stream.close()
 
 
-def test_two_recorders_share_the_work(tmp_path: Path) -> None:
+async def test_two_recorders_share_the_work(tmp_path: Path) -> None:
     """Two readers of the same consumer get each message once between them."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc, client(broker.url) as other:
-            one = await JetStreamLogStream.open(nc, batch=50)
-            two = await JetStreamLogStream.open(other, batch=50)
-            got: list[int] = []
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc, client(broker.url) as other:
+        one = await JetStreamLogStream.open(nc, batch=50)
+        two = await JetStreamLogStream.open(other, batch=50)
+        got: list[int] = []
 
-            async def record(stream: JetStreamLogStream) -> int:
-                mine = 0
-                while len(got) < 2000:
-                    batch = await stream.pull(50, 0.1)
-                    await stream.ack(batch)
-                    got.extend(d.sequence for d in batch)
-                    mine += len(batch)
-                return mine
+        async def record(stream: JetStreamLogStream) -> int:
+            mine = 0
+            while len(got) < 2000:
+                batch = await stream.pull(50, 0.1)
+                await stream.ack(batch)
+                got.extend(d.sequence for d in batch)
+                mine += len(batch)
+            return mine
 
-            shares = asyncio.gather(record(one), record(two))
-            await publish(nc, 2000)
-            assert min(await shares) > 0
-            assert sorted(got) == list(range(1, 2001))
-            await one.close()
-            await two.close()
-
-    run(main())
+        shares = asyncio.gather(record(one), record(two))
+        await publish(nc, 2000)
+        assert min(await shares) > 0
+        assert sorted(got) == list(range(1, 2001))
+        await one.close()
+        await two.close()
 
 
-def test_a_reader_with_an_odd_batch_never_stalls(tmp_path: Path) -> None:
+async def test_a_reader_with_an_odd_batch_never_stalls(tmp_path: Path) -> None:
     """Messages whose sizes add up to exactly the byte bound of a pull, and every other remainder."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path, max_payload=1024) as broker, client(broker.url) as nc:
-            await ensure_stream(nc)
-            for size in (1, 500, 900):
-                await publish(nc, 100, b"x" * size, first=size * 1000)
-            stream = await JetStreamLogStream.open(nc, batch=7, max_bytes=1)
-            assert len(await drain(stream, 300)) == 300
-            await stream.close()
-
-    run(main())
+    async with running_broker(tmp_path, max_payload=1024) as broker, client(broker.url) as nc:
+        await ensure_stream(nc)
+        for size in (1, 500, 900):
+            await publish(nc, 100, b"x" * size, first=size * 1000)
+        stream = await JetStreamLogStream.open(nc, batch=7, max_bytes=1)
+        assert len(await drain(stream, 300)) == 300
+        await stream.close()
 
 
-def test_connecting_nowhere_is_one_sentence() -> None:
+async def test_connecting_nowhere_is_one_sentence() -> None:
     """The error names the address without the credentials, and comes when the timeout is over."""
 
-    async def main() -> None:
-        with pytest.raises(BrokerUnavailable) as caught:
-            await connect("nats://andon:secret@127.0.0.1:1", name="test", timeout=0.3)
-        assert "127.0.0.1:1" in str(caught.value)
-        assert "secret" not in str(caught.value)
-        assert "NATS_URL" in str(caught.value)
-
-    run(main())
+    with pytest.raises(BrokerUnavailable) as caught:
+        await connect("nats://andon:secret@127.0.0.1:1", name="test", timeout=0.3)
+    assert "127.0.0.1:1" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "NATS_URL" in str(caught.value)
 
 
-def test_state_changes_are_told(tmp_path: Path) -> None:
+async def test_state_changes_are_told(tmp_path: Path) -> None:
     """on_state hears of the connection, its loss and its return; closing ends it for good."""
     heard: list[bool] = []
 
-    async def main() -> None:
-        async with running_broker(tmp_path, supervised=True) as broker:
-            nc = await connect(broker.url, name="test", on_state=lambda up, _detail: heard.append(up))
-            stream = await JetStreamLogStream.open(nc)
-            await kill(broker)
-            await until(lambda: heard == [True, False, True], "loss and return")
-            await nc.close()
-            assert heard[-1] is False
-            with pytest.raises(BrokerUnavailable):
-                await stream.pull(1, PATIENCE)
-            with pytest.raises(BrokerUnavailable):
-                await JetStreamPublisher(nc).store(b"x", subject=SUBJECT)
-            with pytest.raises(BrokerUnavailable):
-                await JetStreamPublisher(nc).send("x", b"x")
-            await stream.close()
-
-    run(main())
+    async with running_broker(tmp_path, supervised=True) as broker:
+        nc = await connect(broker.url, name="test", on_state=lambda up, _detail: heard.append(up))
+        stream = await JetStreamLogStream.open(nc)
+        await kill(broker)
+        await until(lambda: heard == [True, False, True], "loss and return")
+        await nc.close()
+        assert heard[-1] is False
+        with pytest.raises(BrokerUnavailable):
+            await stream.pull(1, PATIENCE)
+        with pytest.raises(BrokerUnavailable):
+            await JetStreamPublisher(nc).store(b"x", subject=SUBJECT)
+        with pytest.raises(BrokerUnavailable):
+            await JetStreamPublisher(nc).send("x", b"x")
+        await stream.close()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from andon.bus import JetStreamLogStream
 from andon.core.models import SUBJECT
-from support.bus import client, drain, run, running_broker, until
+from support.bus import client, drain, running_broker, until
 
 
 async def raw_publish(url: str, subject: bytes, data: bytes) -> None:
@@ -23,22 +23,19 @@ async def raw_publish(url: str, subject: bytes, data: bytes) -> None:
     await writer.wait_closed()
 
 
-def test_a_subject_that_is_not_utf8_is_delivered_like_any(tmp_path: Path) -> None:
+async def test_a_subject_that_is_not_utf8_is_delivered_like_any(tmp_path: Path) -> None:
     """It is read with escapes, and the messages before and behind it come too."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            stream = await JetStreamLogStream.open(nc)
-            for number, subject in enumerate((b"", b".hall\xff\xfe", b".line1")):
-                await raw_publish(broker.url, SUBJECT.encode() + subject, json.dumps({"n": number}).encode())
-            got = await drain(stream, 3)
-            assert [json.loads(each.data)["n"] for each in got] == [0, 1, 2]
-            assert got[1].subject == f"{SUBJECT}.hall\\xff\\xfe"
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        stream = await JetStreamLogStream.open(nc)
+        for number, subject in enumerate((b"", b".hall\xff\xfe", b".line1")):
+            await raw_publish(broker.url, SUBJECT.encode() + subject, json.dumps({"n": number}).encode())
+        got = await drain(stream, 3)
+        assert [json.loads(each.data)["n"] for each in got] == [0, 1, 2]
+        assert got[1].subject == f"{SUBJECT}.hall\\xff\\xfe"
 
-            async def acknowledged() -> bool:
-                return (await stream.state()).ack_floor == 3
+        async def acknowledged() -> bool:
+            return (await stream.state()).ack_floor == 3
 
-            await until(acknowledged, "the acknowledgements")
-            await stream.close()
-
-    run(main())
+        await until(acknowledged, "the acknowledgements")
+        await stream.close()

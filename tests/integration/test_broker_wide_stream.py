@@ -6,52 +6,43 @@ from pathlib import Path
 
 from andon.bus import JetStreamLogStream, JetStreamPublisher, ensure_stream, jetstream_api
 from andon.core.models import ANALYSIS_SUBJECT, CONSUMER, STREAM, SUBJECT
-from support.bus import client, drain, recreate_consumer, run, running_broker
+from support.bus import client, drain, recreate_consumer, running_broker
 
 
-def test_answers_in_a_wide_stream_are_not_read_as_logs(tmp_path: Path) -> None:
+async def test_answers_in_a_wide_stream_are_not_read_as_logs(tmp_path: Path) -> None:
     """Of a stream on ``agent.>`` logs are pulled and read back, explanations and requests are left alone."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await jetstream_api.request(nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": ["agent.>"]})
-            publisher = JetStreamPublisher(nc)
-            for subject in (SUBJECT, f"{ANALYSIS_SUBJECT}.ERROR", f"{SUBJECT}.site1.a.l.m", "agent.analyze", SUBJECT):
-                await publisher.store(subject.encode(), subject=subject)
-            stream = await JetStreamLogStream.open(nc)
-            assert [d.sequence for d in await drain(stream, 3)] == [1, 3, 5]
-            assert [d.sequence async for batch in stream.replay(1, 5) for d in batch] == [1, 3, 5]
-            assert (await stream.state()).pending == 0
-            await stream.close()
-
-    run(main())
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        await jetstream_api.request(nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": ["agent.>"]})
+        publisher = JetStreamPublisher(nc)
+        for subject in (SUBJECT, f"{ANALYSIS_SUBJECT}.ERROR", f"{SUBJECT}.site1.a.l.m", "agent.analyze", SUBJECT):
+            await publisher.store(subject.encode(), subject=subject)
+        stream = await JetStreamLogStream.open(nc)
+        assert [d.sequence for d in await drain(stream, 3)] == [1, 3, 5]
+        assert [d.sequence async for batch in stream.replay(1, 5) for d in batch] == [1, 3, 5]
+        assert (await stream.state()).pending == 0
+        await stream.close()
 
 
-def test_a_consumer_that_reads_answers_is_narrowed(tmp_path: Path) -> None:
+async def test_a_consumer_that_reads_answers_is_narrowed(tmp_path: Path) -> None:
     """One that is there without a filter gets it, and keeps its place."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await jetstream_api.request(nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": ["agent.>"]})
-            await recreate_consumer(nc)
-            await ensure_stream(nc)
-            config = (await jetstream_api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}"))["config"]
-            assert config["filter_subjects"] == [SUBJECT, f"{SUBJECT}.>"]
-
-    run(main())
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        await jetstream_api.request(nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": ["agent.>"]})
+        await recreate_consumer(nc)
+        await ensure_stream(nc)
+        config = (await jetstream_api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}"))["config"]
+        assert config["filter_subjects"] == [SUBJECT, f"{SUBJECT}.>"]
 
 
-def test_a_subject_that_somebody_added_is_read(tmp_path: Path) -> None:
+async def test_a_subject_that_somebody_added_is_read(tmp_path: Path) -> None:
     """A stream with one more subject is read as a whole: it was put there to be read."""
 
-    async def main() -> None:
-        async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-            await jetstream_api.request(
-                nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": [SUBJECT, "plant.logs"]}
-            )
-            await JetStreamPublisher(nc).store(b"x", subject="plant.logs")
-            stream = await JetStreamLogStream.open(nc)
-            assert [d.subject for d in await drain(stream, 1)] == ["plant.logs"]
-            await stream.close()
-
-    run(main())
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        await jetstream_api.request(
+            nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": [SUBJECT, "plant.logs"]}
+        )
+        await JetStreamPublisher(nc).store(b"x", subject="plant.logs")
+        stream = await JetStreamLogStream.open(nc)
+        assert [d.subject for d in await drain(stream, 1)] == ["plant.logs"]
+        await stream.close()

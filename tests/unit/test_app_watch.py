@@ -15,7 +15,7 @@ import pytest
 from andon.app.background import watch
 from andon.core.errors import StoreUnavailable
 from support.patience import PATIENCE
-from support.pipeline import Pipeline, log, pipeline, run, until
+from support.pipeline import Pipeline, log, pipeline, until
 
 
 @asynccontextmanager
@@ -33,101 +33,83 @@ async def watched(place: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             await asyncio.gather(task, return_exceptions=True)
 
 
-def test_a_broker_that_is_away_shows_and_its_return_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_broker_that_is_away_shows_and_its_return_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stream cannot be asked: not ready."""
 
-    async def main() -> None:
-        async with watched(tmp_path, monkeypatch) as p:
-            p.bus.available = False
-            await until(lambda: "broker" in p.health.problems, "the problem")
-            p.bus.available = True
-            await until(lambda: p.health.ready, "the recovery")
-
-    run(main())
+    async with watched(tmp_path, monkeypatch) as p:
+        p.bus.available = False
+        await until(lambda: "broker" in p.health.problems, "the problem")
+        p.bus.available = True
+        await until(lambda: p.health.ready, "the recovery")
 
 
-def test_a_locked_database_shows_and_its_release_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_locked_database_shows_and_its_release_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process holds the write lock: not ready while it does."""
 
-    async def main() -> None:
-        monkeypatch.setattr(watch, "STORE_PATIENCE", 0.2)
-        async with watched(tmp_path, monkeypatch) as p:
-            other = sqlite3.connect(p.path, isolation_level=None)
-            other.execute("BEGIN IMMEDIATE")
-            await until(lambda: "another process locks it" in p.health.problems.get("database", ""), "the problem")
-            other.execute("ROLLBACK")
-            other.close()
-            await until(lambda: p.health.ready, "the recovery")
-
-    run(main())
+    monkeypatch.setattr(watch, "STORE_PATIENCE", 0.2)
+    async with watched(tmp_path, monkeypatch) as p:
+        other = sqlite3.connect(p.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        await until(lambda: "another process locks it" in p.health.problems.get("database", ""), "the problem")
+        other.execute("ROLLBACK")
+        other.close()
+        await until(lambda: p.health.ready, "the recovery")
 
 
-def test_checks_that_hang_do_not_queue_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_checks_that_hang_do_not_queue_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One check waits at the writer, however long it hangs."""
 
-    async def main() -> None:
-        monkeypatch.setattr(watch, "STORE_PATIENCE", 0.02)
-        async with watched(tmp_path, monkeypatch) as p:
-            go = threading.Event()
-            hanging = asyncio.create_task(p.store._write(lambda _: go.wait(PATIENCE)))
-            await until(lambda: "database" in p.health.problems, "the problem")
-            await asyncio.sleep(0.3)
-            assert p.store._writing._work_queue.qsize() <= 1
-            go.set()
-            await hanging
-            await until(lambda: p.health.ready, "the recovery")
-
-    run(main())
+    monkeypatch.setattr(watch, "STORE_PATIENCE", 0.02)
+    async with watched(tmp_path, monkeypatch) as p:
+        go = threading.Event()
+        hanging = asyncio.create_task(p.store._write(lambda _: go.wait(PATIENCE)))
+        await until(lambda: "database" in p.health.problems, "the problem")
+        await asyncio.sleep(0.3)
+        assert p.store._writing._work_queue.qsize() <= 1
+        go.set()
+        await hanging
+        await until(lambda: p.health.ready, "the recovery")
 
 
-def test_nothing_is_acknowledged_into_a_deleted_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_acknowledged_into_a_deleted_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file goes, logs stay in the stream; it comes back, they are stored."""
 
-    async def main() -> None:
-        async with watched(tmp_path, monkeypatch) as p:
-            p.start("recorder")
-            p.publish(log("first"))
-            await until(lambda: p.bus.state().ack_floor == 1, "the first log")
-            aside = tmp_path / "aside.db"
-            p.path.rename(aside)
-            await until(lambda: "was deleted or moved away" in p.health.problems.get("database", ""), "the problem")
-            p.publish(log("second"))
-            await until(lambda: "store" in p.health.problems, "the recorder's problem")
-            assert p.bus.state().ack_floor == 1
-            aside.rename(p.path)
-            await until(lambda: p.health.ready, "the recovery")
-            await until(lambda: [row.message for row in p.rows()] == ["second", "first"], "the second log")
-
-    run(main())
+    async with watched(tmp_path, monkeypatch) as p:
+        p.start("recorder")
+        p.publish(log("first"))
+        await until(lambda: p.bus.state().ack_floor == 1, "the first log")
+        aside = tmp_path / "aside.db"
+        p.path.rename(aside)
+        await until(lambda: "was deleted or moved away" in p.health.problems.get("database", ""), "the problem")
+        p.publish(log("second"))
+        await until(lambda: "store" in p.health.problems, "the recorder's problem")
+        assert p.bus.state().ack_floor == 1
+        aside.rename(p.path)
+        await until(lambda: p.health.ready, "the recovery")
+        await until(lambda: [row.message for row in p.rows()] == ["second", "first"], "the second log")
 
 
-def test_a_replaced_database_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_replaced_database_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another file at the same path: told apart from ours, and said so."""
 
-    async def main() -> None:
-        async with watched(tmp_path, monkeypatch) as p:
-            p.publish(log("first"))
-            p.start("recorder")
-            await until(lambda: p.bus.state().ack_floor == 1, "the first log")
-            copy = tmp_path / "copy.db"
-            shutil.copy(p.path, copy)
-            copy.replace(p.path)
-            with pytest.raises(StoreUnavailable, match="was replaced while Andon ran"):
-                await p.store.check()
-
-    run(main())
+    async with watched(tmp_path, monkeypatch) as p:
+        p.publish(log("first"))
+        p.start("recorder")
+        await until(lambda: p.bus.state().ack_floor == 1, "the first log")
+        copy = tmp_path / "copy.db"
+        shutil.copy(p.path, copy)
+        copy.replace(p.path)
+        with pytest.raises(StoreUnavailable, match="was replaced while Andon ran"):
+            await p.store.check()
 
 
-def test_a_deleted_write_ahead_log_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_deleted_write_ahead_log_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is committed into it would be gone with the process."""
 
-    async def main() -> None:
-        async with watched(tmp_path, monkeypatch) as p:
-            p.publish(log("first"))
-            p.start("recorder")
-            await until(lambda: p.bus.state().ack_floor == 1, "the first log")
-            p.path.with_name("agent.db-wal").unlink()
-            with pytest.raises(StoreUnavailable, match="write-ahead log"):
-                await p.store.check()
-
-    run(main())
+    async with watched(tmp_path, monkeypatch) as p:
+        p.publish(log("first"))
+        p.start("recorder")
+        await until(lambda: p.bus.state().ack_floor == 1, "the first log")
+        p.path.with_name("agent.db-wal").unlink()
+        with pytest.raises(StoreUnavailable, match="write-ahead log"):
+            await p.store.check()

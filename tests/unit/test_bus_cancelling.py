@@ -20,31 +20,28 @@ USES: dict[str, Callable[[BusConnection], Awaitable[object]]] = {
 
 
 @pytest.mark.parametrize("inside", USES)
-def test_a_cancellation_that_the_library_drops_is_heeded(monkeypatch: pytest.MonkeyPatch, inside: str) -> None:
+async def test_a_cancellation_that_the_library_drops_is_heeded(monkeypatch: pytest.MonkeyPatch, inside: str) -> None:
     """As it does in a flush, and in any wait whose answer comes at the same moment."""
 
-    async def main() -> None:
-        begun = asyncio.Event()
+    begun = asyncio.Event()
 
-        async def deaf(*_: object) -> None:
-            begun.set()
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                return
+    async def deaf(*_: object) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return
 
-        async def use() -> None:
-            await USES[inside](BusConnection("nats://127.0.0.1:1"))
+    async def use() -> None:
+        await USES[inside](BusConnection("nats://127.0.0.1:1"))
 
-        monkeypatch.setattr(Client, inside, deaf)
-        task = asyncio.create_task(use())
-        async with asyncio.timeout(PATIENCE):
-            await begun.wait()
-        task.cancel()
-        await asyncio.wait({task}, timeout=PATIENCE)
-        assert task.cancelled()
-
-    asyncio.run(main())
+    monkeypatch.setattr(Client, inside, deaf)
+    task = asyncio.create_task(use())
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+    task.cancel()
+    await asyncio.wait({task}, timeout=PATIENCE)
+    assert task.cancelled()
 
 
 def test_a_cancellation_from_before_disturbs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

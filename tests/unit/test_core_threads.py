@@ -34,7 +34,7 @@ def test_an_error_comes_back() -> None:
         asyncio.run(in_daemon_thread(work, "worker"))
 
 
-def test_a_cancelled_wait_leaves_the_loop_free_to_end() -> None:
+async def test_a_cancelled_wait_leaves_the_loop_free_to_end() -> None:
     """The loop ends although the work still runs."""
     release, started, done = threading.Event(), threading.Event(), threading.Event()
 
@@ -43,14 +43,12 @@ def test_a_cancelled_wait_leaves_the_loop_free_to_end() -> None:
         release.wait(PATIENCE)
         done.set()
 
-    async def main() -> None:
-        task = asyncio.create_task(in_daemon_thread(work, "worker"))
-        assert await asyncio.to_thread(started.wait, PATIENCE)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    task = asyncio.create_task(in_daemon_thread(work, "worker"))
+    assert await asyncio.to_thread(started.wait, PATIENCE)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
-    asyncio.run(main())
     assert not done.is_set()
     release.set()
     assert done.wait(PATIENCE)

@@ -113,7 +113,7 @@ def test_a_mistake_in_the_program_is_not_swallowed() -> None:
     assert isinstance(raised.value.exceptions[0], ZeroDivisionError)
 
 
-def test_cancelling_ends_the_calls() -> None:
+async def test_cancelling_ends_the_calls() -> None:
     """Nothing goes on behind the caller's back."""
     ended: list[str] = []
 
@@ -124,15 +124,13 @@ def test_cancelling_ends_the_calls() -> None:
             ended.append("ended")
         return explanation()
 
-    async def main() -> None:
-        task = asyncio.create_task(Runner(slow, concurrency=3).run(many(9)))
-        for _ in range(10):
-            await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+    task = asyncio.create_task(Runner(slow, concurrency=3).run(many(9)))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
-    asyncio.run(main())
     assert len(ended) == 3
 
 

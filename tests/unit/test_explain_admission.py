@@ -138,68 +138,53 @@ def test_failures_of_one_outage_count_once() -> None:
     assert breaker.probe_due == 20
 
 
-def test_a_budget_of_calls_is_kept_to_the_call_over_restarts() -> None:
+async def test_a_budget_of_calls_is_kept_to_the_call_over_restarts() -> None:
     """Five an hour are five, whoever counts; after an hour there is room again."""
 
-    async def main() -> None:
-        ledger = Ledger()
-        for _ in range(3):
-            assert await budget(ledger, calls_hour=5).take() is None
-        restarted = budget(ledger, calls_hour=5)
-        assert [await restarted.take() is None for _ in range(4)] == [True, True, False, False]
-        assert restarted.left == {"calls_hour": 0}
-        assert "ANDON_BUDGET_CALLS_HOUR" in (restarted.exhausted or "")
-        ledger.now += 3601
-        assert await restarted.take() is None
-        assert restarted.exhausted is None
-
-    run(main())
+    ledger = Ledger()
+    for _ in range(3):
+        assert await budget(ledger, calls_hour=5).take() is None
+    restarted = budget(ledger, calls_hour=5)
+    assert [await restarted.take() is None for _ in range(4)] == [True, True, False, False]
+    assert restarted.left == {"calls_hour": 0}
+    assert "ANDON_BUDGET_CALLS_HOUR" in (restarted.exhausted or "")
+    ledger.now += 3601
+    assert await restarted.take() is None
+    assert restarted.exhausted is None
 
 
-def test_a_tenth_of_the_calls_is_kept_for_what_is_urgent() -> None:
+async def test_a_tenth_of_the_calls_is_kept_for_what_is_urgent() -> None:
     """Of twenty calls eighteen are for everybody; urgent questions get the last two and no more."""
 
-    async def main() -> None:
-        tested = budget(Ledger(), calls_hour=20)
-        assert sum([await tested.take() is None for _ in range(25)]) == 18
-        assert sum([await tested.take(urgent=True) is None for _ in range(5)]) == 2
-
-    run(main())
+    tested = budget(Ledger(), calls_hour=20)
+    assert sum([await tested.take() is None for _ in range(25)]) == 18
+    assert sum([await tested.take(urgent=True) is None for _ in range(5)]) == 2
 
 
-def test_tokens_count_when_they_are_known() -> None:
+async def test_tokens_count_when_they_are_known() -> None:
     """A day's tokens end the questions of that day, urgent ones too."""
 
-    async def main() -> None:
-        ledger = Ledger()
-        tested = budget(ledger, tokens_day=1000)
-        assert await tested.take() is None
-        await tested.used(1200)
-        assert "tokens" in (await tested.take() or "")
-        assert await tested.take(urgent=True) is not None
-        ledger.now += 86_401
-        assert await tested.take() is None
-
-    run(main())
+    ledger = Ledger()
+    tested = budget(ledger, tokens_day=1000)
+    assert await tested.take() is None
+    await tested.used(1200)
+    assert "tokens" in (await tested.take() or "")
+    assert await tested.take(urgent=True) is not None
+    ledger.now += 86_401
+    assert await tested.take() is None
 
 
-def test_calls_taken_side_by_side_never_exceed_the_budget() -> None:
+async def test_calls_taken_side_by_side_never_exceed_the_budget() -> None:
     """Looking and counting are one step."""
 
-    async def main() -> None:
-        tested = budget(Ledger(), calls_day=3)
-        taken = await asyncio.gather(*[tested.take() for _ in range(10)])
-        assert sum(reason is None for reason in taken) == 3
-
-    run(main())
+    tested = budget(Ledger(), calls_day=3)
+    taken = await asyncio.gather(*[tested.take() for _ in range(10)])
+    assert sum(reason is None for reason in taken) == 3
 
 
-def test_without_limits_calls_are_counted_all_the_same() -> None:
+async def test_without_limits_calls_are_counted_all_the_same() -> None:
     """A budget that is set tomorrow knows today's calls."""
 
-    async def main() -> None:
-        ledger = Ledger()
-        assert await budget(ledger).take() is None
-        assert await ledger.spent(0) == Spent(1, 0)
-
-    run(main())
+    ledger = Ledger()
+    assert await budget(ledger).take() is None
+    assert await ledger.spent(0) == Spent(1, 0)

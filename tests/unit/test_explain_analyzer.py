@@ -10,7 +10,7 @@ from andon.core.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, M
 from andon.store import reanalyze
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
-from support.pipeline import Pipeline, log, pipeline, run, until
+from support.pipeline import Pipeline, log, pipeline, until
 
 
 def open_rows(p: Pipeline) -> list[tuple[object, ...]]:
@@ -18,167 +18,138 @@ def open_rows(p: Pipeline) -> list[tuple[object, ...]]:
     return p.sql("SELECT rung, provisional, status, attempts FROM analyses ORDER BY id")
 
 
-def test_a_storm_of_one_problem_is_one_question(tmp_path: Path) -> None:
+async def test_a_storm_of_one_problem_is_one_question(tmp_path: Path) -> None:
     """A thousand repeats cost one model call, and every row shows its answer."""
 
-    async def main() -> None:
-        model = ScriptedAnalyst()
-        async with pipeline(tmp_path, model) as p:
-            p.publish(*[log(f"Drive fault F30005 on axis 2 after {n} ms") for n in range(1000)])
-            p.start()
-            await until(
-                lambda: p.sql("SELECT count(*) FROM agent_logs WHERE analysis IS NOT NULL") == [(1000,)], "rows"
-            )
-            assert len(model.questions) == 1
-
-    run(main())
+    model = ScriptedAnalyst()
+    async with pipeline(tmp_path, model) as p:
+        p.publish(*[log(f"Drive fault F30005 on axis 2 after {n} ms") for n in range(1000)])
+        p.start()
+        await until(lambda: p.sql("SELECT count(*) FROM agent_logs WHERE analysis IS NOT NULL") == [(1000,)], "rows")
+        assert len(model.questions) == 1
 
 
-def test_a_new_critical_goes_before_waiting_warnings(tmp_path: Path) -> None:
+async def test_a_new_critical_goes_before_waiting_warnings(tmp_path: Path) -> None:
     """With warnings queued, the CRITICAL published last is the next question."""
 
-    async def main() -> None:
-        model = ScriptedAnalyst()
-        model.hold = asyncio.Event()
-        async with pipeline(tmp_path, model) as p:
-            words = ["valve", "pump", "belt", "lamp", "door", "fan", "heater", "gripper", "scanner", "printer"]
-            names = [" and ".join(words[: n + 1]) for n in range(10)]  # one word in one place would be one problem
-            p.publish(*[log(f"The {name} report a small deviation", severity="WARNING") for name in names])
-            p.start("recorder")
-            await until(lambda: len(open_rows(p)) == 10, "queued warnings")
-            p.publish(log("Safety relay did not open", severity="CRITICAL"))
-            await until(lambda: len(open_rows(p)) == 11, "the critical one")
-            p.start("analyzer")
-            await until(lambda: model.questions, "the first question")
-            assert model.questions[0].worst_severity == "CRITICAL"
-
-    run(main())
+    model = ScriptedAnalyst()
+    model.hold = asyncio.Event()
+    async with pipeline(tmp_path, model) as p:
+        words = ["valve", "pump", "belt", "lamp", "door", "fan", "heater", "gripper", "scanner", "printer"]
+        names = [" and ".join(words[: n + 1]) for n in range(10)]  # one word in one place would be one problem
+        p.publish(*[log(f"The {name} report a small deviation", severity="WARNING") for name in names])
+        p.start("recorder")
+        await until(lambda: len(open_rows(p)) == 10, "queued warnings")
+        p.publish(log("Safety relay did not open", severity="CRITICAL"))
+        await until(lambda: len(open_rows(p)) == 11, "the critical one")
+        p.start("analyzer")
+        await until(lambda: model.questions, "the first question")
+        assert model.questions[0].worst_severity == "CRITICAL"
 
 
-def test_model_away_means_provisional_answers_and_no_further_calls(tmp_path: Path) -> None:
+async def test_model_away_means_provisional_answers_and_no_further_calls(tmp_path: Path) -> None:
     """The first failure opens the breaker: the other problems get the playbook's answer without a call each."""
 
-    async def main() -> None:
-        outage = ModelUnavailable("Ollama does not answer.")
-        model = ScriptedAnalyst(outage)
-        model.outage = outage
-        async with pipeline(tmp_path, model) as p:
-            p.publish(log("Pump A lost pressure"), log("Disk full on historian"), log("Certificate expires tomorrow"))
-            p.start()
-            await until(lambda: len([r for r in open_rows(p) if r[:3] == ("playbook", 1, "pending")]) == 3, "answers")
-            assert len(model.questions) == 1
-            assert {r[3] for r in open_rows(p)} == {0}  # an outage is nobody's attempt
-            model.outage = None
-            p.clock.now += 60
-            await until(lambda: {r[:3] for r in open_rows(p)} == {("model", 0, "done")}, "the model's answers")
-            assert len(model.questions) == 4
-
-    run(main())
+    outage = ModelUnavailable("Ollama does not answer.")
+    model = ScriptedAnalyst(outage)
+    model.outage = outage
+    async with pipeline(tmp_path, model) as p:
+        p.publish(log("Pump A lost pressure"), log("Disk full on historian"), log("Certificate expires tomorrow"))
+        p.start()
+        await until(lambda: len([r for r in open_rows(p) if r[:3] == ("playbook", 1, "pending")]) == 3, "answers")
+        assert len(model.questions) == 1
+        assert {r[3] for r in open_rows(p)} == {0}  # an outage is nobody's attempt
+        model.outage = None
+        p.clock.now += 60
+        await until(lambda: {r[:3] for r in open_rows(p)} == {("model", 0, "done")}, "the model's answers")
+        assert len(model.questions) == 4
 
 
-def test_a_question_the_model_cannot_answer_is_given_up_after_bounded_tries(tmp_path: Path) -> None:
+async def test_a_question_the_model_cannot_answer_is_given_up_after_bounded_tries(tmp_path: Path) -> None:
     """Unusable answers are tried again up to the limit; then the playbook's answer stands, with the reason."""
 
-    async def main() -> None:
-        model = ScriptedAnalyst(*[ModelAnswerError("The answer was empty.")] * 5)
-        async with pipeline(tmp_path, model) as p:
-            p.publish(log())
-            p.start()
-            await until(lambda: open_rows(p) == [("playbook", 1, "pending", 1)], "the provisional answer")
-            p.store._clock = lambda: 4e9  # the pause before the second try is over
-            p.analyzer.wake()
-            await until(lambda: open_rows(p) == [("playbook", 0, "failed", 2)], "the final answer")
-            assert len(model.questions) == 2
-            assert p.sql("SELECT last_error FROM analyses") == [("The answer was empty.",)]
-
-    run(main())
+    model = ScriptedAnalyst(*[ModelAnswerError("The answer was empty.")] * 5)
+    async with pipeline(tmp_path, model) as p:
+        p.publish(log())
+        p.start()
+        await until(lambda: open_rows(p) == [("playbook", 1, "pending", 1)], "the provisional answer")
+        p.store._clock = lambda: 4e9  # the pause before the second try is over
+        p.analyzer.wake()
+        await until(lambda: open_rows(p) == [("playbook", 0, "failed", 2)], "the final answer")
+        assert len(model.questions) == 2
+        assert p.sql("SELECT last_error FROM analyses") == [("The answer was empty.",)]
 
 
-def test_a_busy_provider_pauses_everything_for_as_long_as_it_says(tmp_path: Path) -> None:
+async def test_a_busy_provider_pauses_everything_for_as_long_as_it_says(tmp_path: Path) -> None:
     """Retry-After is honoured: no question before, one after; the wait counts as no attempt."""
 
-    async def main() -> None:
-        model = ScriptedAnalyst(ModelBusy("Ollama is busy.", retry_after=20))
-        async with pipeline(tmp_path, model) as p:
-            p.publish(log())
-            p.start()
-            await until(lambda: open_rows(p) == [("playbook", 1, "pending", 0)], "the provisional answer")
-            assert 19 < p.breaker.probe_due <= 20
-            p.clock.now += 20
-            await until(lambda: open_rows(p) == [("model", 0, "done", 1)], "the answer")
-
-    run(main())
+    model = ScriptedAnalyst(ModelBusy("Ollama is busy.", retry_after=20))
+    async with pipeline(tmp_path, model) as p:
+        p.publish(log())
+        p.start()
+        await until(lambda: open_rows(p) == [("playbook", 1, "pending", 0)], "the provisional answer")
+        assert 19 < p.breaker.probe_due <= 20
+        p.clock.now += 20
+        await until(lambda: open_rows(p) == [("model", 0, "done", 1)], "the answer")
 
 
-def test_a_refusing_provider_is_not_asked_again_until_a_check_succeeds(tmp_path: Path) -> None:
+async def test_a_refusing_provider_is_not_asked_again_until_a_check_succeeds(tmp_path: Path) -> None:
     """A missing model or wrong key keeps rows queued with provisional answers."""
 
-    async def main() -> None:
-        refusal = ModelMisconfigured("Ollama has no model x: run `ollama pull x`.")
-        model = ScriptedAnalyst(refusal)
-        model.outage = refusal
-        async with pipeline(tmp_path, model) as p:
-            p.publish(log())
-            p.start()
-            await until(lambda: open_rows(p) == [("playbook", 1, "pending", 0)], "the provisional answer")
-            p.clock.now += 60
-            await until(lambda: model.checks >= 2, "a probe")
-            assert len(model.questions) == 1
-
-    run(main())
+    refusal = ModelMisconfigured("Ollama has no model x: run `ollama pull x`.")
+    model = ScriptedAnalyst(refusal)
+    model.outage = refusal
+    async with pipeline(tmp_path, model) as p:
+        p.publish(log())
+        p.start()
+        await until(lambda: open_rows(p) == [("playbook", 1, "pending", 0)], "the provisional answer")
+        p.clock.now += 60
+        await until(lambda: model.checks >= 2, "a probe")
+        assert len(model.questions) == 1
 
 
-def test_the_queue_survives_a_restart(tmp_path: Path) -> None:
+async def test_the_queue_survives_a_restart(tmp_path: Path) -> None:
     """A row in hand when the process stops is asked again by the next one, and nothing else is."""
 
-    async def main() -> None:
-        held = ScriptedAnalyst()
-        held.hold = asyncio.Event()
-        async with pipeline(tmp_path, held) as p:
-            p.publish(log())
-            p.start()
-            await until(lambda: held.questions, "the question")
-        model = ScriptedAnalyst()
-        async with pipeline(tmp_path, model) as p:
-            p.start("analyzer")
-            await until(lambda: [r[:3] for r in open_rows(p)] == [("model", 0, "done")], "the answer")
-            assert len(model.questions) == 1
-
-    run(main())
+    held = ScriptedAnalyst()
+    held.hold = asyncio.Event()
+    async with pipeline(tmp_path, held) as p:
+        p.publish(log())
+        p.start()
+        await until(lambda: held.questions, "the question")
+    model = ScriptedAnalyst()
+    async with pipeline(tmp_path, model) as p:
+        p.start("analyzer")
+        await until(lambda: [r[:3] for r in open_rows(p)] == [("model", 0, "done")], "the answer")
+        assert len(model.questions) == 1
 
 
-def test_explanations_are_announced_by_severity(tmp_path: Path) -> None:
+async def test_explanations_are_announced_by_severity(tmp_path: Path) -> None:
     """agent.analysis.<severity> carries analysis, pattern and log."""
 
-    async def main() -> None:
-        async with pipeline(tmp_path, ScriptedAnalyst()) as p:
-            announced = p.bus.subscribe("agent.analysis.>")
-            p.publish(log(severity="CRITICAL"))
-            p.start()
-            message = await asyncio.wait_for(announced.get(), PATIENCE)
-            body = json.loads(message.data)
-            assert message.subject == "agent.analysis.CRITICAL"
-            assert body["rung"] == "model"
-            assert body["log"]["hostname"] == "mill-07"
-
-    run(main())
+    async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+        announced = p.bus.subscribe("agent.analysis.>")
+        p.publish(log(severity="CRITICAL"))
+        p.start()
+        message = await asyncio.wait_for(announced.get(), PATIENCE)
+        body = json.loads(message.data)
+        assert message.subject == "agent.analysis.CRITICAL"
+        assert body["rung"] == "model"
+        assert body["log"]["hostname"] == "mill-07"
 
 
-def test_a_renewal_does_not_keep_new_problems_from_a_provisional_answer(tmp_path: Path) -> None:
+async def test_a_renewal_does_not_keep_new_problems_from_a_provisional_answer(tmp_path: Path) -> None:
     """With the model away, a row that asks again about an explained problem stands behind those that show nothing."""
 
-    async def main() -> None:
-        model = ScriptedAnalyst()
-        async with pipeline(tmp_path, model) as p:
-            p.start()
-            p.publish(log("Pump A lost pressure"))
-            await until(lambda: [r[:3] for r in open_rows(p)] == [("model", 0, "done")], "the first answer")
-            await until(lambda: p.analyzer.gate.running == 0, "the end of the question")  # it closes the breaker
-            model.outage = ModelUnavailable("Ollama does not answer.")
-            p.breaker.trip("Ollama does not answer.")
-            await asyncio.to_thread(reanalyze, p.path, 1)
-            p.publish(log("Certificate of the gateway expires tomorrow"))
-            await until(lambda: ("playbook", 1, "pending") in [r[:3] for r in open_rows(p)], "the provisional answer")
-            assert len(model.questions) == 1
-
-    run(main())
+    model = ScriptedAnalyst()
+    async with pipeline(tmp_path, model) as p:
+        p.start()
+        p.publish(log("Pump A lost pressure"))
+        await until(lambda: [r[:3] for r in open_rows(p)] == [("model", 0, "done")], "the first answer")
+        await until(lambda: p.analyzer.gate.running == 0, "the end of the question")  # it closes the breaker
+        model.outage = ModelUnavailable("Ollama does not answer.")
+        p.breaker.trip("Ollama does not answer.")
+        await asyncio.to_thread(reanalyze, p.path, 1)
+        p.publish(log("Certificate of the gateway expires tomorrow"))
+        await until(lambda: ("playbook", 1, "pending") in [r[:3] for r in open_rows(p)], "the provisional answer")
+        assert len(model.questions) == 1

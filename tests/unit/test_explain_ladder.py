@@ -16,7 +16,7 @@ from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.store.problems import commands
 from andon.testing import ScriptedAnalyst, scripted_answer
-from support.pipeline import PLAYBOOK, Pipeline, log, pipeline, run, until
+from support.pipeline import PLAYBOOK, Pipeline, log, pipeline, until
 from support.questions import question, stored_log
 
 FIX = "Replaced the filter mat of the cabinet."
@@ -51,103 +51,86 @@ async def explained(p: Pipeline, *logs: dict[str, object]) -> list[tuple[str, st
     return [(row.rung or "", row.analysis or "") for row in reversed(p.rows())]
 
 
-def test_a_confirmed_fix_answers_without_a_model(tmp_path: Path) -> None:
+async def test_a_confirmed_fix_answers_without_a_model(tmp_path: Path) -> None:
     """A renewed question of a resolved problem gets the fix at once, whatever the model is."""
 
-    async def main() -> None:
-        model = ScriptedAnalyst()
-        async with site(tmp_path, model) as p:
-            p.start()
-            await explained(p, log("Pump A lost pressure"))
-            (pattern,) = p.sql("SELECT id FROM patterns")[0]
-            commands.resolve(p.path, pattern, FIX, "Dust", "Ada")
-            commands.reanalyze(p.path, pattern)
-            p.analyzer.wake()
-            await until(
-                lambda: p.sql("SELECT count(*) FROM analyses WHERE finished_at IS NULL") == [(0,)], "the answer"
-            )
-            ((rung, text),) = await explained(p)
-            assert rung == "resolution"
-            assert text.startswith(f"Confirmed fix: {FIX}\nCause: Dust\n(Confirmed by Ada on ")
-            assert len(model.questions) == 1
-
-    run(main())
+    model = ScriptedAnalyst()
+    async with site(tmp_path, model) as p:
+        p.start()
+        await explained(p, log("Pump A lost pressure"))
+        (pattern,) = p.sql("SELECT id FROM patterns")[0]
+        commands.resolve(p.path, pattern, FIX, "Dust", "Ada")
+        commands.reanalyze(p.path, pattern)
+        p.analyzer.wake()
+        await until(lambda: p.sql("SELECT count(*) FROM analyses WHERE finished_at IS NULL") == [(0,)], "the answer")
+        ((rung, text),) = await explained(p)
+        assert rung == "resolution"
+        assert text.startswith(f"Confirmed fix: {FIX}\nCause: Dust\n(Confirmed by Ada on ")
+        assert len(model.questions) == 1
 
 
-def test_a_runbook_answers_without_a_model(tmp_path: Path) -> None:
+async def test_a_runbook_answers_without_a_model(tmp_path: Path) -> None:
     """What the site wrote down goes before what a model would say."""
 
-    async def main() -> None:
-        runbook(tmp_path, "{text: lost pressure}")
-        model = ScriptedAnalyst()
-        async with site(tmp_path, model) as p:
-            p.start()
-            first, second = await explained(p, log("Pump A lost pressure"), log("Disk full on historian"))
-            assert first[0] == "runbook"
-            assert "Open the bypass valve." in first[1]
-            assert second[0] == "model"
-            assert len(model.questions) == 1
-
-    run(main())
+    runbook(tmp_path, "{text: lost pressure}")
+    model = ScriptedAnalyst()
+    async with site(tmp_path, model) as p:
+        p.start()
+        first, second = await explained(p, log("Pump A lost pressure"), log("Disk full on historian"))
+        assert first[0] == "runbook"
+        assert "Open the bypass valve." in first[1]
+        assert second[0] == "model"
+        assert len(model.questions) == 1
 
 
-def test_similar_fixes_and_context_runbooks_reach_the_model_and_are_told(tmp_path: Path) -> None:
+async def test_similar_fixes_and_context_runbooks_reach_the_model_and_are_told(tmp_path: Path) -> None:
     """The question carries both, and the explanation says that they were given."""
 
-    async def main() -> None:
-        runbook(tmp_path, "{service: drive}", "answer: false")
-        model = ScriptedAnalyst()
-        async with site(tmp_path, model) as p:
-            p.start()
-            await explained(p, log("Coolant pump of the left spindle lost pressure"))
-            (pattern,) = p.sql("SELECT id FROM patterns")[0]
-            commands.resolve(p.path, pattern, FIX, "Dust")
-            rows = await explained(p, log("Coolant pump of the right spindle lost pressure"))
-            asked = model.questions[-1]
-            assert [hint.kind for hint in asked.hints] == ["resolution", "runbook"]
-            assert asked.hints[0].text == f"{FIX} (cause: Dust)"
-            rung, text = rows[-1]
-            assert rung == "model"
-            assert f"A similar problem (pattern {pattern}) was fixed by: {FIX}" in text
-            assert "Runbook that may apply: Pump care" in text
-
-    run(main())
+    runbook(tmp_path, "{service: drive}", "answer: false")
+    model = ScriptedAnalyst()
+    async with site(tmp_path, model) as p:
+        p.start()
+        await explained(p, log("Coolant pump of the left spindle lost pressure"))
+        (pattern,) = p.sql("SELECT id FROM patterns")[0]
+        commands.resolve(p.path, pattern, FIX, "Dust")
+        rows = await explained(p, log("Coolant pump of the right spindle lost pressure"))
+        asked = model.questions[-1]
+        assert [hint.kind for hint in asked.hints] == ["resolution", "runbook"]
+        assert asked.hints[0].text == f"{FIX} (cause: Dust)"
+        rung, text = rows[-1]
+        assert rung == "model"
+        assert f"A similar problem (pattern {pattern}) was fixed by: {FIX}" in text
+        assert "Runbook that may apply: Pump care" in text
 
 
 @pytest.mark.parametrize("away", [False, True])
-def test_without_a_model_the_playbook_tells_the_hints(tmp_path: Path, away: bool) -> None:
+async def test_without_a_model_the_playbook_tells_the_hints(tmp_path: Path, away: bool) -> None:
     """With PROVIDER=PLAYBOOK the answer is final; while a model is away it is provisional; both tell what is known."""
 
-    async def main() -> None:
-        runbook(tmp_path, "{service: drive}", "answer: false")
-        model = ScriptedAnalyst(ModelUnavailable("away")) if away else None
-        if model is not None:
-            model.outage = ModelUnavailable("away")
-        async with site(tmp_path, model) as p:
-            p.start()
-            ((rung, text),) = await explained(p, log())
-            assert rung == "playbook"
-            assert "Runbook that may apply: Pump care (runbooks/pump.md): 1. Open the bypass valve." in text
-            assert p.rows()[0].provisional is away
-
-    run(main())
+    runbook(tmp_path, "{service: drive}", "answer: false")
+    model = ScriptedAnalyst(ModelUnavailable("away")) if away else None
+    if model is not None:
+        model.outage = ModelUnavailable("away")
+    async with site(tmp_path, model) as p:
+        p.start()
+        ((rung, text),) = await explained(p, log())
+        assert rung == "playbook"
+        assert "Runbook that may apply: Pump care (runbooks/pump.md): 1. Open the bypass valve." in text
+        assert p.rows()[0].provisional is away
 
 
-def test_while_the_model_is_away_what_the_site_knows_is_final(tmp_path: Path) -> None:
+async def test_while_the_model_is_away_what_the_site_knows_is_final(tmp_path: Path) -> None:
     """A runbook's answer needs no model: such a row does not stay queued."""
 
-    async def main() -> None:
-        runbook(tmp_path, "{text: lost pressure}")
-        model = ScriptedAnalyst(ModelUnavailable("away"))
-        model.outage = ModelUnavailable("away")
-        async with site(tmp_path, model) as p:
-            p.start()
-            await explained(p, log("Disk full on historian"))
-            rows = await explained(p, log("Pump A lost pressure"))
-            assert rows[-1][0] == "runbook"
-            assert not p.rows()[0].provisional
-
-    run(main())
+    runbook(tmp_path, "{text: lost pressure}")
+    model = ScriptedAnalyst(ModelUnavailable("away"))
+    model.outage = ModelUnavailable("away")
+    async with site(tmp_path, model) as p:
+        p.start()
+        await explained(p, log("Disk full on historian"))
+        rows = await explained(p, log("Pump A lost pressure"))
+        assert rows[-1][0] == "runbook"
+        assert not p.rows()[0].provisional
 
 
 def test_an_explanation_without_hints_is_left_as_it_is() -> None:

@@ -10,113 +10,100 @@ import pytest
 
 from andon.core.errors import StoreError, StoreFull
 from andon.core.models import LogRecord, Merge, Recorded, Reject
-from support.pipeline import log, pipeline, run, until
+from support.pipeline import log, pipeline, until
 
 
-def test_logs_are_acknowledged_after_they_are_stored(tmp_path: Path) -> None:
+async def test_logs_are_acknowledged_after_they_are_stored(tmp_path: Path) -> None:
     """The ack floor reaches the last log, and every log is in the database."""
 
-    async def main() -> None:
-        async with pipeline(tmp_path) as p:
-            p.start("recorder")
-            p.publish(*[log(f"Drive {n} hot") for n in range(250)])
-            await until(lambda: p.bus.state().ack_floor == 250, "acks")
-            assert len(p.rows()) == 250
-
-    run(main())
+    async with pipeline(tmp_path) as p:
+        p.start("recorder")
+        p.publish(*[log(f"Drive {n} hot") for n in range(250)])
+        await until(lambda: p.bus.state().ack_floor == 250, "acks")
+        assert len(p.rows()) == 250
 
 
-def test_nothing_is_acknowledged_while_the_store_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_acknowledged_while_the_store_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch is held, /readyz's problem names the disk, and recording goes on by itself."""
 
-    async def main() -> None:
-        async with pipeline(tmp_path) as p:
-            room = asyncio.Event()
-            record = p.store.record
+    async with pipeline(tmp_path) as p:
+        room = asyncio.Event()
+        record = p.store.record
 
-            async def full_for_now(
-                records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
-            ) -> Recorded:
-                if not room.is_set():
-                    raise StoreFull("no room for the database")
-                return await record(records, rejects, merges)
+        async def full_for_now(
+            records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+        ) -> Recorded:
+            if not room.is_set():
+                raise StoreFull("no room for the database")
+            return await record(records, rejects, merges)
 
-            monkeypatch.setattr(p.store, "record", full_for_now)
-            monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
-            p.start("recorder")
-            p.publish(log(), log("second"))
-            await until(lambda: p.health.problems.get("store") == "no room for the database", "the problem")
-            assert p.bus.state().ack_floor == 0
-            room.set()
-            await until(lambda: p.bus.state().ack_floor == 2, "acks")
-            assert "store" not in p.health.problems
-
-    run(main())
+        monkeypatch.setattr(p.store, "record", full_for_now)
+        monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
+        p.start("recorder")
+        p.publish(log(), log("second"))
+        await until(lambda: p.health.problems.get("store") == "no room for the database", "the problem")
+        assert p.bus.state().ack_floor == 0
+        room.set()
+        await until(lambda: p.bus.state().ack_floor == 2, "acks")
+        assert "store" not in p.health.problems
 
 
-def test_a_row_the_database_refuses_goes_to_rejects_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_row_the_database_refuses_goes_to_rejects_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One culprit in a batch does not keep the others out."""
 
-    async def main() -> None:
-        async with pipeline(tmp_path) as p:
-            record = p.store.record
+    async with pipeline(tmp_path) as p:
+        record = p.store.record
 
-            async def picky(
-                records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
-            ) -> Recorded:
-                if any(r.message == "poison" for r in records):
-                    raise StoreError("value refused")
-                return await record(records, rejects, merges)
+        async def picky(
+            records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+        ) -> Recorded:
+            if any(r.message == "poison" for r in records):
+                raise StoreError("value refused")
+            return await record(records, rejects, merges)
 
-            monkeypatch.setattr(p.store, "record", picky)
-            p.publish(log("good one"), log("poison"), log("good two"))
-            p.start("recorder")
-            await until(lambda: p.bus.state().ack_floor == 3, "acks")
-            assert sorted(row.message for row in p.rows()) == ["good one", "good two"]
-            assert p.sql("SELECT reason FROM rejects") == [("cannot be stored: value refused",)]
-
-    run(main())
+        monkeypatch.setattr(p.store, "record", picky)
+        p.publish(log("good one"), log("poison"), log("good two"))
+        p.start("recorder")
+        await until(lambda: p.bus.state().ack_floor == 3, "acks")
+        assert sorted(row.message for row in p.rows()) == ["good one", "good two"]
+        assert p.sql("SELECT reason FROM rejects") == [("cannot be stored: value refused",)]
 
 
-def test_acknowledged_rows_that_are_missing_are_read_again(tmp_path: Path) -> None:
+async def test_acknowledged_rows_that_are_missing_are_read_again(tmp_path: Path) -> None:
     """Rows that vanished below the ack floor (a power cut) come back on the next start, with their counts."""
 
-    async def main() -> None:
-        async with pipeline(tmp_path) as p:
-            p.start("recorder")
-            p.publish(*[log(f"Drive {n} hot") for n in range(100)])
-            await until(lambda: p.bus.state().ack_floor == 100, "acks")
-            await p.stop()
-            bus = p.bus
-        database = tmp_path / "agent.db"
-        database.unlink()
-        async with pipeline(tmp_path) as p:
-            p.bus = bus
-            p.recorder._stream = bus.stream()
-            p.start("recorder")
-            await until(lambda: len(p.rows()) == 100, "the recovered rows")
-            assert p.sql("SELECT sum(count) FROM patterns") == [(100,)]
-
-    run(main())
+    async with pipeline(tmp_path) as p:
+        p.start("recorder")
+        p.publish(*[log(f"Drive {n} hot") for n in range(100)])
+        await until(lambda: p.bus.state().ack_floor == 100, "acks")
+        await p.stop()
+        bus = p.bus
+    database = tmp_path / "agent.db"
+    database.unlink()
+    async with pipeline(tmp_path) as p:
+        p.bus = bus
+        p.recorder._stream = bus.stream()
+        p.start("recorder")
+        await until(lambda: len(p.rows()) == 100, "the recovered rows")
+        assert p.sql("SELECT sum(count) FROM patterns") == [(100,)]
 
 
-def test_a_batch_in_hand_is_released_when_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_batch_in_hand_is_released_when_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopping in the middle of a held batch gives the messages back; nothing is acknowledged."""
 
-    async def main() -> None:
-        async with pipeline(tmp_path) as p:
+    async with pipeline(tmp_path) as p:
 
-            async def always_full(
-                records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
-            ) -> Recorded:
-                raise StoreFull("no room")
+        async def always_full(
+            records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+        ) -> Recorded:
+            raise StoreFull("no room")
 
-            monkeypatch.setattr(p.store, "record", always_full)
-            p.start("recorder")
-            p.publish(log())
-            await until(lambda: "store" in p.health.problems, "the problem")
-            await p.stop()
-            assert p.bus.state().ack_floor == 0
-            assert len(await p.bus.stream().pull(10, 0.1)) == 1
-
-    run(main())
+        monkeypatch.setattr(p.store, "record", always_full)
+        p.start("recorder")
+        p.publish(log())
+        await until(lambda: "store" in p.health.problems, "the problem")
+        await p.stop()
+        assert p.bus.state().ack_floor == 0
+        assert len(await p.bus.stream().pull(10, 0.1)) == 1

@@ -62,74 +62,64 @@ def test_names_in_one_place_are_one_problem_and_one_call(tmp_path: Path) -> None
     run(with_restarts())
 
 
-def test_merges_are_kept_until_a_transaction_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_merges_are_kept_until_a_transaction_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While there is no room nothing is merged; afterwards everything is."""
 
-    async def main() -> None:
-        async with pipeline(tmp_path) as p:
-            failures = 2
-            record = p.store.record
+    async with pipeline(tmp_path) as p:
+        failures = 2
+        record = p.store.record
 
-            async def full_twice(
-                records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
-            ) -> Recorded:
-                nonlocal failures
-                if failures:
-                    failures -= 1
-                    raise StoreFull("no room")
-                return await record(records, rejects, merges)
+        async def full_twice(
+            records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
+        ) -> Recorded:
+            nonlocal failures
+            if failures:
+                failures -= 1
+                raise StoreFull("no room")
+            return await record(records, rejects, merges)
 
-            monkeypatch.setattr(p.store, "record", full_twice)
-            monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
-            p.publish(*texts())
-            p.start("recorder")
-            await stored(p, 13)
-            assert [into for _, into in families(p)] == [None, *[1] * 11, None]
-            assert p.sql("SELECT count(*) FROM analyses WHERE finished_at IS NULL") == [(2,)]
-
-    run(main())
+        monkeypatch.setattr(p.store, "record", full_twice)
+        monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
+        p.publish(*texts())
+        p.start("recorder")
+        await stored(p, 13)
+        assert [into for _, into in families(p)] == [None, *[1] * 11, None]
+        assert p.sql("SELECT count(*) FROM analyses WHERE finished_at IS NULL") == [(2,)]
 
 
-def test_a_pattern_split_by_hand_is_not_merged_again_by_the_running_service(tmp_path: Path) -> None:
+async def test_a_pattern_split_by_hand_is_not_merged_again_by_the_running_service(tmp_path: Path) -> None:
     """Neither by what it knew nor by new names, and not after a restart."""
 
-    async def main() -> None:
-        async with pipeline(tmp_path) as p:
-            p.start("recorder")
-            p.publish(*texts())
-            await stored(p, 13)
-            await asyncio.to_thread(split, p.path, 3)
-            p.publish(log("Login of operator oscar at the panel was refused"))
-            await stored(p, 14)
-            p.publish(log("Login of operator peggy at the panel was refused"), *texts())
-            await stored(p, 28)
-            assert families(p)[2] == (3, None)
-        async with pipeline(tmp_path) as p:
-            p.start("recorder")
-            p.publish(log("Login of operator trent at the panel was refused"))
-            await stored(p, 29)
-            assert dict(families(p))[3] is None
-            assert [into for id_, into in families(p) if id_ in (2, 14, 15, 16)] == [1, 1, 1, 1]
-
-    run(main())
+    async with pipeline(tmp_path) as p:
+        p.start("recorder")
+        p.publish(*texts())
+        await stored(p, 13)
+        await asyncio.to_thread(split, p.path, 3)
+        p.publish(log("Login of operator oscar at the panel was refused"))
+        await stored(p, 14)
+        p.publish(log("Login of operator peggy at the panel was refused"), *texts())
+        await stored(p, 28)
+        assert families(p)[2] == (3, None)
+    async with pipeline(tmp_path) as p:
+        p.start("recorder")
+        p.publish(log("Login of operator trent at the panel was refused"))
+        await stored(p, 29)
+        assert dict(families(p))[3] is None
+        assert [into for id_, into in families(p) if id_ in (2, 14, 15, 16)] == [1, 1, 1, 1]
 
 
-def test_callers_of_logs_that_are_analyzed_one_by_one_get_their_own(tmp_path: Path) -> None:
+async def test_callers_of_logs_that_are_analyzed_one_by_one_get_their_own(tmp_path: Path) -> None:
     """Two callers with the same problem, two calls, two answers."""
 
-    async def main() -> None:
-        model = ScriptedAnalyst()
-        async with pipeline(tmp_path, model, policy=AnalysisPolicy(Rule("every"))) as p:
-            p.start()
-            first, second = (
-                asyncio.create_task(p.desk.analyze(f'{{"message": "Drive fault on axis {n}"}}'.encode()))
-                for n in (1, 2)
-            )
-            await asyncio.gather(first, second)
-            assert len(model.questions) == 2
-            assert {question.logs[0].message for question in model.questions} == {
-                "Drive fault on axis 1",
-                "Drive fault on axis 2",
-            }
-
-    run(main())
+    model = ScriptedAnalyst()
+    async with pipeline(tmp_path, model, policy=AnalysisPolicy(Rule("every"))) as p:
+        p.start()
+        first, second = (
+            asyncio.create_task(p.desk.analyze(f'{{"message": "Drive fault on axis {n}"}}'.encode())) for n in (1, 2)
+        )
+        await asyncio.gather(first, second)
+        assert len(model.questions) == 2
+        assert {question.logs[0].message for question in model.questions} == {
+            "Drive fault on axis 1",
+            "Drive fault on axis 2",
+        }
