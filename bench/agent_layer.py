@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from andon.core.models import Question, StoredLog
+from andon.core.settings.settings import load_settings
 from andon.explain.finding import ModelFinding
 from andon.explain.model import prompts
-from andon.explain.providers.registry import ProviderConfig, build_analyst
+from andon.explain.model.build import build_analyst
 
 STAND_IN = Path(__file__).resolve().parent.parent / "tests" / "support" / "ollama.py"
 MODEL = "deepseek-r1:1.5b"
@@ -44,7 +45,7 @@ async def _compare(url: str, rounds: int) -> None:
 
     before = _memory()
     started = time.perf_counter()
-    analyst = build_analyst(ProviderConfig(base_url=url, model=MODEL))
+    analyst = build_analyst(load_settings(ollama_host=url, model=MODEL))
     assert analyst is not None
     await analyst.warm_up()
     loading, loaded = time.perf_counter() - started, _memory()

@@ -24,6 +24,7 @@ from nats.js.errors import NotFoundError
 from andon.bus import EmbeddedBroker, JetStreamLogStream, JetStreamPublisher, connect
 from andon.bus.connection import BusConnection
 from andon.core.models import CONSUMER, STREAM, SUBJECT
+from andon.core.settings.settings import load_settings
 from andon.core.telemetry import Health, Metrics
 from andon.explain.callers.desk import CallerDesk
 from andon.explain.playbook import Playbook
@@ -78,7 +79,7 @@ async def measure(*, quick: bool) -> None:
     }
     speeds: dict[str, list[float]] = {name: [] for name in modes}
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as place:
-        async with EmbeddedBroker(Path(place) / "jetstream", Path(place) / "run", port=-1) as broker:
+        async with EmbeddedBroker(load_settings(data_dir=place, nats_port=-1)) as broker:
             connection = await connect(broker.url, name="bench")
             try:
                 for number in range(rounds):

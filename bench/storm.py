@@ -22,6 +22,7 @@ from typing import Self
 
 from andon.bus import EmbeddedBroker, JetStreamLogStream, JetStreamPublisher, connect
 from andon.core.models import SUBJECT
+from andon.core.settings.settings import load_settings
 from bench.service_figures import peak_resident, start_service, stop_service, stored
 
 SUPPORT = Path(__file__).resolve().parent.parent / "tests" / "support"
@@ -88,7 +89,7 @@ async def the_storm(place: Path, count: int) -> None:
 async def the_backlog(place: Path, count: int) -> None:
     """Logs that queued in the stream while nothing read them: memory and speed of the service that reads them."""
     place.mkdir(parents=True)
-    async with EmbeddedBroker(place / "data" / "jetstream", place / "data" / "run", port=-1) as broker:
+    async with EmbeddedBroker(load_settings(data_dir=place / "data", nats_port=-1)) as broker:
         connection = await connect(broker.url, name="bench")
         stream = await JetStreamLogStream.open(connection)
         await stream.close()

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from andon.app.wiring import embedded_broker
 from andon.bus.address import Server, masked, servers_of
@@ -32,7 +33,7 @@ async def greeted(url: str) -> None:
 async def test_passwords_with_reserved_characters(tmp_path: Path) -> None:
     """Percent-encoded in the URL, plain for the broker."""
 
-    async with running_broker(tmp_path, credentials=("pl@nt", HARD)) as broker:
+    async with running_broker(tmp_path, nats_user="pl@nt", nats_password=SecretStr(HARD)) as broker:
         host = broker.url.removeprefix("nats://")
         await greeted(f"nats://{quote('pl@nt', safe='')}:{quote(HARD, safe='')}@{host}")
 
@@ -50,7 +51,7 @@ async def test_the_embedded_brokers_password_may_hold_anything(tmp_path: Path, m
 async def test_each_server_of_a_list_gets_its_own_credentials(tmp_path: Path) -> None:
     """The first is away; the second is not offered the credentials of the first."""
 
-    async with running_broker(tmp_path / "a", credentials=("one", "1")) as broker:
+    async with running_broker(tmp_path / "a", nats_user="one", nats_password=SecretStr("1")) as broker:
         host = broker.url.removeprefix("nats://")
         await greeted(f"nats://other:2@127.0.0.1:{free_ports(1)[0]},nats://one:1@{host}")
 
@@ -58,7 +59,7 @@ async def test_each_server_of_a_list_gets_its_own_credentials(tmp_path: Path) ->
 async def test_wrong_credentials_are_refused_at_once(tmp_path: Path) -> None:
     """One sentence, without them."""
 
-    async with running_broker(tmp_path, credentials=("one", "1")) as broker:
+    async with running_broker(tmp_path, nats_user="one", nats_password=SecretStr("1")) as broker:
         host = broker.url.removeprefix("nats://")
         with pytest.raises(BrokerUnavailable, match="refuses us") as caught:
             await greeted(f"nats://one:pX9s3cr3t@{host}")

@@ -41,7 +41,7 @@ async def test_many_are_stored_in_order(tmp_path: Path) -> None:
 async def test_refused_items_are_named_and_the_rest_is_stored(tmp_path: Path) -> None:
     """Too large, a bad subject and a bad header each fail alone, with index and reason."""
 
-    async with running_broker(tmp_path, max_payload=2048) as broker, client(broker.url) as nc:
+    async with running_broker(tmp_path, nats_max_payload=2048) as broker, client(broker.url) as nc:
         await ensure_stream(nc)
         items: list[Item] = [
             (SUBJECT, b"good", None, "1"),

@@ -25,17 +25,18 @@ from andon.core.models import SUBJECT
 from support.bus import client, run, running_broker, until
 from support.patience import PATIENCE
 from support.ports import free_ports
+from support.settings import settings_of
 
 MODES = pytest.mark.parametrize("watchdog", [False, True], ids=["death-signal", "watchdog"])
 
 OWNER = """
 import asyncio, sys
-from pathlib import Path
 from andon.bus import EmbeddedBroker
+from andon.core.settings.settings import load_settings
 
 async def main():
-    async with EmbeddedBroker(Path(sys.argv[1]) / "store", Path(sys.argv[1]) / "run", port=-1,
-                              watchdog=sys.argv[2] == "True") as broker:
+    settings = load_settings(data_dir=sys.argv[1], nats_port=-1)
+    async with EmbeddedBroker(settings, watchdog=sys.argv[2] == "True") as broker:
         sys.stderr.write(f"PID {broker.pid}\\n")
         sys.stderr.flush()
         await asyncio.Event().wait()
@@ -74,7 +75,7 @@ def owner(directory: Path, watchdog: bool) -> Iterator[tuple[subprocess.Popen[st
 async def test_starts_and_stops(tmp_path: Path, watchdog: bool) -> None:
     """Ready in a moment, listening on loopback, gone after stop; stopping twice is allowed."""
 
-    broker = EmbeddedBroker(tmp_path / "data" / "jetstream", tmp_path / "run", port=-1, watchdog=watchdog)
+    broker = EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1), watchdog=watchdog)
     assert not broker.healthy
     await broker.start()
     pid = broker.pid
@@ -200,10 +201,10 @@ async def test_a_taken_port_is_named(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", free_ports(1)[0]))
         taken.listen()
         port = taken.getsockname()[1]
-        broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=port)
+        broker = EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=port))
         with pytest.raises(InUseError, match=rf"port {port} .*ANDON_NATS_PORT"):
             await broker.start()
-        assert not (tmp_path / "store" / "jetstream").exists()
+        assert not (tmp_path / "jetstream" / "jetstream").exists()
     await broker.start()  # the lock was given back
     await broker.stop()
 
@@ -215,7 +216,7 @@ async def test_a_port_taken_while_starting_is_named(tmp_path: Path, monkeypatch:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", free_ports(1)[0]))
         taken.listen()
-        broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=taken.getsockname()[1])
+        broker = EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=taken.getsockname()[1]))
         with pytest.raises(InUseError, match="ANDON_NATS_PORT"):
             await broker.start()
 
@@ -224,7 +225,7 @@ async def test_a_locked_store_is_refused(tmp_path: Path) -> None:
     """A second broker on the same store is told who has it, and starts once the first is gone."""
 
     async with running_broker(tmp_path):
-        twin = EmbeddedBroker(tmp_path / "store", tmp_path / "run2", port=-1)
+        twin = EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1))
         with pytest.raises(InUseError, match=rf"process {os.getpid()}"):
             await twin.start()
     await twin.start()
@@ -255,7 +256,7 @@ def test_the_lock_outlives_a_killed_owner_as_long_as_its_server(tmp_path: Path) 
         process.wait(PATIENCE)
 
         async def main() -> None:
-            successor = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1)
+            successor = EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1))
             starting = asyncio.create_task(successor.start())
             await asyncio.sleep(0.2)
             assert not starting.done()
@@ -271,7 +272,7 @@ async def test_a_cancelled_start_leaves_nothing_behind(tmp_path: Path) -> None:
     """Cancelling start at any moment ends the server and frees the store."""
 
     for moment in (0.0, 0.01, 0.02, 0.03):
-        broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1)
+        broker = EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1))
         starting = asyncio.create_task(broker.start())
         await asyncio.sleep(moment)
         starting.cancel()
@@ -285,7 +286,7 @@ async def test_a_cancelled_start_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["file", "directory"])
 async def test_leftovers_of_an_interrupted_start_are_removed(tmp_path: Path, kind: str) -> None:
     """nats-server takes its own forgotten write probe for an account and would never be healthy again."""
-    probe = tmp_path / "store" / "jetstream" / "_test_720706155"
+    probe = tmp_path / "jetstream" / "jetstream" / "_test_720706155"
     probe.parent.mkdir(parents=True)
     if kind == "file":
         probe.touch()
@@ -300,10 +301,10 @@ async def test_leftovers_of_an_interrupted_start_are_removed(tmp_path: Path, kin
 
 async def test_an_unusable_directory_is_one_sentence(tmp_path: Path) -> None:
     """A store path that is a file."""
-    (tmp_path / "store").write_text("")
+    (tmp_path / "jetstream").write_text("")
 
     with pytest.raises(BrokerStartError, match="ANDON_DATA_DIR"):
-        await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1).start()
+        await EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1)).start()
 
 
 async def test_a_server_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
@@ -313,7 +314,7 @@ async def test_a_server_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
     fake.chmod(0o755)
 
     with pytest.raises(BrokerStartError, match=r"exit status 3.*no luck today"):
-        await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start()
+        await EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1, nats_server=fake)).start()
 
 
 async def test_a_server_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
@@ -323,7 +324,7 @@ async def test_a_server_that_never_gets_ready_is_given_up(tmp_path: Path) -> Non
     fake.chmod(0o755)
 
     with pytest.raises(BrokerStartError, match=r"not ready within 2 s.*still busy"):
-        await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start(2)
+        await EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1, nats_server=fake)).start(2)
 
 
 async def test_a_server_that_reads_a_large_store_gets_the_time_it_takes(tmp_path: Path) -> None:
@@ -335,7 +336,7 @@ async def test_a_server_that_reads_a_large_store_gets_the_time_it_takes(tmp_path
     )
     slow.chmod(0o755)
 
-    broker = EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=slow)
+    broker = EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1, nats_server=slow))
     await broker.start(2.0)
     try:
         assert broker.healthy
@@ -353,7 +354,7 @@ async def test_a_server_that_has_read_its_store_has_a_deadline_again(tmp_path: P
     fake.chmod(0o755)
 
     with pytest.raises(BrokerStartError, match=r"not ready within .* s.*Restored 5 messages"):
-        await EmbeddedBroker(tmp_path / "store", tmp_path / "run", port=-1, binary=fake).start(0.5)
+        await EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1, nats_server=fake)).start(0.5)
 
 
 def test_find_binary_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ async def test_acks_given_while_the_broker_is_away_arrive(tmp_path: Path) -> Non
         await broker.stop()  # in order: a killed server may forget that it delivered these
         await until(lambda: not nc.is_connected, "the loss of the connection")
         await stream.ack(got)
-        async with running_broker(tmp_path, port=port):
+        async with running_broker(tmp_path, nats_port=port):
             await until(lambda: nc.is_connected, "the reconnect")
 
             async def settled() -> bool:
@@ -103,8 +103,8 @@ async def test_an_emptied_store_is_set_up_again(tmp_path: Path) -> None:
         old = await drain(stream, 5, ack=False)
         port = int(broker.url.rpartition(":")[2])
         await broker.stop()
-        shutil.rmtree(tmp_path / "store")
-        async with running_broker(tmp_path, port=port):
+        shutil.rmtree(tmp_path / "jetstream")
+        async with running_broker(tmp_path, nats_port=port):
             await stream.ack(old)  # held: nobody knows yet what is there
             await until(lambda: nc.is_connected, "the reconnect")
             assert await stream.pull(10, 0.4) == []
@@ -272,7 +272,7 @@ async def test_two_recorders_share_the_work(tmp_path: Path) -> None:
 async def test_a_reader_with_an_odd_batch_never_stalls(tmp_path: Path) -> None:
     """Messages whose sizes add up to exactly the byte bound of a pull, and every other remainder."""
 
-    async with running_broker(tmp_path, max_payload=1024) as broker, client(broker.url) as nc:
+    async with running_broker(tmp_path, nats_max_payload=1024) as broker, client(broker.url) as nc:
         await ensure_stream(nc)
         for size in (1, 500, 900):
             await publish(nc, 100, b"x" * size, first=size * 1000)

@@ -18,13 +18,13 @@ from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Picture, Rung
 from andon.explain.finding import Finding
 from andon.explain.model.analyst import ModelAnalyst
-from andon.explain.providers.backend import Choices
+from andon.explain.model.build import build_analyst
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
-from andon.explain.providers.registry import ProviderConfig, build_analyst
 from support.engines import eventually, slots, with_analyst, with_engine
 from support.gguf import random_model, random_projector, scripted_model
 from support.patience import PATIENCE
 from support.questions import question
+from support.settings import settings_of
 
 FINDING = {
     "summary": "The cabinet fan of the spindle drive is blocked.",
@@ -103,7 +103,7 @@ def test_model_names_the_label(babbler: Path) -> None:
 def test_a_question_beyond_the_context_names_the_setting(babbler: Path) -> None:
     """llama.cpp refuses it; the sentence says what to raise."""
     with pytest.raises(ModelMisconfigured, match=r"does not fit into the context of babbler.*ANDON_GGUF_CONTEXT"):
-        explain(babbler, context=256)
+        explain(babbler, gguf_context=512)
 
 
 @pytest.mark.parametrize("parallel", [1, 2])
@@ -114,7 +114,7 @@ def test_questions_at_once_wait_for_a_slot(babbler: Path, parallel: int) -> None
         answers = await asyncio.gather(*(analyst.explain(question()) for _ in range(4)))
         return len(await slots(backend)), answers
 
-    count, answers = with_analyst(babbler, use, parallel=parallel)
+    count, answers = with_analyst(babbler, use, gguf_parallel=parallel)
     assert count == parallel
     assert all(answer.finding is not None for answer in answers)
 
@@ -214,14 +214,14 @@ def test_a_scripted_finding_arrives_as_it_was_written(place: Path) -> None:
 def test_thoughts_are_taken_out(place: Path) -> None:
     """What a reasoning model thinks is not part of the analysis."""
     script = ["<think>\n", "Is it the fan? ", "I think so.", "\n</think>\n\n", *pieces(json.dumps(FINDING))]
-    explanation = explain(scripted_model(place / "thinker.gguf", script), choices=Choices(output="prompted"))
+    explanation = explain(scripted_model(place / "thinker.gguf", script), model_output=("prompted"))
     assert explanation.finding == FINDING
     assert "think" not in explanation.text
 
 
 def test_prose_is_kept_as_free_text(place: Path) -> None:
     """A model that gives no JSON where nothing binds it has still explained something."""
-    explanation = explain(scripted_model(place / "prose.gguf", PROSE), choices=Choices(output="prompted"))
+    explanation = explain(scripted_model(place / "prose.gguf", PROSE), model_output=("prompted"))
     assert (explanation.finding, explanation.text) == (None, "".join(PROSE))
 
 
@@ -295,9 +295,7 @@ def test_the_same_engine_as_an_openai_compatible_server(babbler: Path) -> None:
     async def use(backend: EmbeddedBackend) -> Explanation:
         now = await backend.engine.running()
         analyst = build_analyst(
-            ProviderConfig(
-                provider="OPENAI_COMPATIBLE", model="babbler.gguf", base_url=f"{now.url}/v1", api_key=now.key
-            )
+            settings_of(provider="OPENAI_COMPATIBLE", model="babbler.gguf", base_url=f"{now.url}/v1", api_key=now.key)
         )
         assert analyst is not None
         try:

@@ -17,18 +17,21 @@ from andon.explain.providers.llama_cpp import embedded as embedded_module
 from andon.explain.providers.llama_cpp import engine as engine_module
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from andon.explain.providers.llama_cpp.engine import pause_after
-from support.engines import alive, embedded, eventually, with_engine
+from support.engines import alive, embedded, engine_of, eventually, with_engine
 from support.gguf import aborting_model, random_model, random_projector
 from support.patience import PATIENCE
 from support.service import until
+from support.settings import settings_of
 
 STARTER = """
 import asyncio, sys, threading
-from pathlib import Path
+from andon.core.settings.settings import load_settings
+from andon.explain.providers.backend import Access
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 
 async def main():
-    backend = EmbeddedBackend(gguf=Path(sys.argv[1]))
+    settings = load_settings(provider="EMBEDDED", gguf=sys.argv[1])
+    backend = EmbeddedBackend(Access(settings, settings.configured))
     print((await backend.engine.running()).pid, flush=True)
     await asyncio.sleep(3600)
 
@@ -128,7 +131,7 @@ def test_a_projector_as_the_model(tmp_path: Path) -> None:
 def test_no_file_configured() -> None:
     """Said when the service starts."""
     with pytest.raises(ConfigError, match="PROVIDER=EMBEDDED needs ANDON_GGUF"):
-        EmbeddedBackend(gguf=None)
+        engine_of(settings_of(provider="EMBEDDED"))
 
 
 def test_a_load_that_takes_too_long(model: Path) -> None:
@@ -140,7 +143,7 @@ def test_a_load_that_takes_too_long(model: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_module, "PATIENCE", 0.0)
-        with_engine(model, use, timeout=0.0001)
+        with_engine(model, use, model_deadline=0.0001, model_cold_deadline=0.0001)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])

@@ -12,11 +12,12 @@ import pytest
 from andon.core.errors import ModelAnswerError
 from andon.core.models import Explanation, PendingAnalysis, Question
 from andon.explain.model import analyst as analyst_module
+from andon.explain.model.build import build_analyst
 from andon.explain.model.history_tools import HistoryTools
-from andon.explain.providers.registry import ProviderConfig, build_analyst
 from andon.store import Store
 from support.ollama import Answer, Ollama
 from support.patience import PATIENCE
+from support.settings import settings_of
 from support.shift import MORNING, night
 from support.store_data import opened
 
@@ -64,7 +65,7 @@ def explained(tmp_path: Path, url: str, *, investigate: bool, granted: int = 99)
             def look(_: Question) -> HistoryTools:
                 return HistoryTools(store.history(), clock=lambda: MORNING, calls=3)
 
-            config = ProviderConfig(provider="OLLAMA", model=MODEL, base_url=url)
+            config = settings_of(provider="OLLAMA", model=MODEL, ollama_host=url)
             analyst = build_analyst(config, look if investigate else None)
             assert analyst is not None
             try:

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from andon.core.models import Spent
-from andon.explain.admission import Budget, Gate, Limits
-from andon.explain.providers.registry import ProviderConfig, build_analyst
+from andon.explain.admission import Budget, Gate
+from andon.explain.model.build import build_analyst
 from support.ollama import BEHAVIOURS, Answer, Ollama
 from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, until
+from support.settings import settings_of
 
 #: Problems that no merging can take for one.
 PROBLEMS = (
@@ -31,14 +32,17 @@ ROWS = "SELECT rung, provisional, status, attempts, last_error FROM analyses ORD
 
 @asynccontextmanager
 async def site(
-    place: Path, ollama: Ollama, *, deadline: float = PATIENCE, most: int = 4, limits: Limits | None = None
+    place: Path, ollama: Ollama, *, deadline: float = PATIENCE, most: int = 4, calls_hour: int = 0
 ) -> AsyncIterator[Pipeline]:
     """A pipeline that asks the stand-in; waits before further tries are over as soon as the analyzer is woken."""
-    analyst = build_analyst(ProviderConfig(base_url=ollama.url, deadline=deadline, cold_start_deadline=deadline))
+    settings = settings_of(
+        ollama_host=ollama.url, model_deadline=deadline, model_cold_deadline=deadline, budget_calls_hour=calls_hour
+    )
+    analyst = build_analyst(settings)
     assert analyst is not None
     await analyst.warm_up()
     async with pipeline(place, analyst) as p:  # type: ignore[arg-type]
-        p.analyzer.gate = Gate(Budget(p.store, limits), p.breaker, first=1, most=most)
+        p.analyzer.gate = Gate(Budget(p.store, settings), p.breaker, first=1, most=most)
         try:
             yield p
         finally:
@@ -182,17 +186,16 @@ async def test_the_model_is_never_asked_more_at_once_than_allowed(tmp_path: Path
 async def test_a_budget_is_kept_to_the_call_over_restarts(tmp_path: Path) -> None:
     """Three calls an hour, repairs included: the rest gets the playbook's answer for now, stays queued and says why."""
 
-    limits = Limits(calls_hour=3)
     with Ollama() as ollama:
         ollama.script("empty", Answer())
-        async with site(tmp_path, ollama, limits=limits) as p:
+        async with site(tmp_path, ollama, calls_hour=3) as p:
             p.publish(log(PROBLEMS[0]))
             p.start()
             await until(lambda: p.sql("SELECT rung FROM analyses WHERE status = 'done'") == [("model",)], "one")
             assert await p.store.spent(0) == Spent(
                 2, p.sql("SELECT sum(input_tokens + output_tokens) FROM analyses")[0][0]
             )
-        async with site(tmp_path, ollama, limits=limits) as p:
+        async with site(tmp_path, ollama, calls_hour=3) as p:
             p.publish(*[log(message) for message in PROBLEMS])
             p.start()
             waiting = "SELECT last_error FROM analyses WHERE rung = 'playbook' AND provisional = 1"

@@ -15,13 +15,14 @@ from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisc
 from andon.core.models import Explanation, Question, Rung
 from andon.explain.model import analyst as analyst_module
 from andon.explain.model.analyst import ModelAnalyst
+from andon.explain.model.build import build_analyst
 from andon.explain.model.prompts import PROMPT_VERSION
-from andon.explain.providers.registry import ProviderConfig, build_analyst
 from support.bus import until
 from support.ollama import HALF, Answer, Ollama
 from support.patience import PATIENCE
 from support.providers.asking import red_square
 from support.questions import question, stored_log
+from support.settings import settings_of
 
 T = TypeVar("T")
 MODEL = "deepseek-r1:1.5b"
@@ -54,8 +55,8 @@ def ollama() -> Iterator[Ollama]:
 
 def analyst_for(url: str, **settings: Any) -> ModelAnalyst:
     """An analyst whose deadlines are far away unless told otherwise."""
-    values = {"deadline": PATIENCE, "cold_start_deadline": PATIENCE, **settings}
-    analyst = build_analyst(ProviderConfig(base_url=url, **values))
+    values = {"model_deadline": PATIENCE, "model_cold_deadline": PATIENCE, **settings}
+    analyst = build_analyst(settings_of(ollama_host=url, **values))
     assert analyst is not None
     return analyst
 
@@ -256,7 +257,7 @@ def test_endless_thoughts_are_not_read_to_their_end(ollama: Ollama) -> None:
 @pytest.mark.parametrize("where", ["head", "chunk"])
 def test_a_hung_model_meets_the_deadline(ollama: Ollama, where: str) -> None:
     """Before or within the answer: unavailable at the deadline, and the connection is closed so that it stops."""
-    error = failure(ollama, Answer(hang=where, text=PROSE), deadline=1.5, cold_start_deadline=1.5)
+    error = failure(ollama, Answer(hang=where, text=PROSE), model_deadline=1.5, model_cold_deadline=1.5)
     assert isinstance(error, ModelUnavailable)
     assert "within 1.5 s" in str(error)
     assert ollama.wait_until("disconnects")
@@ -266,8 +267,8 @@ def test_a_hung_model_meets_the_deadline(ollama: Ollama, where: str) -> None:
 def test_loading_a_model_has_its_own_deadline() -> None:
     """A model that is not loaded yet may take longer than a loaded one, once."""
     with Ollama(load=0.8) as ollama:
-        assert explain(ollama, deadline=0.4, cold_start_deadline=PATIENCE).finding
-        error = failure(ollama, Answer(latency=0.8), deadline=0.4, cold_start_deadline=PATIENCE)
+        assert explain(ollama, model_deadline=0.4, model_cold_deadline=PATIENCE).finding
+        error = failure(ollama, Answer(latency=0.8), model_deadline=0.4, model_cold_deadline=PATIENCE)
     assert isinstance(error, ModelUnavailable)
 
 
@@ -399,7 +400,7 @@ def test_closing_ends_questions_in_flight(ollama: Ollama) -> None:
         with pytest.raises(ModelUnavailable, match="closed"):
             await analyst.explain(question())
 
-    run(analyst_for(ollama.url, deadline=1.0, cold_start_deadline=1.0), close)
+    run(analyst_for(ollama.url, model_deadline=1.0, model_cold_deadline=1.0), close)
 
 
 def test_a_readable_first_answer_outlives_a_failed_repair(ollama: Ollama) -> None:

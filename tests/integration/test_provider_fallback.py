@@ -10,12 +10,13 @@ import pytest
 
 from andon.core.errors import ModelAnswerError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation
+from andon.explain.model.build import build_analyst
 from andon.explain.model.fallback import REST_FIRST, FallbackAnalyst
-from andon.explain.providers.registry import ProviderConfig, build_analyst
 from support.patience import PATIENCE
 from support.providers.openai_api import CompatibleApi, OpenAIApi
 from support.providers.server import Answer, Api
 from support.questions import question
+from support.settings import settings_of
 
 DOWN = Answer(status=500, error="down")
 
@@ -33,12 +34,10 @@ def run(use: Callable[[FallbackAnalyst, Clock, Api, Api], Awaitable[Any]]) -> An
     """``use`` with OPEN_AI first and a compatible server behind it."""
 
     async def main(first: Api, second: Api) -> Any:
-        times = {"deadline": PATIENCE, "cold_start_deadline": PATIENCE}
+        times = {"model_deadline": PATIENCE, "model_cold_deadline": PATIENCE}
         configs = [
-            ProviderConfig(
-                provider="OPEN_AI", model=first.model, api_key=first.key, base_url=f"{first.url}/v1", **times
-            ),
-            ProviderConfig(
+            settings_of(provider="OPEN_AI", model=first.model, api_key=first.key, base_url=f"{first.url}/v1", **times),
+            settings_of(
                 provider="OPENAI_COMPATIBLE",
                 model=second.model,
                 api_key=second.key,

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured
-from andon.explain.providers.backend import Choices
-from andon.explain.providers.registry import ProviderConfig
+from andon.core.settings.settings import Settings
 from support.providers.anthropic_api import AnthropicApi
 from support.providers.asking import (
     FAILURES,
@@ -26,6 +25,7 @@ from support.providers.asking import (
 from support.providers.gemini_api import GeminiApi
 from support.providers.server import Answer, Api
 from support.questions import question
+from support.settings import settings_of
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ VENDORS = [CLAUDE, GEMINI]
 each = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
 
 
-def config_of(vendor: Vendor, api: Api, **settings: Any) -> ProviderConfig:
+def config_of(vendor: Vendor, api: Api, **settings: Any) -> Settings:
     """The config that fits a stand-in."""
-    values: dict[str, Any] = {"deadline": 20.0, "cold_start_deadline": 20.0, **settings}
-    return ProviderConfig(provider=vendor.name, model=api.model, api_key=api.key, base_url=api.url, **values)
+    values: dict[str, Any] = {"model_deadline": 20.0, "model_cold_deadline": 20.0, **settings}
+    return settings_of(provider=vendor.name, model=api.model, api_key=api.key, base_url=api.url, **values)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_pictures_are_sent_as_data(vendor: Vendor) -> None:
 def test_a_form_that_the_model_does_not_know_is_one_sentence() -> None:
     """The library refuses it before anything is sent."""
     with AnthropicApi(model="claude-3-haiku-20240307") as api:
-        error = failing(config_of(CLAUDE, api, choices=Choices(output="native")))
+        error = failing(config_of(CLAUDE, api, model_output=("native")))
         assert api.requests == []
     assert type(error) is ModelMisconfigured
     assert "set ANDON_MODEL_OUTPUT to auto" in str(error)

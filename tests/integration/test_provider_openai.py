@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.settings.settings import Settings
 from andon.explain.interfaces import Analyst
-from andon.explain.providers.backend import Choices
-from andon.explain.providers.registry import ProviderConfig
 from support.patience import PATIENCE
 from support.providers.asking import (
     FAILURES,
@@ -29,11 +28,12 @@ from support.providers.asking import (
 from support.providers.openai_api import AzureApi, CloudflareApi, CompatibleApi, DeepSeekApi, OpenAIApi
 from support.providers.server import Answer, Api
 from support.questions import question
+from support.settings import settings_of
 
 NAMES = ["OPEN_AI", "DEEPSEEK", "OPENAI_COMPATIBLE", "AZURE", "AZURE v1", "AZURE_AD", "AZURE_AD v1", "CLOUDFLARE_AZURE"]
 
 
-def pair(name: str) -> tuple[Api, ProviderConfig]:
+def pair(name: str) -> tuple[Api, Settings]:
     """A stand-in for ``name``, and the config that fits it."""
     v1 = "/openai/v1" if name.endswith("v1") else ""
     name = name.removesuffix(" v1")
@@ -55,14 +55,19 @@ def pair(name: str) -> tuple[Api, ProviderConfig]:
     else:
         api = AzureApi(model="gpt-4o", token="entra-token-123" if name == "AZURE_AD" else "")
         settings = {"azure_endpoint": api.url + v1, "azure_ad_token": api.token}
-    config = ProviderConfig(
-        provider=name, model=api.model, api_key=api.key, deadline=PATIENCE, cold_start_deadline=PATIENCE, **settings
+    config = settings_of(
+        provider=name,
+        model=api.model,
+        api_key=api.key,
+        model_deadline=PATIENCE,
+        model_cold_deadline=PATIENCE,
+        **settings,
     )
     return api, config
 
 
 @pytest.fixture(params=NAMES)
-def either(request: pytest.FixtureRequest) -> Iterator[tuple[Api, ProviderConfig]]:
+def either(request: pytest.FixtureRequest) -> Iterator[tuple[Api, Settings]]:
     """Each of them in turn."""
     api, config = pair(request.param)
     with api:
@@ -70,19 +75,19 @@ def either(request: pytest.FixtureRequest) -> Iterator[tuple[Api, ProviderConfig
 
 
 @pytest.fixture
-def openai() -> Iterator[tuple[Api, ProviderConfig]]:
+def openai() -> Iterator[tuple[Api, Settings]]:
     """OpenAI alone."""
     api, config = pair("OPEN_AI")
     with api:
         yield api, config
 
 
-def test_a_finding_a_repair_and_prose(either: tuple[Api, ProviderConfig]) -> None:
+def test_a_finding_a_repair_and_prose(either: tuple[Api, Settings]) -> None:
     """What every provider must do, with the number of requests that takes and no rule of its broken."""
     check_answers(*either)
 
 
-def test_the_check_asks_nothing_that_costs(either: tuple[Api, ProviderConfig]) -> None:
+def test_the_check_asks_nothing_that_costs(either: tuple[Api, Settings]) -> None:
     """`doctor` asks about the model and not the model."""
     api, config = either
     using(config, checking)
@@ -91,7 +96,7 @@ def test_the_check_asks_nothing_that_costs(either: tuple[Api, ProviderConfig]) -
 
 @pytest.mark.parametrize(("answer", "kind", "words"), FAILURES, ids=["403", "429", "500", "503"])
 def test_each_failure_says_who_acts(
-    either: tuple[Api, ProviderConfig], answer: Answer, kind: type[ModelError], words: str
+    either: tuple[Api, Settings], answer: Answer, kind: type[ModelError], words: str
 ) -> None:
     """One request, the right error, a sentence, the wait that was asked for, no key."""
     check_failure(*either, answer, kind, words)
@@ -135,7 +140,7 @@ def test_a_refusal_of_everything_is_told_by_the_check_too() -> None:
         using(config, use)
 
 
-def test_an_account_without_credit_is_not_busy(openai: tuple[Api, ProviderConfig]) -> None:
+def test_an_account_without_credit_is_not_busy(openai: tuple[Api, Settings]) -> None:
     """OpenAI answers 429 for it; waiting does not help. With a time to come back it is only busy."""
     api, config = openai
     words = "You exceeded your current quota, please check your plan and billing details."
@@ -148,7 +153,7 @@ def test_an_identity_goes_before_a_key_that_is_set_too() -> None:
     """AZURE_AD sends the token alone: Azure refuses a request with both."""
     api = AzureApi(token="entra-token-1", model="gpt-4o")
     with api:
-        config = ProviderConfig(
+        config = settings_of(
             provider="AZURE_AD",
             model="gpt-4o",
             api_key="left-over",
@@ -163,7 +168,7 @@ def test_an_unknown_api_version_names_the_setting() -> None:
     """Azure says only that the resource was not found."""
     api, config = pair("AZURE")
     with api:
-        error = failing(ProviderConfig(**{**_values(config), "azure_api_version": "2020-01-01"}))
+        error = failing(config.model_copy(update={"azure_api_version": "2020-01-01"}))
     assert "check ANDON_AZURE_ENDPOINT and ANDON_AZURE_API_VERSION" in str(error)
 
 
@@ -191,7 +196,7 @@ def test_a_filtered_question_is_an_answer_error() -> None:
     assert "content filter" in str(error)
 
 
-def test_a_refusal_in_words_is_an_answer_error(openai: tuple[Api, ProviderConfig]) -> None:
+def test_a_refusal_in_words_is_an_answer_error(openai: tuple[Api, Settings]) -> None:
     """OpenAI's models refuse in a field of its own."""
     api, config = openai
     api.script(Answer(refusal="I can't help with that."))
@@ -222,7 +227,7 @@ def test_a_reasoning_model_gets_no_temperature() -> None:
     """OpenAI's reasoning models refuse one, and think little for a short answer."""
     api = OpenAIApi(model="gpt-5.6-luna")
     with api:
-        ask(ProviderConfig(provider="OPEN_AI", model=api.model, api_key=api.key, base_url=f"{api.url}/v1"))
+        ask(settings_of(provider="OPEN_AI", model=api.model, api_key=api.key, base_url=f"{api.url}/v1"))
     assert api.violations == []
     assert "temperature" not in api.bodies[0]
     assert api.bodies[0]["reasoning_effort"] == "low"
@@ -240,7 +245,7 @@ def test_a_deployment_whose_model_is_not_known_learns_what_it_refuses() -> None:
 
     with api:
         api.script(refused)
-        using(ProviderConfig(**{**_values(config), "model": "prod"}), use)
+        using(config.model_copy(update={"model": "prod"}), use)
     assert ["temperature" in body for body in api.bodies] == [True, False, False]
 
 
@@ -256,7 +261,7 @@ def test_a_deployment_whose_model_is_not_known_learns_what_it_refuses() -> None:
 def test_a_server_without_schemas_is_asked_in_words(message: str) -> None:
     """One more request, which has to be granted; from then on none."""
     api = CompatibleApi(model="old")
-    config = ProviderConfig(provider="OPENAI_COMPATIBLE", model="old", api_key=api.key, base_url=f"{api.url}/v1")
+    config = settings_of(provider="OPENAI_COMPATIBLE", model="old", api_key=api.key, base_url=f"{api.url}/v1")
     granted: list[bool] = []
 
     async def again() -> bool:
@@ -278,7 +283,7 @@ def test_a_server_without_schemas_is_asked_in_words(message: str) -> None:
 def test_a_further_request_that_is_not_granted_leaves_the_first_error() -> None:
     """The budget is the site's: the question fails with what the server said."""
     api = CompatibleApi(model="old", refuses=("response_format",))
-    config = ProviderConfig(provider="OPENAI_COMPATIBLE", model="old", api_key=api.key, base_url=f"{api.url}/v1")
+    config = settings_of(provider="OPENAI_COMPATIBLE", model="old", api_key=api.key, base_url=f"{api.url}/v1")
 
     async def never() -> bool:
         return False
@@ -293,16 +298,15 @@ def test_a_further_request_that_is_not_granted_leaves_the_first_error() -> None:
 def test_the_site_may_say_how_a_finding_is_asked_for(output: Any, part: str | None) -> None:
     """ANDON_MODEL_OUTPUT goes before what is known of the server."""
     api = CompatibleApi(model="m", key="")
-    choices = Choices(output=output)
     with api:
         explanation = ask(
-            ProviderConfig(provider="OPENAI_COMPATIBLE", model="m", base_url=f"{api.url}/v1", choices=choices)
+            settings_of(provider="OPENAI_COMPATIBLE", model="m", base_url=f"{api.url}/v1", model_output=output)
         )
     assert explanation.finding is not None
     assert {"response_format", "tools"} & set(api.bodies[0]) == ({part} if part else set())
 
 
-def test_not_enough_evidence_is_a_good_answer(openai: tuple[Api, ProviderConfig]) -> None:
+def test_not_enough_evidence_is_a_good_answer(openai: tuple[Api, Settings]) -> None:
     """It is kept as it is, ids that were not asked about left out."""
     from support.providers.server import FINDING
 
@@ -326,7 +330,7 @@ def test_a_tool_model_that_writes_its_finding_is_understood() -> None:
         assert len(api.requests) == 1
 
 
-def test_pictures_go_to_models_that_see(openai: tuple[Api, ProviderConfig]) -> None:
+def test_pictures_go_to_models_that_see(openai: tuple[Api, Settings]) -> None:
     """As data, never as an address; the words say that one is there."""
     api, config = openai
     ask(config, question(pictures=[red_square()]))
@@ -337,10 +341,10 @@ def test_pictures_go_to_models_that_see(openai: tuple[Api, ProviderConfig]) -> N
     assert api.violations == []
 
 
-def test_models_that_do_not_see_are_told(openai: tuple[Api, ProviderConfig]) -> None:
+def test_models_that_do_not_see_are_told(openai: tuple[Api, Settings]) -> None:
     """No picture leaves the box, whatever the library's profile says."""
     api, config = openai
-    blind = ProviderConfig(**{**_values(config), "choices": Choices(images="no")})
+    blind = config.model_copy(update={"model_images": "no"})
     ask(blind, question(pictures=[red_square(), red_square()]))
     (body,) = api.bodies
     assert "image_url" not in json.dumps(body)
@@ -350,19 +354,19 @@ def test_models_that_do_not_see_are_told(openai: tuple[Api, ProviderConfig]) -> 
 def test_a_server_that_refuses_pictures_is_asked_without() -> None:
     """Once refused, none is sent again."""
     api = CompatibleApi(model="m", refuses=("image",))
-    config = ProviderConfig(
+    config = settings_of(
         provider="OPENAI_COMPATIBLE",
         model="m",
         api_key=api.key,
         base_url=f"{api.url}/v1",
-        choices=Choices(images="yes"),
+        model_images=("yes"),
     )
     with api:
         assert ask(config, question(pictures=[red_square()])).finding is not None
     assert ["image_url" in json.dumps(body) for body in api.bodies] == [True, False]
 
 
-def test_a_picture_that_the_provider_cannot_read_blinds_nobody(openai: tuple[Api, ProviderConfig]) -> None:
+def test_a_picture_that_the_provider_cannot_read_blinds_nobody(openai: tuple[Api, Settings]) -> None:
     """That question goes without it; the next one shows its own."""
     api, config = openai
     shown = question(pictures=[red_square()])
@@ -381,7 +385,7 @@ def test_llama_cpp_answers_to_any_name() -> None:
     api = CompatibleApi(model="/models/qwen.gguf", owned_by="llamacpp")
     with api:
         using(
-            ProviderConfig(provider="OPENAI_COMPATIBLE", model="qwen", api_key=api.key, base_url=f"{api.url}/v1"),
+            settings_of(provider="OPENAI_COMPATIBLE", model="qwen", api_key=api.key, base_url=f"{api.url}/v1"),
             checking,
         )
 
@@ -417,7 +421,7 @@ def test_the_machines_own_identity_is_asked_for_a_token_once(monkeypatch: pytest
             self.closed = True
 
     monkeypatch.setattr(azure.identity, "DefaultAzureCredential", Credential)
-    config = ProviderConfig(provider="AZURE_AD", model="gpt-4o", azure_endpoint=api.url)
+    config = settings_of(provider="AZURE_AD", model="gpt-4o", azure_endpoint=api.url)
 
     async def use(analyst: Analyst) -> None:
         await analyst.check()
@@ -444,13 +448,13 @@ def test_a_machine_without_an_identity_is_told_what_to_do(monkeypatch: pytest.Mo
             """Nothing open."""
 
     monkeypatch.setattr(azure.identity, "DefaultAzureCredential", Credential)
-    config = ProviderConfig(provider="AZURE_AD", model="gpt-4o", azure_endpoint="http://127.0.0.1:9")
+    config = settings_of(provider="AZURE_AD", model="gpt-4o", azure_endpoint="http://127.0.0.1:9")
     for use in (checking, lambda analyst: analyst.explain(question())):
         with pytest.raises(ModelMisconfigured, match=r"gives this machine no token \(No credential.\): give it"):
             using(config, use)
 
 
-def test_prose_survives_beside_the_key(openai: tuple[Api, ProviderConfig]) -> None:
+def test_prose_survives_beside_the_key(openai: tuple[Api, Settings]) -> None:
     """The key is in no log line of a failing question."""
     import structlog
 
@@ -461,7 +465,3 @@ def test_prose_survives_beside_the_key(openai: tuple[Api, ProviderConfig]) -> No
         ask(config)
     assert api.key not in json.dumps(logs, default=repr) + str(error)
     assert "[redacted]" in str(error)
-
-
-def _values(config: ProviderConfig) -> dict[str, Any]:
-    return {name: getattr(config, name) for name in config.__dataclass_fields__}

@@ -18,13 +18,15 @@ from urllib.parse import quote
 import pytest
 
 from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
-from andon.explain.providers.registry import ProviderConfig, build_analyst
+from andon.core.settings.settings import Settings
+from andon.explain.model.build import build_analyst
 from support.providers.anthropic_api import AnthropicApi
 from support.providers.asking import ask, checking, failing, using
 from support.providers.gemini_api import GeminiApi
 from support.providers.openai_api import DeepSeekApi, OpenAIApi
 from support.providers.server import FINDING, Answer, Api, Refusal, Request
 from support.questions import question
+from support.settings import settings_of
 
 LOGIN = b"<!DOCTYPE html><html><head><title>Guest network: log in</title></head><body>Please</body></html>"
 KINDS: dict[str, tuple[type[Api], str, str]] = {
@@ -37,7 +39,7 @@ USAGE = {"prompt_tokens": 700, "completion_tokens": 90, "total_tokens": 790}
 
 
 @pytest.fixture(params=list(KINDS))
-def either(request: pytest.FixtureRequest) -> Iterator[tuple[Api, ProviderConfig]]:
+def either(request: pytest.FixtureRequest) -> Iterator[tuple[Api, Settings]]:
     """A stand-in of each kind with the config that fits it."""
     with started(request.param) as pair:
         yield pair
@@ -50,11 +52,11 @@ class started:  # noqa: N801 - used like a function
         kind, model, path = KINDS[provider]
         self.stack = ExitStack()
         self.api = kind(key=key, model=model)
-        self.config = ProviderConfig(
-            provider=provider, model=model, api_key=key, base_url=self.api.url + path, deadline=20.0
+        self.config = settings_of(
+            provider=provider, model=model, api_key=key, base_url=self.api.url + path, model_deadline=20.0
         )
 
-    def __enter__(self) -> tuple[Api, ProviderConfig]:
+    def __enter__(self) -> tuple[Api, Settings]:
         self.stack.enter_context(self.api)
         return self.api, self.config
 
@@ -89,7 +91,7 @@ def in_one_piece(provider: str) -> dict[str, Any]:
     return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": USAGE}
 
 
-def test_an_answer_in_one_piece_is_read(either: tuple[Api, ProviderConfig]) -> None:
+def test_an_answer_in_one_piece_is_read(either: tuple[Api, Settings]) -> None:
     """Some gateways do not stream; the finding and its tokens count all the same, plain and packed."""
     api, config = either
     page = json.dumps(in_one_piece(config.provider)).encode()
@@ -108,7 +110,7 @@ def test_an_error_page_with_status_200_is_an_error() -> None:
         assert "CUDA out of memory" in str(failing(config))
 
 
-def test_a_login_page_is_called_that(either: tuple[Api, ProviderConfig]) -> None:
+def test_a_login_page_is_called_that(either: tuple[Api, Settings]) -> None:
     """A proxy between us and the provider: whoever configures has to act, the model is not at fault."""
     api, config = either
     api.script(Answer(page=LOGIN, headers={"Content-Type": "text/html; charset=utf-8"}))
@@ -118,7 +120,7 @@ def test_a_login_page_is_called_that(either: tuple[Api, ProviderConfig]) -> None
     assert len(api.requests) == 1
 
 
-def test_a_redirect_is_told_and_not_followed(either: tuple[Api, ProviderConfig]) -> None:
+def test_a_redirect_is_told_and_not_followed(either: tuple[Api, Settings]) -> None:
     """Neither the question nor the key goes to another address."""
     api, config = either
     with AnthropicApi() as elsewhere:
@@ -130,7 +132,7 @@ def test_a_redirect_is_told_and_not_followed(either: tuple[Api, ProviderConfig])
     assert len(api.requests) == 1
 
 
-def test_a_page_of_a_proxy_is_told_by_its_title(either: tuple[Api, ProviderConfig]) -> None:
+def test_a_page_of_a_proxy_is_told_by_its_title(either: tuple[Api, Settings]) -> None:
     """And not with its tags."""
     api, config = either
     page = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -158,7 +160,7 @@ def test_a_certificate_that_is_not_trusted_names_the_setting(provider: str, tmp_
     async def use() -> None:
         server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}{path}"
-        analyst = build_analyst(ProviderConfig(provider=provider, model=model, api_key="k", base_url=url))
+        analyst = build_analyst(settings_of(provider=provider, model=model, api_key="k", base_url=url))
         assert analyst is not None
         for work in (analyst.explain(question()), analyst.check()):
             with pytest.raises(ModelUnavailable, match=r"certificate that is not trusted .* set SSL_CERT_FILE"):
@@ -211,7 +213,7 @@ def _no_such_path(request: Request) -> Any:
     raise Refusal(404, f"Cannot GET {request.path}")
 
 
-def test_no_error_is_a_bare_exception(either: tuple[Api, ProviderConfig]) -> None:
+def test_no_error_is_a_bare_exception(either: tuple[Api, Settings]) -> None:
     """Whatever a stranger sends in place of JSON."""
     api, config = either
     for page in (

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from andon.core.settings.provider_names import DEFAULT_MODELS
+from andon.core.settings.providers import PROVIDERS
+from andon.core.settings.settings import Settings
 from andon.explain.finding import Finding
-from andon.explain.providers.registry import ProviderConfig
 from support.providers.asking import ask, checking, using
 from support.questions import question
+from support.settings import settings_of
 
 #: Provider, and the variable that holds its key or address.
 WHICH = {
@@ -37,17 +38,20 @@ pytestmark = [
 ]
 
 
-def config_of(provider: str) -> ProviderConfig:
+def config_of(provider: str) -> Settings:
     """The config that the variables describe."""
     variable = WHICH[provider]
     value, stem = os.environ[variable], variable.rpartition("_")[0]
     settings: dict[str, Any] = {"api_key": value}
     if provider in ("OLLAMA", "OPENAI_COMPATIBLE"):
-        settings = {"base_url": value, "api_key": os.environ.get(f"{stem}_KEY", "")}
+        settings = {
+            "ollama_host" if provider == "OLLAMA" else "base_url": value,
+            "api_key": os.environ.get(f"{stem}_KEY", ""),
+        }
     if provider == "AZURE":
         settings["azure_endpoint"] = os.environ[f"{stem}_ENDPOINT"]
-    model = os.environ.get(f"{stem}_MODEL") or os.environ.get(f"{stem}_DEPLOYMENT") or DEFAULT_MODELS.get(provider, "")
-    return ProviderConfig(provider=provider, model=model, max_output_tokens=4096, **settings)
+    model = os.environ.get(f"{stem}_MODEL") or os.environ.get(f"{stem}_DEPLOYMENT") or PROVIDERS[provider].model
+    return settings_of(provider=provider, model=model, model_max_tokens=4096, **settings)
 
 
 @pytest.mark.parametrize("provider", SET or ["none"])

@@ -27,6 +27,7 @@ from andon.bus.interfaces import LogStream
 from andon.core.models import ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, Delivery
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 from support.ports import free_ports
+from support.settings import settings_of
 
 T = TypeVar("T")
 
@@ -49,8 +50,9 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], what: str) -> N
 @contextlib.asynccontextmanager
 async def running_broker(directory: Path, *, supervised: bool = False, **options: Any) -> AsyncIterator[EmbeddedBroker]:
     """A broker of the test's own, on a port that stays its own when it is started again."""
-    options.setdefault("port", free_ports(1)[0])
-    async with EmbeddedBroker(directory / "store", directory / "run", **options) as broker:
+    settings = settings_of(data_dir=directory, nats_port=free_ports(1)[0])
+    # not checked: a test may want less room than a site may have
+    async with EmbeddedBroker(settings.model_copy(update=options)) as broker:
         task = asyncio.create_task(broker.supervise()) if supervised else None
         try:
             yield broker

@@ -11,17 +11,32 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from andon.core.settings.settings import Settings
 from andon.explain.model.analyst import ModelAnalyst
+from andon.explain.providers.backend import Access
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE
+from support.settings import settings_of
 
 T = TypeVar("T")
+
+
+def settings_for(gguf: Path, **fields: Any) -> Settings:
+    """The engine with this file: a single thread and generous deadlines unless told otherwise."""
+    values = {"gguf_threads": 1, "model_deadline": PATIENCE, "model_cold_deadline": PATIENCE, **fields}
+    instructions = "Explain the problem."
+    return settings_of(provider="EMBEDDED", gguf=gguf, agent_instructions=instructions, model_max_tokens=3000, **values)
+
+
+def engine_of(settings: Settings) -> EmbeddedBackend:
+    """The backend of these settings, not started."""
+    return EmbeddedBackend(Access(settings, settings.configured))
 
 
 @asynccontextmanager
 async def embedded(gguf: Path, **settings: Any) -> AsyncIterator[EmbeddedBackend]:
     """A backend that can be asked, closed at the end; a single thread unless told otherwise."""
-    backend = EmbeddedBackend(gguf=gguf, **{"threads": 1, "timeout": PATIENCE, **settings})
+    backend = engine_of(settings_for(gguf, **settings))
     try:
         backend.build()
         yield backend
@@ -43,16 +58,9 @@ def with_analyst(gguf: Path, use: Callable[[ModelAnalyst, EmbeddedBackend], Awai
     """``use(analyst, backend)`` in a loop of its own, with generous deadlines."""
 
     async def main() -> T:
-        backend = EmbeddedBackend(gguf=gguf, **{"threads": 1, "timeout": PATIENCE, **settings})
-        analyst = ModelAnalyst(
-            backend,
-            agent_name="Agent Sig",
-            instructions="Explain the problem.",
-            deadline=PATIENCE,
-            cold_start_deadline=PATIENCE,
-            max_output_tokens=3000,
-            prompt_budget=2000,
-        )
+        own = settings_for(gguf, **settings)
+        backend = engine_of(own)
+        analyst = ModelAnalyst(backend, own)
         try:
             return await use(analyst, backend)
         finally:

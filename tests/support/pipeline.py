@@ -23,6 +23,7 @@ from andon.ingest.recorder import Recorder
 from andon.store import AnalysisPolicy, KeepPolicy, Reader, Store, keep_all, novel, prepare
 from andon.testing import MemoryBus, ScriptedAnalyst
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
+from support.settings import settings_of
 
 PLAYBOOK = Playbook.load()
 
@@ -66,7 +67,7 @@ class Pipeline:
         publisher = self.bus.publisher()
         decode = Decoder(Fingerprinter())
         self.breaker = Breaker(self.clock)
-        gate = Gate(Budget(store), self.breaker)
+        gate = Gate(Budget(store, settings_of()), self.breaker)
         self.desk = CallerDesk(
             store,
             publisher,

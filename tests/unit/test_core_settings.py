@@ -8,6 +8,7 @@ import pytest
 
 from andon.core.errors import ConfigError
 from andon.core.settings.settings import load_settings
+from andon.explain.providers.access import Access
 
 
 @pytest.fixture(autouse=True)
@@ -97,18 +98,17 @@ def test_secrets_are_not_shown() -> None:
 
 def test_a_site_adds_codes_that_keep_problems_apart(empty_place: Path) -> None:
     """Patterns and fields of andon.toml reach the fingerprint; a broken expression is one sentence."""
-    from andon.app.wiring import site_codes
-    from andon.grouping.fingerprint import Fingerprinter
+    from andon.app.wiring import fingerprinter
 
     (empty_place / "andon.toml").write_text('code_patterns = ["ZX-[A-Z]{2}"]\ncode_fields = ["machine_state"]\n')
-    fingerprint = Fingerprinter(site_codes(load_settings()))
+    fingerprint = fingerprinter(load_settings())
     one, other = "Station 4 stopped by ZX-AB today", "Station 9 stopped by ZX-CD today"
     assert fingerprint(one, "plc", None).key != fingerprint(other, "plc", None).key
     states = [fingerprint("Station stopped by its own program", "plc", {"machine_state": s}).key for s in (17, 18)]
     assert states[0] != states[1]
     (empty_place / "andon.toml").write_text('code_patterns = ["("]\n')
     with pytest.raises(ConfigError):
-        site_codes(load_settings())
+        fingerprinter(load_settings())
 
 
 @pytest.mark.parametrize(
@@ -171,33 +171,34 @@ def test_the_providers_own_variable_serves_without_api_key(monkeypatch: pytest.M
     assert settings.key_of("GEMINI") == "key-of-gemini"
 
 
+def accesses() -> list[Access]:
+    """What each provider that the settings name is made of."""
+    settings = load_settings()
+    return [Access(settings, member) for member in (settings.configured, *settings.fallback_members)]
+
+
 def test_a_gateways_address_belongs_to_one_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     """ANDON_BASE_URL is the compatible server's where there is one, so that no other provider's key is sent there."""
-    from andon.app.wiring import provider_config
-
     monkeypatch.setenv("PROVIDER", "openai")
     monkeypatch.setenv("API_KEY", "k")
     monkeypatch.setenv("ANDON_BASE_URL", "http://gpu-box:8000/v1")
-    assert provider_config(load_settings()).base_url == "http://gpu-box:8000/v1"
+    assert accesses()[0].base_url == "http://gpu-box:8000/v1"
     monkeypatch.setenv("ANDON_FALLBACK", "vllm:qwen")
-    config = provider_config(load_settings())
-    assert config.base_url == ""
-    assert [(member.provider, member.model, member.base_url, member.api_key) for member in config.fallbacks] == [
+    first, *others = accesses()
+    assert first.base_url == ""
+    assert [(access.provider, access.model, access.base_url, access.api_key) for access in others] == [
         ("OPENAI_COMPATIBLE", "qwen", "http://gpu-box:8000/v1", "")
     ]
 
 
 def test_a_gateway_and_a_server_of_ones_own_have_an_address_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """With ANDON_COMPATIBLE_BASE_URL the other one belongs to PROVIDER again."""
-    from andon.app.wiring import provider_config
-
     monkeypatch.setenv("PROVIDER", "openai")
     monkeypatch.setenv("API_KEY", "k")
     monkeypatch.setenv("ANDON_BASE_URL", "https://gateway.plant.example/v1")
     monkeypatch.setenv("ANDON_COMPATIBLE_BASE_URL", "http://gpu-box:8000/v1")
     monkeypatch.setenv("ANDON_FALLBACK", "vllm:qwen,claude")
-    config = provider_config(load_settings())
-    assert [(member.provider, member.base_url, member.address_setting) for member in (config, *config.fallbacks)] == [
+    assert [(access.provider, access.base_url, access.address_setting) for access in accesses()] == [
         ("OPEN_AI", "https://gateway.plant.example/v1", "ANDON_BASE_URL"),
         ("OPENAI_COMPATIBLE", "http://gpu-box:8000/v1", "ANDON_COMPATIBLE_BASE_URL"),
         ("CLAUDE", "", "ANDON_BASE_URL"),
@@ -206,13 +207,12 @@ def test_a_gateway_and_a_server_of_ones_own_have_an_address_each(monkeypatch: py
 
 def test_a_fallback_without_its_model_says_where_to_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """MODEL belongs to PROVIDER."""
-    from andon.app.wiring import provider_config
-    from andon.explain.providers.registry import build_analyst
+    from andon.explain.model.build import build_analyst
 
     monkeypatch.setenv("ANDON_BASE_URL", "http://gpu-box:8000/v1")
     monkeypatch.setenv("ANDON_FALLBACK", "vllm")
     with pytest.raises(ConfigError, match=r"needs ANDON_FALLBACK=OPENAI_COMPATIBLE:model: set it"):
-        build_analyst(provider_config(load_settings()))
+        build_analyst(load_settings())
 
 
 def test_who_is_configured_is_no_fallback_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:

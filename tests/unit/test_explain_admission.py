@@ -7,8 +7,9 @@ from collections.abc import Coroutine
 from typing import Any
 
 from andon.core.models import Spent
-from andon.explain.admission import FAILURES_IN_A_ROW, Breaker, Budget, Gate, Limits
+from andon.explain.admission import FAILURES_IN_A_ROW, Breaker, Budget, Gate
 from support.patience import PATIENCE
+from support.settings import settings_of
 
 
 class Ledger:
@@ -41,7 +42,9 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
 
 
 def budget(ledger: Ledger, **limits: int) -> Budget:
-    return Budget(ledger, Limits(**limits), clock=lambda: ledger.now)  # type: ignore[arg-type]
+    return Budget(
+        ledger, settings_of(**{f"budget_{name}": most for name, most in limits.items()}), clock=lambda: ledger.now
+    )
 
 
 def gate(**settings: Any) -> Gate:

@@ -6,23 +6,26 @@ import asyncio
 import importlib.util
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from andon.core.errors import ConfigError, ModelMisconfigured
-from andon.core.settings.provider_names import fallback_members
+from andon.core.settings.providers import PROVIDERS, fallback_members, provider_name
+from andon.core.settings.settings import Settings, load_settings
+from andon.explain.model.build import build_analyst
 from andon.explain.model.fallback import FallbackAnalyst
 from andon.explain.providers.azure import AzureBackend
-from andon.explain.providers.ollama import DEFAULT_MODEL, normalise_host, same_model
-from andon.explain.providers.registry import PROVIDERS, ProviderConfig, build_analyst, build_backend, provider_name
+from andon.explain.providers.ollama import normalise_host, same_model
+from andon.explain.providers.registry import build_backend
 from andon.insight.ask.mcp_server import require_extra
 from support.patience import PATIENCE
 from support.questions import question
+from support.settings import settings_of
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_an_unknown_provider_lists_the_known_ones() -> None:
         ("OPEN_AI", {}, "PROVIDER=OPEN_AI needs API_KEY: set it and start again."),
         ("GEMINI", {}, "PROVIDER=GEMINI needs API_KEY: set it and start again."),
         ("CLAUDE", {}, "PROVIDER=CLAUDE needs API_KEY: set it and start again."),
-        ("DEEPSEEK", {"key_setting": "DEEPSEEK_API_KEY"}, "PROVIDER=DEEPSEEK needs DEEPSEEK_API_KEY: set it"),
+        ("DEEPSEEK", {}, "PROVIDER=DEEPSEEK needs API_KEY: set it"),
         ("OPENAI_COMPATIBLE", {}, "needs ANDON_BASE_URL and MODEL: set them and start again."),
         (
             "OPENAI_COMPATIBLE",
@@ -92,7 +95,7 @@ def test_an_unknown_provider_lists_the_known_ones() -> None:
 def test_what_a_provider_needs_is_said_at_start(name: str, settings: dict[str, Any], sentence: str) -> None:
     """One sentence names every setting that is missing or wrong."""
     with pytest.raises(ConfigError) as caught:
-        build_analyst(ProviderConfig(provider=name, **settings))
+        build_analyst(load_settings(provider=name, **settings))
     assert sentence in str(caught.value)
 
 
@@ -109,11 +112,11 @@ def test_a_missing_extra_is_named_at_start(name: str, module: str, extra: str, m
     """The error gives the command that installs it, before any question is asked."""
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda wanted: None if wanted == module else find(wanted))
-    config = ProviderConfig(
+    config = settings_of(
         provider=name, model="m", api_key="k", azure_endpoint="https://x.example", gguf=Path("model.gguf")
     )
     if name == "AZURE_AD":
-        config = replace(config, api_key=None)
+        config = config.model_copy(update={"api_key": SecretStr("")})
     with pytest.raises(ConfigError) as caught:
         build_analyst(config)
     assert f"pip install 'andon[{extra}]'" in str(caught.value)
@@ -136,7 +139,7 @@ def test_a_missing_extra_is_named_at_start(name: str, module: str, extra: str, m
 )
 def test_an_address_copied_from_azures_portal_is_understood(given_endpoint: str, endpoint: str) -> None:
     """The portal shows the address of a deployment's questions first."""
-    config = ProviderConfig(provider="AZURE", model="d", api_key="k", azure_endpoint=given_endpoint)
+    config = settings_of(provider="AZURE", model="d", api_key="k", azure_endpoint=given_endpoint)
     backend = build_backend(config)
     assert isinstance(backend, AzureBackend)
     assert backend.endpoint == endpoint
@@ -150,7 +153,7 @@ def test_a_forbidden_library_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(importlib.util, "find_spec", forbidden)
     with pytest.raises(ConfigError, match=r"pip install 'andon\[claude\]'"):
-        build_backend(ProviderConfig(provider="CLAUDE", api_key="k"))
+        build_backend(settings_of(provider="CLAUDE", api_key="k"))
     with pytest.raises(ConfigError, match=r"pip install 'andon\[mcp\]'"):
         require_extra()
 
@@ -179,7 +182,7 @@ def test_every_provider_can_be_built_without_importing_it(name: str) -> None:
     assert analyst.model == "some-model"
 
 
-def full_config(name: str, **changes: Any) -> ProviderConfig:
+def full_config(name: str, **changes: Any) -> Settings:
     """A config with everything that any provider needs."""
     values: dict[str, Any] = {
         "provider": name,
@@ -193,7 +196,7 @@ def full_config(name: str, **changes: Any) -> ProviderConfig:
         "cloudflare_gateway": "gate",
         "cloudflare_token": "s3cret-gate",
     }
-    return ProviderConfig(**{**values, **changes})
+    return settings_of(**{**values, **changes})
 
 
 @pytest.mark.parametrize("name", [name for name in PROVIDERS if name not in ("PLAYBOOK", "EMBEDDED")])
@@ -207,17 +210,17 @@ def test_no_repr_shows_a_secret(name: str) -> None:
 
 def test_a_list_of_fallbacks_ends_at_the_playbook() -> None:
     """The members before PLAYBOOK are asked in their order; what stands behind it never is."""
-    config = full_config("OPEN_AI", fallbacks=(full_config("OLLAMA"), full_config("PLAYBOOK"), full_config("CLAUDE")))
+    config = full_config("OPEN_AI", fallback="OLLAMA,PLAYBOOK,CLAUDE")
     analyst = build_analyst(config)
     assert isinstance(analyst, FallbackAnalyst)
     assert [member.provider for member in analyst.members] == ["OPEN_AI", "OLLAMA"]
 
 
-def test_a_fallback_without_its_key_is_said_at_start() -> None:
+@pytest.mark.parametrize(("name", "variable"), [("CLAUDE", "ANTHROPIC_API_KEY"), ("DEEPSEEK", "DEEPSEEK_API_KEY")])
+def test_a_fallback_without_its_key_is_said_at_start(name: str, variable: str) -> None:
     """The sentence names ANDON_FALLBACK and the variable of that provider."""
-    other = full_config("CLAUDE", api_key="", key_setting="ANTHROPIC_API_KEY")
-    with pytest.raises(ConfigError, match="ANDON_FALLBACK: PROVIDER=CLAUDE needs ANTHROPIC_API_KEY"):
-        build_analyst(full_config("OLLAMA", fallbacks=(other,)))
+    with pytest.raises(ConfigError, match=f"ANDON_FALLBACK: PROVIDER={name} needs {variable}: set it"):
+        build_analyst(full_config("OLLAMA", fallback=name))
 
 
 @pytest.mark.parametrize(
@@ -242,26 +245,29 @@ def test_fallbacks_that_make_no_sense(text: str) -> None:
 
 def test_the_playbook_needs_no_analyst() -> None:
     """PLAYBOOK means that no model is asked."""
-    assert build_analyst(ProviderConfig(provider="PLAYBOOK")) is None
+    assert build_analyst(settings_of(provider="PLAYBOOK")) is None
 
 
 def test_ollama_is_the_default_with_the_reference_model() -> None:
     """Without settings: OLLAMA, deepseek-r1:1.5b."""
-    analyst = build_analyst(ProviderConfig())
+    analyst = build_analyst(settings_of())
     assert analyst is not None
-    assert (analyst.provider, analyst.model) == ("OLLAMA", DEFAULT_MODEL)
+    assert (analyst.provider, analyst.model) == ("OLLAMA", "deepseek-r1:1.5b")
 
 
-@pytest.mark.parametrize("setting", ["deadline", "cold_start_deadline", "max_output_tokens", "prompt_budget", "pool"])
+@pytest.mark.parametrize(
+    "setting",
+    ["model_deadline", "model_cold_deadline", "model_max_tokens", "model_prompt_tokens", "model_concurrency"],
+)
 def test_numbers_must_be_above_zero(setting: str) -> None:
     """A deadline or budget of nothing is a mistake, said at start."""
-    with pytest.raises(ConfigError, match=setting):
-        build_analyst(ProviderConfig(**{setting: 0}))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=f"ANDON_{setting.upper()}=0"):
+        load_settings(**{setting: 0})
 
 
 def test_the_key_is_not_in_the_repr() -> None:
     """A config may be logged."""
-    assert "s3cret" not in repr(ProviderConfig(api_key="s3cret"))
+    assert "s3cret" not in repr(settings_of(api_key="s3cret"))
 
 
 @pytest.mark.parametrize(
@@ -334,9 +340,10 @@ def test_importing_the_agent_does_not_import_a_provider() -> None:
         "import sys, pkgutil, importlib, andon.explain as a\n"
         "for m in pkgutil.iter_modules(a.__path__, 'andon.explain.'):\n"
         "    if not m.ispkg: importlib.import_module(m.name)\n"
-        "from andon.explain.providers.registry import ProviderConfig, build_analyst\n"
-        "build_analyst(ProviderConfig())\n"
-        "for name in ('OPEN_AI', 'CLAUDE', 'GEMINI'): build_analyst(ProviderConfig(provider=name, api_key='k'))\n"
+        "from andon.core.settings.settings import load_settings\n"
+        "from andon.explain.model.build import build_analyst\n"
+        "build_analyst(load_settings())\n"
+        "for name in ('OPEN_AI', 'CLAUDE', 'GEMINI'): build_analyst(load_settings(provider=name, api_key='k'))\n"
         "heavy = ('pydantic_ai', 'openai', 'anthropic', 'google.genai', 'azure.identity', 'httpx2', 'httpx')\n"
         "print([m for m in heavy if m in sys.modules])\n"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import os
 import shutil
@@ -16,19 +15,20 @@ from typing import Any
 
 import andon
 from andon.app.broker_client import advice
-from andon.app.wiring import provider_config
 from andon.bus.connection import connect, masked
 from andon.bus.embedded.binary import find_binary
 from andon.bus.jetstream_api import stream_state
 from andon.core.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
 from andon.core.models import CheckResult, StoreCounts
+from andon.core.settings.providers import Member
 from andon.core.settings.settings import Settings
 from andon.core.settings.unknown import remarks
 from andon.core.text import counted
 from andon.core.threads import in_daemon_thread
+from andon.explain.model.build import build_analyst
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from andon.explain.providers.ollama_models import OllamaAdmin, context_remedy
-from andon.explain.providers.registry import ProviderConfig, build_analyst, build_backend
+from andon.explain.providers.registry import build_backend
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.store import Reader
 
@@ -203,19 +203,19 @@ async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
 
 
 async def _model(settings: Settings) -> CheckResult:
-    return await _member("model", dataclasses.replace(provider_config(settings), fallbacks=()))
+    return await _member("model", settings, settings.configured)
 
 
 async def _fallbacks(settings: Settings) -> list[CheckResult]:
     """The providers that are asked where the configured one is away, each by itself."""
     if settings.provider == "PLAYBOOK":
         return []
-    return [await _member("fallback", config) for config in provider_config(settings).fallbacks]
+    return [await _member("fallback", settings, member) for member in settings.fallback_members]
 
 
-async def _member(name: str, config: ProviderConfig) -> CheckResult:
+async def _member(name: str, settings: Settings, member: Member) -> CheckResult:
     try:
-        analyst = build_analyst(config)
+        analyst = build_analyst(settings, members=[member])
     except AndonError as error:
         return CheckResult(name, False, str(error))
     if analyst is None:
@@ -236,7 +236,7 @@ async def _member(name: str, config: ProviderConfig) -> CheckResult:
 async def _model_file(settings: Settings) -> CheckResult:
     """Load the file of EMBEDDED in a process of its own, as the service would."""
     try:
-        backend = build_backend(provider_config(settings))
+        backend = build_backend(settings)
     except AndonError as error:
         return CheckResult("model", False, str(error))
     if not isinstance(backend, EmbeddedBackend):
@@ -276,7 +276,7 @@ async def _model_file(settings: Settings) -> CheckResult:
 
 async def _ollama_context(settings: Settings) -> list[CheckResult]:
     """Whether questions fit into the context of the models that are asked of Ollama, which says nothing where not."""
-    members = [(settings.provider, settings.model), *settings.fallback_members]
+    members = (settings.configured, *settings.fallback_members)
     models = [settings.model_of(provider, model) for provider, model in members if provider == "OLLAMA"]
     results = []
     for model in models:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -27,27 +26,17 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     Its requests to the model are counted in the database and obey the budgets. Raises ConfigError where the provider
     is set up wrongly, StoreUnavailable where there is no database yet.
     """
-    from andon.app.wiring import budget_limits, provider_config
     from andon.explain.admission import Budget
-    from andon.explain.providers.registry import build_backend
+    from andon.explain.providers.registry import build_backends
     from andon.insight.ask.investigator import Investigator
 
-    config = provider_config(settings)
-    # PLAYBOOK ends the list: what was found is the answer then.
-    built = map(build_backend, (config, *config.fallbacks))
-    backends = [backend for backend in itertools.takewhile(lambda one: one is not None, built) if backend is not None]
+    backends = build_backends(settings)  # without any, what was found is the answer
     with await asyncio.to_thread(Reader, settings.database) as reader:
-        budget = Budget(SharedSpending(settings.database), budget_limits(settings))
+        budget = Budget(SharedSpending(settings.database), settings)
         made = Investigator(
             reader.history(),
             backends,
-            agent_name=config.agent_name,
-            instructions=config.instructions,
-            deadline=config.deadline,
-            cold_start_deadline=config.cold_start_deadline,
-            max_output_tokens=config.max_output_tokens,
-            prompt_budget=config.prompt_budget,
-            tool_calls=settings.tool_calls,
+            settings,
             likeness=alike,
             runbooks=await scanned(settings),
             grant=budget.take,

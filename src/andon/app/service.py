@@ -23,16 +23,7 @@ from andon.app.background.retainer import Retainer
 from andon.app.background.supervise import keep_running
 from andon.app.background.watch import Watch
 from andon.app.retention_policy import retention_policy
-from andon.app.wiring import (
-    analysis_policy,
-    broker_url,
-    embedded_broker,
-    model_gate,
-    picture_limits,
-    provider_config,
-    public,
-    site_codes,
-)
+from andon.app.wiring import analysis_policy, broker_url, decoder, model_gate, public
 from andon.bus.connection import BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.log_stream import JetStreamLogStream
@@ -45,16 +36,15 @@ from andon.core.telemetry import Health, Metrics
 from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import PLACES, PLACES_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
+from andon.explain.model.build import build_analyst
 from andon.explain.model.history_tools import ROOM, HistoryTools
 from andon.explain.playbook import Playbook
-from andon.explain.providers.registry import build_analyst
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
-from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.grouping.similar_problems import alike
 from andon.grouping.stored_merger import rebuilt
-from andon.ingest.decode import Decoder
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
+from andon.ingest.pictures.intake import PictureLimits
 from andon.ingest.pictures.shrink import for_model
 from andon.ingest.recorder import Recorder
 from andon.store import Store, lock_database, prepare
@@ -109,7 +99,7 @@ class Service:
         self.metrics = Metrics()
         self.health = Health()
         look = self._look if settings.investigate == "on" and settings.tool_calls else None
-        self.analyst: Analyst | None = build_analyst(provider_config(settings), look)
+        self.analyst: Analyst | None = build_analyst(settings, look)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
         self.store: Store
         self.broker: EmbeddedBroker | None = None
@@ -133,9 +123,8 @@ class Service:
             stack.push_async_callback(publisher.close)
             shown = QuestionPictures(self.store.pictures, for_model)
             stack.push_async_callback(shown.close)
-            fetcher = PictureFetcher(
-                self.store.pictures, NatsObjects(self._connection), picture_limits(self.settings), self.metrics
-            )
+            limits = PictureLimits(max_bytes=self.settings.picture_max_bytes)
+            fetcher = PictureFetcher(self.store.pictures, NatsObjects(self._connection), limits, self.metrics)
             desk, recorder, analyzer = self._pipeline(publisher, fetcher, shown)
             callers = NatsCallers(
                 self._connection,
@@ -191,7 +180,7 @@ class Service:
         )
         try:
             if settings.embedded_broker:
-                self.broker = embedded_broker(settings)
+                self.broker = EmbeddedBroker(settings)
                 await stack.enter_async_context(self.broker)
             self._connection = await connect(broker_url(settings, self.broker), name=settings.agent_name)
             stack.push_async_callback(self._connection.close)
@@ -229,13 +218,13 @@ class Service:
     ) -> tuple[CallerDesk, Recorder, Analyzer]:
         settings = self.settings
         playbook = Playbook.load()
-        decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
+        decode = decoder(settings)
         gate, policy = model_gate(settings, self.store), analysis_policy(settings)
         desk = CallerDesk(
             self.store,
             publisher,
             playbook,
-            decoder,
+            decode,
             self.metrics,
             agent=settings.agent_name,
             away=lambda: gate.unavailable,
@@ -264,14 +253,14 @@ class Service:
         recorder = Recorder(
             self._stream,
             self.store,
-            decoder,
+            decode,
             desk,
             self.metrics,
             self.health,
             batch=settings.record_batch,
             queued=analyzer.wake,
             merging=rebuilt,
-            limits=picture_limits(settings),
+            limits=PictureLimits(max_bytes=settings.picture_max_bytes),
             referenced=fetcher.wake,
         )
         return desk, recorder, analyzer

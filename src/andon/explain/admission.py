@@ -13,9 +13,9 @@ import statistics
 import time
 from collections.abc import Callable
 
-import msgspec
 import structlog
 
+from andon.core.settings.settings import Settings
 from andon.store.interfaces import Spending
 
 log = structlog.get_logger(__name__)
@@ -84,25 +84,16 @@ class Breaker:
         self.reason = None
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """Most calls and tokens in any hour and any 24 hours; 0 means as many as you like."""
-
-    calls_hour: int = 0
-    calls_day: int = 0
-    tokens_hour: int = 0
-    tokens_day: int = 0
-
-
 class Budget:
-    """Model calls and tokens against their limits. ``clock`` gives unix seconds.
+    """Model calls and tokens against the limits in the settings (``ANDON_BUDGET_…``). ``clock`` gives unix seconds.
 
     A part of each limit of calls (``RESERVE``, rounded down) is only for urgent questions. Tokens are known after the
     call, so the calls that run at the moment may go beyond their limit.
     """
 
-    def __init__(self, store: Spending, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Spending, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._store = store
-        self._limits = limits or Limits()
+        self._settings = settings
         self._clock = clock
         self._taking = asyncio.Lock()
         #: What is left by limit (``calls_hour``, …) when it was last looked at.
@@ -130,12 +121,10 @@ class Budget:
 
     async def _look(self) -> tuple[str | None, str | None]:
         """Why an ordinary, and why an urgent question may not be asked."""
-        if self._limits == Limits():
-            return None, None
         ordinary: str | None = None
         reserved: str | None = None
         for span, name in ((HOUR, "hour"), (DAY, "day")):
-            calls, tokens = getattr(self._limits, f"calls_{name}"), getattr(self._limits, f"tokens_{name}")
+            calls, tokens = (getattr(self._settings, f"budget_{what}_{name}") for what in ("calls", "tokens"))
             if not calls and not tokens:
                 continue
             spent = await self._store.spent(self._clock() - span)

@@ -12,8 +12,9 @@ import pytest
 
 from andon.core.errors import ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Picture, Question
+from andon.core.settings.settings import Settings
 from andon.explain.interfaces import Analyst
-from andon.explain.providers.registry import ProviderConfig, build_analyst
+from andon.explain.model.build import build_analyst
 from support.providers.server import Answer, Api
 from support.questions import question
 
@@ -29,7 +30,7 @@ FAILURES = [
 ]
 
 
-def ask(config: ProviderConfig, asked: Question | None = None, **how: Any) -> Explanation:
+def ask(config: Settings, asked: Question | None = None, **how: Any) -> Explanation:
     """The explanation of one question, by an analyst of its own."""
 
     async def main(analyst: Analyst) -> Explanation:
@@ -38,7 +39,7 @@ def ask(config: ProviderConfig, asked: Question | None = None, **how: Any) -> Ex
     return using(config, main)
 
 
-def using(config: ProviderConfig, use: Callable[[Analyst], Any]) -> Any:
+def using(config: Settings, use: Callable[[Analyst], Any]) -> Any:
     """``await use(analyst)`` in a loop of its own; the analyst is closed twice afterwards."""
 
     async def main() -> Any:
@@ -53,14 +54,14 @@ def using(config: ProviderConfig, use: Callable[[Analyst], Any]) -> Any:
     return asyncio.run(main())
 
 
-def failing(config: ProviderConfig, **how: Any) -> ModelError:
+def failing(config: Settings, **how: Any) -> ModelError:
     """The error of one question."""
     with pytest.raises(ModelError) as caught:
         ask(config, **how)
     return caught.value
 
 
-def check_failure(api: Api, config: ProviderConfig, answer: Answer, kind: type[ModelError], words: str) -> None:
+def check_failure(api: Api, config: Settings, answer: Answer, kind: type[ModelError], words: str) -> None:
     """``answer`` becomes ``kind`` with ``words`` in its sentence after one request, and shows no key."""
     api.script(answer)
     error = failing(config)
@@ -73,7 +74,7 @@ def check_failure(api: Api, config: ProviderConfig, answer: Answer, kind: type[M
         assert error.retry_after == 7.0
 
 
-def check_answers(api: Api, config: ProviderConfig) -> None:
+def check_answers(api: Api, config: Settings) -> None:
     """A finding in one call, a repair in two, prose as it is in one, and in words what may not be repaired."""
     explanation = ask(config)
     assert explanation.finding is not None
@@ -109,7 +110,7 @@ async def _never() -> bool:
     return False
 
 
-def wrong_key(api: Api, config: ProviderConfig) -> ModelError:
+def wrong_key(api: Api, config: Settings) -> ModelError:
     """The error of a question with a key that the provider does not know; it must show neither key."""
     known, api.key = api.key, "sk-another-key-entirely"
     error = failing(config)

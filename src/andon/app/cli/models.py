@@ -212,13 +212,9 @@ def is_embedded(settings: Settings) -> bool:
 
 def configured(settings: Settings) -> str:
     """The model asked of Ollama, as the provider or as a fallback. Raises ConfigError where Ollama is neither."""
-    from andon.core.settings.provider_names import DEFAULT_MODELS
-
-    if settings.provider == "OLLAMA":
-        return settings.model_name
-    for member in settings.fallback_members:
+    for member in (settings.configured, *settings.fallback_members):
         if member.provider == "OLLAMA":
-            return member.model or DEFAULT_MODELS["OLLAMA"]
+            return settings.model_of(*member)
     needless = settings.provider == "PLAYBOOK"
     raise refusal(settings, "it needs no model" if needless else "its models are not managed from here")
 
@@ -255,16 +251,10 @@ async def load_file(settings: Settings) -> dict[str, Any]:
 
     from andon.app.cli.output import errors
     from andon.core.threads import in_daemon_thread
+    from andon.explain.providers.backend import Access
     from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 
-    backend = EmbeddedBackend(
-        gguf=settings.gguf,
-        mmproj=settings.mmproj,
-        threads=settings.gguf_threads,
-        context=settings.gguf_context,
-        timeout=settings.model_cold_deadline,
-        model=settings.model,
-    )
+    backend = EmbeddedBackend(Access(settings, settings.configured))
     try:
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
         with Progress(*columns, console=errors, transient=True) as progress:

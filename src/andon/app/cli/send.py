@@ -79,9 +79,9 @@ def send(
         raise typer.BadParameter("goes with a MESSAGE; logs of a file name their pictures", param_hint="--image")
     pictures = []
     if image:
-        from andon.app.wiring import picture_limits
+        from andon.ingest.pictures.intake import PictureLimits
 
-        pictures = read_pictures(image, picture_limits(settings))
+        pictures = read_pictures(image, PictureLimits(max_bytes=settings.picture_max_bytes))
     if message is not None:
         logs = [one_log(message, severity, service, host, context)]
     else:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -17,14 +15,13 @@ from andon.app.evals.judge import Judge
 from andon.app.evals.questions import Questions
 from andon.app.evals.results import CaseResult, Judgement, Prices, Report, build_report, case_result
 from andon.app.evals.running import Ask, Asked, Runner, Status
-from andon.app.wiring import provider_config, site_codes
+from andon.app.wiring import decoder
 from andon.core.errors import ConfigError, ModelError
 from andon.core.models import Explanation, Question, now_text
 from andon.core.settings.settings import Settings
+from andon.explain.model.build import build_analyst
 from andon.explain.playbook import Playbook
-from andon.explain.providers.registry import build_analyst, build_backend
-from andon.grouping.fingerprint import Fingerprinter
-from andon.ingest.decode import Decoder
+from andon.explain.providers.registry import build_backend
 
 log = structlog.get_logger(__name__)
 
@@ -57,13 +54,12 @@ async def measure(
     set up, or where a judge is wanted of PLAYBOOK; CaseError where a case is no valid log.
     """
     started_at, started = now_text(), time.monotonic()
-    decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
     concurrency = plan.concurrency or (1 if settings.local_model else CLOUD_CONCURRENCY)
     async with AsyncExitStack() as judging:
         judge = _judge(settings, judging) if plan.judge else None
         async with AsyncExitStack() as asking:  # ends first: a model on this box would be loaded twice
             ask, prompt_version = _asker(settings, asking)
-            runner = Runner(ask, concurrency=concurrency, questions=Questions(decoder))
+            runner = Runner(ask, concurrency=concurrency, questions=Questions(decoder(settings)))
             stopping = asyncio.create_task(_stopped(stop, runner)) if stop is not None else None
             try:
                 rows = await runner.run(cases, lambda _: done("asked"))
@@ -93,8 +89,7 @@ async def _stopped(stop: asyncio.Event, runner: Runner) -> None:
 
 def _asker(settings: Settings, stack: AsyncExitStack) -> tuple[Ask, str | None]:
     """What answers, closed by ``stack``, and the version of its wording."""
-    config = dataclasses.replace(provider_config(settings), fallbacks=())
-    analyst = build_analyst(config)
+    analyst = build_analyst(settings, members=[settings.configured])
     if analyst is None:
         playbook = Playbook.load()
 
@@ -108,11 +103,10 @@ def _asker(settings: Settings, stack: AsyncExitStack) -> tuple[Ask, str | None]:
 
 
 def _judge(settings: Settings, stack: AsyncExitStack) -> Judge:
-    config = provider_config(settings)
-    backend = build_backend(config)
+    backend = build_backend(settings)
     if backend is None:
         raise ConfigError("--judge needs a model: set PROVIDER (or --provider) to one that is not PLAYBOOK.")
-    judge = Judge(backend, deadline=config.cold_start_deadline, max_output_tokens=config.max_output_tokens)
+    judge = Judge(backend, deadline=settings.model_cold_deadline, max_output_tokens=settings.model_max_tokens)
     stack.push_async_callback(judge.close)
     return judge
 

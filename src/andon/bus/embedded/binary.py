@@ -13,6 +13,7 @@ import sysconfig
 from pathlib import Path
 
 from andon.core.errors import BrokerStartError
+from andon.core.settings.settings import Settings
 
 PROGRAM = "nats-server"
 
@@ -47,39 +48,28 @@ def _from_wheel() -> Path | None:
     return next((Path(str(file.locate())).resolve() for file in files if file.name == PROGRAM), None)
 
 
-def render_config(
-    *,
-    host: str,
-    port: int,
-    store_dir: Path,
-    strict: bool,
-    max_payload: int,
-    max_store_bytes: int | None,
-    credentials: tuple[str, str] | None = None,
-) -> str:
+def render_config(settings: Settings, store_dir: Path, port: int) -> str:
     """The configuration file of an embedded broker. ``port`` -1 lets the system choose one.
 
-    ``strict`` makes the broker fsync before it acknowledges a message; otherwise it does so once a second, which a
-    power cut can turn into a lost second (the server's own default is two minutes). ``credentials`` are the user and
-    password that every client must present.
+    ``strict`` durability makes the broker fsync before it acknowledges a message; otherwise it does so once a second,
+    which a power cut can turn into a lost second (the server's own default is two minutes).
     """
     lines = [
         f"server_name: {_quoted(_server_name())}",
-        f"listen: {_quoted(f'{_bracketed(host)}:{port}')}",
+        f"listen: {_quoted(f'{_bracketed(settings.nats_host)}:{port}')}",
         'http: "127.0.0.1:-1"',
-        f"max_payload: {max_payload}",
+        f"max_payload: {settings.nats_max_payload}",
         'ping_interval: "10s"',
         "ping_max: 2",
         "jetstream {",
         f"  store_dir: {_quoted(str(store_dir.absolute()))}",
-        f"  sync_interval: {'always' if strict else _quoted('1s')}",
+        f"  sync_interval: {'always' if settings.durability == 'strict' else _quoted('1s')}",
         "  max_mem: 64MB",
+        f"  max_file: {settings.nats_max_store}",
+        "}",
     ]
-    if max_store_bytes is not None:
-        lines.append(f"  max_file: {max_store_bytes}")
-    lines.append("}")
-    if credentials is not None:
-        user, password = credentials
+    if settings.broker_credentials is not None:
+        user, password = settings.broker_credentials
         lines.append(f"authorization {{ user: {_quoted(user)}, password: {_quoted(password)} }}")
     return "\n".join([*lines, ""])
 

@@ -21,6 +21,7 @@ from andon.bus.embedded.binary import find_binary, render_config, tidy_store
 from andon.bus.embedded.lock import StoreLock
 from andon.bus.embedded.process import ServerProcess, port_taken
 from andon.core.errors import BrokerError, BrokerStartError, InUseError
+from andon.core.settings.settings import Settings
 
 __all__ = ["EmbeddedBroker", "find_binary"]
 
@@ -40,40 +41,21 @@ RESTART_TIMEOUT = 120.0  # nobody waits for it, and a box may be busy
 
 
 class EmbeddedBroker:
-    """A nats-server of our own, listening on ``host``:``port`` with JetStream in ``store_dir``/jetstream.
+    """A nats-server of our own as the settings describe it, with JetStream in ``jetstream`` of the data directory.
 
-    ``port`` -1 takes a free one, and keeps it over restarts so that clients find it again. ``strict`` makes every
-    acknowledged message durable at once, at a fraction of the speed. ``max_store_bytes`` None leaves JetStream its
-    default (three quarters of the free disk). ``run_dir`` gets the generated configuration (mode 0600).
-    ``credentials`` (user, password) are what
-    clients must present. ``watchdog`` chooses how the server is bound to our life; None picks what the platform has.
+    Port -1 takes a free one, and keeps it over restarts so that clients find it again. ``run`` of the data directory
+    gets the generated configuration (mode 0600). ``watchdog`` chooses how the server is bound to our life; None picks
+    what the platform has.
     """
 
-    def __init__(
-        self,
-        store_dir: Path,
-        run_dir: Path,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 4222,
-        strict: bool = False,
-        max_payload: int = MEBIBYTE,
-        max_store_bytes: int | None = None,
-        binary: Path | None = None,
-        credentials: tuple[str, str] | None = None,
-        watchdog: bool | None = None,
-    ) -> None:
-        self._store_dir = store_dir
-        self._run_dir = run_dir
-        self._host = host
-        self._port = port
-        self._strict = strict
-        self._max_payload = max_payload
-        self._max_store_bytes = max_store_bytes
-        self._binary = binary
-        self._credentials = credentials
+    def __init__(self, settings: Settings, *, watchdog: bool | None = None) -> None:
+        self._settings = settings
+        self._store_dir = settings.data_dir / "jetstream"
+        self._run_dir = settings.data_dir / "run"
+        self._host = settings.nats_host
+        self._port = settings.nats_port
         self._watchdog = watchdog
-        self._lock = StoreLock(store_dir)
+        self._lock = StoreLock(self._store_dir)
         self._server: ServerProcess | None = None
         self._stopped = False
         self._since = 0.0
@@ -147,7 +129,7 @@ class EmbeddedBroker:
         await self.stop()
 
     async def _launch(self, timeout: float) -> None:
-        binary = find_binary(self._binary)
+        binary = find_binary(self._settings.nats_server)
         try:
             tidy_store(self._store_dir)
             config, ports_dir = self._write_config()
@@ -174,15 +156,7 @@ class EmbeddedBroker:
         ports_dir = self._run_dir / "ports"
         ports_dir.mkdir(parents=True, exist_ok=True)
         config = self._run_dir / "nats-server.conf"
-        text = render_config(
-            host=self._host,
-            port=self._port,
-            store_dir=self._store_dir,
-            strict=self._strict,
-            max_payload=self._max_payload,
-            max_store_bytes=self._max_store_bytes,
-            credentials=self._credentials,
-        )
+        text = render_config(self._settings, self._store_dir, self._port)
         fd = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             os.fchmod(fd, 0o600)

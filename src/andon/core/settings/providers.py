@@ -1,4 +1,4 @@
-"""The settings that concern the model's provider: a part of :class:`andon.core.settings.settings.Settings`.
+"""The providers by name, and their settings: a part of :class:`andon.core.settings.settings.Settings`.
 
 A provider is configured where the site says so and nowhere else: no key of another program's environment is picked
 up for a provider that neither ``PROVIDER`` nor ``ANDON_FALLBACK`` names.
@@ -6,28 +6,128 @@ up for a provider that neither ``PROVIDER`` nor ``ANDON_FALLBACK`` names.
 
 from __future__ import annotations
 
+import difflib
+import functools
+import re
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from andon.core.errors import ConfigError
-from andon.core.settings.provider_names import DEFAULT_MODELS, Member, fallback_members, provider_name
 
-#: Variables that the providers' own tools read, for a provider that is not ``PROVIDER`` or has no ``API_KEY``.
-PROVIDER_KEYS = {
-    "OPEN_AI": "openai_api_key",
-    "AZURE": "azure_openai_api_key",
-    "CLOUDFLARE_AZURE": "azure_openai_api_key",
-    "GEMINI": "gemini_api_key",
-    "CLAUDE": "anthropic_api_key",
-    "DEEPSEEK": "deepseek_api_key",
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+
+class Known(NamedTuple):
+    """What the settings know of a provider that Andon comes with.
+
+    ``model`` is asked where ``MODEL`` is empty; ``model_field`` is the setting that names one instead, or its file.
+    ``key_field`` is the setting that holds its key where it is not ``PROVIDER`` or has no ``API_KEY``. ``local`` says
+    that it runs on a box of the site as a rule. ``aliases`` are what else people write, in letters and digits alone.
+    """
+
+    model: str = ""
+    model_field: str = ""
+    key_field: str = ""
+    local: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+#: The names of ``PROVIDER``, in the order they are listed to users. Azure has deployments, which only the site can
+#: name; other OpenAI-compatible servers have whatever was loaded into them; EMBEDDED has its file.
+PROVIDERS = {
+    "OLLAMA": Known("deepseek-r1:1.5b", local=True, aliases=("",)),
+    "PLAYBOOK": Known(aliases=("NONE", "OFF", "RULES")),
+    "OPENAI_COMPATIBLE": Known(
+        key_field="compatible_api_key",
+        local=True,
+        aliases=("COMPATIBLE", "VLLM", "LMSTUDIO", "LLAMACPP", "LLAMASERVER", "LOCALAI", "OPENROUTER", "LITELLM"),
+    ),
+    "EMBEDDED": Known(model_field="gguf", local=True, aliases=("GGUF",)),
+    "OPEN_AI": Known("gpt-5.6-luna", key_field="openai_api_key", aliases=("GPT", "CHATGPT")),
+    "AZURE": Known(model_field="azure_deployment", key_field="azure_openai_api_key", aliases=("AZUREOPENAI",)),
+    "AZURE_AD": Known(
+        model_field="azure_deployment",
+        aliases=("ENTRA", "ENTRAID", "AZUREENTRA", "AZUREENTRAID", "AZUREOPENAIAD"),
+    ),
+    "CLOUDFLARE_AZURE": Known(
+        model_field="azure_deployment",
+        key_field="azure_openai_api_key",
+        aliases=("CLOUDFLARE", "AZURECLOUDFLARE", "CLOUDFLAREAZUREOPENAI"),
+    ),
+    "GEMINI": Known("gemini-3.8-flash", key_field="gemini_api_key", aliases=("GOOGLE", "GOOGLEAI", "GOOGLEGEMINI")),
+    "CLAUDE": Known("claude-haiku-5-5", key_field="anthropic_api_key", aliases=("ANTHROPIC", "ANTHROPICCLAUDE")),
+    "DEEPSEEK": Known("deepseek-flash", key_field="deepseek_api_key", aliases=("DEEPSEEKAI",)),
 }
+#: The fields of the providers' keys.
+KEY_FIELDS = frozenset(known.key_field for known in PROVIDERS.values() if known.key_field)
+#: Installed packages offer further providers under this group of entry points.
+GROUP = "andon.providers"
+
+#: How alike an unknown name must be to a known one to be a slip of the pen.
+_SLIP = 0.75
+_NAMES = {word: name for name, known in PROVIDERS.items() for word in (name.replace("_", ""), *known.aliases)}
+_LISTED = ", ".join(f"`{name}`" for name in PROVIDERS if name != "PLAYBOOK")
 
 
-def key_field(provider: str) -> str:
-    """The field that holds the key of ``provider`` where it is a fallback."""
-    return PROVIDER_KEYS.get(provider, "compatible_api_key")
+class Member(NamedTuple):
+    """One provider that is asked: ``PROVIDER``, or an entry of ``ANDON_FALLBACK``; "" is its default model."""
+
+    provider: str
+    model: str
+
+
+@functools.cache
+def outside_providers() -> dict[str, tuple[EntryPoint, ...]]:
+    """The providers that installed packages offer, by name as in ``PROVIDER``; nothing of them is imported."""
+    from importlib.metadata import entry_points
+
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for entry in entry_points(group=GROUP):
+        name = re.sub(r"[\s.-]+", "_", entry.name.strip().upper())
+        if name not in PROVIDERS:
+            found[name] = (*found.get(name, ()), entry)
+    return found
+
+
+def provider_name(text: str, *, setting: str = "PROVIDER") -> str:
+    """The provider that ``text`` means, whatever its case and separators; OLLAMA where it is empty.
+
+    Installed packages are asked for further ones where it is none of Andon's own. Raises ConfigError on an unknown one.
+    """
+    word = re.sub(r"[\s\"'._-]+", "", text.upper())
+    if word in _NAMES:
+        return _NAMES[word]
+    outside = outside_providers()
+    names = {name.replace("_", ""): name for name in outside} | _NAMES
+    if word in names:
+        return names[word]
+    close = difflib.get_close_matches(word, names, 1, _SLIP)
+    meant = f"did you mean {names[close[0]]}? " if close else ""
+    listed = ", ".join((*PROVIDERS, *sorted(outside)))
+    raise ConfigError(f"{setting} is {text!r}, which is no provider; {meant}there are {listed}.")
+
+
+def fallback_members(text: str) -> tuple[Member, ...]:
+    """``PROVIDER[:MODEL],…`` as it stands in ``ANDON_FALLBACK``; what comes after PLAYBOOK is never reached.
+
+    Raises ConfigError on an unknown provider, or one that is named twice with the same model.
+
+    >>> fallback_members("ollama:llama3.2:3b, playbook")
+    (Member(provider='OLLAMA', model='llama3.2:3b'), Member(provider='PLAYBOOK', model=''))
+    """
+    members: list[Member] = []
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, _, model = entry.partition(":")
+        if not name.strip():
+            raise ConfigError(f"ANDON_FALLBACK has {entry!r}: write PROVIDER or PROVIDER:MODEL, separated by commas.")
+        member = Member(provider_name(name, setting="ANDON_FALLBACK"), model.strip())
+        if member in members:
+            raise ConfigError(f"ANDON_FALLBACK names {entry} twice: leave one of them out.")
+        members.append(member)
+    return tuple(members)
 
 
 class ProviderSettings(BaseModel):
@@ -35,8 +135,8 @@ class ProviderSettings(BaseModel):
 
     provider: str = Field(
         "OLLAMA",
-        description="Who explains problems: `OLLAMA`, `OPENAI_COMPATIBLE`, `EMBEDDED`, `OPEN_AI`, `AZURE`, `AZURE_AD`, "
-        "`CLOUDFLARE_AZURE`, `GEMINI`, `CLAUDE`, `DEEPSEEK`, or `PLAYBOOK` for the built-in rules alone.",
+        description=f"Who explains problems: {_LISTED}, the name of a provider that an installed package brings, or "
+        "`PLAYBOOK` for the built-in rules alone.",
     )
     model: str = Field(
         "",
@@ -119,9 +219,15 @@ class ProviderSettings(BaseModel):
         description="Whether the model gets read-only tools: `yes`, `no`, or `auto`, as far as is known of it.",
     )
 
-    @field_validator(
-        "api_key", "azure_ad_token", "cloudflare_token", "compatible_api_key", *sorted(set(PROVIDER_KEYS.values()))
+    provider_options: dict[str, dict[str, Any]] = Field(
+        {},
+        repr=False,
+        description="What providers from outside want to know, in `andon.toml`: a table for each, such as "
+        "`[provider_options.acme]`; what may stand in it, its own documentation says. `api_key` is its key where it is "
+        "a fallback.",
     )
+
+    @field_validator("api_key", "azure_ad_token", "cloudflare_token", *sorted(KEY_FIELDS))
     @classmethod
     def _sendable(cls, value: SecretStr) -> SecretStr:
         """A key travels in an HTTP header, which takes printable ASCII."""
@@ -157,6 +263,22 @@ class ProviderSettings(BaseModel):
             raise ValueError(sentence.removeprefix("is ").replace(", which is", " is")) from None
         return ",".join(":".join(filter(None, member)) for member in members)
 
+    @field_validator("provider_options")
+    @classmethod
+    def _of_outside_providers(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        options = {provider_name(name, setting="ANDON_PROVIDER_OPTIONS"): table for name, table in value.items()}
+        for name in options:
+            if name in PROVIDERS:
+                raise ConfigError(
+                    f"ANDON_PROVIDER_OPTIONS has {name}, which has settings of its own; it is for outside providers"
+                )
+        return options
+
+    @property
+    def configured(self) -> Member:
+        """``PROVIDER`` with ``MODEL``."""
+        return Member(self.provider, self.model)
+
     @property
     def model_name(self) -> str:
         """The model's name with the provider's default filled in."""
@@ -165,7 +287,7 @@ class ProviderSettings(BaseModel):
     @property
     def local_model(self) -> bool:
         """Whether the model runs on a box of the site, which answers one question at a time as a rule."""
-        return self.provider in ("OLLAMA", "EMBEDDED", "OPENAI_COMPATIBLE")
+        return self.provider in PROVIDERS and PROVIDERS[self.provider].local
 
     @property
     def fallback_members(self) -> tuple[Member, ...]:
@@ -181,11 +303,11 @@ class ProviderSettings(BaseModel):
 
     def model_of(self, provider: str, model: str) -> str:
         """The model asked at ``provider`` where the site named ``model``, which may be empty."""
-        if not model and provider in ("AZURE", "AZURE_AD", "CLOUDFLARE_AZURE"):
-            return self.azure_deployment
-        if not model and provider == "EMBEDDED" and self.gguf is not None:
-            return self.gguf.stem
-        return model or DEFAULT_MODELS.get(provider, "")
+        known = PROVIDERS.get(provider, Known())
+        if not model.strip() and known.model_field:
+            named = getattr(self, known.model_field)
+            return named.stem if isinstance(named, Path) else named or ""
+        return model.strip() or known.model
 
     def address_of(self, provider: str) -> tuple[str, str]:
         """The address for ``provider``, "" for its own, and the setting that is to name it.
@@ -204,8 +326,8 @@ class ProviderSettings(BaseModel):
 
     def key_of(self, provider: str) -> str:
         """The key for ``provider``: ``API_KEY`` where it is the configured one, else that provider's own variable."""
-        own = getattr(self, key_field(provider))
         key = self.api_key.get_secret_value() if provider == self.provider else ""
-        if not key and (provider in PROVIDER_KEYS or provider == "OPENAI_COMPATIBLE"):
-            key = own.get_secret_value()
-        return key.strip()
+        if not key and provider in PROVIDERS:
+            field = PROVIDERS[provider].key_field
+            key = getattr(self, field).get_secret_value() if field else ""
+        return (key or str(self.provider_options.get(provider, {}).get("api_key", ""))).strip()

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from andon.core.errors import ConfigError
 from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from andon.core.settings.database_url import Database, parse_database
 from andon.core.settings.listeners import ListenerSettings
-from andon.core.settings.providers import PROVIDER_KEYS, ProviderSettings
+from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
 from andon.core.settings.retention import RetentionSettings, SeverityName
 from andon.core.settings.site import THREE_SHIFTS, ServiceSettings, ShiftSettings
 
@@ -32,7 +32,7 @@ REFERENCE_NAMES = frozenset(
     {"provider", "model", "api_key", "nats_url", "agent_name", "agent_instructions", "db_path", "ollama_host"}
 )
 #: Names that the providers' own tools read, kept as they are as well.
-KNOWN_NAMES = frozenset(PROVIDER_KEYS.values())
+KNOWN_NAMES = KEY_FIELDS - {"compatible_api_key"}
 
 #: The smallest cap on the database, in bytes.
 LEAST_CAP = 16 * 1024 * 1024
@@ -195,6 +195,11 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         "auto", description="Form of Andon's own log; `auto` means text on a terminal and JSON elsewhere."
     )
 
+    @field_validator("agent_name", "agent_instructions")
+    @classmethod
+    def _not_blank(cls, value: str, info: ValidationInfo) -> str:
+        return value.strip() or str(cls.model_fields[str(info.field_name)].default)
+
     @field_validator("analyze_severity", mode="before")
     @classmethod
     def _severity_upper(cls, value: Any) -> Any:
@@ -284,7 +289,7 @@ def _sentence(error: Any) -> str:
         return message
     name = str(error["loc"][0])
     name = environment_name(name) if name in Settings.model_fields else name
-    if "API_KEY" in name or "PASSWORD" in name or "TOKEN" in name.split("_"):
+    if "API_KEY" in name or "PASSWORD" in name or "TOKEN" in name.split("_") or name == "ANDON_PROVIDER_OPTIONS":
         return f"{name}: {message}"
     if len(error["loc"]) > 1:
         return _sentence_within(name, error, message)

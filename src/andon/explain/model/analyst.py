@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from pydantic_ai.exceptions import ModelAPIError
     from pydantic_ai.models import Model
 
+    from andon.core.settings.settings import Settings
+
 log = structlog.get_logger(__name__)
 
 #: Seconds for asking whether the model is loaded, and what it can do, before the first question.
@@ -89,32 +91,25 @@ class _Declined(Exception):
 class ModelAnalyst:
     """A :class:`andon.explain.interfaces.Analyst` over one backend. Belongs to one event loop.
 
-    ``deadline`` is for a whole question in seconds, ``cold_start_deadline`` where the model must be loaded
-    first. ``prompt_budget`` and ``max_output_tokens`` together must fit into the model's context. ``look`` makes the
+    Its deadlines and bounds are those of the settings (``ANDON_MODEL_DEADLINE`` and those after it). ``look`` makes the
     tools with which a model that calls tools may look into the history first; each further request has to be granted.
     """
 
     def __init__(
         self,
         backend: Backend,
-        *,
-        agent_name: str,
-        instructions: str,
-        deadline: float,
-        cold_start_deadline: float,
-        max_output_tokens: int,
-        prompt_budget: int,
+        settings: Settings,
         look: Callable[[Question], HistoryTools] | None = None,
     ) -> None:
         self._backend = backend
+        self._agent_name = settings.agent_name
+        self._instructions = settings.agent_instructions
+        self._deadline = settings.model_deadline
+        self._cold_start_deadline = settings.model_cold_deadline
+        self._max_output_tokens = settings.model_max_tokens
+        self._prompt_budget = settings.model_prompt_tokens
         self._look = look
-        self._agent_name = agent_name
-        self._instructions = instructions
-        self._deadline = deadline
-        self._cold_start_deadline = max(deadline, cold_start_deadline)
-        self._max_output_tokens = max_output_tokens
-        self._prompt_budget = prompt_budget
-        self._prompt_version = prompts.prompt_version(agent_name, instructions)
+        self._prompt_version = prompts.prompt_version(settings.agent_name, settings.agent_instructions)
         self._model: Model | None = None
         self._agents: dict[str, Agent[Run, ModelFinding]] = {}
         #: Parts of a request that the server refused once: left out from then on.

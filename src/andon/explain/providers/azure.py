@@ -8,16 +8,16 @@ API version in its address, but on an endpoint that ends in ``/openai/v1``, whic
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import re
 import time
 from typing import TYPE_CHECKING, Any
 
 from andon.core.errors import ModelUnavailable
 from andon.core.threads import in_daemon_thread
-from andon.explain.providers.backend import Capabilities
+from andon.explain.providers.access import address, required
+from andon.explain.providers.backend import Access, Capabilities
 from andon.explain.providers.failures import Place, hidden, refused
-from andon.explain.providers.hosted import Access, HostedBackend, address, needs_extra, required
+from andon.explain.providers.hosted import HostedBackend, needs_extra
 from andon.explain.providers.openai import openai_capabilities, strict_profile
 
 if TYPE_CHECKING:
@@ -101,27 +101,20 @@ def resource_of(endpoint: str) -> str:
 class AzureBackend(HostedBackend):
     """A deployment of an Azure OpenAI resource, with a key (AZURE) or an identity (AZURE_AD)."""
 
-    def __init__(
-        self,
-        provider: str,
-        access: Access,
-        *,
-        endpoint: str,
-        api_version: str,
-        ad_token: str,
-    ) -> None:
-        required(provider, {"ANDON_AZURE_ENDPOINT": endpoint, access.model_setting: access.model})
-        with_key = provider == "AZURE"
+    def __init__(self, access: Access) -> None:
+        own = access.settings
+        required(access.provider, {"ANDON_AZURE_ENDPOINT": own.azure_endpoint, access.model_setting: access.model})
+        token = own.azure_ad_token.get_secret_value().strip()
+        with_key = access.provider == "AZURE"
         if with_key:
-            access.demand_key(provider)
-        else:
-            access = dataclasses.replace(access, api_key="")  # the identity alone says who we are
-            if not ad_token:
-                needs_extra("azure.identity", "azure-ad", provider)
-        self.endpoint = address(resource_of(endpoint), "ANDON_AZURE_ENDPOINT")
-        self._version = "" if self.endpoint.endswith("/v1") else api_version.strip()
+            access.demand_key()
+        elif not token:
+            needs_extra("azure.identity", "azure-ad", access.provider)
+        self.endpoint = address(resource_of(own.azure_endpoint), "ANDON_AZURE_ENDPOINT")
+        self._version = "" if self.endpoint.endswith("/v1") else own.azure_api_version.strip()
         if not self.endpoint.endswith("/v1"):
-            required(provider, {"ANDON_AZURE_API_VERSION": api_version})
+            required(access.provider, {"ANDON_AZURE_API_VERSION": own.azure_api_version})
+        key = access.api_key if with_key else ""  # else the identity alone says who we are
         place = Place(
             name="Azure OpenAI",
             url=self.endpoint,
@@ -131,11 +124,12 @@ class AzureBackend(HostedBackend):
             "resource.",
             when_wrong="check ANDON_AZURE_ENDPOINT and ANDON_AZURE_API_VERSION.",
             key_setting=access.key_setting if with_key else "the identity's role (Cognitive Services OpenAI User)",
-            api_key=access.api_key or None,
-            secrets=tuple(filter(None, (ad_token,))),
+            api_key=key or None,
+            secrets=tuple(filter(None, (token,))),
         )
-        self._entra = None if with_key else EntraToken(ad_token, place)
-        super().__init__(provider, access, place)
+        super().__init__(access, place)
+        self.key = key
+        self._entra = None if with_key else EntraToken(token, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -145,20 +139,20 @@ class AzureBackend(HostedBackend):
         client: AsyncOpenAI
         if not self._version:
             client = AsyncOpenAI(
-                base_url=self.endpoint, api_key=self._entra or self._key, http_client=http_client, max_retries=0
+                base_url=self.endpoint, api_key=self._entra or self.key, http_client=http_client, max_retries=0
             )
         else:
             client = AsyncAzureOpenAI(
                 azure_endpoint=self.endpoint,
                 api_version=self._version,
-                api_key=self._key or None,
+                api_key=self.key or None,
                 azure_ad_token_provider=self._entra,
                 http_client=http_client,
                 max_retries=0,
             )
         return _model(self.model, client)
 
-    def _known(self) -> Capabilities:
+    def known(self) -> Capabilities:
         return openai_capabilities(self.model)
 
     async def check(self) -> None:
@@ -167,12 +161,12 @@ class AzureBackend(HostedBackend):
             url, params = f"{self.endpoint}/openai/models", {"api-version": self._version}
         else:
             url, params = f"{self.endpoint}/models", {}
-        await self._get(url, await self._authorization(), params=params, may_lack=True)
+        await self.get(url, await self._authorization(), params=params, may_lack=True)
 
     async def _authorization(self) -> dict[str, str]:
         if self._entra is not None:
             return {"Authorization": f"Bearer {await self._entra()}"}
-        return {"api-key": self._key}
+        return {"api-key": self.key}
 
     async def close(self) -> None:
         """Close the connections; idempotent."""
@@ -184,29 +178,23 @@ class AzureBackend(HostedBackend):
 class CloudflareAzureBackend(HostedBackend):
     """A deployment of an Azure OpenAI resource behind a Cloudflare AI gateway."""
 
-    def __init__(
-        self,
-        access: Access,
-        *,
-        resource: str,
-        account: str,
-        gateway: str,
-        token: str,
-        api_version: str,
-    ) -> None:
+    def __init__(self, access: Access) -> None:
+        own = access.settings
+        account, gateway, resource = own.cloudflare_account, own.cloudflare_gateway, own.azure_resource
+        token = own.cloudflare_token.get_secret_value().strip()
         required(
-            "CLOUDFLARE_AZURE",
+            access.provider,
             {
                 "ANDON_CLOUDFLARE_ACCOUNT": account,
                 "ANDON_CLOUDFLARE_GATEWAY": gateway,
                 "ANDON_AZURE_RESOURCE": resource,
                 access.model_setting: access.model,
                 access.key_setting: access.api_key,
-                "ANDON_AZURE_API_VERSION": api_version,
+                "ANDON_AZURE_API_VERSION": own.azure_api_version,
             },
         )
         root = access.url(CLOUDFLARE_URL)
-        self._version = api_version.strip()
+        self._version = own.azure_api_version.strip()
         self._gateway_token = token
         place = Place(
             name="The Cloudflare gateway",
@@ -220,7 +208,7 @@ class CloudflareAzureBackend(HostedBackend):
             api_key=access.api_key,
             secrets=tuple(filter(None, (token,))),
         )
-        super().__init__("CLOUDFLARE_AZURE", access, place)
+        super().__init__(access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -229,7 +217,7 @@ class CloudflareAzureBackend(HostedBackend):
         # The deployment stands in the gateway's own path: an AsyncAzureOpenAI would add a second one.
         client = AsyncOpenAI(
             base_url=self.place.url,
-            api_key=self._key,
+            api_key=self.key,
             default_query={"api-version": self._version},
             default_headers=self._headers(),  # the library adds a Bearer of its own, as in Cloudflare's example
             http_client=self.open_client(),
@@ -237,18 +225,18 @@ class CloudflareAzureBackend(HostedBackend):
         )
         return _model(self.model, client)
 
-    def _known(self) -> Capabilities:
+    def known(self) -> Capabilities:
         return openai_capabilities(self.model)
 
     def _headers(self) -> dict[str, str]:
-        headers = {"api-key": self._key}
+        headers = {"api-key": self.key}
         if self._gateway_token:
             headers["cf-aig-authorization"] = f"Bearer {self._gateway_token}"
         return headers
 
     async def check(self) -> None:
         """Whether the gateway lets us in; what lies behind it is only reached by a question."""
-        await self._get(
+        await self.get(
             f"{self.place.url}/models", self._headers(), params={"api-version": self._version}, may_lack=True
         )
 

@@ -1,56 +1,90 @@
-"""What a provider has to offer to be asked: the seam between the analyst and the providers."""
+"""What a provider has to offer to be asked: the seam between the analyst and the providers.
+
+A provider is a callable that takes an :class:`Access` and returns a :class:`Backend`: those that Andon comes with are
+named in ``registry.py``, others by the entry points of installed packages.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
+from andon.explain.providers.access import Access
+from andon.explain.providers.capabilities import Capabilities
 from andon.explain.providers.failures import Place, hidden, refused
+from andon.explain.providers.http_client import bounded_client, is_neighbour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    import httpx2
     from pydantic_ai.models import Model
 
+__all__ = ["Access", "Backend", "Capabilities", "Place", "imported"]
 
-@dataclass(frozen=True, kw_only=True)
-class Capabilities:
-    """What a model can do. Ours to obey: the flags of the library's profiles describe and do not prevent.
 
-    ``output`` is how a finding is asked for: ``native`` constrains the answer by a JSON schema, ``tool`` makes the
-    finding the arguments of a tool call, ``prompted`` only asks for JSON in words. ``sees_schema`` says that the
-    provider shows a native schema to the model by itself, ``strict`` that it binds the answer only to a schema of the
-    narrower kind OpenAI calls so. ``context`` is the window in tokens, None where unknown.
-    ``temperature`` says that the model takes one (reasoning models refuse it), ``effort`` how much it is told to think,
-    None for its own default.
+class Backend(ABC):
+    """One model of one provider: builds it, and knows how to ask whether it is there.
+
+    ``place`` is what messages call it. Making one imports and connects nothing; it raises ConfigError with a sentence
+    where a setting or an optional library is missing.
     """
 
-    output: Literal["native", "tool", "prompted"] = "native"
-    sees_schema: bool = False
-    strict: bool = False
-    tools: bool = False
-    images: bool = False
-    context: int | None = None
-    temperature: bool = True
-    effort: Literal["minimal", "low", "medium", "high"] | None = None
+    def __init__(self, access: Access, place: Place) -> None:
+        self.provider = access.provider
+        self.model = place.model
+        self.place = place
+        self.access = access
+        self._client: httpx2.AsyncClient | None = None
 
+    @abstractmethod
+    def build(self) -> Model:
+        """The pydantic-ai model; blocks while it imports, so it is called in a thread, before all that follows."""
 
-@dataclass(frozen=True, kw_only=True)
-class Choices:
-    """What the site says of its model against what is known of it; ``auto`` leaves that in force."""
+    def start(self) -> None:  # noqa: B027 - the rule, not a part that is missing
+        """Begin what takes long before the first answer; called once, on the loop, after ``build``."""
 
-    output: Literal["auto", "native", "tool", "prompted"] = "auto"
-    images: Literal["auto", "yes", "no"] = "auto"
-    tools: Literal["auto", "yes", "no"] = "auto"
+    @abstractmethod
+    async def capabilities(self) -> Capabilities:
+        """What the model can do, asked of the provider once where only it knows, the site's own words put first
+        (:meth:`Access.over`). Never raises: what cannot be asked now is taken for absent, and asked again next time."""
 
-    def over(self, known: Capabilities) -> Capabilities:
-        """``known`` with the site's own words put first."""
-        return replace(
-            known,
-            output=known.output if self.output == "auto" else self.output,
-            images=known.images if self.images == "auto" else self.images == "yes",
-            tools=known.tools if self.tools == "auto" else self.tools == "yes",
+    @abstractmethod
+    async def check(self) -> None:
+        """Ask whether the model is there, which costs nothing. Raises the ModelError a question would meet."""
+
+    async def ready(self) -> bool:
+        """Whether an answer would start at once (False: the model must be loaded first). Raises ModelError."""
+        return True
+
+    def answered(self) -> None:  # noqa: B027 - the rule, not a part that is missing
+        """The model has just answered."""
+
+    async def close(self) -> None:
+        """Close connections; idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def open_client(
+        self,
+        headers: Mapping[str, str] | None = None,
+        *,
+        trust_env: bool | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> httpx2.AsyncClient:
+        """The client of this backend, which :meth:`close` closes: bounded in time and in what it reads.
+
+        ``trust_env`` heeds the machine's proxies; None: where the address is none of this network.
+        """
+        self._client = bounded_client(
+            timeout=self.access.timeout,
+            pool=self.access.pool,
+            trust_env=not is_neighbour(self.place.url) if trust_env is None else trust_env,
+            headers=headers,
+            transport=transport,
         )
+        return self._client
 
 
 def imported(build: Callable[[], Model], backend: Backend) -> Model:
@@ -62,54 +96,3 @@ def imported(build: Callable[[], Model], backend: Backend) -> Model:
             f"The library behind PROVIDER={backend.provider} cannot be imported ({hidden(str(error), backend.place)}): "
             "install Andon again, with its extras."
         ) from error
-
-
-class Backend(Protocol):
-    """One provider: builds the model, and knows how to ask whether it is there."""
-
-    @property
-    def provider(self) -> str:
-        """The name as in ``PROVIDER``."""
-        ...
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        ...
-
-    @property
-    def place(self) -> Place:
-        """What messages call it."""
-        ...
-
-    def build(self) -> Model:
-        """The pydantic-ai model; blocks while it imports, so it is called in a thread.
-
-        Raises ConfigError where an optional extra is not installed, naming the command that installs it.
-        """
-        ...
-
-    def start(self) -> None:
-        """Begin what takes long before the first answer; called once, on the loop, after ``build``."""
-        ...
-
-    async def capabilities(self) -> Capabilities:
-        """What the model can do, asked of the provider once where only it knows. Never raises: what cannot be
-        asked now is taken for absent, and asked again next time."""
-        ...
-
-    async def check(self) -> None:
-        """Raises the ModelError a question would meet."""
-        ...
-
-    async def ready(self) -> bool:
-        """Whether an answer would start at once (False: the model must be loaded first). Raises ModelError."""
-        ...
-
-    def answered(self) -> None:
-        """The model has just answered."""
-        ...
-
-    async def close(self) -> None:
-        """Close connections; idempotent."""
-        ...

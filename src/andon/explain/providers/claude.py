@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from andon.explain.providers.backend import Capabilities
-from andon.explain.providers.hosted import Access, HostedBackend, needs_extra
+from andon.explain.providers.backend import Access, Capabilities
+from andon.explain.providers.hosted import HostedBackend, needs_extra
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -18,11 +18,11 @@ class ClaudeBackend(HostedBackend):
 
     def __init__(self, access: Access) -> None:
         needs_extra("anthropic", "claude", "CLAUDE")
-        access.demand_key("CLAUDE")
+        access.demand_key()
         self._headers: dict[str, str] = {}
         place = access.place("Anthropic", access.url(CLAUDE_URL).removesuffix("/v1"), "that your account may use")
         self._capabilities = Capabilities(output="tool", sees_schema=True, tools=True, images=True)
-        super().__init__("CLAUDE", access, place)
+        super().__init__(access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -32,16 +32,16 @@ class ClaudeBackend(HostedBackend):
 
         client = AsyncAnthropic(
             base_url=self.place.url,
-            api_key=self._key,
+            api_key=self.key,
             # The library's newest version of the API takes a Bearer; the documented header, which gateways and the
             # version before know, is this one.
-            default_headers={"x-api-key": self._key},
+            default_headers={"x-api-key": self.key},
             http_client=self.open_client(),
             max_retries=0,
         )
         self._headers = {
             **client.auth_headers,
-            "x-api-key": self._key,
+            "x-api-key": self.key,
             "anthropic-version": str(client.default_headers["anthropic-version"]),
         }
         model = AnthropicModel(self.model, provider=AnthropicProvider(anthropic_client=client))
@@ -55,9 +55,9 @@ class ClaudeBackend(HostedBackend):
         )
         return model
 
-    def _known(self) -> Capabilities:
+    def known(self) -> Capabilities:
         return self._capabilities
 
     async def check(self) -> None:
         """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
-        await self._get(f"{self.place.url}/v1/models/{self.model}", self._headers, may_lack=self._gateway)
+        await self.get(f"{self.place.url}/v1/models/{self.model}", self._headers, may_lack=self.gateway)

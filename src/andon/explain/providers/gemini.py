@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from andon.explain.providers.backend import Capabilities
-from andon.explain.providers.hosted import Access, HostedBackend, needs_extra
+from andon.explain.providers.backend import Access, Capabilities
+from andon.explain.providers.hosted import HostedBackend, needs_extra
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -19,20 +19,20 @@ class GeminiBackend(HostedBackend):
 
     def __init__(self, access: Access) -> None:
         needs_extra("google.genai", "gemini", "GEMINI")
-        access.demand_key("GEMINI")
+        access.demand_key()
         place = access.place("Gemini", access.url(GEMINI_URL).removesuffix("/v1beta"), "that Google AI Studio lists")
         place = dataclasses.replace(place, model=access.model.removeprefix("models/"))
-        super().__init__("GEMINI", access, place)
+        super().__init__(access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.google import GoogleModel
         from pydantic_ai.providers.google import GoogleProvider
 
-        provider = GoogleProvider(api_key=self._key, base_url=self.place.url, http_client=self.open_client())
+        provider = GoogleProvider(api_key=self.key, base_url=self.place.url, http_client=self.open_client())
         return GoogleModel(self.model, provider=provider)
 
-    def _known(self) -> Capabilities:
+    def known(self) -> Capabilities:
         thinks = not self.model.startswith(("gemini-1", "gemini-2.0"))
         return Capabilities(
             output="native",
@@ -47,4 +47,4 @@ class GeminiBackend(HostedBackend):
     async def check(self) -> None:
         """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         url = f"{self.place.url}/v1beta/models/{self.model}"
-        await self._get(url, {"x-goog-api-key": self._key}, may_lack=self._gateway)
+        await self.get(url, {"x-goog-api-key": self.key}, may_lack=self.gateway)

@@ -14,18 +14,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from andon.core.errors import ConfigError, ModelError, ModelMisconfigured
-from andon.core.settings.provider_names import DEFAULT_MODELS
-from andon.explain.providers.backend import Capabilities, Choices
+from andon.explain.providers.backend import Access, Backend, Capabilities
 from andon.explain.providers.failures import Place, from_status, hidden, refused, unreachable
-from andon.explain.providers.http_client import ResponseTooLong, bounded_client
+from andon.explain.providers.http_client import ResponseTooLong
 from andon.explain.providers.openai import NO_TAGS
 
 if TYPE_CHECKING:
-    import httpx2
     from pydantic_ai.models import Model
 
 DEFAULT_PORT = 11_434
-DEFAULT_MODEL = DEFAULT_MODELS["OLLAMA"]
 #: Ollama unloads a model that was not used for five minutes; within this many seconds it is still there.
 KEEP_ALIVE = 240.0
 #: Seconds for a call of the native API, which answers from memory.
@@ -85,39 +82,24 @@ def same_model(one: str, other: str) -> bool:
     return full[0] == full[1]
 
 
-class OllamaBackend:
+class OllamaBackend(Backend):
     """One model of one Ollama. ``build`` must have run (in a thread: it imports) before anything else is called."""
 
-    provider = "OLLAMA"
-
-    def __init__(
-        self,
-        *,
-        model: str,
-        base_url: str | None,
-        api_key: str | None,
-        timeout: float,
-        pool: int,
-        choices: Choices | None = None,
-    ) -> None:
-        self.model = model
-        self.url = normalise_host(base_url)
-        self._key = api_key or None
-        self._timeout = timeout
-        self._pool = pool
-        self._client: httpx2.AsyncClient | None = None
-        self._choices = choices or Choices()
-        self._shown: Capabilities | None = None
-        self._seen = -KEEP_ALIVE
+    def __init__(self, access: Access) -> None:
+        self.url = normalise_host(access.base_url)
         shown = urlsplit(self.url)
-        self.place = Place(
+        place = Place(
             name="Ollama",
             url=self.url.replace(f"{shown.netloc.rpartition('@')[0]}@", "") if "@" in shown.netloc else self.url,
-            model=model,
+            model=access.model,
             when_away="start it with `ollama serve`, or set OLLAMA_HOST to where it runs.",
-            when_missing=f"run `ollama pull {model}`, or set MODEL to one it has.",
-            api_key=self._key,
+            when_missing=f"run `ollama pull {access.model}`, or set MODEL to one it has.",
+            api_key=access.api_key or None,
         )
+        super().__init__(access, place)
+        self._key = access.api_key
+        self._shown: Capabilities | None = None
+        self._seen = -KEEP_ALIVE
 
     def build(self) -> Model:
         """The pydantic-ai model and the HTTP client under it. Blocks for about a second: call it in a thread."""
@@ -127,18 +109,14 @@ class OllamaBackend:
         from pydantic_ai.profiles.openai import OpenAIModelProfile
         from pydantic_ai.providers.ollama import OllamaProvider
 
-        self._client = bounded_client(
-            timeout=self._timeout,
-            pool=self._pool,
-            # Ollama is a neighbour: a proxy meant for the internet would only stand between.
-            trust_env=False,
-            headers={"Authorization": f"Bearer {self._key}"} if self._key else None,
-        )
+        # Ollama is a neighbour: a proxy meant for the internet would only stand between.
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
+        client = self.open_client(headers, trust_env=False)
         provider = OllamaProvider(
             openai_client=AsyncOpenAI(
                 base_url=f"{self.url}/v1",
                 api_key=self._key or "ollama",
-                http_client=self._client,
+                http_client=client,
                 max_retries=0,
             )
         )
@@ -154,9 +132,6 @@ class OllamaBackend:
         )
         return OllamaModel(self.model, provider=provider, profile=profile)
 
-    def start(self) -> None:
-        """Nothing to begin: Ollama loads a model with the first question."""
-
     async def capabilities(self) -> Capabilities:
         """A schema constrains the answer of any model here; what else this one can do is asked of Ollama once."""
         if self._shown is None:
@@ -164,16 +139,16 @@ class OllamaBackend:
                 shown = await self._ask("POST", "/api/show", {"model": self.model})
                 loaded = _entry(await self._ask("GET", "/api/ps"), self.model)
             except ModelError:
-                return self._choices.over(Capabilities(output="native"))
+                return self.access.over(Capabilities(output="native"))
             told = shown.get("capabilities") if isinstance(shown, dict) else None
             can = told if isinstance(told, list) else []
             known = Capabilities(
                 output="native", tools="tools" in can, images="vision" in can, context=_context(shown, loaded)
             )
             if loaded is None and known.context is None:
-                return self._choices.over(known)  # the window is told once the model is loaded
+                return self.access.over(known)  # the window is told once the model is loaded
             self._shown = known
-        return self._choices.over(self._shown)
+        return self.access.over(self._shown)
 
     async def check(self) -> None:
         """Whether Ollama runs and has the model. Raises ModelUnavailable or ModelMisconfigured."""
@@ -199,12 +174,6 @@ class OllamaBackend:
     def answered(self) -> None:
         """The model has answered just now: it stays loaded for a while."""
         self._seen = time.monotonic()
-
-    async def close(self) -> None:
-        """Close the connections; idempotent."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
 
     async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
         import httpx2

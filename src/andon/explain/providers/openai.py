@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from andon.explain.providers.backend import Capabilities
+from andon.explain.providers.access import required
+from andon.explain.providers.backend import Access, Capabilities
 from andon.explain.providers.failures import Place, hidden, refused
-from andon.explain.providers.hosted import Access, HostedBackend, required
+from andon.explain.providers.hosted import HostedBackend
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -49,9 +50,9 @@ class OpenAIBackend(HostedBackend):
     """OpenAI itself, or a gateway that stands for it."""
 
     def __init__(self, access: Access) -> None:
-        access.demand_key("OPEN_AI")
+        access.demand_key()
         place = access.place("OpenAI", access.url(OPENAI_URL), "your project may use")
-        super().__init__("OPEN_AI", access, place)
+        super().__init__(access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -59,26 +60,26 @@ class OpenAIBackend(HostedBackend):
         from pydantic_ai.profiles import merge_profile
         from pydantic_ai.providers.openai import OpenAIProvider
 
-        provider = OpenAIProvider(openai_client=_client(self, self.place.url, self._key))
+        provider = OpenAIProvider(openai_client=_client(self, self.place.url, self.key))
         profile = merge_profile(provider.model_profile(self.model), strict_profile())
         return OpenAIChatModel(self.model, provider=provider, profile=profile)
 
-    def _known(self) -> Capabilities:
+    def known(self) -> Capabilities:
         return openai_capabilities(self.model)
 
     async def check(self) -> None:
         """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
-        authorization = {"Authorization": f"Bearer {self._key}"}
-        await self._get(f"{self.place.url}/models/{self.model}", authorization, may_lack=self._gateway)
+        authorization = {"Authorization": f"Bearer {self.key}"}
+        await self.get(f"{self.place.url}/models/{self.model}", authorization, may_lack=self.gateway)
 
 
 class DeepSeekBackend(HostedBackend):
     """DeepSeek's own service."""
 
     def __init__(self, access: Access) -> None:
-        access.demand_key("DEEPSEEK")
+        access.demand_key()
         place = access.place("DeepSeek", access.url(DEEPSEEK_URL), "that DeepSeek lists")
-        super().__init__("DEEPSEEK", access, place)
+        super().__init__(access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
@@ -86,15 +87,15 @@ class DeepSeekBackend(HostedBackend):
         from pydantic_ai.providers.deepseek import DeepSeekProvider
 
         return OpenAIChatModel(
-            self.model, provider=DeepSeekProvider(openai_client=_client(self, self.place.url, self._key))
+            self.model, provider=DeepSeekProvider(openai_client=_client(self, self.place.url, self.key))
         )
 
-    def _known(self) -> Capabilities:
+    def known(self) -> Capabilities:
         return Capabilities(output="tool", sees_schema=True, tools=True)
 
     async def check(self) -> None:
         """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
-        listing = await self._get(f"{self.place.url}/models", {"Authorization": f"Bearer {self._key}"}, may_lack=True)
+        listing = await self.get(f"{self.place.url}/models", {"Authorization": f"Bearer {self.key}"}, may_lack=True)
         _demand(self.model, _ids(listing), self.place)
 
 
@@ -103,7 +104,7 @@ class CompatibleBackend(HostedBackend):
 
     def __init__(self, access: Access) -> None:
         setting = access.address_setting
-        required("OPENAI_COMPATIBLE", {setting: access.base_url, access.model_setting: access.model})
+        required(access.provider, {setting: access.base_url, access.model_setting: access.model})
         url = re.sub(r"/chat/completions\Z", "", access.url(""))
         place = Place(
             name="The model server",
@@ -115,25 +116,25 @@ class CompatibleBackend(HostedBackend):
             key_setting=access.key_setting,
             api_key=access.api_key or None,
         )
-        super().__init__("OPENAI_COMPATIBLE", access, place)
+        super().__init__(access, place)
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
-        client = _client(self, self.place.url, self._key or "none")
+        client = _client(self, self.place.url, self.key or "none")
         provider = OpenAICompatibleProvider("compatible", openai_client=client, profile=_plain_profile())
         return OpenAIChatModel(self.model, provider=provider)
 
-    def _known(self) -> Capabilities:
+    def known(self) -> Capabilities:
         # A schema constrains what these servers write; whether the model is shown it differs, so we show it.
         return Capabilities(output="native")
 
     async def check(self) -> None:
         """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
-        authorization = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        listing = await self._get(f"{self.place.url}/models", authorization, may_lack=True)
+        authorization = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        listing = await self.get(f"{self.place.url}/models", authorization, may_lack=True)
         if not _answers_to_any_name(listing):
             _demand(self.model, _ids(listing), self.place)
 

@@ -26,7 +26,7 @@ from andon.explain.interfaces import Runbooks
 from andon.explain.model.agent_run import model_settings
 from andon.explain.model.citations import checked, cited_ids
 from andon.explain.model.fence import fenced, size
-from andon.explain.model.history_tools import CALLS, ROOM, TOOLS_CONTEXT, WRONG_CALLS, HistoryTools, toolset
+from andon.explain.model.history_tools import ROOM, TOOLS_CONTEXT, WRONG_CALLS, HistoryTools, toolset
 from andon.explain.model.prompts import BYTES_PER_TOKEN
 from andon.explain.model.reasoning import strip_thinking
 from andon.explain.providers.backend import Backend, Capabilities, imported
@@ -40,6 +40,8 @@ from andon.store.interfaces import History
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
+
+    from andon.core.settings.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -95,23 +97,16 @@ class Investigated:
 class Investigator:
     """Answers questions over ``history`` with the first of ``backends`` that can. Belongs to one event loop.
 
-    ``deadline`` is for one request to a model in seconds, ``cold_start_deadline`` where it has to be loaded first; a
-    question takes two of these at most. ``prompt_budget`` and ``max_output_tokens`` are tokens, ``tool_calls`` the most
-    look-ups. ``grant`` is asked before each request, ``used`` is told the tokens that were taken.
+    Deadlines, of which a question takes two at most, and bounds are those of the settings. ``grant`` is asked before
+    each request, ``used`` is told the tokens that were taken.
     """
 
     def __init__(
         self,
         history: History,
         backends: Sequence[Backend],
+        settings: Settings,
         *,
-        agent_name: str,
-        instructions: str,
-        deadline: float,
-        cold_start_deadline: float,
-        max_output_tokens: int,
-        prompt_budget: int,
-        tool_calls: int = CALLS,
         likeness: Likeness | None = None,
         runbooks: Runbooks | None = None,
         grant: Grant | None = None,
@@ -120,12 +115,12 @@ class Investigator:
         self._history = history
         self._backends = list(backends)
         self._models: dict[int, Model] = {}
-        self._system = f"You are {agent_name}. {instructions.strip()}\n\n{_RULES}"
-        self._deadline = deadline
-        self._cold_start_deadline = max(deadline, cold_start_deadline)
-        self._max_output_tokens = max_output_tokens
-        self._prompt_budget = prompt_budget
-        self._tool_calls = tool_calls
+        self._tool_calls = settings.tool_calls
+        self._deadline = settings.model_deadline
+        self._cold_start_deadline = settings.model_cold_deadline
+        self._max_output_tokens = settings.model_max_tokens
+        self._prompt_budget = settings.model_prompt_tokens
+        self._system = f"You are {settings.agent_name}. {settings.agent_instructions.strip()}\n\n{_RULES}"
         self._likeness = likeness
         self._runbooks = runbooks
         self._grant = grant

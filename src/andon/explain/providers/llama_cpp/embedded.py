@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable
-from andon.explain.providers.backend import Capabilities, Choices
+from andon.explain.providers.backend import Access, Backend, Capabilities
 from andon.explain.providers.failures import Place, from_status, hidden, unreachable
 from andon.explain.providers.hosted import needs_extra
-from andon.explain.providers.http_client import bounded_client
 from andon.explain.providers.llama_cpp.engine import Engine
 from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running
 
@@ -36,51 +34,37 @@ SILENCES_MAX = 2
 CHECK_PATIENCE = 8.0
 
 
-class EmbeddedBackend:
+class EmbeddedBackend(Backend):
     """One model file. ``build`` must have run (in a thread: it imports) before a question is asked.
 
-    ``gguf`` is the model, ``mmproj`` the projector that makes it see pictures, ``threads`` None leaves one processor
-    free, ``context`` is in tokens for each of ``parallel`` questions at once, ``timeout`` (seconds) is for loading
-    and for each read. ``model`` is what answers are labelled with, the file's name unless given.
-
-    Raises ConfigError where the library or the setting is missing.
+    Loading the file and each read may take :attr:`Access.timeout`. Raises ConfigError where the library or the setting
+    is missing.
     """
 
-    provider = "EMBEDDED"
-
-    def __init__(
-        self,
-        *,
-        gguf: Path | None,
-        mmproj: Path | None = None,
-        threads: int | None = None,
-        context: int = 8192,
-        parallel: int = 1,
-        timeout: float = 300.0,
-        pool: int = 16,
-        model: str = "",
-        choices: Choices | None = None,
-    ) -> None:
-        needs_extra("xllamacpp", "embedded", self.provider)
-        if gguf is None:
+    def __init__(self, access: Access) -> None:
+        needs_extra("xllamacpp", "embedded", access.provider)
+        own = access.settings
+        if own.gguf is None:
             raise ConfigError("PROVIDER=EMBEDDED needs ANDON_GGUF: set it to the path of a GGUF file and start again.")
-        self.model = model.strip() or gguf.stem
-        self.place = Place(
+        place = Place(
             name="The embedded engine",
-            url=gguf.name,
-            model=self.model,
+            url=own.gguf.name,
+            model=access.model,
             when_away="it is started again.",
             when_missing="name a GGUF file in ANDON_GGUF.",
             when_wrong="check ANDON_GGUF.",
             when_too_long="raise ANDON_GGUF_CONTEXT, or lower ANDON_MODEL_PROMPT_TOKENS.",
             key_setting="ANDON_GGUF",
         )
-        spec = EngineSpec(gguf=gguf, mmproj=mmproj, threads=threads, context=context, parallel=parallel)
-        self.engine = Engine(spec, self.place, timeout=timeout)
-        self._timeout = timeout
-        self._pool = max(pool, parallel + 1)  # a check never waits for a free connection
-        self._choices = choices or Choices()
-        self._client: httpx2.AsyncClient | None = None
+        super().__init__(access, place)
+        spec = EngineSpec(
+            gguf=own.gguf,
+            mmproj=own.mmproj,
+            threads=own.gguf_threads,
+            context=own.gguf_context,
+            parallel=own.gguf_parallel,
+        )
+        self.engine = Engine(spec, place, timeout=access.timeout)
         self._known: Capabilities | None = None
         self._silences = 0
 
@@ -92,15 +76,12 @@ class EmbeddedBackend:
         from pydantic_ai.profiles.openai import OpenAIModelProfile
         from pydantic_ai.providers.openai import OpenAIProvider
 
-        self._client = bounded_client(
-            timeout=self._timeout,
-            pool=self._pool,
-            trust_env=False,
-            transport=engine_transport(self.engine, self._pool),
-        )
+        # a check never waits for a free connection
+        pool = max(self.access.pool, self.engine.spec.parallel + 1)
+        client = self.open_client(transport=engine_transport(self.engine, pool), trust_env=False)
         provider = OpenAIProvider(
             openai_client=AsyncOpenAI(
-                base_url=f"{BASE_URL}/v1", api_key="of-the-moment", http_client=self._client, max_retries=0
+                base_url=f"{BASE_URL}/v1", api_key="of-the-moment", http_client=client, max_retries=0
             )
         )
         profile = merge_profile(
@@ -129,7 +110,7 @@ class EmbeddedBackend:
                 async with asyncio.timeout(PROBE_PATIENCE):
                     self._known = self._read(await self._get("/props"))
         spec = self.engine.spec
-        return self._choices.over(
+        return self.access.over(
             self._known or Capabilities(output="native", images=spec.mmproj is not None, context=spec.context)
         )
 
@@ -144,7 +125,7 @@ class EmbeddedBackend:
     async def load(self) -> Capabilities:
         """Load the file, however long that takes within ``timeout``, and say what it can do. Raises ModelError."""
         self._known = self._read(await self._get("/props"))
-        return self._choices.over(self._known)
+        return self.access.over(self._known)
 
     async def describe(self) -> dict[str, Any]:
         """Load the file and say what it is: names and values for people. Raises ModelError."""
@@ -171,14 +152,9 @@ class EmbeddedBackend:
         """Whether the model is loaded, so that an answer starts at once."""
         return self.engine.is_running
 
-    def answered(self) -> None:
-        """Nothing to note: the engine keeps its model."""
-
     async def close(self) -> None:
         """End the engine and close the connections; idempotent."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await super().close()
         await self.engine.close()
 
     def _read(self, props: Any) -> Capabilities:

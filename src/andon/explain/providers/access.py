@@ -1,0 +1,139 @@
+"""How one model is reached: the site's settings, seen by the provider that is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from andon.core.errors import ConfigError
+from andon.core.settings.providers import PROVIDERS, Member
+from andon.core.settings.settings import Settings, environment_name
+from andon.explain.providers.capabilities import Capabilities
+from andon.explain.providers.failures import Place
+
+
+@dataclass(frozen=True)
+class Access:
+    """The settings, and which of the providers that they name this is; all that a provider is made of.
+
+    A provider reads what is its own from ``settings``, and from here what depends on whether it is ``PROVIDER`` or a
+    fallback. Its repr shows no secret.
+    """
+
+    settings: Settings = field(repr=False)
+    member: Member
+
+    @property
+    def provider(self) -> str:
+        """The name as in ``PROVIDER``."""
+        return self.member.provider
+
+    @property
+    def model(self) -> str:
+        """The model's name, "" where neither the site nor the provider has one."""
+        return self.settings.model_of(*self.member)
+
+    @property
+    def api_key(self) -> str:
+        """The key, "" where there is none."""
+        return self.settings.key_of(self.provider)
+
+    @property
+    def base_url(self) -> str:
+        """The address as it is set, "" for the provider's own."""
+        return self.settings.address_of(self.provider)[0]
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What the site says in ``[provider_options]`` for a provider from outside."""
+        return self.settings.provider_options.get(self.provider, {})
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for each read of an answer."""
+        return self.settings.model_cold_deadline
+
+    @property
+    def pool(self) -> int:
+        """The most connections: one more than there are questions at once, so that a check never waits for one."""
+        return self.settings.model_concurrency + 1
+
+    @property
+    def key_setting(self) -> str:
+        """What messages call the key."""
+        if self.provider == self.settings.provider:
+            return "API_KEY"
+        known = PROVIDERS.get(self.provider)
+        return "ANDON_PROVIDER_OPTIONS" if known is None else environment_name(known.key_field)
+
+    @property
+    def address_setting(self) -> str:
+        """What messages call the address."""
+        return self.settings.address_of(self.provider)[1]
+
+    @property
+    def model_setting(self) -> str:
+        """What messages call the model."""
+        return "MODEL" if self.member == self.settings.configured else f"ANDON_FALLBACK={self.provider}:model"
+
+    def over(self, known: Capabilities) -> Capabilities:
+        """``known`` of the model, with the site's own words (``ANDON_MODEL_OUTPUT``, …) put first."""
+        said = self.settings
+        return replace(
+            known,
+            output=known.output if said.model_output == "auto" else said.model_output,
+            images=known.images if said.model_images == "auto" else said.model_images == "yes",
+            tools=known.tools if said.model_tools == "auto" else said.model_tools == "yes",
+        )
+
+    def url(self, default: str) -> str:
+        """The address, ``default`` where none is set. Raises ConfigError where what is set is none."""
+        return address(self.base_url or default, self.address_setting)
+
+    def place(self, name: str, url: str, lists: str) -> Place:
+        """A service on the internet, called ``name``, that tells ``lists`` which models there are."""
+        return Place(
+            name=name,
+            url=url,
+            model=self.model,
+            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
+            when_missing=f"set {self.model_setting} to one {lists}.",
+            when_wrong=f"check {self.address_setting}, and HTTPS_PROXY where a proxy stands between.",
+            key_setting=self.key_setting,
+            api_key=self.api_key,
+        )
+
+    def demand_key(self) -> None:
+        """Raises ConfigError where there is no key."""
+        required(self.provider, {self.key_setting: self.api_key})
+
+
+def required(provider: str, settings: Mapping[str, str]) -> None:
+    """Raises ConfigError that names the settings (by environment name) which ``provider`` needs and which are empty."""
+    missing = [name for name, value in settings.items() if not value.strip()]
+    if missing:
+        listed = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
+        them = "it" if len(missing) == 1 else "them"
+        raise ConfigError(f"PROVIDER={provider} needs {listed}: set {them} and start again.")
+
+
+def address(text: str, setting: str) -> str:
+    """An API's address without a slash at its end. Raises ConfigError where ``text`` is none.
+
+    >>> address(" https://api.plant.example/v1/ ", "ANDON_BASE_URL")
+    'https://api.plant.example/v1'
+    """
+    given = text.strip().strip("\"'").rstrip("/")
+    try:
+        parts = urlsplit(given)
+        usable = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", given):
+        raise ConfigError(f"{setting} is {text!r}, which is not an address: write https://host/path.")
+    if parts.username or parts.password:
+        raise ConfigError(f"{setting} holds a user or password: put the key into API_KEY and leave it out there.")
+    return given
