@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from andon.app.wiring import embedded_broker
 from andon.bus.address import Server, masked, servers_of
 from andon.bus.connection import connect
+from andon.bus.embedded.broker import EmbeddedBroker
 from andon.core.errors import BrokerUnavailable
 from andon.core.settings.settings import load_settings
 from support.bus import running_broker
@@ -44,7 +44,7 @@ async def test_the_embedded_brokers_password_may_hold_anything(tmp_path: Path, m
     port = free_ports(1)[0]
     settings = load_settings(data_dir=tmp_path, nats_url="", nats_port=port, nats_user="plant", nats_password=HARD)
 
-    async with embedded_broker(settings):
+    async with EmbeddedBroker(settings):
         await greeted(settings.broker_url)
 
 

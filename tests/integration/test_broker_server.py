@@ -90,7 +90,7 @@ async def test_starts_and_stops(tmp_path: Path, watchdog: bool) -> None:
     await broker.stop()
     assert not alive(pid)
     assert broker.pid is None
-    assert (tmp_path / "data" / "jetstream" / "jetstream").is_dir()
+    assert (tmp_path / "jetstream" / "jetstream").is_dir()
 
 
 async def test_the_configuration_is_private(tmp_path: Path) -> None:
@@ -110,10 +110,11 @@ async def test_odd_paths_work(tmp_path: Path) -> None:
 
 def test_strict_syncs_always() -> None:
     """Strict durability changes the sync interval."""
-    options = {"host": "127.0.0.1", "port": 4222, "store_dir": Path("/s"), "max_payload": 1, "max_store_bytes": 7}
-    assert "sync_interval: always" in render_config(strict=True, **options)  # type: ignore[arg-type]
-    assert 'sync_interval: "1s"' in render_config(strict=False, **options)  # type: ignore[arg-type]
-    assert "max_file: 7" in render_config(strict=False, **options)  # type: ignore[arg-type]
+    strict = settings_of(durability="strict", nats_max_store=70_000_000)
+    normal = settings_of(durability="normal", nats_max_store=70_000_000)
+    assert "sync_interval: always" in render_config(strict, Path("/s"), 4222)
+    assert 'sync_interval: "1s"' in render_config(normal, Path("/s"), 4222)
+    assert "max_file: 70000000" in render_config(normal, Path("/s"), 4222)
 
 
 def test_runs_away_from_the_main_thread(tmp_path: Path) -> None:

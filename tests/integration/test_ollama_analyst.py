@@ -105,7 +105,7 @@ def test_a_finding_becomes_a_labelled_explanation(ollama: Ollama) -> None:
 
 def test_the_request_is_what_ollama_reads(ollama: Ollama) -> None:
     """Streamed, bounded by max_tokens, constrained by the schema, cool, one system message that shows the schema."""
-    explain(ollama, max_output_tokens=700)
+    explain(ollama, model_max_tokens=700)
     (request,) = ollama.requests
     assert request["model"] == MODEL
     assert request["max_tokens"] == 700
@@ -206,7 +206,7 @@ def test_half_a_finding_is_told_in_words_after_one_repair(ollama: Ollama) -> Non
 
 def test_an_answer_cut_by_the_token_limit_is_not_asked_for_again(ollama: Ollama) -> None:
     """The same limit would cut it again."""
-    explanation = explain(ollama, Answer(text=json.dumps(JSON)), max_output_tokens=40)
+    explanation = explain(ollama, Answer(text=json.dumps(JSON)), model_max_tokens=64)
     assert explanation.finding is None
     assert ollama.calls == 1
 

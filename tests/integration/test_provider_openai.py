@@ -110,7 +110,7 @@ def test_a_wrong_key_is_one_sentence_without_the_key(name: str) -> None:
         assert "refuses our credentials (401: " in str(wrong_key(api, config))
         with pytest.raises(ModelMisconfigured, match="refuses our credentials") as caught:
             using(config, checking)
-        assert config.api_key not in repr(caught.value)
+        assert config.api_key.get_secret_value() not in repr(caught.value)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -215,7 +215,7 @@ def test_an_answer_that_ends_at_the_limit(name: str) -> None:
         else:
             api.script(Answer(text=whole[:-1], finish="length"))
         if name == "DEEPSEEK":
-            assert "used up its 1500 tokens before it gave an answer: raise ANDON_MODEL_MAX_TOKENS" in str(
+            assert "used up its 2048 tokens before it gave an answer: raise ANDON_MODEL_MAX_TOKENS" in str(
                 failing(config)
             )
         else:

@@ -93,12 +93,15 @@ class Access:
         """The address, ``default`` where none is set. Raises ConfigError where what is set is none."""
         return address(self.base_url or default, self.address_setting)
 
-    def place(self, name: str, url: str, lists: str) -> Place:
-        """A service on the internet, called ``name``, that tells ``lists`` which models there are."""
+    def place(self, name: str, url: str, lists: str, *, model: str | None = None) -> Place:
+        """A service on the internet, called ``name``, that tells ``lists`` which models there are.
+
+        ``model`` is the name it is asked for, where that is not :attr:`model` as it stands.
+        """
         return Place(
             name=name,
             url=url,
-            model=self.model,
+            model=self.model if model is None else model,
             when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
             when_missing=f"set {self.model_setting} to one {lists}.",
             when_wrong=f"check {self.address_setting}, and HTTPS_PROXY where a proxy stands between.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from andon.core.settings.providers import PROVIDERS
 from andon.explain.providers.access import Access
 from andon.explain.providers.capabilities import Capabilities
 from andon.explain.providers.failures import Place, hidden, refused
@@ -88,11 +89,21 @@ class Backend(ABC):
 
 
 def imported(build: Callable[[], Model], backend: Backend) -> Model:
-    """What ``build`` makes; blocks. Raises ModelMisconfigured where a library that is installed cannot be imported."""
+    """What ``build`` makes; blocks. Raises ModelMisconfigured where a library that is installed cannot be imported.
+
+    So it does for whatever a provider from outside raises.
+    """
     try:
         return build()
     except ImportError as error:
         raise refused(
             f"The library behind PROVIDER={backend.provider} cannot be imported ({hidden(str(error), backend.place)}): "
             "install Andon again, with its extras."
+        ) from error
+    except Exception as error:
+        if backend.provider in PROVIDERS:
+            raise
+        reason = hidden(f"{type(error).__name__}: {error}", backend.place)
+        raise refused(
+            f"PROVIDER={backend.provider} cannot build its model ({reason}): correct or renew its package."
         ) from error

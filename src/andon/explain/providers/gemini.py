@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from andon.explain.providers.backend import Access, Capabilities
@@ -20,9 +19,8 @@ class GeminiBackend(HostedBackend):
     def __init__(self, access: Access) -> None:
         needs_extra("google.genai", "gemini", "GEMINI")
         access.demand_key()
-        place = access.place("Gemini", access.url(GEMINI_URL).removesuffix("/v1beta"), "that Google AI Studio lists")
-        place = dataclasses.replace(place, model=access.model.removeprefix("models/"))
-        super().__init__(access, place)
+        url, model = access.url(GEMINI_URL).removesuffix("/v1beta"), access.model.removeprefix("models/")
+        super().__init__(access, access.place("Gemini", url, "that Google AI Studio lists", model=model))
 
     def build(self) -> Model:
         """The pydantic-ai model and the client under it."""
