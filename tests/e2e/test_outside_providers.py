@@ -53,7 +53,7 @@ def test_the_documented_package_explains_problems(tmp_path: Path, packages: Path
     assert explained == [("ACME", "acme-small", "model")]
     assert [check["detail"] for check in checks if check["name"] == "model"] == ["ACME answers; model acme-small"]
     assert "PROVIDER is ACME: its models are not managed from here." in models.stderr
-    assert [request["headers"]["x-acme-plant"] for request in api.requests] == ["Graz"]
+    assert [request.headers["x-acme-plant"] for request in api.requests] == ["Graz"]
 
 
 def test_what_a_package_needs_is_said_at_start(tmp_path: Path, packages: Path) -> None:

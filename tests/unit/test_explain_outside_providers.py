@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_what_a_broken_package_does_is_told(
     packages: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
 ) -> None:
     """With the package's name, and without the key."""
-    monkeypatch.delitem(__import__("sys").modules, "acme_andon", raising=False)
+    monkeypatch.delitem(sys.modules, "acme_andon", raising=False)
     install(packages, "acme_andon", code)
     with pytest.raises(ConfigError) as caught:
         build_backend(settings_of(provider="ACME", api_key="s3cret-key"))

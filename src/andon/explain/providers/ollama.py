@@ -17,7 +17,7 @@ from andon.core.errors import ConfigError, ModelError, ModelMisconfigured
 from andon.explain.providers.backend import Access, Backend, Capabilities
 from andon.explain.providers.failures import Place, from_status, hidden, refused, unreachable
 from andon.explain.providers.http_client import ResponseTooLong
-from andon.explain.providers.openai import NO_TAGS
+from andon.explain.providers.openai import plain_profile
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -106,7 +106,6 @@ class OllamaBackend(Backend):
         from openai import AsyncOpenAI
         from pydantic_ai.models.ollama import OllamaModel
         from pydantic_ai.profiles import merge_profile
-        from pydantic_ai.profiles.openai import OpenAIModelProfile
         from pydantic_ai.providers.ollama import OllamaProvider
 
         # Ollama is a neighbour: a proxy meant for the internet would only stand between.
@@ -120,16 +119,7 @@ class OllamaBackend(Backend):
                 max_retries=0,
             )
         )
-        profile = merge_profile(
-            provider.model_profile(self.model),
-            OpenAIModelProfile(
-                openai_chat_supports_max_completion_tokens=False,
-                openai_chat_send_back_thinking_parts=False,
-                supports_json_schema_output=True,
-                # Thoughts in the text are taken out by strip_thinking, which knows every form of them.
-                thinking_tags=NO_TAGS,
-            ),
-        )
+        profile = merge_profile(provider.model_profile(self.model), plain_profile())
         return OllamaModel(self.model, provider=provider, profile=profile)
 
     async def capabilities(self) -> Capabilities:

@@ -124,7 +124,8 @@ class CompatibleBackend(HostedBackend):
         from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
         client = _client(self, self.place.url, self.key or "none")
-        provider = OpenAICompatibleProvider("compatible", openai_client=client, profile=_plain_profile())
+        profile = plain_profile(openai_supports_reasoning=False, supports_json_object_output=False)
+        provider = OpenAICompatibleProvider("compatible", openai_client=client, profile=profile)
         return OpenAIChatModel(self.model, provider=provider)
 
     def known(self) -> Capabilities:
@@ -169,17 +170,19 @@ def strict_profile() -> ModelProfile:
     return OpenAIModelProfile(json_schema_transformer=StrictSchema)
 
 
-def _plain_profile() -> ModelProfile:
-    """What an unknown server takes: the oldest name of the limit, and nothing that only OpenAI has."""
+def plain_profile(**more: Any) -> ModelProfile:
+    """What servers take that only speak OpenAI's protocol: the oldest name of the limit, nothing that only OpenAI has.
+
+    Thoughts in the text are taken out by strip_thinking, which knows every form of them.
+    """
     from pydantic_ai.profiles.openai import OpenAIModelProfile
 
     return OpenAIModelProfile(
         openai_chat_supports_max_completion_tokens=False,
         openai_chat_send_back_thinking_parts=False,
-        openai_supports_reasoning=False,
         supports_json_schema_output=True,
-        supports_json_object_output=False,
         thinking_tags=NO_TAGS,
+        **more,
     )
 
 

@@ -17,6 +17,7 @@ from andon.explain.providers.failures import Place, from_status, hidden, unreach
 from andon.explain.providers.hosted import needs_extra
 from andon.explain.providers.llama_cpp.engine import Engine
 from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running
+from andon.explain.providers.openai import plain_profile
 
 if TYPE_CHECKING:
     import httpx2
@@ -73,7 +74,6 @@ class EmbeddedBackend(Backend):
         from openai import AsyncOpenAI
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.profiles import merge_profile
-        from pydantic_ai.profiles.openai import OpenAIModelProfile
         from pydantic_ai.providers.openai import OpenAIProvider
 
         # a check never waits for a free connection
@@ -84,18 +84,8 @@ class EmbeddedBackend(Backend):
                 base_url=f"{BASE_URL}/v1", api_key="of-the-moment", http_client=client, max_retries=0
             )
         )
-        profile = merge_profile(
-            provider.model_profile(""),
-            OpenAIModelProfile(
-                openai_chat_supports_max_completion_tokens=False,
-                openai_chat_send_back_thinking_parts=False,
-                supports_json_schema_output=True,
-                # Asked in words, a reasoning model is to think first, which the grammar of JSON forbids.
-                supports_json_object_output=False,
-                # Thoughts in the text are taken out by strip_thinking, which knows every form of them.
-                thinking_tags=("\x02thoughts\x02", "\x03thoughts\x03"),
-            ),
-        )
+        # asked in words, a reasoning model is to think first, which the grammar of JSON forbids
+        profile = merge_profile(provider.model_profile(""), plain_profile(supports_json_object_output=False))
         return OpenAIChatModel(self.model, provider=provider, profile=profile)
 
     def start(self) -> None:
