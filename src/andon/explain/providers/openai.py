@@ -177,13 +177,14 @@ def plain_profile(**more: Any) -> ModelProfile:
     """
     from pydantic_ai.profiles.openai import OpenAIModelProfile
 
-    return OpenAIModelProfile(
+    profile = OpenAIModelProfile(
         openai_chat_supports_max_completion_tokens=False,
         openai_chat_send_back_thinking_parts=False,
         supports_json_schema_output=True,
         thinking_tags=NO_TAGS,
-        **more,
     )
+    profile.update(more)  # type: ignore[typeddict-item]  # keys of the same profile
+    return profile
 
 
 def _ids(listing: object) -> list[str]:
