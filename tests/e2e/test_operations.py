@@ -138,11 +138,7 @@ def test_external_broker_comes_and_goes(tmp_path: Path) -> None:
             asyncio.run(publish("Conveyor belt torn"))
             until(lambda: andon.count() == 1, "the first log")
         until(lambda: andon.get("/readyz")[0] == 503, "/readyz to notice")
-        shown = (
-            andon.get("/readyz")[1]
-            + andon.cli("doctor").stdout.decode()
-            + andon.cli("send", "x").stderr.decode()
-        )
+        shown = andon.get("/readyz")[1] + andon.cli("doctor").stdout.decode() + andon.cli("send", "x").stderr.decode()
         with broker(store, port, *users):
             until(lambda: andon.get("/readyz")[0] == 200, "/readyz to be well again")
             asyncio.run(publish("Conveyor motor blocked"))

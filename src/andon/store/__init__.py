@@ -9,6 +9,7 @@ from andon.store.counts.rollups import Rollups
 from andon.store.engine.database import Durability
 from andon.store.engine.database_lock import DatabaseLock, lock_database
 from andon.store.engine.prepare import Preparation, prepare
+from andon.store.engine.visitor import Visitor, change
 from andon.store.problems.commands import SharedSpending, compact, merge, reanalyze, resolve, revoke, split
 from andon.store.problems.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.reader import AnalysisEntry, Reader, mark_retried
@@ -43,8 +44,10 @@ __all__ = [
     "Stopping",
     "Store",
     "StoredHistory",
+    "Visitor",
     "acknowledge",
     "add_note",
+    "change",
     "compact",
     "keep_all",
     "lock_database",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -31,19 +31,19 @@ from andon.core.models import (
 )
 from andon.core.settings.database_url import Database
 from andon.store import indexer, reader
-from andon.store.agent_history import DEADLINE, StoredHistory, statement_deadline
+from andon.store.agent_history import StoredHistory
 from andon.store.engine import probe
 from andon.store.engine.database import (
     BUSY_TIMEOUT,
     Durability,
     FileIdentity,
+    check_revision,
     reader_engine,
     require,
-    revision,
-    table_kinds,
     translated,
     writer_engine,
 )
+from andon.store.engine.deadline import DEADLINE, statement_deadline
 from andon.store.engine.postgres import UNLOCKED
 from andon.store.problems import members, merges
 from andon.store.queue import queue, usage, waiters
@@ -59,6 +59,7 @@ from andon.store.search.facets import FacetBook
 
 _log = structlog.get_logger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _READERS = 2
@@ -133,8 +134,7 @@ class Store:
             writer = writer_engine(db_path, durability, busy_timeout, deadline=deadline)
             try:
                 with translated(db_path), writer.begin() as connection:
-                    found = (revision(connection, db_path), table_kinds(connection))
-                reader.check_revision(db_path, *found)
+                    check_revision(connection)
             except BaseException:
                 writer.dispose()
                 raise
@@ -341,7 +341,32 @@ class Store:
         """Sizes for metrics."""
         return await self._read(lambda connection: reader.counts(connection, self._path))
 
-    async def ask(self, question: Callable[[Reader], T], *, deadline: float = DEADLINE) -> T:
+    async def read(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``question(connection, ...)`` answers: one transaction that only reads. Raises what it raises."""
+        return await self._read(functools.partial(_applied, question, args, kwargs))
+
+    async def write(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``work(connection, ...)`` answers: one transaction in the writer's thread. Raises what it raises.
+
+        On PostgreSQL, work that is marked with :func:`unlocked` goes beside the writers' lock.
+        """
+        engine = self._claiming if getattr(work, UNLOCKED, False) else self._writer
+        return await self._write(functools.partial(_applied, work, args, kwargs), engine)
+
+    async def ask(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As :meth:`read` for people and models: in threads of their own, and for :data:`DEADLINE` seconds at most.
+
+        Raises QueryTooSlow after that.
+        """
+
+        def timed(connection: Connection) -> T:
+            with statement_deadline(connection, DEADLINE):
+                return question(connection, *args, **kwargs)
+
+        asked = functools.partial(self._transaction, self._readers, timed)
+        return await self._in_thread(self._asking, self._ask_places, asked)
+
+    async def ask_reader(self, question: Callable[[Reader], T], *, deadline: float = DEADLINE) -> T:
         """Put a question, which may read ``deadline`` seconds and sees one state of the database.
 
         Raises what the question raises, StoreUnavailable, and QueryTooSlow after the deadline.
@@ -396,3 +421,7 @@ class Store:
             raise StoreUnavailable(
                 f"the database {self._path} did not answer within {self._deadline:g} s: check its disk"
             ) from error
+
+
+def _applied(work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection) -> T:
+    return work(connection, *args, **kwargs)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
 
 #: Execution option of transactions that go beside the writers' lock.
 UNLOCKED = "andon_unlocked"
+#: Execution option that names the database a connection leads to.
+DATABASE = "andon_database"
+
+Work = TypeVar("Work", bound=Callable[..., object])
+
+
+def unlocked(work: Work) -> Work:
+    """Marks a function on a connection that :meth:`andon.store.Store.write` runs beside the writers' lock."""
+    setattr(work, UNLOCKED, True)
+    return work
+
 
 #: The number of the writers' advisory lock (``ANDN``), the same in every Andon.
 _WRITERS = 0x414E444E
@@ -144,6 +156,7 @@ def _engine(address: PostgresAddress, deadline: float, settings: dict[str, str],
             max_overflow=0,
             pool_pre_ping=True,  # so that a restarted server costs nobody an error
             use_native_hstore=False,
+            execution_options={DATABASE: address},
             **options,
         )
     except ImportError as error:
@@ -242,6 +255,7 @@ def size(connection: Connection) -> int:
 
 
 __all__ = [
+    "DATABASE",
     "UNLOCKED",
     "check_encoding",
     "reader_engine",
