@@ -131,11 +131,10 @@ class Service:
             await self._open(stack)
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
-            shown = QuestionPictures(self.store.pictures, for_model)
+            shown = QuestionPictures(self.store, for_model)
             stack.push_async_callback(shown.close)
-            fetcher = PictureFetcher(
-                self.store.pictures, NatsObjects(self._connection), picture_limits(self.settings), self.metrics
-            )
+            objects = NatsObjects(self._connection)
+            fetcher = PictureFetcher(self.store, objects.fetch, picture_limits(self.settings), self.metrics)
             desk, recorder, analyzer = self._pipeline(publisher, fetcher, shown)
             callers = NatsCallers(
                 self._connection,

@@ -13,6 +13,7 @@ from andon.store.engine.visitor import Visitor, change
 from andon.store.problems.commands import SharedSpending, compact, merge, reanalyze, resolve, revoke, split
 from andon.store.problems.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.reader import AnalysisEntry, Reader, mark_retried
+from andon.store.recording import pictures
 from andon.store.rules.analysis import AnalysisPolicy, Rule, novel
 from andon.store.rules.retention import KeepPolicy, KeepRule, keep_all
 from andon.store.store import Store
@@ -54,6 +55,7 @@ __all__ = [
     "mark_retried",
     "merge",
     "novel",
+    "pictures",
     "prepare",
     "reanalyze",
     "resolve",

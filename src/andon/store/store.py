@@ -48,7 +48,6 @@ from andon.store.engine.postgres import UNLOCKED
 from andon.store.problems import members, merges
 from andon.store.queue import queue, usage, waiters
 from andon.store.reader import Inside, Reader
-from andon.store.recording.pictures import StoredPictures
 from andon.store.recording.sequence_gaps import missing_ranges
 from andon.store.recording.writer import Recorder, highest_sequence
 from andon.store.retention.steps import StoredRetention
@@ -104,8 +103,6 @@ class Store:
         self._read_places = asyncio.Semaphore(_PLACES)
         self._ask_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
-        #: The pictures of logs: :class:`andon.store.interfaces.Pictures`.
-        self.pictures = StoredPictures(self._read, self._write, clock)
         #: The rules of retention, applied step by step: :class:`andon.store.interfaces.Retention`.
         self.retention = StoredRetention(keeping, self._read, self._write, clock)
 
