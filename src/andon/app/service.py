@@ -57,7 +57,7 @@ from andon.ingest.decode import Decoder
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.shrink import for_model
 from andon.ingest.recorder import Recorder
-from andon.store import Store, lock_database, prepare
+from andon.store import Retention, Store, lock_database, prepare
 
 if TYPE_CHECKING:
     from andon.core.models import Question
@@ -157,7 +157,8 @@ class Service:
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
                 indexing = start("indexer", Indexer(self.store, self.metrics).run)
-                self._retainer = Retainer(self.store.retention, self.metrics, self._stream)
+                rules = Retention(self.store, retention_policy(self.settings))
+                self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
                 retaining = start("retention", self._retainer.run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)

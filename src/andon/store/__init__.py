@@ -14,6 +14,8 @@ from andon.store.problems.commands import SharedSpending, compact, merge, reanal
 from andon.store.problems.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.reader import AnalysisEntry, Reader, mark_retried
 from andon.store.recording import pictures
+from andon.store.recording.handled_sequences import set_floor
+from andon.store.retention.steps import Retention, deleted_by_others
 from andon.store.rules.analysis import AnalysisPolicy, Rule, novel
 from andon.store.rules.retention import KeepPolicy, KeepRule, keep_all
 from andon.store.store import Store
@@ -37,6 +39,7 @@ __all__ = [
     "Preparation",
     "QueueEntry",
     "Reader",
+    "Retention",
     "Rollups",
     "Rule",
     "Share",
@@ -50,6 +53,7 @@ __all__ = [
     "add_note",
     "change",
     "compact",
+    "deleted_by_others",
     "keep_all",
     "lock_database",
     "mark_retried",
@@ -60,6 +64,7 @@ __all__ = [
     "reanalyze",
     "resolve",
     "revoke",
+    "set_floor",
     "shelve",
     "sign",
     "split",

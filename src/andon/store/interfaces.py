@@ -16,7 +16,6 @@ from andon.core.models import (
     Recorded,
     Reject,
     Resolution,
-    Retained,
     SiteNames,
     Spent,
     StoreCounts,
@@ -228,24 +227,4 @@ class History(Protocol):
 
     async def span(self) -> tuple[str, str] | None:
         """The times of the oldest and of the newest log, None where there is none."""
-        ...
-
-
-class Retention(Protocol):
-    """Applying the rules of retention a little at a time. Every method raises StoreFull and StoreUnavailable."""
-
-    async def step(self) -> Retained:
-        """Look at some logs or remove some; ``more`` is False at the end of a run, the next call begins another."""
-        ...
-
-    async def over(self) -> bool:
-        """Whether the database is larger than it may be; quick."""
-        ...
-
-    async def stream_begins(self, stream: str, first: int) -> None:
-        """The stream holds nothing before the sequence ``first`` any more."""
-        ...
-
-    async def by_others(self) -> list[tuple[int, str, int]]:
-        """What others than services deleted lately, such as a command: (entry of the book, rule, logs so far)."""
         ...

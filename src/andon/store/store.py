@@ -50,7 +50,6 @@ from andon.store.queue import queue, usage, waiters
 from andon.store.reader import Inside, Reader
 from andon.store.recording.sequence_gaps import missing_ranges
 from andon.store.recording.writer import Recorder, highest_sequence
-from andon.store.retention.steps import StoredRetention
 from andon.store.rules.analysis import AnalysisPolicy, novel
 from andon.store.rules.retention import KeepPolicy, keep_all
 from andon.store.schema.dialect import is_postgres, run
@@ -83,7 +82,6 @@ class Store:
         clock: Callable[[], float],
         deadline: float,
         zone: tzinfo = UTC,
-        keeping: KeepPolicy = keep_all,
     ) -> None:
         """For :meth:`open`."""
         self._path = path
@@ -103,8 +101,6 @@ class Store:
         self._read_places = asyncio.Semaphore(_PLACES)
         self._ask_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
-        #: The rules of retention, applied step by step: :class:`andon.store.interfaces.Retention`.
-        self.retention = StoredRetention(keeping, self._read, self._write, clock)
 
     @classmethod
     async def open(
@@ -123,7 +119,7 @@ class Store:
 
         ``busy_timeout`` is how long another process' lock is waited for, ``deadline`` how long a call takes at
         most (seconds). ``clock`` gives unix seconds. ``zone`` is that of times in contexts which name none. ``keeping``
-        says which logs are not stored, and which go later. Raises StoreUnavailable and StoreTooNew.
+        says which logs are not stored. Raises StoreUnavailable and StoreTooNew.
         """
 
         def connect() -> tuple[Engine, Engine]:
@@ -142,7 +138,7 @@ class Store:
 
         writer, readers = await asyncio.to_thread(connect)
         recorder = Recorder(policy, clock, keeping=keeping)
-        return cls(db_path, writer, readers, recorder, clock, deadline, zone, keeping)
+        return cls(db_path, writer, readers, recorder, clock, deadline, zone)
 
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""
