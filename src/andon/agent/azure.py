@@ -13,9 +13,10 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from andon import extras
 from andon.agent.backend import Capabilities
 from andon.agent.failures import Place, hidden, refused
-from andon.agent.hosted import Access, HostedBackend, address, needs_extra, required
+from andon.agent.hosted import Access, HostedBackend, address, required
 from andon.agent.openai_api import openai_capabilities, strict_profile
 from andon.agent.threads import in_daemon_thread
 from andon.errors import ModelUnavailable
@@ -117,7 +118,7 @@ class AzureBackend(HostedBackend):
         else:
             access = dataclasses.replace(access, api_key="")  # the identity alone says who we are
             if not ad_token:
-                needs_extra("azure.identity", "azure-ad", provider)
+                extras.require("azure-ad", f"PROVIDER={provider}")
         self.endpoint = address(resource_of(endpoint), "ANDON_AZURE_ENDPOINT")
         self._version = "" if self.endpoint.endswith("/v1") else api_version.strip()
         if not self.endpoint.endswith("/v1"):

@@ -12,11 +12,11 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from andon import extras
 from andon.agent.backend import Capabilities, Choices
 from andon.agent.engine import Engine
 from andon.agent.engine_process import EngineSpec, Running
 from andon.agent.failures import Place, from_status, hidden, unreachable
-from andon.agent.hosted import needs_extra
 from andon.agent.http_client import bounded_client
 from andon.errors import ConfigError, ModelError, ModelUnavailable
 
@@ -61,7 +61,7 @@ class EmbeddedBackend:
         model: str = "",
         choices: Choices | None = None,
     ) -> None:
-        needs_extra("xllamacpp", "embedded", self.provider)
+        extras.require("embedded", f"PROVIDER={self.provider}")
         if gguf is None:
             raise ConfigError("PROVIDER=EMBEDDED needs ANDON_GGUF: set it to the path of a GGUF file and start again.")
         self.model = model.strip() or gguf.stem

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from andon import extras
 from andon.errors import ConfigError, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ _IDLE_IN_TRANSACTION = 60.0
 _CONNECT_SECONDS = 5
 #: What is sent and not acknowledged for so long ends a connection, in milliseconds.
 _UNACKNOWLEDGED = 20_000
-
-_NOT_INSTALLED = "DB_PATH names a PostgreSQL database and its driver is not installed: pip install 'andon[postgres]'"
 
 #: What to do, by SQLSTATE or its class.
 _REMEDIES = {
@@ -147,7 +146,7 @@ def _engine(address: PostgresAddress, deadline: float, settings: dict[str, str],
             **options,
         )
     except ImportError as error:
-        raise ConfigError(_NOT_INSTALLED) from error
+        raise extras.missing("postgres", "DB_PATH names a PostgreSQL database, which") from error
 
 
 def _milliseconds(seconds: float) -> str:
