@@ -46,9 +46,10 @@ from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import PLACES, PLACES_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
 from andon.explain.model.history_tools import ROOM, HistoryTools
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import SitePlaybook
 from andon.explain.providers.registry import build_analyst
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.explain.site_files import scan_always
 from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.grouping.similar_problems import alike
@@ -111,6 +112,7 @@ class Service:
         look = self._look if settings.investigate == "on" and settings.tool_calls else None
         self.analyst: Analyst | None = build_analyst(provider_config(settings), look)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
+        self.playbook: SitePlaybook
         self.store: Store
         self.broker: EmbeddedBroker | None = None
         self._stream: JetStreamLogStream
@@ -153,7 +155,7 @@ class Service:
                 watching = start("watch", watch.run)
                 supervising = start("broker", self.broker.supervise) if self.broker else None
                 await callers.listen(desk.analyze, desk.plain)
-                reading = start("runbooks", self.runbooks.run)
+                reading = start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan))
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
                 indexing = start("indexer", Indexer(self.store, self.metrics).run)
@@ -199,7 +201,9 @@ class Service:
             prepared = await asyncio.shield(preparing)
         if prepared.taken_over:
             log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
+        self.playbook = await asyncio.to_thread(SitePlaybook, settings.playbook)
         await asyncio.to_thread(self.runbooks.scan)
+        await asyncio.to_thread(self.playbook.scan)
         self.store = await Store.open(
             settings.database,
             durability=settings.durability,
@@ -228,13 +232,12 @@ class Service:
         self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures
     ) -> tuple[CallerDesk, Recorder, Analyzer]:
         settings = self.settings
-        playbook = Playbook.load()
         decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
         gate, policy = model_gate(settings, self.store), analysis_policy(settings)
         desk = CallerDesk(
             self.store,
             publisher,
-            playbook,
+            self.playbook,
             decoder,
             self.metrics,
             agent=settings.agent_name,
@@ -247,7 +250,7 @@ class Service:
             self.analyst,
             Ladder(
                 self.store,
-                playbook,
+                self.playbook,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
                 history=self.store.history() if settings.investigate == "on" else None,
@@ -294,6 +297,8 @@ class Service:
         metrics = self.metrics
         metrics.runbooks.set(len(self.runbooks))
         metrics.runbook_problems.set(len(self.runbooks.problems))
+        metrics.playbook_rules.set(len(self.playbook))
+        metrics.playbook_problems.set(len(self.playbook.problems))
         try:
             counts = await self.store.counts()
             if self._retainer is not None:
