@@ -24,7 +24,7 @@ from support.service import Andon, connected, listening, log, ollama, running, u
 
 def refusal(andon: Andon) -> str:
     """Why ``andon run`` ends at once: its last line, after checking that there is no more than that."""
-    done = andon.app.cli("run")
+    done = andon.cli("run")
     printed = done.stderr.decode()
     assert done.returncode == 1, printed
     assert "Traceback" not in printed
@@ -138,11 +138,7 @@ def test_external_broker_comes_and_goes(tmp_path: Path) -> None:
             asyncio.run(publish("Conveyor belt torn"))
             until(lambda: andon.count() == 1, "the first log")
         until(lambda: andon.get("/readyz")[0] == 503, "/readyz to notice")
-        shown = (
-            andon.get("/readyz")[1]
-            + andon.app.cli("doctor").stdout.decode()
-            + andon.app.cli("send", "x").stderr.decode()
-        )
+        shown = andon.get("/readyz")[1] + andon.cli("doctor").stdout.decode() + andon.cli("send", "x").stderr.decode()
         with broker(store, port, *users):
             until(lambda: andon.get("/readyz")[0] == 200, "/readyz to be well again")
             asyncio.run(publish("Conveyor motor blocked"))
@@ -187,7 +183,7 @@ def test_credentials_are_demanded(tmp_path: Path) -> None:
         assert "Authorization Violation" in stranger(andon.nats_port)
         assert andon.get("/metrics")[0] == 401
         assert andon.get("/readyz")[0] == 200
-        sent = andon.app.cli("send", "Coolant level low", "--wait", "--json")
+        sent = andon.cli("send", "Coolant level low", "--wait", "--json")
         assert json.loads(sent.stdout)["original_message"]["message"] == "Coolant level low"
         assert "pX9s3cr3t" not in andon.log()
 
@@ -204,7 +200,7 @@ def test_markup_and_escapes_are_printed_harmlessly(tmp_path: Path) -> None:
         andon.publish(log(hostile, hostname=hostile, service=hostile, context={hostile: hostile}))
         until(lambda: andon.count(where="analysis IS NOT NULL") == 1, "the explained log")
         for arguments in (("logs",), ("show", "1")):
-            printed = andon.app.cli(*arguments).stdout.decode()
+            printed = andon.cli(*arguments).stdout.decode()
             assert "[red]x[/red]" in printed
             assert "\x1b" not in printed
             assert "\x00" not in printed

@@ -39,7 +39,7 @@ def test_a_picture_sent_with_two_logs_is_stored_once_and_shown_with_both(tmp_pat
         assert andon.sql("SELECT max(length(context)) < 300 FROM agent_logs") == [(1,)]
         assert re.search(r"^andon_pictures_stored_total 1\.0$", andon.get("/metrics")[1], re.MULTILINE)
         for log_id in ("1", "2"):
-            shown = json.loads(andon.app.cli("show", log_id, "--json").stdout)
+            shown = json.loads(andon.cli("show", log_id, "--json").stdout)
             assert [one["width"] for one in shown["pictures"]] == [300]
             assert shown["context"]["images"][0]["picture"] == f"sha256:{shown['pictures'][0]['sha256']}"
         with Reader(andon.database) as reader:
@@ -57,7 +57,7 @@ def test_an_object_that_a_log_names_is_fetched_also_when_it_comes_after_a_restar
         put(andon, "cam/1.jpg", JPEG)
         until(lambda: andon.count("log_pictures") == 1, "the picture")
         assert andon.sql("SELECT data FROM pictures") == [(JPEG,)]
-        shown = andon.app.cli("show", "1").stdout.decode()
+        shown = andon.cli("show", "1").stdout.decode()
         assert "JPEG, 2000×1500 pixels" in shown
         assert "images[1] not kept: is an address" in " ".join(shown.split())
         assert andon.count("picture_fetches") == 0

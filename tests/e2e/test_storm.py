@@ -39,14 +39,14 @@ def publish_confirmed(andon: Andon, logs: Iterable[dict[str, object]]) -> None:
 
 def listed(andon: Andon, *arguments: str) -> Any:
     """A command's output as JSON; it must succeed."""
-    done = andon.app.cli(*arguments, "--json")
+    done = andon.cli(*arguments, "--json")
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
 
 
 def succeed(andon: Andon, *arguments: str) -> None:
     """Run a command that must succeed."""
-    done = andon.app.cli(*arguments)
+    done = andon.cli(*arguments)
     assert done.returncode == 0, done.stderr.decode()
 
 

@@ -137,9 +137,9 @@ def test_rejects_can_be_retried(tmp_path: Path) -> None:
     with running(tmp_path) as andon:
         andon.publish(b"not a log")
         until(lambda: andon.count("rejects") == 1, "the reject")
-        assert andon.app.cli("rejects", "--retry", "1").returncode == 0
+        assert andon.cli("rejects", "--retry", "1").returncode == 0
         until(lambda: andon.count("rejects") == 2, "the second reject")
-        listed = json.loads(andon.app.cli("rejects", "--all", "--json").stdout)
+        listed = json.loads(andon.cli("rejects", "--all", "--json").stdout)
         assert [bool(row["retried_at"]) for row in listed] == [False, True]
 
 
@@ -171,7 +171,7 @@ def test_model_away_then_back(tmp_path: Path) -> None:
         andon.publish(log("FATAL: could not write to WAL: No space left on device", service="postgresql"))
         until(lambda: andon.count(where="analysis IS NOT NULL") == 1, "the provisional answer")
         assert andon.sql("SELECT rung, provisional, status FROM analyses") == [("playbook", 1, "pending")]
-        listed = json.loads(andon.app.cli("logs", "--json").stdout)
+        listed = json.loads(andon.cli("logs", "--json").stdout)
         assert (listed[0]["rung"], listed[0]["provisional"]) == ("playbook", True)
         with ollama(tmp_path, port=port) as model:
             until(

@@ -21,15 +21,15 @@ def test_small_pictures_travel_in_the_message_and_large_ones_through_the_object_
         (tmp_path / name).write_bytes(data)
     with running(tmp_path) as andon:
         files = [f"--image={tmp_path / name}" for name in ("a.png", "b.bmp")]
-        done = andon.app.cli("send", "Label check failed", *files, "--context", '{"station": 4, "images": "x"}')
+        done = andon.cli("send", "Label check failed", *files, "--context", '{"station": 4, "images": "x"}')
         assert (done.returncode, done.stdout) == (0, b"1 log sent to agent.technical.support\n"), done.stderr
         until(lambda: andon.count("log_pictures") == 2, "both pictures")
         assert sorted(row[0] for row in andon.sql("SELECT data FROM pictures")) == sorted([small, large])
-        shown = json.loads(andon.app.cli("show", "1", "--json").stdout)
+        shown = json.loads(andon.cli("show", "1", "--json").stdout)
         assert shown["context"]["station"] == 4
         assert shown["context"]["images"][0] == "x"
         assert [(one["type"], one["width"]) for one in shown["pictures"]] == [("image/png", 300), ("image/bmp", 800)]
-        again = andon.app.cli("send", "Label check failed again", files[1])
+        again = andon.cli("send", "Label check failed again", files[1])
         assert again.returncode == 0
         until(lambda: andon.count("log_pictures") == 3, "the second log")
         assert andon.count("pictures") == 2
@@ -40,7 +40,7 @@ def test_small_pictures_travel_in_the_message_and_large_ones_through_the_object_
     [
         ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is an SVG drawing and not a PNG"),
         ("notes.png", b"hello", "is not a PNG, JPEG, WebP, GIF, BMP or TIFF picture"),
-        ("cut.png", picture()[:14], "is a PNG file without its header"),
+        ("cut.png", picture()[:14], "is a PNG file whose header is cut off"),
         ("empty.png", b"", "is empty"),
         ("large.png", picture() + os.urandom(5_000), "bytes, ANDON_PICTURE_MAX_BYTES allows 4,000"),
         ("missing.png", None, "cannot be read: No such file or directory"),

@@ -20,7 +20,7 @@ def test_an_oversized_log_in_the_middle_is_named_and_the_others_are_answered(tmp
     """--wait sends what can be sent, prints its analyses, and says which log was not sent."""
     lines = [json.dumps(log(message)) for message in ("Oven door open", "x" * 1_100_000, "Fan blocked")]
     with running(tmp_path) as andon:
-        done = andon.app.cli("send", "--file", "-", "--wait", "--json", stdin="\n".join(lines).encode())
+        done = andon.cli("send", "--file", "-", "--wait", "--json", stdin="\n".join(lines).encode())
         answered = [json.loads(line)["original_message"]["message"] for line in done.stdout.splitlines()]
         assert sorted(answered) == ["Fan blocked", "Oven door open"]
         assert done.returncode == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from andon.core.errors import ConfigError, ModelMisconfigured
+from andon.core.extras import install_command
 from andon.core.settings.providers import PROVIDERS, fallback_members, provider_name
 from andon.core.settings.settings import Settings, load_settings
 from andon.explain.model.build import build_analyst
@@ -95,7 +97,7 @@ def test_an_unknown_provider_lists_the_known_ones() -> None:
 def test_what_a_provider_needs_is_said_at_start(name: str, settings: dict[str, Any], sentence: str) -> None:
     """One sentence names every setting that is missing or wrong."""
     with pytest.raises(ConfigError) as caught:
-        build_analyst(load_settings(provider=name, **settings))
+        build_analyst(settings_of(provider=name, **settings))
     assert sentence in str(caught.value)
 
 
@@ -119,7 +121,8 @@ def test_a_missing_extra_is_named_at_start(name: str, module: str, extra: str, m
         config = config.model_copy(update={"api_key": SecretStr("")})
     with pytest.raises(ConfigError) as caught:
         build_analyst(config)
-    assert f"pip install 'andon[{extra}]'" in str(caught.value)
+    assert f"PROVIDER={name} needs the library {module}, which is not installed" in str(caught.value)
+    assert install_command(extra) in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -152,9 +155,9 @@ def test_a_forbidden_library_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -
         raise ImportError(f"{wanted} is not for you")
 
     monkeypatch.setattr(importlib.util, "find_spec", forbidden)
-    with pytest.raises(ConfigError, match=r"pip install 'andon\[claude\]'"):
+    with pytest.raises(ConfigError, match=re.escape(install_command("claude"))):
         build_backend(settings_of(provider="CLAUDE", api_key="k"))
-    with pytest.raises(ConfigError, match=r"pip install 'andon\[mcp\]'"):
+    with pytest.raises(ConfigError, match=re.escape(install_command("mcp"))):
         require_extra()
 
 

@@ -262,8 +262,8 @@ def test_a_question_has_a_deadline(new_database: Callable[[], Database]) -> None
     async def work() -> None:
         async with opened(new_database()) as store:
             with pytest.raises(QueryTooSlow, match="shorter time"):
-                await store.ask(lambda reader: reader._read(lambda c: run(c, endless).scalar()), deadline=0.2)
-            assert await store.ask(lambda reader: reader.patterns()) == []
+                await store.ask_reader(lambda reader: reader._read(lambda c: run(c, endless).scalar()), deadline=0.2)
+            assert await store.ask_reader(lambda reader: reader.patterns()) == []
             assert await store.counts()
 
     asyncio.run(work())

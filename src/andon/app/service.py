@@ -38,8 +38,9 @@ from andon.explain.callers.desk import PLACES, PLACES_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
 from andon.explain.model.build import build_analyst
 from andon.explain.model.history_tools import ROOM, HistoryTools
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.explain.site_files import scan_always
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.grouping.similar_problems import alike
 from andon.grouping.stored_merger import rebuilt
@@ -47,7 +48,7 @@ from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.intake import PictureLimits
 from andon.ingest.pictures.shrink import for_model
 from andon.ingest.recorder import Recorder
-from andon.store import Store, lock_database, prepare
+from andon.store import Retention, Store, lock_database, prepare
 
 if TYPE_CHECKING:
     from andon.core.models import Question
@@ -101,6 +102,7 @@ class Service:
         look = self._look if settings.investigate == "on" and settings.tool_calls else None
         self.analyst: Analyst | None = build_analyst(settings, look)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
+        self.playbook: SitePlaybook
         self.store: Store
         self.broker: EmbeddedBroker | None = None
         self._stream: JetStreamLogStream
@@ -121,10 +123,10 @@ class Service:
             await self._open(stack)
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
-            shown = QuestionPictures(self.store.pictures, for_model)
+            shown = QuestionPictures(self.store, for_model)
             stack.push_async_callback(shown.close)
             limits = PictureLimits(max_bytes=self.settings.picture_max_bytes)
-            fetcher = PictureFetcher(self.store.pictures, NatsObjects(self._connection), limits, self.metrics)
+            fetcher = PictureFetcher(self.store, NatsObjects(self._connection).fetch, limits, self.metrics)
             desk, recorder, analyzer = self._pipeline(publisher, fetcher, shown)
             callers = NatsCallers(
                 self._connection,
@@ -143,11 +145,12 @@ class Service:
                 watching = start("watch", watch.run)
                 supervising = start("broker", self.broker.supervise) if self.broker else None
                 await callers.listen(desk.analyze, desk.plain)
-                reading = start("runbooks", self.runbooks.run)
+                reading = start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan))
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
                 indexing = start("indexer", Indexer(self.store, self.metrics).run)
-                self._retainer = Retainer(self.store.retention, self.metrics, self._stream)
+                rules = Retention(self.store, retention_policy(self.settings))
+                self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
                 retaining = start("retention", self._retainer.run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)
@@ -188,7 +191,9 @@ class Service:
             prepared = await asyncio.shield(preparing)
         if prepared.taken_over:
             log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
+        self.playbook = await asyncio.to_thread(SitePlaybook, settings.playbook)
         await asyncio.to_thread(self.runbooks.scan)
+        await asyncio.to_thread(self.playbook.scan)
         self.store = await Store.open(
             settings.database,
             durability=settings.durability,
@@ -217,13 +222,12 @@ class Service:
         self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures
     ) -> tuple[CallerDesk, Recorder, Analyzer]:
         settings = self.settings
-        playbook = Playbook.load()
         decode = decoder(settings)
         gate, policy = model_gate(settings, self.store), analysis_policy(settings)
         desk = CallerDesk(
             self.store,
             publisher,
-            playbook,
+            self.playbook,
             decode,
             self.metrics,
             agent=settings.agent_name,
@@ -236,7 +240,7 @@ class Service:
             self.analyst,
             Ladder(
                 self.store,
-                playbook,
+                self.playbook,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
                 history=self.store.history() if settings.investigate == "on" else None,
@@ -283,6 +287,8 @@ class Service:
         metrics = self.metrics
         metrics.runbooks.set(len(self.runbooks))
         metrics.runbook_problems.set(len(self.runbooks.problems))
+        metrics.playbook_rules.set(len(self.playbook))
+        metrics.playbook_problems.set(len(self.playbook.problems))
         try:
             counts = await self.store.counts()
             if self._retainer is not None:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, union_all
-from sqlalchemy.exc import DBAPIError
 
-from andon.core.errors import QueryTooSlow
 from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog, utc_text
+from andon.store.engine.deadline import DEADLINE, statement_deadline
 from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members
 from andon.store.queue import queue
 from andon.store.recording.batch import unix_minute
 from andon.store.rules.analysis import rank_of, severity_of
-from andon.store.schema.dialect import contains, is_postgres
+from andon.store.schema.dialect import contains
 from andon.store.schema.tables import logs, pattern_hosts, pattern_minutes, patterns
 
 T = TypeVar("T")
 
-#: Seconds that one question may read.
-DEADLINE = 5.0
 ROWS_MAX = 500
 #: Newest logs of a window that are grouped into problems: half a second of reading on a small box.
 GROUPED_MAX = 200_000
@@ -35,10 +29,6 @@ _NAMES_EACH = 500
 _TOP_HOSTS = 10
 _NEWEST = 5
 _MEMBERS = 20
-#: SQLite looks at the clock after so many of its instructions: a fraction of a millisecond.
-_STEPS = 20_000
-#: PostgreSQL's SQLSTATE for a statement that its deadline ended.
-_CANCELED = "57014"
 _ORDERS = ("first", "count", "severity")
 
 
@@ -121,40 +111,6 @@ class StoredHistory:
                 return work(connection)
 
         return await self._run(timed)
-
-
-@contextlib.contextmanager
-def statement_deadline(connection: Connection, seconds: float) -> Iterator[None]:
-    """Interrupt what runs on ``connection`` after ``seconds``. Raises QueryTooSlow then."""
-    raw = connection.connection.dbapi_connection
-    if is_postgres(connection):
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}")
-        try:
-            yield
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != _CANCELED:
-                raise
-            raise _too_slow(seconds) from error
-        return
-    if not isinstance(raw, sqlite3.Connection):
-        yield
-        return
-    end = time.monotonic() + seconds
-    raw.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
-    try:
-        yield
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_INTERRUPT:
-            raise
-        raise _too_slow(seconds) from error
-    finally:
-        raw.set_progress_handler(None, _STEPS)
-
-
-def _too_slow(seconds: float) -> QueryTooSlow:
-    return QueryTooSlow(
-        f"this reads more than {seconds:g} s of the database: ask about a shorter time, one host or one problem"
-    )
 
 
 def _search(connection: Connection, query: HistoryQuery) -> list[StoredLog]:
@@ -388,6 +344,3 @@ def _like(column: Any, pattern: str) -> ColumnElement[bool]:
     """Exact or a glob of ``*`` and ``?``, without regard to case; LIKE is understood by every database."""
     escaped = pattern.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return func.lower(column).like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
-
-
-__all__ = ["DEADLINE", "StoredHistory", "statement_deadline"]

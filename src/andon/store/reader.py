@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 from sqlalchemy import Connection, Engine, Select, case, func, select
 
-from andon.core.errors import NotFound, StoreUnavailable
+from andon.core.errors import NotFound
 from andon.core.models import (
     LogQuery,
     PatternSummary,
@@ -27,7 +27,7 @@ from andon.core.settings.database_url import Database
 from andon.store.agent_history import StoredHistory
 from andon.store.alarms.reader import AlarmReader
 from andon.store.counts.rollups import Rollups
-from andon.store.engine.database import require, revision, size, table_kinds, translated, visitor_engine, writer_engine
+from andon.store.engine.database import check_revision, require, size, translated, visitor_engine, writer_engine
 from andon.store.engine.rows import read_counters, select_logs, to_log
 from andon.store.problems import members, overview
 from andon.store.problems.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
@@ -35,7 +35,7 @@ from andon.store.recording import pictures
 from andon.store.retention import forecast
 from andon.store.retention.forecast import Forecast, RetentionState
 from andon.store.rules.retention import KeepPolicy
-from andon.store.schema.tables import HEAD, analyses, logs, rejects, streams
+from andon.store.schema.tables import analyses, logs, rejects, streams
 from andon.store.search import comparison
 from andon.store.search.search import search
 
@@ -86,8 +86,7 @@ class Reader:
         self._path = db_path
         self._engine = visitor_engine(db_path)
         try:
-            found = self._read(lambda connection: (revision(connection, db_path), table_kinds(connection)))
-            check_revision(db_path, *found)
+            self._read(check_revision)
         except BaseException:
             self.close()
             raise
@@ -272,21 +271,6 @@ class Inside(Reader):
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         return work(self._connection)
-
-
-def check_revision(db_path: Database, found: str | None, kinds: dict[str, str]) -> None:
-    """Raises StoreUnavailable where a database is not ours yet or has an older schema."""
-    if found == HEAD:
-        return
-    if found is None and kinds.get("agent_logs") == "table":
-        raise StoreUnavailable(
-            f"the database {db_path} is one of the reference system: start `andon run` once, which takes it over"
-        )
-    if found is None and kinds:
-        raise StoreUnavailable(f"the database {db_path} belongs to another program: choose another DB_PATH")
-    raise StoreUnavailable(
-        f"the database {db_path} {'is empty' if found is None else 'has an older schema'}: start `andon run` once"
-    )
 
 
 def one_log(connection: Connection, log_id: int) -> StoredLog | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -31,27 +31,25 @@ from andon.core.models import (
 )
 from andon.core.settings.database_url import Database
 from andon.store import indexer, reader
-from andon.store.agent_history import DEADLINE, StoredHistory, statement_deadline
+from andon.store.agent_history import StoredHistory
 from andon.store.engine import probe
 from andon.store.engine.database import (
     BUSY_TIMEOUT,
     Durability,
     FileIdentity,
+    check_revision,
     reader_engine,
     require,
-    revision,
-    table_kinds,
     translated,
     writer_engine,
 )
+from andon.store.engine.deadline import DEADLINE, statement_deadline
 from andon.store.engine.postgres import UNLOCKED
 from andon.store.problems import members, merges
 from andon.store.queue import queue, usage, waiters
 from andon.store.reader import Inside, Reader
-from andon.store.recording.pictures import StoredPictures
 from andon.store.recording.sequence_gaps import missing_ranges
 from andon.store.recording.writer import Recorder, highest_sequence
-from andon.store.retention.steps import StoredRetention
 from andon.store.rules.analysis import AnalysisPolicy, novel
 from andon.store.rules.retention import KeepPolicy, keep_all
 from andon.store.schema.dialect import is_postgres, run
@@ -59,6 +57,7 @@ from andon.store.search.facets import FacetBook
 
 _log = structlog.get_logger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _READERS = 2
@@ -83,7 +82,6 @@ class Store:
         clock: Callable[[], float],
         deadline: float,
         zone: tzinfo = UTC,
-        keeping: KeepPolicy = keep_all,
     ) -> None:
         """For :meth:`open`."""
         self._path = path
@@ -103,10 +101,6 @@ class Store:
         self._read_places = asyncio.Semaphore(_PLACES)
         self._ask_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
-        #: The pictures of logs: :class:`andon.store.interfaces.Pictures`.
-        self.pictures = StoredPictures(self._read, self._write, clock)
-        #: The rules of retention, applied step by step: :class:`andon.store.interfaces.Retention`.
-        self.retention = StoredRetention(keeping, self._read, self._write, clock)
 
     @classmethod
     async def open(
@@ -125,7 +119,7 @@ class Store:
 
         ``busy_timeout`` is how long another process' lock is waited for, ``deadline`` how long a call takes at
         most (seconds). ``clock`` gives unix seconds. ``zone`` is that of times in contexts which name none. ``keeping``
-        says which logs are not stored, and which go later. Raises StoreUnavailable and StoreTooNew.
+        says which logs are not stored. Raises StoreUnavailable and StoreTooNew.
         """
 
         def connect() -> tuple[Engine, Engine]:
@@ -133,8 +127,7 @@ class Store:
             writer = writer_engine(db_path, durability, busy_timeout, deadline=deadline)
             try:
                 with translated(db_path), writer.begin() as connection:
-                    found = (revision(connection, db_path), table_kinds(connection))
-                reader.check_revision(db_path, *found)
+                    check_revision(connection)
             except BaseException:
                 writer.dispose()
                 raise
@@ -145,7 +138,7 @@ class Store:
 
         writer, readers = await asyncio.to_thread(connect)
         recorder = Recorder(policy, clock, keeping=keeping)
-        return cls(db_path, writer, readers, recorder, clock, deadline, zone, keeping)
+        return cls(db_path, writer, readers, recorder, clock, deadline, zone)
 
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""
@@ -341,7 +334,32 @@ class Store:
         """Sizes for metrics."""
         return await self._read(lambda connection: reader.counts(connection, self._path))
 
-    async def ask(self, question: Callable[[Reader], T], *, deadline: float = DEADLINE) -> T:
+    async def read(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``question(connection, ...)`` answers: one transaction that only reads. Raises what it raises."""
+        return await self._read(functools.partial(_applied, question, args, kwargs))
+
+    async def write(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``work(connection, ...)`` answers: one transaction in the writer's thread. Raises what it raises.
+
+        On PostgreSQL, work that is marked with :func:`unlocked` goes beside the writers' lock.
+        """
+        engine = self._claiming if getattr(work, UNLOCKED, False) else self._writer
+        return await self._write(functools.partial(_applied, work, args, kwargs), engine)
+
+    async def ask(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As :meth:`read` for people and models: in threads of their own, and for :data:`DEADLINE` seconds at most.
+
+        Raises QueryTooSlow after that.
+        """
+
+        def timed(connection: Connection) -> T:
+            with statement_deadline(connection, DEADLINE):
+                return question(connection, *args, **kwargs)
+
+        asked = functools.partial(self._transaction, self._readers, timed)
+        return await self._in_thread(self._asking, self._ask_places, asked)
+
+    async def ask_reader(self, question: Callable[[Reader], T], *, deadline: float = DEADLINE) -> T:
         """Put a question, which may read ``deadline`` seconds and sees one state of the database.
 
         Raises what the question raises, StoreUnavailable, and QueryTooSlow after the deadline.
@@ -396,3 +414,7 @@ class Store:
             raise StoreUnavailable(
                 f"the database {self._path} did not answer within {self._deadline:g} s: check its disk"
             ) from error
+
+
+def _applied(work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection) -> T:
+    return work(connection, *args, **kwargs)

@@ -159,12 +159,12 @@ async def _retain(settings: Settings, told: Any) -> dict[str, int]:
     from andon.app.cli.output import user_name
     from andon.app.retention_policy import retention_policy
     from andon.core.telemetry import Metrics
-    from andon.store import Store
+    from andon.store import Retention, Store
 
-    store = await Store.open(settings.database, durability=settings.durability, keeping=retention_policy(settings))
-    store.retention.actor = f"andon retention --run ({user_name() or 'unknown'})"
+    store = await Store.open(settings.database, durability=settings.durability)
+    actor = f"andon retention --run ({user_name() or 'unknown'})"
     try:
-        return await Retainer(store.retention, Metrics()).once(told)
+        return await Retainer(store, Retention(store, retention_policy(settings), actor=actor), Metrics()).once(told)
     finally:
         await store.close()
 

@@ -20,7 +20,7 @@ from andon.core.errors import ConfigError, ModelError
 from andon.core.models import Explanation, Question, now_text
 from andon.core.settings.settings import Settings
 from andon.explain.model.build import build_analyst
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import Playbook, SitePlaybook
 from andon.explain.providers.registry import build_backend
 
 log = structlog.get_logger(__name__)
@@ -91,7 +91,8 @@ def _asker(settings: Settings, stack: AsyncExitStack) -> tuple[Ask, str | None]:
     """What answers, closed by ``stack``, and the version of its wording."""
     analyst = build_analyst(settings, members=[settings.configured])
     if analyst is None:
-        playbook = Playbook.load()
+        playbook = SitePlaybook(settings.playbook)
+        playbook.scan()
 
         async def ask(question: Question) -> Explanation:
             await asyncio.sleep(0)  # lets the progress bar breathe between answers

@@ -24,7 +24,9 @@ def listen(service: Service) -> HttpServer:
     token = settings.http_token.get_secret_value()
 
     def ask(question: Callable[[Reader], T]) -> Awaitable[T]:
-        return service.store.ask(question)  # looked up with each question: the store opens after the port is taken
+        return service.store.ask_reader(
+            question
+        )  # looked up with each question: the store opens after the port is taken
 
     api = build_router(ask, settings)
     app = build_app(service.health, service.metrics, service.refresh, token, api)

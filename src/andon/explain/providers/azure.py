@@ -12,12 +12,13 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from andon.core import extras
 from andon.core.errors import ModelUnavailable
 from andon.core.threads import in_daemon_thread
 from andon.explain.providers.access import address, required
 from andon.explain.providers.backend import Access, Capabilities
 from andon.explain.providers.failures import Place, hidden, refused
-from andon.explain.providers.hosted import HostedBackend, needs_extra
+from andon.explain.providers.hosted import HostedBackend
 from andon.explain.providers.openai import openai_capabilities, strict_profile
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class AzureBackend(HostedBackend):
         if with_key:
             access.demand_key()
         elif not token:
-            needs_extra("azure.identity", "azure-ad", access.provider)
+            extras.require("azure-ad", f"PROVIDER={access.provider}")
         self.endpoint = address(resource_of(own.azure_endpoint), "ANDON_AZURE_ENDPOINT")
         self._version = "" if self.endpoint.endswith("/v1") else own.azure_api_version.strip()
         if not self.endpoint.endswith("/v1"):

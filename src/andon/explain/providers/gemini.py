@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from andon.core import extras
 from andon.explain.providers.backend import Access, Capabilities
-from andon.explain.providers.hosted import HostedBackend, needs_extra
+from andon.explain.providers.hosted import HostedBackend
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -17,7 +18,7 @@ class GeminiBackend(HostedBackend):
     """One of Google's models, with a key of Google AI Studio."""
 
     def __init__(self, access: Access) -> None:
-        needs_extra("google.genai", "gemini", "GEMINI")
+        extras.require("gemini", "PROVIDER=GEMINI")
         access.demand_key()
         url, model = access.url(GEMINI_URL).removesuffix("/v1beta"), access.model.removeprefix("models/")
         super().__init__(access, access.place("Gemini", url, "that Google AI Studio lists", model=model))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from andon.core.errors import ConfigError, ModelMisconfigured
+from andon.core.errors import ModelMisconfigured
 from andon.explain.providers.backend import Access, Backend, Capabilities
 from andon.explain.providers.failures import Place, from_status, hidden, message_in, unlike, unreachable
 from andon.explain.providers.http_client import CONNECT_TIMEOUT, ResponseTooLong
@@ -18,20 +17,6 @@ if TYPE_CHECKING:
 
 #: Seconds for a question about the provider itself, such as whether it has the model.
 CHECK_TIMEOUT = 8.0
-
-
-def installed(module: str) -> bool:
-    """Whether ``module`` could be imported; nothing of it is, but for its parent packages."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ImportError:  # a parent package is missing, or somebody forbids it
-        return False
-
-
-def needs_extra(module: str, extra: str, provider: str) -> None:
-    """Raises ConfigError where the library behind an optional extra is not installed. Imports nothing of it."""
-    if not installed(module):
-        raise ConfigError(f"PROVIDER={provider} needs a library that is not installed: pip install 'andon[{extra}]'")
 
 
 class HostedBackend(Backend):

@@ -20,7 +20,7 @@ from andon.store.alarms.shift_book import Handover, ShiftNote, handovers
 from andon.store.alarms.tracking import ACKS
 from andon.store.engine import audit
 from andon.store.engine.rows import add_to_counters
-from andon.store.problems.commands import write
+from andon.store.engine.visitor import change
 from andon.store.schema.dialect import run
 
 #: Shelving is for a time: nobody remembers what was put away for longer.
@@ -52,7 +52,7 @@ def acknowledge(
         audit.note(connection, by, "alarm.acknowledge", f"alarm {alarm_id}", {"source": entry.source, "note": text})
         return _alarm(connection, db_path, alarm_id)
 
-    return write(db_path, work)
+    return change(db_path, work)
 
 
 def shelve(
@@ -75,7 +75,7 @@ def shelve(
         audit.note(connection, by, "alarm.shelve", f"alarm {alarm_id}", detail)
         return _alarm(connection, db_path, alarm_id)
 
-    return write(db_path, work)
+    return change(db_path, work)
 
 
 def unshelve(db_path: Database, alarm_id: int, by: str | None, *, now: float | None = None) -> AlarmEntry:
@@ -95,7 +95,7 @@ def unshelve(db_path: Database, alarm_id: int, by: str | None, *, now: float | N
         audit.note(connection, by, "alarm.unshelve", f"alarm {alarm_id}", {"source": entry.source})
         return _alarm(connection, db_path, alarm_id)
 
-    return write(db_path, work)
+    return change(db_path, work)
 
 
 def add_note(db_path: Database, text: str, author: str | None, *, now: float | None = None) -> ShiftNote:
@@ -112,7 +112,7 @@ def add_note(db_path: Database, text: str, author: str | None, *, now: float | N
         audit.note(connection, author, "shift.note", f"note {found}", {"text": words[:500]})
         return ShiftNote(found, moment, author, words)
 
-    return write(db_path, work)
+    return change(db_path, work)
 
 
 def sign(
@@ -143,7 +143,7 @@ def sign(
         audit.note(connection, by, "shift.sign", f"handover {found}", detail)
         return Handover(found, *values)
 
-    return write(db_path, work)
+    return change(db_path, work)
 
 
 def _alarm(connection: Connection, db_path: Database, alarm_id: int) -> AlarmEntry:

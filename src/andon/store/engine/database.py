@@ -130,6 +130,12 @@ class FileIdentity:
         return found.st_dev, found.st_ino
 
 
+def database_of(connection: Connection) -> Database:
+    """The database that ``connection`` leads to, as it was named on opening."""
+    database: Database = connection.get_execution_options()[postgres.DATABASE]
+    return database
+
+
 def require(path: Database) -> None:
     """Raise StoreUnavailable where there is no database file; whether a server answers is seen on connecting."""
     if isinstance(path, Path) and not path.exists():
@@ -171,7 +177,7 @@ def writer_engine(
         )
         return connection
 
-    return _engine(connect, "BEGIN IMMEDIATE", poolclass=StaticPool)
+    return _engine(path, connect, "BEGIN IMMEDIATE", poolclass=StaticPool)
 
 
 def reader_engine(path: Database, *, connections: int, timeout: float, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
@@ -184,7 +190,9 @@ def reader_engine(path: Database, *, connections: int, timeout: float, busy_time
         _reading(connection)
         return connection
 
-    return _engine(connect, "BEGIN", poolclass=QueuePool, pool_size=connections, max_overflow=0, pool_timeout=timeout)
+    return _engine(
+        path, connect, "BEGIN", poolclass=QueuePool, pool_size=connections, max_overflow=0, pool_timeout=timeout
+    )
 
 
 def untouched_engine(path: Path) -> Engine:
@@ -198,7 +206,7 @@ def untouched_engine(path: Path) -> Engine:
         _reading(connection)
         return connection
 
-    return _engine(connect, "BEGIN", poolclass=NullPool)
+    return _engine(path, connect, "BEGIN", poolclass=NullPool)
 
 
 def visitor_engine(path: Database, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
@@ -224,7 +232,7 @@ def visitor_engine(path: Database, busy_timeout: float = BUSY_TIMEOUT) -> Engine
             _reading(connection)
         return connection
 
-    return _engine(connect, "BEGIN", poolclass=NullPool)
+    return _engine(path, connect, "BEGIN", poolclass=NullPool)
 
 
 def _connect(database: str, busy_timeout: float) -> sqlite3.Connection:
@@ -263,8 +271,8 @@ def _pragmas(connection: sqlite3.Connection, **values: object) -> None:
         connection.execute(f"PRAGMA {name}={value}")
 
 
-def _engine(connect: Any, begin: str, **options: Any) -> Engine:
-    engine = create_engine("sqlite://", creator=connect, **options)
+def _engine(path: Path, connect: Any, begin: str, **options: Any) -> Engine:
+    engine = create_engine("sqlite://", creator=connect, execution_options={postgres.DATABASE: path}, **options)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -313,3 +321,20 @@ def revision(connection: Connection, path: Database) -> str | None:
             "install the newer version again, or restore a backup from before it"
         )
     return str(found)
+
+
+def check_revision(connection: Connection) -> None:
+    """Raises StoreUnavailable where a database is not ours yet or has an older schema, StoreTooNew for a newer one."""
+    path = database_of(connection)
+    found, kinds = revision(connection, path), table_kinds(connection)
+    if found == tables.HEAD:
+        return
+    if found is None and kinds.get("agent_logs") == "table":
+        raise StoreUnavailable(
+            f"the database {path} is one of the reference system: start `andon run` once, which takes it over"
+        )
+    if found is None and kinds:
+        raise StoreUnavailable(f"the database {path} belongs to another program: choose another DB_PATH")
+    raise StoreUnavailable(
+        f"the database {path} {'is empty' if found is None else 'has an older schema'}: start `andon run` once"
+    )

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from andon.core import extras
 from andon.core.errors import ConfigError, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -24,6 +26,17 @@ if TYPE_CHECKING:
 
 #: Execution option of transactions that go beside the writers' lock.
 UNLOCKED = "andon_unlocked"
+#: Execution option that names the database a connection leads to.
+DATABASE = "andon_database"
+
+Work = TypeVar("Work", bound=Callable[..., object])
+
+
+def unlocked(work: Work) -> Work:
+    """Marks a function on a connection that :meth:`andon.store.Store.write` runs beside the writers' lock."""
+    setattr(work, UNLOCKED, True)
+    return work
+
 
 #: The number of the writers' advisory lock (``ANDN``), the same in every Andon.
 _WRITERS = 0x414E444E
@@ -32,8 +45,6 @@ _IDLE_IN_TRANSACTION = 60.0
 _CONNECT_SECONDS = 5
 #: What is sent and not acknowledged for so long ends a connection, in milliseconds.
 _UNACKNOWLEDGED = 20_000
-
-_NOT_INSTALLED = "DB_PATH names a PostgreSQL database and its driver is not installed: pip install 'andon[postgres]'"
 
 #: What to do, by SQLSTATE or its class.
 _REMEDIES = {
@@ -144,10 +155,11 @@ def _engine(address: PostgresAddress, deadline: float, settings: dict[str, str],
             max_overflow=0,
             pool_pre_ping=True,  # so that a restarted server costs nobody an error
             use_native_hstore=False,
+            execution_options={DATABASE: address},
             **options,
         )
     except ImportError as error:
-        raise ConfigError(_NOT_INSTALLED) from error
+        raise extras.missing("postgres", "DB_PATH names a PostgreSQL database, which") from error
 
 
 def _milliseconds(seconds: float) -> str:
@@ -242,6 +254,7 @@ def size(connection: Connection) -> int:
 
 
 __all__ = [
+    "DATABASE",
     "UNLOCKED",
     "check_encoding",
     "reader_engine",

@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import Connection, select, update
 
@@ -20,15 +18,13 @@ from andon.core.errors import NotFound, StoreError, StoreFull
 from andon.core.models import AnalysisStatus, Resolution, Rung, Spent, now_text
 from andon.core.settings.database_url import Database
 from andon.store.engine import vacuum
-from andon.store.engine.database import require, revision, table_kinds, translated, writer_engine
+from andon.store.engine.database import check_revision, require, translated, writer_engine
 from andon.store.engine.database_lock import lock_database
 from andon.store.engine.rows import add_to_counters
+from andon.store.engine.visitor import change
 from andon.store.problems import members, merges
 from andon.store.queue import usage
-from andon.store.reader import check_revision
 from andon.store.schema.tables import analyses, patterns, resolutions
-
-T = TypeVar("T")
 
 _LONGEST = 20_000
 
@@ -48,7 +44,7 @@ def merge(db_path: Database, child_id: int, parent_id: int) -> int:
             merges.join_by_hand(connection, child, parent)
         return parent
 
-    return write(db_path, work)
+    return change(db_path, work)
 
 
 def split(db_path: Database, pattern_id: int) -> int:
@@ -68,7 +64,7 @@ def split(db_path: Database, pattern_id: int) -> int:
         merges.take_out(connection, pattern_id, root)
         return root
 
-    return write(db_path, work)
+    return change(db_path, work)
 
 
 def resolve(
@@ -93,7 +89,7 @@ def resolve(
         _show_fix(connection, root, found)
         return found
 
-    return write(db_path, work)
+    return change(db_path, work)
 
 
 def revoke(db_path: Database, pattern_id: int, resolution_id: int | None = None) -> Resolution:
@@ -116,7 +112,7 @@ def revoke(db_path: Database, pattern_id: int, resolution_id: int | None = None)
         _show_without(connection, root, found, [one for one in standing if one.id != found.id])
         return found
 
-    return write(db_path, work)
+    return change(db_path, work)
 
 
 def _show_without(connection: Connection, root: int, gone: Resolution, left: list[Resolution]) -> None:
@@ -150,7 +146,7 @@ def reanalyze(db_path: Database, pattern_id: int) -> int:
 
     What is shown stays until the new answer is there. Where an analysis waits already, that one is moved up.
     """
-    return write(
+    return change(
         db_path,
         lambda connection: merges.ask(connection, _root(connection, db_path, pattern_id), "asked", caller=True),
     )
@@ -173,7 +169,7 @@ def compact(path: Database) -> tuple[int, int]:
         try:
             with translated(path):
                 with engine.begin() as connection:
-                    check_revision(path, revision(connection, path), table_kinds(connection))
+                    check_revision(connection)
                 before = path.stat().st_size
                 free = shutil.disk_usage(path.parent).free
                 if free < 2 * before:
@@ -195,12 +191,12 @@ class SharedSpending:
 
     async def spent(self, since: float) -> Spent:
         """Model calls and tokens since the minute of ``since`` (unix seconds). Raises StoreError."""
-        return await asyncio.to_thread(write, self._path, lambda connection: usage.spent(connection, since))
+        return await asyncio.to_thread(change, self._path, lambda connection: usage.spent(connection, since))
 
     async def spend(self, calls: int, tokens: int) -> None:
         """Note model calls or tokens in the present minute. Raises StoreError."""
         await asyncio.to_thread(
-            write, self._path, lambda connection: usage.spend(connection, time.time(), calls, tokens)
+            change, self._path, lambda connection: usage.spend(connection, time.time(), calls, tokens)
         )
 
 
@@ -247,15 +243,3 @@ def _root(connection: Connection, db_path: Database, pattern_id: int) -> int:
     if root is None:
         raise NotFound(f"no pattern {pattern_id} in {db_path}: `andon patterns` lists those that are there")
     return root
-
-
-def write(db_path: Database, work: Callable[[Connection], T]) -> T:
-    """One transaction on a connection of its own."""
-    require(db_path)
-    engine = writer_engine(db_path, "normal")
-    try:
-        with translated(db_path), engine.begin() as connection:
-            check_revision(db_path, revision(connection, db_path), table_kinds(connection))
-            return work(connection)
-    finally:
-        engine.dispose()

@@ -20,6 +20,7 @@ from andon.core.models import (
     StoredAnalysis,
     now_text,
 )
+from andon.store.engine.postgres import unlocked
 from andon.store.engine.rows import (
     add_to_counters,
     select_analyses,
@@ -39,6 +40,7 @@ _HOSTS_IN_QUESTION = 20
 _MEMBERS_IN_QUESTION = 20
 
 
+@unlocked
 def claim(
     connection: Connection, owner: str, lease: float, now: float, *, unanswered: bool = False
 ) -> PendingAnalysis | None:

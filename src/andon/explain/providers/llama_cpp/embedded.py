@@ -11,10 +11,10 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from andon.core import extras
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable
 from andon.explain.providers.backend import Access, Backend, Capabilities
 from andon.explain.providers.failures import Place, from_status, hidden, unreachable
-from andon.explain.providers.hosted import needs_extra
 from andon.explain.providers.llama_cpp.engine import Engine
 from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running
 from andon.explain.providers.openai import plain_profile
@@ -43,7 +43,7 @@ class EmbeddedBackend(Backend):
     """
 
     def __init__(self, access: Access) -> None:
-        needs_extra("xllamacpp", "embedded", access.provider)
+        extras.require("embedded", f"PROVIDER={access.provider}")
         own = access.settings
         if own.gguf is None:
             raise ConfigError("PROVIDER=EMBEDDED needs ANDON_GGUF: set it to the path of a GGUF file and start again.")

@@ -1,0 +1,78 @@
+"""Beside a running service: reading its database, and changing it, on connections of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy import Connection
+
+from andon.core.settings.database_url import Database
+from andon.store.engine.database import check_revision, require, translated, visitor_engine, writer_engine
+from andon.store.engine.deadline import DEADLINE, statement_deadline
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Visitor:
+    """A database opened to be read only. Use it as a context manager, or close it.
+
+    What is asked are the functions of :mod:`andon.store`'s subjects: ``visitor.read(queue.waiting, 50)``. Each call is
+    one transaction, which sees one state. All raise StoreUnavailable where the database cannot be read.
+    """
+
+    def __init__(self, db_path: Database) -> None:
+        """Raises StoreUnavailable where there is no database of ours yet, StoreTooNew for a newer one."""
+        require(db_path)
+        self._path = db_path
+        self._engine = visitor_engine(db_path)
+        try:
+            self.read(check_revision)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the database; idempotent."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def read(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``question(connection, ...)`` answers. Raises what it raises."""
+        with translated(self._path), self._engine.begin() as connection:
+            return question(connection, *args, **kwargs)
+
+    async def ask(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As :meth:`read`, in a thread and with a deadline; raises QueryTooSlow after it."""
+
+        def timed(connection: Connection) -> T:
+            with statement_deadline(connection, DEADLINE):
+                return question(connection, *args, **kwargs)
+
+        return await asyncio.to_thread(self.read, timed)
+
+
+def change(db_path: Database, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """``work(connection, ...)`` as one transaction on a connection of its own.
+
+    Waits for the service's lock at most :data:`andon.store.engine.database.BUSY_TIMEOUT` seconds; the service picks the
+    change up with its next batch. Raises as :class:`Visitor` does on opening, and what ``work`` raises.
+    """
+    require(db_path)
+    engine = writer_engine(db_path, "normal")
+    try:
+        with translated(db_path), engine.begin() as connection:
+            check_revision(connection)
+            return work(connection, *args, **kwargs)
+    finally:
+        engine.dispose()
