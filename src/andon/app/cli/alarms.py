@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from andon import store
-from andon.app.cli.filters import Area, Host, Line, Machine, Since, UntilNow, window
+from andon.app.cli.filters import LISTED, Area, Host, Json, Line, Machine, Rows, Since, UntilNow, window
 from andon.app.cli.output import (
     command_settings,
     console,
@@ -18,6 +18,7 @@ from andon.app.cli.output import (
     plain,
     print_json,
     print_listing,
+    print_outcome,
     severity_text,
     span_seconds,
     user_name,
@@ -33,12 +34,10 @@ if TYPE_CHECKING:
     from andon.insight.alarms.metrics import Flood
     from andon.store import AlarmEntry, Share
 
-LISTED = 50
 _SHELF = "8h"
 
 AlarmId = Annotated[int, typer.Argument(metavar="ALARM", help="Id of an alarm, as `andon alarms --active` shows it.")]
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who did; you unless given.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def alarms(
@@ -56,7 +55,7 @@ def alarms(
     everything: Annotated[bool, typer.Option("--all", help="List every alarm, the newest first.")] = False,
     chattering: Annotated[bool, typer.Option("--chattering", help="List what came three times in a minute.")] = False,
     floods: Annotated[bool, typer.Option("--floods", help="List the floods, and what came first in each.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    limit: Rows = LISTED,
     as_json: Json = False,
 ) -> None:
     """Show how good the alarms are, beside the targets of ISA-18.2; or list alarms.
@@ -100,10 +99,8 @@ def ack(
     """
     settings = command_settings()
     done = store.acknowledge(settings.database, alarm, by or user_name(), note)
-    if as_json:
-        print_json(done)
-        return
-    console.print(plain(f"Acknowledged alarm {done.id} ({done.source}) as {done.acked_by or 'unknown'}."))
+    sentence = f"Acknowledged alarm {done.id} ({done.source}) as {done.acked_by or 'unknown'}."
+    print_outcome(done, [sentence], as_json=as_json)
 
 
 def shelve(
@@ -127,13 +124,12 @@ def shelve(
         done = store.unshelve(settings.database, alarm, actor)
     else:
         done = store.shelve(settings.database, alarm, seconds, actor, note or "")
-    if as_json:
-        print_json(done)
-    elif end or done.shelved_until is None:
-        console.print(plain(f"Alarm {done.id} ({done.source}) is on the active list again."))
+    if end or done.shelved_until is None:
+        sentence = f"Alarm {done.id} ({done.source}) is on the active list again."
     else:
         until = at(done.shelved_until, ZoneInfo(settings.time_zone))
-        console.print(plain(f"Shelved alarm {done.id} ({done.source}) until {until}."))
+        sentence = f"Shelved alarm {done.id} ({done.source}) until {until}."
+    print_outcome(done, [sentence], as_json=as_json)
 
 
 def _show_list(found: list[AlarmEntry], which: str, zone: str, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from andon.app.cli.filters import Since, UntilNow, named_options
+from andon.app.cli.filters import Json, Since, UntilNow, named_options
 from andon.app.cli.output import command_settings, console, plain, print_json
 from andon.core.models import ID_MAX
 from andon.core.text import counted
@@ -33,7 +33,7 @@ def diff(
         typer.Option(help="Compare with the time from here to --since, instead of with other problems."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Most differences listed.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what is different about a problem's logs, or about those of a time: firmware, line, shift, lot, any field.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 
+from andon.app.cli.filters import Json
 from andon.app.cli.output import command_settings, console, errors, plain, print_json
 from andon.app.doctor import examine
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from andon.core.models import CheckResult
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(as_json: Json = False) -> None:
     """Check settings, disk, database, broker, service and model, and say what to do. Exit status 1 if something fails.
 
     Example: andon doctor

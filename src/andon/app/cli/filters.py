@@ -1,4 +1,4 @@
-"""The options by which commands choose logs, and the checks of what is given for them."""
+"""The options that commands share, and the checks of what is given for them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from andon.core.models import ID_MAX
 from andon.insight import filters
 from andon.insight.filters import WrongFilter
 
+#: Rows listed unless told otherwise.
+LISTED = 50
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JsonArray = Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")]
+Rows = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")]
+ProblemId = Annotated[
+    int, typer.Argument(metavar="PATTERN", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows.")
+]
 Since = Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")]
 Until = Annotated[str | None, typer.Option(help="Before this time.")]
 UntilNow = Annotated[str | None, typer.Option(help="Before this time; the present unless given.")]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 from rich.panel import Panel
-from rich.table import Table
 
 from andon.app.cli import filters, pictures
+from andon.app.cli.filters import LISTED, Json, JsonArray, Rows
 from andon.app.cli.output import (
     WIDE,
     command_settings,
@@ -19,6 +19,7 @@ from andon.app.cli.output import (
     explained_by,
     one_line,
     plain,
+    print_facts,
     print_json,
     print_listing,
     severity_text,
@@ -30,9 +31,9 @@ from andon.insight.filters import log_query
 from andon.store import Reader
 
 if TYPE_CHECKING:
-    from andon.core.settings.settings import Settings
+    from rich.text import Text
 
-LISTED = 50
+    from andon.core.settings.settings import Settings
 
 
 def logs(
@@ -49,8 +50,8 @@ def logs(
     machine: filters.Machine = None,
     field: filters.Fields = None,
     oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
+    limit: Rows = LISTED,
+    as_json: JsonArray = False,
 ) -> None:
     """List stored logs, newest first.
 
@@ -87,7 +88,7 @@ def show(
     log_id: Annotated[
         int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the log, as `andon logs` shows it.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     save_pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the log's pictures to files in this directory.")
     ] = None,
@@ -154,23 +155,20 @@ def print_table(rows: list[StoredLog], settings: Settings) -> None:
 
 def print_log(row: StoredLog, settings: Settings) -> None:
     """One log for people."""
-    facts = Table.grid(padding=(0, 2))
     place = " / ".join(part for part in (row.site, row.area, row.line, row.machine) if part)
     native = f" (sent as {row.severity_native})" if row.severity_native else ""
-    for name, value in {
-        "time": plain(shown_time(row.timestamp, settings.time_zone)),
+    facts: dict[str, str | Text] = {
+        "time": shown_time(row.timestamp, settings.time_zone),
         "severity": severity_text(row.severity).append(native, style="default"),
-        "host": plain(row.hostname),
-        "service": plain(row.service),
-        "place": plain(place),
-        "pattern": plain(str(row.pattern_id) if row.pattern_id else ""),
-        "message": plain(row.message),
-        "context": plain(row.context or ""),
-        "notes": plain(row.notes or ""),
-        "stored": plain(f"{shown_time(row.created_at, settings.time_zone)}, {row.stream} {row.sequence}"),
-    }.items():
-        if value.plain:
-            facts.add_row(f"[bold]{name}[/]", value)
-    console.print(facts)
+        "host": row.hostname,
+        "service": row.service,
+        "place": place,
+        "pattern": str(row.pattern_id) if row.pattern_id else "",
+        "message": row.message,
+        "context": row.context or "",
+        "notes": row.notes or "",
+        "stored": f"{shown_time(row.created_at, settings.time_zone)}, {row.stream} {row.sequence}",
+    }
+    print_facts(facts)
     title = f"analysis: {rung_label(row)}"
     console.print(Panel(plain(row.analysis or "Not explained yet."), title=title, title_align="left"))

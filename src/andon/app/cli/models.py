@@ -22,6 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from andon.app.cli.filters import Json
 from andon.app.cli.output import command_settings, console, errors, plain, print_json, print_listing
 from andon.core.errors import ConfigError
 from andon.core.settings.provider_names import DEFAULT_MODELS
@@ -37,7 +38,6 @@ app = typer.Typer(
     help="The models of OLLAMA and EMBEDDED: list, show, pull.", invoke_without_command=True, add_completion=False
 )
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NameArgument = Annotated[
     str | None,
     typer.Argument(metavar="NAME", help="The model, such as llama3.2:3b; the configured one unless given."),
@@ -45,7 +45,7 @@ NameArgument = Annotated[
 
 
 @app.callback()
-def models(context: typer.Context, as_json: JsonOption = False) -> None:
+def models(context: typer.Context, as_json: Json = False) -> None:
     """List the models of the configured Ollama, or the model file of EMBEDDED.
 
     Example: andon models, then andon models pull
@@ -55,13 +55,13 @@ def models(context: typer.Context, as_json: JsonOption = False) -> None:
 
 
 @app.command("list")
-def list_command(as_json: JsonOption = False) -> None:
+def list_command(as_json: Json = False) -> None:
     """List the models of the configured Ollama, or the model file of EMBEDDED."""
     list_models(as_json)
 
 
 @app.command("show")
-def show_command(name: NameArgument = None, as_json: JsonOption = False) -> None:
+def show_command(name: NameArgument = None, as_json: Json = False) -> None:
     """Show a model: size, abilities, and the context it works with. An EMBEDDED file is loaded for that.
 
     Example: andon models show deepseek-r1:1.5b

@@ -20,7 +20,7 @@ from andon.core.telemetry import configure_logging
 from andon.core.text import printable, printable_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from andon.core.settings.settings import Settings
     from andon.insight.trends.trends import Together
@@ -62,6 +62,24 @@ def print_json(value: Any) -> None:
     """``value`` as indented JSON on standard output."""
     data = msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2)
     write_json(data)
+
+
+def print_outcome(value: Any, lines: Iterable[str | Text], *, as_json: bool) -> None:
+    """What a command did: ``value`` as JSON, or the lines that say it to people."""
+    if as_json:
+        print_json(value)
+        return
+    for line in lines:
+        console.print(plain(line) if isinstance(line, str) else line)
+
+
+def print_facts(facts: Mapping[str, str | Text]) -> None:
+    """A line for each fact that is known, its name in bold in front."""
+    rows = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        if value:
+            rows.add_row(f"[bold]{name}[/]", plain(value) if isinstance(value, str) else value)
+    console.print(rows)
 
 
 def write_json(data: bytes) -> None:

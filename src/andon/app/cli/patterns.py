@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from andon import store
-from andon.app.cli.filters import time_of
+from andon.app.cli.filters import LISTED, Json, JsonArray, time_of
 from andon.app.cli.output import (
     command_settings,
     console,
@@ -19,6 +19,7 @@ from andon.app.cli.output import (
     plain,
     print_json,
     print_listing,
+    print_outcome,
     severity_text,
     short_time,
     shown_rate,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from andon.core.models import PatternSummary
     from andon.core.settings.settings import Settings
 
-LISTED = 50
 NEW_SINCE = "24h"
 
 
@@ -74,7 +74,7 @@ def patterns(
     sort: Annotated[
         str, typer.Option("--sort", help="What comes first: the greatest count, rate, last, first or severity.")
     ] = "last",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
+    as_json: JsonArray = False,
 ) -> None:
     """List problems with everything merged into them, the newest log first; the rate is logs per hour over a day.
 
@@ -99,7 +99,7 @@ def show(
     pattern_id: Annotated[
         int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows it.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show one problem: what it is, where and how often, how it is explained, what fixed it, and what is like it.
 
@@ -122,7 +122,7 @@ def merge(
     parent: Annotated[
         int, typer.Argument(metavar="PARENT", min=1, max=ID_MAX, help="Id of the problem it becomes part of.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make two patterns one problem: they share counts and explanation from now on. `split` undoes it.
 
@@ -130,10 +130,8 @@ def merge(
     """
     settings = command_settings()
     root = store.merge(settings.database, child, parent)
-    if as_json:
-        print_json({"pattern_id": child, "problem_id": root})
-        return
-    console.print(f"Pattern {child} is part of problem {root} now; `andon patterns split {child}` undoes it.")
+    sentence = f"Pattern {child} is part of problem {root} now; `andon patterns split {child}` undoes it."
+    print_outcome({"pattern_id": child, "problem_id": root}, [sentence], as_json=as_json)
 
 
 @app.command("split")
@@ -141,7 +139,7 @@ def split(
     pattern_id: Annotated[
         int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the pattern that leaves its problem.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Take a merged pattern out of its problem again, and never merge the two by themselves afterwards.
 
@@ -149,12 +147,10 @@ def split(
     """
     settings = command_settings()
     left = store.split(settings.database, pattern_id)
-    if as_json:
-        print_json({"pattern_id": pattern_id, "left_problem_id": left})
-        return
-    console.print(
+    sentence = (
         f"Pattern {pattern_id} is a problem of its own now; it stays apart from {left} unless you merge them again."
     )
+    print_outcome({"pattern_id": pattern_id, "left_problem_id": left}, [sentence], as_json=as_json)
 
 
 def checked_sort(value: str) -> PatternSort:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.panel import Panel
-from rich.table import Table
 
 from andon.app.cli.output import (
     console,
@@ -13,6 +12,7 @@ from andon.app.cli.output import (
     one_line,
     pair_sentence,
     plain,
+    print_facts,
     print_listing,
     severity_text,
     short_time,
@@ -35,7 +35,7 @@ HOSTS_SHOWN, EARLIER_SHOWN, VALUES_SHOWN = 12, 10, 6
 
 def print_problem(problem: Problem, settings: Settings) -> None:
     """One problem for people."""
-    print_facts(problem, settings)
+    print_place(problem, settings)
     print_course(problem)
     newest = problem.newest
     label = explained_by(problem.pattern.rung, problem.pattern.provisional, problem.pattern.status)
@@ -47,42 +47,36 @@ def print_problem(problem: Problem, settings: Settings) -> None:
     print_similar(problem)
 
 
-def print_facts(problem: Problem, settings: Settings) -> None:
+def print_place(problem: Problem, settings: Settings) -> None:
     """Where, when and how often."""
     pattern, zone = problem.pattern, settings.time_zone
     hosts = [f"{host.hostname} ({host.count:,})" for host in problem.hosts[:HOSTS_SHOWN]]
     more = len(problem.hosts) - HOSTS_SHOWN
-    facts = Table.grid(padding=(0, 2))
-    for name, value in {
-        "problem": plain(one_line(pattern.template)),
-        "part of": plain(f"problem {pattern.merged_into}" if pattern.merged_into else ""),
-        "newest log": plain(one_line(problem.newest.message)[:500] if problem.newest else ""),
+    facts: dict[str, str | Text] = {
+        "problem": one_line(pattern.template),
+        "part of": f"problem {pattern.merged_into}" if pattern.merged_into else "",
+        "newest log": one_line(problem.newest.message)[:500] if problem.newest else "",
         "worst": severity_text(pattern.worst_severity),
-        "logs": plain(f"{pattern.count:,}, {shown_rate(pattern.rate)} an hour over the last day"),
-        "first seen": plain(shown_time(pattern.first_seen, zone)),
-        "last seen": plain(shown_time(pattern.last_seen, zone)),
-        "hosts": plain(", ".join(hosts) + (f" and {more} more" if more > 0 else "")),
-        "fingerprint": plain(pattern.fingerprint),
-    }.items():
-        if value.plain:
-            facts.add_row(f"[bold]{name}[/]", value)
-    console.print(facts)
+        "logs": f"{pattern.count:,}, {shown_rate(pattern.rate)} an hour over the last day",
+        "first seen": shown_time(pattern.first_seen, zone),
+        "last seen": shown_time(pattern.last_seen, zone),
+        "hosts": ", ".join(hosts) + (f" and {more} more" if more > 0 else ""),
+        "fingerprint": pattern.fingerprint,
+    }
+    print_facts(facts)
 
 
 def print_course(problem: Problem) -> None:
     """Where and when, in the 30 days up to its newest log, and what it goes with."""
     found = problem.breakdown
-    rows = Table.grid(padding=(0, 2))
     between = "" if found.minutes_between is None else f", one every {lasting(found.minutes_between * 60)} on average"
-    for name, value in {
+    facts = {
         "occurrences": f"{found.occurrences:,} in 30 days{between}" if found.occurrences else "",
         "machines": _shares(found.machine),
         "lines": _shares(found.line),
         "shifts": ", ".join(f"{one.name} {one.count:,} ({shown_rate(one.per_hour)} an hour)" for one in found.shifts),
-    }.items():
-        if value:
-            rows.add_row(f"[bold]{name}[/]", plain(value))
-    console.print(rows)
+    }
+    print_facts(facts)
     if problem.goes_with:
         console.print("[bold]goes with[/]")
     for pair in problem.goes_with or []:

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from andon import store
+from andon.app.cli.filters import LISTED, Json, JsonArray, ProblemId, Rows
 from andon.app.cli.output import (
     command_settings,
     console,
@@ -16,17 +17,15 @@ from andon.app.cli.output import (
     plain,
     print_json,
     print_listing,
+    print_outcome,
     severity_text,
     short_time,
 )
-from andon.core.models import ID_MAX
 from andon.store import Reader
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
     from andon.store import QueueEntry
-
-LISTED = 50
 
 #: Why an analysis was asked for, for people.
 REASONS = {
@@ -45,8 +44,8 @@ REASONS = {
 
 def queue(
     failed: Annotated[bool, typer.Option("--failed", help="Those the model gave no answer for, and why.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
+    limit: Rows = LISTED,
+    as_json: JsonArray = False,
 ) -> None:
     """List the problems that wait for an explanation, the next one first, and why they wait.
 
@@ -66,11 +65,8 @@ def queue(
 
 
 def reanalyze(
-    pattern_id: Annotated[
-        int,
-        typer.Argument(metavar="PATTERN", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows."),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    pattern_id: ProblemId,
+    as_json: Json = False,
 ) -> None:
     """Ask for another explanation of a problem, ahead of others; the present one is shown until it is there.
 
@@ -78,10 +74,8 @@ def reanalyze(
     """
     settings = command_settings()
     analysis_id = store.reanalyze(settings.database, pattern_id)
-    if as_json:
-        print_json({"pattern_id": pattern_id, "analysis_id": analysis_id})
-        return
-    console.print(f"Pattern {pattern_id} waits for another explanation (analysis {analysis_id}); see `andon queue`.")
+    sentence = f"Pattern {pattern_id} waits for another explanation (analysis {analysis_id}); see `andon queue`."
+    print_outcome({"pattern_id": pattern_id, "analysis_id": analysis_id}, [sentence], as_json=as_json)
 
 
 def as_object(row: QueueEntry, now: float) -> dict[str, Any]:

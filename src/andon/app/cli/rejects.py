@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from andon.app.cli.filters import LISTED, Json, Rows
 from andon.app.cli.output import (
     WIDE,
     command_settings,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Messages that could not be understood: list, show, retry.", invoke_without_command=True, add_completion=False
 )
-LISTED = 50
 
 
 @app.callback()
@@ -41,9 +41,9 @@ def rejects(
         typer.Option("--retry", metavar="ID", min=1, max=ID_MAX, help="Publish this reject again; may be repeated."),
     ] = None,
     retry_all: Annotated[bool, typer.Option("--retry-all", help="Publish every reject not yet retried again.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    limit: Rows = LISTED,
     every: Annotated[bool, typer.Option("--all", help="List those published again, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List messages that could not be understood, newest first; those published again are left out.
 
@@ -59,9 +59,9 @@ def rejects(
 
 @app.command("list")
 def list_command(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    limit: Rows = LISTED,
     every: Annotated[bool, typer.Option("--all", help="List those published again, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List messages that could not be understood, newest first; those published again are left out."""
     list_rejects(limit, as_json, every=every)

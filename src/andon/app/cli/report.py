@@ -12,8 +12,8 @@ import msgspec
 import typer
 
 from andon import store
-from andon.app.cli.filters import time_of
-from andon.app.cli.output import command_settings, console, plain, print_json, user_name
+from andon.app.cli.filters import Json, time_of
+from andon.app.cli.output import command_settings, console, plain, print_outcome, user_name
 from andon.core.models.history import ShiftWindow
 from andon.core.times import seconds_or
 from andon.insight.report import shift_report as reports
@@ -45,7 +45,7 @@ def report(
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a .md, .html or .json file.")
     ] = None,
     form: Annotated[Form | None, typer.Option("--format", help="md, html or json; by the file unless given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     sign: Annotated[
         str | None, typer.Option("--sign", metavar="NAME", help="Sign for the shift, and keep the report as it is now.")
     ] = None,
@@ -85,7 +85,7 @@ def report(
 def note(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What the next shift should know.")],
     by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so; you unless given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a note for the report of the shift that works now.
 
@@ -95,10 +95,7 @@ def note(
         raise typer.BadParameter("say what the next shift should know", param_hint="TEXT")
     settings = command_settings()
     made = store.add_note(settings.database, text, by or user_name())
-    if as_json:
-        print_json(made)
-        return
-    console.print("Noted for the shift report.")
+    print_outcome(made, ["Noted for the shift report."], as_json=as_json)
 
 
 def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftWindow:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import Progress
 
+from andon.app.cli.filters import Json
 from andon.app.cli.output import (
     command_settings,
     console,
@@ -16,6 +17,7 @@ from andon.app.cli.output import (
     plain,
     print_json,
     print_listing,
+    print_outcome,
     shown_time,
     user_name,
 )
@@ -38,7 +40,7 @@ def retention(
         bool,
         typer.Option("--compact", help="Make an SQLite file anew, without its free space; the service must not run."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show how long which logs are kept, how large the database is, and what was deleted last.
 
@@ -162,10 +164,8 @@ async def _retain(settings: Settings, told: Any) -> dict[str, int]:
 def _compact(settings: Settings, *, as_json: bool) -> None:
     with errors.status("making the file anew"):
         before, after = compact(settings.database)
-    if as_json:
-        print_json({"before": before, "after": after})
-        return
-    console.print(f"{_size(before)} before, {_size(after)} now.")
+    sentence = f"{_size(before)} before, {_size(after)} now."
+    print_outcome({"before": before, "after": after}, [sentence], as_json=as_json)
 
 
 def _count(detail: dict[str, Any]) -> str:

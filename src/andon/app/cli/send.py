@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from andon.app.broker_client import open_publisher
 from andon.app.cli.attach import read_pictures, with_pictures
-from andon.app.cli.output import command_settings, console, errors, plain, print_json, write_json
+from andon.app.cli.output import command_settings, console, errors, plain, print_outcome, write_json
 from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, ConfigError
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, now_text
 
@@ -197,10 +197,8 @@ async def _send(
             logs = [await with_pictures(data, pictures, publisher) for data in logs]
         if not wait:
             stored, failures = await publish_with_progress(publisher, subject, logs, quiet=as_json)
-            if as_json:
-                print_json({"sent": stored, "failed": failures})
-            else:
-                console.print(f"{stored:,} {'log' if stored == 1 else 'logs'} sent to {subject}")
+            sentence = f"{stored:,} {'log' if stored == 1 else 'logs'} sent to {subject}"
+            print_outcome({"sent": stored, "failed": failures}, [sentence], as_json=as_json)
             if failures:
                 raise SendError(f"{len(failures)} not sent; the first: {failures[0]}")
             return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from andon.app.cli.filters import Since, UntilNow, named_options
+from andon.app.cli.filters import Json, Since, UntilNow, named_options
 from andon.app.cli.output import (
     command_settings,
     console,
@@ -61,7 +61,7 @@ def trends(
     line: Annotated[str | None, typer.Option(help="On this line.")] = None,
     machine: Annotated[str | None, typer.Option(help="On this machine.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, max=1000, help="Most rows listed.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say which problems are frequent, new, rising or silent in a time (the last day), and what sets off what.
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
-from typing import Annotated
-
-import typer
 
 import andon
-from andon.app.cli.output import console, print_json
+from andon.app.cli.filters import Json
+from andon.app.cli.output import print_outcome
 
 
-def version(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def version(as_json: Json = False) -> None:
     """Print the version of Andon and of the broker it runs."""
-    if as_json:
-        print_json({"andon": andon.__version__, "nats_server": broker_version()})
-        return
-    console.print(f"andon {andon.__version__}", highlight=False)
-    console.print(f"nats-server {broker_version() or 'not found'}", highlight=False)
+    broker = broker_version()
+    lines = (f"andon {andon.__version__}", f"nats-server {broker or 'not found'}")
+    print_outcome({"andon": andon.__version__, "nats_server": broker}, lines, as_json=as_json)
 
 
 def broker_version() -> str | None:
