@@ -20,10 +20,10 @@ from andon.app.cli.output import (
     print_listing,
     print_outcome,
     severity_text,
-    span_seconds,
     user_name,
 )
 from andon.core.text import counted
+from andon.core.times import span_seconds
 from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
 from andon.insight.filters import DAY
 from andon.insight.report.durations import at, lasting
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from andon.store import AlarmEntry, Share
 
 _SHELF = "8h"
+#: Seconds; a later time no calendar has.
+_LONGEST = 1e11
 
 AlarmId = Annotated[int, typer.Argument(metavar="ALARM", help="Id of an alarm, as `andon alarms --active` shows it.")]
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who did; you unless given.")]
@@ -115,7 +117,9 @@ def shelve(
 
     Example: andon shelve 17 --for 8h --note "sensor is ordered, comes on Monday"
     """
-    seconds = span_seconds(lasting, "--for")
+    seconds = span_seconds(lasting)
+    if seconds is None or seconds > _LONGEST:
+        raise typer.BadParameter(f"{lasting!r} is no duration; write 30m, 8h or 2d", param_hint="--for")
     if not end and not (note or "").strip():
         raise typer.BadParameter("say why, so that the next shift knows", param_hint="--note")
     settings = command_settings()

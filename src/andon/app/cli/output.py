@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -48,8 +47,6 @@ SEVERITY_STYLES = {
 #: From this many characters on a terminal shows all columns of a listing.
 WIDE = 130
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-_SPAN = re.compile(r"(\d+)\s*(s|m|h|d|w)", re.IGNORECASE)
-_SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def command_settings(**overrides: Any) -> Settings:
@@ -139,14 +136,6 @@ def explained_by(rung: str | None, provisional: bool, status: str | None) -> str
     if rung is None:
         return {"pending": "waiting", "leased": "being asked", "failed": "failed"}.get(status or "", "-")
     return f"{rung} (provisional)" if provisional else rung
-
-
-def span_seconds(value: str, option: str) -> float:
-    """Seconds of a duration from the user: ``30m``, ``8h``, ``2d``."""
-    span = _SPAN.fullmatch(value.strip())
-    if span is None or len(span[1]) > 9:
-        raise typer.BadParameter(f"{value!r} is no duration; write 30m, 8h or 2d", param_hint=option)
-    return float(int(span[1]) * _SPAN_SECONDS[span[2].lower()])
 
 
 def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
