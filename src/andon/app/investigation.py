@@ -9,14 +9,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from andon.explain.admission import Budget
+from andon.explain.model.history_tools import HistoryTools
+from andon.explain.providers.registry import build_backends
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import alike
+from andon.insight.ask.investigator import Investigator
 from andon.store import Reader, SharedSpending
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
-    from andon.explain.model.history_tools import HistoryTools
-    from andon.insight.ask.investigator import Investigator
 
 
 @contextlib.asynccontextmanager
@@ -26,10 +28,6 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     Its requests to the model are counted in the database and obey the budgets. Raises ConfigError where the provider
     is set up wrongly, StoreUnavailable where there is no database yet.
     """
-    from andon.explain.admission import Budget
-    from andon.explain.providers.registry import build_backends
-    from andon.insight.ask.investigator import Investigator
-
     backends = build_backends(settings)  # without any, what was found is the answer
     with await asyncio.to_thread(Reader, settings.database) as reader:
         budget = Budget(SharedSpending(settings.database), settings)
@@ -54,8 +52,6 @@ async def history_tools(settings: Settings) -> AsyncIterator[HistoryTools]:
 
     Raises StoreUnavailable where there is no database yet.
     """
-    from andon.explain.model.history_tools import HistoryTools
-
     with await asyncio.to_thread(Reader, settings.database) as reader:
         yield HistoryTools(
             reader.history(),

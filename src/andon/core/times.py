@@ -25,11 +25,10 @@ def read_time(value: str, zone: str, now: datetime | None = None) -> str:
     '2025-01-15T01:14:00.000Z'
     """
     text = value.strip()
-    span = _SPAN.fullmatch(text)
+    age = span_seconds(text)
     try:
-        if span is not None:
-            age = timedelta(seconds=int(span[1]) * _SPAN_SECONDS[span[2].lower()])
-            return utc_text((now or datetime.now(UTC)) - age)
+        if age is not None:
+            return utc_text((now or datetime.now(UTC)) - timedelta(seconds=age))
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = _on_the_wall(moment, ZoneInfo(zone))
@@ -38,6 +37,12 @@ def read_time(value: str, zone: str, now: datetime | None = None) -> str:
         if isinstance(error, Skipped):
             raise
         raise ValueError(f"{value!r} is no time; {HOW}") from None
+
+
+def span_seconds(text: str) -> float | None:
+    """Seconds of a duration such as ``30m``, ``8h``, ``2d``; None where ``text`` is none."""
+    span = _SPAN.fullmatch(text.strip())
+    return None if span is None else float(int(span[1]) * _SPAN_SECONDS[span[2].lower()])
 
 
 class Skipped(ValueError):

@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
+from rich.text import Text
 
-from andon.app.cli.filters import Area, Host, Line, Machine, Since, UntilNow
+from andon import store
+from andon.app.cli.filters import LISTED, Area, Host, Json, Line, Machine, Rows, Since, UntilNow, window
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    one_line,
+    plain,
+    print_json,
+    print_listing,
+    print_outcome,
+    severity_text,
+    user_name,
+)
+from andon.core.text import counted
+from andon.core.times import span_seconds
+from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
+from andon.insight.filters import DAY
+from andon.insight.report.durations import at, lasting
+from andon.store import AlarmFilter, Reader
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from rich.text import Text
-
     from andon.insight.alarms.alarm_report import AlarmReport
     from andon.insight.alarms.metrics import Flood
     from andon.store import AlarmEntry, Share
 
-LISTED = 50
-_DAY = 86_400.0
 _SHELF = "8h"
+#: Seconds; a later time no calendar has.
+_LONGEST = 1e11
 
 AlarmId = Annotated[int, typer.Argument(metavar="ALARM", help="Id of an alarm, as `andon alarms --active` shows it.")]
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who did; you unless given.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def alarms(
@@ -42,7 +57,7 @@ def alarms(
     everything: Annotated[bool, typer.Option("--all", help="List every alarm, the newest first.")] = False,
     chattering: Annotated[bool, typer.Option("--chattering", help="List what came three times in a minute.")] = False,
     floods: Annotated[bool, typer.Option("--floods", help="List the floods, and what came first in each.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
+    limit: Rows = LISTED,
     as_json: Json = False,
 ) -> None:
     """Show how good the alarms are, beside the targets of ISA-18.2; or list alarms.
@@ -52,21 +67,13 @@ def alarms(
 
     Example: andon alarms --since 30d --area press-shop
     """
-    from andon.app.cli.output import command_settings, parse_time
-    from andon.core.times import seconds_or
-    from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
-    from andon.store import AlarmFilter, Reader
-
     chosen = [name for name, on in {"active": active, "stale": stale, "shelved": shelved, "all": everything,
                                     "chattering": chattering, "floods": floods}.items() if on]  # fmt: skip
     if len(chosen) > 1:
         raise typer.BadParameter("choose one list", param_hint=f"--{chosen[1]}")
     settings = command_settings()
     zone = settings.time_zone
-    end = seconds_or(parse_time(until, zone, "--until"), time.time())
-    start = seconds_or(parse_time(since, zone, "--since"), end - 30 * _DAY)
-    if start >= end:
-        raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
+    start, end = window(since, until, zone, 30 * DAY)
     where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
     with Reader(settings.database) as reader:
         if chosen and chosen[0] in ("active", "stale", "shelved", "all"):
@@ -92,15 +99,10 @@ def ack(
 
     Example: andon ack 17 --note "fitter called"
     """
-    from andon import store
-    from andon.app.cli.output import command_settings, console, plain, print_json, user_name
-
     settings = command_settings()
     done = store.acknowledge(settings.database, alarm, by or user_name(), note)
-    if as_json:
-        print_json(done)
-        return
-    console.print(plain(f"Acknowledged alarm {done.id} ({done.source}) as {done.acked_by or 'unknown'}."))
+    sentence = f"Acknowledged alarm {done.id} ({done.source}) as {done.acked_by or 'unknown'}."
+    print_outcome(done, [sentence], as_json=as_json)
 
 
 def shelve(
@@ -115,13 +117,9 @@ def shelve(
 
     Example: andon shelve 17 --for 8h --note "sensor is ordered, comes on Monday"
     """
-    from zoneinfo import ZoneInfo
-
-    from andon import store
-    from andon.app.cli.output import command_settings, console, plain, print_json, span_seconds, user_name
-    from andon.insight.report.durations import at
-
-    seconds = span_seconds(lasting, "--for")
+    seconds = span_seconds(lasting)
+    if seconds is None or seconds > _LONGEST:
+        raise typer.BadParameter(f"{lasting!r} is no duration; write 30m, 8h or 2d", param_hint="--for")
     if not end and not (note or "").strip():
         raise typer.BadParameter("say why, so that the next shift knows", param_hint="--note")
     settings = command_settings()
@@ -130,20 +128,15 @@ def shelve(
         done = store.unshelve(settings.database, alarm, actor)
     else:
         done = store.shelve(settings.database, alarm, seconds, actor, note or "")
-    if as_json:
-        print_json(done)
-    elif end or done.shelved_until is None:
-        console.print(plain(f"Alarm {done.id} ({done.source}) is on the active list again."))
+    if end or done.shelved_until is None:
+        sentence = f"Alarm {done.id} ({done.source}) is on the active list again."
     else:
         until = at(done.shelved_until, ZoneInfo(settings.time_zone))
-        console.print(plain(f"Shelved alarm {done.id} ({done.source}) until {until}."))
+        sentence = f"Shelved alarm {done.id} ({done.source}) until {until}."
+    print_outcome(done, [sentence], as_json=as_json)
 
 
 def _show_list(found: list[AlarmEntry], which: str, zone: str, as_json: bool) -> None:
-    from zoneinfo import ZoneInfo
-
-    from andon.app.cli.output import console, print_json, print_listing
-
     if as_json:
         print_json(found)
         return
@@ -160,9 +153,6 @@ def _show_list(found: list[AlarmEntry], which: str, zone: str, as_json: bool) ->
 
 
 def _row(one: AlarmEntry, which: str, zone: ZoneInfo) -> tuple[str | Text, ...]:
-    from andon.app.cli.output import one_line, severity_text
-    from andon.insight.report.durations import at, lasting
-
     if which == "shelved":
         first: tuple[str, str] = (at(one.shelved_until or 0.0, zone), one.shelved_by or "")
         aside = one_line(one.shelve_note or "")
@@ -178,8 +168,6 @@ def _row(one: AlarmEntry, which: str, zone: ZoneInfo) -> tuple[str | Text, ...]:
 
 
 def _show_chattering(found: list[Share], as_json: bool) -> None:
-    from andon.app.cli.output import console, one_line, print_json, print_listing
-
     if as_json:
         print_json(found)
         return
@@ -194,11 +182,6 @@ def _show_chattering(found: list[Share], as_json: bool) -> None:
 
 
 def _show_floods(found: list[Flood], zone: str, as_json: bool) -> None:
-    from zoneinfo import ZoneInfo
-
-    from andon.app.cli.output import console, print_json, print_listing
-    from andon.insight.report.durations import at, lasting
-
     if as_json:
         print_json(found)
         return
@@ -211,14 +194,6 @@ def _show_floods(found: list[Flood], zone: str, as_json: bool) -> None:
 
 
 def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json: bool) -> None:
-    from zoneinfo import ZoneInfo
-
-    from rich.text import Text
-
-    from andon.app.cli.output import console, plain, print_json, print_listing
-    from andon.core.text import counted
-    from andon.insight.report.durations import at, lasting
-
     unseen = sum(one.acked_at is None for one in now)
     if as_json:
         present: dict[str, Any] = {"active": len(now), "not_acknowledged": unseen, "shelved": report.shelved}

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import asyncio
+from typing import TYPE_CHECKING
 
 import typer
+from rich.table import Table
+
+from andon.app.cli.filters import Json
+from andon.app.cli.output import command_settings, console, errors, plain, print_json
+from andon.app.doctor import examine
 
 if TYPE_CHECKING:
     from andon.core.models import CheckResult
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(as_json: Json = False) -> None:
     """Check settings, disk, database, broker, service and model, and say what to do. Exit status 1 if something fails.
 
     Example: andon doctor
     """
-    import asyncio
-
-    from andon.app.cli.output import command_settings, errors, print_json
-    from andon.app.doctor import examine
-
     settings = command_settings()
     with errors.status("checking"):  # loading a model file takes its time
         results = asyncio.run(examine(settings))
@@ -33,10 +34,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def print_results(results: list[CheckResult]) -> None:
     """One line each, with the remedy below what fails."""
-    from rich.table import Table
-
-    from andon.app.cli.output import console, plain
-
     marks = {True: "[green]ok[/]", False: "[bold red]fails[/]", None: "[yellow]note[/]"}
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)

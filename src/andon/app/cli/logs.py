@@ -7,14 +7,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from rich.panel import Panel
 
-from andon.app.cli import filters
+from andon.app.cli import filters, pictures
+from andon.app.cli.filters import LISTED, Json, JsonArray, Rows
+from andon.app.cli.output import (
+    WIDE,
+    command_settings,
+    console,
+    cut,
+    explained_by,
+    one_line,
+    plain,
+    print_facts,
+    print_json,
+    print_listing,
+    severity_text,
+    short_time,
+    shown_time,
+)
 from andon.core.models import ID_MAX, StoredLog
+from andon.insight.filters import log_query
+from andon.store import Reader
 
 if TYPE_CHECKING:
-    from andon.core.settings.settings import Settings
+    from rich.text import Text
 
-LISTED = 50
+    from andon.core.settings.settings import Settings
 
 
 def logs(
@@ -31,34 +50,32 @@ def logs(
     machine: filters.Machine = None,
     field: filters.Fields = None,
     oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
+    limit: Rows = LISTED,
+    as_json: JsonArray = False,
 ) -> None:
     """List stored logs, newest first.
 
     Example: andon logs --since 8h --severity ERROR --host 'press-*' --text '"axis 3" overcurrent'
     """
-    from andon.app.cli.output import command_settings, print_json
-    from andon.store import Reader
-
     settings = command_settings()
-    query = filters.checked_query(
-        settings.time_zone,
-        since=since,
-        until=until,
-        severity=severity,
-        text=text,
-        field=field,
-        service=service,
-        host=host,
-        pattern_id=pattern,
-        site=site,
-        area=area,
-        line=line,
-        machine=machine,
-        oldest_first=oldest,
-        limit=limit,
-    )
+    with filters.named_options():
+        query = log_query(
+            settings.time_zone,
+            since=since,
+            until=until,
+            severity=severity,
+            text=text,
+            field=field,
+            service=service,
+            host=host,
+            pattern_id=pattern,
+            site=site,
+            area=area,
+            line=line,
+            machine=machine,
+            oldest_first=oldest,
+            limit=limit,
+        )
     with Reader(settings.database) as reader:
         rows = reader.search(query)
     if as_json:
@@ -71,7 +88,7 @@ def show(
     log_id: Annotated[
         int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the log, as `andon logs` shows it.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     save_pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the log's pictures to files in this directory.")
     ] = None,
@@ -80,10 +97,6 @@ def show(
 
     Example: andon show 42 --save-pictures pictures
     """
-    from andon.app.cli import pictures
-    from andon.app.cli.output import command_settings, console, print_json
-    from andon.store import Reader
-
     settings = command_settings()
     with Reader(settings.database) as reader:
         row = reader.log(log_id)
@@ -113,25 +126,11 @@ def as_object(row: StoredLog) -> dict[str, Any]:
 
 def rung_label(row: StoredLog) -> str:
     """How the shown explanation came about, in a word or two."""
-    from andon.app.cli.output import explained_by
-
     return explained_by(row.rung, row.provisional, row.analysis_status)
 
 
 def print_table(rows: list[StoredLog], settings: Settings) -> None:
     """The listing for people."""
-    from andon.app.cli.output import (
-        WIDE,
-        console,
-        cut,
-        one_line,
-        plain,
-        print_listing,
-        severity_text,
-        short_time,
-        shown_time,
-    )
-
     if not rows:
         console.print("No logs match.")
         return
@@ -156,28 +155,20 @@ def print_table(rows: list[StoredLog], settings: Settings) -> None:
 
 def print_log(row: StoredLog, settings: Settings) -> None:
     """One log for people."""
-    from rich.panel import Panel
-    from rich.table import Table
-
-    from andon.app.cli.output import console, plain, severity_text, shown_time
-
-    facts = Table.grid(padding=(0, 2))
     place = " / ".join(part for part in (row.site, row.area, row.line, row.machine) if part)
     native = f" (sent as {row.severity_native})" if row.severity_native else ""
-    for name, value in {
-        "time": plain(shown_time(row.timestamp, settings.time_zone)),
+    facts: dict[str, str | Text] = {
+        "time": shown_time(row.timestamp, settings.time_zone),
         "severity": severity_text(row.severity).append(native, style="default"),
-        "host": plain(row.hostname),
-        "service": plain(row.service),
-        "place": plain(place),
-        "pattern": plain(str(row.pattern_id) if row.pattern_id else ""),
-        "message": plain(row.message),
-        "context": plain(row.context or ""),
-        "notes": plain(row.notes or ""),
-        "stored": plain(f"{shown_time(row.created_at, settings.time_zone)}, {row.stream} {row.sequence}"),
-    }.items():
-        if value.plain:
-            facts.add_row(f"[bold]{name}[/]", value)
-    console.print(facts)
+        "host": row.hostname,
+        "service": row.service,
+        "place": place,
+        "pattern": str(row.pattern_id) if row.pattern_id else "",
+        "message": row.message,
+        "context": row.context or "",
+        "notes": row.notes or "",
+        "stored": f"{shown_time(row.created_at, settings.time_zone)}, {row.stream} {row.sequence}",
+    }
+    print_facts(facts)
     title = f"analysis: {rung_label(row)}"
     console.print(Panel(plain(row.analysis or "Not explained yet."), title=title, title_align="left"))

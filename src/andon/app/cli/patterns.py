@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any, get_args
+from zoneinfo import ZoneInfo
 
 import typer
 from typer.core import TyperGroup
 
+from andon import store
+from andon.app.cli.filters import LISTED, Json, JsonArray, time_of
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    explained_by,
+    one_line,
+    plain,
+    print_json,
+    print_listing,
+    print_outcome,
+    severity_text,
+    short_time,
+    shown_rate,
+)
+from andon.app.cli.problem import print_problem
 from andon.core.models import ID_MAX
+from andon.insight.problem import as_object, gather
+from andon.insight.shifts.current import site_shifts
+from andon.store import PatternSort, Reader
 
 if TYPE_CHECKING:
     from andon.core.models import PatternSummary
     from andon.core.settings.settings import Settings
-    from andon.store import PatternSort
 
-LISTED = 50
 NEW_SINCE = "24h"
 
 
@@ -40,7 +58,7 @@ def with_age(args: list[str]) -> list[str]:
     ]
 
 
-app = typer.Typer(invoke_without_command=True, cls=PatternsGroup)
+app = typer.Typer(invoke_without_command=True, add_completion=False, cls=PatternsGroup)
 
 
 @app.callback()
@@ -56,7 +74,7 @@ def patterns(
     sort: Annotated[
         str, typer.Option("--sort", help="What comes first: the greatest count, rate, last, first or severity.")
     ] = "last",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
+    as_json: JsonArray = False,
 ) -> None:
     """List problems with everything merged into them, the newest log first; the rate is logs per hour over a day.
 
@@ -64,12 +82,10 @@ def patterns(
     """
     if context.invoked_subcommand is not None:
         return
-    from andon.app.cli.output import command_settings, parse_time, print_json
-    from andon.store import Reader
 
     order = checked_sort(sort)
     settings = command_settings()
-    since = parse_time(new, settings.time_zone, "--new")
+    since = time_of("new", new, settings.time_zone)
     with Reader(settings.database) as reader:
         rows = reader.patterns(top, order, since)
     if as_json:
@@ -83,20 +99,12 @@ def show(
     pattern_id: Annotated[
         int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows it.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show one problem: what it is, where and how often, how it is explained, what fixed it, and what is like it.
 
     Example: andon patterns show 12
     """
-    from zoneinfo import ZoneInfo
-
-    from andon.app.cli.output import command_settings, print_json
-    from andon.app.cli.problem import print_problem
-    from andon.insight.problem import as_object, gather
-    from andon.insight.shifts.current import site_shifts
-    from andon.store import Reader
-
     settings = command_settings()
     with Reader(settings.database) as reader:
         problem = gather(reader, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
@@ -114,21 +122,16 @@ def merge(
     parent: Annotated[
         int, typer.Argument(metavar="PARENT", min=1, max=ID_MAX, help="Id of the problem it becomes part of.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make two patterns one problem: they share counts and explanation from now on. `split` undoes it.
 
     Example: andon patterns merge 17 12
     """
-    from andon import store
-    from andon.app.cli.output import command_settings, console, print_json
-
     settings = command_settings()
     root = store.merge(settings.database, child, parent)
-    if as_json:
-        print_json({"pattern_id": child, "problem_id": root})
-        return
-    console.print(f"Pattern {child} is part of problem {root} now; `andon patterns split {child}` undoes it.")
+    sentence = f"Pattern {child} is part of problem {root} now; `andon patterns split {child}` undoes it."
+    print_outcome({"pattern_id": child, "problem_id": root}, [sentence], as_json=as_json)
 
 
 @app.command("split")
@@ -136,29 +139,22 @@ def split(
     pattern_id: Annotated[
         int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the pattern that leaves its problem.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Take a merged pattern out of its problem again, and never merge the two by themselves afterwards.
 
     Example: andon patterns split 17
     """
-    from andon import store
-    from andon.app.cli.output import command_settings, console, print_json
-
     settings = command_settings()
     left = store.split(settings.database, pattern_id)
-    if as_json:
-        print_json({"pattern_id": pattern_id, "left_problem_id": left})
-        return
-    console.print(
+    sentence = (
         f"Pattern {pattern_id} is a problem of its own now; it stays apart from {left} unless you merge them again."
     )
+    print_outcome({"pattern_id": pattern_id, "left_problem_id": left}, [sentence], as_json=as_json)
 
 
 def checked_sort(value: str) -> PatternSort:
     """The order a user named. Raises typer.BadParameter."""
-    from andon.store import PatternSort
-
     orders: tuple[PatternSort, ...] = get_args(PatternSort)
     for order in orders:
         if order == value.lower():
@@ -166,15 +162,8 @@ def checked_sort(value: str) -> PatternSort:
     raise typer.BadParameter(f"{value!r} is no order; use {', '.join(orders)}", param_hint="--sort")
 
 
-def shown_rate(rate: float) -> str:
-    """Logs per hour: whole above ten, with decimals below."""
-    return f"{rate:,.0f}" if rate >= 10 or not rate else f"{rate:.1f}" if rate >= 1 else f"{rate:.2f}"
-
-
 def print_patterns(rows: list[PatternSummary], settings: Settings) -> None:
     """The listing for people."""
-    from andon.app.cli.output import console, explained_by, one_line, plain, print_listing, severity_text, short_time
-
     if not rows:
         console.print("No problems match.")
         return

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.panel import Panel
+
+from andon.app.cli.output import (
+    console,
+    explained_by,
+    one_line,
+    pair_sentence,
+    plain,
+    print_facts,
+    print_listing,
+    severity_text,
+    short_time,
+    shown_rate,
+    shown_time,
+)
+from andon.app.cli.queue import REASONS
 from andon.insight.problem import Problem
+from andon.insight.report.durations import lasting
 from andon.store import AnalysisEntry, PatternMerge
 
 if TYPE_CHECKING:
@@ -18,11 +35,7 @@ HOSTS_SHOWN, EARLIER_SHOWN, VALUES_SHOWN = 12, 10, 6
 
 def print_problem(problem: Problem, settings: Settings) -> None:
     """One problem for people."""
-    from rich.panel import Panel
-
-    from andon.app.cli.output import console, explained_by, plain
-
-    print_facts(problem, settings)
+    print_place(problem, settings)
     print_course(problem)
     newest = problem.newest
     label = explained_by(problem.pattern.rung, problem.pattern.provisional, problem.pattern.status)
@@ -34,54 +47,36 @@ def print_problem(problem: Problem, settings: Settings) -> None:
     print_similar(problem)
 
 
-def print_facts(problem: Problem, settings: Settings) -> None:
+def print_place(problem: Problem, settings: Settings) -> None:
     """Where, when and how often."""
-    from rich.table import Table
-
-    from andon.app.cli.output import console, one_line, plain, severity_text, shown_time
-    from andon.app.cli.patterns import shown_rate
-
     pattern, zone = problem.pattern, settings.time_zone
     hosts = [f"{host.hostname} ({host.count:,})" for host in problem.hosts[:HOSTS_SHOWN]]
     more = len(problem.hosts) - HOSTS_SHOWN
-    facts = Table.grid(padding=(0, 2))
-    for name, value in {
-        "problem": plain(one_line(pattern.template)),
-        "part of": plain(f"problem {pattern.merged_into}" if pattern.merged_into else ""),
-        "newest log": plain(one_line(problem.newest.message)[:500] if problem.newest else ""),
+    facts: dict[str, str | Text] = {
+        "problem": one_line(pattern.template),
+        "part of": f"problem {pattern.merged_into}" if pattern.merged_into else "",
+        "newest log": one_line(problem.newest.message)[:500] if problem.newest else "",
         "worst": severity_text(pattern.worst_severity),
-        "logs": plain(f"{pattern.count:,}, {shown_rate(pattern.rate)} an hour over the last day"),
-        "first seen": plain(shown_time(pattern.first_seen, zone)),
-        "last seen": plain(shown_time(pattern.last_seen, zone)),
-        "hosts": plain(", ".join(hosts) + (f" and {more} more" if more > 0 else "")),
-        "fingerprint": plain(pattern.fingerprint),
-    }.items():
-        if value.plain:
-            facts.add_row(f"[bold]{name}[/]", value)
-    console.print(facts)
+        "logs": f"{pattern.count:,}, {shown_rate(pattern.rate)} an hour over the last day",
+        "first seen": shown_time(pattern.first_seen, zone),
+        "last seen": shown_time(pattern.last_seen, zone),
+        "hosts": ", ".join(hosts) + (f" and {more} more" if more > 0 else ""),
+        "fingerprint": pattern.fingerprint,
+    }
+    print_facts(facts)
 
 
 def print_course(problem: Problem) -> None:
     """Where and when, in the 30 days up to its newest log, and what it goes with."""
-    from rich.table import Table
-
-    from andon.app.cli.output import console, one_line, plain
-    from andon.app.cli.patterns import shown_rate
-    from andon.app.cli.trends import pair_sentence
-    from andon.insight.report.durations import lasting
-
     found = problem.breakdown
-    rows = Table.grid(padding=(0, 2))
     between = "" if found.minutes_between is None else f", one every {lasting(found.minutes_between * 60)} on average"
-    for name, value in {
+    facts = {
         "occurrences": f"{found.occurrences:,} in 30 days{between}" if found.occurrences else "",
         "machines": _shares(found.machine),
         "lines": _shares(found.line),
         "shifts": ", ".join(f"{one.name} {one.count:,} ({shown_rate(one.per_hour)} an hour)" for one in found.shifts),
-    }.items():
-        if value:
-            rows.add_row(f"[bold]{name}[/]", plain(value))
-    console.print(rows)
+    }
+    print_facts(facts)
     if problem.goes_with:
         console.print("[bold]goes with[/]")
     for pair in problem.goes_with or []:
@@ -100,8 +95,6 @@ def _shares(shares: list[Share]) -> str:
 
 def print_resolutions(problem: Problem, settings: Settings) -> None:
     """What a technician confirmed."""
-    from andon.app.cli.output import console, plain, short_time
-
     if not problem.resolutions:
         return
     console.print("[bold]confirmed fixes[/]")
@@ -115,8 +108,6 @@ def print_resolutions(problem: Problem, settings: Settings) -> None:
 
 def print_history(problem: Problem, settings: Settings) -> None:
     """Every explanation so far, and what went wrong with those that are not there."""
-    from andon.app.cli.output import console, print_listing
-
     if not problem.history:
         return
     console.print("[bold]explanations, the newest first[/]")
@@ -130,9 +121,6 @@ def print_history(problem: Problem, settings: Settings) -> None:
 
 def history_row(row: AnalysisEntry, zone: str) -> tuple[str | Text, ...]:
     """One analysis as a line: who answered what, or what went wrong."""
-    from andon.app.cli.output import explained_by, one_line, plain, short_time
-    from andon.app.cli.queue import REASONS
-
     model = " ".join(part for part in (row.provider, row.model) if part)
     says = " | ".join(one_line(part) for part in (row.last_error, row.text) if part)
     return (
@@ -148,8 +136,6 @@ def history_row(row: AnalysisEntry, zone: str) -> tuple[str | Text, ...]:
 
 def print_merges(problem: Problem, settings: Settings) -> None:
     """What was merged into it, and what shows that it is the same."""
-    from andon.app.cli.output import console, one_line, plain, short_time
-
     if not problem.merges:
         return
     console.print("[bold]merged and split[/]")
@@ -171,8 +157,6 @@ def evidence(merge: PatternMerge) -> str:
 
 def print_similar(problem: Problem) -> None:
     """Problems that read alike."""
-    from andon.app.cli.output import console, one_line, plain
-
     if not problem.similar:
         return
     console.print("[bold]similar problems[/]")

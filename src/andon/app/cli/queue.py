@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from andon.core.models import ID_MAX
+from andon import store
+from andon.app.cli.filters import LISTED, Json, JsonArray, ProblemId, Rows
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    one_line,
+    plain,
+    print_json,
+    print_listing,
+    print_outcome,
+    severity_text,
+    short_time,
+)
+from andon.store import Reader
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
     from andon.store import QueueEntry
-
-LISTED = 50
 
 #: Why an analysis was asked for, for people.
 REASONS = {
@@ -33,16 +44,13 @@ REASONS = {
 
 def queue(
     failed: Annotated[bool, typer.Option("--failed", help="Those the model gave no answer for, and why.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")] = LISTED,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")] = False,
+    limit: Rows = LISTED,
+    as_json: JsonArray = False,
 ) -> None:
     """List the problems that wait for an explanation, the next one first, and why they wait.
 
     Example: andon queue --failed
     """
-    from andon.app.cli.output import command_settings, console, print_json
-    from andon.store import Reader
-
     settings = command_settings()
     with Reader(settings.database) as reader:
         rows = reader.queue(failed=failed, limit=limit)
@@ -57,25 +65,17 @@ def queue(
 
 
 def reanalyze(
-    pattern_id: Annotated[
-        int,
-        typer.Argument(metavar="PATTERN", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows."),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    pattern_id: ProblemId,
+    as_json: Json = False,
 ) -> None:
     """Ask for another explanation of a problem, ahead of others; the present one is shown until it is there.
 
     Example: andon reanalyze 12
     """
-    from andon import store
-    from andon.app.cli.output import command_settings, console, print_json
-
     settings = command_settings()
     analysis_id = store.reanalyze(settings.database, pattern_id)
-    if as_json:
-        print_json({"pattern_id": pattern_id, "analysis_id": analysis_id})
-        return
-    console.print(f"Pattern {pattern_id} waits for another explanation (analysis {analysis_id}); see `andon queue`.")
+    sentence = f"Pattern {pattern_id} waits for another explanation (analysis {analysis_id}); see `andon queue`."
+    print_outcome({"pattern_id": pattern_id, "analysis_id": analysis_id}, [sentence], as_json=as_json)
 
 
 def as_object(row: QueueEntry, now: float) -> dict[str, Any]:
@@ -122,8 +122,6 @@ def span(seconds: float) -> str:
 
 def print_waiting(rows: list[QueueEntry], settings: Settings) -> None:
     """What waits, for people."""
-    from andon.app.cli.output import one_line, plain, print_listing, severity_text, short_time
-
     now = time.time()
     print_listing(
         (
@@ -149,8 +147,6 @@ def print_waiting(rows: list[QueueEntry], settings: Settings) -> None:
 
 def print_failed(rows: list[QueueEntry], settings: Settings) -> None:
     """What the model gave no answer for, for people; the reason is never cut off."""
-    from andon.app.cli.output import console, one_line, plain, severity_text, short_time
-
     for row in rows:
         when = short_time(row.finished_at, settings.time_zone)
         line = severity_text(row.worst_severity).append(f"  pattern {row.pattern_id or '-'}", style="default")

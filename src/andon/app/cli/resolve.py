@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+from andon import store
+from andon.app.cli.filters import Json, ProblemId
+from andon.app.cli.output import command_settings, print_outcome, user_name
 from andon.core.models import ID_MAX
 
 
 def resolve(
-    pattern_id: Annotated[
-        int,
-        typer.Argument(metavar="PATTERN", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows."),
-    ],
+    pattern_id: ProblemId,
     fix: Annotated[str | None, typer.Option("--fix", help="What solved it, as the next shift should read it.")] = None,
     cause: Annotated[str | None, typer.Option("--cause", help="What was wrong.")] = None,
     author: Annotated[
@@ -25,7 +25,7 @@ def resolve(
     fix_id: Annotated[
         int | None, typer.Option("--id", metavar="FIX", min=1, max=ID_MAX, help="The fix to revoke.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Record the confirmed fix of a problem: every log of it shows the fix from now on, and no model is asked again.
 
@@ -33,9 +33,6 @@ def resolve(
 
     andon resolve 12 --revoke
     """
-    from andon import store
-    from andon.app.cli.output import command_settings, console, plain, print_json, user_name
-
     if take_back:
         if fix is not None:
             raise typer.BadParameter("give either --fix or --revoke")
@@ -49,21 +46,18 @@ def resolve(
     made = store.resolve(
         settings.database, pattern_id, fix.strip(), (cause or "").strip() or None, author or user_name()
     )
-    if as_json:
-        print_json(made)
-        return
-    console.print(plain(f"Pattern {pattern_id} is resolved: {made.fix}"))
-    console.print("Its logs show this fix from now on, later ones too; similar problems are told of it.")
+    lines = (
+        f"Pattern {pattern_id} is resolved: {made.fix}",
+        "Its logs show this fix from now on, later ones too; similar problems are told of it.",
+    )
+    print_outcome(made, lines, as_json=as_json)
 
 
 def revoke(pattern_id: int, fix_id: int | None, as_json: bool) -> None:
     """Take a confirmed fix back and say what becomes of the problem."""
-    from andon import store
-    from andon.app.cli.output import command_settings, console, plain, print_json
-
     gone = store.revoke(command_settings().database, pattern_id, fix_id)
-    if as_json:
-        print_json(gone)
-        return
-    console.print(plain(f"Fix {gone.id} of pattern {gone.pattern_id} is revoked: {gone.fix}"))
-    console.print(f"See what the problem shows now with `andon patterns show {pattern_id}`.")
+    lines = (
+        f"Fix {gone.id} of pattern {gone.pattern_id} is revoked: {gone.fix}",
+        f"See what the problem shows now with `andon patterns show {pattern_id}`.",
+    )
+    print_outcome(gone, lines, as_json=as_json)

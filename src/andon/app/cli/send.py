@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from andon.core.errors import AndonError, ConfigError
+from andon.app.broker_client import open_publisher
+from andon.app.cli.attach import read_pictures, with_pictures
+from andon.app.cli.output import command_settings, console, errors, plain, print_outcome, write_json
+from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, ConfigError
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, now_text
+from andon.ingest.pictures.intake import PictureLimits
 
 if TYPE_CHECKING:
     from andon.app.broker_client import Outbox
@@ -64,9 +71,6 @@ def send(
 
     tail -n 50 shift.jsonl | andon send
     """
-    from andon.app.cli.attach import read_pictures
-    from andon.app.cli.output import command_settings
-
     settings = command_settings()
     subject = place_subject(place)
     if message is not None and file is None and is_file_of_logs(message):
@@ -79,8 +83,6 @@ def send(
         raise typer.BadParameter("goes with a MESSAGE; logs of a file name their pictures", param_hint="--image")
     pictures = []
     if image:
-        from andon.ingest.pictures.intake import PictureLimits
-
         pictures = read_pictures(image, PictureLimits(max_bytes=settings.picture_max_bytes))
     if message is not None:
         logs = [one_log(message, severity, service, host, context)]
@@ -122,8 +124,6 @@ def place_subject(place: str | None) -> str:
 
 def one_log(message: str, severity: str, service: str, host: str | None, context: str | None) -> bytes:
     """The wire form of a log given by arguments. Raises typer.BadParameter where the context is no JSON object."""
-    import socket
-
     value: Any = {}
     if context is not None:
         try:
@@ -191,19 +191,13 @@ async def _send(
     timeout: float,
     as_json: bool,
 ) -> None:
-    from andon.app.broker_client import open_publisher
-    from andon.app.cli.attach import with_pictures
-    from andon.app.cli.output import console, print_json
-
     async with open_publisher(settings, "andon send") as publisher:
         if pictures:
             logs = [await with_pictures(data, pictures, publisher) for data in logs]
         if not wait:
             stored, failures = await publish_with_progress(publisher, subject, logs, quiet=as_json)
-            if as_json:
-                print_json({"sent": stored, "failed": failures})
-            else:
-                console.print(f"{stored:,} {'log' if stored == 1 else 'logs'} sent to {subject}")
+            sentence = f"{stored:,} {'log' if stored == 1 else 'logs'} sent to {subject}"
+            print_outcome({"sent": stored, "failed": failures}, [sentence], as_json=as_json)
             if failures:
                 raise SendError(f"{len(failures)} not sent; the first: {failures[0]}")
             return
@@ -212,8 +206,6 @@ async def _send(
 
 async def _send_and_wait(publisher: Outbox, subject: str, logs: list[bytes], *, timeout: float, as_json: bool) -> None:
     """Send each log as a durable caller and print the replies as they come. Raises SendError for what is missing."""
-    from andon.core.errors import BrokerError, BrokerUnavailable
-
     inbox = await publisher.inbox()
     failures: list[str] = []
     sent = 0
@@ -248,10 +240,6 @@ async def publish_with_progress(
     publisher: JetStreamPublisher, subject: str, logs: list[bytes], *, quiet: bool = False, label: str = "sending"
 ) -> tuple[int, list[str]]:
     """Publish ``logs`` in a window with a progress bar; (number stored, a sentence for each that was not)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from andon.app.cli.output import errors
-
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=quiet or len(logs) < 2) as progress:
         task = progress.add_task(label, total=len(logs))
@@ -262,10 +250,6 @@ async def publish_with_progress(
 
 def print_reply(body: bytes, *, as_json: bool) -> None:
     """One reply: JSON on a line of its own, or the message and its analysis for people."""
-    from rich.panel import Panel
-
-    from andon.app.cli.output import console, plain, write_json
-
     if as_json:
         write_json(body)
         return
