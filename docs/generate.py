@@ -12,8 +12,8 @@ from typing import Any
 
 import typer.main
 
+from andon.app.cli.command_table import app
 from andon.app.cli.eval_tables import NAMES, percent
-from andon.app.cli.main import app
 from andon.app.evals.cases import bundled_cases
 from andon.app.evals.measure import playbook_results
 from andon.app.evals.results import RATES, CaseResult, summarise

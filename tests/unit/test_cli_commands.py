@@ -8,7 +8,7 @@ import sys
 import pytest
 import typer.main
 
-from andon.app.cli.main import COMMANDS, app, load
+from andon.app.cli.command_table import COMMANDS, app, load
 from support.patience import PATIENCE
 
 # Prints which of the modules named first were loaded by a command that is ended before it does anything.

@@ -14,7 +14,7 @@ from andon.core.text import printable
 def main() -> None:
     """Entry point of the ``andon`` command: errors become one sentence and an exit status, never a traceback."""
     with ends_at_once():
-        from andon.app.cli.main import app
+        from andon.app.cli.command_table import app
 
     # None where a scheduler started us with a closed descriptor
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
