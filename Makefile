@@ -7,7 +7,7 @@ WORKERS ?= 4
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint format bench docs lock clean
+.PHONY: help setup demo run test quick lint format bench docs lock clean
 
 help:  ## Print what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ run: $(STAMP)  ## Start the service
 
 test: $(STAMP)  ## Run every test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+quick: $(STAMP)  ## Run the tests that start no process and cost little, in half a minute of CPU time
+	@$(BIN)/python -m pytest tests/unit --quick
 
 lint: $(STAMP)  ## Check style, types and the import rule
 	@$(BIN)/ruff check .
