@@ -7,7 +7,7 @@ WORKERS ?= 4
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test quick lint format bench docs lock clean
+.PHONY: help setup demo run test quick lint format bench figures docs lock clean
 
 help:  ## Print what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ format: $(STAMP)  ## Format the code
 
 bench: $(STAMP)  ## Measure the record path beside its yardsticks
 	@$(BIN)/python -m bench
+
+figures: $(STAMP)  ## Measure the layout of the code beside its goals
+	@$(BIN)/python tools/figures.py
 
 docs: $(STAMP)  ## Generate the settings and command pages and the picture of the demo
 	@$(BIN)/python docs/generate.py
