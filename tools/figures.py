@@ -21,8 +21,8 @@ from pathlib import Path
 
 PACKAGE = "andon"
 #: Who may import whom: a floor imports those below it; what stands beside it on the floor is a stranger to it.
-#: ``testing`` has doubles of what explains: only the roof may import it. ``__main__`` belongs to the roof.
-FLOORS = (("app", "__main__"), ("testing",), ("insight",), ("explain",), ("act", "ingest"))
+#: ``testing`` has doubles of what explains: only the roof may import it. ``__main__`` stands on the roof.
+FLOORS = (("__main__",), ("app",), ("testing",), ("insight",), ("explain",), ("act", "ingest"))
 FLOORS += (("store", "grouping", "bus"), ("core", "__init__"))
 #: Those that may repeat the name of the subject they show, as they are called now and were before.
 SHOWING = (("app", "cli"), ("app", "web"), ("cli",), ("web",))
