@@ -21,9 +21,10 @@ from pathlib import Path
 
 PACKAGE = "andon"
 #: Who may import whom: a floor imports those below it; what stands beside it on the floor is a stranger to it.
-#: ``testing`` has doubles of what explains: only the roof may import it. ``__main__`` stands on the roof.
+#: ``testing`` has doubles of what explains: only the roof may import it.
+#: ``__main__`` stands on the roof, ``__init__`` below all.
 FLOORS = (("__main__",), ("app",), ("testing",), ("insight",), ("explain",), ("act", "ingest"))
-FLOORS += (("store", "grouping", "bus"), ("core", "__init__"))
+FLOORS += (("store", "grouping", "bus"), ("core",), ("__init__",))
 #: Those that may repeat the name of the subject they show, as they are called now and were before.
 SHOWING = (("app", "cli"), ("app", "web"), ("cli",), ("web",))
 #: The setting that is followed to where it is used, and the provider whose name is looked for.
