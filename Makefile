@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCKED := $(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint format bench docs lock clean
+.PHONY: help setup demo run test quick lint format bench figures docs lock clean
 
 help:  ## Print what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ run: $(STAMP)  ## Start the service
 test: $(STAMP)  ## Run every test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+quick: $(STAMP)  ## Run the tests that start no process and cost little, in half a minute of CPU time
+	@$(BIN)/python -m pytest tests/unit --quick
+
 lint: $(STAMP)  ## Check style, types and the import rule
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -57,6 +60,9 @@ format: $(STAMP)  ## Format the code
 
 bench: $(STAMP)  ## Measure the record path beside its yardsticks
 	@$(BIN)/python -m bench
+
+figures: $(STAMP)  ## Measure the layout of the code beside its goals
+	@$(BIN)/python tools/figures.py
 
 docs: $(STAMP)  ## Generate the settings and command pages and the picture of the demo
 	@$(BIN)/python docs/generate.py

@@ -1,15 +1,19 @@
-"""Run the measurements: ``python -m bench [name ...]``; ``--quick`` for a short look."""
+"""Run the measurements: ``python -m bench [name ...]``; ``--quick`` for a short look.
+
+``python -m bench compare REV`` measures two revisions side by side.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from functools import partial
 
 import structlog
 
 from andon.app.service import loop_factory
-from bench import agent_layer, fingerprints, history, record_path, retaining, service_figures, storm
+from bench import agent_layer, compare, fingerprints, history, record_path, retaining, service_figures, storm
 
 MEASUREMENTS = {
     "record": record_path.measure,
@@ -27,6 +31,8 @@ LONG = ("history", "retention")
 
 def main() -> None:
     """Parse, run, print."""
+    if sys.argv[1:2] == ["compare"]:
+        sys.exit(compare.main(sys.argv[2:]))
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *MEASUREMENTS], help="which ones; all unless given")
     parser.add_argument("--quick", action="store_true", help="fewer messages and rounds")
