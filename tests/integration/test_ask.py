@@ -19,7 +19,7 @@ from andon.app.investigation import investigator
 from andon.core.errors import StoreUnavailable
 from andon.core.models import Spent
 from andon.core.settings.settings import Settings
-from andon.explain.model import analyst as analyst_module
+from andon.explain.model import session as session_module
 from andon.insight.ask.investigator import Investigated, Investigator
 from andon.insight.ask.retrieval import Inquiry
 from andon.store import SharedSpending
@@ -35,7 +35,7 @@ GOOD = Answer(text="The cabinet fan stood still [log 1], so the servo overloaded
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the stand-in can do is found out however slow this machine is."""
-    monkeypatch.setattr(analyst_module, "PROBE_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(session_module, "PROBE_TIMEOUT", PATIENCE)
 
 
 @pytest.fixture

@@ -23,10 +23,9 @@ from andon.core.models import (
     utc_text,
 )
 from andon.explain.interfaces import Runbooks
-from andon.explain.model.history_tools import HistoryTools
+from andon.explain.model.history_tools import HistoryTools, as_question
 from andon.explain.model.name_filter import Named, find_names
 from andon.explain.model.time_phrases import shown, window
-from andon.explain.model.tool_lines import as_question
 from andon.store.interfaces import History
 
 TOLD = 6
