@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from andon.app.evals.results import Judgement
 from andon.core.errors import ModelAnswerError
 from andon.core.redact import clean, visible
 from andon.explain.model.fence import encode, fenced
@@ -24,22 +24,13 @@ _SYSTEM = (
 )
 
 
-@dataclass(frozen=True)
-class Opinion:
-    """How an explanation reads: 1 (bad) to 5 (excellent), with a short remark."""
-
-    clear: int
-    actionable: int
-    remark: str
-
-
 class Judge(ModelSession):
     """Rates explanations with one model. ``deadline`` is for one of them, in seconds. Belongs to one event loop."""
 
     def __init__(self, backend: Backend, *, deadline: float, max_output_tokens: int) -> None:
         super().__init__(backend, deadline=deadline, cold_start_deadline=deadline, max_output_tokens=max_output_tokens)
 
-    async def rate(self, log: str, explanation: str) -> Opinion:
+    async def rate(self, log: str, explanation: str) -> Judgement:
         """The model's opinion of ``explanation``. Raises ModelError; ModelAnswerError where it gives none."""
         await self.warm_up()
         shown = fenced([encode({"log": log[:_TEXT_MAX]}), encode({"explanation": explanation[:_TEXT_MAX]})])
@@ -55,7 +46,7 @@ class Judge(ModelSession):
         return opinion
 
 
-def read_opinion(raw: str) -> Opinion | None:
+def read_opinion(raw: str) -> Judgement | None:
     """The opinion in a model's answer, None where it has none."""
     text = strip_thinking(raw)
     start, end = text.find("{"), text.rfind("}")
@@ -70,4 +61,4 @@ def read_opinion(raw: str) -> Opinion | None:
         if not isinstance(mark, int) or isinstance(mark, bool) or not 1 <= mark <= 5:
             return None
     remark = " ".join(visible(str(value.get("remark", ""))).split())
-    return Opinion(clear, actionable, remark[:_REMARK_MAX])  # type: ignore[arg-type]  # both are numbers by now
+    return Judgement(clear, actionable, remark[:_REMARK_MAX])  # type: ignore[arg-type]  # both are numbers by now

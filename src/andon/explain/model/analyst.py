@@ -37,14 +37,6 @@ _LOOK = (
 )
 
 
-class PlainAnswer(Ended):
-    """The model answered in prose: that is its answer, a second question would only cost."""
-
-
-class CutOff(Ended):
-    """The answer ended at the limit of tokens: a second one would end there as well."""
-
-
 @dataclass
 class FindingExchange(Exchange):
     """An exchange from which a finding is to come: as text, or as the arguments of a tool call.
@@ -65,8 +57,8 @@ class FindingExchange(Exchange):
         """Note the answer, and leave only the JSON, or the text without thoughts, to be parsed.
 
         What fails to be parsed is asked for once more. That is worth a call where the model tried to give a finding
-        or gave nothing at all. A model that writes prose although it was constrained to JSON will do so again, so a
-        readable text ends the run (PlainAnswer).
+        or gave nothing at all. A model that writes prose although it was constrained to JSON will do so again, and
+        one that came to the limit of tokens will come there again: these end the run. Raises Ended and Filtered.
         """
         from pydantic_ai.messages import TextPart, ToolCallPart
 
@@ -90,13 +82,13 @@ class FindingExchange(Exchange):
             text = answer_text(raw)
             whole = '"summary"' in text
             if not whole and free_text(raw):
-                raise PlainAnswer("free text in place of a finding")
+                raise Ended("free text in place of a finding")
             if text:
                 # a model that was to call the tool and wrote the arguments as its answer meant the same
                 as_call = whole and output_mode == "tool"
                 parts = [ToolCallPart(ANSWER_TOOL, text) if as_call else TextPart(text)]
         if response.finish_reason == "length" and not (whole and _is_whole(parts)):
-            raise CutOff("it ended at the limit of tokens")
+            raise Ended("it ended at the limit of tokens")
         return dataclasses.replace(response, parts=parts)
 
 

@@ -68,14 +68,6 @@ class Retrieved:
     alike: list[tuple[PatternFacts, float]] = field(default_factory=list)
     runbooks: list[Hint] = field(default_factory=list)
 
-    @property
-    def ids(self) -> set[int]:
-        """Ids of every log in it."""
-        ids = {*self.logs, *(one.id for one in self.timeline)}
-        ids.update(i for seen, _ in self.problems for i in (seen.first_log, seen.last_log) if i is not None)
-        ids.update(i for facts, _ in self.alike for i in facts.newest)
-        return ids
-
 
 async def retrieve(
     inquiry: Inquiry, history: History, tools: HistoryTools, runbooks: Runbooks | None = None
