@@ -222,6 +222,15 @@ def test_a_server_that_refuses_tools_is_asked_without(ollama: Ollama, site: Path
     assert (answer.mode, answer.calls) == ("facts", 2)
 
 
+def test_a_server_that_refuses_a_temperature_is_asked_without(ollama: Ollama, site: Path) -> None:
+    """As when it explains; look-ups stay offered."""
+    ollama.script(Answer(status=400, error="unsupported value: 'temperature' does not support 0.2"), GOOD)
+    answer = asked(site, ollama.url)
+    assert (answer.mode, answer.calls) == ("tools", 2)
+    assert ["temperature" in request for request in ollama.requests] == [True, False]
+    assert "tools" in ollama.requests[1]
+
+
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [

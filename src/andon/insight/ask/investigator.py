@@ -209,13 +209,9 @@ class Investigator:
         *,
         look: bool,
     ) -> Investigated:
-        def compose(can: Capabilities) -> Request[str]:
-            room = self._room(session, can)
-            return self._request(
-                inquiry, found, words, self._tools(inquiry, room, words.watch) if look and usable_by(can) else None
-            )
-
-        text = await self._talk(session, compose, words, deadline)
+        text = await self._talk(
+            session, lambda can: self._request(session, can, inquiry, found, words, look=look), words, deadline
+        )
         known = {one.id: one for one in await self._history.logs(sorted(set(cited_ids(text)) & words.seen))}
         return Investigated(
             text=checked(text, known),
@@ -233,10 +229,18 @@ class Investigator:
         )
 
     def _request(
-        self, inquiry: Inquiry, found: Retrieved, words: Conversation, tools: HistoryTools | None
+        self,
+        session: ModelSession,
+        can: Capabilities,
+        inquiry: Inquiry,
+        found: Retrieved,
+        words: Conversation,
+        *,
+        look: bool,
     ) -> Request[str]:
-        system, share = self._system, 1.0
-        if tools is not None:
+        system, share, tools = self._system, 1.0, None
+        if look and usable_by(can):
+            tools = self._tools(inquiry, self._room(session, can), words.watch)
             system, share = f"{system}\n{_LOOK.format(calls=self._tool_calls, zone=f'{inquiry.now:%Z}')}", 0.4
         room = max(self._prompt_budget * BYTES_PER_TOKEN - size(system) - _FRAME, _LEAST)
         lines, words.given = prompt_lines(found, inquiry.now, int(room * share))
