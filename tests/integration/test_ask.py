@@ -19,7 +19,7 @@ from andon.app.investigation import investigator
 from andon.core.errors import StoreUnavailable
 from andon.core.models import Spent
 from andon.core.settings.settings import Settings
-from andon.explain.model import analyst as analyst_module
+from andon.explain.model import session as session_module
 from andon.insight.ask.investigator import Investigated, Investigator
 from andon.insight.ask.retrieval import Inquiry
 from andon.store import SharedSpending
@@ -35,7 +35,7 @@ GOOD = Answer(text="The cabinet fan stood still [log 1], so the servo overloaded
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the stand-in can do is found out however slow this machine is."""
-    monkeypatch.setattr(analyst_module, "PROBE_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(session_module, "PROBE_TIMEOUT", PATIENCE)
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_bad_arguments_are_told_to_the_model_in_words(ollama: Ollama, site: Path
     answer = asked(site, ollama.url)
     assert answer.mode == "tools"
     said = json.dumps(ollama.requests[-1]["messages"])
-    assert "is no time: write 2025-01-15T02:00" in said
+    assert "is no time; write 2025-01-15, 2025-01-15T02:00" in said
     assert "'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'" in said
     assert "Traceback" not in said
     assert len(ollama.requests) == 5
@@ -220,6 +220,15 @@ def test_a_server_that_refuses_tools_is_asked_without(ollama: Ollama, site: Path
     ollama.script(Answer(status=400, error=f"registry.ollama.ai/library/{MODEL} does not support tools"), GOOD)
     answer = asked(site, ollama.url)
     assert (answer.mode, answer.calls) == ("facts", 2)
+
+
+def test_a_server_that_refuses_a_temperature_is_asked_without(ollama: Ollama, site: Path) -> None:
+    """As when it explains; look-ups stay offered."""
+    ollama.script(Answer(status=400, error="unsupported value: 'temperature' does not support 0.2"), GOOD)
+    answer = asked(site, ollama.url)
+    assert (answer.mode, answer.calls) == ("tools", 2)
+    assert ["temperature" in request for request in ollama.requests] == [True, False]
+    assert "tools" in ollama.requests[1]
 
 
 @pytest.mark.parametrize(

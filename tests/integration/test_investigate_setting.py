@@ -11,7 +11,7 @@ import pytest
 
 from andon.core.errors import ModelAnswerError
 from andon.core.models import Explanation, PendingAnalysis, Question
-from andon.explain.model import analyst as analyst_module
+from andon.explain.model import session as session_module
 from andon.explain.model.build import build_analyst
 from andon.explain.model.history_tools import HistoryTools
 from andon.store import Store
@@ -39,7 +39,7 @@ HAND_IN = Answer(calls=(("finding", FINDING),))
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the stand-in can do is found out however slow this machine is."""
-    monkeypatch.setattr(analyst_module, "PROBE_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(session_module, "PROBE_TIMEOUT", PATIENCE)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Question, Rung
-from andon.explain.model import analyst as analyst_module
+from andon.explain.model import session as session_module
 from andon.explain.model.analyst import ModelAnalyst
 from andon.explain.model.build import build_analyst
 from andon.explain.model.prompts import PROMPT_VERSION
@@ -42,7 +42,7 @@ PROSE = "The spindle drive overheats because its fan is blocked. Clean the filte
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the stand-in can do is found out however slow this machine is."""
-    monkeypatch.setattr(analyst_module, "PROBE_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(session_module, "PROBE_TIMEOUT", PATIENCE)
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from andon.app.evals.judge import Opinion, read_opinion
+from andon.app.evals.judge import read_opinion
+from andon.app.evals.results import Judgement
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ from andon.app.evals.judge import Opinion, read_opinion
 )
 def test_an_opinion_is_found_wherever_it_stands(raw: str) -> None:
     """Alone, in a fence, behind thoughts or words."""
-    assert read_opinion(raw) == Opinion(4, 2, "Plain.")
+    assert read_opinion(raw) == Judgement(4, 2, "Plain.")
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,11 @@ from andon.explain.finding import (
     Finding,
     ModelFinding,
     clamp,
-    parse,
     render,
     settle,
 )
+
+parse = ModelFinding.model_validate
 
 GOOD: dict[str, Any] = {
     "summary": "The spindle drive is too hot.",

@@ -101,8 +101,13 @@ def test_a_moment_is_read_in_the_sites_zone(text: str, stored: str) -> None:
 
 @pytest.mark.parametrize("text", ["soon", "", "99999w 3", "0001-01-01T00:00"])
 def test_what_is_no_moment_says_what_is(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time: write 2025-01-15T02:00"):
+    with pytest.raises(ValueError, match=r"is no time; write 2025-01-15, 2025-01-15T02:00, .* or an age like"):
         moment(text, NOW)
+
+
+def test_a_time_that_the_clock_skips_is_none() -> None:
+    with pytest.raises(ValueError, match="does not exist in Europe/Berlin"):
+        moment("2025-03-30T02:30", NOW)
 
 
 def test_stored_times_are_shown_in_the_sites_zone() -> None:

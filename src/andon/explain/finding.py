@@ -147,11 +147,6 @@ def clamp(data: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def parse(data: dict[str, Any]) -> Finding:
-    """A model's JSON object as a finding, clamped first. Raises :class:`pydantic.ValidationError`."""
-    return Finding.model_validate(clamp(data))
-
-
 def settle(finding: Finding, *, worst_severity: str, log_ids: Iterable[int]) -> Finding:
     """``finding`` as it may be stored: severity never below the logs' worst, evidence only among ``log_ids``.
 

@@ -13,14 +13,14 @@ import structlog
 from andon.app.evals.cases import Case
 from andon.app.evals.judge import Judge
 from andon.app.evals.questions import Questions
-from andon.app.evals.results import CaseResult, Judgement, Prices, Report, build_report, case_result
-from andon.app.evals.running import Ask, Asked, Runner, Status
+from andon.app.evals.results import CaseResult, Prices, Report, build_report, case_result
+from andon.app.evals.running import Ask, Asked, Runner
 from andon.app.wiring import decoder
 from andon.core.errors import ConfigError, ModelError
 from andon.core.models import Explanation, Question, now_text
 from andon.core.settings.settings import Settings
 from andon.explain.model.build import build_analyst
-from andon.explain.playbook import Playbook, SitePlaybook
+from andon.explain.playbook import SitePlaybook
 from andon.explain.providers.registry import build_backend
 
 log = structlog.get_logger(__name__)
@@ -107,7 +107,7 @@ def _judge(settings: Settings, stack: AsyncExitStack) -> Judge:
     backend = build_backend(settings)
     if backend is None:
         raise ConfigError("--judge needs a model: set PROVIDER (or --provider) to one that is not PLAYBOOK.")
-    judge = Judge(backend, deadline=settings.model_cold_deadline, max_output_tokens=settings.model_max_tokens)
+    judge = Judge(backend, settings)
     stack.push_async_callback(judge.close)
     return judge
 
@@ -121,23 +121,11 @@ async def _judged(
     async def worker() -> None:
         for row, result in waiting:
             try:
-                opinion = await judge.rate(row.question.logs[0].message, result.text or "")
+                result.judgement = await judge.rate(row.question.logs[0].message, result.text or "")
             except ModelError as error:
                 log.warning("not judged", case=result.id, error=str(error))
-            else:
-                result.judgement = Judgement(opinion.clear, opinion.actionable, opinion.remark)
             done("judged")
 
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):
             group.create_task(worker())
-
-
-def playbook_results(cases: Sequence[Case]) -> list[CaseResult]:
-    """The built-in rules' answers to ``cases``, scored; as Andon comes, without a site's settings."""
-    playbook, questions = Playbook.load(), Questions()
-    results = []
-    for case in cases:
-        question = questions(case)
-        results.append(case_result(Asked(case, question, Status.ANSWERED, playbook.explain(question))))
-    return results

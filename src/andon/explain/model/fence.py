@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from andon.core.models import StoredLog
+from andon.core.models import PatternFacts, PatternSeen, StoredLog
 from andon.core.redact import clean, clean_value
+from andon.explain.model.time_phrases import shown
 
 LINE_MAX = 8_192
 #: The least bytes a line is worth showing with.
 LINE_MIN = 300
 _CONTEXT_PARSE_MAX = 32_768
+#: Characters of a fix, and half of those of an explanation.
+_TEXT_MAX = 600
 
 
 def fenced(lines: Iterable[str]) -> str:
@@ -67,6 +71,51 @@ def log_line(log: StoredLog, limit: int) -> str:
         room -= size(encode(fields["message"]))
         fields["context"] = context if context_size <= room else fit(encode(context), max(room, 40))
     return encode(fields)
+
+
+def problem_fields(one: PatternSeen, now: datetime) -> dict[str, Any]:
+    """A problem of a window, to be encoded."""
+    return {
+        "pattern_id": one.pattern_id,
+        "problem": clean(one.template, 300),
+        "logs": one.count,
+        "hosts": one.hosts,
+        "worst": one.worst_severity,
+        "first": shown(one.first_seen, now),
+        "last": shown(one.last_seen, now),
+        "log_ids": [i for i in dict.fromkeys([one.first_log, one.last_log]) if i is not None],
+    }
+
+
+def facts_fields(facts: PatternFacts, now: datetime, *, likeness: float | None = None) -> dict[str, Any]:
+    """What is known of a problem, to be encoded."""
+    fields: dict[str, Any] = {
+        "pattern_id": facts.pattern_id,
+        "problem": clean(facts.template, 300),
+        **({} if likeness is None else {"likeness": likeness}),
+        "worst": facts.worst_severity,
+        "logs": facts.count,
+        "first": shown(facts.first_seen, now),
+        "last": shown(facts.last_seen, now),
+        "logs_in_last_hour": facts.last_hour,
+        "logs_in_last_24_hours": facts.last_day,
+        "usual_logs_per_hour": facts.per_hour,
+        "rates_at": shown(facts.at, now),
+        "hosts": {clean(host, 64): count for host, count in facts.hosts},
+        "host_count": facts.host_count,
+        "newest_log_ids": facts.newest,
+    }
+    if facts.merged:
+        fields["merged"] = facts.merged[:20]
+    if facts.fixes:
+        fields["confirmed_fixes"] = [
+            {"fix": clean(f.fix, _TEXT_MAX), **({"cause": clean(f.cause, _TEXT_MAX)} if f.cause else {})}
+            for f in facts.fixes
+        ]
+    if facts.explanation is not None:
+        fields["explanation"] = clean(facts.explanation, 2 * _TEXT_MAX)
+        fields["explained_by"] = f"{facts.rung}{' (provisional)' if facts.provisional else ''}"
+    return fields
 
 
 def _context(text: str, spare: int) -> Any:

@@ -16,12 +16,12 @@ import structlog
 from pydantic import Field
 
 from andon.core.errors import QueryTooSlow, StoreError
-from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
+from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Question, StoredLog, utc_text
 from andon.core.redact import clean
 from andon.explain.interfaces import Runbooks
-from andon.explain.model.fence import encode, fenced, fit, listing, log_line, size
+from andon.explain.model.fence import encode, facts_fields, fenced, fit, listing, log_line, problem_fields, size
 from andon.explain.model.time_phrases import moment, shown
-from andon.explain.model.tool_lines import as_question, facts_line, in_words, problem_line
+from andon.explain.providers.backend import Capabilities
 from andon.grouping.interfaces import Likeness
 from andon.store.interfaces import History
 
@@ -164,7 +164,7 @@ class HistoryTools:
                 return await self._nothing()
             return self._logs(found[:limit], more=len(found) > limit)
 
-        asked = in_words(
+        asked = _in_words(
             since=since, until=until, severity=severity, host=host, service=service, place=place, text=text,
             pattern_id=pattern_id,
         )  # fmt: skip
@@ -194,7 +194,7 @@ class HistoryTools:
                 return await self._nothing()
             return self._logs(found[:60], more=len(found) > 60)
 
-        return await self._answer("host_timeline", in_words(host=host, at=at), work)
+        return await self._answer("host_timeline", _in_words(host=host, at=at), work)
 
     async def list_problems(
         self,
@@ -228,9 +228,11 @@ class HistoryTools:
             if not found:
                 return await self._nothing()
             self._note_ids(found[:limit])
-            return self._lines((problem_line(one, self.now) for one in found[:limit]), more=len(found) > limit)
+            return self._lines(
+                (encode(problem_fields(one, self.now)) for one in found[:limit]), more=len(found) > limit
+            )
 
-        asked = in_words(
+        asked = _in_words(
             since=since, until=until, severity=severity, host=host, service=service, place=place, order=order
         )
         return await self._answer("list_problems", asked, work)
@@ -244,9 +246,9 @@ class HistoryTools:
             if found is None:
                 raise Refused(f"There is no problem {pattern_id}: list_problems names those that are there.")
             self.seen.update(found.newest)
-            return self._lines([facts_line(found, self.now)])
+            return self._lines([encode(facts_fields(found, self.now))])
 
-        return await self._answer("problem_statistics", in_words(pattern_id=pattern_id, at=at), work)
+        return await self._answer("problem_statistics", _in_words(pattern_id=pattern_id, at=at), work)
 
     async def similar_problems(
         self,
@@ -262,9 +264,9 @@ class HistoryTools:
             if not found:
                 return "No problem reads like that."
             self.seen.update(one for facts, _ in found for one in facts.newest)
-            return self._lines(facts_line(facts, self.now, likeness=score) for facts, score in found)
+            return self._lines(encode(facts_fields(facts, self.now, likeness=score)) for facts, score in found)
 
-        return await self._answer("similar_problems", in_words(text=text, pattern_id=pattern_id), work)
+        return await self._answer("similar_problems", _in_words(text=text, pattern_id=pattern_id), work)
 
     async def runbooks(
         self,
@@ -283,7 +285,7 @@ class HistoryTools:
                 for h in hints
             )
 
-        return await self._answer("runbooks", in_words(text=text, service=service, host=host), work)
+        return await self._answer("runbooks", _in_words(text=text, service=service, host=host), work)
 
     async def alike(self, text: str | None, pattern_id: int | None) -> list[tuple[PatternFacts, float]]:
         """Problems that read like a text or another problem, the most alike first. Raises Refused and StoreError."""
@@ -364,6 +366,36 @@ class HistoryTools:
         if self._room is not None:
             self._room -= size(text)
         return text
+
+
+def _in_words(**arguments: object) -> str:
+    """The arguments that were given, for people."""
+    return ", ".join(f"{name} {clean(str(value), 80)}" for name, value in arguments.items() if value not in (None, ""))
+
+
+def as_question(text: str, service: str = "", host: str = "") -> Question:
+    """Some words as if a log had said them: what runbooks are compared with."""
+    now = utc_text(datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
+    said = StoredLog(
+        id=0, timestamp=now, hostname=host, severity="INFO", service=service, message=text, context=None, analysis=None,
+        created_at=now, severity_native=None, site=None, area=None, line=None, machine=None, notes=None, stream="",
+        sequence=0, stored_ns=0, pattern_id=None, analysis_id=None, rung=None, provisional=False, analysis_status=None,
+    )  # fmt: skip
+    return Question(
+        pattern_id=0,
+        template=text,
+        logs=[said],
+        count=1,
+        hosts=[host] if host else [],
+        first_seen=now,
+        last_seen=now,
+        worst_severity="INFO",
+    )
+
+
+def usable_by(can: Capabilities) -> bool:
+    """Whether such a model can call tools, and has room for what they answer."""
+    return can.tools and (can.context is None or can.context >= TOOLS_CONTEXT)
 
 
 def toolset(tools: HistoryTools) -> AbstractToolset[Any]:

@@ -5,11 +5,13 @@ English, as people on a shift write it. Pure functions over an aware ``now`` in 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
 from andon.core.models import utc_text
+from andon.core.times import read_time
 
 #: A moment that is named without an end means this much before and after it.
 AROUND = timedelta(minutes=30)
@@ -48,22 +50,17 @@ class Window(NamedTuple):
 
 
 def moment(text: str, now: datetime) -> str:
-    """A point in time as stored text: ISO 8601 (naive: in the zone of ``now``), ``now``, or an age like ``2h``.
+    """A point in time as stored text: as :func:`read_time` in the zone of ``now``, ``now``, or an age in words.
 
     Raises ValueError that says what is understood.
     """
-    given = text.strip()
-    try:
-        if given.lower() == "now":
-            return utc_text(now)
-        if (age := _AGE.match(given)) is not None:
+    given = text.strip()[:60]
+    if given.lower() == "now":
+        return utc_text(now)
+    if (age := _AGE.match(given)) is not None:
+        with contextlib.suppress(OverflowError):  # longer than any calendar: read_time says so
             return utc_text(now - _span(age[1], age[2]))
-        found = datetime.fromisoformat(given)
-        return utc_text(found if found.tzinfo is not None else found.replace(tzinfo=now.tzinfo))
-    except (ValueError, OverflowError):
-        raise ValueError(
-            f"{given[:60]!r} is no time: write 2025-01-15T02:00, 2025-01-15T02:00Z, or an age like 30m, 8h, 2d"
-        ) from None
+    return read_time(given, str(now.tzinfo), now)
 
 
 def window(question: str, now: datetime) -> Window | None:

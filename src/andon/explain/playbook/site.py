@@ -14,7 +14,7 @@ import structlog
 
 from andon.core.errors import ConfigError
 from andon.core.models import Explanation, Question, StoredLog
-from andon.explain.model.tool_lines import as_question
+from andon.explain.model.history_tools import as_question
 from andon.explain.playbook.parts import PREFIX as PART
 from andon.explain.playbook.playbook import BROAD, Match, Playbook
 from andon.explain.playbook.rules import (

@@ -1,21 +1,18 @@
-"""One run of the library's agent that answers a person: streamed as it comes, without the model's thoughts."""
+"""A model's answer to a person: shown as it comes, without the model's thoughts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 from andon.core.redact import visible
-from andon.explain.model.agent_run import ANSWER_MAX, TEXT_MAX
 from andon.explain.model.reasoning import strip_thinking
+from andon.explain.model.session import Exchange, NotGranted
 
 if TYPE_CHECKING:
-    from pydantic_ai import Agent, RunContext
-    from pydantic_ai.messages import AgentStreamEvent, ModelResponse
-    from pydantic_ai.models import Model, ModelRequestContext
-    from pydantic_ai.toolsets import AbstractToolset
+    from pydantic_ai.messages import AgentStreamEvent
 
 #: What may yet become a tag, an escape sequence or a citation is held back until it is complete.
 _UNFINISHED = re.compile(r"[<\[(\x1b][^>\])\n]{0,40}\Z")
@@ -53,59 +50,40 @@ class Silence:
         """Nothing."""
 
 
-class NotGranted(Exception):
-    """The next request may not be made; the text says why."""
-
-
-class TooLong(Exception):
-    """More came than any answer needs: stop reading."""
-
-
 @dataclass
-class Talk:
-    """What came in during one question, and what of it was shown."""
+class Conversation(Exchange):
+    """An exchange that somebody follows; every request has to be granted.
 
-    watch: Watch
-    grant: Grant | None = None
-    raw: str = ""
+    ``given`` are the ids of the logs in the prompt.
+    """
+
+    watch: Watch = field(default_factory=Silence)
+    granted: Grant | None = None
+    given: set[int] = field(default_factory=set)
+    #: What of the answer under way the watch has.
     shown: str = ""
-    size: int = 0
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    finish: str | None = None
+
+    @property
+    def seen(self) -> set[int]:
+        """Ids of the logs that the model was shown, by the prompt or by tools."""
+        return self.given | (self.tools.seen if self.tools is not None else set())
+
+    async def grant(self) -> None:
+        """Asked before each request. Raises NotGranted with the reason."""
+        if self.granted is not None and (shortage := await self.granted()) is not None:
+            raise NotGranted(shortage)
 
     async def begin(self) -> None:
-        """A request is about to be made. Raises NotGranted."""
-        if self.grant is not None and (shortage := await self.grant()) is not None:
-            raise NotGranted(shortage)
-        self.calls += 1
-        self.raw, self.size = "", 0
-        if self.shown:
-            self.shown = ""
-            self.watch.restart()
+        """A request is about to be made: what was shown is not the answer. Raises NotGranted."""
+        await super().begin()
+        self.withdraw()
 
     def take(self, event: AgentStreamEvent) -> None:
-        """Show a piece of the stream as far as it is text. Raises TooLong."""
-        if event.event_kind == "part_start":
-            kind, piece = (
-                event.part.part_kind,
-                getattr(event.part, "content", None) or getattr(event.part, "args", None),
-            )
-        elif event.event_kind == "part_delta":
-            delta: Any = event.delta
-            kind = delta.part_delta_kind
-            piece = getattr(delta, "content_delta", None) or getattr(delta, "args_delta", None)
-        else:
-            return
-        if not isinstance(piece, str):
-            return
-        self.size += len(piece)
-        if kind == "text":
-            self.raw += piece
-            self.show(_UNFINISHED.sub("", self.raw))
-        if self.size > ANSWER_MAX or len(self.raw) > TEXT_MAX:
-            raise TooLong
+        """Show a piece of the stream as far as it is text. Raises AnswerTooLong."""
+        before = len(self.text)
+        super().take(event)
+        if len(self.text) > before:
+            self.show(_UNFINISHED.sub("", self.text))
 
     def show(self, raw: str) -> None:
         """Let the watch have what ``raw`` has more of an answer than before."""
@@ -113,49 +91,12 @@ class Talk:
         if text == self.shown:
             return
         if not text.startswith(self.shown):
-            self.watch.restart()
-            self.shown = ""
+            self.withdraw()
         self.watch.text(text[len(self.shown) :])
         self.shown = text
 
-
-def build(model: Model, toolsets: Sequence[AbstractToolset[Any]], tool_retries: int) -> Agent[Talk, str]:
-    """The library's agent that answers ``model``'s text; imports the library."""
-    import pydantic_ai
-    from pydantic_ai import Agent
-    from pydantic_ai.capabilities import Hooks
-
-    pydantic_ai.BANNER_ENABLED = False
-    hooks: Hooks[Talk] = Hooks()
-    hooks.on.before_model_request(_begin)
-    hooks.on.after_model_request(_end)
-    return Agent(
-        model,
-        name="andon-ask",
-        deps_type=Talk,
-        output_type=str,
-        toolsets=list(toolsets),
-        retries={"tools": tool_retries, "output": 0},
-        capabilities=[hooks],
-    )
-
-
-async def listen(ctx: RunContext[Talk], events: AsyncIterable[AgentStreamEvent]) -> None:
-    """Stream handler of a run: having one is what makes pydantic-ai stream."""
-    async for event in events:
-        ctx.deps.take(event)
-
-
-async def _begin(ctx: RunContext[Talk], /, request_context: ModelRequestContext) -> ModelRequestContext:
-    """Hook before each request: it has to be granted."""
-    await ctx.deps.begin()
-    return request_context
-
-
-def _end(ctx: RunContext[Talk], /, *, request_context: ModelRequestContext, response: ModelResponse) -> ModelResponse:
-    """Hook behind each answer: what it took."""
-    talk = ctx.deps
-    talk.input_tokens += response.usage.input_tokens
-    talk.output_tokens += response.usage.output_tokens
-    talk.finish = response.finish_reason
-    return response
+    def withdraw(self) -> None:
+        """What the watch has is not the answer."""
+        if self.shown:
+            self.shown = ""
+            self.watch.restart()

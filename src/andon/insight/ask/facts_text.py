@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from andon.core.models import HistoryQuery, PatternFacts, PatternSeen, StoredLog
 from andon.core.redact import clean, visible
-from andon.explain.model.fence import encode, listing, log_line
-from andon.explain.model.history_tools import HistoryTools
+from andon.explain.model.fence import encode, facts_fields, listing, log_line, problem_fields
 from andon.explain.model.time_phrases import shown
-from andon.explain.model.tool_lines import facts_line, problem_line
 from andon.insight.ask.retrieval import Retrieved
 
 _LINE = 600
@@ -20,7 +19,7 @@ _EXPLAINED, _CUT = 420, 160
 _PROBLEMS, _LOGS = 0.5, 0.75
 
 
-def prompt_lines(found: Retrieved, tools: HistoryTools, room: int) -> tuple[list[str], set[int]]:
+def prompt_lines(found: Retrieved, now: datetime, room: int) -> tuple[list[str], set[int]]:
     """Lines of JSON for a fence, within about ``room`` bytes, and the ids of the logs in them."""
     lines = [encode({"note": clean(note, 300)}) for note in found.notes]
     room -= sum(len(line.encode()) + 1 for line in lines)
@@ -28,8 +27,8 @@ def prompt_lines(found: Retrieved, tools: HistoryTools, room: int) -> tuple[list
     order = list(found.problems)
     if len(order) > 2:
         order.insert(1, order.pop(min(range(len(order)), key=lambda at: order[at][0].first_seen)))
-    problems = listing((_problem(seen, facts, tools) for seen, facts in order), int(room * _PROBLEMS))
-    told = [*problems.lines, *listing((facts_line(f, tools.now, likeness=s) for f, s in found.alike), room // 4).lines]
+    problems = listing((encode(_problem(seen, facts, now)) for seen, facts in order), int(room * _PROBLEMS))
+    alike = listing((encode(facts_fields(f, now, likeness=s)) for f, s in found.alike), room // 4)
     ids = {i for seen, _ in order[: len(problems.lines)] for i in (seen.first_log, seen.last_log) if i}
     logs = listing((log_line(one, _LINE) for one in found.logs.values()), int(room * _LOGS) - problems.taken)
     ids.update(list(found.logs)[: len(logs.lines)])
@@ -37,18 +36,17 @@ def prompt_lines(found: Retrieved, tools: HistoryTools, room: int) -> tuple[list
     rest = listing((log_line(one, _LINE) for one in timeline), room - problems.taken - logs.taken)
     ids.update(one.id for one in timeline[: len(rest.lines)])
     hints = [encode({"runbook": clean(h.source, 80), "text": clean(h.text, 600)}) for h in found.runbooks[:2]]
-    return [*lines, *told, *logs.lines, *rest.lines, *hints], ids
+    return [*lines, *problems.lines, *alike.lines, *logs.lines, *rest.lines, *hints], ids
 
 
-def _problem(seen: PatternSeen, facts: PatternFacts, tools: HistoryTools) -> str:
+def _problem(seen: PatternSeen, facts: PatternFacts, now: datetime) -> dict[str, Any]:
     """One problem of the window with its explanation and newest fix."""
-    line = problem_line(seen, tools.now)[:-1]
-    known: dict[str, object] = {"logs_ever": facts.count, "usual_logs_per_hour": facts.per_hour}
+    fields = problem_fields(seen, now) | {"logs_ever": facts.count, "usual_logs_per_hour": facts.per_hour}
     if facts.explanation:
-        known["explanation"] = clean(_gist(facts.explanation), _EXPLAINED)
+        fields["explanation"] = clean(_gist(facts.explanation), _EXPLAINED)
     if facts.fixes:
-        known["confirmed_fix"] = clean(facts.fixes[0].fix, _EXPLAINED)
-    return f"{line},{encode(known)[1:]}"
+        fields["confirmed_fix"] = clean(facts.fixes[0].fix, _EXPLAINED)
+    return fields
 
 
 def report(found: Retrieved, now: datetime) -> str:

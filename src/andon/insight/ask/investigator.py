@@ -14,34 +14,27 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import structlog
 
 from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, QueryTooSlow
 from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
-from andon.core.threads import in_daemon_thread
+from andon.core.settings.settings import Settings
 from andon.explain.interfaces import Runbooks
-from andon.explain.model.agent_run import model_settings
 from andon.explain.model.citations import checked, cited_ids
 from andon.explain.model.fence import fenced, size
-from andon.explain.model.history_tools import ROOM, TOOLS_CONTEXT, WRONG_CALLS, HistoryTools, toolset
+from andon.explain.model.history_tools import ROOM, WRONG_CALLS, HistoryTools, usable_by
 from andon.explain.model.prompts import BYTES_PER_TOKEN
 from andon.explain.model.reasoning import strip_thinking
-from andon.explain.providers.backend import Backend, Capabilities, imported
-from andon.explain.providers.failures import from_api_error, not_an_answer, too_slow
+from andon.explain.model.session import AnswerTooLong, ModelSession, NoAnswer, NotGranted, Request
+from andon.explain.providers.backend import Backend, Capabilities
 from andon.grouping.interfaces import Likeness
-from andon.insight.ask import conversation
-from andon.insight.ask.conversation import Grant, NotGranted, Silence, Talk, TooLong, Watch
+from andon.insight.ask.conversation import Conversation, Grant, Silence, Watch
 from andon.insight.ask.facts_text import prompt_lines, report, scope_words
 from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve
 from andon.store.interfaces import History
-
-if TYPE_CHECKING:
-    from pydantic_ai.models import Model
-
-    from andon.core.settings.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +46,6 @@ _ROOM_MAX = 60_000
 _FRAME = 700
 _LEAST = 1_500
 _QUESTION_MAX = 2_000
-_PROBE = 2.0
 
 _RULES = (
     "A person of this site asks about its history. Records stand between two marks with a random word, one JSON object "
@@ -113,14 +105,10 @@ class Investigator:
         used: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self._history = history
-        self._backends = list(backends)
-        self._models: dict[int, Model] = {}
-        self._tool_calls = settings.tool_calls
-        self._deadline = settings.model_deadline
-        self._cold_start_deadline = settings.model_cold_deadline
-        self._max_output_tokens = settings.model_max_tokens
-        self._prompt_budget = settings.model_prompt_tokens
+        self._sessions = [ModelSession(backend, settings) for backend in backends]
         self._system = f"You are {settings.agent_name}. {settings.agent_instructions.strip()}\n\n{_RULES}"
+        self._prompt_budget = settings.model_prompt_tokens
+        self._tool_calls = settings.tool_calls
         self._likeness = likeness
         self._runbooks = runbooks
         self._grant = grant
@@ -128,8 +116,8 @@ class Investigator:
 
     async def close(self) -> None:
         """Close the connections to providers; idempotent."""
-        for backend in self._backends:
-            await backend.close()
+        for session in self._sessions:
+            await session.close()
 
     async def answer(self, inquiry: Inquiry, watch: Watch | None = None) -> Investigated:
         """The answer to ``inquiry``; ``watch`` follows a model's words as they come.
@@ -141,13 +129,13 @@ class Investigator:
         watch = watch or Silence()
         reason = "no model is configured (PROVIDER=PLAYBOOK)"
         result: Investigated | None = None
-        for backend in self._backends:
-            words = Talk(watch, self._grant)
+        for session in self._sessions:
+            words = Conversation(watch=watch, granted=self._grant)
             try:
-                result = await self._by_model(backend, inquiry, found, words)
+                result = await self._by_model(session, inquiry, found, words)
             except ModelError as error:
                 reason = str(error)
-                log.info("no answer from the model", provider=backend.provider, reason=reason)
+                log.info("no answer from the model", provider=session.provider, reason=reason)
             except NotGranted as error:
                 reason = str(error)
             finally:
@@ -155,8 +143,7 @@ class Investigator:
                     await asyncio.shield(self._used(words.input_tokens + words.output_tokens))
             if result is not None:
                 break
-            if words.shown:
-                watch.restart()
+            words.withdraw()
         if result is None:
             result = await self._without_model(inquiry, found, reason)
         result.latency = round(time.perf_counter() - started, 3)
@@ -179,135 +166,101 @@ class Investigator:
             looked=None if watch is None else watch.looked,
         )
 
-    async def _by_model(self, backend: Backend, inquiry: Inquiry, found: Retrieved, words: Talk) -> Investigated:
+    async def _by_model(
+        self, session: ModelSession, inquiry: Inquiry, found: Retrieved, words: Conversation
+    ) -> Investigated:
         """One model's answer. Raises ModelError and NotGranted."""
-        model = self._models.get(id(backend))
-        if model is None:
-            model = self._models[id(backend)] = await in_daemon_thread(
-                lambda: imported(backend.build, backend), "provider-import"
-            )
-            backend.start()
-        can = await self._capabilities(backend)
-        deadline = self._deadline if await _is_ready(backend) else self._cold_start_deadline
-        with_tools = can.tools and self._tool_calls > 0 and (can.context is None or can.context >= TOOLS_CONTEXT)
-        try:
-            async with asyncio.timeout(2 * deadline):
-                if with_tools:
-                    try:
-                        return await self._ask(backend, model, can, inquiry, found, words, deadline, with_tools=True)
-                    except ModelError as error:
-                        # A model that was said to call tools and is refused with them, cannot call them or has no
-                        # room for what they answer, is asked without.
-                        too_much = isinstance(error, _CannotCall) or (
-                            isinstance(error, ModelMisconfigured) and error.too_long
-                        )
-                        if not too_much and (words.output_tokens or "tool" not in str(error).lower()):
-                            raise
-                        log.info("asked again without tools", model=backend.model, reason=str(error))
-                return await self._ask(backend, model, can, inquiry, found, words, deadline, with_tools=False)
-        except TimeoutError:
-            raise too_slow(backend.place, 2 * deadline) from None
-
-    async def _capabilities(self, backend: Backend) -> Capabilities:
-        try:
-            async with asyncio.timeout(_PROBE):
-                return await backend.capabilities()
-        except TimeoutError:
-            return Capabilities()
+        await session.warm_up()  # our own affair: the deadline is the model's
+        async with session.deadline(2) as seconds:
+            if self._tool_calls > 0 and usable_by(await session.capabilities()):
+                try:
+                    return await self._ask(session, inquiry, found, words, seconds, look=True)
+                except ModelError as error:
+                    # A model that was said to call tools and is refused with them, cannot call them or has no
+                    # room for what they answer, is asked without.
+                    too_long = isinstance(error, ModelMisconfigured) and error.too_long
+                    refused = not words.output_tokens and "tool" in str(error).lower()
+                    if not (isinstance(error, _CannotCall) or too_long or refused):
+                        raise
+                    log.info("asked again without tools", model=session.model, reason=str(error))
+            return await self._ask(session, inquiry, found, words, seconds, look=False)
 
     async def _ask(
         self,
-        backend: Backend,
-        model: Model,
-        can: Capabilities,
+        session: ModelSession,
         inquiry: Inquiry,
         found: Retrieved,
-        words: Talk,
+        words: Conversation,
         deadline: float,
         *,
-        with_tools: bool,
+        look: bool,
     ) -> Investigated:
-        tools = self._tools(inquiry, self._room(can) if with_tools else None, words.watch)
-        system = self._system
-        if with_tools:
-            system += "\n" + _LOOK.format(calls=self._tool_calls, zone=f"{inquiry.now:%Z}")
-        share = 0.4 if with_tools else 1.0
-        room = max(self._prompt_budget * BYTES_PER_TOKEN - size(system) - _FRAME, _LEAST)
-        lines, ids = prompt_lines(found, tools, int(room * share))
-        tools.seen |= ids
-        prompt = _prompt(inquiry, found, lines)
-        text = await self._talk(backend, model, can, system, prompt, words, deadline, tools if with_tools else None)
-        known = {one.id: one for one in await self._history.logs(sorted(set(cited_ids(text)) & tools.seen))}
+        text = await self._talk(
+            session, lambda can: self._request(session, can, inquiry, found, words, look=look), words, deadline
+        )
+        known = {one.id: one for one in await self._history.logs(sorted(set(cited_ids(text)) & words.seen))}
         return Investigated(
             text=checked(text, known),
-            mode="tools" if with_tools else "facts",
+            mode="facts" if words.tools is None else "tools",
             scope=scope_words(found.scope, inquiry.now),
             notes=found.notes,
             cited=[known[one] for one in cited_ids(text) if one in known],
             unknown=[one for one in cited_ids(text) if one not in known],
-            looked=tools.used,
-            provider=backend.provider,
-            model=backend.model,
+            looked=[] if words.tools is None else words.tools.used,
+            provider=session.provider,
+            model=session.model,
             calls=words.calls,
             input_tokens=words.input_tokens,
             output_tokens=words.output_tokens,
         )
 
-    def _room(self, can: Capabilities) -> int:
+    def _request(
+        self,
+        session: ModelSession,
+        can: Capabilities,
+        inquiry: Inquiry,
+        found: Retrieved,
+        words: Conversation,
+        *,
+        look: bool,
+    ) -> Request[str]:
+        system, share, tools = self._system, 1.0, None
+        if look and usable_by(can):
+            tools = self._tools(inquiry, self._room(session, can), words.watch)
+            system, share = f"{system}\n{_LOOK.format(calls=self._tool_calls, zone=f'{inquiry.now:%Z}')}", 0.4
+        room = max(self._prompt_budget * BYTES_PER_TOKEN - size(system) - _FRAME, _LEAST)
+        lines, words.given = prompt_lines(found, inquiry.now, int(room * share))
+        return Request(instructions=system, prompt=_prompt(inquiry, found, lines), output=str, tools=tools)
+
+    def _room(self, session: ModelSession, can: Capabilities) -> int:
         """Bytes that the answers of tools may take together, so that the conversation fits into the window."""
         if can.context is None:
             return ROOM
-        left = (can.context - self._max_output_tokens - self._prompt_budget // 2 - _TOOLS_TAKE) * BYTES_PER_TOKEN
-        return max(2 * _LEAST, min(left, _ROOM_MAX))
+        left = can.context - session.max_output_tokens - self._prompt_budget // 2 - _TOOLS_TAKE
+        return max(2 * _LEAST, min(left * BYTES_PER_TOKEN, _ROOM_MAX))
 
     async def _talk(
         self,
-        backend: Backend,
-        model: Model,
-        can: Capabilities,
-        system: str,
-        prompt: str,
-        words: Talk,
+        session: ModelSession,
+        compose: Callable[[Capabilities], Request[str]],
+        words: Conversation,
         deadline: float,
-        tools: HistoryTools | None,
     ) -> str:
         """The model's own words, without its thoughts. Raises ModelError and NotGranted."""
-        from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UsageLimitExceeded
-        from pydantic_ai.usage import UsageLimits
-
-        place = backend.place
-        agent = conversation.build(model, [toolset(tools)] if tools else [], WRONG_CALLS)
-        limit = (self._tool_calls if tools else 0) + 2
+        url = session.place.url
         try:
-            result = await agent.run(
-                prompt,
-                deps=words,
-                instructions=system,
-                event_stream_handler=conversation.listen,
-                usage_limits=UsageLimits(request_limit=limit),
-                model_settings=model_settings(can, max_tokens=self._max_output_tokens, deadline=deadline),
-                infer_name=False,
-            )
-        except ModelAPIError as error:
-            raise from_api_error(error, place, deadline) from error
-        except TooLong:
-            text = words.raw
-        except (UnexpectedModelBehavior, UsageLimitExceeded) as error:
-            if tools is not None and str(error).startswith("Tool "):
-                raise _CannotCall(f"{backend.model} called a tool wrongly {WRONG_CALLS + 1} times.") from error
+            text = await session.run(compose, words, deadline=deadline)
+        except AnswerTooLong:
+            text = words.text
+        except NoAnswer as end:
+            if str(end).startswith("Tool "):
+                raise _CannotCall(f"{session.model} called a tool wrongly {WRONG_CALLS + 1} times.") from end
             raise ModelAnswerError(
-                f"{backend.model} at {place.url} gave no answer that can be used ({clean(str(error), 160)})."
-            ) from error
-        except (ValueError, TypeError, AttributeError) as error:
-            # The SDK lets the errors through that its own code makes of something that is no answer.
-            log.warning("answer not understood", model=backend.model, reason=repr(error)[:200])
-            raise not_an_answer(place, error) from error
-        else:
-            text = result.output
-        backend.answered()
+                f"{session.model} at {url} gave no answer that can be used ({clean(str(end), 160)})."
+            ) from end
         answer = visible(strip_thinking(text)).strip()
         if not answer:
-            raise ModelAnswerError(f"{backend.model} at {place.url} gave an empty answer: choose another MODEL.")
+            raise ModelAnswerError(f"{session.model} at {url} gave an empty answer: choose another MODEL.")
         words.show(text)
         return f"{answer} … (the answer ended at its limit of tokens)" if words.finish == "length" else answer
 
@@ -335,12 +288,3 @@ def _prompt(inquiry: Inquiry, found: Retrieved, lines: list[str]) -> str:
         f"{fenced(lines)}\n"
         f"The question is: {json.dumps(clean(inquiry.text, _QUESTION_MAX), ensure_ascii=False)}"
     )
-
-
-async def _is_ready(backend: Backend) -> bool:
-    """Whether the model is loaded; where that cannot be asked, the question itself will say why."""
-    try:
-        async with asyncio.timeout(_PROBE):
-            return await backend.ready()
-    except (TimeoutError, ModelError):
-        return False

@@ -23,10 +23,9 @@ from andon.core.models import (
     utc_text,
 )
 from andon.explain.interfaces import Runbooks
-from andon.explain.model.history_tools import HistoryTools
+from andon.explain.model.history_tools import HistoryTools, as_question
 from andon.explain.model.name_filter import Named, find_names
 from andon.explain.model.time_phrases import shown, window
-from andon.explain.model.tool_lines import as_question
 from andon.store.interfaces import History
 
 TOLD = 6
@@ -68,14 +67,6 @@ class Retrieved:
     timeline: list[StoredLog] = field(default_factory=list)
     alike: list[tuple[PatternFacts, float]] = field(default_factory=list)
     runbooks: list[Hint] = field(default_factory=list)
-
-    @property
-    def ids(self) -> set[int]:
-        """Ids of every log in it."""
-        ids = {*self.logs, *(one.id for one in self.timeline)}
-        ids.update(i for seen, _ in self.problems for i in (seen.first_log, seen.last_log) if i is not None)
-        ids.update(i for facts, _ in self.alike for i in facts.newest)
-        return ids
 
 
 async def retrieve(

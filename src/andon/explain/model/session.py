@@ -1,0 +1,489 @@
+"""One driver of a model: whoever asks one something (to explain, to answer a person, to judge) does it through here.
+
+pydantic-ai does a run: streamed, constrained by the schema of a typed answer, with look-ups in between where tools are
+offered. :class:`ModelSession` owns what surrounds it: loading the libraries, the deadline, the bounds on what is read,
+the parts of a request that this server refuses, and the words for what failed. It never asks twice for a failed
+request: its caller's queue does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import structlog
+
+from andon.core.errors import ModelError, ModelMisconfigured
+from andon.core.models import Picture
+from andon.core.settings.settings import Settings
+from andon.core.threads import in_daemon_thread
+from andon.explain.model.history_tools import WRONG_CALLS, HistoryTools, toolset
+from andon.explain.providers.backend import Backend, Capabilities, imported
+from andon.explain.providers.failures import (
+    Place,
+    filtered,
+    from_api_error,
+    not_an_answer,
+    refusal,
+    refused_form,
+    too_slow,
+    unreachable,
+)
+
+if TYPE_CHECKING:
+    from pydantic_ai import Agent, RunContext
+    from pydantic_ai.exceptions import ModelAPIError
+    from pydantic_ai.messages import AgentStreamEvent, ModelResponse
+    from pydantic_ai.models import Model, ModelRequestContext
+    from pydantic_ai.settings import ModelSettings
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+#: Seconds for asking whether the model is loaded, and what it can do, before the first question.
+PROBE_TIMEOUT = 2.0
+#: A provider that refuses whoever we are is believed for these seconds, whatever its check says: not every provider
+#: tells without a question that a key may not use a model.
+REFUSAL_STANDS = 30.0
+#: Characters of one answer that are read, thoughts included. A finding has some 2,000.
+ANSWER_MAX = 200_000
+#: Characters of the text alone: no finding is longer, and free text is cut far below.
+TEXT_MAX = 32_000
+#: Low, because a technician wants the likely cause and not a varied one; providers default to 1.0.
+TEMPERATURE = 0.2
+#: Most requests for one question, look-ups not counted: the first, and one repair.
+REQUESTS_MAX = 2
+#: The tool whose arguments are the typed answer, where it is asked for that way.
+ANSWER_TOOL = "finding"
+#: Parts of a request that a server may refuse although others take them, and the words by which it names them.
+_REFUSABLE = {
+    "temperature": ("temperature",),
+    "native": ("response_format", "json_schema", "json schema", "structured output", "guided", "grammar"),
+    "tool": ("tool_choice", "tool choice", "tools", "function call"),
+    "images": ("image", "vision", "multimodal", "multi-modal"),
+}
+#: How a server says that it takes no pictures at all.
+_UNSUPPORTED = re.compile(r"support|not a (?:vision|multi)|mmproj|text[ -]only|unknown variant")
+
+
+class Ended(Exception):
+    """A run that ended without the answer that was asked for; what came all the same stands in its exchange."""
+
+
+class AnswerTooLong(Ended):
+    """More came than any answer needs: reading stopped."""
+
+
+class NotGranted(Ended):
+    """The next request may not be made; the text says why."""
+
+
+class NoAnswer(Ended):
+    """The model, asked as often as it may be, gave no such answer; the text is the library's."""
+
+
+class Filtered(Exception):
+    """The provider's content filter stopped the answer; the text is what it said."""
+
+
+class _Declined(Exception):
+    """The server refused a part of the request that can be left out."""
+
+    def __init__(self, error: ModelAPIError, part: str) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.part = part
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Generic[T]):
+    """What a model is asked: instructions (system role), and a prompt (user role) with pictures behind it.
+
+    ``output`` is str, or the type of the answer: it is asked for as the model's capabilities say, but as a tool call
+    where ``tools`` may be used first, since a schema that constrains every word would leave no room for another call.
+    """
+
+    instructions: str
+    prompt: str
+    output: type[T]
+    pictures: Sequence[Picture] = ()
+    tools: HistoryTools | None = None
+
+
+@dataclass
+class Exchange:
+    """What goes to and fro for one question; whoever asks reads here what came and what it took.
+
+    ``text`` is what came of the answer under way, ``answers`` are those that came to their end; ``calls`` are requests.
+    ``finish`` is why the provider ended the last answer, in the library's words: ``stop``, ``length`` … ``tools`` are
+    those that were offered, None where none were.
+    """
+
+    #: Kinds of pieces in a stream that make up an answer's text.
+    written: ClassVar[frozenset[str]] = frozenset({"text"})
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    text: str = ""
+    answers: list[str] = field(default_factory=list)
+    finish: str | None = None
+    tools: HistoryTools | None = None
+    _size: int = 0
+
+    async def grant(self) -> None:
+        """Asked before each request. Raises NotGranted where it may not be made."""
+
+    async def begin(self) -> None:
+        """A request is about to be made. Raises NotGranted."""
+        await self.grant()
+        self.calls += 1
+        self.text, self._size = "", 0
+
+    def take(self, event: AgentStreamEvent) -> None:
+        """Keep a piece of the stream. Raises AnswerTooLong."""
+        if event.event_kind == "part_start":
+            piece: Any = event.part
+            kind, content = piece.part_kind, getattr(piece, "content", None) or getattr(piece, "args", None)
+        elif event.event_kind == "part_delta":
+            piece = event.delta
+            kind = piece.part_delta_kind
+            content = getattr(piece, "content_delta", None) or getattr(piece, "args_delta", None)
+        else:
+            return
+        if isinstance(content, dict):
+            content = json.dumps(content)
+        if not isinstance(content, str):
+            return
+        self._size += len(content)
+        if kind in self.written:
+            self.text += content
+        if self._size > ANSWER_MAX or len(self.text) > TEXT_MAX:
+            raise AnswerTooLong("more than any answer needs")
+
+    def end(self, response: ModelResponse, output_mode: str) -> ModelResponse:
+        """An answer came to its end: what of it the library is to read. Raises Ended and Filtered."""
+        self.input_tokens += response.usage.input_tokens
+        self.output_tokens += response.usage.output_tokens
+        self.finish = response.finish_reason
+        self.keep()
+        return response
+
+    def keep(self) -> None:
+        """The text so far is an answer."""
+        if self.text:
+            self.answers.append(self.text)
+
+
+class ModelSession:
+    """Asks the model of one backend. Belongs to one event loop.
+
+    Its deadlines and bounds are those of the settings (``ANDON_MODEL_DEADLINE`` and those after it).
+    """
+
+    def __init__(self, backend: Backend, settings: Settings) -> None:
+        self.max_output_tokens = settings.model_max_tokens
+        self._backend = backend
+        self._deadline = settings.model_deadline
+        self._cold_start_deadline = max(settings.model_deadline, settings.model_cold_deadline)
+        self._model: Model | None = None
+        self._agents: dict[tuple[type, str], Agent[Exchange, Any]] = {}
+        #: Parts of a request that the server refused once: left out from then on.
+        self._declined: set[str] = set()
+        self._refusal: tuple[float, ModelMisconfigured] | None = None
+        self._building = asyncio.Lock()
+        self._closed = False
+
+    @property
+    def provider(self) -> str:
+        """The configured provider's name."""
+        return self._backend.provider
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._backend.model
+
+    @property
+    def place(self) -> Place:
+        """What messages call the provider."""
+        return self._backend.place
+
+    async def warm_up(self) -> None:
+        """Import the provider's libraries and build the client, in a thread (about a second); once.
+
+        Raises ModelUnavailable once it is closed, ConfigError and ModelMisconfigured where a library is missing.
+        """
+        async with self._building:
+            if self._closed:
+                raise self._unreachable()
+            if self._model is None:
+                started = time.perf_counter()
+                self._model = await in_daemon_thread(self._build, "provider-import")
+                self._backend.start()
+                seconds = round(time.perf_counter() - started, 3)
+                log.debug("model session ready", provider=self.provider, model=self.model, seconds=seconds)
+
+    async def capabilities(self) -> Capabilities:
+        """What the model can do, as far as its provider tells and past questions have shown. Raises ModelError."""
+        await self.warm_up()
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                can = await self._backend.capabilities()
+        except TimeoutError:
+            can = Capabilities()
+        if can.output in self._declined:
+            can = replace(can, output="prompted", sees_schema=False)
+        return replace(
+            can,
+            temperature=can.temperature and "temperature" not in self._declined,
+            images=can.images and "images" not in self._declined,
+            tools=can.tools and "tool" not in self._declined,
+        )
+
+    async def check(self) -> None:
+        """Ask the provider whether it has the model. Raises ModelUnavailable or ModelMisconfigured."""
+        await self.warm_up()
+        await self._backend.check()
+        if self._refusal is not None and time.monotonic() - self._refusal[0] < REFUSAL_STANDS:
+            raise self._refusal[1]
+
+    async def close(self) -> None:
+        """Close the connections; calls in flight fail as unavailable. Idempotent."""
+        async with self._building:
+            self._closed = True
+            await self._backend.close()
+
+    @contextlib.asynccontextmanager
+    async def deadline(self, questions: int = 1) -> AsyncIterator[float]:
+        """Bounds what is asked within it to the time of so many questions; yields the seconds for one.
+
+        Raises ModelUnavailable when the time is over.
+        """
+        seconds = self._cold_start_deadline
+        try:
+            async with asyncio.timeout(questions * seconds) as clock:
+                if self._deadline < seconds and await self._is_ready():
+                    seconds = self._deadline
+                    clock.reschedule(asyncio.get_running_loop().time() + questions * seconds)
+                yield seconds
+        except TimeoutError:
+            raise too_slow(self.place, questions * seconds) from None
+
+    async def run(
+        self,
+        compose: Callable[[Capabilities], Request[T]],
+        exchange: Exchange,
+        *,
+        deadline: float,
+        requests: int = REQUESTS_MAX,
+    ) -> T:
+        """The answer to what ``compose`` makes for a model of these capabilities, in ``requests`` requests at most and
+        one more for each look-up. ``deadline`` is for each of them, in seconds.
+
+        Where the server refuses a part of the request that can be left out, it goes out once more without it.
+        Raises ModelError, and Ended where what came is no such answer.
+        """
+        standing: tuple[float, ModelMisconfigured] | None = None
+        try:
+            return await self._simplified(compose, exchange, deadline, requests)
+        except ModelMisconfigured as error:
+            standing = (time.monotonic(), error) if error.standing else None
+            raise
+        finally:
+            self._refusal = standing
+
+    async def _simplified(
+        self, compose: Callable[[Capabilities], Request[T]], exchange: Exchange, deadline: float, requests: int
+    ) -> T:
+        refused: ModelAPIError | None = None
+        blind = False
+        begun = exchange.calls
+        while True:
+            calls = exchange.calls
+            can = await self.capabilities()
+            can = replace(can, images=can.images and not blind)
+            try:
+                return await self._attempt(compose(can), can, exchange, deadline, requests - (calls - begun))
+            except _Declined as declined:
+                refused, blind = declined.error, declined.part == "images"
+                log.info("request simplified", model=self.model, without=declined.part)
+                if exchange.calls - begun >= requests:
+                    raise from_api_error(refused, self.place, deadline) from refused
+            except NotGranted:
+                if refused is None or exchange.calls > calls:
+                    raise
+                raise from_api_error(refused, self.place, deadline) from refused
+
+    async def _attempt(
+        self, request: Request[T], can: Capabilities, exchange: Exchange, deadline: float, requests: int
+    ) -> T:
+        """One run of the agent. Raises as :meth:`run`, and _Declined where it is worth another without a part."""
+        from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UsageLimitExceeded, UserError
+        from pydantic_ai.usage import UsageLimits
+
+        pictures = _shown(request.pictures) if can.images else []
+        tools = exchange.tools = request.tools
+        try:
+            result = await self._agent(request, can).run(
+                [request.prompt, *pictures] if pictures else request.prompt,
+                deps=exchange,
+                instructions=request.instructions,
+                toolsets=None if tools is None else [toolset(tools)],
+                event_stream_handler=_listen,
+                usage_limits=UsageLimits(request_limit=requests + (tools.calls if tools else 0)),
+                model_settings=self._settings(can, deadline),
+                infer_name=False,
+            )
+        except ModelAPIError as error:
+            mode = _mode(request, can)
+            sent = {"temperature": can.temperature, "images": bool(pictures), mode: mode != "prompted"}
+            part = self._declined_part(error, sent)
+            if part is not None:
+                raise _Declined(error, part) from error
+            raise from_api_error(error, self.place, deadline) from error
+        except UserError as error:  # the library's own rules for this model, before anything was sent
+            raise refused_form(self.place, str(error)) from error
+        except Filtered as error:
+            raise filtered(self.place, str(error)) from error
+        except AnswerTooLong:
+            log.warning("answer cut", model=self.model, characters=len(exchange.text))
+            exchange.keep()
+            raise
+        except (UnexpectedModelBehavior, UsageLimitExceeded) as error:
+            raise NoAnswer(str(error)) from error
+        except (ValueError, TypeError, AttributeError) as error:
+            # What came was not what such a server sends (a number for a chunk, a body without end); the SDK lets the
+            # errors through that its own code makes of it.
+            log.warning("answer not understood", model=self.model, reason=repr(error)[:200])
+            raise not_an_answer(self.place, error) from error
+        finally:
+            if exchange.answers:
+                self._backend.answered()
+        output: T = result.output
+        return output
+
+    def _build(self) -> Model:
+        """Import, and build what every question needs; blocks."""
+        model = imported(self._backend.build, self._backend)
+        _build_agent(model, str, "prompted")  # imports what the first question would have to wait for
+        return model
+
+    def _unreachable(self) -> ModelError:
+        return unreachable(self.place, "the analyst is closed")
+
+    async def _is_ready(self) -> bool:
+        """Whether the short deadline holds. Where the probe fails, the question itself will say why."""
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                return await self._backend.ready()
+        except (TimeoutError, ModelError):
+            return False
+
+    def _agent(self, request: Request[Any], can: Capabilities) -> Agent[Exchange, Any]:
+        if self._model is None or self._closed:
+            raise self._unreachable()
+        key = request.output, _mode(request, can)
+        if key not in self._agents:
+            self._agents[key] = _build_agent(self._model, *key, strict=can.strict)
+        return self._agents[key]
+
+    def _settings(self, can: Capabilities, deadline: float) -> ModelSettings:
+        """The settings of a request, without those that this model refuses."""
+        from pydantic_ai.settings import ModelSettings
+
+        settings = ModelSettings(max_tokens=self.max_output_tokens, max_retries=0, request_timeout=deadline)
+        if can.temperature:
+            settings["temperature"] = TEMPERATURE
+        if can.effort is not None:
+            settings["thinking"] = can.effort
+        return settings
+
+    def _declined_part(self, error: ModelAPIError, sent: dict[str, bool]) -> str | None:
+        """The part of what was sent that the server refused, None where it refused something else.
+
+        It is left out from then on, but for a picture where it is that one alone that the server cannot read.
+        """
+        from pydantic_ai.exceptions import ModelHTTPError
+
+        if not isinstance(error, ModelHTTPError) or error.status_code not in (400, 422, 500, 501):
+            return None
+        detail = refusal(error, self.place).lower()
+        for part, words in _REFUSABLE.items():
+            if sent.get(part) and part not in self._declined and any(word in detail for word in words):
+                if part != "images" or _UNSUPPORTED.search(detail):
+                    self._declined.add(part)
+                return part
+        return None
+
+
+def _mode(request: Request[Any], can: Capabilities) -> str:
+    """How the answer is asked for; words alone ask for text."""
+    if request.tools is not None:
+        return "tool"
+    return "prompted" if request.output is str else can.output
+
+
+def _shown(pictures: Sequence[Picture]) -> list[Any]:
+    """The pictures as the library sends them: their bytes, never an address."""
+    from pydantic_ai.messages import BinaryContent
+
+    return [BinaryContent(picture.data, media_type=picture.media_type) for picture in pictures if picture.data]
+
+
+def _build_agent(model: Model, output: type, mode: str, *, strict: bool = False) -> Agent[Exchange, Any]:
+    """The library's agent that asks ``model`` for an ``output`` in this mode; ``strict`` as in Capabilities.
+
+    A typed answer that does not fit is asked for once more; a person's answer is text, which always fits, and its
+    model is told a few times what was wrong with a call of a tool.
+    """
+    import pydantic_ai
+    from pydantic_ai import Agent, NativeOutput, PromptedOutput, ToolOutput
+    from pydantic_ai.capabilities import Hooks
+
+    pydantic_ai.BANNER_ENABLED = False
+    hooks: Hooks[Exchange] = Hooks()
+    hooks.on.before_model_request(_begin)
+    hooks.on.after_model_request(_end)
+    wanted: Any = str
+    if output is not str:
+        # Where the schema has to be shown it stands in our own instructions: one system message, within the budget.
+        wanted = {
+            "native": NativeOutput(output, name=ANSWER_TOOL, template=False, strict=strict or None),
+            "tool": ToolOutput(output, name=ANSWER_TOOL, description=f"Hand in the {ANSWER_TOOL}."),
+            "prompted": PromptedOutput(output, name=ANSWER_TOOL, template=False),
+        }[mode]
+    return Agent(
+        model,
+        name="andon",
+        deps_type=Exchange,
+        output_type=wanted,
+        retries={"tools": WRONG_CALLS, "output": 0} if output is str else {"tools": 0, "output": 1},
+        capabilities=[hooks],
+    )
+
+
+async def _listen(ctx: RunContext[Exchange], events: AsyncIterable[AgentStreamEvent]) -> None:
+    """Stream handler of a run: having one is what makes pydantic-ai stream."""
+    async for event in events:
+        ctx.deps.take(event)
+
+
+async def _begin(ctx: RunContext[Exchange], /, request_context: ModelRequestContext) -> ModelRequestContext:
+    """Hook before each request: it has to be granted."""
+    await ctx.deps.begin()
+    return request_context
+
+
+def _end(
+    ctx: RunContext[Exchange], /, *, request_context: ModelRequestContext, response: ModelResponse
+) -> ModelResponse:
+    """Hook behind each answer."""
+    return ctx.deps.end(response, request_context.model_request_parameters.output_mode)
