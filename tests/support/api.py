@@ -74,7 +74,7 @@ def served(path: Database, token: str = "", settings: Settings | None = None) ->
         ends.append((asyncio.get_running_loop(), stop))
         store = await Store.open(path)
         try:
-            app = build_app(Health(), Metrics(), refresh, token, build_router(store.ask, chosen))
+            app = build_app(Health(), Metrics(), refresh, token, build_router(store.ask_reader, chosen))
             server = HttpServer(app, "127.0.0.1", 0)
             ports.put(server.bind())
             task = asyncio.create_task(server.run())

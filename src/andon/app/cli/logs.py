@@ -26,6 +26,7 @@ from andon.app.cli.output import (
     shown_time,
 )
 from andon.core.models import ID_MAX, StoredLog
+from andon.insight.filters import log_query
 from andon.store import Reader
 
 if TYPE_CHECKING:
@@ -56,23 +57,24 @@ def logs(
     Example: andon logs --since 8h --severity ERROR --host 'press-*' --text '"axis 3" overcurrent'
     """
     settings = command_settings()
-    query = filters.checked_query(
-        settings.time_zone,
-        since=since,
-        until=until,
-        severity=severity,
-        text=text,
-        field=field,
-        service=service,
-        host=host,
-        pattern_id=pattern,
-        site=site,
-        area=area,
-        line=line,
-        machine=machine,
-        oldest_first=oldest,
-        limit=limit,
-    )
+    with filters.named_options():
+        query = log_query(
+            settings.time_zone,
+            since=since,
+            until=until,
+            severity=severity,
+            text=text,
+            field=field,
+            service=service,
+            host=host,
+            pattern_id=pattern,
+            site=site,
+            area=area,
+            line=line,
+            machine=machine,
+            oldest_first=oldest,
+            limit=limit,
+        )
     with Reader(settings.database) as reader:
         rows = reader.search(query)
     if as_json:

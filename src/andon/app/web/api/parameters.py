@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
-import time
+from collections.abc import Iterator
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,8 +15,9 @@ from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from andon.app.web.api.answers import wrong
-from andon.core.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
-from andon.core.times import read_time, seconds
+from andon.core.models import ID_MAX, LogQuery
+from andon.insight import filters
+from andon.insight.filters import WrongFilter
 
 LIMIT_MAX = 1_000
 _CURSOR_MAX = 400
@@ -52,11 +54,8 @@ class Span(Parameters):
 
     def seconds(self, zone: str, length: float) -> tuple[float, float]:
         """The span in unix seconds, the last ``length`` seconds unless given. Raises HTTPException."""
-        end = time.time() if self.until is None else seconds(time_of("until", self.until, zone))
-        start = end - length if self.since is None else seconds(time_of("since", self.since, zone))
-        if start >= end:
-            raise wrong("since: the time must begin before it ends")
-        return start, end
+        with named_parameters():
+            return filters.window(self.since, self.until, zone, length)
 
 
 class LogFilter(Span):
@@ -66,7 +65,7 @@ class LogFilter(Span):
     service: Text | None = None
     host: Text | None = None
     text: Annotated[
-        str | None, Field(max_length=1_000, description="Words that must occur; phrases in double quotes.")
+        str | None, Field(max_length=filters.TEXT_MAX, description="Words that must occur; phrases in double quotes.")
     ] = None
     pattern: Annotated[Id | None, Field(description="Logs of this problem.")] = None
     site: Text | None = None
@@ -80,29 +79,15 @@ class LogFilter(Span):
 
     def query(self, zone: str, *, limit: int, oldest: bool, after: str | None = None) -> LogQuery:
         """The question to the store. Raises HTTPException."""
-        since, until = (
-            None if value is None else time_of(name, value, zone)
-            for name, value in (("since", self.since), ("until", self.until))
-        )
-        if since is not None and until is not None and since >= until:
-            raise wrong("since: the time must begin before it ends")
-        return LogQuery(
-            since=since,
-            until=until,
-            severity=_severity(self.severity),
-            service=self.service,
-            host=self.host,
-            text=self.text,
-            pattern_id=self.pattern,
-            site=self.site,
-            area=self.area,
-            line=self.line,
-            machine=self.machine,
-            fields=tuple(_pair(one) for one in self.field),
-            limit=limit,
-            before=None if after is None else self.place(after, oldest=oldest),
-            oldest_first=oldest,
-        )
+        with named_parameters():
+            return filters.log_query(
+                zone,
+                **{name: getattr(self, name) for name in LogFilter.model_fields if name != "pattern"},
+                pattern_id=self.pattern,
+                limit=limit,
+                before=None if after is None else self.place(after, oldest=oldest),
+                oldest_first=oldest,
+            )
 
     def cursor(self, timestamp: str, log_id: int, *, oldest: bool) -> str:
         """Where a listing goes on, as an opaque text."""
@@ -217,12 +202,13 @@ class ReportQuestion(Parameters):
     day: Annotated[Text | None, Field(description="The day on which it began, such as 2025-01-15.")] = None
 
 
-def time_of(name: str, value: str, zone: str) -> str:
-    """A time in stored form. Raises HTTPException."""
+@contextlib.contextmanager
+def named_parameters() -> Iterator[None]:
+    """A filter that makes no sense becomes the refusal of a request, which names the parameter."""
     try:
-        return read_time(value, zone)
-    except ValueError as error:
-        raise wrong(f"{name}: {error}") from None
+        yield
+    except WrongFilter as error:
+        raise wrong(f"{error.about}: {error}" if error.about else str(error)) from None
 
 
 def zone_of(value: str | None, default: str) -> ZoneInfo:
@@ -231,16 +217,3 @@ def zone_of(value: str | None, default: str) -> ZoneInfo:
         return ZoneInfo(value or default)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise wrong(f"zone: {value!r} is no time zone; write one like Europe/Berlin") from None
-
-
-def _severity(value: str | None) -> str | None:
-    if value is not None and value.upper() not in SEVERITY_RANK:
-        raise wrong(f"severity: {value!r} is none; use {', '.join(one.value for one in Severity)}")
-    return None if value is None else value.upper()
-
-
-def _pair(value: str) -> tuple[str, str]:
-    name, equals, rest = value.partition("=")
-    if not (name.strip() and equals):
-        raise wrong(f"field: {value!r} is no field; write name=value")
-    return name.strip(), rest.strip()
