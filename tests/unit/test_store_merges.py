@@ -10,7 +10,7 @@ import pytest
 from andon.core.errors import NotFound, StoreError
 from andon.core.models import Merge, PendingAnalysis, Rung
 from andon.core.settings.database_url import Database
-from andon.store import Reader, Store, merge, reanalyze, resolve, split
+from andon.store import Store, Visitor, merge, problems, queue, reanalyze, resolve, split
 from support.store_data import a_log, an_answer, opened, query
 
 pytest_plugins = ["support.databases"]
@@ -60,13 +60,13 @@ def test_a_pattern_that_joins_a_waiting_problem_asks_for_nothing(database: Datab
         (2, 1, '["left","right"]'),
         (3, 1, '["left","right"]'),
     ]
-    with Reader(database) as reader:
-        (summary,) = reader.patterns()
+    with Visitor(database) as visitor:
+        (summary,) = visitor.read(problems.listing)
         assert (summary.id, summary.count, summary.hosts, summary.merged) == (1, 5, 2, [2, 3])
         assert (summary.worst_severity, summary.status) == ("CRITICAL", "leased")
-        assert [m.child_id for m in reader.pattern_merges(2)] == [3, 2]
-        assert [(h.hostname, h.count) for h in reader.pattern_hosts(3)] == [("plc-01", 4), ("plc-02", 1)]
-        assert reader.pattern(2).merged_into == 1
+        assert [m.child_id for m in visitor.read(problems.merges_of, 2)] == [3, 2]
+        assert [(h.hostname, h.count) for h in visitor.read(problems.hosts_of, 3)] == [("plc-01", 4), ("plc-02", 1)]
+        assert visitor.read(problems.summary, 2).merged_into == 1
 
 
 def test_an_explanation_is_taken_over_by_the_problem_that_is_joined(database: Database) -> None:
@@ -201,10 +201,10 @@ def test_a_confirmed_fix_is_shown_at_once_and_for_ever(database: Database) -> No
             assert (await store.counts()).pending == 0
 
     asyncio.run(work())
-    with Reader(database) as reader:
-        assert [r.fix for r in reader.resolutions(2)] == ["Other cable", "Replaced the cable."]
-        assert reader.pattern(1).rung == "resolution"
-        superseded = next(entry for entry in reader.pattern_history(1) if entry.rung is None)
+    with Visitor(database) as visitor:
+        assert [r.fix for r in visitor.read(problems.fixes_of, 2)] == ["Other cable", "Replaced the cable."]
+        assert visitor.read(problems.summary, 1).rung == "resolution"
+        superseded = next(entry for entry in visitor.read(queue.history_of, 1) if entry.rung is None)
         assert (superseded.status, superseded.last_error) == ("done", "superseded: resolution 1")
 
 
@@ -219,10 +219,10 @@ def test_asking_again_goes_first_and_keeps_what_is_shown(database: Database) -> 
             asked = reanalyze(database, 1)
             assert reanalyze(database, 1) == asked
             assert await shown(store, 1) == "old"
-            with Reader(database) as reader:
-                first = next(entry for entry in reader.queue() if entry.id == asked)
+            with Visitor(database) as visitor:
+                first = next(entry for entry in visitor.read(queue.listing) if entry.id == asked)
                 assert (first.reason, first.caller, first.tier, first.template) == ("asked", True, 1, "fault <*> of a")
-                assert len(reader.queue(limit=2)) == 2
+                assert len(visitor.read(queue.listing, limit=2)) == 2
 
     asyncio.run(work())
 
@@ -249,8 +249,8 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(database: Database) -> N
         merge(database, 1, 1)
     with pytest.raises(StoreError, match="needs a fix"):
         resolve(database, 1, "  ")
-    with Reader(database) as reader, pytest.raises(NotFound, match="no pattern 9"):
-        reader.pattern_hosts(9)
+    with Visitor(database) as visitor, pytest.raises(NotFound, match="no pattern 9"):
+        visitor.read(problems.hosts_of, 9)
 
 
 def test_spending_is_remembered_over_restarts(database: Database) -> None:

@@ -12,7 +12,7 @@ import pytest
 from andon.core.models import LogRecord, NewPicture, PictureReference
 from andon.core.settings.database_url import Database
 from andon.ingest.pictures.intake import PictureLimits, checked
-from andon.store import Reader, prepare
+from andon.store import Visitor, prepare, recording
 from andon.store.engine.database import writer_engine
 from andon.store.engine.prepare import migrate
 from andon.store.recording import pictures
@@ -57,13 +57,13 @@ def test_a_picture_is_stored_once_however_many_logs_show_it(database: Database) 
         (4, 1, 2),
     ]
     assert query(database, "SELECT value FROM counters WHERE name = 'pictures'") == [(2,)]
-    with Reader(database) as reader:
-        assert [(one.media_type, one.data) for one in reader.pictures(2, data=True)] == [
+    with Visitor(database) as visitor:
+        assert [(one.media_type, one.data) for one in visitor.read(recording.pictures.of_logs, [2], 9, data=True)] == [
             ("image/png", PNG),
             ("image/jpeg", JPEG),
         ]
-        assert [one.data for one in reader.pictures(4)] == [b""]
-        assert reader.pictures(3) == []
+        assert [one.data for one in visitor.read(recording.pictures.of_logs, [4], 9, data=False)] == [b""]
+        assert visitor.read(recording.pictures.of_logs, [3], 9, data=False) == []
 
 
 def test_a_message_delivered_again_brings_nothing_twice(database: Database) -> None:

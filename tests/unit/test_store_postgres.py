@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from andon.core.errors import ConfigError, QueryTooSlow, StoreError, StoreFull, StoreTooNew, StoreUnavailable
 from andon.core.models import STREAM, HistoryQuery, LogRecord, Recorded
 from andon.core.settings.database_url import PostgresAddress
-from andon.store import Preparation, Reader, Store, StoredHistory, lock_database, prepare, resolve
+from andon.store import Preparation, Store, Visitor, agent_history, counts, lock_database, prepare, resolve
 from andon.store.engine.database import store_error, translated, writer_engine
 from andon.store.engine.postgres import table_kinds
 from andon.store.engine.prepare import migrate
@@ -92,7 +92,7 @@ def test_an_older_schema_is_brought_up_to_date_without_loss(server: Cluster) -> 
         )
     engine.dispose()
     with pytest.raises(StoreUnavailable, match="has an older schema"):
-        Reader(address)
+        Visitor(address)
     assert prepare(address, durability="normal") == Preparation(migrated_from="0001")
     assert query(address, "SELECT explained_at, explained_severity FROM patterns") == [(60.0, "ERROR")]
 
@@ -131,9 +131,9 @@ def test_a_database_that_is_not_for_us_is_refused_and_left_alone(server: Cluster
             prepare(address, durability="normal")
         assert "\n" not in str(caught.value)
     with pytest.raises(StoreTooNew):
-        Reader(newer)
+        Visitor(newer)
     with pytest.raises(StoreUnavailable, match="is empty"):
-        Reader(server.empty())
+        Visitor(server.empty())
     assert query(foreign, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("customers",)]
 
 
@@ -270,13 +270,13 @@ def test_recording_goes_on_after_the_server_was_killed(server: Cluster) -> None:
 def test_a_reader_survives_a_restart_of_the_server(server: Cluster) -> None:
     """Its connection is tried before it is used."""
     address = server.prepared()
-    with Reader(address) as reader:
-        assert reader.counts().logs == 0
+    with Visitor(address) as visitor:
+        assert visitor.read(counts.sizes).logs == 0
         server.kill()
         with pytest.raises(StoreUnavailable, match="does not answer"):
-            reader.counts()
+            visitor.read(counts.sizes)
         server.start()
-        assert reader.counts().logs == 0
+        assert visitor.read(counts.sizes).logs == 0
 
 
 def test_a_server_that_refuses_says_what_to_do_and_no_secret(server: Cluster) -> None:
@@ -328,18 +328,21 @@ def test_a_statement_that_takes_too_long_is_ended_and_reported(address: Postgres
     asyncio.run(work())
 
 
-def test_a_question_to_the_history_that_takes_too_long_is_ended(address: PostgresAddress) -> None:
+def test_a_question_to_the_history_that_takes_too_long_is_ended(
+    address: PostgresAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In words for whoever asked, and the connection goes on."""
 
-    async def work(reader: Reader) -> None:
-        with psycopg.connect(address.url) as other:
+    async def work(visitor: Visitor) -> None:
+        with psycopg.connect(address.url) as other, monkeypatch.context() as patched:
+            patched.setattr("andon.store.engine.visitor.DEADLINE", 0.05)
             other.execute("LOCK TABLE logs")
             with pytest.raises(QueryTooSlow, match="shorter time"):
-                await StoredHistory(reader.history()._run, deadline=0.05).search(HistoryQuery())
-        assert await reader.history().search(HistoryQuery()) == []
+                await visitor.ask(agent_history.find, HistoryQuery())
+        assert await visitor.ask(agent_history.find, HistoryQuery()) == []
 
-    with Reader(address) as reader:
-        asyncio.run(work(reader))
+    with Visitor(address) as visitor:
+        asyncio.run(work(visitor))
 
 
 def test_an_address_that_libpq_cannot_read_is_a_mistake_in_the_settings() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, update
 
 from andon.core.models import PendingAnalysis, Rung
 from andon.core.settings.database_url import Database
-from andon.store import AnalysisPolicy, Reader, Store
+from andon.store import AnalysisPolicy, Store, Visitor, queue
 from andon.store.schema.tables import patterns
 from support.store_data import Clock, a_log, an_answer, opened, query
 
@@ -154,8 +154,8 @@ def test_a_failed_row_shows_its_fallback_and_keeps_the_reason(database: Database
             assert await store.claim("me", 60) is None
             assert (await store.counts()).failed == 1
             assert (await store.record([a_log(2)], [])).explained == {1}
-            with Reader(database) as reader:
-                (entry,) = reader.analyses("failed")
+            with Visitor(database) as visitor:
+                (entry,) = visitor.read(queue.entries, "failed")
                 assert (entry.last_error, entry.attempts, entry.text) == ("answer unusable", 1, "rule 7")
 
     asyncio.run(work())

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from andon.core.errors import InUseError, StoreError
 from andon.core.models import STREAM, LogQuery, LogRecord, Merge, NewPicture, Recorded
 from andon.core.settings.database_url import Database
-from andon.store import KeepPolicy, KeepRule, Reader, compact, lock_database, prepare
+from andon.store import KeepPolicy, KeepRule, Visitor, compact, lock_database, prepare, retention, search
 from andon.store.rules.retention import CAP, Judge, hour_of
 from support.retaining import answer_all, fill, keeping, retain
 from support.store_data import NS, Clock, a_log, an_answer, query
@@ -93,8 +93,8 @@ def test_what_is_never_stored_is_counted(database: Database) -> None:
         assert query(database, "SELECT COUNT(*) FROM patterns WHERE fingerprint = 'p-DEBUG'") == [(0,)]
         assert query(database, "SELECT SUM(count) FROM pattern_minutes") == [(30,)]
         assert query(database, "SELECT value FROM counters WHERE name = 'dropped:noise'") == [(10,)]
-        with Reader(database) as reader:
-            assert reader.retention().dropped == {"noise": 10}
+        with Visitor(database) as visitor:
+            assert visitor.read(retention.state).dropped == {"noise": 10}
 
     asyncio.run(work())
 
@@ -235,8 +235,8 @@ def test_deleted_logs_are_found_by_no_word(database: Database) -> None:
             clock.now += 60
             await answer_all(store)
             assert (await retain(store))[0] == {"r": 20}
-        with Reader(database) as reader:
-            found = reader.search(LogQuery(text="überdruck", limit=100))
+        with Visitor(database) as visitor:
+            found = visitor.read(search.find, LogQuery(text="überdruck", limit=100))
             assert [log.severity for log in found] == ["ERROR"] * 20
         if isinstance(database, Path):
             held = query(database, "SELECT COUNT(*) FROM log_words WHERE log_words MATCH 'uberdruck'")
@@ -344,8 +344,8 @@ def _with(record: LogRecord, **changes: Any) -> LogRecord:
 
 
 def _used(database: Database) -> int:
-    with Reader(database) as reader:
-        return reader.retention().used
+    with Visitor(database) as visitor:
+        return visitor.read(retention.state).used
 
 
 def test_free_space_goes_back_to_the_disk(tmp_path: Path) -> None:
@@ -497,8 +497,8 @@ def test_what_stays_is_what_the_rules_say(rules: list[KeepRule], history: Any, l
 
 async def _foretold(store: Any, path: Path, policy: KeepPolicy, clock: Clock, deleted: Counter[str]) -> None:
     """The forecast is what then happens."""
-    with Reader(path) as reader:
-        told = reader.retention_forecast(policy, clock.now)
+    with Visitor(path) as visitor:
+        told = visitor.read(retention.predict, policy, clock.now)
     happened = (await retain(store))[0]
     assert told.logs == happened
     deleted.update(happened)

@@ -216,7 +216,7 @@ class Service:
     def _look(self, question: Question) -> HistoryTools:
         """What a model may look things up with while it explains ``question``."""
         return HistoryTools(
-            self.store.history(),
+            self.store.ask,
             clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
             likeness=alike,
             runbooks=self.runbooks,
@@ -250,7 +250,7 @@ class Service:
                 playbook,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
-                history=self.store.history() if settings.investigate == "on" else None,
+                history=self.store.ask if settings.investigate == "on" else None,
             ),
             gate,
             self.metrics,

@@ -18,7 +18,8 @@ from andon.core.models import SEVERITY_RANK, Explanation, Hint, Question, Resolu
 from andon.explain.context import facts_about
 from andon.explain.interfaces import PlaybookAnswers, Runbooks
 from andon.grouping.interfaces import SimilarFixes
-from andon.store.interfaces import History, LogStore
+from andon.store import Ask
+from andon.store.interfaces import LogStore
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,7 @@ class Ladder:
         *,
         fixes: SimilarFixes | None = None,
         runbooks: Runbooks | None = None,
-        history: History | None = None,
+        history: Ask | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -89,7 +90,7 @@ class Ladder:
         return told(self._playbook.explain(question), question.hints)
 
 
-async def _facts(history: History, question: Question) -> list[str]:
+async def _facts(history: Ask, question: Question) -> list[str]:
     try:
         return await facts_about(history, question)
     except QueryTooSlow as error:
