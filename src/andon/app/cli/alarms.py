@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
+from rich.text import Text
 
+from andon import store
 from andon.app.cli.filters import Area, Host, Line, Machine, Since, UntilNow
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    one_line,
+    parse_time,
+    plain,
+    print_json,
+    print_listing,
+    severity_text,
+    span_seconds,
+    user_name,
+)
+from andon.core.text import counted
+from andon.core.times import seconds_or
+from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
+from andon.insight.report.durations import at, lasting
+from andon.store import AlarmFilter, Reader
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from rich.text import Text
-
     from andon.insight.alarms.alarm_report import AlarmReport
     from andon.insight.alarms.metrics import Flood
     from andon.store import AlarmEntry, Share
@@ -52,11 +68,6 @@ def alarms(
 
     Example: andon alarms --since 30d --area press-shop
     """
-    from andon.app.cli.output import command_settings, parse_time
-    from andon.core.times import seconds_or
-    from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
-    from andon.store import AlarmFilter, Reader
-
     chosen = [name for name, on in {"active": active, "stale": stale, "shelved": shelved, "all": everything,
                                     "chattering": chattering, "floods": floods}.items() if on]  # fmt: skip
     if len(chosen) > 1:
@@ -92,9 +103,6 @@ def ack(
 
     Example: andon ack 17 --note "fitter called"
     """
-    from andon import store
-    from andon.app.cli.output import command_settings, console, plain, print_json, user_name
-
     settings = command_settings()
     done = store.acknowledge(settings.database, alarm, by or user_name(), note)
     if as_json:
@@ -115,12 +123,6 @@ def shelve(
 
     Example: andon shelve 17 --for 8h --note "sensor is ordered, comes on Monday"
     """
-    from zoneinfo import ZoneInfo
-
-    from andon import store
-    from andon.app.cli.output import command_settings, console, plain, print_json, span_seconds, user_name
-    from andon.insight.report.durations import at
-
     seconds = span_seconds(lasting, "--for")
     if not end and not (note or "").strip():
         raise typer.BadParameter("say why, so that the next shift knows", param_hint="--note")
@@ -140,10 +142,6 @@ def shelve(
 
 
 def _show_list(found: list[AlarmEntry], which: str, zone: str, as_json: bool) -> None:
-    from zoneinfo import ZoneInfo
-
-    from andon.app.cli.output import console, print_json, print_listing
-
     if as_json:
         print_json(found)
         return
@@ -160,9 +158,6 @@ def _show_list(found: list[AlarmEntry], which: str, zone: str, as_json: bool) ->
 
 
 def _row(one: AlarmEntry, which: str, zone: ZoneInfo) -> tuple[str | Text, ...]:
-    from andon.app.cli.output import one_line, severity_text
-    from andon.insight.report.durations import at, lasting
-
     if which == "shelved":
         first: tuple[str, str] = (at(one.shelved_until or 0.0, zone), one.shelved_by or "")
         aside = one_line(one.shelve_note or "")
@@ -178,8 +173,6 @@ def _row(one: AlarmEntry, which: str, zone: ZoneInfo) -> tuple[str | Text, ...]:
 
 
 def _show_chattering(found: list[Share], as_json: bool) -> None:
-    from andon.app.cli.output import console, one_line, print_json, print_listing
-
     if as_json:
         print_json(found)
         return
@@ -194,11 +187,6 @@ def _show_chattering(found: list[Share], as_json: bool) -> None:
 
 
 def _show_floods(found: list[Flood], zone: str, as_json: bool) -> None:
-    from zoneinfo import ZoneInfo
-
-    from andon.app.cli.output import console, print_json, print_listing
-    from andon.insight.report.durations import at, lasting
-
     if as_json:
         print_json(found)
         return
@@ -211,14 +199,6 @@ def _show_floods(found: list[Flood], zone: str, as_json: bool) -> None:
 
 
 def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json: bool) -> None:
-    from zoneinfo import ZoneInfo
-
-    from rich.text import Text
-
-    from andon.app.cli.output import console, plain, print_json, print_listing
-    from andon.core.text import counted
-    from andon.insight.report.durations import at, lasting
-
     unseen = sum(one.acked_at is None for one in now)
     if as_json:
         present: dict[str, Any] = {"active": len(now), "not_acknowledged": unseen, "shelved": report.shelved}

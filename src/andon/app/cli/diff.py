@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from andon.app.cli.filters import Since, UntilNow
+from andon.app.cli.output import command_settings, console, parse_time, plain, print_json
 from andon.core.models import ID_MAX
+from andon.core.text import counted
+from andon.core.times import seconds_or
+from andon.insight.differences import differences
+from andon.insight.differences.differences import sentence
+from andon.insight.shifts.current import site_shifts
+from andon.store import Reader
 
 if TYPE_CHECKING:
     from andon.insight.differences.differences import DiffResult
@@ -37,14 +45,6 @@ def diff(
 
     Example: andon diff 12 --since 7d
     """
-    from zoneinfo import ZoneInfo
-
-    from andon.app.cli.output import command_settings, parse_time, print_json
-    from andon.core.times import seconds_or
-    from andon.insight.differences import differences
-    from andon.insight.shifts.current import site_shifts
-    from andon.store import Reader
-
     settings = command_settings()
     zone = settings.time_zone
     end = seconds_or(parse_time(until, zone, "--until"), time.time())
@@ -71,10 +71,6 @@ def diff(
 
 def print_result(found: DiffResult) -> None:
     """What stands out, a line each."""
-    from andon.app.cli.output import console, plain
-    from andon.core.text import counted
-    from andon.insight.differences.differences import sentence
-
     console.print(f"{counted(found.inside, 'log')} in question, {counted(found.outside, 'other')}.")
     for one in found.differences:
         console.print(plain(f"  {sentence(one)}"), soft_wrap=True)

@@ -7,9 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from rich.panel import Panel
+from rich.table import Table
 
-from andon.app.cli import filters
+from andon.app.cli import filters, pictures
+from andon.app.cli.output import (
+    WIDE,
+    command_settings,
+    console,
+    cut,
+    explained_by,
+    one_line,
+    plain,
+    print_json,
+    print_listing,
+    severity_text,
+    short_time,
+    shown_time,
+)
 from andon.core.models import ID_MAX, StoredLog
+from andon.store import Reader
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -38,9 +55,6 @@ def logs(
 
     Example: andon logs --since 8h --severity ERROR --host 'press-*' --text '"axis 3" overcurrent'
     """
-    from andon.app.cli.output import command_settings, print_json
-    from andon.store import Reader
-
     settings = command_settings()
     query = filters.checked_query(
         settings.time_zone,
@@ -80,10 +94,6 @@ def show(
 
     Example: andon show 42 --save-pictures pictures
     """
-    from andon.app.cli import pictures
-    from andon.app.cli.output import command_settings, console, print_json
-    from andon.store import Reader
-
     settings = command_settings()
     with Reader(settings.database) as reader:
         row = reader.log(log_id)
@@ -113,25 +123,11 @@ def as_object(row: StoredLog) -> dict[str, Any]:
 
 def rung_label(row: StoredLog) -> str:
     """How the shown explanation came about, in a word or two."""
-    from andon.app.cli.output import explained_by
-
     return explained_by(row.rung, row.provisional, row.analysis_status)
 
 
 def print_table(rows: list[StoredLog], settings: Settings) -> None:
     """The listing for people."""
-    from andon.app.cli.output import (
-        WIDE,
-        console,
-        cut,
-        one_line,
-        plain,
-        print_listing,
-        severity_text,
-        short_time,
-        shown_time,
-    )
-
     if not rows:
         console.print("No logs match.")
         return
@@ -156,11 +152,6 @@ def print_table(rows: list[StoredLog], settings: Settings) -> None:
 
 def print_log(row: StoredLog, settings: Settings) -> None:
     """One log for people."""
-    from rich.panel import Panel
-    from rich.table import Table
-
-    from andon.app.cli.output import console, plain, severity_text, shown_time
-
     facts = Table.grid(padding=(0, 2))
     place = " / ".join(part for part in (row.site, row.area, row.line, row.machine) if part)
     native = f" (sent as {row.severity_native})" if row.severity_native else ""

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from andon import store
+from andon.app.cli.output import command_settings, console, plain, print_json, user_name
 from andon.core.models import ID_MAX
 
 
@@ -33,9 +35,6 @@ def resolve(
 
     andon resolve 12 --revoke
     """
-    from andon import store
-    from andon.app.cli.output import command_settings, console, plain, print_json, user_name
-
     if take_back:
         if fix is not None:
             raise typer.BadParameter("give either --fix or --revoke")
@@ -58,9 +57,6 @@ def resolve(
 
 def revoke(pattern_id: int, fix_id: int | None, as_json: bool) -> None:
     """Take a confirmed fix back and say what becomes of the problem."""
-    from andon import store
-    from andon.app.cli.output import command_settings, console, plain, print_json
-
     gone = store.revoke(command_settings().database, pattern_id, fix_id)
     if as_json:
         print_json(gone)
