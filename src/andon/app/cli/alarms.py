@@ -27,12 +27,12 @@ from andon.core.text import counted
 from andon.core.times import seconds_or
 from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
 from andon.insight.report.durations import at, lasting
-from andon.store import AlarmFilter, Reader
+from andon.store.alarms import AlarmFilter
 
 if TYPE_CHECKING:
     from andon.insight.alarms.alarm_report import AlarmReport
     from andon.insight.alarms.metrics import Flood
-    from andon.store import AlarmEntry, Share
+    from andon.store.alarms import AlarmEntry, AlarmList, Share
 
 LISTED = 50
 _DAY = 86_400.0
@@ -68,8 +68,8 @@ def alarms(
 
     Example: andon alarms --since 30d --area press-shop
     """
-    chosen = [name for name, on in {"active": active, "stale": stale, "shelved": shelved, "all": everything,
-                                    "chattering": chattering, "floods": floods}.items() if on]  # fmt: skip
+    lists: dict[AlarmList, bool] = {"active": active, "stale": stale, "shelved": shelved, "all": everything}
+    chosen = [name for name, on in (*lists.items(), ("chattering", chattering), ("floods", floods)) if on]
     if len(chosen) > 1:
         raise typer.BadParameter("choose one list", param_hint=f"--{chosen[1]}")
     settings = command_settings()
@@ -79,17 +79,18 @@ def alarms(
     if start >= end:
         raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
     where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
-    with Reader(settings.database) as reader:
-        if chosen and chosen[0] in ("active", "stale", "shelved", "all"):
-            _show_list(reader.alarms.listing(chosen[0], time.time(), where, limit), chosen[0], zone, as_json)  # type: ignore[arg-type]  # one of the four
+    with store.Visitor(settings.database) as visitor:
+        if (which := next((one for one, on in lists.items() if on), None)) is not None:
+            found = visitor.read(store.alarms.listing, which, time.time(), where, limit)
+            _show_list(found, which, zone, as_json)
         elif chosen == ["chattering"]:
-            _show_chattering(reader.alarms.counts(start, end, where).chattering[:limit], as_json)
+            _show_chattering(visitor.read(store.alarms.counts, start, end, where).chattering[:limit], as_json)
         else:
-            report = find(reader.alarms, start, end, where, named=limit if chosen else FLOODS_NAMED)
+            report = visitor.read(find, start, end, where, named=limit if chosen else FLOODS_NAMED)
             if chosen == ["floods"]:
                 _show_floods(report.figures.floods[-limit:], zone, as_json)
             else:
-                now = reader.alarms.listing("active", time.time(), where, 10_000)
+                now = visitor.read(store.alarms.listing, "active", time.time(), where, 10_000)
                 _show_figures(report, now, zone, as_json)
 
 
@@ -104,7 +105,7 @@ def ack(
     Example: andon ack 17 --note "fitter called"
     """
     settings = command_settings()
-    done = store.acknowledge(settings.database, alarm, by or user_name(), note)
+    done = store.change(settings.database, store.alarms.acknowledge, alarm, by or user_name(), note, now=time.time())
     if as_json:
         print_json(done)
         return
@@ -129,9 +130,9 @@ def shelve(
     settings = command_settings()
     actor = by or user_name()
     if end:
-        done = store.unshelve(settings.database, alarm, actor)
+        done = store.change(settings.database, store.alarms.unshelve, alarm, actor, now=time.time())
     else:
-        done = store.shelve(settings.database, alarm, seconds, actor, note or "")
+        done = store.change(settings.database, store.alarms.shelve, alarm, seconds, actor, note or "", now=time.time())
     if as_json:
         print_json(done)
     elif end or done.shelved_until is None:

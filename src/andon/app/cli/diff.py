@@ -16,7 +16,7 @@ from andon.core.times import seconds_or
 from andon.insight.differences import differences
 from andon.insight.differences.differences import sentence
 from andon.insight.shifts.current import site_shifts
-from andon.store import Reader
+from andon.store import Visitor
 
 if TYPE_CHECKING:
     from andon.insight.differences.differences import DiffResult
@@ -46,23 +46,23 @@ def diff(
     Example: andon diff 12 --since 7d
     """
     settings = command_settings()
-    zone = settings.time_zone
+    zone, site = settings.time_zone, ZoneInfo(settings.time_zone)
     end = seconds_or(parse_time(until, zone, "--until"), time.time())
     by_time = pattern is None or baseline is not None
     start = seconds_or(parse_time(since, zone, "--since"), end - (_DAY / 3 if by_time else 30 * _DAY))
     if start >= end:
         raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
-    with Reader(settings.database) as reader:
+    with Visitor(settings.database) as visitor:
         if by_time:
             before = seconds_or(parse_time(baseline, zone, "--baseline"), start - max(7 * _DAY, end - start))
             if before >= start:
                 raise typer.BadParameter("must be before --since", param_hint="--baseline")
-            compared = reader.compare_windows((start, end), (before, start), pattern)
+            times = (start, end), (before, start)
+            found = visitor.read(differences.of_windows, *times, pattern, site, limit=limit)
         else:
             assert pattern is not None  # noqa: S101 - by_time is true otherwise
-            compared = reader.compare_pattern(pattern, start, end)
-    shifts = None if by_time else site_shifts(settings)
-    found = differences.find(compared, shifts, ZoneInfo(zone), limit=limit)
+            shifts = site_shifts(settings)
+            found = visitor.read(differences.of_pattern, pattern, start, end, shifts, site, limit=limit)
     if as_json:
         print_json(found)
         return

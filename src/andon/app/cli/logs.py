@@ -26,12 +26,14 @@ from andon.app.cli.output import (
     shown_time,
 )
 from andon.core.models import ID_MAX, StoredLog
-from andon.store import Reader
+from andon.store import Visitor, recording, search
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
 
 LISTED = 50
+#: More pictures than any log has.
+_PICTURES_MAX = 1_000
 
 
 def logs(
@@ -73,8 +75,8 @@ def logs(
         oldest_first=oldest,
         limit=limit,
     )
-    with Reader(settings.database) as reader:
-        rows = reader.search(query)
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(search.find, query)
     if as_json:
         print_json([as_object(row) for row in rows])
         return
@@ -95,10 +97,11 @@ def show(
     Example: andon show 42 --save-pictures pictures
     """
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        row = reader.log(log_id)
-        shown = reader.pictures(log_id, data=save_pictures is not None or (not as_json and pictures.draws()))
-        awaited = reader.awaited_pictures(log_id)
+    with Visitor(settings.database) as visitor:
+        row = visitor.read(search.log, log_id)
+        data = save_pictures is not None or (not as_json and pictures.draws())
+        shown = visitor.read(recording.pictures.of_logs, [log_id], _PICTURES_MAX, data=data)
+        awaited = visitor.read(recording.pictures.awaited_of, log_id)
     written = [] if save_pictures is None else pictures.save(log_id, shown, save_pictures)
     if as_json:
         print_json({**as_object(row), "pictures": [pictures.as_object(one) for one in shown]})

@@ -18,7 +18,7 @@ from rich.text import Text
 from andon.core.settings.settings import load_settings
 from andon.core.telemetry import configure_logging
 from andon.core.text import printable, printable_json
-from andon.core.times import read_time
+from andon.core.times import read_span, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,8 +49,6 @@ SEVERITY_STYLES = {
 #: From this many characters on a terminal shows all columns of a listing.
 WIDE = 130
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-_SPAN = re.compile(r"(\d+)\s*(s|m|h|d|w)", re.IGNORECASE)
-_SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def command_settings(**overrides: Any) -> Settings:
@@ -128,7 +126,6 @@ def parse_time(value: str | None, zone: str, option: str) -> str | None:
     """A point in time from the user, as stored text: ISO 8601 (naive means the site's zone), or an age like ``2h``."""
     if value is None:
         return None
-
     try:
         return read_time(value, zone)
     except ValueError as error:
@@ -137,10 +134,10 @@ def parse_time(value: str | None, zone: str, option: str) -> str | None:
 
 def span_seconds(value: str, option: str) -> float:
     """Seconds of a duration from the user: ``30m``, ``8h``, ``2d``."""
-    span = _SPAN.fullmatch(value.strip())
-    if span is None or len(span[1]) > 9:
-        raise typer.BadParameter(f"{value!r} is no duration; write 30m, 8h or 2d", param_hint=option)
-    return float(int(span[1]) * _SPAN_SECONDS[span[2].lower()])
+    try:
+        return read_span(value).total_seconds()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:

@@ -27,7 +27,8 @@ from andon.app.cli.problem import print_problem
 from andon.core.models import ID_MAX
 from andon.insight.problem import as_object, gather
 from andon.insight.shifts.current import site_shifts
-from andon.store import PatternSort, Reader
+from andon.store import Visitor, problems
+from andon.store.problems import PatternSort
 
 if TYPE_CHECKING:
     from andon.core.models import PatternSummary
@@ -86,8 +87,8 @@ def patterns(
     order = checked_sort(sort)
     settings = command_settings()
     since = parse_time(new, settings.time_zone, "--new")
-    with Reader(settings.database) as reader:
-        rows = reader.patterns(top, order, since)
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(problems.listing, top, order, since)
     if as_json:
         print_json(rows)
         return
@@ -106,8 +107,8 @@ def show(
     Example: andon patterns show 12
     """
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        problem = gather(reader, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
+    with Visitor(settings.database) as visitor:
+        problem = visitor.read(gather, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
     if as_json:
         print_json(as_object(problem))
         return

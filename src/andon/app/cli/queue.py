@@ -20,11 +20,10 @@ from andon.app.cli.output import (
     short_time,
 )
 from andon.core.models import ID_MAX
-from andon.store import Reader
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
-    from andon.store import QueueEntry
+    from andon.store.queue import QueueEntry
 
 LISTED = 50
 
@@ -53,8 +52,8 @@ def queue(
     Example: andon queue --failed
     """
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        rows = reader.queue(failed=failed, limit=limit)
+    with store.Visitor(settings.database) as visitor:
+        rows = visitor.read(store.queue.listing, failed=failed, limit=limit)
     if as_json:
         now = time.time()
         print_json([as_object(row, now) for row in rows])
