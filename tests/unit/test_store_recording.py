@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from andon.core.errors import StoreFull, StoreUnavailable
 from andon.core.models import STREAM, LogRecord
 from andon.core.settings.database_url import Database, PostgresAddress
+from andon.core.times import unix_minute
 from andon.store import Store, novel, prepare
 from andon.store.interfaces import LogStore
-from andon.store.recording.batch import unix_minute
 from andon.store.recording.writer import Recorder
 from support.postgres import Cluster
 from support.service import until
