@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from andon.ingest.pictures.shrink import for_model
-from andon.store import Visitor, recording
+from andon.store import Visitor, pictures
 from support.patience import PATIENCE
 from support.pictures import data_url, opened, picture
 from support.service import Andon, log, ollama, running, until
@@ -43,7 +43,7 @@ def test_a_picture_sent_with_two_logs_is_stored_once_and_shown_with_both(tmp_pat
             assert [one["width"] for one in shown["pictures"]] == [300]
             assert shown["context"]["images"][0]["picture"] == f"sha256:{shown['pictures'][0]['sha256']}"
         with Visitor(andon.database) as visitor:
-            assert opened(for_model(visitor.read(recording.pictures.of_logs, [1], 9, data=True)[0]).data).size == (
+            assert opened(for_model(visitor.read(pictures.of_logs, [1], 9, data=True)[0]).data).size == (
                 300,
                 200,
             )

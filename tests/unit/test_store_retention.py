@@ -20,7 +20,18 @@ from hypothesis import strategies as st
 from andon.core.errors import InUseError, StoreError
 from andon.core.models import STREAM, LogQuery, LogRecord, Merge, NewPicture, Recorded
 from andon.core.settings.database_url import Database
-from andon.store import KeepPolicy, KeepRule, Visitor, compact, lock_database, prepare, retention, search
+from andon.store import (
+    KeepPolicy,
+    KeepRule,
+    Visitor,
+    compact,
+    deleted_by_others,
+    lock_database,
+    prepare,
+    retention,
+    search,
+    set_floor,
+)
 from andon.store.rules.retention import CAP, Judge, hour_of
 from support.retaining import answer_all, fill, keeping, retain
 from support.store_data import NS, Clock, a_log, an_answer, query
@@ -123,7 +134,7 @@ def test_a_deleted_message_is_not_stored_anew(database: Database) -> None:
         clock = Clock()
         async with keeping(database, _rules(KeepRule("r", 60.0)), clock) as store:
             await fill(store, clock, [a_log(n) for n in range(1, 101)])
-            await store.retention.stream_begins(STREAM, 51)
+            await store.write(set_floor, STREAM, 51, clock.now)
             job = await store.claim("me", 60)
             assert job is not None
             await store.finish(job, an_answer())
@@ -132,7 +143,7 @@ def test_a_deleted_message_is_not_stored_anew(database: Database) -> None:
             assert query(database, "SELECT first_seq, last_seq FROM gone") == [(51, 100)]
             again = await store.record([a_log(n) for n in range(45, 101)], [])
             assert (again.stored, again.duplicates) == (6, 50)
-            await store.retention.stream_begins(STREAM, 101)
+            await store.write(set_floor, STREAM, 101, clock.now)
         assert query(database, "SELECT COUNT(*) FROM gone") == [(0,)]
 
     asyncio.run(work())
@@ -619,13 +630,13 @@ def test_deletions_by_a_command_are_told_apart(database: Database) -> None:
             await answer_all(store)
             clock.now += 60
             assert (await retain(store))[0] == {"r": 20}
-            assert await store.retention.by_others() == []
+            assert await store.read(deleted_by_others) == []
             await fill(store, clock, [a_log(n) for n in range(21, 26)])
             await answer_all(store)
             clock.now += 60
-            store.retention.actor = "andon retention --run (eva)"
+            store.retention._actor = "andon retention --run (eva)"
             assert (await retain(store))[0] == {"r": 5}
-            assert [(label, logs) for _, label, logs in await store.retention.by_others()] == [("r", 5)]
+            assert [(label, logs) for _, label, logs in await store.read(deleted_by_others)] == [("r", 5)]
         told = query(database, "SELECT actor FROM audit ORDER BY id")
         assert told == [("retention",), ("andon retention --run (eva)",)]
 

@@ -10,14 +10,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from andon.app.wiring import budget_limits, provider_config
+from andon.explain.admission import Budget
+from andon.explain.model.history_tools import HistoryTools
+from andon.explain.providers.registry import build_backend
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import alike
+from andon.insight.ask.investigator import Investigator
 from andon.store import SharedSpending, Visitor
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
-    from andon.explain.model.history_tools import HistoryTools
-    from andon.insight.ask.investigator import Investigator
 
 
 @contextlib.asynccontextmanager
@@ -27,11 +30,6 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     Its requests to the model are counted in the database and obey the budgets. Raises ConfigError where the provider
     is set up wrongly, StoreUnavailable where there is no database yet.
     """
-    from andon.app.wiring import budget_limits, provider_config
-    from andon.explain.admission import Budget
-    from andon.explain.providers.registry import build_backend
-    from andon.insight.ask.investigator import Investigator
-
     config = provider_config(settings)
     # PLAYBOOK ends the list: what was found is the answer then.
     built = map(build_backend, (config, *config.fallbacks))
@@ -65,8 +63,6 @@ async def history_tools(settings: Settings) -> AsyncIterator[HistoryTools]:
 
     Raises StoreUnavailable where there is no database yet.
     """
-    from andon.explain.model.history_tools import HistoryTools
-
     with await asyncio.to_thread(Visitor, settings.database) as visitor:
         yield HistoryTools(
             visitor.ask,

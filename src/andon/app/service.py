@@ -57,7 +57,7 @@ from andon.ingest.decode import Decoder
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.shrink import for_model
 from andon.ingest.recorder import Recorder
-from andon.store import Store, lock_database, prepare
+from andon.store import Retention, Store, lock_database, prepare
 
 if TYPE_CHECKING:
     from andon.core.models import Question
@@ -131,11 +131,10 @@ class Service:
             await self._open(stack)
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
-            shown = QuestionPictures(self.store.pictures, for_model)
+            shown = QuestionPictures(self.store, for_model)
             stack.push_async_callback(shown.close)
-            fetcher = PictureFetcher(
-                self.store.pictures, NatsObjects(self._connection), picture_limits(self.settings), self.metrics
-            )
+            objects = NatsObjects(self._connection)
+            fetcher = PictureFetcher(self.store, objects.fetch, picture_limits(self.settings), self.metrics)
             desk, recorder, analyzer = self._pipeline(publisher, fetcher, shown)
             callers = NatsCallers(
                 self._connection,
@@ -158,7 +157,8 @@ class Service:
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
                 indexing = start("indexer", Indexer(self.store, self.metrics).run)
-                self._retainer = Retainer(self.store.retention, self.metrics, self._stream)
+                rules = Retention(self.store, retention_policy(self.settings))
+                self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
                 retaining = start("retention", self._retainer.run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)

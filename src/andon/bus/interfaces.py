@@ -85,15 +85,3 @@ class Callers(Protocol):
     async def close(self) -> None:
         """Stop listening; idempotent."""
         ...
-
-
-class ObjectFetcher(Protocol):
-    """Reading the object store of the connected broker."""
-
-    async def fetch(self, bucket: str, name: str, max_bytes: int) -> bytes:
-        """The object, its digest checked; its size is looked at before it is read.
-
-        Raises ObjectMissing, PictureRefused where it is larger than ``max_bytes`` or no plain object, BrokerError where
-        what arrives is not what was stored, and BrokerUnavailable.
-        """
-        ...

@@ -14,6 +14,9 @@ from andon.store.engine.database_lock import DatabaseLock, lock_database
 from andon.store.engine.prepare import Preparation, prepare
 from andon.store.engine.visitor import Visitor, change
 from andon.store.problems.commands import SharedSpending, compact, merge, reanalyze, resolve, revoke, split
+from andon.store.recording import pictures
+from andon.store.recording.handled_sequences import set_floor
+from andon.store.retention.steps import Retention, deleted_by_others
 from andon.store.rules.analysis import AnalysisPolicy, Rule, novel
 from andon.store.rules.retention import KeepPolicy, KeepRule, keep_all
 from andon.store.store import Store
@@ -27,6 +30,7 @@ __all__ = [
     "KeepPolicy",
     "KeepRule",
     "Preparation",
+    "Retention",
     "Rule",
     "SharedSpending",
     "Store",
@@ -36,10 +40,12 @@ __all__ = [
     "change",
     "compact",
     "counts",
+    "deleted_by_others",
     "keep_all",
     "lock_database",
     "merge",
     "novel",
+    "pictures",
     "prepare",
     "problems",
     "queue",
@@ -49,5 +55,6 @@ __all__ = [
     "retention",
     "revoke",
     "search",
+    "set_floor",
     "split",
 ]

@@ -47,10 +47,8 @@ from andon.store.engine.deadline import DEADLINE, statement_deadline
 from andon.store.engine.postgres import UNLOCKED
 from andon.store.problems import members, merges
 from andon.store.queue import queue, usage, waiters
-from andon.store.recording.pictures import StoredPictures
 from andon.store.recording.sequence_gaps import missing_ranges
 from andon.store.recording.writer import Recorder, highest_sequence
-from andon.store.retention.steps import StoredRetention
 from andon.store.rules.analysis import AnalysisPolicy, novel
 from andon.store.rules.retention import KeepPolicy, keep_all
 from andon.store.schema.dialect import is_postgres, run
@@ -84,7 +82,6 @@ class Store:
         clock: Callable[[], float],
         deadline: float,
         zone: tzinfo = UTC,
-        keeping: KeepPolicy = keep_all,
     ) -> None:
         """For :meth:`open`."""
         self._path = path
@@ -104,10 +101,6 @@ class Store:
         self._read_places = asyncio.Semaphore(_PLACES)
         self._ask_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
-        #: The pictures of logs: :class:`andon.store.interfaces.Pictures`.
-        self.pictures = StoredPictures(self._read, self._write, clock)
-        #: The rules of retention, applied step by step: :class:`andon.store.interfaces.Retention`.
-        self.retention = StoredRetention(keeping, self._read, self._write, clock)
 
     @classmethod
     async def open(
@@ -126,7 +119,7 @@ class Store:
 
         ``busy_timeout`` is how long another process' lock is waited for, ``deadline`` how long a call takes at
         most (seconds). ``clock`` gives unix seconds. ``zone`` is that of times in contexts which name none. ``keeping``
-        says which logs are not stored, and which go later. Raises StoreUnavailable and StoreTooNew.
+        says which logs are not stored. Raises StoreUnavailable and StoreTooNew.
         """
 
         def connect() -> tuple[Engine, Engine]:
@@ -145,7 +138,7 @@ class Store:
 
         writer, readers = await asyncio.to_thread(connect)
         recorder = Recorder(policy, clock, keeping=keeping)
-        return cls(db_path, writer, readers, recorder, clock, deadline, zone, keeping)
+        return cls(db_path, writer, readers, recorder, clock, deadline, zone)
 
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""

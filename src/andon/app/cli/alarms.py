@@ -10,12 +10,11 @@ import typer
 from rich.text import Text
 
 from andon import store
-from andon.app.cli.filters import Area, Host, Line, Machine, Since, UntilNow
+from andon.app.cli.filters import Area, Host, Line, Machine, Since, UntilNow, window
 from andon.app.cli.output import (
     command_settings,
     console,
     one_line,
-    parse_time,
     plain,
     print_json,
     print_listing,
@@ -24,8 +23,8 @@ from andon.app.cli.output import (
     user_name,
 )
 from andon.core.text import counted
-from andon.core.times import seconds_or
 from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
+from andon.insight.filters import DAY
 from andon.insight.report.durations import at, lasting
 from andon.store.alarms import AlarmFilter
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from andon.store.alarms import AlarmEntry, AlarmList, Share
 
 LISTED = 50
-_DAY = 86_400.0
 _SHELF = "8h"
 
 AlarmId = Annotated[int, typer.Argument(metavar="ALARM", help="Id of an alarm, as `andon alarms --active` shows it.")]
@@ -74,10 +72,7 @@ def alarms(
         raise typer.BadParameter("choose one list", param_hint=f"--{chosen[1]}")
     settings = command_settings()
     zone = settings.time_zone
-    end = seconds_or(parse_time(until, zone, "--until"), time.time())
-    start = seconds_or(parse_time(since, zone, "--since"), end - 30 * _DAY)
-    if start >= end:
-        raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
+    start, end = window(since, until, zone, 30 * DAY)
     where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
     with store.Visitor(settings.database) as visitor:
         if (which := next((one for one, on in lists.items() if on), None)) is not None:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from andon.app.cli.filters import Since, Until
+from andon.app.cli.filters import Since, Until, time_of
 from andon.app.cli.logs import as_object as log_object
 from andon.app.cli.output import (
     command_settings,
     console,
     errors,
     one_line,
-    parse_time,
     plain,
     print_json,
     print_listing,
@@ -54,8 +53,8 @@ def ask(
     inquiry = Inquiry(
         text=question.strip(),
         now=present(settings),
-        since=parse_time(since, settings.time_zone, "--since"),
-        until=parse_time(until, settings.time_zone, "--until"),
+        since=time_of("since", since, settings.time_zone),
+        until=time_of("until", until, settings.time_zone),
         host=host,
         place=line,
         service=service,

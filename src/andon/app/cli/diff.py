@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from andon.app.cli.filters import Since, UntilNow
-from andon.app.cli.output import command_settings, console, parse_time, plain, print_json
+from andon.app.cli.filters import Since, UntilNow, named_options
+from andon.app.cli.output import command_settings, console, plain, print_json
 from andon.core.models import ID_MAX
 from andon.core.text import counted
-from andon.core.times import seconds_or
 from andon.insight.differences import differences
 from andon.insight.differences.differences import sentence
+from andon.insight.filters import compared
 from andon.insight.shifts.current import site_shifts
 from andon.store import Visitor
 
 if TYPE_CHECKING:
     from andon.insight.differences.differences import DiffResult
-
-_DAY = 86_400.0
 
 
 def diff(
@@ -47,22 +44,14 @@ def diff(
     """
     settings = command_settings()
     zone, site = settings.time_zone, ZoneInfo(settings.time_zone)
-    end = seconds_or(parse_time(until, zone, "--until"), time.time())
-    by_time = pattern is None or baseline is not None
-    start = seconds_or(parse_time(since, zone, "--since"), end - (_DAY / 3 if by_time else 30 * _DAY))
-    if start >= end:
-        raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
+    with named_options():
+        asked = compared(pattern, since, until, baseline, zone)
     with Visitor(settings.database) as visitor:
-        if by_time:
-            before = seconds_or(parse_time(baseline, zone, "--baseline"), start - max(7 * _DAY, end - start))
-            if before >= start:
-                raise typer.BadParameter("must be before --since", param_hint="--baseline")
-            times = (start, end), (before, start)
-            found = visitor.read(differences.of_windows, *times, pattern, site, limit=limit)
-        else:
-            assert pattern is not None  # noqa: S101 - by_time is true otherwise
+        if pattern is not None and not asked.by_time:
             shifts = site_shifts(settings)
-            found = visitor.read(differences.of_pattern, pattern, start, end, shifts, site, limit=limit)
+            found = visitor.read(differences.of_pattern, pattern, *asked.inside, shifts, site, limit=limit)
+        else:
+            found = visitor.read(differences.of_windows, asked.inside, asked.before, pattern, site, limit=limit)
     if as_json:
         print_json(found)
         return

@@ -14,6 +14,7 @@ from andon.app.cli import filters
 from andon.app.cli.output import command_settings, errors
 from andon.core.text import counted
 from andon.insight import export as writing
+from andon.insight.filters import log_query
 from andon.store import Visitor, search
 
 if TYPE_CHECKING:
@@ -57,23 +58,24 @@ def export(
     Example: andon export night.csv --since 12h --severity ERROR
     """
     settings = command_settings()
-    query = filters.checked_query(
-        settings.time_zone,
-        since=since,
-        until=until,
-        severity=severity,
-        text=text,
-        field=field,
-        service=service,
-        host=host,
-        pattern_id=pattern,
-        site=site,
-        area=area,
-        line=line,
-        machine=machine,
-        oldest_first=True,
-        limit=PAGE,
-    )
+    with filters.named_options():
+        query = log_query(
+            settings.time_zone,
+            since=since,
+            until=until,
+            severity=severity,
+            text=text,
+            field=field,
+            service=service,
+            host=host,
+            pattern_id=pattern,
+            site=site,
+            area=area,
+            line=line,
+            machine=machine,
+            oldest_first=True,
+            limit=PAGE,
+        )
     try:
         kind = writing.format_of(form, out)
     except ValueError as error:

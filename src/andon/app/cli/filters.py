@@ -1,13 +1,16 @@
-"""The options by which commands choose logs."""
+"""The options by which commands choose logs, and the checks of what is given for them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import contextlib
+from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 
-from andon.core.models import ID_MAX, LogQuery
-from andon.insight.log_query import BadFilter, log_query
+from andon.core.models import ID_MAX
+from andon.insight import filters
+from andon.insight.filters import WrongFilter
 
 Since = Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")]
 Until = Annotated[str | None, typer.Option(help="Before this time.")]
@@ -28,9 +31,22 @@ Fields = Annotated[
 ]
 
 
-def checked_query(zone: str, *, field: list[str] | None, **given: Any) -> LogQuery:
-    """The filters a user gave, checked. Raises typer.BadParameter."""
+@contextlib.contextmanager
+def named_options() -> Iterator[None]:
+    """A filter that makes no sense becomes the usual error of a command, which names its option."""
     try:
-        return log_query(zone, fields=field or (), **given)
-    except BadFilter as error:
-        raise typer.BadParameter(str(error), param_hint=f"--{error.name}") from None
+        yield
+    except WrongFilter as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.about}" if error.about else None) from None
+
+
+def time_of(option: str, value: str | None, zone: str) -> str | None:
+    """A point in time from the user in stored form, None where none is named. Raises typer.BadParameter."""
+    with named_options():
+        return filters.moment(option, value, zone)
+
+
+def window(since: str | None, until: str | None, zone: str, length: float) -> tuple[float, float]:
+    """A time from the user in unix seconds, the last ``length`` seconds unless given. Raises typer.BadParameter."""
+    with named_options():
+        return filters.window(since, until, zone, length)

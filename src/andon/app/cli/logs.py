@@ -10,6 +10,7 @@ import typer
 from rich.panel import Panel
 from rich.table import Table
 
+from andon import store
 from andon.app.cli import filters, pictures
 from andon.app.cli.output import (
     WIDE,
@@ -26,7 +27,7 @@ from andon.app.cli.output import (
     shown_time,
 )
 from andon.core.models import ID_MAX, StoredLog
-from andon.store import Visitor, recording, search
+from andon.insight.filters import log_query
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -58,25 +59,26 @@ def logs(
     Example: andon logs --since 8h --severity ERROR --host 'press-*' --text '"axis 3" overcurrent'
     """
     settings = command_settings()
-    query = filters.checked_query(
-        settings.time_zone,
-        since=since,
-        until=until,
-        severity=severity,
-        text=text,
-        field=field,
-        service=service,
-        host=host,
-        pattern_id=pattern,
-        site=site,
-        area=area,
-        line=line,
-        machine=machine,
-        oldest_first=oldest,
-        limit=limit,
-    )
-    with Visitor(settings.database) as visitor:
-        rows = visitor.read(search.find, query)
+    with filters.named_options():
+        query = log_query(
+            settings.time_zone,
+            since=since,
+            until=until,
+            severity=severity,
+            text=text,
+            field=field,
+            service=service,
+            host=host,
+            pattern_id=pattern,
+            site=site,
+            area=area,
+            line=line,
+            machine=machine,
+            oldest_first=oldest,
+            limit=limit,
+        )
+    with store.Visitor(settings.database) as visitor:
+        rows = visitor.read(store.search.find, query)
     if as_json:
         print_json([as_object(row) for row in rows])
         return
@@ -97,11 +99,11 @@ def show(
     Example: andon show 42 --save-pictures pictures
     """
     settings = command_settings()
-    with Visitor(settings.database) as visitor:
-        row = visitor.read(search.log, log_id)
+    with store.Visitor(settings.database) as visitor:
+        row = visitor.read(store.search.log, log_id)
         data = save_pictures is not None or (not as_json and pictures.draws())
-        shown = visitor.read(recording.pictures.of_logs, [log_id], _PICTURES_MAX, data=data)
-        awaited = visitor.read(recording.pictures.awaited_of, log_id)
+        shown = visitor.read(store.pictures.of_logs, [log_id], _PICTURES_MAX, data=data)
+        awaited = visitor.read(store.pictures.awaited_of, log_id)
     written = [] if save_pictures is None else pictures.save(log_id, shown, save_pictures)
     if as_json:
         print_json({**as_object(row), "pictures": [pictures.as_object(one) for one in shown]})

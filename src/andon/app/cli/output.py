@@ -16,7 +16,7 @@ from rich.text import Text
 from andon.core.settings.settings import load_settings
 from andon.core.telemetry import configure_logging
 from andon.core.text import printable, printable_json
-from andon.core.times import local, read_span, read_time
+from andon.core.times import local, read_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,16 +112,6 @@ def explained_by(rung: str | None, provisional: bool, status: str | None) -> str
     if rung is None:
         return {"pending": "waiting", "leased": "being asked", "failed": "failed"}.get(status or "", "-")
     return f"{rung} (provisional)" if provisional else rung
-
-
-def parse_time(value: str | None, zone: str, option: str) -> str | None:
-    """A point in time from the user, as stored text: ISO 8601 (naive means the site's zone), or an age like ``2h``."""
-    if value is None:
-        return None
-    try:
-        return read_time(value, zone)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def span_seconds(value: str, option: str) -> float:

@@ -10,12 +10,12 @@ import typer
 from typer.core import TyperGroup
 
 from andon import store
+from andon.app.cli.filters import time_of
 from andon.app.cli.output import (
     command_settings,
     console,
     explained_by,
     one_line,
-    parse_time,
     plain,
     print_json,
     print_listing,
@@ -86,7 +86,7 @@ def patterns(
 
     order = checked_sort(sort)
     settings = command_settings()
-    since = parse_time(new, settings.time_zone, "--new")
+    since = time_of("new", new, settings.time_zone)
     with Visitor(settings.database) as visitor:
         rows = visitor.read(problems.listing, top, order, since)
     if as_json:

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from andon.app.cli.output import command_settings, console, parse_time, plain, print_json, user_name
+from andon.app.cli.filters import time_of
+from andon.app.cli.output import command_settings, console, plain, print_json, user_name
 from andon.core.models.history import ShiftWindow
 from andon.core.times import seconds_or
 from andon.insight.report import shift_report as reports
@@ -99,8 +100,8 @@ def note(
 
 
 def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftWindow:
-    ends = parse_time(until, zone, "--until")
-    starts = parse_time(since, zone, "--since")
+    ends = time_of("until", until, zone)
+    starts = time_of("since", since, zone)
     end = seconds_or(ends, now)
     start = seconds_or(starts, end - 8 * 3600)
     if not 0 < end - start <= _LONGEST:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from andon.app.cli.filters import Since, UntilNow
+from andon.app.cli.filters import Since, UntilNow, named_options
 from andon.app.cli.output import (
     command_settings,
     console,
@@ -72,13 +72,11 @@ def trends(
     """
     chosen = checked_kind(kind)
     settings = command_settings()
-    try:
+    with named_options():
         place = finding.place_of(host=host, site=site, area=area, line=line, machine=machine)
         asked = finding.ask(
             since, until, baseline, zone=settings.time_zone, place=place, limit=limit or (20 if chosen else _FEW)
         )
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
     if place is not None and chosen in ("first-out", "together"):
         raise typer.BadParameter(f"{chosen} is told for the whole site: leave --host and the place out")
     with Visitor(settings.database) as visitor:

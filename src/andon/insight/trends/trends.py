@@ -5,14 +5,14 @@ All of it is made of counts; no log is read. What is merged counts as one proble
 
 from __future__ import annotations
 
-import time
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from andon.core.errors import QueryTooSlow
 from andon.core.models.history import Activity, Counted, Known, Place
-from andon.core.times import read_time, seconds, stored
+from andon.core.times import stored
+from andon.insight import filters
 from andon.insight.alarms.metrics import find_floods
 from andon.insight.trends.rates import (
     SILENCE_MINUTES,
@@ -34,7 +34,7 @@ ALPHA = 0.01
 LEAST_LOGS, LEAST_RATIO = 5, 1.5
 #: A problem was regular where it was logged in so many hours of the baseline.
 LEAST_PERIODS = 3
-HOUR, DAY = 3_600.0, 86_400.0
+HOUR, DAY = 3_600.0, filters.DAY
 #: From this many seconds on a time is compared by days, below by hours.
 BY_DAYS = 7 * DAY
 #: Occurrences of all problems that are held against each other.
@@ -145,33 +145,21 @@ def ask(
 ) -> Asked:
     """A question from what a person wrote; unless told otherwise the last day, beside the week before it.
 
-    Raises ValueError with a sentence for what is no time, or makes no sense.
+    Raises WrongFilter for what is no time, or makes no sense.
     """
-    end = time.time() if until is None else _moment("until", until, zone)
-    start = end - DAY if since is None else _moment("since", since, zone)
-    if start >= end:
-        raise ValueError("the time must begin before it ends: let since be before until")
-    before = start - max(7 * DAY, 3 * (end - start)) if baseline is None else _moment("baseline", baseline, zone)
-    if before >= start:
-        raise ValueError("the baseline must begin before since, where it ends")
+    start, end = filters.window(since, until, zone, DAY)
+    before = filters.baseline(baseline, zone, start, max(7 * DAY, 3 * (end - start)))
     return Asked(start, end, before, place, limit)
-
-
-def _moment(name: str, value: str, zone: str) -> float:
-    try:
-        return seconds(read_time(value, zone))
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
 
 
 def place_of(**named: str | None) -> Place | None:
     """The one part of the site that is named (``host``, ``site``, ``area``, ``line``, ``machine``), if any is.
 
-    Raises ValueError where several are: counts are kept for each by itself.
+    Raises WrongFilter where several are: counts are kept for each by itself.
     """
     given = [(name, value) for name, value in named.items() if value is not None]
     if len(given) > 1:
-        raise ValueError(f"{given[0][0]} and {given[1][0]} are counted apart: name one of them")
+        raise filters.WrongFilter(f"{given[0][0]} and {given[1][0]} are counted apart: name one of them")
     return Place("hostname" if given[0][0] == "host" else given[0][0], given[0][1]) if given else None
 
 

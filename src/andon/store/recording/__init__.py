@@ -1,6 +1,5 @@
 """What one batch writes (logs, patterns, rollups, pending analyses and waiters), and what was refused."""
 
-from andon.store.recording import pictures
 from andon.store.recording.rejects import list_rejects, mark_retried, reject
 
-__all__ = ["list_rejects", "mark_retried", "pictures", "reject"]
+__all__ = ["list_rejects", "mark_retried", "reject"]

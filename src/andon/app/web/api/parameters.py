@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
-import time
+from collections.abc import Iterator
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,8 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from andon.app.web.api.answers import wrong
 from andon.core.models import ID_MAX, LogQuery
-from andon.core.times import read_time, seconds
-from andon.insight.log_query import TEXT_MAX, BadFilter, log_query
+from andon.insight import filters
+from andon.insight.filters import WrongFilter
 
 LIMIT_MAX = 1_000
 _CURSOR_MAX = 400
@@ -53,11 +54,8 @@ class Span(Parameters):
 
     def seconds(self, zone: str, length: float) -> tuple[float, float]:
         """The span in unix seconds, the last ``length`` seconds unless given. Raises HTTPException."""
-        end = time.time() if self.until is None else seconds(time_of("until", self.until, zone))
-        start = end - length if self.since is None else seconds(time_of("since", self.since, zone))
-        if start >= end:
-            raise wrong("since: the time must begin before it ends")
-        return start, end
+        with named_parameters():
+            return filters.window(self.since, self.until, zone, length)
 
 
 class Part(Parameters):
@@ -84,7 +82,7 @@ class LogFilter(Part, Span):
     severity: Annotated[Text | None, Field(description="This severity and worse.")] = None
     service: Text | None = None
     text: Annotated[
-        str | None, Field(max_length=TEXT_MAX, description="Words that must occur; phrases in double quotes.")
+        str | None, Field(max_length=filters.TEXT_MAX, description="Words that must occur; phrases in double quotes.")
     ] = None
     pattern: Annotated[Id | None, Field(description="Logs of this problem.")] = None
     field: Annotated[
@@ -94,23 +92,15 @@ class LogFilter(Part, Span):
 
     def query(self, zone: str, *, limit: int, oldest: bool, after: str | None = None) -> LogQuery:
         """The question to the store. Raises HTTPException."""
-        try:
-            return log_query(
+        with named_parameters():
+            return filters.log_query(
                 zone,
-                since=self.since,
-                until=self.until,
-                severity=self.severity,
-                service=self.service,
-                text=self.text,
+                **{name: getattr(self, name) for name in LogFilter.model_fields if name != "pattern"},
                 pattern_id=self.pattern,
-                fields=self.field,
-                **self.places(),
                 limit=limit,
                 before=None if after is None else self.place(after, oldest=oldest),
                 oldest_first=oldest,
             )
-        except BadFilter as error:
-            raise wrong(f"{error.name}: {error}") from None
 
     def cursor(self, timestamp: str, log_id: int, *, oldest: bool) -> str:
         """Where a listing goes on, as an opaque text."""
@@ -210,12 +200,13 @@ class ReportQuestion(Parameters):
     day: Annotated[Text | None, Field(description="The day on which it began, such as 2025-01-15.")] = None
 
 
-def time_of(name: str, value: str, zone: str) -> str:
-    """A time in stored form. Raises HTTPException."""
+@contextlib.contextmanager
+def named_parameters() -> Iterator[None]:
+    """A filter that makes no sense becomes the refusal of a request, which names the parameter."""
     try:
-        return read_time(value, zone)
-    except ValueError as error:
-        raise wrong(f"{name}: {error}") from None
+        yield
+    except WrongFilter as error:
+        raise wrong(f"{error.about}: {error}" if error.about else str(error)) from None
 
 
 def zone_of(value: str | None, default: str) -> ZoneInfo:

@@ -36,13 +36,13 @@ from andon.app.web.api.parameters import (
     SpanLimit,
     TimelineQuestion,
     TrendQuestion,
-    time_of,
+    named_parameters,
     zone_of,
 )
 from andon.core.models import PatternSummary
 from andon.core.settings.settings import Settings
 from andon.core.times import seconds
-from andon.insight import problem
+from andon.insight import filters, problem
 from andon.insight.alarms import alarm_report
 from andon.insight.differences import differences
 from andon.insight.report import shift_report as reports
@@ -96,7 +96,8 @@ def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
     @router.get("/patterns", responses=shows(PatternSummary, several=True), tags=["problems"])
     async def patterns(asked: Annotated[PatternListing, Query()]) -> Response:
         """Problems with everything merged into them."""
-        since = None if asked.new is None else time_of("new", asked.new, zone)
+        with named_parameters():
+            since = filters.moment("new", asked.new, zone)
         return send(await ask(problems.listing, asked.limit, asked.sort, since))
 
     @router.get("/patterns/{pattern_id}", responses=shows(ProblemAnswer), tags=["problems"])
@@ -132,13 +133,11 @@ def _trends(router: APIRouter, ask: Ask, settings: Settings) -> None:
             f"/trends/{kind}", name=kind, description=described, responses=shows(trends.Trends), tags=["trends"]
         )
         async def find(asked: Annotated[TrendQuestion, Query()]) -> Response:
-            try:
+            with named_parameters():
                 place = trends.place_of(**asked.places())
                 question = trends.ask(
                     asked.since, asked.until, asked.baseline, zone=zone, place=place, limit=asked.limit
                 )
-            except ValueError as error:
-                raise wrong(str(error)) from None
             return send(await ask(trends.find, kind, question))
 
     add("top", "The most frequent problems, of the last day.")
@@ -177,19 +176,13 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
     @router.get("/diff", responses=shows(differences.DiffResult), tags=["figures"])
     async def diff(asked: Annotated[DiffQuestion, Query()]) -> Response:
         """What is different about a problem's logs (of 30 days), or about those of a time (8 hours, beside a week)."""
-        by_time = asked.pattern is None or asked.baseline is not None
-        since, until = asked.seconds(zone, DAY / 3 if by_time else 30 * DAY)
-        before = since - max(7 * DAY, until - since)
-        if asked.baseline is not None:
-            before = seconds(time_of("baseline", asked.baseline, zone))
-        if before >= since:
-            raise wrong("baseline: it must begin before since, where it ends")
-
-        if asked.pattern is not None and not by_time:
-            found = await ask(differences.of_pattern, asked.pattern, since, until, shifts, site, limit=asked.limit)
+        with named_parameters():
+            times = filters.compared(asked.pattern, asked.since, asked.until, asked.baseline, zone)
+        if asked.pattern is not None and not times.by_time:
+            found = await ask(differences.of_pattern, asked.pattern, *times.inside, shifts, site, limit=asked.limit)
         else:
-            times = (since, until), (before, since)
-            found = await ask(differences.of_windows, *times, asked.pattern, site, limit=asked.limit)
+            spans = times.inside, times.before
+            found = await ask(differences.of_windows, *spans, asked.pattern, site, limit=asked.limit)
         return send(found)
 
     @router.get("/retention", responses=shows(RetentionAnswer), tags=["figures"])
@@ -225,7 +218,8 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
         now = time.time()
         if asked.at is not None and asked.day is not None:
             raise wrong("day: name either a day or a moment (at)")
-        at = None if asked.at is None else seconds(time_of("at", asked.at, zone))
+        with named_parameters():
+            at = None if asked.at is None else seconds(filters.moment("at", asked.at, zone))
         try:
             window = working_of(shifts, site, now, name=asked.shift, day=asked.day, at=at)
         except NoShift as error:
