@@ -127,7 +127,16 @@ async def _andon(connection: BusConnection, database: Path, count: int) -> float
     decode, metrics = Decoder(Fingerprinter()), Metrics()
     desk = CallerDesk(store, publisher, Playbook.load(), decode, metrics, agent="bench")
     recorder = Recorder(
-        stream, store, decode, desk, metrics, Health(), batch=BATCH, queued=lambda: None, merging=rebuilt
+        stream,
+        store,
+        decode,
+        metrics,
+        Health(),
+        batch=BATCH,
+        on_stored=desk.on_stored,
+        on_stalled=desk.on_stalled,
+        queued=lambda: None,
+        merging=rebuilt,
     )
     started = time.perf_counter()
     running = asyncio.create_task(recorder.run())

@@ -95,10 +95,11 @@ class Pipeline:
             self.bus.stream(),
             store,
             decode,
-            self.desk,
             self.metrics,
             self.health,
             batch=100,
+            on_stored=self.desk.on_stored,
+            on_stalled=self.desk.on_stalled,
             queued=self.analyzer.wake,
             merging=rebuilt,
         )

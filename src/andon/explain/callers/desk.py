@@ -12,7 +12,8 @@ import asyncio
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -34,31 +35,30 @@ from andon.explain.callers.durable import DurableCallers
 from andon.explain.callers.fallback_reply import Fallback, understood
 from andon.explain.callers.slots import Caller, Places
 from andon.explain.interfaces import PlaybookAnswers
+from andon.ingest.recorder import Batch
 from andon.store.interfaces import LogStore
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 PLACES = 4096
 PLACES_BYTES = 32 * 1024 * 1024
 #: Nothing could be stored for so many seconds: callers whose log is not stored are answered as well as it goes.
 STALLED = 3.0
 
-Matches = list[tuple[int, Caller]]
 
-
-class _Batch:
+class _Stored:
     """A stored batch; its index by payload is made when somebody asks, which in a quiet hour nobody does."""
 
-    def __init__(self, deliveries: Sequence[Delivery], records: Sequence[LogRecord], recorded: Recorded | None) -> None:
-        self._facts = (deliveries, records, recorded)
+    def __init__(self, batch: Batch, recorded: Recorded) -> None:
+        self._facts = (batch, recorded)
 
     @functools.cached_property
     def by_payload(self) -> dict[bytes, payloads.Subject]:
         """What is stored of each payload."""
-        deliveries, records, recorded = self._facts
-        if recorded is None:
-            return {}
-        rows = zip(deliveries, records, recorded.log_ids, recorded.pattern_ids, strict=True)
+        batch, recorded = self._facts
+        rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
         return {
             delivery.data: payloads.Subject(log_id, pattern_id, record.severity)
             for delivery, record, log_id, pattern_id in rows
@@ -102,8 +102,8 @@ class CallerDesk:
         self._places = Places(PLACES, PLACES_BYTES)
         self._expected: dict[bytes, deque[Caller]] = {}
         self._attached: dict[int, list[Caller]] = {}
-        nothing = _Batch((), (), None)
-        self._recent: tuple[_Batch, _Batch] = (nothing, nothing)
+        #: The last two batches: for callers that are heard of a moment late.
+        self._recent: deque[_Stored] = deque(maxlen=2)
         self._late: list[Caller] = []
         self._unasked: dict[int, list[Caller]] = {}
         self._stalled_since: float | None = None
@@ -168,7 +168,7 @@ class CallerDesk:
             if one.displaced is not None:
                 one.displaced()
         self._metrics.callers.set(len(self._places))
-        for recent in self._recent:
+        for recent in reversed(self._recent):
             known = recent.by_payload.get(caller.payload)
             if known is not None and not caller.urgent:  # recorded before the caller was heard of
                 caller.about = known
@@ -203,74 +203,74 @@ class CallerDesk:
 
     # What the recorder tells.
 
-    def match(self, deliveries: Sequence[Delivery]) -> Matches:
-        """Callers whose bytes are in this batch, with their place in it."""
-        if not self._expected:
-            return []
-        found: Matches = []
-        for index, delivery in enumerate(deliveries):
-            queue = self._expected.get(delivery.data)
-            if queue is not None:
-                found.append((index, queue.popleft()))
-                if not queue:
-                    del self._expected[delivery.data]
-        return found
-
-    def put_back(self, matches: Matches) -> None:
-        """The batch was not stored: its callers go on waiting."""
-        for caller in (caller for _, caller in reversed(matches) if caller in self._places):
-            self._expected.setdefault(caller.payload, deque()).appendleft(caller)
-
-    async def refuse(self, caller: Caller, reason: str) -> None:
-        """The caller's message went to ``rejects``."""
-        if self._leave(caller):
-            await self._send(caller, payloads.refusal(caller.payload, reason, agent=self._agent))
-
-    def remember(self, deliveries: Sequence[Delivery], records: Sequence[LogRecord], recorded: Recorded) -> None:
-        """Keep the last two batches in mind for callers that are heard of a moment late."""
-        self._recent = (_Batch(deliveries, records, recorded), self._recent[0])
-
-    def moved(self, patterns: Mapping[int, int]) -> None:
-        """Problems (by the id of the pattern that stood for each) turned out to be part of others."""
-        for old, new in patterns.items():
-            for caller in self._attached.pop(old, []):
-                if caller.about is not None:
-                    self._attach(caller, msgspec.structs.replace(caller.about, pattern_id=new), new)
-
-    def stalled(self, stalled: bool) -> None:
+    def on_stalled(self, stalled: bool) -> None:
         """Whether nothing can be stored at the moment."""
         if not stalled:
             self._stalled_since = None
         elif self._stalled_since is None:
             self._stalled_since = self._clock()
 
+    async def on_stored(self, batch: Batch, recorded: Recorded) -> None:
+        """The batch is stored: callers of explained problems are answered, the others wait for their pattern.
+
+        Those whose message went to ``rejects``, or is not stored by a rule of retention, are told so at once.
+        """
+        self._follow(recorded.moved)
+        self._recent.append(_Stored(batch, recorded))
+        if not self._expected:
+            return
+        for caller, reject in self._matched(zip(batch.refused, batch.rejects, strict=True)):
+            await self._answer_now(caller, payloads.refusal(caller.payload, reject.reason, agent=self._agent))
+        left_out = [batch.accepted[place] for place in sorted(recorded.left_out)]
+        for caller, _ in self._matched((delivery, None) for delivery in left_out):
+            await self._answer_now(caller, self._fallback.unstored(caller.payload))
+        # What was stored before has no id now: whoever sent the same bytes again waits for the next.
+        rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
+        new = (
+            (delivery, (record, log_id, pattern_id))
+            for delivery, record, log_id, pattern_id in rows
+            if log_id is not None and pattern_id is not None
+        )
+        urgent: list[int] = []
+        patterns: set[int] = set()
+        for caller, (record, log_id, pattern_id) in self._matched(new):
+            self._attach(caller, payloads.Subject(log_id, pattern_id, record.severity), pattern_id)
+            patterns.add(pattern_id)
+            self._note_unasked(caller, log_id, record)
+            if caller.urgent and pattern_id not in recorded.explained:
+                urgent.append(log_id)
+        try:
+            if urgent:
+                await self._store.prioritise(urgent)
+            await self._answer_explained(patterns, recorded.explained)
+        except StoreError as error:
+            log.warning("callers not answered now", error=str(error))
+
+    def _matched(self, rows: Iterable[tuple[Delivery, T]]) -> list[tuple[Caller, T]]:
+        """The callers who wait for the bytes of these deliveries, who came first first; they are expected no more."""
+        found: list[tuple[Caller, T]] = []
+        for delivery, fact in rows:
+            callers = self._expected.get(delivery.data)
+            if callers is not None:
+                found.append((callers.popleft(), fact))
+                if not callers:
+                    del self._expected[delivery.data]
+        return found
+
+    def _follow(self, moved: Mapping[int, int]) -> None:
+        """Problems (by the id of the pattern that stood for each) turned out to be part of others."""
+        for old, new in moved.items():
+            for caller in self._attached.pop(old, []):
+                if caller.about is not None:
+                    self._attach(caller, msgspec.structs.replace(caller.about, pattern_id=new), new)
+
     def _attach(self, caller: Caller, about: payloads.Subject, pattern_id: int) -> None:
         caller.about = about
         self._attached.setdefault(pattern_id, []).append(caller)
 
-    async def attach(self, matches: Matches, records: Sequence[LogRecord], recorded: Recorded) -> None:
-        """The batch is stored: callers of explained problems are answered, the others wait for their pattern."""
-        urgent: list[int] = []
-        patterns: set[int] = set()
-        for index, caller in matches:
-            if caller not in self._places:
-                continue
-            log_id, pattern_id = recorded.log_ids[index], recorded.pattern_ids[index]
-            if index in recorded.left_out:  # a rule says that such logs are not stored: there is nothing to wait for
-                self._forget(caller)
-                await self._send(caller, self._fallback.unstored(caller.payload))
-                continue
-            if log_id is None or pattern_id is None:  # a redelivery of what was stored before: wait for the next match
-                self._expected.setdefault(caller.payload, deque()).append(caller)
-                continue
-            self._attach(caller, payloads.Subject(log_id, pattern_id, records[index].severity), pattern_id)
-            patterns.add(pattern_id)
-            self._note_unasked(caller, log_id, records[index])
-            if caller.urgent and pattern_id not in recorded.explained:
-                urgent.append(log_id)
-        if urgent:
-            await self._store.prioritise(urgent)
-        await self._answer_explained(patterns, recorded.explained)
+    async def _answer_now(self, caller: Caller, body: bytes) -> None:
+        if self._leave(caller):
+            await self._send(caller, body)
 
     def _note_unasked(self, caller: Caller, log_id: int, record: LogRecord) -> None:
         if self._asks is not None and not self._asks(record.service, record.severity):
