@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -51,6 +52,16 @@ class Clock:
         return self.now
 
 
+class WallClock:
+    """The time of day in unix seconds, ``ahead`` of it by as much as the test says."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 class Pipeline:
     """Recorder, analyzer and desk with their doubles. Start what a test needs."""
 
@@ -62,11 +73,11 @@ class Pipeline:
         self.store = store
         self.analyst = analyst
         self.metrics, self.health = Metrics(), Health()
-        self.clock = Clock()
+        self.clock, self.wall_clock = Clock(), WallClock()
         publisher = self.bus.publisher()
         decode = Decoder(Fingerprinter())
         self.breaker = Breaker(self.clock)
-        gate = Gate(Budget(store), self.breaker)
+        gate = Gate(Budget(store.read, store.write), self.breaker)
         self.desk = CallerDesk(
             store,
             publisher,
@@ -76,6 +87,7 @@ class Pipeline:
             agent="Agent Sig",
             patience=patience,
             clock=self.clock,
+            wall_clock=self.wall_clock,
             away=lambda: gate.unavailable,
             asks=None if policy.asks_all else policy.asks,
         )
@@ -83,13 +95,14 @@ class Pipeline:
             store,
             publisher,
             analyst,
-            Ladder(store, PLAYBOOK),
+            Ladder(store.read, PLAYBOOK),
             gate,
             self.metrics,
             owner="test",
             attempts=2,
             deadline=5.0,
             explained=self.desk.explained,
+            clock=self.wall_clock,
         )
         self.recorder = Recorder(
             self.bus.stream(),

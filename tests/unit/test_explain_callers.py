@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from andon.core.errors import BrokerUnavailable, MessageRejected, ModelUnavailable, StoreFull
 from andon.core.models import Recorded
 from andon.explain.callers import desk
-from andon.store import AnalysisPolicy, Rule, merge
+from andon.store import AnalysisPolicy, Rule, change, problems
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, until
@@ -218,7 +217,7 @@ async def test_merging_by_hand_answers_callers_that_wait(tmp_path: Path) -> None
         inbox = p.bus.subscribe("inbox.1")
         p.publish(log("Drive fault F30005 on axis 2"), reply="inbox.1")
         await until(lambda: len(model.questions) == 2, "the second question")
-        await asyncio.to_thread(merge, p.path, 2, 1)
+        await asyncio.to_thread(change, p.path, problems.merge, 2, 1)
         reply = await next_reply(inbox)
         assert "Oven door open" in reply["analysis"]
         assert places(p) == 0
@@ -248,7 +247,7 @@ async def test_durable_caller_that_does_not_listen_is_tried_again(tmp_path: Path
         p.start()
         await until(lambda: p.sql("SELECT count(*) FROM waiters WHERE not_before > 0") == [(1,)], "the first try")
         inbox = p.bus.subscribe("plant.answers")
-        p.store._clock = lambda: time.time() + 10
+        p.wall_clock.ahead = 10
         assert (await next_reply(inbox))["rung"] == "model"
         await until(lambda: p.sql("SELECT count(*) FROM waiters") == [(0,)], "the caller's end")
 
@@ -260,7 +259,7 @@ async def test_durable_caller_that_never_listens_is_forgotten_after_a_day(tmp_pa
         p.publish(log(), headers={"Reply-To": "plant.answers"})
         p.start()
         await until(lambda: p.sql("SELECT count(*) FROM waiters WHERE not_before > 0") == [(1,)], "the first try")
-        p.store._clock = lambda: time.time() + 90_000
+        p.wall_clock.ahead = 90_000
         await until(lambda: p.sql("SELECT count(*) FROM waiters") == [(0,)], "the caller's end")
         dropped = partial(p.metrics.registry.get_sample_value, "andon_callers_dropped_total")
         await until(lambda: dropped() == 1, "the count of it")  # which follows the transaction

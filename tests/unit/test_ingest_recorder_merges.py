@@ -10,7 +10,7 @@ import pytest
 
 from andon.core.errors import StoreFull
 from andon.core.models import LogRecord, Merge, Recorded, Reject
-from andon.store import AnalysisPolicy, Rule, split
+from andon.store import AnalysisPolicy, Rule, change, problems
 from andon.testing import ScriptedAnalyst
 from support.pipeline import Pipeline, log, pipeline, run, until
 
@@ -94,7 +94,7 @@ async def test_a_pattern_split_by_hand_is_not_merged_again_by_the_running_servic
         p.start("recorder")
         p.publish(*texts())
         await stored(p, 13)
-        await asyncio.to_thread(split, p.path, 3)
+        await asyncio.to_thread(change, p.path, problems.split, 3)
         p.publish(log("Login of operator oscar at the panel was refused"))
         await stored(p, 14)
         p.publish(log("Login of operator peggy at the panel was refused"), *texts())

@@ -15,7 +15,7 @@ from andon.core.settings.database_url import Database
 from andon.core.times import read_time, seconds
 from andon.insight.shifts.calendar import Shift
 from andon.insight.trends import breakdown, trends
-from andon.store import Reader, merge
+from andon.store import Reader, change, problems
 from andon.store.counts import counts as stored_trends
 from andon.store.schema.dialect import run
 from support.store_data import opened
@@ -85,7 +85,7 @@ def test_merged_patterns_are_one_problem(new_database: Callable[[], Database]) -
     with Reader(database) as reader:
         assert [row.pattern_id for row in trends.find(reader.rollups, "quiet", ASKED).rows] == [ids["a"]]
         assert [row.pattern_id for row in trends.find(reader.rollups, "new", ASKED).rows] == [ids["b"]]
-    merge(database, ids["b"], ids["a"])
+    change(database, problems.merge, ids["b"], ids["a"])
     with Reader(database) as reader:
         assert trends.find(reader.rollups, "quiet", ASKED).rows == []
         assert trends.find(reader.rollups, "new", ASKED).rows == []

@@ -18,14 +18,25 @@ from sqlalchemy import Connection
 from andon.core.errors import ConfigError, QueryTooSlow, StoreError, StoreFull, StoreTooNew, StoreUnavailable
 from andon.core.models import STREAM, HistoryQuery, LogRecord, Recorded
 from andon.core.settings.database_url import PostgresAddress
-from andon.store import Preparation, Reader, Store, StoredHistory, lock_database, prepare, resolve
+from andon.store import (
+    Preparation,
+    Reader,
+    Store,
+    StoredHistory,
+    change,
+    lock_database,
+    prepare,
+    problems,
+    queue,
+    recording,
+)
 from andon.store.engine.database import store_error, translated, writer_engine
 from andon.store.engine.postgres import table_kinds
 from andon.store.engine.prepare import migrate
 from andon.store.schema.tables import HEAD, metadata
 from support.patience import PATIENCE
 from support.postgres import PASSWORD, Cluster
-from support.store_data import a_log, a_reject, an_answer, opened, query
+from support.store_data import NOW, a_log, a_reject, an_answer, opened, query
 
 pytest_plugins = ["support.databases"]
 
@@ -180,9 +191,9 @@ def test_analysts_of_several_processes_claim_each_row_once(address: PostgresAddr
 
     async def claims(store: Store, owner: str) -> list[int]:
         found = []
-        while (job := await store.claim(owner, 60)) is not None:
+        while (job := await store.write(queue.claim, owner, 60, NOW)) is not None:
             found.append(job.id)
-            await store.finish(job, an_answer(owner))
+            await store.write(queue.finish, job, an_answer(owner), NOW)
         return found
 
     async def work() -> None:
@@ -209,13 +220,13 @@ def test_a_claim_waits_for_no_writer_and_skips_what_another_claims(address: Post
             with psycopg.connect(address.url) as other:
                 other.execute(LOCK)
                 other.execute("SELECT id FROM analyses WHERE id = 1 FOR UPDATE")
-                job = await store.claim("me", 60)
+                job = await store.write(queue.claim, "me", 60, NOW)
                 assert job is not None
                 assert job.fingerprint == "b"
                 with pytest.raises(StoreUnavailable, match="being written by another Andon"):
-                    await store.finish(job, an_answer())
-            await store.finish(job, an_answer())
-            job = await store.claim("me", 60)
+                    await store.write(queue.finish, job, an_answer(), NOW)
+            await store.write(queue.finish, job, an_answer(), NOW)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
             assert job.fingerprint == "a"
 
@@ -438,15 +449,15 @@ def test_nul_characters_are_replaced_where_the_server_takes_none(address: Postgr
     async def work() -> None:
         async with opened(address) as store:
             await store.record([a_log(1, message="a\0b", hostname="h\0")], [a_reject(2, reason="x\0")])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.finish(job, an_answer("c\0d"))
+            await store.write(queue.finish, job, an_answer("c\0d"), NOW)
             log = await store.log(1)
             assert log is not None
             assert (log.message, log.hostname, log.analysis) == ("a\ufffdb", "h\ufffd", "c\ufffdd")
 
     asyncio.run(work())
-    assert resolve(address, 1, "e\0f").fix.startswith("e")
+    assert change(address, problems.resolve, 1, "e\0f", None, None, NOW).fix.startswith("e")
     assert query(address, "SELECT fix FROM resolutions") == [("e\ufffdf",)]
 
 
@@ -468,7 +479,7 @@ def test_probing_leaves_nothing(address: PostgresAddress) -> None:
         async with opened(address) as store:
             await store.probe()
             assert (await store.record([a_log(1)], [])).stored == 1
-            assert await store.missing(STREAM, 1, 2) == [(2, 2)]
+            assert await store.read(recording.missing_ranges, STREAM, 1, 2) == [(2, 2)]
 
     asyncio.run(work())
     assert query(address, "SELECT count(*) FROM rejects") == [(0,)]

@@ -22,20 +22,14 @@ from hypothesis import strategies as st
 from andon.core.errors import StoreFull, StoreUnavailable
 from andon.core.models import STREAM, LogRecord
 from andon.core.settings.database_url import Database, PostgresAddress
-from andon.store import Store, novel, prepare
-from andon.store.interfaces import LogStore
+from andon.store import Store, novel, prepare, queue, recording
 from andon.store.recording.batch import unix_minute
 from andon.store.recording.writer import Recorder
 from support.postgres import Cluster
 from support.service import until
-from support.store_data import NS, Clock, a_log, a_reject, an_answer, opened, query, written
+from support.store_data import NOW, NS, Clock, a_log, a_reject, an_answer, opened, query, written
 
 pytest_plugins = ["support.databases"]
-
-
-def as_log_store(store: Store) -> LogStore:
-    """The type checker reads here that the store is what the pipeline asks for."""
-    return store
 
 
 def test_a_batch_is_told_and_stored(database: Database) -> None:
@@ -116,9 +110,9 @@ def test_a_message_delivered_again_is_a_duplicate(database: Database) -> None:
             assert (reused.stored, reused.duplicates) == (1, 0)
             other = await store.record([a_log(1, stream="OTHER")], [])
             assert other.stored == 1
-            assert await store.newest_sequence(STREAM) == 4
-            assert await store.newest_sequence("OTHER") == 1
-            assert await store.newest_sequence("NONE") == 0
+            assert await store.read(recording.newest_sequence, STREAM) == 4
+            assert await store.read(recording.newest_sequence, "OTHER") == 1
+            assert await store.read(recording.newest_sequence, "NONE") == 0
 
     asyncio.run(work())
     assert query(database, "SELECT count FROM patterns") == [(5,)]
@@ -249,14 +243,14 @@ def test_a_pattern_that_is_explained_is_told_and_not_asked_again(database: Datab
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1)], [])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.postpone(job, "away", 0, an_answer("for now"))
+            await store.write(queue.postpone, job, "away", NOW, an_answer("for now"))
             done = await store.record([a_log(2)], [])
             assert (done.queued, done.explained) == (0, set())
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.finish(job, an_answer())
+            await store.write(queue.finish, job, an_answer(), NOW)
             done = await store.record([a_log(3)], [])
             assert (done.queued, done.explained) == (0, {1})
 
@@ -289,12 +283,12 @@ def test_missing_ranges_count_logs_and_rejects(database: Database) -> None:
 
     async def work() -> None:
         async with opened(database) as store:
-            assert await store.missing(STREAM, 1, 9) == [(1, 9)]
+            assert await store.read(recording.missing_ranges, STREAM, 1, 9) == [(1, 9)]
             await store.record([a_log(3), a_log(5), a_log(5, stored_ns=1), a_log(8)], [a_reject(6)])
-            assert await store.missing(STREAM, 1, 10) == [(1, 2), (4, 4), (7, 7), (9, 10)]
-            assert await store.missing(STREAM, 5, 6) == []
-            assert await store.missing(STREAM, 9, 8) == []
-            assert await store.missing("OTHER", 2, 3) == [(2, 3)]
+            assert await store.read(recording.missing_ranges, STREAM, 1, 10) == [(1, 2), (4, 4), (7, 7), (9, 10)]
+            assert await store.read(recording.missing_ranges, STREAM, 5, 6) == []
+            assert await store.read(recording.missing_ranges, STREAM, 9, 8) == []
+            assert await store.read(recording.missing_ranges, "OTHER", 2, 3) == [(2, 3)]
 
     asyncio.run(work())
 
@@ -481,8 +475,8 @@ asyncio.run(work())
         async with opened(database) as store:
             again = [a_log(i, f"p{i % 7}") for i in range(1, stored + 51)]
             assert (await store.record(again, [])).stored == 50
-            assert await store.release("killed") == 1
-            assert await store.missing(STREAM, 1, stored + 50) == []
+            assert await store.write(queue.release, "killed") == 1
+            assert await store.read(recording.missing_ranges, STREAM, 1, stored + 50) == []
 
     asyncio.run(resume())
 

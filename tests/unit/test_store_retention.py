@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from andon.core.errors import InUseError, StoreError
 from andon.core.models import STREAM, LogQuery, LogRecord, Merge, NewPicture, Recorded
 from andon.core.settings.database_url import Database
-from andon.store import KeepPolicy, KeepRule, Reader, compact, lock_database, prepare
+from andon.store import KeepPolicy, KeepRule, Reader, compact, lock_database, prepare, queue, recording
 from andon.store.rules.retention import CAP, Judge, hour_of
 from support.retaining import answer_all, fill, keeping, retain
 from support.store_data import NS, Clock, a_log, an_answer, query
@@ -89,7 +89,7 @@ def test_what_is_never_stored_is_counted(database: Database) -> None:
             assert [place for place, log_id in enumerate(first.log_ids) if log_id is None] == sorted(first.left_out)
             again = await store.record(batch, [])
             assert (again.stored, again.duplicates, again.dropped) == (0, 40, {})
-            assert await store.newest_sequence(STREAM) == 40
+            assert await store.read(recording.newest_sequence, STREAM) == 40
         assert query(database, "SELECT COUNT(*) FROM patterns WHERE fingerprint = 'p-DEBUG'") == [(0,)]
         assert query(database, "SELECT SUM(count) FROM pattern_minutes") == [(30,)]
         assert query(database, "SELECT value FROM counters WHERE name = 'dropped:noise'") == [(10,)]
@@ -108,7 +108,7 @@ def test_a_message_left_out_is_known_after_a_restart(database: Database) -> None
         async with keeping(database, policy, clock) as store:
             await store.record([a_log(n) for n in range(1, 11)], [])
         async with keeping(database, _rules(), clock) as store:
-            assert await store.newest_sequence(STREAM) == 10
+            assert await store.read(recording.newest_sequence, STREAM) == 10
             again = await store.record([a_log(n) for n in range(1, 11)], [])
             assert (again.stored, again.duplicates) == (0, 10)
             assert (await store.record([a_log(7, stored_ns=NS + 10**12)], [])).stored == 1
@@ -124,9 +124,9 @@ def test_a_deleted_message_is_not_stored_anew(database: Database) -> None:
         async with keeping(database, _rules(KeepRule("r", 60.0)), clock) as store:
             await fill(store, clock, [a_log(n) for n in range(1, 101)])
             await store.retention.stream_begins(STREAM, 51)
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, clock.now)
             assert job is not None
-            await store.finish(job, an_answer())
+            await store.write(queue.finish, job, an_answer(), clock.now)
             clock.now += 60
             assert (await retain(store))[0] == {"r": 100}
             assert query(database, "SELECT first_seq, last_seq FROM gone") == [(51, 100)]
@@ -147,12 +147,12 @@ def test_a_caller_that_waits_gets_its_answer(database: Database) -> None:
             await fill(store, clock, [a_log(1, reply_to="me.1"), a_log(2)])
             assert (await store.counts()).logs == 1
             assert (await retain(store))[0] == {}
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, clock.now)
             assert job is not None
-            await store.finish(job, an_answer())
-            waiters = await store.waiters(10)
+            await store.write(queue.finish, job, an_answer(), clock.now)
+            waiters = await store.read(queue.explained_waiters, 10, clock.now)
             assert len(waiters) == 1
-            await store.answered([one[0] for one in waiters])
+            await store.write(queue.remove_waiters, [one[0] for one in waiters])
             assert (await retain(store))[0] == {"r": 1}
             assert query(database, "SELECT COUNT(*) FROM retention_later") == [(0,)]
 
@@ -166,24 +166,24 @@ def test_what_a_shown_explanation_cites_stays(database: Database) -> None:
         clock = Clock()
         async with keeping(database, _rules(KeepRule("r", _HOUR)), clock) as store:
             await fill(store, clock, [a_log(n, f"p{n % 2}") for n in range(1, 21)])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, clock.now)
             assert job is not None
             cited = {log.id for log in job.question.logs[:2]}
             answer = an_answer()
             answer.finding = {"summary": "s", "evidence": sorted(cited)}
-            await store.finish(job, answer)
+            await store.write(queue.finish, job, answer, clock.now)
             clock.now += _HOUR
             assert (await retain(store))[0] == {"r": 17}
             left = {row[0] for row in query(database, "SELECT id FROM logs")}
             assert cited < left
             assert len(left) == 3
-            other = await store.claim("me", 60)
+            other = await store.write(queue.claim, "me", 60, clock.now)
             assert other is not None
             assert other.question.logs
-            await store.finish(other, an_answer())
+            await store.write(queue.finish, other, an_answer(), clock.now)
             assert (await retain(store))[0] == {"r": 1}
             assert {row[0] for row in query(database, "SELECT id FROM logs")} == cited
-            assert len(await store.shown_for([1, 2])) == 2
+            assert len(await store.read(queue.shown_for, [1, 2])) == 2
 
     asyncio.run(work())
 

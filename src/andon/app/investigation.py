@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import alike
-from andon.store import Reader, SharedSpending
+from andon.store import Reader, changer
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -37,7 +37,8 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     built = map(build_backend, (config, *config.fallbacks))
     backends = [backend for backend in itertools.takewhile(lambda one: one is not None, built) if backend is not None]
     with await asyncio.to_thread(Reader, settings.database) as reader:
-        budget = Budget(SharedSpending(settings.database), budget_limits(settings))
+        changing = changer(settings.database)
+        budget = Budget(changing, changing, budget_limits(settings))
         made = Investigator(
             reader.history(),
             backends,

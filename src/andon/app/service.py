@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -60,6 +60,7 @@ from andon.ingest.recorder import Recorder
 from andon.store import Store, lock_database, prepare
 
 if TYPE_CHECKING:
+    from andon.app.http_server import HttpServer
     from andon.core.models import Question
     from andon.explain.interfaces import Analyst
 
@@ -75,28 +76,8 @@ CANCEL_AGAIN = 2.0
 STORING = 1024
 
 
-class HttpSide(Protocol):
-    """What the service asks of its HTTP server: take the port, serve, stop."""
-
-    def bind(self) -> int:
-        """Take the port and return its number. Raises InUseError and ConfigError."""
-        ...
-
-    def close(self) -> None:
-        """Give the port back where it was never served; idempotent."""
-        ...
-
-    async def run(self) -> None:
-        """Serve until stopped or cancelled."""
-        ...
-
-    async def stop(self, task: asyncio.Task[None]) -> None:
-        """Finish open requests and end ``task``, which runs :meth:`run`."""
-        ...
-
-
 #: Makes the HTTP side of a service. The web is above us in the tree, so whoever starts a service hands it in.
-Listen = Callable[["Service"], HttpSide]
+Listen = Callable[["Service"], "HttpServer"]
 
 
 class Service:
@@ -246,7 +227,7 @@ class Service:
             publisher,
             self.analyst,
             Ladder(
-                self.store,
+                self.store.read,
                 playbook,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,

@@ -14,7 +14,7 @@ from andon.core.models import Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
 from andon.grouping.stored_merger import StoredPatterns
 from andon.ingest.pictures.intake import PictureLimits, take_out
-from andon.store.interfaces import LogStore
+from andon.store import Store, problems, recording
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ class Recorder:
     def __init__(
         self,
         stream: LogStream,
-        store: LogStore,
+        store: Store,
         decode: Callable[[Delivery], LogRecord],
         metrics: Metrics,
         health: Health,
@@ -188,7 +188,8 @@ class Recorder:
             return ()
         merger = self._merger
         if merger is None:
-            known, apart = await self._store.known_patterns(), await self._store.kept_apart()
+            known = await self._store.read(problems.known_patterns)
+            apart = await self._store.read(problems.separated)
             made, self._merges = await asyncio.to_thread(self._merging, known, apart)
             merger = self._merger = made
         for record in records:
@@ -249,9 +250,9 @@ class Recorder:
         """
         state = await self._stream.state()
         last = min(max(state.ack_floor, state.delivered), state.last_sequence)
-        newest = await self._store.newest_sequence(state.stream)
+        newest = await self._store.read(recording.newest_sequence, state.stream)
         first = max(state.first_sequence, min(newest + 1, last - RECHECK + 1), 1)
-        gaps = await self._store.missing(state.stream, first, last) if last >= first else []
+        gaps = await self._store.read(recording.missing_ranges, state.stream, first, last)
         if not gaps:
             return
         recovered = 0

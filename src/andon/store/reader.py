@@ -27,8 +27,9 @@ from andon.core.settings.database_url import Database
 from andon.store.agent_history import StoredHistory
 from andon.store.alarms.reader import AlarmReader
 from andon.store.counts.rollups import Rollups
+from andon.store.engine.counters import read_counters
 from andon.store.engine.database import check_revision, require, size, translated, visitor_engine, writer_engine
-from andon.store.engine.rows import read_counters, select_logs, to_log
+from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members, overview
 from andon.store.problems.overview import PatternHost, PatternMerge, PatternSort, QueueEntry
 from andon.store.recording import pictures

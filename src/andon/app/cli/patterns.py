@@ -120,11 +120,10 @@ def merge(
 
     Example: andon patterns merge 17 12
     """
-    from andon import store
     from andon.app.cli.output import command_settings, console, print_json
+    from andon.store import change, problems
 
-    settings = command_settings()
-    root = store.merge(settings.database, child, parent)
+    root = change(command_settings().database, problems.merge, child, parent)
     if as_json:
         print_json({"pattern_id": child, "problem_id": root})
         return
@@ -142,11 +141,10 @@ def split(
 
     Example: andon patterns split 17
     """
-    from andon import store
     from andon.app.cli.output import command_settings, console, print_json
+    from andon.store import change, problems
 
-    settings = command_settings()
-    left = store.split(settings.database, pattern_id)
+    left = change(command_settings().database, problems.split, pattern_id)
     if as_json:
         print_json({"pattern_id": pattern_id, "left_problem_id": left})
         return

@@ -67,11 +67,10 @@ def reanalyze(
 
     Example: andon reanalyze 12
     """
-    from andon import store
     from andon.app.cli.output import command_settings, console, print_json
+    from andon.store import change, problems
 
-    settings = command_settings()
-    analysis_id = store.reanalyze(settings.database, pattern_id)
+    analysis_id = change(command_settings().database, problems.reanalyze, pattern_id)
     if as_json:
         print_json({"pattern_id": pattern_id, "analysis_id": analysis_id})
         return

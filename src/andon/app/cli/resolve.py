@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -33,8 +34,8 @@ def resolve(
 
     andon resolve 12 --revoke
     """
-    from andon import store
     from andon.app.cli.output import command_settings, console, plain, print_json, user_name
+    from andon.store import change, problems
 
     if take_back:
         if fix is not None:
@@ -45,10 +46,8 @@ def resolve(
         raise typer.BadParameter("say what solved it", param_hint="--fix")
     if fix_id is not None:
         raise typer.BadParameter("only --revoke takes one", param_hint="--id")
-    settings = command_settings()
-    made = store.resolve(
-        settings.database, pattern_id, fix.strip(), (cause or "").strip() or None, author or user_name()
-    )
+    database, author = command_settings().database, author or user_name()
+    made = change(database, problems.resolve, pattern_id, fix, cause, author, time.time())
     if as_json:
         print_json(made)
         return
@@ -58,10 +57,10 @@ def resolve(
 
 def revoke(pattern_id: int, fix_id: int | None, as_json: bool) -> None:
     """Take a confirmed fix back and say what becomes of the problem."""
-    from andon import store
     from andon.app.cli.output import command_settings, console, plain, print_json
+    from andon.store import change, problems
 
-    gone = store.revoke(command_settings().database, pattern_id, fix_id)
+    gone = change(command_settings().database, problems.revoke, pattern_id, fix_id, time.time())
     if as_json:
         print_json(gone)
         return

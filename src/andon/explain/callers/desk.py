@@ -34,9 +34,9 @@ from andon.explain.callers import payloads, slots
 from andon.explain.callers.durable import DurableCallers
 from andon.explain.callers.fallback_reply import Fallback, understood
 from andon.explain.callers.slots import Caller, Places
-from andon.explain.interfaces import PlaybookAnswers
+from andon.explain.playbook import Playbook
 from andon.ingest.recorder import Batch
-from andon.store.interfaces import LogStore
+from andon.store import Store, queue
 
 log = structlog.get_logger(__name__)
 
@@ -69,21 +69,23 @@ class _Stored:
 class CallerDesk:
     """Keeps callers until their log is explained or their patience ends; answers durable ones from the store.
 
+    ``clock`` gives seconds that only move forward, ``wall_clock`` unix seconds: what durable callers' times are in.
     ``away`` tells whether no model answers for the time being. ``asks`` tells whether a log of a (service, severity) is
     to be explained, None where every log is.
     """
 
     def __init__(
         self,
-        store: LogStore,
+        store: Store,
         publisher: Publisher,
-        playbook: PlaybookAnswers,
+        playbook: Playbook,
         understand: Callable[[Delivery], LogRecord],
         metrics: Metrics,
         *,
         agent: str,
         patience: float = CALLER_PATIENCE,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
         away: Callable[[], bool] = lambda: False,
         asks: Callable[[str, str], bool] | None = None,
     ) -> None:
@@ -97,7 +99,14 @@ class CallerDesk:
         self._fallback = Fallback(playbook, understand, agent)
         self._asks = asks
         self._durable = DurableCallers(
-            store, publisher, self._fallback, metrics, patience=patience, away=away, selective=asks is not None
+            store,
+            publisher,
+            self._fallback,
+            metrics,
+            patience=patience,
+            away=away,
+            selective=asks is not None,
+            clock=wall_clock,
         )
         self._places = Places(PLACES, PLACES_BYTES)
         self._expected: dict[bytes, deque[Caller]] = {}
@@ -189,10 +198,10 @@ class CallerDesk:
         self._off_lists(caller)
 
     def _off_lists(self, caller: Caller) -> None:
-        queue = self._expected.get(caller.payload)
-        if queue is not None and caller in queue:
-            queue.remove(caller)
-            if not queue:
+        same = self._expected.get(caller.payload)
+        if same is not None and caller in same:
+            same.remove(caller)
+            if not same:
                 del self._expected[caller.payload]
         pattern_id = caller.about.pattern_id if caller.about is not None else None
         callers = self._attached.get(pattern_id) if pattern_id is not None else None
@@ -241,7 +250,7 @@ class CallerDesk:
                 urgent.append(log_id)
         try:
             if urgent:
-                await self._store.prioritise(urgent)
+                await self._store.write(queue.prioritise, urgent)
             await self._answer_explained(patterns, recorded.explained)
         except StoreError as error:
             log.warning("callers not answered now", error=str(error))
@@ -280,7 +289,7 @@ class CallerDesk:
     async def _answer_explained(self, patterns: set[int], explained: set[int]) -> None:
         """Answer the callers of patterns that show something already, provisional or not."""
         if patterns:
-            for pattern_id, answer in (await self._store.shown_for(sorted(patterns))).items():
+            for pattern_id, answer in (await self._store.read(queue.shown_for, sorted(patterns))).items():
                 await self._answer_pattern(pattern_id, answer, reused=pattern_id in explained)
 
     # What the analyzer tells.
@@ -355,7 +364,7 @@ class CallerDesk:
         """Logs that the site's rules leave unexplained: nobody waits for what will not come."""
         unasked, self._unasked = self._unasked, {}
         for log_id, callers in unasked.items():
-            stored = await self._store.log(log_id)
+            stored, _ = await self._store.read(queue.log_and_analysis, log_id)
             if stored is not None and stored.analysis_status is None:  # else it is part of a problem that is explained
                 await self._answer_late(log_id, callers)
 
@@ -377,7 +386,7 @@ class CallerDesk:
     async def _answer_late(self, log_id: int, late: list[Caller]) -> None:
         """One log's callers whose patience ended: what is shown now, else the playbook's answer."""
         try:
-            stored, answer = await self._store.log(log_id), await self._store.analysis_of(log_id)
+            stored, answer = await self._store.read(queue.log_and_analysis, log_id)
         except StoreError as error:
             log.warning(
                 "a stored log cannot be read, its callers get the playbook's answer", log=log_id, error=str(error)

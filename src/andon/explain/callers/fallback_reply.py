@@ -8,13 +8,13 @@ from collections.abc import Callable
 from andon.core.errors import MessageRejected
 from andon.core.models import SUBJECT, Delivery, LogRecord, Question, StoredAnalysis, StoredLog
 from andon.explain.callers import payloads
-from andon.explain.interfaces import PlaybookAnswers
+from andon.explain.playbook import Playbook
 
 
 class Fallback:
     """Makes replies in the name of ``agent``."""
 
-    def __init__(self, playbook: PlaybookAnswers, understand: Callable[[Delivery], LogRecord], agent: str) -> None:
+    def __init__(self, playbook: Playbook, understand: Callable[[Delivery], LogRecord], agent: str) -> None:
         self._playbook = playbook
         self._understand = understand
         self._agent = agent

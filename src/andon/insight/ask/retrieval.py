@@ -22,11 +22,11 @@ from andon.core.models import (
     StoredLog,
     utc_text,
 )
-from andon.explain.interfaces import Runbooks
 from andon.explain.model.history_tools import HistoryTools
 from andon.explain.model.name_filter import Named, find_names
 from andon.explain.model.time_phrases import shown, window
 from andon.explain.model.tool_lines import as_question
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.store.interfaces import History
 
 TOLD = 6
@@ -79,7 +79,7 @@ class Retrieved:
 
 
 async def retrieve(
-    inquiry: Inquiry, history: History, tools: HistoryTools, runbooks: Runbooks | None = None
+    inquiry: Inquiry, history: History, tools: HistoryTools, runbooks: MarkdownRunbooks | None = None
 ) -> Retrieved:
     """The facts for ``inquiry``. Raises QueryTooSlow and StoreUnavailable."""
     found = Retrieved(HistoryQuery())
@@ -237,7 +237,7 @@ async def _alike(tools: HistoryTools, named: Named, found: Retrieved) -> list[tu
     return [(facts, score) for facts, score in alike if facts.pattern_id not in told]
 
 
-def _runbooks(runbooks: Runbooks, inquiry: Inquiry, found: Retrieved) -> list[Hint]:
+def _runbooks(runbooks: MarkdownRunbooks, inquiry: Inquiry, found: Retrieved) -> list[Hint]:
     """Runbooks for the worst problems, and for the words of the question."""
     questions = [as_question(inquiry.text)]
     for seen, _ in found.problems[:3]:

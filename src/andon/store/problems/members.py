@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, func, or_, select, update
 
+from andon.core.errors import NotFound
 from andon.core.models import Resolution
+from andon.store.engine.database import database_of
 from andon.store.recording.batch import unix_minute
 from andon.store.rules.analysis import rank_of, severity_of
 from andon.store.schema.dialect import IDS_PER_QUERY
@@ -49,6 +51,16 @@ def root_of(connection: Connection, pattern_id: int) -> int | None:
         select(func.coalesce(patterns.c.merged_into, patterns.c.id)).where(patterns.c.id == pattern_id)
     ).scalar()
     return found
+
+
+def known_root(connection: Connection, pattern_id: int) -> int:
+    """As :func:`root_of`; raises NotFound where there is no such pattern."""
+    root = root_of(connection, pattern_id)
+    if root is None:
+        raise NotFound(
+            f"no pattern {pattern_id} in {database_of(connection)}: `andon patterns` lists those that are there"
+        )
+    return root
 
 
 def members(connection: Connection, root: int, limit: int | None = None) -> list[int]:
@@ -166,6 +178,12 @@ def fixes(connection: Connection, root: int) -> list[Resolution]:
         .order_by(resolutions.c.id.desc())
     )
     return [Resolution(*row) for row in connection.execute(query)]
+
+
+def resolution_of(connection: Connection, pattern_id: int) -> Resolution | None:
+    """The newest confirmed fix of a pattern's problem (itself, its parent, anything merged with it)."""
+    root = root_of(connection, pattern_id)
+    return None if root is None else next(iter(fixes(connection, root)), None)
 
 
 def fixed_patterns(connection: Connection) -> list[tuple[str, str, Resolution]]:
