@@ -85,9 +85,8 @@ def _describe(command: Any, name: str, parts: list[str]) -> None:
         parts.append("| option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
     if hasattr(command, "list_commands"):
         for sub in command.list_commands(context):
-            child = command.get_command(context, sub)
-            if child is not None:
-                _describe(child, f"{name} {sub}", parts)
+            _, child, _ = command.resolve_command(context, [sub])
+            _describe(child, f"{name} {sub}", parts)
 
 
 def readme(text: str) -> str:

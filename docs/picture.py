@@ -7,9 +7,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
-
-from andon.app.cli import demo, output
+from andon.app.cli import demo
+from andon.app.cli.output import console
 
 HERE = Path(__file__).resolve().parent
 WIDTH = 124
@@ -17,12 +16,12 @@ ROWS = 12
 
 
 def main() -> None:
-    """Run the demo into a recording console and save the picture."""
-    output.console = Console(record=True, width=WIDTH, highlight=False)
+    """Record what the demo prints and save the picture."""
+    console.record, console.width = True, WIDTH
     # In a directory of its own, so that the paths it prints are the short ones a user sees.
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
         demo.demo(data_dir=Path("data/demo"), stay=False, rows=ROWS)
-        picture = output.console.export_svg(title="make demo")
+        picture = console.export_svg(title="make demo")
     # The picture must not fetch fonts from anywhere.
     picture = re.sub(r"@font-face\s*{[^}]*}", "", picture)
     (HERE / "demo.svg").write_text(picture, encoding="utf-8")

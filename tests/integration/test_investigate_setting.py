@@ -62,7 +62,7 @@ def explained(tmp_path: Path, url: str, *, investigate: bool, granted: int = 99)
             await store.record(night(), [])
 
             def look(_: Question) -> HistoryTools:
-                return HistoryTools(store.history(), clock=lambda: MORNING, calls=3)
+                return HistoryTools(store.ask, clock=lambda: MORNING, calls=3)
 
             config = ProviderConfig(provider="OLLAMA", model=MODEL, base_url=url)
             analyst = build_analyst(config, look if investigate else None)

@@ -21,7 +21,7 @@ from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.stored_merger import rebuilt
 from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Recorder
-from andon.store import AnalysisPolicy, KeepPolicy, Reader, Store, keep_all, novel, prepare
+from andon.store import AnalysisPolicy, KeepPolicy, Store, Visitor, keep_all, novel, prepare, search
 from andon.testing import MemoryBus, ScriptedAnalyst
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 
@@ -142,8 +142,8 @@ class Pipeline:
 
     def rows(self) -> list[StoredLog]:
         """Everything stored, newest first."""
-        with Reader(self.path) as reader:
-            return reader.search(LogQuery(limit=1000))
+        with Visitor(self.path) as visitor:
+            return visitor.read(search.find, LogQuery(limit=1000))
 
     def sql(self, query: str) -> list[Any]:
         """Rows of a query by a connection of its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
@@ -149,6 +150,9 @@ async def test_a_renewal_does_not_keep_new_problems_from_a_provisional_answer(tm
         await until(lambda: p.analyzer.gate.running == 0, "the end of the question")  # it closes the breaker
         model.outage = ModelUnavailable("Ollama does not answer.")
         p.breaker.trip("Ollama does not answer.")
+        p.analyzer.wake()
+        away = partial(p.metrics.registry.get_sample_value, "andon_model_away")
+        await until(lambda: away() == 1, "the end of what the analyzer was about")
         await asyncio.to_thread(change, p.path, problems.reanalyze, 1)
         p.publish(log("Certificate of the gateway expires tomorrow"))
         await until(lambda: ("playbook", 1, "pending") in [r[:3] for r in open_rows(p)], "the provisional answer")

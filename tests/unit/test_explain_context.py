@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def claimed(path: Path, records: list[LogRecord], fingerprint: str) -> tuple[Que
             await store.record(records, [])
             while job := await store.write(queue.claim, "me", 600, NOW):
                 if job.fingerprint == fingerprint:
-                    return job.question, await facts_about(store.history(), job.question)
+                    return job.question, await facts_about(store.ask, job.question)
             raise AssertionError("never claimed")
 
     return asyncio.run(work())
@@ -67,18 +68,18 @@ def test_an_even_rate_is_no_fact(tmp_path: Path) -> None:
 
 
 class Counting:
-    """A history that counts what it is asked, or refuses."""
+    """A history that notes what it is asked, or refuses."""
 
     def __init__(self, store: Store, error: Exception | None = None) -> None:
         self.asked: list[str] = []
-        self._inner = store.history()
+        self._inner = store.ask
         self._error = error
 
-    def __getattr__(self, name: str) -> Any:
-        self.asked.append(name)
+    async def __call__(self, question: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        self.asked.append(question.__name__)
         if self._error is not None:
             raise self._error
-        return getattr(self._inner, name)
+        return await self._inner(question, *args, **kwargs)
 
 
 @pytest.mark.parametrize(("for_model", "asked"), [(True, ["around", "recent"]), (False, [])])

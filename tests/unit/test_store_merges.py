@@ -10,7 +10,7 @@ import pytest
 from andon.core.errors import NotFound, StoreError
 from andon.core.models import Merge, PendingAnalysis, Rung
 from andon.core.settings.database_url import Database
-from andon.store import Reader, Store, change, problems, queue
+from andon.store import Store, Visitor, change, counts, problems, queue
 from support.store_data import NOW, a_log, an_answer, analysis_of, opened, query
 
 pytest_plugins = ["support.databases"]
@@ -60,13 +60,13 @@ def test_a_pattern_that_joins_a_waiting_problem_asks_for_nothing(database: Datab
         (2, 1, '["left","right"]'),
         (3, 1, '["left","right"]'),
     ]
-    with Reader(database) as reader:
-        (summary,) = reader.patterns()
+    with Visitor(database) as visitor:
+        (summary,) = visitor.read(problems.listing)
         assert (summary.id, summary.count, summary.hosts, summary.merged) == (1, 5, 2, [2, 3])
         assert (summary.worst_severity, summary.status) == ("CRITICAL", "leased")
-        assert [m.child_id for m in reader.pattern_merges(2)] == [3, 2]
-        assert [(h.hostname, h.count) for h in reader.pattern_hosts(3)] == [("plc-01", 4), ("plc-02", 1)]
-        assert reader.pattern(2).merged_into == 1
+        assert [m.child_id for m in visitor.read(problems.merges_of, 2)] == [3, 2]
+        assert [(h.hostname, h.count) for h in visitor.read(problems.hosts_of, 3)] == [("plc-01", 4), ("plc-02", 1)]
+        assert visitor.read(problems.summary, 2).merged_into == 1
 
 
 def test_an_explanation_is_taken_over_by_the_problem_that_is_joined(database: Database) -> None:
@@ -101,8 +101,8 @@ def test_an_answer_in_hand_counts_although_its_row_was_closed(database: Database
             same = await store.write(queue.finish, job, an_answer("too late"), NOW)
             assert (same.id, same.pattern_id, same.text) == (late.id, 1, "for both")
             assert [await shown(store, log_id) for log_id in (1, 2, 3)] == ["for both"] * 3
-            counts = await store.counts()
-            assert (counts.pending, counts.analyses_by_rung) == (0, {"model": 1})
+            found = await store.read(counts.sizes)
+            assert (found.pending, found.analyses_by_rung) == (0, {"model": 1})
 
     asyncio.run(work())
 
@@ -121,7 +121,7 @@ def test_a_provisional_text_moves_with_the_question(database: Database) -> None:
             assert await store.read(queue.explained_waiters, 10, NOW) == []
             await store.write(queue.finish, await claimed(store), an_answer("final"), NOW)
             assert [await shown(store, log_id) for log_id in (1, 2)] == ["final"] * 2
-            assert (await store.counts()).analyses_by_rung == {"model": 1}
+            assert (await store.read(counts.sizes)).analyses_by_rung == {"model": 1}
 
     asyncio.run(work())
     assert open_rows(database) == []
@@ -198,13 +198,13 @@ def test_a_confirmed_fix_is_shown_at_once_and_for_ever(database: Database) -> No
             assert await store.read(problems.fixed_patterns) == [("b", "fault <*> of b", fix)]
             newer = change(database, problems.resolve, 1, "Other cable", None, None, NOW)
             assert await store.read(problems.resolution_of, 2) == newer
-            assert (await store.counts()).pending == 0
+            assert (await store.read(counts.sizes)).pending == 0
 
     asyncio.run(work())
-    with Reader(database) as reader:
-        assert [r.fix for r in reader.resolutions(2)] == ["Other cable", "Replaced the cable."]
-        assert reader.pattern(1).rung == "resolution"
-        superseded = next(entry for entry in reader.pattern_history(1) if entry.rung is None)
+    with Visitor(database) as visitor:
+        assert [r.fix for r in visitor.read(problems.fixes_of, 2)] == ["Other cable", "Replaced the cable."]
+        assert visitor.read(problems.summary, 1).rung == "resolution"
+        superseded = next(entry for entry in visitor.read(queue.history_of, 1) if entry.rung is None)
         assert (superseded.status, superseded.last_error) == ("done", "superseded: resolution 1")
 
 
@@ -219,10 +219,10 @@ def test_asking_again_goes_first_and_keeps_what_is_shown(database: Database) -> 
             asked = change(database, problems.reanalyze, 1)
             assert change(database, problems.reanalyze, 1) == asked
             assert await shown(store, 1) == "old"
-            with Reader(database) as reader:
-                first = next(entry for entry in reader.queue() if entry.id == asked)
+            with Visitor(database) as visitor:
+                first = next(entry for entry in visitor.read(queue.listing) if entry.id == asked)
                 assert (first.reason, first.caller, first.tier, first.template) == ("asked", True, 1, "fault <*> of a")
-                assert len(reader.queue(limit=2)) == 2
+                assert len(visitor.read(queue.listing, limit=2)) == 2
 
     asyncio.run(work())
 
@@ -249,8 +249,8 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(database: Database) -> N
         change(database, problems.merge, 1, 1)
     with pytest.raises(StoreError, match="needs a fix"):
         change(database, problems.resolve, 1, "  ", None, None, NOW)
-    with Reader(database) as reader, pytest.raises(NotFound, match="no pattern 9"):
-        reader.pattern_hosts(9)
+    with Visitor(database) as visitor, pytest.raises(NotFound, match="no pattern 9"):
+        visitor.read(problems.hosts_of, 9)
 
 
 def test_spending_is_remembered_over_restarts(database: Database) -> None:

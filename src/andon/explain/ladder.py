@@ -20,7 +20,6 @@ from andon.explain.playbook import Playbook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.store import Ask, problems
-from andon.store.interfaces import History
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +48,7 @@ class Ladder:
         *,
         fixes: ConfirmedFixes | None = None,
         runbooks: MarkdownRunbooks | None = None,
-        history: History | None = None,
+        history: Ask | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
@@ -94,7 +93,7 @@ class Ladder:
         return told(self._playbook.explain(question), question.hints)
 
 
-async def _facts(history: History, question: Question) -> list[str]:
+async def _facts(history: Ask, question: Question) -> list[str]:
     try:
         return await facts_about(history, question)
     except QueryTooSlow as error:

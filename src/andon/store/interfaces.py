@@ -1,4 +1,4 @@
-"""What is asked of the database: looking into the history, pictures, retention."""
+"""What is asked of the database: pictures, retention."""
 
 from __future__ import annotations
 
@@ -6,68 +6,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from andon.core.models import (
-    HistoryQuery,
     NewPicture,
-    PatternFacts,
-    PatternSeen,
     Picture,
     PictureFetch,
     Retained,
-    SiteNames,
-    StoredLog,
 )
-
-
-class History(Protocol):
-    """Read-only questions to the store, each bounded in rows and in time.
-
-    Every method raises QueryTooSlow where its deadline passes and StoreUnavailable where the database cannot be read.
-    """
-
-    async def search(self, query: HistoryQuery) -> list[StoredLog]:
-        """Logs in the order of their time, newest first unless the query says otherwise."""
-        ...
-
-    async def problems(self, query: HistoryQuery, order: str = "first") -> list[PatternSeen]:
-        """The problems among the logs of ``query``: what came ``first``, the greatest ``count``, or worst ``severity``.
-
-        Of very many logs the newest are looked at.
-        """
-        ...
-
-    async def around(self, host: str, at: str, minutes: int) -> list[PatternSeen]:
-        """The problems that ``host`` logged in the ``minutes`` up to ``at``, by the minute, what came first first.
-
-        From the rollups alone: quick whatever the number of logs.
-        """
-        ...
-
-    async def recent(self, pattern_id: int, at: str) -> tuple[int, int]:
-        """Logs of a problem in the ten minutes up to ``at``, and the length of that window in minutes; quick."""
-        ...
-
-    async def pattern(self, pattern_id: int, at: str | None = None) -> PatternFacts | None:
-        """Figures and knowledge of the problem that a pattern is part of; None where there is no such pattern.
-
-        ``at`` is the moment its rates look back from, its last log unless given.
-        """
-        ...
-
-    async def templates(self, limit: int) -> list[tuple[int, str]]:
-        """(id, template) of problems, those seen last first."""
-        ...
-
-    async def logs(self, log_ids: Sequence[int]) -> list[StoredLog]:
-        """Those of these logs that exist, in the order of their ids."""
-        ...
-
-    async def names(self) -> SiteNames:
-        """Hosts, services and places of the newest records."""
-        ...
-
-    async def span(self) -> tuple[str, str] | None:
-        """The times of the oldest and of the newest log, None where there is none."""
-        ...
 
 
 class Pictures(Protocol):

@@ -15,10 +15,9 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from andon.core.errors import StoreError, StoreUnavailable
-from andon.core.models import LogRecord, Merge, Recorded, Reject, StoreCounts, StoredLog
+from andon.core.models import LogRecord, Merge, Recorded, Reject
 from andon.core.settings.database_url import Database
-from andon.store import indexer, reader
-from andon.store.agent_history import StoredHistory
+from andon.store import indexer
 from andon.store.engine import probe
 from andon.store.engine.database import (
     BUSY_TIMEOUT,
@@ -32,7 +31,6 @@ from andon.store.engine.database import (
 )
 from andon.store.engine.deadline import DEADLINE, statement_deadline
 from andon.store.engine.postgres import UNLOCKED
-from andon.store.reader import Inside, Reader
 from andon.store.recording.pictures import StoredPictures
 from andon.store.recording.writer import Recorder
 from andon.store.retention.steps import StoredRetention
@@ -204,14 +202,6 @@ class Store:
             self._facets.forget()
             raise
 
-    async def log(self, log_id: int) -> StoredLog | None:
-        """One log with its analysis."""
-        return await self._read(lambda connection: reader.one_log(connection, log_id))
-
-    async def counts(self) -> StoreCounts:
-        """Sizes for metrics."""
-        return await self._read(lambda connection: reader.counts(connection, self._path))
-
     async def read(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``question(connection, ...)`` answers: one transaction that only reads. Raises what it raises."""
         return await self._read(functools.partial(_applied, question, args, kwargs))
@@ -236,23 +226,6 @@ class Store:
 
         asked = functools.partial(self._transaction, self._readers, timed)
         return await self._in_thread(self._asking, self._ask_places, asked)
-
-    async def ask_reader(self, question: Callable[[Reader], T], *, deadline: float = DEADLINE) -> T:
-        """Put a question, which may read ``deadline`` seconds and sees one state of the database.
-
-        Raises what the question raises, StoreUnavailable, and QueryTooSlow after the deadline.
-        """
-
-        def work(connection: Connection) -> T:
-            with statement_deadline(connection, deadline):
-                return question(Inside(connection, self._path))
-
-        asked = functools.partial(self._transaction, self._readers, work)
-        return await self._in_thread(self._asking, self._ask_places, asked)
-
-    def history(self) -> StoredHistory:
-        """Read-only questions to this database for the agent."""
-        return StoredHistory(self._read)
 
     async def check(self) -> None:
         """Take the write lock and give it back: raises StoreUnavailable where a write could not begin."""

@@ -1,4 +1,4 @@
-"""The command line. Commands import what they need when they run, so that ``andon --help`` stays quick."""
+"""The command line. The module of a command is imported when it is called, so that ``andon --help`` stays quick."""
 
 from __future__ import annotations
 

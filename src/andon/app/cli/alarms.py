@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
+from rich.text import Text
 
+from andon import store
 from andon.app.cli.filters import Area, Host, Line, Machine, Since, UntilNow
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    one_line,
+    parse_time,
+    plain,
+    print_json,
+    print_listing,
+    severity_text,
+    span_seconds,
+    user_name,
+)
+from andon.core.text import counted
+from andon.core.times import seconds_or
+from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
+from andon.insight.report.durations import at, lasting
+from andon.store.alarms import AlarmFilter
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from rich.text import Text
-
     from andon.insight.alarms.alarm_report import AlarmReport
     from andon.insight.alarms.metrics import Flood
-    from andon.store import AlarmEntry, Share
+    from andon.store.alarms import AlarmEntry, AlarmList, Share
 
 LISTED = 50
 _DAY = 86_400.0
@@ -52,13 +68,8 @@ def alarms(
 
     Example: andon alarms --since 30d --area press-shop
     """
-    from andon.app.cli.output import command_settings, parse_time
-    from andon.core.times import seconds_or
-    from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
-    from andon.store import AlarmFilter, Reader
-
-    chosen = [name for name, on in {"active": active, "stale": stale, "shelved": shelved, "all": everything,
-                                    "chattering": chattering, "floods": floods}.items() if on]  # fmt: skip
+    lists: dict[AlarmList, bool] = {"active": active, "stale": stale, "shelved": shelved, "all": everything}
+    chosen = [name for name, on in (*lists.items(), ("chattering", chattering), ("floods", floods)) if on]
     if len(chosen) > 1:
         raise typer.BadParameter("choose one list", param_hint=f"--{chosen[1]}")
     settings = command_settings()
@@ -68,17 +79,18 @@ def alarms(
     if start >= end:
         raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
     where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
-    with Reader(settings.database) as reader:
-        if chosen and chosen[0] in ("active", "stale", "shelved", "all"):
-            _show_list(reader.alarms.listing(chosen[0], time.time(), where, limit), chosen[0], zone, as_json)  # type: ignore[arg-type]  # one of the four
+    with store.Visitor(settings.database) as visitor:
+        if (which := next((one for one, on in lists.items() if on), None)) is not None:
+            found = visitor.read(store.alarms.listing, which, time.time(), where, limit)
+            _show_list(found, which, zone, as_json)
         elif chosen == ["chattering"]:
-            _show_chattering(reader.alarms.counts(start, end, where).chattering[:limit], as_json)
+            _show_chattering(visitor.read(store.alarms.counts, start, end, where).chattering[:limit], as_json)
         else:
-            report = find(reader.alarms, start, end, where, named=limit if chosen else FLOODS_NAMED)
+            report = visitor.read(find, start, end, where, named=limit if chosen else FLOODS_NAMED)
             if chosen == ["floods"]:
                 _show_floods(report.figures.floods[-limit:], zone, as_json)
             else:
-                now = reader.alarms.listing("active", time.time(), where, 10_000)
+                now = visitor.read(store.alarms.listing, "active", time.time(), where, 10_000)
                 _show_figures(report, now, zone, as_json)
 
 
@@ -92,11 +104,8 @@ def ack(
 
     Example: andon ack 17 --note "fitter called"
     """
-    from andon import store
-    from andon.app.cli.output import command_settings, console, plain, print_json, user_name
-
     settings = command_settings()
-    done = store.acknowledge(settings.database, alarm, by or user_name(), note)
+    done = store.change(settings.database, store.alarms.acknowledge, alarm, by or user_name(), note, now=time.time())
     if as_json:
         print_json(done)
         return
@@ -115,21 +124,15 @@ def shelve(
 
     Example: andon shelve 17 --for 8h --note "sensor is ordered, comes on Monday"
     """
-    from zoneinfo import ZoneInfo
-
-    from andon import store
-    from andon.app.cli.output import command_settings, console, plain, print_json, span_seconds, user_name
-    from andon.insight.report.durations import at
-
     seconds = span_seconds(lasting, "--for")
     if not end and not (note or "").strip():
         raise typer.BadParameter("say why, so that the next shift knows", param_hint="--note")
     settings = command_settings()
     actor = by or user_name()
     if end:
-        done = store.unshelve(settings.database, alarm, actor)
+        done = store.change(settings.database, store.alarms.unshelve, alarm, actor, now=time.time())
     else:
-        done = store.shelve(settings.database, alarm, seconds, actor, note or "")
+        done = store.change(settings.database, store.alarms.shelve, alarm, seconds, actor, note or "", now=time.time())
     if as_json:
         print_json(done)
     elif end or done.shelved_until is None:
@@ -140,10 +143,6 @@ def shelve(
 
 
 def _show_list(found: list[AlarmEntry], which: str, zone: str, as_json: bool) -> None:
-    from zoneinfo import ZoneInfo
-
-    from andon.app.cli.output import console, print_json, print_listing
-
     if as_json:
         print_json(found)
         return
@@ -160,9 +159,6 @@ def _show_list(found: list[AlarmEntry], which: str, zone: str, as_json: bool) ->
 
 
 def _row(one: AlarmEntry, which: str, zone: ZoneInfo) -> tuple[str | Text, ...]:
-    from andon.app.cli.output import one_line, severity_text
-    from andon.insight.report.durations import at, lasting
-
     if which == "shelved":
         first: tuple[str, str] = (at(one.shelved_until or 0.0, zone), one.shelved_by or "")
         aside = one_line(one.shelve_note or "")
@@ -178,8 +174,6 @@ def _row(one: AlarmEntry, which: str, zone: ZoneInfo) -> tuple[str | Text, ...]:
 
 
 def _show_chattering(found: list[Share], as_json: bool) -> None:
-    from andon.app.cli.output import console, one_line, print_json, print_listing
-
     if as_json:
         print_json(found)
         return
@@ -194,11 +188,6 @@ def _show_chattering(found: list[Share], as_json: bool) -> None:
 
 
 def _show_floods(found: list[Flood], zone: str, as_json: bool) -> None:
-    from zoneinfo import ZoneInfo
-
-    from andon.app.cli.output import console, print_json, print_listing
-    from andon.insight.report.durations import at, lasting
-
     if as_json:
         print_json(found)
         return
@@ -211,14 +200,6 @@ def _show_floods(found: list[Flood], zone: str, as_json: bool) -> None:
 
 
 def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json: bool) -> None:
-    from zoneinfo import ZoneInfo
-
-    from rich.text import Text
-
-    from andon.app.cli.output import console, plain, print_json, print_listing
-    from andon.core.text import counted
-    from andon.insight.report.durations import at, lasting
-
     unseen = sum(one.acked_at is None for one in now)
     if as_json:
         present: dict[str, Any] = {"active": len(now), "not_acknowledged": unseen, "shelved": report.shelved}

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from andon.app.cli.filters import Since, Until
+from andon.app.cli.logs import as_object as log_object
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    errors,
+    one_line,
+    parse_time,
+    plain,
+    print_json,
+    print_listing,
+    severity_text,
+    shown_time,
+)
+from andon.app.investigation import investigator, present
+from andon.insight.ask.retrieval import Inquiry
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
     from andon.insight.ask.investigator import Investigated
-    from andon.insight.ask.retrieval import Inquiry
 
 
 def ask(
@@ -32,12 +48,6 @@ def ask(
 
     Example: andon ask "why did line 3 stop last night?"
     """
-    import asyncio
-
-    from andon.app.cli.output import command_settings, parse_time, print_json
-    from andon.app.investigation import present
-    from andon.insight.ask.retrieval import Inquiry
-
     if not question.strip():
         raise typer.BadParameter("say what you want to know", param_hint="QUESTION")
     settings = command_settings()
@@ -58,8 +68,6 @@ def ask(
 
 
 async def _answer(settings: Settings, inquiry: Inquiry, *, follow: bool) -> Investigated:
-    from andon.app.investigation import investigator
-
     async with investigator(settings) as made:
         watch = Following() if follow else None
         try:
@@ -73,8 +81,6 @@ class Following:
     """Prints an answer as it comes: the model's words on standard output, what it looks up on standard error."""
 
     def __init__(self) -> None:
-        from andon.app.cli.output import console, errors
-
         self._console, self._errors = console, errors
         self._column = 0
         self._status = errors.status("asking …") if errors.is_terminal else None
@@ -118,10 +124,6 @@ class Following:
 
 def as_object(answer: Investigated, question: str) -> dict[str, Any]:
     """The answer for ``--json``."""
-    import dataclasses
-
-    from andon.app.cli.logs import as_object as log_object
-
     value = {"question": question, **dataclasses.asdict(dataclasses.replace(answer, cited=[]))}
     value["cited"] = [log_object(one) for one in answer.cited]
     value["looked"] = [{"tool": tool, "asked": asked} for tool, asked in answer.looked]
@@ -130,8 +132,6 @@ def as_object(answer: Investigated, question: str) -> dict[str, Any]:
 
 def print_answer(answer: Investigated, settings: Settings) -> None:
     """What a model's words do not say by themselves: how the answer came about, and the logs behind it."""
-    from andon.app.cli.output import console, plain
-
     if answer.mode == "none":
         console.print(plain(f"No model answered: {answer.reason}"), style="yellow", soft_wrap=True)
         console.print("This is what the database holds about the question.\n", style="dim")
@@ -158,8 +158,6 @@ def print_answer(answer: Investigated, settings: Settings) -> None:
 
 def print_cited(answer: Investigated, settings: Settings) -> None:
     """The logs behind an answer, one line each."""
-    from andon.app.cli.output import one_line, plain, print_listing, severity_text, shown_time
-
     print_listing(
         ("log>", "time", "severity", "host", "message~"),
         (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from andon.core.errors import ConfigError, PictureRefused
+from andon.ingest.pictures.intake import checked, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,6 @@ _HEADERS = 1_024
 
 def read_pictures(files: Sequence[Path], limits: PictureLimits) -> list[NewPicture]:
     """The checked pictures in ``files``. Raises ConfigError that names the file and says why it is not sent."""
-    from andon.ingest.pictures.intake import checked, too_large
-
     if len(files) > limits.per_log:
         raise ConfigError(f"one log may bring {limits.per_log} pictures, these are {len(files)}; nothing was sent")
     found = []

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from andon.core.errors import AndonError
+from andon.app import demo as bundled
+from andon.app import web
+from andon.app.broker_client import open_publisher
+from andon.app.cli.logs import rung_label
+from andon.app.cli.output import command_settings, console, cut, errors, one_line, plain, print_listing, severity_text
+from andon.app.cli.send import publish_with_progress
+from andon.app.service import Service, told
+from andon.app.wiring import public
+from andon.core.errors import AndonError, InUseError, ModelError
+from andon.core.models import SEVERITY_RANK, SUBJECT, LogQuery
+from andon.store import Visitor, counts, lock_database, search
 
 if TYPE_CHECKING:
-    from andon.app.service import Service
     from andon.core.models import StoredLog
     from andon.core.settings.settings import Settings
 
@@ -38,9 +49,6 @@ def demo(
 
     Example: andon demo
     """
-    from andon.app.cli.output import command_settings
-    from andon.app.service import told
-
     try:
         prepare_directory(data_dir)
     except OSError as error:
@@ -73,9 +81,6 @@ def prepare_directory(path: Path) -> None:
 
 def refuse_running(path: Path) -> None:
     """Raises DemoError while a demo still runs in ``path``."""
-    from andon.core.errors import InUseError
-    from andon.store import lock_database
-
     try:
         lock_database(path / "agent.db").close()
     except InUseError:
@@ -84,8 +89,6 @@ def refuse_running(path: Path) -> None:
 
 def free_port_near(host: str, port: int) -> int:
     """``port`` where it is free, else another: the demo must start beside a running service. Raises DemoError."""
-    import socket
-
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for wanted in (max(port, 0), 0):
@@ -101,12 +104,6 @@ def free_port_near(host: str, port: int) -> int:
 
 
 async def _demo(settings: Settings, *, stay: bool, rows: int) -> None:
-    from andon.app import demo as bundled
-    from andon.app import web
-    from andon.app.cli.output import console
-    from andon.app.service import Service
-    from andon.app.wiring import public
-
     logs = bundled.load()
     service = Service(settings, web.listen)
     stop, ready = asyncio.Event(), asyncio.Event()
@@ -146,8 +143,6 @@ async def started_up(ready: asyncio.Event, running: asyncio.Task[None]) -> None:
 
 async def model_line(service: Service, settings: Settings) -> str:
     """Who will explain, in one line."""
-    from andon.core.errors import ModelError
-
     if service.analyst is None:
         return "The playbook (built-in rules) explains; no model is configured."
     try:
@@ -159,10 +154,6 @@ async def model_line(service: Service, settings: Settings) -> str:
 
 async def replay(settings: Settings, logs: list[bytes]) -> None:
     """Publish the shift as a producer would, over a connection of its own."""
-    from andon.app.broker_client import open_publisher
-    from andon.app.cli.send import publish_with_progress
-    from andon.core.models import SUBJECT
-
     async with open_publisher(settings, "andon demo") as publisher:
         stored, failures = await publish_with_progress(publisher, SUBJECT, logs, label="replaying the shift")
     if failures:
@@ -173,33 +164,24 @@ async def replay(settings: Settings, logs: list[bytes]) -> None:
 
 async def explained(service: Service, expected: int) -> None:
     """Wait until every log is stored and no problem is without an answer, with progress."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    from andon.app.cli.output import errors
-
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     deadline = time.monotonic() + EXPLAIN_SECONDS
     with Progress(*columns, console=errors) as progress:
         task = progress.add_task("explaining problems", total=None)
         while time.monotonic() < deadline:
-            counts = await service.store.counts()
-            answered = sum(counts.analyses_by_rung.values())
-            progress.update(task, total=counts.patterns, completed=min(answered, counts.patterns))
-            if counts.logs + counts.rejects >= expected and answered >= counts.patterns:
+            sizes = await service.store.read(counts.sizes)
+            answered = sum(sizes.analyses_by_rung.values())
+            progress.update(task, total=sizes.patterns, completed=min(answered, sizes.patterns))
+            if sizes.logs + sizes.rejects >= expected and answered >= sizes.patterns:
                 return
             await asyncio.sleep(0.1)
 
 
 def print_summary(settings: Settings, rows: int) -> None:
     """What was stored, by problem, the worst and most frequent first."""
-    from andon.app.cli.logs import rung_label
-    from andon.app.cli.output import console, cut, one_line, plain, print_listing, severity_text
-    from andon.core.models import SEVERITY_RANK, LogQuery
-    from andon.store import Reader
-
-    with Reader(settings.database) as reader:
-        counts = reader.counts()
-        stored = reader.search(LogQuery(limit=10_000))
+    with Visitor(settings.database) as visitor:
+        sizes = visitor.read(counts.sizes)
+        stored = visitor.read(search.find, LogQuery(limit=10_000))
     problems: dict[Any, list[StoredLog]] = {}
     for row in stored:
         problems.setdefault(row.pattern_id, []).append(row)
@@ -223,17 +205,15 @@ def print_summary(settings: Settings, rows: int) -> None:
     )
     if len(ranked) > rows:
         console.print(f"… and {len(ranked) - rows} more problems; see `andon logs`.")
-    by_rung = ", ".join(f"{count} by {rung}" for rung, count in sorted(counts.analyses_by_rung.items()))
+    by_rung = ", ".join(f"{count} by {rung}" for rung, count in sorted(sizes.analyses_by_rung.items()))
     console.print(
-        f"{counts.logs} logs stored, {len(problems)} problems found, explained once each ({by_rung}), "
-        f"{counts.rejects} messages not understood."
+        f"{sizes.logs} logs stored, {len(problems)} problems found, explained once each ({by_rung}), "
+        f"{sizes.rejects} messages not understood."
     )
 
 
 def print_next_steps(settings: Settings) -> None:
     """How to go on looking."""
-    from andon.app.cli.output import console
-
     console.print(f"Look further:  ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon logs --severity ERROR")
     console.print(f"               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon patterns --sort count")
     console.print("Start the service itself with:  make run")

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from andon.app.cli.filters import Since, UntilNow
+from andon.app.cli.output import command_settings, console, parse_time, plain, print_json
 from andon.core.models import ID_MAX
+from andon.core.text import counted
+from andon.core.times import seconds_or
+from andon.insight.differences import differences
+from andon.insight.differences.differences import sentence
+from andon.insight.shifts.current import site_shifts
+from andon.store import Visitor
 
 if TYPE_CHECKING:
     from andon.insight.differences.differences import DiffResult
@@ -37,32 +45,24 @@ def diff(
 
     Example: andon diff 12 --since 7d
     """
-    from zoneinfo import ZoneInfo
-
-    from andon.app.cli.output import command_settings, parse_time, print_json
-    from andon.core.times import seconds_or
-    from andon.insight.differences import differences
-    from andon.insight.shifts.current import site_shifts
-    from andon.store import Reader
-
     settings = command_settings()
-    zone = settings.time_zone
+    zone, site = settings.time_zone, ZoneInfo(settings.time_zone)
     end = seconds_or(parse_time(until, zone, "--until"), time.time())
     by_time = pattern is None or baseline is not None
     start = seconds_or(parse_time(since, zone, "--since"), end - (_DAY / 3 if by_time else 30 * _DAY))
     if start >= end:
         raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
-    with Reader(settings.database) as reader:
+    with Visitor(settings.database) as visitor:
         if by_time:
             before = seconds_or(parse_time(baseline, zone, "--baseline"), start - max(7 * _DAY, end - start))
             if before >= start:
                 raise typer.BadParameter("must be before --since", param_hint="--baseline")
-            compared = reader.compare_windows((start, end), (before, start), pattern)
+            times = (start, end), (before, start)
+            found = visitor.read(differences.of_windows, *times, pattern, site, limit=limit)
         else:
             assert pattern is not None  # noqa: S101 - by_time is true otherwise
-            compared = reader.compare_pattern(pattern, start, end)
-    shifts = None if by_time else site_shifts(settings)
-    found = differences.find(compared, shifts, ZoneInfo(zone), limit=limit)
+            shifts = site_shifts(settings)
+            found = visitor.read(differences.of_pattern, pattern, start, end, shifts, site, limit=limit)
     if as_json:
         print_json(found)
         return
@@ -71,10 +71,6 @@ def diff(
 
 def print_result(found: DiffResult) -> None:
     """What stands out, a line each."""
-    from andon.app.cli.output import console, plain
-    from andon.core.text import counted
-    from andon.insight.differences.differences import sentence
-
     console.print(f"{counted(found.inside, 'log')} in question, {counted(found.outside, 'other')}.")
     for one in found.differences:
         console.print(plain(f"  {sentence(one)}"), soft_wrap=True)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+
+from andon.app.cli.output import command_settings, console, errors, plain, print_json
+from andon.app.doctor import examine
 
 if TYPE_CHECKING:
     from andon.core.models import CheckResult
@@ -15,11 +20,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
     Example: andon doctor
     """
-    import asyncio
-
-    from andon.app.cli.output import command_settings, errors, print_json
-    from andon.app.doctor import examine
-
     settings = command_settings()
     with errors.status("checking"):  # loading a model file takes its time
         results = asyncio.run(examine(settings))
@@ -33,10 +33,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def print_results(results: list[CheckResult]) -> None:
     """One line each, with the remedy below what fails."""
-    from rich.table import Table
-
-    from andon.app.cli.output import console, plain
-
     marks = {True: "[green]ok[/]", False: "[bold red]fails[/]", None: "[yellow]note[/]"}
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from andon.app.cli.eval_tables import print_comparison, print_report
+from andon.app.cli.output import command_settings, console, errors, one_line, print_json, print_listing
+from andon.app.evals.cases import bundled_cases, select, site_cases
+from andon.app.evals.compare import compare, read_report
+from andon.app.evals.measure import Plan, measure
+from andon.app.evals.results import PRECISION, RECALL, USEFUL, Prices
 from andon.core.errors import AndonError
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Mapping, Sequence
 
     from andon.app.evals.cases import Case
-    from andon.app.evals.measure import Plan
     from andon.app.evals.results import Report
     from andon.core.settings.settings import Settings
 
@@ -95,10 +104,6 @@ def evaluate(
 
     Example: andon eval --provider PLAYBOOK --min-category 0.7
     """
-    from andon.app.evals.cases import bundled_cases, select, site_cases
-    from andon.app.evals.measure import Plan
-    from andon.app.evals.results import PRECISION, RECALL, USEFUL, Prices
-
     settings = chosen_settings(provider, model)
     chosen = select(bundled_cases() if cases is None else site_cases(cases), tags=tag or (), limit=limit)
     if list_only:
@@ -130,12 +135,6 @@ def measure_and_tell(
     settings: Settings, cases: Sequence[Case], plan: Plan, *, baseline: Path | None, verbose: bool, as_json: bool
 ) -> None:
     """Ask the cases and print the report. Raises EvalFailed where it failed, after it is printed."""
-    import asyncio
-
-    from andon.app.cli.eval_tables import print_comparison, print_report
-    from andon.app.cli.output import print_json
-    from andon.app.evals.compare import compare, read_report
-
     before = None if baseline is None else read_report(baseline)
     stop = asyncio.Event()
     report = asyncio.run(measured(settings, cases, plan, stop, quiet=as_json))
@@ -154,8 +153,6 @@ def measure_and_tell(
 
 def chosen_settings(provider: str | None, model: str | None) -> Settings:
     """The settings with another provider or model. Another provider does not get the configured one's model."""
-    from andon.app.cli.output import command_settings
-
     settings = command_settings()
     if provider is None and model is None:
         return settings
@@ -172,15 +169,6 @@ async def measured(
     settings: Settings, cases: Sequence[Case], plan: Plan, stop: asyncio.Event, *, quiet: bool
 ) -> Report:
     """The report of all cases, with a progress bar on standard error. A first Ctrl-C sets ``stop``: report and end."""
-    import asyncio
-    import contextlib
-    import signal
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from andon.app.cli.output import errors
-    from andon.app.evals.measure import measure
-
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=quiet, transient=True) as progress:
         tasks = {"asked": progress.add_task(f"asking {settings.provider}", total=len(cases))}
@@ -199,8 +187,6 @@ async def measured(
 
 def list_cases(cases: Sequence[Case], *, as_json: bool) -> None:
     """Every case with its family, tags and first message."""
-    from andon.app.cli.output import console, one_line, print_json, print_listing
-
     if as_json:
         print_json(cases)
         return
@@ -220,8 +206,6 @@ def list_cases(cases: Sequence[Case], *, as_json: bool) -> None:
 
 def as_object(report: Report, comparison: Any) -> Mapping[str, Any]:
     """The report as JSON shows it, with the verdict."""
-    import msgspec
-
     problem = report.problem
     shown = msgspec.structs.asdict(report)
     return {**shown, "passed": problem is None, "problem": problem, "comparison": comparison}

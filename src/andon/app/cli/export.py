@@ -6,9 +6,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from andon.app.cli import filters
+from andon.app.cli.output import command_settings, errors
+from andon.core.text import counted
+from andon.insight import export as writing
+from andon.store import Visitor, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,10 +56,6 @@ def export(
 
     Example: andon export night.csv --since 12h --severity ERROR
     """
-    from andon.app.cli.output import command_settings, errors
-    from andon.core.text import counted
-    from andon.insight import export as writing
-
     settings = command_settings()
     query = filters.checked_query(
         settings.time_zone,
@@ -86,14 +88,12 @@ def export(
 
 def _pages(database: Database, query: LogQuery, limit: int | None) -> Iterator[list[StoredLog]]:
     """The logs of ``query`` page by page."""
-    import msgspec
-
-    from andon.store import Reader
-
     left = limit
-    with Reader(database) as reader:
+    with Visitor(database) as visitor:
         while left is None or left > 0:
-            page = reader.search(msgspec.structs.replace(query, limit=PAGE if left is None else min(PAGE, left)))
+            page = visitor.read(
+                search.find, msgspec.structs.replace(query, limit=PAGE if left is None else min(PAGE, left))
+            )
             if page:
                 yield page
             if len(page) < query.limit:
@@ -104,10 +104,6 @@ def _pages(database: Database, query: LogQuery, limit: int | None) -> Iterator[l
 
 def _counted(pages: Iterator[list[StoredLog]]) -> Iterator[list[StoredLog]]:
     """The same, with the number of logs shown on a terminal while they are written."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn
-
-    from andon.app.cli.output import errors
-
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} logs"))
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task("logs", total=None)

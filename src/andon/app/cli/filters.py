@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from andon.app.cli.output import parse_time
 from andon.core.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
 
 #: Longest text searched for, in characters: no more of it would be looked at.
@@ -65,8 +66,6 @@ def field_values(given: list[str] | None) -> tuple[tuple[str, str], ...]:
 
 def checked_times(since: str | None, until: str | None, zone: str) -> tuple[str | None, str | None]:
     """The time a user named, as stored text. Raises typer.BadParameter, also where it ends before it begins."""
-    from andon.app.cli.output import parse_time
-
     begin, end = parse_time(since, zone, "--since"), parse_time(until, zone, "--until")
     if begin is not None and end is not None and begin >= end:
         raise typer.BadParameter("the time must begin before it ends", param_hint="--since")

@@ -7,14 +7,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from rich.panel import Panel
+from rich.table import Table
 
-from andon.app.cli import filters
+from andon.app.cli import filters, pictures
+from andon.app.cli.output import (
+    WIDE,
+    command_settings,
+    console,
+    cut,
+    explained_by,
+    one_line,
+    plain,
+    print_json,
+    print_listing,
+    severity_text,
+    short_time,
+    shown_time,
+)
 from andon.core.models import ID_MAX, StoredLog
+from andon.store import Visitor, recording, search
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
 
 LISTED = 50
+#: More pictures than any log has.
+_PICTURES_MAX = 1_000
 
 
 def logs(
@@ -38,9 +57,6 @@ def logs(
 
     Example: andon logs --since 8h --severity ERROR --host 'press-*' --text '"axis 3" overcurrent'
     """
-    from andon.app.cli.output import command_settings, print_json
-    from andon.store import Reader
-
     settings = command_settings()
     query = filters.checked_query(
         settings.time_zone,
@@ -59,8 +75,8 @@ def logs(
         oldest_first=oldest,
         limit=limit,
     )
-    with Reader(settings.database) as reader:
-        rows = reader.search(query)
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(search.find, query)
     if as_json:
         print_json([as_object(row) for row in rows])
         return
@@ -80,15 +96,12 @@ def show(
 
     Example: andon show 42 --save-pictures pictures
     """
-    from andon.app.cli import pictures
-    from andon.app.cli.output import command_settings, console, print_json
-    from andon.store import Reader
-
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        row = reader.log(log_id)
-        shown = reader.pictures(log_id, data=save_pictures is not None or (not as_json and pictures.draws()))
-        awaited = reader.awaited_pictures(log_id)
+    with Visitor(settings.database) as visitor:
+        row = visitor.read(search.log, log_id)
+        data = save_pictures is not None or (not as_json and pictures.draws())
+        shown = visitor.read(recording.pictures.of_logs, [log_id], _PICTURES_MAX, data=data)
+        awaited = visitor.read(recording.pictures.awaited_of, log_id)
     written = [] if save_pictures is None else pictures.save(log_id, shown, save_pictures)
     if as_json:
         print_json({**as_object(row), "pictures": [pictures.as_object(one) for one in shown]})
@@ -113,25 +126,11 @@ def as_object(row: StoredLog) -> dict[str, Any]:
 
 def rung_label(row: StoredLog) -> str:
     """How the shown explanation came about, in a word or two."""
-    from andon.app.cli.output import explained_by
-
     return explained_by(row.rung, row.provisional, row.analysis_status)
 
 
 def print_table(rows: list[StoredLog], settings: Settings) -> None:
     """The listing for people."""
-    from andon.app.cli.output import (
-        WIDE,
-        console,
-        cut,
-        one_line,
-        plain,
-        print_listing,
-        severity_text,
-        short_time,
-        shown_time,
-    )
-
     if not rows:
         console.print("No logs match.")
         return
@@ -156,11 +155,6 @@ def print_table(rows: list[StoredLog], settings: Settings) -> None:
 
 def print_log(row: StoredLog, settings: Settings) -> None:
     """One log for people."""
-    from rich.panel import Panel
-    from rich.table import Table
-
-    from andon.app.cli.output import console, plain, severity_text, shown_time
-
     facts = Table.grid(padding=(0, 2))
     place = " / ".join(part for part in (row.site, row.area, row.line, row.machine) if part)
     native = f" (sent as {row.severity_native})" if row.severity_native else ""

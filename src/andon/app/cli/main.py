@@ -1,36 +1,130 @@
-"""The commands and what they are called."""
+"""The commands, what they are called, and where they stand."""
 
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
 
-import andon
-from andon.app.cli import (
-    alarms,
-    ask,
-    demo,
-    diff,
-    doctor,
-    export,
-    logs,
-    mcp,
-    models,
-    patterns,
-    queue,
-    rejects,
-    report,
-    resolve,
-    retention,
-    run,
-    send,
-    trends,
-)
-from andon.app.cli import eval as evaluation
+from andon.app.cli.interrupt import ends_at_once
+
+
+class Entry(NamedTuple):
+    """Where a command stands below ``andon.app.cli``, as ``module:function`` or ``module:group``, and its first line of
+    help."""
+
+    place: str
+    help: str
+
+
+#: In the order of ``andon --help``, which shows these lines and imports none of the modules.
+COMMANDS = {
+    "run": Entry("run:run", "Run the service: broker, recorder, analyzer and HTTP server, until SIGTERM or Ctrl-C."),
+    "send": Entry("send:send", "Publish one log, or a file of logs, to the broker."),
+    "logs": Entry("logs:logs", "List stored logs, newest first."),
+    "show": Entry("logs:show", "Show one log with its context, its analysis and its pictures."),
+    "trends": Entry(
+        "trends:trends",
+        "Say which problems are frequent, new, rising or silent in a time (the last day), and what sets off what.",
+    ),
+    "diff": Entry(
+        "diff:diff",
+        "Say what is different about a problem's logs, or about those of a time: "
+        "firmware, line, shift, lot, any field.",
+    ),
+    "alarms": Entry("alarms:alarms", "Show how good the alarms are, beside the targets of ISA-18.2; or list alarms."),
+    "ack": Entry("alarms:ack", "Acknowledge an alarm: somebody saw it. That holds until it becomes active again."),
+    "shelve": Entry(
+        "alarms:shelve",
+        "Take an alarm off the active list for a time. It comes back by itself, and is counted all the while.",
+    ),
+    "report": Entry(
+        "report:report",
+        "Report a shift: figures beside the shift before, what is open and shelved, stops, new problems, fixes, notes.",
+    ),
+    "note": Entry("report:note", "Write a note for the report of the shift that works now."),
+    "export": Entry("export:export", "Write stored logs, oldest first, to FILE or to standard output."),
+    "retention": Entry(
+        "retention:retention",
+        "Show how long which logs are kept, how large the database is, and what was deleted last.",
+    ),
+    "ask": Entry("ask:ask", "Ask about the history in your own words; the answer cites the logs it rests on."),
+    "mcp": Entry(
+        "mcp:mcp",
+        "Serve the history to an MCP client over standard input and output: "
+        "reading tools only, nothing can be changed.",
+    ),
+    "resolve": Entry(
+        "resolve:resolve",
+        "Record the confirmed fix of a problem: every log of it shows the fix from now on, "
+        "and no model is asked again.",
+    ),
+    "queue": Entry(
+        "queue:queue", "List the problems that wait for an explanation, the next one first, and why they wait."
+    ),
+    "reanalyze": Entry(
+        "queue:reanalyze",
+        "Ask for another explanation of a problem, ahead of others; the present one is shown until it is there.",
+    ),
+    "doctor": Entry(
+        "doctor:doctor",
+        "Check settings, disk, database, broker, service and model, and say what to do. "
+        "Exit status 1 if something fails.",
+    ),
+    "eval": Entry("eval:evaluate", "Measure the explanations of a provider on labelled cases, scored without a model."),
+    "demo": Entry(
+        "demo:demo",
+        "Start everything in a directory of its own, replay a bad night shift, show what was stored and explained.",
+    ),
+    "version": Entry("version:version", "Print the version of Andon and of the broker it runs."),
+    "patterns": Entry(
+        "patterns:app",
+        "List problems with everything merged into them, the newest log first; the rate is logs per hour over a day.",
+    ),
+    "rejects": Entry("rejects:app", "Messages that could not be understood: list, show, retry."),
+    "models": Entry("models:app", "The models of OLLAMA and EMBEDDED: list, show, pull."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group that lists its commands by the table, and imports the one that is called."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = {name: TyperCommand(name, help=entry.help) for name, entry in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that ``args`` name, itself rather than what the list shows of it, and the arguments behind it."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, name and load(name), rest
+
+
+def load(name: str) -> Any:
+    """The command or group of this name, with everything it needs imported."""
+    module, _, attribute = COMMANDS[name].place.partition(":")
+    with ends_at_once():
+        found = getattr(import_module(f"andon.app.cli.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        group = found
+    else:
+        group = typer.Typer(add_completion=False)
+        group.command(name)(found)
+    for one in group.registered_commands:  # the terminal's width says where lines of help break, not the source's
+        paragraphs = inspect.cleandoc((one.callback and one.callback.__doc__) or "").split("\n\n")
+        one.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    command = typer.main.get_command(group)
+    command.name = name
+    return command
+
 
 app = typer.Typer(
     name="andon",
+    cls=LazyGroup,
+    callback=lambda: None,  # without commands of its own it is a group by this
     help=(
         "Stores every error log of a manufacturing site, groups them into problems, and explains each problem once.\n\n"
         "Start the service with `andon run`, send it a log with `andon send`, look at what it stored with `andon logs` "
@@ -40,55 +134,3 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-app.command("run")(run.run)
-app.command("send")(send.send)
-app.command("logs")(logs.logs)
-app.command("show")(logs.show)
-app.add_typer(patterns.app, name="patterns")
-app.command("trends")(trends.trends)
-app.command("diff")(diff.diff)
-app.command("alarms")(alarms.alarms)
-app.command("ack")(alarms.ack)
-app.command("shelve")(alarms.shelve)
-app.command("report")(report.report)
-app.command("note")(report.note)
-app.command("export")(export.export)
-app.command("retention")(retention.retention)
-app.command("ask")(ask.ask)
-app.command("mcp")(mcp.mcp)
-app.command("resolve")(resolve.resolve)
-app.command("queue")(queue.queue)
-app.command("reanalyze")(queue.reanalyze)
-app.add_typer(rejects.app, name="rejects")
-app.add_typer(models.app, name="models")
-app.command("doctor")(doctor.doctor)
-app.command("eval")(evaluation.evaluate)
-app.command("demo")(demo.demo)
-
-
-def _unwrap(group: typer.Typer) -> None:
-    """Join the lines of each paragraph of help: the terminal's width says where they break, not the source's."""
-    for command in group.registered_commands:
-        if command.callback is not None and command.help is None:
-            paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n")
-            command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
-    for inner in group.registered_groups:
-        if inner.typer_instance is not None:
-            _unwrap(inner.typer_instance)
-
-
-@app.command("version")
-def version(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
-    """Print the version of Andon and of the broker it runs."""
-    from andon.app.broker_client import broker_version
-    from andon.app.cli.output import console, print_json
-
-    if as_json:
-        print_json({"andon": andon.__version__, "nats_server": broker_version()})
-        return
-    console.print(f"andon {andon.__version__}", highlight=False)
-    console.print(f"nats-server {broker_version() or 'not found'}", highlight=False)
-
-
-_unwrap(app)

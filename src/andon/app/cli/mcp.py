@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+
+import andon
+from andon.app.cli.output import command_settings
+from andon.app.investigation import history_tools
+from andon.insight.ask.mcp_server import require_extra, serve
+
 
 def mcp() -> None:
     """Serve the history to an MCP client over standard input and output: reading tools only, nothing can be changed.
@@ -10,14 +18,6 @@ def mcp() -> None:
 
     Example: {"mcpServers": {"andon": {"command": "andon", "args": ["mcp"]}}}
     """
-    import asyncio
-    import signal
-
-    import andon
-    from andon.app.cli.output import command_settings
-    from andon.app.investigation import history_tools
-    from andon.insight.ask.mcp_server import require_extra, serve
-
     require_extra()
     settings = command_settings()
 

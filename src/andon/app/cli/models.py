@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from andon.app.cli.output import command_settings, console, errors, plain, print_json, print_listing
+from andon.core.errors import ConfigError
+from andon.core.settings.provider_names import DEFAULT_MODELS
+from andon.core.threads import in_daemon_thread
+from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
+from andon.explain.providers.ollama_models import OllamaAdmin
 
 if TYPE_CHECKING:
-    from andon.core.errors import ConfigError
     from andon.core.settings.settings import Settings
-    from andon.explain.providers.ollama_models import OllamaAdmin, OllamaDetails, PullStep
+    from andon.explain.providers.ollama_models import OllamaDetails, PullStep
 
-app = typer.Typer(help="The models of OLLAMA and EMBEDDED: list, show, pull.", invoke_without_command=True)
+app = typer.Typer(
+    help="The models of OLLAMA and EMBEDDED: list, show, pull.", invoke_without_command=True, add_completion=False
+)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NameArgument = Annotated[
@@ -43,10 +66,6 @@ def show_command(name: NameArgument = None, as_json: JsonOption = False) -> None
 
     Example: andon models show deepseek-r1:1.5b
     """
-    import asyncio
-
-    from andon.app.cli.output import command_settings, print_json
-
     settings = command_settings()
     if is_embedded(settings):
         facts = asyncio.run(load_file(settings))
@@ -86,10 +105,6 @@ def pull_command(
 
     Example: andon models pull deepseek-r1:1.5b
     """
-    import asyncio
-
-    from andon.app.cli.output import command_settings, errors, plain
-
     settings = command_settings()
     if is_embedded(settings):
         raise refusal(settings, "its model is the file that ANDON_GGUF names: copy one there yourself")
@@ -103,10 +118,6 @@ def pull_command(
 
 def list_models(as_json: bool) -> None:
     """Print the models that the configured provider has."""
-    import asyncio
-
-    from andon.app.cli.output import command_settings, console, plain, print_json, print_listing
-
     settings = command_settings()
     if is_embedded(settings):
         files = [file_facts("model", settings.gguf), file_facts("mmproj", settings.mmproj)]
@@ -152,14 +163,6 @@ def list_models(as_json: bool) -> None:
 
 async def pull(settings: Settings, name: str, *, as_json: bool) -> None:
     """Fetch ``name`` and show how far it is. Raises ModelError."""
-    import contextlib
-    import sys
-
-    import msgspec
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    from andon.app.cli.output import console, errors, plain
-
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -212,8 +215,6 @@ def is_embedded(settings: Settings) -> bool:
 
 def configured(settings: Settings) -> str:
     """The model asked of Ollama, as the provider or as a fallback. Raises ConfigError where Ollama is neither."""
-    from andon.core.settings.provider_names import DEFAULT_MODELS
-
     if settings.provider == "OLLAMA":
         return settings.model_name
     for member in settings.fallback_members:
@@ -225,8 +226,6 @@ def configured(settings: Settings) -> str:
 
 def refusal(settings: Settings, reason: str) -> ConfigError:
     """The error that says what these commands are for."""
-    from andon.core.errors import ConfigError
-
     return ConfigError(
         f"PROVIDER is {settings.provider}: {reason}. For a model of Ollama set PROVIDER=OLLAMA, and OLLAMA_HOST to "
         "where it runs."
@@ -235,8 +234,6 @@ def refusal(settings: Settings, reason: str) -> ConfigError:
 
 def ollama(settings: Settings) -> OllamaAdmin:
     """The native API of the configured Ollama. Raises ConfigError where it is not configured."""
-    from andon.explain.providers.ollama_models import OllamaAdmin
-
     model = configured(settings)
     return OllamaAdmin(host=settings.ollama_host, api_key=settings.key_of("OLLAMA"), model=model)
 
@@ -251,12 +248,6 @@ def file_facts(kind: str, path: Path | None) -> dict[str, Any] | None:
 
 async def load_file(settings: Settings) -> dict[str, Any]:
     """Load the configured file in a child process and say what it is. Raises ConfigError or ModelError."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from andon.app.cli.output import errors
-    from andon.core.threads import in_daemon_thread
-    from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
-
     backend = EmbeddedBackend(
         gguf=settings.gguf,
         mmproj=settings.mmproj,
@@ -277,10 +268,6 @@ async def load_file(settings: Settings) -> dict[str, Any]:
 
 def print_facts(facts: dict[str, Any]) -> None:
     """One fact a line; what is not known is left out."""
-    from rich.table import Table
-
-    from andon.app.cli.output import console, plain
-
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in facts.items():
         if value is not None:

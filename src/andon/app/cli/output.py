@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import sys
 from datetime import UTC, datetime
@@ -11,14 +12,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
+from andon.core.settings.settings import load_settings
+from andon.core.telemetry import configure_logging
 from andon.core.text import printable, printable_json
+from andon.core.times import read_span, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from andon.core.settings.settings import Settings
+    from andon.insight.trends.trends import Together
 
 
 class _Console(Console):
@@ -43,15 +49,10 @@ SEVERITY_STYLES = {
 #: From this many characters on a terminal shows all columns of a listing.
 WIDE = 130
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-_SPAN = re.compile(r"(\d+)\s*(s|m|h|d|w)", re.IGNORECASE)
-_SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def command_settings(**overrides: Any) -> Settings:
     """The settings for a command, which speaks through its output and logs errors only. Raises ConfigError."""
-    from andon.core.settings.settings import load_settings
-    from andon.core.telemetry import configure_logging
-
     configure_logging("error", "text")
     return load_settings(**overrides)
 
@@ -125,8 +126,6 @@ def parse_time(value: str | None, zone: str, option: str) -> str | None:
     """A point in time from the user, as stored text: ISO 8601 (naive means the site's zone), or an age like ``2h``."""
     if value is None:
         return None
-    from andon.core.times import read_time
-
     try:
         return read_time(value, zone)
     except ValueError as error:
@@ -135,10 +134,10 @@ def parse_time(value: str | None, zone: str, option: str) -> str | None:
 
 def span_seconds(value: str, option: str) -> float:
     """Seconds of a duration from the user: ``30m``, ``8h``, ``2d``."""
-    span = _SPAN.fullmatch(value.strip())
-    if span is None or len(span[1]) > 9:
-        raise typer.BadParameter(f"{value!r} is no duration; write 30m, 8h or 2d", param_hint=option)
-    return float(int(span[1]) * _SPAN_SECONDS[span[2].lower()])
+    try:
+        return read_span(value).total_seconds()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
@@ -146,8 +145,6 @@ def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
 
     ``>``: right-aligned. ``?``: on wide terminals only. ``~``: takes the room that is left, cut off there.
     """
-    from rich.table import Table
-
     shown = [index for index, name in enumerate(names) if console.width >= WIDE or "?" not in name]
     titles = [Text(names[index].rstrip(">?~")) for index in shown]
     cells = [[plain(cell) if isinstance(cell, str) else cell for cell in (row[i] for i in shown)] for row in rows]
@@ -174,9 +171,28 @@ def one_line(text: str) -> str:
 
 def user_name() -> str | None:
     """Who runs this command, None where the system does not know."""
-    import getpass
-
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return None
+
+
+def shown_rate(rate: float) -> str:
+    """Logs per hour: whole above ten, with decimals below."""
+    return f"{rate:,.0f}" if rate >= 10 or not rate else f"{rate:.1f}" if rate >= 1 else f"{rate:.2f}"
+
+
+def pair_sentence(pair: Together) -> str:
+    """One pair as a line.
+
+    >>> from andon.insight.trends.trends import Together
+    >>> pair_sentence(Together(12, "a", 17, "b", 41, 48, 60, 9.31, 2.0, 1e-9))
+    '17 follows 12: 41 of 48 times, 2 min later, 9.3 × chance (p < 0.001)'
+    """
+    later = "in the same minute" if pair.lag == 0 else f"{pair.lag:g} min later"
+    link = "comes with" if pair.lag == 0 else "follows"
+    chance = "p < 0.001" if pair.p < 0.001 else f"p = {pair.p:.3f}"
+    return (
+        f"{pair.second_id} {link} {pair.first_id}: {pair.count:,} of {pair.of_first:,} times, {later}, "
+        f"{pair.lift:,.1f} × chance ({chance})"
+    )

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any, get_args
+from zoneinfo import ZoneInfo
 
 import typer
 from typer.core import TyperGroup
 
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    explained_by,
+    one_line,
+    parse_time,
+    plain,
+    print_json,
+    print_listing,
+    severity_text,
+    short_time,
+    shown_rate,
+)
+from andon.app.cli.problem import print_problem
 from andon.core.models import ID_MAX
+from andon.insight.problem import as_object, gather
+from andon.insight.shifts.current import site_shifts
+from andon.store import Visitor, change, problems
+from andon.store.problems import PatternSort
 
 if TYPE_CHECKING:
     from andon.core.models import PatternSummary
     from andon.core.settings.settings import Settings
-    from andon.store import PatternSort
 
 LISTED = 50
 NEW_SINCE = "24h"
@@ -40,7 +58,7 @@ def with_age(args: list[str]) -> list[str]:
     ]
 
 
-app = typer.Typer(invoke_without_command=True, cls=PatternsGroup)
+app = typer.Typer(invoke_without_command=True, add_completion=False, cls=PatternsGroup)
 
 
 @app.callback()
@@ -64,14 +82,12 @@ def patterns(
     """
     if context.invoked_subcommand is not None:
         return
-    from andon.app.cli.output import command_settings, parse_time, print_json
-    from andon.store import Reader
 
     order = checked_sort(sort)
     settings = command_settings()
     since = parse_time(new, settings.time_zone, "--new")
-    with Reader(settings.database) as reader:
-        rows = reader.patterns(top, order, since)
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(problems.listing, top, order, since)
     if as_json:
         print_json(rows)
         return
@@ -89,17 +105,9 @@ def show(
 
     Example: andon patterns show 12
     """
-    from zoneinfo import ZoneInfo
-
-    from andon.app.cli.output import command_settings, print_json
-    from andon.app.cli.problem import print_problem
-    from andon.insight.problem import as_object, gather
-    from andon.insight.shifts.current import site_shifts
-    from andon.store import Reader
-
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        problem = gather(reader, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
+    with Visitor(settings.database) as visitor:
+        problem = visitor.read(gather, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
     if as_json:
         print_json(as_object(problem))
         return
@@ -120,9 +128,6 @@ def merge(
 
     Example: andon patterns merge 17 12
     """
-    from andon.app.cli.output import command_settings, console, print_json
-    from andon.store import change, problems
-
     root = change(command_settings().database, problems.merge, child, parent)
     if as_json:
         print_json({"pattern_id": child, "problem_id": root})
@@ -141,9 +146,6 @@ def split(
 
     Example: andon patterns split 17
     """
-    from andon.app.cli.output import command_settings, console, print_json
-    from andon.store import change, problems
-
     left = change(command_settings().database, problems.split, pattern_id)
     if as_json:
         print_json({"pattern_id": pattern_id, "left_problem_id": left})
@@ -155,8 +157,6 @@ def split(
 
 def checked_sort(value: str) -> PatternSort:
     """The order a user named. Raises typer.BadParameter."""
-    from andon.store import PatternSort
-
     orders: tuple[PatternSort, ...] = get_args(PatternSort)
     for order in orders:
         if order == value.lower():
@@ -164,15 +164,8 @@ def checked_sort(value: str) -> PatternSort:
     raise typer.BadParameter(f"{value!r} is no order; use {', '.join(orders)}", param_hint="--sort")
 
 
-def shown_rate(rate: float) -> str:
-    """Logs per hour: whole above ten, with decimals below."""
-    return f"{rate:,.0f}" if rate >= 10 or not rate else f"{rate:.1f}" if rate >= 1 else f"{rate:.2f}"
-
-
 def print_patterns(rows: list[PatternSummary], settings: Settings) -> None:
     """The listing for people."""
-    from andon.app.cli.output import console, explained_by, one_line, plain, print_listing, severity_text, short_time
-
     if not rows:
         console.print("No problems match.")
         return

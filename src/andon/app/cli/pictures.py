@@ -10,6 +10,7 @@ from rich.text import Text
 from andon.app.cli.output import console, plain
 from andon.core.errors import AndonError, PictureRefused
 from andon.ingest.pictures.header import SUFFIXES
+from andon.ingest.pictures.shrink import thumbnail
 
 if TYPE_CHECKING:
     from andon.core.models import Picture, PictureFetch
@@ -71,8 +72,6 @@ def save(log_id: int, pictures: list[Picture], directory: Path) -> list[Path]:
 
 def _drawing(picture: Picture) -> Text:
     """The picture in coloured half blocks: the upper pixel is the letter's colour, the lower one the background's."""
-    from andon.ingest.pictures.shrink import thumbnail
-
     try:
         rows = thumbnail(picture, min(COLUMNS, console.width - 1), 2 * LINES)
     except PictureRefused as reason:

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.panel import Panel
+from rich.table import Table
+
+from andon.app.cli.output import (
+    console,
+    explained_by,
+    one_line,
+    pair_sentence,
+    plain,
+    print_listing,
+    severity_text,
+    short_time,
+    shown_rate,
+    shown_time,
+)
+from andon.app.cli.queue import REASONS
 from andon.insight.problem import Problem
-from andon.store import AnalysisEntry, PatternMerge
+from andon.insight.report.durations import lasting
+from andon.store.problems import PatternMerge
+from andon.store.queue import AnalysisEntry
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -18,10 +36,6 @@ HOSTS_SHOWN, EARLIER_SHOWN, VALUES_SHOWN = 12, 10, 6
 
 def print_problem(problem: Problem, settings: Settings) -> None:
     """One problem for people."""
-    from rich.panel import Panel
-
-    from andon.app.cli.output import console, explained_by, plain
-
     print_facts(problem, settings)
     print_course(problem)
     newest = problem.newest
@@ -36,11 +50,6 @@ def print_problem(problem: Problem, settings: Settings) -> None:
 
 def print_facts(problem: Problem, settings: Settings) -> None:
     """Where, when and how often."""
-    from rich.table import Table
-
-    from andon.app.cli.output import console, one_line, plain, severity_text, shown_time
-    from andon.app.cli.patterns import shown_rate
-
     pattern, zone = problem.pattern, settings.time_zone
     hosts = [f"{host.hostname} ({host.count:,})" for host in problem.hosts[:HOSTS_SHOWN]]
     more = len(problem.hosts) - HOSTS_SHOWN
@@ -63,13 +72,6 @@ def print_facts(problem: Problem, settings: Settings) -> None:
 
 def print_course(problem: Problem) -> None:
     """Where and when, in the 30 days up to its newest log, and what it goes with."""
-    from rich.table import Table
-
-    from andon.app.cli.output import console, one_line, plain
-    from andon.app.cli.patterns import shown_rate
-    from andon.app.cli.trends import pair_sentence
-    from andon.insight.report.durations import lasting
-
     found = problem.breakdown
     rows = Table.grid(padding=(0, 2))
     between = "" if found.minutes_between is None else f", one every {lasting(found.minutes_between * 60)} on average"
@@ -100,8 +102,6 @@ def _shares(shares: list[Share]) -> str:
 
 def print_resolutions(problem: Problem, settings: Settings) -> None:
     """What a technician confirmed."""
-    from andon.app.cli.output import console, plain, short_time
-
     if not problem.resolutions:
         return
     console.print("[bold]confirmed fixes[/]")
@@ -115,8 +115,6 @@ def print_resolutions(problem: Problem, settings: Settings) -> None:
 
 def print_history(problem: Problem, settings: Settings) -> None:
     """Every explanation so far, and what went wrong with those that are not there."""
-    from andon.app.cli.output import console, print_listing
-
     if not problem.history:
         return
     console.print("[bold]explanations, the newest first[/]")
@@ -130,9 +128,6 @@ def print_history(problem: Problem, settings: Settings) -> None:
 
 def history_row(row: AnalysisEntry, zone: str) -> tuple[str | Text, ...]:
     """One analysis as a line: who answered what, or what went wrong."""
-    from andon.app.cli.output import explained_by, one_line, plain, short_time
-    from andon.app.cli.queue import REASONS
-
     model = " ".join(part for part in (row.provider, row.model) if part)
     says = " | ".join(one_line(part) for part in (row.last_error, row.text) if part)
     return (
@@ -148,8 +143,6 @@ def history_row(row: AnalysisEntry, zone: str) -> tuple[str | Text, ...]:
 
 def print_merges(problem: Problem, settings: Settings) -> None:
     """What was merged into it, and what shows that it is the same."""
-    from andon.app.cli.output import console, one_line, plain, short_time
-
     if not problem.merges:
         return
     console.print("[bold]merged and split[/]")
@@ -171,8 +164,6 @@ def evidence(merge: PatternMerge) -> str:
 
 def print_similar(problem: Problem) -> None:
     """Problems that read alike."""
-    from andon.app.cli.output import console, one_line, plain
-
     if not problem.similar:
         return
     console.print("[bold]similar problems[/]")

@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    one_line,
+    plain,
+    print_json,
+    print_listing,
+    severity_text,
+    short_time,
+)
 from andon.core.models import ID_MAX
+from andon.store import Visitor, change, problems
+from andon.store import queue as waiting
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
-    from andon.store import QueueEntry
+    from andon.store.queue import QueueEntry
 
 LISTED = 50
 
@@ -40,12 +52,9 @@ def queue(
 
     Example: andon queue --failed
     """
-    from andon.app.cli.output import command_settings, console, print_json
-    from andon.store import Reader
-
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        rows = reader.queue(failed=failed, limit=limit)
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(waiting.listing, failed=failed, limit=limit)
     if as_json:
         now = time.time()
         print_json([as_object(row, now) for row in rows])
@@ -67,9 +76,6 @@ def reanalyze(
 
     Example: andon reanalyze 12
     """
-    from andon.app.cli.output import command_settings, console, print_json
-    from andon.store import change, problems
-
     analysis_id = change(command_settings().database, problems.reanalyze, pattern_id)
     if as_json:
         print_json({"pattern_id": pattern_id, "analysis_id": analysis_id})
@@ -121,8 +127,6 @@ def span(seconds: float) -> str:
 
 def print_waiting(rows: list[QueueEntry], settings: Settings) -> None:
     """What waits, for people."""
-    from andon.app.cli.output import one_line, plain, print_listing, severity_text, short_time
-
     now = time.time()
     print_listing(
         (
@@ -148,8 +152,6 @@ def print_waiting(rows: list[QueueEntry], settings: Settings) -> None:
 
 def print_failed(rows: list[QueueEntry], settings: Settings) -> None:
     """What the model gave no answer for, for people; the reason is never cut off."""
-    from andon.app.cli.output import console, one_line, plain, severity_text, short_time
-
     for row in rows:
         when = short_time(row.finished_at, settings.time_zone)
         line = severity_text(row.worst_severity).append(f"  pattern {row.pattern_id or '-'}", style="default")

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from andon.core.models import ID_MAX, StoredReject
+from andon.app.cli.output import (
+    WIDE,
+    command_settings,
+    console,
+    cut,
+    one_line,
+    plain,
+    print_json,
+    print_listing,
+    short_time,
+    shown_time,
+)
+from andon.core.models import ID_MAX, SUBJECT, StoredReject, now_text
+from andon.store import Visitor, change, recording
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
 
-app = typer.Typer(help="Messages that could not be understood: list, show, retry.", invoke_without_command=True)
+app = typer.Typer(
+    help="Messages that could not be understood: list, show, retry.", invoke_without_command=True, add_completion=False
+)
 LISTED = 50
 
 
@@ -60,14 +77,9 @@ def show_command(
 
     Example: andon rejects show 3 --raw > message.bin
     """
-    import sys
-
-    from andon.app.cli.output import command_settings, console, plain, print_json, shown_time
-    from andon.store import Reader
-
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        row = reader.reject(reject_id)
+    with Visitor(settings.database) as visitor:
+        row = visitor.read(recording.reject, reject_id)
     if raw:
         sys.stdout.buffer.write(row.data)
         return
@@ -93,23 +105,9 @@ def retry_command(
 
 def list_rejects(limit: int, as_json: bool, *, every: bool) -> None:
     """Print the listing."""
-    from andon.app.cli.output import (
-        WIDE,
-        command_settings,
-        console,
-        cut,
-        one_line,
-        plain,
-        print_json,
-        print_listing,
-        short_time,
-        shown_time,
-    )
-    from andon.store import Reader
-
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        rows = reader.rejects(limit, retried=every)
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(recording.list_rejects, limit, retried=every)
     if as_json:
         print_json([reject_object(row) for row in rows])
         return
@@ -143,16 +141,11 @@ def reject_object(row: StoredReject) -> dict[str, Any]:
 
 def retry_rejects(ids: list[int], *, every: bool) -> None:
     """Publish the raw bytes again and mark the rejects; what is still not understood becomes a new reject."""
-    import asyncio
-
-    from andon.app.cli.output import command_settings, console
-    from andon.store import Reader
-
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        rows = [reader.reject(i) for i in ids]
+    with Visitor(settings.database) as visitor:
+        rows = [visitor.read(recording.reject, i) for i in ids]
         if every:
-            rows += [row for row in reader.rejects(10_000, retried=False) if row.id not in ids]
+            rows += [row for row in visitor.read(recording.list_rejects, 10_000, retried=False) if row.id not in ids]
     if not rows:
         console.print("Nothing to retry.")
         return
@@ -161,15 +154,13 @@ def retry_rejects(ids: list[int], *, every: bool) -> None:
 
 
 async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
-    from andon.app.broker_client import open_publisher
-    from andon.core.models import SUBJECT
-    from andon.store import mark_retried
+    from andon.app.broker_client import open_publisher  # the broker's client, which no list needs
 
     async with open_publisher(settings, "andon rejects") as publisher:
         for row in rows:
             subject = row.subject if row.subject.startswith(SUBJECT) else SUBJECT
             await publisher.store(row.data, subject=subject)
-            mark_retried(settings.database, row.id)
+            await asyncio.to_thread(change, settings.database, recording.mark_retried, row.id, now_text())
 
 
 def visible(data: bytes, limit: int) -> str:

@@ -6,15 +6,23 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
 
+from andon.app.cli.output import command_settings, console, parse_time, plain, print_json, user_name
+from andon.core.models.history import ShiftWindow
+from andon.core.times import seconds_or
+from andon.insight.report import shift_report as reports
+from andon.insight.report.report_page import page
+from andon.insight.report.report_text import markdown
+from andon.insight.shifts.current import NoShift, site_shifts, working_of
+from andon.store import Visitor, alarms, change
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from zoneinfo import ZoneInfo
 
-    from andon.core.models.history import ShiftWindow
     from andon.insight.report.shift_report import ShiftReport
     from andon.insight.shifts.calendar import Shift
 
@@ -47,13 +55,6 @@ def report(
 
     Example: andon report --shift early --day 2025-01-15 --out early.html
     """
-    from zoneinfo import ZoneInfo
-
-    from andon import store
-    from andon.app.cli.output import command_settings, user_name
-    from andon.insight.report import shift_report as reports
-    from andon.insight.shifts.current import site_shifts
-
     wanted: Form | None = "json" if as_json else form
     if out is not None and wanted is None and (wanted := _SUFFIXES.get(out.suffix.lower())) is None:
         raise typer.BadParameter("name a file that ends with .md, .html or .json, or say --format", param_hint="--out")
@@ -67,16 +68,14 @@ def report(
         window = _time(since, until, settings.time_zone, now)
     else:
         window = _shift(shifts, name, day, zone, now, last=last)
-    with store.Reader(settings.database) as reader:
-        if (nothing := reports.nothing_then(reader.alarms, reader.rollups, window, zone)) is not None:
-            raise typer.BadParameter(nothing, param_hint="--since" if by_time else "--day")
-        made = reports.signed(reader.alarms, window) or reports.make(
-            reader.alarms, reader.rollups, window, shifts, zone, now
-        )
+    with Visitor(settings.database) as visitor:
+        made = visitor.read(reports.report_of, window, shifts, zone, now)
+        if isinstance(made, str):
+            raise typer.BadParameter(made, param_hint="--since" if by_time else "--day")
         if sign is not None:
             frozen = msgspec.json.encode(made).decode()
-            store.sign(settings.database, window, sign, frozen, by=user_name(), now=now)
-            made = reports.signed(reader.alarms, window) or made
+            change(settings.database, alarms.sign, window, sign, frozen, by=user_name(), now=now)
+            made = visitor.read(reports.signed, window) or made
     _hand_over(made, wanted, out)
 
 
@@ -89,13 +88,10 @@ def note(
 
     Example: andon note "Press 4 runs at 80 % until the new seal is in"
     """
-    from andon import store
-    from andon.app.cli.output import command_settings, console, print_json, user_name
-
     if not text.strip():
         raise typer.BadParameter("say what the next shift should know", param_hint="TEXT")
     settings = command_settings()
-    made = store.add_note(settings.database, text, by or user_name())
+    made = change(settings.database, alarms.add_note, text, by or user_name(), now=time.time())
     if as_json:
         print_json(made)
         return
@@ -103,10 +99,6 @@ def note(
 
 
 def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftWindow:
-    from andon.app.cli.output import parse_time
-    from andon.core.models.history import ShiftWindow
-    from andon.core.times import seconds_or
-
     ends = parse_time(until, zone, "--until")
     starts = parse_time(since, zone, "--since")
     end = seconds_or(ends, now)
@@ -120,8 +112,6 @@ def _shift(
     shifts: Sequence[Shift], name: str | None, day: str | None, zone: ZoneInfo, now: float, *, last: bool
 ) -> ShiftWindow:
     """The working that is meant: of a day, or the one at work, or the last; of one shift or of any."""
-    from andon.insight.shifts.current import NoShift, working_of
-
     try:
         return working_of(shifts, zone, now, name=name, day=day, last=last)
     except NoShift as error:
@@ -131,15 +121,13 @@ def _shift(
 
 def _hand_over(made: ShiftReport, form: Form | None, out: Path | None) -> None:
     """Write the report to ``out``, or print it: Markdown as text where no form was asked for on a terminal."""
-    from andon.app.cli.output import console, plain
-
     text = _rendered(made, form or "md")
     if out is not None:
         _write(out, text)
         names = ", ".join(one.name for one in made.signatures)
         console.print(plain(f"Wrote {out}" + (f", signed by {names}." if names else ".")))
     elif form is None and console.is_terminal:
-        from rich.markdown import Markdown
+        from rich.markdown import Markdown  # a parser and a highlighter, for terminals only
 
         console.print(Markdown(text))
     else:
@@ -150,10 +138,7 @@ def _rendered(made: ShiftReport, form: Form) -> str:
     if form == "json":
         return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
     if form == "html":
-        from andon.insight.report.report_page import page
-
         return page(made)
-    from andon.insight.report.report_text import markdown
 
     return markdown(made)
 

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from andon.app.cli.output import command_settings, console, plain, print_json, user_name
 from andon.core.models import ID_MAX
+from andon.store import change, problems
 
 
 def resolve(
@@ -34,9 +36,6 @@ def resolve(
 
     andon resolve 12 --revoke
     """
-    from andon.app.cli.output import command_settings, console, plain, print_json, user_name
-    from andon.store import change, problems
-
     if take_back:
         if fix is not None:
             raise typer.BadParameter("give either --fix or --revoke")
@@ -57,9 +56,6 @@ def resolve(
 
 def revoke(pattern_id: int, fix_id: int | None, as_json: bool) -> None:
     """Take a confirmed fix back and say what becomes of the problem."""
-    from andon.app.cli.output import command_settings, console, plain, print_json
-    from andon.store import change, problems
-
     gone = change(command_settings().database, problems.revoke, pattern_id, fix_id, time.time())
     if as_json:
         print_json(gone)

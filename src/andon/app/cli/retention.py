@@ -7,10 +7,26 @@ import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.progress import Progress
+
+from andon import store
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    errors,
+    plain,
+    print_json,
+    print_listing,
+    shown_time,
+    user_name,
+)
+from andon.app.retention_policy import described, labels, retention_policy
+from andon.core.telemetry import Metrics
+from andon.core.text import counted
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
-    from andon.store.retention.forecast import Forecast, RetentionState
+    from andon.store.retention import Forecast, RetentionState
 
 
 def retention(
@@ -31,8 +47,6 @@ def retention(
 
     Example: andon retention --dry-run
     """
-    from andon.app.cli.output import command_settings
-
     if dry_run + run + compact > 1:
         raise typer.BadParameter("choose one of --dry-run, --run and --compact")
     settings = command_settings()
@@ -47,12 +61,8 @@ def retention(
 
 
 def _show(settings: Settings, *, as_json: bool) -> None:
-    from andon.app.cli.output import console, plain, print_json, print_listing, shown_time
-    from andon.core.text import counted
-    from andon.store import Reader
-
-    with Reader(settings.database) as reader:
-        state = reader.retention()
+    with store.Visitor(settings.database) as visitor:
+        state = visitor.read(store.retention.state)
     if as_json:
         print_json({"rules": _rules(settings), "max_bytes": settings.retention_max_bytes, "state": state})
         return
@@ -76,8 +86,6 @@ def _show(settings: Settings, *, as_json: bool) -> None:
 
 
 def _print_rules(settings: Settings, state: RetentionState) -> None:
-    from andon.app.cli.output import console, plain, print_listing
-
     if not settings.retention:
         console.print("No rules: every log is kept for ever. docs/retention.md shows how to write them.")
         return
@@ -95,8 +103,6 @@ def _dropped(state: RetentionState, label: str) -> str:
 
 
 def _rules(settings: Settings) -> list[dict[str, Any]]:
-    from andon.app.retention_policy import described, labels
-
     return [
         {"label": label, "rule": described(one), **one.model_dump(exclude_none=True, exclude={"name"})}
         for label, one in zip(labels(settings), settings.retention, strict=True)
@@ -104,17 +110,14 @@ def _rules(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _dry_run(settings: Settings, *, as_json: bool) -> None:
-    from rich.progress import Progress
-
-    from andon.app.cli.output import console, errors, print_json
-    from andon.app.retention_policy import retention_policy
-    from andon.store import Reader
-
     policy = retention_policy(settings)
-    with Reader(settings.database) as reader, Progress(console=errors, transient=True) as progress:
+    with store.Visitor(settings.database) as visitor, Progress(console=errors, transient=True) as progress:
         task = progress.add_task("looking at logs", total=None)
-        found = reader.retention_forecast(
-            policy, time.time(), lambda done, total: progress.update(task, completed=done, total=total)
+        found = visitor.read(
+            store.retention.predict,
+            policy,
+            time.time(),
+            lambda done, total: progress.update(task, completed=done, total=total),
         )
     if as_json:
         print_json(found)
@@ -129,18 +132,12 @@ def _dry_run(settings: Settings, *, as_json: bool) -> None:
 
 
 def _print_figures(found: Forecast) -> None:
-    from andon.app.cli.output import console, plain, print_listing
-    from andon.core.text import counted
-
     rows = [(plain(label), f"{count:,}", _size(found.bytes[label])) for label, count in found.logs.items()]
     print_listing(("rule~", "would go>", "about>"), rows)
     console.print(f"In all {counted(sum(found.logs.values()), 'log')}, about {_size(sum(found.bytes.values()))}.")
 
 
 def _run_now(settings: Settings, *, as_json: bool) -> None:
-    from andon.app.cli.output import console, errors, print_json
-    from andon.core.text import counted
-
     with errors.status("looking at logs") as status:
         deleted = asyncio.run(
             _retain(settings, lambda so_far: status.update(f"{counted(sum(so_far.values()), 'log')} deleted"))
@@ -155,26 +152,21 @@ def _run_now(settings: Settings, *, as_json: bool) -> None:
 
 
 async def _retain(settings: Settings, told: Any) -> dict[str, int]:
-    from andon.app.background.retainer import Retainer
-    from andon.app.cli.output import user_name
-    from andon.app.retention_policy import retention_policy
-    from andon.core.telemetry import Metrics
-    from andon.store import Store
+    from andon.app.background.retainer import Retainer  # with the service's tasks, which only --run needs
 
-    store = await Store.open(settings.database, durability=settings.durability, keeping=retention_policy(settings))
-    store.retention.actor = f"andon retention --run ({user_name() or 'unknown'})"
+    opened = await store.Store.open(
+        settings.database, durability=settings.durability, keeping=retention_policy(settings)
+    )
+    opened.retention.actor = f"andon retention --run ({user_name() or 'unknown'})"
     try:
-        return await Retainer(store.retention, Metrics()).once(told)
+        return await Retainer(opened.retention, Metrics()).once(told)
     finally:
-        await store.close()
+        await opened.close()
 
 
 def _compact(settings: Settings, *, as_json: bool) -> None:
-    from andon.app.cli.output import console, errors, print_json
-    from andon.store import compact
-
     with errors.status("making the file anew"):
-        before, after = compact(settings.database)
+        before, after = store.compact(settings.database)
     if as_json:
         print_json({"before": before, "after": after})
         return

@@ -6,9 +6,15 @@ import gc
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
+from andon.app import web
 from andon.app.cli.interrupt import ends_at_once
+from andon.app.service import run_service
+from andon.core.settings.settings import load_settings
+from andon.core.settings.unknown import remarks
+from andon.core.telemetry import configure_logging
 
 
 def run(
@@ -28,14 +34,6 @@ def run(
 
 
 def _run(given: dict[str, Any]) -> None:
-    import structlog
-
-    from andon.app import web
-    from andon.app.service import run_service
-    from andon.core.settings.settings import load_settings
-    from andon.core.settings.unknown import remarks
-    from andon.core.telemetry import configure_logging
-
     settings = load_settings(**given)
     configure_logging(settings.log_level, settings.log_format)
     if found := remarks():

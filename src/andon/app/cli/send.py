@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from andon.core.errors import AndonError, ConfigError
+from andon.app.broker_client import open_publisher
+from andon.app.cli.attach import read_pictures, with_pictures
+from andon.app.cli.output import command_settings, console, errors, plain, print_json, write_json
+from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, ConfigError
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, now_text
 
 if TYPE_CHECKING:
@@ -64,9 +70,6 @@ def send(
 
     tail -n 50 shift.jsonl | andon send
     """
-    from andon.app.cli.attach import read_pictures
-    from andon.app.cli.output import command_settings
-
     settings = command_settings()
     subject = place_subject(place)
     if message is not None and file is None and is_file_of_logs(message):
@@ -79,7 +82,7 @@ def send(
         raise typer.BadParameter("goes with a MESSAGE; logs of a file name their pictures", param_hint="--image")
     pictures = []
     if image:
-        from andon.app.wiring import picture_limits
+        from andon.app.wiring import picture_limits  # loads the whole service, for logs with pictures only
 
         pictures = read_pictures(image, picture_limits(settings))
     if message is not None:
@@ -122,8 +125,6 @@ def place_subject(place: str | None) -> str:
 
 def one_log(message: str, severity: str, service: str, host: str | None, context: str | None) -> bytes:
     """The wire form of a log given by arguments. Raises typer.BadParameter where the context is no JSON object."""
-    import socket
-
     value: Any = {}
     if context is not None:
         try:
@@ -191,10 +192,6 @@ async def _send(
     timeout: float,
     as_json: bool,
 ) -> None:
-    from andon.app.broker_client import open_publisher
-    from andon.app.cli.attach import with_pictures
-    from andon.app.cli.output import console, print_json
-
     async with open_publisher(settings, "andon send") as publisher:
         if pictures:
             logs = [await with_pictures(data, pictures, publisher) for data in logs]
@@ -212,8 +209,6 @@ async def _send(
 
 async def _send_and_wait(publisher: Outbox, subject: str, logs: list[bytes], *, timeout: float, as_json: bool) -> None:
     """Send each log as a durable caller and print the replies as they come. Raises SendError for what is missing."""
-    from andon.core.errors import BrokerError, BrokerUnavailable
-
     inbox = await publisher.inbox()
     failures: list[str] = []
     sent = 0
@@ -248,10 +243,6 @@ async def publish_with_progress(
     publisher: JetStreamPublisher, subject: str, logs: list[bytes], *, quiet: bool = False, label: str = "sending"
 ) -> tuple[int, list[str]]:
     """Publish ``logs`` in a window with a progress bar; (number stored, a sentence for each that was not)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from andon.app.cli.output import errors
-
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=quiet or len(logs) < 2) as progress:
         task = progress.add_task(label, total=len(logs))
@@ -262,10 +253,6 @@ async def publish_with_progress(
 
 def print_reply(body: bytes, *, as_json: bool) -> None:
     """One reply: JSON on a line of its own, or the message and its analysis for people."""
-    from rich.panel import Panel
-
-    from andon.app.cli.output import console, plain, write_json
-
     if as_json:
         write_json(body)
         return

@@ -7,6 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from andon.app.cli.filters import Since, UntilNow
+from andon.app.cli.output import (
+    command_settings,
+    console,
+    one_line,
+    pair_sentence,
+    plain,
+    print_json,
+    print_listing,
+    severity_text,
+    short_time,
+    shown_rate,
+)
+from andon.core.text import counted
+from andon.insight.trends import trends as finding
+from andon.insight.trends.trends import KINDS as COUNTED
+from andon.insight.trends.trends import find
+from andon.store import Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +32,6 @@ if TYPE_CHECKING:
 
     from andon.core.settings.settings import Settings
     from andon.insight.trends.trends import Asked, FirstOut, Kind, Together, Trend, Trends
-    from andon.store import Reader
 
     Cell = str | Text
 
@@ -54,10 +70,6 @@ def trends(
 
     Example: andon trends rising --since 8h
     """
-    from andon.app.cli.output import command_settings, print_json
-    from andon.insight.trends import trends as finding
-    from andon.store import Reader
-
     chosen = checked_kind(kind)
     settings = command_settings()
     try:
@@ -69,15 +81,15 @@ def trends(
         raise typer.BadParameter(str(error)) from None
     if place is not None and chosen in ("first-out", "together"):
         raise typer.BadParameter(f"{chosen} is told for the whole site: leave --host and the place out")
-    with Reader(settings.database) as reader:
+    with Visitor(settings.database) as visitor:
         if chosen == "first-out":
-            floods = finding.first_out(reader.rollups, asked.since, asked.until, asked.limit)
+            floods = visitor.read(finding.first_out, asked.since, asked.until, asked.limit)
             print_json(floods) if as_json else print_floods(floods, settings)
         elif chosen == "together":
-            pairs = finding.together(reader.rollups, asked.since, asked.until, asked.limit)
+            pairs = visitor.read(finding.together, asked.since, asked.until, asked.limit)
             print_json(pairs) if as_json else print_pairs(pairs)
         else:
-            found = _found(reader, chosen, asked)
+            found = _found(visitor, chosen, asked)
             if as_json:
                 print_json(found[chosen] if chosen else found)
                 return
@@ -85,12 +97,9 @@ def trends(
                 print_trends(one, settings)
 
 
-def _found(reader: Reader, chosen: str | None, asked: Asked) -> dict[str, Trends]:
-    from andon.insight.trends.trends import KINDS as COUNTED
-    from andon.insight.trends.trends import find
-
+def _found(visitor: Visitor, chosen: str | None, asked: Asked) -> dict[str, Trends]:
     kinds: list[Kind] = [kind for kind in COUNTED if chosen in (None, kind)]
-    return {kind: find(reader.rollups, kind, asked) for kind in kinds}
+    return {kind: visitor.read(find, kind, asked) for kind in kinds}
 
 
 def checked_kind(value: str | None) -> str | None:
@@ -102,8 +111,6 @@ def checked_kind(value: str | None) -> str | None:
 
 def print_trends(found: Trends, settings: Settings) -> None:
     """Problems of one kind for people."""
-    from andon.app.cli.output import console, print_listing, short_time
-
     zone = settings.time_zone
     when = f"{short_time(found.since, zone)} to {short_time(found.until, zone)}"
     console.print(f"[bold]{_TITLES[found.kind]}[/], {when}:")
@@ -117,34 +124,24 @@ def print_trends(found: Trends, settings: Settings) -> None:
 
 
 def _ends(row: Trend) -> tuple[Text, Text]:
-    from andon.app.cli.output import one_line, plain, severity_text
-
     return severity_text(row.worst_severity), plain(one_line(row.template))
 
 
 def _top_cells(row: Trend, _zone: str) -> tuple[Cell, ...]:
-    from andon.app.cli.patterns import shown_rate
-
     return str(row.pattern_id), f"{row.count:,}", f"{row.share or 0:.0%}", shown_rate(row.per_hour or 0), *_ends(row)
 
 
 def _new_cells(row: Trend, zone: str) -> tuple[Cell, ...]:
-    from andon.app.cli.output import short_time
-
     return str(row.pattern_id), f"{row.count:,}", short_time(row.first_seen, zone), *_ends(row)
 
 
 def _rising_cells(row: Trend, _zone: str) -> tuple[Cell, ...]:
-    from andon.app.cli.patterns import shown_rate
-
     times = "new" if row.ratio is None else f"{row.ratio:,.1f} ×"
     change = f"{shown_rate(row.before_per_hour or 0)} → {shown_rate(row.per_hour or 0)}"
     return str(row.pattern_id), f"{row.count:,}", change, times, shown_chance(row.p), *_ends(row)
 
 
 def _quiet_cells(row: Trend, zone: str) -> tuple[Cell, ...]:
-    from andon.app.cli.output import short_time
-
     return str(row.pattern_id), f"{row.expected or 0:,.1f}", short_time(row.last_seen, zone), *_ends(row)
 
 
@@ -163,9 +160,6 @@ _TABLES: dict[str, tuple[tuple[str, ...], Callable[[Trend, str], tuple[Cell, ...
 
 def print_floods(floods: list[FirstOut], settings: Settings) -> None:
     """Floods and what came first."""
-    from andon.app.cli.output import console, one_line, plain, short_time
-    from andon.core.text import counted
-
     if not floods:
         console.print("No flood (more than 10 alarms in ten minutes) in this time.")
     for flood in floods:
@@ -181,27 +175,9 @@ def print_floods(floods: list[FirstOut], settings: Settings) -> None:
 
 def print_pairs(pairs: list[Together]) -> None:
     """What follows what."""
-    from andon.app.cli.output import console, one_line, plain
-
     if not pairs:
         console.print("No problem follows another more often than chance explains in this time.")
     for pair in pairs:
         console.print(pair_sentence(pair))
         for id_, text in ((pair.first_id, pair.first), (pair.second_id, pair.second)):
             console.print(plain(f"  {id_}: {one_line(text)}"), no_wrap=True)
-
-
-def pair_sentence(pair: Together) -> str:
-    """One pair as a line.
-
-    >>> from andon.insight.trends.trends import Together
-    >>> pair_sentence(Together(12, "a", 17, "b", 41, 48, 60, 9.31, 2.0, 1e-9))
-    '17 follows 12: 41 of 48 times, 2 min later, 9.3 × chance (p < 0.001)'
-    """
-    later = "in the same minute" if pair.lag == 0 else f"{pair.lag:g} min later"
-    link = "comes with" if pair.lag == 0 else "follows"
-    chance = "p < 0.001" if pair.p < 0.001 else f"p = {pair.p:.3f}"
-    return (
-        f"{pair.second_id} {link} {pair.first_id}: {pair.count:,} of {pair.of_first:,} times, {later}, "
-        f"{pair.lift:,.1f} × chance ({chance})"
-    )

@@ -36,7 +36,7 @@ from andon.insight.ask import conversation
 from andon.insight.ask.conversation import Grant, NotGranted, Silence, Talk, TooLong, Watch
 from andon.insight.ask.facts_text import prompt_lines, report, scope_words
 from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve
-from andon.store.interfaces import History
+from andon.store import Ask, agent_history
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -93,7 +93,7 @@ class Investigated:
 
 
 class Investigator:
-    """Answers questions over ``history`` with the first of ``backends`` that can. Belongs to one event loop.
+    """Answers questions over what ``ask`` is put to with the first of ``backends`` that can. Belongs to one event loop.
 
     ``deadline`` is for one request to a model in seconds, ``cold_start_deadline`` where it has to be loaded first; a
     question takes two of these at most. ``prompt_budget`` and ``max_output_tokens`` are tokens, ``tool_calls`` the most
@@ -102,7 +102,7 @@ class Investigator:
 
     def __init__(
         self,
-        history: History,
+        ask: Ask,
         backends: Sequence[Backend],
         *,
         agent_name: str,
@@ -117,7 +117,7 @@ class Investigator:
         grant: Grant | None = None,
         used: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
-        self._history = history
+        self._history = ask
         self._backends = list(backends)
         self._models: dict[int, Model] = {}
         self._system = f"You are {agent_name}. {instructions.strip()}\n\n{_RULES}"
@@ -242,7 +242,9 @@ class Investigator:
         tools.seen |= ids
         prompt = _prompt(inquiry, found, lines)
         text = await self._talk(backend, model, can, system, prompt, words, deadline, tools if with_tools else None)
-        known = {one.id: one for one in await self._history.logs(sorted(set(cited_ids(text)) & tools.seen))}
+        known = {
+            one.id: one for one in await self._history(agent_history.logs_of, sorted(set(cited_ids(text)) & tools.seen))
+        }
         return Investigated(
             text=checked(text, known),
             mode="tools" if with_tools else "facts",
@@ -318,7 +320,7 @@ class Investigator:
 
     async def _without_model(self, inquiry: Inquiry, found: Retrieved, reason: str) -> Investigated:
         text = report(found, inquiry.now)
-        known = {one.id: one for one in await self._history.logs(cited_ids(text))}
+        known = {one.id: one for one in await self._history(agent_history.logs_of, cited_ids(text))}
         return Investigated(
             text=text,
             mode="none",

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from andon.core.times import seconds
 from andon.insight.report.durations import at, lasting
 from andon.insight.report.shift_report import Bar, KeyFigure, Problem, ShiftReport
-from andon.store import AlarmEntry
+from andon.store.alarms import AlarmEntry
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&{}])")
 _TEXT_MAX = 200

@@ -15,11 +15,12 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.core.models import LogRecord, Merge, Recorded, Reject, now_text
+from andon.core.times import unix_minute
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
 from andon.store.problems import merges
 from andon.store.recording import handled_sequences, pictures
-from andon.store.recording.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern, unix_minute
+from andon.store.recording.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern
 from andon.store.recording.drop import left_out
 from andon.store.recording.enqueue import Known, Queuer, own_analyses, stored_patterns
 from andon.store.recording.sequences import highest_sequence

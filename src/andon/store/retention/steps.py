@@ -15,8 +15,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.core.models import Retained
-from andon.store import indexer
-from andon.store.engine import audit, vacuum
+from andon.store.engine import audit, vacuum, watermark
 from andon.store.recording import handled_sequences
 from andon.store.recording.drop import families_of
 from andon.store.retention import delete
@@ -127,7 +126,7 @@ def begin(policy: KeepPolicy, now: float, cap_at: dict[int, int], actor: str, co
     """A new run of the rules, which stands in the audit book under ``actor``."""
     families = families_of(connection, policy)
     digest = policy.digest + "".join(f"/{key}:{len(one)}" for key, one in sorted(families.items()))
-    return Run(policy, now, Judge(policy, families), digest, indexer.mark(connection), cap_at, actor)
+    return Run(policy, now, Judge(policy, families), digest, watermark.mark(connection), cap_at, actor)
 
 
 class Run:

@@ -114,6 +114,11 @@ def _glob_postgres(element: Any, compiler: Any, **options: Any) -> str:
     return f"{compiler.process(column, **options)} LIKE {compiler.process(pattern, **options)}"
 
 
+def is_glob(pattern: str) -> bool:
+    """Whether a text that people write for a name stands for several: it holds ``*`` or ``?``."""
+    return "*" in pattern or "?" in pattern
+
+
 def matches_glob(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     """Whether the whole text fits a glob of ``*`` and ``?`` alone; upper and lower case differ."""
     glob = pattern.replace("[", "[[]")  # SQLite's sets of characters are not ours
@@ -172,6 +177,7 @@ __all__ = [
     "LOG_WORDS",
     "SEARCHED_WORDS",
     "contains",
+    "is_glob",
     "is_postgres",
     "matches_glob",
     "reserve_ids",

@@ -12,7 +12,6 @@ from andon.app import retention_policy
 from andon.app.web.api import files
 from andon.app.web.api.answers import (
     FAILURES,
-    Ask,
     Log,
     LogPage,
     ProblemAnswer,
@@ -50,7 +49,9 @@ from andon.insight.report import shift_report as reports
 from andon.insight.shifts.current import NoShift, site_shifts, working_of
 from andon.insight.trends import breakdown, trends
 from andon.insight.trends.trends import DAY, Kind
-from andon.store import AlarmEntry, AlarmFilter, AnalysisEntry, Reader
+from andon.store import Ask, alarms, problems, queue, retention, search
+from andon.store.alarms import AlarmEntry, AlarmFilter
+from andon.store.queue import AnalysisEntry
 
 
 def build_router(ask: Ask, settings: Settings) -> APIRouter:
@@ -71,7 +72,7 @@ def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def logs(asked: Annotated[LogListing, Query()]) -> Response:
         """Stored logs, newest first, page by page."""
         query = asked.query(zone, limit=asked.limit + 1, oldest=asked.oldest, after=asked.next)
-        rows = await ask(lambda reader: [as_log(row) for row in reader.search(query)])
+        rows = await ask(lambda connection: [as_log(row) for row in search.find(connection, query)])
         shown = rows[: asked.limit]
         more = len(rows) > len(shown)
         after = asked.cursor(shown[-1].timestamp, shown[-1].id, oldest=asked.oldest) if more else None
@@ -80,7 +81,7 @@ def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
     @router.get("/logs/{log_id}", responses=shows(Log), tags=["logs"])
     async def log(log_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """One log with its explanation."""
-        return send(as_log(await ask(lambda reader: reader.log(log_id))))
+        return send(as_log(await ask(search.log, log_id)))
 
     @router.get("/export", responses=files.DESCRIBED, tags=["logs"])
     async def export(asked: Annotated[LogExport, Query()]) -> Response:
@@ -96,17 +97,17 @@ def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def patterns(asked: Annotated[PatternListing, Query()]) -> Response:
         """Problems with everything merged into them."""
         since = None if asked.new is None else time_of("new", asked.new, zone)
-        return send(await ask(lambda reader: reader.patterns(asked.limit, asked.sort, since)))
+        return send(await ask(problems.listing, asked.limit, asked.sort, since))
 
     @router.get("/patterns/{pattern_id}", responses=shows(ProblemAnswer), tags=["problems"])
     async def pattern(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """One problem: what it is, where, how it is explained, what fixed it."""
-        return send(await ask(lambda reader: files.problem_answer(reader, pattern_id)))
+        return send(await ask(files.problem_answer, pattern_id))
 
     @router.get("/patterns/{pattern_id}/history", responses=shows(AnalysisEntry, several=True), tags=["problems"])
     async def history(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """The analyses of a problem, open ones first, then the newest first."""
-        return send(await ask(lambda reader: reader.pattern_history(pattern_id)))
+        return send(await ask(queue.history_of, pattern_id))
 
     @router.get("/patterns/{pattern_id}/breakdown", responses=shows(breakdown.Breakdown), tags=["problems"])
     async def parts(pattern_id: PathId, asked: Annotated[BreakdownQuestion, Query()]) -> Response:
@@ -115,16 +116,12 @@ def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
         local = zone_of(asked.zone, zone)
         if until - since > breakdown.SPAN_MAX:
             raise wrong(f"since: more than {breakdown.SPAN_MAX // int(DAY)} days are too many; ask for fewer")
-        return send(
-            await ask(lambda reader: breakdown.breakdown(reader.rollups, pattern_id, since, until, shifts, local))
-        )
+        return send(await ask(breakdown.breakdown, pattern_id, since, until, shifts, local))
 
     @router.get("/patterns/{pattern_id}/similar", responses=shows(problem.Similar, several=True), tags=["problems"])
     async def similar(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """Problems that read alike."""
-        return send(
-            await ask(lambda reader: problem.similar(reader.pattern(pattern_id), reader.patterns(problem.SEARCHED)))
-        )
+        return send(await ask(problem.similar_to, pattern_id))
 
 
 def _trends(router: APIRouter, ask: Ask, settings: Settings) -> None:
@@ -138,7 +135,7 @@ def _trends(router: APIRouter, ask: Ask, settings: Settings) -> None:
             question = trends.ask(asked.since, asked.until, asked.baseline, zone=zone, place=place, limit=asked.limit)
         except ValueError as error:
             raise wrong(str(error)) from None
-        return send(await ask(lambda reader: trends.find(reader.rollups, kind, question)))
+        return send(await ask(trends.find, kind, question))
 
     @router.get("/trends/top", responses=shows(trends.Trends), tags=["trends"])
     async def top(asked: Annotated[TrendQuestion, Query()]) -> Response:
@@ -164,13 +161,13 @@ def _trends(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def first_out(asked: Annotated[SpanLimit, Query()]) -> Response:
         """What came first in each flood of alarms, the newest flood first; of the last day."""
         span = asked.seconds(zone, DAY)
-        return send(await ask(lambda reader: trends.first_out(reader.rollups, *span, asked.limit)))
+        return send(await ask(trends.first_out, *span, asked.limit))
 
     @router.get("/trends/together", responses=shows(trends.Together, several=True), tags=["trends"])
     async def together(asked: Annotated[SpanLimit, Query()]) -> Response:
         """Which problem follows which more often than chance explains; of the last day."""
         span = asked.seconds(zone, DAY)
-        return send(await ask(lambda reader: trends.together(reader.rollups, *span, asked.limit)))
+        return send(await ask(trends.together, *span, asked.limit))
 
 
 def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
@@ -186,9 +183,7 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
             breakdown.check_points(asked.step, since, until)
         except ValueError as error:
             raise wrong(str(error)) from None
-        return send(
-            await ask(lambda reader: breakdown.timeline(reader.rollups, asked.step, since, until, local, asked.pattern))
-        )
+        return send(await ask(breakdown.timeline, asked.step, since, until, local, asked.pattern))
 
     @router.get("/diff", responses=shows(differences.DiffResult), tags=["figures"])
     async def diff(asked: Annotated[DiffQuestion, Query()]) -> Response:
@@ -201,19 +196,17 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
         if before >= since:
             raise wrong("baseline: it must begin before since, where it ends")
 
-        def question(reader: Reader) -> differences.DiffResult:
-            if asked.pattern is not None and not by_time:
-                compared = reader.compare_pattern(asked.pattern, since, until)
-            else:
-                compared = reader.compare_windows((since, until), (before, since), asked.pattern)
-            return differences.find(compared, None if by_time else shifts, site, limit=asked.limit)
-
-        return send(await ask(question))
+        if asked.pattern is not None and not by_time:
+            found = await ask(differences.of_pattern, asked.pattern, since, until, shifts, site, limit=asked.limit)
+        else:
+            times = (since, until), (before, since)
+            found = await ask(differences.of_windows, *times, asked.pattern, site, limit=asked.limit)
+        return send(found)
 
     @router.get("/retention", responses=shows(RetentionAnswer), tags=["figures"])
-    async def retention(_asked: Annotated[Nothing, Query()]) -> Response:
+    async def deletions(_asked: Annotated[Nothing, Query()]) -> Response:
         """The rules by which logs are deleted, and what was deleted."""
-        state = await ask(lambda reader: reader.retention())
+        state = await ask(retention.state)
         rules = [
             RetentionRule(label, retention_policy.described(rule))
             for label, rule in zip(retention_policy.labels(settings), settings.retention, strict=True)
@@ -229,14 +222,14 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def listing(asked: Annotated[AlarmListing, Query()]) -> Response:
         """Alarms of a list: active, stale, shelved or all."""
         where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
-        return send(await ask(lambda reader: reader.alarms.listing(asked.list, time.time(), where, asked.limit)))
+        return send(await ask(alarms.listing, asked.list, time.time(), where, asked.limit))
 
     @router.get("/alarms/figures", responses=shows(alarm_report.AlarmReport), tags=["alarms"])
     async def figures(asked: Annotated[AlarmQuestion, Query()]) -> Response:
         """How good the alarms are, beside the targets of ISA-18.2; of the last 30 days."""
         span = asked.seconds(zone, 30 * DAY)
         where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
-        return send(await ask(lambda reader: alarm_report.find(reader.alarms, *span, where)))
+        return send(await ask(alarm_report.find, *span, where))
 
     @router.get("/report", responses=shows(reports.ShiftReport), tags=["alarms"])
     async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:
@@ -250,14 +243,7 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
         except NoShift as error:
             raise wrong(f"{'at' if at is not None and error.about == 'day' else error.about}: {error}") from None
 
-        def question(reader: Reader) -> reports.ShiftReport | str:
-            return (
-                reports.nothing_then(reader.alarms, reader.rollups, window, site)
-                or reports.signed(reader.alarms, window)
-                or reports.make(reader.alarms, reader.rollups, window, shifts, site, now)
-            )
-
-        found = await ask(question)
+        found = await ask(reports.report_of, window, shifts, site, now)
         if isinstance(found, str):
             raise HTTPException(404, found)
         return send(found)
