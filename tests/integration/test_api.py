@@ -163,7 +163,7 @@ def test_files(get: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         ("/api/logs/1?x=1", "no parameter 'x'"),
         ("/api/logs?limit=1001", "less than or equal to 1000"),
         ("/api/logs?limit=x", "limit"),
-        ("/api/logs?severity=bad", "'bad' is none"),
+        ("/api/logs?severity=bad", "'bad' is no severity"),
         ("/api/logs?since=whenever", "is no time"),
         ("/api/logs?since=2025-03-30T02:30", "does not exist in Europe/Berlin"),
         ("/api/logs?since=2025-02-01&until=2025-01-01", "begin before it ends"),

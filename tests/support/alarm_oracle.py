@@ -107,7 +107,8 @@ def contributors(alarms: Sequence[Occurrence], until: float) -> list[Contributor
 def chattering(
     alarms: Iterable[Occurrence], count: int = CHATTER_COUNT, within: float = CHATTER_SECONDS
 ) -> list[Chatter]:
-    """The sources that became active ``count`` times or more within ``within`` seconds, the worst first."""
+    """The sources that became active ``count`` times or more within ``within`` seconds: the worst first, of these the most
+    frequent."""
     starts: dict[str, list[float]] = defaultdict(list)
     for one in alarms:
         starts[one.source].append(one.started)
@@ -120,8 +121,8 @@ def chattering(
                 oldest += 1
             most = max(most, newest - oldest + 1)
         if most >= count:
-            found.append(Chatter(source, most))
-    return sorted(found, key=lambda one: (-one.most, one.source))
+            found.append((-most, -len(times), source))
+    return [Chatter(source, -most) for most, _, source in sorted(found)]
 
 
 def fleeting(alarms: Iterable[Occurrence]) -> int:

@@ -101,6 +101,16 @@ def seconds(stored: str) -> float:
     return min(max(datetime.fromisoformat(stored).timestamp(), _FIRST), _LAST)
 
 
+def local(stored: str, zone: str | tzinfo) -> datetime | None:
+    """A time in stored form on the clock of ``zone``; None for text that is no time, which was taken over as it was."""
+    try:
+        moment = datetime.fromisoformat(stored)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return aware.astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone)
+
+
 def seconds_or(stored: str | None, default: float) -> float:
     """The same, ``default`` where no time is named."""
     return default if stored is None else seconds(stored)

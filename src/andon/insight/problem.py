@@ -36,6 +36,15 @@ class Similar(msgspec.Struct, frozen=True):
     rung: str | None
 
 
+class Explained(msgspec.Struct, frozen=True):
+    """The explanation that a problem shows."""
+
+    text: str
+    rung: str | None
+    provisional: bool
+    analysis_id: int | None
+
+
 class Problem(msgspec.Struct, frozen=True):
     """All that is known about a problem. ``newest`` is its newest log, with the explanation that is shown for it.
 
@@ -115,18 +124,20 @@ def similar(connection: Connection, pattern: PatternSummary) -> list[Similar]:
     return [Similar(known[key].id, score, known[key].template, known[key].rung) for key, score in found]
 
 
+def explanation_of(log: StoredLog | None) -> Explained | None:
+    """What a problem's newest log shows; None where nothing yet."""
+    if log is None or log.analysis is None:
+        return None
+    return Explained(log.analysis, log.rung, log.provisional, log.analysis_id)
+
+
 def as_object(problem: Problem) -> dict[str, Any]:
     """A problem as JSON values; ``explanation`` is what its newest log shows, null where nothing yet."""
     newest = problem.newest
-    value: dict[str, Any] = {"pattern": problem.pattern, "explanation": None}
-    if newest is not None and newest.analysis is not None:
-        value["explanation"] = {
-            "text": newest.analysis,
-            "rung": newest.rung,
-            "provisional": newest.provisional,
-            "analysis_id": newest.analysis_id,
-        }
-    value["newest_message"] = newest.message if newest is not None else None
-    for name in ("hosts", "merges", "history", "resolutions", "similar", "breakdown", "goes_with"):
-        value[name] = getattr(problem, name)
-    return value
+    names = ("hosts", "merges", "history", "resolutions", "similar", "breakdown", "goes_with")
+    return {
+        "pattern": problem.pattern,
+        "explanation": explanation_of(newest),
+        "newest_message": None if newest is None else newest.message,
+        **{name: getattr(problem, name) for name in names},
+    }

@@ -6,18 +6,18 @@ Ask them through :meth:`andon.store.Store.ask` or :meth:`andon.store.Visitor.ask
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, union_all
 
-from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog, utc_text
-from andon.core.times import unix_minute
+from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog
+from andon.core.times import stored, unix_minute
 from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members
 from andon.store.queue import queue
 from andon.store.rules.analysis import at_least, rank_of, severity_of
-from andon.store.schema.dialect import contains
+from andon.store.schema.expressions import contains
 from andon.store.schema.tables import logs, pattern_hosts, pattern_minutes, patterns
 
 ROWS_MAX = 500
@@ -141,7 +141,7 @@ def around(connection: Connection, host: str, at: str, minutes: int) -> list[Pat
         .limit(ROWS_MAX)
     )
     return [
-        PatternSeen(id_, template, count, _minute_text(first), _minute_text(newest), worst, 1)
+        PatternSeen(id_, template, count, stored(60 * first), stored(60 * newest), worst, 1)
         for id_, template, worst, count, first, newest in rows
     ]
 
@@ -257,10 +257,6 @@ def names(connection: Connection) -> SiteNames:
 
 def _sorted(connection: Connection, query: Any) -> list[str]:
     return sorted({str(name) for name in connection.execute(query).scalars() if name})
-
-
-def _minute_text(minute: int) -> str:
-    return utc_text(datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(minutes=minute))
 
 
 def _rank(severity: Any) -> ColumnElement[int]:

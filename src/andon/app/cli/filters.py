@@ -1,4 +1,4 @@
-"""The options by which commands choose logs, and the checks of what is given for them."""
+"""The options by which commands choose logs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from andon.app.cli.output import parse_time
-from andon.core.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
-
-#: Longest text searched for, in characters: no more of it would be looked at.
-_TEXT_MAX = 1_000
+from andon.core.models import ID_MAX, LogQuery
+from andon.insight.log_query import BadFilter, log_query
 
 Since = Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")]
 Until = Annotated[str | None, typer.Option(help="Before this time.")]
@@ -31,60 +28,9 @@ Fields = Annotated[
 ]
 
 
-def checked_query(
-    zone: str,
-    *,
-    since: str | None,
-    until: str | None,
-    severity: str | None,
-    text: str | None,
-    field: list[str] | None,
-    **plain: Any,
-) -> LogQuery:
-    """The filters a user gave, checked; ``plain`` are those that need no reading. Raises typer.BadParameter."""
-    begin, end = checked_times(since, until, zone)
-    return LogQuery(
-        since=begin,
-        until=end,
-        severity=checked_severity(severity),
-        text=checked_text(text),
-        fields=field_values(field),
-        **plain,
-    )
-
-
-def field_values(given: list[str] | None) -> tuple[tuple[str, str], ...]:
-    """``name=value`` pairs a user named. Raises typer.BadParameter."""
-    pairs = []
-    for one in given or ():
-        name, equals, value = one.partition("=")
-        if not (name.strip() and equals):
-            raise typer.BadParameter(f"{one!r} is no field; write name=value", param_hint="--field")
-        pairs.append((name.strip(), value.strip()))
-    return tuple(pairs)
-
-
-def checked_times(since: str | None, until: str | None, zone: str) -> tuple[str | None, str | None]:
-    """The time a user named, as stored text. Raises typer.BadParameter, also where it ends before it begins."""
-    begin, end = parse_time(since, zone, "--since"), parse_time(until, zone, "--until")
-    if begin is not None and end is not None and begin >= end:
-        raise typer.BadParameter("the time must begin before it ends", param_hint="--since")
-    return begin, end
-
-
-def checked_text(value: str | None) -> str | None:
-    """The words a user searches for. Raises typer.BadParameter for more than the search looks at."""
-    if value is not None and len(value) > _TEXT_MAX:
-        raise typer.BadParameter(f"search for {_TEXT_MAX:,} characters at most", param_hint="--text")
-    return value
-
-
-def checked_severity(value: str | None) -> str | None:
-    """The normalised severity a user named. Raises typer.BadParameter."""
-    if value is None:
-        return None
-    if value.upper() not in SEVERITY_RANK:
-        raise typer.BadParameter(
-            f"{value!r} is no severity; use {', '.join(s.value for s in Severity)}", param_hint="--severity"
-        )
-    return value.upper()
+def checked_query(zone: str, *, field: list[str] | None, **given: Any) -> LogQuery:
+    """The filters a user gave, checked. Raises typer.BadParameter."""
+    try:
+        return log_query(zone, fields=field or (), **given)
+    except BadFilter as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.name}") from None

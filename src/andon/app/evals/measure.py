@@ -16,7 +16,7 @@ from andon.app.evals.cases import Case
 from andon.app.evals.judge import Judge
 from andon.app.evals.questions import Questions
 from andon.app.evals.results import CaseResult, Judgement, Prices, Report, build_report, case_result
-from andon.app.evals.running import Ask, Asked, Runner, Status
+from andon.app.evals.running import Ask, Asked, Runner
 from andon.app.wiring import provider_config, site_codes
 from andon.core.errors import ConfigError, ModelError
 from andon.core.models import Explanation, Question, now_text
@@ -136,13 +136,3 @@ async def _judged(
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):
             group.create_task(worker())
-
-
-def playbook_results(cases: Sequence[Case]) -> list[CaseResult]:
-    """The built-in rules' answers to ``cases``, scored; as Andon comes, without a site's settings."""
-    playbook, questions = Playbook.load(), Questions()
-    results = []
-    for case in cases:
-        question = questions(case)
-        results.append(case_result(Asked(case, question, Status.ANSWERED, playbook.explain(question))))
-    return results

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
-from andon.core.times import COUNT, UNIT, Skipped, on_the_wall, span
+from andon.core.times import COUNT, UNIT, Skipped, local, on_the_wall, span
 
 #: A moment that is named without an end means this much before and after it.
 AROUND = timedelta(minutes=30)
@@ -157,9 +157,5 @@ def _part(day: datetime, part: str | None, words: str, before: str, now: datetim
 
 def shown(stored: str, now: datetime) -> str:
     """A stored time in the zone of ``now``, to the second, with the zone's name; as it is where it is no time."""
-    try:
-        found = datetime.fromisoformat(stored)
-    except ValueError:
-        return stored
-    local = (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(now.tzinfo)
-    return f"{local:%Y-%m-%d %H:%M:%S %Z}"
+    found = local(stored, now.tzinfo or UTC)
+    return stored if found is None else f"{found:%Y-%m-%d %H:%M:%S %Z}"

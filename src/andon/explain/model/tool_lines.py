@@ -13,8 +13,8 @@ from andon.explain.model.time_phrases import shown
 _TEXT_MAX = 600
 
 
-def problem_line(one: PatternSeen, now: datetime) -> str:
-    """A problem of a window as a line of JSON."""
+def problem_line(one: PatternSeen, now: datetime, **known: object) -> str:
+    """A problem of a window as a line of JSON; ``known`` are further fields."""
     fields = {
         "pattern_id": one.pattern_id,
         "problem": clean(one.template, 300),
@@ -24,6 +24,7 @@ def problem_line(one: PatternSeen, now: datetime) -> str:
         "first": shown(one.first_seen, now),
         "last": shown(one.last_seen, now),
         "log_ids": [i for i in dict.fromkeys([one.first_log, one.last_log]) if i is not None],
+        **known,
     }
     return encode(fields)
 

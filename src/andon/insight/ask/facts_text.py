@@ -42,13 +42,12 @@ def prompt_lines(found: Retrieved, tools: HistoryTools, room: int) -> tuple[list
 
 def _problem(seen: PatternSeen, facts: PatternFacts, tools: HistoryTools) -> str:
     """One problem of the window with its explanation and newest fix."""
-    line = problem_line(seen, tools.now)[:-1]
     known: dict[str, object] = {"logs_ever": facts.count, "usual_logs_per_hour": facts.per_hour}
     if facts.explanation:
         known["explanation"] = clean(_gist(facts.explanation), _EXPLAINED)
     if facts.fixes:
         known["confirmed_fix"] = clean(facts.fixes[0].fix, _EXPLAINED)
-    return f"{line},{encode(known)[1:]}"
+    return problem_line(seen, tools.now, **known)
 
 
 def report(found: Retrieved, now: datetime) -> str:

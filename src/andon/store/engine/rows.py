@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Row, Select, func, select
 
 from andon.core.models import StoredAnalysis, StoredLog
-from andon.store.schema.dialect import seconds_text
+from andon.store.schema.expressions import seconds_text
 from andon.store.schema.tables import analyses, logs, patterns, streams
 
 _pattern = patterns.alias("p")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import Connection
 
-from andon.core.models import LogQuery, utc_text
-from andon.core.times import unix_minute
+from andon.core.models import LogQuery
+from andon.core.times import stored, unix_minute
 from andon.store.engine import watermark
 from andon.store.schema.dialect import run
 from andon.store.search.words import Wanted
@@ -92,6 +91,6 @@ def hours(query: LogQuery) -> tuple[int, int]:
 def hour_text(hour: int) -> str:
     """The beginning of an hour as stored text."""
     try:
-        return utc_text(datetime.fromtimestamp(hour * 3600, UTC))
-    except (OverflowError, ValueError, OSError):
+        return stored(hour * 3600)
+    except ValueError:
         return "9999-12-31T23:59:59.999Z"

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from andon.core.models import utc_text
 from andon.core.models.history import Comparison, FieldCounts
-from andon.core.times import unix_minute
+from andon.core.times import stored, unix_minute
 from andon.store.engine.watermark import first_id
 from andon.store.problems import members
 from andon.store.schema.dialect import IDS_PER_QUERY, is_postgres, run
@@ -279,4 +278,4 @@ def _of(patterns: list[int] | None) -> tuple[str, tuple[int, ...]]:
 
 def _text(moment: float) -> str:
     """As stored; what is beyond the calendar is its end: nothing is stored there."""
-    return utc_text(datetime.fromtimestamp(min(max(moment, _CALENDAR[0]), _CALENDAR[1]), UTC))
+    return stored(min(max(moment, _CALENDAR[0]), _CALENDAR[1]))

@@ -15,7 +15,7 @@ from andon.core.errors import AndonError, NotFound, QueryTooSlow, StoreError
 from andon.core.models import PatternSummary, Resolution, StoredLog
 from andon.insight.alarms.alarm_report import AlarmReport
 from andon.insight.differences.differences import DiffResult
-from andon.insight.problem import Similar
+from andon.insight.problem import Explained, Similar
 from andon.insight.report.shift_report import ShiftReport
 from andon.insight.trends.breakdown import Breakdown, Timeline
 from andon.insight.trends.trends import FirstOut, Together, Trends
@@ -42,15 +42,6 @@ class LogPage(msgspec.Struct, frozen=True):
 
     logs: list[Log]
     next: str | None
-
-
-class Explained(msgspec.Struct, frozen=True):
-    """The explanation that a problem shows."""
-
-    text: str
-    rung: str | None
-    provisional: bool
-    analysis_id: int | None
 
 
 class ProblemAnswer(msgspec.Struct, frozen=True):

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import msgspec
 from fastapi.responses import StreamingResponse
 
-from andon.app.web.api.answers import Explained, ProblemAnswer
+from andon.app.web.api.answers import ProblemAnswer
 from andon.core.models import LogQuery, StoredLog
 from andon.insight.export import csv_chunks, json_chunks
-from andon.insight.problem import newest_log
+from andon.insight.problem import explanation_of, newest_log
 from andon.store import Ask, Connection, problems, search
 
 #: Logs that are read and written at a time.
@@ -66,12 +66,9 @@ def problem_answer(connection: Connection, pattern_id: int) -> ProblemAnswer:
     """What is known of a problem. Raises NotFound."""
     pattern = problems.summary(connection, pattern_id)
     log = newest_log(connection, pattern)
-    explanation = None
-    if log is not None and log.analysis is not None:
-        explanation = Explained(log.analysis, log.rung, log.provisional, log.analysis_id)
     return ProblemAnswer(
         pattern=pattern,
-        explanation=explanation,
+        explanation=explanation_of(log),
         newest_message=None if log is None else log.message,
         hosts=problems.hosts_of(connection, pattern_id),
         merges=problems.merges_of(connection, pattern_id),

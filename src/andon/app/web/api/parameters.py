@@ -14,8 +14,9 @@ from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from andon.app.web.api.answers import wrong
-from andon.core.models import ID_MAX, SEVERITY_RANK, LogQuery, Severity
+from andon.core.models import ID_MAX, LogQuery
 from andon.core.times import read_time, seconds
+from andon.insight.log_query import TEXT_MAX, BadFilter, log_query
 
 LIMIT_MAX = 1_000
 _CURSOR_MAX = 400
@@ -59,20 +60,33 @@ class Span(Parameters):
         return start, end
 
 
-class LogFilter(Span):
-    """Which logs; all that is given must hold. Texts of hosts, services and places know ``*`` and ``?``."""
+class Part(Parameters):
+    """A part of the site."""
 
-    severity: Annotated[Text | None, Field(description="This severity and worse.")] = None
-    service: Text | None = None
     host: Text | None = None
-    text: Annotated[
-        str | None, Field(max_length=1_000, description="Words that must occur; phrases in double quotes.")
-    ] = None
-    pattern: Annotated[Id | None, Field(description="Logs of this problem.")] = None
     site: Text | None = None
     area: Text | None = None
     line: Text | None = None
     machine: Text | None = None
+
+    def places(self) -> dict[str, str | None]:
+        """What is named, by the kind of place."""
+        return {name: getattr(self, name) for name in Part.model_fields}
+
+
+class Place(Part, Span):
+    """A time at a part of the site: a host, or one of the others by whole days (UTC)."""
+
+
+class LogFilter(Part, Span):
+    """Which logs; all that is given must hold. Texts of hosts, services and places know ``*`` and ``?``."""
+
+    severity: Annotated[Text | None, Field(description="This severity and worse.")] = None
+    service: Text | None = None
+    text: Annotated[
+        str | None, Field(max_length=TEXT_MAX, description="Words that must occur; phrases in double quotes.")
+    ] = None
+    pattern: Annotated[Id | None, Field(description="Logs of this problem.")] = None
     field: Annotated[
         list[Annotated[Text, Field(description="name=value of a context field; may be repeated.")]],
         Field(max_length=10),
@@ -80,29 +94,23 @@ class LogFilter(Span):
 
     def query(self, zone: str, *, limit: int, oldest: bool, after: str | None = None) -> LogQuery:
         """The question to the store. Raises HTTPException."""
-        since, until = (
-            None if value is None else time_of(name, value, zone)
-            for name, value in (("since", self.since), ("until", self.until))
-        )
-        if since is not None and until is not None and since >= until:
-            raise wrong("since: the time must begin before it ends")
-        return LogQuery(
-            since=since,
-            until=until,
-            severity=_severity(self.severity),
-            service=self.service,
-            host=self.host,
-            text=self.text,
-            pattern_id=self.pattern,
-            site=self.site,
-            area=self.area,
-            line=self.line,
-            machine=self.machine,
-            fields=tuple(_pair(one) for one in self.field),
-            limit=limit,
-            before=None if after is None else self.place(after, oldest=oldest),
-            oldest_first=oldest,
-        )
+        try:
+            return log_query(
+                zone,
+                since=self.since,
+                until=self.until,
+                severity=self.severity,
+                service=self.service,
+                text=self.text,
+                pattern_id=self.pattern,
+                fields=self.field,
+                **self.places(),
+                limit=limit,
+                before=None if after is None else self.place(after, oldest=oldest),
+                oldest_first=oldest,
+            )
+        except BadFilter as error:
+            raise wrong(f"{error.name}: {error}") from None
 
     def cursor(self, timestamp: str, log_id: int, *, oldest: bool) -> str:
         """Where a listing goes on, as an opaque text."""
@@ -148,16 +156,6 @@ class PatternListing(Parameters):
     limit: Limit = 50
 
 
-class Place(Span):
-    """A time at a part of the site: a host, or one of the others by whole days (UTC)."""
-
-    host: Text | None = None
-    site: Text | None = None
-    area: Text | None = None
-    line: Text | None = None
-    machine: Text | None = None
-
-
 class TrendQuestion(Place):
     """Problems of a time beside the time before, which begins at ``baseline``."""
 
@@ -197,15 +195,10 @@ class AlarmQuestion(Place):
     """The figures of alarms."""
 
 
-class AlarmListing(Parameters):
+class AlarmListing(Part):
     """A list of alarms."""
 
     list: Literal["active", "waiting", "stale", "shelved", "all"] = "active"
-    host: Text | None = None
-    site: Text | None = None
-    area: Text | None = None
-    line: Text | None = None
-    machine: Text | None = None
     limit: Limit = 50
 
 
@@ -231,16 +224,3 @@ def zone_of(value: str | None, default: str) -> ZoneInfo:
         return ZoneInfo(value or default)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise wrong(f"zone: {value!r} is no time zone; write one like Europe/Berlin") from None
-
-
-def _severity(value: str | None) -> str | None:
-    if value is not None and value.upper() not in SEVERITY_RANK:
-        raise wrong(f"severity: {value!r} is none; use {', '.join(one.value for one in Severity)}")
-    return None if value is None else value.upper()
-
-
-def _pair(value: str) -> tuple[str, str]:
-    name, equals, rest = value.partition("=")
-    if not (name.strip() and equals):
-        raise wrong(f"field: {value!r} is no field; write name=value")
-    return name.strip(), rest.strip()

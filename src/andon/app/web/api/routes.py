@@ -127,35 +127,24 @@ def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
 def _trends(router: APIRouter, ask: Ask, settings: Settings) -> None:
     zone = settings.time_zone
 
-    async def find(kind: Kind, asked: TrendQuestion) -> Response:
-        try:
-            place = trends.place_of(
-                host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine
-            )
-            question = trends.ask(asked.since, asked.until, asked.baseline, zone=zone, place=place, limit=asked.limit)
-        except ValueError as error:
-            raise wrong(str(error)) from None
-        return send(await ask(trends.find, kind, question))
+    def add(kind: Kind, described: str) -> None:
+        @router.get(
+            f"/trends/{kind}", name=kind, description=described, responses=shows(trends.Trends), tags=["trends"]
+        )
+        async def find(asked: Annotated[TrendQuestion, Query()]) -> Response:
+            try:
+                place = trends.place_of(**asked.places())
+                question = trends.ask(
+                    asked.since, asked.until, asked.baseline, zone=zone, place=place, limit=asked.limit
+                )
+            except ValueError as error:
+                raise wrong(str(error)) from None
+            return send(await ask(trends.find, kind, question))
 
-    @router.get("/trends/top", responses=shows(trends.Trends), tags=["trends"])
-    async def top(asked: Annotated[TrendQuestion, Query()]) -> Response:
-        """The most frequent problems, of the last day."""
-        return await find("top", asked)
-
-    @router.get("/trends/new", responses=shows(trends.Trends), tags=["trends"])
-    async def new(asked: Annotated[TrendQuestion, Query()]) -> Response:
-        """Problems that were seen for the first time."""
-        return await find("new", asked)
-
-    @router.get("/trends/rising", responses=shows(trends.Trends), tags=["trends"])
-    async def rising(asked: Annotated[TrendQuestion, Query()]) -> Response:
-        """Problems that come more often than before, beyond chance."""
-        return await find("rising", asked)
-
-    @router.get("/trends/quiet", responses=shows(trends.Trends), tags=["trends"])
-    async def quiet(asked: Annotated[TrendQuestion, Query()]) -> Response:
-        """Problems that were regular before and are silent, beyond chance."""
-        return await find("quiet", asked)
+    add("top", "The most frequent problems, of the last day.")
+    add("new", "Problems that were seen for the first time.")
+    add("rising", "Problems that come more often than before, beyond chance.")
+    add("quiet", "Problems that were regular before and are silent, beyond chance.")
 
     @router.get("/trends/first-out", responses=shows(trends.FirstOut, several=True), tags=["trends"])
     async def first_out(asked: Annotated[SpanLimit, Query()]) -> Response:
@@ -221,15 +210,14 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
     @router.get("/alarms", responses=shows(AlarmEntry, several=True), tags=["alarms"])
     async def listing(asked: Annotated[AlarmListing, Query()]) -> Response:
         """Alarms of a list: active, stale, shelved or all."""
-        where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
+        where = AlarmFilter(**asked.places())
         return send(await ask(alarms.listing, asked.list, time.time(), where, asked.limit))
 
     @router.get("/alarms/figures", responses=shows(alarm_report.AlarmReport), tags=["alarms"])
     async def figures(asked: Annotated[AlarmQuestion, Query()]) -> Response:
         """How good the alarms are, beside the targets of ISA-18.2; of the last 30 days."""
         span = asked.seconds(zone, 30 * DAY)
-        where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
-        return send(await ask(alarm_report.find, *span, where))
+        return send(await ask(alarm_report.find, *span, AlarmFilter(**asked.places())))
 
     @router.get("/report", responses=shows(reports.ShiftReport), tags=["alarms"])
     async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:
