@@ -23,6 +23,7 @@ from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Recorder
 from andon.store import AnalysisPolicy, KeepPolicy, Store, Visitor, keep_all, novel, prepare, search
 from andon.testing import MemoryBus, ScriptedAnalyst
+from support.disk import Disk
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 
 PLAYBOOK = Playbook.load()
@@ -71,6 +72,7 @@ class Pipeline:
         self.path = path
         self.bus = MemoryBus()
         self.store = store
+        self.disk = Disk(store)
         self.analyst = analyst
         self.metrics, self.health = Metrics(), Health()
         self.clock, self.wall_clock = Clock(), WallClock()

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from andon.core.errors import BrokerUnavailable, MessageRejected, ModelUnavailable, StoreFull
-from andon.core.models import Recorded
+from andon.core.errors import BrokerUnavailable, MessageRejected, ModelUnavailable
 from andon.explain.callers import desk
 from andon.store import AnalysisPolicy, Rule, change, problems
 from andon.testing import ScriptedAnalyst
@@ -186,15 +185,11 @@ async def test_an_urgent_caller_takes_the_place_of_a_less_urgent_one(
         assert places(p) == 0
 
 
-async def test_callers_are_answered_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_callers_are_answered_while_the_disk_is_full(tmp_path: Path) -> None:
     """Nothing can be stored, so nothing better than the playbook comes soon: no caller waits out its patience."""
 
     async with pipeline(tmp_path) as p:
-
-        async def full(*_: object) -> Recorded:
-            raise StoreFull("no room is left")
-
-        monkeypatch.setattr(p.store, "record", full)
+        p.disk.fill()
         p.start()
         inbox = p.bus.subscribe("inbox.1")
         p.publish(log(), reply="inbox.1")
@@ -202,6 +197,27 @@ async def test_callers_are_answered_while_the_disk_is_full(tmp_path: Path, monke
         p.clock.now += desk.STALLED + 1
         reply = await next_reply(inbox)
         assert (reply["rung"], reply["provisional"], reply["log_id"]) == ("playbook", True, None)
+        assert places(p) == 0
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_callers_whose_batch_is_not_stored_yet_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, early: bool
+) -> None:
+    """Heard of before their batch was taken up or while it is held: they get the model's answer once it is stored."""
+
+    monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
+    async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+        p.disk.fill()
+        inbox = p.bus.subscribe("inbox.1")
+        p.publish(log(), reply="inbox.1" if early else "")
+        p.start()
+        await until(lambda: "store" in p.health.problems, "the full disk")
+        if not early:
+            p.desk.plain(json.dumps(log()).encode(), "agent.technical.support", "inbox.1")
+        p.disk.free()
+        reply = await next_reply(inbox)
+        assert (reply["rung"], reply["log_id"]) == ("model", 1)
         assert places(p) == 0
 
 
