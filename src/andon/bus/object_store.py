@@ -26,14 +26,18 @@ NO_MESSAGE = 10037  # error code of the server: no message found
 
 
 class NatsObjects:
-    """Implements :class:`ObjectFetcher` on a connection. ``timeout`` is that of one request, in seconds."""
+    """Reading the object store of the connected broker. ``timeout`` is that of one request, in seconds."""
 
     def __init__(self, nc: BusConnection, *, timeout: float = 5.0) -> None:
         self._nc = nc
         self._timeout = timeout
 
     async def fetch(self, bucket: str, name: str, max_bytes: int) -> bytes:
-        """The object's bytes; see :class:`andon.bus.interfaces.ObjectFetcher`."""
+        """The object, its digest checked; its size is looked at before it is read.
+
+        Raises ObjectMissing, PictureRefused where it is larger than ``max_bytes`` or no plain object, BrokerError where
+        what arrives is not what was stored, and BrokerUnavailable.
+        """
         info = await self._info(bucket, name)
         size, chunks_id, digest = info.get("size"), info.get("nuid"), str(info.get("digest", ""))
         if info.get("deleted"):

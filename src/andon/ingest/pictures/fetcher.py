@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
-from andon.bus.interfaces import ObjectFetcher
+from andon.bus.object_store import NatsObjects
 from andon.core.errors import BrokerError, BrokerUnavailable, PictureRefused, StoreError
 from andon.core.models import Picture, PictureFetch, Question
 from andon.core.telemetry import Metrics
@@ -43,7 +43,7 @@ SHRINK_WITHIN = 10.0
 class PictureFetcher:
     """Fetches what logs name in the broker's object store, for ever. The queue is a table of the store: it survives."""
 
-    def __init__(self, pictures: Pictures, objects: ObjectFetcher, limits: PictureLimits, metrics: Metrics) -> None:
+    def __init__(self, pictures: Pictures, objects: NatsObjects, limits: PictureLimits, metrics: Metrics) -> None:
         self._pictures = pictures
         self._objects = objects
         self._limits = limits
