@@ -125,7 +125,7 @@ async def _andon(connection: BusConnection, database: Path, count: int) -> float
     stream = await JetStreamLogStream.open(connection, batch=BATCH)
     publisher = JetStreamPublisher(connection)
     decode, metrics = Decoder(Fingerprinter()), Metrics()
-    desk = CallerDesk(store, publisher, Playbook.load(), decode, metrics, agent="bench")
+    desk = CallerDesk(store, publisher, Playbook.load().explain, decode, metrics, agent="bench")
     recorder = Recorder(
         stream,
         store,

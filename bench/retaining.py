@@ -18,8 +18,7 @@ from andon.app.background.indexing import Indexer
 from andon.app.background.retainer import Retainer
 from andon.core.models import LogRecord, Retained
 from andon.core.telemetry import Metrics
-from andon.store import KeepPolicy, KeepRule, Store, prepare
-from andon.store.interfaces import Retention
+from andon.store import KeepPolicy, KeepRule, Retention, Store, prepare
 from bench.plant import Plant
 
 BATCH = 500
@@ -44,7 +43,7 @@ class _Steps:
     def __init__(self, retention: Retention) -> None:
         self._retention = retention
         self.seconds: list[float] = [0.0]
-        self.over, self.stream_begins, self.by_others = retention.over, retention.stream_begins, retention.by_others
+        self.over = retention.over
 
     async def step(self) -> Retained:
         """The next step."""
@@ -67,7 +66,7 @@ async def measure(*, quick: bool) -> None:
             clock.offset = 0.0
             before = path.stat().st_size
             print(f"\nretention: {rows:,} logs to delete, {before / rows:,.0f} bytes each, batches of {BATCH}")
-            await _beside(store, fresh)
+            await _beside(store, Retention(store, policy, clock), fresh)
         finally:
             await store.close()
         print(f"  file: {before / 2**20:,.0f} MiB before, {path.stat().st_size / 2**20:,.0f} MiB after")
@@ -91,7 +90,7 @@ async def _fill(store: Store, rows: int) -> list[list[LogRecord]]:
     return batches[old:]
 
 
-async def _beside(store: Store, fresh: list[list[LogRecord]]) -> None:
+async def _beside(store: Store, retention: Retention, fresh: list[list[LogRecord]]) -> None:
     metrics = Metrics()
     indexing = asyncio.create_task(Indexer(store, metrics).run())
     supply = iter(fresh)
@@ -100,8 +99,8 @@ async def _beside(store: Store, fresh: list[list[LogRecord]]) -> None:
         alone = await _recorded(store, supply, 200, 1 / PACE)
         started = time.perf_counter()
         with_it: list[float] = []
-        steps = _Steps(store.retention)
-        retaining = asyncio.create_task(Retainer(steps, metrics).once())
+        steps = _Steps(retention)
+        retaining = asyncio.create_task(Retainer(store, steps, metrics).once())
         fast: list[float] = []
         while not retaining.done():
             waits = await _recorded(store, supply, 20, 1 / PACE)

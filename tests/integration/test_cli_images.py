@@ -40,7 +40,7 @@ def test_small_pictures_travel_in_the_message_and_large_ones_through_the_object_
     [
         ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is an SVG drawing and not a PNG"),
         ("notes.png", b"hello", "is not a PNG, JPEG, WebP, GIF, BMP or TIFF picture"),
-        ("cut.png", picture()[:14], "is a PNG file without its header"),
+        ("cut.png", picture()[:14], "is a PNG file whose header is cut off"),
         ("empty.png", b"", "is empty"),
         ("large.png", picture() + os.urandom(5_000), "bytes, ANDON_PICTURE_MAX_BYTES allows 4,000"),
         ("missing.png", None, "cannot be read: No such file or directory"),

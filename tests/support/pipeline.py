@@ -83,7 +83,7 @@ class Pipeline:
         self.desk = CallerDesk(
             store,
             publisher,
-            PLAYBOOK,
+            PLAYBOOK.explain,
             decode,
             self.metrics,
             agent="Agent Sig",
@@ -97,7 +97,7 @@ class Pipeline:
             store,
             publisher,
             analyst,
-            Ladder(store.read, PLAYBOOK),
+            Ladder(store.read, PLAYBOOK.explain),
             gate,
             self.metrics,
             owner="test",

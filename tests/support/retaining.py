@@ -7,16 +7,17 @@ from collections.abc import AsyncIterator, Sequence
 
 from andon.core.models import LogRecord, Retained
 from andon.core.settings.database_url import Database, PostgresAddress
-from andon.store import KeepPolicy, Store, prepare, queue
+from andon.store import KeepPolicy, Retention, Store, prepare, queue
 from support.store_data import NOW, Clock, an_answer
 
 
 @contextlib.asynccontextmanager
 async def keeping(path: Database, policy: KeepPolicy, clock: Clock) -> AsyncIterator[Store]:
-    """A store with these rules."""
+    """A store with these rules, and ``store.retention`` to apply them."""
     if not isinstance(path, PostgresAddress):
         prepare(path, durability="normal")
     store = await Store.open(path, clock=clock, keeping=policy)
+    store.retention = Retention(store, policy, clock)  # so that a test carries one object
     try:
         yield store
     finally:

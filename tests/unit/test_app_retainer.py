@@ -9,7 +9,7 @@ from andon.app.background.retainer import Retainer
 from andon.core.errors import StoreUnavailable
 from andon.core.models import Retained
 from andon.core.telemetry import Metrics
-from andon.store import KeepPolicy, KeepRule
+from andon.store import KeepPolicy, KeepRule, deleted_by_others
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
 from support.pipeline import log, pipeline, run, until
@@ -54,7 +54,7 @@ async def test_a_caller_of_what_is_left_out_is_answered_at_once(tmp_path: Path) 
 
 
 class _Scripted:
-    """A store's retention that does what it is told."""
+    """A store and its retention that do what they are told."""
 
     def __init__(self, *steps: Retained | Exception) -> None:
         self.steps = list(steps)
@@ -72,11 +72,14 @@ class _Scripted:
         self.asked += 1
         return self.over_now
 
-    async def stream_begins(self, stream: str, first: int) -> None:
-        raise AssertionError("there is no stream here")
-
-    async def by_others(self) -> list[tuple[int, str, int]]:
+    async def read(self, question: object) -> list[tuple[int, str, int]]:
+        """As the store: who else deleted something is all that is read here."""
+        assert question is deleted_by_others
         return self.others
+
+
+def _retainer(scripted: _Scripted, metrics: Metrics) -> Retainer:
+    return Retainer(scripted, scripted, metrics)  # type: ignore[arg-type]
 
 
 async def test_deletions_are_counted_by_rule() -> None:
@@ -85,7 +88,7 @@ async def test_deletions_are_counted_by_rule() -> None:
     metrics = Metrics()
     steps = (Retained(deleted={"a": 3}), Retained(deleted={"a": 2, "b": 1}), Retained(more=False))
     told: list[int] = []
-    retainer = Retainer(_Scripted(*steps), metrics)
+    retainer = _retainer(_Scripted(*steps), metrics)
     assert await retainer.once(lambda so_far: told.append(sum(so_far.values()))) == {"a": 5, "b": 1}
     assert told == [3, 6, 6]
     assert not retainer.over
@@ -97,7 +100,7 @@ async def test_what_a_command_deletes_beside_the_service_is_counted_once() -> No
     """From the first look on, while the command's entry grows; what was there before belongs to another time."""
 
     metrics, scripted = Metrics(), _Scripted()
-    retainer = Retainer(scripted, metrics)
+    retainer = _retainer(scripted, metrics)
     scripted.others = [(7, "a", 10)]
     await retainer.count_others()
     for others in ([(8, "a", 2), (7, "a", 10)], [(9, "b", 1), (8, "a", 5)], [(9, "b", 1), (8, "a", 2)]):
@@ -110,7 +113,7 @@ async def test_what_a_command_deletes_beside_the_service_is_counted_once() -> No
 async def test_a_database_that_stays_too_large_is_told() -> None:
     """So that a command can say so."""
 
-    retainer = Retainer(_Scripted(Retained(more=False, over=True)), Metrics())
+    retainer = _retainer(_Scripted(Retained(more=False, over=True)), Metrics())
     await retainer.once()
     assert retainer.over
 
@@ -122,7 +125,7 @@ def test_trouble_with_the_store_is_waited_out(monkeypatch: object) -> None:
     async def main() -> None:
         scripted = _Scripted(StoreUnavailable("away"), Retained(deleted={"a": 1}), Retained(more=False))
         metrics = Metrics()
-        task = asyncio.create_task(Retainer(scripted, metrics).run())
+        task = asyncio.create_task(_retainer(scripted, metrics).run())
         await until(lambda: _value(metrics, "andon_retention_deleted_total", "a") == 1, "the run after the trouble")
         task.cancel()
         await asyncio.wait({task})

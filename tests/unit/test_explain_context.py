@@ -90,7 +90,7 @@ def test_two_short_reads_for_a_question_to_a_model_and_none_otherwise(
         async with opened(tmp_path / "agent.db") as store:
             await store.record(night(), [])
             history = Counting(store)
-            ladder = Ladder(store.read, Playbook.load(), history=history)
+            ladder = Ladder(store.read, Playbook.load().explain, history=history)
             await ladder.prepare(question(), for_model=for_model)
             return history.asked
 
@@ -100,7 +100,7 @@ def test_two_short_reads_for_a_question_to_a_model_and_none_otherwise(
 def test_a_slow_history_does_not_hold_up_the_question(tmp_path: Path) -> None:
     async def work() -> Question:
         async with opened(tmp_path / "agent.db") as store:
-            ladder = Ladder(store.read, Playbook.load(), history=Counting(store, QueryTooSlow("too slow")))
+            ladder = Ladder(store.read, Playbook.load().explain, history=Counting(store, QueryTooSlow("too slow")))
             return await ladder.prepare(question(), for_model=True)
 
     assert asyncio.run(work()).facts == []

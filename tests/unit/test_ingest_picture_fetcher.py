@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from andon.ingest.pictures import fetcher as module
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.intake import PictureLimits
 from andon.ingest.pictures.shrink import for_model
-from andon.store import Store
+from andon.store import Store, pictures
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
 from support.pictures import data_url, opened, picture
@@ -49,10 +49,12 @@ class Objects:
 
 
 @asynccontextmanager
-async def fetching(store: Store, objects: Objects) -> AsyncIterator[tuple[PictureFetcher, Metrics]]:
+async def fetching(
+    store: Store, objects: Objects, clock: Callable[[], float] = time.time
+) -> AsyncIterator[tuple[PictureFetcher, Metrics]]:
     """A fetcher that runs."""
     metrics = Metrics()
-    fetcher = PictureFetcher(store.pictures, objects, PictureLimits(), metrics)
+    fetcher = PictureFetcher(store, objects.fetch, PictureLimits(), metrics, clock)
     task = asyncio.create_task(fetcher.run())
     try:
         yield fetcher, metrics
@@ -66,7 +68,7 @@ async def fetching(store: Store, objects: Objects) -> AsyncIterator[tuple[Pictur
 async def seeing(place: Path, analyst: ScriptedAnalyst, **options: Any) -> AsyncIterator[Pipeline]:
     """A pipeline whose analyst is given pictures."""
     async with pipeline(place, analyst) as made:
-        shown = QuestionPictures(made.store.pictures, for_model, **options)
+        shown = QuestionPictures(made.store, for_model, **options)
         made.analyzer._pictures = shown
         try:
             yield made
@@ -158,10 +160,11 @@ def _after(tmp_path: Path, *answers: bytes | Exception, counted: int) -> tuple[s
             return self.now
 
     async def work() -> int:
-        async with opened_store(path, clock=Hurry()) as store:
+        hurry = Hurry()
+        async with opened_store(path, clock=hurry) as store:
             await _one_reference(store)
             objects = Objects(*answers)
-            async with fetching(store, objects) as (fetcher, metrics):
+            async with fetching(store, objects, hurry) as (fetcher, metrics):
                 deadline = time.monotonic() + PATIENCE
                 while sample(metrics, "stored") + sample(metrics, "refused") < 1 and time.monotonic() < deadline:
                     fetcher.wake()
@@ -235,17 +238,16 @@ class Shelf:
         self.found, self.waiting, self.broken = list(found), awaited, broken
         self.looked = 0
 
-    async def of_logs(self, log_ids: Any, limit: int) -> list[Picture]:
-        """Those there are."""
+    async def read(self, question: Any, log_ids: Any, *limit: int) -> Any:
+        """Those there are; of those awaited fewer each time."""
+        if question is pictures.awaited:
+            self.looked += 1
+            self.waiting = max(0, self.waiting - 1)
+            return self.waiting
+        assert question is pictures.of_logs
         if self.broken:
             raise StoreUnavailable("the database is away")
-        return self.found[:limit]
-
-    async def awaited(self, log_ids: Any) -> int:
-        """Fewer each time."""
-        self.looked += 1
-        self.waiting = max(0, self.waiting - 1)
-        return self.waiting
+        return self.found[: limit[0]]
 
 
 def _asked(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,9 @@ import pytest
 from andon.core.models import LogRecord, NewPicture, PictureReference
 from andon.core.settings.database_url import Database
 from andon.ingest.pictures.intake import PictureLimits, checked
-from andon.store import Visitor, prepare, recording, search
+from andon.store import Visitor, pictures, prepare, search
 from andon.store.engine.database import writer_engine
 from andon.store.engine.prepare import migrate
-from andon.store.recording import pictures
 from support.pictures import BLUE, picture
 from support.store_data import Clock, a_log, opened, query
 
@@ -58,12 +58,12 @@ def test_a_picture_is_stored_once_however_many_logs_show_it(database: Database) 
     ]
     assert query(database, "SELECT value FROM counters WHERE name = 'pictures'") == [(2,)]
     with Visitor(database) as visitor:
-        assert [(one.media_type, one.data) for one in visitor.read(recording.pictures.of_logs, [2], 9, data=True)] == [
+        assert [(one.media_type, one.data) for one in visitor.read(pictures.of_logs, [2], 9, data=True)] == [
             ("image/png", PNG),
             ("image/jpeg", JPEG),
         ]
-        assert [one.data for one in visitor.read(recording.pictures.of_logs, [4], 9, data=False)] == [b""]
-        assert visitor.read(recording.pictures.of_logs, [3], 9, data=False) == []
+        assert [one.data for one in visitor.read(pictures.of_logs, [4], 9, data=False)] == [b""]
+        assert visitor.read(pictures.of_logs, [3], 9, data=False) == []
 
 
 def test_a_message_delivered_again_brings_nothing_twice(database: Database) -> None:
@@ -87,10 +87,10 @@ def test_the_pictures_of_a_question_are_the_newest_ones_each_once(database: Data
     async def work() -> None:
         async with opened(database) as store:
             await store.record([with_pictures(1, PNG), with_pictures(2, JPEG, PNG), with_pictures(3, PNG)], [])
-            found = await store.pictures.of_logs([3, 2, 1], 2)
+            found = await store.read(pictures.of_logs, [3, 2, 1], 2)
             assert [one.data for one in found] == [PNG, JPEG]
-            assert [one.data for one in await store.pictures.of_logs([2, 3], 1)] == [JPEG]
-            assert await store.pictures.of_logs([], 2) == []
+            assert [one.data for one in await store.read(pictures.of_logs, [2, 3], 1)] == [JPEG]
+            assert await store.read(pictures.of_logs, [], 2) == []
 
     asyncio.run(work())
 
@@ -102,14 +102,14 @@ def test_what_is_fetched_later_is_stored_the_same_way(database: Database) -> Non
         async with opened(database) as store:
             done = await store.record([referring(1)], [])
             assert done.references == 1
-            assert await store.pictures.awaited([1, 5]) == 1
-            (fetch,), _ = await store.pictures.due(10)
+            assert await store.read(pictures.awaited, [1, 5]) == 1
+            (fetch,), _ = await store.read(pictures.due, 10, time.time())
             assert (fetch.log_id, fetch.bucket, fetch.name, fetch.attempts) == (1, "shots", "1.png", 0)
             new = checked(PNG, LIMITS, fetch.position)
-            assert await store.pictures.fetched(fetch, new)
-            assert not await store.pictures.fetched(fetch, new)
-            assert await store.pictures.due(10) == ([], None)
-            assert await store.pictures.awaited([1]) == 0
+            assert await store.write(pictures.fetched, fetch, new)
+            assert not await store.write(pictures.fetched, fetch, new)
+            assert await store.read(pictures.due, 10, time.time()) == ([], None)
+            assert await store.read(pictures.awaited, [1]) == 0
             log = await store.read(search.log_or_none, 1)
             assert log is not None
             assert json.loads(log.context or "") == {
@@ -128,17 +128,17 @@ def test_a_fetch_waits_for_its_next_try(database: Database) -> None:
     async def work() -> None:
         async with opened(database, clock=clock) as store:
             await store.record([referring(1)], [])
-            (fetch,), _ = await store.pictures.due(10)
-            await store.pictures.again(fetch, 5.0, counted=False)
-            assert await store.pictures.due(10) == ([], 5.0)
-            assert await store.pictures.awaited([1]) == 1
+            (fetch,), _ = await store.read(pictures.due, 10, clock.now)
+            await store.write(pictures.postpone_fetch, fetch, clock.now + 5.0, counted=False)
+            assert await store.read(pictures.due, 10, clock.now) == ([], 5.0)
+            assert await store.read(pictures.awaited, [1]) == 1
             clock.now += 5
-            (fetch,), _ = await store.pictures.due(10)
+            (fetch,), _ = await store.read(pictures.due, 10, clock.now)
             assert fetch.attempts == 0
-            await store.pictures.again(fetch, 7.0)
-            assert await store.pictures.awaited([1]) == 0  # nobody waits for what failed once
+            await store.write(pictures.postpone_fetch, fetch, clock.now + 7.0)
+            assert await store.read(pictures.awaited, [1]) == 0  # nobody waits for what failed once
             clock.now += 7
-            assert [one.attempts for one in (await store.pictures.due(10))[0]] == [1]
+            assert [one.attempts for one in (await store.read(pictures.due, 10, clock.now))[0]] == [1]
 
     asyncio.run(work())
 
@@ -149,14 +149,14 @@ def test_what_cannot_be_fetched_leaves_a_note(database: Database) -> None:
     async def work() -> None:
         async with opened(database) as store:
             await store.record([referring(1, notes="hostname was not text")], [])
-            (fetch,), _ = await store.pictures.due(10)
-            await store.pictures.given_up(fetch, "the bucket is gone")
-            await store.pictures.given_up(fetch, "the bucket is gone")
+            (fetch,), _ = await store.read(pictures.due, 10, time.time())
+            await store.write(pictures.give_up, fetch, "the bucket is gone")
+            await store.write(pictures.give_up, fetch, "the bucket is gone")
             log = await store.read(search.log_or_none, 1)
             assert log is not None
             assert log.notes == "hostname was not text; images[1] (shots/1.png) not kept: the bucket is gone"
             assert log.context == CONTEXT
-            assert await store.pictures.due(10) == ([], None)
+            assert await store.read(pictures.due, 10, time.time()) == ([], None)
 
     asyncio.run(work())
 
@@ -167,11 +167,11 @@ def test_a_context_that_changed_meanwhile_keeps_its_text(database: Database) -> 
     async def work() -> None:
         async with opened(database) as store:
             await store.record([referring(1, context="not JSON"), referring(2, 9), referring(3, context=None)], [])
-            due, _ = await store.pictures.due(10)
+            due, _ = await store.read(pictures.due, 10, time.time())
             for fetch in due:
-                await store.pictures.fetched(fetch, checked(PNG, LIMITS, fetch.position))
+                await store.write(pictures.fetched, fetch, checked(PNG, LIMITS, fetch.position))
             assert [(await store.read(search.log_or_none, i)).context for i in (1, 2, 3)] == ["not JSON", CONTEXT, None]  # type: ignore[union-attr]
-            assert len(await store.pictures.of_logs([1], 5)) == 1
+            assert len(await store.read(pictures.of_logs, [1], 5)) == 1
 
     asyncio.run(work())
 
@@ -207,7 +207,7 @@ def test_a_database_from_before_pictures_takes_them_after_its_upgrade(tmp_path: 
     async def work() -> None:
         async with opened(path) as store:
             await store.record([with_pictures(2, PNG)], [])
-            assert [one.data for one in await store.pictures.of_logs([1, 2], 5)] == [PNG]
+            assert [one.data for one in await store.read(pictures.of_logs, [1, 2], 5)] == [PNG]
 
     asyncio.run(work())
     assert query(path, "SELECT message FROM agent_logs ORDER BY id") == [("old",), ("fault 2 of p1",)]
@@ -220,6 +220,6 @@ def test_pending_references_survive_a_restart(database: Database) -> None:
         async with opened(database) as store:
             await store.record([referring(1)], [])
         async with opened(database) as store:
-            assert len((await store.pictures.due(10))[0]) == 1
+            assert len((await store.read(pictures.due, 10, time.time()))[0]) == 1
 
     asyncio.run(work())

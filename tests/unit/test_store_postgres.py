@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Connection
 
 from andon.core.errors import ConfigError, QueryTooSlow, StoreError, StoreFull, StoreTooNew, StoreUnavailable
+from andon.core.extras import install_command
 from andon.core.models import STREAM, HistoryQuery, LogRecord, Recorded
 from andon.core.settings.database_url import PostgresAddress
 from andon.store import (
@@ -374,7 +375,8 @@ def test_without_the_driver_the_extra_is_named() -> None:
         "except ConfigError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "pip install 'andon[postgres]'" in done.stdout
+    assert "DB_PATH names a PostgreSQL database, which needs the library psycopg" in done.stdout
+    assert install_command("postgres") in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,14 @@ from andon.store import (
     Visitor,
     compact,
     counts,
+    deleted_by_others,
     lock_database,
     prepare,
     queue,
     recording,
     retention,
     search,
+    set_floor,
 )
 from andon.store.rules.retention import CAP, Judge, hour_of
 from support.retaining import answer_all, fill, keeping, retain
@@ -135,7 +137,7 @@ def test_a_deleted_message_is_not_stored_anew(database: Database) -> None:
         clock = Clock()
         async with keeping(database, _rules(KeepRule("r", 60.0)), clock) as store:
             await fill(store, clock, [a_log(n) for n in range(1, 101)])
-            await store.retention.stream_begins(STREAM, 51)
+            await store.write(set_floor, STREAM, 51, clock.now)
             job = await store.write(queue.claim, "me", 60, clock.now)
             assert job is not None
             await store.write(queue.finish, job, an_answer(), clock.now)
@@ -144,7 +146,7 @@ def test_a_deleted_message_is_not_stored_anew(database: Database) -> None:
             assert query(database, "SELECT first_seq, last_seq FROM gone") == [(51, 100)]
             again = await store.record([a_log(n) for n in range(45, 101)], [])
             assert (again.stored, again.duplicates) == (6, 50)
-            await store.retention.stream_begins(STREAM, 101)
+            await store.write(set_floor, STREAM, 101, clock.now)
         assert query(database, "SELECT COUNT(*) FROM gone") == [(0,)]
 
     asyncio.run(work())
@@ -631,13 +633,13 @@ def test_deletions_by_a_command_are_told_apart(database: Database) -> None:
             await answer_all(store)
             clock.now += 60
             assert (await retain(store))[0] == {"r": 20}
-            assert await store.retention.by_others() == []
+            assert await store.read(deleted_by_others) == []
             await fill(store, clock, [a_log(n) for n in range(21, 26)])
             await answer_all(store)
             clock.now += 60
-            store.retention.actor = "andon retention --run (eva)"
+            store.retention._actor = "andon retention --run (eva)"
             assert (await retain(store))[0] == {"r": 5}
-            assert [(label, logs) for _, label, logs in await store.retention.by_others()] == [("r", 5)]
+            assert [(label, logs) for _, label, logs in await store.read(deleted_by_others)] == [("r", 5)]
         told = query(database, "SELECT actor FROM audit ORDER BY id")
         assert told == [("retention",), ("andon retention --run (eva)",)]
 

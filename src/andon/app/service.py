@@ -46,9 +46,10 @@ from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import PLACES, PLACES_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
 from andon.explain.model.history_tools import ROOM, HistoryTools
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import SitePlaybook
 from andon.explain.providers.registry import build_analyst
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.explain.site_files import scan_always
 from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.grouping.similar_problems import alike
@@ -57,7 +58,7 @@ from andon.ingest.decode import Decoder
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.shrink import for_model
 from andon.ingest.recorder import Recorder
-from andon.store import Store, counts, lock_database, prepare
+from andon.store import Retention, Store, counts, lock_database, prepare
 
 if TYPE_CHECKING:
     from andon.app.http_server import HttpServer
@@ -92,6 +93,7 @@ class Service:
         look = self._look if settings.investigate == "on" and settings.tool_calls else None
         self.analyst: Analyst | None = build_analyst(provider_config(settings), look)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
+        self.playbook: SitePlaybook
         self.store: Store
         self.broker: EmbeddedBroker | None = None
         self._stream: JetStreamLogStream
@@ -112,11 +114,10 @@ class Service:
             await self._open(stack)
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
-            shown = QuestionPictures(self.store.pictures, for_model)
+            shown = QuestionPictures(self.store, for_model)
             stack.push_async_callback(shown.close)
-            fetcher = PictureFetcher(
-                self.store.pictures, NatsObjects(self._connection), picture_limits(self.settings), self.metrics
-            )
+            objects = NatsObjects(self._connection)
+            fetcher = PictureFetcher(self.store, objects.fetch, picture_limits(self.settings), self.metrics)
             desk, recorder, analyzer = self._pipeline(publisher, fetcher, shown)
             callers = NatsCallers(
                 self._connection,
@@ -135,11 +136,12 @@ class Service:
                 watching = start("watch", watch.run)
                 supervising = start("broker", self.broker.supervise) if self.broker else None
                 await callers.listen(desk.analyze, desk.plain)
-                reading = start("runbooks", self.runbooks.run)
+                reading = start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan))
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
                 indexing = start("indexer", Indexer(self.store, self.metrics).run)
-                self._retainer = Retainer(self.store.retention, self.metrics, self._stream)
+                rules = Retention(self.store, retention_policy(self.settings))
+                self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
                 retaining = start("retention", self._retainer.run)
                 answering = start("callers", desk.run)
                 analyzing = start("analyzer", analyzer.run)
@@ -180,7 +182,9 @@ class Service:
             prepared = await asyncio.shield(preparing)
         if prepared.taken_over:
             log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
+        self.playbook = await asyncio.to_thread(SitePlaybook, settings.playbook)
         await asyncio.to_thread(self.runbooks.scan)
+        await asyncio.to_thread(self.playbook.scan)
         self.store = await Store.open(
             settings.database,
             durability=settings.durability,
@@ -209,13 +213,12 @@ class Service:
         self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures
     ) -> tuple[CallerDesk, Recorder, Analyzer]:
         settings = self.settings
-        playbook = Playbook.load()
         decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
         gate, policy = model_gate(settings, self.store), analysis_policy(settings)
         desk = CallerDesk(
             self.store,
             publisher,
-            playbook,
+            self.playbook.explain,
             decoder,
             self.metrics,
             agent=settings.agent_name,
@@ -228,7 +231,7 @@ class Service:
             self.analyst,
             Ladder(
                 self.store.read,
-                playbook,
+                self.playbook.explain,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
                 history=self.store.ask if settings.investigate == "on" else None,
@@ -276,6 +279,8 @@ class Service:
         metrics = self.metrics
         metrics.runbooks.set(len(self.runbooks))
         metrics.runbook_problems.set(len(self.runbooks.problems))
+        metrics.playbook_rules.set(len(self.playbook))
+        metrics.playbook_problems.set(len(self.playbook.problems))
         try:
             sizes = await self.store.read(counts.sizes)
             if self._retainer is not None:

@@ -11,6 +11,10 @@ from andon.core.models import Explanation, Question
 AskAgain = Callable[[], Awaitable[bool]]
 
 
+#: The built-in rules, alone or with the site's own: the answer of the one that matches best, at once; never raises.
+Rules = Callable[[Question], Explanation]
+
+
 class Analyst(Protocol):
     """A model behind one provider."""
 

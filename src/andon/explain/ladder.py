@@ -16,7 +16,7 @@ import structlog
 from andon.core.errors import QueryTooSlow
 from andon.core.models import SEVERITY_RANK, Explanation, Hint, Question, Resolution, Rung, Severity
 from andon.explain.context import facts_about
-from andon.explain.playbook import Playbook
+from andon.explain.interfaces import Rules
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.store import Ask, problems
@@ -44,7 +44,7 @@ class Ladder:
     def __init__(
         self,
         read: Ask,
-        playbook: Playbook,
+        rules: Rules,
         *,
         fixes: ConfirmedFixes | None = None,
         runbooks: MarkdownRunbooks | None = None,
@@ -52,7 +52,7 @@ class Ladder:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
-        self._playbook = playbook
+        self._rules = rules
         self._fixes = fixes
         self._runbooks = runbooks
         self._history = history
@@ -90,7 +90,7 @@ class Ladder:
 
     def playbook(self, question: Question) -> Explanation:
         """The built-in rules' answer, with the question's hints told. Never raises."""
-        return told(self._playbook.explain(question), question.hints)
+        return told(self._rules(question), question.hints)
 
 
 async def _facts(history: Ask, question: Question) -> list[str]:

@@ -14,6 +14,9 @@ from andon.store.engine.database_lock import DatabaseLock, lock_database
 from andon.store.engine.prepare import Preparation, prepare
 from andon.store.engine.vacuum import compact
 from andon.store.engine.visitor import Visitor, change, changer
+from andon.store.recording import pictures
+from andon.store.recording.handled_sequences import set_floor
+from andon.store.retention.steps import Retention, deleted_by_others
 from andon.store.rules.analysis import AnalysisPolicy, Rule, novel
 from andon.store.rules.retention import KeepPolicy, KeepRule, keep_all
 from andon.store.store import Store
@@ -27,6 +30,7 @@ __all__ = [
     "KeepPolicy",
     "KeepRule",
     "Preparation",
+    "Retention",
     "Rule",
     "Store",
     "Visitor",
@@ -36,13 +40,16 @@ __all__ = [
     "changer",
     "compact",
     "counts",
+    "deleted_by_others",
     "keep_all",
     "lock_database",
     "novel",
+    "pictures",
     "prepare",
     "problems",
     "queue",
     "recording",
     "retention",
     "search",
+    "set_floor",
 ]

@@ -31,9 +31,7 @@ from andon.store.engine.database import (
 )
 from andon.store.engine.deadline import DEADLINE, statement_deadline
 from andon.store.engine.postgres import UNLOCKED
-from andon.store.recording.pictures import StoredPictures
 from andon.store.recording.writer import Recorder
-from andon.store.retention.steps import StoredRetention
 from andon.store.rules.analysis import AnalysisPolicy, novel
 from andon.store.rules.retention import KeepPolicy, keep_all
 from andon.store.schema.dialect import is_postgres
@@ -69,7 +67,6 @@ class Store:
         clock: Callable[[], float],
         deadline: float,
         zone: tzinfo = UTC,
-        keeping: KeepPolicy = keep_all,
     ) -> None:
         """For :meth:`open`."""
         self._path = path
@@ -89,10 +86,6 @@ class Store:
         self._read_places = asyncio.Semaphore(_PLACES)
         self._ask_places = asyncio.Semaphore(_PLACES)
         self._closing: asyncio.Task[None] | None = None
-        #: The pictures of logs.
-        self.pictures = StoredPictures(self._read, self._write, clock)
-        #: The rules of retention, applied step by step.
-        self.retention = StoredRetention(keeping, self._read, self._write, clock)
 
     @classmethod
     async def open(
@@ -111,7 +104,7 @@ class Store:
 
         ``busy_timeout`` is how long another process' lock is waited for, ``deadline`` how long a call takes at
         most (seconds). ``clock`` gives unix seconds. ``zone`` is that of times in contexts which name none. ``keeping``
-        says which logs are not stored, and which go later. Raises StoreUnavailable and StoreTooNew.
+        says which logs are not stored. Raises StoreUnavailable and StoreTooNew.
         """
 
         def connect() -> tuple[Engine, Engine]:
@@ -130,7 +123,7 @@ class Store:
 
         writer, readers = await asyncio.to_thread(connect)
         recorder = Recorder(policy, clock, keeping=keeping)
-        return cls(db_path, writer, readers, recorder, clock, deadline, zone, keeping)
+        return cls(db_path, writer, readers, recorder, clock, deadline, zone)
 
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""

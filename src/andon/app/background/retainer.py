@@ -12,7 +12,7 @@ from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, StoreError
 from andon.core.models import StreamState
 from andon.core.telemetry import Metrics
-from andon.store.interfaces import Retention
+from andon.store import Retention, Store, deleted_by_others, set_floor
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +29,15 @@ class Retainer:
     """Runs until cancelled. ``stream`` tells what the broker may still deliver; None where that is not known."""
 
     def __init__(
-        self, retention: Retention, metrics: Metrics, stream: LogStream | None = None, *, every: float = EVERY
+        self,
+        store: Store,
+        retention: Retention,
+        metrics: Metrics,
+        stream: LogStream | None = None,
+        *,
+        every: float = EVERY,
     ) -> None:
+        self._store = store
         self._retention = retention
         self._metrics = metrics
         self._stream = stream
@@ -83,7 +90,7 @@ class Retainer:
 
     async def count_others(self) -> None:
         """Count what a command beside this service deleted since the first call. Raises StoreError."""
-        found = await self._retention.by_others()
+        found = await self._store.read(deleted_by_others)
         if self._others is None:
             self._others = {entry: logs for entry, _, logs in found}
         for entry, label, logs in found:
@@ -115,4 +122,4 @@ class Retainer:
         except (BrokerError, TimeoutError) as error:
             log.info("the stream's beginning is not known, deleted logs are remembered longer", error=str(error))
         else:
-            await self._retention.stream_begins(state.stream, state.first_sequence)
+            await self._store.write(set_floor, state.stream, state.first_sequence, time.time())

@@ -154,12 +154,12 @@ def _run_now(settings: Settings, *, as_json: bool) -> None:
 async def _retain(settings: Settings, told: Any) -> dict[str, int]:
     from andon.app.background.retainer import Retainer  # with the service's tasks, which only --run needs
 
-    opened = await store.Store.open(
-        settings.database, durability=settings.durability, keeping=retention_policy(settings)
+    opened = await store.Store.open(settings.database, durability=settings.durability)
+    applied = store.Retention(
+        opened, retention_policy(settings), actor=f"andon retention --run ({user_name() or 'unknown'})"
     )
-    opened.retention.actor = f"andon retention --run ({user_name() or 'unknown'})"
     try:
-        return await Retainer(opened.retention, Metrics()).once(told)
+        return await Retainer(opened, applied, Metrics()).once(told)
     finally:
         await opened.close()
 

@@ -34,7 +34,7 @@ from andon.explain.callers import payloads, slots
 from andon.explain.callers.durable import DurableCallers
 from andon.explain.callers.fallback_reply import Fallback, understood
 from andon.explain.callers.slots import Caller, Places
-from andon.explain.playbook import Playbook
+from andon.explain.interfaces import Rules
 from andon.ingest.recorder import Batch
 from andon.store import Store, queue
 
@@ -78,7 +78,7 @@ class CallerDesk:
         self,
         store: Store,
         publisher: Publisher,
-        playbook: Playbook,
+        rules: Rules,
         understand: Callable[[Delivery], LogRecord],
         metrics: Metrics,
         *,
@@ -96,7 +96,7 @@ class CallerDesk:
         self._agent = agent
         self._patience = patience
         self._clock = clock
-        self._fallback = Fallback(playbook, understand, agent)
+        self._fallback = Fallback(rules, understand, agent)
         self._asks = asks
         self._durable = DurableCallers(
             store,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import structlog
 
-from andon.bus.object_store import NatsObjects
 from andon.core.errors import BrokerError, BrokerUnavailable, PictureRefused, StoreError
 from andon.core.models import Picture, PictureFetch, Question
 from andon.core.telemetry import Metrics
 from andon.ingest.pictures.intake import PictureLimits, checked
-from andon.store.interfaces import Pictures
+from andon.store import Store, pictures
 
 log = structlog.get_logger(__name__)
 
@@ -40,14 +40,26 @@ LOOK_AGAIN = 0.1
 SHRINK_WITHIN = 10.0
 
 
+#: The bytes of (bucket, name), at most so many; :meth:`andon.bus.object_store.NatsObjects.fetch` says what it raises.
+FetchObject = Callable[[str, str, int], Awaitable[bytes]]
+
+
 class PictureFetcher:
     """Fetches what logs name in the broker's object store, for ever. The queue is a table of the store: it survives."""
 
-    def __init__(self, pictures: Pictures, objects: NatsObjects, limits: PictureLimits, metrics: Metrics) -> None:
-        self._pictures = pictures
-        self._objects = objects
+    def __init__(
+        self,
+        store: Store,
+        fetch_object: FetchObject,
+        limits: PictureLimits,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._fetch_object = fetch_object
         self._limits = limits
         self._metrics = metrics
+        self._clock = clock
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -58,7 +70,7 @@ class PictureFetcher:
         """Work the queue until cancelled. Raises StoreError where the store cannot be used."""
         while True:
             self._wake.clear()
-            due, pause = await self._pictures.due(BATCH)
+            due, pause = await self._store.read(pictures.due, BATCH, self._clock())
             if not due:
                 await self._sleep(POLL if pause is None else min(pause, POLL))
                 continue
@@ -82,12 +94,12 @@ class PictureFetcher:
         first = fetches[0]
         try:
             async with places, asyncio.timeout(FETCH_WITHIN):
-                data = await self._objects.fetch(first.bucket, first.name, self._limits.max_bytes)
+                data = await self._fetch_object(first.bucket, first.name, self._limits.max_bytes)
             picture = await asyncio.to_thread(checked, data, self._limits)
         except BrokerUnavailable as error:
             log.info("picture not fetched, the broker is away", log=first.log_id, error=str(error))
             for fetch in fetches:
-                await self._pictures.again(fetch, AWAY, counted=False)
+                await self._store.write(pictures.postpone_fetch, fetch, self._clock() + AWAY, counted=False)
         except PictureRefused as reason:
             for fetch in fetches:
                 await self._give_up(fetch, str(reason))
@@ -97,7 +109,8 @@ class PictureFetcher:
             await self._failed(fetches, str(error))
         else:
             for fetch in fetches:
-                if await self._pictures.fetched(fetch, msgspec.structs.replace(picture, position=fetch.position)):
+                placed = msgspec.structs.replace(picture, position=fetch.position)
+                if await self._store.write(pictures.fetched, fetch, placed):
                     self._metrics.pictures_stored.inc()
 
     async def _failed(self, fetches: list[PictureFetch], reason: str) -> None:
@@ -107,12 +120,12 @@ class PictureFetcher:
                 continue
             delay = min(RETRY_FIRST * 2**fetch.attempts, RETRY_LAST)
             log.info("picture not fetched, will try again", log=fetch.log_id, reason=reason, seconds=delay)
-            await self._pictures.again(fetch, delay)
+            await self._store.write(pictures.postpone_fetch, fetch, self._clock() + delay)
 
     async def _give_up(self, fetch: PictureFetch, reason: str) -> None:
         log.warning("picture not kept", log=fetch.log_id, bucket=fetch.bucket, object=fetch.name, reason=reason)
         self._metrics.pictures_refused.inc()
-        await self._pictures.given_up(fetch, reason)
+        await self._store.write(pictures.give_up, fetch, reason)
 
 
 class QuestionPictures:
@@ -124,12 +137,12 @@ class QuestionPictures:
 
     def __init__(
         self,
-        pictures: Pictures,
+        store: Store,
         shrink: Callable[[Picture], Picture],
         *,
         patience: float = WAIT_FOR_FETCH,
     ) -> None:
-        self._pictures = pictures
+        self._store = store
         self._shrink = shrink
         self._patience = patience
         # One at a time: a decoded picture may take a hundred megabytes of memory.
@@ -142,7 +155,7 @@ class QuestionPictures:
             if not any(entry.context and '"images"' in entry.context for entry in question.logs):
                 return question
             await self._await_fetches(ids)
-            found = await self._pictures.of_logs(ids, PER_QUESTION)
+            found = await self._store.read(pictures.of_logs, ids, PER_QUESTION)
         except StoreError as error:
             log.warning("question asked without its pictures", pattern=question.pattern_id, error=str(error))
             return question
@@ -155,7 +168,7 @@ class QuestionPictures:
 
     async def _await_fetches(self, ids: list[int]) -> None:
         for _ in range(round(self._patience / LOOK_AGAIN)):
-            if not await self._pictures.awaited(ids):
+            if not await self._store.read(pictures.awaited, ids):
                 break
             await asyncio.sleep(LOOK_AGAIN)
 

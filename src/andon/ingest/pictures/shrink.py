@@ -1,19 +1,17 @@
-"""Pictures made smaller, for a model or for a terminal. Pillow lives here and nowhere else, imported on first use.
+"""Pictures made smaller, for a model or for a terminal.
 
-A file that reaches this module had its size in pixels checked from its header; Pillow is told which format to expect,
-so that no other of its many readers is tried on bytes that a stranger sent.
+A file that reaches this module had its size in pixels checked from its header; Pillow is told which format to expect.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
-import warnings
 from typing import TYPE_CHECKING
 
 from andon.core.errors import PictureRefused
 from andon.core.models import Picture
+from andon.ingest.pictures.header import pillow
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -66,12 +64,12 @@ def thumbnail(picture: Picture, width: int, height: int) -> list[list[Colour]]:
 
 def _opened(picture: Picture, side: int) -> Image:
     """The decoded picture as RGB, RGBA or L, upright, its longest side ≤ ``side``, with nothing but its pixels."""
-    _quiet()
-    from PIL import Image, ImageOps
+    image_module = pillow()
+    from PIL import ImageOps
 
     kind = picture.media_type.removeprefix("image/").upper()
     try:
-        with Image.open(io.BytesIO(picture.data), formats=[kind]) as file:
+        with image_module.open(io.BytesIO(picture.data), formats=[kind]) as file:
             _check_size(file)
             file.draft("RGB", (side, side))  # a JPEG is decoded at a fraction of its size
             file.load()
@@ -139,9 +137,3 @@ def _on_white(image: Image) -> Image:
     paper = Image.new("RGB", image.size, "white")
     paper.paste(image, mask=image.getchannel("A"))
     return paper
-
-
-@functools.cache
-def _quiet() -> None:
-    """Pillow warns about odd files on standard error; what matters of that is in the errors."""
-    warnings.filterwarnings("ignore", module=r"PIL\.")

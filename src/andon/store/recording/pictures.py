@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, delete, func, select, text, update
@@ -13,8 +13,6 @@ from andon.core.models import LogRecord, NewPicture, Picture, PictureFetch, Pict
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
 from andon.store.schema.tables import log_pictures, logs, picture_fetches, pictures
-
-T = TypeVar("T")
 
 _NOTES_MAX = 4000
 #: References that may wait to be fetched; those of further logs are noted and left.
@@ -40,58 +38,6 @@ _FETCHES = select(
     picture_fetches.c.object,
     picture_fetches.c.attempts,
 )
-
-
-class Transact(Protocol):
-    """Runs work in one transaction of the store, off the event loop."""
-
-    def __call__(self, work: Callable[[Connection], T], /) -> Awaitable[T]:
-        """What ``work`` returns."""
-        ...
-
-
-class StoredPictures:
-    """:class:`andon.store.interfaces.Pictures` over the store that ``read`` and ``write`` belong to."""
-
-    def __init__(self, read: Transact, write: Transact, clock: Callable[[], float]) -> None:
-        self._read = read
-        self._write = write
-        self._clock = clock
-
-    async def of_logs(self, log_ids: Sequence[int], limit: int) -> list[Picture]:
-        """Pictures of these logs with their bytes, each once, in the order of the logs given."""
-        return await self._read(lambda connection: of_logs(connection, log_ids, limit, data=True))
-
-    async def awaited(self, log_ids: Sequence[int]) -> int:
-        """How many pictures of these logs are still to be fetched for the first time."""
-        query = (
-            select(func.count())
-            .select_from(picture_fetches)
-            .where(picture_fetches.c.log_id.in_(log_ids), picture_fetches.c.attempts == 0)
-        )
-        return await self._read(lambda connection: connection.execute(query).scalar_one())
-
-    async def due(self, limit: int) -> tuple[list[PictureFetch], float | None]:
-        """What is to be fetched now, and in how many seconds the next is where none is due."""
-        now = self._clock()
-        return await self._read(lambda connection: _due(connection, now, limit))
-
-    async def fetched(self, fetch: PictureFetch, picture: NewPicture) -> bool:
-        """Store what was fetched; whether the picture is new to the store."""
-        return await self._write(lambda connection: _fetched(connection, fetch, picture))
-
-    async def again(self, fetch: PictureFetch, delay: float, *, counted: bool = True) -> None:
-        """Try this one again in ``delay`` seconds."""
-        later = (
-            update(picture_fetches)
-            .where(picture_fetches.c.id == fetch.id)
-            .values(attempts=fetch.attempts + counted, not_before=self._clock() + delay)
-        )
-        await self._write(lambda connection: connection.execute(later))
-
-    async def given_up(self, fetch: PictureFetch, reason: str) -> None:
-        """Fetch this one no more; the log's notes say why."""
-        await self._write(lambda connection: _given_up(connection, fetch, reason))
 
 
 def keep(connection: Connection, records: Sequence[LogRecord], ids: Sequence[int], now: float) -> tuple[int, int, int]:
@@ -124,7 +70,7 @@ def awaited_of(connection: Connection, log_id: int) -> list[PictureFetch]:
     return [PictureFetch(*row) for row in found]
 
 
-def of_logs(connection: Connection, log_ids: Sequence[int], limit: int, *, data: bool) -> list[Picture]:
+def of_logs(connection: Connection, log_ids: Sequence[int], limit: int, *, data: bool = True) -> list[Picture]:
     """Pictures of these logs, each once, in the order of the logs and of their places; with their bytes or without."""
     query = (
         select(log_pictures.c.log_id, log_pictures.c.position, *_DESCRIPTION)
@@ -177,17 +123,29 @@ def _name(connection: Connection, log_id: int, picture: NewPicture) -> None:
     )
 
 
-def _due(connection: Connection, now: float, limit: int) -> tuple[list[PictureFetch], float | None]:
+def awaited(connection: Connection, log_ids: Sequence[int]) -> int:
+    """How many pictures of these logs are still to be fetched for the first time."""
+    query = (
+        select(func.count())
+        .select_from(picture_fetches)
+        .where(picture_fetches.c.log_id.in_(log_ids), picture_fetches.c.attempts == 0)
+    )
+    return connection.execute(query).scalar_one()
+
+
+def due(connection: Connection, limit: int, now: float) -> tuple[list[PictureFetch], float | None]:
+    """What is to be fetched at ``now`` (unix seconds), longest due first, or in how many seconds the next will be."""
     table = picture_fetches.c
     query = _FETCHES.where(table.not_before <= now).order_by(table.not_before, table.id).limit(limit)
-    due = [PictureFetch(*row) for row in connection.execute(query)]
-    if due:
-        return due, None
+    found = [PictureFetch(*row) for row in connection.execute(query)]
+    if found:
+        return found, None
     next_at = connection.execute(select(func.min(table.not_before))).scalar()
     return [], None if next_at is None else max(0.0, next_at - now)
 
 
-def _fetched(connection: Connection, fetch: PictureFetch, picture: NewPicture) -> bool:
+def fetched(connection: Connection, fetch: PictureFetch, picture: NewPicture) -> bool:
+    """Store what was fetched and name it in the log's context; whether the picture is new to the store."""
     if not _settled(connection, fetch):
         return False
     row = connection.execute(select(logs.c.context).where(logs.c.id == fetch.log_id)).one_or_none()
@@ -200,7 +158,14 @@ def _fetched(connection: Connection, fetch: PictureFetch, picture: NewPicture) -
     return new > 0
 
 
-def _given_up(connection: Connection, fetch: PictureFetch, reason: str) -> None:
+def postpone_fetch(connection: Connection, fetch: PictureFetch, until: float, *, counted: bool = True) -> None:
+    """Try this one again at ``until`` (unix seconds); without ``counted`` the try was not the reference's fault."""
+    later = update(picture_fetches).where(picture_fetches.c.id == fetch.id)
+    connection.execute(later.values(attempts=fetch.attempts + counted, not_before=until))
+
+
+def give_up(connection: Connection, fetch: PictureFetch, reason: str) -> None:
+    """Fetch this one no more; the log's notes say why."""
     if _settled(connection, fetch):
         _note(connection, fetch.log_id, fetch, reason)
 

@@ -9,22 +9,20 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
 from andon.core.models import Retained
 from andon.store.engine import audit, vacuum, watermark
-from andon.store.recording import handled_sequences
 from andon.store.recording.drop import families_of
 from andon.store.retention import delete
 from andon.store.retention.delete import Candidate, Removal
 from andon.store.retention.gap_closing import Gaps
 from andon.store.rules.retention import CAP, FUTURE, PLACES, Judge, KeepPolicy, severity_rank, stored_at
 from andon.store.schema.dialect import run
-
-T = TypeVar("T")
+from andon.store.store import Store
 
 #: Logs looked at in one go, and the span of ids for the cap, which asks for one severity.
 _LOOK = 4_000
@@ -42,14 +40,6 @@ _ENTRIES = 50
 LOOKED = f"id, severity, service, {', '.join(PLACES)}, pattern_id, created_at, created_text, timestamp"
 
 
-class Transact(Protocol):
-    """Runs work in a transaction off the loop."""
-
-    async def __call__(self, work: Callable[[Connection], T]) -> T:
-        """What ``work`` returns."""
-        ...
-
-
 class Portion(msgspec.Struct):
     """What looking at some logs found: candidates, logs to look at again later or no more, and the mark after them."""
 
@@ -64,40 +54,41 @@ class Portion(msgspec.Struct):
         return not (self.candidates or self.later or self.settled or self.mark)
 
 
-class StoredRetention:
-    """:class:`andon.store.interfaces.Retention` over the store that ``read`` and ``write`` belong to."""
+class Retention:
+    """Applies ``policy`` to the database of ``store``, step by step. ``clock`` gives unix seconds."""
 
-    def __init__(self, policy: KeepPolicy, read: Transact, write: Transact, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, policy: KeepPolicy, clock: Callable[[], float] = time.time, *, actor: str = SERVICE
+    ) -> None:
+        """``actor`` stands in the audit book."""
+        self._store = store
         self._policy = policy
-        self._read = read
-        self._write = write
         self._clock = clock
+        self._actor = actor
         self._run: Run | None = None
-        #: Who stands in the audit book.
-        self.actor = SERVICE
         #: Up to which id the cap found nothing more to remove, by severity; a restart looks again.
         self._cap_at: dict[int, int] = {}
 
     async def step(self) -> Retained:
-        """Look or remove a little; ``more`` is False at the end of a run, and the next call begins another."""
+        """Look or remove a little; ``more`` is False at the end of a run, and the next call begins another.
+
+        Raises StoreFull and StoreUnavailable.
+        """
         current = self._run
         try:
             if current is None:
-                current = await self._read(
-                    functools.partial(begin, self._policy, self._clock(), self._cap_at, self.actor)
-                )
+                current = await self._store.read(_begin, self._policy, self._clock(), self._cap_at, self._actor)
                 self._run = current
             if current.thinned_out:
-                return await self._write(current.settle)
+                return await self._store.write(current.settle)
             if current.portion is None:
-                looking = current
-                await self._read(lambda connection: looking.look(connection))
+                await self._store.read(current.look)
             if current.portion is None:
-                done = await self._write(current.tidy)
+                done = await self._store.write(current.tidy)
             elif current.portion.idle:
                 current.portion, done = None, Retained()
             else:
-                done = await self._write(current.write)
+                done = await self._store.write(current.write)
         except BaseException:
             self._run = None  # whether the transaction took place is not known: the next run looks again
             raise
@@ -106,24 +97,19 @@ class StoredRetention:
         return done
 
     async def over(self) -> bool:
-        """Whether the database is larger than it may be."""
+        """Whether the database is larger than it may be; quick."""
         if not self._policy.max_bytes:
             return False
-        return await self._read(delete.used_bytes) > self._policy.max_bytes
-
-    async def stream_begins(self, stream: str, first: int) -> None:
-        """The stream holds nothing before the sequence ``first``."""
-        now = self._clock()
-        await self._write(lambda connection: handled_sequences.set_floor(connection, stream, first, now))
-
-    async def by_others(self) -> list[tuple[int, str, int]]:
-        """(id, rule, logs so far) of the newest entries of the audit book that are not a service's."""
-        found = await self._read(lambda connection: audit.entries(connection, _ENTRIES, _ACTION))
-        return [(one.id, one.subject, int(one.detail.get("logs", 0))) for one in found if one.actor != SERVICE]
+        return await self._store.read(delete.used_bytes) > self._policy.max_bytes
 
 
-def begin(policy: KeepPolicy, now: float, cap_at: dict[int, int], actor: str, connection: Connection) -> Run:
-    """A new run of the rules, which stands in the audit book under ``actor``."""
+def deleted_by_others(connection: Connection) -> list[tuple[int, str, int]]:
+    """(id, rule, logs so far) of the newest entries of the audit book that are not a service's."""
+    found = audit.entries(connection, _ENTRIES, _ACTION)
+    return [(one.id, one.subject, int(one.detail.get("logs", 0))) for one in found if one.actor != SERVICE]
+
+
+def _begin(connection: Connection, policy: KeepPolicy, now: float, cap_at: dict[int, int], actor: str) -> Run:
     families = families_of(connection, policy)
     digest = policy.digest + "".join(f"/{key}:{len(one)}" for key, one in sorted(families.items()))
     return Run(policy, now, Judge(policy, families), digest, watermark.mark(connection), cap_at, actor)
@@ -276,7 +262,7 @@ class Run:
         """Remove some of what was found; with the last of it the mark moves on."""
         started = time.monotonic()
         portion = self.portion
-        assert portion is not None  # noqa: S101 - see StoredRetention.step
+        assert portion is not None  # noqa: S101 - see Retention.step
         done = Retained()
         if self._capping and delete.used_bytes(connection) <= self._policy.max_bytes:
             self._stop_capping(portion)
@@ -377,4 +363,4 @@ def _adapted(count: int, seconds: float, least: int, most: int) -> int:
     return max(least, min(most, int(count * min(1.3, max(0.2, _AIM / max(seconds, 0.001))))))
 
 
-__all__ = ["LOOKED", "SERVICE", "Portion", "Run", "StoredRetention", "begin"]
+__all__ = ["LOOKED", "SERVICE", "Portion", "Retention", "Run", "deleted_by_others"]
