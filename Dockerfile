@@ -9,14 +9,21 @@ WORKDIR /src
 COPY requirements.lock requirements-runtime.lock ./
 RUN python -m venv --without-pip /opt/andon \
     && python -m pip --python /opt/andon/bin/python install \
-        --require-hashes --only-binary=:all: -r requirements-runtime.lock \
+        --require-hashes --no-deps --only-binary=:all: -r requirements-runtime.lock \
     # the build tool, in the version the lock names, stays in this stage
     && awk '/^[a-z]/ { keep = /^setuptools==/ } keep' requirements.lock > build.lock \
-    && python -m pip install --require-hashes -r build.lock
+    && python -m pip install --require-hashes --no-deps -r build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
+# extras that the runtime lock leaves out, such as EXTRAS=parquet,embedded: what is installed was fetched by the lock's hashes
+ARG EXTRAS=
 RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && python -m pip --python /opt/andon/bin/python install --no-deps /wheels/andon-*.whl \
+    && if [ -n "$EXTRAS" ]; then \
+        python -m pip download --require-hashes --no-deps --only-binary=:all: -r requirements.lock --dest /locked \
+        && python -m pip --python /opt/andon/bin/python install --no-index --find-links /locked "andon[$EXTRAS]"; \
+    fi \
+    && python -m pip --python /opt/andon/bin/python check \
     && /opt/andon/bin/andon version
 
 FROM python:${PYTHON}

@@ -5,6 +5,10 @@ BIN := $(VENV)/bin
 # Half of the tests' time is waiting, so more of them run at once than there are cores.
 WORKERS ?= 4
 STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The lock is complete, so nothing is resolved: older pips would find the newest release of a package that another asks
+# for with an extra, and refuse it, because the lock pins an older one. `pip check` then tells whether something is missing.
+LOCKED := $(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test lint format bench docs lock clean
@@ -12,7 +16,15 @@ STAMP := $(VENV)/.installed
 help:  ## Print what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## Create .venv and install Andon with exactly the locked dependencies
+setup: $(STAMP)  ## Create .venv with Andon and exactly what is locked; EXTRAS=postgres,mcp puts back what an extra lacks
+ifneq ($(EXTRAS),)
+	@$(BIN)/python -c 'import sys; from importlib import metadata; known = metadata.metadata("andon").get_all("Provides-Extra"); \
+		wrong = set("$(EXTRAS)".split(",")) - set(known); \
+		sys.exit(f"No extra is called {min(wrong)!r}; there are {chr(44).join(sorted(known))}" if wrong else 0)'
+	@$(LOCKED)
+	@$(PIP) install --quiet --no-index --no-build-isolation -e '.[$(EXTRAS)]'
+	@$(PIP) check
+endif
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -20,8 +32,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| { echo "No virtual environment could be made; on Debian: apt install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(LOCKED)
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(PIP) check
 	@touch $(STAMP)
 
 demo: $(STAMP)  ## Replay a plant's bad night shift through the real broker and show what was explained

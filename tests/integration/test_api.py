@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from andon.core.settings.database_url import Database
-from andon.store import search
+from andon.store import queue, search
 from support import postgres
 from support.api import Client, served
 from support.patience import PATIENCE
@@ -47,9 +47,9 @@ def _fill(path: Database) -> None:
             clock.now += 60
             while (await store.index(500))[1]:
                 pass
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, clock.now)
             assert job is not None
-            await store.finish(job, an_answer("cable"))
+            await store.write(queue.finish, job, an_answer("cable"), clock.now)
 
     asyncio.run(work())
 

@@ -14,11 +14,11 @@ from andon.core.models import Explanation, PendingAnalysis, Question
 from andon.explain.model import analyst as analyst_module
 from andon.explain.model.history_tools import HistoryTools
 from andon.explain.providers.registry import ProviderConfig, build_analyst
-from andon.store import Store
+from andon.store import Store, queue
 from support.ollama import Answer, Ollama
 from support.patience import PATIENCE
 from support.shift import MORNING, night
-from support.store_data import opened
+from support.store_data import NOW, opened
 
 MODEL = "qwen3:8b"
 FINDING = {
@@ -77,7 +77,7 @@ def explained(tmp_path: Path, url: str, *, investigate: bool, granted: int = 99)
 
 
 async def claimed(store: Store) -> PendingAnalysis:
-    while job := await store.claim("me", 600):
+    while job := await store.write(queue.claim, "me", 600, NOW):
         if job.fingerprint == "servo":
             return job
     raise AssertionError("never claimed")

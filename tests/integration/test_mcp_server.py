@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from andon.core.extras import install_command
 from support.commands import Commands
 from support.patience import PATIENCE
 from support.shift import HOSTILE, fill
@@ -75,7 +76,8 @@ def test_without_the_extra_the_command_names_it(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     outcome = Commands(tmp_path, capsys)("mcp")
     assert (outcome.status, outcome.out) == (1, "")
-    assert "pip install 'andon[mcp]'" in outcome.err
+    assert "serving MCP clients needs the library mcp" in outcome.err
+    assert install_command("mcp") in outcome.err
 
 
 def test_without_a_database_the_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

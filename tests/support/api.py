@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from andon.app.http_server import HttpServer
 from andon.app.web.api import build_router
 from andon.app.web.app import build_app
-from andon.app.web.server import HttpServer
 from andon.core.settings.database_url import Database
 from andon.core.settings.settings import Settings, load_settings
 from andon.core.telemetry import Health, Metrics

@@ -138,8 +138,18 @@ def test_the_image_runs_as_a_fixed_user_without_rights() -> None:
 
 
 def test_the_image_checks_every_hash_and_builds_on_any_processor() -> None:
-    assert DOCKERFILE.count("--require-hashes") == 2
+    assert DOCKERFILE.count("--require-hashes --no-deps") == DOCKERFILE.count("--require-hashes") == 3
+    assert "pip --python /opt/andon/bin/python check" in DOCKERFILE
     assert not re.search(r"amd64|x86_64|arm64|aarch64|--platform", DOCKERFILE)
+
+
+def test_every_lock_is_installed_as_it_stands() -> None:
+    """By hash, and without resolving, which older pips do against the newest releases."""
+    installing = re.findall(
+        r"pip[^&|;]*?-r \S+\.lock", DOCKERFILE + (ROOT / "Makefile").read_text().replace("$(PIP)", "pip")
+    )
+    assert len(installing) == 4
+    assert all("--require-hashes --no-deps" in command for command in installing)
 
 
 def test_what_the_dockerfile_copies_reaches_the_builder() -> None:

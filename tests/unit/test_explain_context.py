@@ -15,10 +15,10 @@ from andon.explain.context import facts_about
 from andon.explain.ladder import Ladder
 from andon.explain.model.prompts import build
 from andon.explain.playbook import Playbook
-from andon.store import Store
+from andon.store import Store, queue
 from support.questions import question, stored_log
 from support.shift import HOSTILE, night
-from support.store_data import a_log, opened
+from support.store_data import NOW, a_log, opened
 
 
 def claimed(path: Path, records: list[LogRecord], fingerprint: str) -> tuple[Question, list[str]]:
@@ -27,7 +27,7 @@ def claimed(path: Path, records: list[LogRecord], fingerprint: str) -> tuple[Que
     async def work() -> tuple[Question, list[str]]:
         async with opened(path) as store:
             await store.record(records, [])
-            while job := await store.claim("me", 600):
+            while job := await store.write(queue.claim, "me", 600, NOW):
                 if job.fingerprint == fingerprint:
                     return job.question, await facts_about(store.ask, job.question)
             raise AssertionError("never claimed")
@@ -90,7 +90,7 @@ def test_two_short_reads_for_a_question_to_a_model_and_none_otherwise(
         async with opened(tmp_path / "agent.db") as store:
             await store.record(night(), [])
             history = Counting(store)
-            ladder = Ladder(store, Playbook.load(), history=history)
+            ladder = Ladder(store.read, Playbook.load().explain, history=history)
             await ladder.prepare(question(), for_model=for_model)
             return history.asked
 
@@ -100,7 +100,7 @@ def test_two_short_reads_for_a_question_to_a_model_and_none_otherwise(
 def test_a_slow_history_does_not_hold_up_the_question(tmp_path: Path) -> None:
     async def work() -> Question:
         async with opened(tmp_path / "agent.db") as store:
-            ladder = Ladder(store, Playbook.load(), history=Counting(store, QueryTooSlow("too slow")))
+            ladder = Ladder(store.read, Playbook.load().explain, history=Counting(store, QueryTooSlow("too slow")))
             return await ladder.prepare(question(), for_model=True)
 
     assert asyncio.run(work()).facts == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.core.errors import ConfigError, ModelMisconfigured
+from andon.core.extras import install_command
 from andon.core.settings.provider_names import fallback_members
 from andon.explain.model.fallback import FallbackAnalyst
 from andon.explain.providers.azure import AzureBackend
@@ -116,7 +118,8 @@ def test_a_missing_extra_is_named_at_start(name: str, module: str, extra: str, m
         config = replace(config, api_key=None)
     with pytest.raises(ConfigError) as caught:
         build_analyst(config)
-    assert f"pip install 'andon[{extra}]'" in str(caught.value)
+    assert f"PROVIDER={name} needs the library {module}, which is not installed" in str(caught.value)
+    assert install_command(extra) in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -149,9 +152,9 @@ def test_a_forbidden_library_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -
         raise ImportError(f"{wanted} is not for you")
 
     monkeypatch.setattr(importlib.util, "find_spec", forbidden)
-    with pytest.raises(ConfigError, match=r"pip install 'andon\[claude\]'"):
+    with pytest.raises(ConfigError, match=re.escape(install_command("claude"))):
         build_backend(ProviderConfig(provider="CLAUDE", api_key="k"))
-    with pytest.raises(ConfigError, match=r"pip install 'andon\[mcp\]'"):
+    with pytest.raises(ConfigError, match=re.escape(install_command("mcp"))):
         require_extra()
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from andon.core.models import Rung
-from andon.explain.runbooks.matching import TEXT_MAX, code_fields, code_pattern, expression
+from andon.explain.expressions import TEXT_MAX, expression
+from andon.explain.runbooks.matching import code_fields, code_pattern
 from andon.explain.runbooks.runbooks import MarkdownRunbooks, parse
 from support.growth import grows_like_a_line
 from support.questions import question, stored_log
@@ -120,6 +121,9 @@ def test_a_runbook_for_one_host_is_no_answer_for_others(tmp_path: Path) -> None:
     [
         ("no front matter", "front matter"),
         ("---\ntitle: [\n---\nx", "not YAML"),
+        ("---\ntitle: [\n  - a: b: c\n---\nx", "not YAML: line 3: "),
+        ("---\ntitle: " + "[" * 60 + "\n---\nx", "nested too deeply"),
+        ("---\ntitle: T\ntitle: U\n---\nx", "line 3: 'title' stands twice"),
         ("---\ntitle: T\n---\nx", "match"),
         ("---\ntitle: T\nmatch: {}\n---\nx", "names neither"),
         ("---\ntitle: T\nmatch: {colour: red}\n---\nx", "colour"),
@@ -205,7 +209,7 @@ def test_accepted_expressions_end_on_hostile_text(source: str, hostile: str) -> 
     """The worst case is a power of a bounded length: what is longer costs no more."""
     compiled = expression(f"/{source}/")
     assert compiled.reach <= TEXT_MAX
-    assert grows_like_a_line(lambda size: compiled.found(hostile[:size]), TEXT_MAX)
+    assert grows_like_a_line(lambda size: compiled.search(hostile[:size]), TEXT_MAX)
 
 
 def test_code_fields_survive_any_context() -> None:

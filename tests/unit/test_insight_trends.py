@@ -15,7 +15,7 @@ from andon.core.settings.database_url import Database
 from andon.core.times import read_time, seconds
 from andon.insight.shifts.calendar import Shift
 from andon.insight.trends import breakdown, trends
-from andon.store import Visitor, merge, problems
+from andon.store import Visitor, change, counts, problems
 from andon.store.counts import counts as stored_trends
 from andon.store.schema.dialect import run
 from support.store_data import opened
@@ -85,7 +85,7 @@ def test_merged_patterns_are_one_problem(new_database: Callable[[], Database]) -
     with Visitor(database) as visitor:
         assert [row.pattern_id for row in visitor.read(trends.find, "quiet", ASKED).rows] == [ids["a"]]
         assert [row.pattern_id for row in visitor.read(trends.find, "new", ASKED).rows] == [ids["b"]]
-    merge(database, ids["b"], ids["a"])
+    change(database, problems.merge, ids["b"], ids["a"])
     with Visitor(database) as visitor:
         assert visitor.read(trends.find, "quiet", ASKED).rows == []
         assert visitor.read(trends.find, "new", ASKED).rows == []
@@ -266,6 +266,6 @@ def test_a_question_has_a_deadline(new_database: Callable[[], Database], monkeyp
             with pytest.raises(QueryTooSlow, match="shorter time"):
                 await store.ask(lambda connection: run(connection, endless).scalar())
             assert await store.ask(problems.listing) == []
-            assert await store.counts()
+            assert await store.read(counts.sizes)
 
     asyncio.run(work())

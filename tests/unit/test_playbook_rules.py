@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from andon.core.errors import AndonError, ConfigError
 from andon.explain.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import Playbook, SitePlaybook
 from andon.explain.playbook.rules import PIECE_MAX, fill
 from support.playbook_cases import split_example
 
@@ -70,15 +69,6 @@ def test_no_rule_begins_with_a_restart() -> None:
         assert not rule.checks[0].lower().startswith(("restart", "reboot", "reset")), rule.id
 
 
-def test_files_of_the_site_replace_the_bundled_ones(tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text(RULE)
-    playbook = Playbook.load([tmp_path])
-    assert [rule.id for rule in playbook.rules] == ["pump-seal-leak"]
-    match = playbook.match(split_example("pump | Seal leak at drive end"))
-    assert match is not None
-    assert match.rule.id == "pump-seal-leak"
-
-
 @pytest.mark.parametrize(
     ("change", "names"),
     [
@@ -100,20 +90,28 @@ def test_files_of_the_site_replace_the_bundled_ones(tmp_path: Path) -> None:
 def test_a_broken_rule_is_refused_by_file_rule_and_field(
     tmp_path: Path, change: tuple[str, str], names: list[str]
 ) -> None:
-    path = tmp_path / "own.yaml"
-    path.write_text(RULE.replace(*change))
-    with pytest.raises(ConfigError) as caught:
-        Playbook.load([path])
-    assert all(name in str(caught.value) for name in ["own.yaml", *names]), str(caught.value)
+    (tmp_path / "own.yaml").write_text(RULE.replace(*change))
+    found = SitePlaybook(tmp_path, PLAYBOOK)
+    found.scan()
+    (problem,) = found.problems
+    assert all(name in problem for name in ["own.yaml", *names]), problem
+    assert len(found) == 0
 
 
 def test_two_rules_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(RULE)
     (tmp_path / "b.yaml").write_text(RULE)
-    with pytest.raises(ConfigError, match=r"b\.yaml: rule pump-seal-leak, field id: a\.yaml"):
-        Playbook.load([tmp_path])
+    found = SitePlaybook(tmp_path, PLAYBOOK)
+    found.scan()
+    (problem,) = found.problems
+    assert re.search(r"b\.yaml, line 2: rule pump-seal-leak, field id: .*a\.yaml", problem)
+    assert len(found) == 1
 
 
-def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(AndonError, match=r"absent\.yaml: cannot be read"):
-        Playbook.load([tmp_path / "absent.yaml"])
+def test_a_file_that_is_gone_is_one_clear_problem(tmp_path: Path) -> None:
+    (tmp_path / "absent.yaml").symlink_to(tmp_path / "nowhere.yaml")
+    found = SitePlaybook(tmp_path, PLAYBOOK)
+    found.scan()
+    assert found.problems == [
+        f"{tmp_path.name}/absent.yaml cannot be used (No such file or directory): correct the file."
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -11,12 +10,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 import pytest
 from sqlalchemy import Connection
 
-from andon import store
 from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models import HistoryQuery, LogRecord, Merge, Spent
 from andon.core.settings.database_url import Database
-from andon.store import SharedSpending, Visitor, agent_history, search
-from support.store_data import a_log, an_answer, opened
+from andon.store import Visitor, agent_history, change, changer, problems, queue, search
+from support.store_data import NOW, a_log, an_answer, opened
 
 pytest_plugins = ["support.databases"]
 
@@ -116,11 +114,11 @@ def test_recent_counts_the_last_ten_minutes_of_the_whole_problem(site: Database)
 def test_a_pattern_comes_with_its_figures_and_what_is_known_of_it(site: Database) -> None:
     async def explain() -> None:
         async with opened(site) as opened_store:
-            while job := await opened_store.claim("me", 60):
-                await opened_store.finish(job, an_answer(f"about {job.fingerprint}"))
+            while job := await opened_store.write(queue.claim, "me", 60, NOW):
+                await opened_store.write(queue.finish, job, an_answer(f"about {job.fingerprint}"), NOW)
 
     asyncio.run(explain())
-    store.resolve(site, 2, "Replaced the brake", "Worn lining", "Ada")
+    change(site, problems.resolve, 2, "Replaced the brake", "Worn lining", "Ada", NOW)
     found = asked(site, agent_history.pattern, 2)
     assert found is not None
     assert (found.count, found.last_hour, found.last_day, found.per_hour) == (4, 4, 4, 4.0)
@@ -182,11 +180,11 @@ def test_an_interrupted_question_leaves_the_services_readers_usable(
 
 def test_a_command_counts_its_calls_where_the_service_does(site: Database) -> None:
     async def work() -> tuple[Spent, Spent]:
-        shared = SharedSpending(site)
-        await shared.spend(1, 0)
-        await shared.spend(0, 250)
-        async with opened(site, clock=None) as opened_store:
-            return await shared.spent(time.time() - 60), await opened_store.spent(time.time() - 60)
+        command = changer(site)
+        await command(queue.spend, 1, 0, NOW)
+        await command(queue.spend, 0, 250, NOW)
+        async with opened(site) as opened_store:
+            return await command(queue.spent, NOW - 60), await opened_store.read(queue.spent, NOW - 60)
 
     assert asyncio.run(work()) == (Spent(1, 250), Spent(1, 250))
 

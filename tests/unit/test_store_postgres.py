@@ -16,16 +16,30 @@ import pytest
 from sqlalchemy import Connection
 
 from andon.core.errors import ConfigError, QueryTooSlow, StoreError, StoreFull, StoreTooNew, StoreUnavailable
+from andon.core.extras import install_command
 from andon.core.models import STREAM, HistoryQuery, LogRecord, Recorded
 from andon.core.settings.database_url import PostgresAddress
-from andon.store import Preparation, Store, Visitor, agent_history, counts, lock_database, prepare, resolve
+from andon.store import (
+    Preparation,
+    Store,
+    Visitor,
+    agent_history,
+    change,
+    counts,
+    lock_database,
+    prepare,
+    problems,
+    queue,
+    recording,
+    search,
+)
 from andon.store.engine.database import store_error, translated, writer_engine
 from andon.store.engine.postgres import table_kinds
 from andon.store.engine.prepare import migrate
 from andon.store.schema.tables import HEAD, metadata
 from support.patience import PATIENCE
 from support.postgres import PASSWORD, Cluster
-from support.store_data import a_log, a_reject, an_answer, opened, query
+from support.store_data import NOW, a_log, a_reject, an_answer, opened, query
 
 pytest_plugins = ["support.databases"]
 
@@ -180,9 +194,9 @@ def test_analysts_of_several_processes_claim_each_row_once(address: PostgresAddr
 
     async def claims(store: Store, owner: str) -> list[int]:
         found = []
-        while (job := await store.claim(owner, 60)) is not None:
+        while (job := await store.write(queue.claim, owner, 60, NOW)) is not None:
             found.append(job.id)
-            await store.finish(job, an_answer(owner))
+            await store.write(queue.finish, job, an_answer(owner), NOW)
         return found
 
     async def work() -> None:
@@ -194,8 +208,8 @@ def test_analysts_of_several_processes_claim_each_row_once(address: PostgresAddr
             await recording
             ids = [one for mine in found for one in mine]
             assert len(ids) == len(set(ids)) == 60
-            counts = await stores[1].counts()
-            assert (counts.pending, counts.analyses_by_rung) == (0, {"model": 60})
+            sizes = await stores[1].read(counts.sizes)
+            assert (sizes.pending, sizes.analyses_by_rung) == (0, {"model": 60})
 
     asyncio.run(work())
 
@@ -209,13 +223,13 @@ def test_a_claim_waits_for_no_writer_and_skips_what_another_claims(address: Post
             with psycopg.connect(address.url) as other:
                 other.execute(LOCK)
                 other.execute("SELECT id FROM analyses WHERE id = 1 FOR UPDATE")
-                job = await store.claim("me", 60)
+                job = await store.write(queue.claim, "me", 60, NOW)
                 assert job is not None
                 assert job.fingerprint == "b"
                 with pytest.raises(StoreUnavailable, match="being written by another Andon"):
-                    await store.finish(job, an_answer())
-            await store.finish(job, an_answer())
-            job = await store.claim("me", 60)
+                    await store.write(queue.finish, job, an_answer(), NOW)
+            await store.write(queue.finish, job, an_answer(), NOW)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
             assert job.fingerprint == "a"
 
@@ -257,7 +271,7 @@ def test_recording_goes_on_after_the_server_was_killed(server: Cluster) -> None:
                 await _until(lambda count=seen: len(failures) > count)
                 server.start()
             await recording
-            assert (await store.counts()).logs == 4000
+            assert (await store.read(counts.sizes)).logs == 4000
 
     asyncio.run(work())
     assert all("does not answer" in text or "is stopping or starting" in text for text in failures)
@@ -320,7 +334,7 @@ def test_a_statement_that_takes_too_long_is_ended_and_reported(address: Postgres
                     await store.record([a_log(1)], [])
             for _ in range(200):
                 with contextlib.suppress(StoreUnavailable):
-                    assert (await store.record([a_log(1)], [])).stored + (await store.counts()).logs >= 1
+                    assert (await store.record([a_log(1)], [])).stored + (await store.read(counts.sizes)).logs >= 1
                     break
         finally:
             await store.close()
@@ -361,7 +375,8 @@ def test_without_the_driver_the_extra_is_named() -> None:
         "except ConfigError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "pip install 'andon[postgres]'" in done.stdout
+    assert "DB_PATH names a PostgreSQL database, which needs the library psycopg" in done.stdout
+    assert install_command("postgres") in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -426,11 +441,11 @@ def test_a_full_disk_stops_recording_until_there_is_room(server: Cluster, small_
                     break
             assert refused is not None
             assert "no room is left for the database postgresql://andon@" in refused
-            assert (await store.counts()).logs == start - 1
+            assert (await store.read(counts.sizes)).logs == start - 1
             subprocess.run(["mount", "-o", "remount,size=96m", small_disk], check=True)  # noqa: ASYNC221 - a moment
             await store.probe()
             assert (await store.record(batch, [])).stored == 500
-            assert (await store.counts()).rejects == 0
+            assert (await store.read(counts.sizes)).rejects == 0
 
     asyncio.run(work())
 
@@ -441,15 +456,15 @@ def test_nul_characters_are_replaced_where_the_server_takes_none(address: Postgr
     async def work() -> None:
         async with opened(address) as store:
             await store.record([a_log(1, message="a\0b", hostname="h\0")], [a_reject(2, reason="x\0")])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.finish(job, an_answer("c\0d"))
-            log = await store.log(1)
+            await store.write(queue.finish, job, an_answer("c\0d"), NOW)
+            log = await store.read(search.log_or_none, 1)
             assert log is not None
             assert (log.message, log.hostname, log.analysis) == ("a\ufffdb", "h\ufffd", "c\ufffdd")
 
     asyncio.run(work())
-    assert resolve(address, 1, "e\0f").fix.startswith("e")
+    assert change(address, problems.resolve, 1, "e\0f", None, None, NOW).fix.startswith("e")
     assert query(address, "SELECT fix FROM resolutions") == [("e\ufffdf",)]
 
 
@@ -471,7 +486,7 @@ def test_probing_leaves_nothing(address: PostgresAddress) -> None:
         async with opened(address) as store:
             await store.probe()
             assert (await store.record([a_log(1)], [])).stored == 1
-            assert await store.missing(STREAM, 1, 2) == [(2, 2)]
+            assert await store.read(recording.missing_ranges, STREAM, 1, 2) == [(2, 2)]
 
     asyncio.run(work())
     assert query(address, "SELECT count(*) FROM rejects") == [(0,)]

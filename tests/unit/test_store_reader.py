@@ -19,7 +19,7 @@ from andon.core.errors import NotFound, StoreUnavailable
 from andon.core.models import LogQuery
 from andon.core.settings.database_url import Database
 from andon.store import Visitor, change, counts, prepare, queue, recording, search
-from support.store_data import REFERENCE_TABLE, a_log, a_reject, an_answer, opened, query
+from support.store_data import NOW, REFERENCE_TABLE, a_log, a_reject, an_answer, opened, query
 
 pytest_plugins = ["support.databases"]
 
@@ -48,9 +48,9 @@ def _filled(path: Database) -> None:
     async def work() -> None:
         async with opened(path) as store:
             await store.record(batch, [a_reject(100 + i) for i in range(3)])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.finish(job, an_answer("cable"))
+            await store.write(queue.finish, job, an_answer("cable"), NOW)
 
     asyncio.run(work())
 

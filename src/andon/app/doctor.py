@@ -26,6 +26,7 @@ from andon.core.settings.settings import Settings
 from andon.core.settings.unknown import remarks
 from andon.core.text import counted
 from andon.core.threads import in_daemon_thread
+from andon.explain.playbook import SitePlaybook
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from andon.explain.providers.ollama_models import OllamaAdmin, context_remedy
 from andon.explain.providers.registry import ProviderConfig, build_analyst, build_backend
@@ -50,7 +51,8 @@ async def examine(settings: Settings) -> list[CheckResult]:
     results.append(await (_model_file if settings.provider == "EMBEDDED" else _model)(settings))
     results += await _fallbacks(settings)
     results += await _ollama_context(settings)
-    return results + await asyncio.to_thread(_runbooks, settings)
+    results += await asyncio.to_thread(_runbooks, settings)
+    return results + await asyncio.to_thread(_playbook, settings)
 
 
 def _runbooks(settings: Settings) -> list[CheckResult]:
@@ -62,6 +64,24 @@ def _runbooks(settings: Settings) -> list[CheckResult]:
     results = [CheckResult("runbooks", None, problem) for problem in found.problems]
     if len(found) or not results:
         results.insert(0, CheckResult("runbooks", True, f"{settings.runbooks}: {counted(len(found), 'runbook')}"))
+    return results
+
+
+def _playbook(settings: Settings) -> list[CheckResult]:
+    """How many rules of the site there are, and which are wrong or do not do what their examples say."""
+    place = settings.playbook
+    if not os.path.exists(place):
+        if "playbook" not in settings.model_fields_set:
+            return []
+        detail = f"there is no directory {place}: only the built-in rules answer"
+        return [CheckResult("playbook", None, detail, "create it, or correct ANDON_PLAYBOOK")]
+    found = SitePlaybook(place)
+    found.scan(tell=False)
+    results = [CheckResult("playbook", None, problem) for problem in found.problems]
+    remedy = "make its terms more specific (docs/playbook.md), or correct the example"
+    results += [CheckResult("playbook", None, problem, remedy) for problem in found.misled]
+    if len(found) or not results:
+        results.insert(0, CheckResult("playbook", True, f"{place}: {counted(len(found), 'rule')}"))
     return results
 
 

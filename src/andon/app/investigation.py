@@ -17,7 +17,7 @@ from andon.explain.providers.registry import build_backend
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import alike
 from andon.insight.ask.investigator import Investigator
-from andon.store import SharedSpending, Visitor
+from andon.store import Visitor, changer
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -35,7 +35,7 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     built = map(build_backend, (config, *config.fallbacks))
     backends = [backend for backend in itertools.takewhile(lambda one: one is not None, built) if backend is not None]
     with await asyncio.to_thread(Visitor, settings.database) as visitor:
-        budget = Budget(SharedSpending(settings.database), budget_limits(settings))
+        budget = Budget(visitor.ask, changer(settings.database), budget_limits(settings))
         made = Investigator(
             visitor.ask,
             backends,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -46,9 +46,10 @@ from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import PLACES, PLACES_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
 from andon.explain.model.history_tools import ROOM, HistoryTools
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import SitePlaybook
 from andon.explain.providers.registry import build_analyst
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.explain.site_files import scan_always
 from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.grouping.similar_problems import alike
@@ -57,9 +58,10 @@ from andon.ingest.decode import Decoder
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.shrink import for_model
 from andon.ingest.recorder import Recorder
-from andon.store import Retention, Store, lock_database, prepare
+from andon.store import Retention, Store, counts, lock_database, prepare
 
 if TYPE_CHECKING:
+    from andon.app.http_server import HttpServer
     from andon.core.models import Question
     from andon.explain.interfaces import Analyst
 
@@ -75,28 +77,8 @@ CANCEL_AGAIN = 2.0
 STORING = 1024
 
 
-class HttpSide(Protocol):
-    """What the service asks of its HTTP server: take the port, serve, stop."""
-
-    def bind(self) -> int:
-        """Take the port and return its number. Raises InUseError and ConfigError."""
-        ...
-
-    def close(self) -> None:
-        """Give the port back where it was never served; idempotent."""
-        ...
-
-    async def run(self) -> None:
-        """Serve until stopped or cancelled."""
-        ...
-
-    async def stop(self, task: asyncio.Task[None]) -> None:
-        """Finish open requests and end ``task``, which runs :meth:`run`."""
-        ...
-
-
 #: Makes the HTTP side of a service. The web is above us in the tree, so whoever starts a service hands it in.
-Listen = Callable[["Service"], HttpSide]
+Listen = Callable[["Service"], "HttpServer"]
 
 
 class Service:
@@ -111,6 +93,7 @@ class Service:
         look = self._look if settings.investigate == "on" and settings.tool_calls else None
         self.analyst: Analyst | None = build_analyst(provider_config(settings), look)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
+        self.playbook: SitePlaybook
         self.store: Store
         self.broker: EmbeddedBroker | None = None
         self._stream: JetStreamLogStream
@@ -153,7 +136,7 @@ class Service:
                 watching = start("watch", watch.run)
                 supervising = start("broker", self.broker.supervise) if self.broker else None
                 await callers.listen(desk.analyze, desk.plain)
-                reading = start("runbooks", self.runbooks.run)
+                reading = start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan))
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
                 indexing = start("indexer", Indexer(self.store, self.metrics).run)
@@ -199,7 +182,9 @@ class Service:
             prepared = await asyncio.shield(preparing)
         if prepared.taken_over:
             log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
+        self.playbook = await asyncio.to_thread(SitePlaybook, settings.playbook)
         await asyncio.to_thread(self.runbooks.scan)
+        await asyncio.to_thread(self.playbook.scan)
         self.store = await Store.open(
             settings.database,
             durability=settings.durability,
@@ -228,13 +213,12 @@ class Service:
         self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures
     ) -> tuple[CallerDesk, Recorder, Analyzer]:
         settings = self.settings
-        playbook = Playbook.load()
         decoder = Decoder(Fingerprinter(site_codes(settings)), ZoneInfo(settings.time_zone))
         gate, policy = model_gate(settings, self.store), analysis_policy(settings)
         desk = CallerDesk(
             self.store,
             publisher,
-            playbook,
+            self.playbook.explain,
             decoder,
             self.metrics,
             agent=settings.agent_name,
@@ -246,8 +230,8 @@ class Service:
             publisher,
             self.analyst,
             Ladder(
-                self.store,
-                playbook,
+                self.store.read,
+                self.playbook.explain,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
                 history=self.store.ask if settings.investigate == "on" else None,
@@ -265,10 +249,11 @@ class Service:
             self._stream,
             self.store,
             decoder,
-            desk,
             self.metrics,
             self.health,
             batch=settings.record_batch,
+            on_stored=desk.on_stored,
+            on_stalled=desk.on_stalled,
             queued=analyzer.wake,
             merging=rebuilt,
             limits=picture_limits(settings),
@@ -294,19 +279,21 @@ class Service:
         metrics = self.metrics
         metrics.runbooks.set(len(self.runbooks))
         metrics.runbook_problems.set(len(self.runbooks.problems))
+        metrics.playbook_rules.set(len(self.playbook))
+        metrics.playbook_problems.set(len(self.playbook.problems))
         try:
-            counts = await self.store.counts()
+            sizes = await self.store.read(counts.sizes)
             if self._retainer is not None:
                 await self._retainer.count_others()
         except StoreError as error:
             log.info("store gauges not renewed", error=str(error))
         else:
-            metrics.logs.set(counts.logs)
-            metrics.patterns.set(counts.patterns)
-            metrics.rejects.set(counts.rejects)
-            metrics.pending.set(counts.pending)
-            metrics.failed.set(counts.failed)
-            metrics.store_bytes.set(counts.bytes)
+            metrics.logs.set(sizes.logs)
+            metrics.patterns.set(sizes.patterns)
+            metrics.rejects.set(sizes.rejects)
+            metrics.pending.set(sizes.pending)
+            metrics.failed.set(sizes.failed)
+            metrics.store_bytes.set(sizes.bytes)
         try:
             async with asyncio.timeout(1.0):
                 state = await self._stream.state()

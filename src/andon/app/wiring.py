@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from andon.bus.connection import masked
@@ -15,10 +14,7 @@ from andon.explain.providers.backend import Choices
 from andon.explain.providers.registry import ProviderConfig
 from andon.grouping.codes import CodeRules
 from andon.ingest.pictures.intake import PictureLimits
-from andon.store import AnalysisPolicy, Rule
-
-if TYPE_CHECKING:
-    from andon.store.interfaces import LogStore
+from andon.store import AnalysisPolicy, Rule, Store
 
 #: Questions at once that a provider in the cloud gets from the start.
 CLOUD_FIRST = 4
@@ -123,7 +119,8 @@ def budget_limits(settings: Settings) -> Limits:
     )
 
 
-def model_gate(settings: Settings, store: LogStore) -> Gate:
+def model_gate(settings: Settings, store: Store) -> Gate:
     """How many questions the model gets at once, and how many at all. A model on this site's box starts with one."""
     most = settings.gguf_parallel if settings.provider == "EMBEDDED" else settings.model_concurrency
-    return Gate(Budget(store, budget_limits(settings)), first=1 if settings.local_model else CLOUD_FIRST, most=most)
+    budget = Budget(store.read, store.write, budget_limits(settings))
+    return Gate(budget, first=1 if settings.local_model else CLOUD_FIRST, most=most)

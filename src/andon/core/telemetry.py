@@ -134,6 +134,12 @@ class Metrics:
         )
         self.runbooks = Gauge("andon_runbooks", "Runbooks in force.", registry=r)
         self.runbook_problems = Gauge("andon_runbook_problems", "Runbooks that cannot be used as they are.", registry=r)
+        self.playbook_rules = Gauge("andon_playbook_rules", "The site's own playbook rules in force.", registry=r)
+        self.playbook_problems = Gauge(
+            "andon_playbook_problems",
+            "Playbook rules and files of the site that cannot be used as they are.",
+            registry=r,
+        )
         self.callers = Gauge("andon_callers_waiting", "Callers that wait for an analysis in memory.", registry=r)
         self.callers_dropped = Counter(
             "andon_callers_dropped", "Callers that found every waiting place taken.", registry=r

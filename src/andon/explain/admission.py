@@ -16,7 +16,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from andon.store.interfaces import Spending
+from andon.store import Ask, queue
 
 log = structlog.get_logger(__name__)
 
@@ -94,14 +94,19 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Budget:
-    """Model calls and tokens against their limits. ``clock`` gives unix seconds.
+    """Model calls and tokens against their limits, counted in the database that ``read`` and ``write`` lead to.
+
+    ``clock`` gives unix seconds.
 
     A part of each limit of calls (``RESERVE``, rounded down) is only for urgent questions. Tokens are known after the
     call, so the calls that run at the moment may go beyond their limit.
     """
 
-    def __init__(self, store: Spending, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._store = store
+    def __init__(
+        self, read: Ask, write: Ask, limits: Limits | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._read = read
+        self._write = write
         self._limits = limits or Limits()
         self._clock = clock
         self._taking = asyncio.Lock()
@@ -120,13 +125,13 @@ class Budget:
         async with self._taking:
             shortage = await self.shortage(urgent=urgent)
             if shortage is None:
-                await self._store.spend(1, 0)
+                await self._write(queue.spend, 1, 0, self._clock())
             return shortage
 
     async def used(self, tokens: int) -> None:
         """A call took so many tokens. Raises StoreError."""
         if tokens > 0:
-            await self._store.spend(0, tokens)
+            await self._write(queue.spend, 0, tokens, self._clock())
 
     async def _look(self) -> tuple[str | None, str | None]:
         """Why an ordinary, and why an urgent question may not be asked."""
@@ -138,7 +143,7 @@ class Budget:
             calls, tokens = getattr(self._limits, f"calls_{name}"), getattr(self._limits, f"tokens_{name}")
             if not calls and not tokens:
                 continue
-            spent = await self._store.spent(self._clock() - span)
+            spent = await self._read(queue.spent, self._clock() - span)
             if calls:
                 kept = int(calls * RESERVE)
                 self.left[f"calls_{name}"] = max(0, calls - spent.calls)

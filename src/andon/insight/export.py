@@ -13,7 +13,8 @@ from typing import IO, Any, Literal
 
 import msgspec
 
-from andon.core.errors import ConfigError, StoreUnavailable
+from andon.core import extras
+from andon.core.errors import StoreUnavailable
 from andon.core.models import StoredLog
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -145,7 +146,7 @@ def _parquet(pages: Iterable[list[StoredLog]], file: IO[bytes]) -> int:
         import pyarrow  # type: ignore[import-untyped]
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError:
-        raise ConfigError("Parquet needs pyarrow, which is not installed: pip install 'andon[parquet]'") from None
+        raise extras.missing("parquet", "Parquet") from None
     kinds = {"id": pyarrow.int64(), "pattern_id": pyarrow.int64(), "provisional": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in COLUMNS])
     count = 0

@@ -12,8 +12,8 @@ from andon.store.engine.ask import Ask
 from andon.store.engine.database import Durability
 from andon.store.engine.database_lock import DatabaseLock, lock_database
 from andon.store.engine.prepare import Preparation, prepare
-from andon.store.engine.visitor import Visitor, change
-from andon.store.problems.commands import SharedSpending, compact, merge, reanalyze, resolve, revoke, split
+from andon.store.engine.vacuum import compact
+from andon.store.engine.visitor import Visitor, change, changer
 from andon.store.recording import pictures
 from andon.store.recording.handled_sequences import set_floor
 from andon.store.retention.steps import Retention, deleted_by_others
@@ -32,29 +32,24 @@ __all__ = [
     "Preparation",
     "Retention",
     "Rule",
-    "SharedSpending",
     "Store",
     "Visitor",
     "agent_history",
     "alarms",
     "change",
+    "changer",
     "compact",
     "counts",
     "deleted_by_others",
     "keep_all",
     "lock_database",
-    "merge",
     "novel",
     "pictures",
     "prepare",
     "problems",
     "queue",
-    "reanalyze",
     "recording",
-    "resolve",
     "retention",
-    "revoke",
     "search",
     "set_floor",
-    "split",
 ]

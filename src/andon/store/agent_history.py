@@ -17,7 +17,7 @@ from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members
 from andon.store.queue import queue
 from andon.store.rules.analysis import at_least, rank_of, severity_of
-from andon.store.schema.dialect import contains
+from andon.store.schema.expressions import contains
 from andon.store.schema.tables import logs, pattern_hosts, pattern_minutes, patterns
 
 ROWS_MAX = 500

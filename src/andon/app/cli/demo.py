@@ -169,10 +169,10 @@ async def explained(service: Service, expected: int) -> None:
     with Progress(*columns, console=errors) as progress:
         task = progress.add_task("explaining problems", total=None)
         while time.monotonic() < deadline:
-            counts = await service.store.counts()
-            answered = sum(counts.analyses_by_rung.values())
-            progress.update(task, total=counts.patterns, completed=min(answered, counts.patterns))
-            if counts.logs + counts.rejects >= expected and answered >= counts.patterns:
+            sizes = await service.store.read(counts.sizes)
+            answered = sum(sizes.analyses_by_rung.values())
+            progress.update(task, total=sizes.patterns, completed=min(answered, sizes.patterns))
+            if sizes.logs + sizes.rejects >= expected and answered >= sizes.patterns:
                 return
             await asyncio.sleep(0.1)
 

@@ -53,7 +53,7 @@ def export(
     """Write stored logs, oldest first, to FILE or to standard output.
 
     In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe. Parquet needs the extra
-    `parquet`: pip install 'andon\\[parquet]'.
+    `parquet`; where it is missing, the command that installs it is named.
 
     Example: andon export night.csv --since 12h --severity ERROR
     """

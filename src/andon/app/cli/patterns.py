@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import typer
 from typer.core import TyperGroup
 
-from andon import store
 from andon.app.cli.filters import time_of
 from andon.app.cli.output import (
     command_settings,
@@ -27,7 +26,7 @@ from andon.app.cli.problem import print_problem
 from andon.core.models import ID_MAX
 from andon.insight.problem import as_object, gather
 from andon.insight.shifts.current import site_shifts
-from andon.store import Visitor, problems
+from andon.store import Visitor, change, problems
 from andon.store.problems import PatternSort
 
 if TYPE_CHECKING:
@@ -129,8 +128,7 @@ def merge(
 
     Example: andon patterns merge 17 12
     """
-    settings = command_settings()
-    root = store.merge(settings.database, child, parent)
+    root = change(command_settings().database, problems.merge, child, parent)
     if as_json:
         print_json({"pattern_id": child, "problem_id": root})
         return
@@ -148,8 +146,7 @@ def split(
 
     Example: andon patterns split 17
     """
-    settings = command_settings()
-    left = store.split(settings.database, pattern_id)
+    left = change(command_settings().database, problems.split, pattern_id)
     if as_json:
         print_json({"pattern_id": pattern_id, "left_problem_id": left})
         return

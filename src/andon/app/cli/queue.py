@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from andon import store
 from andon.app.cli.output import (
     command_settings,
     console,
@@ -20,6 +19,8 @@ from andon.app.cli.output import (
     short_time,
 )
 from andon.core.models import ID_MAX
+from andon.store import Visitor, change, problems
+from andon.store import queue as waiting
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -52,8 +53,8 @@ def queue(
     Example: andon queue --failed
     """
     settings = command_settings()
-    with store.Visitor(settings.database) as visitor:
-        rows = visitor.read(store.queue.listing, failed=failed, limit=limit)
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(waiting.listing, failed=failed, limit=limit)
     if as_json:
         now = time.time()
         print_json([as_object(row, now) for row in rows])
@@ -75,8 +76,7 @@ def reanalyze(
 
     Example: andon reanalyze 12
     """
-    settings = command_settings()
-    analysis_id = store.reanalyze(settings.database, pattern_id)
+    analysis_id = change(command_settings().database, problems.reanalyze, pattern_id)
     if as_json:
         print_json({"pattern_id": pattern_id, "analysis_id": analysis_id})
         return

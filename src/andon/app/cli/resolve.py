@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
 
-from andon import store
 from andon.app.cli.output import command_settings, console, plain, print_json, user_name
 from andon.core.models import ID_MAX
+from andon.store import change, problems
 
 
 def resolve(
@@ -44,10 +45,8 @@ def resolve(
         raise typer.BadParameter("say what solved it", param_hint="--fix")
     if fix_id is not None:
         raise typer.BadParameter("only --revoke takes one", param_hint="--id")
-    settings = command_settings()
-    made = store.resolve(
-        settings.database, pattern_id, fix.strip(), (cause or "").strip() or None, author or user_name()
-    )
+    database, author = command_settings().database, author or user_name()
+    made = change(database, problems.resolve, pattern_id, fix, cause, author, time.time())
     if as_json:
         print_json(made)
         return
@@ -57,7 +56,7 @@ def resolve(
 
 def revoke(pattern_id: int, fix_id: int | None, as_json: bool) -> None:
     """Take a confirmed fix back and say what becomes of the problem."""
-    gone = store.revoke(command_settings().database, pattern_id, fix_id)
+    gone = change(command_settings().database, problems.revoke, pattern_id, fix_id, time.time())
     if as_json:
         print_json(gone)
         return

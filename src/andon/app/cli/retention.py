@@ -155,10 +155,11 @@ async def _retain(settings: Settings, told: Any) -> dict[str, int]:
     from andon.app.background.retainer import Retainer  # with the service's tasks, which only --run needs
 
     opened = await store.Store.open(settings.database, durability=settings.durability)
-    actor = f"andon retention --run ({user_name() or 'unknown'})"
+    applied = store.Retention(
+        opened, retention_policy(settings), actor=f"andon retention --run ({user_name() or 'unknown'})"
+    )
     try:
-        rules = store.Retention(opened, retention_policy(settings), actor=actor)
-        return await Retainer(opened, rules, Metrics()).once(told)
+        return await Retainer(opened, applied, Metrics()).once(told)
     finally:
         await opened.close()
 

@@ -21,7 +21,7 @@ from andon.app.wiring import provider_config, site_codes
 from andon.core.errors import ConfigError, ModelError
 from andon.core.models import Explanation, Question, now_text
 from andon.core.settings.settings import Settings
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import SitePlaybook
 from andon.explain.providers.registry import build_analyst, build_backend
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
@@ -96,7 +96,8 @@ def _asker(settings: Settings, stack: AsyncExitStack) -> tuple[Ask, str | None]:
     config = dataclasses.replace(provider_config(settings), fallbacks=())
     analyst = build_analyst(config)
     if analyst is None:
-        playbook = Playbook.load()
+        playbook = SitePlaybook(settings.playbook)
+        playbook.scan()
 
         async def ask(question: Question) -> Explanation:
             await asyncio.sleep(0)  # lets the progress bar breathe between answers

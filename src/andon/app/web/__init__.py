@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from andon.app.http_server import HttpServer
     from andon.app.service import Service
-    from andon.app.web.server import HttpServer
     from andon.store import Connection
 
 P = ParamSpec("P")
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 def listen(service: Service) -> HttpServer:
     """The HTTP server of a service, not bound yet. The web framework is imported here, when it is needed."""
+    from andon.app.http_server import HttpServer
     from andon.app.web.api import build_router
     from andon.app.web.app import build_app
-    from andon.app.web.server import HttpServer
 
     settings = service.settings
     token = settings.http_token.get_secret_value()

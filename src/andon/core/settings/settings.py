@@ -137,6 +137,11 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     runbooks: Path = Field(
         Path("runbooks"), description="Directory of the site's own runbooks (Markdown); read again when they change."
     )
+    playbook: Path = Field(
+        Path("playbook"),
+        description="Directory of the site's own playbook rules (YAML), which go before the built-in ones; read again "
+        "when they change; see [playbook](playbook.md).",
+    )
     analyze: Literal["novel", "every", "none"] = Field(
         "novel",
         description="What is explained: `novel`: each problem once; `every`: each log by itself, as the reference did; "

@@ -19,11 +19,11 @@ from andon.core.errors import QueryTooSlow, StoreError
 from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
 from andon.core.redact import clean
 from andon.core.times import read_time
-from andon.explain.interfaces import Runbooks
 from andon.explain.model.fence import encode, fenced, fit, listing, log_line, size
 from andon.explain.model.time_phrases import shown
 from andon.explain.model.tool_lines import as_question, facts_line, in_words, problem_line
-from andon.grouping.interfaces import Likeness
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.grouping.similar_problems import Likeness
 from andon.store import Ask, agent_history
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class HistoryTools:
         *,
         clock: Callable[[], datetime],
         likeness: Likeness | None = None,
-        runbooks: Runbooks | None = None,
+        runbooks: MarkdownRunbooks | None = None,
         calls: int | None = CALLS,
         room: int | None = None,
         timeout: float = TIMEOUT,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib import resources
+from functools import cache
 
 import msgspec
 
@@ -11,7 +11,7 @@ from andon.core.errors import ConfigError
 from andon.core.models import Severity
 from andon.explain.finding import CATEGORIES, Finding
 from andon.explain.playbook.reading import shown
-from andon.explain.playbook.rules import fill, parse
+from andon.explain.playbook.rules import bundled, fill
 from andon.explain.playbook.term_language import Vocabulary
 
 FILE = "general.yaml"
@@ -63,6 +63,7 @@ class General:
     """The general answer, ready to use."""
 
     def __init__(self, spec: GeneralSpec, vocabulary: Vocabulary) -> None:
+        """Raises ValueError on a bad term."""
         self._spec = spec
         self._weights = vocabulary.index.weights
         self._doubt = vocabulary.numbers(spec.doubt)
@@ -166,13 +167,10 @@ class General:
         return next((kind for kind, _, _ in self._hints if votes.get(kind.category) == most), None)
 
 
-def load_general(vocabulary: Vocabulary) -> General:
-    """The bundled general answer. Raises ConfigError."""
-    try:
-        spec = msgspec.convert(parse(resources.files(__package__) / FILE), GeneralSpec)
-        general = General(spec, vocabulary)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise ConfigError(f"{FILE}: {error}.") from None
+@cache
+def load_general() -> GeneralSpec:
+    """The bundled ``general.yaml``. Raises ConfigError."""
+    spec = bundled(FILE, GeneralSpec)
     if unknown := {kind.category for kind in spec.kinds} - set(CATEGORIES):
         raise ConfigError(f"{FILE}: field kinds: {min(unknown)!r} is not one of {', '.join(CATEGORIES)}.")
-    return general
+    return spec

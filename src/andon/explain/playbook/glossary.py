@@ -8,12 +8,9 @@ itself (``Ofentemperatur`` is ``ofen*`` + ``temperatur*``). Cost is one or two l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import resources
+from functools import cache
 
-import msgspec
-
-from andon.core.errors import ConfigError
-from andon.explain.playbook.rules import parse
+from andon.explain.playbook.rules import bundled
 from andon.explain.playbook.term_language import MAX_WORDS, parse_term, words_of
 
 FILE = "glossary.yaml"
@@ -83,9 +80,7 @@ class Glossary:
         return out
 
 
+@cache
 def load_glossary() -> Glossary:
     """The bundled glossary. Raises ConfigError."""
-    try:
-        return Glossary(msgspec.convert(parse(resources.files(__package__) / FILE), dict[str, list[str]]))
-    except (msgspec.ValidationError, ValueError) as error:
-        raise ConfigError(f"{FILE}: {error}. It maps English words to lists of foreign ones.") from None
+    return Glossary(bundled(FILE, dict[str, list[str]]))

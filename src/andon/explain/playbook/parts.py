@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from importlib import resources
 
 import msgspec
 
-from andon.core.errors import ConfigError
-from andon.explain.playbook.rules import PARTS, MatchSpec, Rule, parse
+from andon.explain.playbook.rules import MatchSpec, Rule, bundled, bundled_names
 
 #: How the ids of the rules made of parts begin.
 PREFIX = "part-"
@@ -45,15 +43,11 @@ def part_rules(broad: Mapping[str, Rule]) -> list[tuple[str, Rule]]:
 
     Raises ConfigError that names the file.
     """
-    files = [item for item in resources.files(__package__).iterdir() if item.name.startswith(PARTS)]
-    rules: list[tuple[str, Rule]] = []
-    for file in sorted((item for item in files if item.name.endswith(".yaml")), key=lambda item: item.name):
-        try:
-            parts = msgspec.convert(parse(file), list[Part], strict=False)
-        except msgspec.ValidationError as error:
-            raise ConfigError(f"{file.name}: {error}.") from None
-        rules += [(file.name, _rule(part, broad[part.category].checks)) for part in parts]
-    return rules
+    return [
+        (name, _rule(part, broad[part.category].checks))
+        for name in bundled_names(parts=True)
+        for part in bundled(name, list[Part])
+    ]
 
 
 def _rule(part: Part, more: Sequence[str]) -> Rule:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Container, Sequence
 
 import msgspec
 
 from andon.core.models import SEVERITY_RANK, Explanation, Question, Rung, Severity, StoredLog
 from andon.explain.finding import Finding, render
 from andon.explain.playbook.general import General, load_general
-from andon.explain.playbook.glossary import Glossary, load_glossary
+from andon.explain.playbook.glossary import load_glossary
 from andon.explain.playbook.parts import PREFIX as PART
 from andon.explain.playbook.parts import part_rules
 from andon.explain.playbook.reading import Reading, read, shown
@@ -20,14 +19,12 @@ from andon.explain.playbook.rules import (
     PIECE_MAX,
     Compiled,
     Rule,
-    bundled,
-    chosen,
+    bundled_rules,
+    bundled_vocabulary,
     compile_rule,
     fill,
-    load_rules,
-    load_vocabulary,
 )
-from andon.explain.playbook.term_language import TermIndex
+from andon.explain.playbook.term_language import TermIndex, Vocabulary
 
 #: The ``source`` of an answer that no rule gave.
 GENERAL = "general"
@@ -40,7 +37,7 @@ _ENOUGH_IN_DOUBT = 4.0
 #: A log that tells this much and shows a symptom is answered by the broad rule of its kind of equipment.
 _MUCH = 3.5
 #: How the ids of the broad rules begin.
-_BROAD = "family-"
+BROAD = "family-"
 #: What a rule gains where the service is named after a product of its category.
 _HOME = 1.0
 _EVIDENCE = 3
@@ -53,17 +50,20 @@ class Match(msgspec.Struct, frozen=True):
     """A rule that fits a log, with the values its texts may use."""
 
     rule: Rule
+    source: str
     score: float
     values: dict[str, str]
 
 
 class Playbook:
-    """The rules and the general answer. Immutable once loaded; safe to share between threads."""
+    """Rules and the general answer. Immutable once made; safe to share between threads."""
 
-    def __init__(self, rules: Sequence[Compiled], index: TermIndex, general: General, glossary: Glossary) -> None:
+    def __init__(self, rules: Sequence[Compiled], index: TermIndex, answered_by: str = "playbook rule") -> None:
+        """``rules`` are compiled with ``index``; ``answered_by`` is what an answer calls them. Raises ConfigError."""
         self._index = index
-        self._general = general
-        self._glossary = glossary
+        self._general = General(load_general(), Vocabulary(bundled_vocabulary(), index))
+        self._glossary = load_glossary()
+        self._answered_by = answered_by
         self._compiled = tuple(rules)
         #: Which rules a term can help to match: only those are looked at.
         touched: defaultdict[int, list[Compiled]] = defaultdict(list)
@@ -72,22 +72,21 @@ class Playbook:
             for term in compiled.codes.union(*sorted(compiled.groups, key=len)[:1]):
                 touched[term].append(compiled)
         self._touched = dict(touched)
-        self._broad = {c.rule.category: c for c in self._compiled if c.rule.id.startswith(_BROAD)}
+        self._broad = {c.rule.category: c for c in self._compiled if c.rule.id.startswith(BROAD)}
         self._parts = tuple(c for c in self._compiled if c.rule.id.startswith(PART))
 
     @classmethod
-    def load(cls, paths: Sequence[Path] | None = None) -> Playbook:
-        """The bundled rules, or exactly those of ``paths`` (files, or directories of ``*.yaml``).
-
-        Raises ConfigError that names file, rule and field.
-        """
-        vocabulary = load_vocabulary()
-        sources = bundled() if paths is None else chosen(paths)
-        written = load_rules(sources)
-        if paths is None:
-            written += part_rules({rule.category: rule for _, rule in written if rule.id.startswith(_BROAD)})
+    def load(cls) -> Playbook:
+        """The bundled rules. Raises ConfigError that names file, rule and field."""
+        vocabulary = Vocabulary(bundled_vocabulary(), TermIndex())
+        written = bundled_rules()
+        written += part_rules({rule.category: rule for _, rule in written if rule.id.startswith(BROAD)})
         rules = [compile_rule(file, order, rule, vocabulary) for order, (file, rule) in enumerate(written)]
-        return cls(rules, vocabulary.index, load_general(vocabulary), load_glossary())
+        return cls(rules, vocabulary.index)
+
+    def without(self, ids: Container[str]) -> Playbook:
+        """The same but for the rules of these ``ids``."""
+        return Playbook([compiled for compiled in self._compiled if compiled.rule.id not in ids], self._index)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -101,24 +100,23 @@ class Playbook:
     def explain(self, question: Question) -> Explanation:
         """The best rule's answer to ``question``, or the general one. Never raises."""
         started = time.perf_counter()
+        chosen = self._chosen(question) if question.logs else None
+        if chosen is not None and chosen[2] is not None:
+            return self._ruled(question, chosen[0], chosen[1], chosen[2], started)
+        reading = chosen[1] if chosen is not None else None
+        return _explanation(self._unknown(question, reading), GENERAL, self._general.note, reading, started)
+
+    def answer(self, question: Question) -> Explanation | None:
+        """The best rule's answer to ``question``, None where none fits. Never raises."""
+        started = time.perf_counter()
         if not question.logs:
-            finding, source, note = self._unknown(question, None), GENERAL, self._general.note
-        else:
-            at, reading, match = self._chosen(question)
-            if match is None:
-                finding, source, note = self._unknown(question, reading), GENERAL, self._general.note
-            else:
-                finding, source = self._answer(question, match, at, reading.said), match.rule.id
-                note = f"Answered by playbook rule {source}."
-            if reading.instructed:
-                note = f"{note} {_NOT_FOLLOWED}"
-        return Explanation(
-            rung=Rung.PLAYBOOK,
-            text=render(finding, note=note),
-            finding=finding.model_dump(mode="json"),
-            source=source,
-            latency=time.perf_counter() - started,
-        )
+            return None
+        at, reading, match = self._chosen(question)
+        return self._ruled(question, at, reading, match, started) if match is not None else None
+
+    def _ruled(self, question: Question, at: int, reading: Reading, match: Match, started: float) -> Explanation:
+        note = f"Answered by {self._answered_by} {match.source}."
+        return _explanation(self._answer(question, match, at, reading.said), match.source, note, reading, started)
 
     def _read(self, log: StoredLog, template: str = "") -> Reading:
         return read(log, template, self._index, self._glossary)
@@ -140,7 +138,7 @@ class Playbook:
 
     def _match(self, reading: Reading, log: StoredLog) -> Match | None:
         best = self._best(reading)
-        if best is None or best[0].rule.id.startswith(_BROAD):  # what the service is named after is more exact
+        if best is None or best[0].rule.id.startswith(BROAD):  # what the service is named after is more exact
             best = self._broadly(reading) if best is None else self._named(reading) or best
         if best is None:
             return None
@@ -149,7 +147,7 @@ class Playbook:
         for pattern in compiled.captures:
             if found := pattern.search(reading.text):
                 values.update({k: shown(v, PIECE_MAX) for k, v in found.groupdict().items() if v})
-        return Match(compiled.rule, score, values)
+        return Match(compiled.rule, compiled.source, score, values)
 
     def _best(self, reading: Reading) -> tuple[Compiled, float] | None:
         if self._general.silent(reading.said, reading.words):
@@ -159,7 +157,7 @@ class Playbook:
         enough = _ENOUGH_IF_EVASIVE if evasive else _ENOUGH
         if self._general.doubt(reading.said):
             enough = _ENOUGH_IN_DOUBT
-        broad = (*((_BROAD,) if evasive or reading.instructed else ()), *((PART,) if evasive else ()))
+        broad = (*((BROAD,) if evasive or reading.instructed else ()), *((PART,) if evasive else ()))
         candidates = {
             compiled.order: compiled
             for term in reading.said | reading.around
@@ -261,6 +259,18 @@ class Playbook:
             severity=worst(question, self._general.floor(said)),
             evidence=[newest.id] if newest else [],
         )
+
+
+def _explanation(finding: Finding, source: str, note: str, reading: Reading | None, started: float) -> Explanation:
+    if reading is not None and reading.instructed:
+        note = f"{note} {_NOT_FOLLOWED}"
+    return Explanation(
+        rung=Rung.PLAYBOOK,
+        text=render(finding, note=note),
+        finding=finding.model_dump(mode="json"),
+        source=source,
+        latency=time.perf_counter() - started,
+    )
 
 
 def worst(question: Question, *floors: Severity | None) -> Severity:

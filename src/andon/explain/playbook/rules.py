@@ -1,6 +1,7 @@
-"""The rules of the playbook, read from YAML and checked: a file that is wrong is refused by file, rule and field.
+"""The rules of the playbook, read from YAML and checked: a rule that is wrong is refused by file, rule and field.
 
-A file is a list of rules; ``vocabulary.yaml`` maps names to lists of terms (:mod:`term_language`)::
+docs/playbook.md explains the format and the weighing with tested examples. A file
+is a list of rules; ``vocabulary.yaml`` maps names to lists of terms (:mod:`term_language`)::
 
     - id: drive-overtemperature          # stable, kebab-case; shown to users
       category: drive                    # one of finding.CATEGORIES
@@ -29,17 +30,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import translate
+from functools import cache
 from importlib import resources
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-import yaml
+from msgspec import Meta
 
 from andon.core.errors import ConfigError
 from andon.core.models import Severity
+from andon.explain.expressions import Expression, regular, trusted
 from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, CONFIDENCES, SUMMARY_MAX
-from andon.explain.playbook.term_language import TermIndex, Vocabulary
+from andon.explain.playbook.term_language import Vocabulary
+from andon.explain.yaml_text import load_yaml
+
+T = TypeVar("T")
 
 #: A captured or quoted piece of a log is at most this long in an answer.
 PIECE_MAX = 48
@@ -51,23 +56,26 @@ _NOT_RULES = frozenset({VOCABULARY, "general.yaml", "glossary.yaml"})
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 _GROUP = re.compile(r"\(\?P<(\w+)>")
 _PLACE = re.compile(r"\{(\w+)(?:\|([^{}]*))?\}")
-#: Every scalar is text (so 0xc0000005 and ``no`` are words, not numbers and truths), nothing can be constructed.
-#: libyaml where it is compiled in: parsing is most of the load time.
-_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+#: Rules of one file, and terms of one list.
+RULES_MAX = 1_000
+_Text = Annotated[str, Meta(max_length=200)]
+_Texts = Annotated[list[_Text], Meta(max_length=500)]
+#: A vocabulary as written: names and their lists of terms.
+Lists = Annotated[dict[str, _Texts], Meta(max_length=200)]
 
 
 class MatchSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``match`` as written."""
 
-    all: list[list[str]] = []
-    any: list[str] = []
-    none: list[str] = []
+    all: Annotated[list[_Texts], Meta(max_length=20)] = []
+    any: _Texts = []
+    none: _Texts = []
     spoken: bool = False
-    codes: list[str] = []
-    prefer: list[str] = []
-    service: list[str] = []
-    host: list[str] = []
-    context: dict[str, str] = {}
+    codes: _Texts = []
+    prefer: _Texts = []
+    service: _Texts = []
+    host: _Texts = []
+    context: Annotated[dict[str, _Text], Meta(max_length=40)] = {}
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,17 +88,18 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probable_cause: str
     checks: list[str]
     confidence: str = "medium"
-    capture: list[str] = []
+    capture: Annotated[list[str], Meta(max_length=20)] = []
     severity_floor: Severity | None = None
     weight: float = 0.0
     sure: float = 0.0
-    examples: list[str] = []
+    examples: Annotated[list[str], Meta(max_length=50)] = []
 
 
 class Compiled(msgspec.Struct, frozen=True):
-    """A rule ready to match: terms by number, globs and captures as patterns."""
+    """A rule ready to match: terms by number, globs and captures as patterns. ``source`` is what answers name."""
 
     rule: Rule
+    source: str
     order: int
     groups: tuple[frozenset[int], ...]
     none: frozenset[int]
@@ -99,68 +108,42 @@ class Compiled(msgspec.Struct, frozen=True):
     service: tuple[re.Pattern[str], ...]
     host: tuple[re.Pattern[str], ...]
     context: tuple[tuple[str, re.Pattern[str]], ...]
-    captures: tuple[re.Pattern[str], ...]
+    captures: tuple[Expression, ...]
 
 
-class Source(Protocol):
-    """A file of rules: bundled or the site's own."""
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        ...
-
-    def read_text(self, encoding: str) -> str:
-        """Its content."""
-        ...
-
-
-def bundled() -> list[Source]:
-    """The rule files of this package, in the order of their names."""
-    files = [item for item in resources.files(__package__).iterdir() if item.name.endswith(".yaml")]
-    rules = (item for item in files if item.name not in _NOT_RULES and not item.name.startswith(PARTS))
-    return sorted(rules, key=lambda item: item.name)
-
-
-def chosen(paths: Sequence[Path]) -> list[Source]:
-    """``paths`` with each directory replaced by its YAML files, sorted."""
-    files: list[Source] = []
-    for path in paths:
-        files.extend(sorted(path.glob("*.y*ml")) if path.is_dir() else [path])
-    return files
-
-
-def load_rules(sources: Sequence[Source]) -> list[tuple[str, Rule]]:
-    """(file name, rule) of every rule in ``sources``. Raises ConfigError naming file, rule and field."""
-    rules: list[tuple[str, Rule]] = []
-    seen: dict[str, str] = {}
-    for source in sources:
-        data = parse(source)
-        if not isinstance(data, list):
-            raise ConfigError(f"{source.name}: a rule file is a list of rules; begin each with '- id:'.")
-        for position, item in enumerate(data, 1):
-            rule = _convert(source.name, position, item)
-            if rule.id in seen:
-                raise ConfigError(
-                    f"{source.name}: rule {rule.id}, field id: {seen[rule.id]} has a rule of this name already; "
-                    "rename one of them."
-                )
-            seen[rule.id] = source.name
-            rules.append((source.name, rule))
-    return rules
-
-
-def load_vocabulary() -> Vocabulary:
-    """The bundled lists of words that rules name as ``$name``, with a new index. Raises ConfigError."""
-    source = resources.files(__package__) / VOCABULARY
+def bundled(name: str, kind: type[T]) -> T:
+    """The file ``name`` of this package as ``kind``. Raises ConfigError."""
     try:
-        return Vocabulary(msgspec.convert(parse(source), dict[str, list[str]]), TermIndex())
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{VOCABULARY}: {error}. It maps each name to a list of words.") from None
+        data, _ = load_yaml((resources.files(__package__) / name).read_text(encoding="utf-8"))
+        return msgspec.convert(data, kind, strict=False)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise ConfigError(f"{name}: {error}.") from None
 
 
-def compile_rule(file: str, order: int, rule: Rule, vocabulary: Vocabulary) -> Compiled:
-    """``rule`` ready to match, its terms added to the index. Raises ConfigError naming file, rule and field."""
+def bundled_names(*, parts: bool) -> list[str]:
+    """The files of this package that hold rules, or those of parts, sorted."""
+    names = {item.name for item in resources.files(__package__).iterdir() if item.name.endswith(".yaml")}
+    return sorted(name for name in names - _NOT_RULES if name.startswith(PARTS) is parts)
+
+
+def bundled_rules() -> list[tuple[str, Rule]]:
+    """(file name, rule) of every bundled rule. Raises ConfigError naming file, rule and field."""
+    return [
+        (name, convert_rule(name, position, item))
+        for name in bundled_names(parts=False)
+        for position, item in enumerate(bundled(name, list[Any]), 1)
+    ]
+
+
+@cache
+def bundled_vocabulary() -> Mapping[str, Sequence[str]]:
+    """The bundled lists of words that rules name as ``$name``. Raises ConfigError."""
+    return bundled(VOCABULARY, dict[str, list[str]])
+
+
+def compile_rule(file: str, order: int, rule: Rule, vocabulary: Vocabulary, *, own: bool = False) -> Compiled:
+    """``rule`` ready to match, its terms added to the index; ``own`` is a rule of the site, whose expressions are
+    bounded and whose file is told. Raises ConfigError naming file, rule and field."""
     field = "match"
 
     def numbers(name: str, terms: Sequence[str]) -> frozenset[int]:
@@ -176,13 +159,14 @@ def compile_rule(file: str, order: int, rule: Rule, vocabulary: Vocabulary) -> C
         none, codes = numbers("none", match.none), numbers("codes", match.codes)
         prefer = numbers("prefer", match.prefer)
         field = "capture"
-        captures = tuple(re.compile(pattern, re.IGNORECASE) for pattern in rule.capture)
+        captures = tuple(regular(pattern) if own else trusted(pattern) for pattern in rule.capture)
     except (ValueError, re.error) as error:
         raise ConfigError(f"{file}: rule {rule.id}, field {field}: {error}.") from None
     if not codes and (not groups or not all(groups)):
         raise ConfigError(f"{file}: rule {rule.id}, field match: it would match everything; add any, all or codes.")
     return Compiled(
         rule=rule,
+        source=f"{rule.id} ({file.partition(', line ')[0]})" if own else rule.id,
         order=order,
         groups=tuple(groups),
         none=none,
@@ -213,17 +197,8 @@ def _glob(glob: str) -> re.Pattern[str]:
     return re.compile(translate(glob.lower()))
 
 
-def parse(source: Source) -> Any:
-    """The YAML of ``source``, every scalar as text. Raises ConfigError."""
-    try:
-        return yaml.load(source.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - builds text, lists and maps only
-    except OSError as error:
-        raise ConfigError(f"{source.name}: cannot be read ({error.strerror}); check path and permissions.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{source.name}: not readable as YAML: {' '.join(str(error).split())}") from None
-
-
-def _convert(file: str, position: int, item: Any) -> Rule:
+def convert_rule(file: str, position: int, item: Any) -> Rule:
+    """``item``, which stands at ``position`` in ``file``. Raises ConfigError naming file, rule and field."""
     name = item.get("id") if isinstance(item, dict) else None
     label = f"rule {name}" if isinstance(name, str) else f"rule number {position}"
     try:

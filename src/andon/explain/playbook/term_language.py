@@ -189,7 +189,11 @@ class Vocabulary:
             raise ValueError(f"${name} is not in the vocabulary")
         if name not in self._numbers:
             self._numbers[name] = frozenset()  # a list that refers to itself adds nothing
-            self._numbers[name] = self.numbers(self._lists[name])
+            try:
+                self._numbers[name] = self.numbers(self._lists[name])
+            except ValueError:
+                del self._numbers[name]  # the next rule that names it is refused as well
+                raise
         return self._numbers[name]
 
 

@@ -13,11 +13,12 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from andon.core import extras
 from andon.core.errors import ModelUnavailable
 from andon.core.threads import in_daemon_thread
 from andon.explain.providers.backend import Capabilities
 from andon.explain.providers.failures import Place, hidden, refused
-from andon.explain.providers.hosted import Access, HostedBackend, address, needs_extra, required
+from andon.explain.providers.hosted import Access, HostedBackend, address, required
 from andon.explain.providers.openai import openai_capabilities, strict_profile
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class AzureBackend(HostedBackend):
         else:
             access = dataclasses.replace(access, api_key="")  # the identity alone says who we are
             if not ad_token:
-                needs_extra("azure.identity", "azure-ad", provider)
+                extras.require("azure-ad", f"PROVIDER={provider}")
         self.endpoint = address(resource_of(endpoint), "ANDON_AZURE_ENDPOINT")
         self._version = "" if self.endpoint.endswith("/v1") else api_version.strip()
         if not self.endpoint.endswith("/v1"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from andon.core import extras
 from andon.explain.providers.backend import Capabilities
-from andon.explain.providers.hosted import Access, HostedBackend, needs_extra
+from andon.explain.providers.hosted import Access, HostedBackend
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -17,7 +18,7 @@ class ClaudeBackend(HostedBackend):
     """One of Anthropic's models."""
 
     def __init__(self, access: Access) -> None:
-        needs_extra("anthropic", "claude", "CLAUDE")
+        extras.require("claude", "PROVIDER=CLAUDE")
         access.demand_key("CLAUDE")
         self._headers: dict[str, str] = {}
         place = access.place("Anthropic", access.url(CLAUDE_URL).removesuffix("/v1"), "that your account may use")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from andon.core import extras
 from andon.explain.providers.backend import Capabilities
-from andon.explain.providers.hosted import Access, HostedBackend, needs_extra
+from andon.explain.providers.hosted import Access, HostedBackend
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -18,7 +19,7 @@ class GeminiBackend(HostedBackend):
     """One of Google's models, with a key of Google AI Studio."""
 
     def __init__(self, access: Access) -> None:
-        needs_extra("google.genai", "gemini", "GEMINI")
+        extras.require("gemini", "PROVIDER=GEMINI")
         access.demand_key("GEMINI")
         place = access.place("Gemini", access.url(GEMINI_URL).removesuffix("/v1beta"), "that Google AI Studio lists")
         place = dataclasses.replace(place, model=access.model.removeprefix("models/"))

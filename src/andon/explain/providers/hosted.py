@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -63,20 +62,6 @@ class Access:
     def demand_key(self, provider: str) -> None:
         """Raises ConfigError where ``provider`` has no key."""
         required(provider, {self.key_setting: self.api_key})
-
-
-def installed(module: str) -> bool:
-    """Whether ``module`` could be imported; nothing of it is, but for its parent packages."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ImportError:  # a parent package is missing, or somebody forbids it
-        return False
-
-
-def needs_extra(module: str, extra: str, provider: str) -> None:
-    """Raises ConfigError where the library behind an optional extra is not installed. Imports nothing of it."""
-    if not installed(module):
-        raise ConfigError(f"PROVIDER={provider} needs a library that is not installed: pip install 'andon[{extra}]'")
 
 
 def required(provider: str, settings: Mapping[str, str]) -> None:

@@ -1,109 +1,14 @@
-"""What a runbook looks for in a log: phrases, regular expressions that cannot run away, and alarm codes.
-
-Python's ``re`` backtracks, so an expression of a site could hold up the service on a hostile line. An expression is
-taken apart when it is read: what may cost exponential time is refused, and what costs a power of the text's length
-gets so much less text to look at that the worst case stays some ``STEPS_MAX`` steps.
-"""
+"""The alarm codes of a log that runbooks name."""
 
 from __future__ import annotations
 
-import math
 import re
-from typing import Any, NamedTuple
 
 import msgspec
-
-#: Characters of a message that are compared at most.
-TEXT_MAX = 4_096
-#: An expression that could look at fewer characters than this within its steps is refused.
-TEXT_MIN = 256
-STEPS_MAX = 30_000_000
-EXPRESSION_MAX = 500
-#: A part with a choice may be repeated so often, and match in so many ways in all: ``(\d{1,3}\.){3}`` may.
-_NESTED_MAX, _NESTED_WAYS_MAX = 8, 10_000
 
 _CODE_FIELD = re.compile(r"(?i)code|alarm|error|err(?:no|_?id)|fault|event|exit|status|signal|sqlstate|(?:_|^)id$")
 #: A number alone is a code only where a word in front says so.
 _INTRODUCED = r"(?:code|error|err|alarm|fault|status|errno|event|exit|trip|warning|id|nr|no|number)\W{0,3}"
-
-
-class Expression(NamedTuple):
-    """A phrase or a regular expression. ``words`` is how many words a phrase has; ``reach`` bounds the text."""
-
-    pattern: re.Pattern[str]
-    is_regex: bool
-    words: int
-    reach: int
-
-    def found(self, text: str) -> bool:
-        """Whether ``text`` (up to ``reach`` characters) has it."""
-        return self.pattern.search(text, 0, self.reach) is not None
-
-
-def expression(text: str) -> Expression:
-    """``text`` as an expression: ``/…/`` is a regular one, else a phrase. Raises ValueError."""
-    if len(text) > 2 and text.startswith("/") and text.endswith("/"):
-        return Expression(*_regex(text[1:-1]))
-    words = text.split()
-    phrase = r"\s+".join(re.escape(word) for word in words)
-    return Expression(re.compile(rf"(?<!\w){phrase}(?!\w)", re.IGNORECASE), False, len(words), TEXT_MAX)
-
-
-def _regex(source: str) -> tuple[re.Pattern[str], bool, int, int]:
-    if len(source) > EXPRESSION_MAX:
-        raise ValueError(f"the expression /{source[:40]}…/ is longer than {EXPRESSION_MAX} characters")
-    try:
-        pattern = re.compile(source, re.IGNORECASE)
-        tree = re._parser.parse(source, re.IGNORECASE)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way to see an expression's parts
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"/{source}/ is not a regular expression: {error}") from None
-    if pattern.match(""):
-        raise ValueError(f"/{source}/ matches the empty text")
-    # a repeat at the very end takes what it gets: nothing behind it can make it try again
-    reach = _reach(_choices(list(tree), source)[:-1], source)
-    return pattern, True, 0, reach
-
-
-def _reach(choices: list[int], source: str) -> int:
-    """How much text may be looked at: starts times what each part may try, within ``STEPS_MAX``."""
-    reach = TEXT_MAX
-    while reach >= TEXT_MIN:
-        steps = reach
-        for most in choices:
-            steps *= min(most, reach)
-        if steps <= STEPS_MAX:
-            return reach
-        reach = reach * 3 // 4
-    raise ValueError(f"/{source}/ could take too long: write .{{0,40}} in place of .* so that it has less to try")
-
-
-def _choices(items: list[Any], source: str) -> list[int]:
-    """In how many ways each part of a parsed expression may match at one place: 1 but for repeats and choices.
-
-    Raises ValueError where time could be exponential.
-    """
-    found: list[int] = []
-    for operator, argument in items:
-        name = str(operator)
-        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            least, most = int(argument[0]), int(argument[1])
-            inner = math.prod(_choices(list(argument[2]), source))
-            if inner > 1 and most > 1 and (most > _NESTED_MAX or inner**most > _NESTED_WAYS_MAX):
-                raise ValueError(f"/{source}/ could take for ever: it repeats something that has a choice or repeats")
-            found.append((inner**most if inner > 1 else 1) * (most + 1 - least))
-        elif name == "BRANCH":
-            found.append(sum(math.prod(_choices(list(branch), source)) for branch in argument[1]))
-        elif name in ("GROUPREF", "GROUPREF_EXISTS"):
-            raise ValueError(f"/{source}/ refers back to a group: write it without")
-        elif name == "SUBPATTERN":
-            found += _choices(list(argument[3]), source)
-        elif name in ("ASSERT", "ASSERT_NOT"):
-            found += [*_choices(list(argument[1]), source), 1]
-        elif name == "ATOMIC_GROUP":
-            found += _choices(list(argument), source)
-        else:
-            found.append(1)
-    return found
 
 
 def code_pattern(code: str) -> re.Pattern[str]:

@@ -21,29 +21,23 @@ A file that cannot be used is reported, never fatal: its last good version stays
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-import structlog
-import yaml
 
 from andon.core.models import Explanation, Hint, Question, Rung, Severity
 from andon.core.redact import clean, visible
+from andon.explain.expressions import TEXT_MAX, Expression, expression
 from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, SUMMARY_MAX, Finding
 from andon.explain.playbook.playbook import worst
-from andon.explain.runbooks.matching import TEXT_MAX, Expression, code_fields, code_pattern, expression
+from andon.explain.runbooks.matching import code_fields, code_pattern
+from andon.explain.site_files import SiteFiles
+from andon.explain.yaml_text import load_yaml
 
-log = structlog.get_logger(__name__)
-
-#: How often the directory is looked at, in seconds.
-SCAN_EVERY = 2.0
-FILES_MAX = 500
-FILE_MAX = 262_144
 #: Characters of a body that an answer shows.
 BODY_MAX = 8_000
 HINTS_MAX = 3
@@ -52,10 +46,9 @@ _EVIDENCE = 3
 #: What a key adds to how specific a match is.
 _CODE, _REGEX, _WORD, _EXACT_HOST, _EXACT, _GLOB = 100, 20, 10, 8, 6, 3
 
-_FRONT = re.compile(r"\ufeff?---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)(.*)\Z", re.DOTALL)
+_FRONT = re.compile(r"---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)(.*)\Z", re.DOTALL)
 _ITEM = re.compile(r"\s{0,6}(?:[-*+]|\d{1,2}[.)])\s+(?:\[[ xX]\]\s+)?(.+)")
 _MARKS = re.compile(r"\*\*|__|`|^#+\s*|^>\s*")
-_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 #: Control characters but line ends and tabs; shown by the symbol that stands for each.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -94,14 +87,6 @@ class Runbook(NamedTuple):
     codes: tuple[tuple[str, re.Pattern[str]], ...]
 
 
-class _File(NamedTuple):
-    """What is known of a file: its state on disk, the last good version, and what is wrong now."""
-
-    state: tuple[int, int]
-    runbook: Runbook | None
-    problem: str | None
-
-
 class _Seen(NamedTuple):
     """The parts of a problem that runbooks are compared with."""
 
@@ -118,8 +103,7 @@ class MarkdownRunbooks:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._files: dict[str, _File] = {}
+        self._files = SiteFiles(directory, [".md"], "runbook", parse)
         self._books: tuple[Runbook, ...] = ()
 
     def __len__(self) -> int:
@@ -128,57 +112,12 @@ class MarkdownRunbooks:
     @property
     def problems(self) -> list[str]:
         """One sentence for each file that cannot be used as it is, by name."""
-        return [file.problem for _, file in sorted(self._files.items()) if file.problem is not None]
-
-    async def run(self) -> None:
-        """Scan the directory every few seconds, for ever."""
-        while True:
-            await asyncio.to_thread(self.scan)
-            await asyncio.sleep(SCAN_EVERY)
+        return self._files.problems
 
     def scan(self, *, tell: bool = True) -> None:
-        """Read what is new or changed; forget what is gone. Never raises.
-
-        Says each new problem once in the log, unless told not to: then ``problems`` has to be looked at.
-        """
-        found: dict[str, _File] = {}
-        for name, path in self._listing():
-            before = self._files.get(name)
-            found[name] = file = self._look(name, path, before)
-            if tell and file.problem is not None and (before is None or before.problem != file.problem):
-                log.warning("runbook not usable", reason=file.problem, last_good_version=file.runbook is not None)
-        self._files = found
-        self._books = tuple(file.runbook for _, file in sorted(found.items()) if file.runbook is not None)
-
-    def _listing(self) -> list[tuple[str, Path]]:
-        try:
-            paths = sorted(self._directory.rglob("*.md"))
-        except OSError as error:
-            log.warning("runbooks not listed", directory=str(self._directory), error=str(error))
-            return []
-        named = [(path.relative_to(self._directory).as_posix(), path) for path in paths]
-        named = [(name, path) for name, path in named if not _is_aside(name)]
-        if len(named) > FILES_MAX and len(self._files) < FILES_MAX:  # said once, not with every scan
-            log.warning("too many runbooks, the last are not read", files=len(named), limit=FILES_MAX)
-        return named[:FILES_MAX]
-
-    def _look(self, name: str, path: Path, before: _File | None) -> _File:
-        source = f"{self._directory.name or 'runbooks'}/{name}"
-        last_good = before.runbook if before is not None else None
-        state = (0, -1)
-        try:
-            found = path.stat()
-            state = (found.st_mtime_ns, found.st_size)
-            if before is not None and before.state == state:
-                return before
-            return _File(state, parse(source, _read(path)), None)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-        except UnicodeDecodeError:
-            reason = "it is not UTF-8 text"
-        except ValueError as error:
-            reason = str(error)
-        return _File(state, last_good, f"{source} cannot be used ({reason}): correct the file.")
+        """Read what is new or changed; forget what is gone. Never raises. See :meth:`SiteFiles.scan`."""
+        self._files.scan(tell=tell)
+        self._books = tuple(runbook for _, runbook in self._files)
 
     def explain(self, question: Question) -> Explanation | None:
         """The most specific matching runbook as the answer; None where there is none, or it is only context."""
@@ -217,30 +156,15 @@ class MarkdownRunbooks:
         return [book for _, book in sorted(scored, key=lambda pair: (-pair[0], pair[1].source))]
 
 
-def _is_aside(name: str) -> bool:
-    """Hidden files and directories, and the page that explains a directory."""
-    return any(part.startswith(".") for part in name.split("/")) or name.lower().rpartition("/")[2] == "readme.md"
-
-
-def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(FILE_MAX + 1)
-    if len(content) > FILE_MAX:
-        raise ValueError(f"it is longer than {FILE_MAX} bytes")
-    return content.decode("utf-8")
-
-
 def parse(source: str, content: str) -> Runbook:
     """A file's content as a runbook. Raises ValueError that says what is wrong."""
     parts = _FRONT.match(content.replace("\r\n", "\n"))
     if parts is None:
         raise ValueError("it does not begin with front matter between two lines of ---")
     try:
-        data = yaml.load(parts[1], Loader=_LOADER)  # noqa: S506 - the base loader constructs nothing but text
-    except yaml.YAMLError as error:
-        raise ValueError(f"its front matter is not YAML: {' '.join(str(error).split())[:200]}") from None
-    except RecursionError:
-        raise ValueError("its front matter is nested too deeply") from None
+        data, _ = load_yaml(parts[1], first_line=2)
+    except ValueError as error:
+        raise ValueError(f"its front matter is not YAML: {error}") from None
     try:
         front = msgspec.convert(data, Front)
     except msgspec.ValidationError as error:
@@ -293,7 +217,7 @@ def _score(book: Runbook, seen: _Seen) -> float | None:
             return None
         score += _CODE
     if book.texts:
-        found = [text for text in book.texts if text.found(seen.text)]
+        found = [text for text in book.texts if text.search(seen.text)]
         if not found:
             return None
         score += max(_REGEX if text.is_regex else _WORD * min(text.words, 8) for text in found)

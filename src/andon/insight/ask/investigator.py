@@ -22,7 +22,6 @@ from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, 
 from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
 from andon.core.threads import in_daemon_thread
-from andon.explain.interfaces import Runbooks
 from andon.explain.model.agent_run import model_settings
 from andon.explain.model.citations import checked, cited_ids
 from andon.explain.model.fence import fenced, size
@@ -31,7 +30,8 @@ from andon.explain.model.prompts import BYTES_PER_TOKEN
 from andon.explain.model.reasoning import strip_thinking
 from andon.explain.providers.backend import Backend, Capabilities, imported
 from andon.explain.providers.failures import from_api_error, not_an_answer, too_slow
-from andon.grouping.interfaces import Likeness
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.grouping.similar_problems import Likeness
 from andon.insight.ask import conversation
 from andon.insight.ask.conversation import Grant, NotGranted, Silence, Talk, TooLong, Watch
 from andon.insight.ask.facts_text import prompt_lines, report, scope_words
@@ -113,7 +113,7 @@ class Investigator:
         prompt_budget: int,
         tool_calls: int = CALLS,
         likeness: Likeness | None = None,
-        runbooks: Runbooks | None = None,
+        runbooks: MarkdownRunbooks | None = None,
         grant: Grant | None = None,
         used: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:

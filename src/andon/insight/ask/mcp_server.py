@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from andon.core.errors import ConfigError
-from andon.explain.providers.hosted import installed
+from andon.core import extras
 
 if TYPE_CHECKING:
     from andon.explain.model.history_tools import HistoryTools
@@ -23,8 +22,7 @@ INSTRUCTIONS = (
 
 def require_extra() -> None:
     """Raises ConfigError where the library is not installed."""
-    if not installed("mcp"):
-        raise ConfigError("serving MCP clients needs an extra: run `pip install 'andon[mcp]'`")
+    extras.require("mcp", "serving MCP clients")
 
 
 async def serve(tools: HistoryTools, version: str) -> None:

@@ -23,11 +23,11 @@ from andon.core.models import (
     utc_text,
 )
 from andon.core.times import Skipped
-from andon.explain.interfaces import Runbooks
 from andon.explain.model.history_tools import HistoryTools
 from andon.explain.model.name_filter import Named, find_names
 from andon.explain.model.time_phrases import shown, window
 from andon.explain.model.tool_lines import as_question
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.store import Ask, agent_history
 
 TOLD = 6
@@ -79,7 +79,9 @@ class Retrieved:
         return ids
 
 
-async def retrieve(inquiry: Inquiry, ask: Ask, tools: HistoryTools, runbooks: Runbooks | None = None) -> Retrieved:
+async def retrieve(
+    inquiry: Inquiry, ask: Ask, tools: HistoryTools, runbooks: MarkdownRunbooks | None = None
+) -> Retrieved:
     """The facts for ``inquiry``. Raises QueryTooSlow and StoreUnavailable."""
     found = Retrieved(HistoryQuery())
     span = await ask(agent_history.span)
@@ -243,7 +245,7 @@ async def _alike(tools: HistoryTools, named: Named, found: Retrieved) -> list[tu
     return [(facts, score) for facts, score in alike if facts.pattern_id not in told]
 
 
-def _runbooks(runbooks: Runbooks, inquiry: Inquiry, found: Retrieved) -> list[Hint]:
+def _runbooks(runbooks: MarkdownRunbooks, inquiry: Inquiry, found: Retrieved) -> list[Hint]:
     """Runbooks for the worst problems, and for the words of the question."""
     questions = [as_question(inquiry.text)]
     for seen, _ in found.problems[:3]:

@@ -16,7 +16,7 @@ from andon.store.alarms.queries import AlarmEntry, alarm
 from andon.store.alarms.shift_book import Handover, ShiftNote, handovers
 from andon.store.alarms.tracking import ACKS
 from andon.store.engine import audit
-from andon.store.engine.rows import add_to_counters
+from andon.store.engine.counters import add_to_counters
 from andon.store.schema.dialect import run
 
 #: Shelving is for a time: nobody remembers what was put away for longer.

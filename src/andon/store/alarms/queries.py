@@ -13,7 +13,7 @@ from andon.core.models.history import Priority
 from andon.store.alarms.tracking import ACKS, PERIOD, PERIODS_A_DAY
 from andon.store.engine.database import database_of
 from andon.store.schema.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
-from andon.store.schema.dialect import is_glob, matches_glob
+from andon.store.schema.expressions import is_glob, matches_glob
 from andon.store.schema.tables import counters
 
 #: ``active`` leaves shelved ones out; ``waiting`` are the active ones nobody acknowledged; ``all`` is the newest first.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from andon.core.models import StoreCounts
+from andon.store.engine.counters import read_counters
 from andon.store.engine.database import database_of, size
-from andon.store.engine.rows import read_counters
 from andon.store.schema.dialect import run
 
 

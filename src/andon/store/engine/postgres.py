@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from andon.core import extras
 from andon.core.errors import ConfigError, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ _IDLE_IN_TRANSACTION = 60.0
 _CONNECT_SECONDS = 5
 #: What is sent and not acknowledged for so long ends a connection, in milliseconds.
 _UNACKNOWLEDGED = 20_000
-
-_NOT_INSTALLED = "DB_PATH names a PostgreSQL database and its driver is not installed: pip install 'andon[postgres]'"
 
 #: What to do, by SQLSTATE or its class.
 _REMEDIES = {
@@ -160,7 +159,7 @@ def _engine(address: PostgresAddress, deadline: float, settings: dict[str, str],
             **options,
         )
     except ImportError as error:
-        raise ConfigError(_NOT_INSTALLED) from error
+        raise extras.missing("postgres", "DB_PATH names a PostgreSQL database, which") from error
 
 
 def _milliseconds(seconds: float) -> str:

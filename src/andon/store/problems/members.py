@@ -179,6 +179,12 @@ def fixes(connection: Connection, root: int) -> list[Resolution]:
     return [Resolution(*row) for row in connection.execute(query)]
 
 
+def resolution_of(connection: Connection, pattern_id: int) -> Resolution | None:
+    """The newest confirmed fix of a pattern's problem (itself, its parent, anything merged with it)."""
+    root = root_of(connection, pattern_id)
+    return None if root is None else next(iter(fixes(connection, root)), None)
+
+
 def fixed_patterns(connection: Connection) -> list[tuple[str, str, Resolution]]:
     """(fingerprint, template, newest fix) of every pattern that has one."""
     newest = (

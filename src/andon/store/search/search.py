@@ -23,7 +23,8 @@ from andon.store.engine.database import database_of
 from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members
 from andon.store.rules.analysis import at_least
-from andon.store.schema.dialect import SEARCHED_WORDS, is_glob, is_postgres, matches_glob, unindexed
+from andon.store.schema.dialect import SEARCHED_WORDS, is_postgres
+from andon.store.schema.expressions import is_glob, matches_glob, unindexed
 from andon.store.schema.search_tables import pattern_hours
 from andon.store.schema.tables import logs, pattern_hosts, patterns
 from andon.store.search.candidates import Candidates, candidates, hour_text, hours

@@ -12,10 +12,10 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from andon.core import extras
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable
 from andon.explain.providers.backend import Capabilities, Choices
 from andon.explain.providers.failures import Place, from_status, hidden, unreachable
-from andon.explain.providers.hosted import needs_extra
 from andon.explain.providers.http_client import bounded_client
 from andon.explain.providers.llama_cpp.engine import Engine
 from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running
@@ -61,7 +61,7 @@ class EmbeddedBackend:
         model: str = "",
         choices: Choices | None = None,
     ) -> None:
-        needs_extra("xllamacpp", "embedded", self.provider)
+        extras.require("embedded", f"PROVIDER={self.provider}")
         if gguf is None:
             raise ConfigError("PROVIDER=EMBEDDED needs ANDON_GGUF: set it to the path of a GGUF file and start again.")
         self.model = model.strip() or gguf.stem

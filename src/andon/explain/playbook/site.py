@@ -1,0 +1,173 @@
+"""The site's own rules in front of the bundled ones: a directory of YAML files in their format, read when they change.
+
+A rule of the site that fits a log answers before any bundled rule, whatever either weighs; one with the id of a bundled
+rule stands in its place. A rule that is wrong is reported with its line, and its last good version stays in force.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+
+from andon.core.errors import ConfigError
+from andon.core.models import Explanation, Question, StoredLog
+from andon.explain.model.tool_lines import as_question
+from andon.explain.playbook.parts import PREFIX as PART
+from andon.explain.playbook.playbook import BROAD, Match, Playbook
+from andon.explain.playbook.rules import (
+    RULES_MAX,
+    VOCABULARY,
+    Compiled,
+    Lists,
+    Rule,
+    bundled_vocabulary,
+    compile_rule,
+    convert_rule,
+)
+from andon.explain.playbook.term_language import TermIndex, Vocabulary
+from andon.explain.site_files import SiteFiles
+from andon.explain.yaml_text import load_yaml
+
+log = structlog.get_logger(__name__)
+
+
+class _Content(NamedTuple):
+    """What a file says: the rules as written, each with its line, or lists of words."""
+
+    rules: list[tuple[int, Any]]
+    lists: dict[str, list[str]]
+
+
+class SitePlaybook:
+    """The rules of ``directory``, which need not exist, before the bundled ones. Implements
+    :class:`andon.explain.interfaces.PlaybookAnswers`.
+
+    :meth:`scan` reads files and belongs in a thread; answers come from memory.
+    """
+
+    def __init__(self, directory: Path, bundled: Playbook | None = None) -> None:
+        """Loads the ``bundled`` rules unless given; those of the site come with the first :meth:`scan`."""
+        self._files = SiteFiles(directory, [".yaml", ".yml"], "playbook file", _parse)
+        self._bundled = bundled or Playbook.load()
+        #: The site's rules, where there are any, and the bundled ones that stand beside them; replaced as one.
+        self._now: tuple[Playbook | None, Playbook] = None, self._bundled
+        self._good: dict[str, tuple[str, Rule]] = {}
+        self._wrong: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._good)
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence for each file, list of words and rule that cannot be used as it is."""
+        return self._files.problems + self._wrong
+
+    @property
+    def misled(self) -> list[str]:
+        """One sentence for each example of a rule that does not select it."""
+        found = []
+        for file, rule in self._good.values():
+            for example in rule.examples:
+                service, message = example.split(" | ", 1) if " | " in example else ("", example)
+                match = self.match(as_question(message, service).logs[0])
+                if match is None or match.rule.id != rule.id:
+                    other = f"rule {match.source}" if match is not None else "no rule"
+                    found.append(f"{file}: rule {rule.id}: its example “{example}” selects {other}")
+        return found
+
+    def scan(self, *, tell: bool = True) -> None:
+        """Read what is new or changed; forget what is gone. Never raises. See :meth:`SiteFiles.scan`."""
+        if self._files.scan(tell=tell):
+            known = self._wrong
+            self._build()
+            for problem in self._wrong if tell else ():
+                if problem not in known:
+                    log.warning("playbook rule not usable", reason=problem)
+
+    def match(self, entry: StoredLog) -> Match | None:
+        """The rule that answers for one log, None where none fits."""
+        own, rest = self._now
+        return (own.match(entry) if own is not None else None) or rest.match(entry)
+
+    def explain(self, question: Question) -> Explanation:
+        """The site's best rule's answer, else the bundled rules', or the general one. Never raises."""
+        own, rest = self._now
+        return (own.answer(question) if own is not None else None) or rest.explain(question)
+
+    def _build(self) -> None:
+        vocabulary, problems = self._vocabulary()
+        good: dict[str, tuple[str, Rule]] = {}
+        rules: list[Compiled] = []
+        for file, content in self._files:
+            for position, (line, item) in enumerate(content.rules, 1):
+                where = f"{file}, line {line}"
+                try:
+                    rule = convert_rule(where, position, item)
+                    _refuse_id(where, rule.id, good)
+                    compiled = compile_rule(where, len(rules), rule, vocabulary, own=True)
+                except ConfigError as error:
+                    problems.append(str(error))
+                    kept = self._last_good(file, item, len(rules), vocabulary)
+                    if kept is None or kept.rule.id in good:
+                        continue
+                    rule, compiled = kept.rule, kept
+                good[rule.id] = file, rule
+                rules.append(compiled)
+        own = Playbook(rules, vocabulary.index, "this site's playbook rule") if rules else None
+        self._now = own, self._bundled.without(good) if rules else self._bundled
+        self._good, self._wrong = good, problems
+
+    def _vocabulary(self) -> tuple[Vocabulary, list[str]]:
+        """The bundled lists of words with the site's, which go before them, and what is wrong with those."""
+        own = {name: (file, terms) for file, content in self._files for name, terms in content.lists.items()}
+        lists = {**bundled_vocabulary(), **{name: terms for name, (_, terms) in own.items()}}
+        vocabulary = Vocabulary(lists, TermIndex())
+        problems = []
+        for name, (file, _) in own.items():
+            try:
+                vocabulary.numbers([f"${name}"])
+            except ValueError as error:
+                problems.append(f"{file}: list {name}: {error}.")
+        return vocabulary, problems
+
+    def _last_good(self, file: str, item: Any, order: int, vocabulary: Vocabulary) -> Compiled | None:
+        """The rule ``item`` as it was when it could last be used, None where it never could."""
+        name = item.get("id") if isinstance(item, dict) else None
+        known = self._good.get(name) if isinstance(name, str) else None
+        if known is None or known[0] != file:
+            return None
+        try:
+            return compile_rule(file, order, known[1], vocabulary, own=True)
+        except ConfigError:  # a list that it names is gone; the problem of its new version stands for both
+            return None
+
+
+def _parse(file: str, text: str) -> _Content:
+    try:
+        data, lines = load_yaml(text)
+    except ValueError as error:
+        raise ValueError(f"not readable as YAML: {error}") from None
+    if file.rpartition("/")[2] in (VOCABULARY, VOCABULARY.replace(".yaml", ".yml")):
+        try:
+            return _Content([], msgspec.convert(data or {}, Lists))
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{error}; it maps each name to a list of words") from None
+    if not isinstance(data, list) and data is not None:
+        raise ValueError("a rule file is a list of rules; begin each with '- id:'")
+    if len(lines) > RULES_MAX:
+        raise ValueError(f"it has more than {RULES_MAX} rules")
+    return _Content(list(zip(lines, data or [], strict=True)), {})
+
+
+def _refuse_id(where: str, name: str, known: dict[str, tuple[str, Rule]]) -> None:
+    if name.startswith((BROAD, PART)):
+        raise ConfigError(
+            f"{where}: rule {name}, field id: only bundled rules may begin with {BROAD} and {PART}; rename it."
+        )
+    if name in known:
+        raise ConfigError(
+            f"{where}: rule {name}, field id: {known[name][0]} has a rule of this name already; rename one of them."
+        )
