@@ -17,7 +17,7 @@ from andon.insight.alarms import alarm_report
 from andon.insight.differences import differences
 from andon.insight.shifts.calendar import Shift
 from andon.insight.trends import breakdown, trends
-from andon.store import Reader
+from andon.store import Visitor, counts, problems, queue, search
 from andon.store.problems import overview
 
 HOUR, DAY = 3600, 86_400
@@ -40,70 +40,74 @@ class Question(NamedTuple):
 
 def questions(path: Path, end: int) -> list[Question]:
     """All of them, put to the database at ``path`` as if it were ``end`` (unix seconds) now."""
-    reader = Reader(path)
+    visitor = Visitor(path)
     mock.patch.object(overview, "now_text", return_value=_text(end)).start()
-    largest = [row.id for row in reader.patterns(400, "count")]
+    largest = [row.id for row in visitor.read(problems.listing, 400, "count")]
     return [
-        *_overview(reader, largest, end),
-        *_lists(reader, largest, end),
-        *_search(reader, end),
-        *_diff(reader, largest, end),
+        *_overview(visitor, largest, end),
+        *_lists(visitor, largest, end),
+        *_search(visitor, end),
+        *_diff(visitor, largest, end),
     ]
 
 
-def _overview(reader: Reader, largest: list[int], end: int) -> list[Question]:
+def _overview(visitor: Visitor, largest: list[int], end: int) -> list[Question]:
     found: list[tuple[str, Callable[[int], Any]]] = [
-        ("counts", lambda _: reader.counts()),
+        ("counts", lambda _: visitor.read(counts.sizes)),
         *(
-            (f"problems, by {order}", partial(_patterns, reader, order))
+            (f"problems, by {order}", partial(_patterns, visitor, order))
             for order in ("last", "count", "rate", "severity")
         ),
-        ("problems, new", lambda n: reader.patterns(50, "first", _text(end - (n + 1) * DAY))),
-        ("a problem: summary, hosts, explanations", lambda n: _problem(reader, largest[n * 7])),
+        ("problems, new", lambda n: visitor.read(problems.listing, 50, "first", _text(end - (n + 1) * DAY))),
+        ("a problem: summary, hosts, explanations", lambda n: _problem(visitor, largest[n * 7])),
         (
             "a problem: by machine, line, shift, 7 d",
-            lambda n: breakdown.breakdown(reader.rollups, largest[n * 7], end - 7 * DAY, end, SHIFTS, ZONE),
+            lambda n: visitor.read(breakdown.breakdown, largest[n * 7], end - 7 * DAY, end, SHIFTS, ZONE),
         ),
     ]
     for name, length in SPANS.items():
         since = end - length
         asked = trends.Asked(since, end, since - max(7 * DAY, 3 * length))
         found += [
-            (f"{kind}, {name}", partial(_trend, reader, kind, asked)) for kind in ("top", "new", "rising", "quiet")
+            (f"{kind}, {name}", partial(_trend, visitor, kind, asked)) for kind in ("top", "new", "rising", "quiet")
         ]
-        found.append((f"alarm figures, {name}", partial(_alarms, reader, since, end)))
+        found.append((f"alarm figures, {name}", partial(_alarms, visitor, since, end)))
         step = "minute" if length <= 8 * HOUR else "hour"
-        found.append((f"timeline, {name} by {step}", partial(_timeline, reader, step, since, end)))
+        found.append((f"timeline, {name} by {step}", partial(_timeline, visitor, step, since, end)))
         if length <= DAY:
-            found.append((f"first-out, {name}", partial(_first_out, reader, since, end)))
+            found.append((f"first-out, {name}", partial(_first_out, visitor, since, end)))
     return [Question("dashboard", name, ask) for name, ask in found]
 
 
-def _patterns(reader: Reader, order: Any, _: int) -> Any:
-    return reader.patterns(50, order)
+def _patterns(visitor: Visitor, order: Any, _: int) -> Any:
+    return visitor.read(problems.listing, 50, order)
 
 
-def _problem(reader: Reader, pattern_id: int) -> Any:
-    return reader.pattern(pattern_id), reader.pattern_hosts(pattern_id), reader.pattern_history(pattern_id)
+def _problem(visitor: Visitor, pattern_id: int) -> Any:
+    return (
+        visitor.read(problems.summary, pattern_id),
+        visitor.read(problems.hosts_of, pattern_id),
+        visitor.read(queue.history_of, pattern_id),
+    )
 
 
-def _trend(reader: Reader, kind: Any, asked: trends.Asked, _: int) -> Any:
-    return trends.find(reader.rollups, kind, asked)
+def _trend(visitor: Visitor, kind: Any, asked: trends.Asked, _: int) -> Any:
+    return visitor.read(trends.find, kind, asked)
 
 
-def _alarms(reader: Reader, since: int, until: int, _: int) -> Any:
-    return alarm_report.find(reader.alarms, since, until)
+def _alarms(visitor: Visitor, since: int, until: int, _: int) -> Any:
+    return visitor.read(alarm_report.find, since, until)
 
 
-def _timeline(reader: Reader, step: Any, since: int, until: int, _: int) -> Any:
-    return breakdown.timeline(reader.rollups, step, since, until, ZONE)
+def _timeline(visitor: Visitor, step: Any, since: int, until: int, _: int) -> Any:
+    return visitor.read(breakdown.timeline, step, since, until, ZONE)
 
 
-def _first_out(reader: Reader, since: int, until: int, _: int) -> Any:
-    return trends.first_out(reader.rollups, since, until)
+def _first_out(visitor: Visitor, since: int, until: int, _: int) -> Any:
+    return visitor.read(trends.first_out, since, until)
 
 
-def _lists(reader: Reader, largest: list[int], end: int) -> list[Question]:
+def _lists(visitor: Visitor, largest: list[int], end: int) -> list[Question]:
     kinds = ("plc", "robot", "vision", "drive", "hmi")
     asked: dict[str, Callable[[int], LogQuery]] = {
         "logs": lambda _: LogQuery(),
@@ -127,14 +131,14 @@ def _lists(reader: Reader, largest: list[int], end: int) -> list[Question]:
         "logs of a day": lambda n: LogQuery(since=_text(end - (n + 9) * DAY), until=_text(end - (n + 8) * DAY)),
         "logs, page from long ago": lambda n: LogQuery(before=(_text(end - (n + 20) * DAY), 5)),
     }
-    return [Question("dashboard", name, partial(_asked, reader, make)) for name, make in asked.items()]
+    return [Question("dashboard", name, partial(_asked, visitor, make)) for name, make in asked.items()]
 
 
-def _asked(reader: Reader, make: Callable[[int], LogQuery], number: int) -> Any:
-    return reader.search(make(number))
+def _asked(visitor: Visitor, make: Callable[[int], LogQuery], number: int) -> Any:
+    return visitor.read(search.find, make(number))
 
 
-def _search(reader: Reader, end: int) -> list[Question]:
+def _search(visitor: Visitor, end: int) -> list[Question]:
     common = ("interlock", "failed", "measured", "node", "overcurrent")
     things = ("camera", "spindle", "encoder", "servo", "pallet")
     asked: dict[str, Callable[[int], LogQuery]] = {
@@ -155,16 +159,18 @@ def _search(reader: Reader, end: int) -> list[Question]:
         "a word and a problem's severity": lambda n: LogQuery(text=things[n % 5], severity="CRITICAL"),
         "a word that no log has": lambda n: LogQuery(text=f"nowhere{n}"),
     }
-    return [Question("search", f"text: {name}", partial(_asked, reader, make)) for name, make in asked.items()]
+    return [Question("search", f"text: {name}", partial(_asked, visitor, make)) for name, make in asked.items()]
 
 
-def _diff(reader: Reader, largest: list[int], end: int) -> list[Question]:
+def _diff(visitor: Visitor, largest: list[int], end: int) -> list[Question]:
     def problem(number: int, days: int, _: int) -> Any:
-        return differences.find(reader.compare_pattern(largest[number], end - days * DAY, end), SHIFTS, ZONE)
+        return differences.find(
+            visitor.read(search.compare_pattern, largest[number], end - days * DAY, end), SHIFTS, ZONE
+        )
 
     def window(length: int, before: int, pattern: int | None, _: int) -> Any:
         start = end - length
-        compared = reader.compare_windows((start, end), (start - before, start), pattern)
+        compared = visitor.read(search.compare_windows, (start, end), (start - before, start), pattern)
         return differences.find(compared, None, ZONE)
 
     asked: dict[str, Callable[[int], Any]] = {

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from andon.core.models import Explanation, LogRecord, Rung
-from andon.store import Store, prepare
+from andon.store import Store, prepare, queue
 from andon.store.schema.tables import HEAD
 from bench.plant import DAYS, Plant, raw_bytes
 
@@ -85,8 +85,13 @@ async def _make(path: Path, rows: int) -> Made:
             if time.monotonic() - said > 30:
                 said = time.monotonic()
                 print(f"  making the file: {made.rows:,} of about {rows:,} logs", flush=True)
-        while job := await store.claim("bench", 60):
-            await store.finish(job, Explanation(rung=Rung.MODEL, text="Check the cable.", model="m", provider="OLLAMA"))
+        while job := await store.write(queue.claim, "bench", 60, time.time()):
+            await store.write(
+                queue.finish,
+                job,
+                Explanation(rung=Rung.MODEL, text="Check the cable.", model="m", provider="OLLAMA"),
+                time.time(),
+            )
     finally:
         await store.close()
     return made

@@ -126,9 +126,18 @@ async def _andon(connection: BusConnection, database: Path, count: int) -> float
     stream = await JetStreamLogStream.open(connection, batch=BATCH)
     publisher = JetStreamPublisher(connection)
     decode, metrics = Decoder(Fingerprinter()), Metrics()
-    desk = CallerDesk(store, publisher, Playbook.load(), decode, metrics, agent="bench")
+    desk = CallerDesk(store, publisher, Playbook.load().explain, decode, metrics, agent="bench")
     recorder = Recorder(
-        stream, store, decode, desk, metrics, Health(), batch=BATCH, queued=lambda: None, merging=rebuilt
+        stream,
+        store,
+        decode,
+        metrics,
+        Health(),
+        batch=BATCH,
+        on_stored=desk.on_stored,
+        on_stalled=desk.on_stalled,
+        queued=lambda: None,
+        merging=rebuilt,
     )
     started = time.perf_counter()
     running = asyncio.create_task(recorder.run())

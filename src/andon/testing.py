@@ -31,7 +31,7 @@ def scripted_answer(question: Question) -> Explanation:
 
 
 class ScriptedAnalyst:
-    """Implements :class:`Analyst`. Answers are taken from ``script``, then :func:`scripted_answer`.
+    """See :class:`andon.explain.interfaces.Analyst`. Answers are taken from ``script``, then :func:`scripted_answer`.
 
     ``questions`` are those asked so far; ``outage`` is what ``check`` raises; ``hold`` (when set) is waited for in each
     call, so that a test decides when an answer comes.
@@ -49,7 +49,6 @@ class ScriptedAnalyst:
         self.closed = False
 
     async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
-        """The next answer of the script, raised where it is an error."""
         self.questions.append(question)
         if self.hold is not None:
             await self.hold.wait()
@@ -59,14 +58,12 @@ class ScriptedAnalyst:
         return answer if isinstance(answer, Explanation) else answer(question)
 
     async def warm_up(self) -> None:
-        """Nothing to load."""
+        return
 
     async def check(self) -> None:
-        """Raises ``outage`` where one is set."""
         self.checks += 1
         if self.outage is not None:
             raise self.outage
 
     async def close(self) -> None:
-        """Nothing to close."""
         self.closed = True

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from andon.ingest.pictures.shrink import for_model
-from andon.store import Reader
+from andon.store import Visitor, pictures
 from support.patience import PATIENCE
 from support.pictures import data_url, opened, picture
 from support.service import Andon, log, ollama, running, until
@@ -42,8 +42,11 @@ def test_a_picture_sent_with_two_logs_is_stored_once_and_shown_with_both(tmp_pat
             shown = json.loads(andon.cli("show", log_id, "--json").stdout)
             assert [one["width"] for one in shown["pictures"]] == [300]
             assert shown["context"]["images"][0]["picture"] == f"sha256:{shown['pictures'][0]['sha256']}"
-        with Reader(andon.database) as reader:
-            assert opened(for_model(reader.pictures(1, data=True)[0]).data).size == (300, 200)
+        with Visitor(andon.database) as visitor:
+            assert opened(for_model(visitor.read(pictures.of_logs, [1], 9, data=True)[0]).data).size == (
+                300,
+                200,
+            )
 
 
 def test_an_object_that_a_log_names_is_fetched_also_when_it_comes_after_a_restart(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from andon.core.settings.database_url import Database
-from andon.store.search import search
+from andon.store import queue, search
 from support import postgres
 from support.api import Client, served
 from support.patience import PATIENCE
@@ -47,9 +47,9 @@ def _fill(path: Database) -> None:
             clock.now += 60
             while (await store.index(500))[1]:
                 pass
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, clock.now)
             assert job is not None
-            await store.finish(job, an_answer("cable"))
+            await store.write(queue.finish, job, an_answer("cable"), clock.now)
 
     asyncio.run(work())
 
@@ -225,7 +225,7 @@ def test_a_question_that_takes_too_long_is_503(get: Client, monkeypatch: pytest.
     def slow(*_: Any) -> Any:
         raise QueryTooSlow("this reads more than 5 s of the database: ask about a shorter time")
 
-    monkeypatch.setattr("andon.store.reader.search", slow)
+    monkeypatch.setattr("andon.store.search.find", slow)
     answer = get("/api/logs")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
     assert "shorter time" in answer.json["detail"]
@@ -262,14 +262,14 @@ def test_slow_questions_do_not_hold_up_the_loop(get: Client, monkeypatch: pytest
     import threading
 
     begun, end = threading.Event(), threading.Event()
-    real = search.search
+    real = search.find
 
     def waiting(*arguments: Any) -> Any:
         begun.set()
         assert end.wait(PATIENCE)
         return real(*arguments)
 
-    monkeypatch.setattr("andon.store.reader.search", waiting)
+    monkeypatch.setattr("andon.store.search.find", waiting)
     statuses: list[int] = []
     other = Client(get._connection.port)
     thread = threading.Thread(target=lambda: statuses.append(other("/api/logs").status))

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from andon.core.settings.settings import Settings
 from andon.explain.model import session as session_module
 from andon.insight.ask.investigator import Investigated, Investigator
 from andon.insight.ask.retrieval import Inquiry
-from andon.store import SharedSpending
+from andon.store import change, problems, queue
 from support.ollama import Answer, Ollama
 from support.patience import PATIENCE
 from support.shift import HOSTILE, MORNING, SERVO, STOP, fill
@@ -253,9 +254,8 @@ def test_a_model_in_trouble_leaves_the_facts_as_the_answer(
 
 
 def test_without_a_model_the_answer_tells_problems_explanations_and_fixes(site: Path) -> None:
-    from andon import store
 
-    store.resolve(site, SERVO, "Cleaned the filter of the cabinet", "Dust")
+    change(site, problems.resolve, SERVO, "Cleaned the filter of the cabinet", "Dust", None, time.time())
     answer = asked(site, None)
     assert (answer.mode, answer.calls) == ("none", 0)
     assert answer.reason == "no model is configured (PROVIDER=PLAYBOOK)"
@@ -269,7 +269,7 @@ def test_without_a_model_the_answer_tells_problems_explanations_and_fixes(site: 
 def test_requests_are_counted_in_the_database_and_obey_the_budget(ollama: Ollama, site: Path) -> None:
     ollama.script(Answer(calls=(("list_problems", {}),)), GOOD, GOOD)
     first = asked(site, ollama.url, budget_calls_hour=2)
-    spent = asyncio.run(SharedSpending(site).spent(0))
+    spent = change(site, queue.spent, 0)
     assert (first.calls, spent.calls) == (2, 2)
     assert spent.tokens == first.input_tokens + first.output_tokens > 0
     second = asked(site, ollama.url, budget_calls_hour=2)
@@ -281,7 +281,7 @@ def test_requests_are_counted_in_the_database_and_obey_the_budget(ollama: Ollama
 
 def test_without_a_model_nothing_is_written(site: Path) -> None:
     asked(site, None)
-    assert asyncio.run(SharedSpending(site).spent(0)) == Spent(0, 0)
+    assert change(site, queue.spent, 0) == Spent(0, 0)
 
 
 def test_a_fallback_is_asked_where_the_first_is_away(ollama: Ollama, site: Path) -> None:

@@ -14,12 +14,12 @@ from andon.core.models import Explanation, PendingAnalysis, Question
 from andon.explain.model import session as session_module
 from andon.explain.model.build import build_analyst
 from andon.explain.model.history_tools import HistoryTools
-from andon.store import Store
+from andon.store import Store, queue
 from support.ollama import Answer, Ollama
 from support.patience import PATIENCE
 from support.settings import settings_of
 from support.shift import MORNING, night
-from support.store_data import opened
+from support.store_data import NOW, opened
 
 MODEL = "qwen3:8b"
 FINDING = {
@@ -63,7 +63,7 @@ def explained(tmp_path: Path, url: str, *, investigate: bool, granted: int = 99)
             await store.record(night(), [])
 
             def look(_: Question) -> HistoryTools:
-                return HistoryTools(store.history(), clock=lambda: MORNING, calls=3)
+                return HistoryTools(store.ask, clock=lambda: MORNING, calls=3)
 
             config = settings_of(provider="OLLAMA", model=MODEL, ollama_host=url)
             analyst = build_analyst(config, look if investigate else None)
@@ -78,7 +78,7 @@ def explained(tmp_path: Path, url: str, *, investigate: bool, granted: int = 99)
 
 
 async def claimed(store: Store) -> PendingAnalysis:
-    while job := await store.claim("me", 600):
+    while job := await store.write(queue.claim, "me", 600, NOW):
         if job.fingerprint == "servo":
             return job
     raise AssertionError("never claimed")

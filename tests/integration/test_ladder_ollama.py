@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from andon.core.models import Spent
 from andon.explain.admission import Budget, Gate
 from andon.explain.model.build import build_analyst
+from andon.store import queue
 from support.ollama import BEHAVIOURS, Answer, Ollama
 from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, until
@@ -42,7 +42,7 @@ async def site(
     assert analyst is not None
     await analyst.warm_up()
     async with pipeline(place, analyst) as p:  # type: ignore[arg-type]
-        p.analyzer.gate = Gate(Budget(p.store, settings), p.breaker, first=1, most=most)
+        p.analyzer.gate = Gate(Budget(p.store.read, p.store.write, settings), p.breaker, first=1, most=most)
         try:
             yield p
         finally:
@@ -56,7 +56,7 @@ async def settled(p: Pipeline, rows: int) -> list[tuple[Any, ...]]:
     def final() -> bool:
         if p.sql("SELECT count(*) FROM analyses WHERE status = 'leased'") == [(0,)]:
             p.clock.now += 10
-            p.store._clock = lambda: time.time() + p.clock.now
+            p.wall_clock.ahead = p.clock.now
             p.analyzer.wake()
         return p.sql("SELECT count(*) FROM analyses WHERE finished_at IS NOT NULL") == [(rows,)]
 
@@ -91,7 +91,7 @@ async def test_whatever_the_model_does_a_labelled_answer_comes_of_it(
             ((got_rung, provisional, got_status, _, error),) = await settled(p, 1)
             assert (got_rung, provisional, got_status) == (rung, 0, status)
             assert ollama.calls == calls
-            assert (await p.store.spent(0)).calls == calls
+            assert (await p.store.read(queue.spent, 0)).calls == calls
             assert (error is not None) == (status == "failed")
             (row,) = p.rows()
             assert row.analysis
@@ -192,7 +192,7 @@ async def test_a_budget_is_kept_to_the_call_over_restarts(tmp_path: Path) -> Non
             p.publish(log(PROBLEMS[0]))
             p.start()
             await until(lambda: p.sql("SELECT rung FROM analyses WHERE status = 'done'") == [("model",)], "one")
-            assert await p.store.spent(0) == Spent(
+            assert await p.store.read(queue.spent, 0) == Spent(
                 2, p.sql("SELECT sum(input_tokens + output_tokens) FROM analyses")[0][0]
             )
         async with site(tmp_path, ollama, calls_hour=3) as p:
@@ -217,5 +217,5 @@ async def test_a_stop_hands_back_what_was_asked_and_counts_the_call(tmp_path: Pa
             await until(lambda: ollama.calls == 1, "the question")
             await asyncio.wait_for(p.stop(), PATIENCE)
             assert p.sql("SELECT status, attempts FROM analyses") == [("pending", 0)]
-            assert (await p.store.spent(0)).calls == 1
+            assert (await p.store.read(queue.spent, 0)).calls == 1
         assert ollama.wait_until("disconnects")

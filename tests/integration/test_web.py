@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
+from andon.app.http_server import HttpServer
 from andon.app.web.app import build_app
-from andon.app.web.server import HttpServer
 from andon.core.errors import InUseError
 from andon.core.telemetry import Health, Metrics
 from support.environment import without_proxy

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from andon.app.http_server import HttpServer
 from andon.app.web.api import build_router
 from andon.app.web.app import build_app
-from andon.app.web.server import HttpServer
 from andon.core.settings.database_url import Database
 from andon.core.settings.settings import Settings, load_settings
 from andon.core.telemetry import Health, Metrics
@@ -74,7 +74,7 @@ def served(path: Database, token: str = "", settings: Settings | None = None) ->
         ends.append((asyncio.get_running_loop(), stop))
         store = await Store.open(path)
         try:
-            app = build_app(Health(), Metrics(), refresh, token, build_router(store.ask_reader, chosen))
+            app = build_app(Health(), Metrics(), refresh, token, build_router(store.ask, chosen))
             server = HttpServer(app, "127.0.0.1", 0)
             ports.put(server.bind())
             task = asyncio.create_task(server.run())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,8 +21,9 @@ from andon.grouping.fingerprint import Fingerprinter
 from andon.grouping.stored_merger import rebuilt
 from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Recorder
-from andon.store import AnalysisPolicy, KeepPolicy, Reader, Store, keep_all, novel, prepare
+from andon.store import AnalysisPolicy, KeepPolicy, Store, Visitor, keep_all, novel, prepare, search
 from andon.testing import MemoryBus, ScriptedAnalyst
+from support.disk import Disk
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 from support.settings import settings_of
 
@@ -52,6 +54,16 @@ class Clock:
         return self.now
 
 
+class WallClock:
+    """The time of day in unix seconds, ``ahead`` of it by as much as the test says."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 class Pipeline:
     """Recorder, analyzer and desk with their doubles. Start what a test needs."""
 
@@ -61,22 +73,24 @@ class Pipeline:
         self.path = path
         self.bus = MemoryBus()
         self.store = store
+        self.disk = Disk(store)
         self.analyst = analyst
         self.metrics, self.health = Metrics(), Health()
-        self.clock = Clock()
+        self.clock, self.wall_clock = Clock(), WallClock()
         publisher = self.bus.publisher()
         decode = Decoder(Fingerprinter())
         self.breaker = Breaker(self.clock)
-        gate = Gate(Budget(store, settings_of()), self.breaker)
+        gate = Gate(Budget(store.read, store.write, settings_of()), self.breaker)
         self.desk = CallerDesk(
             store,
             publisher,
-            PLAYBOOK,
+            PLAYBOOK.explain,
             decode,
             self.metrics,
             agent="Agent Sig",
             patience=patience,
             clock=self.clock,
+            wall_clock=self.wall_clock,
             away=lambda: gate.unavailable,
             asks=None if policy.asks_all else policy.asks,
         )
@@ -84,22 +98,24 @@ class Pipeline:
             store,
             publisher,
             analyst,
-            Ladder(store, PLAYBOOK),
+            Ladder(store.read, PLAYBOOK.explain),
             gate,
             self.metrics,
             owner="test",
             attempts=2,
             deadline=5.0,
             explained=self.desk.explained,
+            clock=self.wall_clock,
         )
         self.recorder = Recorder(
             self.bus.stream(),
             store,
             decode,
-            self.desk,
             self.metrics,
             self.health,
             batch=100,
+            on_stored=self.desk.on_stored,
+            on_stalled=self.desk.on_stalled,
             queued=self.analyzer.wake,
             merging=rebuilt,
         )
@@ -129,8 +145,8 @@ class Pipeline:
 
     def rows(self) -> list[StoredLog]:
         """Everything stored, newest first."""
-        with Reader(self.path) as reader:
-            return reader.search(LogQuery(limit=1000))
+        with Visitor(self.path) as visitor:
+            return visitor.read(search.find, LogQuery(limit=1000))
 
     def sql(self, query: str) -> list[Any]:
         """Rows of a query by a connection of its own."""

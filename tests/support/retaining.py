@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from andon.core.models import LogRecord, Retained
 from andon.core.settings.database_url import Database, PostgresAddress
-from andon.store import KeepPolicy, Retention, Store, prepare
-from support.store_data import Clock, an_answer
+from andon.store import KeepPolicy, Retention, Store, prepare, queue
+from support.store_data import NOW, Clock, an_answer
 
 
 @contextlib.asynccontextmanager
@@ -35,8 +35,8 @@ async def fill(store: Store, clock: Clock, records: Sequence[LogRecord]) -> None
 
 async def answer_all(store: Store) -> None:
     """Answer every open question, so that none keeps its log."""
-    while (job := await store.claim("me", 60)) is not None:
-        await store.finish(job, an_answer())
+    while (job := await store.write(queue.claim, "me", 60, NOW)) is not None:
+        await store.write(queue.finish, job, an_answer(), NOW)
 
 
 async def retain(store: Store) -> tuple[dict[str, int], Retained]:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from andon.core.models import LogRecord
-from support.store_data import a_log, an_answer, opened
+from andon.store import queue
+from support.store_data import NOW, a_log, an_answer, opened
 
 #: The morning after, when people ask.
 MORNING = datetime(2025, 1, 15, 7, 30, tzinfo=UTC)
@@ -57,11 +58,11 @@ def fill(path: Path) -> Path:
     async def work() -> None:
         async with opened(path) as store:
             await store.record(night(), [])
-            while job := await store.claim("me", 600):
+            while job := await store.write(queue.claim, "me", 600, NOW):
                 if job.fingerprint in _EXPLAINED:
-                    await store.finish(job, an_answer(_EXPLAINED[job.fingerprint]))
+                    await store.write(queue.finish, job, an_answer(_EXPLAINED[job.fingerprint]), NOW)
                 else:
-                    await store.postpone(job, "not now", 600, None)
+                    await store.write(queue.postpone, job, "not now", NOW + 600, None)
 
     asyncio.run(work())
     return path

@@ -10,11 +10,13 @@ from typing import Any
 
 import psycopg
 
-from andon.core.models import STREAM, Explanation, LogRecord, Reject, Rung
+from andon.core.models import STREAM, Explanation, LogRecord, Reject, Rung, StoredAnalysis
 from andon.core.settings.database_url import Database, PostgresAddress
-from andon.store import AnalysisPolicy, Store, novel, prepare
+from andon.store import AnalysisPolicy, Store, novel, prepare, queue
 
 NS = 1_736_907_263_000_000_000
+#: The time of a :class:`Clock` that nobody moved, in unix seconds.
+NOW = 1_736_907_300.0
 
 REFERENCE_TABLE = """CREATE TABLE agent_logs (
     id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp TEXT NOT NULL, hostname TEXT NOT NULL,
@@ -26,7 +28,7 @@ class Clock:
     """A clock that goes when it is told to."""
 
     def __init__(self) -> None:
-        self.now = 1_736_907_300.0
+        self.now = NOW
 
     def __call__(self) -> float:
         return self.now
@@ -78,6 +80,11 @@ async def opened(
         yield store
     finally:
         await store.close()
+
+
+async def analysis_of(store: Store, log_id: int) -> StoredAnalysis | None:
+    """What a log shows now."""
+    return (await store.read(queue.log_and_analysis, log_id))[1]
 
 
 def written(path: Database) -> str:

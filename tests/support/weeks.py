@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from andon.core.models import LogRecord
 from andon.core.settings.database_url import Database
-from andon.store import Reader
+from andon.store import Visitor, problems
 from support.store_data import Clock, a_log, opened
 
 DAY0 = datetime(2025, 1, 6, tzinfo=UTC)
@@ -56,5 +56,5 @@ def fill(path: Database, records: list[LogRecord], *, indexed: bool = True) -> d
                 pass
 
     asyncio.run(work())
-    with Reader(path) as reader:
-        return {one.template.rpartition(" ")[2]: one.id for one in reader.patterns(1000)}
+    with Visitor(path) as visitor:
+        return {one.template.rpartition(" ")[2]: one.id for one in visitor.read(problems.listing, 1000)}

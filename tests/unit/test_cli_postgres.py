@@ -10,9 +10,10 @@ import pytest
 
 from andon.core.models import Merge
 from andon.core.settings.database_url import Database
+from andon.store import queue
 from support.commands import Commands, Outcome
 from support.postgres import PASSWORD, QUOTED, Cluster
-from support.store_data import a_log, a_reject, an_answer, opened, written
+from support.store_data import NOW, a_log, a_reject, an_answer, opened, written
 
 pytest_plugins = ["support.databases"]
 
@@ -57,12 +58,12 @@ def _fill(place: Database) -> None:
     async def work() -> None:
         async with opened(place) as store:
             await store.record(batch, [a_reject(101), a_reject(102)], [Merge("p2", "p1", 1, ("a", "b"))])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.finish(job, an_answer("Tighten the cable"))
-            job = await store.claim("me", 60)
+            await store.write(queue.finish, job, an_answer("Tighten the cable"), NOW)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.fail(job, "no answer", an_answer("Look at it"))
+            await store.write(queue.fail, job, "no answer", an_answer("Look at it"), NOW)
 
     asyncio.run(work())
 

@@ -13,6 +13,7 @@ import pytest
 from andon.app.cli.patterns import with_age
 from andon.app.cli.queue import span
 from andon.core.models import Merge, utc_text
+from andon.store import queue
 from support.commands import Commands
 from support.store_data import a_log, an_answer, opened
 
@@ -42,12 +43,14 @@ def andon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
         async with opened(tmp_path / "agent.db", clock=time.time) as store:  # type: ignore[arg-type]
             await store.record(batch, [])
             jobs = {}
-            while job := await store.claim("me", 600):
+            while job := await store.write(queue.claim, "me", 600, time.time()):
                 jobs[job.fingerprint] = job
-            await store.finish(jobs["p1"], an_answer("Check the [red] suction line"))
-            await store.fail(jobs["p3"], "the model answered with nothing", an_answer("Ask IT"))
-            await store.postpone(jobs["p2"], "no room at the model", 0, None)
-            await store.postpone(jobs["p4"], "no room at the model", 1800, None)
+            await store.write(queue.finish, jobs["p1"], an_answer("Check the [red] suction line"), time.time())
+            await store.write(
+                queue.fail, jobs["p3"], "the model answered with nothing", an_answer("Ask IT"), time.time()
+            )
+            await store.write(queue.postpone, jobs["p2"], "no room at the model", time.time(), None)
+            await store.write(queue.postpone, jobs["p4"], "no room at the model", time.time() + 1800, None)
             await store.record(later, [], [Merge("p5", "p1", 4, ("pressure", "prime", "oil", "flow", "seal"))])
 
     asyncio.run(work())

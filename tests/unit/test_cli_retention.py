@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from andon.store import queue
 from support.commands import Commands
 from support.store_data import Clock, a_log, opened
 
@@ -32,9 +33,9 @@ def andon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
         async with opened(tmp_path / "agent.db", clock=clock) as store:
             await store.record([a_log(n, severity="DEBUG" if n % 2 else "ERROR") for n in range(1, 21)], [])
             await store.index(100)
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, clock.now)
             assert job is not None
-            await store.release("me")
+            await store.write(queue.release, "me")
 
     asyncio.run(work())
     (tmp_path / "andon.toml").write_text(_RULES)

@@ -10,8 +10,9 @@ import pytest
 
 from andon.app.cli.send import is_file_of_logs
 from andon.core.models import Rung
+from andon.store import queue
 from support.commands import Commands
-from support.store_data import a_log, a_reject, an_answer, opened
+from support.store_data import NOW, a_log, a_reject, an_answer, opened
 
 
 @pytest.fixture
@@ -32,9 +33,9 @@ def andon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
     async def work() -> None:
         async with opened(tmp_path / "agent.db") as store:
             await store.record(batch, [a_reject(101), a_reject(102)])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.finish(job, an_answer("Tighten the [red] cable", Rung.PLAYBOOK))
+            await store.write(queue.finish, job, an_answer("Tighten the [red] cable", Rung.PLAYBOOK), NOW)
 
     asyncio.run(work())
     return Commands(tmp_path, capsys)

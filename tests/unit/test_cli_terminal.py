@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.core.text import printable, printable_json
-from andon.store import mark_retried, prepare
+from andon.store import change, prepare, recording
 from support.commands import Commands
 from support.patience import PATIENCE
 from support.store_data import a_log, a_reject, opened, query, reference_database
@@ -111,7 +111,7 @@ def test_rejects_that_were_retried_do_not_pile_up(tmp_path: Path, capsys: pytest
             await store.record([], [a_reject(sequence)])
 
     asyncio.run(work(1))
-    mark_retried(tmp_path / "agent.db", 1)
+    change(tmp_path / "agent.db", recording.mark_retried, 1, "2025-01-15T03:00:00.000Z")
     asyncio.run(work(2))
     assert [row["id"] for row in andon("rejects", "--json").json] == [2]
     assert [row["id"] for row in andon("rejects", "--all", "--json").json] == [2, 1]

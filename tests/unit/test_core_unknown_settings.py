@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from andon.app.doctor import _disk
+from andon.app.http_server import HttpServer
 from andon.app.web.app import build_app
-from andon.app.web.server import HttpServer
 from andon.core.errors import ConfigError, InUseError
 from andon.core.settings.settings import load_settings
 from andon.core.settings.unknown import remarks

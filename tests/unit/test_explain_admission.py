@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+from sqlalchemy import create_engine
 
 from andon.core.models import Spent
 from andon.explain.admission import FAILURES_IN_A_ROW, Breaker, Budget, Gate
+from andon.store import queue
+from andon.store.schema.tables import model_calls
 from support.patience import PATIENCE
 from support.settings import settings_of
 
 
 class Ledger:
-    """The two methods of the store that a budget uses, with a clock of its own."""
+    """A database that holds nothing but what was spent, with a clock of its own."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
-        self.entries: list[tuple[float, int, int]] = []
+        self._engine = create_engine("sqlite://")
+        model_calls.create(self._engine)
 
-    async def spend(self, calls: int, tokens: int) -> None:
-        self.entries.append((self.now, calls, tokens))
-
-    async def spent(self, since: float) -> Spent:
-        recent = [entry for entry in self.entries if entry[0] >= since]
-        return Spent(sum(entry[1] for entry in recent), sum(entry[2] for entry in recent))
+    async def __call__(self, work: Callable[..., Any], *args: Any) -> Any:
+        with self._engine.begin() as connection:
+            return work(connection, *args)
 
 
 class Clock:
@@ -42,9 +44,8 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
 
 
 def budget(ledger: Ledger, **limits: int) -> Budget:
-    return Budget(
-        ledger, settings_of(**{f"budget_{name}": most for name, most in limits.items()}), clock=lambda: ledger.now
-    )
+    settings = settings_of(**{f"budget_{name}": most for name, most in limits.items()})
+    return Budget(ledger, ledger, settings, clock=lambda: ledger.now)  # type: ignore[arg-type]
 
 
 def gate(**settings: Any) -> Gate:
@@ -151,7 +152,7 @@ async def test_a_budget_of_calls_is_kept_to_the_call_over_restarts() -> None:
     assert [await restarted.take() is None for _ in range(4)] == [True, True, False, False]
     assert restarted.left == {"calls_hour": 0}
     assert "ANDON_BUDGET_CALLS_HOUR" in (restarted.exhausted or "")
-    ledger.now += 3601
+    ledger.now += 3660  # spending is kept by the minute
     assert await restarted.take() is None
     assert restarted.exhausted is None
 
@@ -173,7 +174,7 @@ async def test_tokens_count_when_they_are_known() -> None:
     await tested.used(1200)
     assert "tokens" in (await tested.take() or "")
     assert await tested.take(urgent=True) is not None
-    ledger.now += 86_401
+    ledger.now += 86_460
     assert await tested.take() is None
 
 
@@ -190,4 +191,4 @@ async def test_without_limits_calls_are_counted_all_the_same() -> None:
 
     ledger = Ledger()
     assert await budget(ledger).take() is None
-    assert await ledger.spent(0) == Spent(1, 0)
+    assert await ledger(queue.spent, 0) == Spent(1, 0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
-from andon.store import reanalyze
+from andon.store import change, problems
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, until
@@ -73,7 +74,7 @@ async def test_a_question_the_model_cannot_answer_is_given_up_after_bounded_trie
         p.publish(log())
         p.start()
         await until(lambda: open_rows(p) == [("playbook", 1, "pending", 1)], "the provisional answer")
-        p.store._clock = lambda: 4e9  # the pause before the second try is over
+        p.wall_clock.ahead = 3600  # the pause before the second try is over
         p.analyzer.wake()
         await until(lambda: open_rows(p) == [("playbook", 0, "failed", 2)], "the final answer")
         assert len(model.questions) == 2
@@ -149,7 +150,10 @@ async def test_a_renewal_does_not_keep_new_problems_from_a_provisional_answer(tm
         await until(lambda: p.analyzer.gate.running == 0, "the end of the question")  # it closes the breaker
         model.outage = ModelUnavailable("Ollama does not answer.")
         p.breaker.trip("Ollama does not answer.")
-        await asyncio.to_thread(reanalyze, p.path, 1)
+        p.analyzer.wake()
+        away = partial(p.metrics.registry.get_sample_value, "andon_model_away")
+        await until(lambda: away() == 1, "the end of what the analyzer was about")
+        await asyncio.to_thread(change, p.path, problems.reanalyze, 1)
         p.publish(log("Certificate of the gateway expires tomorrow"))
         await until(lambda: ("playbook", 1, "pending") in [r[:3] for r in open_rows(p)], "the provisional answer")
         assert len(model.questions) == 1

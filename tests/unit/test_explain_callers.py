@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from andon.core.errors import BrokerUnavailable, MessageRejected, ModelUnavailable, StoreFull
-from andon.core.models import Recorded
+from andon.core.errors import BrokerUnavailable, MessageRejected, ModelUnavailable
 from andon.explain.callers import desk
-from andon.store import AnalysisPolicy, Rule, merge
+from andon.store import AnalysisPolicy, Rule, change, problems
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
 from support.pipeline import Pipeline, log, pipeline, until
@@ -187,15 +185,11 @@ async def test_an_urgent_caller_takes_the_place_of_a_less_urgent_one(
         assert places(p) == 0
 
 
-async def test_callers_are_answered_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_callers_are_answered_while_the_disk_is_full(tmp_path: Path) -> None:
     """Nothing can be stored, so nothing better than the playbook comes soon: no caller waits out its patience."""
 
     async with pipeline(tmp_path) as p:
-
-        async def full(*_: object) -> Recorded:
-            raise StoreFull("no room is left")
-
-        monkeypatch.setattr(p.store, "record", full)
+        p.disk.fill()
         p.start()
         inbox = p.bus.subscribe("inbox.1")
         p.publish(log(), reply="inbox.1")
@@ -203,6 +197,27 @@ async def test_callers_are_answered_while_the_disk_is_full(tmp_path: Path, monke
         p.clock.now += desk.STALLED + 1
         reply = await next_reply(inbox)
         assert (reply["rung"], reply["provisional"], reply["log_id"]) == ("playbook", True, None)
+        assert places(p) == 0
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_callers_whose_batch_is_not_stored_yet_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, early: bool
+) -> None:
+    """Heard of before their batch was taken up or while it is held: they get the model's answer once it is stored."""
+
+    monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
+    async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+        p.disk.fill()
+        inbox = p.bus.subscribe("inbox.1")
+        p.publish(log(), reply="inbox.1" if early else "")
+        p.start()
+        await until(lambda: "store" in p.health.problems, "the full disk")
+        if not early:
+            p.desk.plain(json.dumps(log()).encode(), "agent.technical.support", "inbox.1")
+        p.disk.free()
+        reply = await next_reply(inbox)
+        assert (reply["rung"], reply["log_id"]) == ("model", 1)
         assert places(p) == 0
 
 
@@ -218,7 +233,7 @@ async def test_merging_by_hand_answers_callers_that_wait(tmp_path: Path) -> None
         inbox = p.bus.subscribe("inbox.1")
         p.publish(log("Drive fault F30005 on axis 2"), reply="inbox.1")
         await until(lambda: len(model.questions) == 2, "the second question")
-        await asyncio.to_thread(merge, p.path, 2, 1)
+        await asyncio.to_thread(change, p.path, problems.merge, 2, 1)
         reply = await next_reply(inbox)
         assert "Oven door open" in reply["analysis"]
         assert places(p) == 0
@@ -248,7 +263,7 @@ async def test_durable_caller_that_does_not_listen_is_tried_again(tmp_path: Path
         p.start()
         await until(lambda: p.sql("SELECT count(*) FROM waiters WHERE not_before > 0") == [(1,)], "the first try")
         inbox = p.bus.subscribe("plant.answers")
-        p.store._clock = lambda: time.time() + 10
+        p.wall_clock.ahead = 10
         assert (await next_reply(inbox))["rung"] == "model"
         await until(lambda: p.sql("SELECT count(*) FROM waiters") == [(0,)], "the caller's end")
 
@@ -260,7 +275,7 @@ async def test_durable_caller_that_never_listens_is_forgotten_after_a_day(tmp_pa
         p.publish(log(), headers={"Reply-To": "plant.answers"})
         p.start()
         await until(lambda: p.sql("SELECT count(*) FROM waiters WHERE not_before > 0") == [(1,)], "the first try")
-        p.store._clock = lambda: time.time() + 90_000
+        p.wall_clock.ahead = 90_000
         await until(lambda: p.sql("SELECT count(*) FROM waiters") == [(0,)], "the caller's end")
         dropped = partial(p.metrics.registry.get_sample_value, "andon_callers_dropped_total")
         await until(lambda: dropped() == 1, "the count of it")  # which follows the transaction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from andon.explain.context import facts_about
 from andon.explain.ladder import Ladder
 from andon.explain.model.prompts import build
 from andon.explain.playbook import Playbook
-from andon.store import Store
+from andon.store import Store, queue
 from support.questions import question, stored_log
 from support.shift import HOSTILE, night
-from support.store_data import a_log, opened
+from support.store_data import NOW, a_log, opened
 
 
 def claimed(path: Path, records: list[LogRecord], fingerprint: str) -> tuple[Question, list[str]]:
@@ -26,9 +27,9 @@ def claimed(path: Path, records: list[LogRecord], fingerprint: str) -> tuple[Que
     async def work() -> tuple[Question, list[str]]:
         async with opened(path) as store:
             await store.record(records, [])
-            while job := await store.claim("me", 600):
+            while job := await store.write(queue.claim, "me", 600, NOW):
                 if job.fingerprint == fingerprint:
-                    return job.question, await facts_about(store.history(), job.question)
+                    return job.question, await facts_about(store.ask, job.question)
             raise AssertionError("never claimed")
 
     return asyncio.run(work())
@@ -67,18 +68,18 @@ def test_an_even_rate_is_no_fact(tmp_path: Path) -> None:
 
 
 class Counting:
-    """A history that counts what it is asked, or refuses."""
+    """A history that notes what it is asked, or refuses."""
 
     def __init__(self, store: Store, error: Exception | None = None) -> None:
         self.asked: list[str] = []
-        self._inner = store.history()
+        self._inner = store.ask
         self._error = error
 
-    def __getattr__(self, name: str) -> Any:
-        self.asked.append(name)
+    async def __call__(self, question: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        self.asked.append(question.__name__)
         if self._error is not None:
             raise self._error
-        return getattr(self._inner, name)
+        return await self._inner(question, *args, **kwargs)
 
 
 @pytest.mark.parametrize(("for_model", "asked"), [(True, ["around", "recent"]), (False, [])])
@@ -89,7 +90,7 @@ def test_two_short_reads_for_a_question_to_a_model_and_none_otherwise(
         async with opened(tmp_path / "agent.db") as store:
             await store.record(night(), [])
             history = Counting(store)
-            ladder = Ladder(store, Playbook.load(), history=history)
+            ladder = Ladder(store.read, Playbook.load().explain, history=history)
             await ladder.prepare(question(), for_model=for_model)
             return history.asked
 
@@ -99,7 +100,7 @@ def test_two_short_reads_for_a_question_to_a_model_and_none_otherwise(
 def test_a_slow_history_does_not_hold_up_the_question(tmp_path: Path) -> None:
     async def work() -> Question:
         async with opened(tmp_path / "agent.db") as store:
-            ladder = Ladder(store, Playbook.load(), history=Counting(store, QueryTooSlow("too slow")))
+            ladder = Ladder(store.read, Playbook.load().explain, history=Counting(store, QueryTooSlow("too slow")))
             return await ladder.prepare(question(), for_model=True)
 
     assert asyncio.run(work()).facts == []

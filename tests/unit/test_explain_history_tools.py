@@ -18,7 +18,7 @@ from andon.explain.model.fence import encode, fenced, listing, log_line
 from andon.explain.model.history_tools import NARROW, NO_MORE, OUTPUT_MAX, HistoryTools
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import alike
-from andon.store import Reader
+from andon.store import Visitor
 from support.questions import stored_log
 from support.shift import BADGE, FAN, MORNING, SERVO, STOP, fill
 from support.store_data import a_log, opened
@@ -31,14 +31,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def answered(site: Path, work: Callable[[HistoryTools], Awaitable[str]], **options: Any) -> str:
-    """What a tool says, over the command line's reader."""
+    """What a tool says, as a command asks."""
 
-    async def run(reader: Reader) -> str:
-        made = HistoryTools(reader.history(), clock=lambda: MORNING, likeness=alike, **options)
+    async def run(visitor: Visitor) -> str:
+        made = HistoryTools(visitor.ask, clock=lambda: MORNING, likeness=alike, **options)
         return await work(made)
 
-    with Reader(site) as reader:
-        return asyncio.run(run(reader))
+    with Visitor(site) as visitor:
+        return asyncio.run(run(visitor))
 
 
 def lines(text: str) -> list[dict[str, Any]]:
@@ -170,7 +170,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    async def search(self, query: object) -> list[Any]:
+    async def __call__(self, *_: object) -> Any:
         raise self.error
 
 
@@ -189,22 +189,20 @@ def test_trouble_is_said_in_words_without_particulars(error: Exception, said: st
 
 
 def test_a_call_that_takes_too_long_is_ended() -> None:
-    class Hanging:
-        async def search(self, query: object) -> list[Any]:
-            await asyncio.Event().wait()
-            return []
+    async def hanging(*_: object) -> Any:
+        await asyncio.Event().wait()
 
-    tools = HistoryTools(Hanging(), clock=lambda: MORNING, timeout=0.05)  # type: ignore[arg-type]
+    tools = HistoryTools(hanging, clock=lambda: MORNING, timeout=0.05)  # type: ignore[arg-type]
     assert NARROW in asyncio.run(tools.search_logs())
 
 
 def test_ages_look_back_from_the_clock(site: Path) -> None:
-    async def work(reader: Reader) -> str:
-        tools = HistoryTools(reader.history(), clock=lambda: MORNING - timedelta(hours=5, minutes=14))
+    async def work(visitor: Visitor) -> str:
+        tools = HistoryTools(visitor.ask, clock=lambda: MORNING - timedelta(hours=5, minutes=14))
         return await tools.search_logs(since="1m", until="now")
 
-    with Reader(site) as reader:
-        assert ids(asyncio.run(work(reader))) == [9]
+    with Visitor(site) as visitor:
+        assert ids(asyncio.run(work(visitor))) == [9]
 
 
 def test_a_fence_stands_whatever_is_in_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from andon.explain.ladder import Ladder, resolved, told
 from andon.explain.model.prompts import build
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_fixes import ConfirmedFixes
-from andon.store.problems import commands
+from andon.store import change, problems
 from andon.testing import ScriptedAnalyst, scripted_answer
 from support.pipeline import PLAYBOOK, Pipeline, log, pipeline, until
 from support.questions import question, stored_log
@@ -28,7 +29,7 @@ async def site(tmp_path: Path, analyst: ScriptedAnalyst | None) -> AsyncIterator
     async with pipeline(tmp_path, analyst) as p:
         books = MarkdownRunbooks(tmp_path / "runbooks")
         books.scan()
-        p.analyzer._ladder = Ladder(p.store, PLAYBOOK, fixes=ConfirmedFixes(), runbooks=books)
+        p.analyzer._ladder = Ladder(p.store.read, PLAYBOOK.explain, fixes=ConfirmedFixes(), runbooks=books)
         yield p
 
 
@@ -59,8 +60,8 @@ async def test_a_confirmed_fix_answers_without_a_model(tmp_path: Path) -> None:
         p.start()
         await explained(p, log("Pump A lost pressure"))
         (pattern,) = p.sql("SELECT id FROM patterns")[0]
-        commands.resolve(p.path, pattern, FIX, "Dust", "Ada")
-        commands.reanalyze(p.path, pattern)
+        change(p.path, problems.resolve, pattern, FIX, "Dust", "Ada", time.time())
+        change(p.path, problems.reanalyze, pattern)
         p.analyzer.wake()
         await until(lambda: p.sql("SELECT count(*) FROM analyses WHERE finished_at IS NULL") == [(0,)], "the answer")
         ((rung, text),) = await explained(p)
@@ -92,7 +93,7 @@ async def test_similar_fixes_and_context_runbooks_reach_the_model_and_are_told(t
         p.start()
         await explained(p, log("Coolant pump of the left spindle lost pressure"))
         (pattern,) = p.sql("SELECT id FROM patterns")[0]
-        commands.resolve(p.path, pattern, FIX, "Dust")
+        change(p.path, problems.resolve, pattern, FIX, "Dust", None, time.time())
         rows = await explained(p, log("Coolant pump of the right spindle lost pressure"))
         asked = model.questions[-1]
         assert [hint.kind for hint in asked.hints] == ["resolution", "runbook"]

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andon.core.models import SiteNames
+from andon.core.times import Skipped
 from andon.explain.model.name_filter import find_names
-from andon.explain.model.time_phrases import moment, shown, window
+from andon.explain.model.time_phrases import shown, window
 
 #: A Wednesday, in winter.
 NOW = datetime(2025, 1, 15, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -84,30 +85,10 @@ def test_any_text_gives_a_window_of_the_past_or_none(text: str) -> None:
     assert found is None or found.since < found.until <= NOW
 
 
-@pytest.mark.parametrize(
-    ("text", "stored"),
-    [
-        ("2025-01-15T02:00", "2025-01-15T01:00:00.000Z"),
-        ("2025-01-15T02:00Z", "2025-01-15T02:00:00.000Z"),
-        ("2025-01-15", "2025-01-14T23:00:00.000Z"),
-        ("2h", "2025-01-15T06:30:00.000Z"),
-        ("30 minutes ago", "2025-01-15T08:00:00.000Z"),
-        ("now", "2025-01-15T08:30:00.000Z"),
-    ],
-)
-def test_a_moment_is_read_in_the_sites_zone(text: str, stored: str) -> None:
-    assert moment(text, NOW) == stored
-
-
-@pytest.mark.parametrize("text", ["soon", "", "99999w 3", "0001-01-01T00:00"])
-def test_what_is_no_moment_says_what_is(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no time; write 2025-01-15, 2025-01-15T02:00, .* or an age like"):
-        moment(text, NOW)
-
-
-def test_a_time_that_the_clock_skips_is_none() -> None:
-    with pytest.raises(ValueError, match="does not exist in Europe/Berlin"):
-        moment("2025-03-30T02:30", NOW)
+def test_a_clock_time_that_the_clock_skips_is_refused() -> None:
+    """At 02:00 on that night the clock of Berlin went to 03:00: no window would be what was meant."""
+    with pytest.raises(Skipped, match="2025-03-30 02:30 does not exist in Europe/Berlin"):
+        window("why did press 4 stop on 2025-03-30 at 02:30?", NOW.replace(month=4))
 
 
 def test_stored_times_are_shown_in_the_sites_zone() -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from andon.core.errors import StoreError, StoreFull
-from andon.core.models import LogRecord, Merge, Recorded, Reject
 from support.pipeline import log, pipeline, until
 
 
@@ -27,48 +23,28 @@ async def test_nothing_is_acknowledged_while_the_store_is_full(tmp_path: Path, m
     """The batch is held, /readyz's problem names the disk, and recording goes on by itself."""
 
     async with pipeline(tmp_path) as p:
-        room = asyncio.Event()
-        record = p.store.record
-
-        async def full_for_now(
-            records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
-        ) -> Recorded:
-            if not room.is_set():
-                raise StoreFull("no room for the database")
-            return await record(records, rejects, merges)
-
-        monkeypatch.setattr(p.store, "record", full_for_now)
+        p.disk.fill()
         monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
         p.start("recorder")
         p.publish(log(), log("second"))
-        await until(lambda: p.health.problems.get("store") == "no room for the database", "the problem")
+        await until(lambda: "store" in p.health.problems, "the problem")
+        assert p.health.problems["store"].startswith(f"no room is left for the database {p.path}: free some disk space")
         assert p.bus.state().ack_floor == 0
-        room.set()
+        p.disk.free()
         await until(lambda: p.bus.state().ack_floor == 2, "acks")
         assert "store" not in p.health.problems
 
 
-async def test_a_row_the_database_refuses_goes_to_rejects_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_row_the_database_refuses_goes_to_rejects_alone(tmp_path: Path) -> None:
     """One culprit in a batch does not keep the others out."""
 
     async with pipeline(tmp_path) as p:
-        record = p.store.record
-
-        async def picky(
-            records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
-        ) -> Recorded:
-            if any(r.message == "poison" for r in records):
-                raise StoreError("value refused")
-            return await record(records, rejects, merges)
-
-        monkeypatch.setattr(p.store, "record", picky)
-        p.publish(log("good one"), log("poison"), log("good two"))
+        p.disk.refused = "arsenic"
+        p.publish(log("good one"), log("arsenic"), log("good two"))
         p.start("recorder")
         await until(lambda: p.bus.state().ack_floor == 3, "acks")
         assert sorted(row.message for row in p.rows()) == ["good one", "good two"]
-        assert p.sql("SELECT reason FROM rejects") == [("cannot be stored: value refused",)]
+        assert p.sql("SELECT reason FROM rejects") == [("cannot be stored: the value 'arsenic' is refused",)]
 
 
 async def test_acknowledged_rows_that_are_missing_are_read_again(tmp_path: Path) -> None:
@@ -90,17 +66,11 @@ async def test_acknowledged_rows_that_are_missing_are_read_again(tmp_path: Path)
         assert p.sql("SELECT sum(count) FROM patterns") == [(100,)]
 
 
-async def test_a_batch_in_hand_is_released_when_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_batch_in_hand_is_released_when_stopped(tmp_path: Path) -> None:
     """Stopping in the middle of a held batch gives the messages back; nothing is acknowledged."""
 
     async with pipeline(tmp_path) as p:
-
-        async def always_full(
-            records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
-        ) -> Recorded:
-            raise StoreFull("no room")
-
-        monkeypatch.setattr(p.store, "record", always_full)
+        p.disk.fill()
         p.start("recorder")
         p.publish(log())
         await until(lambda: "store" in p.health.problems, "the problem")

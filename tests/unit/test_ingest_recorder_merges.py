@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from andon.core.errors import StoreFull
-from andon.core.models import LogRecord, Merge, Recorded, Reject
-from andon.store import AnalysisPolicy, Rule, split
+from andon.store import AnalysisPolicy, Rule, change, problems
 from andon.testing import ScriptedAnalyst
 from support.pipeline import Pipeline, log, pipeline, run, until
 
@@ -66,19 +63,7 @@ async def test_merges_are_kept_until_a_transaction_takes_them(tmp_path: Path, mo
     """While there is no room nothing is merged; afterwards everything is."""
 
     async with pipeline(tmp_path) as p:
-        failures = 2
-        record = p.store.record
-
-        async def full_twice(
-            records: Sequence[LogRecord], rejects: Sequence[Reject], merges: Sequence[Merge] = ()
-        ) -> Recorded:
-            nonlocal failures
-            if failures:
-                failures -= 1
-                raise StoreFull("no room")
-            return await record(records, rejects, merges)
-
-        monkeypatch.setattr(p.store, "record", full_twice)
+        p.disk.fill(times=2)
         monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
         p.publish(*texts())
         p.start("recorder")
@@ -94,7 +79,7 @@ async def test_a_pattern_split_by_hand_is_not_merged_again_by_the_running_servic
         p.start("recorder")
         p.publish(*texts())
         await stored(p, 13)
-        await asyncio.to_thread(split, p.path, 3)
+        await asyncio.to_thread(change, p.path, problems.split, 3)
         p.publish(log("Login of operator oscar at the panel was refused"))
         await stored(p, 14)
         p.publish(log("Login of operator peggy at the panel was refused"), *texts())

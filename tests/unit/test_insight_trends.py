@@ -15,7 +15,7 @@ from andon.core.settings.database_url import Database
 from andon.core.times import read_time, seconds
 from andon.insight.shifts.calendar import Shift
 from andon.insight.trends import breakdown, trends
-from andon.store import Reader, merge
+from andon.store import Visitor, change, counts, problems
 from andon.store.counts import counts as stored_trends
 from andon.store.schema.dialect import run
 from support.store_data import opened
@@ -37,8 +37,8 @@ def site(request: pytest.FixtureRequest, database: Database) -> tuple[Database, 
 
 
 def found(site: tuple[Database, dict[str, int]], kind: trends.Kind) -> trends.Trends:
-    with Reader(site[0]) as reader:
-        return trends.find(reader.rollups, kind, ASKED)
+    with Visitor(site[0]) as visitor:
+        return visitor.read(trends.find, kind, ASKED)
 
 
 def test_the_most_frequent(site: tuple[Database, dict[str, int]]) -> None:
@@ -82,18 +82,18 @@ def test_merged_patterns_are_one_problem(new_database: Callable[[], Database]) -
     """Their counts add up, and neither is new, rising or silent by itself."""
     database = new_database()
     ids = fill(database, logs(*((n, "a" if n < 168 else "b") for n in range(192))))
-    with Reader(database) as reader:
-        assert [row.pattern_id for row in trends.find(reader.rollups, "quiet", ASKED).rows] == [ids["a"]]
-        assert [row.pattern_id for row in trends.find(reader.rollups, "new", ASKED).rows] == [ids["b"]]
-    merge(database, ids["b"], ids["a"])
-    with Reader(database) as reader:
-        assert trends.find(reader.rollups, "quiet", ASKED).rows == []
-        assert trends.find(reader.rollups, "new", ASKED).rows == []
-        top = trends.find(reader.rollups, "top", ASKED)
+    with Visitor(database) as visitor:
+        assert [row.pattern_id for row in visitor.read(trends.find, "quiet", ASKED).rows] == [ids["a"]]
+        assert [row.pattern_id for row in visitor.read(trends.find, "new", ASKED).rows] == [ids["b"]]
+    change(database, problems.merge, ids["b"], ids["a"])
+    with Visitor(database) as visitor:
+        assert visitor.read(trends.find, "quiet", ASKED).rows == []
+        assert visitor.read(trends.find, "new", ASKED).rows == []
+        top = visitor.read(trends.find, "top", ASKED)
         assert [(row.pattern_id, row.count) for row in top.rows] == [(ids["a"], 24)]
         assert (
-            breakdown.timeline(
-                reader.rollups, "day", at(0).timestamp(), at(192).timestamp(), ZoneInfo("UTC"), ids["b"]
+            visitor.read(
+                breakdown.timeline, "day", at(0).timestamp(), at(192).timestamp(), ZoneInfo("UTC"), ids["b"]
             ).total
             == 192
         )
@@ -110,10 +110,10 @@ def test_parts_of_the_site(new_database: Callable[[], Database]) -> None:
         record.sequence = record.stored_ns = number + 1
     ids = fill(database, records)
     asked = trends.Asked(at(10).timestamp(), at(20).timestamp(), at(0).timestamp())
-    with Reader(database) as reader:
+    with Visitor(database) as visitor:
 
         def top(field: str, glob: str) -> list[tuple[int, int]]:
-            chosen = trends.find(reader.rollups, "top", asked._replace(place=Place(field, glob)))
+            chosen = visitor.read(trends.find, "top", asked._replace(place=Place(field, glob)))
             return [(row.pattern_id, row.count) for row in chosen.rows]
 
         assert top("hostname", "press-*") == [(ids["a"], 10)]
@@ -131,9 +131,9 @@ def test_first_out(new_database: Callable[[], Database]) -> None:
     hum = [(n / 12, "hum") for n in range(24)]
     flood = [(1.2 + n / 600, "effect") for n in range(30)]
     ids = fill(database, logs(*sorted([*hum, (1.18, "cause"), (1.182, "twin"), *flood])))
-    with Reader(database) as reader:
-        (one,) = trends.first_out(reader.rollups, at(0).timestamp(), at(2).timestamp())
-        assert trends.first_out(reader.rollups, at(0).timestamp(), at(1).timestamp()) == []
+    with Visitor(database) as visitor:
+        (one,) = visitor.read(trends.first_out, at(0).timestamp(), at(2).timestamp())
+        assert visitor.read(trends.first_out, at(0).timestamp(), at(1).timestamp()) == []
     assert [(named.pattern_id, named.minutes) for named in one.first] == [(ids["cause"], 0), (ids["twin"], 0)]
     assert [(named.pattern_id, named.minutes) for named in one.then] == [(ids["effect"], 2)]
     assert one.start == "2025-01-06T01:10:00.000Z"
@@ -145,9 +145,9 @@ def test_what_follows_what(new_database: Callable[[], Database]) -> None:
     rows = [(n * 3 + 0.5, "cause") for n in range(16)] + [(n * 3 + 0.55, "effect") for n in range(14)]
     rows += [(n * 1.7 + 0.9, "other") for n in range(28)]
     ids = fill(database, logs(*sorted(rows)))
-    with Reader(database) as reader:
-        (pair,) = trends.together(reader.rollups, at(0).timestamp(), at(48).timestamp())
-        assert trends.together(reader.rollups, at(0).timestamp(), at(48).timestamp(), about=ids["other"]) == []
+    with Visitor(database) as visitor:
+        (pair,) = visitor.read(trends.together, at(0).timestamp(), at(48).timestamp())
+        assert visitor.read(trends.together, at(0).timestamp(), at(48).timestamp(), about=ids["other"]) == []
     assert (pair.first_id, pair.second_id) == (ids["cause"], ids["effect"])
     assert (pair.count, pair.of_first, pair.of_second, pair.lag) == (14, 16, 14, 3)
     assert pair.lift > 10
@@ -158,8 +158,8 @@ def test_too_many_minutes_are_refused(new_database: Callable[[], Database], monk
     database = new_database()
     fill(database, logs(*((n / 60, "a") for n in range(50))))
     monkeypatch.setattr(stored_trends, "MINUTES_MAX", 49)
-    with Reader(database) as reader, pytest.raises(QueryTooSlow, match="shorter"):
-        trends.together(reader.rollups, at(0).timestamp(), at(48).timestamp())
+    with Visitor(database) as visitor, pytest.raises(QueryTooSlow, match="shorter"):
+        visitor.read(trends.together, at(0).timestamp(), at(48).timestamp())
 
 
 @pytest.mark.parametrize("indexed", [True, False])
@@ -168,12 +168,12 @@ def test_a_problem_by_place_shift_and_time(new_database: Callable[[], Database],
     database = new_database()
     records = logs(*((n * 2 + m / 60, "a") for n in range(24) for m in range(3)), machine="press-1")
     ids = fill(database, records, indexed=indexed)
-    with Reader(database) as reader:
-        found = breakdown.breakdown(
-            reader.rollups, ids["a"], at(0).timestamp(), at(48).timestamp(), SHIFTS, ZoneInfo("UTC")
+    with Visitor(database) as visitor:
+        found = visitor.read(
+            breakdown.breakdown, ids["a"], at(0).timestamp(), at(48).timestamp(), SHIFTS, ZoneInfo("UTC")
         )
         with pytest.raises(NotFound):
-            breakdown.breakdown(reader.rollups, 99, 0, 1, SHIFTS, ZoneInfo("UTC"))
+            visitor.read(breakdown.breakdown, 99, 0, 1, SHIFTS, ZoneInfo("UTC"))
     assert (found.logs, found.occurrences, found.minutes_between) == (72, 24, 120)
     assert [(one.name, one.count, one.per_hour) for one in found.shifts] == [
         ("early", 24, 1.5), ("late", 24, 1.5), ("night", 24, 1.5),
@@ -202,11 +202,11 @@ def test_timelines(new_database: Callable[[], Database]) -> None:
     begin = (since - DAY0).total_seconds() / 3600
     ids = fill(database, logs(*((begin + n + 0.5, "a") for n in range(71))))
     until = since + timedelta(days=3)
-    with Reader(database) as reader:
+    with Visitor(database) as visitor:
 
         def line(step: breakdown.Step, hours: float, pattern: int | None = None) -> breakdown.Timeline:
             end = min(until.timestamp(), since.timestamp() + hours * 3600)
-            return breakdown.timeline(reader.rollups, step, since.timestamp(), end, zone, pattern)
+            return visitor.read(breakdown.timeline, step, since.timestamp(), end, zone, pattern)
 
         days = line("day", 72)
         assert [(point.start, point.count) for point in days.points] == [
@@ -253,17 +253,19 @@ def test_a_place_is_one() -> None:
         trends.place_of(host="a", line="b")
 
 
-def test_a_question_has_a_deadline(new_database: Callable[[], Database]) -> None:
+def test_a_question_has_a_deadline(new_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch) -> None:
     """What reads for too long is stopped with advice, in both databases, and the next question is answered."""
     endless = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000) SELECT COUNT(*) FROM n"
     )
 
+    monkeypatch.setattr("andon.store.store.DEADLINE", 0.2)
+
     async def work() -> None:
         async with opened(new_database()) as store:
             with pytest.raises(QueryTooSlow, match="shorter time"):
-                await store.ask_reader(lambda reader: reader._read(lambda c: run(c, endless).scalar()), deadline=0.2)
-            assert await store.ask_reader(lambda reader: reader.patterns()) == []
-            assert await store.counts()
+                await store.ask(lambda connection: run(connection, endless).scalar())
+            assert await store.ask(problems.listing) == []
+            assert await store.read(counts.sizes)
 
     asyncio.run(work())

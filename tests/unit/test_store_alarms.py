@@ -6,15 +6,20 @@ import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from andon import store
 from andon.core.errors import NotFound, StoreError
-from andon.core.models.history import ShiftWindow
+from andon.core.models.history import Priority, ShiftWindow
 from andon.core.settings.database_url import Database
 from andon.insight.alarms import alarm_report as insight
-from andon.store import AlarmFilter, Reader
+from andon.insight.alarms.metrics import AlarmFigures
+from andon.store import Visitor, alarms, change
+from andon.store.alarms import AlarmEntry, AlarmFilter
+from andon.store.engine import audit
+from support import alarm_oracle
 from support.alarm_logs import T0, Event, cleared, raised, store_events
+from support.alarm_oracle import Occurrence
 from support.store_data import query
 
 pytest_plugins = ["support.databases"]
@@ -22,9 +27,9 @@ pytest_plugins = ["support.databases"]
 DAY = 86_400.0
 
 
-def entries(path: Database, which: Any = "all", now: float = T0, **chosen: Any) -> dict[str, store.AlarmEntry]:
-    with Reader(path) as reader:
-        return {one.code: one for one in reader.alarms.listing(which, now, AlarmFilter(**chosen))}
+def entries(path: Database, which: Any = "all", now: float = T0, **chosen: Any) -> dict[str, AlarmEntry]:
+    with Visitor(path) as visitor:
+        return {one.code: one for one in visitor.read(alarms.listing, which, now, AlarmFilter(**chosen))}
 
 
 def courses(path: Database) -> list[tuple[Any, ...]]:
@@ -63,8 +68,8 @@ def test_logs_without_a_state_leave_counts_and_no_times(database: Database) -> N
         "E7": ("unknown", 20),
         "pattern 1": ("unknown", 20),
     }
-    with Reader(database) as reader:
-        counts = reader.alarms.counts(T0, T0 + 3600)
+    with Visitor(database) as visitor:
+        counts = visitor.read(alarms.counts, T0, T0 + 3600)
     assert list(counts.periods.values()) == [40]
     assert (counts.stale, counts.fleeting, counts.acknowledged, counts.stops) == (None, None, None, [])
     assert {share.alarm.code: share.most for share in counts.chattering} == {"E7": 4, "pattern 1": 4}
@@ -149,10 +154,10 @@ def test_stale_is_only_known_where_ends_are_reported(database: Database) -> None
     store_events(database, events)
     assert set(entries(database, "active")) == {"S1", "S2"}
     assert set(entries(database, "stale", T0 + 2 * DAY)) == {"S2"}
-    with Reader(database) as reader:
-        counts = reader.alarms.counts(T0, T0 + 2 * DAY)
+    with Visitor(database) as visitor:
+        counts = visitor.read(alarms.counts, T0, T0 + 2 * DAY)
         assert (counts.standing, counts.stale, counts.fleeting) == (1, 1, 1)
-        assert reader.alarms.counts(T0, T0 + 2 * DAY, AlarmFilter(host="a")).stale is None
+        assert visitor.read(alarms.counts, T0, T0 + 2 * DAY, AlarmFilter(host="a")).stale is None
 
 
 def test_the_figures_of_a_part_of_the_site(database: Database) -> None:
@@ -162,27 +167,76 @@ def test_the_figures_of_a_part_of_the_site(database: Database) -> None:
         for n in range(12)
     ]
     store_events(database, events)
-    with Reader(database) as reader:
+    with Visitor(database) as visitor:
         for chosen, expected in [({}, 12), ({"host": "h1"}, 4), ({"host": "h*"}, 12), ({"area": "weld"}, 8),
                                  ({"place": "paint"}, 4), ({"host": "h1", "area": "paint"}, 0)]:  # fmt: skip
-            report = insight.find(reader.alarms, T0, T0 + DAY, AlarmFilter(**chosen))
+            report = visitor.read(insight.find, T0, T0 + DAY, AlarmFilter(**chosen))
             assert report.figures.alarms == expected
+
+
+def plain_courses(seed: int) -> tuple[list[Event], list[Occurrence]]:
+    """Alarms that begin and mostly end, some in bursts, as logs in the order of time and as what they mean."""
+    chance = random.Random(seed)
+    events: list[Event] = []
+    meant: list[Occurrence] = []
+    severities = {"CRITICAL": Priority.HIGH, "ERROR": Priority.MEDIUM, "WARNING": Priority.LOW}
+    for number in range(8):
+        code, severity = f"E{number}", chance.choice(list(severities))
+        at = number * 1800.0 + chance.randrange(0, 1200)  # of equal ones the first comes first, in both orders
+        while at < 2 * DAY:
+            open_end = chance.random() < 0.05
+            lasts = chance.choice([4.0, 9.0, 12.0, 300.0, 20_000.0, 1.2 * DAY])
+            stops = chance.random() < 0.1
+            events.append(raised(at, code, severity=severity, context={"stopped": stops}))
+            if not open_end:
+                events.append(cleared(at + lasts, code))
+            ended = None if open_end else T0 + at + lasts
+            source, priority = f"press-1: {code} overcurrent", severities[severity]
+            meant.append(Occurrence(source, T0 + at, ended, priority=priority, stopped=stops))
+            if open_end:
+                break
+            at += lasts + chance.choice([5.0, 7.0, 11.0, 900.0, 7000.0])
+    return sorted(events, key=lambda event: event.at), meant
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_figures_counted_in_the_database_are_those_of_the_book(database: Database, seed: int) -> None:
+    """What SQL makes of rollups is what the definitions say of the single times."""
+    events, meant = plain_courses(seed)
+    store_events(database, events)
+    since, until = T0, T0 + 5 * DAY
+    with Visitor(database) as visitor:
+        counted = visitor.read(insight.find, since, until, named=10_000).figures
+    expected = alarm_oracle.figures(meant, since, until)
+    for name in AlarmFigures.__struct_fields__:
+        assert as_plain(getattr(counted, name)) == as_plain(getattr(expected, name)), name
+
+
+def as_plain(value: Any) -> Any:
+    """A figure with its parts, numbers as far as sums in another order agree on them."""
+    if isinstance(value, float):
+        return pytest.approx(value)
+    if isinstance(value, dict):
+        return {name: as_plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [as_plain(one) for one in value]
+    return as_plain(msgspec.structs.asdict(value)) if isinstance(value, msgspec.Struct) else value
 
 
 def test_what_came_first_in_a_flood(database: Database) -> None:
     """The one with the earliest log, though it was stored last."""
     events = [Event(100.0 + n, None, pattern=f"p{n}", message=f"m{n}") for n in range(12)]
     store_events(database, [*events, Event(50.0, None, pattern="p99", message="mains failed")])
-    with Reader(database) as reader:
-        (flood,) = insight.find(reader.alarms, T0, T0 + DAY).figures.floods
+    with Visitor(database) as visitor:
+        (flood,) = visitor.read(insight.find, T0, T0 + DAY).figures.floods
     assert (flood.alarms, flood.first) == (13, "press-1: mains failed")
 
 
 def test_a_window_is_told_as_wide_as_it_is_counted(database: Database) -> None:
     """Counts are of whole ten minutes at both ends, and so is the window that the figures name."""
     store_events(database, [raised(120), raised(540, "E2"), raised(601, "E3")])
-    with store.Reader(database) as reader:
-        figures = insight.find(reader.alarms, T0 + 60, T0 + 300).figures
+    with Visitor(database) as visitor:
+        figures = visitor.read(insight.find, T0 + 60, T0 + 300).figures
     assert (figures.since, figures.until, figures.alarms) == (T0, T0 + 600, 2)
 
 
@@ -190,8 +244,8 @@ def test_stops_that_began_before_the_window_cost_time_in_it(database: Database) 
     """Lost are the seconds inside; how many there were counts those that began inside."""
     stop = {"stopped": True}
     store_events(database, [raised(0, context=stop), cleared(900), raised(1000, context=stop)])
-    with Reader(database) as reader:
-        (stopping,) = reader.alarms.counts(T0 + 600, T0 + 1200).stops
+    with Visitor(database) as visitor:
+        (stopping,) = visitor.read(alarms.counts, T0 + 600, T0 + 1200).stops
     assert (stopping.count, stopping.open, stopping.ended, stopping.lost) == (1, 1, 0, 300 + 200)
 
 
@@ -199,16 +253,14 @@ def test_acknowledging(database: Database) -> None:
     """Who, when and why; the time has it too, and so has the audit; a new activation wants attention again."""
     store_events(database, [raised(0), raised(50, "E2")])
     id_ = entries(database)["E1"].id
-    done = store.acknowledge(database, id_, "Meier", "fitter called", now=T0 + 60)
+    done = change(database, alarms.acknowledge, id_, "Meier", "fitter called", now=T0 + 60)
     assert (done.acked_by, done.ack_note, done.acked_at) == ("Meier", "fitter called", T0 + 60)
     assert set(entries(database, "waiting")) == {"E2"}
     assert [row[6] for row in courses(database)] == [T0 + 60, None]
-    with Reader(database) as reader:
-        assert (reader.alarms.counts(T0, T0 + DAY).acknowledged, reader.alarms.counts(T0, T0 + DAY).ack_seconds) == (
-            1,
-            60,
-        )
-        (entry,) = reader.alarms.audit(10, "alarm.")
+    with Visitor(database) as visitor:
+        counts = visitor.read(alarms.counts, T0, T0 + DAY)
+        assert (counts.acknowledged, counts.ack_seconds) == (1, 60)
+        (entry,) = visitor.read(audit.entries, 10, "alarm.")
     assert (entry.actor, entry.action, entry.subject, entry.detail["note"]) == (
         "Meier", "alarm.acknowledge", f"alarm {id_}", "fitter called",
     )  # fmt: skip
@@ -218,24 +270,27 @@ def test_shelving_ends_by_itself(database: Database) -> None:
     """Shelved alarms leave the active list until their time is over, and are counted meanwhile."""
     store_events(database, [raised(0), raised(50, "E2")])
     id_ = entries(database)["E1"].id
-    store.shelve(database, id_, 3600, "Meier", "sensor ordered", now=T0 + 100)
+    change(database, alarms.shelve, id_, 3600, "Meier", "sensor ordered", now=T0 + 100)
     assert set(entries(database, "active", T0 + 200)) == {"E2"}
     assert set(entries(database, "shelved", T0 + 200)) == {"E1"}
     assert set(entries(database, "active", T0 + 3700)) == {"E1", "E2"}
     assert not entries(database, "shelved", T0 + 3700)
-    with Reader(database) as reader:
-        assert (reader.alarms.counts(T0, T0 + 600).shelved, reader.alarms.counts(T0, T0 + DAY).shelved) == (1, 0)
+    with Visitor(database) as visitor:
+        assert (
+            visitor.read(alarms.counts, T0, T0 + 600).shelved,
+            visitor.read(alarms.counts, T0, T0 + DAY).shelved,
+        ) == (1, 0)
 
 
 def test_unshelving(database: Database) -> None:
     """At once; what is not shelved cannot be."""
     store_events(database, [raised(0)])
     id_ = entries(database)["E1"].id
-    store.shelve(database, id_, 3600, None, "x", now=T0)
-    store.unshelve(database, id_, "Meier", now=T0 + 1)
+    change(database, alarms.shelve, id_, 3600, None, "x", now=T0)
+    change(database, alarms.unshelve, id_, "Meier", now=T0 + 1)
     assert set(entries(database, "active", T0 + 2)) == {"E1"}
     with pytest.raises(StoreError, match="is not shelved"):
-        store.unshelve(database, id_, "Meier", now=T0 + 3)
+        change(database, alarms.unshelve, id_, "Meier", now=T0 + 3)
 
 
 @pytest.mark.parametrize("seconds", [0, -5, 59, 32 * DAY, float("nan"), float("inf")])
@@ -243,7 +298,7 @@ def test_absurd_times_are_refused(tmp_path: Path, seconds: float) -> None:
     """A minute at least, a month at most."""
     store_events(tmp_path / "agent.db", [raised(0)])
     with pytest.raises(StoreError, match="31 days at most"):
-        store.shelve(tmp_path / "agent.db", 1, seconds, None, "x")
+        change(tmp_path / "agent.db", alarms.shelve, 1, seconds, None, "x", now=T0)
 
 
 def test_an_alarm_that_is_not_there(tmp_path: Path) -> None:
@@ -251,20 +306,22 @@ def test_an_alarm_that_is_not_there(tmp_path: Path) -> None:
     store_events(tmp_path / "agent.db", [raised(0)])
     for id_ in (99, 2**70):
         with pytest.raises(NotFound, match="no alarm"):
-            store.acknowledge(tmp_path / "agent.db", id_, None)
+            change(tmp_path / "agent.db", alarms.acknowledge, id_, None, now=T0)
 
 
 def test_notes_and_signatures(database: Database) -> None:
     """Notes by time; the first signature holds the report, a name signs once."""
     store_events(database, [])
-    store.add_note(database, "press 4 at 80 %", "Meier", now=T0 + 10)
-    store.add_note(database, "later", None, now=T0 + DAY)
+    change(database, alarms.add_note, "press 4 at 80 %", "Meier", now=T0 + 10)
+    change(database, alarms.add_note, "later", None, now=T0 + DAY)
     window = ShiftWindow("early", T0, T0 + 8 * 3600)
-    store.sign(database, window, "A. Meier", '{"n":1}', by="root", now=T0 + 20)
-    store.sign(database, window, "B. Okoro", '{"n":2}', by="root", now=T0 + 30)
+    change(database, alarms.sign, window, "A. Meier", '{"n":1}', by="root", now=T0 + 20)
+    change(database, alarms.sign, window, "B. Okoro", '{"n":2}', by="root", now=T0 + 30)
     with pytest.raises(StoreError, match="has signed"):
-        store.sign(database, window, "A. Meier", "{}", by=None)
-    with Reader(database) as reader:
-        assert [(one.text, one.author) for one in reader.alarms.notes(T0, T0 + 3600)] == [("press 4 at 80 %", "Meier")]
-        signed = reader.alarms.handovers(window)
+        change(database, alarms.sign, window, "A. Meier", "{}", by=None, now=T0 + 40)
+    with Visitor(database) as visitor:
+        assert [(one.text, one.author) for one in visitor.read(alarms.notes, T0, T0 + 3600)] == [
+            ("press 4 at 80 %", "Meier")
+        ]
+        signed = visitor.read(alarms.handovers, window)
     assert [(one.signed_by, one.report) for one in signed] == [("A. Meier", '{"n":1}'), ("B. Okoro", None)]

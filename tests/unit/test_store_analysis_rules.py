@@ -14,10 +14,10 @@ from andon.core.errors import ConfigError
 from andon.core.models import PendingAnalysis, Rung, utc_text
 from andon.core.settings.database_url import Database
 from andon.core.settings.settings import load_settings
-from andon.store import AnalysisPolicy, Rule, Store
+from andon.store import AnalysisPolicy, Rule, Store, queue
 from andon.store.engine.database import writer_engine
 from andon.store.engine.prepare import migrate, prepare
-from support.store_data import Clock, a_log, an_answer, opened, query
+from support.store_data import NOW, Clock, a_log, an_answer, analysis_of, opened, query
 
 pytest_plugins = ["support.databases"]
 
@@ -26,9 +26,9 @@ DAILY = AnalysisPolicy(renew_after=30 * 24 * HOUR, renew_interval=24 * HOUR)
 START = datetime(2025, 1, 10, tzinfo=UTC)
 
 
-async def claimed(store: Store) -> PendingAnalysis:
+async def claimed(store: Store, now: float = NOW) -> PendingAnalysis:
     """The next job."""
-    job = await store.claim("me", 60)
+    job = await store.write(queue.claim, "me", 60, now)
     assert job is not None
     return job
 
@@ -36,7 +36,7 @@ async def claimed(store: Store) -> PendingAnalysis:
 async def explained(store: Store, **fields: Any) -> None:
     """One log of pattern p1, with its explanation."""
     await store.record([a_log(1, timestamp=utc_text(START), **fields)], [])
-    await store.finish(await claimed(store), an_answer())
+    await store.write(queue.finish, await claimed(store), an_answer(), NOW)
 
 
 def later(sequence: int, hours: float = 48, **fields: Any) -> Any:
@@ -69,9 +69,9 @@ def test_an_explanation_is_renewed_when_the_problem_changes(
             assert (await store.record([later(3)], [])).queued == (reason is not None)
             if reason is not None:
                 assert (await store.record([later(4, **fields)], [])).queued == 0
-                job = await claimed(store)
+                job = await claimed(store, now=clock.now)
                 assert job.reason == reason
-                await store.finish(job, an_answer("renewed"))
+                await store.write(queue.finish, job, an_answer("renewed"), clock.now)
                 clock.now += 25 * HOUR
                 assert (await store.record([later(5, **fields)], [])).queued == 0
 
@@ -88,9 +88,9 @@ def test_a_jump_of_the_rate_renews(database: Database) -> None:
             clock.now += 48 * HOUR
             assert (await store.record([later(n) for n in range(2, 21)], [])).queued == 0
             assert (await store.record([later(21, 48.1)], [])).queued == 1
-            job = await claimed(store)
+            job = await claimed(store, now=clock.now)
             assert job.reason == "rate"
-            await store.finish(job, an_answer())
+            await store.write(queue.finish, job, an_answer(), clock.now)
             clock.now += 25 * HOUR
             assert (await store.record([later(100 + n, 73) for n in range(40)], [])).queued == 0
 
@@ -104,13 +104,15 @@ def test_age_renews_and_what_people_said_does_not_age(database: Database) -> Non
         clock = Clock()
         async with opened(database, clock=clock, policy=DAILY) as store:
             await store.record([a_log(1, "m"), a_log(2, "r")], [])
-            await store.finish(await claimed(store), an_answer())
-            await store.finish(await claimed(store), an_answer("book", Rung.RUNBOOK))
+            await store.write(queue.finish, await claimed(store, now=clock.now), an_answer(), clock.now)
+            await store.write(
+                queue.finish, await claimed(store, now=clock.now), an_answer("book", Rung.RUNBOOK), clock.now
+            )
             clock.now += 29 * 24 * HOUR
             assert (await store.record([a_log(3, "m"), a_log(4, "r")], [])).queued == 0
             clock.now += 2 * 24 * HOUR
             assert (await store.record([a_log(5, "m"), a_log(6, "r", hostname="new")], [])).queued == 1
-            assert (await claimed(store)).reason == "age"
+            assert (await claimed(store, now=clock.now)).reason == "age"
 
     asyncio.run(work())
 
@@ -131,9 +133,9 @@ def test_every_log_gets_an_analysis_of_its_own(database: Database) -> None:
             assert (await store.record(batch, [])).queued == 3
             for text in ("first", "second", "third"):
                 job = await claimed(store)
-                await store.finish(job, an_answer(f"{text}: {job.question.logs[0].id}"))
-            assert await store.claim("me", 60) is None
-            assert [waiter.log_id for waiter, _, _ in await store.waiters(5)] == [1]
+                await store.write(queue.finish, job, an_answer(f"{text}: {job.question.logs[0].id}"), NOW)
+            assert await store.write(queue.claim, "me", 60, NOW) is None
+            assert [waiter.log_id for waiter, _, _ in await store.read(queue.explained_waiters, 5, NOW)] == [1]
 
     asyncio.run(work())
     assert query(database, "SELECT id, analysis FROM agent_logs ORDER BY id") == [
@@ -204,7 +206,7 @@ def test_a_database_of_the_first_schema_comes_up_without_loss(tmp_path: Path) ->
         clock = Clock()
         async with opened(path, clock=clock, policy=DAILY) as store:
             assert (await store.record([a_log(2, hostname="h")], [])).queued == 0
-            found = await store.analysis_of(2)
+            found = await analysis_of(store, 2)
             assert found is not None
             assert found.text == "kept"
 

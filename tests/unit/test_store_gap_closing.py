@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from andon.core.models import LogQuery, LogRecord
-from andon.store import KeepPolicy, KeepRule, Reader
+from andon.store import KeepPolicy, KeepRule, Visitor, retention, search
 from andon.store.retention.gap_closing import STRETCH, WORTH, Gaps
 from andon.store.rules.retention import CAP
 from support.retaining import answer_all, fill, keeping, retain
@@ -43,8 +43,8 @@ async def _filled(path: Path, clock: Clock, logs: list[LogRecord]) -> None:
 
 
 def _used(path: Path) -> int:
-    with Reader(path) as reader:
-        return reader.retention().used
+    with Visitor(path) as visitor:
+        return visitor.read(retention.state).used
 
 
 def test_space_between_logs_that_stay_becomes_free(tmp_path: Path) -> None:
@@ -66,9 +66,9 @@ def test_space_between_logs_that_stay_becomes_free(tmp_path: Path) -> None:
     asyncio.run(work())
     assert query(path, "SELECT MAX(id) FROM logs") == [(_COUNT + 1,)]
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
-    with Reader(path) as reader:
-        assert [log.sequence for log in reader.search(LogQuery(text='"fault 4 of"'))] == [4]
-        assert reader.search(LogQuery(text='"fault 5 of"')) == []
+    with Visitor(path) as visitor:
+        assert [log.sequence for log in visitor.read(search.find, LogQuery(text='"fault 4 of"'))] == [4]
+        assert visitor.read(search.find, LogQuery(text='"fault 5 of"')) == []
 
 
 @pytest.mark.parametrize("share", [0.95, 0.7])

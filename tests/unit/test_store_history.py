@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
-from andon import store
 from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models import HistoryQuery, LogRecord, Merge, Spent
 from andon.core.settings.database_url import Database
-from andon.store import Reader, SharedSpending, StoredHistory
-from andon.store.interfaces import History
-from support.store_data import a_log, an_answer, opened
+from andon.store import Visitor, agent_history, change, changer, problems, queue, search
+from support.store_data import NOW, a_log, an_answer, opened
 
 pytest_plugins = ["support.databases"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -31,14 +30,10 @@ def filled(path: Database, records: list[LogRecord], merges: list[Merge] | None 
     asyncio.run(work())
 
 
-def asked(path: Database, question: Callable[[History], Awaitable[T]]) -> T:
-    """The answer of the command line's reader."""
-
-    async def work(reader: Reader) -> T:
-        return await question(reader.history())
-
-    with Reader(path) as reader:
-        return asyncio.run(work(reader))
+def asked(path: Database, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The answer as a command gets it."""
+    with Visitor(path) as visitor:
+        return asyncio.run(visitor.ask(question, *args, **kwargs))
 
 
 @pytest.fixture
@@ -81,11 +76,11 @@ def site(database: Database) -> Database:
     ],
 )
 def test_search_keeps_to_every_filter(site: Database, query: HistoryQuery, ids: list[int]) -> None:
-    assert [log.id for log in asked(site, lambda history: history.search(query))] == ids
+    assert [log.id for log in asked(site, agent_history.find, query)] == ids
 
 
 def test_problems_of_a_window_begin_with_what_came_first(site: Database) -> None:
-    found = asked(site, lambda history: history.problems(HistoryQuery(until="2025-01-15T04:00:00Z")))
+    found = asked(site, agent_history.problems, HistoryQuery(until="2025-01-15T04:00:00Z"))
     assert [(one.pattern_id, one.count, one.hosts, one.first_log, one.last_log) for one in found] == [
         (1, 1, 1, 1, 1),
         (2, 4, 1, 2, 5),
@@ -94,37 +89,37 @@ def test_problems_of_a_window_begin_with_what_came_first(site: Database) -> None
 
 @pytest.mark.parametrize(("order", "ids"), [("count", [2, 1, 3]), ("severity", [1, 2, 3]), ("first", [1, 2, 3])])
 def test_problems_come_in_the_order_asked_for(site: Database, order: str, ids: list[int]) -> None:
-    assert [one.pattern_id for one in asked(site, lambda history: history.problems(HistoryQuery(), order))] == ids
+    assert [one.pattern_id for one in asked(site, agent_history.problems, HistoryQuery(), order)] == ids
 
 
 def test_what_is_merged_counts_as_one_problem(database: Database) -> None:
     merge = Merge("b", "a", 1, ("x", "y", "z", "v", "w"))
     filled(database, [a_log(1, "a"), a_log(2, "b"), a_log(3, "b")], [merge])
-    found = asked(database, lambda history: history.problems(HistoryQuery()))
+    found = asked(database, agent_history.problems, HistoryQuery())
     assert [(one.pattern_id, one.count) for one in found] == [(1, 3)]
-    assert len(asked(database, lambda history: history.search(HistoryQuery(pattern_id=2)))) == 3
+    assert len(asked(database, agent_history.find, HistoryQuery(pattern_id=2))) == 3
 
 
 def test_around_tells_what_else_the_host_logged_by_the_minute(site: Database) -> None:
-    found = asked(site, lambda history: history.around("db-01", "2025-01-15T02:14:30.000Z", 10))
+    found = asked(site, agent_history.around, "db-01", "2025-01-15T02:14:30.000Z", 10)
     assert [(one.pattern_id, one.count, one.first_seen) for one in found] == [(1, 1, "2025-01-15T02:13:00.000Z")]
-    assert asked(site, lambda history: history.around("db-01", "2025-01-15T02:12:59.000Z", 10)) == []
+    assert asked(site, agent_history.around, "db-01", "2025-01-15T02:12:59.000Z", 10) == []
 
 
 def test_recent_counts_the_last_ten_minutes_of_the_whole_problem(site: Database) -> None:
-    assert asked(site, lambda history: history.recent(2, "2025-01-15T02:14:59Z")) == (4, 10)
-    assert asked(site, lambda history: history.recent(99, "2025-01-15T02:14:59Z")) == (0, 10)
+    assert asked(site, agent_history.recent, 2, "2025-01-15T02:14:59Z") == (4, 10)
+    assert asked(site, agent_history.recent, 99, "2025-01-15T02:14:59Z") == (0, 10)
 
 
 def test_a_pattern_comes_with_its_figures_and_what_is_known_of_it(site: Database) -> None:
     async def explain() -> None:
         async with opened(site) as opened_store:
-            while job := await opened_store.claim("me", 60):
-                await opened_store.finish(job, an_answer(f"about {job.fingerprint}"))
+            while job := await opened_store.write(queue.claim, "me", 60, NOW):
+                await opened_store.write(queue.finish, job, an_answer(f"about {job.fingerprint}"), NOW)
 
     asyncio.run(explain())
-    store.resolve(site, 2, "Replaced the brake", "Worn lining", "Ada")
-    found = asked(site, lambda history: history.pattern(2))
+    change(site, problems.resolve, 2, "Replaced the brake", "Worn lining", "Ada", NOW)
+    found = asked(site, agent_history.pattern, 2)
     assert found is not None
     assert (found.count, found.last_hour, found.last_day, found.per_hour) == (4, 4, 4, 4.0)
     assert (found.hosts, found.host_count, found.newest) == ([("Press-7", 4)], 1, [5, 4, 3, 2])
@@ -135,15 +130,15 @@ def test_a_pattern_comes_with_its_figures_and_what_is_known_of_it(site: Database
 
 @pytest.mark.parametrize("pattern_id", [99, 0, -1, 2**70])
 def test_a_pattern_that_is_not_there_is_none(site: Database, pattern_id: int) -> None:
-    assert asked(site, lambda history: history.pattern(pattern_id)) is None
+    assert asked(site, agent_history.pattern, pattern_id) is None
 
 
 def test_logs_by_id_leave_out_those_that_do_not_exist(site: Database) -> None:
-    assert [log.id for log in asked(site, lambda history: history.logs([5, 2, 5, 99, -3, 2**70]))] == [2, 5]
+    assert [log.id for log in asked(site, agent_history.logs_of, [5, 2, 5, 99, -3, 2**70])] == [2, 5]
 
 
 def test_names_are_those_of_the_records(site: Database) -> None:
-    names = asked(site, lambda history: history.names())
+    names = asked(site, agent_history.names)
     assert names.hosts == ["Press-7", "db-01", "oven-1"]
     assert names.services == ["drive", "postgres"]
     assert names.places == ["line-2", "line-3", "line-4", "north"]
@@ -151,46 +146,45 @@ def test_names_are_those_of_the_records(site: Database) -> None:
 
 def test_the_span_is_none_where_nothing_is_stored(tmp_path: Path, site: Database) -> None:
     filled(tmp_path / "empty.db", [])
-    assert asked(tmp_path / "empty.db", lambda history: history.span()) is None
-    assert asked(site, lambda history: history.span()) == ("2025-01-15T02:13:00.000Z", "2025-01-15T05:00:00.000Z")
+    assert asked(tmp_path / "empty.db", agent_history.span) is None
+    assert asked(site, agent_history.span) == ("2025-01-15T02:13:00.000Z", "2025-01-15T05:00:00.000Z")
 
 
-def test_a_question_that_reads_too_long_is_interrupted(tmp_path: Path) -> None:
+def test_a_question_that_reads_too_long_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = tmp_path / "agent.db"
     filled(database, [a_log(n, f"p{n % 50}", hostname=f"h-{n}") for n in range(1, 4001)])
-
-    async def work(reader: Reader) -> None:
-        slow = StoredHistory(reader.history()._run, deadline=0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr("andon.store.engine.visitor.DEADLINE", 0.0)
         with pytest.raises(QueryTooSlow, match="shorter time"):
-            await slow.search(HistoryQuery(text="no such text anywhere"))
-        assert len(await reader.history().search(HistoryQuery(limit=1))) == 1
-
-    with Reader(database) as reader:
-        asyncio.run(work(reader))
+            asked(database, agent_history.find, HistoryQuery(text="no such text anywhere"))
+    assert len(asked(database, agent_history.find, HistoryQuery(limit=1))) == 1
 
 
-def test_an_interrupted_question_leaves_the_services_readers_usable(tmp_path: Path) -> None:
+def test_an_interrupted_question_leaves_the_services_readers_usable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database = tmp_path / "agent.db"
 
     async def work() -> None:
         async with opened(database) as opened_store:
             await opened_store.record([a_log(n) for n in range(1, 4001)], [])
-            slow = StoredHistory(opened_store._read, deadline=0.0)
-            for _ in range(4):
-                with pytest.raises(QueryTooSlow):
-                    await slow.search(HistoryQuery(text="no such text anywhere"))
-            assert len(await opened_store.history().search(HistoryQuery(limit=3))) == 3
+            with monkeypatch.context() as patched:
+                patched.setattr("andon.store.store.DEADLINE", 0.0)
+                for _ in range(4):
+                    with pytest.raises(QueryTooSlow):
+                        await opened_store.ask(agent_history.find, HistoryQuery(text="no such text anywhere"))
+            assert len(await opened_store.ask(agent_history.find, HistoryQuery(limit=3))) == 3
 
     asyncio.run(work())
 
 
 def test_a_command_counts_its_calls_where_the_service_does(site: Database) -> None:
     async def work() -> tuple[Spent, Spent]:
-        shared = SharedSpending(site)
-        await shared.spend(1, 0)
-        await shared.spend(0, 250)
-        async with opened(site, clock=None) as opened_store:
-            return await shared.spent(time.time() - 60), await opened_store.spent(time.time() - 60)
+        command = changer(site)
+        await command(queue.spend, 1, 0, NOW)
+        await command(queue.spend, 0, 250, NOW)
+        async with opened(site) as opened_store:
+            return await command(queue.spent, NOW - 60), await opened_store.read(queue.spent, NOW - 60)
 
     assert asyncio.run(work()) == (Spent(1, 250), Spent(1, 250))
 
@@ -199,7 +193,7 @@ def test_reading_history_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "agent.db"
     filled(path, [a_log(1)])
     before = path.read_bytes()
-    asked(path, lambda history: history.problems(HistoryQuery()))
+    asked(path, agent_history.problems, HistoryQuery())
     assert path.read_bytes() == before
-    with Reader(path) as reader, pytest.raises(NotFound):
-        reader.log(99)
+    with Visitor(path) as visitor, pytest.raises(NotFound):
+        visitor.read(search.log, 99)

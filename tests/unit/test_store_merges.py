@@ -10,8 +10,8 @@ import pytest
 from andon.core.errors import NotFound, StoreError
 from andon.core.models import Merge, PendingAnalysis, Rung
 from andon.core.settings.database_url import Database
-from andon.store import Reader, Store, merge, reanalyze, resolve, split
-from support.store_data import a_log, an_answer, opened, query
+from andon.store import Store, Visitor, change, counts, problems, queue
+from support.store_data import NOW, a_log, an_answer, analysis_of, opened, query
 
 pytest_plugins = ["support.databases"]
 
@@ -23,14 +23,14 @@ def joined(child: str, parent: str = "a") -> Merge:
 
 async def claimed(store: Store) -> PendingAnalysis:
     """The next job."""
-    job = await store.claim("me", 60)
+    job = await store.write(queue.claim, "me", 60, NOW)
     assert job is not None
     return job
 
 
 async def shown(store: Store, log_id: int) -> str | None:
     """What a log shows."""
-    found = await store.analysis_of(log_id)
+    found = await analysis_of(store, log_id)
     return None if found is None else found.text
 
 
@@ -52,7 +52,7 @@ def test_a_pattern_that_joins_a_waiting_problem_asks_for_nothing(database: Datab
             question = (await claimed(store)).question
             assert [log.id for log in question.logs] == [5, 4, 3, 2, 1]
             assert (question.count, question.hosts, question.worst_severity) == (5, ["plc-01", "plc-02"], "CRITICAL")
-            assert await store.claim("me", 60) is None
+            assert await store.write(queue.claim, "me", 60, NOW) is None
 
     asyncio.run(work())
     assert query(database, "SELECT id, merged_into FROM patterns ORDER BY id") == [(1, None), (2, 1), (3, 1)]
@@ -60,13 +60,13 @@ def test_a_pattern_that_joins_a_waiting_problem_asks_for_nothing(database: Datab
         (2, 1, '["left","right"]'),
         (3, 1, '["left","right"]'),
     ]
-    with Reader(database) as reader:
-        (summary,) = reader.patterns()
+    with Visitor(database) as visitor:
+        (summary,) = visitor.read(problems.listing)
         assert (summary.id, summary.count, summary.hosts, summary.merged) == (1, 5, 2, [2, 3])
         assert (summary.worst_severity, summary.status) == ("CRITICAL", "leased")
-        assert [m.child_id for m in reader.pattern_merges(2)] == [3, 2]
-        assert [(h.hostname, h.count) for h in reader.pattern_hosts(3)] == [("plc-01", 4), ("plc-02", 1)]
-        assert reader.pattern(2).merged_into == 1
+        assert [m.child_id for m in visitor.read(problems.merges_of, 2)] == [3, 2]
+        assert [(h.hostname, h.count) for h in visitor.read(problems.hosts_of, 3)] == [("plc-01", 4), ("plc-02", 1)]
+        assert visitor.read(problems.summary, 2).merged_into == 1
 
 
 def test_an_explanation_is_taken_over_by_the_problem_that_is_joined(database: Database) -> None:
@@ -75,11 +75,11 @@ def test_an_explanation_is_taken_over_by_the_problem_that_is_joined(database: Da
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b", severity="CRITICAL", reply_to="inbox")], [])
-            await store.finish(await claimed(store), an_answer("of b"))
+            await store.write(queue.finish, await claimed(store), an_answer("of b"), NOW)
             done = await store.record([a_log(3, "a", reply_to="inbox")], [], [joined("b")])
             assert (done.queued, done.explained) == (0, {1})
             assert [await shown(store, log_id) for log_id in (1, 2, 3)] == ["of b"] * 3
-            assert len(await store.waiters(10)) == 2
+            assert len(await store.read(queue.explained_waiters, 10, NOW)) == 2
             assert (await store.record([a_log(4, "a")], [])).queued == 0
 
     asyncio.run(work())
@@ -96,13 +96,13 @@ def test_an_answer_in_hand_counts_although_its_row_was_closed(database: Database
             await store.record([a_log(2, "a")], [])
             other = await claimed(store)
             await store.record([a_log(3, "b")], [], [Merge("a", "b", 0, ())])
-            late = await store.finish(other, an_answer("for both"))
+            late = await store.write(queue.finish, other, an_answer("for both"), NOW)
             assert (late.pattern_id, late.text) == (1, "for both")
-            same = await store.finish(job, an_answer("too late"))
+            same = await store.write(queue.finish, job, an_answer("too late"), NOW)
             assert (same.id, same.pattern_id, same.text) == (late.id, 1, "for both")
             assert [await shown(store, log_id) for log_id in (1, 2, 3)] == ["for both"] * 3
-            counts = await store.counts()
-            assert (counts.pending, counts.analyses_by_rung) == (0, {"model": 1})
+            found = await store.read(counts.sizes)
+            assert (found.pending, found.analyses_by_rung) == (0, {"model": 1})
 
     asyncio.run(work())
 
@@ -113,15 +113,15 @@ def test_a_provisional_text_moves_with_the_question(database: Database) -> None:
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b", severity="CRITICAL")], [])
-            await store.postpone(await claimed(store), "away", 0, an_answer("for now", Rung.PLAYBOOK))
+            await store.write(queue.postpone, await claimed(store), "away", NOW, an_answer("for now", Rung.PLAYBOOK))
             await store.record([], [], [joined("b")])
-            found = await store.analysis_of(1)
+            found = await analysis_of(store, 1)
             assert found is not None
             assert (found.text, found.provisional, found.status) == ("for now", True, "pending")
-            assert await store.waiters(10) == []
-            await store.finish(await claimed(store), an_answer("final"))
+            assert await store.read(queue.explained_waiters, 10, NOW) == []
+            await store.write(queue.finish, await claimed(store), an_answer("final"), NOW)
             assert [await shown(store, log_id) for log_id in (1, 2)] == ["final"] * 2
-            assert (await store.counts()).analyses_by_rung == {"model": 1}
+            assert (await store.read(counts.sizes)).analyses_by_rung == {"model": 1}
 
     asyncio.run(work())
     assert open_rows(database) == []
@@ -134,25 +134,25 @@ def test_a_split_pattern_is_asked_about_and_never_merged_again(database: Databas
         async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b"), a_log(3, "c")], [], [joined("c", "b")])
             before = (await store.record([], [], [joined("b")])).regrouped
-            await store.finish(await claimed(store), an_answer("of all"))
-            assert split(database, 2) == 1
+            await store.write(queue.finish, await claimed(store), an_answer("of all"), NOW)
+            assert change(database, problems.split, 2) == 1
             assert [await shown(store, log_id) for log_id in (1, 2, 3)] == ["of all", None, None]
             done = await store.record([a_log(4, "b")], [], [joined("b"), joined("c")])
             assert (done.queued, done.pattern_ids, done.moved) == (0, [2], {})
             assert done.regrouped != before
-            assert await store.kept_apart() == [("a", "b")]
-            assert await store.known_patterns() == [
+            assert await store.read(problems.separated) == [("a", "b")]
+            assert await store.read(problems.known_patterns) == [
                 (1, "a", "fault <*> of a", None),
                 (2, "b", "fault <*> of b", None),
                 (3, "c", "fault <*> of c", "b"),
             ]
             job = await claimed(store)
             assert (job.pattern_id, job.reason, job.question.count) == (2, "split", 3)
-            await store.finish(job, an_answer("of b and c"))
-            assert merge(database, 3, 1) == 1
+            await store.write(queue.finish, job, an_answer("of b and c"), NOW)
+            assert change(database, problems.merge, 3, 1) == 1
             assert await shown(store, 3) == "of all"
-            assert await store.kept_apart() == []
-            split(database, 2)
+            assert await store.read(problems.separated) == []
+            change(database, problems.split, 2)
             assert await shown(store, 2) == "of b and c"
 
     asyncio.run(work())
@@ -165,13 +165,13 @@ def test_a_problem_that_showed_a_split_patterns_explanation_is_asked_about(datab
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b", severity="CRITICAL")], [])
-            await store.finish(await claimed(store), an_answer("of b"))
+            await store.write(queue.finish, await claimed(store), an_answer("of b"), NOW)
             await store.record([], [], [joined("b")])
-            split(database, 2)
+            change(database, problems.split, 2)
             job = await claimed(store)
             assert (job.pattern_id, job.reason) == (1, "split")
             assert [await shown(store, log_id) for log_id in (1, 2)] == ["of b"] * 2
-            await store.finish(job, an_answer("of a"))
+            await store.write(queue.finish, job, an_answer("of a"), NOW)
             assert [await shown(store, log_id) for log_id in (1, 2)] == ["of a", "of b"]
 
     asyncio.run(work())
@@ -184,9 +184,9 @@ def test_a_confirmed_fix_is_shown_at_once_and_for_ever(database: Database) -> No
         async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b")], [], [joined("b")])
             job = await claimed(store)
-            fix = resolve(database, 2, "Replaced the cable. ", cause="Chafed", author="Ines")
+            fix = change(database, problems.resolve, 2, "Replaced the cable. ", "Chafed", "Ines", NOW)
             assert (fix.pattern_id, fix.fix, fix.cause, fix.author) == (2, "Replaced the cable.", "Chafed", "Ines")
-            told = await store.finish(job, an_answer("guess"))
+            told = await store.write(queue.finish, job, an_answer("guess"), NOW)
             assert (told.rung, told.pattern_id) == ("resolution", 1)
             done = await store.record([a_log(3, "a", severity="CRITICAL", hostname="new", reply_to="inbox")], [])
             assert (done.queued, done.explained) == (0, {1})
@@ -194,17 +194,17 @@ def test_a_confirmed_fix_is_shown_at_once_and_for_ever(database: Database) -> No
             assert texts == {
                 f"Confirmed fix: Replaced the cable.\nCause: Chafed\n(Confirmed by Ines on {fix.created_at[:10]}.)"
             }
-            assert await store.resolution_of(1) == await store.resolution_of(2) == fix
-            assert await store.resolved_patterns() == [("b", "fault <*> of b", fix)]
-            newer = resolve(database, 1, "Other cable")
-            assert await store.resolution_of(2) == newer
-            assert (await store.counts()).pending == 0
+            assert await store.read(problems.resolution_of, 1) == await store.read(problems.resolution_of, 2) == fix
+            assert await store.read(problems.fixed_patterns) == [("b", "fault <*> of b", fix)]
+            newer = change(database, problems.resolve, 1, "Other cable", None, None, NOW)
+            assert await store.read(problems.resolution_of, 2) == newer
+            assert (await store.read(counts.sizes)).pending == 0
 
     asyncio.run(work())
-    with Reader(database) as reader:
-        assert [r.fix for r in reader.resolutions(2)] == ["Other cable", "Replaced the cable."]
-        assert reader.pattern(1).rung == "resolution"
-        superseded = next(entry for entry in reader.pattern_history(1) if entry.rung is None)
+    with Visitor(database) as visitor:
+        assert [r.fix for r in visitor.read(problems.fixes_of, 2)] == ["Other cable", "Replaced the cable."]
+        assert visitor.read(problems.summary, 1).rung == "resolution"
+        superseded = next(entry for entry in visitor.read(queue.history_of, 1) if entry.rung is None)
         assert (superseded.status, superseded.last_error) == ("done", "superseded: resolution 1")
 
 
@@ -214,15 +214,15 @@ def test_asking_again_goes_first_and_keeps_what_is_shown(database: Database) -> 
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1, "a")], [])
-            await store.finish(await claimed(store), an_answer("old"))
+            await store.write(queue.finish, await claimed(store), an_answer("old"), NOW)
             await store.record([a_log(n, f"w{n}", severity="CRITICAL") for n in range(2, 5)], [])
-            asked = reanalyze(database, 1)
-            assert reanalyze(database, 1) == asked
+            asked = change(database, problems.reanalyze, 1)
+            assert change(database, problems.reanalyze, 1) == asked
             assert await shown(store, 1) == "old"
-            with Reader(database) as reader:
-                first = next(entry for entry in reader.queue() if entry.id == asked)
+            with Visitor(database) as visitor:
+                first = next(entry for entry in visitor.read(queue.listing) if entry.id == asked)
                 assert (first.reason, first.caller, first.tier, first.template) == ("asked", True, 1, "fault <*> of a")
-                assert len(reader.queue(limit=2)) == 2
+                assert len(visitor.read(queue.listing, limit=2)) == 2
 
     asyncio.run(work())
 
@@ -236,21 +236,21 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(database: Database) -> N
 
     asyncio.run(work())
     for wrong in (
-        lambda: merge(database, 1, 9),
-        lambda: split(database, 9),
-        lambda: resolve(database, 9, "x"),
-        lambda: reanalyze(database, 9),
+        lambda: change(database, problems.merge, 1, 9),
+        lambda: change(database, problems.split, 9),
+        lambda: change(database, problems.resolve, 9, "x", None, None, NOW),
+        lambda: change(database, problems.reanalyze, 9),
     ):
         with pytest.raises(NotFound, match="no pattern 9 in"):
             wrong()
     with pytest.raises(StoreError, match="not merged into another"):
-        split(database, 1)
+        change(database, problems.split, 1)
     with pytest.raises(StoreError, match="into itself"):
-        merge(database, 1, 1)
+        change(database, problems.merge, 1, 1)
     with pytest.raises(StoreError, match="needs a fix"):
-        resolve(database, 1, "  ")
-    with Reader(database) as reader, pytest.raises(NotFound, match="no pattern 9"):
-        reader.pattern_hosts(9)
+        change(database, problems.resolve, 1, "  ", None, None, NOW)
+    with Visitor(database) as visitor, pytest.raises(NotFound, match="no pattern 9"):
+        visitor.read(problems.hosts_of, 9)
 
 
 def test_spending_is_remembered_over_restarts(database: Database) -> None:
@@ -258,12 +258,11 @@ def test_spending_is_remembered_over_restarts(database: Database) -> None:
 
     async def work() -> None:
         async with opened(database) as store:
-            await store.spend(1, 0)
-            await store.spend(0, 250)
+            await store.write(queue.spend, 1, 0, NOW)
+            await store.write(queue.spend, 0, 250, NOW)
         async with opened(database) as store:
-            now = store._clock()
-            found = await store.spent(now - 3600)
+            found = await store.read(queue.spent, NOW - 3600)
             assert (found.calls, found.tokens) == (1, 250)
-            assert (await store.spent(now + 60)).calls == 0
+            assert (await store.read(queue.spent, NOW + 60)).calls == 0
 
     asyncio.run(work())

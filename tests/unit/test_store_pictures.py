@@ -13,7 +13,7 @@ import pytest
 from andon.core.models import LogRecord, NewPicture, PictureReference
 from andon.core.settings.database_url import Database
 from andon.ingest.pictures.intake import PictureLimits, checked
-from andon.store import Reader, pictures, prepare
+from andon.store import Visitor, pictures, prepare, search
 from andon.store.engine.database import writer_engine
 from andon.store.engine.prepare import migrate
 from support.pictures import BLUE, picture
@@ -57,13 +57,13 @@ def test_a_picture_is_stored_once_however_many_logs_show_it(database: Database) 
         (4, 1, 2),
     ]
     assert query(database, "SELECT value FROM counters WHERE name = 'pictures'") == [(2,)]
-    with Reader(database) as reader:
-        assert [(one.media_type, one.data) for one in reader.pictures(2, data=True)] == [
+    with Visitor(database) as visitor:
+        assert [(one.media_type, one.data) for one in visitor.read(pictures.of_logs, [2], 9, data=True)] == [
             ("image/png", PNG),
             ("image/jpeg", JPEG),
         ]
-        assert [one.data for one in reader.pictures(4)] == [b""]
-        assert reader.pictures(3) == []
+        assert [one.data for one in visitor.read(pictures.of_logs, [4], 9, data=False)] == [b""]
+        assert visitor.read(pictures.of_logs, [3], 9, data=False) == []
 
 
 def test_a_message_delivered_again_brings_nothing_twice(database: Database) -> None:
@@ -110,7 +110,7 @@ def test_what_is_fetched_later_is_stored_the_same_way(database: Database) -> Non
             assert not await store.write(pictures.fetched, fetch, new)
             assert await store.read(pictures.due, 10, time.time()) == ([], None)
             assert await store.read(pictures.awaited, [1]) == 0
-            log = await store.log(1)
+            log = await store.read(search.log_or_none, 1)
             assert log is not None
             assert json.loads(log.context or "") == {
                 "n": 1,
@@ -152,7 +152,7 @@ def test_what_cannot_be_fetched_leaves_a_note(database: Database) -> None:
             (fetch,), _ = await store.read(pictures.due, 10, time.time())
             await store.write(pictures.give_up, fetch, "the bucket is gone")
             await store.write(pictures.give_up, fetch, "the bucket is gone")
-            log = await store.log(1)
+            log = await store.read(search.log_or_none, 1)
             assert log is not None
             assert log.notes == "hostname was not text; images[1] (shots/1.png) not kept: the bucket is gone"
             assert log.context == CONTEXT
@@ -170,7 +170,7 @@ def test_a_context_that_changed_meanwhile_keeps_its_text(database: Database) -> 
             due, _ = await store.read(pictures.due, 10, time.time())
             for fetch in due:
                 await store.write(pictures.fetched, fetch, checked(PNG, LIMITS, fetch.position))
-            assert [(await store.log(i)).context for i in (1, 2, 3)] == ["not JSON", CONTEXT, None]  # type: ignore[union-attr]
+            assert [(await store.read(search.log_or_none, i)).context for i in (1, 2, 3)] == ["not JSON", CONTEXT, None]  # type: ignore[union-attr]
             assert len(await store.read(pictures.of_logs, [1], 5)) == 1
 
     asyncio.run(work())
@@ -185,8 +185,8 @@ def test_only_so_many_references_wait(tmp_path: Path, monkeypatch: pytest.Monkey
             first = await store.record([referring(1)], [])
             second = await store.record([referring(2), referring(3), referring(4)], [])
             assert (first.references, second.references, second.unfetched, second.stored) == (1, 1, 2, 3)
-            assert (await store.log(2)).notes is None  # type: ignore[union-attr]
-            assert (await store.log(4)).notes == (  # type: ignore[union-attr]
+            assert (await store.read(search.log_or_none, 2)).notes is None  # type: ignore[union-attr]
+            assert (await store.read(search.log_or_none, 4)).notes == (  # type: ignore[union-attr]
                 "images[1] (shots/1.png) not kept: 2 pictures wait to be fetched already"
             )
 

@@ -19,14 +19,27 @@ from andon.core.errors import ConfigError, QueryTooSlow, StoreError, StoreFull, 
 from andon.core.extras import install_command
 from andon.core.models import STREAM, HistoryQuery, LogRecord, Recorded
 from andon.core.settings.database_url import PostgresAddress
-from andon.store import Preparation, Reader, Store, StoredHistory, lock_database, prepare, resolve
+from andon.store import (
+    Preparation,
+    Store,
+    Visitor,
+    agent_history,
+    change,
+    counts,
+    lock_database,
+    prepare,
+    problems,
+    queue,
+    recording,
+    search,
+)
 from andon.store.engine.database import store_error, translated, writer_engine
 from andon.store.engine.postgres import table_kinds
 from andon.store.engine.prepare import migrate
 from andon.store.schema.tables import HEAD, metadata
 from support.patience import PATIENCE
 from support.postgres import PASSWORD, Cluster
-from support.store_data import a_log, a_reject, an_answer, opened, query
+from support.store_data import NOW, a_log, a_reject, an_answer, opened, query
 
 pytest_plugins = ["support.databases"]
 
@@ -93,7 +106,7 @@ def test_an_older_schema_is_brought_up_to_date_without_loss(server: Cluster) -> 
         )
     engine.dispose()
     with pytest.raises(StoreUnavailable, match="has an older schema"):
-        Reader(address)
+        Visitor(address)
     assert prepare(address, durability="normal") == Preparation(migrated_from="0001")
     assert query(address, "SELECT explained_at, explained_severity FROM patterns") == [(60.0, "ERROR")]
 
@@ -132,9 +145,9 @@ def test_a_database_that_is_not_for_us_is_refused_and_left_alone(server: Cluster
             prepare(address, durability="normal")
         assert "\n" not in str(caught.value)
     with pytest.raises(StoreTooNew):
-        Reader(newer)
+        Visitor(newer)
     with pytest.raises(StoreUnavailable, match="is empty"):
-        Reader(server.empty())
+        Visitor(server.empty())
     assert query(foreign, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("customers",)]
 
 
@@ -181,9 +194,9 @@ def test_analysts_of_several_processes_claim_each_row_once(address: PostgresAddr
 
     async def claims(store: Store, owner: str) -> list[int]:
         found = []
-        while (job := await store.claim(owner, 60)) is not None:
+        while (job := await store.write(queue.claim, owner, 60, NOW)) is not None:
             found.append(job.id)
-            await store.finish(job, an_answer(owner))
+            await store.write(queue.finish, job, an_answer(owner), NOW)
         return found
 
     async def work() -> None:
@@ -195,8 +208,8 @@ def test_analysts_of_several_processes_claim_each_row_once(address: PostgresAddr
             await recording
             ids = [one for mine in found for one in mine]
             assert len(ids) == len(set(ids)) == 60
-            counts = await stores[1].counts()
-            assert (counts.pending, counts.analyses_by_rung) == (0, {"model": 60})
+            sizes = await stores[1].read(counts.sizes)
+            assert (sizes.pending, sizes.analyses_by_rung) == (0, {"model": 60})
 
     asyncio.run(work())
 
@@ -210,13 +223,13 @@ def test_a_claim_waits_for_no_writer_and_skips_what_another_claims(address: Post
             with psycopg.connect(address.url) as other:
                 other.execute(LOCK)
                 other.execute("SELECT id FROM analyses WHERE id = 1 FOR UPDATE")
-                job = await store.claim("me", 60)
+                job = await store.write(queue.claim, "me", 60, NOW)
                 assert job is not None
                 assert job.fingerprint == "b"
                 with pytest.raises(StoreUnavailable, match="being written by another Andon"):
-                    await store.finish(job, an_answer())
-            await store.finish(job, an_answer())
-            job = await store.claim("me", 60)
+                    await store.write(queue.finish, job, an_answer(), NOW)
+            await store.write(queue.finish, job, an_answer(), NOW)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
             assert job.fingerprint == "a"
 
@@ -258,7 +271,7 @@ def test_recording_goes_on_after_the_server_was_killed(server: Cluster) -> None:
                 await _until(lambda count=seen: len(failures) > count)
                 server.start()
             await recording
-            assert (await store.counts()).logs == 4000
+            assert (await store.read(counts.sizes)).logs == 4000
 
     asyncio.run(work())
     assert all("does not answer" in text or "is stopping or starting" in text for text in failures)
@@ -271,13 +284,13 @@ def test_recording_goes_on_after_the_server_was_killed(server: Cluster) -> None:
 def test_a_reader_survives_a_restart_of_the_server(server: Cluster) -> None:
     """Its connection is tried before it is used."""
     address = server.prepared()
-    with Reader(address) as reader:
-        assert reader.counts().logs == 0
+    with Visitor(address) as visitor:
+        assert visitor.read(counts.sizes).logs == 0
         server.kill()
         with pytest.raises(StoreUnavailable, match="does not answer"):
-            reader.counts()
+            visitor.read(counts.sizes)
         server.start()
-        assert reader.counts().logs == 0
+        assert visitor.read(counts.sizes).logs == 0
 
 
 def test_a_server_that_refuses_says_what_to_do_and_no_secret(server: Cluster) -> None:
@@ -321,7 +334,7 @@ def test_a_statement_that_takes_too_long_is_ended_and_reported(address: Postgres
                     await store.record([a_log(1)], [])
             for _ in range(200):
                 with contextlib.suppress(StoreUnavailable):
-                    assert (await store.record([a_log(1)], [])).stored + (await store.counts()).logs >= 1
+                    assert (await store.record([a_log(1)], [])).stored + (await store.read(counts.sizes)).logs >= 1
                     break
         finally:
             await store.close()
@@ -329,18 +342,21 @@ def test_a_statement_that_takes_too_long_is_ended_and_reported(address: Postgres
     asyncio.run(work())
 
 
-def test_a_question_to_the_history_that_takes_too_long_is_ended(address: PostgresAddress) -> None:
+def test_a_question_to_the_history_that_takes_too_long_is_ended(
+    address: PostgresAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In words for whoever asked, and the connection goes on."""
 
-    async def work(reader: Reader) -> None:
-        with psycopg.connect(address.url) as other:
+    async def work(visitor: Visitor) -> None:
+        with psycopg.connect(address.url) as other, monkeypatch.context() as patched:
+            patched.setattr("andon.store.engine.visitor.DEADLINE", 0.05)
             other.execute("LOCK TABLE logs")
             with pytest.raises(QueryTooSlow, match="shorter time"):
-                await StoredHistory(reader.history()._run, deadline=0.05).search(HistoryQuery())
-        assert await reader.history().search(HistoryQuery()) == []
+                await visitor.ask(agent_history.find, HistoryQuery())
+        assert await visitor.ask(agent_history.find, HistoryQuery()) == []
 
-    with Reader(address) as reader:
-        asyncio.run(work(reader))
+    with Visitor(address) as visitor:
+        asyncio.run(work(visitor))
 
 
 def test_an_address_that_libpq_cannot_read_is_a_mistake_in_the_settings() -> None:
@@ -425,11 +441,11 @@ def test_a_full_disk_stops_recording_until_there_is_room(server: Cluster, small_
                     break
             assert refused is not None
             assert "no room is left for the database postgresql://andon@" in refused
-            assert (await store.counts()).logs == start - 1
+            assert (await store.read(counts.sizes)).logs == start - 1
             subprocess.run(["mount", "-o", "remount,size=96m", small_disk], check=True)  # noqa: ASYNC221 - a moment
             await store.probe()
             assert (await store.record(batch, [])).stored == 500
-            assert (await store.counts()).rejects == 0
+            assert (await store.read(counts.sizes)).rejects == 0
 
     asyncio.run(work())
 
@@ -440,15 +456,15 @@ def test_nul_characters_are_replaced_where_the_server_takes_none(address: Postgr
     async def work() -> None:
         async with opened(address) as store:
             await store.record([a_log(1, message="a\0b", hostname="h\0")], [a_reject(2, reason="x\0")])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.finish(job, an_answer("c\0d"))
-            log = await store.log(1)
+            await store.write(queue.finish, job, an_answer("c\0d"), NOW)
+            log = await store.read(search.log_or_none, 1)
             assert log is not None
             assert (log.message, log.hostname, log.analysis) == ("a\ufffdb", "h\ufffd", "c\ufffdd")
 
     asyncio.run(work())
-    assert resolve(address, 1, "e\0f").fix.startswith("e")
+    assert change(address, problems.resolve, 1, "e\0f", None, None, NOW).fix.startswith("e")
     assert query(address, "SELECT fix FROM resolutions") == [("e\ufffdf",)]
 
 
@@ -470,7 +486,7 @@ def test_probing_leaves_nothing(address: PostgresAddress) -> None:
         async with opened(address) as store:
             await store.probe()
             assert (await store.record([a_log(1)], [])).stored == 1
-            assert await store.missing(STREAM, 1, 2) == [(2, 2)]
+            assert await store.read(recording.missing_ranges, STREAM, 1, 2) == [(2, 2)]
 
     asyncio.run(work())
     assert query(address, "SELECT count(*) FROM rejects") == [(0,)]

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 import andon.store
 from andon.core.errors import InUseError, StoreTooNew, StoreUnavailable
-from andon.store import Preparation, Reader, Store, lock_database, prepare
+from andon.store import Preparation, Store, Visitor, lock_database, prepare
 from andon.store.engine.database import table_kinds, writer_engine
 from andon.store.engine.prepare import migrate
 from andon.store.schema.tables import HEAD, KNOWN_REVISIONS
@@ -132,7 +132,7 @@ def test_a_newer_database_is_refused_with_both_revisions(tmp_path: Path) -> None
     for attempt in (
         lambda: prepare(path, durability="normal"),
         lambda: asyncio.run(Store.open(path)),
-        lambda: Reader(path),
+        lambda: Visitor(path),
     ):
         with pytest.raises(StoreTooNew, match=f"revision 9999 .* knows {HEAD}") as caught:
             attempt()

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, update
 
 from andon.core.models import PendingAnalysis, Rung
 from andon.core.settings.database_url import Database
-from andon.store import AnalysisPolicy, Reader, Store
+from andon.store import AnalysisPolicy, Store, Visitor, counts, queue, search
 from andon.store.schema.tables import patterns
-from support.store_data import Clock, a_log, an_answer, opened, query
+from support.store_data import NOW, Clock, a_log, an_answer, analysis_of, opened, query
 
 pytest_plugins = ["support.databases"]
 
@@ -20,8 +20,8 @@ def _merge(target: int | None, connection: Connection) -> None:
     connection.execute(update(patterns).where(patterns.c.id == 2).values(merged_into=target))
 
 
-async def _claimed(store: Store, owner: str = "me", lease: float = 60) -> PendingAnalysis:
-    job = await store.claim(owner, lease)
+async def _claimed(store: Store, owner: str = "me", lease: float = 60, now: float = NOW) -> PendingAnalysis:
+    job = await store.write(queue.claim, owner, lease, now)
     assert job is not None
     return job
 
@@ -55,7 +55,7 @@ def test_a_new_critical_goes_before_callers_and_a_thousand_warnings(database: Da
             await store.record([a_log(1003, "critical", severity="CRITICAL")], [])
             order = [(await _claimed(store)).fingerprint for _ in range(5)]
             assert order == ["critical", "asked", "error", "w1", "w2"]
-            await store.prioritise([500])
+            await store.write(queue.prioritise, [500])
             assert (await _claimed(store)).fingerprint == "w500"
 
     asyncio.run(work())
@@ -69,7 +69,7 @@ def test_a_waiting_problem_that_gets_worse_moves_up(database: Database) -> None:
             await store.record([a_log(1, "a"), a_log(2, "b", severity="INFO"), a_log(3, "c", severity="INFO")], [])
             await store.record([a_log(4, "b", severity="CRITICAL"), a_log(5, "c", reply_to="inbox")], [])
             assert [(await _claimed(store)).fingerprint for _ in range(3)] == ["b", "c", "a"]
-            assert await store.claim("me", 60) is None
+            assert await store.write(queue.claim, "me", 60, NOW) is None
 
     asyncio.run(work())
 
@@ -81,14 +81,14 @@ def test_a_lease_that_ran_out_is_claimed_again(database: Database) -> None:
     async def work() -> None:
         async with opened(database, clock=clock) as store:
             await store.record([a_log(1)], [])
-            assert (await _claimed(store, "a", 10)).attempts == 1
+            assert (await _claimed(store, "a", 10, now=clock.now)).attempts == 1
             clock.now += 9
-            assert await store.claim("b", 10) is None
+            assert await store.write(queue.claim, "b", 10, clock.now) is None
             clock.now += 1
-            assert (await _claimed(store, "b", 10)).attempts == 2
-            assert await store.release("a") == 0
-            assert await store.release("b") == 1
-            assert (await _claimed(store, "c")).attempts == 3
+            assert (await _claimed(store, "b", 10, now=clock.now)).attempts == 2
+            assert await store.write(queue.release, "a") == 0
+            assert await store.write(queue.release, "b") == 1
+            assert (await _claimed(store, "c", now=clock.now)).attempts == 3
 
     asyncio.run(work())
 
@@ -99,16 +99,16 @@ def test_a_final_explanation_appears_on_every_log_of_the_pattern(database: Datab
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1), a_log(2)], [])
-            assert await store.analysis_of(1) is None
-            stored = await store.finish(await _claimed(store), an_answer("it is the cable"))
+            assert await analysis_of(store, 1) is None
+            stored = await store.write(queue.finish, await _claimed(store), an_answer("it is the cable"), NOW)
             assert (stored.status, stored.rung, stored.provisional) == ("done", "model", False)
             assert stored.finding == {"summary": "it is the cable"}
             assert stored.finished_at is not None
             await store.record([a_log(3)], [])
-            assert await store.analysis_of(3) == stored
-            assert await store.claim("me", 60) is None
-            counts = await store.counts()
-            assert (counts.pending, counts.analyses_by_rung) == (0, {"model": 1})
+            assert await analysis_of(store, 3) == stored
+            assert await store.write(queue.claim, "me", 60, NOW) is None
+            found = await store.read(counts.sizes)
+            assert (found.pending, found.analyses_by_rung) == (0, {"model": 1})
 
     asyncio.run(work())
     assert query(database, "SELECT id, analysis FROM agent_logs ORDER BY id") == [
@@ -123,22 +123,28 @@ def test_a_postponed_row_shows_a_provisional_answer_and_is_due_later(database: D
     async def work() -> None:
         async with opened(database, clock=clock) as store:
             await store.record([a_log(1)], [])
-            first = await store.postpone(await _claimed(store), "model away", 30, an_answer("playbook", Rung.PLAYBOOK))
+            first = await store.write(
+                queue.postpone,
+                await _claimed(store, now=clock.now),
+                "model away",
+                clock.now + 30,
+                an_answer("playbook", Rung.PLAYBOOK),
+            )
             assert first is not None
             assert (first.provisional, first.status, first.text) == (True, "pending", "playbook")
-            assert await store.claim("me", 60) is None
-            log = await store.log(1)
+            assert await store.write(queue.claim, "me", 60, clock.now) is None
+            log = await store.read(search.log_or_none, 1)
             assert log is not None
             assert (log.analysis, log.provisional, log.analysis_status) == ("playbook", True, "pending")
             clock.now += 30
-            job = await _claimed(store)
+            job = await _claimed(store, now=clock.now)
             assert job.provisional
-            assert await store.postpone(job, "still away", 1, an_answer("other")) is None
-            assert await store.postpone(job, "still away", 1, None) is None
+            assert await store.write(queue.postpone, job, "still away", clock.now + 1, an_answer("other")) is None
+            assert await store.write(queue.postpone, job, "still away", clock.now + 1, None) is None
             clock.now += 1
-            final = await store.finish(await _claimed(store), an_answer("model"))
+            final = await store.write(queue.finish, await _claimed(store, now=clock.now), an_answer("model"), clock.now)
             assert (final.id, final.text, final.provisional) == (first.id, "model", False)
-            assert (await store.counts()).analyses_by_rung == {"model": 1}
+            assert (await store.read(counts.sizes)).analyses_by_rung == {"model": 1}
 
     asyncio.run(work())
 
@@ -149,13 +155,15 @@ def test_a_failed_row_shows_its_fallback_and_keeps_the_reason(database: Database
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1)], [])
-            stored = await store.fail(await _claimed(store), "answer unusable", an_answer("rule 7", Rung.PLAYBOOK))
+            stored = await store.write(
+                queue.fail, await _claimed(store), "answer unusable", an_answer("rule 7", Rung.PLAYBOOK), NOW
+            )
             assert (stored.status, stored.text, stored.provisional) == ("failed", "rule 7", False)
-            assert await store.claim("me", 60) is None
-            assert (await store.counts()).failed == 1
+            assert await store.write(queue.claim, "me", 60, NOW) is None
+            assert (await store.read(counts.sizes)).failed == 1
             assert (await store.record([a_log(2)], [])).explained == {1}
-            with Reader(database) as reader:
-                (entry,) = reader.analyses("failed")
+            with Visitor(database) as visitor:
+                (entry,) = visitor.read(queue.entries, "failed")
                 assert (entry.last_error, entry.attempts, entry.text) == ("answer unusable", 1, "rule 7")
 
     asyncio.run(work())
@@ -168,21 +176,21 @@ def test_who_lost_the_lease_does_not_overwrite_a_final_result(database: Database
     async def work() -> None:
         async with opened(database, clock=clock) as store:
             await store.record([a_log(1)], [])
-            late = await _claimed(store, "a", 10)
+            late = await _claimed(store, "a", 10, now=clock.now)
             clock.now += 11
-            other = await _claimed(store, "b", 100)
-            assert await store.postpone(late, "slow", 0, None) is None
-            assert await store.claim("c", 10) is None
-            fallback = await store.fail(late, "slow", an_answer("rule", Rung.PLAYBOOK))
+            other = await _claimed(store, "b", 100, now=clock.now)
+            assert await store.write(queue.postpone, late, "slow", clock.now, None) is None
+            assert await store.write(queue.claim, "c", 10, clock.now) is None
+            fallback = await store.write(queue.fail, late, "slow", an_answer("rule", Rung.PLAYBOOK), clock.now)
             assert (fallback.status, fallback.provisional) == ("leased", True)
-            final = await store.finish(other, an_answer("from b"))
-            assert await store.finish(late, an_answer("from a")) == final
-            assert await store.fail(late, "slow", an_answer("rule")) == final
-            assert await store.postpone(late, "slow", 0, an_answer("rule")) is None
-            shown = await store.analysis_of(1)
+            final = await store.write(queue.finish, other, an_answer("from b"), clock.now)
+            assert await store.write(queue.finish, late, an_answer("from a"), clock.now) == final
+            assert await store.write(queue.fail, late, "slow", an_answer("rule"), clock.now) == final
+            assert await store.write(queue.postpone, late, "slow", clock.now, an_answer("rule")) is None
+            shown = await analysis_of(store, 1)
             assert shown is not None
             assert shown.text == "from b"
-            assert (await store.counts()).failed == 0
+            assert (await store.read(counts.sizes)).failed == 0
 
     asyncio.run(work())
 
@@ -195,19 +203,19 @@ def test_a_failed_renewal_leaves_the_older_explanation(database: Database) -> No
         clock = Clock()
         async with opened(database, policy=always, clock=clock) as store:
             await store.record([a_log(1)], [])
-            await store.finish(await _claimed(store), an_answer("old"))
+            await store.write(queue.finish, await _claimed(store, now=clock.now), an_answer("old"), clock.now)
             clock.now += 1
             assert (await store.record([a_log(2)], [])).queued == 1
-            job = await _claimed(store)
+            job = await _claimed(store, now=clock.now)
             assert job.reason == "age"
-            await store.postpone(job, "away", 0, an_answer("rule"))
-            await store.fail(await _claimed(store), "bad", an_answer("rule"))
-            shown = await store.analysis_of(2)
+            await store.write(queue.postpone, job, "away", clock.now, an_answer("rule"))
+            await store.write(queue.fail, await _claimed(store, now=clock.now), "bad", an_answer("rule"), clock.now)
+            shown = await analysis_of(store, 2)
             assert shown is not None
             assert shown.text == "old"
             await store.record([a_log(3)], [])
-            await store.finish(await _claimed(store), an_answer("new text"))
-            shown = await store.analysis_of(1)
+            await store.write(queue.finish, await _claimed(store, now=clock.now), an_answer("new text"), clock.now)
+            shown = await analysis_of(store, 1)
             assert shown is not None
             assert shown.text == "new text"
 
@@ -220,11 +228,11 @@ def test_a_merged_pattern_shows_the_explanation_of_the_one_it_was_merged_into(da
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b")], [])
-            await store.finish(await _claimed(store), an_answer("of a"))
-            await store.finish(await _claimed(store), an_answer("of b"))
+            await store.write(queue.finish, await _claimed(store), an_answer("of a"), NOW)
+            await store.write(queue.finish, await _claimed(store), an_answer("of b"), NOW)
             for target, text in ((1, "of a"), (None, "of b")):
                 await store._write(functools.partial(_merge, target))
-                shown = await store.analysis_of(2)
+                shown = await analysis_of(store, 2)
                 assert shown is not None
                 assert shown.text == text
                 assert query(database, "SELECT analysis FROM agent_logs WHERE id = 2") == [(text,)]
@@ -240,7 +248,7 @@ def test_a_row_whose_logs_are_gone_is_closed_and_the_next_one_claimed(database: 
             await store.record([a_log(1, "a"), a_log(2, "b")], [])
             await store._write(lambda connection: connection.exec_driver_sql("DELETE FROM logs WHERE id = 1"))
             assert (await _claimed(store)).fingerprint == "b"
-            assert (await store.counts()).failed == 1
+            assert (await store.read(counts.sizes)).failed == 1
 
     asyncio.run(work())
 
@@ -253,28 +261,31 @@ def test_durable_callers_are_found_when_their_log_is_explained(database: Databas
         async with opened(database, clock=clock) as store:
             await store.record([a_log(1, reply_to="inbox.1"), a_log(2), a_log(3, "p2", reply_to="inbox.3")], [])
             await store.record([a_log(1, reply_to="inbox.1")], [])
-            job = await _claimed(store)
-            assert await store.waiters(10) == []
-            await store.postpone(job, "away", 0, an_answer("for now"))
-            assert await store.waiters(10) == []
-            assert await store.overdue_waiters(5, 10) == []
+            job = await _claimed(store, now=clock.now)
+            assert await store.read(queue.explained_waiters, 10, clock.now) == []
+            await store.write(queue.postpone, job, "away", clock.now, an_answer("for now"))
+            assert await store.read(queue.explained_waiters, 10, clock.now) == []
+            assert await store.read(queue.overdue_waiters, 5, 10, clock.now) == []
             clock.now += 5
-            overdue = [(w.reply_to, log.id, a and a.text) for w, log, a in await store.overdue_waiters(5, 10)]
+            overdue = [
+                (w.reply_to, log.id, a and a.text)
+                for w, log, a in await store.read(queue.overdue_waiters, 5, 10, clock.now)
+            ]
             assert overdue == [("inbox.1", 1, "for now"), ("inbox.3", 3, None)]
-            assert len(await store.overdue_waiters(5, 1)) == 1
+            assert len(await store.read(queue.overdue_waiters, 5, 1, clock.now)) == 1
             for _ in range(2):
-                await store.finish(await _claimed(store), an_answer())
+                await store.write(queue.finish, await _claimed(store, now=clock.now), an_answer(), clock.now)
             await store.record([a_log(4, reply_to="inbox.4")], [])
-            ready = await store.waiters(10)
+            ready = await store.read(queue.explained_waiters, 10, clock.now)
             assert [(w.reply_to, w.log_id, log.id) for w, log, _ in ready] == [
                 ("inbox.1", 1, 1),
                 ("inbox.3", 3, 3),
                 ("inbox.4", 4, 4),
             ]
-            assert len(await store.waiters(2)) == 2
-            await store.answered([w for w, _, _ in ready[:2]])
-            assert [w.reply_to for w, _, _ in await store.waiters(10)] == ["inbox.4"]
-            assert [w.reply_to for w, _, _ in await store.overdue_waiters(0, 10)] == ["inbox.4"]
+            assert len(await store.read(queue.explained_waiters, 2, clock.now)) == 2
+            await store.write(queue.remove_waiters, [w for w, _, _ in ready[:2]])
+            assert [w.reply_to for w, _, _ in await store.read(queue.explained_waiters, 10, clock.now)] == ["inbox.4"]
+            assert [w.reply_to for w, _, _ in await store.read(queue.overdue_waiters, 0, 10, clock.now)] == ["inbox.4"]
 
     asyncio.run(work())
 
@@ -289,11 +300,11 @@ def test_the_queue_survives_a_restart(database: Database) -> None:
 
     async def after() -> None:
         async with opened(database) as store:
-            assert await store.release("host-1") == 1
+            assert await store.write(queue.release, "host-1") == 1
             job = await _claimed(store)
             assert (job.fingerprint, job.attempts) == ("p1", 2)
-            await store.finish(job, an_answer())
-            assert len(await store.waiters(1)) == 1
+            await store.write(queue.finish, job, an_answer(), NOW)
+            assert len(await store.read(queue.explained_waiters, 1, NOW)) == 1
 
     asyncio.run(before())
     asyncio.run(after())
@@ -306,19 +317,21 @@ def test_rows_without_any_text_can_be_claimed_before_they_are_due(database: Data
     async def work() -> None:
         async with opened(database, clock=clock) as store:
             await store.record([a_log(1, "shown"), a_log(2, "bare"), a_log(3, "held")], [])
-            await store.postpone(await _claimed(store), "away", 0, an_answer("for now"))
-            bare = await store.claim("me", 60, unanswered=True)
+            await store.write(
+                queue.postpone, await _claimed(store, now=clock.now), "away", clock.now, an_answer("for now")
+            )
+            bare = await store.write(queue.claim, "me", 60, clock.now, unanswered=True)
             assert bare is not None
-            assert await store.postpone(bare, "away", 3600, None) is None
-            held = await store.claim("other", 10, unanswered=True)
+            assert await store.write(queue.postpone, bare, "away", clock.now + 3600, None) is None
+            held = await store.write(queue.claim, "other", 10, clock.now, unanswered=True)
             assert held is not None
             assert [bare.fingerprint, held.fingerprint] == ["bare", "bare"]
-            third = await store.claim("other", 10, unanswered=True)
+            third = await store.write(queue.claim, "other", 10, clock.now, unanswered=True)
             assert third is not None
             assert third.fingerprint == "held"
-            assert await store.claim("me", 60, unanswered=True) is None
+            assert await store.write(queue.claim, "me", 60, clock.now, unanswered=True) is None
             clock.now += 10
-            assert await store.claim("me", 60, unanswered=True) is not None
+            assert await store.write(queue.claim, "me", 60, clock.now, unanswered=True) is not None
 
     asyncio.run(work())
 
@@ -330,15 +343,17 @@ def test_an_attempt_that_does_not_count_is_taken_back(database: Database) -> Non
     async def work() -> None:
         async with opened(database, clock=clock) as store:
             await store.record([a_log(1)], [])
-            late = await _claimed(store, "a", 10)
+            late = await _claimed(store, "a", 10, now=clock.now)
             clock.now += 10
-            await store.postpone(await _claimed(store, "b"), "model away", 0, None, counted=False)
-            assert await store.postpone(late, "late", 3600, None) is None
-            fallback = await store.fail(late, "late", an_answer("rule"))
+            await store.write(
+                queue.postpone, await _claimed(store, "b", now=clock.now), "model away", clock.now, None, counted=False
+            )
+            assert await store.write(queue.postpone, late, "late", clock.now + 3600, None) is None
+            fallback = await store.write(queue.fail, late, "late", an_answer("rule"), clock.now)
             assert (fallback.status, fallback.provisional) == ("pending", True)
-            job = await _claimed(store, "c")
+            job = await _claimed(store, "c", now=clock.now)
             assert job.attempts == 2
-            await store.postpone(job, "odd answer", 0, None)
-            assert (await _claimed(store, "c")).attempts == 3
+            await store.write(queue.postpone, job, "odd answer", clock.now, None)
+            assert (await _claimed(store, "c", now=clock.now)).attempts == 3
 
     asyncio.run(work())

@@ -18,9 +18,8 @@ from sqlalchemy import event
 from andon.core.errors import NotFound, StoreUnavailable
 from andon.core.models import LogQuery
 from andon.core.settings.database_url import Database
-from andon.store import Reader, mark_retried, prepare
-from andon.store.reader import search
-from support.store_data import REFERENCE_TABLE, a_log, a_reject, an_answer, opened, query
+from andon.store import Visitor, change, counts, prepare, queue, recording, search
+from support.store_data import NOW, REFERENCE_TABLE, a_log, a_reject, an_answer, opened, query
 
 pytest_plugins = ["support.databases"]
 
@@ -49,9 +48,9 @@ def _filled(path: Database) -> None:
     async def work() -> None:
         async with opened(path) as store:
             await store.record(batch, [a_reject(100 + i) for i in range(3)])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.finish(job, an_answer("cable"))
+            await store.write(queue.finish, job, an_answer("cable"), NOW)
 
     asyncio.run(work())
 
@@ -110,8 +109,8 @@ def test_the_sqlite3_shell_answers_the_references_query(path: Path) -> None:
 
 
 def _messages(path: Database, **filters: object) -> list[int]:
-    with Reader(path) as reader:
-        found = reader.search(LogQuery(**{"limit": 100, **filters}))  # type: ignore[arg-type] # many kinds of filters
+    with Visitor(path) as visitor:
+        found = visitor.read(search.find, LogQuery(**{"limit": 100, **filters}))  # type: ignore[arg-type] # many kinds of filters
     return [log.sequence for log in found]
 
 
@@ -146,8 +145,8 @@ def test_a_listing_can_be_continued_without_gap_or_repeat(
     """Although two logs share each timestamp."""
     seen: list[int] = []
     before: tuple[str, int] | None = None
-    with Reader(filled) as reader:
-        while page := reader.search(LogQuery(limit=limit, severity=severity, text=text, before=before)):
+    with Visitor(filled) as visitor:
+        while page := visitor.read(search.find, LogQuery(limit=limit, severity=severity, text=text, before=before)):
             seen += [log.sequence for log in page]
             before = (page[-1].timestamp, page[-1].id)
     assert seen == _messages(filled, severity=severity, text=text)
@@ -157,13 +156,13 @@ def test_a_listing_can_be_continued_without_gap_or_repeat(
 def test_a_listing_walks_indexes(path: Path, severity: str) -> None:
     """Also from some severity up: no severity's logs are sorted or scanned."""
     plans: list[str] = []
-    with Reader(path) as reader, reader._engine.connect() as connection:
+    with Visitor(path) as visitor, visitor._engine.connect() as connection:
 
         def explain(_: object, cursor: sqlite3.Cursor, statement: str, parameters: Any, *__: object) -> None:
             plans.extend(row[3] for row in cursor.execute("EXPLAIN QUERY PLAN " + statement, parameters).fetchall())
 
         event.listen(connection, "before_cursor_execute", explain)
-        search(connection, LogQuery(severity=severity, since="2025-01-15T02:01:00.000Z", limit=5))
+        search.find(connection, LogQuery(severity=severity, since="2025-01-15T02:01:00.000Z", limit=5))
     walks = [line for line in plans if re.search(r"INDEX logs_(time|error_time|critical_time)", line)]
     assert len(walks) == {"DEBUG": 1, "INFO": 1, "ERROR": 2, "CRITICAL": 1}[severity], plans
     assert not [line for line in plans if line.startswith("SCAN logs") and "USING" not in line]
@@ -171,30 +170,33 @@ def test_a_listing_walks_indexes(path: Path, severity: str) -> None:
 
 def test_rejects_are_listed_shown_and_marked(filled: Database) -> None:
     """Newest first, with their raw bytes; the mark is the time of the retry."""
-    with Reader(filled) as reader:
-        assert [r.id for r in reader.rejects(2)] == [3, 2]
-        assert [r.id for r in reader.rejects(2, before_id=2)] == [1]
-        assert (reader.reject(1).data, reader.reject(1).retried_at) == (b"\xff{", None)
-        mark_retried(filled, 1)
-        assert reader.reject(1).retried_at is not None
+    with Visitor(filled) as visitor:
+        assert [r.id for r in visitor.read(recording.list_rejects, 2)] == [3, 2]
+        assert [r.id for r in visitor.read(recording.list_rejects, 2, before_id=2)] == [1]
+        assert (visitor.read(recording.reject, 1).data, visitor.read(recording.reject, 1).retried_at) == (
+            b"\xff{",
+            None,
+        )
+        change(filled, recording.mark_retried, 1, "2025-01-15T03:00:00.000Z")
+        assert visitor.read(recording.reject, 1).retried_at is not None
         with pytest.raises(NotFound, match="no reject 77"):
-            reader.reject(77)
+            visitor.read(recording.reject, 77)
     with pytest.raises(NotFound, match="no reject 77"):
-        mark_retried(filled, 77)
+        change(filled, recording.mark_retried, 77, "2025-01-15T03:00:00.000Z")
 
 
 def test_logs_and_analyses_are_shown(filled: Database) -> None:
     """With what the view shows; an unknown id says so."""
-    with Reader(filled) as reader:
-        explained, waiting = reader.log(1), reader.log(2)
+    with Visitor(filled) as visitor:
+        explained, waiting = visitor.read(search.log, 1), visitor.read(search.log, 2)
         assert (explained.analysis, explained.rung, explained.analysis_status) == ("cable", "model", "done")
         assert (waiting.analysis, waiting.rung, waiting.analysis_status) == (None, None, "pending")
-        assert [(e.status, e.text) for e in reader.analyses()] == [("pending", None), ("done", "cable")]
-        assert [e.status for e in reader.analyses("done", limit=1)] == ["done"]
-        counts = reader.counts()
-        assert (counts.logs, counts.patterns, counts.rejects, counts.pending) == (40, 2, 3, 1)
+        assert [(e.status, e.text) for e in visitor.read(queue.entries)] == [("pending", None), ("done", "cable")]
+        assert [e.status for e in visitor.read(queue.entries, "done", limit=1)] == ["done"]
+        kept = visitor.read(counts.sizes)
+        assert (kept.logs, kept.patterns, kept.rejects, kept.pending) == (40, 2, 3, 1)
         with pytest.raises(NotFound, match="no log 4711"):
-            reader.log(4711)
+            visitor.read(search.log, 4711)
 
 
 def test_reading_goes_on_while_the_service_writes(filled: Database) -> None:
@@ -202,18 +204,18 @@ def test_reading_goes_on_while_the_service_writes(filled: Database) -> None:
 
     async def work() -> None:
         async with opened(filled) as store:
-            with Reader(filled) as reader:
+            with Visitor(filled) as visitor:
                 for i in range(1000, 1010):
                     await store.record([a_log(i)], [])
-                    assert reader.counts().logs == i - 959
+                    assert visitor.read(counts.sizes).logs == i - 959
 
     asyncio.run(work())
 
 
 def test_counting_reads_no_logs(path: Path) -> None:
     """The numbers are kept, and agree with the tables."""
-    with Reader(path) as reader:
-        kept = reader.counts()
+    with Visitor(path) as visitor:
+        kept = visitor.read(counts.sizes)
     for table, number in (("logs", kept.logs), ("patterns", kept.patterns), ("rejects", kept.rejects)):
         assert query(path, f"SELECT COUNT(*) FROM {table}") == [(number,)]
     plan = query(path, "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM analyses WHERE finished_at IS NULL")
@@ -223,25 +225,25 @@ def test_counting_reads_no_logs(path: Path) -> None:
 def test_a_missing_foreign_or_untaken_database_says_what_to_do(tmp_path: Path) -> None:
     """Before any query is tried."""
     with pytest.raises(StoreUnavailable, match="start `andon run` or set DB_PATH"):
-        Reader(tmp_path / "none.db")
+        Visitor(tmp_path / "none.db")
     with pytest.raises(StoreUnavailable, match="start `andon run` or set DB_PATH"):
-        mark_retried(tmp_path / "none.db", 1)
+        change(tmp_path / "none.db", recording.mark_retried, 1, "2025-01-15T03:00:00.000Z")
     for name, table, hint in (
         ("reference.db", REFERENCE_TABLE, "takes it over"),
         ("other.db", "CREATE TABLE other (x)", "belongs to another program"),
     ):
         query(tmp_path / name, table)
         with pytest.raises(StoreUnavailable, match=hint):
-            Reader(tmp_path / name)
+            Visitor(tmp_path / name)
     (tmp_path / "text.db").write_text("no database " * 100)
     with pytest.raises(StoreUnavailable, match="not an SQLite database"):
-        Reader(tmp_path / "text.db")
+        Visitor(tmp_path / "text.db")
     prepare(tmp_path / "empty.db", durability="normal")
     (tmp_path / "stale.db").touch()
     with pytest.raises(StoreUnavailable, match="is empty"):
-        Reader(tmp_path / "stale.db")
-    with Reader(tmp_path / "empty.db") as reader:
-        assert reader.search(LogQuery()) == []
+        Visitor(tmp_path / "stale.db")
+    with Visitor(tmp_path / "empty.db") as visitor:
+        assert visitor.read(search.find, LogQuery()) == []
 
 
 def test_a_database_on_a_read_only_disk_can_be_read(path: Path, tmp_path: Path) -> None:
@@ -257,8 +259,8 @@ def test_a_database_on_a_read_only_disk_can_be_read(path: Path, tmp_path: Path) 
         pytest.skip("mounting needs root")
     try:
         subprocess.run(["mount", "-o", "remount,ro,bind", place], check=True)
-        with Reader(place / "agent.db") as reader:
-            assert reader.counts().logs == 40
+        with Visitor(place / "agent.db") as visitor:
+            assert visitor.read(counts.sizes).logs == 40
         with pytest.raises(StoreUnavailable, match="cannot be created or written"):
             prepare(place / "agent.db", durability="normal")
     finally:

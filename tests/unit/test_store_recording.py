@@ -22,20 +22,14 @@ from hypothesis import strategies as st
 from andon.core.errors import StoreFull, StoreUnavailable
 from andon.core.models import STREAM, LogRecord
 from andon.core.settings.database_url import Database, PostgresAddress
-from andon.store import Store, novel, prepare
-from andon.store.interfaces import LogStore
-from andon.store.recording.batch import unix_minute
+from andon.core.times import unix_minute
+from andon.store import Store, counts, novel, prepare, queue, recording, search
 from andon.store.recording.writer import Recorder
 from support.postgres import Cluster
 from support.service import until
-from support.store_data import NS, Clock, a_log, a_reject, an_answer, opened, query, written
+from support.store_data import NOW, NS, Clock, a_log, a_reject, an_answer, opened, query, written
 
 pytest_plugins = ["support.databases"]
-
-
-def as_log_store(store: Store) -> LogStore:
-    """The type checker reads here that the store is what the pipeline asks for."""
-    return store
 
 
 def test_a_batch_is_told_and_stored(database: Database) -> None:
@@ -49,9 +43,9 @@ def test_a_batch_is_told_and_stored(database: Database) -> None:
             assert (done.new_patterns, done.queued, done.explained) == (2, 2, set())
             assert done.log_ids == [1, 2, 3]
             assert done.pattern_ids == [1, 2, 1]
-            counts = await store.counts()
-            assert (counts.logs, counts.patterns, counts.rejects, counts.pending) == (3, 2, 1, 2)
-            assert counts.bytes > 0
+            found = await store.read(counts.sizes)
+            assert (found.logs, found.patterns, found.rejects, found.pending) == (3, 2, 1, 2)
+            assert found.bytes > 0
 
     asyncio.run(work())
     assert query(database, "SELECT fingerprint, count, worst_severity, first_seen, last_seen FROM patterns") == [
@@ -85,17 +79,17 @@ def test_every_field_comes_back(database: Database) -> None:
     async def work() -> None:
         async with opened(database) as store:
             await store.record([full, a_log(2)], [])
-            log = await store.log(1)
+            log = await store.read(search.log_or_none, 1)
             assert log is not None
             elsewhere = {"fingerprint", "template", "reply_to", "images", "pictures", "references", "refused"}
             for name in LogRecord.__struct_fields__:
                 if name not in elsewhere:
                     assert getattr(log, name) == getattr(full, name)
             assert (log.created_at, log.analysis_status) == ("2025-01-15 02:15:00", "pending")
-            bare = await store.log(2)
+            bare = await store.read(search.log_or_none, 2)
             assert bare is not None
             assert (bare.context, bare.site, bare.notes) == (None, None, None)
-            assert await store.log(3) is None
+            assert await store.read(search.log_or_none, 3) is None
 
     asyncio.run(work())
 
@@ -116,9 +110,9 @@ def test_a_message_delivered_again_is_a_duplicate(database: Database) -> None:
             assert (reused.stored, reused.duplicates) == (1, 0)
             other = await store.record([a_log(1, stream="OTHER")], [])
             assert other.stored == 1
-            assert await store.newest_sequence(STREAM) == 4
-            assert await store.newest_sequence("OTHER") == 1
-            assert await store.newest_sequence("NONE") == 0
+            assert await store.read(recording.newest_sequence, STREAM) == 4
+            assert await store.read(recording.newest_sequence, "OTHER") == 1
+            assert await store.read(recording.newest_sequence, "NONE") == 0
 
     asyncio.run(work())
     assert query(database, "SELECT count FROM patterns") == [(5,)]
@@ -249,14 +243,14 @@ def test_a_pattern_that_is_explained_is_told_and_not_asked_again(database: Datab
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1)], [])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.postpone(job, "away", 0, an_answer("for now"))
+            await store.write(queue.postpone, job, "away", NOW, an_answer("for now"))
             done = await store.record([a_log(2)], [])
             assert (done.queued, done.explained) == (0, set())
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, NOW)
             assert job is not None
-            await store.finish(job, an_answer())
+            await store.write(queue.finish, job, an_answer(), NOW)
             done = await store.record([a_log(3)], [])
             assert (done.queued, done.explained) == (0, {1})
 
@@ -273,7 +267,7 @@ def test_the_memory_of_patterns_is_bounded_and_forgets_what_was_rolled_back(tmp_
             poison = a_log(2, "bad", hostname=object())
             with pytest.raises(Exception, match="type 'object' is not supported"):
                 await store.record([a_log(1, "lost"), poison], [])
-            assert (await store.counts()).logs == 0
+            assert (await store.read(counts.sizes)).logs == 0
             for i in range(1, 9):
                 await store.record([a_log(i, f"p{i}")], [])
                 assert len(store._recorder._patterns) <= 3
@@ -289,12 +283,12 @@ def test_missing_ranges_count_logs_and_rejects(database: Database) -> None:
 
     async def work() -> None:
         async with opened(database) as store:
-            assert await store.missing(STREAM, 1, 9) == [(1, 9)]
+            assert await store.read(recording.missing_ranges, STREAM, 1, 9) == [(1, 9)]
             await store.record([a_log(3), a_log(5), a_log(5, stored_ns=1), a_log(8)], [a_reject(6)])
-            assert await store.missing(STREAM, 1, 10) == [(1, 2), (4, 4), (7, 7), (9, 10)]
-            assert await store.missing(STREAM, 5, 6) == []
-            assert await store.missing(STREAM, 9, 8) == []
-            assert await store.missing("OTHER", 2, 3) == [(2, 3)]
+            assert await store.read(recording.missing_ranges, STREAM, 1, 10) == [(1, 2), (4, 4), (7, 7), (9, 10)]
+            assert await store.read(recording.missing_ranges, STREAM, 5, 6) == []
+            assert await store.read(recording.missing_ranges, STREAM, 9, 8) == []
+            assert await store.read(recording.missing_ranges, "OTHER", 2, 3) == [(2, 3)]
 
     asyncio.run(work())
 
@@ -314,7 +308,7 @@ def test_a_cancelled_caller_leaves_a_whole_batch_or_none(database: Database) -> 
                     await task
                 done = await store.record(batch, [])
                 assert done.stored in {0, 10}
-            assert (await store.counts()).logs == 200
+            assert (await store.read(counts.sizes)).logs == 200
 
     asyncio.run(work())
 
@@ -367,11 +361,11 @@ def test_a_full_disk_stops_recording_until_there_is_room(tmp_path: Path) -> None
             assert "\n" not in str(caught.value)
             with pytest.raises(StoreFull):
                 await store.probe()
-            assert (await store.counts()).logs == 1
+            assert (await store.read(counts.sizes)).logs == 1
             _limit_pages(store, None)
             await store.probe()
             assert (await store.record(big, [])).stored == len(big)
-            assert (await store.counts()).rejects == 0
+            assert (await store.read(counts.sizes)).rejects == 0
 
     asyncio.run(work())
 
@@ -411,7 +405,7 @@ def test_a_truly_full_disk_is_a_full_store(tiny_disk: Path) -> None:
                 await fill()
             with pytest.raises(StoreFull):
                 await store.probe()
-            assert (await store.counts()).logs == stored
+            assert (await store.read(counts.sizes)).logs == stored
             ballast.unlink()
             await store.probe()
             assert (await store.record([a_log(5000)], [])).stored == 1
@@ -450,13 +444,14 @@ def test_everything_committed_survives_kill_9(database: Database) -> None:
 import asyncio, sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from andon.core.settings.database_url import parse_database
-from support.store_data import a_log, opened
+from andon.store import queue
+from support.store_data import NOW, a_log, opened
 async def work():
     async with opened(parse_database({written(database)!r})) as store:
         for start in range(1, 10**6, 50):
             await store.record([a_log(i, f"p{{i % 7}}") for i in range(start, start + 50)], [])
             if start == 1:
-                await store.claim("killed", 3600)
+                await store.write(queue.claim, "killed", 3600, NOW)
             print(start + 49, flush=True)
 asyncio.run(work())
 """
@@ -481,8 +476,8 @@ asyncio.run(work())
         async with opened(database) as store:
             again = [a_log(i, f"p{i % 7}") for i in range(1, stored + 51)]
             assert (await store.record(again, [])).stored == 50
-            assert await store.release("killed") == 1
-            assert await store.missing(STREAM, 1, stored + 50) == []
+            assert await store.write(queue.release, "killed") == 1
+            assert await store.read(recording.missing_ranges, STREAM, 1, stored + 50) == []
 
     asyncio.run(resume())
 

@@ -14,7 +14,7 @@ import pytest
 
 from andon.core.errors import StoreUnavailable
 from andon.core.models import LogQuery
-from andon.store import Reader, prepare
+from andon.store import Visitor, counts, prepare, search
 from andon.store.schema import tables
 from support.store_data import REFERENCE_TABLE, a_log, opened, query, reference_database
 
@@ -83,8 +83,8 @@ def test_older_tables_without_the_later_columns_are_taken_over(tmp_path: Path) -
     reference_database(path, [row[:5] for row in ROWS] + [(None,) * 5], table)
     assert prepare(path, durability="normal").taken_over == len(ROWS) + 1
     assert query(path, f"SELECT {COLUMNS} FROM agent_logs WHERE id = 1") == [(1, *ROWS[0][:5], None, None, None)]
-    with Reader(path) as reader:
-        assert len(reader.search(LogQuery())) == len(ROWS) + 1
+    with Visitor(path) as visitor:
+        assert len(visitor.read(search.find, LogQuery())) == len(ROWS) + 1
 
 
 def test_taken_over_rows_are_logs_with_an_explanation_of_their_own(tmp_path: Path) -> None:
@@ -92,12 +92,12 @@ def test_taken_over_rows_are_logs_with_an_explanation_of_their_own(tmp_path: Pat
     path = tmp_path / "agent.db"
     reference_database(path, ROWS[:2])
     prepare(path, durability="normal")
-    with Reader(path) as reader:
-        log = reader.log(1)
-        counts = reader.counts()
+    with Visitor(path) as visitor:
+        log = visitor.read(search.log, 1)
+        kept = visitor.read(counts.sizes)
     assert (log.stream, log.sequence, log.stored_ns, log.pattern_id) == ("reference", 1, 0, None)
     assert (log.rung, log.analysis, log.analysis_status) == ("reference", "the reason", "done")
-    assert (counts.logs, counts.pending, counts.analyses_by_rung) == (2, 0, {"reference": 1})
+    assert (kept.logs, kept.pending, kept.analyses_by_rung) == (2, 0, {"reference": 1})
 
 
 def test_ids_go_on_where_the_reference_stopped(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_ids_go_on_where_the_reference_stopped(tmp_path: Path) -> None:
         async with opened(path) as store:
             done = await store.record([a_log(1)], [])
             assert done.log_ids == [6]
-            assert (await store.counts()).logs == 4
+            assert (await store.read(counts.sizes)).logs == 4
 
     asyncio.run(work())
 

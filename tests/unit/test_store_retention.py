@@ -20,7 +20,21 @@ from hypothesis import strategies as st
 from andon.core.errors import InUseError, StoreError
 from andon.core.models import STREAM, LogQuery, LogRecord, Merge, NewPicture, Recorded
 from andon.core.settings.database_url import Database
-from andon.store import KeepPolicy, KeepRule, Reader, compact, deleted_by_others, lock_database, prepare, set_floor
+from andon.store import (
+    KeepPolicy,
+    KeepRule,
+    Visitor,
+    compact,
+    counts,
+    deleted_by_others,
+    lock_database,
+    prepare,
+    queue,
+    recording,
+    retention,
+    search,
+    set_floor,
+)
 from andon.store.rules.retention import CAP, Judge, hour_of
 from support.retaining import answer_all, fill, keeping, retain
 from support.store_data import NS, Clock, a_log, an_answer, query
@@ -67,7 +81,7 @@ def test_a_time_that_has_passed_deletes(database: Database) -> None:
             await fill(store, clock, _mixed(40, 201))
             deleted, last = await retain(store)
             assert (deleted, last.over) == ({"infos": 50}, False)
-            assert (await store.counts()).logs == 190
+            assert (await store.read(counts.sizes)).logs == 190
             assert (await retain(store))[0] == {}
         assert _stored(database) == {"DEBUG": 60, "INFO": 10, "WARNING": 60, "ERROR": 60}
         for total in ("SELECT SUM(count) FROM patterns", "SELECT SUM(count) FROM pattern_minutes"):
@@ -89,12 +103,12 @@ def test_what_is_never_stored_is_counted(database: Database) -> None:
             assert [place for place, log_id in enumerate(first.log_ids) if log_id is None] == sorted(first.left_out)
             again = await store.record(batch, [])
             assert (again.stored, again.duplicates, again.dropped) == (0, 40, {})
-            assert await store.newest_sequence(STREAM) == 40
+            assert await store.read(recording.newest_sequence, STREAM) == 40
         assert query(database, "SELECT COUNT(*) FROM patterns WHERE fingerprint = 'p-DEBUG'") == [(0,)]
         assert query(database, "SELECT SUM(count) FROM pattern_minutes") == [(30,)]
         assert query(database, "SELECT value FROM counters WHERE name = 'dropped:noise'") == [(10,)]
-        with Reader(database) as reader:
-            assert reader.retention().dropped == {"noise": 10}
+        with Visitor(database) as visitor:
+            assert visitor.read(retention.state).dropped == {"noise": 10}
 
     asyncio.run(work())
 
@@ -108,7 +122,7 @@ def test_a_message_left_out_is_known_after_a_restart(database: Database) -> None
         async with keeping(database, policy, clock) as store:
             await store.record([a_log(n) for n in range(1, 11)], [])
         async with keeping(database, _rules(), clock) as store:
-            assert await store.newest_sequence(STREAM) == 10
+            assert await store.read(recording.newest_sequence, STREAM) == 10
             again = await store.record([a_log(n) for n in range(1, 11)], [])
             assert (again.stored, again.duplicates) == (0, 10)
             assert (await store.record([a_log(7, stored_ns=NS + 10**12)], [])).stored == 1
@@ -124,9 +138,9 @@ def test_a_deleted_message_is_not_stored_anew(database: Database) -> None:
         async with keeping(database, _rules(KeepRule("r", 60.0)), clock) as store:
             await fill(store, clock, [a_log(n) for n in range(1, 101)])
             await store.write(set_floor, STREAM, 51, clock.now)
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, clock.now)
             assert job is not None
-            await store.finish(job, an_answer())
+            await store.write(queue.finish, job, an_answer(), clock.now)
             clock.now += 60
             assert (await retain(store))[0] == {"r": 100}
             assert query(database, "SELECT first_seq, last_seq FROM gone") == [(51, 100)]
@@ -145,14 +159,14 @@ def test_a_caller_that_waits_gets_its_answer(database: Database) -> None:
         clock = Clock()
         async with keeping(database, _rules(KeepRule("r", "none")), clock) as store:
             await fill(store, clock, [a_log(1, reply_to="me.1"), a_log(2)])
-            assert (await store.counts()).logs == 1
+            assert (await store.read(counts.sizes)).logs == 1
             assert (await retain(store))[0] == {}
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, clock.now)
             assert job is not None
-            await store.finish(job, an_answer())
-            waiters = await store.waiters(10)
+            await store.write(queue.finish, job, an_answer(), clock.now)
+            waiters = await store.read(queue.explained_waiters, 10, clock.now)
             assert len(waiters) == 1
-            await store.answered([one[0] for one in waiters])
+            await store.write(queue.remove_waiters, [one[0] for one in waiters])
             assert (await retain(store))[0] == {"r": 1}
             assert query(database, "SELECT COUNT(*) FROM retention_later") == [(0,)]
 
@@ -166,24 +180,24 @@ def test_what_a_shown_explanation_cites_stays(database: Database) -> None:
         clock = Clock()
         async with keeping(database, _rules(KeepRule("r", _HOUR)), clock) as store:
             await fill(store, clock, [a_log(n, f"p{n % 2}") for n in range(1, 21)])
-            job = await store.claim("me", 60)
+            job = await store.write(queue.claim, "me", 60, clock.now)
             assert job is not None
             cited = {log.id for log in job.question.logs[:2]}
             answer = an_answer()
             answer.finding = {"summary": "s", "evidence": sorted(cited)}
-            await store.finish(job, answer)
+            await store.write(queue.finish, job, answer, clock.now)
             clock.now += _HOUR
             assert (await retain(store))[0] == {"r": 17}
             left = {row[0] for row in query(database, "SELECT id FROM logs")}
             assert cited < left
             assert len(left) == 3
-            other = await store.claim("me", 60)
+            other = await store.write(queue.claim, "me", 60, clock.now)
             assert other is not None
             assert other.question.logs
-            await store.finish(other, an_answer())
+            await store.write(queue.finish, other, an_answer(), clock.now)
             assert (await retain(store))[0] == {"r": 1}
             assert {row[0] for row in query(database, "SELECT id FROM logs")} == cited
-            assert len(await store.shown_for([1, 2])) == 2
+            assert len(await store.read(queue.shown_for, [1, 2])) == 2
 
     asyncio.run(work())
 
@@ -235,8 +249,8 @@ def test_deleted_logs_are_found_by_no_word(database: Database) -> None:
             clock.now += 60
             await answer_all(store)
             assert (await retain(store))[0] == {"r": 20}
-        with Reader(database) as reader:
-            found = reader.search(LogQuery(text="überdruck", limit=100))
+        with Visitor(database) as visitor:
+            found = visitor.read(search.find, LogQuery(text="überdruck", limit=100))
             assert [log.severity for log in found] == ["ERROR"] * 20
         if isinstance(database, Path):
             held = query(database, "SELECT COUNT(*) FROM log_words WHERE log_words MATCH 'uberdruck'")
@@ -344,8 +358,8 @@ def _with(record: LogRecord, **changes: Any) -> LogRecord:
 
 
 def _used(database: Database) -> int:
-    with Reader(database) as reader:
-        return reader.retention().used
+    with Visitor(database) as visitor:
+        return visitor.read(retention.state).used
 
 
 def test_free_space_goes_back_to_the_disk(tmp_path: Path) -> None:
@@ -482,11 +496,11 @@ def test_what_stays_is_what_the_rules_say(rules: list[KeepRule], history: Any, l
             clock.now += later * _HOUR
             await _foretold(store, path, policy, clock, deleted)
             assert (await retain(store))[0] == {}
-            counts = await store.counts()
+            found = await store.read(counts.sizes)
         rows = query(
             path, "SELECT id, severity, service, site, area, line, machine, pattern_id, created_at, timestamp FROM logs"
         )
-        assert counts.logs == len(rows) == given_in - sum(deleted.values()) - sum(dropped.values())
+        assert found.logs == len(rows) == given_in - sum(deleted.values()) - sum(dropped.values())
         _check(policy, rows, clock.now)
         noted = query(path, "SELECT subject, detail FROM audit")
         assert sum(_logs(detail) for _, detail in noted) == sum(deleted.values())
@@ -497,8 +511,8 @@ def test_what_stays_is_what_the_rules_say(rules: list[KeepRule], history: Any, l
 
 async def _foretold(store: Any, path: Path, policy: KeepPolicy, clock: Clock, deleted: Counter[str]) -> None:
     """The forecast is what then happens."""
-    with Reader(path) as reader:
-        told = reader.retention_forecast(policy, clock.now)
+    with Visitor(path) as visitor:
+        told = visitor.read(retention.predict, policy, clock.now)
     happened = (await retain(store))[0]
     assert told.logs == happened
     deleted.update(happened)

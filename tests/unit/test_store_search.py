@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from andon.core.models import LogQuery
 from andon.core.settings.database_url import Database
 from andon.insight.differences.lift import differences
-from andon.store import Reader
+from andon.store import Visitor, search
 from andon.store.engine.database import writer_engine
 from andon.store.schema.dialect import run
-from andon.store.search import search
+from andon.store.search import candidates
 from andon.store.search.facets import VALUES_MAX, context_fields
 from andon.store.search.words import Wanted, fold
 from support.store_data import Clock, a_log, opened, query
@@ -55,11 +55,11 @@ def store(path: Database, rows: dict[int, Any], *, indexed: bool = True, **field
 
 def found(path: Database, **asked: Any) -> list[int]:
     """What is found by looking at the newest logs, which must be what the index finds."""
-    with Reader(path) as reader:
-        looked = [row.sequence for row in reader.search(LogQuery(**asked))]
+    with Visitor(path) as visitor:
+        looked = [row.sequence for row in visitor.read(search.find, LogQuery(**asked))]
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(search, "LOOKED", 0)
-            assert [row.sequence for row in reader.search(LogQuery(**asked))] == looked
+            patched.setattr("andon.store.search.search.LOOKED", 0)
+            assert [row.sequence for row in visitor.read(search.find, LogQuery(**asked))] == looked
     return sorted(looked)
 
 
@@ -149,10 +149,10 @@ def test_places_and_order(database: Database) -> None:
     assert found(path, line="L1") == [1, 3, 5, 7]
     assert found(path, machine="press-[1-3]") == []
     assert found(path, machine="press-?", line="L0", text="fault") == [2, 4, 6, 8]
-    with Reader(path) as reader:
-        first = reader.search(LogQuery(limit=3, oldest_first=True, text="fault"))
-        then = reader.search(
-            LogQuery(limit=3, oldest_first=True, text="fault", before=(first[-1].timestamp, first[-1].id))
+    with Visitor(path) as visitor:
+        first = visitor.read(search.find, LogQuery(limit=3, oldest_first=True, text="fault"))
+        then = visitor.read(
+            search.find, LogQuery(limit=3, oldest_first=True, text="fault", before=(first[-1].timestamp, first[-1].id))
         )
     assert [row.sequence for row in first + then] == [1, 2, 3, 4, 5, 6]
 
@@ -162,7 +162,7 @@ def test_many_and_few_find_the_same(database: Database, monkeypatch: pytest.Monk
     path = database
     store(path, {n: f"pump {n % 7} failed" for n in range(1, 300)})
     few = found(path, text="pump 3", limit=1000)
-    monkeypatch.setattr(search, "HITS_MAX", 5)
+    monkeypatch.setattr(candidates, "HITS_MAX", 5)
     assert found(path, text="pump 3", limit=1000) == few
     assert len(few) == len(range(3, 300, 7))
 
@@ -183,11 +183,11 @@ def test_every_way_of_searching_finds_what_was_asked_for(
                 await store.index(indexed)
 
     asyncio.run(work())
-    monkeypatch.setattr(search, "LOOKED", 10)
-    monkeypatch.setattr(search, "HITS_MAX", 8)
+    monkeypatch.setattr("andon.store.search.search.LOOKED", 10)
+    monkeypatch.setattr(candidates, "HITS_MAX", 8)
     patterns = {row[0]: row[1] for row in query(path, "SELECT fingerprint, id FROM patterns")}
     empty = 0
-    with Reader(path) as reader:
+    with Visitor(path) as visitor:
         for _ in range(120):
             asked = _any_query(dice, list(patterns.values()))
             right = sorted(
@@ -196,10 +196,10 @@ def test_every_way_of_searching_finds_what_was_asked_for(
             if not asked.oldest_first:
                 right.reverse()
             seen: list[tuple[str, int]] = []
-            page = reader.search(asked)
+            page = visitor.read(search.find, asked)
             while page and len(seen) < 30:
                 seen += [(row.timestamp, row.id) for row in page]
-                page = reader.search(msgspec.structs.replace(asked, before=seen[-1]))
+                page = visitor.read(search.find, msgspec.structs.replace(asked, before=seen[-1]))
             assert seen == right[: len(seen)], asked
             assert page or len(seen) == len(right), asked
             empty += not right
@@ -293,10 +293,10 @@ def test_a_comparison_finds_the_firmware(database: Database) -> None:
         )
 
     store(path, {n: {"pattern": f"p{n % 10}", "context": context(n)} for n in range(1, 1001)})
-    with Reader(path) as reader:
-        pattern = reader.search(LogQuery(limit=1, text='"of p0"'))[0].pattern_id
+    with Visitor(path) as visitor:
+        pattern = visitor.read(search.find, LogQuery(limit=1, text='"of p0"'))[0].pattern_id
         assert pattern is not None
-        compared = reader.compare_pattern(pattern, 1_736_899_200, 1_736_985_600)
+        compared = visitor.read(search.compare_pattern, pattern, 1_736_899_200, 1_736_985_600)
     assert (compared.inside, compared.outside, compared.exact) == (100, 900, True)
     rows = differences(compared.fields)
     assert [(d.field, d.value, d.inside, d.of_inside) for d in rows] == [("firmware", "2.1.4", 100, 100)]
@@ -311,12 +311,12 @@ def test_counted_by_the_hour_where_there_is_too_much_to_read(
     path = database
     store(path, {n: {"pattern": f"p{n % 5}", "context": json.dumps({"lot": n % 3})} for n in range(1, 601)})
     day = (1_736_899_200.0, 1_736_985_600.0)
-    with Reader(path) as reader:
-        exact = reader.compare_pattern(1, *day)
+    with Visitor(path) as visitor:
+        exact = visitor.read(search.compare_pattern, 1, *day)
         monkeypatch.setattr("andon.store.search.comparison.EXACT_MAX", 10)
-        counted = reader.compare_pattern(1, *day)
-        always = reader.compare_pattern(1, -6e10, 2.5e11)
-        nowhere = [reader.compare_pattern(1, *span) for span in ((-6e10, -5e10), (2e11, 2.1e11))]
+        counted = visitor.read(search.compare_pattern, 1, *day)
+        always = visitor.read(search.compare_pattern, 1, -6e10, 2.5e11)
+        nowhere = [visitor.read(search.compare_pattern, 1, *span) for span in ((-6e10, -5e10), (2e11, 2.1e11))]
     assert (exact.exact, counted.exact) == (True, False)
     assert always == counted
     assert {(one.inside, one.outside) for one in nowhere} == {(0, 0)}
@@ -329,14 +329,14 @@ def test_deleted_logs_are_no_other_logs(database: Database) -> None:
     path = database
     store(path, {n: {"pattern": f"p{n % 5}", "context": json.dumps({"lot": n % 3})} for n in range(1, 601)})
     day = (1_736_899_200.0, 1_736_985_600.0)
-    with Reader(path) as reader:
-        before = reader.compare_pattern(1, *day)
+    with Visitor(path) as visitor:
+        before = visitor.read(search.compare_pattern, 1, *day)
     engine = writer_engine(path, "normal")
     with engine.begin() as connection:
         run(connection, "DELETE FROM logs WHERE pattern_id = 1 AND id % 2 = 0")
     engine.dispose()
-    with Reader(path) as reader:
-        after = reader.compare_pattern(1, *day)
+    with Visitor(path) as visitor:
+        after = visitor.read(search.compare_pattern, 1, *day)
     assert (before.exact, after.exact) == (True, False)
     assert (after.inside, after.outside, after.fields) == (before.inside, before.outside, before.fields)
 
@@ -347,8 +347,8 @@ def test_a_window_beside_another(database: Database) -> None:
     before = {n: {"timestamp": f"2025-01-14T{n % 24:02d}:00:00.000Z", "hostname": f"h{n % 4}"} for n in range(1, 201)}
     now = {n: {"timestamp": "2025-01-15T02:30:00.000Z", "hostname": "h1"} for n in range(201, 261)}
     store(path, {**before, **now})
-    with Reader(path) as reader:
-        compared = reader.compare_windows((1_736_907_600, 1_736_911_200), (1_736_812_800, 1_736_899_200))
+    with Visitor(path) as visitor:
+        compared = visitor.read(search.compare_windows, (1_736_907_600, 1_736_911_200), (1_736_812_800, 1_736_899_200))
     assert (compared.inside, compared.outside) == (60, 200)
     assert [(d.field, d.value) for d in differences(compared.fields)] == [("hostname", "h1")]
 

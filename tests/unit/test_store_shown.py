@@ -7,8 +7,9 @@ import asyncio
 from sqlalchemy import update
 
 from andon.core.settings.database_url import Database
+from andon.store import queue
 from andon.store.schema.tables import patterns
-from support.store_data import a_log, an_answer, opened
+from support.store_data import NOW, a_log, an_answer, opened
 
 pytest_plugins = ["support.databases"]
 
@@ -21,18 +22,18 @@ def test_shown_for_gives_each_pattern_what_its_logs_show(database: Database) -> 
             recorded = await store.record([a_log(n, f"p{n}") for n in range(1, 5)], [])
             one, two, three, four = recorded.pattern_ids
             assert one is not None
-            first = await store.claim("me", 60)
-            second = await store.claim("me", 60)
+            first = await store.write(queue.claim, "me", 60, NOW)
+            second = await store.write(queue.claim, "me", 60, NOW)
             assert first is not None
             assert second is not None
-            await store.finish(first, an_answer("final"))
-            await store.postpone(second, "away", 0, an_answer("for now"))
+            await store.write(queue.finish, first, an_answer("final"), NOW)
+            await store.write(queue.postpone, second, "away", NOW, an_answer("for now"))
             await store._write(
                 lambda connection: connection.execute(
                     update(patterns).where(patterns.c.id == three).values(merged_into=one)
                 )
             )
-            shown = await store.shown_for([p for p in (one, two, three, four) if p is not None])
+            shown = await store.read(queue.shown_for, [p for p in (one, two, three, four) if p is not None])
             assert {p: (a.text, a.provisional) for p, a in shown.items()} == {
                 one: ("final", False),
                 two: ("for now", True),
@@ -47,7 +48,7 @@ def test_shown_for_takes_any_number_of_patterns(database: Database) -> None:
 
     async def work() -> None:
         async with opened(database) as store:
-            assert await store.shown_for([]) == {}
-            assert await store.shown_for(range(1, 5000)) == {}
+            assert await store.read(queue.shown_for, []) == {}
+            assert await store.read(queue.shown_for, range(1, 5000)) == {}
 
     asyncio.run(work())

@@ -31,7 +31,7 @@ from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from andon.explain.providers.ollama_models import OllamaAdmin, context_remedy
 from andon.explain.providers.registry import build_backend
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
-from andon.store import Reader
+from andon.store import Visitor, counts
 
 #: Below this much free disk space (bytes) doctor warns, and below a tenth of it complains.
 LITTLE_ROOM = 1024**3
@@ -133,14 +133,14 @@ def _database(settings: Settings) -> list[CheckResult]:
     if isinstance(path, Path) and not path.exists():
         return [CheckResult("database", None, f"{path} does not exist yet", "`andon run` creates it")]
     try:
-        with Reader(path) as reader:
-            counts = reader.counts()
+        with Visitor(path) as visitor:
+            found = visitor.read(counts.sizes)
     except (StoreError, ConfigError) as error:  # the driver of PostgreSQL may be missing
         return [CheckResult("database", False, str(error))]
-    size = f"{counts.bytes / 1024**2:.1f} MiB"
-    held = f"{counted(counts.logs, 'log')}, {counted(counts.patterns, 'pattern')}"
+    size = f"{found.bytes / 1024**2:.1f} MiB"
+    held = f"{counted(found.logs, 'log')}, {counted(found.patterns, 'pattern')}"
     results = [CheckResult("database", True, f"{path}: {held}, {size}")]
-    return results + _queue(counts)
+    return results + _queue(found)
 
 
 def _queue(counts: StoreCounts) -> list[CheckResult]:

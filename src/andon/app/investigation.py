@@ -15,7 +15,7 @@ from andon.explain.providers.registry import build_backends
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import alike
 from andon.insight.ask.investigator import Investigator
-from andon.store import Reader, SharedSpending
+from andon.store import Visitor, changer
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -29,10 +29,10 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     is set up wrongly, StoreUnavailable where there is no database yet.
     """
     backends = build_backends(settings)  # without any, what was found is the answer
-    with await asyncio.to_thread(Reader, settings.database) as reader:
-        budget = Budget(SharedSpending(settings.database), settings)
+    with await asyncio.to_thread(Visitor, settings.database) as visitor:
+        budget = Budget(visitor.ask, changer(settings.database), settings)
         made = Investigator(
-            reader.history(),
+            visitor.ask,
             backends,
             settings,
             likeness=alike,
@@ -52,9 +52,9 @@ async def history_tools(settings: Settings) -> AsyncIterator[HistoryTools]:
 
     Raises StoreUnavailable where there is no database yet.
     """
-    with await asyncio.to_thread(Reader, settings.database) as reader:
+    with await asyncio.to_thread(Visitor, settings.database) as visitor:
         yield HistoryTools(
-            reader.history(),
+            visitor.ask,
             clock=lambda: present(settings),
             likeness=alike,
             runbooks=await scanned(settings),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -48,9 +48,10 @@ from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.intake import PictureLimits
 from andon.ingest.pictures.shrink import for_model
 from andon.ingest.recorder import Recorder
-from andon.store import Retention, Store, lock_database, prepare
+from andon.store import Retention, Store, counts, lock_database, prepare
 
 if TYPE_CHECKING:
+    from andon.app.http_server import HttpServer
     from andon.core.models import Question
     from andon.explain.interfaces import Analyst
 
@@ -66,28 +67,8 @@ CANCEL_AGAIN = 2.0
 STORING = 1024
 
 
-class HttpSide(Protocol):
-    """What the service asks of its HTTP server: take the port, serve, stop."""
-
-    def bind(self) -> int:
-        """Take the port and return its number. Raises InUseError and ConfigError."""
-        ...
-
-    def close(self) -> None:
-        """Give the port back where it was never served; idempotent."""
-        ...
-
-    async def run(self) -> None:
-        """Serve until stopped or cancelled."""
-        ...
-
-    async def stop(self, task: asyncio.Task[None]) -> None:
-        """Finish open requests and end ``task``, which runs :meth:`run`."""
-        ...
-
-
 #: Makes the HTTP side of a service. The web is above us in the tree, so whoever starts a service hands it in.
-Listen = Callable[["Service"], HttpSide]
+Listen = Callable[["Service"], "HttpServer"]
 
 
 class Service:
@@ -210,7 +191,7 @@ class Service:
     def _look(self, question: Question) -> HistoryTools:
         """What a model may look things up with while it explains ``question``."""
         return HistoryTools(
-            self.store.history(),
+            self.store.ask,
             clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
             likeness=alike,
             runbooks=self.runbooks,
@@ -227,7 +208,7 @@ class Service:
         desk = CallerDesk(
             self.store,
             publisher,
-            self.playbook,
+            self.playbook.explain,
             decode,
             self.metrics,
             agent=settings.agent_name,
@@ -239,11 +220,11 @@ class Service:
             publisher,
             self.analyst,
             Ladder(
-                self.store,
-                self.playbook,
+                self.store.read,
+                self.playbook.explain,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
-                history=self.store.history() if settings.investigate == "on" else None,
+                history=self.store.ask if settings.investigate == "on" else None,
             ),
             gate,
             self.metrics,
@@ -258,10 +239,11 @@ class Service:
             self._stream,
             self.store,
             decode,
-            desk,
             self.metrics,
             self.health,
             batch=settings.record_batch,
+            on_stored=desk.on_stored,
+            on_stalled=desk.on_stalled,
             queued=analyzer.wake,
             merging=rebuilt,
             limits=PictureLimits(max_bytes=settings.picture_max_bytes),
@@ -290,18 +272,18 @@ class Service:
         metrics.playbook_rules.set(len(self.playbook))
         metrics.playbook_problems.set(len(self.playbook.problems))
         try:
-            counts = await self.store.counts()
+            sizes = await self.store.read(counts.sizes)
             if self._retainer is not None:
                 await self._retainer.count_others()
         except StoreError as error:
             log.info("store gauges not renewed", error=str(error))
         else:
-            metrics.logs.set(counts.logs)
-            metrics.patterns.set(counts.patterns)
-            metrics.rejects.set(counts.rejects)
-            metrics.pending.set(counts.pending)
-            metrics.failed.set(counts.failed)
-            metrics.store_bytes.set(counts.bytes)
+            metrics.logs.set(sizes.logs)
+            metrics.patterns.set(sizes.patterns)
+            metrics.rejects.set(sizes.rejects)
+            metrics.pending.set(sizes.pending)
+            metrics.failed.set(sizes.failed)
+            metrics.store_bytes.set(sizes.bytes)
         try:
             async with asyncio.timeout(1.0):
                 state = await self._stream.state()

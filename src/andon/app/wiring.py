@@ -12,11 +12,10 @@ from andon.explain.admission import Budget, Gate
 from andon.grouping.codes import CodeRules
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
-from andon.store import AnalysisPolicy, Rule
+from andon.store import AnalysisPolicy, Rule, Store
 
 if TYPE_CHECKING:
     from andon.bus.embedded.broker import EmbeddedBroker
-    from andon.store.interfaces import LogStore
 
 #: Questions at once that a provider in the cloud gets from the start.
 CLOUD_FIRST = 4
@@ -54,7 +53,8 @@ def analysis_policy(settings: Settings) -> AnalysisPolicy:
     )
 
 
-def model_gate(settings: Settings, store: LogStore) -> Gate:
+def model_gate(settings: Settings, store: Store) -> Gate:
     """How many questions the model gets at once, and how many at all. A model on this site's box starts with one."""
     most = settings.gguf_parallel if settings.provider == "EMBEDDED" else settings.model_concurrency
-    return Gate(Budget(store, settings), first=1 if settings.local_model else CLOUD_FIRST, most=most)
+    budget = Budget(store.read, store.write, settings)
+    return Gate(budget, first=1 if settings.local_model else CLOUD_FIRST, most=most)

@@ -1,4 +1,4 @@
-"""What the pipeline asks of the broker: the log stream, publishing, callers that wait, stored objects."""
+"""What the pipeline asks of a bus, NATS or the one in memory: the log stream, and publishing."""
 
 from __future__ import annotations
 
@@ -73,15 +73,3 @@ PlainRequestHandler = Callable[[bytes, str, str], None]
 
 #: Called with the payload of a request to the analyze endpoint; returns the reply or raises AndonError.
 AnalyzeHandler = Callable[[bytes], Awaitable[bytes]]
-
-
-class Callers(Protocol):
-    """Listening for callers that wait: the micro-service endpoint and plain requests on the log subject."""
-
-    async def listen(self, analyze: AnalyzeHandler, plain: PlainRequestHandler) -> None:
-        """Start both. Handlers run on the loop; ``plain`` must not block."""
-        ...
-
-    async def close(self) -> None:
-        """Stop listening; idempotent."""
-        ...

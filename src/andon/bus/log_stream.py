@@ -38,8 +38,9 @@ TERM = "+TERM"
 
 
 class JetStreamLogStream:
-    """Implements :class:`andon.bus.interfaces.LogStream`; made by :meth:`open`, ended by :meth:`close`.
+    """See :class:`andon.bus.interfaces.LogStream`; made by :meth:`open`, ended by :meth:`close`.
 
+    A pull that is cancelled loses nothing: what has arrived stays here for the next.
     ``recreated`` counts how often the stream or the consumer had to be made again, ``reconnects`` how often the
     connection was lost, ``dropped_answers`` the acks that were given up (their messages come again).
     """
@@ -81,11 +82,6 @@ class JetStreamLogStream:
         return self._reader.buffered_bytes
 
     async def pull(self, limit: int, wait: float) -> list[Delivery]:
-        """Up to ``limit`` messages in stream order, as soon as there is one; [] where none came in ``wait`` seconds.
-
-        Rides through reconnects. Raises BrokerUnavailable only where the connection is closed for good. Cancelled, it
-        loses nothing: what has arrived stays here for the next call.
-        """
         deadline = time.monotonic() + wait
         reader = self._reader
         while True:
@@ -110,19 +106,15 @@ class JetStreamLogStream:
                 self._verified = False
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """Tell the broker these are stored."""
         await self._answer(deliveries, ACK)
 
     async def terminate(self, deliveries: Sequence[Delivery]) -> None:
-        """Tell the broker never to deliver these again."""
         await self._answer(deliveries, TERM)
 
     async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
-        """Give unprocessed messages back; they come again after ``delay`` seconds."""
         await self._answer(deliveries, NAK if delay <= 0 else f'{NAK} {{"delay": {int(delay * jetstream_api.SECOND)}}}')
 
     async def state(self) -> StreamState:
-        """Where stream and consumer stand. Raises BrokerUnavailable."""
         try:
             stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}")
             consumer = await jetstream_api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
@@ -134,10 +126,6 @@ class JetStreamLogStream:
         return state
 
     async def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
-        """Batches of what the stream still holds of ``first``..``last``; the durable consumer is left alone.
-
-        Their tokens are empty. Raises BrokerUnavailable.
-        """
         attempts = 0
         while first <= last:
             try:

@@ -227,14 +227,13 @@ class MemoryBus:
 
 
 class MemoryLogStream:
-    """Implements :class:`andon.bus.interfaces.LogStream` on a :class:`MemoryBus`."""
+    """See :class:`andon.bus.interfaces.LogStream`; over a :class:`MemoryBus`."""
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
         self._closed = False
 
     async def pull(self, limit: int, wait: float) -> list[Delivery]:
-        """Up to ``limit`` messages; [] where none came within ``wait`` seconds or the bus is switched off."""
         deadline = time.monotonic() + wait
         while True:
             if self._closed:
@@ -246,26 +245,21 @@ class MemoryLogStream:
             await self._bus.wait(left if self._bus.available else min(left, 0.01))
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """These are stored."""
         for each in deliveries:
             self._bus.settle(each.sequence)
 
     async def terminate(self, deliveries: Sequence[Delivery]) -> None:
-        """Never deliver these again."""
         await self.ack(deliveries)
 
     async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
-        """Deliver these again after ``delay`` seconds."""
         for each in deliveries:
             self._bus.give_back(each.sequence, delay)
 
     async def state(self) -> StreamState:
-        """Where stream and consumer stand. Raises BrokerUnavailable."""
         self._bus.check()
         return self._bus.state()
 
     async def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
-        """Batches of what is still held of ``first``..``last``. Raises BrokerUnavailable."""
         self._bus.check()
         kept = self._bus.kept(first, last)
         for start in range(0, len(kept), REPLAY_BATCH):
@@ -277,7 +271,7 @@ class MemoryLogStream:
 
 
 class MemoryPublisher:
-    """Implements :class:`andon.bus.interfaces.Publisher` on a :class:`MemoryBus`."""
+    """See :class:`andon.bus.interfaces.Publisher`; over a :class:`MemoryBus`."""
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
@@ -285,7 +279,6 @@ class MemoryPublisher:
     async def store(
         self, data: bytes, *, subject: str, headers: Mapping[str, str] | None = None, message_id: str | None = None
     ) -> int:
-        """Publish into the stream, return the sequence. Raises BrokerUnavailable or BrokerError."""
         with_id = dict(headers or {})
         if message_id is not None:
             with_id["Nats-Msg-Id"] = message_id
@@ -295,11 +288,9 @@ class MemoryPublisher:
         return sequence
 
     async def send(self, subject: str, data: bytes) -> None:
-        """Plain publish. Raises BrokerUnavailable."""
         self._bus.publish(subject, data)
 
     async def deliver(self, subject: str, data: bytes) -> bool:
-        """Publish to somebody who should be listening; False where nobody is. Raises BrokerUnavailable."""
         self._bus.publish(subject, data)
         return self._bus.heard(subject)
 
@@ -312,7 +303,7 @@ class MemoryPublisher:
 
 
 class MemoryCallers:
-    """Implements :class:`andon.bus.interfaces.Callers` on a :class:`MemoryBus`."""
+    """What :class:`andon.bus.requests.NatsCallers` is, over a :class:`MemoryBus`."""
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus

@@ -51,9 +51,11 @@ class _Sent(msgspec.Struct):
 
 
 class JetStreamPublisher:
-    """Implements :class:`andon.bus.interfaces.Publisher`. Acks come to an inbox of its own; see :meth:`owns`.
+    """See :class:`andon.bus.interfaces.Publisher`. Acks come to an inbox of its own; see :meth:`owns`.
 
-    ``timeout`` is how long a message may take to be stored, retries included, in seconds.
+    ``timeout`` is how long a message may take to be stored, retries included, in seconds; an id (made up where none is
+    given) keeps a retry from being stored twice. The broker says at once when a message with a reply subject finds no
+    subscriber, and what we send to ourselves behind it comes back behind that: so :meth:`deliver` knows who listens.
     """
 
     def __init__(self, nc: BusConnection, *, timeout: float = 5.0) -> None:
@@ -68,11 +70,6 @@ class JetStreamPublisher:
     async def store(
         self, data: bytes, *, subject: str, headers: Mapping[str, str] | None = None, message_id: str | None = None
     ) -> int:
-        """Publish into the stream, return its sequence once the broker stored it.
-
-        Tries again until the timeout; an id (made up where none is given) keeps a retry from being stored twice.
-        Raises BrokerUnavailable, or BrokerError where the broker refuses this message for good.
-        """
         await self._acks.open()
         all_headers = self._acks.headers_for(data, headers, message_id)
         deadline = time.monotonic() + self._timeout
@@ -111,7 +108,6 @@ class JetStreamPublisher:
             self._acks.forget(number)
 
     async def send(self, subject: str, data: bytes) -> None:
-        """Plain publish, at most once. Raises BrokerUnavailable where the connection is closed or its buffer full."""
         try:
             await self._nc.publish(subject, data)
         except nats.errors.ConnectionClosedError:
@@ -124,11 +120,6 @@ class JetStreamPublisher:
             raise BrokerError(f"a message on {subject} cannot be sent ({explained(error)}): correct it") from None
 
     async def deliver(self, subject: str, data: bytes) -> bool:
-        """Publish to somebody who should be listening; False where nobody is (or the connection broke meanwhile).
-
-        The broker says at once when a message with a reply subject finds no subscriber; what we send to ourselves
-        behind it comes back behind that. Raises BrokerUnavailable or BrokerError.
-        """
         await self._acks.open()
         unheard = False
 

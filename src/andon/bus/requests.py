@@ -48,7 +48,7 @@ def error_code(error: AndonError) -> str:
 
 
 class NatsCallers:
-    """Implements :class:`andon.bus.interfaces.Callers`.
+    """Listening for callers that wait: the micro-service endpoint and plain requests on the log subject.
 
     ``version`` (a semantic version) is shown by the service discovery. ``owns(reply)`` tells our own publisher's
     replies from a caller's. At most ``max_concurrent`` analyze requests with ``max_bytes`` of payload are in hand; more
@@ -88,7 +88,7 @@ class NatsCallers:
         self.failed = 0
 
     async def listen(self, analyze: AnalyzeHandler, plain: PlainRequestHandler) -> None:
-        """Start both. Raises BrokerUnavailable where the connection is closed."""
+        """Start both; handlers run on the loop, and ``plain`` must not block. Raises BrokerUnavailable where closed."""
         self._analyze, self._plain = analyze, plain
         self._closing = False
         try:

@@ -2,62 +2,95 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from andon.core.models import utc_text
 
-_SPAN = re.compile(r"(\d{1,12})\s*(s|m|h|d|w)", re.IGNORECASE)
-_SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "six": 6, "eight": 8, "ten": 10, "twelve": 12, "a": 1, "an": 1}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+#: Parts of regular expressions: how many, and of what, for :func:`span`.
+COUNT = r"(\d{1,9}|" + "|".join(NUMBERS) + r")"
+UNIT = r"(s|sec|seconds?|m|min|mins|minutes?|h|hrs?|hours?|d|days?|w|weeks?)"
+_SPAN = re.compile(rf"{COUNT}\s*{UNIT}", re.IGNORECASE)
+_AGO = re.compile(r"\s+ago\Z", re.IGNORECASE)
+_SHOWN = 60
 _FIRST = datetime(1, 1, 10, tzinfo=UTC).timestamp()
 _LAST = datetime(9999, 12, 20, tzinfo=UTC).timestamp()
 HOW = "write 2025-01-15, 2025-01-15T02:00, 2025-01-15T02:00Z or an age like 30m, 8h, 2d"
 
 
-def read_time(value: str, zone: str, now: datetime | None = None) -> str:
-    """A point in time in stored form: ISO 8601 (naive means the clock on the site's wall), or an age like ``2h``.
+def read_time(value: str, zone: str | tzinfo, now: datetime | None = None) -> str:
+    """A point in time in stored form: ISO 8601 (naive means the clock on the site's wall), an age like ``2h``, ``now``.
 
     A time that the clock shows twice in autumn is the first of the two. Raises ValueError with a sentence for what is
-    no time, and for one that the clock skips in spring.
+    no time, and Skipped for one that the clock skips in spring.
 
     >>> read_time("2025-01-15T02:14", "Europe/Berlin")
     '2025-01-15T01:14:00.000Z'
     """
     text = value.strip()
-    age = span_seconds(text)
     try:
+        if text.lower() == "now":
+            return utc_text(now or datetime.now(UTC))
+        age = _SPAN.fullmatch(_AGO.sub("", text))
         if age is not None:
-            return utc_text((now or datetime.now(UTC)) - timedelta(seconds=age))
+            return utc_text((now or datetime.now(UTC)) - span(age[1], age[2]))
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            moment = _on_the_wall(moment, ZoneInfo(zone))
+            moment = on_the_wall(moment, ZoneInfo(zone) if isinstance(zone, str) else zone)
         return utc_text(moment)
     except (ValueError, OverflowError) as error:
         if isinstance(error, Skipped):
             raise
-        raise ValueError(f"{value!r} is no time; {HOW}") from None
+        raise ValueError(f"{value[:_SHOWN]!r} is no time; {HOW}") from None
 
 
-def span_seconds(text: str) -> float | None:
-    """Seconds of a duration such as ``30m``, ``8h``, ``2d``; None where ``text`` is none."""
-    span = _SPAN.fullmatch(text.strip())
-    return None if span is None else float(int(span[1]) * _SPAN_SECONDS[span[2].lower()])
+def read_span(value: str) -> timedelta:
+    """A duration as people write it: ``30m``, ``8h``, ``2 days``. Raises ValueError with a sentence."""
+    found = _SPAN.fullmatch(value.strip())
+    try:
+        if found is not None:
+            return span(found[1], found[2])
+    except OverflowError:
+        pass
+    raise ValueError(f"{value[:_SHOWN]!r} is no duration; write 30m, 8h or 2d")
+
+
+def span(count: str | None, unit: str) -> timedelta:
+    """``count`` (one unless given) of a unit of time, as :data:`COUNT` and :data:`UNIT` find them in a text.
+
+    Raises OverflowError for more than any calendar has.
+    """
+    number = 1 if count is None else NUMBERS.get(count.lower()) or int(count)
+    return timedelta(seconds=number * _UNITS[unit[0].lower()])
 
 
 class Skipped(ValueError):
     """A time that no clock of the zone ever shows."""
 
 
-def _on_the_wall(naive: datetime, zone: ZoneInfo) -> datetime:
+def on_the_wall(naive: datetime, zone: tzinfo) -> datetime:
+    """The moment at which the clock of ``zone`` shows ``naive``, the first of two in autumn. Raises Skipped."""
     moment = naive.replace(tzinfo=zone)
     back = moment.astimezone(UTC).astimezone(zone)
     if back.replace(tzinfo=None) != naive:
         raise Skipped(
-            f"{naive:%Y-%m-%d %H:%M} does not exist in {zone.key}, where the clock is put forward then; "
+            f"{naive:%Y-%m-%d %H:%M} does not exist in {zone}, where the clock is put forward then; "
             f"{back:%H:%M} follows at once, or write the time with its zone, such as {naive:%Y-%m-%dT%H:%M}Z"
         )
     return moment
+
+
+@functools.lru_cache(maxsize=4096)
+def unix_minute(stored: str) -> int:
+    """Minutes since 1970 of a time in stored form, given at least to its minute; 0 for text that is no such time."""
+    try:
+        return int(datetime.fromisoformat(stored[:16] + ":00+00:00").timestamp()) // 60
+    except ValueError:
+        return 0
 
 
 def seconds(stored: str) -> float:
@@ -66,6 +99,16 @@ def seconds(stored: str) -> float:
     So a span "until 9999-12-31" can be widened to whole days of any zone, and told.
     """
     return min(max(datetime.fromisoformat(stored).timestamp(), _FIRST), _LAST)
+
+
+def local(stored: str, zone: str | tzinfo) -> datetime | None:
+    """A time in stored form on the clock of ``zone``; None for text that is no time, which was taken over as it was."""
+    try:
+        moment = datetime.fromisoformat(stored)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return aware.astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone)
 
 
 def seconds_or(stored: str | None, default: float) -> float:

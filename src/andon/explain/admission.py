@@ -16,7 +16,7 @@ from collections.abc import Callable
 import structlog
 
 from andon.core.settings.settings import Settings
-from andon.store.interfaces import Spending
+from andon.store import Ask, queue
 
 log = structlog.get_logger(__name__)
 
@@ -85,14 +85,17 @@ class Breaker:
 
 
 class Budget:
-    """Model calls and tokens against the limits in the settings (``ANDON_BUDGET_…``). ``clock`` gives unix seconds.
+    """Model calls and tokens against the limits in the settings (``ANDON_BUDGET_…``).
+
+    They are counted in the database that ``read`` and ``write`` lead to. ``clock`` gives unix seconds.
 
     A part of each limit of calls (``RESERVE``, rounded down) is only for urgent questions. Tokens are known after the
     call, so the calls that run at the moment may go beyond their limit.
     """
 
-    def __init__(self, store: Spending, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        self._store = store
+    def __init__(self, read: Ask, write: Ask, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._read = read
+        self._write = write
         self._settings = settings
         self._clock = clock
         self._taking = asyncio.Lock()
@@ -111,13 +114,13 @@ class Budget:
         async with self._taking:
             shortage = await self.shortage(urgent=urgent)
             if shortage is None:
-                await self._store.spend(1, 0)
+                await self._write(queue.spend, 1, 0, self._clock())
             return shortage
 
     async def used(self, tokens: int) -> None:
         """A call took so many tokens. Raises StoreError."""
         if tokens > 0:
-            await self._store.spend(0, tokens)
+            await self._write(queue.spend, 0, tokens, self._clock())
 
     async def _look(self) -> tuple[str | None, str | None]:
         """Why an ordinary, and why an urgent question may not be asked."""
@@ -127,7 +130,7 @@ class Budget:
             calls, tokens = (getattr(self._settings, f"budget_{what}_{name}") for what in ("calls", "tokens"))
             if not calls and not tokens:
                 continue
-            spent = await self._store.spent(self._clock() - span)
+            spent = await self._read(queue.spent, self._clock() - span)
             if calls:
                 kept = int(calls * RESERVE)
                 self.left[f"calls_{name}"] = max(0, calls - spent.calls)

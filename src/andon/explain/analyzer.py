@@ -26,7 +26,7 @@ from andon.explain.callers.payloads import announcement
 from andon.explain.interfaces import Analyst
 from andon.explain.ladder import Ladder, told
 from andon.ingest.pictures.fetcher import QuestionPictures
-from andon.store.interfaces import LogStore
+from andon.store import Store, queue
 
 log = structlog.get_logger(__name__)
 
@@ -45,12 +45,13 @@ SILENCE = CALLER_PATIENCE
 class Analyzer:
     """Works the queue of pending analyses, as many questions at once as ``gate`` lets through.
 
-    ``analyst`` None means that the playbook is the configured provider and its answers are final.
+    ``analyst`` None means that the playbook is the configured provider and its answers are final. ``clock`` gives unix
+    seconds, the time in which leases and pauses are kept.
     """
 
     def __init__(
         self,
-        store: LogStore,
+        store: Store,
         publisher: Publisher,
         analyst: Analyst | None,
         ladder: Ladder,
@@ -62,6 +63,7 @@ class Analyzer:
         deadline: float,
         explained: Callable[[StoredAnalysis], Awaitable[None]],
         pictures: QuestionPictures | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -74,6 +76,7 @@ class Analyzer:
         self._lease = deadline + LEASE_MARGIN
         self._explained = explained
         self._pictures = pictures
+        self._clock = clock
         self._wake = asyncio.Event()
         self._review_at = 0.0
         self._in_hand: dict[int, PendingAnalysis] = {}
@@ -102,7 +105,7 @@ class Analyzer:
         """Explain what waits, for ever. What is in hand when this is cancelled goes back to the queue."""
         self.gate.running = 0
         self._in_hand.clear()
-        await self._store.release(self._owner)
+        await self._store.write(queue.release, self._owner)
         if self._analyst is not None:
             # Before the first claim: what comes up while the library loads is still sorted by urgency.
             await self._analyst.warm_up()
@@ -130,7 +133,7 @@ class Analyzer:
 
     async def _hand_back(self) -> None:
         try:
-            await asyncio.shield(self._store.release(self._owner, counted=False))
+            await asyncio.shield(self._store.write(queue.release, self._owner, counted=False))
         except StoreError as error:
             log.warning("claimed analyses stay leased until their lease ends", error=str(error))
 
@@ -155,7 +158,7 @@ class Analyzer:
         if self._settling:
             return False
         if self._stranded and not self.gate.running:  # rows that a failing store would not take back
-            await self._store.release(self._owner, counted=False)
+            await self._store.write(queue.release, self._owner, counted=False)
             self._stranded = False
         if self._analyst is None:
             return await self._answer_alone()
@@ -173,14 +176,17 @@ class Analyzer:
         shortage = await self.gate.budget.shortage()
         if shortage is not None:
             return await self._answer_from_reserve(group, self._analyst, shortage)
-        job = await self._store.claim(self._owner, self._lease)
+        job = await self._claim()
         if job is not None:
             await self._take_up(group, self._analyst, job)
         return job is not None
 
+    async def _claim(self, *, unanswered: bool = False) -> PendingAnalysis | None:
+        return await self._store.write(queue.claim, self._owner, self._lease, self._clock(), unanswered=unanswered)
+
     async def _answer_alone(self) -> bool:
         """Without a model: what the site knows, else the playbook; both final."""
-        job = await self._store.claim(self._owner, self._lease)
+        job = await self._claim()
         if job is None:
             return False
         if not await self._answer_if_known(job):
@@ -202,7 +208,7 @@ class Analyzer:
 
     async def _answer_provisionally(self, reason: str) -> bool:
         """While the model is away: an answer for one problem that has none yet; without the model it stays queued."""
-        job = await self._store.claim(self._owner, self._lease, unanswered=True)
+        job = await self._claim(unanswered=True)
         if job is None:
             return False
         return await self._answer_for_now(job, reason)
@@ -212,7 +218,7 @@ class Analyzer:
         for job in self._in_hand.values():
             if not job.provisional:
                 job.provisional = True
-                answer = await self._store.show_meanwhile(job, self._ladder.playbook(job.question))
+                answer = await self._store.write(queue.show_meanwhile, job, self._ladder.playbook(job.question))
                 if answer is not None:
                     await self._tell(job, answer)
                 return True
@@ -224,7 +230,7 @@ class Analyzer:
         review = reserve and time.monotonic() >= self._review_at
         if review:
             self._review_at = time.monotonic() + REVIEW
-        job = await self._store.claim(self._owner, self._lease, unanswered=not review)
+        job = await self._claim(unanswered=not review)
         if job is None:
             return review
         if reserve and _is_urgent(job):
@@ -341,7 +347,9 @@ class Analyzer:
     async def _postpone(self, job: PendingAnalysis, reason: str, *, delay: float, counted: bool) -> bool:
         """Put the row back; True where it got a provisional answer just now."""
         provisional = None if job.provisional else self._ladder.playbook(job.question)
-        answer = await self._store.postpone(job, reason, delay, provisional, counted=counted)
+        answer = await self._store.write(
+            queue.postpone, job, reason, self._clock() + delay, provisional, counted=counted
+        )
         if answer is None:
             return False
         await self._tell(job, answer)
@@ -349,14 +357,15 @@ class Analyzer:
 
     async def _give_up(self, job: PendingAnalysis, reason: str) -> None:
         log.warning("the model gives no answer, the playbook's stands", analysis=job.id, reason=reason)
-        await self._tell(job, await self._store.fail(job, reason, self._ladder.playbook(job.question)))
+        fallback = self._ladder.playbook(job.question)
+        await self._tell(job, await self._store.write(queue.fail, job, reason, fallback, self._clock()))
 
     async def _finish(self, job: PendingAnalysis, explanation: Explanation) -> None:
         """Save and tell. While the store has no room the answer is kept: it may have cost a call."""
         until = time.monotonic() + LEASE_MARGIN
         while True:
             try:
-                answer = await self._store.finish(job, explanation)
+                answer = await self._store.write(queue.finish, job, explanation, self._clock())
                 break
             except (StoreFull, StoreUnavailable):
                 if time.monotonic() >= until:

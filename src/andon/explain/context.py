@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from andon.core.models import PatternSeen, Question
-from andon.store.interfaces import History
+from andon.store import Ask, agent_history
 
 #: How far back the host's other logs are looked at, in minutes.
 BEFORE = 15
@@ -16,7 +16,7 @@ _TEMPLATE = 110
 _TELLING, _ENOUGH = 3.0, 20
 
 
-async def facts_about(history: History, question: Question) -> list[str]:
+async def facts_about(ask: Ask, question: Question) -> list[str]:
     """What else the newest log's host had just before, what of it came first, and how the rate is against usual.
 
     Two short reads of the rollups. Raises QueryTooSlow and StoreUnavailable.
@@ -24,8 +24,8 @@ async def facts_about(history: History, question: Question) -> list[str]:
     if not question.logs:
         return []
     newest = question.logs[0]
-    seen = await history.around(newest.hostname, newest.timestamp, BEFORE)
-    count, minutes = await history.recent(question.pattern_id, newest.timestamp)
+    seen = await ask(agent_history.around, newest.hostname, newest.timestamp, BEFORE)
+    count, minutes = await ask(agent_history.recent, question.pattern_id, newest.timestamp)
     return [*_others(seen, question, newest.hostname), *_rate(question, count, minutes)]
 
 

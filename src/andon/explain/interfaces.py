@@ -1,14 +1,18 @@
-"""Who explains a problem: the model, the site's runbooks, the built-in playbook."""
+"""A model that explains problems."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from andon.core.models import Explanation, Hint, Question
+from andon.core.models import Explanation, Question
 
 #: Asked before a further call for the same question; whether it may be made. It counts as made where it may.
 AskAgain = Callable[[], Awaitable[bool]]
+
+
+#: The built-in rules, alone or with the site's own: the answer of the one that matches best, at once; never raises.
+Rules = Callable[[Question], Explanation]
 
 
 class Analyst(Protocol):
@@ -42,24 +46,4 @@ class Analyst(Protocol):
 
     async def close(self) -> None:
         """Close connections; idempotent."""
-        ...
-
-
-class Runbooks(Protocol):
-    """The site's own Markdown runbooks."""
-
-    def explain(self, question: Question) -> Explanation | None:
-        """The answer of the runbook that matches best, None where none does. Never raises."""
-        ...
-
-    def hints(self, question: Question) -> list[Hint]:
-        """Runbooks that match, as context for a model."""
-        ...
-
-
-class PlaybookAnswers(Protocol):
-    """The built-in rules: an answer in milliseconds, always."""
-
-    def explain(self, question: Question) -> Explanation:
-        """The best matching rule's answer; the general rule where none matches. Never raises."""
         ...

@@ -16,9 +16,10 @@ import structlog
 from andon.core.errors import QueryTooSlow
 from andon.core.models import SEVERITY_RANK, Explanation, Hint, Question, Resolution, Rung, Severity
 from andon.explain.context import facts_about
-from andon.explain.interfaces import PlaybookAnswers, Runbooks
-from andon.grouping.interfaces import SimilarFixes
-from andon.store.interfaces import History, LogStore
+from andon.explain.interfaces import Rules
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.grouping.similar_fixes import ConfirmedFixes
+from andon.store import Ask, problems
 
 log = structlog.get_logger(__name__)
 
@@ -35,20 +36,23 @@ _EVIDENCE = 3
 
 
 class Ladder:
-    """The rungs around the model. ``fixes``, ``runbooks`` and ``history`` may be absent; ``clock`` gives seconds."""
+    """The rungs around the model. ``read`` asks the store; ``fixes``, ``runbooks`` and ``history`` may be absent.
+
+    ``clock`` gives seconds.
+    """
 
     def __init__(
         self,
-        store: LogStore,
-        playbook: PlaybookAnswers,
+        read: Ask,
+        rules: Rules,
         *,
-        fixes: SimilarFixes | None = None,
-        runbooks: Runbooks | None = None,
-        history: History | None = None,
+        fixes: ConfirmedFixes | None = None,
+        runbooks: MarkdownRunbooks | None = None,
+        history: Ask | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store = store
-        self._playbook = playbook
+        self._read = read
+        self._rules = rules
         self._fixes = fixes
         self._runbooks = runbooks
         self._history = history
@@ -61,7 +65,7 @@ class Ladder:
 
         Raises StoreError.
         """
-        resolution = await self._store.resolution_of(question.pattern_id)
+        resolution = await self._read(problems.resolution_of, question.pattern_id)
         if resolution is not None:
             return resolved(question, resolution)
         return self._runbooks.explain(question) if self._runbooks is not None else None
@@ -73,7 +77,7 @@ class Ladder:
         if self._fixes is not None:
             now = self._clock()
             if self._resolved <= READ_EACH_TIME or now - self._renewed >= RENEW_AFTER:
-                resolved_patterns = await self._store.resolved_patterns()
+                resolved_patterns = await self._read(problems.fixed_patterns)
                 self._fixes.renew(resolved_patterns)
                 self._renewed, self._resolved = now, len(resolved_patterns)
             hints += self._fixes.hints(question)
@@ -86,10 +90,10 @@ class Ladder:
 
     def playbook(self, question: Question) -> Explanation:
         """The built-in rules' answer, with the question's hints told. Never raises."""
-        return told(self._playbook.explain(question), question.hints)
+        return told(self._rules(question), question.hints)
 
 
-async def _facts(history: History, question: Question) -> list[str]:
+async def _facts(history: Ask, question: Question) -> list[str]:
     try:
         return await facts_about(history, question)
     except QueryTooSlow as error:

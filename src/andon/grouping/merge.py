@@ -77,7 +77,8 @@ class Merger:
         self._clock = 0
         self._forgotten = 0
         for one, other in never:
-            self._keep_apart(one, other)
+            self._never.setdefault(one, set()).add(other)
+            self._never.setdefault(other, set()).add(one)
 
     def __contains__(self, key: str) -> bool:
         return key in self._patterns
@@ -116,16 +117,6 @@ class Merger:
     def restore(self, key: str, into: str) -> None:
         """Tell of a merge that is stored already, or that a person wants. The patterns may be added later."""
         self._unite(key, into)
-
-    def separate(self, key: str) -> None:
-        """Undo the merge of ``key``: it is a problem of its own again (with what was merged into it) and stays one."""
-        parent = self._parent.get(key)
-        if parent is None:
-            return
-        self._keep_apart(key, parent)
-        self._keep_apart(key, self.root(key))
-        del self._parent[key]
-        self._members[parent].remove(key)
 
     def _learn(self, key: str, tokens: tuple[str, ...], merges: list[Merge]) -> None:
         """Look for patterns that differ from ``tokens`` in one place; remember the places of ``tokens``."""
@@ -222,10 +213,6 @@ class Merger:
         for member in found:  # grows while it is walked
             found += self._members.get(member, ())
         return found
-
-    def _keep_apart(self, one: str, other: str) -> None:
-        self._never.setdefault(one, set()).add(other)
-        self._never.setdefault(other, set()).add(one)
 
     def _forget_first(self) -> None:
         """Forget the pattern added first; one that others were merged into is kept and goes to the end."""

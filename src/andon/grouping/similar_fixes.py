@@ -1,4 +1,4 @@
-"""Confirmed fixes of problems that read alike: a :class:`SimilarFixes` over :class:`SimilarIndex`."""
+"""Confirmed fixes of problems that read alike."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class ConfirmedFixes:
         return len(self._known)
 
     def renew(self, resolved: Sequence[tuple[str, str, Resolution]]) -> None:
-        """Replace what is known by ``resolved``: (fingerprint, template, newest resolution) of each pattern."""
+        """Replace what is known by ``resolved``: (fingerprint, template, newest resolution) of each pattern.
+
+        Quick where little changed.
+        """
         latest = {key: (template, resolution) for key, template, resolution in resolved}
         for key in self._known.keys() - latest.keys():
             self._index.remove(key)

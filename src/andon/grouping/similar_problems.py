@@ -1,13 +1,16 @@
-"""Problems that read like a text: :class:`andon.grouping.interfaces.Likeness` over :class:`SimilarIndex`."""
+"""Problems that read like a text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from andon.grouping.similar import SimilarIndex
 
 #: Cosine from which a problem is worth naming: lower than for fixes, since only a reader judges it.
 THRESHOLD = 0.3
+
+#: :func:`alike`, or what a test takes for it.
+Likeness = Callable[[str, Sequence[tuple[int, str]], int], list[tuple[int, float]]]
 
 
 def alike(text: str, known: Sequence[tuple[int, str]], limit: int) -> list[tuple[int, float]]:

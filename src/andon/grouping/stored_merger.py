@@ -10,7 +10,7 @@ from andon.grouping.merge import Merger
 
 
 class StoredPatterns:
-    """A :class:`andon.grouping.interfaces.PatternMerger` over :class:`andon.grouping.merge.Merger`."""
+    """Joins patterns that turn out to be one problem, with evidence. Quick and stateful; used on the loop only."""
 
     def __init__(self, merger: Merger, age: int) -> None:
         """``age`` is that of the youngest stored pattern: those that come are younger."""
@@ -21,7 +21,7 @@ class StoredPatterns:
         return key in self._merger
 
     def add(self, key: str, template: str) -> list[Merge]:
-        """Take in a new pattern; the joins that follow from it."""
+        """Take in a new pattern; the joins that this proves, in the order in which they apply."""
         self._age += 1
         return _told(self._merger.add(key, template, age=self._age))
 

@@ -16,7 +16,7 @@ import msgspec
 
 from andon.core.errors import MessageRejected
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, Delivery, LogRecord, Severity, utc_text
-from andon.grouping.interfaces import Grouper
+from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.timestamps import odd_time
 
 UNKNOWN = "unknown"
@@ -76,7 +76,7 @@ _encode = msgspec.json.encode
 class Decoder:
     """Turns deliveries into records. ``zone`` is that of timestamps that name none."""
 
-    def __init__(self, grouper: Grouper, zone: tzinfo = UTC) -> None:
+    def __init__(self, grouper: Fingerprinter, zone: tzinfo = UTC) -> None:
         self._group = grouper
         self._zone = zone
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -12,10 +12,9 @@ from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, MessageRejected, StoreError, StoreFull, StoreUnavailable
 from andon.core.models import Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
-from andon.explain.callers.desk import CallerDesk, Matches
-from andon.grouping.interfaces import PatternMerger
+from andon.grouping.stored_merger import StoredPatterns
 from andon.ingest.pictures.intake import PictureLimits, take_out
-from andon.store.interfaces import LogStore
+from andon.store import Store, problems, recording
 
 log = structlog.get_logger(__name__)
 
@@ -24,28 +23,30 @@ PULL_WAIT = 1.0
 RECHECK = 10_000
 RETRY_FIRST, RETRY_LAST = 0.5, 5.0
 
-#: Makes a merger from the stored patterns (see LogStore.known_patterns) and the pairs that are kept apart; with it come
-#: the joins that the patterns prove and that are not stored yet. Takes seconds where there are many patterns.
+#: Makes a merger from the stored patterns and the pairs that are kept apart; with it come the joins that the patterns
+#: prove and that are not stored yet. Takes seconds where there are many patterns.
 MakeMerger = Callable[
-    [Sequence[tuple[int, str, str, str | None]], Sequence[tuple[str, str]]], tuple[PatternMerger, list[Merge]]
+    [Sequence[tuple[int, str, str, str | None]], Sequence[tuple[str, str]]], tuple[StoredPatterns, list[Merge]]
 ]
 
 
-class _Batch:
-    """One pulled batch, decoded: records beside their deliveries, rejects beside theirs, and the callers of both."""
+class Batch:
+    """A pulled batch, decoded: ``records`` beside the deliveries ``accepted``, ``rejects`` beside those ``refused``."""
 
-    def __init__(self, deliveries: list[Delivery]) -> None:
+    def __init__(self, deliveries: Sequence[Delivery]) -> None:
         self.deliveries = deliveries
         self.records: list[LogRecord] = []
         self.accepted: list[Delivery] = []
         self.rejects: list[Reject] = []
         self.refused: list[Delivery] = []
-        self.matches: Matches = []
-        self.refusals: Matches = []
 
 
 class Recorder:
-    """Owns the log stream's consumer. ``queued`` is called when a batch left problems to explain.
+    """Owns the log stream's consumer.
+
+    ``on_stored`` is told of each batch after its commit, ``on_stalled`` whether nothing can be stored at the moment
+    (over and over, while it lasts and with each batch that is stored). ``queued`` is called when a batch left problems
+    to explain.
 
     ``merging`` makes what finds out which patterns are one problem; None leaves every pattern by itself. ``limits``
     are those of pictures that come in a log; ``referenced`` is called when logs named pictures that are to be fetched.
@@ -54,13 +55,14 @@ class Recorder:
     def __init__(
         self,
         stream: LogStream,
-        store: LogStore,
+        store: Store,
         decode: Callable[[Delivery], LogRecord],
-        desk: CallerDesk,
         metrics: Metrics,
         health: Health,
         *,
         batch: int,
+        on_stored: Callable[[Batch, Recorded], Awaitable[None]],
+        on_stalled: Callable[[bool], None],
         queued: Callable[[], None],
         merging: MakeMerger | None = None,
         limits: PictureLimits | None = None,
@@ -69,15 +71,16 @@ class Recorder:
         self._stream = stream
         self._store = store
         self._decode = decode
-        self._desk = desk
         self._metrics = metrics
         self._health = health
         self._batch = batch
+        self._on_stored = on_stored
+        self._on_stalled = on_stalled
         self._queued = queued
         self._merging = merging
         self._limits = limits or PictureLimits()
         self._referenced = referenced
-        self._merger: PatternMerger | None = None
+        self._merger: StoredPatterns | None = None
         self._regrouped: int | None = None
         #: Proven and not stored yet: they go along with the next transaction, until one succeeds.
         self._merges: list[Merge] = []
@@ -106,16 +109,17 @@ class Recorder:
                 storing.cancel()
                 await asyncio.wait({storing})
 
-    async def _record(self, batch: _Batch) -> None:
+    async def _record(self, batch: Batch) -> None:
         try:
-            await self._store_batch(batch)
+            recorded = await self._store_until_done(batch)
+            await self._acknowledge(batch)
         except BaseException:
-            self._desk.put_back(batch.matches)
-            self._desk.put_back(batch.refusals)
             await self._give_back(batch.deliveries)
             raise
+        self._metrics.duplicates.inc(recorded.duplicates)
+        await self._tell(batch, recorded)
 
-    async def _give_back(self, deliveries: list[Delivery]) -> None:
+    async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
         """What was in hand when we were stopped: delivered again at once; harmless where it was stored already."""
         if not deliveries:
             return
@@ -125,25 +129,8 @@ class Recorder:
         except (BrokerError, TimeoutError):
             log.info("batch in hand not released; the broker delivers it again by itself", messages=len(deliveries))
 
-    async def _store_batch(self, batch: _Batch) -> None:
-        batch.matches = self._desk.match(batch.accepted)
-        batch.refusals = self._desk.match(batch.refused)
-        recorded = await self._store_until_done(batch)
-        matches, batch.matches = batch.matches, []
-        refusals, batch.refusals = batch.refusals, []
-        await self._acknowledge(batch)
-        self._count(recorded, batch.records)
-        if recorded.queued:
-            self._queued()
-        self._desk.moved(recorded.moved)
-        self._desk.remember(batch.accepted, batch.records, recorded)
-        for index, caller in refusals:
-            await self._desk.refuse(caller, batch.rejects[index].reason)
-        if matches:
-            await self._desk.attach(matches, batch.records, recorded)
-
-    def _understand(self, deliveries: list[Delivery]) -> _Batch:
-        batch = _Batch(deliveries)
+    def _understand(self, deliveries: list[Delivery]) -> Batch:
+        batch = Batch(deliveries)
         for delivery in deliveries:
             try:
                 batch.records.append(self._decode(delivery))
@@ -154,7 +141,7 @@ class Recorder:
                 batch.accepted.append(delivery)
         return batch
 
-    async def _acknowledge(self, batch: _Batch) -> None:
+    async def _acknowledge(self, batch: Batch) -> None:
         try:
             if batch.accepted:
                 await self._stream.ack(batch.accepted)
@@ -163,7 +150,7 @@ class Recorder:
         except BrokerError as error:
             log.info("acks lost; the broker delivers these again and they are recognised", error=str(error))
 
-    async def _store_until_done(self, batch: _Batch) -> Recorded:
+    async def _store_until_done(self, batch: Batch) -> Recorded:
         """Store the batch; while there is no room (or no database) hold it, acknowledge nothing, say so, try again."""
         delay = RETRY_FIRST
         if pictured := [record for record in batch.records if record.images]:
@@ -175,7 +162,7 @@ class Recorder:
                 recorded = await self._store.record(batch.records, batch.rejects, merges)
             except (StoreFull, StoreUnavailable) as error:
                 self._metrics.store_errors.inc()
-                self._desk.stalled(True)
+                self._on_stalled(True)
                 if self._health.report("store", str(error)):
                     log.error("recording stopped", reason=str(error))
                 await asyncio.sleep(delay)
@@ -185,7 +172,7 @@ class Recorder:
                 return await self._store_one_by_one(batch, str(error))
             else:
                 self._metrics.batch_seconds.observe(time.monotonic() - started)
-                self._desk.stalled(False)
+                self._on_stalled(False)
                 if self._health.report("store", None):
                     log.info("recording goes on")
                 self._merged(merges, recorded)
@@ -201,7 +188,8 @@ class Recorder:
             return ()
         merger = self._merger
         if merger is None:
-            known, apart = await self._store.known_patterns(), await self._store.kept_apart()
+            known = await self._store.read(problems.known_patterns)
+            apart = await self._store.read(problems.separated)
             made, self._merges = await asyncio.to_thread(self._merging, known, apart)
             merger = self._merger = made
         for record in records:
@@ -217,7 +205,7 @@ class Recorder:
             self._merger = None
         self._regrouped = recorded.regrouped
 
-    async def _store_one_by_one(self, batch: _Batch, reason: str) -> Recorded:
+    async def _store_one_by_one(self, batch: Batch, reason: str) -> Recorded:
         """The database refuses something in this batch: store the rest, keep the culprit in ``rejects``."""
         log.warning("batch refused by the database, storing it one by one", reason=reason)
         total = await self._store.record([], batch.rejects)
@@ -236,22 +224,23 @@ class Recorder:
         self._merged(merges, last)
         return total
 
-    def _count(self, recorded: Recorded, records: Sequence[LogRecord]) -> None:
+    async def _tell(self, batch: Batch, recorded: Recorded) -> None:
+        """Count what was stored, and wake and tell those whom it concerns."""
         metrics = self._metrics
+        metrics.recorded.inc(recorded.stored)
+        metrics.rejected.inc(recorded.rejected)
         metrics.pictures_stored.inc(recorded.pictures)
         metrics.pictures_refused.inc(recorded.unfetched)
-        if recorded.references and self._referenced is not None:
-            self._referenced()
-        for record, log_id in zip(records, recorded.log_ids, strict=True):
+        for record, log_id in zip(batch.records, recorded.log_ids, strict=True):
             if record.refused and log_id is not None:
                 metrics.pictures_refused.inc(record.refused)
-        metrics.recorded.inc(recorded.stored)
-        if recorded.duplicates:
-            metrics.duplicates.inc(recorded.duplicates)
-        if recorded.rejected:
-            metrics.rejected.inc(recorded.rejected)
         for rule, count in recorded.dropped.items():
             metrics.retention_dropped.labels(rule).inc(count)
+        if recorded.references and self._referenced is not None:
+            self._referenced()
+        if recorded.queued:
+            self._queued()
+        await self._on_stored(batch, recorded)
 
     async def _recover(self) -> None:
         """Read what was delivered to us before and is not stored.
@@ -261,21 +250,17 @@ class Recorder:
         """
         state = await self._stream.state()
         last = min(max(state.ack_floor, state.delivered), state.last_sequence)
-        newest = await self._store.newest_sequence(state.stream)
+        newest = await self._store.read(recording.newest_sequence, state.stream)
         first = max(state.first_sequence, min(newest + 1, last - RECHECK + 1), 1)
-        gaps = await self._store.missing(state.stream, first, last) if last >= first else []
+        gaps = await self._store.read(recording.missing_ranges, state.stream, first, last)
         if not gaps:
             return
         recovered = 0
         async for deliveries in self._stream.replay(gaps[0][0], gaps[-1][1]):
-            recorded = await self._store_until_done(self._understand(deliveries))
+            batch = self._understand(deliveries)
+            recorded = await self._store_until_done(batch)
             recovered += recorded.stored
-            for rule, count in recorded.dropped.items():
-                self._metrics.retention_dropped.labels(rule).inc(count)
-            if recorded.references and self._referenced is not None:
-                self._referenced()
-            if recorded.queued:
-                self._queued()
+            await self._tell(batch, recorded)
         if recovered:
             self._metrics.recovered.inc(recovered)
             log.warning("logs delivered before were not in the database and were read again", logs=recovered)

@@ -15,7 +15,9 @@ from andon.grouping.similar import SimilarIndex
 from andon.insight.shifts.calendar import Shift
 from andon.insight.trends.breakdown import Breakdown, breakdown
 from andon.insight.trends.trends import DAY, Together, together
-from andon.store import AnalysisEntry, PatternHost, PatternMerge, Reader
+from andon.store import Connection, problems, queue, search
+from andon.store.problems import PatternHost, PatternMerge
+from andon.store.queue import AnalysisEntry
 
 #: Patterns that similar ones are searched in, those with the newest logs first.
 SEARCHED = 10_000
@@ -32,6 +34,15 @@ class Similar(msgspec.Struct, frozen=True):
     score: float
     template: str
     rung: str | None
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """The explanation that a problem shows."""
+
+    text: str
+    rung: str | None
+    provisional: bool
+    analysis_id: int | None
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -52,26 +63,28 @@ class Problem(msgspec.Struct, frozen=True):
     goes_with: list[Together] | None
 
 
-def gather(reader: Reader, pattern_id: int, shifts: Sequence[Shift], zone: ZoneInfo) -> Problem:
+def gather(connection: Connection, pattern_id: int, shifts: Sequence[Shift], zone: ZoneInfo) -> Problem:
     """Read a problem. Raises NotFound where there is none with this id."""
-    pattern = reader.pattern(pattern_id)
+    pattern = problems.summary(connection, pattern_id)
     return Problem(
         pattern=pattern,
-        newest=newest_log(reader, pattern),
-        hosts=reader.pattern_hosts(pattern_id),
-        merges=reader.pattern_merges(pattern_id),
-        history=reader.pattern_history(pattern_id),
-        resolutions=reader.resolutions(pattern_id),
-        similar=similar(pattern, reader.patterns(SEARCHED)),
-        breakdown=breakdown(reader.rollups, pattern_id, *before_end(pattern, BROKEN_DOWN), shifts, zone),
-        goes_with=goes_with(reader, pattern),
+        newest=newest_log(connection, pattern),
+        hosts=problems.hosts_of(connection, pattern_id),
+        merges=problems.merges_of(connection, pattern_id),
+        history=queue.history_of(connection, pattern_id),
+        resolutions=problems.fixes_of(connection, pattern_id),
+        similar=similar(connection, pattern),
+        breakdown=breakdown(connection, pattern_id, *before_end(pattern, BROKEN_DOWN), shifts, zone),
+        goes_with=goes_with(connection, pattern),
     )
 
 
-def newest_log(reader: Reader, pattern: PatternSummary) -> StoredLog | None:
+def newest_log(connection: Connection, pattern: PatternSummary) -> StoredLog | None:
     """The newest log of a pattern and what is merged into it, with the explanation that is shown for it."""
     newest = [
-        found[0] for i in (pattern.id, *pattern.merged) if (found := reader.search(LogQuery(pattern_id=i, limit=1)))
+        found[0]
+        for i in (pattern.id, *pattern.merged)
+        if (found := search.find(connection, LogQuery(pattern_id=i, limit=1)))
     ]
     return max(newest, key=lambda log: (log.timestamp, log.id), default=None)
 
@@ -85,19 +98,24 @@ def before_end(pattern: PatternSummary, length: float) -> tuple[float, float]:
     return end - length, end
 
 
-def goes_with(reader: Reader, pattern: PatternSummary) -> list[Together] | None:
+def goes_with(connection: Connection, pattern: PatternSummary) -> list[Together] | None:
     """What a problem follows, and what follows it; None where too much was logged to look at each minute."""
     root = pattern.merged_into or pattern.id
     try:
-        return together(reader.rollups, *before_end(pattern, GOES_WITH), _GOES_WITH_MAX, about=root)
+        return together(connection, *before_end(pattern, GOES_WITH), _GOES_WITH_MAX, about=root)
     except QueryTooSlow:
         return None
 
 
-def similar(pattern: PatternSummary, others: list[PatternSummary]) -> list[Similar]:
+def similar_to(connection: Connection, pattern_id: int) -> list[Similar]:
+    """As :func:`similar`, of the problem with this id. Raises NotFound."""
+    return similar(connection, problems.summary(connection, pattern_id))
+
+
+def similar(connection: Connection, pattern: PatternSummary) -> list[Similar]:
     """The problems most like this one; it and what it is part of left out."""
     index, known = SimilarIndex(capacity=SEARCHED + 1), {}
-    for other in others:
+    for other in problems.listing(connection, SEARCHED):
         if other.id not in (pattern.id, pattern.merged_into):
             known[other.fingerprint] = other
             index.add(other.fingerprint, other.template)
@@ -106,18 +124,20 @@ def similar(pattern: PatternSummary, others: list[PatternSummary]) -> list[Simil
     return [Similar(known[key].id, score, known[key].template, known[key].rung) for key, score in found]
 
 
+def explanation_of(log: StoredLog | None) -> Explained | None:
+    """What a problem's newest log shows; None where nothing yet."""
+    if log is None or log.analysis is None:
+        return None
+    return Explained(log.analysis, log.rung, log.provisional, log.analysis_id)
+
+
 def as_object(problem: Problem) -> dict[str, Any]:
     """A problem as JSON values; ``explanation`` is what its newest log shows, null where nothing yet."""
     newest = problem.newest
-    value: dict[str, Any] = {"pattern": problem.pattern, "explanation": None}
-    if newest is not None and newest.analysis is not None:
-        value["explanation"] = {
-            "text": newest.analysis,
-            "rung": newest.rung,
-            "provisional": newest.provisional,
-            "analysis_id": newest.analysis_id,
-        }
-    value["newest_message"] = newest.message if newest is not None else None
-    for name in ("hosts", "merges", "history", "resolutions", "similar", "breakdown", "goes_with"):
-        value[name] = getattr(problem, name)
-    return value
+    names = ("hosts", "merges", "history", "resolutions", "similar", "breakdown", "goes_with")
+    return {
+        "pattern": problem.pattern,
+        "explanation": explanation_of(newest),
+        "newest_message": None if newest is None else newest.message,
+        **{name: getattr(problem, name) for name in names},
+    }

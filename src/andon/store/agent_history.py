@@ -1,24 +1,24 @@
-"""Read-only questions to the site's history, for the agent and for whoever asks: bounded in rows and in time."""
+"""Questions to the site's history, for the agent and for whoever asks: each bounded in rows.
+
+Ask them through :meth:`andon.store.Store.ask` or :meth:`andon.store.Visitor.ask`, which bound them in time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, union_all
 
-from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog, utc_text
-from andon.store.engine.deadline import DEADLINE, statement_deadline
+from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog
+from andon.core.times import stored, unix_minute
 from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members
 from andon.store.queue import queue
-from andon.store.recording.batch import unix_minute
-from andon.store.rules.analysis import rank_of, severity_of
-from andon.store.schema.dialect import contains
+from andon.store.rules.analysis import at_least, rank_of, severity_of
+from andon.store.schema.expressions import contains
 from andon.store.schema.tables import logs, pattern_hosts, pattern_minutes, patterns
-
-T = TypeVar("T")
 
 ROWS_MAX = 500
 #: Newest logs of a window that are grouped into problems: half a second of reading on a small box.
@@ -29,95 +29,17 @@ _NAMES_EACH = 500
 _TOP_HOSTS = 10
 _NEWEST = 5
 _MEMBERS = 20
-_ORDERS = ("first", "count", "severity")
+
+#: What comes first in a list of problems.
+Order = Literal["first", "count", "severity"]
 
 
-class Read(Protocol):
-    """Runs work on a connection of its own, off the event loop."""
-
-    def __call__(self, work: Callable[[Connection], T], /) -> Awaitable[T]:
-        """The result of ``work``. Raises StoreError."""
-        ...
-
-
-class StoredHistory:
-    """:class:`andon.store.interfaces.History` over whatever runs a read; ``deadline`` is seconds for each question."""
-
-    def __init__(self, read: Read, *, deadline: float = DEADLINE) -> None:
-        self._run = read
-        self._deadline = deadline
-
-    async def search(self, query: HistoryQuery) -> list[StoredLog]:
-        """Logs of ``query``, newest first unless it says otherwise."""
-        return await self._read(lambda connection: _search(connection, query))
-
-    async def problems(self, query: HistoryQuery, order: str = "first") -> list[PatternSeen]:
-        """The problems among the logs of ``query``; ``order`` is ``first``, ``count`` or ``severity``."""
-        if order not in _ORDERS:
-            raise ValueError(f"{order!r} is none of {', '.join(_ORDERS)}")
-        return await self._read(lambda connection: _problems(connection, query, order))
-
-    async def around(self, host: str, at: str, minutes: int) -> list[PatternSeen]:
-        """The problems that ``host`` logged in the ``minutes`` up to ``at``, from the rollups, first come first."""
-        return await self._read(lambda connection: _around(connection, host, at, minutes))
-
-    async def recent(self, pattern_id: int, at: str) -> tuple[int, int]:
-        """Logs of a problem in the minutes up to ``at``, and how many minutes that are."""
-
-        def work(connection: Connection) -> int:
-            root = members.root_of(connection, pattern_id)
-            return 0 if root is None else members.recent_count(connection, root, unix_minute(at))
-
-        return await self._read(work), members.RATE_WINDOW
-
-    async def pattern(self, pattern_id: int, at: str | None = None) -> PatternFacts | None:
-        """Figures and knowledge of the problem that a pattern is part of, None where there is none."""
-        return await self._read(lambda connection: _pattern(connection, pattern_id, at))
-
-    async def templates(self, limit: int) -> list[tuple[int, str]]:
-        """(id, template) of problems, those seen last first."""
-        query = (
-            select(patterns.c.id, patterns.c.template)
-            .where(patterns.c.merged_into.is_(None))
-            .order_by(patterns.c.last_seen.desc(), patterns.c.id.desc())
-            .limit(limit)
-        )
-        return await self._read(lambda connection: [(id_, text) for id_, text in connection.execute(query)])
-
-    async def logs(self, log_ids: Sequence[int]) -> list[StoredLog]:
-        """Those of these logs that exist, by id."""
-        wanted = sorted({one for one in log_ids if 0 < one < 2**63})[:ROWS_MAX]
-        query = select_logs().where(logs.c.id.in_(wanted)).order_by(logs.c.id)
-        return await self._read(lambda connection: [to_log(row) for row in connection.execute(query)])
-
-    async def names(self) -> SiteNames:
-        """Hosts, services and places of the newest records."""
-        return await self._read(_names)
-
-    async def span(self) -> tuple[str, str] | None:
-        """The times of the oldest and the newest log."""
-
-        def work(connection: Connection) -> tuple[str, str] | None:
-            oldest, newest = (
-                connection.execute(select(fold(logs.c.timestamp))).scalar() for fold in (func.min, func.max)
-            )
-            return None if oldest is None or newest is None else (str(oldest), str(newest))
-
-        return await self._read(work)
-
-    async def _read(self, work: Callable[[Connection], T]) -> T:
-        def timed(connection: Connection) -> T:
-            with statement_deadline(connection, self._deadline):
-                return work(connection)
-
-        return await self._run(timed)
-
-
-def _search(connection: Connection, query: HistoryQuery) -> list[StoredLog]:
+def find(connection: Connection, query: HistoryQuery) -> list[StoredLog]:
+    """Logs in the order of their time, newest first unless the query says otherwise."""
     where = _conditions(query)
     limit = _rows(query.limit)
     times, ids = (logs.c.timestamp, logs.c.id) if query.oldest_first else (logs.c.timestamp.desc(), logs.c.id.desc())
-    severities = _at_least(query.severity)
+    severities = at_least(query.severity)
     # The severe ones have an index each, walked by itself; of the others there are many.
     each = [[logs.c.severity == s] for s in severities] if len(severities) < 3 else [[logs.c.severity.in_(severities)]]
     walks = [
@@ -129,8 +51,12 @@ def _search(connection: Connection, query: HistoryQuery) -> list[StoredLog]:
     return [to_log(row) for row in connection.execute(found)]
 
 
-def _problems(connection: Connection, query: HistoryQuery, order: str) -> list[PatternSeen]:
-    severities = _at_least(query.severity)
+def problems(connection: Connection, query: HistoryQuery, order: Order = "first") -> list[PatternSeen]:
+    """The problems among the logs of ``query``: what came ``first``, the greatest ``count``, or worst ``severity``.
+
+    Of very many logs the newest are looked at.
+    """
+    severities = at_least(query.severity)
     where = _conditions(query) + ([logs.c.severity.in_(severities)] if severities else [])
     window = (
         select(logs.c.id, logs.c.pattern_id, logs.c.timestamp, logs.c.severity, logs.c.hostname)
@@ -156,7 +82,7 @@ def _problems(connection: Connection, query: HistoryQuery, order: str) -> list[P
         .group_by(root)
         .subquery()
     )
-    orders: dict[str, list[Any]] = {
+    orders: dict[Order, list[Any]] = {
         "first": [grouped.c.first_seen, grouped.c.first_log],
         "count": [grouped.c.seen.desc(), grouped.c.root],
         "severity": [grouped.c.rank.desc(), grouped.c.seen.desc(), grouped.c.root],
@@ -183,7 +109,11 @@ def _problems(connection: Connection, query: HistoryQuery, order: str) -> list[P
     ]
 
 
-def _around(connection: Connection, host: str, at: str, minutes: int) -> list[PatternSeen]:
+def around(connection: Connection, host: str, at: str, minutes: int) -> list[PatternSeen]:
+    """The problems that ``host`` logged in the ``minutes`` up to ``at``, by the minute, what came first first.
+
+    From the rollups alone: quick whatever the number of logs.
+    """
     last = unix_minute(at)
     member, stands = patterns.alias("member"), patterns.alias("stands")
     total = func.sum(pattern_minutes.c.count)
@@ -211,12 +141,22 @@ def _around(connection: Connection, host: str, at: str, minutes: int) -> list[Pa
         .limit(ROWS_MAX)
     )
     return [
-        PatternSeen(id_, template, count, _minute_text(first), _minute_text(newest), worst, 1)
+        PatternSeen(id_, template, count, stored(60 * first), stored(60 * newest), worst, 1)
         for id_, template, worst, count, first, newest in rows
     ]
 
 
-def _pattern(connection: Connection, pattern_id: int, at: str | None) -> PatternFacts | None:
+def recent(connection: Connection, pattern_id: int, at: str) -> tuple[int, int]:
+    """Logs of a problem in the minutes up to ``at``, and how many minutes that are; quick."""
+    root = members.root_of(connection, pattern_id)
+    return 0 if root is None else members.recent_count(connection, root, unix_minute(at)), members.RATE_WINDOW
+
+
+def pattern(connection: Connection, pattern_id: int, at: str | None = None) -> PatternFacts | None:
+    """Figures and knowledge of the problem that a pattern is part of; None where there is no such pattern.
+
+    ``at`` is the moment its rates look back from, its last log unless given.
+    """
     root = members.root_of(connection, pattern_id) if 0 < pattern_id <= ID_MAX else None
     if root is None:
         return None
@@ -275,7 +215,32 @@ def _hours(first: str, last: str) -> float:
         return 0.0
 
 
-def _names(connection: Connection) -> SiteNames:
+def templates(connection: Connection, limit: int) -> list[tuple[int, str]]:
+    """(id, template) of problems, those seen last first."""
+    query = (
+        select(patterns.c.id, patterns.c.template)
+        .where(patterns.c.merged_into.is_(None))
+        .order_by(patterns.c.last_seen.desc(), patterns.c.id.desc())
+        .limit(limit)
+    )
+    return [(id_, text) for id_, text in connection.execute(query)]
+
+
+def logs_of(connection: Connection, log_ids: Sequence[int]) -> list[StoredLog]:
+    """Those of these logs that exist, in the order of their ids."""
+    wanted = sorted({one for one in log_ids if 0 < one <= ID_MAX})[:ROWS_MAX]
+    query = select_logs().where(logs.c.id.in_(wanted)).order_by(logs.c.id)
+    return [to_log(row) for row in connection.execute(query)]
+
+
+def span(connection: Connection) -> tuple[str, str] | None:
+    """The times of the oldest and of the newest log, None where there is none."""
+    oldest, newest = (connection.execute(select(fold(logs.c.timestamp))).scalar() for fold in (func.min, func.max))
+    return None if oldest is None or newest is None else (str(oldest), str(newest))
+
+
+def names(connection: Connection) -> SiteNames:
+    """Hosts, services and places of the newest records."""
     newest = (
         select(logs.c.service, logs.c.site, logs.c.area, logs.c.line, logs.c.machine)
         .order_by(logs.c.id.desc())
@@ -294,19 +259,8 @@ def _sorted(connection: Connection, query: Any) -> list[str]:
     return sorted({str(name) for name in connection.execute(query).scalars() if name})
 
 
-def _minute_text(minute: int) -> str:
-    return utc_text(datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(minutes=minute))
-
-
 def _rank(severity: Any) -> ColumnElement[int]:
     return case({s.value: rank_of(s.value) for s in Severity}, value=severity, else_=rank_of(Severity.INFO.value))
-
-
-def _at_least(severity: str | None) -> list[str]:
-    """The severities from this one up; none where all are wanted."""
-    if severity is None or severity == Severity.DEBUG:
-        return []
-    return [s.value for s in Severity if s.rank >= Severity(severity).rank]
 
 
 def _rows(limit: int) -> int:

@@ -11,25 +11,13 @@ from datetime import UTC, tzinfo
 from sqlalchemy import Connection
 
 from andon.store.alarms import tracking
+from andon.store.engine.watermark import MARK, mark
 from andon.store.schema.dialect import is_postgres, run
 from andon.store.search import words
 from andon.store.search.facets import ROW_COLUMNS, FacetBook, Row
 
 #: Seconds that a log must be old before it is indexed where several processes record: ids are given before the commit.
 SETTLED = 30.0
-_MARK = "indexed"
-
-
-def mark(connection: Connection) -> int:
-    """The id of the last log that is indexed."""
-    found: int | None = run(connection, "SELECT value FROM counters WHERE name = ?", (_MARK,)).scalar()
-    return found or 0
-
-
-def first_id(connection: Connection, hour: int) -> int:
-    """No log from this hour (since 1970) on has a smaller id."""
-    found: int | None = run(connection, "SELECT MIN(first_id) FROM log_hours WHERE hour >= ?", (hour,)).scalar()
-    return mark(connection) + 1 if found is None else min(found, mark(connection) + 1)
 
 
 def advance(connection: Connection, book: FacetBook, limit: int, now: float, zone: tzinfo = UTC) -> tuple[int, bool]:
@@ -40,8 +28,8 @@ def advance(connection: Connection, book: FacetBook, limit: int, now: float, zon
     several = is_postgres(connection)
     if several:
         # one indexer at a time, whichever process it runs in
-        run(connection, "INSERT INTO counters (name, value) VALUES (?, 0) ON CONFLICT (name) DO NOTHING", (_MARK,))
-        run(connection, "SELECT value FROM counters WHERE name = ? FOR UPDATE", (_MARK,))
+        run(connection, "INSERT INTO counters (name, value) VALUES (?, 0) ON CONFLICT (name) DO NOTHING", (MARK,))
+        run(connection, "SELECT value FROM counters WHERE name = ? FOR UPDATE", (MARK,))
         book.forget()
     after = mark(connection)
     settled = " AND created_at <= ?" if several else ""
@@ -59,6 +47,6 @@ def advance(connection: Connection, book: FacetBook, limit: int, now: float, zon
     run(
         connection,
         "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (_MARK, rows[-1].id),
+        (MARK, rows[-1].id),
     )
     return len(rows), len(rows) == limit

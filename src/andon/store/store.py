@@ -1,4 +1,4 @@
-"""The store as the pipeline sees it: one thread writes, a few read, the event loop never waits for a disk."""
+"""The store of a running service: one thread writes, a few read, the event loop never waits for a disk."""
 
 from __future__ import annotations
 
@@ -15,23 +15,9 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from andon.core.errors import StoreError, StoreUnavailable
-from andon.core.models import (
-    Explanation,
-    LogRecord,
-    Merge,
-    PendingAnalysis,
-    Recorded,
-    Reject,
-    Resolution,
-    Spent,
-    StoreCounts,
-    StoredAnalysis,
-    StoredLog,
-    Waiter,
-)
+from andon.core.models import LogRecord, Merge, Recorded, Reject
 from andon.core.settings.database_url import Database
-from andon.store import indexer, reader
-from andon.store.agent_history import StoredHistory
+from andon.store import indexer
 from andon.store.engine import probe
 from andon.store.engine.database import (
     BUSY_TIMEOUT,
@@ -45,14 +31,10 @@ from andon.store.engine.database import (
 )
 from andon.store.engine.deadline import DEADLINE, statement_deadline
 from andon.store.engine.postgres import UNLOCKED
-from andon.store.problems import members, merges
-from andon.store.queue import queue, usage, waiters
-from andon.store.reader import Inside, Reader
-from andon.store.recording.sequence_gaps import missing_ranges
-from andon.store.recording.writer import Recorder, highest_sequence
+from andon.store.recording.writer import Recorder
 from andon.store.rules.analysis import AnalysisPolicy, novel
 from andon.store.rules.retention import KeepPolicy, keep_all
-from andon.store.schema.dialect import is_postgres, run
+from andon.store.schema.dialect import is_postgres
 from andon.store.search.facets import FacetBook
 
 _log = structlog.get_logger(__name__)
@@ -68,9 +50,12 @@ _PLACES = 64
 
 
 class Store:
-    """:class:`LogStore` over one database. Open it with :meth:`open`, close it with :meth:`close`.
+    """One database. Open it with :meth:`open`, close it with :meth:`close`.
 
-    A caller that is cancelled leaves a whole transaction or none: work that has begun ends in its thread.
+    What is asked and changed are the functions of :mod:`andon.store`'s subjects, as ``store.write(queue.claim, ...)``;
+    only recording and indexing, which remember things between transactions, are methods. Every call is one transaction.
+    All raise StoreFull where there is no room, and StoreUnavailable where the database cannot be used. A caller that is
+    cancelled leaves a whole transaction or none: work that has begun ends in its thread.
     """
 
     def __init__(
@@ -173,7 +158,11 @@ class Store:
     async def record(
         self, records: Sequence[LogRecord], rejects: Sequence[Reject], joins: Sequence[Merge] = ()
     ) -> Recorded:
-        """Store a batch exactly once, with the merges it proves; see :class:`andon.store.interfaces.LogStore`."""
+        """Store a batch exactly once: rows, patterns, rollups, pending analyses and durable waiters together.
+
+        ``joins`` merge patterns in the same transaction (applying one again changes nothing): a pattern that joins an
+        explained or waiting one asks for no analysis of its own, and open analyses of joined patterns are closed.
+        """
         return await self._in_thread(
             self._writing, self._write_places, functools.partial(self._record, records, rejects, joins)
         )
@@ -206,134 +195,6 @@ class Store:
             self._facets.forget()
             raise
 
-    async def known_patterns(self) -> list[tuple[int, str, str, str | None]]:
-        """(id, fingerprint, template, fingerprint of what it is merged into or None), oldest first."""
-        return await self._read(merges.known_patterns)
-
-    async def kept_apart(self) -> list[tuple[str, str]]:
-        """Pairs of fingerprints that a person split."""
-        return await self._read(merges.separated)
-
-    async def resolution_of(self, pattern_id: int) -> Resolution | None:
-        """The newest confirmed fix of this pattern's problem."""
-
-        def work(connection: Connection) -> Resolution | None:
-            root = members.root_of(connection, pattern_id)
-            found = [] if root is None else members.fixes(connection, root)
-            return found[0] if found else None
-
-        return await self._read(work)
-
-    async def resolved_patterns(self) -> list[tuple[str, str, Resolution]]:
-        """(fingerprint, template, newest resolution) of every resolved pattern."""
-        return await self._read(members.fixed_patterns)
-
-    async def spent(self, since: float) -> Spent:
-        """Model calls and tokens since the minute of ``since`` (unix seconds)."""
-        return await self._read(lambda connection: usage.spent(connection, since))
-
-    async def spend(self, calls: int, tokens: int) -> None:
-        """Note model calls or tokens in the present minute."""
-        await self._write(lambda connection: usage.spend(connection, self._clock(), calls, tokens))
-
-    async def missing(self, stream: str, first: int, last: int) -> list[tuple[int, int]]:
-        """Ranges (inclusive) of ``first``..``last`` of which neither a log nor a reject is stored."""
-        return await self._read(lambda connection: missing_ranges(connection, stream, first, last))
-
-    async def newest_sequence(self, stream: str) -> int:
-        """The highest stored sequence of ``stream``, 0 where none is."""
-
-        def work(connection: Connection) -> int:
-            found = run(connection, "SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
-            return 0 if found is None else highest_sequence(connection, found)
-
-        return await self._read(work)
-
-    async def claim(self, owner: str, lease: float, *, unanswered: bool = False) -> PendingAnalysis | None:
-        """Lease the waiting analysis with the highest priority for ``lease`` seconds; None where none is due.
-
-        With ``unanswered`` only rows without even a provisional text are taken, whether due or not.
-        """
-        return await self._write(
-            lambda connection: queue.claim(connection, owner, lease, self._clock(), unanswered=unanswered),
-            self._claiming,
-        )
-
-    async def finish(self, job: PendingAnalysis, explanation: Explanation) -> StoredAnalysis:
-        """Attach the final explanation; a row that is final already stays, and is returned."""
-        return await self._write(lambda connection: queue.finish(connection, job, explanation, self._clock()))
-
-    async def postpone(
-        self,
-        job: PendingAnalysis,
-        error: str,
-        delay: float,
-        provisional: Explanation | None,
-        *,
-        counted: bool = True,
-    ) -> StoredAnalysis | None:
-        """Put the row back for ``delay`` seconds; the provisional analysis where this call attached it.
-
-        Without ``counted`` the claim does not count as an attempt.
-        """
-        return await self._write(
-            lambda connection: queue.postpone(
-                connection, job, error, self._clock() + delay, provisional, counted=counted
-            )
-        )
-
-    async def show_meanwhile(self, job: PendingAnalysis, provisional: Explanation) -> StoredAnalysis | None:
-        """Attach ``provisional`` to a claimed row while its question is asked; None where something is shown."""
-        return await self._write(lambda connection: queue.show_meanwhile(connection, job, provisional))
-
-    async def fail(self, job: PendingAnalysis, error: str, fallback: Explanation) -> StoredAnalysis:
-        """Close the row with ``fallback`` as its answer and ``error`` as the reason."""
-        return await self._write(lambda connection: queue.fail(connection, job, error, fallback, self._clock()))
-
-    async def release(self, owner: str, *, counted: bool = True) -> int:
-        """Put back every row that ``owner`` holds; the number of rows."""
-        return await self._write(lambda connection: queue.release(connection, owner, counted=counted))
-
-    async def prioritise(self, log_ids: Sequence[int]) -> None:
-        """A caller waits for these logs: their pending analyses go first."""
-        await self._write(lambda connection: queue.prioritise(connection, log_ids))
-
-    async def analysis_of(self, log_id: int) -> StoredAnalysis | None:
-        """What ``agent_logs`` shows for this log now, None where nothing yet."""
-        return await self._read(lambda connection: queue.analysis_of(connection, log_id))
-
-    async def shown_for(self, pattern_ids: Sequence[int]) -> dict[int, StoredAnalysis]:
-        """What the logs of these patterns show, by pattern; patterns that show nothing are left out."""
-        return await self._read(lambda connection: queue.shown_for(connection, pattern_ids))
-
-    async def waiters(self, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
-        """Durable callers whose log has a final explanation now, oldest first."""
-        return await self._read(lambda connection: waiters.explained(connection, self._clock(), limit))
-
-    async def overdue_waiters(
-        self, older_than: float, limit: int
-    ) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
-        """Durable callers that waited ``older_than`` seconds, with what their log shows now, if anything."""
-        now = self._clock()
-        return await self._read(lambda connection: waiters.since(connection, now, now - older_than, limit))
-
-    async def answered(self, callers: Sequence[Waiter]) -> None:
-        """These durable callers have their answer."""
-        await self._write(lambda connection: waiters.answered(connection, callers))
-
-    async def unheard(self, callers: Sequence[Waiter], delay: float, patience: float) -> int:
-        """Try these again in ``delay`` seconds, forget those older than ``patience``; the number forgotten."""
-        now = self._clock()
-        return await self._write(lambda connection: waiters.unheard(connection, callers, now + delay, now - patience))
-
-    async def log(self, log_id: int) -> StoredLog | None:
-        """One log with its analysis."""
-        return await self._read(lambda connection: reader.one_log(connection, log_id))
-
-    async def counts(self) -> StoreCounts:
-        """Sizes for metrics."""
-        return await self._read(lambda connection: reader.counts(connection, self._path))
-
     async def read(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``question(connection, ...)`` answers: one transaction that only reads. Raises what it raises."""
         return await self._read(functools.partial(_applied, question, args, kwargs))
@@ -358,23 +219,6 @@ class Store:
 
         asked = functools.partial(self._transaction, self._readers, timed)
         return await self._in_thread(self._asking, self._ask_places, asked)
-
-    async def ask_reader(self, question: Callable[[Reader], T], *, deadline: float = DEADLINE) -> T:
-        """Put a question, which may read ``deadline`` seconds and sees one state of the database.
-
-        Raises what the question raises, StoreUnavailable, and QueryTooSlow after the deadline.
-        """
-
-        def work(connection: Connection) -> T:
-            with statement_deadline(connection, deadline):
-                return question(Inside(connection, self._path))
-
-        asked = functools.partial(self._transaction, self._readers, work)
-        return await self._in_thread(self._asking, self._ask_places, asked)
-
-    def history(self) -> StoredHistory:
-        """Read-only questions to this database for the agent."""
-        return StoredHistory(self._read)
 
     async def check(self) -> None:
         """Take the write lock and give it back: raises StoreUnavailable where a write could not begin."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
 
 from andon.core.errors import StoreError
 from andon.core.telemetry import Metrics
+from andon.store import Store
 
 #: Logs in one transaction: some milliseconds, which is what recording may have to wait.
 CHUNK = 200
@@ -18,18 +18,10 @@ IDLE = 0.5
 TROUBLE = 5.0
 
 
-class Indexed(Protocol):
-    """What the indexer asks of the store."""
-
-    async def index(self, limit: int) -> tuple[int, bool]:
-        """Index the next ``limit`` logs; how many there were, and whether more may wait. Raises StoreError."""
-        ...
-
-
 class Indexer:
     """Runs until cancelled."""
 
-    def __init__(self, store: Indexed, metrics: Metrics) -> None:
+    def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
         self._metrics = metrics
 

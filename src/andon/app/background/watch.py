@@ -10,7 +10,7 @@ import structlog
 from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, StoreError
 from andon.core.telemetry import Health
-from andon.store.interfaces import LogStore
+from andon.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ STORE_PATIENCE = 4.0
 class Watch:
     """``broker`` tells what is wrong with broker and connection as far as they know themselves."""
 
-    def __init__(self, stream: LogStream, store: LogStore, health: Health, *, broker: Callable[[], str | None]) -> None:
+    def __init__(self, stream: LogStream, store: Store, health: Health, *, broker: Callable[[], str | None]) -> None:
         self._stream = stream
         self._store = store
         self._health = health

@@ -20,23 +20,21 @@ from andon.app.cli.output import (
     print_listing,
     print_outcome,
     severity_text,
+    span_seconds,
     user_name,
 )
 from andon.core.text import counted
-from andon.core.times import span_seconds
 from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
 from andon.insight.filters import DAY
 from andon.insight.report.durations import at, lasting
-from andon.store import AlarmFilter, Reader
+from andon.store.alarms import AlarmFilter
 
 if TYPE_CHECKING:
     from andon.insight.alarms.alarm_report import AlarmReport
     from andon.insight.alarms.metrics import Flood
-    from andon.store import AlarmEntry, Share
+    from andon.store.alarms import AlarmEntry, AlarmList, Share
 
 _SHELF = "8h"
-#: Seconds; a later time no calendar has.
-_LONGEST = 1e11
 
 AlarmId = Annotated[int, typer.Argument(metavar="ALARM", help="Id of an alarm, as `andon alarms --active` shows it.")]
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who did; you unless given.")]
@@ -67,25 +65,26 @@ def alarms(
 
     Example: andon alarms --since 30d --area press-shop
     """
-    chosen = [name for name, on in {"active": active, "stale": stale, "shelved": shelved, "all": everything,
-                                    "chattering": chattering, "floods": floods}.items() if on]  # fmt: skip
+    lists: dict[AlarmList, bool] = {"active": active, "stale": stale, "shelved": shelved, "all": everything}
+    chosen = [name for name, on in (*lists.items(), ("chattering", chattering), ("floods", floods)) if on]
     if len(chosen) > 1:
         raise typer.BadParameter("choose one list", param_hint=f"--{chosen[1]}")
     settings = command_settings()
     zone = settings.time_zone
     start, end = window(since, until, zone, 30 * DAY)
     where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
-    with Reader(settings.database) as reader:
-        if chosen and chosen[0] in ("active", "stale", "shelved", "all"):
-            _show_list(reader.alarms.listing(chosen[0], time.time(), where, limit), chosen[0], zone, as_json)  # type: ignore[arg-type]  # one of the four
+    with store.Visitor(settings.database) as visitor:
+        if (which := next((one for one, on in lists.items() if on), None)) is not None:
+            found = visitor.read(store.alarms.listing, which, time.time(), where, limit)
+            _show_list(found, which, zone, as_json)
         elif chosen == ["chattering"]:
-            _show_chattering(reader.alarms.counts(start, end, where).chattering[:limit], as_json)
+            _show_chattering(visitor.read(store.alarms.counts, start, end, where).chattering[:limit], as_json)
         else:
-            report = find(reader.alarms, start, end, where, named=limit if chosen else FLOODS_NAMED)
+            report = visitor.read(find, start, end, where, named=limit if chosen else FLOODS_NAMED)
             if chosen == ["floods"]:
                 _show_floods(report.figures.floods[-limit:], zone, as_json)
             else:
-                now = reader.alarms.listing("active", time.time(), where, 10_000)
+                now = visitor.read(store.alarms.listing, "active", time.time(), where, 10_000)
                 _show_figures(report, now, zone, as_json)
 
 
@@ -100,7 +99,7 @@ def ack(
     Example: andon ack 17 --note "fitter called"
     """
     settings = command_settings()
-    done = store.acknowledge(settings.database, alarm, by or user_name(), note)
+    done = store.change(settings.database, store.alarms.acknowledge, alarm, by or user_name(), note, now=time.time())
     sentence = f"Acknowledged alarm {done.id} ({done.source}) as {done.acked_by or 'unknown'}."
     print_outcome(done, [sentence], as_json=as_json)
 
@@ -117,17 +116,15 @@ def shelve(
 
     Example: andon shelve 17 --for 8h --note "sensor is ordered, comes on Monday"
     """
-    seconds = span_seconds(lasting)
-    if seconds is None or seconds > _LONGEST:
-        raise typer.BadParameter(f"{lasting!r} is no duration; write 30m, 8h or 2d", param_hint="--for")
+    seconds = span_seconds(lasting, "--for")
     if not end and not (note or "").strip():
         raise typer.BadParameter("say why, so that the next shift knows", param_hint="--note")
     settings = command_settings()
     actor = by or user_name()
     if end:
-        done = store.unshelve(settings.database, alarm, actor)
+        done = store.change(settings.database, store.alarms.unshelve, alarm, actor, now=time.time())
     else:
-        done = store.shelve(settings.database, alarm, seconds, actor, note or "")
+        done = store.change(settings.database, store.alarms.shelve, alarm, seconds, actor, note or "", now=time.time())
     if end or done.shelved_until is None:
         sentence = f"Alarm {done.id} ({done.source}) is on the active list again."
     else:

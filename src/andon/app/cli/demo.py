@@ -22,7 +22,7 @@ from andon.app.service import Service, told
 from andon.app.wiring import public
 from andon.core.errors import AndonError, InUseError, ModelError
 from andon.core.models import SEVERITY_RANK, SUBJECT, LogQuery
-from andon.store import Reader, lock_database
+from andon.store import Visitor, counts, lock_database, search
 
 if TYPE_CHECKING:
     from andon.core.models import StoredLog
@@ -169,19 +169,19 @@ async def explained(service: Service, expected: int) -> None:
     with Progress(*columns, console=errors) as progress:
         task = progress.add_task("explaining problems", total=None)
         while time.monotonic() < deadline:
-            counts = await service.store.counts()
-            answered = sum(counts.analyses_by_rung.values())
-            progress.update(task, total=counts.patterns, completed=min(answered, counts.patterns))
-            if counts.logs + counts.rejects >= expected and answered >= counts.patterns:
+            sizes = await service.store.read(counts.sizes)
+            answered = sum(sizes.analyses_by_rung.values())
+            progress.update(task, total=sizes.patterns, completed=min(answered, sizes.patterns))
+            if sizes.logs + sizes.rejects >= expected and answered >= sizes.patterns:
                 return
             await asyncio.sleep(0.1)
 
 
 def print_summary(settings: Settings, rows: int) -> None:
     """What was stored, by problem, the worst and most frequent first."""
-    with Reader(settings.database) as reader:
-        counts = reader.counts()
-        stored = reader.search(LogQuery(limit=10_000))
+    with Visitor(settings.database) as visitor:
+        sizes = visitor.read(counts.sizes)
+        stored = visitor.read(search.find, LogQuery(limit=10_000))
     problems: dict[Any, list[StoredLog]] = {}
     for row in stored:
         problems.setdefault(row.pattern_id, []).append(row)
@@ -205,10 +205,10 @@ def print_summary(settings: Settings, rows: int) -> None:
     )
     if len(ranked) > rows:
         console.print(f"… and {len(ranked) - rows} more problems; see `andon logs`.")
-    by_rung = ", ".join(f"{count} by {rung}" for rung, count in sorted(counts.analyses_by_rung.items()))
+    by_rung = ", ".join(f"{count} by {rung}" for rung, count in sorted(sizes.analyses_by_rung.items()))
     console.print(
-        f"{counts.logs} logs stored, {len(problems)} problems found, explained once each ({by_rung}), "
-        f"{counts.rejects} messages not understood."
+        f"{sizes.logs} logs stored, {len(problems)} problems found, explained once each ({by_rung}), "
+        f"{sizes.rejects} messages not understood."
     )
 
 

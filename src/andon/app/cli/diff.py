@@ -15,7 +15,7 @@ from andon.insight.differences import differences
 from andon.insight.differences.differences import sentence
 from andon.insight.filters import compared
 from andon.insight.shifts.current import site_shifts
-from andon.store import Reader
+from andon.store import Visitor
 
 if TYPE_CHECKING:
     from andon.insight.differences.differences import DiffResult
@@ -43,16 +43,15 @@ def diff(
     Example: andon diff 12 --since 7d
     """
     settings = command_settings()
-    zone = settings.time_zone
+    zone, site = settings.time_zone, ZoneInfo(settings.time_zone)
     with named_options():
         asked = compared(pattern, since, until, baseline, zone)
-    with Reader(settings.database) as reader:
+    with Visitor(settings.database) as visitor:
         if pattern is not None and not asked.by_time:
-            counted = reader.compare_pattern(pattern, *asked.inside)
+            shifts = site_shifts(settings)
+            found = visitor.read(differences.of_pattern, pattern, *asked.inside, shifts, site, limit=limit)
         else:
-            counted = reader.compare_windows(asked.inside, asked.before, pattern)
-    shifts = None if asked.by_time else site_shifts(settings)
-    found = differences.find(counted, shifts, ZoneInfo(zone), limit=limit)
+            found = visitor.read(differences.of_windows, asked.inside, asked.before, pattern, site, limit=limit)
     if as_json:
         print_json(found)
         return

@@ -15,7 +15,7 @@ from andon.app.cli.output import command_settings, errors
 from andon.core.text import counted
 from andon.insight import export as writing
 from andon.insight.filters import log_query
-from andon.store import Reader
+from andon.store import Visitor, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,9 +91,11 @@ def export(
 def _pages(database: Database, query: LogQuery, limit: int | None) -> Iterator[list[StoredLog]]:
     """The logs of ``query`` page by page."""
     left = limit
-    with Reader(database) as reader:
+    with Visitor(database) as visitor:
         while left is None or left > 0:
-            page = reader.search(msgspec.structs.replace(query, limit=PAGE if left is None else min(PAGE, left)))
+            page = visitor.read(
+                search.find, msgspec.structs.replace(query, limit=PAGE if left is None else min(PAGE, left))
+            )
             if page:
                 yield page
             if len(page) < query.limit:

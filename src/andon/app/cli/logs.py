@@ -9,6 +9,7 @@ import msgspec
 import typer
 from rich.panel import Panel
 
+from andon import store
 from andon.app.cli import filters, pictures
 from andon.app.cli.filters import LISTED, Json, JsonArray, Rows
 from andon.app.cli.output import (
@@ -28,12 +29,14 @@ from andon.app.cli.output import (
 )
 from andon.core.models import ID_MAX, StoredLog
 from andon.insight.filters import log_query
-from andon.store import Reader
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from andon.core.settings.settings import Settings
+
+#: More pictures than any log has.
+_PICTURES_MAX = 1_000
 
 
 def logs(
@@ -76,8 +79,8 @@ def logs(
             oldest_first=oldest,
             limit=limit,
         )
-    with Reader(settings.database) as reader:
-        rows = reader.search(query)
+    with store.Visitor(settings.database) as visitor:
+        rows = visitor.read(store.search.find, query)
     if as_json:
         print_json([as_object(row) for row in rows])
         return
@@ -98,10 +101,11 @@ def show(
     Example: andon show 42 --save-pictures pictures
     """
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        row = reader.log(log_id)
-        shown = reader.pictures(log_id, data=save_pictures is not None or (not as_json and pictures.draws()))
-        awaited = reader.awaited_pictures(log_id)
+    with store.Visitor(settings.database) as visitor:
+        row = visitor.read(store.search.log, log_id)
+        data = save_pictures is not None or (not as_json and pictures.draws())
+        shown = visitor.read(store.pictures.of_logs, [log_id], _PICTURES_MAX, data=data)
+        awaited = visitor.read(store.pictures.awaited_of, log_id)
     written = [] if save_pictures is None else pictures.save(log_id, shown, save_pictures)
     if as_json:
         print_json({**as_object(row), "pictures": [pictures.as_object(one) for one in shown]})

@@ -5,11 +5,10 @@ from __future__ import annotations
 import getpass
 import re
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import msgspec
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,7 @@ from rich.text import Text
 from andon.core.settings.settings import load_settings
 from andon.core.telemetry import configure_logging
 from andon.core.text import printable, printable_json
+from andon.core.times import local, read_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -112,16 +112,10 @@ def cut(text: Text, width: int) -> Text:
 
 def shown_time(stored: str | None, zone: str) -> str:
     """A stored time in the site's zone, with the zone's name: ``2025-01-15 03:14:23.123 CET``."""
-    if not stored:
-        return ""
-    try:
-        moment = datetime.fromisoformat(stored)
-    except ValueError:  # taken over as it was
-        return stored
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    local = moment.astimezone(ZoneInfo(zone))
-    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}"
+    found = local(stored or "", zone)
+    if found is None:
+        return stored or ""
+    return f"{found:%Y-%m-%d %H:%M:%S}.{found.microsecond // 1000:03d} {found:%Z}"
 
 
 def short_time(stored: str | None, zone: str) -> str:
@@ -136,6 +130,14 @@ def explained_by(rung: str | None, provisional: bool, status: str | None) -> str
     if rung is None:
         return {"pending": "waiting", "leased": "being asked", "failed": "failed"}.get(status or "", "-")
     return f"{rung} (provisional)" if provisional else rung
+
+
+def span_seconds(value: str, option: str) -> float:
+    """Seconds of a duration from the user: ``30m``, ``8h``, ``2d``."""
+    try:
+        return read_span(value).total_seconds()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import typer
 from typer.core import TyperGroup
 
-from andon import store
 from andon.app.cli.filters import LISTED, Json, JsonArray, time_of
 from andon.app.cli.output import (
     command_settings,
@@ -28,7 +27,8 @@ from andon.app.cli.problem import print_problem
 from andon.core.models import ID_MAX
 from andon.insight.problem import as_object, gather
 from andon.insight.shifts.current import site_shifts
-from andon.store import PatternSort, Reader
+from andon.store import Visitor, change, problems
+from andon.store.problems import PatternSort
 
 if TYPE_CHECKING:
     from andon.core.models import PatternSummary
@@ -86,8 +86,8 @@ def patterns(
     order = checked_sort(sort)
     settings = command_settings()
     since = time_of("new", new, settings.time_zone)
-    with Reader(settings.database) as reader:
-        rows = reader.patterns(top, order, since)
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(problems.listing, top, order, since)
     if as_json:
         print_json(rows)
         return
@@ -106,8 +106,8 @@ def show(
     Example: andon patterns show 12
     """
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        problem = gather(reader, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
+    with Visitor(settings.database) as visitor:
+        problem = visitor.read(gather, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
     if as_json:
         print_json(as_object(problem))
         return
@@ -128,8 +128,7 @@ def merge(
 
     Example: andon patterns merge 17 12
     """
-    settings = command_settings()
-    root = store.merge(settings.database, child, parent)
+    root = change(command_settings().database, problems.merge, child, parent)
     sentence = f"Pattern {child} is part of problem {root} now; `andon patterns split {child}` undoes it."
     print_outcome({"pattern_id": child, "problem_id": root}, [sentence], as_json=as_json)
 
@@ -145,8 +144,7 @@ def split(
 
     Example: andon patterns split 17
     """
-    settings = command_settings()
-    left = store.split(settings.database, pattern_id)
+    left = change(command_settings().database, problems.split, pattern_id)
     sentence = (
         f"Pattern {pattern_id} is a problem of its own now; it stays apart from {left} unless you merge them again."
     )

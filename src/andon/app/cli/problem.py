@@ -22,7 +22,8 @@ from andon.app.cli.output import (
 from andon.app.cli.queue import REASONS
 from andon.insight.problem import Problem
 from andon.insight.report.durations import lasting
-from andon.store import AnalysisEntry, PatternMerge
+from andon.store.problems import PatternMerge
+from andon.store.queue import AnalysisEntry
 
 if TYPE_CHECKING:
     from rich.text import Text

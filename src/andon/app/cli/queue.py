@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from andon import store
 from andon.app.cli.filters import LISTED, Json, JsonArray, ProblemId, Rows
 from andon.app.cli.output import (
     command_settings,
@@ -21,11 +20,12 @@ from andon.app.cli.output import (
     severity_text,
     short_time,
 )
-from andon.store import Reader
+from andon.store import Visitor, change, problems
+from andon.store import queue as waiting
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
-    from andon.store import QueueEntry
+    from andon.store.queue import QueueEntry
 
 #: Why an analysis was asked for, for people.
 REASONS = {
@@ -52,8 +52,8 @@ def queue(
     Example: andon queue --failed
     """
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        rows = reader.queue(failed=failed, limit=limit)
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(waiting.listing, failed=failed, limit=limit)
     if as_json:
         now = time.time()
         print_json([as_object(row, now) for row in rows])
@@ -72,8 +72,7 @@ def reanalyze(
 
     Example: andon reanalyze 12
     """
-    settings = command_settings()
-    analysis_id = store.reanalyze(settings.database, pattern_id)
+    analysis_id = change(command_settings().database, problems.reanalyze, pattern_id)
     sentence = f"Pattern {pattern_id} waits for another explanation (analysis {analysis_id}); see `andon queue`."
     print_outcome({"pattern_id": pattern_id, "analysis_id": analysis_id}, [sentence], as_json=as_json)
 

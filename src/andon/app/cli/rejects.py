@@ -22,8 +22,8 @@ from andon.app.cli.output import (
     short_time,
     shown_time,
 )
-from andon.core.models import ID_MAX, SUBJECT, StoredReject
-from andon.store import Reader, mark_retried
+from andon.core.models import ID_MAX, SUBJECT, StoredReject, now_text
+from andon.store import Visitor, change, recording
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
@@ -78,8 +78,8 @@ def show_command(
     Example: andon rejects show 3 --raw > message.bin
     """
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        row = reader.reject(reject_id)
+    with Visitor(settings.database) as visitor:
+        row = visitor.read(recording.reject, reject_id)
     if raw:
         sys.stdout.buffer.write(row.data)
         return
@@ -106,8 +106,8 @@ def retry_command(
 def list_rejects(limit: int, as_json: bool, *, every: bool) -> None:
     """Print the listing."""
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        rows = reader.rejects(limit, retried=every)
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(recording.list_rejects, limit, retried=every)
     if as_json:
         print_json([reject_object(row) for row in rows])
         return
@@ -142,10 +142,10 @@ def reject_object(row: StoredReject) -> dict[str, Any]:
 def retry_rejects(ids: list[int], *, every: bool) -> None:
     """Publish the raw bytes again and mark the rejects; what is still not understood becomes a new reject."""
     settings = command_settings()
-    with Reader(settings.database) as reader:
-        rows = [reader.reject(i) for i in ids]
+    with Visitor(settings.database) as visitor:
+        rows = [visitor.read(recording.reject, i) for i in ids]
         if every:
-            rows += [row for row in reader.rejects(10_000, retried=False) if row.id not in ids]
+            rows += [row for row in visitor.read(recording.list_rejects, 10_000, retried=False) if row.id not in ids]
     if not rows:
         console.print("Nothing to retry.")
         return
@@ -160,7 +160,7 @@ async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
         for row in rows:
             subject = row.subject if row.subject.startswith(SUBJECT) else SUBJECT
             await publisher.store(row.data, subject=subject)
-            mark_retried(settings.database, row.id)
+            await asyncio.to_thread(change, settings.database, recording.mark_retried, row.id, now_text())
 
 
 def visible(data: bytes, limit: int) -> str:

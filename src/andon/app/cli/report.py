@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from andon import store
 from andon.app.cli.filters import Json, time_of
 from andon.app.cli.output import command_settings, console, plain, print_outcome, user_name
 from andon.core.models.history import ShiftWindow
@@ -20,6 +19,7 @@ from andon.insight.report import shift_report as reports
 from andon.insight.report.report_page import page
 from andon.insight.report.report_text import markdown
 from andon.insight.shifts.current import NoShift, site_shifts, working_of
+from andon.store import Visitor, alarms, change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,16 +69,14 @@ def report(
         window = _time(since, until, settings.time_zone, now)
     else:
         window = _shift(shifts, name, day, zone, now, last=last)
-    with store.Reader(settings.database) as reader:
-        if (nothing := reports.nothing_then(reader.alarms, reader.rollups, window, zone)) is not None:
-            raise typer.BadParameter(nothing, param_hint="--since" if by_time else "--day")
-        made = reports.signed(reader.alarms, window) or reports.make(
-            reader.alarms, reader.rollups, window, shifts, zone, now
-        )
+    with Visitor(settings.database) as visitor:
+        made = visitor.read(reports.report_of, window, shifts, zone, now)
+        if isinstance(made, str):
+            raise typer.BadParameter(made, param_hint="--since" if by_time else "--day")
         if sign is not None:
             frozen = msgspec.json.encode(made).decode()
-            store.sign(settings.database, window, sign, frozen, by=user_name(), now=now)
-            made = reports.signed(reader.alarms, window) or made
+            change(settings.database, alarms.sign, window, sign, frozen, by=user_name(), now=now)
+            made = visitor.read(reports.signed, window) or made
     _hand_over(made, wanted, out)
 
 
@@ -94,7 +92,7 @@ def note(
     if not text.strip():
         raise typer.BadParameter("say what the next shift should know", param_hint="TEXT")
     settings = command_settings()
-    made = store.add_note(settings.database, text, by or user_name())
+    made = change(settings.database, alarms.add_note, text, by or user_name(), now=time.time())
     print_outcome(made, ["Noted for the shift report."], as_json=as_json)
 
 

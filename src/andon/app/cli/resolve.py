@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
 
-from andon import store
 from andon.app.cli.filters import Json, ProblemId
 from andon.app.cli.output import command_settings, print_outcome, user_name
 from andon.core.models import ID_MAX
+from andon.store import change, problems
 
 
 def resolve(
@@ -42,10 +43,8 @@ def resolve(
         raise typer.BadParameter("say what solved it", param_hint="--fix")
     if fix_id is not None:
         raise typer.BadParameter("only --revoke takes one", param_hint="--id")
-    settings = command_settings()
-    made = store.resolve(
-        settings.database, pattern_id, fix.strip(), (cause or "").strip() or None, author or user_name()
-    )
+    database, author = command_settings().database, author or user_name()
+    made = change(database, problems.resolve, pattern_id, fix, cause, author, time.time())
     lines = (
         f"Pattern {pattern_id} is resolved: {made.fix}",
         "Its logs show this fix from now on, later ones too; similar problems are told of it.",
@@ -55,7 +54,7 @@ def resolve(
 
 def revoke(pattern_id: int, fix_id: int | None, as_json: bool) -> None:
     """Take a confirmed fix back and say what becomes of the problem."""
-    gone = store.revoke(command_settings().database, pattern_id, fix_id)
+    gone = change(command_settings().database, problems.revoke, pattern_id, fix_id, time.time())
     lines = (
         f"Fix {gone.id} of pattern {gone.pattern_id} is revoked: {gone.fix}",
         f"See what the problem shows now with `andon patterns show {pattern_id}`.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import Progress
 
+from andon import store
 from andon.app.cli.filters import Json
 from andon.app.cli.output import (
     command_settings,
@@ -24,11 +25,10 @@ from andon.app.cli.output import (
 from andon.app.retention_policy import described, labels, retention_policy
 from andon.core.telemetry import Metrics
 from andon.core.text import counted
-from andon.store import Reader, Retention, Store, compact
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
-    from andon.store.retention.forecast import Forecast, RetentionState
+    from andon.store.retention import Forecast, RetentionState
 
 
 def retention(
@@ -63,8 +63,8 @@ def retention(
 
 
 def _show(settings: Settings, *, as_json: bool) -> None:
-    with Reader(settings.database) as reader:
-        state = reader.retention()
+    with store.Visitor(settings.database) as visitor:
+        state = visitor.read(store.retention.state)
     if as_json:
         print_json({"rules": _rules(settings), "max_bytes": settings.retention_max_bytes, "state": state})
         return
@@ -113,10 +113,13 @@ def _rules(settings: Settings) -> list[dict[str, Any]]:
 
 def _dry_run(settings: Settings, *, as_json: bool) -> None:
     policy = retention_policy(settings)
-    with Reader(settings.database) as reader, Progress(console=errors, transient=True) as progress:
+    with store.Visitor(settings.database) as visitor, Progress(console=errors, transient=True) as progress:
         task = progress.add_task("looking at logs", total=None)
-        found = reader.retention_forecast(
-            policy, time.time(), lambda done, total: progress.update(task, completed=done, total=total)
+        found = visitor.read(
+            store.retention.predict,
+            policy,
+            time.time(),
+            lambda done, total: progress.update(task, completed=done, total=total),
         )
     if as_json:
         print_json(found)
@@ -153,17 +156,19 @@ def _run_now(settings: Settings, *, as_json: bool) -> None:
 async def _retain(settings: Settings, told: Any) -> dict[str, int]:
     from andon.app.background.retainer import Retainer  # with the service's tasks, which only --run needs
 
-    store = await Store.open(settings.database, durability=settings.durability)
-    actor = f"andon retention --run ({user_name() or 'unknown'})"
+    opened = await store.Store.open(settings.database, durability=settings.durability)
+    applied = store.Retention(
+        opened, retention_policy(settings), actor=f"andon retention --run ({user_name() or 'unknown'})"
+    )
     try:
-        return await Retainer(store, Retention(store, retention_policy(settings), actor=actor), Metrics()).once(told)
+        return await Retainer(opened, applied, Metrics()).once(told)
     finally:
-        await store.close()
+        await opened.close()
 
 
 def _compact(settings: Settings, *, as_json: bool) -> None:
     with errors.status("making the file anew"):
-        before, after = compact(settings.database)
+        before, after = store.compact(settings.database)
     sentence = f"{_size(before)} before, {_size(after)} now."
     print_outcome({"before": before, "after": after}, [sentence], as_json=as_json)
 

@@ -23,7 +23,7 @@ from andon.core.text import counted
 from andon.insight.trends import trends as finding
 from andon.insight.trends.trends import KINDS as COUNTED
 from andon.insight.trends.trends import find
-from andon.store import Reader
+from andon.store import Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,15 +79,15 @@ def trends(
         )
     if place is not None and chosen in ("first-out", "together"):
         raise typer.BadParameter(f"{chosen} is told for the whole site: leave --host and the place out")
-    with Reader(settings.database) as reader:
+    with Visitor(settings.database) as visitor:
         if chosen == "first-out":
-            floods = finding.first_out(reader.rollups, asked.since, asked.until, asked.limit)
+            floods = visitor.read(finding.first_out, asked.since, asked.until, asked.limit)
             print_json(floods) if as_json else print_floods(floods, settings)
         elif chosen == "together":
-            pairs = finding.together(reader.rollups, asked.since, asked.until, asked.limit)
+            pairs = visitor.read(finding.together, asked.since, asked.until, asked.limit)
             print_json(pairs) if as_json else print_pairs(pairs)
         else:
-            found = _found(reader, chosen, asked)
+            found = _found(visitor, chosen, asked)
             if as_json:
                 print_json(found[chosen] if chosen else found)
                 return
@@ -95,9 +95,9 @@ def trends(
                 print_trends(one, settings)
 
 
-def _found(reader: Reader, chosen: str | None, asked: Asked) -> dict[str, Trends]:
+def _found(visitor: Visitor, chosen: str | None, asked: Asked) -> dict[str, Trends]:
     kinds: list[Kind] = [kind for kind in COUNTED if chosen in (None, kind)]
-    return {kind: find(reader.rollups, kind, asked) for kind in kinds}
+    return {kind: visitor.read(find, kind, asked) for kind in kinds}
 
 
 def checked_kind(value: str | None) -> str | None:

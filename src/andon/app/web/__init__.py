@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
+    from andon.app.http_server import HttpServer
     from andon.app.service import Service
-    from andon.app.web.server import HttpServer
-    from andon.store import Reader
+    from andon.store import Connection
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def listen(service: Service) -> HttpServer:
     """The HTTP server of a service, not bound yet. The web framework is imported here, when it is needed."""
+    from andon.app.http_server import HttpServer
     from andon.app.web.api import build_router
     from andon.app.web.app import build_app
-    from andon.app.web.server import HttpServer
 
     settings = service.settings
     token = settings.http_token.get_secret_value()
 
-    def ask(question: Callable[[Reader], T]) -> Awaitable[T]:
-        return service.store.ask_reader(
-            question
-        )  # looked up with each question: the store opens after the port is taken
+    async def ask(
+        question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:  # the store is looked up with each question: it opens after the port is taken
+        return await service.store.ask(question, *args, **kwargs)
 
     api = build_router(ask, settings)
     app = build_app(service.health, service.metrics, service.refresh, token, api)

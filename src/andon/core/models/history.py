@@ -24,25 +24,6 @@ class Priority(enum.StrEnum):
 PRIORITY_OF = {"CRITICAL": Priority.HIGH, "ERROR": Priority.MEDIUM, "WARNING": Priority.LOW}
 
 
-class Occurrence(msgspec.Struct, frozen=True):
-    """One time that an alarm became active.
-
-    ``source`` is the alarm (code, or text where it has none) at its machine or host. ``ended`` is when it cleared: None
-    while it is active, and where nobody reports clearing (then ``clears`` is False). ``stopped`` says that it held up
-    production. ``acknowledged`` is when a person took note, None where nobody did or nobody reports it.
-    """
-
-    source: str
-    started: float
-    ended: float | None = None
-    clears: bool = True
-    priority: Priority = Priority.MEDIUM
-    stopped: bool = False
-    acknowledged: float | None = None
-    log_id: int | None = None
-    pattern_id: int | None = None
-
-
 class ShiftWindow(msgspec.Struct, frozen=True):
     """One working of a shift: its name and the moments between which it lasts (the end does not belong to it)."""
 

@@ -12,7 +12,8 @@ import asyncio
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -33,32 +34,31 @@ from andon.explain.callers import payloads, slots
 from andon.explain.callers.durable import DurableCallers
 from andon.explain.callers.fallback_reply import Fallback, understood
 from andon.explain.callers.slots import Caller, Places
-from andon.explain.interfaces import PlaybookAnswers
-from andon.store.interfaces import LogStore
+from andon.explain.interfaces import Rules
+from andon.ingest.recorder import Batch
+from andon.store import Store, queue
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 PLACES = 4096
 PLACES_BYTES = 32 * 1024 * 1024
 #: Nothing could be stored for so many seconds: callers whose log is not stored are answered as well as it goes.
 STALLED = 3.0
 
-Matches = list[tuple[int, Caller]]
 
-
-class _Batch:
+class _Stored:
     """A stored batch; its index by payload is made when somebody asks, which in a quiet hour nobody does."""
 
-    def __init__(self, deliveries: Sequence[Delivery], records: Sequence[LogRecord], recorded: Recorded | None) -> None:
-        self._facts = (deliveries, records, recorded)
+    def __init__(self, batch: Batch, recorded: Recorded) -> None:
+        self._facts = (batch, recorded)
 
     @functools.cached_property
     def by_payload(self) -> dict[bytes, payloads.Subject]:
         """What is stored of each payload."""
-        deliveries, records, recorded = self._facts
-        if recorded is None:
-            return {}
-        rows = zip(deliveries, records, recorded.log_ids, recorded.pattern_ids, strict=True)
+        batch, recorded = self._facts
+        rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
         return {
             delivery.data: payloads.Subject(log_id, pattern_id, record.severity)
             for delivery, record, log_id, pattern_id in rows
@@ -69,21 +69,23 @@ class _Batch:
 class CallerDesk:
     """Keeps callers until their log is explained or their patience ends; answers durable ones from the store.
 
+    ``clock`` gives seconds that only move forward, ``wall_clock`` unix seconds: what durable callers' times are in.
     ``away`` tells whether no model answers for the time being. ``asks`` tells whether a log of a (service, severity) is
     to be explained, None where every log is.
     """
 
     def __init__(
         self,
-        store: LogStore,
+        store: Store,
         publisher: Publisher,
-        playbook: PlaybookAnswers,
+        rules: Rules,
         understand: Callable[[Delivery], LogRecord],
         metrics: Metrics,
         *,
         agent: str,
         patience: float = CALLER_PATIENCE,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
         away: Callable[[], bool] = lambda: False,
         asks: Callable[[str, str], bool] | None = None,
     ) -> None:
@@ -94,16 +96,23 @@ class CallerDesk:
         self._agent = agent
         self._patience = patience
         self._clock = clock
-        self._fallback = Fallback(playbook, understand, agent)
+        self._fallback = Fallback(rules, understand, agent)
         self._asks = asks
         self._durable = DurableCallers(
-            store, publisher, self._fallback, metrics, patience=patience, away=away, selective=asks is not None
+            store,
+            publisher,
+            self._fallback,
+            metrics,
+            patience=patience,
+            away=away,
+            selective=asks is not None,
+            clock=wall_clock,
         )
         self._places = Places(PLACES, PLACES_BYTES)
         self._expected: dict[bytes, deque[Caller]] = {}
         self._attached: dict[int, list[Caller]] = {}
-        nothing = _Batch((), (), None)
-        self._recent: tuple[_Batch, _Batch] = (nothing, nothing)
+        #: The last two batches: for callers that are heard of a moment late.
+        self._recent: deque[_Stored] = deque(maxlen=2)
         self._late: list[Caller] = []
         self._unasked: dict[int, list[Caller]] = {}
         self._stalled_since: float | None = None
@@ -168,7 +177,7 @@ class CallerDesk:
             if one.displaced is not None:
                 one.displaced()
         self._metrics.callers.set(len(self._places))
-        for recent in self._recent:
+        for recent in reversed(self._recent):
             known = recent.by_payload.get(caller.payload)
             if known is not None and not caller.urgent:  # recorded before the caller was heard of
                 caller.about = known
@@ -189,10 +198,10 @@ class CallerDesk:
         self._off_lists(caller)
 
     def _off_lists(self, caller: Caller) -> None:
-        queue = self._expected.get(caller.payload)
-        if queue is not None and caller in queue:
-            queue.remove(caller)
-            if not queue:
+        same = self._expected.get(caller.payload)
+        if same is not None and caller in same:
+            same.remove(caller)
+            if not same:
                 del self._expected[caller.payload]
         pattern_id = caller.about.pattern_id if caller.about is not None else None
         callers = self._attached.get(pattern_id) if pattern_id is not None else None
@@ -203,74 +212,74 @@ class CallerDesk:
 
     # What the recorder tells.
 
-    def match(self, deliveries: Sequence[Delivery]) -> Matches:
-        """Callers whose bytes are in this batch, with their place in it."""
-        if not self._expected:
-            return []
-        found: Matches = []
-        for index, delivery in enumerate(deliveries):
-            queue = self._expected.get(delivery.data)
-            if queue is not None:
-                found.append((index, queue.popleft()))
-                if not queue:
-                    del self._expected[delivery.data]
-        return found
-
-    def put_back(self, matches: Matches) -> None:
-        """The batch was not stored: its callers go on waiting."""
-        for caller in (caller for _, caller in reversed(matches) if caller in self._places):
-            self._expected.setdefault(caller.payload, deque()).appendleft(caller)
-
-    async def refuse(self, caller: Caller, reason: str) -> None:
-        """The caller's message went to ``rejects``."""
-        if self._leave(caller):
-            await self._send(caller, payloads.refusal(caller.payload, reason, agent=self._agent))
-
-    def remember(self, deliveries: Sequence[Delivery], records: Sequence[LogRecord], recorded: Recorded) -> None:
-        """Keep the last two batches in mind for callers that are heard of a moment late."""
-        self._recent = (_Batch(deliveries, records, recorded), self._recent[0])
-
-    def moved(self, patterns: Mapping[int, int]) -> None:
-        """Problems (by the id of the pattern that stood for each) turned out to be part of others."""
-        for old, new in patterns.items():
-            for caller in self._attached.pop(old, []):
-                if caller.about is not None:
-                    self._attach(caller, msgspec.structs.replace(caller.about, pattern_id=new), new)
-
-    def stalled(self, stalled: bool) -> None:
+    def on_stalled(self, stalled: bool) -> None:
         """Whether nothing can be stored at the moment."""
         if not stalled:
             self._stalled_since = None
         elif self._stalled_since is None:
             self._stalled_since = self._clock()
 
+    async def on_stored(self, batch: Batch, recorded: Recorded) -> None:
+        """The batch is stored: callers of explained problems are answered, the others wait for their pattern.
+
+        Those whose message went to ``rejects``, or is not stored by a rule of retention, are told so at once.
+        """
+        self._follow(recorded.moved)
+        self._recent.append(_Stored(batch, recorded))
+        if not self._expected:
+            return
+        for caller, reject in self._matched(zip(batch.refused, batch.rejects, strict=True)):
+            await self._answer_now(caller, payloads.refusal(caller.payload, reject.reason, agent=self._agent))
+        left_out = [batch.accepted[place] for place in sorted(recorded.left_out)]
+        for caller, _ in self._matched((delivery, None) for delivery in left_out):
+            await self._answer_now(caller, self._fallback.unstored(caller.payload))
+        # What was stored before has no id now: whoever sent the same bytes again waits for the next.
+        rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
+        new = (
+            (delivery, (record, log_id, pattern_id))
+            for delivery, record, log_id, pattern_id in rows
+            if log_id is not None and pattern_id is not None
+        )
+        urgent: list[int] = []
+        patterns: set[int] = set()
+        for caller, (record, log_id, pattern_id) in self._matched(new):
+            self._attach(caller, payloads.Subject(log_id, pattern_id, record.severity), pattern_id)
+            patterns.add(pattern_id)
+            self._note_unasked(caller, log_id, record)
+            if caller.urgent and pattern_id not in recorded.explained:
+                urgent.append(log_id)
+        try:
+            if urgent:
+                await self._store.write(queue.prioritise, urgent)
+            await self._answer_explained(patterns, recorded.explained)
+        except StoreError as error:
+            log.warning("callers not answered now", error=str(error))
+
+    def _matched(self, rows: Iterable[tuple[Delivery, T]]) -> list[tuple[Caller, T]]:
+        """The callers who wait for the bytes of these deliveries, who came first first; they are expected no more."""
+        found: list[tuple[Caller, T]] = []
+        for delivery, fact in rows:
+            callers = self._expected.get(delivery.data)
+            if callers is not None:
+                found.append((callers.popleft(), fact))
+                if not callers:
+                    del self._expected[delivery.data]
+        return found
+
+    def _follow(self, moved: Mapping[int, int]) -> None:
+        """Problems (by the id of the pattern that stood for each) turned out to be part of others."""
+        for old, new in moved.items():
+            for caller in self._attached.pop(old, []):
+                if caller.about is not None:
+                    self._attach(caller, msgspec.structs.replace(caller.about, pattern_id=new), new)
+
     def _attach(self, caller: Caller, about: payloads.Subject, pattern_id: int) -> None:
         caller.about = about
         self._attached.setdefault(pattern_id, []).append(caller)
 
-    async def attach(self, matches: Matches, records: Sequence[LogRecord], recorded: Recorded) -> None:
-        """The batch is stored: callers of explained problems are answered, the others wait for their pattern."""
-        urgent: list[int] = []
-        patterns: set[int] = set()
-        for index, caller in matches:
-            if caller not in self._places:
-                continue
-            log_id, pattern_id = recorded.log_ids[index], recorded.pattern_ids[index]
-            if index in recorded.left_out:  # a rule says that such logs are not stored: there is nothing to wait for
-                self._forget(caller)
-                await self._send(caller, self._fallback.unstored(caller.payload))
-                continue
-            if log_id is None or pattern_id is None:  # a redelivery of what was stored before: wait for the next match
-                self._expected.setdefault(caller.payload, deque()).append(caller)
-                continue
-            self._attach(caller, payloads.Subject(log_id, pattern_id, records[index].severity), pattern_id)
-            patterns.add(pattern_id)
-            self._note_unasked(caller, log_id, records[index])
-            if caller.urgent and pattern_id not in recorded.explained:
-                urgent.append(log_id)
-        if urgent:
-            await self._store.prioritise(urgent)
-        await self._answer_explained(patterns, recorded.explained)
+    async def _answer_now(self, caller: Caller, body: bytes) -> None:
+        if self._leave(caller):
+            await self._send(caller, body)
 
     def _note_unasked(self, caller: Caller, log_id: int, record: LogRecord) -> None:
         if self._asks is not None and not self._asks(record.service, record.severity):
@@ -280,7 +289,7 @@ class CallerDesk:
     async def _answer_explained(self, patterns: set[int], explained: set[int]) -> None:
         """Answer the callers of patterns that show something already, provisional or not."""
         if patterns:
-            for pattern_id, answer in (await self._store.shown_for(sorted(patterns))).items():
+            for pattern_id, answer in (await self._store.read(queue.shown_for, sorted(patterns))).items():
                 await self._answer_pattern(pattern_id, answer, reused=pattern_id in explained)
 
     # What the analyzer tells.
@@ -355,7 +364,7 @@ class CallerDesk:
         """Logs that the site's rules leave unexplained: nobody waits for what will not come."""
         unasked, self._unasked = self._unasked, {}
         for log_id, callers in unasked.items():
-            stored = await self._store.log(log_id)
+            stored, _ = await self._store.read(queue.log_and_analysis, log_id)
             if stored is not None and stored.analysis_status is None:  # else it is part of a problem that is explained
                 await self._answer_late(log_id, callers)
 
@@ -377,7 +386,7 @@ class CallerDesk:
     async def _answer_late(self, log_id: int, late: list[Caller]) -> None:
         """One log's callers whose patience ended: what is shown now, else the playbook's answer."""
         try:
-            stored, answer = await self._store.log(log_id), await self._store.analysis_of(log_id)
+            stored, answer = await self._store.read(queue.log_and_analysis, log_id)
         except StoreError as error:
             log.warning(
                 "a stored log cannot be read, its callers get the playbook's answer", log=log_id, error=str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -12,7 +13,7 @@ from andon.core.models import StoredAnalysis, StoredLog, Waiter
 from andon.core.telemetry import Metrics
 from andon.explain.callers import payloads
 from andon.explain.callers.fallback_reply import Fallback
-from andon.store.interfaces import LogStore
+from andon.store import Store, queue
 
 log = structlog.get_logger(__name__)
 
@@ -28,12 +29,12 @@ class DurableCallers:
     """Answers each durable caller once: with the explanation, or with the best there is.
 
     ``away`` tells whether no model answers for the time being; then nobody waits for one. ``selective`` says that some
-    logs are not explained at all; nobody waits for that either.
+    logs are not explained at all; nobody waits for that either. ``clock`` gives unix seconds.
     """
 
     def __init__(
         self,
-        store: LogStore,
+        store: Store,
         publisher: Publisher,
         fallback: Fallback,
         metrics: Metrics,
@@ -41,6 +42,7 @@ class DurableCallers:
         patience: float,
         away: Callable[[], bool],
         selective: bool,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -49,20 +51,24 @@ class DurableCallers:
         self._patience = patience
         self._away = away
         self._selective = selective
+        self._clock = clock
 
     async def answer(self) -> None:
         """Answer whom there is an explanation for, and who waited long enough. Raises StoreError and BrokerError."""
-        while explained := await self._store.waiters(BATCH):
+        while explained := await self._store.read(queue.explained_waiters, BATCH, self._clock()):
             await self._deliver(explained)
         patience = self._patience
         away = self._away()
         if away or self._selective:
-            waiting = await self._store.overdue_waiters(0.0, BATCH)
+            waiting = await self._overdue(0.0)
             unasked = [one for one in waiting if self._selective and not one[1].analysis_status]
             await self._deliver([one for one in waiting if away and one[2] is not None] + unasked)
         if away:
             patience = min(patience, AWAY_PATIENCE)
-        await self._deliver(await self._store.overdue_waiters(patience, BATCH))
+        await self._deliver(await self._overdue(patience))
+
+    async def _overdue(self, seconds: float) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
+        return await self._store.read(queue.overdue_waiters, seconds, BATCH, self._clock())
 
     async def _deliver(self, answers: Sequence[tuple[Waiter, StoredLog, StoredAnalysis | None]]) -> None:
         """Send; who is not listening now is tried again later."""
@@ -80,7 +86,7 @@ class DurableCallers:
             (heard if listening else unheard).append(waiter)
         if heard:
             self._metrics.replies.labels("header").inc(len(heard))
-            await self._store.answered(heard)
+            await self._store.write(queue.remove_waiters, heard)
         if unheard:
-            forgotten = await self._store.unheard(unheard, RETRY, FORGOTTEN_AFTER)
+            forgotten = await self._store.write(queue.put_off_waiters, unheard, RETRY, FORGOTTEN_AFTER, self._clock())
             self._metrics.callers_dropped.inc(forgotten)

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from andon.core.errors import MessageRejected
 from andon.core.models import SUBJECT, Delivery, LogRecord, Question, StoredAnalysis, StoredLog
 from andon.explain.callers import payloads
-from andon.explain.interfaces import PlaybookAnswers
+from andon.explain.interfaces import Rules
 
 
 class Fallback:
     """Makes replies in the name of ``agent``."""
 
-    def __init__(self, playbook: PlaybookAnswers, understand: Callable[[Delivery], LogRecord], agent: str) -> None:
-        self._playbook = playbook
+    def __init__(self, rules: Rules, understand: Callable[[Delivery], LogRecord], agent: str) -> None:
+        self._rules = rules
         self._understand = understand
         self._agent = agent
 
@@ -43,7 +43,7 @@ class Fallback:
         *,
         provisional: bool = True,
     ) -> bytes:
-        explanation = self._playbook.explain(question_of(log, template))
+        explanation = self._rules(question_of(log, template))
         about = about or payloads.subject_of(log)
         return payloads.unstored_reply(payload, about, explanation, agent=self._agent, provisional=provisional)
 

@@ -53,8 +53,11 @@ class _Member:
 
 
 class FallbackAnalyst:
-    """An :class:`andon.explain.interfaces.Analyst` over several, best first. Belongs to one event loop.
+    """See :class:`andon.explain.interfaces.Analyst`; over several, best first. Belongs to one event loop.
 
+    The first that does not rest is asked, and the next where it fails and a further call is granted. ``check`` asks
+    those that rest too, and one that is well rests no longer. The configured provider is warmed up, the others when
+    they are first asked.
     A bad answer (ModelAnswerError) is an answer: nobody else is asked for another. A member that failed rests for a
     growing time, so that a dead provider does not cost its time-out with each question.
     """
@@ -66,12 +69,10 @@ class FallbackAnalyst:
 
     @property
     def provider(self) -> str:
-        """The configured provider's name; an explanation carries the one that gave it."""
         return self._members[0].analyst.provider
 
     @property
     def model(self) -> str:
-        """The configured provider's model."""
         return self._members[0].analyst.model
 
     @property
@@ -80,14 +81,9 @@ class FallbackAnalyst:
         return [member.analyst for member in self._members]
 
     async def warm_up(self) -> None:
-        """Load what the configured provider needs; the others are loaded when they are first asked."""
         await self._members[0].analyst.warm_up()
 
     async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
-        """Ask the first that does not rest, and the next where it fails and ``again`` grants a further call.
-
-        Raises the ModelError of the last one asked; ModelUnavailable where all of them rest.
-        """
         failure: ModelError | None = None
         asked = tokens = 0
         for member in self._members:
@@ -111,10 +107,6 @@ class FallbackAnalyst:
         raise failure
 
     async def check(self) -> None:
-        """Whether any of them would answer: those that rest are asked too, and one that is well rests no longer.
-
-        Raises the first one's ModelError where none would.
-        """
         failures: list[ModelError] = []
         for member in self._members:
             try:
@@ -127,7 +119,6 @@ class FallbackAnalyst:
         raise failures[0]
 
     async def close(self) -> None:
-        """Close all of them; idempotent."""
         for member in self._members:
             await member.analyst.close()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import structlog
@@ -18,12 +18,13 @@ from pydantic import Field
 from andon.core.errors import QueryTooSlow, StoreError
 from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Question, StoredLog, utc_text
 from andon.core.redact import clean
-from andon.explain.interfaces import Runbooks
+from andon.core.times import read_time
 from andon.explain.model.fence import encode, facts_fields, fenced, fit, listing, log_line, problem_fields, size
-from andon.explain.model.time_phrases import moment, shown
+from andon.explain.model.time_phrases import shown
 from andon.explain.providers.backend import Capabilities
-from andon.grouping.interfaces import Likeness
-from andon.store.interfaces import History
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.grouping.similar_problems import Likeness
+from andon.store import Ask, agent_history
 
 if TYPE_CHECKING:
     from pydantic_ai.toolsets import AbstractToolset
@@ -71,7 +72,7 @@ class Refused(Exception):
 
 
 class HistoryTools:
-    """The tools over one ``history``. One object serves one question: it counts its calls and what they took.
+    """The tools over what ``ask`` is put to. One object serves one question: it counts its calls and what they took.
 
     ``clock`` gives the present (aware, in the site's zone): what ages look back from; naive times are in its zone.
     ``calls`` is the most calls (None: any number, and nothing is remembered of them), ``room`` the bytes that all
@@ -81,17 +82,17 @@ class HistoryTools:
 
     def __init__(
         self,
-        history: History,
+        ask: Ask,
         *,
         clock: Callable[[], datetime],
         likeness: Likeness | None = None,
-        runbooks: Runbooks | None = None,
+        runbooks: MarkdownRunbooks | None = None,
         calls: int | None = CALLS,
         room: int | None = None,
         timeout: float = TIMEOUT,
         looked: Callable[[str, str], None] | None = None,
     ) -> None:
-        self._history = history
+        self._ask = ask
         self._clock = clock
         self._likeness = likeness
         self._runbooks = runbooks
@@ -159,7 +160,7 @@ class HistoryTools:
                 oldest_first=oldest_first,
                 limit=limit + 1,
             )
-            found = await self._history.search(query)
+            found = await self._ask(agent_history.find, query)
             if not found:
                 return await self._nothing()
             return self._logs(found[:limit], more=len(found) > limit)
@@ -181,14 +182,15 @@ class HistoryTools:
 
         async def work() -> str:
             middle = datetime.fromisoformat(self._moment(at) or "")
-            found = await self._history.search(
+            found = await self._ask(
+                agent_history.find,
                 HistoryQuery(
                     host=host,
                     since=utc_text(middle - timedelta(minutes=minutes_before)),
                     until=utc_text(middle + timedelta(minutes=minutes_after)),
                     oldest_first=True,
                     limit=61,
-                )
+                ),
             )
             if not found:
                 return await self._nothing()
@@ -224,7 +226,7 @@ class HistoryTools:
                 place=place,
                 limit=limit + 1,
             )
-            found = await self._history.problems(query, order)
+            found = await self._ask(agent_history.problems, query, order)
             if not found:
                 return await self._nothing()
             self._note_ids(found[:limit])
@@ -242,7 +244,7 @@ class HistoryTools:
         fixes. Rates look back from ``at``, its last log unless given."""
 
         async def work() -> str:
-            found = await self._history.pattern(pattern_id, self._moment(at))
+            found = await self._ask(agent_history.pattern, pattern_id, self._moment(at))
             if found is None:
                 raise Refused(f"There is no problem {pattern_id}: list_problems names those that are there.")
             self.seen.update(found.newest)
@@ -291,16 +293,16 @@ class HistoryTools:
         """Problems that read like a text or another problem, the most alike first. Raises Refused and StoreError."""
         own = None
         if pattern_id is not None:
-            own = await self._history.pattern(pattern_id)
+            own = await self._ask(agent_history.pattern, pattern_id)
             if own is None:
                 raise Refused(f"There is no problem {pattern_id}: list_problems names those that are there.")
         if self._likeness is None:
             return []
-        known = [(id_, template) for id_, template in await self._history.templates(COMPARED)]
+        known = [(id_, template) for id_, template in await self._ask(agent_history.templates, COMPARED)]
         wanted = " ".join([text or "", own.template if own else ""])
         scored = await asyncio.to_thread(self._likeness, wanted, known, _ALIKE + 1)
         others = [(id_, score) for id_, score in scored if own is None or id_ != own.pattern_id][:_ALIKE]
-        found = [(await self._history.pattern(id_), score) for id_, score in others]
+        found = [(await self._ask(agent_history.pattern, id_), score) for id_, score in others]
         return [(facts, score) for facts, score in found if facts is not None]
 
     def _logs(self, found: Sequence[StoredLog], *, more: bool) -> str:
@@ -330,12 +332,12 @@ class HistoryTools:
         if text is None or not text.strip():
             return None
         try:
-            return moment(text, self.now)
+            return read_time(text, self.now.tzinfo or UTC, self.now)
         except ValueError as error:
             raise Refused(f"{error}.") from None
 
     async def _nothing(self) -> str:
-        span = await self._history.span()
+        span = await self._ask(agent_history.span)
         if span is None:
             return "Nothing matches: no log is stored yet."
         oldest, newest = (shown(one, self.now) for one in span)

@@ -5,28 +5,21 @@ English, as people on a shift write it. Pure functions over an aware ``now`` in 
 
 from __future__ import annotations
 
-import contextlib
 import re
 from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
-from andon.core.models import utc_text
-from andon.core.times import read_time
+from andon.core.times import COUNT, UNIT, Skipped, local, on_the_wall, span
 
 #: A moment that is named without an end means this much before and after it.
 AROUND = timedelta(minutes=30)
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: Parts of a day by the hours at which they begin and end; a night belongs to the day on which it begins.
 _PARTS = {"morning": (5, 12), "afternoon": (12, 18), "evening": (17, 23), "night": (18, 30)}
 
-_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "six": 6, "eight": 8, "ten": 10, "twelve": 12, "a": 1, "an": 1}
-_COUNT = r"(\d{1,5}|" + "|".join(_NUMBERS) + r")"
-_UNIT = r"(s|sec|seconds?|m|min|mins|minutes?|h|hrs?|hours?|d|days?|w|weeks?)"
-_AGE = re.compile(rf"\A{_COUNT}\s{{0,3}}{_UNIT}(?:\s{{1,3}}ago)?\Z", re.IGNORECASE)
-_LAST = re.compile(rf"\b(?:last|past|previous|recent)\s{{1,3}}(?:{_COUNT}\s{{0,3}})?{_UNIT}\b", re.IGNORECASE)
-_AGO = re.compile(rf"\b{_COUNT}\s{{0,3}}{_UNIT}\s{{1,3}}ago\b", re.IGNORECASE)
+_LAST = re.compile(rf"\b(?:last|past|previous|recent)\s{{1,3}}(?:{COUNT}\s{{0,3}})?{UNIT}\b", re.IGNORECASE)
+_AGO = re.compile(rf"\b{COUNT}\s{{0,3}}{UNIT}\s{{1,3}}ago\b", re.IGNORECASE)
 _DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _CLOCK = r"(?:(\d{1,2}):(\d{2})(?::\d{2})?\s?(am|pm)?|(\d{1,2})\s?(am|pm)|(\d{1,2})\s?h\b|(noon|midnight))"
 _DAY_AND = re.compile(
@@ -49,25 +42,16 @@ class Window(NamedTuple):
     words: str
 
 
-def moment(text: str, now: datetime) -> str:
-    """A point in time as stored text: as :func:`read_time` in the zone of ``now``, ``now``, or an age in words.
-
-    Raises ValueError that says what is understood.
-    """
-    given = text.strip()[:60]
-    if given.lower() == "now":
-        return utc_text(now)
-    if (age := _AGE.match(given)) is not None:
-        with contextlib.suppress(OverflowError):  # longer than any calendar: read_time says so
-            return utc_text(now - _span(age[1], age[2]))
-    return read_time(given, str(now.tzinfo), now)
-
-
 def window(question: str, now: datetime) -> Window | None:
-    """The stretch of time that a question is about, None where it names none; never in the future."""
+    """The stretch of time that a question is about, None where it names none; never in the future.
+
+    Raises Skipped where it names a time that the clock skips in spring.
+    """
     text = question[:2_000]
     try:
         found = _ages(text, now) or _clock(text, now) or _day(text, now)
+    except Skipped:
+        raise
     except (ValueError, OverflowError):  # a date that no calendar has
         return None
     if found is None:
@@ -76,18 +60,13 @@ def window(question: str, now: datetime) -> Window | None:
     return Window(found.since, until, " ".join(found.words.split())) if found.since < until else None
 
 
-def _span(count: str | None, unit: str) -> timedelta:
-    number = 1 if count is None else _NUMBERS.get(count.lower()) or int(count)
-    return timedelta(seconds=number * _UNITS[unit[0].lower()])
-
-
 def _ages(text: str, now: datetime) -> Window | None:
     if (found := _LAST.search(text)) is not None:
-        return Window(now - _span(found[1], found[2]), now, found[0])
+        return Window(now - span(found[1], found[2]), now, found[0])
     if (found := _AGO.search(text)) is not None:
-        span = _span(found[1], found[2])
-        around = max(AROUND, min(span / 4, timedelta(hours=12)))
-        return Window(now - span - around, now - span + around, found[0])
+        age = span(found[1], found[2])
+        around = max(AROUND, min(age / 4, timedelta(hours=12)))
+        return Window(now - age - around, now - age + around, found[0])
     return None
 
 
@@ -100,7 +79,7 @@ def _clock(text: str, now: datetime) -> Window | None:
     def at(groups: tuple[str | None, ...]) -> datetime:
         clock = _time(groups)
         day = start.date() + (timedelta(days=1) if night and clock.hour < 12 else timedelta())
-        found = datetime.combine(day, clock, tzinfo=now.tzinfo)
+        found = on_the_wall(datetime.combine(day, clock), now.tzinfo or UTC)
         return found - timedelta(days=1) if base is None and found > now else found
 
     if (two := _BETWEEN.search(text)) is not None:
@@ -178,9 +157,5 @@ def _part(day: datetime, part: str | None, words: str, before: str, now: datetim
 
 def shown(stored: str, now: datetime) -> str:
     """A stored time in the zone of ``now``, to the second, with the zone's name; as it is where it is no time."""
-    try:
-        found = datetime.fromisoformat(stored)
-    except ValueError:
-        return stored
-    local = (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(now.tzinfo)
-    return f"{local:%Y-%m-%d %H:%M:%S %Z}"
+    found = local(stored, now.tzinfo or UTC)
+    return stored if found is None else f"{found:%Y-%m-%d %H:%M:%S %Z}"

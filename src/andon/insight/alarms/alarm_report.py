@@ -19,9 +19,8 @@ from andon.insight.alarms.metrics import (
     rates,
     targets,
 )
-from andon.store import AlarmCounts, AlarmFilter, AlarmReader
-
-EVERYWHERE = AlarmFilter()
+from andon.store import Connection, alarms
+from andon.store.alarms import EVERYWHERE, AlarmCounts, AlarmFilter
 
 #: Of so many floods, the newest, it is looked up what came first.
 FLOODS_NAMED = 5
@@ -37,7 +36,12 @@ class AlarmReport(msgspec.Struct, frozen=True):
 
 
 def find(
-    alarms: AlarmReader, since: float, until: float, chosen: AlarmFilter = EVERYWHERE, *, named: int = FLOODS_NAMED
+    connection: Connection,
+    since: float,
+    until: float,
+    chosen: AlarmFilter = EVERYWHERE,
+    *,
+    named: int = FLOODS_NAMED,
 ) -> AlarmReport:
     """The figures of a window (unix seconds), widened to whole ten minutes, though not into the future.
 
@@ -45,10 +49,10 @@ def find(
     """
     start = since - since % TEN_MINUTES
     until = max(until, min(until + -until % TEN_MINUTES, time.time()))
-    counts = alarms.counts(start, until, chosen)
+    counts = alarms.counts(connection, start, until, chosen)
     floods = find_floods(counts.periods, start, until)
     known = len(floods) - max(0, min(named, len(floods)))
-    floods[known:] = [_named(alarms, flood, chosen) for flood in floods[known:]]
+    floods[known:] = [_named(connection, flood, chosen) for flood in floods[known:]]
     figures = _figures(counts, start, until, floods)
     return AlarmReport(figures, targets(figures), counts.shelved, _note(figures))
 
@@ -93,8 +97,8 @@ def _stops(counts: AlarmCounts, since: float, until: float) -> Stops | None:
     )
 
 
-def _named(alarms: AlarmReader, flood: Flood, chosen: AlarmFilter) -> Flood:
-    first = alarms.first_out(flood.start, flood.end, chosen)
+def _named(connection: Connection, flood: Flood, chosen: AlarmFilter) -> Flood:
+    first = alarms.first_out(connection, flood.start, flood.end, chosen)
     return msgspec.structs.replace(flood, first=first.source if first else None)
 
 

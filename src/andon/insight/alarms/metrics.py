@@ -1,7 +1,7 @@
 """Alarm figures after ANSI/ISA-18.2 and IEC 62682: rates, floods, nuisance alarms, priorities, and how good they are.
 
-Pure functions over occurrences (:class:`andon.core.models.history.Occurrence`) and over counts for ten minutes. What is
-not known is None, never 0: without clear events nothing is stale or fleeting *that we know of*.
+Pure functions over the counts that the store keeps. What is not known is None, never 0: without clear events nothing
+is stale or fleeting *that we know of*.
 
 Sources: ISA-18.2-2016, Table 7 (targets, as cited in public guides: 1 to 2 alarms in 10 minutes, at most 10 in the
 worst, under 1 % of the time in flood, top ten 1 to 5 % of the load, under 5 stale, no chattering, priorities about
@@ -10,25 +10,17 @@ worst, under 1 % of the time in flood, top ten 1 to 5 % of the load, under 5 sta
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
-
-from andon.core.models.history import Occurrence, Priority
 
 TEN_MINUTES = 600.0
 #: A flood begins with more alarms than this in ten minutes, and ends with fewer than that.
 FLOOD_BEGINS, FLOOD_ENDS = 10, 5
-#: An alarm chatters where it becomes active so often within so many seconds.
-CHATTER_COUNT, CHATTER_SECONDS = 3, 60.0
-#: An alarm that cleared by itself within these seconds was fleeting: nobody can react to it.
-FLEETING_SECONDS = 10.0
 #: An alarm that is active this long is stale.
 STALE_SECONDS = 24 * 3600.0
 #: Figures over less than this are provisional.
 FULL_DAYS = 30.0
-_TOP = 10
 
 
 class Flood(msgspec.Struct, frozen=True):
@@ -106,41 +98,6 @@ class Target(msgspec.Struct, frozen=True):
     good: bool | None
 
 
-def figures(
-    occurrences: Iterable[Occurrence], since: float, until: float, *, acknowledges: bool = False
-) -> AlarmFigures:
-    """The figures of ``since`` ≤ start < ``until``.
-
-    ``acknowledges`` says that this site reports acknowledgements at all; without it they are not available.
-    """
-    alarms = sorted((one for one in occurrences if since <= one.started < until), key=lambda one: one.started)
-    counts = Counter(int(one.started // TEN_MINUTES) for one in alarms)
-    floods = find_floods(counts, since, until, alarms)
-    clears = any(one.clears for one in alarms)
-    known = [one for one in alarms if one.clears]
-    top = contributors(alarms, until)[:_TOP]
-    acked = [one.acknowledged - one.started for one in alarms if one.acknowledged is not None]
-    return AlarmFigures(
-        since=since,
-        until=until,
-        alarms=len(alarms),
-        provisional=until - since < FULL_DAYS * 86_400,
-        rates=rates(counts, since, until),
-        floods=floods,
-        flood_share=sum(flood.end - flood.start for flood in floods) / max(until - since, 1.0),
-        top=top,
-        top_share=sum(one.share for one in top) if alarms else None,
-        chattering=chattering(alarms),
-        fleeting=fleeting(known) if clears else None,
-        stale=sum(_active(one, until) > STALE_SECONDS for one in known) if clears else None,
-        standing=sum(one.ended is None for one in known) if clears else None,
-        priorities=priority_mix(alarms),
-        acknowledged=len(acked) if acknowledges else None,
-        mean_ack_seconds=sum(acked) / len(acked) if acked and acknowledges else None,
-        stops=stops(alarms, since, until),
-    )
-
-
 def rates(counts: Mapping[int, int], since: float, until: float) -> Rates:
     """Rates of ``counts``: alarms by number of the ten minutes since 1970. Partly covered ones count."""
     periods = max((until - since) / TEN_MINUTES, 1.0)
@@ -155,97 +112,27 @@ def rates(counts: Mapping[int, int], since: float, until: float) -> Rates:
     )
 
 
-def find_floods(
-    counts: Mapping[int, int], since: float, until: float, alarms: Sequence[Occurrence] = ()
-) -> list[Flood]:
-    """The floods of a window, from counts for ten minutes; with ``alarms`` (by time) each names what came first."""
+def find_floods(counts: Mapping[int, int], since: float, until: float) -> list[Flood]:
+    """The floods of a window, from counts for ten minutes; what came first in each is not told."""
     floods: list[Flood] = []
     start: int | None = None
     last = total = 0
     for period in sorted(counts):
         count = counts[period]
         if start is not None and (period > last + 1 or count < FLOOD_ENDS):
-            floods.append(_flood(start, last + 1, total, since, until, alarms))
+            floods.append(_flood(start, last + 1, total, since, until))
             start = None
         if start is None and count > FLOOD_BEGINS:
             start, total = period, 0
         total += count
         last = period
     if start is not None:
-        floods.append(_flood(start, last + 1, total, since, until, alarms))
+        floods.append(_flood(start, last + 1, total, since, until))
     return floods
 
 
-def _flood(start: int, end: int, total: int, since: float, until: float, alarms: Sequence[Occurrence]) -> Flood:
-    begin, finish = start * TEN_MINUTES, end * TEN_MINUTES
-    first = next((one.source for one in alarms if begin <= one.started < finish), None)
-    return Flood(max(begin, since), min(finish, until), total, first)
-
-
-def contributors(alarms: Sequence[Occurrence], until: float) -> list[Contributor]:
-    """Every source with its share, the most frequent first."""
-    counts = Counter(one.source for one in alarms)
-    seconds: dict[str, float] = defaultdict(float)
-    for one in alarms:
-        if one.clears:
-            seconds[one.source] += _active(one, until)
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Contributor(source, count, count / len(alarms), seconds.get(source)) for source, count in ranked]
-
-
-def chattering(
-    alarms: Iterable[Occurrence], count: int = CHATTER_COUNT, within: float = CHATTER_SECONDS
-) -> list[Chatter]:
-    """The sources that became active ``count`` times or more within ``within`` seconds, the worst first."""
-    starts: dict[str, list[float]] = defaultdict(list)
-    for one in alarms:
-        starts[one.source].append(one.started)
-    found = []
-    for source, times in starts.items():
-        times.sort()
-        most, oldest = 0, 0
-        for newest, moment in enumerate(times):
-            while moment - times[oldest] > within:
-                oldest += 1
-            most = max(most, newest - oldest + 1)
-        if most >= count:
-            found.append(Chatter(source, most))
-    return sorted(found, key=lambda one: (-one.most, one.source))
-
-
-def fleeting(alarms: Iterable[Occurrence]) -> int:
-    """How many cleared before anybody could have reacted, nobody having acknowledged them."""
-    return sum(
-        one.ended is not None and one.acknowledged is None and one.ended - one.started < FLEETING_SECONDS
-        for one in alarms
-    )
-
-
-def priority_mix(alarms: Sequence[Occurrence]) -> dict[str, float] | None:
-    """The share of each priority; None without alarms."""
-    if not alarms:
-        return None
-    counts = Counter(one.priority for one in alarms)
-    return {priority.value: counts[priority] / len(alarms) for priority in Priority}
-
-
-def stops(alarms: Sequence[Occurrence], since: float, until: float) -> Stops | None:
-    """What held up production; None where no alarm says so. Time between stops is calendar time, not running time."""
-    stopping = [one for one in alarms if one.stopped]
-    if not stopping:
-        return None
-    ended = [one.ended - one.started for one in stopping if one.ended is not None]
-    return Stops(
-        count=len(stopping),
-        open=sum(one.clears and one.ended is None for one in stopping),
-        mean_seconds=sum(ended) / len(ended) if ended else None,
-        total_seconds=sum(_active(one, until) for one in stopping if one.clears) if ended else None,
-        between_seconds=(until - since) / len(stopping),
-    )
-
-
-def _active(one: Occurrence, until: float) -> float:
-    return max(0.0, (until if one.ended is None else one.ended) - one.started)
+def _flood(start: int, end: int, total: int, since: float, until: float) -> Flood:
+    return Flood(max(start * TEN_MINUTES, since), min(end * TEN_MINUTES, until), total, None)
 
 
 def targets(f: AlarmFigures) -> list[Target]:

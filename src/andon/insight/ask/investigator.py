@@ -22,7 +22,6 @@ from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, 
 from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
 from andon.core.settings.settings import Settings
-from andon.explain.interfaces import Runbooks
 from andon.explain.model.citations import checked, cited_ids
 from andon.explain.model.fence import fenced, size
 from andon.explain.model.history_tools import ROOM, WRONG_CALLS, HistoryTools, usable_by
@@ -30,11 +29,12 @@ from andon.explain.model.prompts import BYTES_PER_TOKEN
 from andon.explain.model.reasoning import strip_thinking
 from andon.explain.model.session import AnswerTooLong, ModelSession, NoAnswer, NotGranted, Request
 from andon.explain.providers.backend import Backend, Capabilities
-from andon.grouping.interfaces import Likeness
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.grouping.similar_problems import Likeness
 from andon.insight.ask.conversation import Conversation, Grant, Silence, Watch
 from andon.insight.ask.facts_text import prompt_lines, report, scope_words
 from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve
-from andon.store.interfaces import History
+from andon.store import Ask, agent_history
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +87,7 @@ class Investigated:
 
 
 class Investigator:
-    """Answers questions over ``history`` with the first of ``backends`` that can. Belongs to one event loop.
+    """Answers questions over what ``ask`` is put to with the first of ``backends`` that can. Belongs to one event loop.
 
     Deadlines, of which a question takes two at most, and bounds are those of the settings. ``grant`` is asked before
     each request, ``used`` is told the tokens that were taken.
@@ -95,16 +95,16 @@ class Investigator:
 
     def __init__(
         self,
-        history: History,
+        ask: Ask,
         backends: Sequence[Backend],
         settings: Settings,
         *,
         likeness: Likeness | None = None,
-        runbooks: Runbooks | None = None,
+        runbooks: MarkdownRunbooks | None = None,
         grant: Grant | None = None,
         used: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
-        self._history = history
+        self._history = ask
         self._sessions = [ModelSession(backend, settings) for backend in backends]
         self._system = f"You are {settings.agent_name}. {settings.agent_instructions.strip()}\n\n{_RULES}"
         self._prompt_budget = settings.model_prompt_tokens
@@ -198,7 +198,8 @@ class Investigator:
         text = await self._talk(
             session, lambda can: self._request(session, can, inquiry, found, words, look=look), words, deadline
         )
-        known = {one.id: one for one in await self._history.logs(sorted(set(cited_ids(text)) & words.seen))}
+        cited = sorted(set(cited_ids(text)) & words.seen)
+        known = {one.id: one for one in await self._history(agent_history.logs_of, cited)}
         return Investigated(
             text=checked(text, known),
             mode="facts" if words.tools is None else "tools",
@@ -266,7 +267,7 @@ class Investigator:
 
     async def _without_model(self, inquiry: Inquiry, found: Retrieved, reason: str) -> Investigated:
         text = report(found, inquiry.now)
-        known = {one.id: one for one in await self._history.logs(cited_ids(text))}
+        known = {one.id: one for one in await self._history(agent_history.logs_of, cited_ids(text))}
         return Investigated(
             text=text,
             mode="none",

@@ -22,11 +22,12 @@ from andon.core.models import (
     StoredLog,
     utc_text,
 )
-from andon.explain.interfaces import Runbooks
+from andon.core.times import Skipped
 from andon.explain.model.history_tools import HistoryTools, as_question
 from andon.explain.model.name_filter import Named, find_names
 from andon.explain.model.time_phrases import shown, window
-from andon.store.interfaces import History
+from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.store import Ask, agent_history
 
 TOLD = 6
 #: Problems of the window that are looked through for the question's words.
@@ -70,28 +71,28 @@ class Retrieved:
 
 
 async def retrieve(
-    inquiry: Inquiry, history: History, tools: HistoryTools, runbooks: Runbooks | None = None
+    inquiry: Inquiry, ask: Ask, tools: HistoryTools, runbooks: MarkdownRunbooks | None = None
 ) -> Retrieved:
     """The facts for ``inquiry``. Raises QueryTooSlow and StoreUnavailable."""
     found = Retrieved(HistoryQuery())
-    span = await history.span()
+    span = await ask(agent_history.span)
     if span is None:
         found.notes.append("No log is stored yet.")
         return found
-    named = find_names(inquiry.text, await history.names())
+    named = find_names(inquiry.text, await ask(agent_history.names))
     found.scope = scope = _window(inquiry, span, found.notes)
     for place in named.unknown:
         found.notes.append(f"No log names a place or host {place!r}.")
     scopes = list(_scopes(inquiry, named, scope))
-    problems = await _problems(history, scopes)
+    problems = await _problems(ask, scopes)
     if not problems and scopes != [scope]:
-        problems = await _relaxed(history, inquiry, named, scope, found)
+        problems = await _relaxed(ask, inquiry, named, scope, found)
     elif scopes:
         found.scope = scopes[0]
     if not problems:
         oldest, newest = (shown(one, inquiry.now) for one in span)
         found.notes.append(f"No log matches in that time; logs are stored from {oldest} to {newest}.")
-    await _tell(history, problems, named, found)
+    await _tell(ask, problems, named, found)
     if not problems or (named.words and not any(_score(seen, named) for seen, _ in found.problems)):
         found.alike = await _alike(tools, named, found)
     if runbooks is not None:
@@ -103,21 +104,24 @@ def _window(inquiry: Inquiry, span: tuple[str, str], notes: list[str]) -> Histor
     """The time asked about: as given, as said, or the last 24 hours of which there are logs."""
     if inquiry.since is not None or inquiry.until is not None:
         return HistoryQuery(since=inquiry.since, until=inquiry.until)
-    said = window(inquiry.text, inquiry.now)
+    untold = "The question names no time"
+    try:
+        said = window(inquiry.text, inquiry.now)
+    except Skipped as error:
+        said, untold = None, f"The time {error}"
     if said is not None:
         return HistoryQuery(since=utc_text(said.since), until=utc_text(said.until))
     since = utc_text(inquiry.now - _DEFAULT_SPAN)
     newest = span[1]
     if newest >= since:
-        notes.append("The question names no time: the last 24 hours were looked at.")
+        notes.append(f"{untold}: the last 24 hours were looked at.")
         return HistoryQuery(since=since)
     try:
         end = datetime.fromisoformat(newest)
     except ValueError:  # taken over as it was
         return HistoryQuery()
     notes.append(
-        f"The question names no time and the newest log is of {shown(newest, inquiry.now)}: the 24 hours before it "
-        "were looked at."
+        f"{untold} and the newest log is of {shown(newest, inquiry.now)}: the 24 hours before it were looked at."
     )
     return HistoryQuery(since=utc_text(end - _DEFAULT_SPAN))
 
@@ -143,18 +147,21 @@ def _scopes(inquiry: Inquiry, named: Named, base: HistoryQuery) -> Iterator[Hist
         yield msgspec.structs.replace(base, **fields)
 
 
-async def _problems(history: History, scopes: list[HistoryQuery]) -> dict[int, PatternSeen]:
+_ORDERS: tuple[agent_history.Order, ...] = ("severity", "first")
+
+
+async def _problems(ask: Ask, scopes: list[HistoryQuery]) -> dict[int, PatternSeen]:
     """The problems of all scopes by id: the worst, and those that came first."""
     problems: dict[int, PatternSeen] = {}
     for scope in scopes:
-        for order in ("severity", "first"):
-            for seen in await history.problems(msgspec.structs.replace(scope, limit=_LISTED), order):
+        for order in _ORDERS:
+            for seen in await ask(agent_history.problems, msgspec.structs.replace(scope, limit=_LISTED), order):
                 problems.setdefault(seen.pattern_id, seen)
     return problems
 
 
 async def _relaxed(
-    history: History, inquiry: Inquiry, named: Named, scope: HistoryQuery, found: Retrieved
+    ask: Ask, inquiry: Inquiry, named: Named, scope: HistoryQuery, found: Retrieved
 ) -> dict[int, PatternSeen]:
     """Nothing matches all that is named: leave out the code and the severity, then the service, then the place."""
     for what, fewer in (
@@ -163,7 +170,7 @@ async def _relaxed(
         ("the place or host", named._replace(codes=[], severity=None, services=[], hosts=[], places=[])),
     ):
         scopes = list(_scopes(inquiry, fewer, scope))
-        problems = await _problems(history, scopes)
+        problems = await _problems(ask, scopes)
         if problems:
             found.notes.append(f"No log matches everything the question names; this leaves out {what}.")
             found.scope = scopes[0]
@@ -171,7 +178,7 @@ async def _relaxed(
     return {}
 
 
-async def _tell(history: History, problems: dict[int, PatternSeen], named: Named, found: Retrieved) -> None:
+async def _tell(ask: Ask, problems: dict[int, PatternSeen], named: Named, found: Retrieved) -> None:
     """Choose the problems to tell, and fetch what is known of them and the logs that show them."""
     ranked = sorted(
         problems.values(),
@@ -183,31 +190,32 @@ async def _tell(history: History, problems: dict[int, PatternSeen], named: Named
         chosen[-1] = first
     found.more_problems = len(ranked) - len(chosen)
     for seen in chosen:
-        facts = await history.pattern(seen.pattern_id, seen.last_seen)
+        facts = await ask(agent_history.pattern, seen.pattern_id, seen.last_seen)
         if facts is not None:
             found.problems.append((seen, facts))
     ids = [i for seen in chosen for i in (seen.first_log, seen.last_log) if i is not None]
-    found.logs = {one.id: one for one in await history.logs(ids)}
+    found.logs = {one.id: one for one in await ask(agent_history.logs_of, ids)}
     bad = [one for one in found.logs.values() if SEVERITY_RANK.get(one.severity, 1) >= Severity.ERROR.rank]
     if bad:
-        found.timeline = await _timeline(history, min(bad, key=lambda one: (one.timestamp, one.id)))
+        found.timeline = await _timeline(ask, min(bad, key=lambda one: (one.timestamp, one.id)))
 
 
-async def _timeline(history: History, around: StoredLog) -> list[StoredLog]:
+async def _timeline(ask: Ask, around: StoredLog) -> list[StoredLog]:
     try:
         middle = datetime.fromisoformat(around.timestamp)
     except ValueError:  # taken over as it was
         return []
     if middle.tzinfo is None:
         return []
-    around_it = await history.search(
+    around_it = await ask(
+        agent_history.find,
         HistoryQuery(
             host=around.hostname,
             since=utc_text(middle - _BEFORE),
             until=utc_text(middle + _AFTER),
             oldest_first=True,
             limit=_AROUND,
-        )
+        ),
     )
     # of a row of the same problem the first log says it all
     runs = itertools.groupby(around_it, key=lambda one: one.pattern_id or one.id)
@@ -228,7 +236,7 @@ async def _alike(tools: HistoryTools, named: Named, found: Retrieved) -> list[tu
     return [(facts, score) for facts, score in alike if facts.pattern_id not in told]
 
 
-def _runbooks(runbooks: Runbooks, inquiry: Inquiry, found: Retrieved) -> list[Hint]:
+def _runbooks(runbooks: MarkdownRunbooks, inquiry: Inquiry, found: Retrieved) -> list[Hint]:
     """Runbooks for the worst problems, and for the words of the question."""
     questions = [as_question(inquiry.text)]
     for seen, _ in found.problems[:3]:

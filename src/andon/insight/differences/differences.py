@@ -13,6 +13,7 @@ from andon.core.models.history import Comparison, Difference, FieldCounts
 from andon.grouping.codes import CodeRules
 from andon.insight.differences.lift import differences
 from andon.insight.shifts.calendar import Shift, window_at
+from andon.store import Connection, search
 
 _CODES = CodeRules()
 #: With fewer logs in question nothing can be told from chance.
@@ -27,6 +28,33 @@ class DiffResult(msgspec.Struct, frozen=True):
     exact: bool
     differences: list[Difference]
     note: str | None = None
+
+
+def of_pattern(
+    connection: Connection,
+    pattern_id: int,
+    since: float,
+    until: float,
+    shifts: Sequence[Shift],
+    zone: ZoneInfo,
+    *,
+    limit: int = 20,
+) -> DiffResult:
+    """What stands out in a problem's logs beside all others of the same time (unix seconds). Raises NotFound."""
+    return find(search.compare_pattern(connection, pattern_id, since, until), shifts, zone, limit=limit)
+
+
+def of_windows(
+    connection: Connection,
+    window: tuple[float, float],
+    baseline: tuple[float, float],
+    pattern_id: int | None,
+    zone: ZoneInfo,
+    *,
+    limit: int = 20,
+) -> DiffResult:
+    """What stands out in the logs of one time beside another's, of one problem or of all. Raises NotFound."""
+    return find(search.compare_windows(connection, window, baseline, pattern_id), None, zone, limit=limit)
 
 
 def find(compared: Comparison, shifts: Sequence[Shift] | None, zone: ZoneInfo, *, limit: int = 20) -> DiffResult:

@@ -14,8 +14,9 @@ from andon.core.times import stored
 from andon.insight.alarms import alarm_report as alarm_figures
 from andon.insight.alarms.metrics import STALE_SECONDS, AlarmFigures, Target
 from andon.insight.shifts.calendar import Shift, previous
-from andon.insight.trends.trends import DAY, KINDS, Asked, Counts, Kind, Trend, find
-from andon.store import AlarmCounts, AlarmEntry, AlarmReader, ShiftNote
+from andon.insight.trends.trends import DAY, KINDS, Asked, Kind, Trend, find
+from andon.store import Connection, alarms, counts, problems, queue
+from andon.store.alarms import AlarmCounts, AlarmEntry, ShiftNote
 
 _LISTED = 10
 #: So many problems are looked at, of which those that are mere information are left out.
@@ -112,9 +113,9 @@ class ShiftReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.until < self.end
 
 
-def signed(alarms: AlarmReader, window: ShiftWindow) -> ShiftReport | None:
+def signed(connection: Connection, window: ShiftWindow) -> ShiftReport | None:
     """The report as it was when it was signed, with everybody who did; None where nobody has, or it cannot be read."""
-    found = alarms.handovers(window)
+    found = alarms.handovers(connection, window)
     frozen = next((one.report for one in found if one.report), None)
     if frozen is None:
         return None
@@ -126,29 +127,41 @@ def signed(alarms: AlarmReader, window: ShiftWindow) -> ShiftReport | None:
     return msgspec.structs.replace(report, frozen=True, signatures=signatures)
 
 
-def nothing_then(alarms: AlarmReader, rollups: Counts, window: ShiftWindow, zone: ZoneInfo) -> str | None:
+def nothing_then(connection: Connection, window: ShiftWindow, zone: ZoneInfo) -> str | None:
     """A sentence where the window ended before anything was stored; None where there may be something to report."""
-    span = rollups.span()
+    span = counts.span(connection)
     if span is None or window.end > span[0] * 60:
         return None
-    if alarms.counts(window.start, window.end).periods or alarms.notes(window.start, window.end):
+    then = (window.start, window.end)
+    if alarms.counts(connection, *then).periods or alarms.notes(connection, *then):
         return None
     first = datetime.fromtimestamp(span[0] * 60, zone)
     return f"nothing is stored of that time: the oldest log is from {first:%Y-%m-%d %H:%M %Z}"
 
 
+def report_of(
+    connection: Connection, window: ShiftWindow, shifts: Sequence[Shift], zone: ZoneInfo, now: float
+) -> ShiftReport | str:
+    """The report of a working, as it was signed or as it is known ``now``; a sentence where nothing is stored of it."""
+    return (
+        nothing_then(connection, window, zone)
+        or signed(connection, window)
+        or make(connection, window, shifts, zone, now)
+    )
+
+
 def make(
-    alarms: AlarmReader, rollups: Counts, window: ShiftWindow, shifts: Sequence[Shift], zone: ZoneInfo, now: float
+    connection: Connection, window: ShiftWindow, shifts: Sequence[Shift], zone: ZoneInfo, now: float
 ) -> ShiftReport:
     """The report of a working as it is known at ``now``, beside the working of the same shift before it."""
     until = min(max(now, window.start + 1), window.end)
     before = previous(shifts, window, zone)
-    counts = alarms.counts(window.start, until)
-    current = alarm_figures.find(alarms, window.start, until)
-    opened = alarms.listing("active", now, limit=_OPEN_MAX)
+    counted = alarms.counts(connection, window.start, until)
+    current = alarm_figures.find(connection, window.start, until)
+    opened = alarms.listing(connection, "active", now, limit=_OPEN_MAX)
     asked = Asked(window.start, until, window.start - _BASELINE, None, _LOOKED_AT)
-    stopped = any(one.count or one.lost for one in counts.stops)
-    problems = {kind: _problems(alarms, rollups, kind, asked) for kind in KINDS}
+    stopped = any(one.count or one.lost for one in counted.stops)
+    found = {kind: _problems(connection, kind, asked) for kind in KINDS}
     return ShiftReport(
         shift=window.name,
         start=window.start,
@@ -157,24 +170,22 @@ def make(
         zone=zone.key,
         made=now,
         previous=before,
-        figures=_compared(alarms, rollups, window, until, before, current.figures),
+        figures=_compared(connection, window, until, before, current.figures),
         alarms=current.figures,
         targets=current.targets,
         open=opened,
         not_acknowledged=sum(one.acked_at is None for one in opened),
-        stale=sum(
-            one.clears and one.active_since is not None and now - one.active_since > STALE_SECONDS for one in opened
-        ),
-        shelved=alarms.listing("shelved", now, limit=_OPEN_MAX),
+        stale=sum(_is_stale(one, now) for one in opened),
+        shelved=alarms.listing(connection, "shelved", now, limit=_OPEN_MAX),
         stopped=stopped,
-        bars=_bars(counts, stopped=stopped),
-        top=problems["top"],
-        new=problems["new"],
-        rising=problems["rising"],
-        quiet=problems["quiet"],
-        fixes=_fixes(alarms, window.start, until),
-        notes=alarms.notes(window.start, window.end),
-        signatures=[Signature(one.signed_by, one.signed_at) for one in alarms.handovers(window)],
+        bars=_bars(counted, stopped=stopped),
+        top=found["top"],
+        new=found["new"],
+        rising=found["rising"],
+        quiet=found["quiet"],
+        fixes=_fixes(connection, window.start, until),
+        notes=alarms.notes(connection, window.start, window.end),
+        signatures=[Signature(one.signed_by, one.signed_at) for one in alarms.handovers(connection, window)],
     )
 
 
@@ -183,19 +194,18 @@ def _is_stale(one: AlarmEntry, now: float) -> bool:
 
 
 def _compared(
-    alarms: AlarmReader,
-    rollups: Counts,
+    connection: Connection,
     window: ShiftWindow,
     until: float,
     before: ShiftWindow | None,
     now: AlarmFigures,
 ) -> list[KeyFigure]:
     """The figures beside those of the working before; of one that still works, by the same time of the shift."""
-    here = _numbers(now, _new(rollups, window.start, until))
+    here = _numbers(now, _new(connection, window.start, until))
     there: dict[str, float | None] = {}
     if before is not None:
         end = min(before.end, before.start + (until - window.start)) if until < window.end else before.end
-        there = _numbers(alarm_figures.find(alarms, before.start, end).figures, _new(rollups, before.start, end))
+        there = _numbers(alarm_figures.find(connection, before.start, end).figures, _new(connection, before.start, end))
     return [KeyFigure(name, value, there.get(name), _UNITS.get(name, "count")) for name, value in here.items()]
 
 
@@ -221,16 +231,16 @@ def _numbers(figures: AlarmFigures, new: int) -> dict[str, float | None]:
     }
 
 
-def _new(rollups: Counts, since: float, until: float) -> int:
-    return len(rollups.first_seen_within(stored(since), stored(until)))
+def _new(connection: Connection, since: float, until: float) -> int:
+    return len(counts.first_seen_within(connection, stored(since), stored(until)))
 
 
-def _bars(counts: AlarmCounts, *, stopped: bool) -> list[Bar]:
+def _bars(counted: AlarmCounts, *, stopped: bool) -> list[Bar]:
     """What cost most: stops, or alarms where no log says that production stopped; the worst by count and by time."""
     if stopped:
-        bars = [Bar(one.alarm.source, one.count, one.lost) for one in counts.stops]
+        bars = [Bar(one.alarm.source, one.count, one.lost) for one in counted.stops]
     else:
-        bars = [Bar(one.alarm.source, one.count, one.seconds) for one in counts.top]
+        bars = [Bar(one.alarm.source, one.count, one.seconds) for one in counted.top]
     worst = {*sorted(bars, key=lambda bar: -bar.count)[:_BARS], *sorted(bars, key=_cost)[:_BARS]}
     return sorted(worst, key=_cost)
 
@@ -239,9 +249,11 @@ def _cost(bar: Bar) -> tuple[float, int, str]:
     return -(bar.seconds or 0.0), -bar.count, bar.source
 
 
-def _problems(alarms: AlarmReader, rollups: Counts, kind: Kind, asked: Asked) -> list[Problem]:
-    rows: list[Trend] = [row for row in find(rollups, kind, asked).rows if row.worst_severity in PRIORITY_OF][:_LISTED]
-    shown = alarms.shown([row.pattern_id for row in rows])
+def _problems(connection: Connection, kind: Kind, asked: Asked) -> list[Problem]:
+    rows: list[Trend] = [row for row in find(connection, kind, asked).rows if row.worst_severity in PRIORITY_OF][
+        :_LISTED
+    ]
+    shown = queue.shown_for(connection, [row.pattern_id for row in rows])
     found = []
     for row in rows:
         explained = shown.get(row.pattern_id)
@@ -265,9 +277,9 @@ def _first_check(finding: object) -> str | None:
     return str(checks[0]) if isinstance(checks, list) and checks else None
 
 
-def _fixes(alarms: AlarmReader, since: float, until: float) -> list[Fix]:
-    confirmed = alarms.fixes(stored(since), stored(until))
-    texts = alarms.templates([one.pattern_id for one in confirmed])
+def _fixes(connection: Connection, since: float, until: float) -> list[Fix]:
+    confirmed = problems.fixes_within(connection, stored(since), stored(until))
+    texts = problems.templates_of(connection, [one.pattern_id for one in confirmed])
     return [
         Fix(one.pattern_id, texts.get(one.pattern_id, ""), one.fix, one.cause, one.author, one.created_at)
         for one in confirmed

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, Protocol, get_args
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,9 +15,9 @@ from andon.core.models.history import ShiftWindow
 from andon.core.times import stored
 from andon.insight.shifts.calendar import Shift
 from andon.insight.trends.rates import between, occurrences
+from andon.store import Connection, counts
 
 Step = Literal["minute", "hour", "day"]
-STEPS: tuple[Step, ...] = get_args(Step)
 _FIELDS = ("machine", "line", "hostname")
 _STEP_SECONDS: dict[Step, int] = {"minute": 60, "hour": 3600, "day": 86_400}
 #: Most points of a timeline.
@@ -78,37 +78,15 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     points: list[Point]
 
 
-class Counts(Protocol):
-    """What is asked of the store; see :class:`andon.store.Rollups`."""
-
-    def minutes_of(self, pattern_id: int, since: float, until: float) -> Mapping[int, int]:
-        """Logs of a problem by minute."""
-        ...
-
-    def by_value(
-        self, pattern_id: int, fields: Sequence[str], since: float, until: float
-    ) -> Mapping[str, list[tuple[str | None, int]]]:
-        """Logs of a problem by the values of fields."""
-        ...
-
-    def hourly(self, since: float, until: float, pattern_id: int | None = None) -> Mapping[int, int]:
-        """Logs by hour."""
-        ...
-
-    def minutely(self, since: float, until: float) -> Mapping[int, int]:
-        """Logs by minute."""
-        ...
-
-
 def breakdown(
-    counts: Counts, pattern_id: int, since: float, until: float, shifts: Sequence[Shift], zone: ZoneInfo
+    connection: Connection, pattern_id: int, since: float, until: float, shifts: Sequence[Shift], zone: ZoneInfo
 ) -> Breakdown:
     """A problem by place and shift. Raises NotFound, and ValueError for more than :data:`SPAN_MAX`."""
     if until - since > SPAN_MAX:
         raise ValueError(f"the time is longer than {SPAN_MAX // 86_400} days: ask about a shorter one")
-    minutes = counts.minutes_of(pattern_id, since, until)
+    minutes = counts.minutes_of(connection, pattern_id, since, until)
     starts = occurrences(sorted(minutes))
-    values = counts.by_value(pattern_id, _FIELDS, since, until)
+    values = counts.by_value(connection, pattern_id, _FIELDS, since, until)
     return Breakdown(
         pattern_id=pattern_id,
         since=stored(since),
@@ -174,7 +152,7 @@ def _workings(shift: Shift, since: float, until: float, zone: ZoneInfo) -> Itera
 
 
 def timeline(
-    counts: Counts, step: Step, since: float, until: float, zone: ZoneInfo, pattern_id: int | None = None
+    connection: Connection, step: Step, since: float, until: float, zone: ZoneInfo, pattern_id: int | None = None
 ) -> Timeline:
     """Logs over time, of one problem or of all.
 
@@ -183,14 +161,14 @@ def timeline(
     """
     check_points(step, since, until)
     if step == "day":
-        return _daily(counts, since, until, zone, pattern_id)
+        return _daily(connection, since, until, zone, pattern_id)
     seconds = _STEP_SECONDS[step]
     if step == "hour":
-        found = counts.hourly(since, until, pattern_id)
+        found = counts.hourly(connection, since, until, pattern_id)
     elif pattern_id is not None:
-        found = counts.minutes_of(pattern_id, since, until)
+        found = counts.minutes_of(connection, pattern_id, since, until)
     else:
-        found = counts.minutely(since, until)
+        found = counts.minutely(connection, since, until)
     first, last = int(since // seconds), int(-(-until // seconds))
     rows = [Point(_local(n * seconds, zone), found.get(n, 0)) for n in range(first, last)]
     return Timeline(step=step, zone=zone.key, total=sum(row.count for row in rows), points=rows)
@@ -203,9 +181,9 @@ def check_points(step: Step, since: float, until: float) -> None:
         raise ValueError(f"{points:,.0f} points are more than {POINTS_MAX:,}: choose a longer step or a shorter time")
 
 
-def _daily(counts: Counts, since: float, until: float, zone: ZoneInfo, pattern_id: int | None) -> Timeline:
+def _daily(connection: Connection, since: float, until: float, zone: ZoneInfo, pattern_id: int | None) -> Timeline:
     days: Counter[date] = Counter()
-    for hour, count in counts.hourly(since, until, pattern_id).items():
+    for hour, count in counts.hourly(connection, since, until, pattern_id).items():
         days[datetime.fromtimestamp(hour * 3600, zone).date()] += count
     day = datetime.fromtimestamp(since, zone).date()
     last = datetime.fromtimestamp(max(since, until - 1), zone).date()

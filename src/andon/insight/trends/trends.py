@@ -5,8 +5,7 @@ All of it is made of counts; no log is read. What is merged counts as one proble
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -24,6 +23,7 @@ from andon.insight.trends.rates import (
     rate_chance,
     silence_chance,
 )
+from andon.store import Connection, counts
 
 Kind = Literal["top", "new", "rising", "quiet"]
 KINDS: tuple[Kind, ...] = ("top", "new", "rising", "quiet")
@@ -42,34 +42,6 @@ OCCURRENCES_MAX = 20_000
 #: Minutes of a flood in which it is looked for what set in.
 _SETTING_IN = 60
 _THEN = 4
-
-
-class Counts(Protocol):
-    """What is asked of the store; see :class:`andon.store.Rollups`."""
-
-    def span(self) -> tuple[int, int] | None:
-        """First and last minute with any log."""
-        ...
-
-    def activity(self, since: float, until: float, place: Place | None = None, *, by_days: bool = False) -> Counted:
-        """How often each problem occurred."""
-        ...
-
-    def known(self, roots: Collection[int], /) -> Mapping[int, Known]:
-        """Text, severity and times of problems."""
-        ...
-
-    def first_seen_within(self, since: str, until: str) -> Mapping[int, str]:
-        """Problems seen for the first time in a span."""
-        ...
-
-    def by_ten_minutes(self, since: float, until: float) -> Mapping[int, int]:
-        """Alarms by ten minutes."""
-        ...
-
-    def by_problem_and_minute(self, first: int, last: int, *, alarms_only: bool = False) -> Mapping[int, list[int]]:
-        """The minutes in which each problem occurred."""
-        ...
 
 
 class Trend(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,16 +163,16 @@ def place_of(**named: str | None) -> Place | None:
     return Place("hostname" if given[0][0] == "host" else given[0][0], given[0][1]) if given else None
 
 
-def find(counts: Counts, kind: Kind, asked: Asked) -> Trends:
+def find(connection: Connection, kind: Kind, asked: Asked) -> Trends:
     """The problems of a kind. Raises NotFound where no such place is known."""
     by_days = kind in ("top", "new") or asked.until - asked.since >= BY_DAYS
-    now = counts.activity(asked.since, asked.until, asked.place, by_days=by_days)
+    now = counts.activity(connection, asked.since, asked.until, asked.place, by_days=by_days)
     make = {"top": _top, "new": _new, "rising": _rising, "quiet": _quiet}[kind]
-    rows, baseline, note = make(counts, asked, now)
-    known = counts.known([row.root for row in rows])
+    rows, baseline, note = make(connection, asked, now)
+    known = counts.known(connection, [row.root for row in rows])
     total = sum(one.logs for one in now.problems.values())
     if not total and note is None:
-        note = _silence(counts, asked)
+        note = _silence(connection, asked)
     hours = _length(now, asked.until) / 3600
     return Trends(
         kind=kind,
@@ -245,21 +217,21 @@ class _Row(msgspec.Struct, frozen=True):
 _Found = tuple[list[_Row], float | None, str | None]
 
 
-def _top(_counts: Counts, asked: Asked, now: Counted) -> _Found:
+def _top(_connection: Connection, asked: Asked, now: Counted) -> _Found:
     ranked = sorted(now.problems.items(), key=lambda item: (-item[1].logs, item[0]))
     return [_Row(root, one.logs) for root, one in ranked[: asked.limit]], None, None
 
 
-def _new(counts: Counts, asked: Asked, now: Counted) -> _Found:
-    first = counts.first_seen_within(stored(asked.since), stored(asked.until))
+def _new(connection: Connection, asked: Asked, now: Counted) -> _Found:
+    first = counts.first_seen_within(connection, stored(asked.since), stored(asked.until))
     rows = [(first[root], _Row(root, one.logs)) for root, one in now.problems.items() if root in first]
     rows.sort(key=lambda row: (row[0], row[1].root), reverse=True)
     note = None if rows or not now.problems else "no problem was seen for the first time in this time"
     return [row for _, row in rows[: asked.limit]], None, note
 
 
-def _rising(counts: Counts, asked: Asked, now: Counted) -> _Found:
-    before = _before(counts, asked, now)
+def _rising(connection: Connection, asked: Asked, now: Counted) -> _Found:
+    before = _before(connection, asked, now)
     if before is None:
         return [], None, "nothing was logged before this time that it could be compared with"
     length, time_before = _length(now, asked.until), before.until - before.since
@@ -276,8 +248,8 @@ def _rising(counts: Counts, asked: Asked, now: Counted) -> _Found:
     return rows[: asked.limit], before.since, note
 
 
-def _quiet(counts: Counts, asked: Asked, now: Counted) -> _Found:
-    before = _before(counts, asked, now)
+def _quiet(connection: Connection, asked: Asked, now: Counted) -> _Found:
+    before = _before(connection, asked, now)
     if before is None:
         return [], None, "nothing was logged before this time that it could be compared with"
     length, time_before = _length(now, asked.until), before.until - before.since
@@ -304,15 +276,15 @@ def _likely(rows: list[_Row], tested: int) -> list[_Row]:
     return [msgspec.structs.replace(row, p=p) for row, p in zip(rows, chances, strict=True) if p < ALPHA]
 
 
-def _before(counts: Counts, asked: Asked, now: Counted) -> Counted | None:
+def _before(connection: Connection, asked: Asked, now: Counted) -> Counted | None:
     """The baseline, from the first log on: before it nothing could be logged. None where there is none."""
-    span = counts.span()
+    span = counts.span(connection)
     if span is None:
         return None
     since = max(asked.baseline, span[0] * 60.0)
     if now.since - since < now.period:
         return None
-    found = counts.activity(since, now.since, asked.place, by_days=now.period > HOUR)
+    found = counts.activity(connection, since, now.since, asked.place, by_days=now.period > HOUR)
     return found if found.problems else None
 
 
@@ -321,22 +293,22 @@ def _length(counted: Counted, until: float) -> float:
     return max(min(counted.until, until), counted.since + 60.0) - counted.since
 
 
-def _silence(counts: Counts, asked: Asked) -> str:
+def _silence(connection: Connection, asked: Asked) -> str:
     where = "" if asked.place is None else " there"
-    span = counts.span()
+    span = counts.span(connection)
     if span is None:
         return "nothing is stored yet"
     return f"nothing was logged{where} in this time; the newest log of all is from {stored(span[1] * 60.0)[:16]}Z"
 
 
-def first_out(counts: Counts, since: float, until: float, limit: int = 20) -> list[FirstOut]:
+def first_out(connection: Connection, since: float, until: float, limit: int = 20) -> list[FirstOut]:
     """The floods of alarms (WARNING and worse), the newest first, and what came first in each, to the minute."""
-    floods = find_floods(dict(counts.by_ten_minutes(since, until)), since, until)[-limit:]
+    floods = find_floods(counts.by_ten_minutes(connection, since, until), since, until)[-limit:]
     found = []
     for flood in reversed(floods):
         start = int(flood.start // 60)
         end = min(int(-(-flood.end // 60)), start + _SETTING_IN)
-        minutes = counts.by_problem_and_minute(start - SILENCE_MINUTES, end, alarms_only=True)
+        minutes = counts.by_problem_and_minute(connection, start - SILENCE_MINUTES, end, alarms_only=True)
         setting_in = {root: times[0] for root, times in minutes.items() if times[0] >= start}
         if not setting_in:
             setting_in = {
@@ -344,7 +316,7 @@ def first_out(counts: Counts, since: float, until: float, limit: int = 20) -> li
             }
         ordered = sorted((minute, root) for root, minute in setting_in.items())
         tied = sum(minute == ordered[0][0] for minute, _ in ordered)
-        known = counts.known([root for _, root in ordered[: tied + _THEN]])
+        known = counts.known(connection, [root for _, root in ordered[: tied + _THEN]])
         ordered = [(minute, root) for minute, root in ordered if root in known]
         begin = ordered[0][0] if ordered else start
         named = [Named(root, known[root].template, minute - begin) for minute, root in ordered]
@@ -354,33 +326,35 @@ def first_out(counts: Counts, since: float, until: float, limit: int = 20) -> li
     return found
 
 
-def together(counts: Counts, since: float, until: float, limit: int = 20, about: int | None = None) -> list[Together]:
+def together(
+    connection: Connection, since: float, until: float, limit: int = 20, about: int | None = None
+) -> list[Together]:
     """Which problem follows which more often than chance explains; with ``about`` only what this one goes with.
 
     Raises QueryTooSlow where too much was logged to look at each minute.
     """
-    span = counts.span()
+    span = counts.span(connection)
     if span is None:
         return []
     first, last = max(int(since // 60), span[0]), min(int(-(-until // 60)), span[1] + 1)
-    minutes = counts.by_problem_and_minute(first - SILENCE_MINUTES, last)
+    minutes = counts.by_problem_and_minute(connection, first - SILENCE_MINUTES, last)
     starts = {root: [m for m in occurrences(times) if m >= first] for root, times in minutes.items()}
     if about is None and sum(map(len, starts.values())) > OCCURRENCES_MAX:
         raise QueryTooSlow("too much occurred in this time to hold each against each: ask about a shorter one")
     rows = following(starts, last - first, limit=limit, about=about)
-    known = counts.known({root for row in rows for root in (row.first, row.second)})
+    known = counts.known(connection, {root for row in rows for root in (row.first, row.second)})
     return [
         Together(
-            row.first,
-            known[row.first].template,
-            row.second,
-            known[row.second].template,
-            row.count,
-            row.of_first,
-            row.of_second,
-            row.lift,
-            row.lag,
-            row.p,
+            first_id=row.first,
+            first=known[row.first].template,
+            second_id=row.second,
+            second=known[row.second].template,
+            count=row.count,
+            of_first=row.of_first,
+            of_second=row.of_second,
+            lift=row.lift,
+            lag=row.lag,
+            p=row.p,
         )
         for row in rows
         if row.first in known and row.second in known

@@ -1,26 +1,22 @@
-"""What people do about alarms and shifts: acknowledge, shelve, note, sign. Each is one transaction and in the audit.
+"""What people do about alarms and shifts: acknowledge, shelve, note, sign. All of it is in the audit.
 
-All raise StoreUnavailable where the database cannot be used, NotFound where there is no such alarm, and StoreError with
+``now`` is in unix seconds, ``by`` is who does it. All raise NotFound where there is no such alarm, and StoreError with
 the remedy for what makes no sense.
 """
 
 from __future__ import annotations
 
 import math
-import time
 
 from sqlalchemy import Connection
 
-from andon.core.errors import NotFound, StoreError
+from andon.core.errors import StoreError
 from andon.core.models.history import ShiftWindow
-from andon.core.settings.database_url import Database
-from andon.store.alarms import queries
-from andon.store.alarms.queries import AlarmEntry
+from andon.store.alarms.queries import AlarmEntry, alarm
 from andon.store.alarms.shift_book import Handover, ShiftNote, handovers
 from andon.store.alarms.tracking import ACKS
 from andon.store.engine import audit
-from andon.store.engine.rows import add_to_counters
-from andon.store.engine.visitor import change
+from andon.store.engine.counters import add_to_counters
 from andon.store.schema.dialect import run
 
 #: Shelving is for a time: nobody remembers what was put away for longer.
@@ -30,127 +26,91 @@ _NAME_MAX = 100
 
 
 def acknowledge(
-    db_path: Database, alarm_id: int, by: str | None, note: str | None = None, *, now: float | None = None
+    connection: Connection, alarm_id: int, by: str | None, note: str | None = None, *, now: float
 ) -> AlarmEntry:
     """Note that a person saw the alarm; that holds until it becomes active again."""
     text = _checked(note, "this is a note", required=False)
-    moment = time.time() if now is None else now
-
-    def work(connection: Connection) -> AlarmEntry:
-        entry = _alarm(connection, db_path, alarm_id)
-        run(
-            connection,
-            "UPDATE alarms SET acked_at = ?, acked_by = ?, ack_note = ? WHERE id = ?",
-            (moment, by, text, alarm_id),
-        )
-        run(
-            connection,
-            "UPDATE occurrences SET acknowledged = ? WHERE alarm_id = ? AND acknowledged IS NULL AND started = ?",
-            (moment, alarm_id, entry.active_since),
-        )
-        add_to_counters(connection, {ACKS: 1})
-        audit.note(connection, by, "alarm.acknowledge", f"alarm {alarm_id}", {"source": entry.source, "note": text})
-        return _alarm(connection, db_path, alarm_id)
-
-    return change(db_path, work)
+    entry = alarm(connection, alarm_id)
+    run(
+        connection,
+        "UPDATE alarms SET acked_at = ?, acked_by = ?, ack_note = ? WHERE id = ?",
+        (now, by, text, alarm_id),
+    )
+    run(
+        connection,
+        "UPDATE occurrences SET acknowledged = ? WHERE alarm_id = ? AND acknowledged IS NULL AND started = ?",
+        (now, alarm_id, entry.active_since),
+    )
+    add_to_counters(connection, {ACKS: 1})
+    audit.note(connection, by, "alarm.acknowledge", f"alarm {alarm_id}", {"source": entry.source, "note": text})
+    return alarm(connection, alarm_id)
 
 
 def shelve(
-    db_path: Database, alarm_id: int, seconds: float, by: str | None, note: str, *, now: float | None = None
+    connection: Connection, alarm_id: int, seconds: float, by: str | None, note: str, *, now: float
 ) -> AlarmEntry:
     """Take the alarm off the active list for ``seconds``; it comes back by itself. ``note`` says why."""
     text = _checked(note, "shelving needs a reason", required=True)
     if not math.isfinite(seconds) or not 60 <= seconds <= SHELVED_MAX:
         raise StoreError("an alarm is shelved for a minute at least and 31 days at most: choose another time")
-    moment = time.time() if now is None else now
-
-    def work(connection: Connection) -> AlarmEntry:
-        entry = _alarm(connection, db_path, alarm_id)
-        run(
-            connection,
-            "UPDATE alarms SET shelved_at = ?, shelved_until = ?, shelved_by = ?, shelve_note = ? WHERE id = ?",
-            (moment, moment + seconds, by, text, alarm_id),
-        )
-        detail = {"source": entry.source, "until": moment + seconds, "note": text}
-        audit.note(connection, by, "alarm.shelve", f"alarm {alarm_id}", detail)
-        return _alarm(connection, db_path, alarm_id)
-
-    return change(db_path, work)
+    entry = alarm(connection, alarm_id)
+    run(
+        connection,
+        "UPDATE alarms SET shelved_at = ?, shelved_until = ?, shelved_by = ?, shelve_note = ? WHERE id = ?",
+        (now, now + seconds, by, text, alarm_id),
+    )
+    detail = {"source": entry.source, "until": now + seconds, "note": text}
+    audit.note(connection, by, "alarm.shelve", f"alarm {alarm_id}", detail)
+    return alarm(connection, alarm_id)
 
 
-def unshelve(db_path: Database, alarm_id: int, by: str | None, *, now: float | None = None) -> AlarmEntry:
+def unshelve(connection: Connection, alarm_id: int, by: str | None, *, now: float) -> AlarmEntry:
     """Put a shelved alarm back on the active list at once."""
-    moment = time.time() if now is None else now
-
-    def work(connection: Connection) -> AlarmEntry:
-        entry = _alarm(connection, db_path, alarm_id)
-        if entry.shelved_until is None or entry.shelved_until <= moment:
-            raise StoreError(f"alarm {alarm_id} is not shelved: `andon alarms --shelved` lists those that are")
-        run(
-            connection,
-            "UPDATE alarms SET shelved_at = NULL, shelved_until = NULL, shelved_by = NULL, shelve_note = NULL"
-            " WHERE id = ?",
-            (alarm_id,),
-        )
-        audit.note(connection, by, "alarm.unshelve", f"alarm {alarm_id}", {"source": entry.source})
-        return _alarm(connection, db_path, alarm_id)
-
-    return change(db_path, work)
+    entry = alarm(connection, alarm_id)
+    if entry.shelved_until is None or entry.shelved_until <= now:
+        raise StoreError(f"alarm {alarm_id} is not shelved: `andon alarms --shelved` lists those that are")
+    run(
+        connection,
+        "UPDATE alarms SET shelved_at = NULL, shelved_until = NULL, shelved_by = NULL, shelve_note = NULL WHERE id = ?",
+        (alarm_id,),
+    )
+    audit.note(connection, by, "alarm.unshelve", f"alarm {alarm_id}", {"source": entry.source})
+    return alarm(connection, alarm_id)
 
 
-def add_note(db_path: Database, text: str, author: str | None, *, now: float | None = None) -> ShiftNote:
+def add_note(connection: Connection, text: str, author: str | None, *, now: float) -> ShiftNote:
     """Write something down for the report of the shift that works at the moment ``now``."""
     words = _checked(text, "a note needs a text", required=True) or ""
-    moment = time.time() if now is None else now
-
-    def work(connection: Connection) -> ShiftNote:
-        found: int = run(
-            connection,
-            "INSERT INTO shift_notes (at, author, text) VALUES (?, ?, ?) RETURNING id",
-            (moment, author, words),
-        ).scalar_one()
-        audit.note(connection, author, "shift.note", f"note {found}", {"text": words[:500]})
-        return ShiftNote(found, moment, author, words)
-
-    return change(db_path, work)
+    found: int = run(
+        connection, "INSERT INTO shift_notes (at, author, text) VALUES (?, ?, ?) RETURNING id", (now, author, words)
+    ).scalar_one()
+    audit.note(connection, author, "shift.note", f"note {found}", {"text": words[:500]})
+    return ShiftNote(found, now, author, words)
 
 
 def sign(
-    db_path: Database, window: ShiftWindow, name: str, report: str, *, by: str | None, now: float | None = None
+    connection: Connection, window: ShiftWindow, name: str, report: str, *, by: str | None, now: float
 ) -> Handover:
     """Sign for a working of a shift. The first signature keeps ``report`` (JSON) as it is then.
 
-    Raises StoreError where that name signed already. ``by`` is who ran the command.
+    Raises StoreError where that name signed already.
     """
     signer = _checked(name, "a signature needs a name", required=True) or ""
     if len(signer) > _NAME_MAX:
         raise StoreError(f"a signature takes {_NAME_MAX} characters at most: shorten it")
-    moment = time.time() if now is None else now
-
-    def work(connection: Connection) -> Handover:
-        before = handovers(connection, window)
-        if any(one.signed_by == signer for one in before):
-            raise StoreError(f"{signer} has signed for this shift already")
-        frozen = None if before else report
-        values = (window.name, window.start, window.end, signer, moment, frozen)
-        found: int = run(
-            connection,
-            "INSERT INTO handovers (shift, started, ended, signed_by, signed_at, report) VALUES (?, ?, ?, ?, ?, ?)"
-            " RETURNING id",
-            values,
-        ).scalar_one()
-        detail = {"shift": window.name, "start": window.start, "end": window.end, "name": signer}
-        audit.note(connection, by, "shift.sign", f"handover {found}", detail)
-        return Handover(found, *values)
-
-    return change(db_path, work)
-
-
-def _alarm(connection: Connection, db_path: Database, alarm_id: int) -> AlarmEntry:
-    found = queries.one(connection, alarm_id) if 0 < alarm_id < 2**63 else None
-    if found is None:
-        raise NotFound(f"no alarm {alarm_id} in {db_path}: `andon alarms --all` lists those that are there")
-    return found
+    before = handovers(connection, window)
+    if any(one.signed_by == signer for one in before):
+        raise StoreError(f"{signer} has signed for this shift already")
+    values = (window.name, window.start, window.end, signer, now, None if before else report)
+    found: int = run(
+        connection,
+        "INSERT INTO handovers (shift, started, ended, signed_by, signed_at, report) VALUES (?, ?, ?, ?, ?, ?)"
+        " RETURNING id",
+        values,
+    ).scalar_one()
+    detail = {"shift": window.name, "start": window.start, "end": window.end, "name": signer}
+    audit.note(connection, by, "shift.sign", f"handover {found}", detail)
+    return Handover(found, *values)
 
 
 def _checked(text: str | None, what: str, *, required: bool) -> str | None:

@@ -7,10 +7,13 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, text, union_all
 
+from andon.core.errors import NotFound
+from andon.core.models import ID_MAX
 from andon.core.models.history import Priority
 from andon.store.alarms.tracking import ACKS, PERIOD, PERIODS_A_DAY
+from andon.store.engine.database import database_of
 from andon.store.schema.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
-from andon.store.schema.dialect import matches_glob
+from andon.store.schema.expressions import is_glob, matches_glob
 from andon.store.schema.tables import counters
 
 #: ``active`` leaves shelved ones out; ``waiting`` are the active ones nobody acknowledged; ``all`` is the newest first.
@@ -143,10 +146,15 @@ def listing(
     return [_entry(row) for row in rows]
 
 
-def one(connection: Connection, alarm_id: int) -> AlarmEntry | None:
-    """One alarm, None where there is none with this id."""
-    row = connection.execute(_entries().where(alarms.c.id == alarm_id)).one_or_none()
-    return None if row is None else _entry(row)
+def alarm(connection: Connection, alarm_id: int) -> AlarmEntry:
+    """One alarm; raises NotFound."""
+    query = _entries().where(alarms.c.id == alarm_id)
+    row = connection.execute(query).one_or_none() if 0 < alarm_id <= ID_MAX else None
+    if row is None:
+        raise NotFound(
+            f"no alarm {alarm_id} in {database_of(connection)}: `andon alarms --all` lists those that are there"
+        )
+    return _entry(row)
 
 
 def counts(connection: Connection, since: float, until: float, chosen: AlarmFilter = EVERYWHERE) -> AlarmCounts:
@@ -187,7 +195,7 @@ def first_out(connection: Connection, start: float, end: float, chosen: AlarmFil
         .limit(1)
     )
     found = connection.execute(query).scalar()
-    return None if found is None else one(connection, found)
+    return None if found is None else alarm(connection, found)
 
 
 def _entries() -> Select[Any]:
@@ -218,7 +226,7 @@ def _conditions(chosen: AlarmFilter) -> list[ColumnElement[bool]]:
 
 
 def _fits(column: ColumnElement[Any], wanted: str) -> ColumnElement[bool]:
-    return matches_glob(column, wanted) if "*" in wanted or "?" in wanted else column == wanted
+    return matches_glob(column, wanted) if is_glob(wanted) else column == wanted
 
 
 def _among(conditions: list[ColumnElement[bool]], table: Any = alarm_periods) -> list[ColumnElement[bool]]:

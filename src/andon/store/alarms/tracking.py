@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from andon.store.alarms.lifecycle import Alarm, Course
 from andon.store.alarms.states import SILENT, Report, read
 from andon.store.engine.bulk_insert import insert_rows
-from andon.store.engine.rows import add_to_counters
+from andon.store.engine.counters import add_to_counters
 from andon.store.schema.dialect import is_postgres, run
 from andon.store.search.facets import CONTEXT_MAX
 

@@ -174,11 +174,9 @@ def by_problem_and_minute(
     return found
 
 
-def minutes_of(connection: Connection, pattern_id: int, since: float, until: float) -> dict[int, int] | None:
-    """Logs of a problem by minute since 1970; None where there is no such pattern."""
+def minutes_of(connection: Connection, pattern_id: int, since: float, until: float) -> dict[int, int]:
+    """Logs of a problem by minute since 1970. Raises NotFound."""
     patterns = members.of_problem(connection, pattern_id)
-    if patterns is None:
-        return None
     first, last = int(since // 60), int(-(-until // 60))
     only, ids = spans.of_patterns(patterns)
     counts: Counter[int] = Counter()
@@ -216,11 +214,9 @@ def _minutes_in(connection: Connection, hours: Sequence[int], only: str, ids: Se
     return {int(minute): int(count) for minute, count in map(tuple, rows)}
 
 
-def hourly(connection: Connection, since: float, until: float, pattern_id: int | None = None) -> dict[int, int] | None:
-    """Logs by hour since 1970, of one problem or of all; None where there is no such pattern."""
+def hourly(connection: Connection, since: float, until: float, pattern_id: int | None = None) -> dict[int, int]:
+    """Logs by hour since 1970, of one problem or of all. Raises NotFound."""
     patterns = None if pattern_id is None else members.of_problem(connection, pattern_id)
-    if patterns is None and pattern_id is not None:
-        return None
     sql, values = spans.by_pattern(connection, int(since // 60), int(-(-until // 60)), patterns)
     rows = run(connection, f"SELECT period, SUM(count) FROM ({sql}) AS c GROUP BY period", tuple(values))  # noqa: S608
     return {int(hour): int(count) for hour, count in map(tuple, rows)}
@@ -238,14 +234,12 @@ def minutely(connection: Connection, since: float, until: float) -> dict[int, in
 
 def by_value(
     connection: Connection, pattern_id: int, fields: Sequence[str], since: float, until: float
-) -> dict[str, list[tuple[str | None, int]]] | None:
+) -> dict[str, list[tuple[str | None, int]]]:
     """(value, logs) of these fields of a problem on the days (UTC) that the span touches, the most frequent first.
 
-    The value None stands for those that are not told apart. None where there is no such pattern.
+    The value None stands for those that are not told apart. Raises NotFound.
     """
     patterns = members.of_problem(connection, pattern_id)
-    if patterns is None:
-        return None
     only, ids = spans.of_patterns(patterns)
     first, last = int(since // _DAY), int(-(-until // _DAY))
     found: dict[str, list[tuple[str | None, int]]] = {}
@@ -264,17 +258,3 @@ def by_value(
         if counts:
             found[name] = counts
     return found
-
-
-__all__ = [
-    "activity",
-    "by_problem_and_minute",
-    "by_ten_minutes",
-    "by_value",
-    "first_seen_within",
-    "hourly",
-    "known",
-    "minutely",
-    "minutes_of",
-    "span",
-]

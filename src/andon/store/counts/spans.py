@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models.history import Place
-from andon.store.indexer import mark
-from andon.store.recording.batch import unix_minute
+from andon.core.times import unix_minute
+from andon.store.engine.watermark import mark, newest_id
 from andon.store.schema.dialect import IDS_PER_QUERY, run
 
 #: Logs that may wait to be indexed while the hours before them count as complete.
@@ -133,9 +133,8 @@ def _glob(pattern: str) -> re.Pattern[str]:
 
 def open_hours(connection: Connection) -> list[tuple[int, int]]:
     """Spans of hours (since 1970) with logs that the indexer has not come to; all hours where it is far behind."""
-    newest: int = run(connection, "SELECT COALESCE(MAX(id), 0) FROM logs").scalar_one()
     after = mark(connection)
-    if newest <= after:
+    if newest_id(connection) <= after:
         return []
     rows = run(connection, "SELECT timestamp FROM logs WHERE id > ? ORDER BY id LIMIT ?", (after, BEHIND_MAX + 1)).all()
     spans: list[tuple[int, int]] = []

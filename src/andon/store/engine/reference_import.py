@@ -111,7 +111,7 @@ def take_over(connection: Connection, found: ReferenceTable) -> int:
         else "SELECT COALESCE(MAX(id), 0) FROM agent_logs"
     ).scalar_one()
     tables.create(connection)
-    connection.execute(tables.streams.insert().values(id=1, name=tables.REFERENCE_STREAM))
+    connection.exec_driver_sql("INSERT INTO streams (id, name) VALUES (1, ?)", (tables.REFERENCE_STREAM,))
     rows, explained = _copy(connection, found)
     connection.exec_driver_sql("DROP TABLE agent_logs")
     tables.create_view(connection)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Row, Select, func, select
 
 from andon.core.models import StoredAnalysis, StoredLog
-from andon.store.schema.dialect import run, seconds_text
-from andon.store.schema.tables import analyses, counters, logs, patterns, streams
+from andon.store.schema.expressions import seconds_text
+from andon.store.schema.tables import analyses, logs, patterns, streams
 
 _pattern = patterns.alias("p")
 _merged = patterns.alias("m")
@@ -181,28 +181,9 @@ def to_log_and_analysis(row: Row[Any]) -> tuple[StoredLog, StoredAnalysis | None
     return log, None if log.analysis is None else to_analysis(values[_LOG_WIDTH:end]), values[end:]
 
 
-def add_to_counters(connection: Connection, changes: dict[str, int]) -> None:
-    """Change the kept numbers of rows, in the transaction that changes the rows."""
-    rows = [(name, change) for name, change in changes.items() if change]
-    if rows:
-        run(
-            connection,
-            "INSERT INTO counters (name, value) VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value",
-            rows,
-        )
-
-
-def read_counters(connection: Connection) -> dict[str, int]:
-    """The kept numbers of rows."""
-    return {row.name: row.value for row in connection.execute(select(counters.c.name, counters.c.value))}
-
-
 __all__ = [
     "EXPLAINED",
     "FINAL",
-    "add_to_counters",
-    "read_counters",
     "select_analyses",
     "select_logs",
     "select_logs_and_analyses",

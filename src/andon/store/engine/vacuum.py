@@ -12,7 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from andon.store.engine.rows import add_to_counters
+from andon.core.errors import StoreError, StoreFull
+from andon.core.settings.database_url import Database
+from andon.store.engine.counters import add_to_counters
+from andon.store.engine.database import check_revision, require, translated, writer_engine
+from andon.store.engine.database_lock import lock_database
 from andon.store.schema.dialect import is_postgres, run
 
 #: Pages given back in one transaction: first, least and most.
@@ -93,6 +97,37 @@ def vacuum(engine: Engine) -> None:
         cursor.close()
     finally:
         connection.close()
+
+
+def compact(path: Database) -> tuple[int, int]:
+    """Make an SQLite file anew without its free space, able to shrink from then on; its bytes before and after.
+
+    Raises StoreError on PostgreSQL, InUseError while a service runs, StoreFull without room for the second file,
+    StoreUnavailable where there is none.
+    """
+    if not isinstance(path, Path):
+        raise StoreError(
+            "PostgreSQL gives free space to new logs by itself; VACUUM FULL gives it back to the disk, while nothing "
+            "is recorded"
+        )
+    require(path)
+    with lock_database(path):
+        engine = writer_engine(path, "normal")
+        try:
+            with translated(path):
+                with engine.begin() as connection:
+                    check_revision(connection)
+                before = path.stat().st_size
+                free = shutil.disk_usage(path.parent).free
+                if free < 2 * before:
+                    raise StoreFull(
+                        f"making {path} anew takes about {2 * before:,} bytes for a while, and {free:,} are free: make "
+                        "room"
+                    )
+                vacuum(engine)
+            return before, path.stat().st_size
+        finally:
+            engine.dispose()
 
 
 def can_shrink(connection: Connection) -> bool:

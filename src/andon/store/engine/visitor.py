@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from sqlalchemy import Connection
 
 from andon.core.settings.database_url import Database
+from andon.store.engine.ask import Ask
 from andon.store.engine.database import check_revision, require, translated, visitor_engine, writer_engine
 from andon.store.engine.deadline import DEADLINE, statement_deadline
 
@@ -76,3 +77,15 @@ def change(db_path: Database, work: Callable[Concatenate[Connection, P], T], /, 
             return work(connection, *args, **kwargs)
     finally:
         engine.dispose()
+
+
+def changer(db_path: Database) -> Ask:
+    """:func:`change` in a thread, for what writes through a running service's store otherwise."""
+
+    async def write(work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        def changed() -> T:
+            return change(db_path, work, *args, **kwargs)
+
+        return await asyncio.to_thread(changed)
+
+    return write

@@ -1,1 +1,36 @@
 """Problems (a pattern with what is merged into it): joining and splitting them, their fixes, their overview."""
+
+from andon.store.problems.fixes import resolve, revoke
+from andon.store.problems.members import fixed_patterns, fixes_of, fixes_within, resolution_of, templates_of
+from andon.store.problems.merges import known_patterns, merge, reanalyze, separated, split
+from andon.store.problems.overview import (
+    PatternHost,
+    PatternMerge,
+    PatternSort,
+    hosts_of,
+    listing,
+    merges_of,
+    summary,
+)
+
+__all__ = [
+    "PatternHost",
+    "PatternMerge",
+    "PatternSort",
+    "fixed_patterns",
+    "fixes_of",
+    "fixes_within",
+    "hosts_of",
+    "known_patterns",
+    "listing",
+    "merge",
+    "merges_of",
+    "reanalyze",
+    "resolution_of",
+    "resolve",
+    "revoke",
+    "separated",
+    "split",
+    "summary",
+    "templates_of",
+]

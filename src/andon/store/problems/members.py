@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, func, or_, select, update
 
+from andon.core.errors import NotFound
 from andon.core.models import Resolution
-from andon.store.recording.batch import unix_minute
+from andon.core.times import unix_minute
+from andon.store.engine.database import database_of
 from andon.store.rules.analysis import rank_of, severity_of
 from andon.store.schema.dialect import IDS_PER_QUERY
 from andon.store.schema.tables import analyses, pattern_hosts, pattern_minutes, patterns, resolutions
@@ -18,6 +20,7 @@ from andon.store.schema.tables import analyses, pattern_hosts, pattern_minutes, 
 RATE_WINDOW = 10
 #: Hosts of a problem that are told apart; on more of them one more host is no news.
 MOST_HOSTS = 2_000
+_FIXES_MAX = 1_000
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -51,17 +54,25 @@ def root_of(connection: Connection, pattern_id: int) -> int | None:
     return found
 
 
+def known_root(connection: Connection, pattern_id: int) -> int:
+    """As :func:`root_of`; raises NotFound where there is no such pattern."""
+    root = root_of(connection, pattern_id)
+    if root is None:
+        raise NotFound(
+            f"no pattern {pattern_id} in {database_of(connection)}: `andon patterns` lists those that are there"
+        )
+    return root
+
+
 def members(connection: Connection, root: int, limit: int | None = None) -> list[int]:
     """The patterns of a problem, those seen last first."""
     query = ids_of(root).order_by(patterns.c.last_seen.desc(), patterns.c.id).limit(limit)
     return [int(row.id) for row in connection.execute(query)]
 
 
-def of_problem(connection: Connection, pattern_id: int) -> list[int] | None:
-    """The patterns of the problem that ``pattern_id`` is part of, as many as one statement names; None where there is
-    no such pattern."""
-    root = root_of(connection, pattern_id)
-    return None if root is None else members(connection, root, IDS_PER_QUERY)
+def of_problem(connection: Connection, pattern_id: int) -> list[int]:
+    """The patterns of the problem that ``pattern_id`` is part of, as many as one statement names. Raises NotFound."""
+    return members(connection, known_root(connection, pattern_id), IDS_PER_QUERY)
 
 
 def figures(connection: Connection, root: int) -> Figures:
@@ -168,6 +179,12 @@ def fixes(connection: Connection, root: int) -> list[Resolution]:
     return [Resolution(*row) for row in connection.execute(query)]
 
 
+def resolution_of(connection: Connection, pattern_id: int) -> Resolution | None:
+    """The newest confirmed fix of a pattern's problem (itself, its parent, anything merged with it)."""
+    root = root_of(connection, pattern_id)
+    return None if root is None else next(iter(fixes(connection, root)), None)
+
+
 def fixed_patterns(connection: Connection) -> list[tuple[str, str, Resolution]]:
     """(fingerprint, template, newest fix) of every pattern that has one."""
     newest = (
@@ -187,6 +204,28 @@ def fixed_patterns(connection: Connection) -> list[tuple[str, str, Resolution]]:
         .order_by(resolutions.c.id)
     )
     return [(fingerprint, template, Resolution(*fix)) for fingerprint, template, *fix in connection.execute(query)]
+
+
+def fixes_of(connection: Connection, pattern_id: int) -> list[Resolution]:
+    """The confirmed fixes of the problem that a pattern is part of, newest first. Raises NotFound."""
+    return fixes(connection, known_root(connection, pattern_id))
+
+
+def fixes_within(connection: Connection, since: str, until: str) -> list[Resolution]:
+    """Fixes that were confirmed in ``since`` ≤ t < ``until`` (stored form) and not revoked, the oldest first."""
+    when = resolutions.c.created_at
+    query = (
+        select(*(resolutions.c[name] for name in Resolution.__struct_fields__))
+        .where(when >= since, when < until, resolutions.c.revoked_at.is_(None))
+        .order_by(resolutions.c.id)
+        .limit(_FIXES_MAX)
+    )
+    return [Resolution(*row) for row in connection.execute(query)]
+
+
+def templates_of(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+    """The texts of patterns, by id."""
+    return {id_: row.template for id_, row in by_id(connection, ids, patterns.c.template).items()}
 
 
 def by_id(connection: Connection, ids: Iterable[int], *columns: Any) -> dict[int, Any]:

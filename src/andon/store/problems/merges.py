@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, CursorResult, Row, and_, delete, func, or_, select, update
 
+from andon.core.errors import StoreError
 from andon.core.models import AnalysisStatus, Merge, Rung, now_text
-from andon.store.engine.rows import add_to_counters
+from andon.store.engine.counters import add_to_counters, read_counter
 from andon.store.problems import members
 from andon.store.rules.analysis import priority, rank_of
-from andon.store.schema.dialect import run
 from andon.store.schema.tables import analyses, kept_apart, logs, merges, patterns
 
 #: Counts merges and splits by people; see :func:`regrouped`.
@@ -28,8 +28,7 @@ _EXPLAINED = ("analysis_id", "explained_at", "explained_severity", "explained_ho
 
 def regrouped(connection: Connection) -> int:
     """A number that grows whenever a person merges or splits patterns."""
-    found = run(connection, "SELECT value FROM counters WHERE name = ?", (_REGROUPED,)).scalar()
-    return found or 0
+    return read_counter(connection, _REGROUPED)
 
 
 def known_patterns(connection: Connection) -> list[tuple[int, str, str, str | None]]:
@@ -197,22 +196,49 @@ def ask(connection: Connection, root: int, reason: str, *, caller: bool = False)
     return inserted_id(made)
 
 
+def reanalyze(connection: Connection, pattern_id: int) -> int:
+    """Ask for another analysis of the problem that ``pattern_id`` is part of, ahead of others; the analysis' id.
+
+    What is shown stays until the new answer is there. Where an analysis waits already, that one is moved up. Raises
+    NotFound.
+    """
+    return ask(connection, members.known_root(connection, pattern_id), "asked", caller=True)
+
+
 def inserted_id(made: CursorResult[Any]) -> int:
     """The id that an inserted row got."""
     key = made.inserted_primary_key
     return 0 if key is None else int(key[0])
 
 
-def join_by_hand(connection: Connection, child: int, parent: int) -> None:
-    """A person says that two problems (roots) are one, whatever was said before."""
-    theirs, ours = _keys(child), _keys(parent)
-    connection.execute(delete(kept_apart).where(_between(theirs, ours)))
-    join(connection, child, parent, _BY_A_PERSON, ())
-    _count_regrouping(connection)
+def merge(connection: Connection, child_id: int, parent_id: int) -> int:
+    """Make ``child_id``'s problem part of ``parent_id``'s; the id of the pattern that stands for both.
+
+    A person says so: takes back an earlier :func:`split` of the two. Merging what is merged already changes nothing.
+    Raises StoreError where both ids are the same, and NotFound.
+    """
+    if child_id == parent_id:
+        raise StoreError(f"pattern {child_id} cannot be merged into itself: name two patterns")
+    child, parent = members.known_root(connection, child_id), members.known_root(connection, parent_id)
+    if child != parent:
+        connection.execute(delete(kept_apart).where(_between(_keys(child), _keys(parent))))
+        join(connection, child, parent, _BY_A_PERSON, ())
+        add_to_counters(connection, {_REGROUPED: 1})
+    return parent
 
 
-def take_out(connection: Connection, pattern_id: int, root: int) -> None:
-    """A person says that ``pattern_id`` is not part of ``root``'s problem; what was merged into it goes along."""
+def split(connection: Connection, pattern_id: int) -> int:
+    """Take ``pattern_id`` (with all that was merged into it) out of its problem and keep it apart from now on.
+
+    Returns the id of the problem it was part of. It is analyzed again where it has no explanation of its own. Raises
+    StoreError where the pattern is not merged into another, and NotFound.
+    """
+    root = members.known_root(connection, pattern_id)
+    if root == pattern_id:
+        raise StoreError(
+            f"pattern {pattern_id} is not merged into another: name one of those that "
+            f"`andon patterns show {pattern_id}` lists as merged"
+        )
     active = merges.c.undone_at.is_(None)
     edges: dict[int, list[int]] = {}
     parent = root
@@ -236,18 +262,16 @@ def take_out(connection: Connection, pattern_id: int, root: int) -> None:
         ask(connection, pattern_id, "split")
     if shown is not None and shown.pattern_id in leaving:
         ask(connection, root, "split")  # what it shows is the explanation of the problem that left
-    _count_regrouping(connection)
+    add_to_counters(connection, {_REGROUPED: 1})
+    return root
 
 
 def _keep_apart(connection: Connection, pattern_id: int, others: set[int]) -> None:
     keys = members.by_id(connection, {pattern_id, *others}, patterns.c.fingerprint)
     for other in others:
         one, two = sorted((keys[pattern_id].fingerprint, keys[other].fingerprint))
-        run(
-            connection,
-            "INSERT INTO kept_apart (one, other) VALUES (?, ?) ON CONFLICT (one, other) DO NOTHING",
-            (one, two),
-        )
+        connection.execute(delete(kept_apart).where(kept_apart.c.one == one, kept_apart.c.other == two))
+        connection.execute(kept_apart.insert().values(one=one, other=two))
 
 
 def _keys(root: int) -> Any:
@@ -264,22 +288,3 @@ def _between(theirs: Any, ours: Any) -> Any:
 def _kept_apart(connection: Connection, child: int, parent: int) -> bool:
     found = connection.execute(select(kept_apart.c.one).where(_between(_keys(child), _keys(parent))).limit(1)).scalar()
     return found is not None
-
-
-def _count_regrouping(connection: Connection) -> None:
-    add_to_counters(connection, {_REGROUPED: 1})
-
-
-__all__ = [
-    "apply",
-    "ask",
-    "inserted_id",
-    "join",
-    "join_by_hand",
-    "known_patterns",
-    "open_analysis",
-    "regrouped",
-    "separated",
-    "supersede",
-    "take_out",
-]

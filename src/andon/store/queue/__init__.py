@@ -1,1 +1,39 @@
 """The queue of analyses, the callers who wait for them, and what the model was used for."""
+
+from andon.store.queue.listing import AnalysisEntry, QueueEntry, entries, history_of, listing
+from andon.store.queue.queue import (
+    claim,
+    fail,
+    finish,
+    log_and_analysis,
+    postpone,
+    prioritise,
+    release,
+    show_meanwhile,
+    shown_for,
+)
+from andon.store.queue.usage import spend, spent
+from andon.store.queue.waiters import explained_waiters, overdue_waiters, put_off_waiters, remove_waiters
+
+__all__ = [
+    "AnalysisEntry",
+    "QueueEntry",
+    "claim",
+    "entries",
+    "explained_waiters",
+    "fail",
+    "finish",
+    "history_of",
+    "listing",
+    "log_and_analysis",
+    "overdue_waiters",
+    "postpone",
+    "prioritise",
+    "put_off_waiters",
+    "release",
+    "remove_waiters",
+    "show_meanwhile",
+    "shown_for",
+    "spend",
+    "spent",
+]

@@ -18,11 +18,12 @@ from andon.core.models import (
     PendingAnalysis,
     Question,
     StoredAnalysis,
+    StoredLog,
     now_text,
 )
+from andon.store.engine.counters import add_to_counters
 from andon.store.engine.postgres import unlocked
 from andon.store.engine.rows import (
-    add_to_counters,
     select_analyses,
     select_logs,
     select_logs_and_analyses,
@@ -44,9 +45,10 @@ _MEMBERS_IN_QUESTION = 20
 def claim(
     connection: Connection, owner: str, lease: float, now: float, *, unanswered: bool = False
 ) -> PendingAnalysis | None:
-    """Lease the first due row of the queue; None where none is due.
+    """Lease the due row of the queue with the highest priority for ``lease`` seconds; None where none is due.
 
-    With ``unanswered`` only rows without a text, those that are not due yet too.
+    A row whose lease ran out is due again. The claim counts as an attempt. With ``unanswered`` only rows without even a
+    provisional text are taken, those that are not due yet too.
     """
     free = or_(
         and_(
@@ -171,9 +173,10 @@ def postpone(
     *,
     counted: bool = True,
 ) -> StoredAnalysis | None:
-    """Back into the queue until ``due``; the provisional analysis where one was attached just now, else None.
+    """Back into the queue until ``due`` (unix seconds), with the reason and, where nothing shows yet, a text for now.
 
-    Without ``counted`` the claim is taken off the attempts again.
+    Without ``counted`` the claim is taken off the attempts again: the question was not at fault. Returns the
+    provisional analysis where one was attached just now.
     """
     row = _row(connection, job.id)
     if row.finished_at is not None:
@@ -240,7 +243,10 @@ def _instead_of(connection: Connection, job: PendingAnalysis, root: int, fallbac
 
 
 def release(connection: Connection, owner: str, *, counted: bool = True) -> int:
-    """Put back what ``owner`` holds; without ``counted`` its claims are no attempts."""
+    """Put back what ``owner`` holds (on start and stop); the number of rows.
+
+    Without ``counted`` its claims are no attempts: an orderly stop is not the question's fault.
+    """
     return connection.execute(
         update(analyses)
         .where(
@@ -273,10 +279,10 @@ def prioritise(connection: Connection, log_ids: Sequence[int]) -> None:
             )
 
 
-def analysis_of(connection: Connection, log_id: int) -> StoredAnalysis | None:
-    """What the view shows for a log."""
+def log_and_analysis(connection: Connection, log_id: int) -> tuple[StoredLog | None, StoredAnalysis | None]:
+    """A log and the explanation that it shows now, None where there is none."""
     row = connection.execute(select_logs_and_analyses().where(logs.c.id == log_id)).one_or_none()
-    return None if row is None else to_log_and_analysis(row)[1]
+    return (None, None) if row is None else to_log_and_analysis(row)[:2]
 
 
 def shown_for(connection: Connection, pattern_ids: Sequence[int]) -> dict[int, StoredAnalysis]:

@@ -13,18 +13,18 @@ from andon.store.schema.dialect import IDS_PER_QUERY
 from andon.store.schema.tables import logs, waiters
 
 
-def explained(connection: Connection, now: float, limit: int) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
+def explained_waiters(connection: Connection, limit: int, now: float) -> list[tuple[Waiter, StoredLog, StoredAnalysis]]:
     """Callers whose log shows a final explanation, oldest first."""
     query = _select(now, limit).where(FINAL, EXPLAINED)
     found = [to_log_and_analysis(row) for row in connection.execute(query)]
     return [(Waiter(*waiter), log, analysis) for log, analysis, waiter in found if analysis is not None]
 
 
-def since(
-    connection: Connection, now: float, until: float, limit: int
+def overdue_waiters(
+    connection: Connection, older_than: float, limit: int, now: float
 ) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
-    """Callers that came up to ``until`` (unix seconds), oldest first, with what their log shows now."""
-    query = _select(now, limit).where(waiters.c.created_at <= until)
+    """Callers that waited ``older_than`` seconds, oldest first, with what their log shows now, if anything."""
+    query = _select(now, limit).where(waiters.c.created_at <= now - older_than)
     found = [to_log_and_analysis(row) for row in connection.execute(query)]
     return [(Waiter(*waiter), log, analysis) for log, analysis, waiter in found]
 
@@ -39,15 +39,18 @@ def _select(now: float, limit: int) -> Select[Any]:
     )
 
 
-def unheard(connection: Connection, callers: Sequence[Waiter], due: float, oldest: float) -> int:
-    """Put callers off until ``due``, but forget those that came before ``oldest`` (unix seconds); the number."""
-    ids = [waiter.id for waiter in callers]
-    forgotten = connection.execute(delete(waiters).where(waiters.c.id.in_(ids), waiters.c.created_at < oldest)).rowcount
-    connection.execute(update(waiters).where(waiters.c.id.in_(ids)).values(not_before=due))
+def put_off_waiters(
+    connection: Connection, unheard: Sequence[Waiter], delay: float, patience: float, now: float
+) -> int:
+    """Try callers that do not listen again in ``delay`` seconds, forget those older than ``patience``; how many."""
+    ids = [waiter.id for waiter in unheard]
+    old = waiters.c.created_at < now - patience
+    forgotten = connection.execute(delete(waiters).where(waiters.c.id.in_(ids), old)).rowcount
+    connection.execute(update(waiters).where(waiters.c.id.in_(ids)).values(not_before=now + delay))
     return forgotten
 
 
-def answered(connection: Connection, done: Sequence[Waiter]) -> None:
+def remove_waiters(connection: Connection, done: Sequence[Waiter]) -> None:
     """Forget callers that have their answer."""
     for start in range(0, len(done), IDS_PER_QUERY):
         ids = [waiter.id for waiter in done[start : start + IDS_PER_QUERY]]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -97,12 +95,3 @@ def _rate(groups: dict[str, Group], pairs: set[tuple[str, str]], rule: Rule) -> 
             group.asks = rank
         if rule.criticality > group.criticality:
             group.criticality = rule.criticality
-
-
-@functools.lru_cache(maxsize=4096)
-def unix_minute(text: str) -> int:
-    """Minutes since 1970 of a stored time, given at least to its minute; 0 for text that is no such time."""
-    try:
-        return int(datetime.fromisoformat(text[:16] + ":00+00:00").timestamp()) // 60
-    except ValueError:
-        return 0

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, select, text, update
 
 from andon.core.models import LogRecord, NewPicture, Picture, PictureFetch, PictureReference, now_text
 from andon.store.engine.bulk_insert import insert_rows
-from andon.store.engine.rows import add_to_counters
+from andon.store.engine.counters import add_to_counters
 from andon.store.schema.tables import log_pictures, logs, picture_fetches, pictures
 
 _NOTES_MAX = 4000

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import Connection
 
+from andon.core.times import unix_minute
 from andon.store.problems import members
-from andon.store.recording.batch import unix_minute
 from andon.store.rules.analysis import AnalysisPolicy, rank_of
 
 if TYPE_CHECKING:

@@ -15,13 +15,15 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.core.models import LogRecord, Merge, Recorded, Reject, now_text
+from andon.core.times import unix_minute
 from andon.store.engine.bulk_insert import insert_rows
-from andon.store.engine.rows import add_to_counters
+from andon.store.engine.counters import add_to_counters
 from andon.store.problems import merges
 from andon.store.recording import handled_sequences, pictures
-from andon.store.recording.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern, unix_minute
+from andon.store.recording.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern
 from andon.store.recording.drop import left_out
 from andon.store.recording.enqueue import Known, Queuer, own_analyses, stored_patterns
+from andon.store.recording.sequences import highest_sequence
 from andon.store.rules.analysis import AnalysisPolicy, rank_of, severity_of
 from andon.store.rules.retention import KeepPolicy, keep_all
 from andon.store.schema.dialect import is_postgres, reserve_ids, run
@@ -239,19 +241,6 @@ class Recorder:
                 groups[fingerprint].id = pattern_id
         learnt.patterns = {fingerprint: group.id for fingerprint, group in groups.items()}
         return set(new)
-
-
-def highest_sequence(connection: Connection, stream_id: int) -> int:
-    """The highest sequence of a stream that was stored or left out, 0 where there is none."""
-    found: list[int] = [
-        run(
-            connection,
-            f"SELECT COALESCE(MAX(seq), 0) FROM {table} WHERE stream_id = ?",  # noqa: S608
-            (stream_id,),
-        ).scalar_one()
-        for table in ("logs", "rejects")
-    ]
-    return max(*found, handled_sequences.highest(connection, stream_id))
 
 
 def _insert_logs(

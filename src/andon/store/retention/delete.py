@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.store.engine import vacuum
-from andon.store.engine.rows import add_to_counters
+from andon.store.engine.counters import add_to_counters
 from andon.store.recording import handled_sequences
 from andon.store.retention.gap_closing import SMALL
 from andon.store.rules.retention import hour_of

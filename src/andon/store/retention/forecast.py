@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from andon.store import indexer
-from andon.store.engine import audit, vacuum
+from andon.store.engine import audit, vacuum, watermark
 from andon.store.recording.drop import families_of
 from andon.store.retention import delete
 from andon.store.rules.retention import CAP, FUTURE, Judge, KeepPolicy, hour_of, severity_rank, stored_at
@@ -61,11 +60,14 @@ def state(connection: Connection) -> RetentionState:
     )
 
 
-def forecast(
+def predict(
     connection: Connection, policy: KeepPolicy, now: float, told: Callable[[int, int], None] | None = None
 ) -> Forecast:
-    """Look at every log. ``told`` hears how many ids were looked at, of how many."""
-    last = indexer.mark(connection)
+    """What a run of retention would remove at ``now`` (unix seconds).
+
+    Looks at every log; ``told`` hears how many ids were looked at, of how many.
+    """
+    last = watermark.mark(connection)
     seen = _Forecaster(connection, policy, now)
     position = 0
     while rows := run(connection, _SELECT, (position, last, _LOOK)).all():
@@ -145,4 +147,4 @@ class _Forecaster:
             spare[rank] = count + 1, size + delete.bytes_of(int(row[12]))
 
 
-__all__ = ["Forecast", "RetentionState", "forecast", "state"]
+__all__ = ["Forecast", "RetentionState", "predict", "state"]

@@ -15,8 +15,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.core.models import Retained
-from andon.store import indexer
-from andon.store.engine import audit, vacuum
+from andon.store.engine import audit, vacuum, watermark
 from andon.store.recording.drop import families_of
 from andon.store.retention import delete
 from andon.store.retention.delete import Candidate, Removal
@@ -113,7 +112,7 @@ def deleted_by_others(connection: Connection) -> list[tuple[int, str, int]]:
 def _begin(connection: Connection, policy: KeepPolicy, now: float, cap_at: dict[int, int], actor: str) -> Run:
     families = families_of(connection, policy)
     digest = policy.digest + "".join(f"/{key}:{len(one)}" for key, one in sorted(families.items()))
-    return Run(policy, now, Judge(policy, families), digest, indexer.mark(connection), cap_at, actor)
+    return Run(policy, now, Judge(policy, families), digest, watermark.mark(connection), cap_at, actor)
 
 
 class Run:

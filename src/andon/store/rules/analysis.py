@@ -89,6 +89,13 @@ def severity_of(rank: int) -> str:
     return _SEVERITIES[rank]
 
 
+def at_least(severity: str | None) -> list[str]:
+    """The severities from this one up; none where all are wanted."""
+    if severity is None or severity == Severity.DEBUG:
+        return []
+    return [s.value for s in Severity if s.rank >= Severity(severity).rank]
+
+
 def priority(rank: int, *, first: bool, caller: bool, criticality: float = 1.0) -> tuple[int, int]:
     """Place in the queue as (tier, score), the greater the sooner.
 

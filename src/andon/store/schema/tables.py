@@ -338,7 +338,7 @@ def create(connection: Connection) -> None:
     """Make every table and index in an empty database and note the revision; see :func:`create_view`."""
     metadata.create_all(connection, checkfirst=False)
     connection.exec_driver_sql(LOG_WORDS[connection.dialect.name])
-    connection.execute(alembic_version.insert().values(version_num=HEAD))
+    connection.exec_driver_sql(f"INSERT INTO alembic_version (version_num) VALUES ('{HEAD}')")  # noqa: S608
 
 
 def create_view(connection: Connection) -> None:

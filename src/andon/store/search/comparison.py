@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from andon.core.models import utc_text
 from andon.core.models.history import Comparison, FieldCounts
-from andon.store.indexer import first_id
+from andon.core.times import stored, unix_minute
+from andon.store.engine.watermark import first_id
 from andon.store.problems import members
-from andon.store.recording.batch import unix_minute
 from andon.store.schema.dialect import IDS_PER_QUERY, is_postgres, run
 from andon.store.search.facets import OWN, SCATTERED, VALUES_MAX, context_fields
 
@@ -58,11 +57,9 @@ class _Side:
             self.add(field, value, count, rest=False)
 
 
-def compare_pattern(connection: Connection, pattern_id: int, since: float, until: float) -> Comparison | None:
-    """A problem's logs beside all others of the same time (unix seconds); None where there is no such pattern."""
+def compare_pattern(connection: Connection, pattern_id: int, since: float, until: float) -> Comparison:
+    """A problem's logs beside all others of the same time (unix seconds). Raises NotFound."""
     patterns = members.of_problem(connection, pattern_id)
-    if patterns is None:
-        return None
     hours = _Hours.around(since, until)
     if (read := _read(connection, patterns, since, until, hours)) is not None:
         inside, in_whole_hours = read
@@ -74,11 +71,9 @@ def compare_pattern(connection: Connection, pattern_id: int, since: float, until
 
 def compare_windows(
     connection: Connection, window: tuple[float, float], baseline: tuple[float, float], pattern_id: int | None = None
-) -> Comparison | None:
-    """The logs of one time beside those of another, of one problem or of all; None where there is no such pattern."""
+) -> Comparison:
+    """The logs of one time (unix seconds) beside those of another, of one problem or of all. Raises NotFound."""
     patterns = None if pattern_id is None else members.of_problem(connection, pattern_id)
-    if patterns is None and pattern_id is not None:
-        return None
     inside, exact = _side(connection, patterns, window, None)
     outside, _ = _side(connection, patterns, baseline, window)
     return _joined(inside, outside, exact=exact)
@@ -283,4 +278,4 @@ def _of(patterns: list[int] | None) -> tuple[str, tuple[int, ...]]:
 
 def _text(moment: float) -> str:
     """As stored; what is beyond the calendar is its end: nothing is stored there."""
-    return utc_text(datetime.fromtimestamp(min(max(moment, _CALENDAR[0]), _CALENDAR[1]), UTC))
+    return stored(min(max(moment, _CALENDAR[0]), _CALENDAR[1]))

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from andon.core.times import unix_minute
 from andon.store.engine.bulk_insert import insert_rows
-from andon.store.recording.batch import unix_minute
 from andon.store.schema.dialect import run
 
 #: Fields of the record itself; a context field of the same name is told as ``context.<name>``.

@@ -9,27 +9,27 @@ All ways find the same. "Newest" is "oldest" here where a query turns the order 
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, or_, select, text, tuple_, union_all
 
-from andon.core.models import LogQuery, Severity, StoredLog, utc_text
-from andon.store import indexer
+from andon.core.errors import NotFound
+from andon.core.models import LogQuery, StoredLog
+from andon.store.engine import watermark
+from andon.store.engine.database import database_of
 from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members
-from andon.store.recording.batch import unix_minute
-from andon.store.schema.dialect import SEARCHED_WORDS, is_postgres, matches_glob, run, unindexed
+from andon.store.rules.analysis import at_least
+from andon.store.schema.dialect import SEARCHED_WORDS, is_postgres
+from andon.store.schema.expressions import is_glob, matches_glob, unindexed
 from andon.store.schema.search_tables import pattern_hours
 from andon.store.schema.tables import logs, pattern_hosts, patterns
+from andon.store.search.candidates import Candidates, candidates, hour_text, hours
 from andon.store.search.words import SEVERE, Wanted
 
-#: Up to so many logs that hold the words are taken from the index at once.
-HITS_MAX = 5_000
 #: So many of the newest logs are looked at before the index is asked.
 LOOKED = 2_000
 #: Candidates that are read at a time, at least.
@@ -39,26 +39,12 @@ _GLOBBED["machine"] = "machine"
 _TIME: Any = logs.c.timestamp
 _unindexed_time: Any = unindexed(logs.c.timestamp)
 _FAMILY_MAX = 500
-#: A beginning that more words share is asked for as such.
-_WORDS_MAX = 40
-#: With so many logs waiting to be indexed all are walked through in the order of time.
-_BACKLOG_MAX = 20_000
-_FAR = 2**62
-
 
 _Where = Sequence[ColumnElement[bool]]
 _Parts = Sequence[_Where]
 
 
-class _Candidates(msgspec.Struct, frozen=True):
-    """Ids from the index of words; ``all`` of them, or those of logs whose time is beyond ``settled``."""
-
-    ids: list[int]
-    all: bool
-    settled: str = ""
-
-
-def search(connection: Connection, query: LogQuery) -> list[StoredLog]:
+def find(connection: Connection, query: LogQuery) -> list[StoredLog]:
     """The logs that ``query`` asks for, in its order."""
     limit = max(0, query.limit)
     if not limit:
@@ -77,15 +63,29 @@ def search(connection: Connection, query: LogQuery) -> list[StoredLog]:
     found = _checked(connection, query, [*where, *([] if edge is None else [_beyond(query, edge)])], wanted, limit)
     if edge is None or len(found) == limit:
         return found
-    candidates = _candidates(connection, query, wanted, own)
-    if candidates is not None:
-        conditions = [*_conditions(connection, query, _unindexed_time), *coarse, *_settled(query, candidates)]
-        listed = select(func.json_each(json.dumps(candidates.ids)).table_valued("value").c.value)
+    hits = candidates(connection, query, wanted, own)
+    if hits is not None:
+        conditions = [*_conditions(connection, query, _unindexed_time), *coarse, *_settled(query, hits)]
+        listed = select(func.json_each(json.dumps(hits.ids)).table_valued("value").c.value)
         parts: _Parts = [[logs.c.id.in_(listed)], [_fresh(connection)]]
         found = _checked(connection, query, conditions, wanted, limit, _unindexed_time, parts)
-        if candidates.all or len(found) == limit:
+        if hits.all or len(found) == limit:
             return found
     return _checked(connection, query, where, wanted, limit)
+
+
+def log(connection: Connection, log_id: int) -> StoredLog:
+    """One log with its analysis; raises NotFound."""
+    found = log_or_none(connection, log_id)
+    if found is None:
+        raise NotFound(f"no log {log_id} in {database_of(connection)}: `andon logs` lists those that are there")
+    return found
+
+
+def log_or_none(connection: Connection, log_id: int) -> StoredLog | None:
+    """One log with its analysis, None where there is none with this id."""
+    row = connection.execute(select_logs().where(logs.c.id == log_id)).one_or_none()
+    return None if row is None else to_log(row)
 
 
 def _checked(
@@ -123,7 +123,7 @@ def _page(
     """
     where = [*where, *_after(query, time)]
     order = (time, logs.c.id) if query.oldest_first else (time.desc(), logs.c.id.desc())
-    severities = _at_least(query.severity)
+    severities = at_least(query.severity)
     if time is _TIME and severities and set(severities) <= set(SEVERE):
         parts = [(*part, logs.c.severity == severity) for part in parts for severity in severities]
     elif severities:
@@ -142,7 +142,7 @@ def _of_pattern(connection: Connection, query: LogQuery, limit: int) -> list[Sto
     if _never(connection, query, ids):
         return []
     where = _conditions(connection, query, _unindexed_time)
-    first, last = _hours(query)
+    first, last = hours(query)
     hour = pattern_hours.c.hour
     counted = connection.execute(
         select(hour, func.sum(pattern_hours.c.count))
@@ -157,7 +157,7 @@ def _of_pattern(connection: Connection, query: LogQuery, limit: int) -> list[Sto
             if seen >= enough:
                 enough *= 8
                 span = (first, at) if query.oldest_first else (at, last)
-                edge = _unindexed_time < _hour_text(at + 1) if query.oldest_first else _unindexed_time >= _hour_text(at)
+                edge = _unindexed_time < hour_text(at + 1) if query.oldest_first else _unindexed_time >= hour_text(at)
                 parts = _within(connection, *span)
                 found = _page(connection, query, [*where, edge], limit, _unindexed_time, parts)
                 if len(found) == limit:
@@ -167,12 +167,12 @@ def _of_pattern(connection: Connection, query: LogQuery, limit: int) -> list[Sto
 
 def _never(connection: Connection, query: LogQuery, ids: list[int]) -> bool:
     """Whether these patterns never had the severity or the host asked for."""
-    severities = _at_least(query.severity)
+    severities = at_least(query.severity)
     if severities:
         worst = select(patterns.c.id).where(patterns.c.id.in_(ids), patterns.c.worst_severity.in_(severities))
         if connection.execute(worst.limit(1)).first() is None:
             return True
-    if query.host is None or _is_glob(query.host):
+    if query.host is None or is_glob(query.host):
         return False
     hosts = pattern_hosts.c
     host = select(hosts.pattern_id).where(hosts.pattern_id.in_(ids), hosts.hostname == query.host)
@@ -181,8 +181,8 @@ def _never(connection: Connection, query: LogQuery, ids: list[int]) -> bool:
 
 def _within(connection: Connection, first: int, last: int) -> _Parts:
     """The logs of these hours by the ids that they can have, and those that are not indexed yet."""
-    ids = logs.c.id
-    return [[ids >= indexer.first_id(connection, first), ids <= _last_id(connection, last)], [_fresh(connection)]]
+    lowest, highest = watermark.first_id(connection, first), watermark.last_id(connection, last)
+    return [[logs.c.id >= lowest, logs.c.id <= highest], [_fresh(connection)]]
 
 
 def _edge(connection: Connection, query: LogQuery) -> str | None:
@@ -197,87 +197,17 @@ def _beyond(query: LogQuery, time: str) -> ColumnElement[bool]:
     return logs.c.timestamp < time if query.oldest_first else logs.c.timestamp > time
 
 
-def _candidates(
-    connection: Connection, query: LogQuery, wanted: Wanted, own: list[tuple[str, list[str]]]
-) -> _Candidates | None:
-    """What the index of words knows, the newest first; None where it was not asked, or has very far to go yet."""
-    expression = wanted.expression(own, functools.partial(_beginning_with, connection))
-    newest: int = run(connection, "SELECT MAX(id) FROM logs").scalar() or 0
-    if not expression or newest - indexer.mark(connection) > _BACKLOG_MAX:
-        return None
-    first, last = _hours(query)
-    turn = "ASC" if query.oldest_first else "DESC"
-    rows = connection.exec_driver_sql(
-        "SELECT rowid FROM log_words WHERE log_words MATCH ? AND rowid >= ? AND rowid <= ?"  # noqa: S608
-        f" ORDER BY rowid {turn} LIMIT ?",
-        (expression, indexer.first_id(connection, first), _last_id(connection, last), HITS_MAX + 1),
-    )
-    ids = [row[0] for row in rows]
-    if len(ids) <= HITS_MAX:
-        return _Candidates(ids, all=True)
-    # Where the logs beyond the last of these ids end in time.
-    if query.oldest_first:
-        sql = "SELECT MIN(hour) FROM log_hours WHERE last_id > ?"
-    else:
-        sql = "SELECT MAX(hour) + 1 FROM log_hours WHERE first_id < ?"
-    hour = run(connection, sql, (ids[-1],)).scalar()
-    return _Candidates(ids, all=False, settled=_hour_text(hour or 0))
-
-
-def _beginning_with(connection: Connection, word: str) -> list[str] | None:
-    """The indexed words that begin with this one; None where there are many.
-
-    The index can walk through words at once where it is told them; from their beginning it makes a list first.
-    """
-    found: list[str] = []
-    at = word
-    while True:
-        row = connection.exec_driver_sql("SELECT term FROM log_vocabulary WHERE term >= ? LIMIT 1", (at,)).fetchone()
-        if row is None or not row[0].startswith(word):
-            return found
-        if len(found) == _WORDS_MAX:
-            return None
-        found.append(row[0])
-        at = f"{row[0]}\x01"
-
-
-def _settled(query: LogQuery, candidates: _Candidates) -> list[ColumnElement[bool]]:
+def _settled(query: LogQuery, hits: Candidates) -> list[ColumnElement[bool]]:
     """Only as far as these candidates are all there are."""
-    if candidates.all:
+    if hits.all:
         return []
     if query.oldest_first:
-        return [_unindexed_time < candidates.settled]
-    return [_unindexed_time >= candidates.settled]
+        return [_unindexed_time < hits.settled]
+    return [_unindexed_time >= hits.settled]
 
 
 def _fresh(connection: Connection) -> ColumnElement[bool]:
-    return logs.c.id > indexer.mark(connection)
-
-
-def _last_id(connection: Connection, hour: int) -> int:
-    """No indexed log up to this hour has a greater id."""
-    return int(run(connection, "SELECT MAX(last_id) FROM log_hours WHERE hour <= ?", (hour,)).scalar() or 0)
-
-
-def _hours(query: LogQuery) -> tuple[int, int]:
-    """The first and the last hour (since 1970) in which the query's logs can be."""
-    since, until = query.since, query.until
-    if query.before is not None:
-        time = query.before[0]
-        if query.oldest_first:
-            since = time if since is None else max(since, time)
-        else:
-            until = time if until is None else min(until, time)
-    # A time that is none (taken over as it was) bounds nothing.
-    return unix_minute(since or "") // 60, unix_minute(until or "") // 60 or _FAR
-
-
-def _hour_text(hour: int) -> str:
-    """The beginning of an hour as stored text."""
-    try:
-        return utc_text(datetime.fromtimestamp(hour * 3600, UTC))
-    except (OverflowError, ValueError, OSError):
-        return "9999-12-31T23:59:59.999Z"
+    return logs.c.id > watermark.mark(connection)
 
 
 def _text_condition(wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -317,19 +247,11 @@ def _after(query: LogQuery, time: Any) -> list[ColumnElement[bool]]:
     return [time <= last, tuple_(time, logs.c.id) < place]
 
 
-def _at_least(severity: str | None) -> list[str]:
-    """The severities from this one up; none where all are wanted."""
-    if severity is None or severity == Severity.DEBUG:
-        return []
-    rank = Severity(severity).rank
-    return [s.value for s in Severity if s.rank >= rank]
-
-
 def _named(query: LogQuery) -> list[tuple[str, list[str]]]:
     """The fields of the record that must have one of some values which the index knows."""
     given = [(column, getattr(query, name)) for name, column in _GLOBBED.items()]
-    found = [(column, [value]) for column, value in given if value and not _is_glob(value)]
-    severities = _at_least(query.severity)
+    found = [(column, [value]) for column, value in given if value and not is_glob(value)]
+    severities = at_least(query.severity)
     return [*found, ("severity", severities)] if severities and set(severities) <= set(SEVERE) else found
 
 
@@ -347,7 +269,7 @@ def _conditions(connection: Connection, query: LogQuery, time: Any = _TIME) -> l
     for name, column in _GLOBBED.items():
         pattern = getattr(query, name)
         if pattern is not None:
-            found.append(matches_glob(logs.c[column], pattern) if _is_glob(pattern) else logs.c[column] == pattern)
+            found.append(matches_glob(logs.c[column], pattern) if is_glob(pattern) else logs.c[column] == pattern)
     if query.pattern_id is not None:
         found.append(logs.c.pattern_id.in_(_family(connection, query)))
     return found
@@ -356,7 +278,3 @@ def _conditions(connection: Connection, query: LogQuery, time: Any = _TIME) -> l
 def _family(connection: Connection, query: LogQuery) -> list[int]:
     """The patterns of the problem asked for."""
     return members.members(connection, query.pattern_id or 0, _FAMILY_MAX)
-
-
-def _is_glob(pattern: str) -> bool:
-    return "*" in pattern or "?" in pattern

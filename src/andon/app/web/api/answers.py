@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import msgspec
 import structlog
@@ -16,28 +15,20 @@ from andon.core.errors import AndonError, NotFound, QueryTooSlow, StoreError
 from andon.core.models import PatternSummary, Resolution, StoredLog
 from andon.insight.alarms.alarm_report import AlarmReport
 from andon.insight.differences.differences import DiffResult
-from andon.insight.problem import Similar
+from andon.insight.problem import Explained, Similar
 from andon.insight.report.shift_report import ShiftReport
 from andon.insight.trends.breakdown import Breakdown, Timeline
 from andon.insight.trends.trends import FirstOut, Together, Trends
-from andon.store import AlarmEntry, AnalysisEntry, PatternHost, PatternMerge, Reader
-from andon.store.retention.forecast import RetentionState
+from andon.store.alarms import AlarmEntry
+from andon.store.problems import PatternHost, PatternMerge
+from andon.store.queue import AnalysisEntry
+from andon.store.retention import RetentionState
 
 _log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 #: Seconds after which a client may ask again where the database was too slow or away.
 RETRY_AFTER = 5
 JSON = "application/json"
-
-
-class Ask(Protocol):
-    """Puts a question to the database, off the event loop; see :meth:`andon.store.Store.ask`."""
-
-    def __call__(self, question: Callable[[Reader], T], /) -> Awaitable[T]:
-        """What ``question`` answers. Raises StoreError."""
-        ...
 
 
 class Log(StoredLog, frozen=True, kw_only=True):
@@ -51,15 +42,6 @@ class LogPage(msgspec.Struct, frozen=True):
 
     logs: list[Log]
     next: str | None
-
-
-class Explained(msgspec.Struct, frozen=True):
-    """The explanation that a problem shows."""
-
-    text: str
-    rung: str | None
-    provisional: bool
-    analysis_id: int | None
 
 
 class ProblemAnswer(msgspec.Struct, frozen=True):

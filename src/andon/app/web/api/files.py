@@ -8,11 +8,11 @@ from typing import Any, Literal
 import msgspec
 from fastapi.responses import StreamingResponse
 
-from andon.app.web.api.answers import Ask, Explained, ProblemAnswer
+from andon.app.web.api.answers import ProblemAnswer
 from andon.core.models import LogQuery, StoredLog
 from andon.insight.export import csv_chunks, json_chunks
-from andon.insight.problem import newest_log
-from andon.store import Reader
+from andon.insight.problem import explanation_of, newest_log
+from andon.store import Ask, Connection, problems, search
 
 #: Logs that are read and written at a time.
 PAGE = 1_000
@@ -51,8 +51,8 @@ async def _page(
 ) -> tuple[bytes, list[StoredLog], LogQuery]:
     asked = query if left is None else msgspec.structs.replace(query, limit=min(query.limit, left))
 
-    def question(reader: Reader) -> tuple[bytes, list[StoredLog]]:
-        rows = reader.search(asked)
+    def question(connection: Connection) -> tuple[bytes, list[StoredLog]]:
+        rows = search.find(connection, asked)
         chunks = list(csv_chunks([rows]) if form == "csv" else json_chunks([rows]))
         if form == "csv" and not head:
             del chunks[0]
@@ -62,18 +62,15 @@ async def _page(
     return data, rows, asked
 
 
-def problem_answer(reader: Reader, pattern_id: int) -> ProblemAnswer:
+def problem_answer(connection: Connection, pattern_id: int) -> ProblemAnswer:
     """What is known of a problem. Raises NotFound."""
-    pattern = reader.pattern(pattern_id)
-    log = newest_log(reader, pattern)
-    explanation = None
-    if log is not None and log.analysis is not None:
-        explanation = Explained(log.analysis, log.rung, log.provisional, log.analysis_id)
+    pattern = problems.summary(connection, pattern_id)
+    log = newest_log(connection, pattern)
     return ProblemAnswer(
         pattern=pattern,
-        explanation=explanation,
+        explanation=explanation_of(log),
         newest_message=None if log is None else log.message,
-        hosts=reader.pattern_hosts(pattern_id),
-        merges=reader.pattern_merges(pattern_id),
-        resolutions=reader.resolutions(pattern_id),
+        hosts=problems.hosts_of(connection, pattern_id),
+        merges=problems.merges_of(connection, pattern_id),
+        resolutions=problems.fixes_of(connection, pattern_id),
     )

@@ -58,20 +58,33 @@ class Span(Parameters):
             return filters.window(self.since, self.until, zone, length)
 
 
-class LogFilter(Span):
-    """Which logs; all that is given must hold. Texts of hosts, services and places know ``*`` and ``?``."""
+class Part(Parameters):
+    """A part of the site."""
 
-    severity: Annotated[Text | None, Field(description="This severity and worse.")] = None
-    service: Text | None = None
     host: Text | None = None
-    text: Annotated[
-        str | None, Field(max_length=filters.TEXT_MAX, description="Words that must occur; phrases in double quotes.")
-    ] = None
-    pattern: Annotated[Id | None, Field(description="Logs of this problem.")] = None
     site: Text | None = None
     area: Text | None = None
     line: Text | None = None
     machine: Text | None = None
+
+    def places(self) -> dict[str, str | None]:
+        """What is named, by the kind of place."""
+        return {name: getattr(self, name) for name in Part.model_fields}
+
+
+class Place(Part, Span):
+    """A time at a part of the site: a host, or one of the others by whole days (UTC)."""
+
+
+class LogFilter(Part, Span):
+    """Which logs; all that is given must hold. Texts of hosts, services and places know ``*`` and ``?``."""
+
+    severity: Annotated[Text | None, Field(description="This severity and worse.")] = None
+    service: Text | None = None
+    text: Annotated[
+        str | None, Field(max_length=filters.TEXT_MAX, description="Words that must occur; phrases in double quotes.")
+    ] = None
+    pattern: Annotated[Id | None, Field(description="Logs of this problem.")] = None
     field: Annotated[
         list[Annotated[Text, Field(description="name=value of a context field; may be repeated.")]],
         Field(max_length=10),
@@ -133,16 +146,6 @@ class PatternListing(Parameters):
     limit: Limit = 50
 
 
-class Place(Span):
-    """A time at a part of the site: a host, or one of the others by whole days (UTC)."""
-
-    host: Text | None = None
-    site: Text | None = None
-    area: Text | None = None
-    line: Text | None = None
-    machine: Text | None = None
-
-
 class TrendQuestion(Place):
     """Problems of a time beside the time before, which begins at ``baseline``."""
 
@@ -182,15 +185,10 @@ class AlarmQuestion(Place):
     """The figures of alarms."""
 
 
-class AlarmListing(Parameters):
+class AlarmListing(Part):
     """A list of alarms."""
 
     list: Literal["active", "waiting", "stale", "shelved", "all"] = "active"
-    host: Text | None = None
-    site: Text | None = None
-    area: Text | None = None
-    line: Text | None = None
-    machine: Text | None = None
     limit: Limit = 50
 
 

@@ -12,7 +12,6 @@ from andon.app import retention_policy
 from andon.app.web.api import files
 from andon.app.web.api.answers import (
     FAILURES,
-    Ask,
     Log,
     LogPage,
     ProblemAnswer,
@@ -50,7 +49,9 @@ from andon.insight.report import shift_report as reports
 from andon.insight.shifts.current import NoShift, site_shifts, working_of
 from andon.insight.trends import breakdown, trends
 from andon.insight.trends.trends import DAY, Kind
-from andon.store import AlarmEntry, AlarmFilter, AnalysisEntry, Reader
+from andon.store import Ask, alarms, problems, queue, retention, search
+from andon.store.alarms import AlarmEntry, AlarmFilter
+from andon.store.queue import AnalysisEntry
 
 
 def build_router(ask: Ask, settings: Settings) -> APIRouter:
@@ -71,7 +72,7 @@ def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def logs(asked: Annotated[LogListing, Query()]) -> Response:
         """Stored logs, newest first, page by page."""
         query = asked.query(zone, limit=asked.limit + 1, oldest=asked.oldest, after=asked.next)
-        rows = await ask(lambda reader: [as_log(row) for row in reader.search(query)])
+        rows = await ask(lambda connection: [as_log(row) for row in search.find(connection, query)])
         shown = rows[: asked.limit]
         more = len(rows) > len(shown)
         after = asked.cursor(shown[-1].timestamp, shown[-1].id, oldest=asked.oldest) if more else None
@@ -80,7 +81,7 @@ def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
     @router.get("/logs/{log_id}", responses=shows(Log), tags=["logs"])
     async def log(log_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """One log with its explanation."""
-        return send(as_log(await ask(lambda reader: reader.log(log_id))))
+        return send(as_log(await ask(search.log, log_id)))
 
     @router.get("/export", responses=files.DESCRIBED, tags=["logs"])
     async def export(asked: Annotated[LogExport, Query()]) -> Response:
@@ -97,17 +98,17 @@ def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
         """Problems with everything merged into them."""
         with named_parameters():
             since = filters.moment("new", asked.new, zone)
-        return send(await ask(lambda reader: reader.patterns(asked.limit, asked.sort, since)))
+        return send(await ask(problems.listing, asked.limit, asked.sort, since))
 
     @router.get("/patterns/{pattern_id}", responses=shows(ProblemAnswer), tags=["problems"])
     async def pattern(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """One problem: what it is, where, how it is explained, what fixed it."""
-        return send(await ask(lambda reader: files.problem_answer(reader, pattern_id)))
+        return send(await ask(files.problem_answer, pattern_id))
 
     @router.get("/patterns/{pattern_id}/history", responses=shows(AnalysisEntry, several=True), tags=["problems"])
     async def history(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """The analyses of a problem, open ones first, then the newest first."""
-        return send(await ask(lambda reader: reader.pattern_history(pattern_id)))
+        return send(await ask(queue.history_of, pattern_id))
 
     @router.get("/patterns/{pattern_id}/breakdown", responses=shows(breakdown.Breakdown), tags=["problems"])
     async def parts(pattern_id: PathId, asked: Annotated[BreakdownQuestion, Query()]) -> Response:
@@ -116,60 +117,45 @@ def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
         local = zone_of(asked.zone, zone)
         if until - since > breakdown.SPAN_MAX:
             raise wrong(f"since: more than {breakdown.SPAN_MAX // int(DAY)} days are too many; ask for fewer")
-        return send(
-            await ask(lambda reader: breakdown.breakdown(reader.rollups, pattern_id, since, until, shifts, local))
-        )
+        return send(await ask(breakdown.breakdown, pattern_id, since, until, shifts, local))
 
     @router.get("/patterns/{pattern_id}/similar", responses=shows(problem.Similar, several=True), tags=["problems"])
     async def similar(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """Problems that read alike."""
-        return send(
-            await ask(lambda reader: problem.similar(reader.pattern(pattern_id), reader.patterns(problem.SEARCHED)))
-        )
+        return send(await ask(problem.similar_to, pattern_id))
 
 
 def _trends(router: APIRouter, ask: Ask, settings: Settings) -> None:
     zone = settings.time_zone
 
-    async def find(kind: Kind, asked: TrendQuestion) -> Response:
-        with named_parameters():
-            place = trends.place_of(
-                host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine
-            )
-            question = trends.ask(asked.since, asked.until, asked.baseline, zone=zone, place=place, limit=asked.limit)
-        return send(await ask(lambda reader: trends.find(reader.rollups, kind, question)))
+    def add(kind: Kind, described: str) -> None:
+        @router.get(
+            f"/trends/{kind}", name=kind, description=described, responses=shows(trends.Trends), tags=["trends"]
+        )
+        async def find(asked: Annotated[TrendQuestion, Query()]) -> Response:
+            with named_parameters():
+                place = trends.place_of(**asked.places())
+                question = trends.ask(
+                    asked.since, asked.until, asked.baseline, zone=zone, place=place, limit=asked.limit
+                )
+            return send(await ask(trends.find, kind, question))
 
-    @router.get("/trends/top", responses=shows(trends.Trends), tags=["trends"])
-    async def top(asked: Annotated[TrendQuestion, Query()]) -> Response:
-        """The most frequent problems, of the last day."""
-        return await find("top", asked)
-
-    @router.get("/trends/new", responses=shows(trends.Trends), tags=["trends"])
-    async def new(asked: Annotated[TrendQuestion, Query()]) -> Response:
-        """Problems that were seen for the first time."""
-        return await find("new", asked)
-
-    @router.get("/trends/rising", responses=shows(trends.Trends), tags=["trends"])
-    async def rising(asked: Annotated[TrendQuestion, Query()]) -> Response:
-        """Problems that come more often than before, beyond chance."""
-        return await find("rising", asked)
-
-    @router.get("/trends/quiet", responses=shows(trends.Trends), tags=["trends"])
-    async def quiet(asked: Annotated[TrendQuestion, Query()]) -> Response:
-        """Problems that were regular before and are silent, beyond chance."""
-        return await find("quiet", asked)
+    add("top", "The most frequent problems, of the last day.")
+    add("new", "Problems that were seen for the first time.")
+    add("rising", "Problems that come more often than before, beyond chance.")
+    add("quiet", "Problems that were regular before and are silent, beyond chance.")
 
     @router.get("/trends/first-out", responses=shows(trends.FirstOut, several=True), tags=["trends"])
     async def first_out(asked: Annotated[SpanLimit, Query()]) -> Response:
         """What came first in each flood of alarms, the newest flood first; of the last day."""
         span = asked.seconds(zone, DAY)
-        return send(await ask(lambda reader: trends.first_out(reader.rollups, *span, asked.limit)))
+        return send(await ask(trends.first_out, *span, asked.limit))
 
     @router.get("/trends/together", responses=shows(trends.Together, several=True), tags=["trends"])
     async def together(asked: Annotated[SpanLimit, Query()]) -> Response:
         """Which problem follows which more often than chance explains; of the last day."""
         span = asked.seconds(zone, DAY)
-        return send(await ask(lambda reader: trends.together(reader.rollups, *span, asked.limit)))
+        return send(await ask(trends.together, *span, asked.limit))
 
 
 def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
@@ -185,29 +171,24 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
             breakdown.check_points(asked.step, since, until)
         except ValueError as error:
             raise wrong(str(error)) from None
-        return send(
-            await ask(lambda reader: breakdown.timeline(reader.rollups, asked.step, since, until, local, asked.pattern))
-        )
+        return send(await ask(breakdown.timeline, asked.step, since, until, local, asked.pattern))
 
     @router.get("/diff", responses=shows(differences.DiffResult), tags=["figures"])
     async def diff(asked: Annotated[DiffQuestion, Query()]) -> Response:
         """What is different about a problem's logs (of 30 days), or about those of a time (8 hours, beside a week)."""
         with named_parameters():
             times = filters.compared(asked.pattern, asked.since, asked.until, asked.baseline, zone)
-
-        def question(reader: Reader) -> differences.DiffResult:
-            if asked.pattern is not None and not times.by_time:
-                counted = reader.compare_pattern(asked.pattern, *times.inside)
-            else:
-                counted = reader.compare_windows(times.inside, times.before, asked.pattern)
-            return differences.find(counted, None if times.by_time else shifts, site, limit=asked.limit)
-
-        return send(await ask(question))
+        if asked.pattern is not None and not times.by_time:
+            found = await ask(differences.of_pattern, asked.pattern, *times.inside, shifts, site, limit=asked.limit)
+        else:
+            spans = times.inside, times.before
+            found = await ask(differences.of_windows, *spans, asked.pattern, site, limit=asked.limit)
+        return send(found)
 
     @router.get("/retention", responses=shows(RetentionAnswer), tags=["figures"])
-    async def retention(_asked: Annotated[Nothing, Query()]) -> Response:
+    async def deletions(_asked: Annotated[Nothing, Query()]) -> Response:
         """The rules by which logs are deleted, and what was deleted."""
-        state = await ask(lambda reader: reader.retention())
+        state = await ask(retention.state)
         rules = [
             RetentionRule(label, retention_policy.described(rule))
             for label, rule in zip(retention_policy.labels(settings), settings.retention, strict=True)
@@ -222,15 +203,14 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
     @router.get("/alarms", responses=shows(AlarmEntry, several=True), tags=["alarms"])
     async def listing(asked: Annotated[AlarmListing, Query()]) -> Response:
         """Alarms of a list: active, stale, shelved or all."""
-        where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
-        return send(await ask(lambda reader: reader.alarms.listing(asked.list, time.time(), where, asked.limit)))
+        where = AlarmFilter(**asked.places())
+        return send(await ask(alarms.listing, asked.list, time.time(), where, asked.limit))
 
     @router.get("/alarms/figures", responses=shows(alarm_report.AlarmReport), tags=["alarms"])
     async def figures(asked: Annotated[AlarmQuestion, Query()]) -> Response:
         """How good the alarms are, beside the targets of ISA-18.2; of the last 30 days."""
         span = asked.seconds(zone, 30 * DAY)
-        where = AlarmFilter(host=asked.host, site=asked.site, area=asked.area, line=asked.line, machine=asked.machine)
-        return send(await ask(lambda reader: alarm_report.find(reader.alarms, *span, where)))
+        return send(await ask(alarm_report.find, *span, AlarmFilter(**asked.places())))
 
     @router.get("/report", responses=shows(reports.ShiftReport), tags=["alarms"])
     async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:
@@ -245,14 +225,7 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
         except NoShift as error:
             raise wrong(f"{'at' if at is not None and error.about == 'day' else error.about}: {error}") from None
 
-        def question(reader: Reader) -> reports.ShiftReport | str:
-            return (
-                reports.nothing_then(reader.alarms, reader.rollups, window, site)
-                or reports.signed(reader.alarms, window)
-                or reports.make(reader.alarms, reader.rollups, window, shifts, site, now)
-            )
-
-        found = await ask(question)
+        found = await ask(reports.report_of, window, shifts, site, now)
         if isinstance(found, str):
             raise HTTPException(404, found)
         return send(found)

@@ -7,11 +7,14 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import uvicorn
-from fastapi import FastAPI
 
 from andon.core.errors import ConfigError, InUseError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 #: How long open connections get to finish when the server stops, in seconds.
 GRACE = 1

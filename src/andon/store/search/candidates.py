@@ -1,0 +1,96 @@
+"""What the index of words (SQLite's) knows of a query: ids of logs, which follow time nearly enough to be cut by it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection
+
+from andon.core.models import LogQuery
+from andon.core.times import stored, unix_minute
+from andon.store.engine import watermark
+from andon.store.schema.dialect import run
+from andon.store.search.words import Wanted
+
+#: Up to so many logs that hold the words are taken from the index at once.
+HITS_MAX = 5_000
+#: A beginning that more words share is asked for as such.
+_WORDS_MAX = 40
+#: With so many logs waiting to be indexed all are walked through in the order of time.
+_BACKLOG_MAX = 20_000
+_FAR = 2**62
+
+
+class Candidates(msgspec.Struct, frozen=True):
+    """Ids from the index of words; ``all`` of them, or those of logs whose time is beyond ``settled``."""
+
+    ids: list[int]
+    all: bool
+    settled: str = ""
+
+
+def candidates(
+    connection: Connection, query: LogQuery, wanted: Wanted, own: Sequence[tuple[str, Sequence[str]]]
+) -> Candidates | None:
+    """What the index knows, the newest first; None where it was not asked, or has very far to go yet."""
+    expression = wanted.expression(own, functools.partial(_beginning_with, connection))
+    if not expression or watermark.newest_id(connection) - watermark.mark(connection) > _BACKLOG_MAX:
+        return None
+    first, last = hours(query)
+    turn = "ASC" if query.oldest_first else "DESC"
+    rows = run(
+        connection,
+        "SELECT rowid FROM log_words WHERE log_words MATCH ? AND rowid >= ? AND rowid <= ?"  # noqa: S608
+        f" ORDER BY rowid {turn} LIMIT ?",
+        (expression, watermark.first_id(connection, first), watermark.last_id(connection, last), HITS_MAX + 1),
+    )
+    ids = [row[0] for row in rows]
+    if len(ids) <= HITS_MAX:
+        return Candidates(ids, all=True)
+    # Where the logs beyond the last of these ids end in time.
+    if query.oldest_first:
+        sql = "SELECT MIN(hour) FROM log_hours WHERE last_id > ?"
+    else:
+        sql = "SELECT MAX(hour) + 1 FROM log_hours WHERE first_id < ?"
+    hour = run(connection, sql, (ids[-1],)).scalar()
+    return Candidates(ids, all=False, settled=hour_text(hour or 0))
+
+
+def _beginning_with(connection: Connection, word: str) -> list[str] | None:
+    """The indexed words that begin with this one; None where there are many.
+
+    The index can walk through words at once where it is told them; from their beginning it makes a list first.
+    """
+    found: list[str] = []
+    at = word
+    while True:
+        term = run(connection, "SELECT term FROM log_vocabulary WHERE term >= ? LIMIT 1", (at,)).scalar()
+        if term is None or not term.startswith(word):
+            return found
+        if len(found) == _WORDS_MAX:
+            return None
+        found.append(term)
+        at = f"{term}\x01"
+
+
+def hours(query: LogQuery) -> tuple[int, int]:
+    """The first and the last hour (since 1970) in which the query's logs can be."""
+    since, until = query.since, query.until
+    if query.before is not None:
+        time = query.before[0]
+        if query.oldest_first:
+            since = time if since is None else max(since, time)
+        else:
+            until = time if until is None else min(until, time)
+    # A time that is none (taken over as it was) bounds nothing.
+    return unix_minute(since or "") // 60, unix_minute(until or "") // 60 or _FAR
+
+
+def hour_text(hour: int) -> str:
+    """The beginning of an hour as stored text."""
+    try:
+        return stored(hour * 3600)
+    except ValueError:
+        return "9999-12-31T23:59:59.999Z"
