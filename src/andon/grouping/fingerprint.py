@@ -89,7 +89,7 @@ class _Plan(msgspec.Struct, frozen=True):
 
 
 class Fingerprinter:
-    """Names the problem a log belongs to (implements :class:`andon.grouping.interfaces.Grouper`).
+    """Names the problem a log belongs to. Pure and quick: called for each log on the loop.
 
     ``codes`` are the rules of what is identity. ``cache_entries`` bounds each of the caches (0 switches them off,
     which changes the speed and nothing else). Not for several threads; a text has the same key everywhere.
