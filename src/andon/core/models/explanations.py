@@ -66,6 +66,26 @@ class Question(msgspec.Struct):
     pictures: list[Picture] = []
 
 
+def question_of(text: str, service: str = "", host: str = "") -> Question:
+    """A question about some words as if a log had said them: what runbooks and rules are compared with."""
+    now = "1970-01-01T00:00:00.000Z"
+    said = StoredLog(
+        id=0, timestamp=now, hostname=host, severity="INFO", service=service, message=text, context=None, analysis=None,
+        created_at=now, severity_native=None, site=None, area=None, line=None, machine=None, notes=None, stream="",
+        sequence=0, stored_ns=0, pattern_id=None, analysis_id=None, rung=None, provisional=False, analysis_status=None,
+    )  # fmt: skip
+    return Question(
+        pattern_id=0,
+        template=text,
+        logs=[said],
+        count=1,
+        hosts=[host] if host else [],
+        first_seen=now,
+        last_seen=now,
+        worst_severity="INFO",
+    )
+
+
 class Explanation(msgspec.Struct, kw_only=True):
     """An answer to a :class:`Question`. ``text`` is what ``agent_logs.analysis`` shows.
 

@@ -16,7 +16,8 @@ import structlog
 from pydantic import Field
 
 from andon.core.errors import QueryTooSlow, StoreError
-from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Question, StoredLog, utc_text
+from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
+from andon.core.models.explanations import question_of
 from andon.core.redact import clean
 from andon.core.times import read_time
 from andon.explain.model.fence import encode, facts_fields, fenced, fit, listing, log_line, problem_fields, size
@@ -279,7 +280,7 @@ class HistoryTools:
         """This site's own runbooks that match."""
 
         async def work() -> str:
-            hints = self._runbooks.hints(as_question(text, service, host)) if self._runbooks is not None else []
+            hints = self._runbooks.hints(question_of(text, service, host)) if self._runbooks is not None else []
             if not hints:
                 return "No runbook matches."
             return self._lines(
@@ -373,26 +374,6 @@ class HistoryTools:
 def _in_words(**arguments: object) -> str:
     """The arguments that were given, for people."""
     return ", ".join(f"{name} {clean(str(value), 80)}" for name, value in arguments.items() if value not in (None, ""))
-
-
-def as_question(text: str, service: str = "", host: str = "") -> Question:
-    """Some words as if a log had said them: what runbooks are compared with."""
-    now = utc_text(datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
-    said = StoredLog(
-        id=0, timestamp=now, hostname=host, severity="INFO", service=service, message=text, context=None, analysis=None,
-        created_at=now, severity_native=None, site=None, area=None, line=None, machine=None, notes=None, stream="",
-        sequence=0, stored_ns=0, pattern_id=None, analysis_id=None, rung=None, provisional=False, analysis_status=None,
-    )  # fmt: skip
-    return Question(
-        pattern_id=0,
-        template=text,
-        logs=[said],
-        count=1,
-        hosts=[host] if host else [],
-        first_seen=now,
-        last_seen=now,
-        worst_severity="INFO",
-    )
 
 
 def usable_by(can: Capabilities) -> bool:

@@ -14,7 +14,7 @@ import structlog
 
 from andon.core.errors import ConfigError
 from andon.core.models import Explanation, Question, StoredLog
-from andon.explain.model.history_tools import as_question
+from andon.core.models.explanations import question_of
 from andon.explain.playbook.parts import PREFIX as PART
 from andon.explain.playbook.playbook import BROAD, Match, Playbook
 from andon.explain.playbook.rules import (
@@ -72,7 +72,7 @@ class SitePlaybook:
         for file, rule in self._good.values():
             for example in rule.examples:
                 service, message = example.split(" | ", 1) if " | " in example else ("", example)
-                match = self.match(as_question(message, service).logs[0])
+                match = self.match(question_of(message, service).logs[0])
                 if match is None or match.rule.id != rule.id:
                     other = f"rule {match.source}" if match is not None else "no rule"
                     found.append(f"{file}: rule {rule.id}: its example “{example}” selects {other}")

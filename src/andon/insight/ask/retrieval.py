@@ -22,8 +22,9 @@ from andon.core.models import (
     StoredLog,
     utc_text,
 )
+from andon.core.models.explanations import question_of
 from andon.core.times import Skipped
-from andon.explain.model.history_tools import HistoryTools, as_question
+from andon.explain.model.history_tools import HistoryTools
 from andon.explain.model.name_filter import Named, find_names
 from andon.explain.model.time_phrases import shown, window
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
@@ -238,10 +239,10 @@ async def _alike(tools: HistoryTools, named: Named, found: Retrieved) -> list[tu
 
 def _runbooks(runbooks: MarkdownRunbooks, inquiry: Inquiry, found: Retrieved) -> list[Hint]:
     """Runbooks for the worst problems, and for the words of the question."""
-    questions = [as_question(inquiry.text)]
+    questions = [question_of(inquiry.text)]
     for seen, _ in found.problems[:3]:
         log = found.logs.get(seen.last_log or 0) or found.logs.get(seen.first_log or 0)
         if log is not None:
-            questions.append(as_question(log.message, log.service, log.hostname))
+            questions.append(question_of(log.message, log.service, log.hostname))
     hints = {hint.source: hint for question in questions for hint in runbooks.hints(question)}
     return list(hints.values())[:3]
