@@ -52,10 +52,7 @@ def diff(
             found = visitor.read(differences.of_pattern, pattern, *asked.inside, shifts, site, limit=limit)
         else:
             found = visitor.read(differences.of_windows, asked.inside, asked.before, pattern, site, limit=limit)
-    if as_json:
-        print_json(found)
-        return
-    print_result(found)
+    print_json(found) if as_json else print_result(found)
 
 
 def print_result(found: DiffResult) -> None:

@@ -11,14 +11,12 @@ from typer.core import TyperGroup
 
 from andon.app.cli.filters import LISTED, Json, JsonArray, time_of
 from andon.app.cli.output import (
+    Cell,
     command_settings,
-    console,
     explained_by,
-    one_line,
-    plain,
     print_json,
-    print_listing,
     print_outcome,
+    print_rows,
     severity_text,
     short_time,
     shown_rate,
@@ -32,7 +30,6 @@ from andon.store.problems import PatternSort
 
 if TYPE_CHECKING:
     from andon.core.models import PatternSummary
-    from andon.core.settings.settings import Settings
 
 NEW_SINCE = "24h"
 
@@ -82,16 +79,20 @@ def patterns(
     """
     if context.invoked_subcommand is not None:
         return
-
     order = checked_sort(sort)
     settings = command_settings()
     since = time_of("new", new, settings.time_zone)
     with Visitor(settings.database) as visitor:
         rows = visitor.read(problems.listing, top, order, since)
-    if as_json:
-        print_json(rows)
-        return
-    print_patterns(rows, settings)
+    zone = settings.time_zone
+
+    def row(one: PatternSummary) -> tuple[Cell, ...]:
+        first, last = short_time(one.first_seen, zone), short_time(one.last_seen, zone)
+        worst, rung = severity_text(one.worst_severity), explained_by(one.rung, one.provisional, one.status)
+        return one.id, f"{one.count:,}", shown_rate(one.rate), first, last, worst, one.hosts, rung, one.template
+
+    names = ("id>", "count>", "rate/h?>", "first seen?", "last seen", "worst", "hosts?>", "explained by", "problem~")
+    print_rows(rows, names, row, "No problems match.", as_json=as_json)
 
 
 @app.command("show")
@@ -108,10 +109,7 @@ def show(
     settings = command_settings()
     with Visitor(settings.database) as visitor:
         problem = visitor.read(gather, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
-    if as_json:
-        print_json(as_object(problem))
-        return
-    print_problem(problem, settings)
+    print_json(as_object(problem)) if as_json else print_problem(problem, settings)
 
 
 @app.command("merge")
@@ -158,27 +156,3 @@ def checked_sort(value: str) -> PatternSort:
         if order == value.lower():
             return order
     raise typer.BadParameter(f"{value!r} is no order; use {', '.join(orders)}", param_hint="--sort")
-
-
-def print_patterns(rows: list[PatternSummary], settings: Settings) -> None:
-    """The listing for people."""
-    if not rows:
-        console.print("No problems match.")
-        return
-    print_listing(
-        ("id>", "count>", "rate/h?>", "first seen?", "last seen", "worst", "hosts?>", "explained by", "problem~"),
-        (
-            (
-                str(row.id),
-                f"{row.count:,}",
-                shown_rate(row.rate),
-                short_time(row.first_seen, settings.time_zone),
-                short_time(row.last_seen, settings.time_zone),
-                severity_text(row.worst_severity),
-                str(row.hosts),
-                explained_by(row.rung, row.provisional, row.status),
-                plain(one_line(row.template)),
-            )
-            for row in rows
-        ),
-    )

@@ -181,10 +181,6 @@ class DiffQuestion(Span):
     limit: Limit = 20
 
 
-class AlarmQuestion(Place):
-    """The figures of alarms."""
-
-
 class AlarmListing(Part):
     """A list of alarms."""
 

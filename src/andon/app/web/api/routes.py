@@ -24,7 +24,6 @@ from andon.app.web.api.answers import (
 )
 from andon.app.web.api.parameters import (
     AlarmListing,
-    AlarmQuestion,
     BreakdownQuestion,
     DiffQuestion,
     LogExport,
@@ -32,6 +31,7 @@ from andon.app.web.api.parameters import (
     Nothing,
     PathId,
     PatternListing,
+    Place,
     ReportQuestion,
     SpanLimit,
     TimelineQuestion,
@@ -189,11 +189,10 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def deletions(_asked: Annotated[Nothing, Query()]) -> Response:
         """The rules by which logs are deleted, and what was deleted."""
         state = await ask(retention.state)
-        rules = [
-            RetentionRule(label, retention_policy.described(rule))
-            for label, rule in zip(retention_policy.labels(settings), settings.retention, strict=True)
-        ]
-        return send(RetentionAnswer(rules, settings.retention_max_bytes, state))
+        rules = map(
+            RetentionRule, retention_policy.labels(settings), map(retention_policy.described, settings.retention)
+        )
+        return send(RetentionAnswer(list(rules), settings.retention_max_bytes, state))
 
 
 def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
@@ -207,7 +206,7 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
         return send(await ask(alarms.listing, asked.list, time.time(), where, asked.limit))
 
     @router.get("/alarms/figures", responses=shows(alarm_report.AlarmReport), tags=["alarms"])
-    async def figures(asked: Annotated[AlarmQuestion, Query()]) -> Response:
+    async def figures(asked: Annotated[Place, Query()]) -> Response:
         """How good the alarms are, beside the targets of ISA-18.2; of the last 30 days."""
         span = asked.seconds(zone, 30 * DAY)
         return send(await ask(alarm_report.find, *span, AlarmFilter(**asked.places())))
