@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from andon import store
-from andon.app.cli.filters import LISTED, Area, Host, Json, Line, Machine, Rows, Since, UntilNow, window
+from andon.app.cli.filters import LISTED, Area, Host, Json, Line, Machine, Rows, Since, UntilNow, named_options
 from andon.app.cli.output import (
     Cell,
     command_settings,
@@ -26,7 +26,7 @@ from andon.app.cli.output import (
 )
 from andon.core.text import counted
 from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
-from andon.insight.filters import DAY
+from andon.insight.filters import DAY, window
 from andon.insight.report.durations import at, lasting
 from andon.store.alarms import AlarmFilter
 
@@ -72,7 +72,8 @@ def alarms(
         raise typer.BadParameter("choose one list", param_hint=f"--{chosen[1]}")
     settings = command_settings()
     zone = ZoneInfo(settings.time_zone)
-    start, end = window(since, until, settings.time_zone, 30 * DAY)
+    with named_options():
+        start, end = window(since, until, settings.time_zone, 30 * DAY)
     where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
     with store.Visitor(settings.database) as visitor:
         if (which := next((one for one, on in lists.items() if on), None)) is not None:

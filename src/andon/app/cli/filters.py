@@ -20,9 +20,14 @@ LISTED = 50
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonArray = Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")]
 Rows = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")]
-ProblemId = Annotated[
-    int, typer.Argument(metavar="PATTERN", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows.")
-]
+
+
+def id_argument(metavar: str, text: str) -> Any:
+    """An argument that is the id of something stored."""
+    return typer.Argument(metavar=metavar, min=1, max=ID_MAX, help=text)
+
+
+ProblemId = Annotated[int, id_argument("PATTERN", "Id of the problem, as `andon patterns` shows.")]
 Since = Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")]
 Until = Annotated[str | None, typer.Option(help="Before this time.")]
 UntilNow = Annotated[str | None, typer.Option(help="Before this time; the present unless given.")]
@@ -96,9 +101,3 @@ def time_of(option: str, value: str | None, zone: str) -> str | None:
     """A point in time from the user in stored form, None where none is named. Raises typer.BadParameter."""
     with named_options():
         return filters.moment(option, value, zone)
-
-
-def window(since: str | None, until: str | None, zone: str, length: float) -> tuple[float, float]:
-    """A time from the user in unix seconds, the last ``length`` seconds unless given. Raises typer.BadParameter."""
-    with named_options():
-        return filters.window(since, until, zone, length)

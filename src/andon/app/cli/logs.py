@@ -11,7 +11,7 @@ from rich.panel import Panel
 
 from andon import store
 from andon.app.cli import pictures
-from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Rows, spread
+from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Rows, id_argument, spread
 from andon.app.cli.output import (
     WIDE,
     Cell,
@@ -27,7 +27,7 @@ from andon.app.cli.output import (
     short_time,
     shown_time,
 )
-from andon.core.models import ID_MAX, StoredLog
+from andon.core.models import StoredLog
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -57,9 +57,7 @@ def logs(
 
 
 def show(
-    log_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the log, as `andon logs` shows it.")
-    ],
+    log_id: Annotated[int, id_argument("ID", "Id of the log, as `andon logs` shows it.")],
     as_json: Json = False,
     save_pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the log's pictures to files in this directory.")

@@ -52,8 +52,7 @@ app = typer.Typer(
 )
 
 NameArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="NAME", help="The model, such as llama3.2:3b; the configured one unless given."),
+    str | None, typer.Argument(metavar="NAME", help="The model, such as llama3.2:3b; the configured one unless given.")
 ]
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 from typer.core import TyperGroup
 
-from andon.app.cli.filters import LISTED, Json, JsonArray, time_of
+from andon.app.cli.filters import LISTED, Json, JsonArray, id_argument, time_of
 from andon.app.cli.output import (
     Cell,
     command_settings,
@@ -22,7 +22,6 @@ from andon.app.cli.output import (
     shown_rate,
 )
 from andon.app.cli.problem import print_problem
-from andon.core.models import ID_MAX
 from andon.insight.problem import as_object, gather
 from andon.insight.shifts.current import site_shifts
 from andon.store import Visitor, change, problems
@@ -97,9 +96,7 @@ def patterns(
 
 @app.command("show")
 def show(
-    pattern_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows it.")
-    ],
+    pattern_id: Annotated[int, id_argument("ID", "Id of the problem, as `andon patterns` shows it.")],
     as_json: Json = False,
 ) -> None:
     """Show one problem: what it is, where and how often, how it is explained, what fixed it, and what is like it.
@@ -114,12 +111,8 @@ def show(
 
 @app.command("merge")
 def merge(
-    child: Annotated[
-        int, typer.Argument(metavar="CHILD", min=1, max=ID_MAX, help="Id of the pattern that joins the other.")
-    ],
-    parent: Annotated[
-        int, typer.Argument(metavar="PARENT", min=1, max=ID_MAX, help="Id of the problem it becomes part of.")
-    ],
+    child: Annotated[int, id_argument("CHILD", "Id of the pattern that joins the other.")],
+    parent: Annotated[int, id_argument("PARENT", "Id of the problem it becomes part of.")],
     as_json: Json = False,
 ) -> None:
     """Make two patterns one problem: they share counts and explanation from now on. `split` undoes it.
@@ -133,10 +126,7 @@ def merge(
 
 @app.command("split")
 def split(
-    pattern_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the pattern that leaves its problem.")
-    ],
-    as_json: Json = False,
+    pattern_id: Annotated[int, id_argument("ID", "Id of the pattern that leaves its problem.")], as_json: Json = False
 ) -> None:
     """Take a merged pattern out of its problem again, and never merge the two by themselves afterwards.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from andon.app.cli.filters import LISTED, Json, Rows
+from andon.app.cli.filters import LISTED, Json, Rows, id_argument
 from andon.app.cli.output import (
     WIDE,
     Cell,
@@ -86,7 +86,7 @@ def list_command(limit: Rows = LISTED, every: Every = False, as_json: Json = Fal
 
 @app.command("show")
 def show_command(
-    reject_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the reject.")],
+    reject_id: Annotated[int, id_argument("ID", "Id of the reject.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the exact bytes to standard output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; the bytes are base64.")] = False,
 ) -> None:
@@ -112,9 +112,7 @@ def show_command(
 
 
 @app.command("retry")
-def retry_command(
-    reject_ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=ID_MAX, help="Ids of the rejects.")],
-) -> None:
+def retry_command(reject_ids: Annotated[list[int], id_argument("ID...", "Ids of the rejects.")]) -> None:
     """Publish rejects again, byte for byte: after an update that understands them, for example."""
     retry_rejects(reject_ids, every=False)
 

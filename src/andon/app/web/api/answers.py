@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
@@ -101,11 +101,6 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     404: _problem("Nothing with this id, or no such place."),
     503: _problem("The database is away, or the question reads more than its time allows: ask for less."),
 }
-
-
-def wrong(sentence: str) -> HTTPException:
-    """The error for a parameter that makes no sense."""
-    return HTTPException(400, sentence)
 
 
 def as_log(row: StoredLog) -> Log:
