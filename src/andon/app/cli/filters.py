@@ -67,7 +67,7 @@ class LogFilters(NamedTuple):
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
-    """``command`` as Typer takes it, which knows no groups of options: of a named tuple each field becomes one."""
+    """``command`` as Typer takes it, which knows no groups of options: each field of a named tuple becomes one."""
     signature = inspect.signature(command, eval_str=True)
     groups = {one.name: one.annotation for one in signature.parameters.values() if hasattr(one.annotation, "_fields")}
     options: list[inspect.Parameter] = []
