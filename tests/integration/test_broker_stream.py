@@ -221,11 +221,11 @@ async def test_large_messages_stay_bounded_in_memory(tmp_path: Path) -> None:
         stream = await JetStreamLogStream.open(nc, max_bytes=4 << 20)
         got = len(await stream.pull(1, PATIENCE))
         # A reader that is away for a while: what is asked for arrives, then no more.
-        await until(lambda: stream.buffered_bytes > 2 << 20, "what was asked for")
-        most = stream.buffered_bytes
+        await until(lambda: stream.reader.buffered_bytes > 2 << 20, "what was asked for")
+        most = stream.reader.buffered_bytes
         while got < 100:
             batch = await stream.pull(1, PATIENCE)
-            most = max(most, stream.buffered_bytes)
+            most = max(most, stream.reader.buffered_bytes)
             await stream.ack(batch)
             got += len(batch)
         assert most <= 2 * (4 << 20)

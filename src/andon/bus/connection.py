@@ -56,20 +56,15 @@ class BusConnection(Client):
         self.error_count = 0
         self.refusal = asyncio.get_running_loop().create_future()
         self._on_state = on_state
-        self._watchers: list[Callable[[bool], None]] = []
+        self._watchers: dict[Callable[[bool], None], None] = {}  # in their order
         self._last_logged = ("", 0.0)
         self._listed: list[Server] = []
         self._logins: dict[str, Server] = {}
 
     def watch(self, watcher: Callable[[bool], None]) -> Callable[[], None]:
         """Call ``watcher`` with True after each reconnect and False when the connection is lost; returns the undo."""
-        self._watchers.append(watcher)
-
-        def unwatch() -> None:
-            with contextlib.suppress(ValueError):
-                self._watchers.remove(watcher)
-
-        return unwatch
+        self._watchers[watcher] = None
+        return lambda: self._watchers.pop(watcher, None)
 
     async def open(self, url: str, name: str) -> None:
         """Connect, trying for ever; errors go to :meth:`reported`."""
@@ -255,10 +250,6 @@ def explained(error: BaseException) -> str:
 
 
 def _refuses(error: Exception) -> bool:
-    if isinstance(error, nats.errors.AuthorizationError):
-        return True
     text = str(error).lower()
-    return "authorization violation" in text or "authentication" in text
-
-
-__all__ = ["BusConnection", "closed_error", "connect", "explained", "masked"]
+    told = "authorization violation" in text or "authentication" in text
+    return told or isinstance(error, nats.errors.AuthorizationError)

@@ -12,7 +12,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from andon.bus.connection import BusConnection, closed_error, explained
-from andon.bus.publish_acks import AckInbox, Busy, Refused, parsed_ack
+from andon.bus.inbox import AckInbox, Busy, Refused, parsed_ack
 from andon.core.errors import BrokerError, BrokerUnavailable
 
 ACK_TIMEOUT = 2.0  # seconds until an unanswered message is sent again
@@ -90,13 +90,7 @@ class JetStreamPublisher:
         )
 
     async def _store_once(self, data: bytes, subject: str, headers: dict[str, str], timeout: float) -> int:
-        answer: asyncio.Future[Msg | None] = asyncio.get_running_loop().create_future()
-
-        def take(message: Msg | None) -> None:
-            if not answer.done():
-                answer.set_result(message)
-
-        number = self._acks.expect(take)
+        number, answer = self._acks.expect_one()
         try:
             await self._acks.publish(subject, data, number, headers)
             async with asyncio.timeout(timeout):
