@@ -8,8 +8,8 @@
 from andon.bus.address import masked as masked
 from andon.bus.connection import BusConnection as BusConnection
 from andon.bus.connection import connect as connect
+from andon.bus.embedded.binary import find_binary as find_binary
 from andon.bus.embedded.broker import EmbeddedBroker as EmbeddedBroker
-from andon.bus.embedded.broker import find_binary as find_binary
 from andon.bus.jetstream_api import ensure_stream as ensure_stream
 from andon.bus.log_stream import JetStreamLogStream as JetStreamLogStream
 from andon.bus.memory import MemoryBus as MemoryBus

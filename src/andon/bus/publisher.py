@@ -115,13 +115,7 @@ class JetStreamPublisher:
 
     async def deliver(self, subject: str, data: bytes) -> bool:
         await self._acks.open()
-        unheard = False
-
-        def take(message: Msg | None) -> None:
-            nonlocal unheard
-            unheard = message is None or (message.headers or {}).get("Status") == NO_RESPONDERS
-
-        number = self._acks.expect(take)
+        number, reply = self._acks.expect_one()
         try:
             await self._acks.publish(subject, data, number, {})
             await self._acks.barrier(ACK_TIMEOUT)
@@ -135,7 +129,10 @@ class JetStreamPublisher:
             ) from None
         finally:
             self._acks.forget(number)
-        return not unheard
+        if not reply.done():
+            return True
+        message = reply.result()
+        return message is not None and (message.headers or {}).get("Status") != NO_RESPONDERS
 
     async def store_many(
         self,

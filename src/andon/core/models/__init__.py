@@ -11,6 +11,10 @@ from andon.core.models.explanations import Waiter as Waiter
 from andon.core.models.logs import Delivery as Delivery
 from andon.core.models.logs import LogQuery as LogQuery
 from andon.core.models.logs import LogRecord as LogRecord
+from andon.core.models.logs import NewPicture as NewPicture
+from andon.core.models.logs import Picture as Picture
+from andon.core.models.logs import PictureFetch as PictureFetch
+from andon.core.models.logs import PictureReference as PictureReference
 from andon.core.models.logs import Recorded as Recorded
 from andon.core.models.logs import Reject as Reject
 from andon.core.models.logs import Retained as Retained
@@ -24,10 +28,6 @@ from andon.core.models.patterns import PatternSeen as PatternSeen
 from andon.core.models.patterns import PatternSummary as PatternSummary
 from andon.core.models.patterns import Resolution as Resolution
 from andon.core.models.patterns import SiteNames as SiteNames
-from andon.core.models.pictures import NewPicture as NewPicture
-from andon.core.models.pictures import Picture as Picture
-from andon.core.models.pictures import PictureFetch as PictureFetch
-from andon.core.models.pictures import PictureReference as PictureReference
 from andon.core.models.state import CheckResult as CheckResult
 from andon.core.models.state import Spent as Spent
 from andon.core.models.state import StoreCounts as StoreCounts
