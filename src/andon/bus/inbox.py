@@ -44,7 +44,7 @@ class AckInbox:
         self._subscribing = asyncio.Lock()
         self._takers: dict[str, Taker] = {}
         self._number = 0
-        self._unwatch: Callable[[], None] | None = None
+        self._unwatch: Callable[[], None] = lambda: None
 
     def owns(self, reply: str) -> bool:
         """Whether replies to ``reply`` come here."""
@@ -63,9 +63,7 @@ class AckInbox:
         """Stop listening; idempotent."""
         subscription, self._subscription = self._subscription, None
         self._takers.clear()
-        if self._unwatch is not None:
-            self._unwatch()
-            self._unwatch = None
+        self._unwatch()
         if subscription is not None:
             with contextlib.suppress(nats.errors.Error):
                 await subscription.unsubscribe()

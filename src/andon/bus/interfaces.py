@@ -46,12 +46,7 @@ class Publisher(Protocol):
     """Publishing towards the broker."""
 
     async def store(
-        self,
-        data: bytes,
-        *,
-        subject: str,
-        headers: Mapping[str, str] | None = None,
-        message_id: str | None = None,
+        self, data: bytes, *, subject: str, headers: Mapping[str, str] | None = None, message_id: str | None = None
     ) -> int:
         """Publish into the stream, return its sequence once the broker stored it.
 

@@ -120,13 +120,13 @@ async def stream_state(nc: BusConnection) -> tuple[StreamState, int]:
     return state, born(stream)
 
 
-async def ensure_stream(nc: BusConnection, *, max_bytes: int = -1, start: int = 0, timeout: float = 5.0) -> Setup:
+async def ensure_stream(nc: BusConnection, *, start: int = 0, timeout: float = 5.0) -> Setup:
     """Create what is missing of the log stream and its durable consumer; messages and limits that are there stay.
 
-    ``max_bytes`` bounds a newly made stream (-1: only its age does). ``start`` is the sequence after which a newly
-    made consumer begins. Raises BrokerUnavailable, or BrokerError where the broker's set-up forbids it.
+    ``start`` is the sequence after which a newly made consumer begins. Raises BrokerUnavailable, or BrokerError where
+    the broker's set-up forbids it.
     """
-    stream = await _ensure_stream(nc, max_bytes, timeout)
+    stream = await _ensure_stream(nc, timeout)
     consumer = await _ensure_consumer(nc, start, timeout, filters(stream["config"]))
     return setup_of(stream, consumer)
 
@@ -140,7 +140,7 @@ def setup_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> Setup:
     )
 
 
-async def _ensure_stream(nc: BusConnection, max_bytes: int, timeout: float) -> dict[str, Any]:
+async def _ensure_stream(nc: BusConnection, timeout: float) -> dict[str, Any]:
     wanted = {
         "name": STREAM,
         "subjects": list(SUBJECTS),
@@ -148,7 +148,7 @@ async def _ensure_stream(nc: BusConnection, max_bytes: int, timeout: float) -> d
         "storage": "file",
         "discard": "old",
         "max_age": 24 * 3600 * SECOND,
-        "max_bytes": max_bytes,
+        "max_bytes": -1,
         "max_msgs": -1,
         "max_msg_size": -1,
         "compression": "s2",

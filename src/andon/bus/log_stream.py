@@ -62,15 +62,12 @@ class JetStreamLogStream:
         self.dropped_answers = 0
 
     @classmethod
-    async def open(
-        cls, nc: BusConnection, *, batch: int = BATCH, max_bytes: int = MAX_BYTES, stream_bytes: int = -1
-    ) -> JetStreamLogStream:
+    async def open(cls, nc: BusConnection, *, batch: int = BATCH, max_bytes: int = MAX_BYTES) -> JetStreamLogStream:
         """Make sure that stream and consumer exist and start reading. Raises BrokerUnavailable or BrokerError.
 
-        ``batch`` messages and ``max_bytes`` bound one pull. ``stream_bytes`` bounds a stream that has to be made.
+        ``batch`` messages and ``max_bytes`` bound one pull.
         """
-        setup = await ensure_stream(nc, max_bytes=stream_bytes)
-        stream = cls(nc, setup, batch=batch, max_bytes=max_bytes)
+        stream = cls(nc, await ensure_stream(nc), batch=batch, max_bytes=max_bytes)
         await stream.reader.open()
         return stream
 

@@ -49,12 +49,6 @@ def parse_ack_subject(subject: str) -> tuple[str, int, int, int]:
     raise ValueError(f"{subject!r} is not the ack subject of a JetStream message")
 
 
-def delivery(message: Msg) -> Delivery:
-    """The message as the pipeline knows it; its token is the ack subject."""
-    stream, sequence, _, stored_ns = parse_ack_subject(message.reply)
-    return Delivery(message.data, message.subject, stream, sequence, stored_ns, message.reply, message.headers)
-
-
 class PullReader:
     """Reads a pull consumer. One reader per object; everything runs on the loop that opened it.
 
@@ -110,13 +104,15 @@ class PullReader:
         return self.take(len(self._buffer))
 
     def take(self, limit: int) -> list[Delivery]:
-        """Up to ``limit`` received messages, oldest first."""
+        """Up to ``limit`` received messages, oldest first; their tokens are the ack subjects."""
         buffer = self._buffer
         taken: list[Delivery] = []
         while buffer and len(taken) < limit:
             message = buffer.popleft()
             self.buffered_bytes -= len(message.data)
-            taken.append(delivery(message))
+            stream, sequence, _, stored_ns = parse_ack_subject(message.reply)
+            token = message.reply
+            taken.append(Delivery(message.data, message.subject, stream, sequence, stored_ns, token, message.headers))
         return taken
 
     async def wait(self, seconds: float) -> None:

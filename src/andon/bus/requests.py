@@ -60,10 +60,7 @@ class Callers:
         self.failed = 0
 
     async def _answer(
-        self,
-        data: bytes,
-        respond: Callable[[bytes], Awaitable[None]],
-        refuse: Callable[[str, str], Awaitable[None]],
+        self, data: bytes, respond: Callable[[bytes], Awaitable[None]], refuse: Callable[[str, str], Awaitable[None]]
     ) -> None:
         """Answer a request to the analyze endpoint, or refuse it with a code and a sentence."""
         if self._analyze is None:

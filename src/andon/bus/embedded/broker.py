@@ -58,13 +58,8 @@ class EmbeddedBroker:
         self._since = 0.0
         self._backoff = FIRST_BACKOFF
         self.restarts = 0
-        #: What is wrong with the broker now, in one sentence; None when nothing is.
+        #: Why the broker does not take or keep messages now, in one sentence; None when it does, as far as we know.
         self.problem: str | None = "the broker is not started"
-
-    @property
-    def healthy(self) -> bool:
-        """Whether it takes and keeps messages, as far as we know."""
-        return self.problem is None
 
     @property
     def url(self) -> str:

@@ -201,9 +201,7 @@ class ServerProcess:
     async def _still_starting(self, port: int, pause: float) -> None:
         if not await self.wait(pause):
             return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                await asyncio.shield(self._drain_task)
+        await asyncio.wait({self._drain_task}, timeout=1.0)
         if any("address already in use" in line for line in self._tail):
             raise port_taken(port)
         raise BrokerStartError(
@@ -213,18 +211,13 @@ class ServerProcess:
 
     def _read_ports(self) -> bool:
         """Read the file that the server writes once its store is recovered; its name holds the server's own pid."""
-        if self.monitor:
-            return True
-        for path in self._ports_dir.glob("*.ports"):
-            try:
+        for path in () if self.monitor else self._ports_dir.glob("*.ports"):
+            with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # still being written
                 ports = json.loads(path.read_text())
                 self.port = urlsplit(ports["nats"][0]).port or 0
-                self.monitor = urlsplit(ports["monitoring"][0]).netloc
                 self.pid = int(path.stem.rpartition("_")[2])
-            except (OSError, ValueError, KeyError, IndexError):
-                return False  # still being written
-            return True
-        return False
+                self.monitor = urlsplit(ports["monitoring"][0]).netloc
+        return bool(self.monitor)
 
     async def _drain(self) -> None:
         async for line in lines_of(self._process.stderr, MAX_LOG_LINE):
