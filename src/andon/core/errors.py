@@ -1,5 +1,26 @@
 """Everything Andon raises on purpose.
 
+    AndonError
+    ├── ConfigError            a setting is wrong: whoever configures must change it
+    ├── InUseError             another process owns the data directory, store or port
+    ├── BrokerError
+    │   ├── BrokerStartError   the embedded broker did not come up
+    │   ├── BrokerUnavailable  the broker does not answer now; trying again may help
+    │   └── ObjectMissing      the broker's object store has no such bucket or object (yet)
+    ├── StoreError
+    │   ├── StoreFull          no room on the disk; recording goes on by itself when there is
+    │   ├── StoreUnavailable   the database cannot be opened, read or written now
+    │   ├── StoreTooNew        a newer Andon wrote this database
+    │   ├── QueryTooSlow       a question to the database reads more than its time allows: narrow it
+    │   └── NotFound           the record asked for is not in the store
+    ├── MessageRejected        a published message cannot be understood; it is kept in ``rejects``
+    ├── PictureRefused         a picture that came with a log is not kept; the log's notes say why
+    └── ModelError
+        ├── ModelUnavailable   the provider is away, or failed at this question: ask again later
+        │   └── ModelBusy      the provider has no room now (429, 503): ask again when it says so
+        ├── ModelMisconfigured the provider refuses us: key, model name or address must change
+        └── ModelAnswerError   the provider answered with something that is not an answer
+
 A message says what happened, to what, and what to do now; it is shown to users as it is.
 """
 
