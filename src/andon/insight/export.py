@@ -19,27 +19,10 @@ from andon.core.models import StoredLog
 
 Format = Literal["csv", "jsonl", "parquet"]
 
-#: The columns of every format, in order; those of ``agent_logs`` first.
-COLUMNS = (
-    "id",
-    "timestamp",
-    "hostname",
-    "severity",
-    "service",
-    "message",
-    "context",
-    "analysis",
-    "created_at",
-    "severity_native",
-    "site",
-    "area",
-    "line",
-    "machine",
-    "pattern_id",
-    "rung",
-    "provisional",
-    "notes",
-)
+#: The columns of ``agent_logs``.
+_VIEW = ("id", "timestamp", "hostname", "severity", "service", "message", "context", "analysis", "created_at")
+#: The columns of every format, in order.
+COLUMNS = (*_VIEW, "severity_native", "site", "area", "line", "machine", "pattern_id", "rung", "provisional", "notes")
 #: A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -130,15 +113,11 @@ def json_chunks(pages: Iterable[list[StoredLog]]) -> Iterator[tuple[bytes, int]]
 
 def _as_object(row: StoredLog) -> dict[str, Any]:
     value = {name: getattr(row, name) for name in COLUMNS}
+    context = (row.context or "null").encode("utf-8", "replace")
     with contextlib.suppress(msgspec.DecodeError):  # taken over as it was: the text says what it says
-        value["context"] = msgspec.Raw(_checked(row.context)) if row.context else None
+        msgspec.json.decode(context)
+        value["context"] = msgspec.Raw(context)
     return value
-
-
-def _checked(context: str) -> bytes:
-    data = context.encode("utf-8", "replace")
-    msgspec.json.decode(data)
-    return data
 
 
 def _parquet(pages: Iterable[list[StoredLog]], file: IO[bytes]) -> int:

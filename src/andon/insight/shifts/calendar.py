@@ -44,10 +44,7 @@ def moment(day: date, clock: time, zone: ZoneInfo) -> float:
 
 def window_at(shifts: Sequence[Shift], at: float, zone: ZoneInfo) -> ShiftWindow | None:
     """The working that holds the moment ``at``; the first of ``shifts`` where several do; None between shifts."""
-    for window in _around(shifts, at, zone, 1):
-        if window.start <= at < window.end:
-            return window
-    return None
+    return next((one for one in _around(shifts, at, zone, 1) if one.start <= at < one.end), None)
 
 
 def last_before(shifts: Sequence[Shift], at: float, zone: ZoneInfo) -> ShiftWindow | None:
