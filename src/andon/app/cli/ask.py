@@ -22,6 +22,7 @@ from andon.app.cli.output import (
     shown_time,
 )
 from andon.app.investigation import investigator, present
+from andon.insight.ask.conversation import Watch
 from andon.insight.ask.retrieval import Inquiry
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ async def _answer(settings: Settings, inquiry: Inquiry, *, follow: bool) -> Inve
                 watch.end()
 
 
-class Following:
+class Following(Watch):
     """Prints an answer as it comes: the model's words on standard output, what it looks up on standard error."""
 
     def __init__(self) -> None:
@@ -87,19 +88,16 @@ class Following:
             self._status.start()
 
     def text(self, piece: str) -> None:
-        """More of the answer."""
         self._quiet()
         self._console.out(piece, end="", highlight=False)
         self._console.file.flush()
         self._column = len(piece) - piece.rfind("\n") - 1 if "\n" in piece else self._column + len(piece)
 
     def restart(self) -> None:
-        """What came was not the answer."""
         self._quiet()
         self._line()
 
     def looked(self, tool: str, asked: str) -> None:
-        """The model looks something up."""
         self._quiet()
         self._line()
         if self._errors.is_terminal:
