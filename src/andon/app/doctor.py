@@ -66,10 +66,12 @@ def _runbooks(settings: Settings) -> list[CheckResult]:
         return []
     found = MarkdownRunbooks(settings.runbooks)
     found.scan(tell=False)
-    results = [CheckResult("runbooks", None, problem) for problem in found.problems]
-    if len(found) or not results:
-        results.insert(0, CheckResult("runbooks", True, f"{settings.runbooks}: {counted(len(found), 'runbook')}"))
-    return results
+    return _files("runbooks", found, f"{settings.runbooks}: {counted(len(found), 'runbook')}")
+
+
+def _files(name: str, found: MarkdownRunbooks | SitePlaybook, held: str) -> list[CheckResult]:
+    results = [CheckResult(name, None, problem) for problem in found.problems]
+    return [CheckResult(name, True, held), *results] if len(found) or not results else results
 
 
 def _playbook(settings: Settings) -> list[CheckResult]:
@@ -82,12 +84,9 @@ def _playbook(settings: Settings) -> list[CheckResult]:
         return [CheckResult("playbook", None, detail, "create it, or correct ANDON_PLAYBOOK")]
     found = SitePlaybook(place)
     found.scan(tell=False)
-    results = [CheckResult("playbook", None, problem) for problem in found.problems]
+    results = _files("playbook", found, f"{place}: {counted(len(found), 'rule')}")
     remedy = "make its terms more specific (docs/playbook.md), or correct the example"
-    results += [CheckResult("playbook", None, problem, remedy) for problem in found.misled]
-    if len(found) or not results:
-        results.insert(0, CheckResult("playbook", True, f"{place}: {counted(len(found), 'rule')}"))
-    return results
+    return results + [CheckResult("playbook", None, problem, remedy) for problem in found.misled]
 
 
 def _settings(settings: Settings) -> CheckResult:

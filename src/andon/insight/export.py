@@ -51,7 +51,10 @@ def write_file(pages: Iterable[list[StoredLog]], out: Path, form: Format) -> int
     """Write into a file that appears under its name only when it is whole; how many logs. Raises StoreUnavailable."""
     part = out.with_name(f".{out.name}.part-{os.getpid()}")
     try:
-        with part.open("wb") as raw, _packed(raw, out) as file:
+        with part.open("wb") as raw, contextlib.ExitStack() as stack:
+            file: Any = raw
+            if out.name.endswith(".gz"):
+                file = stack.enter_context(gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0))
             count = write(pages, file, form)
         part.replace(out)
     except OSError as error:
@@ -139,12 +142,3 @@ def _parquet(pages: Iterable[list[StoredLog]], file: IO[bytes]) -> int:
 
 def _plain(value: Any) -> Any:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
-
-
-@contextlib.contextmanager
-def _packed(raw: IO[bytes], out: Path) -> Iterator[IO[bytes]]:
-    if out.name.endswith(".gz"):
-        with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
-            yield packed  # type: ignore[misc]  # it writes bytes, which is all that is asked of it
-    else:
-        yield raw

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,6 +22,7 @@ from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, 
 from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
 from andon.core.settings.settings import Settings
+from andon.explain.admission import Budget
 from andon.explain.model.citations import checked, cited_ids
 from andon.explain.model.fence import fenced, size
 from andon.explain.model.history_tools import ROOM, WRONG_CALLS, HistoryTools, usable_by
@@ -30,8 +31,8 @@ from andon.explain.model.reasoning import strip_thinking
 from andon.explain.model.session import AnswerTooLong, ModelSession, NoAnswer, NotGranted, Request
 from andon.explain.providers.backend import Backend, Capabilities
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
-from andon.grouping.similar_problems import Likeness
-from andon.insight.ask.conversation import Conversation, Grant, Watch
+from andon.grouping.similar_problems import alike
+from andon.insight.ask.conversation import Conversation, Watch
 from andon.insight.ask.facts_text import prompt_lines, report, scope_words
 from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve
 from andon.store import Ask, agent_history
@@ -89,8 +90,8 @@ class Investigated:
 class Investigator:
     """Answers questions over what ``ask`` is put to with the first of ``backends`` that can. Belongs to one event loop.
 
-    Deadlines, of which a question takes two at most, and bounds are those of the settings. ``grant`` is asked before
-    each request, ``used`` is told the tokens that were taken.
+    Deadlines, of which a question takes two at most, and bounds are those of the settings. ``budget`` is asked before
+    each request, and is told the tokens that were taken.
     """
 
     def __init__(
@@ -98,21 +99,16 @@ class Investigator:
         ask: Ask,
         backends: Sequence[Backend],
         settings: Settings,
-        *,
-        likeness: Likeness | None = None,
-        runbooks: MarkdownRunbooks | None = None,
-        grant: Grant | None = None,
-        used: Callable[[int], Awaitable[None]] | None = None,
+        runbooks: MarkdownRunbooks,
+        budget: Budget,
     ) -> None:
         self._history = ask
         self._sessions = [ModelSession(backend, settings) for backend in backends]
         self._system = f"You are {settings.agent_name}. {settings.agent_instructions.strip()}\n\n{_RULES}"
         self._prompt_budget = settings.model_prompt_tokens
         self._tool_calls = settings.tool_calls
-        self._likeness = likeness
         self._runbooks = runbooks
-        self._grant = grant
-        self._used = used
+        self._budget = budget
 
     async def close(self) -> None:
         """Close the connections to providers; idempotent."""
@@ -129,7 +125,7 @@ class Investigator:
         reason = "no model is configured (PROVIDER=PLAYBOOK)"
         result: Investigated | None = None
         for session in self._sessions:
-            words = Conversation(watch=watch or Watch(), granted=self._grant)
+            words = Conversation(watch=watch or Watch(), granted=self._budget.take)
             try:
                 result = await self._by_model(session, found, words)
             except ModelError as error:
@@ -138,8 +134,8 @@ class Investigator:
             except NotGranted as error:
                 reason = str(error)
             finally:
-                if self._used is not None and words.calls:
-                    await asyncio.shield(self._used(words.input_tokens + words.output_tokens))
+                if words.calls:
+                    await asyncio.shield(self._budget.used(words.input_tokens + words.output_tokens))
             if result is not None:
                 break
             words.withdraw()
@@ -160,7 +156,7 @@ class Investigator:
         return HistoryTools(
             self._history,
             clock=lambda: inquiry.now,
-            likeness=self._likeness,
+            likeness=alike,
             runbooks=self._runbooks,
             calls=self._tool_calls,
             room=room,
