@@ -31,7 +31,7 @@ class KeyFigure(msgspec.Struct, frozen=True):
 
     name: str
     value: float | None
-    before: float | None = None
+    before: float | None
     unit: Literal["count", "rate", "seconds"] = "count"
 
 
@@ -204,15 +204,15 @@ def _compared(
 def _key_figures(connection: Connection, since: float, until: float, figures: AlarmFigures) -> list[KeyFigure]:
     stops = figures.stops
     return [
-        KeyFigure("alarms", figures.alarms),
-        KeyFigure("alarms in 10 min, average", figures.rates.average, unit="rate"),
-        KeyFigure("alarms in 10 min, worst", figures.rates.peak),
-        KeyFigure("floods", len(figures.floods)),
-        KeyFigure("chattering alarms", len(figures.chattering)),
-        KeyFigure("stops", None if stops is None else stops.count),
-        KeyFigure("time stopped", None if stops is None else stops.total_seconds, unit="seconds"),
-        KeyFigure("mean time to acknowledge", figures.mean_ack_seconds, unit="seconds"),
-        KeyFigure("new problems", len(counts.first_seen_within(connection, stored(since), stored(until)))),
+        KeyFigure("alarms", figures.alarms, None),
+        KeyFigure("alarms in 10 min, average", figures.rates.average, None, "rate"),
+        KeyFigure("alarms in 10 min, worst", figures.rates.peak, None),
+        KeyFigure("floods", len(figures.floods), None),
+        KeyFigure("chattering alarms", len(figures.chattering), None),
+        KeyFigure("stops", None if stops is None else stops.count, None),
+        KeyFigure("time stopped", None if stops is None else stops.total_seconds, None, "seconds"),
+        KeyFigure("mean time to acknowledge", figures.mean_ack_seconds, None, "seconds"),
+        KeyFigure("new problems", len(counts.first_seen_within(connection, stored(since), stored(until))), None),
     ]
 
 
