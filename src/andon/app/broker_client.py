@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import TypedDict
 
 from andon.bus.connection import BusConnection, connect
 from andon.bus.inbox import ReplyInbox
@@ -24,22 +23,21 @@ class Outbox(JetStreamPublisher):
     def __init__(self, nc: BusConnection) -> None:
         super().__init__(nc)
         self._inbox: ReplyInbox | None = None
-        self._connection = nc
 
     async def inbox(self) -> ReplyInbox:
         """The inbox, opened on first use."""
         if self._inbox is None:
-            self._inbox = await ReplyInbox.open(self._connection)
+            self._inbox = await ReplyInbox.open(self._nc)
         return self._inbox
 
     @property
     def max_payload(self) -> int:
         """Bytes that one message may have, headers included."""
-        return self._connection.max_payload
+        return self._nc.max_payload
 
     async def put_object(self, bucket: str, name: str, data: bytes, *, age: float) -> None:
         """Put an object where logs can name it; see :func:`andon.bus.object_store.put_object`."""
-        await put_object(self._connection, bucket, name, data, age=age, timeout=OBJECT_TIMEOUT)
+        await put_object(self._nc, bucket, name, data, age=age, timeout=OBJECT_TIMEOUT)
 
     async def close(self) -> None:
         """Close inbox and acks; idempotent."""
@@ -48,21 +46,18 @@ class Outbox(JetStreamPublisher):
         await super().close()
 
 
-class Advice(TypedDict, total=False):
-    """What :func:`andon.bus.connection.connect` says to do."""
+async def connect_as(settings: Settings, name: str, *, timeout: float = 5.0) -> BusConnection:
+    """A connection that says what a command's user can do where the broker is not there or refuses it.
 
-    start: str
-    login: str
-
-
-def advice(settings: Settings) -> Advice:
-    """What a command says to do where the broker is not there or refuses it."""
+    Raises BrokerUnavailable.
+    """
     if not settings.embedded_broker:
-        return {}
-    return {
-        "start": "start it with `andon run`, or correct ANDON_NATS_PORT",
-        "login": "check ANDON_NATS_USER and ANDON_NATS_PASSWORD",
-    }
+        return await connect(settings.broker_url, name=name, timeout=timeout)
+    start, login = (
+        "start it with `andon run`, or correct ANDON_NATS_PORT",
+        "check ANDON_NATS_USER and ANDON_NATS_PASSWORD",
+    )
+    return await connect(settings.broker_url, name=name, timeout=timeout, start=start, login=login)
 
 
 @contextlib.asynccontextmanager
@@ -75,13 +70,10 @@ async def open_publisher(settings: Settings, name: str) -> AsyncIterator[Outbox]
         raise ConfigError(
             "ANDON_NATS_PORT=-1 takes any free port, which commands cannot know: set the one the service says is ready"
         )
-    connection = await connect(settings.broker_url, name=name, **advice(settings))
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        connection = await connect_as(settings, name)
+        stack.push_async_callback(connection.close)
         await require_jetstream(connection)
         outbox = Outbox(connection)
-        try:
-            yield outbox
-        finally:
-            await outbox.close()
-    finally:
-        await connection.close()
+        stack.push_async_callback(outbox.close)
+        yield outbox

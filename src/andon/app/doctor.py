@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import andon
-from andon.app.broker_client import advice
+from andon.app.broker_client import connect_as
 from andon.bus.address import masked
-from andon.bus.connection import connect
 from andon.bus.embedded.binary import find_binary
 from andon.bus.jetstream_api import stream_state
 from andon.core.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
@@ -39,17 +38,22 @@ LITTLE_ROOM = 1024**3
 #: A backlog above this many messages is worth a remark.
 BACKLOG = 10_000
 CONNECT_SECONDS = 2.0
+_RENAME = "correct the name, or remove it"
+_MEANWHILE = "until then the playbook's answers are provisional"
 
 
 async def examine(settings: Settings) -> list[CheckResult]:
     """Every check, in the order in which things depend on each other. Never raises for what it examines."""
-    results = [_versions(), _settings(settings), *_remarks(), await asyncio.to_thread(_disk, settings)]
+    results = [CheckResult("andon", True, f"{andon.__version__} on Python {sys.version.split()[0]}")]
+    results += [_settings(settings), *(CheckResult("settings", None, one, _RENAME) for one in remarks())]
+    results.append(await asyncio.to_thread(_disk, settings))
     results += await asyncio.to_thread(_database, settings)
     ready = await asyncio.to_thread(_service, settings)
     running = ready.ok is not None
     results.append(ready)
     results += await _broker(settings, running)
-    results.append(await (_model_file if settings.provider == "EMBEDDED" else _model)(settings))
+    embedded = settings.provider == "EMBEDDED"
+    results.append(await (_model_file(settings) if embedded else _member("model", settings, settings.configured)))
     results += await _fallbacks(settings)
     results += await _ollama_context(settings)
     results += await asyncio.to_thread(_runbooks, settings)
@@ -62,10 +66,12 @@ def _runbooks(settings: Settings) -> list[CheckResult]:
         return []
     found = MarkdownRunbooks(settings.runbooks)
     found.scan(tell=False)
-    results = [CheckResult("runbooks", None, problem) for problem in found.problems]
-    if len(found) or not results:
-        results.insert(0, CheckResult("runbooks", True, f"{settings.runbooks}: {counted(len(found), 'runbook')}"))
-    return results
+    return _files("runbooks", found, f"{settings.runbooks}: {counted(len(found), 'runbook')}")
+
+
+def _files(name: str, found: MarkdownRunbooks | SitePlaybook, held: str) -> list[CheckResult]:
+    results = [CheckResult(name, None, problem) for problem in found.problems]
+    return [CheckResult(name, True, held), *results] if len(found) or not results else results
 
 
 def _playbook(settings: Settings) -> list[CheckResult]:
@@ -78,33 +84,16 @@ def _playbook(settings: Settings) -> list[CheckResult]:
         return [CheckResult("playbook", None, detail, "create it, or correct ANDON_PLAYBOOK")]
     found = SitePlaybook(place)
     found.scan(tell=False)
-    results = [CheckResult("playbook", None, problem) for problem in found.problems]
+    results = _files("playbook", found, f"{place}: {counted(len(found), 'rule')}")
     remedy = "make its terms more specific (docs/playbook.md), or correct the example"
-    results += [CheckResult("playbook", None, problem, remedy) for problem in found.misled]
-    if len(found) or not results:
-        results.insert(0, CheckResult("playbook", True, f"{place}: {counted(len(found), 'rule')}"))
-    return results
-
-
-def _versions() -> CheckResult:
-    return CheckResult("andon", True, f"{andon.__version__} on Python {sys.version.split()[0]}")
+    return results + [CheckResult("playbook", None, problem, remedy) for problem in found.misled]
 
 
 def _settings(settings: Settings) -> CheckResult:
     places = [name for name in (".env", os.environ.get("ANDON_CONFIG") or "andon.toml") if Path(name).is_file()]
     where = ", ".join(["environment", *places])
-    return CheckResult(
-        "settings", True, f"read from {where}; provider {settings.provider} {settings.model_name}".strip()
-    )
-
-
-def _remarks() -> list[CheckResult]:
-    return [CheckResult("settings", None, remark, "correct the name, or remove it") for remark in remarks()]
-
-
-def _several(count: int, one: str, many: str) -> str:
-    """The number with what it counts: ``1 problem waits``, ``2 problems wait``."""
-    return f"{count:,} {one if count == 1 else many}"
+    detail = f"read from {where}; provider {settings.provider} {settings.model_name}".strip()
+    return CheckResult("settings", True, detail)
 
 
 def _disk(settings: Settings) -> CheckResult:
@@ -113,12 +102,8 @@ def _disk(settings: Settings) -> CheckResult:
     while not place.exists() and place != place.parent:
         place = place.parent
     if not place.is_dir():
-        return CheckResult(
-            "disk",
-            False,
-            f"{place} is a file where a directory is needed",
-            "set ANDON_DATA_DIR (or DB_PATH) to another",
-        )
+        remedy = "set ANDON_DATA_DIR (or DB_PATH) to another"
+        return CheckResult("disk", False, f"{place} is a file where a directory is needed", remedy)
     free = shutil.disk_usage(place).free
     detail = f"{free / 1024**3:.1f} GiB free at {directory}"
     if not os.access(place, os.W_OK):
@@ -146,24 +131,15 @@ def _database(settings: Settings) -> list[CheckResult]:
 
 def _queue(counts: StoreCounts) -> list[CheckResult]:
     results = []
-    if counts.rejects:
-        results.append(
-            CheckResult(
-                "rejects",
-                None,
-                _several(counts.rejects, "message was not understood", "messages were not understood"),
-                "see `andon rejects`",
-            )
-        )
+    if number := counts.rejects:
+        said = "1 message was not understood" if number == 1 else f"{number:,} messages were not understood"
+        results.append(CheckResult("rejects", None, said, "see `andon rejects`"))
     if counts.failed:
         remedy = "the playbook's answers stand for them; see the reasons with `andon queue --failed`"
         results.append(CheckResult("analyses", None, f"{counts.failed:,} got no answer from the model", remedy))
-    if counts.pending:
-        results.append(
-            CheckResult(
-                "queue", None, _several(counts.pending, "problem waits for the model", "problems wait for the model")
-            )
-        )
+    if number := counts.pending:
+        said = "1 problem waits for the model" if number == 1 else f"{number:,} problems wait for the model"
+        results.append(CheckResult("queue", None, said))
     return results
 
 
@@ -195,18 +171,15 @@ async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
     results = []
     if settings.embedded_broker:
         try:
-            results.append(
-                CheckResult("nats-server", True, str(await asyncio.to_thread(find_binary, settings.nats_server)))
-            )
+            binary = await asyncio.to_thread(find_binary, settings.nats_server)
+            results.append(CheckResult("nats-server", True, str(binary)))
         except BrokerError as error:
             return [CheckResult("nats-server", False, str(error))]
         if not running:
             return [*results, CheckResult("broker", None, "embedded; it starts with `andon run`")]
     address = masked(settings.broker_url)
     try:
-        connection = await connect(
-            settings.broker_url, name="andon doctor", timeout=CONNECT_SECONDS, **advice(settings)
-        )
+        connection = await connect_as(settings, "andon doctor", timeout=CONNECT_SECONDS)
     except BrokerError as error:
         return [*results, CheckResult("broker", False, str(error))]
     try:
@@ -221,10 +194,6 @@ async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
     finally:
         await connection.close()
     return results
-
-
-async def _model(settings: Settings) -> CheckResult:
-    return await _member("model", settings, settings.configured)
 
 
 async def _fallbacks(settings: Settings) -> list[CheckResult]:
@@ -246,7 +215,7 @@ async def _member(name: str, settings: Settings, member: Member) -> CheckResult:
             await analyst.check()
     except ModelError as error:
         ok = False if isinstance(error, ModelMisconfigured) else None
-        return CheckResult(name, ok, str(error), "until then the playbook's answers are provisional")
+        return CheckResult(name, ok, str(error), _MEANWHILE)
     except TimeoutError:
         return CheckResult(name, None, f"{analyst.provider} took longer than 10 s to answer")
     finally:
@@ -269,7 +238,7 @@ async def _model_file(settings: Settings) -> CheckResult:
             started = time.monotonic()
             facts = await backend.describe()
     except ModelError as error:
-        return CheckResult("model", False, str(error), "until then the playbook's answers are provisional")
+        return CheckResult("model", False, str(error), _MEANWHILE)
     except TimeoutError:
         remedy = "choose a smaller file, or raise ANDON_MODEL_COLD_DEADLINE"
         return CheckResult("model", False, f"{settings.gguf} was not loaded in time", remedy)
@@ -278,10 +247,8 @@ async def _model_file(settings: Settings) -> CheckResult:
     context, memory = int(facts["context"]), facts["memory"]
     taken = f", {memory / 2**20:,.0f} MiB of memory" if memory else ""
     sight = ", sees pictures" if facts["sees_pictures"] else ""
-    detail = (
-        f"EMBEDDED loads {settings.gguf} in {time.monotonic() - started:.1f} s: "
-        f"context {context:,} tokens{taken}{sight}"
-    )
+    loaded = f"EMBEDDED loads {settings.gguf} in {time.monotonic() - started:.1f} s"
+    detail = f"{loaded}: context {context:,} tokens{taken}{sight}"
     if settings.mmproj is not None and not facts["sees_pictures"]:
         return CheckResult("model", None, f"{detail}, but sees no pictures", "correct ANDON_MMPROJ or leave it empty")
     if context < _tokens_needed(settings):

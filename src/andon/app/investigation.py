@@ -31,15 +31,7 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     backends = build_backends(settings)  # without any, what was found is the answer
     with await asyncio.to_thread(Visitor, settings.database) as visitor:
         budget = Budget(visitor.ask, changer(settings.database), settings)
-        made = Investigator(
-            visitor.ask,
-            backends,
-            settings,
-            likeness=alike,
-            runbooks=await scanned(settings),
-            grant=budget.take,
-            used=budget.used,
-        )
+        made = Investigator(visitor.ask, backends, settings, await scanned(settings), budget)
         try:
             yield made
         finally:
@@ -53,13 +45,8 @@ async def history_tools(settings: Settings) -> AsyncIterator[HistoryTools]:
     Raises StoreUnavailable where there is no database yet.
     """
     with await asyncio.to_thread(Visitor, settings.database) as visitor:
-        yield HistoryTools(
-            visitor.ask,
-            clock=lambda: present(settings),
-            likeness=alike,
-            runbooks=await scanned(settings),
-            calls=None,
-        )
+        runbooks = await scanned(settings)
+        yield HistoryTools(visitor.ask, clock=lambda: present(settings), likeness=alike, runbooks=runbooks, calls=None)
 
 
 async def scanned(settings: Settings) -> MarkdownRunbooks:

@@ -123,37 +123,33 @@ class Service:
 
                 serving = group.create_task(http.run(), name="http")
                 watch = Watch(self._stream, self.store, self.health, broker=self._broker_problem)
-                watching = start("watch", watch.run)
-                supervising = start("broker", self.broker.supervise) if self.broker else None
-                await callers.listen(desk.analyze, desk.plain)
-                reading = start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan))
-                fetching = start("pictures", fetcher.run)
-                recording = start("recorder", recorder.run)
-                indexing = start("indexer", Indexer(self.store, self.metrics).run)
                 rules = Retention(self.store, retention_policy(self.settings))
                 self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
-                retaining = start("retention", self._retainer.run)
-                answering = start("callers", desk.run)
-                analyzing = start("analyzer", analyzer.run)
+                background = [
+                    start("watch", watch.run),
+                    *([start("broker", self.broker.supervise)] if self.broker else []),
+                    start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan)),
+                    start("indexer", Indexer(self.store, self.metrics).run),
+                    start("retention", self._retainer.run),
+                ]
+                await callers.listen(desk.analyze, desk.plain)
+                taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]
+                answering = [start("callers", desk.run), start("analyzer", analyzer.run)]
                 self.health.report("service", None)
-                log.info(
-                    "ready",
-                    broker=public(self.settings, self.broker),
-                    http=self.http_port,
-                    database=str(self.settings.database),
-                )
+                place = str(self.settings.database)
+                log.info("ready", broker=public(self.settings, self.broker), http=self.http_port, database=place)
                 if ready is not None:
                     ready()
                 await stop.wait()
                 self.health.report("service", "stopping")
                 log.info("stopping")
                 # Stop taking in, then stop answering, then stop being asked.
-                await ended(recording, fetching)
+                await ended(*taking_in)
                 await analyzer.settle(ANSWERED_WITHIN)
                 await callers.close()
-                await ended(analyzing, answering)
+                await ended(*answering)
                 await http.stop(serving)
-                await ended(watching, reading, indexing, retaining, *([supervising] if supervising else []))
+                await ended(*background)
         log.info("stopped")
 
     async def _open(self, stack: AsyncExitStack) -> None:
@@ -329,9 +325,7 @@ def run_service(settings: Settings, listen: Listen) -> None:
 def told(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first error in the group that is meant for users; the group itself where there is none."""
     error: BaseException = group.subgroup(AndonError) or group
-    if error is group:
-        return error
-    while isinstance(error, BaseExceptionGroup):
+    while error is not group and isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 

@@ -19,27 +19,10 @@ from andon.core.models import StoredLog
 
 Format = Literal["csv", "jsonl", "parquet"]
 
-#: The columns of every format, in order; those of ``agent_logs`` first.
-COLUMNS = (
-    "id",
-    "timestamp",
-    "hostname",
-    "severity",
-    "service",
-    "message",
-    "context",
-    "analysis",
-    "created_at",
-    "severity_native",
-    "site",
-    "area",
-    "line",
-    "machine",
-    "pattern_id",
-    "rung",
-    "provisional",
-    "notes",
-)
+#: The columns of ``agent_logs``.
+_VIEW = ("id", "timestamp", "hostname", "severity", "service", "message", "context", "analysis", "created_at")
+#: The columns of every format, in order.
+COLUMNS = (*_VIEW, "severity_native", "site", "area", "line", "machine", "pattern_id", "rung", "provisional", "notes")
 #: A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -68,7 +51,10 @@ def write_file(pages: Iterable[list[StoredLog]], out: Path, form: Format) -> int
     """Write into a file that appears under its name only when it is whole; how many logs. Raises StoreUnavailable."""
     part = out.with_name(f".{out.name}.part-{os.getpid()}")
     try:
-        with part.open("wb") as raw, _packed(raw, out) as file:
+        with part.open("wb") as raw, contextlib.ExitStack() as stack:
+            file: Any = raw
+            if out.name.endswith(".gz"):
+                file = stack.enter_context(gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0))
             count = write(pages, file, form)
         part.replace(out)
     except OSError as error:
@@ -130,15 +116,11 @@ def json_chunks(pages: Iterable[list[StoredLog]]) -> Iterator[tuple[bytes, int]]
 
 def _as_object(row: StoredLog) -> dict[str, Any]:
     value = {name: getattr(row, name) for name in COLUMNS}
+    context = (row.context or "null").encode("utf-8", "replace")
     with contextlib.suppress(msgspec.DecodeError):  # taken over as it was: the text says what it says
-        value["context"] = msgspec.Raw(_checked(row.context)) if row.context else None
+        msgspec.json.decode(context)
+        value["context"] = msgspec.Raw(context)
     return value
-
-
-def _checked(context: str) -> bytes:
-    data = context.encode("utf-8", "replace")
-    msgspec.json.decode(data)
-    return data
 
 
 def _parquet(pages: Iterable[list[StoredLog]], file: IO[bytes]) -> int:
@@ -160,12 +142,3 @@ def _parquet(pages: Iterable[list[StoredLog]], file: IO[bytes]) -> int:
 
 def _plain(value: Any) -> Any:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
-
-
-@contextlib.contextmanager
-def _packed(raw: IO[bytes], out: Path) -> Iterator[IO[bytes]]:
-    if out.name.endswith(".gz"):
-        with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
-            yield packed  # type: ignore[misc]  # it writes bytes, which is all that is asked of it
-    else:
-        yield raw

@@ -25,9 +25,9 @@ from andon.app.cli.output import (
     user_name,
 )
 from andon.core.text import counted
+from andon.core.times import at, lasting
 from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
 from andon.insight.filters import DAY, window
-from andon.insight.report.durations import at, lasting
 from andon.store.alarms import AlarmFilter
 
 if TYPE_CHECKING:

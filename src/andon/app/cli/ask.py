@@ -22,6 +22,7 @@ from andon.app.cli.output import (
 )
 from andon.app.investigation import investigator, present
 from andon.core.text import counted
+from andon.insight.ask.conversation import Watch
 from andon.insight.ask.retrieval import Inquiry
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ async def _answer(settings: Settings, inquiry: Inquiry, *, follow: bool) -> Inve
                 watch.restart()  # what was begun ends on a line of its own
 
 
-class Following:
+class Following(Watch):
     """Prints an answer as it comes: the model's words on standard output, what it looks up on standard error."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from andon.core.text import counted
 from andon.insight.differences import differences
 from andon.insight.differences.differences import sentence
 from andon.insight.filters import compared
-from andon.insight.shifts.current import site_shifts
+from andon.insight.shifts.calendar import site_shifts
 from andon.store import Visitor
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from andon.app.cli.output import (
 )
 from andon.app.cli.problem import print_problem
 from andon.insight.problem import as_object, gather
-from andon.insight.shifts.current import site_shifts
+from andon.insight.shifts.calendar import site_shifts
 from andon.store import Visitor, change, problems
 from andon.store.problems import PatternSort
 

@@ -21,8 +21,8 @@ from andon.app.cli.output import (
     shown_time,
 )
 from andon.app.cli.queue import REASONS
+from andon.core.times import lasting
 from andon.insight.problem import Problem
-from andon.insight.report.durations import lasting
 from andon.store.problems import PatternMerge
 from andon.store.queue import AnalysisEntry
 

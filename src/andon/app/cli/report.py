@@ -18,7 +18,7 @@ from andon.core.times import seconds_or
 from andon.insight.report import shift_report as reports
 from andon.insight.report.report_page import page
 from andon.insight.report.report_text import markdown
-from andon.insight.shifts.current import NoShift, site_shifts, working_of
+from andon.insight.shifts.calendar import NoShift, site_shifts, working_of
 from andon.store import Visitor, alarms, change
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ the MES queue backs up until the database disk is full, a power dip meets an old
 
 from importlib import resources
 
-__all__ = ["load"]
-
 
 def load() -> list[bytes]:
     """The logs as published: one JSON object each, in the order of their timestamps (2026-03-10, 22 h to 6 h UTC)."""

@@ -35,11 +35,13 @@ severities does not matter. A file may be JSON as well.
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 import msgspec
 import yaml
@@ -88,15 +90,6 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     expect: Expectation
 
 
-class _Source(Protocol):
-    """A file or a file inside the package."""
-
-    @property
-    def name(self) -> str: ...
-
-    def read_text(self, encoding: str) -> str: ...
-
-
 #: What YAML 1.1 makes of words and digits that a log is full of.
 _SURPRISING = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"})
 
@@ -111,13 +104,11 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = key_node.value
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
+        for key, _ in node.value:
+            if key.value in seen:
+                said = f"the key {key.value!r} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -139,7 +130,7 @@ def site_cases(place: Path) -> list[Case]:
     return read_cases(files)
 
 
-def read_cases(files: Iterable[_Source]) -> list[Case]:
+def read_cases(files: Iterable[Traversable]) -> list[Case]:
     """Every case of ``files``. Raises CaseError on the first mistake, naming file and case."""
     cases: list[Case] = []
     places: dict[str, str] = {}
@@ -161,18 +152,15 @@ def select(cases: Iterable[Case], *, tags: Iterable[str] = (), limit: int | None
     """
     wanted = {tag.strip().lower() for tag in tags}
     chosen = [case for case in cases if wanted <= {name.lower() for name in (*case.tags, case.family)}]
-    if limit is None or limit >= len(chosen):
-        return chosen
     families: dict[str, list[Case]] = {}
     for case in chosen:
         families.setdefault(case.family, []).append(case)
-    turns = sorted((turn, index) for index, rows in enumerate(families.values()) for turn in range(len(rows)))
-    groups = list(families.values())
-    kept = {groups[index][turn].id for turn, index in turns[:limit]}
+    in_turn = (case for turn in itertools.zip_longest(*families.values()) for case in turn if case is not None)
+    kept = {case.id for case in itertools.islice(in_turn, limit)}
     return [case for case in chosen if case.id in kept]
 
 
-def _read_file(file: _Source) -> list[Case]:
+def _read_file(file: Traversable) -> list[Case]:
     where = file.name
     try:
         content = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506 - a SafeLoader
@@ -220,8 +208,8 @@ def _case(row: Any, where: str, family: str, tags: tuple[str, ...]) -> Case:
 def _record(record: Any, where: str) -> dict[str, Any]:
     values = dict(_mapping(record, where, _RECORD_KEYS, required=("message",)))
     for key in ("hostname", "service", "message", "timestamp", "severity"):
-        if isinstance(values.get(key), int) and not isinstance(values[key], bool):
-            values[key] = str(values[key])
+        if key in values:
+            values[key] = _text(values[key])
         if key in values and not isinstance(values[key], str):
             raise CaseError(f"{where}: {key} is {values[key]!r}: it must be text; put it in quotes.")
     if not values["message"].strip():
@@ -254,13 +242,7 @@ def _expectation(row: Any, where: str) -> Expectation:
         except re.error as error:
             raise CaseError(f"{where}: forbidden {pattern!r} is no regular expression ({error}).") from None
     words = {key: _texts(values.get(key, []), f"{where}: {key}") for key in _WORD_KEYS}
-    return Expectation(
-        enough_evidence=enough,
-        category=categories,
-        forbidden=forbidden,
-        severity=severity,
-        **words,
-    )
+    return Expectation(enough_evidence=enough, category=categories, forbidden=forbidden, severity=severity, **words)
 
 
 def _mapping(value: Any, where: str, known: frozenset[str], *, required: Iterable[str]) -> Mapping[str, Any]:
@@ -280,14 +262,19 @@ def _mapping(value: Any, where: str, known: frozenset[str], *, required: Iterabl
 def _texts(value: Any, where: str) -> tuple[str, ...]:
     """One text or a list of texts; a whole number counts as its digits. Raises CaseError."""
     items = value if isinstance(value, list) else [value]
-    texts = [str(item) if isinstance(item, int) and not isinstance(item, bool) else item for item in items]
+    texts = [_text(item) for item in items]
     if not all(isinstance(text, str) and text.strip() for text in texts):
         raise CaseError(f"{where} must be a text or a list of texts that are not empty; put each in quotes.")
     return tuple(texts)
 
 
+def _text(value: Any) -> Any:
+    """A whole number as its digits; anything else as it is."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _name(value: Any, where: str) -> str:
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    text = _text(value)
     if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > _NAME_MAX:
         raise CaseError(f"{where} is {value!r}: use a text of 1 to {_NAME_MAX} characters on one line.")
     return text.strip()

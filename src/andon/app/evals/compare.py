@@ -16,7 +16,7 @@ class BaselineError(AndonError):
     """The baseline cannot be compared with: give a file that `andon eval --json` wrote."""
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class Change(msgspec.Struct, frozen=True):
     """One criterion over the cases that both runs counted. ``chance`` is the two-sided p of the exact sign test."""
 
     criterion: str
@@ -28,7 +28,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     chance: float
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+class Comparison(msgspec.Struct, frozen=True):
     """What changed against a former run. ``missing`` and ``added`` are cases that only one of the two counted."""
 
     provider: str
@@ -64,22 +64,8 @@ def compare(before: Report, now: Report) -> Comparison:
         asked = [(id_, was, is_) for id_, was, is_ in pairs if was is not None and is_ is not None]
         better = [id_ for id_, was, is_ in asked if is_ and not was]
         worse = [id_ for id_, was, is_ in asked if was and not is_]
-        changes.append(
-            Change(
-                criterion=criterion,
-                n=len(asked),
-                before=sum(was for _, was, _ in asked),
-                now=sum(is_ for _, _, is_ in asked),
-                better=better,
-                worse=worse,
-                chance=round(sign_test(len(better), len(worse)), 4),
-            )
-        )
-    return Comparison(
-        provider=before.provider,
-        model=before.model,
-        started_at=before.started_at,
-        changes=changes,
-        missing=sorted(set(old) - set(new)),
-        added=sorted(set(new) - set(old)),
-    )
+        passed, passes = sum(was for _, was, _ in asked), sum(is_ for _, _, is_ in asked)
+        chance = round(sign_test(len(better), len(worse)), 4)
+        changes.append(Change(criterion, len(asked), passed, passes, better, worse, chance))
+    missing, added = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
+    return Comparison(before.provider, before.model, before.started_at, changes, missing, added)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from andon.app.evals.results import Judgement
 from andon.core.errors import ModelAnswerError
@@ -23,6 +24,12 @@ _SYSTEM = (
     '"one short sentence"}. clear: is it plain, precise and free of filler? actionable: would a technician know what '
     "to do first, with what, and what the result would mean? 1 is bad, 3 is passable, 5 is excellent."
 )
+
+
+class _Opinion(msgspec.Struct):
+    clear: Annotated[int, msgspec.Meta(ge=1, le=5)]
+    actionable: Annotated[int, msgspec.Meta(ge=1, le=5)]
+    remark: Any = ""
 
 
 class Judge(ModelSession):
@@ -51,16 +58,9 @@ class Judge(ModelSession):
 def read_opinion(raw: str) -> Judgement | None:
     """The opinion in a model's answer, None where it has none."""
     text = strip_thinking(raw)
-    start, end = text.find("{"), text.rfind("}")
     try:
-        value: Any = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError):
+        value = msgspec.json.decode(text[text.find("{") : text.rfind("}") + 1], type=_Opinion)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    if not isinstance(value, dict):
-        return None
-    clear, actionable = value.get("clear"), value.get("actionable")
-    for mark in (clear, actionable):
-        if not isinstance(mark, int) or isinstance(mark, bool) or not 1 <= mark <= 5:
-            return None
-    remark = " ".join(visible(str(value.get("remark", ""))).split())
-    return Judgement(clear, actionable, remark[:_REMARK_MAX])  # type: ignore[arg-type]  # both are numbers by now
+    remark = " ".join(visible(str(value.remark)).split())
+    return Judgement(value.clear, value.actionable, remark[:_REMARK_MAX])

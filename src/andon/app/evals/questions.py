@@ -35,11 +35,9 @@ class Questions:
             moment = _START + number * _APART
             wire = {"timestamp": utc_text(moment), **record}
             self._ids += 1
-            delivery = Delivery(
-                msgspec.json.encode(wire), SUBJECT, STREAM, self._ids, int(moment.timestamp()) * 10**9, ""
-            )
+            stored_ns = int(moment.timestamp()) * 10**9
             try:
-                decoded = self._decode(delivery)
+                decoded = self._decode(Delivery(msgspec.json.encode(wire), SUBJECT, STREAM, self._ids, stored_ns, ""))
             except MessageRejected as error:
                 raise CaseError(f"{case.id}: record {number + 1} {error}") from None
             template = decoded.template

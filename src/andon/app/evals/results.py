@@ -137,13 +137,12 @@ class Report(msgspec.Struct, kw_only=True):
         if total.skipped:
             first = next((case.error for case in self.cases if case.error), "it was stopped")
             return f"only {total.cases - total.skipped} of {total.cases} cases were asked: {first}"
-        missed = [row for row in self.thresholds if not row.met]
-        if not missed:
-            return None
-        shown = (f"{row.rate} {'-' if row.reached is None else format(row.reached, '.3f')}" for row in missed)
-        return "below the least that was asked for: " + ", ".join(
-            f"{text} < {row.least:g}" for text, row in zip(shown, missed, strict=True)
-        )
+        missed = [
+            f"{row.rate} {'-' if row.reached is None else format(row.reached, '.3f')} < {row.least:g}"
+            for row in self.thresholds
+            if not row.met
+        ]
+        return f"below the least that was asked for: {', '.join(missed)}" if missed else None
 
 
 def case_result(asked: Asked) -> CaseResult:
@@ -178,13 +177,9 @@ def summarise(cases: Sequence[CaseResult], prices: Prices = Prices()) -> Summary
     read = sum(case.input_tokens or 0 for case in cases)
     written = sum(case.output_tokens or 0 for case in cases)
     latencies = [case.latency for case in counted if case.latency is not None]
-    number = {status: sum(case.status is status for case in cases) for status in Status}
     return Summary(
         cases=len(cases),
-        answered=number[Status.ANSWERED],
-        unusable=number[Status.UNUSABLE],
-        infrastructure=number[Status.INFRASTRUCTURE],
-        skipped=number[Status.SKIPPED],
+        **{status.value: sum(case.status is status for case in cases) for status in Status},
         rates=rates,
         input_tokens=read,
         output_tokens=written,

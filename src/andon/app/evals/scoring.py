@@ -14,16 +14,8 @@ from andon.app.evals.forbidden import violations
 from andon.core.models import SEVERITY_RANK, Explanation, Question
 
 #: What is scored, in the order in which it is shown.
-CRITERIA: tuple[str, ...] = (
-    "category",
-    "component",
-    "cause",
-    "first_check",
-    "checks",
-    "enough_evidence",
-    "severity",
-    "forbidden",
-)
+CRITERIA: tuple[str, ...] = ("category", "component", "cause", "first_check", "checks")
+CRITERIA += ("enough_evidence", "severity", "forbidden")
 #: Without a typed finding these cannot be right.
 _TYPED = frozenset({"category", "first_check", "enough_evidence", "severity"})
 _GAP = r"[\s\-‐‑–]*"
@@ -66,9 +58,8 @@ def answer_of(explanation: Explanation) -> Answer:
 def score(case: Case, question: Question, explanation: Explanation) -> list[Score]:
     """Every criterion that the case asks for, in the order of :data:`CRITERIA`."""
     answer = answer_of(explanation)
-    typed = explanation.finding is not None
     rows = [*_labels(case, question, answer), *_words(case, answer), _forbidden(case, answer)]
-    if not typed:
+    if explanation.finding is None:
         free = "the answer is free text, not a finding"
         rows = [Score(row.criterion, False, free) if row.criterion in _TYPED else row for row in rows]
     return sorted(rows, key=lambda row: CRITERIA.index(row.criterion))

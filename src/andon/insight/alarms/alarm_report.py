@@ -6,19 +6,8 @@ import time
 
 import msgspec
 
-from andon.insight.alarms.metrics import (
-    FULL_DAYS,
-    TEN_MINUTES,
-    AlarmFigures,
-    Chatter,
-    Contributor,
-    Flood,
-    Stops,
-    Target,
-    find_floods,
-    rates,
-    targets,
-)
+from andon.insight.alarms import metrics
+from andon.insight.alarms.metrics import TEN_MINUTES, AlarmFigures, Stops, Target
 from andon.store import Connection, alarms
 from andon.store.alarms import EVERYWHERE, AlarmCounts, AlarmFilter
 
@@ -50,28 +39,29 @@ def find(
     start = since - since % TEN_MINUTES
     until = max(until, min(until + -until % TEN_MINUTES, time.time()))
     counts = alarms.counts(connection, start, until, chosen)
-    floods = find_floods(counts.periods, start, until)
-    known = len(floods) - max(0, min(named, len(floods)))
-    floods[known:] = [_named(connection, flood, chosen) for flood in floods[known:]]
+    floods = metrics.find_floods(counts.periods, start, until)
+    for at in range(max(0, len(floods) - max(0, named)), len(floods)):
+        first = alarms.first_out(connection, floods[at].start, floods[at].end, chosen)
+        floods[at] = msgspec.structs.replace(floods[at], first=first.source if first else None)
     figures = _figures(counts, start, until, floods)
-    return AlarmReport(figures, targets(figures), counts.shelved, _note(figures))
+    return AlarmReport(figures, metrics.targets(figures), counts.shelved, _note(figures))
 
 
-def _figures(counts: AlarmCounts, since: float, until: float, floods: list[Flood]) -> AlarmFigures:
+def _figures(counts: AlarmCounts, since: float, until: float, floods: list[metrics.Flood]) -> AlarmFigures:
     total = sum(counts.periods.values())
-    top = [Contributor(one.alarm.source, one.count, one.count / total, one.seconds) for one in counts.top]
+    top = [metrics.Contributor(one.alarm.source, one.count, one.count / total, one.seconds) for one in counts.top]
     mix = {name: count / total for name, count in counts.priorities.items()} if total else None
     return AlarmFigures(
         since=since,
         until=until,
         alarms=total,
-        provisional=until - since < FULL_DAYS * 86_400,
-        rates=rates(counts.periods, since, until),
+        provisional=until - since < metrics.FULL_DAYS * 86_400,
+        rates=metrics.rates(counts.periods, since, until),
         floods=floods,
         flood_share=sum(flood.end - flood.start for flood in floods) / max(until - since, 1.0),
         top=top,
         top_share=sum(one.share for one in top) if total else None,
-        chattering=[Chatter(one.alarm.source, one.most) for one in counts.chattering],
+        chattering=[metrics.Chatter(one.alarm.source, one.most) for one in counts.chattering],
         fleeting=counts.fleeting,
         stale=counts.stale,
         standing=counts.standing,
@@ -95,11 +85,6 @@ def _stops(counts: AlarmCounts, since: float, until: float) -> Stops | None:
         total_seconds=lost if lost or ended else None,
         between_seconds=(until - since) / number if number else None,
     )
-
-
-def _named(connection: Connection, flood: Flood, chosen: AlarmFilter) -> Flood:
-    first = alarms.first_out(connection, flood.start, flood.end, chosen)
-    return msgspec.structs.replace(flood, first=first.source if first else None)
 
 
 def _note(figures: AlarmFigures) -> str | None:

@@ -114,50 +114,39 @@ def rates(counts: Mapping[int, int], since: float, until: float) -> Rates:
 
 def find_floods(counts: Mapping[int, int], since: float, until: float) -> list[Flood]:
     """The floods of a window, from counts for ten minutes; what came first in each is not told."""
-    floods: list[Flood] = []
-    start: int | None = None
-    last = total = 0
+    runs: list[list[int]] = []
+    flooding = False
     for period in sorted(counts):
-        count = counts[period]
-        if start is not None and (period > last + 1 or count < FLOOD_ENDS):
-            floods.append(_flood(start, last + 1, total, since, until))
-            start = None
-        if start is None and count > FLOOD_BEGINS:
-            start, total = period, 0
-        total += count
-        last = period
-    if start is not None:
-        floods.append(_flood(start, last + 1, total, since, until))
-    return floods
-
-
-def _flood(start: int, end: int, total: int, since: float, until: float) -> Flood:
-    return Flood(max(start * TEN_MINUTES, since), min(end * TEN_MINUTES, until), total, None)
+        if flooding and period == runs[-1][-1] + 1 and counts[period] >= FLOOD_ENDS:
+            runs[-1].append(period)
+        elif flooding := counts[period] > FLOOD_BEGINS:
+            runs.append([period])
+    return [
+        Flood(
+            max(run[0] * TEN_MINUTES, since), min((run[-1] + 1) * TEN_MINUTES, until), sum(counts[p] for p in run), None
+        )
+        for run in runs
+    ]
 
 
 def targets(f: AlarmFigures) -> list[Target]:
     """The figures beside the standard's targets, in the standard's order."""
 
-    def share(value: float | None) -> str:
-        return "not available" if value is None else f"{100 * value:.1f} %"
+    def row(name: str, value: float | None, target: str, good: bool, shown: str = "{:,.0f}") -> Target:
+        if value is None:
+            return Target(name, "not available", target, None)
+        return Target(name, shown.format(value), target, good)
 
-    def number(value: float | None) -> str:
-        return "not available" if value is None else f"{value:,.0f}"
-
+    share, top_share = "{:.1f} %", None if f.top_share is None else 100 * f.top_share
     rows = [
-        Target("Alarms in 10 min, average", f"{f.rates.average:.2f}", "≤ 1, at most 2", f.rates.average <= 2),
-        Target("Alarms in 10 min, worst", number(f.rates.peak), "≤ 10", f.rates.peak <= FLOOD_BEGINS),
-        Target("10 min with more than 10", share(f.rates.above_limit), "< 1 %", f.rates.above_limit < 0.01),
-        Target("Time in flood", share(f.flood_share), "< 1 %", f.flood_share < 0.01),
-        Target(
-            "Top ten's share",
-            share(f.top_share),
-            "≤ 5 %",
-            None if f.top_share is None else f.top_share <= 0.05,
-        ),
-        Target("Chattering", number(len(f.chattering)), "0", not f.chattering),
-        Target("Fleeting", number(f.fleeting), "0", None if f.fleeting is None else f.fleeting == 0),
-        Target("Stale (active for 24 h)", number(f.stale), "< 5", None if f.stale is None else f.stale < 5),
+        row("Alarms in 10 min, average", f.rates.average, "≤ 1, at most 2", f.rates.average <= 2, "{:.2f}"),
+        row("Alarms in 10 min, worst", f.rates.peak, "≤ 10", f.rates.peak <= FLOOD_BEGINS),
+        row("10 min with more than 10", 100 * f.rates.above_limit, "< 1 %", f.rates.above_limit < 0.01, share),
+        row("Time in flood", 100 * f.flood_share, "< 1 %", f.flood_share < 0.01, share),
+        row("Top ten's share", top_share, "≤ 5 %", (f.top_share or 0.0) <= 0.05, share),
+        row("Chattering", len(f.chattering), "0", not f.chattering),
+        row("Fleeting", f.fleeting, "0", not f.fleeting),
+        row("Stale (active for 24 h)", f.stale, "< 5", (f.stale or 0) < 5),
     ]
     if f.priorities is not None:
         mix = f.priorities

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from andon.core.redact import visible
 from andon.explain.model.reasoning import strip_thinking
@@ -21,33 +21,17 @@ _UNFINISHED = re.compile(r"[<\[(\x1b][^>\])\n]{0,40}\Z")
 Grant = Callable[[], Awaitable[str | None]]
 
 
-class Watch(Protocol):
-    """Whoever follows an answer while it comes. Called on the loop; must not block for long."""
+class Watch:
+    """Whoever follows an answer while it comes; this one is nobody. Called on the loop; must not block for long."""
 
     def text(self, piece: str) -> None:
         """More of the answer, behind what came so far."""
-        ...
 
     def restart(self) -> None:
         """What came so far is not the answer: it begins anew."""
-        ...
 
     def looked(self, tool: str, asked: str) -> None:
         """The model looks something up."""
-        ...
-
-
-class Silence:
-    """Nobody follows."""
-
-    def text(self, piece: str) -> None:
-        """Nothing."""
-
-    def restart(self) -> None:
-        """Nothing."""
-
-    def looked(self, tool: str, asked: str) -> None:
-        """Nothing."""
 
 
 @dataclass
@@ -57,7 +41,7 @@ class Conversation(Exchange):
     ``given`` are the ids of the logs in the prompt.
     """
 
-    watch: Watch = field(default_factory=Silence)
+    watch: Watch = field(default_factory=Watch)
     granted: Grant | None = None
     given: set[int] = field(default_factory=set)
     #: What of the answer under way the watch has.

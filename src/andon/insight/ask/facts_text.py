@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from andon.core.models import HistoryQuery, PatternFacts, PatternSeen, StoredLog
+from andon.core.models import HistoryQuery, PatternFacts, PatternSeen
 from andon.core.redact import clean, visible
+from andon.core.text import counted
 from andon.explain.model.fence import encode, facts_fields, listing, log_line, problem_fields
 from andon.explain.model.time_phrases import shown
 from andon.insight.ask.retrieval import Retrieved
@@ -19,8 +20,9 @@ _EXPLAINED, _CUT = 420, 160
 _PROBLEMS, _LOGS = 0.5, 0.75
 
 
-def prompt_lines(found: Retrieved, now: datetime, room: int) -> tuple[list[str], set[int]]:
+def prompt_lines(found: Retrieved, room: int) -> tuple[list[str], set[int]]:
     """Lines of JSON for a fence, within about ``room`` bytes, and the ids of the logs in them."""
+    now = found.inquiry.now
     lines = [encode({"note": clean(note, 300)}) for note in found.notes]
     room -= sum(len(line.encode()) + 1 for line in lines)
     # the worst problem, then what came first: where room is short, these two say most
@@ -49,23 +51,19 @@ def _problem(seen: PatternSeen, facts: PatternFacts, now: datetime) -> dict[str,
     return fields
 
 
-def report(found: Retrieved, now: datetime) -> str:
+def report(found: Retrieved) -> str:
     """What was found as plain text that cites its logs: the answer without a model."""
-    return "\n".join(_report(found, now)).strip()
+    return "\n".join(_report(found, found.inquiry.now)).strip()
 
 
 def _report(found: Retrieved, now: datetime) -> Iterator[str]:
     yield from (_plain(note) for note in found.notes)
     if found.problems:
-        count = sum(seen.count for seen, _ in found.problems)
+        logs = counted(sum(seen.count for seen, _ in found.problems), "log")
         more = f"; {found.more_problems} more in that time" if found.more_problems else ""
-        one = len(found.problems) == 1
-        yield (
-            f"{scope_words(found.scope, now)}: {count:,} log{'' if count == 1 else 's'} of {len(found.problems)} "
-            f"problem{'' if one else 's'}{more}."
-        )
+        yield f"{scope_words(found.scope, now)}: {logs} of {counted(len(found.problems), 'problem')}{more}."
         first = min(found.problems, key=lambda pair: pair[0].first_seen)[0]
-        if not one:
+        if len(found.problems) > 1:
             yield f"First came problem {first.pattern_id} at {shown(first.first_seen, now)}{_cited([first.first_log])}."
         for number, (seen, facts) in enumerate(found.problems, 1):
             yield ""
@@ -74,15 +72,16 @@ def _report(found: Retrieved, now: datetime) -> Iterator[str]:
         yield ""
         yield "Problems of other times that read alike:"
         for facts, _ in found.alike:
-            yield f"- problem {facts.pattern_id}, last at {shown(facts.last_seen, now)}: {_plain(facts.template)}" + (
-                _cited(facts.newest[:1])
-            )
+            last = f"last at {shown(facts.last_seen, now)}"
+            yield f"- problem {facts.pattern_id}, {last}: {_plain(facts.template)}{_cited(facts.newest[:1])}"
             yield from _known(facts)
     if found.timeline:
         host = _plain(found.timeline[0].hostname)
         yield ""
         yield f"What {host} logged around the first error, in order:"
-        yield from (_timeline_line(log, now) for log in found.timeline)
+        for log in found.timeline:
+            said = f"{_plain(log.service, 40)}: {_plain(log.message)} [log {log.id}]"
+            yield f"- {shown(log.timestamp, now)} {log.severity} {said}"
     for hint in found.runbooks:
         yield ""
         yield f"Runbook that may apply: {_plain(hint.title)} ({_plain(hint.source)})"
@@ -92,45 +91,32 @@ def _told(number: int, seen: PatternSeen, facts: PatternFacts, found: Retrieved,
     log = found.logs.get(seen.last_log or 0)
     where = ", ".join(_plain(host) for host, _ in facts.hosts[:3]) if facts.host_count > 1 or log is None else ""
     where = where or (_plain(log.hostname) if log is not None else "")
-    yield (
-        f"{number}. {seen.worst_severity}, {seen.count:,} time{'' if seen.count == 1 else 's'} on {where}: "
-        f"{_plain(log.message if log is not None else seen.template)}"
-    )
+    said = _plain(log.message if log is not None else seen.template)
+    yield f"{number}. {seen.worst_severity}, {counted(seen.count, 'time')} on {where}: {said}"
     until = "" if seen.count == 1 else f" to {shown(seen.last_seen, now)}"
-    ids = [i for i in dict.fromkeys([seen.first_log, seen.last_log]) if i is not None]
-    yield f"   Problem {seen.pattern_id}, {shown(seen.first_seen, now)}{until}{_cited(ids)}."
+    ids = _cited(dict.fromkeys([seen.first_log, seen.last_log]))
+    yield f"   Problem {seen.pattern_id}, {shown(seen.first_seen, now)}{until}{ids}."
     yield from _known(facts)
 
 
 def _known(facts: PatternFacts) -> Iterator[str]:
     if facts.fixes:
         fix = facts.fixes[0]
-        yield f"   Confirmed fix: {_plain(fix.fix, _EXPLAINED)}" + (
-            f" (cause: {_plain(fix.cause, _CUT)})" if fix.cause else ""
-        )
+        cause = f" (cause: {_plain(fix.cause)})" if fix.cause else ""
+        yield f"   Confirmed fix: {_plain(fix.fix, _EXPLAINED)}{cause}"
     elif facts.explanation:
         yield f"   Explained ({facts.rung}): {_plain(_gist(facts.explanation), _EXPLAINED)}"
     else:
         yield "   Not explained yet."
 
 
-def _timeline_line(log: StoredLog, now: datetime) -> str:
-    return (
-        f"- {shown(log.timestamp, now)} {log.severity} {_plain(log.service, 40)}: {_plain(log.message)} [log {log.id}]"
-    )
-
-
 def scope_words(scope: HistoryQuery, now: datetime) -> str:
     """The part of history that was looked at, in words."""
-    parts = []
-    if scope.since is not None and scope.until is not None:
-        parts.append(f"From {shown(scope.since, now)} to {shown(scope.until, now)}")
-    elif scope.since is not None:
-        parts.append(f"Since {shown(scope.since, now)}")
-    elif scope.until is not None:
-        parts.append(f"Before {shown(scope.until, now)}")
+    since, until = (None if one is None else shown(one, now) for one in (scope.since, scope.until))
+    if since is not None:
+        parts = [f"Since {since}" if until is None else f"From {since} to {until}"]
     else:
-        parts.append("In all that is stored")
+        parts = ["In all that is stored" if until is None else f"Before {until}"]
     named = {"host": scope.host, "place": scope.place, "service": scope.service}
     parts += [f"{name} {_plain(value, 80)}" for name, value in named.items() if value is not None]
     if scope.severity is not None:
@@ -145,7 +131,7 @@ def _gist(explanation: str) -> str:
     return " ".join(re.sub(r"\s*\n\s*", " / ", visible(explanation).strip()).split())
 
 
-def _cited(ids: list[int] | list[int | None]) -> str:
+def _cited(ids: Iterable[int | None]) -> str:
     return "".join(f" [log {one}]" for one in ids if one is not None)
 
 

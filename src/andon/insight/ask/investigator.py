@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,6 +22,7 @@ from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, 
 from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
 from andon.core.settings.settings import Settings
+from andon.explain.admission import Budget
 from andon.explain.model.citations import checked, cited_ids
 from andon.explain.model.fence import fenced, size
 from andon.explain.model.history_tools import ROOM, WRONG_CALLS, HistoryTools, usable_by
@@ -30,8 +31,8 @@ from andon.explain.model.reasoning import strip_thinking
 from andon.explain.model.session import AnswerTooLong, ModelSession, NoAnswer, NotGranted, Request
 from andon.explain.providers.backend import Backend, Capabilities
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
-from andon.grouping.similar_problems import Likeness
-from andon.insight.ask.conversation import Conversation, Grant, Silence, Watch
+from andon.grouping.similar_problems import alike
+from andon.insight.ask.conversation import Conversation, Watch
 from andon.insight.ask.facts_text import prompt_lines, report, scope_words
 from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve
 from andon.store import Ask, agent_history
@@ -89,8 +90,8 @@ class Investigated:
 class Investigator:
     """Answers questions over what ``ask`` is put to with the first of ``backends`` that can. Belongs to one event loop.
 
-    Deadlines, of which a question takes two at most, and bounds are those of the settings. ``grant`` is asked before
-    each request, ``used`` is told the tokens that were taken.
+    Deadlines, of which a question takes two at most, and bounds are those of the settings. ``budget`` is asked before
+    each request, and is told the tokens that were taken.
     """
 
     def __init__(
@@ -98,21 +99,16 @@ class Investigator:
         ask: Ask,
         backends: Sequence[Backend],
         settings: Settings,
-        *,
-        likeness: Likeness | None = None,
-        runbooks: MarkdownRunbooks | None = None,
-        grant: Grant | None = None,
-        used: Callable[[int], Awaitable[None]] | None = None,
+        runbooks: MarkdownRunbooks,
+        budget: Budget,
     ) -> None:
         self._history = ask
         self._sessions = [ModelSession(backend, settings) for backend in backends]
         self._system = f"You are {settings.agent_name}. {settings.agent_instructions.strip()}\n\n{_RULES}"
         self._prompt_budget = settings.model_prompt_tokens
         self._tool_calls = settings.tool_calls
-        self._likeness = likeness
         self._runbooks = runbooks
-        self._grant = grant
-        self._used = used
+        self._budget = budget
 
     async def close(self) -> None:
         """Close the connections to providers; idempotent."""
@@ -126,26 +122,27 @@ class Investigator:
         """
         started = time.perf_counter()
         found = await self._first_look(inquiry)
-        watch = watch or Silence()
         reason = "no model is configured (PROVIDER=PLAYBOOK)"
         result: Investigated | None = None
         for session in self._sessions:
-            words = Conversation(watch=watch, granted=self._grant)
+            words = Conversation(watch=watch or Watch(), granted=self._budget.take)
             try:
-                result = await self._by_model(session, inquiry, found, words)
+                result = await self._by_model(session, found, words)
             except ModelError as error:
                 reason = str(error)
                 log.info("no answer from the model", provider=session.provider, reason=reason)
             except NotGranted as error:
                 reason = str(error)
             finally:
-                if self._used is not None and words.calls:
-                    await asyncio.shield(self._used(words.input_tokens + words.output_tokens))
+                if words.calls:
+                    await asyncio.shield(self._budget.used(words.input_tokens + words.output_tokens))
             if result is not None:
                 break
             words.withdraw()
         if result is None:
-            result = await self._without_model(inquiry, found, reason)
+            text = report(found)
+            result = await self._answered(found, text, "none", cited_ids(text))
+            result.reason = reason
         result.latency = round(time.perf_counter() - started, 3)
         return result
 
@@ -153,28 +150,26 @@ class Investigator:
         try:
             return await retrieve(inquiry, self._history, self._tools(inquiry, None), self._runbooks)
         except QueryTooSlow as error:
-            return Retrieved(HistoryQuery(since=inquiry.since, until=inquiry.until), notes=[f"{error}."])
+            return Retrieved(inquiry, HistoryQuery(since=inquiry.since, until=inquiry.until), notes=[f"{error}."])
 
     def _tools(self, inquiry: Inquiry, room: int | None, watch: Watch | None = None) -> HistoryTools:
         return HistoryTools(
             self._history,
             clock=lambda: inquiry.now,
-            likeness=self._likeness,
+            likeness=alike,
             runbooks=self._runbooks,
             calls=self._tool_calls,
             room=room,
             looked=None if watch is None else watch.looked,
         )
 
-    async def _by_model(
-        self, session: ModelSession, inquiry: Inquiry, found: Retrieved, words: Conversation
-    ) -> Investigated:
+    async def _by_model(self, session: ModelSession, found: Retrieved, words: Conversation) -> Investigated:
         """One model's answer. Raises ModelError and NotGranted."""
         await session.warm_up()  # our own affair: the deadline is the model's
         async with session.deadline(2) as seconds:
             if self._tool_calls > 0 and usable_by(await session.capabilities()):
                 try:
-                    return await self._ask(session, inquiry, found, words, seconds, look=True)
+                    return await self._ask(session, found, words, seconds, look=True)
                 except ModelError as error:
                     # A model that was said to call tools and is refused with them, cannot call them or has no
                     # room for what they answer, is asked without.
@@ -183,55 +178,37 @@ class Investigator:
                     if not (isinstance(error, _CannotCall) or too_long or refused):
                         raise
                     log.info("asked again without tools", model=session.model, reason=str(error))
-            return await self._ask(session, inquiry, found, words, seconds, look=False)
+            return await self._ask(session, found, words, seconds, look=False)
 
     async def _ask(
-        self,
-        session: ModelSession,
-        inquiry: Inquiry,
-        found: Retrieved,
-        words: Conversation,
-        deadline: float,
-        *,
-        look: bool,
+        self, session: ModelSession, found: Retrieved, words: Conversation, deadline: float, *, look: bool
     ) -> Investigated:
-        text = await self._talk(
-            session, lambda can: self._request(session, can, inquiry, found, words, look=look), words, deadline
-        )
-        cited = sorted(set(cited_ids(text)) & words.seen)
-        known = {one.id: one for one in await self._history(agent_history.logs_of, cited)}
-        return Investigated(
-            text=checked(text, known),
-            mode="facts" if words.tools is None else "tools",
-            scope=scope_words(found.scope, inquiry.now),
-            notes=found.notes,
-            cited=[known[one] for one in cited_ids(text) if one in known],
-            unknown=[one for one in cited_ids(text) if one not in known],
-            looked=[] if words.tools is None else words.tools.used,
-            provider=session.provider,
-            model=session.model,
-            calls=words.calls,
-            input_tokens=words.input_tokens,
-            output_tokens=words.output_tokens,
-        )
+        text = await self._talk(session, lambda can: self._request(session, can, found, words, look), words, deadline)
+        mode: Mode = "facts" if words.tools is None else "tools"
+        result = await self._answered(found, text, mode, sorted(set(cited_ids(text)) & words.seen))
+        known = {one.id for one in result.cited}
+        result.text, result.unknown = checked(text, known), [one for one in cited_ids(text) if one not in known]
+        result.looked = [] if words.tools is None else words.tools.used
+        result.provider, result.model, result.calls = session.provider, session.model, words.calls
+        result.input_tokens, result.output_tokens = words.input_tokens, words.output_tokens
+        return result
+
+    async def _answered(self, found: Retrieved, text: str, mode: Mode, ids: list[int]) -> Investigated:
+        """``text`` with those of the logs ``ids`` that are stored, in the order in which it cites them."""
+        known = {one.id: one for one in await self._history(agent_history.logs_of, ids)}
+        cited = [known[one] for one in cited_ids(text) if one in known]
+        return Investigated(text, mode, scope_words(found.scope, found.inquiry.now), found.notes, cited)
 
     def _request(
-        self,
-        session: ModelSession,
-        can: Capabilities,
-        inquiry: Inquiry,
-        found: Retrieved,
-        words: Conversation,
-        *,
-        look: bool,
+        self, session: ModelSession, can: Capabilities, found: Retrieved, words: Conversation, look: bool
     ) -> Request[str]:
-        system, share, tools = self._system, 1.0, None
+        system, share, tools, inquiry = self._system, 1.0, None, found.inquiry
         if look and usable_by(can):
             tools = self._tools(inquiry, self._room(session, can), words.watch)
             system, share = f"{system}\n{_LOOK.format(calls=self._tool_calls, zone=f'{inquiry.now:%Z}')}", 0.4
         room = max(self._prompt_budget * BYTES_PER_TOKEN - size(system) - _FRAME, _LEAST)
-        lines, words.given = prompt_lines(found, inquiry.now, int(room * share))
-        return Request(instructions=system, prompt=_prompt(inquiry, found, lines), output=str, tools=tools)
+        lines, words.given = prompt_lines(found, int(room * share))
+        return Request(instructions=system, prompt=_prompt(found, lines), output=str, tools=tools)
 
     def _room(self, session: ModelSession, can: Capabilities) -> int:
         """Bytes that the answers of tools may take together, so that the conversation fits into the window."""
@@ -265,24 +242,13 @@ class Investigator:
         words.show(text)
         return f"{answer} … (the answer ended at its limit of tokens)" if words.finish == "length" else answer
 
-    async def _without_model(self, inquiry: Inquiry, found: Retrieved, reason: str) -> Investigated:
-        text = report(found, inquiry.now)
-        known = {one.id: one for one in await self._history(agent_history.logs_of, cited_ids(text))}
-        return Investigated(
-            text=text,
-            mode="none",
-            scope=scope_words(found.scope, inquiry.now),
-            notes=found.notes,
-            cited=[known[one] for one in cited_ids(text) if one in known],
-            reason=reason,
-        )
-
 
 class _CannotCall(ModelAnswerError):
     """The model called tools with arguments that are none, again and again."""
 
 
-def _prompt(inquiry: Inquiry, found: Retrieved, lines: list[str]) -> str:
+def _prompt(found: Retrieved, lines: list[str]) -> str:
+    inquiry = found.inquiry
     return (
         f"It is {inquiry.now:%A %Y-%m-%d %H:%M %Z}. What the records show at a first look "
         f"({scope_words(found.scope, inquiry.now)}) follows until the second mark; it may not be all.\n"

@@ -61,7 +61,8 @@ class Retrieved:
     log recorded around it, once for each row of the same problem.
     """
 
-    scope: HistoryQuery
+    inquiry: Inquiry
+    scope: HistoryQuery = HistoryQuery()  # noqa: RUF009 - immutable
     notes: list[str] = field(default_factory=list)
     problems: list[tuple[PatternSeen, PatternFacts]] = field(default_factory=list)
     more_problems: int = 0
@@ -75,19 +76,18 @@ async def retrieve(
     inquiry: Inquiry, ask: Ask, tools: HistoryTools, runbooks: MarkdownRunbooks | None = None
 ) -> Retrieved:
     """The facts for ``inquiry``. Raises QueryTooSlow and StoreUnavailable."""
-    found = Retrieved(HistoryQuery())
+    found = Retrieved(inquiry)
     span = await ask(agent_history.span)
     if span is None:
         found.notes.append("No log is stored yet.")
         return found
     named = find_names(inquiry.text, await ask(agent_history.names))
     found.scope = scope = _window(inquiry, span, found.notes)
-    for place in named.unknown:
-        found.notes.append(f"No log names a place or host {place!r}.")
+    found.notes += [f"No log names a place or host {place!r}." for place in named.unknown]
     scopes = list(_scopes(inquiry, named, scope))
     problems = await _problems(ask, scopes)
     if not problems and scopes != [scope]:
-        problems = await _relaxed(ask, inquiry, named, scope, found)
+        problems = await _relaxed(ask, named, found)
     elif scopes:
         found.scope = scopes[0]
     if not problems:
@@ -97,7 +97,7 @@ async def retrieve(
     if not problems or (named.words and not any(_score(seen, named) for seen, _ in found.problems)):
         found.alike = await _alike(tools, named, found)
     if runbooks is not None:
-        found.runbooks = _runbooks(runbooks, inquiry, found)
+        found.runbooks = _runbooks(runbooks, found)
     return found
 
 
@@ -129,23 +129,14 @@ def _window(inquiry: Inquiry, span: tuple[str, str], notes: list[str]) -> Histor
 
 def _scopes(inquiry: Inquiry, named: Named, base: HistoryQuery) -> Iterator[HistoryQuery]:
     """``base`` with what is named or given; one for each host, or else for each place."""
-    fields: dict[str, str] = {}
-    if inquiry.service or named.services:
-        fields["service"] = inquiry.service or named.services[0]
-    if named.severity is not None:
-        fields["severity"] = named.severity
-    if named.codes:
-        fields["text"] = named.codes[0]
+    service, code = (next(iter(names), None) for names in (named.services, named.codes))
+    base = msgspec.structs.replace(base, service=inquiry.service or service, severity=named.severity, text=code)
     if inquiry.host or inquiry.place:
-        given = {"host": inquiry.host, "place": inquiry.place}
-        yield msgspec.structs.replace(base, **fields, **{name: value for name, value in given.items() if value})
+        yield msgspec.structs.replace(base, host=inquiry.host or None, place=inquiry.place or None)
         return
-    hosts, places = named.hosts[:_SCOPES], named.places[:_SCOPES]
-    for name, values in (("host", hosts), ("place", [] if hosts else places)):
-        for value in values:
-            yield msgspec.structs.replace(base, **fields, **{name: value})
-    if not hosts and not places:
-        yield msgspec.structs.replace(base, **fields)
+    name = "host" if named.hosts else "place"
+    values: list[str | None] = [*(named.hosts or named.places)[:_SCOPES]]
+    yield from (msgspec.structs.replace(base, **{name: value}) for value in values or [None])
 
 
 _ORDERS: tuple[agent_history.Order, ...] = ("severity", "first")
@@ -161,18 +152,15 @@ async def _problems(ask: Ask, scopes: list[HistoryQuery]) -> dict[int, PatternSe
     return problems
 
 
-async def _relaxed(
-    ask: Ask, inquiry: Inquiry, named: Named, scope: HistoryQuery, found: Retrieved
-) -> dict[int, PatternSeen]:
+async def _relaxed(ask: Ask, named: Named, found: Retrieved) -> dict[int, PatternSeen]:
     """Nothing matches all that is named: leave out the code and the severity, then the service, then the place."""
     for what, fewer in (
         ("the code or severity", named._replace(codes=[], severity=None)),
         ("the service", named._replace(codes=[], severity=None, services=[])),
         ("the place or host", named._replace(codes=[], severity=None, services=[], hosts=[], places=[])),
     ):
-        scopes = list(_scopes(inquiry, fewer, scope))
-        problems = await _problems(ask, scopes)
-        if problems:
+        scopes = list(_scopes(found.inquiry, fewer, found.scope))
+        if problems := await _problems(ask, scopes):
             found.notes.append(f"No log matches everything the question names; this leaves out {what}.")
             found.scope = scopes[0]
             return problems
@@ -191,8 +179,7 @@ async def _tell(ask: Ask, problems: dict[int, PatternSeen], named: Named, found:
         chosen[-1] = first
     found.more_problems = len(ranked) - len(chosen)
     for seen in chosen:
-        facts = await ask(agent_history.pattern, seen.pattern_id, seen.last_seen)
-        if facts is not None:
+        if (facts := await ask(agent_history.pattern, seen.pattern_id, seen.last_seen)) is not None:
             found.problems.append((seen, facts))
     ids = [i for seen in chosen for i in (seen.first_log, seen.last_log) if i is not None]
     found.logs = {one.id: one for one in await ask(agent_history.logs_of, ids)}
@@ -208,16 +195,9 @@ async def _timeline(ask: Ask, around: StoredLog) -> list[StoredLog]:
         return []
     if middle.tzinfo is None:
         return []
-    around_it = await ask(
-        agent_history.find,
-        HistoryQuery(
-            host=around.hostname,
-            since=utc_text(middle - _BEFORE),
-            until=utc_text(middle + _AFTER),
-            oldest_first=True,
-            limit=_AROUND,
-        ),
-    )
+    since, until = utc_text(middle - _BEFORE), utc_text(middle + _AFTER)
+    scope = HistoryQuery(host=around.hostname, since=since, until=until, oldest_first=True, limit=_AROUND)
+    around_it = await ask(agent_history.find, scope)
     # of a row of the same problem the first log says it all
     runs = itertools.groupby(around_it, key=lambda one: one.pattern_id or one.id)
     return [next(run) for _, run in itertools.islice(runs, _TIMELINE)]
@@ -237,9 +217,9 @@ async def _alike(tools: HistoryTools, named: Named, found: Retrieved) -> list[tu
     return [(facts, score) for facts, score in alike if facts.pattern_id not in told]
 
 
-def _runbooks(runbooks: MarkdownRunbooks, inquiry: Inquiry, found: Retrieved) -> list[Hint]:
+def _runbooks(runbooks: MarkdownRunbooks, found: Retrieved) -> list[Hint]:
     """Runbooks for the worst problems, and for the words of the question."""
-    questions = [question_of(inquiry.text)]
+    questions = [question_of(found.inquiry.text)]
     for seen, _ in found.problems[:3]:
         log = found.logs.get(seen.last_log or 0) or found.logs.get(seen.first_log or 0)
         if log is not None:

@@ -66,7 +66,7 @@ def find(compared: Comparison, shifts: Sequence[Shift] | None, zone: ZoneInfo, *
     fields = dict(compared.fields)
     if shifts is not None:
         fields = {name: counts for name, counts in fields.items() if not _is_own_code(name, counts)}
-        fields["shift"] = _by_hour(compared, lambda at: _shift(shifts, at, zone))
+        fields["shift"] = _by_hour(compared, lambda at: one.name if (one := window_at(shifts, at, zone)) else None)
         fields["hour of day"] = _by_hour(compared, lambda at: f"{datetime.fromtimestamp(at, zone):%H}:00")
     found = differences(fields, limit=limit)
     return DiffResult(compared.inside, compared.outside, compared.exact, found, _note(compared, found))
@@ -100,11 +100,6 @@ def _by_hour(compared: Comparison, name: Callable[[float], str | None]) -> Field
             inside[value] += here
             outside[value] += there
     return FieldCounts(+inside, +outside, inside.total(), outside.total())
-
-
-def _shift(shifts: Sequence[Shift], at: float, zone: ZoneInfo) -> str | None:
-    window = window_at(shifts, at, zone)
-    return window.name if window else None
 
 
 def sentence(d: Difference) -> str:

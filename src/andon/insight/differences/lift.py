@@ -14,7 +14,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import msgspec
+
 from andon.core.models.history import Difference, FieldCounts
+from andon.insight.trends.rates import holm
 
 #: A value must be on this many of the logs in question: less is an anecdote.
 LEAST_COUNT = 3
@@ -32,7 +35,7 @@ def differences(
     A field that none of the other logs carries is left out: nothing can be compared. Telling is what covers most of the
     logs in question and few others; ties go by the names, so that the order never changes by itself.
     """
-    found: list[tuple[float, Difference]] = []
+    found: list[Difference] = []
     tested = 0
     for field, counts in fields.items():
         if counts.inside_total <= 0 or counts.outside_total <= 0:
@@ -44,9 +47,9 @@ def differences(
                 continue
             p = chance(inside, counts.inside_total, outside, counts.outside_total)
             lift = math.inf if outside == 0 else (inside / counts.inside_total) / (outside / counts.outside_total)
-            row = Difference(field, value, inside, counts.inside_total, outside, counts.outside_total, lift, p)
-            found.append((p, row))
-    kept = _corrected(found, tested, alpha)
+            found.append(Difference(field, value, inside, counts.inside_total, outside, counts.outside_total, lift, p))
+    chances = holm([row.p for row in found], tested)
+    kept = [msgspec.structs.replace(row, p=p) for row, p in zip(found, chances, strict=True) if p < alpha]
     kept.sort(key=lambda d: (-_weight(d), d.p, d.field, d.value))
     return kept[:limit]
 
@@ -54,22 +57,6 @@ def differences(
 def _weight(d: Difference) -> float:
     """How much a value tells: the difference of the two shares (1: all of these, none of the others)."""
     return d.inside / d.of_inside - d.outside / d.of_outside
-
-
-def _corrected(found: list[tuple[float, Difference]], tested: int, alpha: float) -> list[Difference]:
-    """Holm's method: the k-th smallest chance counts ``tested - k`` times; the first that fails ends the list."""
-    kept: list[Difference] = []
-    highest = 0.0
-    for rank, (p, row) in enumerate(sorted(found, key=lambda pair: pair[0])):
-        highest = max(highest, min(1.0, p * (tested - rank)))
-        if highest >= alpha:
-            break
-        kept.append(Difference(*(*_fields(row)[:-1], highest)))
-    return kept
-
-
-def _fields(d: Difference) -> tuple[str, str, int, int, int, int, float, float]:
-    return d.field, d.value, d.inside, d.of_inside, d.outside, d.of_outside, d.lift, d.p
 
 
 def chance(inside: int, inside_total: int, outside: int, outside_total: int) -> float:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from andon.insight.report.durations import lasting
+from andon.core.times import lasting
 from andon.insight.report.pareto import Column, chart
 from andon.insight.report.sections import Section, opening, sections, when
 from andon.insight.report.shift_report import ShiftReport
@@ -90,8 +90,6 @@ def _targets(report: ShiftReport) -> str:
 
 
 def _pareto(report: ShiftReport) -> str:
-    if not report.bars:
-        return "<p>Nothing.</p>"
     counts = [Column(bar.source, bar.count, f"{bar.count:,} ×") for bar in report.bars]
     times = [Column(bar.source, bar.seconds, lasting(bar.seconds)) for bar in report.bars if bar.seconds]
     pictures = [chart("How often", counts, "#3f6fb0")]

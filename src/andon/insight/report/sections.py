@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from andon.core.times import seconds
-from andon.insight.report.durations import at, lasting
-from andon.insight.report.shift_report import Fix, KeyFigure, Problem, ShiftReport
+from andon.core.times import at, lasting, seconds
+from andon.insight.report.shift_report import Fix, Problem, ShiftReport
 from andon.store.alarms import AlarmEntry
 
 
@@ -34,7 +33,11 @@ def sections(report: ShiftReport) -> dict[str, Section]:
         "Stops, by time and count" if report.stopped else "Most frequent alarms (no log says that production stopped)"
     )
     return {
-        "figures": Section("Figures", ("", "this shift>", "before>"), _figures(report.figures)),
+        "figures": Section(
+            "Figures",
+            ("", "this shift>", "before>"),
+            [(one.name, _number(one.value, one.unit), _number(one.before, one.unit)) for one in report.figures],
+        ),
         "open": _open(report, zone),
         "shelved": _shelved(report, zone),
         "pareto": Section(
@@ -71,7 +74,7 @@ def when(report: ShiftReport) -> str:
     zone = ZoneInfo(report.zone)
     start, end = (datetime.fromtimestamp(moment, zone) for moment in (report.start, report.end))
     last = f"{end:%H:%M %Z}" if end.date() == start.date() else at(report.end, zone)
-    return f"{start:%A} {start:%Y-%m-%d %H:%M %Z} to {last} ({lasting(report.end - report.start)})"
+    return f"{start:%A} {at(report.start, zone)} to {last} ({lasting(report.end - report.start)})"
 
 
 def opening(report: ShiftReport) -> list[str]:
@@ -86,10 +89,6 @@ def opening(report: ShiftReport) -> list[str]:
     kept = "Signed, and kept as it was" if report.frozen else "Made"
     lines.append(f"{kept} at {at(report.made, zone)}; open and shelved alarms are those of that moment.")
     return lines
-
-
-def _figures(figures: Iterable[KeyFigure]) -> list[tuple[str, str, str]]:
-    return [(one.name, _number(one.value, one.unit), _number(one.before, one.unit)) for one in figures]
 
 
 def _number(value: float | None, unit: str) -> str:

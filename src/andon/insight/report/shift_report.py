@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from andon.core.models.history import PRIORITY_OF, ShiftWindow
-from andon.core.times import stored
+from andon.core.times import at, stored
 from andon.insight.alarms import alarm_report as alarm_figures
 from andon.insight.alarms.metrics import STALE_SECONDS, AlarmFigures, Target
 from andon.insight.shifts.calendar import Shift, previous
-from andon.insight.trends.trends import DAY, KINDS, Asked, Kind, Trend, find
+from andon.insight.trends.trends import DAY, KINDS, Asked, Kind, find
 from andon.store import Connection, alarms, counts, problems, queue
 from andon.store.alarms import AlarmCounts, AlarmEntry, ShiftNote
 
@@ -135,8 +134,7 @@ def nothing_then(connection: Connection, window: ShiftWindow, zone: ZoneInfo) ->
     then = (window.start, window.end)
     if alarms.counts(connection, *then).periods or alarms.notes(connection, *then):
         return None
-    first = datetime.fromtimestamp(span[0] * 60, zone)
-    return f"nothing is stored of that time: the oldest log is from {first:%Y-%m-%d %H:%M %Z}"
+    return f"nothing is stored of that time: the oldest log is from {at(span[0] * 60, zone)}"
 
 
 def report_of(
@@ -169,6 +167,7 @@ def make(
         until=until,
         zone=zone.key,
         made=now,
+        frozen=False,
         previous=before,
         figures=_compared(connection, window, until, before, current.figures),
         alarms=current.figures,
@@ -179,10 +178,7 @@ def make(
         shelved=alarms.listing(connection, "shelved", now, limit=_OPEN_MAX),
         stopped=stopped,
         bars=_bars(counted, stopped=stopped),
-        top=found["top"],
-        new=found["new"],
-        rising=found["rising"],
-        quiet=found["quiet"],
+        **found,
         fixes=_fixes(connection, window.start, until),
         notes=alarms.notes(connection, window.start, window.end),
         signatures=[Signature(one.signed_by, one.signed_at) for one in alarms.handovers(connection, window)],
@@ -194,45 +190,30 @@ def _is_stale(one: AlarmEntry, now: float) -> bool:
 
 
 def _compared(
-    connection: Connection,
-    window: ShiftWindow,
-    until: float,
-    before: ShiftWindow | None,
-    now: AlarmFigures,
+    connection: Connection, window: ShiftWindow, until: float, before: ShiftWindow | None, now: AlarmFigures
 ) -> list[KeyFigure]:
     """The figures beside those of the working before; of one that still works, by the same time of the shift."""
-    here = _numbers(now, _new(connection, window.start, until))
-    there: dict[str, float | None] = {}
-    if before is not None:
-        end = min(before.end, before.start + (until - window.start)) if until < window.end else before.end
-        there = _numbers(alarm_figures.find(connection, before.start, end).figures, _new(connection, before.start, end))
-    return [KeyFigure(name, value, there.get(name), _UNITS.get(name, "count")) for name, value in here.items()]
+    figures = _key_figures(connection, window.start, until, now)
+    if before is None:
+        return figures
+    end = min(before.end, before.start + (until - window.start)) if until < window.end else before.end
+    then = _key_figures(connection, before.start, end, alarm_figures.find(connection, before.start, end).figures)
+    return [msgspec.structs.replace(one, before=was.value) for one, was in zip(figures, then, strict=True)]
 
 
-_UNITS: dict[str, Literal["count", "rate", "seconds"]] = {
-    "alarms in 10 min, average": "rate",
-    "time stopped": "seconds",
-    "mean time to acknowledge": "seconds",
-}
-
-
-def _numbers(figures: AlarmFigures, new: int) -> dict[str, float | None]:
+def _key_figures(connection: Connection, since: float, until: float, figures: AlarmFigures) -> list[KeyFigure]:
     stops = figures.stops
-    return {
-        "alarms": figures.alarms,
-        "alarms in 10 min, average": figures.rates.average,
-        "alarms in 10 min, worst": figures.rates.peak,
-        "floods": len(figures.floods),
-        "chattering alarms": len(figures.chattering),
-        "stops": None if stops is None else stops.count,
-        "time stopped": None if stops is None else stops.total_seconds,
-        "mean time to acknowledge": figures.mean_ack_seconds,
-        "new problems": new,
-    }
-
-
-def _new(connection: Connection, since: float, until: float) -> int:
-    return len(counts.first_seen_within(connection, stored(since), stored(until)))
+    return [
+        KeyFigure("alarms", figures.alarms, None),
+        KeyFigure("alarms in 10 min, average", figures.rates.average, None, "rate"),
+        KeyFigure("alarms in 10 min, worst", figures.rates.peak, None),
+        KeyFigure("floods", len(figures.floods), None),
+        KeyFigure("chattering alarms", len(figures.chattering), None),
+        KeyFigure("stops", None if stops is None else stops.count, None),
+        KeyFigure("time stopped", None if stops is None else stops.total_seconds, None, "seconds"),
+        KeyFigure("mean time to acknowledge", figures.mean_ack_seconds, None, "seconds"),
+        KeyFigure("new problems", len(counts.first_seen_within(connection, stored(since), stored(until))), None),
+    ]
 
 
 def _bars(counted: AlarmCounts, *, stopped: bool) -> list[Bar]:
@@ -250,25 +231,14 @@ def _cost(bar: Bar) -> tuple[float, int, str]:
 
 
 def _problems(connection: Connection, kind: Kind, asked: Asked) -> list[Problem]:
-    rows: list[Trend] = [row for row in find(connection, kind, asked).rows if row.worst_severity in PRIORITY_OF][
-        :_LISTED
-    ]
+    rows = [row for row in find(connection, kind, asked).rows if row.worst_severity in PRIORITY_OF][:_LISTED]
     shown = queue.shown_for(connection, [row.pattern_id for row in rows])
     found = []
     for row in rows:
-        explained = shown.get(row.pattern_id)
-        found.append(
-            Problem(
-                row.pattern_id,
-                row.template,
-                row.worst_severity,
-                row.count,
-                _first_check(explained.finding) if explained else None,
-                explained.rung if explained else None,
-                row.before_per_hour,
-                row.per_hour,
-            )
-        )
+        one = shown.get(row.pattern_id)
+        check, rung = (_first_check(one.finding), one.rung) if one else (None, None)
+        known = (row.pattern_id, row.template, row.worst_severity, row.count)
+        found.append(Problem(*known, check, rung, row.before_per_hour, row.per_hour))
     return found
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from andon.core.models.history import ShiftWindow
 from andon.core.times import stored
-from andon.insight.shifts.calendar import Shift
+from andon.insight.shifts.calendar import Shift, moment
 from andon.insight.trends.rates import between, occurrences
 from andon.store import Connection, counts
 
@@ -25,6 +24,8 @@ POINTS_MAX = 2_000
 #: Longest time a problem is broken down over, in seconds.
 SPAN_MAX = 400 * 86_400
 _VALUES_MAX = 50
+#: The time that belongs to no shift.
+NO_SHIFT = "(none)"
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -43,7 +44,7 @@ class ShiftShare(msgspec.Struct, frozen=True):
     per_hour: float
 
 
-class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
+class Breakdown(msgspec.Struct, frozen=True):
     """Where and when a problem occurs. Values of fields are counted by whole days (UTC) that the time touches.
 
     An occurrence is a minute with a log after ten minutes without any; ``minutes_between`` is the mean from the start
@@ -69,7 +70,7 @@ class Point(msgspec.Struct, frozen=True):
     count: int
 
 
-class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+class Timeline(msgspec.Struct, frozen=True):
     """Logs over time, one point for each step, those without any included."""
 
     step: Step
@@ -87,18 +88,10 @@ def breakdown(
     minutes = counts.minutes_of(connection, pattern_id, since, until)
     starts = occurrences(sorted(minutes))
     values = counts.by_value(connection, pattern_id, _FIELDS, since, until)
-    return Breakdown(
-        pattern_id=pattern_id,
-        since=stored(since),
-        until=stored(until),
-        logs=sum(minutes.values()),
-        occurrences=len(starts),
-        minutes_between=between(starts),
-        machine=_shares(values.get("machine", [])),
-        line=_shares(values.get("line", [])),
-        hostname=_shares(values.get("hostname", [])),
-        shifts=by_shift(minutes, since, until, shifts, zone),
-    )
+    machine, line, host = (_shares(values.get(name, [])) for name in _FIELDS)
+    worked = by_shift(minutes, since, until, shifts, zone)
+    logs, span = sum(minutes.values()), (stored(since), stored(until))
+    return Breakdown(pattern_id, *span, logs, len(starts), between(starts), machine, line, host, worked)
 
 
 def _shares(values: list[tuple[str | None, int]]) -> list[Share]:
@@ -125,30 +118,27 @@ def by_shift(
     ]
 
 
-#: The time that belongs to no shift.
-NO_SHIFT = "(none)"
-
-
 def _course(shifts: Sequence[Shift], since: float, until: float, zone: ZoneInfo) -> tuple[list[float], list[str]]:
     """Moments at which the working shift may change, and who works from each on."""
-    workings = [(rank, one) for rank, shift in enumerate(shifts) for one in _workings(shift, since, until, zone)]
-    marks = {since - 86_400.0, until + 86_400.0, *(t for _, one in workings for t in (one.start, one.end))}
-    edges = sorted(marks)
-    holder: list[tuple[int, str]] = [(len(shifts), NO_SHIFT)] * len(edges)
+    workings = [
+        window
+        for shift in shifts
+        for day in _days(since - 2 * 86_400, until, zone)  # what began before may still work
+        if (window := shift.on(day, zone)) is not None and window.end > window.start
+    ]
+    edges = sorted({since - 86_400.0, until + 86_400.0, *(t for one in workings for t in (one.start, one.end))})
+    holder = [NO_SHIFT] * len(edges)
     place = {edge: index for index, edge in enumerate(edges)}
-    for rank, one in workings:
-        for index in range(place[one.start], place[one.end]):
-            holder[index] = min(holder[index], (rank, one.name))
-    return edges, [name for _, name in holder]
+    for one in reversed(workings):  # the first of ``shifts`` has the last word
+        first, last = place[one.start], place[one.end]
+        holder[first:last] = [one.name] * (last - first)
+    return edges, holder
 
 
-def _workings(shift: Shift, since: float, until: float, zone: ZoneInfo) -> Iterable[ShiftWindow]:
-    day = datetime.fromtimestamp(since, zone).date() - timedelta(days=1)
-    last = datetime.fromtimestamp(until, zone).date()
-    while day <= last:
-        if (window := shift.on(day, zone)) is not None and window.end > window.start:
-            yield window
-        day += timedelta(days=1)
+def _days(since: float, until: float, zone: ZoneInfo) -> list[date]:
+    """The site's days from that of ``since`` to that of ``until``."""
+    first, last = (datetime.fromtimestamp(moment, zone).date() for moment in (since, until))
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def timeline(
@@ -160,18 +150,19 @@ def timeline(
     than :data:`POINTS_MAX` points.
     """
     check_points(step, since, until)
-    if step == "day":
-        return _daily(connection, since, until, zone, pattern_id)
-    seconds = _STEP_SECONDS[step]
-    if step == "hour":
-        found = counts.hourly(connection, since, until, pattern_id)
-    elif pattern_id is not None:
+    if step == "minute" and pattern_id is None:
+        found = counts.minutely(connection, since, until)
+    elif step == "minute" and pattern_id is not None:
         found = counts.minutes_of(connection, pattern_id, since, until)
     else:
-        found = counts.minutely(connection, since, until)
-    first, last = int(since // seconds), int(-(-until // seconds))
-    rows = [Point(_local(n * seconds, zone), found.get(n, 0)) for n in range(first, last)]
-    return Timeline(step=step, zone=zone.key, total=sum(row.count for row in rows), points=rows)
+        found = counts.hourly(connection, since, until, pattern_id)
+    if step == "day":
+        rows = _daily(found, since, until, zone)
+    else:
+        seconds = _STEP_SECONDS[step]
+        steps = range(int(since // seconds), int(-(-until // seconds)))
+        rows = [Point(datetime.fromtimestamp(n * seconds, zone).isoformat(), found.get(n, 0)) for n in steps]
+    return Timeline(step, zone.key, sum(row.count for row in rows), rows)
 
 
 def check_points(step: Step, since: float, until: float) -> None:
@@ -181,19 +172,11 @@ def check_points(step: Step, since: float, until: float) -> None:
         raise ValueError(f"{points:,.0f} points are more than {POINTS_MAX:,}: choose a longer step or a shorter time")
 
 
-def _daily(connection: Connection, since: float, until: float, zone: ZoneInfo, pattern_id: int | None) -> Timeline:
+def _daily(hours: Mapping[int, int], since: float, until: float, zone: ZoneInfo) -> list[Point]:
     days: Counter[date] = Counter()
-    for hour, count in counts.hourly(connection, since, until, pattern_id).items():
+    for hour, count in hours.items():
         days[datetime.fromtimestamp(hour * 3600, zone).date()] += count
-    day = datetime.fromtimestamp(since, zone).date()
-    last = datetime.fromtimestamp(max(since, until - 1), zone).date()
-    rows = []
-    while day <= last:
-        midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-        rows.append(Point(midnight.astimezone(UTC).astimezone(zone).isoformat(), days[day]))
-        day += timedelta(days=1)
-    return Timeline(step="day", zone=zone.key, total=sum(row.count for row in rows), points=rows)
-
-
-def _local(moment: float, zone: ZoneInfo) -> str:
-    return datetime.fromtimestamp(moment, zone).isoformat()
+    return [
+        Point(datetime.fromtimestamp(moment(day, time.min, zone), zone).isoformat(), days[day])
+        for day in _days(since, max(since, until - 1), zone)
+    ]

@@ -128,9 +128,8 @@ def following(
 
     ``starts`` are the minutes of the occurrences of each, in order, over ``length`` minutes. Something follows where it
     occurs in the same minute or at most ``within`` later, ``least`` times or more; what occurs nearly always is left
-    out. Of two that follow each other the
-    more frequent direction is told. The chances are corrected for all pairs that were there to be found. With ``about``
-    only pairs with this one are looked for.
+    out. Of two that follow each other the more frequent direction is told. The chances are corrected for all pairs that
+    were there to be found. With ``about`` only pairs with this one are looked for.
     """
     most = _SELDOM * length / (within + 1)
     frequent = {one: minutes for one, minutes in starts.items() if least <= len(minutes) <= most}
@@ -145,9 +144,7 @@ def following(
     pairs = (len(frequent) if about is None else 2) * max(0, len(frequent) - 1)
     chances = holm([row.p for row in found], pairs)
     kept = [msgspec.structs.replace(row, p=p) for row, p in zip(found, chances, strict=True) if p < alpha]
-    kept = _one_direction(kept)
-    kept.sort(key=lambda row: (row.p, -row.lift, row.first, row.second))
-    return kept[:limit]
+    return sorted(_one_direction(kept), key=lambda row: (row.p, -row.lift, row.first, row.second))[:limit]
 
 
 def _near(starts: Mapping[int, Sequence[int]], minutes: Sequence[int], within: int) -> dict[int, list[int]]:
@@ -183,18 +180,9 @@ def _follows(
 
 
 def _one_direction(rows: Iterable[Follows]) -> list[Follows]:
-    """Of two directions of the same pair the one with more, then the shorter lag, then the smaller id first."""
-    best: dict[frozenset[int], Follows] = {}
-    for row in rows:
-        pair = frozenset((row.first, row.second))
-        known = best.get(pair)
-        if known is None or _order(row) < _order(known):
-            best[pair] = row
-    return list(best.values())
-
-
-def _order(row: Follows) -> tuple[float, float, int]:
-    return -row.count / row.of_first, row.p, row.first
+    """Of two directions of the same pair the one with more, then the less likely, then the smaller id first."""
+    best_last = sorted(rows, key=lambda row: (-row.count / row.of_first, row.p, row.first), reverse=True)
+    return list({frozenset((row.first, row.second)): row for row in best_last}.values())
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:
@@ -234,17 +222,3 @@ def _fraction(a: float, b: float, x: float) -> float:
 
 def _safe(value: float) -> float:
     return value if abs(value) > _TINY else _TINY
-
-
-__all__ = [
-    "FOLLOWS_WITHIN",
-    "SILENCE_MINUTES",
-    "Follows",
-    "between",
-    "dispersion",
-    "following",
-    "holm",
-    "occurrences",
-    "rate_chance",
-    "silence_chance",
-]

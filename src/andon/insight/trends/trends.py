@@ -44,7 +44,7 @@ _SETTING_IN = 60
 _THEN = 4
 
 
-class Trend(msgspec.Struct, frozen=True, kw_only=True):
+class Trend(msgspec.Struct, frozen=True):
     """One problem and how often it occurred; what a kind of question does not tell is null.
 
     ``share`` is of all logs of the time. ``per_hour`` and ``before_per_hour`` are rates in the time and in the
@@ -167,8 +167,11 @@ def find(connection: Connection, kind: Kind, asked: Asked) -> Trends:
     """The problems of a kind. Raises NotFound where no such place is known."""
     by_days = kind in ("top", "new") or asked.until - asked.since >= BY_DAYS
     now = counts.activity(connection, asked.since, asked.until, asked.place, by_days=by_days)
-    make = {"top": _top, "new": _new, "rising": _rising, "quiet": _quiet}[kind]
-    rows, baseline, note = make(connection, asked, now)
+    if kind in ("top", "new"):
+        rows, baseline, note = _top(now) if kind == "top" else _new(connection, asked, now)
+    else:
+        rows, baseline, note = _changed(connection, kind, asked, now)
+    rows = rows[: asked.limit]
     known = counts.known(connection, [row.root for row in rows])
     total = sum(one.logs for one in now.problems.values())
     if not total and note is None:
@@ -187,93 +190,67 @@ def find(connection: Connection, kind: Kind, asked: Asked) -> Trends:
 
 
 class _Row(msgspec.Struct, frozen=True):
+    """A problem that is told; the last four only where it is compared with a baseline of ``before_hours``."""
+
     root: int
     count: int
     before: int | None = None
     before_hours: float = 0.0
-    expected: float | None = None
+    expected: float = 0.0
     p: float | None = None
 
     def told(self, known: Known, total: int, hours: float) -> Trend:
-        rate = self.count / hours if hours > 0 else None
-        before = None if self.before is None or self.before_hours <= 0 else self.before / self.before_hours
-        return Trend(
-            pattern_id=self.root,
-            template=known.template,
-            worst_severity=known.worst_severity,
-            first_seen=known.first_seen,
-            last_seen=known.last_seen,
-            count=self.count,
-            share=self.count / total if total else None,
-            per_hour=rate,
-            before=self.before,
-            before_per_hour=before,
-            ratio=rate / before if rate is not None and before else None,
-            expected=self.expected,
-            p=self.p,
-        )
+        rate, share = self.count / hours, self.count / total if total else None
+        if self.before is None:
+            return Trend(self.root, *known, self.count, share, rate)
+        before = self.before / self.before_hours
+        ratio = rate / before if before else None
+        return Trend(self.root, *known, self.count, share, rate, self.before, before, ratio, self.expected, self.p)
 
 
 _Found = tuple[list[_Row], float | None, str | None]
 
 
-def _top(_connection: Connection, asked: Asked, now: Counted) -> _Found:
+def _top(now: Counted) -> _Found:
     ranked = sorted(now.problems.items(), key=lambda item: (-item[1].logs, item[0]))
-    return [_Row(root, one.logs) for root, one in ranked[: asked.limit]], None, None
+    return [_Row(root, one.logs) for root, one in ranked], None, None
 
 
 def _new(connection: Connection, asked: Asked, now: Counted) -> _Found:
     first = counts.first_seen_within(connection, stored(asked.since), stored(asked.until))
-    rows = [(first[root], _Row(root, one.logs)) for root, one in now.problems.items() if root in first]
-    rows.sort(key=lambda row: (row[0], row[1].root), reverse=True)
-    note = None if rows or not now.problems else "no problem was seen for the first time in this time"
-    return [row for _, row in rows[: asked.limit]], None, note
+    newest = sorted(first.keys() & now.problems.keys(), key=lambda root: (first[root], root), reverse=True)
+    note = None if newest or not now.problems else "no problem was seen for the first time in this time"
+    return [_Row(root, now.problems[root].logs) for root in newest], None, note
 
 
-def _rising(connection: Connection, asked: Asked, now: Counted) -> _Found:
-    before = _before(connection, asked, now)
-    if before is None:
-        return [], None, "nothing was logged before this time that it could be compared with"
-    length, time_before = _length(now, asked.until), before.until - before.since
-    candidates: list[_Row] = []
-    for root, one in now.problems.items():
-        then = before.problems.get(root, Activity(0, 0, 0))
-        if one.logs >= LEAST_LOGS and one.logs * time_before >= LEAST_RATIO * then.logs * length:
-            spread = dispersion(then.logs, then.squares, time_before / before.period)
-            p = rate_chance(one.logs, length, then.logs, time_before, spread)
-            candidates.append(_Row(root, one.logs, then.logs, time_before / 3600, then.logs * length / time_before, p))
-    rows = _likely(candidates, len(now.problems))
-    rows.sort(key=lambda row: ((row.expected or 0.0) - row.count, row.root))
-    note = None if rows or not now.problems else "no problem rises beyond what chance explains"
-    return rows[: asked.limit], before.since, note
-
-
-def _quiet(connection: Connection, asked: Asked, now: Counted) -> _Found:
+def _changed(connection: Connection, kind: Kind, asked: Asked, now: Counted) -> _Found:
+    """What rises, or what fell silent, beside the baseline."""
     before = _before(connection, asked, now)
     if before is None:
         return [], None, "nothing was logged before this time that it could be compared with"
     length, time_before = _length(now, asked.until), before.until - before.since
     periods = time_before / before.period
-    candidates = [
-        _Row(
-            root,
-            0,
-            one.logs,
-            time_before / 3600,
-            one.logs * length / time_before,
-            silence_chance(one.active, periods, length / before.period),
-        )
-        for root, one in before.problems.items()
-        if root not in now.problems and one.logs >= LEAST_LOGS and one.active >= LEAST_PERIODS
-    ]
-    rows = _likely(candidates, len(before.problems))
-    rows.sort(key=lambda row: (-(row.expected or 0.0), row.root))
-    return rows[: asked.limit], before.since, None if rows else "nothing that was regular before is silent now"
 
+    def row(root: int, count: int, then: Activity, p: float) -> _Row:
+        return _Row(root, count, then.logs, time_before / 3600, then.logs * length / time_before, p)
 
-def _likely(rows: list[_Row], tested: int) -> list[_Row]:
-    chances = holm([1.0 if row.p is None else row.p for row in rows], tested)
-    return [msgspec.structs.replace(row, p=p) for row, p in zip(rows, chances, strict=True) if p < ALPHA]
+    rows: list[_Row] = []
+    if kind == "rising":
+        for root, one in now.problems.items():
+            then = before.problems.get(root, Activity(0, 0, 0))
+            if one.logs >= LEAST_LOGS and one.logs * time_before >= LEAST_RATIO * then.logs * length:
+                spread = dispersion(then.logs, then.squares, periods)
+                rows.append(row(root, one.logs, then, rate_chance(one.logs, length, then.logs, time_before, spread)))
+        tested, note = len(now.problems), "no problem rises beyond what chance explains" if now.problems else None
+    else:
+        for root, then in before.problems.items():
+            if root not in now.problems and then.logs >= LEAST_LOGS and then.active >= LEAST_PERIODS:
+                rows.append(row(root, 0, then, silence_chance(then.active, periods, length / before.period)))
+        tested, note = len(before.problems), "nothing that was regular before is silent now"
+    chances = holm([one.p or 0.0 for one in rows], tested)
+    rows = [msgspec.structs.replace(one, p=p) for one, p in zip(rows, chances, strict=True) if p < ALPHA]
+    rows.sort(key=lambda one: (-abs(one.expected - one.count), one.root))
+    return rows, before.since, None if rows else note
 
 
 def _before(connection: Connection, asked: Asked, now: Counted) -> Counted | None:
@@ -310,10 +287,9 @@ def first_out(connection: Connection, since: float, until: float, limit: int = 2
         end = min(int(-(-flood.end // 60)), start + _SETTING_IN)
         minutes = counts.by_problem_and_minute(connection, start - SILENCE_MINUTES, end, alarms_only=True)
         setting_in = {root: times[0] for root, times in minutes.items() if times[0] >= start}
-        if not setting_in:
-            setting_in = {
-                root: next(t for t in times if t >= start) for root, times in minutes.items() if times[-1] >= start
-            }
+        setting_in = setting_in or {
+            root: next(t for t in times if t >= start) for root, times in minutes.items() if times[-1] >= start
+        }
         ordered = sorted((minute, root) for root, minute in setting_in.items())
         tied = sum(minute == ordered[0][0] for minute, _ in ordered)
         known = counts.known(connection, [root for _, root in ordered[: tied + _THEN]])
@@ -343,19 +319,9 @@ def together(
         raise QueryTooSlow("too much occurred in this time to hold each against each: ask about a shorter one")
     rows = following(starts, last - first, limit=limit, about=about)
     known = counts.known(connection, {root for row in rows for root in (row.first, row.second)})
+    text = {root: one.template for root, one in known.items()}
     return [
-        Together(
-            first_id=row.first,
-            first=known[row.first].template,
-            second_id=row.second,
-            second=known[row.second].template,
-            count=row.count,
-            of_first=row.of_first,
-            of_second=row.of_second,
-            lift=row.lift,
-            lag=row.lag,
-            p=row.p,
-        )
+        Together(a, text[a], b, text[b], row.count, row.of_first, row.of_second, row.lift, row.lag, row.p)
         for row in rows
-        if row.first in known and row.second in known
+        if (a := row.first) in text and (b := row.second) in text
     ]

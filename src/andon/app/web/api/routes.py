@@ -45,7 +45,7 @@ from andon.insight import filters, problem
 from andon.insight.alarms import alarm_report
 from andon.insight.differences import differences
 from andon.insight.report import shift_report as reports
-from andon.insight.shifts.current import NoShift, site_shifts, working_of
+from andon.insight.shifts.calendar import NoShift, site_shifts, working_of
 from andon.insight.trends import breakdown, trends
 from andon.insight.trends.trends import DAY, Kind
 from andon.store import Ask, alarms, problems, queue, retention, search
