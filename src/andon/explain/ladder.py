@@ -14,8 +14,9 @@ import msgspec
 import structlog
 
 from andon.core.errors import QueryTooSlow
-from andon.core.models import SEVERITY_RANK, Explanation, Hint, Question, Resolution, Rung, Severity
+from andon.core.models import Explanation, Hint, Question, Resolution, Rung
 from andon.explain.context import facts_about
+from andon.explain.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX, worst
 from andon.explain.interfaces import Rules
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_fixes import ConfirmedFixes
@@ -31,7 +32,6 @@ RENEW_AFTER = 1.0
 #: Up to so many fixes they are simply read for each question.
 READ_EACH_TIME = 500
 
-_SUMMARY_MAX, _CAUSE_MAX, _CHECK_MAX = 300, 600, 240
 _EVIDENCE = 3
 
 
@@ -124,11 +124,11 @@ def resolved(question: Question, resolution: Resolution) -> Explanation:
         f"(Confirmed{who} on {resolution.created_at[:10]}.)",
     ]
     finding: dict[str, Any] = {
-        "summary": _cut(f"Known problem with a confirmed fix: {resolution.fix}", _SUMMARY_MAX),
+        "summary": _cut(f"Known problem with a confirmed fix: {resolution.fix}", SUMMARY_MAX),
         "category": "unknown",
-        "probable_cause": _cut(resolution.cause or "The technician recorded no cause.", _CAUSE_MAX),
-        "checks": [_cut(resolution.fix, _CHECK_MAX)],
-        "severity_assessed": _worst(question),
+        "probable_cause": _cut(resolution.cause or "The technician recorded no cause.", CAUSE_MAX),
+        "checks": [_cut(resolution.fix, CHECK_MAX)],
+        "severity_assessed": worst(question).value,
         "confidence": "high",
         "evidence": [entry.id for entry in question.logs[:_EVIDENCE]],
         "enough_evidence": True,
@@ -136,11 +136,6 @@ def resolved(question: Question, resolution: Resolution) -> Explanation:
     return Explanation(
         rung=Rung.RESOLUTION, text="\n".join(lines), finding=finding, source=f"resolution {resolution.id}", latency=0.0
     )
-
-
-def _worst(question: Question) -> str:
-    named = [question.worst_severity, *(entry.severity for entry in question.logs)]
-    return max((s for s in named if s in SEVERITY_RANK), key=lambda s: SEVERITY_RANK[s], default=Severity.ERROR.value)
 
 
 def _plain(text: str) -> str:
