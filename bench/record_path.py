@@ -29,7 +29,7 @@ from andon.core.telemetry import Health, Metrics
 from andon.explain.callers.desk import CallerDesk
 from andon.explain.playbook import Playbook
 from andon.grouping.fingerprint import Fingerprinter
-from andon.grouping.stored_merger import rebuilt
+from andon.grouping.merge import rebuilt
 from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Recorder
 from andon.store import Store, prepare

@@ -18,7 +18,7 @@ from andon.explain.callers.desk import CallerDesk
 from andon.explain.ladder import Ladder
 from andon.explain.playbook import Playbook
 from andon.grouping.fingerprint import Fingerprinter
-from andon.grouping.stored_merger import rebuilt
+from andon.grouping.merge import rebuilt
 from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Recorder
 from andon.store import AnalysisPolicy, KeepPolicy, Store, Visitor, keep_all, novel, prepare, search

@@ -41,9 +41,9 @@ from andon.explain.model.history_tools import ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
+from andon.grouping.merge import rebuilt
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.grouping.similar_problems import alike
-from andon.grouping.stored_merger import rebuilt
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.intake import PictureLimits
 from andon.ingest.pictures.shrink import for_model

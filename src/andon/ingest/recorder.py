@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
 import structlog
 
 from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, MessageRejected, StoreError, StoreFull, StoreUnavailable
 from andon.core.models import Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
-from andon.grouping.stored_merger import StoredPatterns
+from andon.grouping.merge import Merger
 from andon.ingest.pictures.intake import PictureLimits, take_out
 from andon.store import Store, problems, recording
 
@@ -22,23 +23,24 @@ PULL_WAIT = 1.0
 #: On start, how many sequences below the ack floor are compared with the store even where the newest is there.
 RECHECK = 10_000
 RETRY_FIRST, RETRY_LAST = 0.5, 5.0
+#: The counts in :class:`Recorded`.
+_SUMMED = ("stored", "duplicates", "rejected", "new_patterns", "queued", "pictures", "references", "unfetched")
 
 #: Makes a merger from the stored patterns and the pairs that are kept apart; with it come the joins that the patterns
 #: prove and that are not stored yet. Takes seconds where there are many patterns.
 MakeMerger = Callable[
-    [Sequence[tuple[int, str, str, str | None]], Sequence[tuple[str, str]]], tuple[StoredPatterns, list[Merge]]
+    [Sequence[tuple[int, str, str, str | None]], Sequence[tuple[str, str]]], tuple[Merger, list[Merge]]
 ]
 
 
-class Batch:
+class Batch(msgspec.Struct):
     """A pulled batch, decoded: ``records`` beside the deliveries ``accepted``, ``rejects`` beside those ``refused``."""
 
-    def __init__(self, deliveries: Sequence[Delivery]) -> None:
-        self.deliveries = deliveries
-        self.records: list[LogRecord] = []
-        self.accepted: list[Delivery] = []
-        self.rejects: list[Reject] = []
-        self.refused: list[Delivery] = []
+    deliveries: Sequence[Delivery]
+    records: list[LogRecord] = []
+    accepted: list[Delivery] = []
+    rejects: list[Reject] = []
+    refused: list[Delivery] = []
 
 
 class Recorder:
@@ -80,7 +82,7 @@ class Recorder:
         self._merging = merging
         self._limits = limits or PictureLimits()
         self._referenced = referenced
-        self._merger: StoredPatterns | None = None
+        self._merger: Merger | None = None
         self._regrouped: int | None = None
         #: Proven and not stored yet: they go along with the next transaction, until one succeeds.
         self._merges: list[Merge] = []
@@ -154,7 +156,7 @@ class Recorder:
         """Store the batch; while there is no room (or no database) hold it, acknowledge nothing, say so, try again."""
         delay = RETRY_FIRST
         if pictured := [record for record in batch.records if record.images]:
-            await asyncio.to_thread(self._take_out, pictured)
+            await asyncio.to_thread(take_out, pictured, self._limits)
         while True:
             started = time.monotonic()
             try:
@@ -177,10 +179,6 @@ class Recorder:
                     log.info("recording goes on")
                 self._merged(merges, recorded)
                 return recorded
-
-    def _take_out(self, records: list[LogRecord]) -> None:
-        for record in records:
-            take_out(record, self._limits)
 
     async def _find_merges(self, records: Sequence[LogRecord]) -> tuple[Merge, ...]:
         """Show the merger the patterns that are new to it; all that is proven and not stored. Raises StoreError."""
@@ -267,28 +265,15 @@ class Recorder:
 
 
 def _reject(delivery: Delivery, reason: str) -> Reject:
-    return Reject(
-        stream=delivery.stream,
-        sequence=delivery.sequence,
-        stored_ns=delivery.stored_ns,
-        subject=delivery.subject,
-        reason=reason,
-        data=delivery.data,
-    )
+    return Reject(delivery.stream, delivery.sequence, delivery.stored_ns, delivery.subject, reason, delivery.data)
 
 
 def _add(total: Recorded, one: Recorded) -> None:
     total.left_out |= {len(total.log_ids) + place for place in one.left_out}
     for rule, count in one.dropped.items():
         total.dropped[rule] = total.dropped.get(rule, 0) + count
-    total.stored += one.stored
-    total.duplicates += one.duplicates
-    total.rejected += one.rejected
-    total.new_patterns += one.new_patterns
-    total.queued += one.queued
+    for name in _SUMMED:
+        setattr(total, name, getattr(total, name) + getattr(one, name))
     total.log_ids += one.log_ids
     total.pattern_ids += one.pattern_ids
     total.explained |= one.explained
-    total.pictures += one.pictures
-    total.references += one.references
-    total.unfetched += one.unfetched

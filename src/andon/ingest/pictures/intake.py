@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -39,12 +40,17 @@ class PictureLimits(msgspec.Struct, frozen=True):
     max_side: int = 32_000
 
 
-def take_out(record: LogRecord, limits: PictureLimits) -> None:
-    """Move the pictures of ``record.context`` to ``record.pictures`` and ``record.references``; never raises.
+def take_out(records: Iterable[LogRecord], limits: PictureLimits) -> None:
+    """Move the pictures of each record's ``context`` to its ``pictures`` and ``references``; never raises.
 
     The context then describes each picture where it was; the notes say what was not kept and why. Takes milliseconds
     for each megabyte, so it has no place on the event loop. Doing it again changes nothing.
     """
+    for record in records:
+        _take_out(record, limits)
+
+
+def _take_out(record: LogRecord, limits: PictureLimits) -> None:
     if not record.images or record.context is None:
         return
     record.images = False
