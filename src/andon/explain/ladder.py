@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import msgspec
@@ -35,62 +36,54 @@ READ_EACH_TIME = 500
 _EVIDENCE = 3
 
 
+@dataclass(eq=False, repr=False)
 class Ladder:
     """The rungs around the model. ``read`` asks the store; ``fixes``, ``runbooks`` and ``history`` may be absent.
 
     ``clock`` gives seconds.
     """
 
-    def __init__(
-        self,
-        read: Ask,
-        rules: Rules,
-        *,
-        fixes: ConfirmedFixes | None = None,
-        runbooks: MarkdownRunbooks | None = None,
-        history: Ask | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._read = read
-        self._rules = rules
-        self._fixes = fixes
-        self._runbooks = runbooks
-        self._history = history
-        self._clock = clock
-        self._renewed = 0.0
-        self._resolved = 0
+    read: Ask
+    rules: Rules
+    _: KW_ONLY
+    fixes: ConfirmedFixes | None = None
+    runbooks: MarkdownRunbooks | None = None
+    history: Ask | None = None
+    clock: Callable[[], float] = time.monotonic
+    _renewed: float = field(default=0.0, init=False)
+    _resolved: int = field(default=0, init=False)
 
     async def known(self, question: Question) -> Explanation | None:
         """The final answer that needs no model: a confirmed fix or a runbook; None where there is none.
 
         Raises StoreError.
         """
-        resolution = await self._read(problems.resolution_of, question.pattern_id)
+        resolution = await self.read(problems.resolution_of, question.pattern_id)
         if resolution is not None:
             return resolved(question, resolution)
-        return self._runbooks.explain(question) if self._runbooks is not None else None
+        return self.runbooks.explain(question) if self.runbooks is not None else None
 
     async def prepare(self, question: Question, *, for_model: bool = False) -> Question:
         """The question with what the site knows of similar problems, most helpful first; ``for_model`` with facts from
         history as well. Raises StoreError."""
         hints: list[Hint] = []
-        if self._fixes is not None:
-            now = self._clock()
+        if self.fixes is not None:
+            now = self.clock()
             if self._resolved <= READ_EACH_TIME or now - self._renewed >= RENEW_AFTER:
-                resolved_patterns = await self._read(problems.fixed_patterns)
-                self._fixes.renew(resolved_patterns)
+                resolved_patterns = await self.read(problems.fixed_patterns)
+                self.fixes.renew(resolved_patterns)
                 self._renewed, self._resolved = now, len(resolved_patterns)
-            hints += self._fixes.hints(question)
-        if self._runbooks is not None:
-            hints += self._runbooks.hints(question)
+            hints += self.fixes.hints(question)
+        if self.runbooks is not None:
+            hints += self.runbooks.hints(question)
         facts = question.facts
-        if for_model and self._history is not None:
-            facts = await _facts(self._history, question)
+        if for_model and self.history is not None:
+            facts = await _facts(self.history, question)
         return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], facts=facts)
 
     def playbook(self, question: Question) -> Explanation:
         """The built-in rules' answer, with the question's hints told. Never raises."""
-        return told(self._rules(question), question.hints)
+        return told(self.rules(question), question.hints)
 
 
 async def _facts(history: Ask, question: Question) -> list[str]:

@@ -126,7 +126,7 @@ class Merger:
         context = words(tokens) - (tokens[-1][0] == _SEAL)  # a service says nothing of what a word means in its logs
         if context >= _MIN_CONTEXT:
             for earlier in self._take_from_hole(shape):
-                theirs = self._tokens(earlier)
+                theirs = self._known(earlier).tokens
                 position = _difference(tokens, theirs)
                 self._join(earlier, key, tokens, position, theirs[position : position + 1], merges)
         for position, token in enumerate(tokens):
@@ -141,7 +141,7 @@ class Merger:
         shape = hash(hole)
         general = self._exact.get(shape)
         if general is not None and context >= _MIN_CONTEXT:
-            self._join(general, key, hole, position, self._tokens(key)[position : position + 1], merges)
+            self._join(general, key, hole, position, self._known(key).tokens[position : position + 1], merges)
             return
         there = self._holes.setdefault(shape, key)
         if isinstance(there, str):
@@ -150,7 +150,7 @@ class Merger:
             there = self._holes[shape] = [there]
         if key not in there:
             there.append(key)
-        stood = dict.fromkeys(word for one in there for word in self._tokens(one)[position : position + 1])
+        stood = dict.fromkeys(word for one in there for word in self._known(one).tokens[position : position + 1])
         weight = sum(2 if _NAME.match(word) else 1 for word in stood)
         if weight < self._evidence + _MORE_EVIDENCE.get(context, 0):
             return
@@ -166,13 +166,8 @@ class Merger:
         there = self._holes.pop(shape, [])
         return [there] if isinstance(there, str) else there
 
-    def _tokens(self, key: str) -> tuple[str, ...]:
-        pattern = self._patterns.get(key)
-        return pattern.tokens if pattern else ()
-
-    def _age(self, key: str) -> int:
-        pattern = self._patterns.get(key)
-        return pattern.age if pattern else 0
+    def _known(self, key: str) -> _Pattern:
+        return self._patterns.get(key) or _Pattern((), 0, [])
 
     def _join(
         self,
@@ -184,7 +179,7 @@ class Merger:
         merges: list[Merge],
     ) -> None:
         old, young = self.root(one), self.root(other)
-        if self._age(young) < self._age(old):
+        if self._known(young).age < self._known(old).age:
             old, young = young, old
         if self.unite(young, old):
             text = " ".join(token.lstrip(_SEAL) for token in template)
@@ -232,7 +227,7 @@ def rebuilt(
     """The merger over the stored patterns (id, fingerprint, template, what it is merged into).
 
     ``apart`` are pairs that are never joined. The second value are joins that the patterns prove and that are not
-    stored yet, as in a database that was written before there was merging.
+    stored yet, as in a database that was written before there was merging. Takes seconds where there are many patterns.
     """
     merger = Merger(never=apart)
     for _, key, _, into in known:  # what is stored comes first: the merger then speaks only of what is new

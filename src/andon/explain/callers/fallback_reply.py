@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from andon.core.errors import MessageRejected
@@ -13,27 +14,27 @@ from andon.explain.callers import payloads
 from andon.explain.interfaces import Rules
 
 
+@dataclass(eq=False, repr=False)
 class Fallback:
     """Makes replies in the name of ``agent``."""
 
-    def __init__(self, rules: Rules, understand: Callable[[Delivery], LogRecord], agent: str) -> None:
-        self._rules = rules
-        self._understand = understand
-        self._agent = agent
+    rules: Rules
+    understand: Callable[[Delivery], LogRecord]
+    agent: str
 
     def best(self, payload: bytes, stored: StoredLog, answer: StoredAnalysis | None) -> bytes:
         """The reply about a stored log: what it shows, else the playbook's answer; the last word where none is made."""
         if answer is not None:
             about = payloads.subject_of(stored)
-            return payloads.reply(payload, about, answer, agent=self._agent, reused=answer.log_id != stored.id)
+            return payloads.reply(payload, about, answer, agent=self.agent, reused=answer.log_id != stored.id)
         return self._made(payload, stored, stored.message, provisional=stored.analysis_status is not None)
 
     def unstored(self, payload: bytes, about: payloads.Subject | None = None) -> bytes:
         """The reply about a log that cannot be looked up now; ``about`` is what is known of it."""
         try:
-            record = understood(self._understand, payload)
+            record = understood(self.understand, payload)
         except MessageRejected as error:
-            return payloads.refusal(payload, str(error), agent=self._agent)
+            return payloads.refusal(payload, str(error), agent=self.agent)
         return self._made(payload, unstored_log(record), record.template, about)
 
     def _made(
@@ -45,9 +46,9 @@ class Fallback:
         *,
         provisional: bool = True,
     ) -> bytes:
-        explanation = self._rules(question_about(log, template))
+        explanation = self.rules(question_about(log, template))
         about = about or payloads.subject_of(log)
-        return payloads.reply(payload, about, explanation, agent=self._agent, provisional=provisional)
+        return payloads.reply(payload, about, explanation, agent=self.agent, provisional=provisional)
 
 
 def understood(understand: Callable[[Delivery], LogRecord], payload: bytes) -> LogRecord:
