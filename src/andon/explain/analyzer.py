@@ -103,7 +103,10 @@ class Analyzer:
             async with asyncio.TaskGroup() as group:
                 await self._work(group)
         finally:
-            await self._hand_back()
+            try:
+                await asyncio.shield(self.store.write(queue.release, self.owner, counted=False))
+            except StoreError as error:
+                log.warning("claimed analyses stay leased until their lease ends", error=str(error))
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -120,12 +123,6 @@ class Analyzer:
             if not self.gate.breaker.closed:
                 pause = min(pause, max(self.gate.breaker.probe_due, 0.05))
             await self._sleep(pause)
-
-    async def _hand_back(self) -> None:
-        try:
-            await asyncio.shield(self.store.write(queue.release, self.owner, counted=False))
-        except StoreError as error:
-            log.warning("claimed analyses stay leased until their lease ends", error=str(error))
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -83,13 +83,7 @@ class Finding(BaseModel):
     severity_assessed: Annotated[
         Severity,
         # spelled out: a reference into $defs costs a small model more tokens than the five words
-        WithJsonSchema(
-            {
-                "type": "string",
-                "enum": [s.value for s in Severity],
-                "description": "How bad it is for the plant.",
-            }
-        ),
+        WithJsonSchema({"type": "string", "enum": list(SEVERITY_RANK), "description": "How bad it is for the plant."}),
     ]
     confidence: Annotated[Confidence, Field(description="How sure you are of the cause.")]
     evidence: Annotated[

@@ -78,20 +78,16 @@ class Ladder:
             hints += self.runbooks.hints(question)
         facts = question.facts
         if for_model and self.history is not None:
-            facts = await _facts(self.history, question)
+            try:
+                facts = await facts_about(self.history, question)
+            except QueryTooSlow as error:
+                log.info("question goes out without facts", pattern=question.pattern_id, reason=str(error))
+                facts = []
         return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], facts=facts)
 
     def playbook(self, question: Question) -> Explanation:
         """The built-in rules' answer, with the question's hints told. Never raises."""
         return told(self.rules(question), question.hints)
-
-
-async def _facts(history: Ask, question: Question) -> list[str]:
-    try:
-        return await facts_about(history, question)
-    except QueryTooSlow as error:
-        log.info("question goes out without facts", pattern=question.pattern_id, reason=str(error))
-        return []
 
 
 def told(explanation: Explanation, hints: list[Hint]) -> Explanation:

@@ -75,14 +75,8 @@ class SimilarIndex:
         length = math.sqrt(sum(weight * weight for weight in query.values()))
         if not length or limit < 1:
             return []
-        scored: list[tuple[float, str]] = []
-        for key in self._candidates(query):
-            if key != exclude:
-                score = self._cosine(query, length, key)
-                if score >= threshold:
-                    scored.append((score, key))
-        best = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[:limit]
-        return [(key, round(score, 4)) for score, key in best]
+        scored = [(-self._cosine(query, length, key), key) for key in self._candidates(query) if key != exclude]
+        return [(key, round(-score, 4)) for score, key in sorted(scored)[:limit] if -score >= threshold]
 
     def _candidates(self, query: dict[str, float]) -> list[str]:
         """Patterns that share the rarer words with the query, the most promising first."""

@@ -13,7 +13,7 @@ import contextlib
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from andon.bus.interfaces import Publisher
 from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, MessageRejected, StoreError
 from andon.core.models import (
     CALLER_PATIENCE,
+    SEVERITY_RANK,
     STREAM,
     SUBJECT,
     Delivery,
@@ -61,13 +62,7 @@ class _Stored:
     @functools.cached_property
     def by_payload(self) -> dict[bytes, payloads.Subject]:
         """What is stored of each payload."""
-        batch, recorded = self._facts
-        rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
-        return {
-            delivery.data: payloads.Subject(log_id, pattern_id, record.severity)
-            for delivery, record, log_id, pattern_id in rows
-            if log_id is not None
-        }
+        return {delivery.data: about for delivery, (_, about) in _new(*self._facts)}
 
 
 @dataclass(eq=False, repr=False)
@@ -138,7 +133,7 @@ class CallerDesk:
 
         rank, rejected = slots.PLAIN + 1, None
         try:
-            rank = slots.rank_of(understood(self.understand, payload).severity)
+            rank += SEVERITY_RANK[understood(self.understand, payload).severity]
         except MessageRejected as error:
             rejected = str(error)
         deadline = self.clock() + self.patience
@@ -219,20 +214,15 @@ class CallerDesk:
         for caller, _ in self._matched((delivery, None) for delivery in left_out):
             await self._answer_now(caller, self._fallback.unstored(caller.payload))
         # What was stored before has no id now: whoever sent the same bytes again waits for the next.
-        rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
-        new = (
-            (delivery, (record, log_id, pattern_id))
-            for delivery, record, log_id, pattern_id in rows
-            if log_id is not None and pattern_id is not None
-        )
         urgent: list[int] = []
         patterns: set[int] = set()
-        for caller, (record, log_id, pattern_id) in self._matched(new):
-            self._attach(caller, payloads.Subject(log_id, pattern_id, record.severity), pattern_id)
-            patterns.add(pattern_id)
-            self._note_unasked(caller, log_id, record)
-            if caller.urgent and pattern_id not in recorded.explained:
-                urgent.append(log_id)
+        for caller, (record, about) in self._matched(_new(batch, recorded)):
+            if about.log_id is not None and about.pattern_id is not None:
+                self._attach(caller, about, about.pattern_id)
+                patterns.add(about.pattern_id)
+                self._note_unasked(caller, about.log_id, record)
+                if caller.urgent and about.pattern_id not in recorded.explained:
+                    urgent.append(about.log_id)
         try:
             if urgent:
                 await self.store.write(queue.prioritise, urgent)
@@ -386,6 +376,14 @@ class CallerDesk:
             else:
                 body = self._fallback.best(caller.payload, stored, None)
             await self._send(caller, body)
+
+
+def _new(batch: Batch, recorded: Recorded) -> Iterator[tuple[Delivery, tuple[LogRecord, payloads.Subject]]]:
+    """What was stored just now of a batch, delivery by delivery."""
+    rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
+    for delivery, record, log_id, pattern_id in rows:
+        if log_id is not None:
+            yield delivery, (record, payloads.Subject(log_id, pattern_id, record.severity))
 
 
 def _remove(waiting: dict[K, C], key: K, caller: Caller) -> None:

@@ -47,15 +47,12 @@ class DurableCallers:
         """Answer whom there is an explanation for, and who waited long enough. Raises StoreError and BrokerError."""
         while explained := await self.store.read(queue.explained_waiters, BATCH, self.clock()):
             await self._deliver(explained)
-        patience = self.patience
         away = self.away()
         if away or self.selective:
             waiting = await self._overdue(0.0)
             unasked = [one for one in waiting if self.selective and not one[1].analysis_status]
             await self._deliver([one for one in waiting if away and one[2] is not None] + unasked)
-        if away:
-            patience = min(patience, AWAY_PATIENCE)
-        await self._deliver(await self._overdue(patience))
+        await self._deliver(await self._overdue(min(self.patience, AWAY_PATIENCE) if away else self.patience))
 
     async def _overdue(self, seconds: float) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
         return await self.store.read(queue.overdue_waiters, seconds, BATCH, self.clock())

@@ -89,13 +89,7 @@ def announcement(log: StoredLog, template: str, answer: StoredAnalysis) -> bytes
             "provider": answer.provider,
             "model": answer.model,
             "template": template,
-            "log": {
-                "timestamp": log.timestamp,
-                "hostname": log.hostname,
-                "severity": log.severity,
-                "service": log.service,
-                "message": log.message,
-            },
+            "log": _as_sent(log),
         }
     )
 
@@ -113,11 +107,12 @@ def payload_of(log: StoredLog) -> bytes:
     """A stored log as the message it came from: what a durable caller is shown as its original."""
     return _encode(
         {
-            "timestamp": log.timestamp,
-            "hostname": log.hostname,
+            **_as_sent(log),
             "severity": log.severity_native or log.severity,
-            "service": log.service,
-            "message": log.message,
             "context": msgspec.Raw(log.context.encode()) if log.context else {},
         }
     )
+
+
+def _as_sent(log: StoredLog) -> dict[str, Any]:
+    return {name: getattr(log, name) for name in ("timestamp", "hostname", "severity", "service", "message")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Container, Sequence
+from operator import itemgetter
 
 import msgspec
 
@@ -167,15 +168,12 @@ class Playbook:
             if not compiled.rule.id.startswith(broad)
         }
         homes = self._general.homes(reading)
-        best: tuple[Compiled, float] | None = None
-        for _, compiled in sorted(candidates.items()):
-            score = self._score(compiled, reading, enough)
-            if score is None:
-                continue
-            score += _HOME * (compiled.rule.category in homes)
-            if best is None or score > best[1]:
-                best = (compiled, score)
-        return best
+        scored = [
+            (compiled, score + _HOME * (compiled.rule.category in homes))
+            for _, compiled in sorted(candidates.items())
+            if (score := self._score(compiled, reading, enough)) is not None
+        ]
+        return max(scored, key=itemgetter(1), default=None)  # the first of equals
 
     def _broadly(self, reading: Reading) -> tuple[Compiled, float] | None:
         """The broad rule for a log that no rule knows but that tells much; it loses against any other rule."""
@@ -196,16 +194,13 @@ class Playbook:
         if self._general.doubt(reading) or self._general.evasive(reading):
             return None
         weights = self._index.weights
-        best: tuple[Compiled, float] | None = None
+        scored = []
         for compiled in self._parts:
             words, trouble = compiled.groups
             name = words & reading.named
-            if not name or trouble.isdisjoint(reading.said) or not compiled.none.isdisjoint(reading.said):
-                continue
-            score = max(weights[term] for term in name) + compiled.rule.weight
-            if best is None or score > best[1]:
-                best = (compiled, score)
-        return best
+            if name and not trouble.isdisjoint(reading.said) and compiled.none.isdisjoint(reading.said):
+                scored.append((compiled, max(weights[term] for term in name) + compiled.rule.weight))
+        return max(scored, key=itemgetter(1), default=None)
 
     def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
         """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""

@@ -18,6 +18,7 @@ import msgspec
 
 from andon.core.errors import PictureRefused
 from andon.core.models import LogRecord, NewPicture, PictureReference
+from andon.ingest.decode import value_of
 from andon.ingest.pictures.header import read_header
 
 #: Reasons that one log's notes tell; of the rest only the number.
@@ -58,7 +59,10 @@ def _take_out(record: LogRecord, limits: PictureLimits) -> None:
     raw = None if fields is None else fields.get("images")
     if fields is None or raw is None:
         return
-    value = _value(raw)
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        value = value_of(raw)
     found = _Found(limits)
     entries = value if isinstance(value, list) else [value]
     changed = [found.take(entry, position) for position, entry in enumerate(entries)]
@@ -194,14 +198,3 @@ def _fields(context: str) -> dict[str, msgspec.Raw] | None:
 def to_raw(value: Any) -> msgspec.Raw:
     """``value`` as JSON; what is no Unicode stays in its escapes."""
     return msgspec.Raw(json.dumps(value, separators=(",", ":")).encode())
-
-
-def _value(raw: msgspec.Raw) -> Any:
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    try:
-        return json.loads(bytes(raw))
-    except (ValueError, RecursionError):
-        return None
