@@ -73,8 +73,7 @@ class Finding(BaseModel):
     summary: Annotated[str, Field(min_length=1, max_length=SUMMARY_MAX, description="What happened, in one sentence.")]
     category: Annotated[Category, Field(description="The kind of equipment or software the fault lies in.")]
     probable_cause: Annotated[
-        str,
-        Field(min_length=1, max_length=CAUSE_MAX, description="The most likely cause and why you think so."),
+        str, Field(min_length=1, max_length=CAUSE_MAX, description="The most likely cause and why you think so.")
     ]
     checks: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=CHECK_MAX)]],

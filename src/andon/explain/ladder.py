@@ -94,8 +94,7 @@ def told(explanation: Explanation, hints: list[Hint]) -> Explanation:
     """``explanation`` with a line for each hint that was given, so that a reader knows what it may rest on."""
     if not hints:
         return explanation
-    lines = [_line(hint) for hint in hints]
-    return msgspec.structs.replace(explanation, text="\n".join([explanation.text, *lines]))
+    return msgspec.structs.replace(explanation, text="\n".join([explanation.text, *map(_line, hints)]))
 
 
 def _line(hint: Hint) -> str:

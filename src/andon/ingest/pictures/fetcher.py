@@ -128,13 +128,7 @@ class QuestionPictures:
     is how long pictures that are being fetched are waited for, in seconds.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        shrink: Callable[[Picture], Picture],
-        *,
-        patience: float = WAIT_FOR_FETCH,
-    ) -> None:
+    def __init__(self, store: Store, shrink: Callable[[Picture], Picture], *, patience: float = WAIT_FOR_FETCH) -> None:
         self._store = store
         self._shrink = shrink
         self._patience = patience
