@@ -31,7 +31,6 @@ from andon.core.telemetry import Health, Metrics
 from andon.explain.callers.desk import CallerDesk
 from andon.explain.playbook import Playbook
 from andon.grouping.fingerprint import Fingerprinter
-from andon.grouping.stored_merger import rebuilt
 from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Recorder
 from andon.store import Store, prepare
@@ -139,7 +138,6 @@ async def _andon(connection: BusConnection, database: Path, count: int) -> float
         on_stored=desk.on_stored,
         on_stalled=desk.on_stalled,
         queued=lambda: None,
-        merging=rebuilt,
     )
     started = time.perf_counter()
     running = asyncio.create_task(recorder.run())

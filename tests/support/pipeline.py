@@ -18,7 +18,6 @@ from andon.explain.callers.desk import CallerDesk
 from andon.explain.ladder import Ladder
 from andon.explain.playbook import Playbook
 from andon.grouping.fingerprint import Fingerprinter
-from andon.grouping.stored_merger import rebuilt
 from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Recorder
 from andon.store import AnalysisPolicy, KeepPolicy, Store, Visitor, keep_all, novel, prepare, search
@@ -117,7 +116,6 @@ class Pipeline:
             on_stored=self.desk.on_stored,
             on_stalled=self.desk.on_stalled,
             queued=self.analyzer.wake,
-            merging=rebuilt,
         )
         self.tasks: list[asyncio.Task[None]] = []
 

@@ -10,8 +10,7 @@ import pytest
 
 from andon.core.models import Rung
 from andon.explain.expressions import TEXT_MAX, expression
-from andon.explain.runbooks.matching import code_fields, code_pattern
-from andon.explain.runbooks.runbooks import MarkdownRunbooks, parse
+from andon.explain.runbooks.runbooks import MarkdownRunbooks, code_fields, code_pattern, parse
 from support.growth import grows_like_a_line
 from support.questions import question, stored_log
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andon.grouping import Fingerprinter, Merge, Merger
+from andon.core.models import Merge
+from andon.grouping import Fingerprinter, Merger
 
 USERS = ["alice", "bob", "carol", "dave", "erin", "frank"]
 
@@ -29,7 +30,7 @@ def test_five_words_in_one_place_are_evidence() -> None:
     texts = [f"user {user} logged out" for user in USERS]
     assert feed(merger, *texts[:4]) == []
     merges = feed(merger, texts[4])
-    assert [(merge.key, merge.into) for merge in merges] == [(text, texts[0]) for text in texts[1:5]]
+    assert [(merge.child, merge.parent) for merge in merges] == [(text, texts[0]) for text in texts[1:5]]
     assert merges[0].template == "user <*> logged out"
     assert (merges[0].position, merges[0].words) == (1, tuple(USERS[:5]))
 
@@ -38,7 +39,7 @@ def test_later_words_join_at_once() -> None:
     merger = Merger()
     texts = [f"user {user} logged out" for user in USERS]
     feed(merger, *texts[:5])
-    assert [merge.key for merge in feed(merger, texts[5])] == [texts[5]]
+    assert [merge.child for merge in feed(merger, texts[5])] == [texts[5]]
     assert merger.root(texts[5]) == texts[0]
 
 
@@ -53,7 +54,7 @@ def test_a_value_and_a_word_are_evidence() -> None:
     for first, second in ((one, other), (other, one)):
         merger = Merger()
         merges = feed(merger, first, second)
-        assert [(merge.key, merge.into, merge.words) for merge in merges] == [(second, first, ("root",))]
+        assert [(merge.child, merge.parent, merge.words) for merge in merges] == [(second, first, ("root",))]
 
 
 def test_little_context_needs_more_evidence() -> None:
@@ -130,7 +131,7 @@ def test_merging_is_consistent_in_any_order(texts: list[str], chance: random.Ran
     ages = {text: chance.randrange(1000) for text in texts}
     for text in texts:
         for merge in merger.add(text, text, ages[text]):
-            assert ages[merge.into] <= ages[merge.key]
+            assert ages[merge.parent] <= ages[merge.child]
     for text in texts:
         root = merger.root(text)
         assert merger.root(root) == root
@@ -150,13 +151,13 @@ def test_stored_merges_hold_whether_told_before_or_after_the_patterns() -> None:
     for early in (True, False):
         merger = Merger()
         if early:
-            merger.restore("b", "a")
+            merger.unite("b", "a")
         merger.add("a", "one text of its own")
         merger.add("b", "another thing that differs")
         if not early:
-            merger.restore("b", "a")
+            merger.unite("b", "a")
         assert merger.root("b") == "a"
-        merger.restore("a", "b")
+        merger.unite("a", "b")
         assert merger.root("a") == "a"
 
 

@@ -69,7 +69,7 @@ async def seeing(place: Path, analyst: ScriptedAnalyst, **options: Any) -> Async
     """A pipeline whose analyst is given pictures."""
     async with pipeline(place, analyst) as made:
         shown = QuestionPictures(made.store, for_model, **options)
-        made.analyzer._pictures = shown
+        made.analyzer.pictures = shown
         try:
             yield made
         finally:
@@ -135,7 +135,7 @@ def test_what_a_log_names_is_fetched_after_it_was_recorded(tmp_path: Path) -> No
     async def work() -> None:
         objects = Objects(PNG)
         async with pipeline(tmp_path) as made, fetching(made.store, objects) as (fetcher, metrics):
-            made.recorder._referenced = fetcher.wake
+            made.recorder.referenced = fetcher.wake
             made.start("recorder")
             made.publish(log(context={"images": "nats://shots/1.png"}), log(context={"images": "nats://shots/1.png"}))
             await until(lambda: made.sql("SELECT 1 FROM log_pictures") == [(1,), (1,)], "both pictures")

@@ -26,7 +26,7 @@ LIMITS = PictureLimits()
 def taken(images: Any, limits: PictureLimits = LIMITS, **more: Any) -> tuple[LogRecord, Any]:
     """A record with these images after taking its pictures out, and what its context has under ``images``."""
     record = a_log(1, context=json.dumps({"station": 4, "images": images, **more}), images=True)
-    take_out(record, limits)
+    take_out([record], limits)
     assert record.context is not None
     return record, json.loads(record.context)["images"]
 
@@ -59,7 +59,7 @@ def test_other_fields_stay_to_the_letter() -> None:
     """Numbers that no double holds, and their order."""
     context = f'{{"a": 1.000, "n": 123456789012345678901234567890, "images": ["{data_url(PNG)}"], "z": "ü"}}'
     record = a_log(1, context=context, images=True)
-    take_out(record, LIMITS)
+    take_out([record], LIMITS)
     assert record.context is not None
     assert record.context.startswith('{"a":1.000,"n":123456789012345678901234567890,"images":[{"picture":')
     assert record.context.endswith('"z":"ü"}')
@@ -83,7 +83,7 @@ def test_what_is_no_picture_stays_as_it_was(images: Any) -> None:
     """The word images means other things to other programs; nothing is said about those."""
     context = json.dumps({"images": images}, indent=1)
     record = a_log(1, context=context, images=True)
-    take_out(record, LIMITS)
+    take_out([record], LIMITS)
     assert (record.context, record.notes, record.refused) == (context, None, 0)
 
 
@@ -146,7 +146,7 @@ def test_of_a_hundred_pictures_the_first_are_kept_and_the_notes_stay_short() -> 
 def test_notes_that_were_there_stay() -> None:
     """The picture's come behind them."""
     record = a_log(1, context='{"images": "http://x/y"}', images=True, notes="hostname was not text")
-    take_out(record, LIMITS)
+    take_out([record], LIMITS)
     assert (record.notes or "").startswith("hostname was not text; images[0] not kept")
 
 
@@ -184,7 +184,7 @@ def test_references_that_cannot_exist_are_refused(entry: Any) -> None:
 def test_a_context_only_a_lenient_reader_understands_gives_its_pictures_too() -> None:
     """A lone surrogate beside the picture."""
     record = a_log(1, context=f'{{"t": "\\ud800", "images": "{data_url(PNG)}"}}', images=True)
-    take_out(record, LIMITS)
+    take_out([record], LIMITS)
     assert len(record.pictures) == 1
     assert json.loads(record.context or "")["t"] == "\ud800"
 
@@ -193,7 +193,7 @@ def test_a_context_only_a_lenient_reader_understands_gives_its_pictures_too() ->
 def test_a_context_without_readable_images_stays(context: str) -> None:
     """Nothing is raised."""
     record = a_log(1, context=context, images=True)
-    take_out(record, LIMITS)
+    take_out([record], LIMITS)
     assert record.context == context
 
 

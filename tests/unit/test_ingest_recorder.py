@@ -60,7 +60,7 @@ async def test_acknowledged_rows_that_are_missing_are_read_again(tmp_path: Path)
     database.unlink()
     async with pipeline(tmp_path) as p:
         p.bus = bus
-        p.recorder._stream = bus.stream()
+        p.recorder.stream = bus.stream()
         p.start("recorder")
         await until(lambda: len(p.rows()) == 100, "the recovered rows")
         assert p.sql("SELECT sum(count) FROM patterns") == [(100,)]

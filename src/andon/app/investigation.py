@@ -13,7 +13,7 @@ from andon.explain.admission import Budget
 from andon.explain.model.history_tools import HistoryTools
 from andon.explain.providers.registry import build_backends
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
-from andon.grouping.similar_problems import alike
+from andon.grouping.similar import alike
 from andon.insight.ask.investigator import Investigator
 from andon.store import Visitor, changer
 

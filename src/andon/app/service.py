@@ -41,9 +41,8 @@ from andon.explain.model.history_tools import ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
+from andon.grouping.similar import alike
 from andon.grouping.similar_fixes import ConfirmedFixes
-from andon.grouping.similar_problems import alike
-from andon.grouping.stored_merger import rebuilt
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.intake import PictureLimits
 from andon.ingest.pictures.shrink import for_model
@@ -241,7 +240,6 @@ class Service:
             on_stored=desk.on_stored,
             on_stalled=desk.on_stalled,
             queued=analyzer.wake,
-            merging=rebuilt,
             limits=PictureLimits(max_bytes=settings.picture_max_bytes),
             referenced=fetcher.wake,
         )

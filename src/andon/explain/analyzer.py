@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import KW_ONLY, dataclass
 
 import structlog
 
@@ -42,6 +44,7 @@ REVIEW = 10.0
 SILENCE = CALLER_PATIENCE
 
 
+@dataclass(eq=False, repr=False)
 class Analyzer:
     """Works the queue of pending analyses, as many questions at once as ``gate`` lets through.
 
@@ -49,34 +52,21 @@ class Analyzer:
     seconds, the time in which leases and pauses are kept.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        publisher: Publisher,
-        analyst: Analyst | None,
-        ladder: Ladder,
-        gate: Gate,
-        metrics: Metrics,
-        *,
-        owner: str,
-        attempts: int,
-        deadline: float,
-        explained: Callable[[StoredAnalysis], Awaitable[None]],
-        pictures: QuestionPictures | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store = store
-        self._publisher = publisher
-        self._analyst = analyst
-        self._ladder = ladder
-        self.gate = gate
-        self._metrics = metrics
-        self._owner = owner
-        self._attempts = attempts
-        self._lease = deadline + LEASE_MARGIN
-        self._explained = explained
-        self._pictures = pictures
-        self._clock = clock
+    store: Store
+    publisher: Publisher
+    analyst: Analyst | None
+    ladder: Ladder
+    gate: Gate
+    metrics: Metrics
+    _: KW_ONLY
+    owner: str
+    attempts: int
+    deadline: float
+    explained: Callable[[StoredAnalysis], Awaitable[None]]
+    pictures: QuestionPictures | None = None
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
         self._wake = asyncio.Event()
         self._review_at = 0.0
         self._in_hand: dict[int, PendingAnalysis] = {}
@@ -105,15 +95,18 @@ class Analyzer:
         """Explain what waits, for ever. What is in hand when this is cancelled goes back to the queue."""
         self.gate.running = 0
         self._in_hand.clear()
-        await self._store.write(queue.release, self._owner)
-        if self._analyst is not None:
+        await self.store.write(queue.release, self.owner)
+        if self.analyst is not None:
             # Before the first claim: what comes up while the library loads is still sorted by urgency.
-            await self._analyst.warm_up()
+            await self.analyst.warm_up()
         try:
             async with asyncio.TaskGroup() as group:
                 await self._work(group)
         finally:
-            await self._hand_back()
+            try:
+                await asyncio.shield(self.store.write(queue.release, self.owner, counted=False))
+            except StoreError as error:
+                log.warning("claimed analyses stay leased until their lease ends", error=str(error))
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -131,22 +124,14 @@ class Analyzer:
                 pause = min(pause, max(self.gate.breaker.probe_due, 0.05))
             await self._sleep(pause)
 
-    async def _hand_back(self) -> None:
-        try:
-            await asyncio.shield(self._store.write(queue.release, self._owner, counted=False))
-        except StoreError as error:
-            log.warning("claimed analyses stay leased until their lease ends", error=str(error))
-
     async def _sleep(self, seconds: float) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
     def _show(self) -> None:
-        gate, metrics = self.gate, self._metrics
-        metrics.model_limit.set(gate.limit if self._analyst is not None else 0)
+        gate, metrics = self.gate, self.metrics
+        metrics.model_limit.set(gate.limit if self.analyst is not None else 0)
         metrics.model_running.set(gate.running)
         metrics.model_away.set(0 if gate.breaker.closed else 1)
         metrics.budget_exhausted.set(0 if gate.budget.exhausted is None else 1)
@@ -158,11 +143,11 @@ class Analyzer:
         if self._settling:
             return False
         if self._stranded and not self.gate.running:  # rows that a failing store would not take back
-            await self._store.write(queue.release, self._owner, counted=False)
+            await self.store.write(queue.release, self.owner, counted=False)
             self._stranded = False
-        if self._analyst is None:
+        if self.analyst is None:
             return await self._answer_alone()
-        if not self.gate.breaker.closed and not await self._probe(self._analyst):
+        if not self.gate.breaker.closed and not await self._probe(self.analyst):
             return await self._answer_provisionally(self.gate.breaker.reason or "the model is away")
         silent = self._in_hand and time.monotonic() - self._heard >= SILENCE
         if silent and await self._answer_in_hand():
@@ -175,14 +160,16 @@ class Analyzer:
             return False
         shortage = await self.gate.budget.shortage()
         if shortage is not None:
-            return await self._answer_from_reserve(group, self._analyst, shortage)
+            return await self._answer_from_reserve(group, self.analyst, shortage)
         job = await self._claim()
         if job is not None:
-            await self._take_up(group, self._analyst, job)
+            await self._take_up(group, self.analyst, job)
         return job is not None
 
     async def _claim(self, *, unanswered: bool = False) -> PendingAnalysis | None:
-        return await self._store.write(queue.claim, self._owner, self._lease, self._clock(), unanswered=unanswered)
+        return await self.store.write(
+            queue.claim, self.owner, self.deadline + LEASE_MARGIN, self.clock(), unanswered=unanswered
+        )
 
     async def _answer_alone(self) -> bool:
         """Without a model: what the site knows, else the playbook; both final."""
@@ -190,8 +177,8 @@ class Analyzer:
         if job is None:
             return False
         if not await self._answer_if_known(job):
-            job.question = await self._ladder.prepare(job.question)
-            await self._finish(job, self._ladder.playbook(job.question))
+            job.question = await self.ladder.prepare(job.question)
+            await self._finish(job, self.ladder.playbook(job.question))
         return True
 
     async def _probe(self, analyst: Analyst) -> bool:
@@ -209,16 +196,14 @@ class Analyzer:
     async def _answer_provisionally(self, reason: str) -> bool:
         """While the model is away: an answer for one problem that has none yet; without the model it stays queued."""
         job = await self._claim(unanswered=True)
-        if job is None:
-            return False
-        return await self._answer_for_now(job, reason)
+        return job is not None and await self._answer_for_now(job, reason)
 
     async def _answer_in_hand(self) -> bool:
         """An answer for now for one problem that is with the model for long; False where each has one."""
         for job in self._in_hand.values():
             if not job.provisional:
                 job.provisional = True
-                answer = await self._store.write(queue.show_meanwhile, job, self._ladder.playbook(job.question))
+                answer = await self.store.write(queue.show_meanwhile, job, self.ladder.playbook(job.question))
                 if answer is not None:
                     await self._tell(job, answer)
                 return True
@@ -242,11 +227,11 @@ class Analyzer:
         """Answer from what the site knows, or provisionally; False where the row shows something already."""
         if await self._answer_if_known(job):
             return True
-        job.question = await self._ladder.prepare(job.question)
+        job.question = await self.ladder.prepare(job.question)
         return await self._postpone(job, reason, delay=0.0, counted=False)
 
     async def _answer_if_known(self, job: PendingAnalysis) -> bool:
-        known = await self._ladder.known(job.question)
+        known = await self.ladder.known(job.question)
         if known is None:
             return False
         await self._finish(job, known)
@@ -256,9 +241,9 @@ class Analyzer:
         """Answer from what the site knows, or start a question to the model; the call is counted before it is made."""
         if await self._answer_if_known(job):
             return
-        job.question = await self._ladder.prepare(job.question, for_model=True)
-        if job.attempts > self._attempts:  # the process died in mid-call again and again
-            await self._give_up(job, f"no answer after {self._attempts} attempts")
+        job.question = await self.ladder.prepare(job.question, for_model=True)
+        if job.attempts > self.attempts:  # the process died in mid-call again and again
+            await self._give_up(job, f"no answer after {self.attempts} attempts")
             return
         if self._settling:  # it goes back to the queue
             return
@@ -292,25 +277,25 @@ class Analyzer:
             except StoreError:
                 return False
             if granted:
-                self._metrics.model_calls.labels("again").inc()
+                self.metrics.model_calls.labels("again").inc()
             return granted
 
-        if self._pictures is not None:
-            job.question = await self._pictures.attach(job.question)
+        if self.pictures is not None:
+            job.question = await self.pictures.attach(job.question)
         started = time.monotonic()
         try:
             explanation = await analyst.explain(job.question, again)
         except ModelError as error:
-            self._metrics.model_calls.labels(type(error).__name__).inc()
+            self.metrics.model_calls.labels(type(error).__name__).inc()
             await self._spend_tokens(error.tokens)
             await self._failed(analyst, job, error)
             return
         finally:
-            self._metrics.model_seconds.observe(time.monotonic() - started)
+            self.metrics.model_seconds.observe(time.monotonic() - started)
         self.gate.answered(time.monotonic() - started)
-        self._metrics.model_calls.labels("answered").inc()
+        self.metrics.model_calls.labels("answered").inc()
         for direction, tokens in (("input", explanation.input_tokens), ("output", explanation.output_tokens)):
-            self._metrics.model_tokens.labels(direction).inc(tokens or 0)
+            self.metrics.model_tokens.labels(direction).inc(tokens or 0)
         await self._spend_tokens((explanation.input_tokens or 0) + (explanation.output_tokens or 0))
         await self._finish(job, told(explanation, job.question.hints))
 
@@ -337,7 +322,7 @@ class Analyzer:
         if away:
             self.gate.away(reason, retry_after)
             await self._postpone(job, reason, delay=0.0, counted=False)
-        elif job.attempts >= self._attempts:
+        elif job.attempts >= self.attempts:
             await self._give_up(job, reason)
         else:
             delay = retry_after or min(RETRY_FIRST * 2 ** (job.attempts - 1), RETRY_LAST)
@@ -346,10 +331,8 @@ class Analyzer:
 
     async def _postpone(self, job: PendingAnalysis, reason: str, *, delay: float, counted: bool) -> bool:
         """Put the row back; True where it got a provisional answer just now."""
-        provisional = None if job.provisional else self._ladder.playbook(job.question)
-        answer = await self._store.write(
-            queue.postpone, job, reason, self._clock() + delay, provisional, counted=counted
-        )
+        provisional = None if job.provisional else self.ladder.playbook(job.question)
+        answer = await self.store.write(queue.postpone, job, reason, self.clock() + delay, provisional, counted=counted)
         if answer is None:
             return False
         await self._tell(job, answer)
@@ -357,15 +340,15 @@ class Analyzer:
 
     async def _give_up(self, job: PendingAnalysis, reason: str) -> None:
         log.warning("the model gives no answer, the playbook's stands", analysis=job.id, reason=reason)
-        fallback = self._ladder.playbook(job.question)
-        await self._tell(job, await self._store.write(queue.fail, job, reason, fallback, self._clock()))
+        fallback = self.ladder.playbook(job.question)
+        await self._tell(job, await self.store.write(queue.fail, job, reason, fallback, self.clock()))
 
     async def _finish(self, job: PendingAnalysis, explanation: Explanation) -> None:
         """Save and tell. While the store has no room the answer is kept: it may have cost a call."""
         until = time.monotonic() + LEASE_MARGIN
         while True:
             try:
-                answer = await self._store.write(queue.finish, job, explanation, self._clock())
+                answer = await self.store.write(queue.finish, job, explanation, self.clock())
                 break
             except (StoreFull, StoreUnavailable):
                 if time.monotonic() >= until:
@@ -374,14 +357,14 @@ class Analyzer:
         await self._tell(job, answer)
 
     async def _tell(self, job: PendingAnalysis, answer: StoredAnalysis) -> None:
-        self._metrics.analyses.labels(answer.rung).inc()
+        self.metrics.analyses.labels(answer.rung).inc()
         latest = job.question.logs[0]
         try:
             subject = f"{ANALYSIS_SUBJECT}.{latest.severity}"
-            await self._publisher.send(subject, announcement(latest, job.question.template, answer))
+            await self.publisher.send(subject, announcement(latest, job.question.template, answer))
         except BrokerError as error:
             log.info("explanation not announced", analysis=answer.id, error=str(error))
-        await self._explained(answer)
+        await self.explained(answer)
 
 
 def _is_urgent(job: PendingAnalysis) -> bool:

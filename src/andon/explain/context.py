@@ -33,16 +33,13 @@ def _others(seen: list[PatternSeen], question: Question, host: str) -> list[str]
     """What else the host logged, and whether some of it began before this problem did."""
     own = next((one for one in seen if one.pattern_id == question.pattern_id), None)
     others = [one for one in seen if one.pattern_id != question.pattern_id]
-    if not others:
-        return []
-    before = [one for one in others if own is None or one.first_seen < own.first_seen]
+    first = next((one for one in others if own is None or one.first_seen < own.first_seen), None)
     facts = []
-    if before:
-        first = before[0]
+    if first is not None:
         facts.append(
             f"Before it {host} logged, from {first.first_seen[:16]}Z on, {_times(first.count)}: {_cut(first.template)}"
         )
-        others = [one for one in others if one is not first]
+        others.remove(first)
     facts += [
         f"In the same {BEFORE} minutes {host} logged {_times(one.count)}: {_cut(one.template)}"
         for one in sorted(others, key=lambda one: (one.first_seen, -one.count))[:OTHERS]

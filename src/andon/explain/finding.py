@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from andon.core.models import SEVERITY_RANK, Severity
+from andon.core.models import SEVERITY_RANK, Question, Severity
 from andon.core.redact import visible
 
 SUMMARY_MAX = 300
@@ -52,18 +52,10 @@ CONFIDENCES: tuple[str, ...] = get_args(Confidence)
 
 #: How people and models write a severity other than by its name.
 _SEVERITY_WORDS = {
-    "WARN": Severity.WARNING,
-    "MINOR": Severity.WARNING,
-    "MEDIUM": Severity.WARNING,
-    "LOW": Severity.INFO,
-    "NOTICE": Severity.INFO,
-    "ERR": Severity.ERROR,
-    "MAJOR": Severity.ERROR,
-    "HIGH": Severity.ERROR,
-    "CRIT": Severity.CRITICAL,
-    "FATAL": Severity.CRITICAL,
-    "ALERT": Severity.CRITICAL,
-    "EMERGENCY": Severity.CRITICAL,
+    **dict.fromkeys(("LOW", "NOTICE"), Severity.INFO),
+    **dict.fromkeys(("WARN", "MINOR", "MEDIUM"), Severity.WARNING),
+    **dict.fromkeys(("ERR", "MAJOR", "HIGH"), Severity.ERROR),
+    **dict.fromkeys(("CRIT", "FATAL", "ALERT", "EMERGENCY"), Severity.CRITICAL),
 }
 _LIST_MARK = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s+")
 _DIGITS = re.compile(r"\d{1,18}")
@@ -81,8 +73,7 @@ class Finding(BaseModel):
     summary: Annotated[str, Field(min_length=1, max_length=SUMMARY_MAX, description="What happened, in one sentence.")]
     category: Annotated[Category, Field(description="The kind of equipment or software the fault lies in.")]
     probable_cause: Annotated[
-        str,
-        Field(min_length=1, max_length=CAUSE_MAX, description="The most likely cause and why you think so."),
+        str, Field(min_length=1, max_length=CAUSE_MAX, description="The most likely cause and why you think so.")
     ]
     checks: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=CHECK_MAX)]],
@@ -91,13 +82,7 @@ class Finding(BaseModel):
     severity_assessed: Annotated[
         Severity,
         # spelled out: a reference into $defs costs a small model more tokens than the five words
-        WithJsonSchema(
-            {
-                "type": "string",
-                "enum": [s.value for s in Severity],
-                "description": "How bad it is for the plant.",
-            }
-        ),
+        WithJsonSchema({"type": "string", "enum": list(SEVERITY_RANK), "description": "How bad it is for the plant."}),
     ]
     confidence: Annotated[Confidence, Field(description="How sure you are of the cause.")]
     evidence: Annotated[
@@ -160,6 +145,17 @@ def settle(finding: Finding, *, worst_severity: str, log_ids: Iterable[int]) -> 
         severity = Severity(worst_severity)
     confidence = finding.confidence if finding.enough_evidence else "low"
     return finding.model_copy(update={"evidence": evidence, "severity_assessed": severity, "confidence": confidence})
+
+
+def worst(question: Question, *floors: Severity | None) -> Severity:
+    """The worst severity in ``question``, raised to each of ``floors``: an answer never talks an alarm down.
+
+    ERROR where there is nothing to go by.
+    """
+    named = [question.worst_severity, *(log.severity for log in question.logs)]
+    named += [floor or Severity.DEBUG for floor in floors]
+    known = (name for name in named if name in SEVERITY_RANK)
+    return Severity(max(known, key=SEVERITY_RANK.__getitem__, default=Severity.ERROR))
 
 
 def render(finding: Finding, *, note: str | None = None) -> str:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import msgspec
 import structlog
 
 from andon.core.errors import QueryTooSlow
-from andon.core.models import SEVERITY_RANK, Explanation, Hint, Question, Resolution, Rung, Severity
+from andon.core.models import Explanation, Hint, Question, Resolution, Rung
 from andon.explain.context import facts_about
+from andon.explain.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX, worst
 from andon.explain.interfaces import Rules
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_fixes import ConfirmedFixes
@@ -31,82 +33,68 @@ RENEW_AFTER = 1.0
 #: Up to so many fixes they are simply read for each question.
 READ_EACH_TIME = 500
 
-_SUMMARY_MAX, _CAUSE_MAX, _CHECK_MAX = 300, 600, 240
 _EVIDENCE = 3
 
 
+@dataclass(eq=False, repr=False)
 class Ladder:
     """The rungs around the model. ``read`` asks the store; ``fixes``, ``runbooks`` and ``history`` may be absent.
 
     ``clock`` gives seconds.
     """
 
-    def __init__(
-        self,
-        read: Ask,
-        rules: Rules,
-        *,
-        fixes: ConfirmedFixes | None = None,
-        runbooks: MarkdownRunbooks | None = None,
-        history: Ask | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._read = read
-        self._rules = rules
-        self._fixes = fixes
-        self._runbooks = runbooks
-        self._history = history
-        self._clock = clock
-        self._renewed = 0.0
-        self._resolved = 0
+    read: Ask
+    rules: Rules
+    _: KW_ONLY
+    fixes: ConfirmedFixes | None = None
+    runbooks: MarkdownRunbooks | None = None
+    history: Ask | None = None
+    clock: Callable[[], float] = time.monotonic
+    _renewed: float = field(default=0.0, init=False)
+    _resolved: int = field(default=0, init=False)
 
     async def known(self, question: Question) -> Explanation | None:
         """The final answer that needs no model: a confirmed fix or a runbook; None where there is none.
 
         Raises StoreError.
         """
-        resolution = await self._read(problems.resolution_of, question.pattern_id)
+        resolution = await self.read(problems.resolution_of, question.pattern_id)
         if resolution is not None:
             return resolved(question, resolution)
-        return self._runbooks.explain(question) if self._runbooks is not None else None
+        return self.runbooks.explain(question) if self.runbooks is not None else None
 
     async def prepare(self, question: Question, *, for_model: bool = False) -> Question:
         """The question with what the site knows of similar problems, most helpful first; ``for_model`` with facts from
         history as well. Raises StoreError."""
         hints: list[Hint] = []
-        if self._fixes is not None:
-            now = self._clock()
+        if self.fixes is not None:
+            now = self.clock()
             if self._resolved <= READ_EACH_TIME or now - self._renewed >= RENEW_AFTER:
-                resolved_patterns = await self._read(problems.fixed_patterns)
-                self._fixes.renew(resolved_patterns)
+                resolved_patterns = await self.read(problems.fixed_patterns)
+                self.fixes.renew(resolved_patterns)
                 self._renewed, self._resolved = now, len(resolved_patterns)
-            hints += self._fixes.hints(question)
-        if self._runbooks is not None:
-            hints += self._runbooks.hints(question)
+            hints += self.fixes.hints(question)
+        if self.runbooks is not None:
+            hints += self.runbooks.hints(question)
         facts = question.facts
-        if for_model and self._history is not None:
-            facts = await _facts(self._history, question)
+        if for_model and self.history is not None:
+            try:
+                facts = await facts_about(self.history, question)
+            except QueryTooSlow as error:
+                log.info("question goes out without facts", pattern=question.pattern_id, reason=str(error))
+                facts = []
         return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], facts=facts)
 
     def playbook(self, question: Question) -> Explanation:
         """The built-in rules' answer, with the question's hints told. Never raises."""
-        return told(self._rules(question), question.hints)
-
-
-async def _facts(history: Ask, question: Question) -> list[str]:
-    try:
-        return await facts_about(history, question)
-    except QueryTooSlow as error:
-        log.info("question goes out without facts", pattern=question.pattern_id, reason=str(error))
-        return []
+        return told(self.rules(question), question.hints)
 
 
 def told(explanation: Explanation, hints: list[Hint]) -> Explanation:
     """``explanation`` with a line for each hint that was given, so that a reader knows what it may rest on."""
     if not hints:
         return explanation
-    lines = [_line(hint) for hint in hints]
-    return msgspec.structs.replace(explanation, text="\n".join([explanation.text, *lines]))
+    return msgspec.structs.replace(explanation, text="\n".join([explanation.text, *map(_line, hints)]))
 
 
 def _line(hint: Hint) -> str:
@@ -124,11 +112,11 @@ def resolved(question: Question, resolution: Resolution) -> Explanation:
         f"(Confirmed{who} on {resolution.created_at[:10]}.)",
     ]
     finding: dict[str, Any] = {
-        "summary": _cut(f"Known problem with a confirmed fix: {resolution.fix}", _SUMMARY_MAX),
+        "summary": _cut(f"Known problem with a confirmed fix: {resolution.fix}", SUMMARY_MAX),
         "category": "unknown",
-        "probable_cause": _cut(resolution.cause or "The technician recorded no cause.", _CAUSE_MAX),
-        "checks": [_cut(resolution.fix, _CHECK_MAX)],
-        "severity_assessed": _worst(question),
+        "probable_cause": _cut(resolution.cause or "The technician recorded no cause.", CAUSE_MAX),
+        "checks": [_cut(resolution.fix, CHECK_MAX)],
+        "severity_assessed": worst(question).value,
         "confidence": "high",
         "evidence": [entry.id for entry in question.logs[:_EVIDENCE]],
         "enough_evidence": True,
@@ -136,11 +124,6 @@ def resolved(question: Question, resolution: Resolution) -> Explanation:
     return Explanation(
         rung=Rung.RESOLUTION, text="\n".join(lines), finding=finding, source=f"resolution {resolution.id}", latency=0.0
     )
-
-
-def _worst(question: Question) -> str:
-    named = [question.worst_severity, *(entry.severity for entry in question.logs)]
-    return max((s for s in named if s in SEVERITY_RANK), key=lambda s: SEVERITY_RANK[s], default=Severity.ERROR.value)
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from andon.grouping.codes import CodeRules
 from andon.grouping.fingerprint import Fingerprinter
-from andon.grouping.merge import Merge, Merger
+from andon.grouping.merge import Merger
 from andon.grouping.similar import SimilarIndex
 
-__all__ = ["CodeRules", "Fingerprinter", "Merge", "Merger", "SimilarIndex"]
+__all__ = ["CodeRules", "Fingerprinter", "Merger", "SimilarIndex"]

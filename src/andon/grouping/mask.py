@@ -56,20 +56,11 @@ _WIDE: tuple[tuple[Callable[[str], bool], str], ...] = (
     # UUID
     (lambda t: t.count("-") > 3, r"(?<![\w\-])[0a-fA-F]{1,8}-(?:[0a-fA-F]{1,4}-){3}[0a-fA-F]{1,12}(?![\w\-])"),
     # MAC, IPv6, time of day
-    (
-        lambda t: t.count(":") > 1,
-        r"(?<![\w:.])(?=[a-fA-F:]{0,20}0)(?:[0a-fA-F]{0,4}:){2,31}[0a-fA-F]{1,4}(?![\w:])",
-    ),
+    (lambda t: t.count(":") > 1, r"(?<![\w:.])(?=[a-fA-F:]{0,20}0)(?:[0a-fA-F]{0,4}:){2,31}[0a-fA-F]{1,4}(?![\w:])"),
     # Windows and UNC paths
-    (
-        lambda t: "\\" in t,
-        r"(?<!\w)[A-Za-z]:\\[^\s\"'<>|:*?;,)\]]*|\\\\[\w.$\-]{1,64}\\[^\s\"'<>|:*?;,)\]]*",
-    ),
+    (lambda t: "\\" in t, r"(?<!\w)[A-Za-z]:\\[^\s\"'<>|:*?;,)\]]*|\\\\[\w.$\-]{1,64}\\[^\s\"'<>|:*?;,)\]]*"),
     # Unix path of two parts or more, with a host or scheme before it
-    (
-        lambda t: t.count("/") > 1,
-        r"(?<![\w.\-/])(?:[~.]{0,2}|[\w\-]{1,32}:)(?:/{1,2}[\w.@%+~=$\-]+){2,}/?",
-    ),
+    (lambda t: t.count("/") > 1, r"(?<![\w.\-/])(?:[~.]{0,2}|[\w\-]{1,32}:)(?:/{1,2}[\w.@%+~=$\-]+){2,}/?"),
     # host.domain:port
     (lambda t: ":0" in t and "." in t, r"(?<![\w.\-])[A-Za-z0][\w\-]*(?:\.[\w\-]+)+:0(?!\w)"),
     # Mon Jun 1 10:00:00 2025 in any language

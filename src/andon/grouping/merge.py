@@ -10,10 +10,11 @@ A template is all the merger needs: what ``Fingerprint.template`` says can be fe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from andon.core.models import Merge
 from andon.grouping.mask import ELLIPSIS, FRAMES, HOLE, TAIL, skeleton, words
 
 #: How many different words in one place show that the place holds a value.
@@ -31,20 +32,6 @@ _IDENTITY = re.compile(r".*\d|.*(?:Exception|Error|Fault)$|E[A-Z]{3,14}$|SIG[A-Z
 _NAME = re.compile(r"[^.@/$]+[.@/$]")
 
 
-class Merge(msgspec.Struct, frozen=True):
-    """Pattern ``key`` is the same problem as the older pattern ``into``; what was merged into ``key`` follows it.
-
-    ``template`` is the wider text, with a hole at token ``position``, in which ``words`` stood (one word only where
-    a masked value stood there too; none where both have the same text).
-    """
-
-    key: str
-    into: str
-    template: str
-    position: int
-    words: tuple[str, ...]
-
-
 class _Pattern(msgspec.Struct):
     tokens: tuple[str, ...]
     age: int
@@ -56,7 +43,7 @@ class Merger:
     """Knows every pattern seen and which of them are one.
 
     Feed each pattern with :meth:`add`, in any order (on start: all stored ones), and tell of the merges that are
-    stored with :meth:`restore`. ``never`` are pairs of keys that a person has separated. Of more than ``capacity``
+    stored with :meth:`unite`. ``never`` are pairs of keys that a person has separated. Of more than ``capacity``
     patterns the ones added first are forgotten: they are not merged any more, nothing else changes.
     """
 
@@ -74,8 +61,9 @@ class Merger:
         self._parent: dict[str, str] = {}
         self._members: dict[str, list[str]] = {}
         self._never: dict[str, set[str]] = {}
-        self._clock = 0
-        self._forgotten = 0
+        self._youngest = 0
+        #: How many patterns were dropped because there were more than ``capacity``.
+        self.forgotten = 0
         for one, other in never:
             self._never.setdefault(one, set()).add(other)
             self._never.setdefault(other, set()).add(one)
@@ -86,11 +74,6 @@ class Merger:
     def __len__(self) -> int:
         return len(self._patterns)
 
-    @property
-    def forgotten(self) -> int:
-        """How many patterns were dropped because there were more than ``capacity``."""
-        return self._forgotten
-
     def root(self, key: str) -> str:
         """The pattern that ``key`` is part of now: itself where nothing was merged."""
         while (parent := self._parent.get(key)) is not None:
@@ -100,13 +83,14 @@ class Merger:
     def add(self, key: str, template: str, age: int | None = None) -> list[Merge]:
         """Take in a pattern; the merges that follow from it, in order (none where it is known already).
 
-        ``age`` orders patterns (the smaller the older: a row id serves); without it the order of adding does.
+        ``age`` orders patterns (the smaller the older: a row id serves); one without it is the youngest.
         """
         if key in self._patterns:
             return []
-        self._clock += 1
+        age = self._youngest + 1 if age is None else age
+        self._youngest = max(self._youngest, age)
         tokens = _mergeable(template)
-        self._patterns[key] = _Pattern(tokens, self._clock if age is None else age, [])
+        self._patterns[key] = _Pattern(tokens, age, [])
         merges: list[Merge] = []
         if tokens:
             self._learn(key, tokens, merges)
@@ -114,9 +98,21 @@ class Merger:
             self._forget_first()
         return merges
 
-    def restore(self, key: str, into: str) -> None:
-        """Tell of a merge that is stored already, or that a person wants. The patterns may be added later."""
-        self._unite(key, into)
+    def unite(self, young: str, old: str) -> bool:
+        """Make ``young``'s group part of ``old``'s; False where a person has separated any two of them.
+
+        Told from outside of merges that are stored or that a person wants; the patterns may be added later.
+        """
+        young, old = self.root(young), self.root(old)
+        if young == old:
+            return False
+        if self._never:
+            theirs = set(self._group(old))
+            if any(not theirs.isdisjoint(self._never.get(key, ())) for key in self._group(young)):
+                return False
+        self._parent[young] = old
+        self._members.setdefault(old, []).append(young)
+        return True
 
     def _learn(self, key: str, tokens: tuple[str, ...], merges: list[Merge]) -> None:
         """Look for patterns that differ from ``tokens`` in one place; remember the places of ``tokens``."""
@@ -130,7 +126,7 @@ class Merger:
         context = words(tokens) - (tokens[-1][0] == _SEAL)  # a service says nothing of what a word means in its logs
         if context >= _MIN_CONTEXT:
             for earlier in self._take_from_hole(shape):
-                theirs = self._tokens(earlier)
+                theirs = self._known(earlier).tokens
                 position = _difference(tokens, theirs)
                 self._join(earlier, key, tokens, position, theirs[position : position + 1], merges)
         for position, token in enumerate(tokens):
@@ -145,7 +141,7 @@ class Merger:
         shape = hash(hole)
         general = self._exact.get(shape)
         if general is not None and context >= _MIN_CONTEXT:
-            self._join(general, key, hole, position, self._tokens(key)[position : position + 1], merges)
+            self._join(general, key, hole, position, self._known(key).tokens[position : position + 1], merges)
             return
         there = self._holes.setdefault(shape, key)
         if isinstance(there, str):
@@ -154,7 +150,7 @@ class Merger:
             there = self._holes[shape] = [there]
         if key not in there:
             there.append(key)
-        stood = dict.fromkeys(word for one in there for word in self._tokens(one)[position : position + 1])
+        stood = dict.fromkeys(word for one in there for word in self._known(one).tokens[position : position + 1])
         weight = sum(2 if _NAME.match(word) else 1 for word in stood)
         if weight < self._evidence + _MORE_EVIDENCE.get(context, 0):
             return
@@ -170,13 +166,8 @@ class Merger:
         there = self._holes.pop(shape, [])
         return [there] if isinstance(there, str) else there
 
-    def _tokens(self, key: str) -> tuple[str, ...]:
-        pattern = self._patterns.get(key)
-        return pattern.tokens if pattern else ()
-
-    def _age(self, key: str) -> int:
-        pattern = self._patterns.get(key)
-        return pattern.age if pattern else 0
+    def _known(self, key: str) -> _Pattern:
+        return self._patterns.get(key) or _Pattern((), 0, [])
 
     def _join(
         self,
@@ -188,24 +179,11 @@ class Merger:
         merges: list[Merge],
     ) -> None:
         old, young = self.root(one), self.root(other)
-        if self._age(young) < self._age(old):
+        if self._known(young).age < self._known(old).age:
             old, young = young, old
-        if self._unite(young, old):
+        if self.unite(young, old):
             text = " ".join(token.lstrip(_SEAL) for token in template)
-            merges.append(Merge(young, old, text, position, stood))
-
-    def _unite(self, young: str, old: str) -> bool:
-        """Make ``young``'s group part of ``old``'s; False where a person has separated any two of them."""
-        young, old = self.root(young), self.root(old)
-        if young == old:
-            return False
-        if self._never:
-            theirs = set(self._group(old))
-            if any(not theirs.isdisjoint(self._never.get(key, ())) for key in self._group(young)):
-                return False
-        self._parent[young] = old
-        self._members.setdefault(old, []).append(young)
-        return True
+            merges.append(Merge(young, old, position, stood, text))
 
     def _group(self, key: str) -> list[str]:
         """``key`` and all that was merged into it."""
@@ -226,7 +204,7 @@ class Merger:
             return
 
     def _forget(self, key: str, pattern: _Pattern) -> None:
-        self._forgotten += 1
+        self.forgotten += 1
         for shape in pattern.shapes:
             self._exact.pop(shape, None)
         tokens = pattern.tokens
@@ -241,6 +219,21 @@ class Merger:
         parent = self._parent.pop(key, None)
         if parent is not None:
             self._members[parent].remove(key)
+
+
+def rebuilt(
+    known: Sequence[tuple[int, str, str, str | None]], apart: Sequence[tuple[str, str]]
+) -> tuple[Merger, list[Merge]]:
+    """The merger over the stored patterns (id, fingerprint, template, what it is merged into).
+
+    ``apart`` are pairs that are never joined. The second value are joins that the patterns prove and that are not
+    stored yet, as in a database that was written before there was merging. Takes seconds where there are many patterns.
+    """
+    merger = Merger(never=apart)
+    for _, key, _, into in known:  # what is stored comes first: the merger then speaks only of what is new
+        if into is not None:
+            merger.unite(key, into)
+    return merger, [merge for id_, key, template, _ in known for merge in merger.add(key, template, age=id_)]
 
 
 def _difference(one: tuple[str, ...], other: tuple[str, ...]) -> int:

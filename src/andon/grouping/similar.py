@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 
 from andon.grouping.mask import HOLE, skeleton
 
@@ -22,6 +23,11 @@ _IMAGINED = 50
 # What the same service adds to likeness: less than a shared rare word, more than nothing.
 _SERVICE_WEIGHT = 0.5
 _SERVICE = "\x1f"
+#: Cosine from which a problem is worth naming: lower than for fixes, since only a reader judges it.
+THRESHOLD = 0.3
+
+#: :func:`alike`, or what a test takes for it.
+Likeness = Callable[[str, Sequence[tuple[int, str]], int], list[tuple[int, float]]]
 
 
 class SimilarIndex:
@@ -69,14 +75,8 @@ class SimilarIndex:
         length = math.sqrt(sum(weight * weight for weight in query.values()))
         if not length or limit < 1:
             return []
-        scored: list[tuple[float, str]] = []
-        for key in self._candidates(query):
-            if key != exclude:
-                score = self._cosine(query, length, key)
-                if score >= threshold:
-                    scored.append((score, key))
-        best = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[:limit]
-        return [(key, round(score, 4)) for score, key in best]
+        scored = [(-self._cosine(query, length, key), key) for key in self._candidates(query) if key != exclude]
+        return [(key, round(-score, 4)) for score, key in sorted(scored)[:limit] if -score >= threshold]
 
     def _candidates(self, query: dict[str, float]) -> list[str]:
         """Patterns that share the rarer words with the query, the most promising first."""
@@ -101,6 +101,17 @@ class SimilarIndex:
     def _rarity(self, term: str) -> float:
         """The inverse document frequency, at least a little for a word in every pattern."""
         return math.log((1 + _IMAGINED + len(self._terms)) / (1 + len(self._postings.get(term, ())))) + 0.1
+
+
+def alike(text: str, known: Sequence[tuple[int, str]], limit: int) -> list[tuple[int, float]]:
+    """At most ``limit`` of ``known`` (id, template) with their likeness from 0 to 1, the most alike first.
+
+    Builds its index anew (half a second for 5,000 templates on a small box): it belongs in a thread.
+    """
+    index = SimilarIndex(capacity=max(1, len(known)))
+    for id_, template in known:
+        index.add(str(id_), template)
+    return [(int(key), score) for key, score in index.similar(text, limit, THRESHOLD)]
 
 
 def _terms(template: str, service: str) -> dict[str, float]:

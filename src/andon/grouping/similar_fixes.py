@@ -16,9 +16,7 @@ _TITLE_MAX = 120
 class ConfirmedFixes:
     """The site's confirmed fixes by likeness of their problem. Pure memory; used on the loop only."""
 
-    def __init__(self, *, limit: int = LIMIT, threshold: float = THRESHOLD) -> None:
-        self._limit = limit
-        self._threshold = threshold
+    def __init__(self) -> None:
         self._index = SimilarIndex()
         self._known: dict[str, tuple[str, Resolution]] = {}
 
@@ -45,7 +43,7 @@ class ConfirmedFixes:
         found: list[Hint] = []
         # a pattern's own fix is an answer, not a hint, and one fix may be that of several merged patterns
         told = {r.id for _, r in self._known.values() if r.pattern_id == question.pattern_id}
-        for key, score in self._index.similar(question.template, self._limit + 8, self._threshold):
+        for key, score in self._index.similar(question.template, LIMIT + 8, THRESHOLD):
             template, resolution = self._known.get(key, (None, None))
             if template is None or resolution is None or resolution.id in told:
                 continue
@@ -53,4 +51,4 @@ class ConfirmedFixes:
             cause = f" (cause: {resolution.cause})" if resolution.cause else ""
             source = f"pattern {resolution.pattern_id}"
             found.append(Hint("resolution", source, template[:_TITLE_MAX], resolution.fix + cause, score))
-        return found[: self._limit]
+        return found[:LIMIT]

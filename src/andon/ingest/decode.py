@@ -210,13 +210,14 @@ def _take_any_case(wire: _Message, data: bytes, notes: list[str]) -> None:
             if bytes(wire.context) == b"null":
                 wire.context = raw
         elif getattr(wire, field) is None:
-            setattr(wire, field, _value(raw))
+            setattr(wire, field, value_of(raw))
         else:
             continue
         notes.append(f"{field} was called {_short(name)}")
 
 
-def _value(raw: msgspec.Raw) -> Any:
+def value_of(raw: msgspec.Raw) -> Any:
+    """A part of a message as a lenient reader takes it, None where it cannot be read."""
     try:
         return _lenient(bytes(raw).decode("utf-8", "replace"))
     except (ValueError, RecursionError):

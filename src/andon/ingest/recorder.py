@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 
+import msgspec
 import structlog
 
 from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, MessageRejected, StoreError, StoreFull, StoreUnavailable
 from andon.core.models import Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
-from andon.grouping.stored_merger import StoredPatterns
+from andon.grouping.merge import Merger, rebuilt
 from andon.ingest.pictures.intake import PictureLimits, take_out
 from andon.store import Store, problems, recording
 
@@ -22,25 +24,21 @@ PULL_WAIT = 1.0
 #: On start, how many sequences below the ack floor are compared with the store even where the newest is there.
 RECHECK = 10_000
 RETRY_FIRST, RETRY_LAST = 0.5, 5.0
-
-#: Makes a merger from the stored patterns and the pairs that are kept apart; with it come the joins that the patterns
-#: prove and that are not stored yet. Takes seconds where there are many patterns.
-MakeMerger = Callable[
-    [Sequence[tuple[int, str, str, str | None]], Sequence[tuple[str, str]]], tuple[StoredPatterns, list[Merge]]
-]
+#: The counts in :class:`Recorded`.
+_SUMMED = ("stored", "duplicates", "rejected", "new_patterns", "queued", "pictures", "references", "unfetched")
 
 
-class Batch:
+class Batch(msgspec.Struct):
     """A pulled batch, decoded: ``records`` beside the deliveries ``accepted``, ``rejects`` beside those ``refused``."""
 
-    def __init__(self, deliveries: Sequence[Delivery]) -> None:
-        self.deliveries = deliveries
-        self.records: list[LogRecord] = []
-        self.accepted: list[Delivery] = []
-        self.rejects: list[Reject] = []
-        self.refused: list[Delivery] = []
+    deliveries: Sequence[Delivery]
+    records: list[LogRecord] = []
+    accepted: list[Delivery] = []
+    rejects: list[Reject] = []
+    refused: list[Delivery] = []
 
 
+@dataclass(eq=False, repr=False)
 class Recorder:
     """Owns the log stream's consumer.
 
@@ -48,42 +46,26 @@ class Recorder:
     (over and over, while it lasts and with each batch that is stored). ``queued`` is called when a batch left problems
     to explain.
 
-    ``merging`` makes what finds out which patterns are one problem; None leaves every pattern by itself. ``limits``
-    are those of pictures that come in a log; ``referenced`` is called when logs named pictures that are to be fetched.
+    ``limits`` are those of pictures that come in a log; ``referenced`` is called when logs named pictures that are to
+    be fetched.
     """
 
-    def __init__(
-        self,
-        stream: LogStream,
-        store: Store,
-        decode: Callable[[Delivery], LogRecord],
-        metrics: Metrics,
-        health: Health,
-        *,
-        batch: int,
-        on_stored: Callable[[Batch, Recorded], Awaitable[None]],
-        on_stalled: Callable[[bool], None],
-        queued: Callable[[], None],
-        merging: MakeMerger | None = None,
-        limits: PictureLimits | None = None,
-        referenced: Callable[[], None] | None = None,
-    ) -> None:
-        self._stream = stream
-        self._store = store
-        self._decode = decode
-        self._metrics = metrics
-        self._health = health
-        self._batch = batch
-        self._on_stored = on_stored
-        self._on_stalled = on_stalled
-        self._queued = queued
-        self._merging = merging
-        self._limits = limits or PictureLimits()
-        self._referenced = referenced
-        self._merger: StoredPatterns | None = None
-        self._regrouped: int | None = None
-        #: Proven and not stored yet: they go along with the next transaction, until one succeeds.
-        self._merges: list[Merge] = []
+    stream: LogStream
+    store: Store
+    decode: Callable[[Delivery], LogRecord]
+    metrics: Metrics
+    health: Health
+    _: KW_ONLY
+    batch: int
+    on_stored: Callable[[Batch, Recorded], Awaitable[None]]
+    on_stalled: Callable[[bool], None]
+    queued: Callable[[], None]
+    limits: PictureLimits = field(default_factory=PictureLimits)
+    referenced: Callable[[], None] = lambda: None
+    _merger: Merger | None = field(default=None, init=False)
+    _regrouped: int | None = field(default=None, init=False)
+    #: Proven and not stored yet: they go along with the next transaction, until one succeeds.
+    _merges: list[Merge] = field(default_factory=list, init=False)
 
     async def run(self) -> None:
         """Recover what a power cut took, then record for ever.
@@ -95,7 +77,7 @@ class Recorder:
         storing: asyncio.Task[None] | None = None
         try:
             while True:
-                batch = self._understand(await self._stream.pull(self._batch, PULL_WAIT))
+                batch = self._understand(await self.stream.pull(self.batch, PULL_WAIT))
                 try:
                     if storing is not None:
                         await asyncio.wait({storing})
@@ -116,7 +98,7 @@ class Recorder:
         except BaseException:
             await self._give_back(batch.deliveries)
             raise
-        self._metrics.duplicates.inc(recorded.duplicates)
+        self.metrics.duplicates.inc(recorded.duplicates)
         await self._tell(batch, recorded)
 
     async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
@@ -125,7 +107,7 @@ class Recorder:
             return
         try:
             async with asyncio.timeout(1.0):
-                await self._stream.release(deliveries)
+                await self.stream.release(deliveries)
         except (BrokerError, TimeoutError):
             log.info("batch in hand not released; the broker delivers it again by itself", messages=len(deliveries))
 
@@ -133,7 +115,7 @@ class Recorder:
         batch = Batch(deliveries)
         for delivery in deliveries:
             try:
-                batch.records.append(self._decode(delivery))
+                batch.records.append(self.decode(delivery))
             except MessageRejected as error:
                 batch.rejects.append(_reject(delivery, str(error)))
                 batch.refused.append(delivery)
@@ -144,9 +126,9 @@ class Recorder:
     async def _acknowledge(self, batch: Batch) -> None:
         try:
             if batch.accepted:
-                await self._stream.ack(batch.accepted)
+                await self.stream.ack(batch.accepted)
             if batch.refused:
-                await self._stream.terminate(batch.refused)
+                await self.stream.terminate(batch.refused)
         except BrokerError as error:
             log.info("acks lost; the broker delivers these again and they are recognised", error=str(error))
 
@@ -154,43 +136,37 @@ class Recorder:
         """Store the batch; while there is no room (or no database) hold it, acknowledge nothing, say so, try again."""
         delay = RETRY_FIRST
         if pictured := [record for record in batch.records if record.images]:
-            await asyncio.to_thread(self._take_out, pictured)
+            await asyncio.to_thread(take_out, pictured, self.limits)
         while True:
             started = time.monotonic()
             try:
                 merges = await self._find_merges(batch.records)
-                recorded = await self._store.record(batch.records, batch.rejects, merges)
+                recorded = await self.store.record(batch.records, batch.rejects, merges)
             except (StoreFull, StoreUnavailable) as error:
-                self._metrics.store_errors.inc()
-                self._on_stalled(True)
-                if self._health.report("store", str(error)):
+                self.metrics.store_errors.inc()
+                self.on_stalled(True)
+                if self.health.report("store", str(error)):
                     log.error("recording stopped", reason=str(error))
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_LAST)
             except StoreError as error:
-                self._metrics.store_errors.inc()
+                self.metrics.store_errors.inc()
                 return await self._store_one_by_one(batch, str(error))
             else:
-                self._metrics.batch_seconds.observe(time.monotonic() - started)
-                self._on_stalled(False)
-                if self._health.report("store", None):
+                self.metrics.batch_seconds.observe(time.monotonic() - started)
+                self.on_stalled(False)
+                if self.health.report("store", None):
                     log.info("recording goes on")
                 self._merged(merges, recorded)
                 return recorded
 
-    def _take_out(self, records: list[LogRecord]) -> None:
-        for record in records:
-            take_out(record, self._limits)
-
     async def _find_merges(self, records: Sequence[LogRecord]) -> tuple[Merge, ...]:
         """Show the merger the patterns that are new to it; all that is proven and not stored. Raises StoreError."""
-        if self._merging is None:
-            return ()
         merger = self._merger
         if merger is None:
-            known = await self._store.read(problems.known_patterns)
-            apart = await self._store.read(problems.separated)
-            made, self._merges = await asyncio.to_thread(self._merging, known, apart)
+            known = await self.store.read(problems.known_patterns)
+            apart = await self.store.read(problems.separated)
+            made, self._merges = await asyncio.to_thread(rebuilt, known, apart)
             merger = self._merger = made
         for record in records:
             if record.fingerprint not in merger:
@@ -208,25 +184,25 @@ class Recorder:
     async def _store_one_by_one(self, batch: Batch, reason: str) -> Recorded:
         """The database refuses something in this batch: store the rest, keep the culprit in ``rejects``."""
         log.warning("batch refused by the database, storing it one by one", reason=reason)
-        total = await self._store.record([], batch.rejects)
+        total = await self.store.record([], batch.rejects)
         for record, delivery in zip(batch.records, batch.accepted, strict=True):
             try:
-                one = await self._store.record([record], [])
+                one = await self.store.record([record], [])
             except (StoreFull, StoreUnavailable):
                 raise
             except StoreError as error:
-                one = await self._store.record([], [_reject(delivery, f"cannot be stored: {error}")])
+                one = await self.store.record([], [_reject(delivery, f"cannot be stored: {error}")])
                 one.log_ids, one.pattern_ids = [None], [None]
             _add(total, one)
         merges = tuple(self._merges)
-        last = await self._store.record([], [], merges)  # now that their patterns are there
+        last = await self.store.record([], [], merges)  # now that their patterns are there
         total.moved, total.regrouped = last.moved, last.regrouped
         self._merged(merges, last)
         return total
 
     async def _tell(self, batch: Batch, recorded: Recorded) -> None:
         """Count what was stored, and wake and tell those whom it concerns."""
-        metrics = self._metrics
+        metrics = self.metrics
         metrics.recorded.inc(recorded.stored)
         metrics.rejected.inc(recorded.rejected)
         metrics.pictures_stored.inc(recorded.pictures)
@@ -236,11 +212,11 @@ class Recorder:
                 metrics.pictures_refused.inc(record.refused)
         for rule, count in recorded.dropped.items():
             metrics.retention_dropped.labels(rule).inc(count)
-        if recorded.references and self._referenced is not None:
-            self._referenced()
+        if recorded.references:
+            self.referenced()
         if recorded.queued:
-            self._queued()
-        await self._on_stored(batch, recorded)
+            self.queued()
+        await self.on_stored(batch, recorded)
 
     async def _recover(self) -> None:
         """Read what was delivered to us before and is not stored.
@@ -248,47 +224,34 @@ class Recorder:
         Acknowledged rows are missing where a power cut took them from the database; what a killed process had in hand
         the broker would deliver again by itself, but only after the ack wait.
         """
-        state = await self._stream.state()
+        state = await self.stream.state()
         last = min(max(state.ack_floor, state.delivered), state.last_sequence)
-        newest = await self._store.read(recording.newest_sequence, state.stream)
+        newest = await self.store.read(recording.newest_sequence, state.stream)
         first = max(state.first_sequence, min(newest + 1, last - RECHECK + 1), 1)
-        gaps = await self._store.read(recording.missing_ranges, state.stream, first, last)
+        gaps = await self.store.read(recording.missing_ranges, state.stream, first, last)
         if not gaps:
             return
         recovered = 0
-        async for deliveries in self._stream.replay(gaps[0][0], gaps[-1][1]):
+        async for deliveries in self.stream.replay(gaps[0][0], gaps[-1][1]):
             batch = self._understand(deliveries)
             recorded = await self._store_until_done(batch)
             recovered += recorded.stored
             await self._tell(batch, recorded)
         if recovered:
-            self._metrics.recovered.inc(recovered)
+            self.metrics.recovered.inc(recovered)
             log.warning("logs delivered before were not in the database and were read again", logs=recovered)
 
 
 def _reject(delivery: Delivery, reason: str) -> Reject:
-    return Reject(
-        stream=delivery.stream,
-        sequence=delivery.sequence,
-        stored_ns=delivery.stored_ns,
-        subject=delivery.subject,
-        reason=reason,
-        data=delivery.data,
-    )
+    return Reject(delivery.stream, delivery.sequence, delivery.stored_ns, delivery.subject, reason, delivery.data)
 
 
 def _add(total: Recorded, one: Recorded) -> None:
     total.left_out |= {len(total.log_ids) + place for place in one.left_out}
     for rule, count in one.dropped.items():
         total.dropped[rule] = total.dropped.get(rule, 0) + count
-    total.stored += one.stored
-    total.duplicates += one.duplicates
-    total.rejected += one.rejected
-    total.new_patterns += one.new_patterns
-    total.queued += one.queued
+    for name in _SUMMED:
+        setattr(total, name, getattr(total, name) + getattr(one, name))
     total.log_ids += one.log_ids
     total.pattern_ids += one.pattern_ids
     total.explained |= one.explained
-    total.pictures += one.pictures
-    total.references += one.references
-    total.unfetched += one.unfetched

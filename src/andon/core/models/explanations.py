@@ -73,15 +73,20 @@ def question_of(text: str, service: str = "", host: str = "") -> Question:
         created_at=now, severity_native=None, site=None, area=None, line=None, machine=None, notes=None, stream="",
         sequence=0, stored_ns=0, pattern_id=None, analysis_id=None, rung=None, provisional=False, analysis_status=None,
     )  # fmt: skip
+    return question_about(said, text)
+
+
+def question_about(log: StoredLog, template: str) -> Question:
+    """A question about a single log, for answers that must not wait for the queue."""
     return Question(
-        pattern_id=0,
-        template=text,
-        logs=[said],
+        pattern_id=log.pattern_id or 0,
+        template=template,
+        logs=[log],
         count=1,
-        hosts=[host] if host else [],
-        first_seen=now,
-        last_seen=now,
-        worst_severity="INFO",
+        hosts=[log.hostname] if log.hostname else [],
+        first_seen=log.timestamp,
+        last_seen=log.timestamp,
+        worst_severity=log.severity,
     )
 
 

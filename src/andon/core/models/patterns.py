@@ -18,13 +18,15 @@ class Fingerprint(msgspec.Struct, frozen=True, gc=False):
 class Merge(msgspec.Struct, frozen=True):
     """Two patterns turned out to be one problem: ``child`` joins ``parent`` (fingerprint keys), with the evidence.
 
-    ``words`` are the different words that stood at ``position`` of the template.
+    ``words`` are the different words that stood at ``position`` (one word only where a masked value stood there too;
+    none where both have the same text). ``template`` is the wider text, with a hole in that place.
     """
 
     child: str
     parent: str
     position: int
     words: tuple[str, ...]
+    template: str = ""
 
 
 class Resolution(msgspec.Struct, frozen=True):

@@ -9,10 +9,12 @@ place up to a caller who surely waits.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import TypeVar
 
 import msgspec
@@ -22,6 +24,7 @@ from andon.bus.interfaces import Publisher
 from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, MessageRejected, StoreError
 from andon.core.models import (
     CALLER_PATIENCE,
+    SEVERITY_RANK,
     STREAM,
     SUBJECT,
     Delivery,
@@ -41,6 +44,8 @@ from andon.store import Store, queue
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+K = TypeVar("K")
+C = TypeVar("C", list[Caller], deque[Caller])
 
 PLACES = 4096
 PLACES_BYTES = 32 * 1024 * 1024
@@ -57,15 +62,10 @@ class _Stored:
     @functools.cached_property
     def by_payload(self) -> dict[bytes, payloads.Subject]:
         """What is stored of each payload."""
-        batch, recorded = self._facts
-        rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
-        return {
-            delivery.data: payloads.Subject(log_id, pattern_id, record.severity)
-            for delivery, record, log_id, pattern_id in rows
-            if log_id is not None
-        }
+        return {delivery.data: about for delivery, (_, about) in _new(*self._facts)}
 
 
+@dataclass(eq=False, repr=False)
 class CallerDesk:
     """Keeps callers until their log is explained or their patience ends; answers durable ones from the store.
 
@@ -74,39 +74,30 @@ class CallerDesk:
     to be explained, None where every log is.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        publisher: Publisher,
-        rules: Rules,
-        understand: Callable[[Delivery], LogRecord],
-        metrics: Metrics,
-        *,
-        agent: str,
-        patience: float = CALLER_PATIENCE,
-        clock: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], float] = time.time,
-        away: Callable[[], bool] = lambda: False,
-        asks: Callable[[str, str], bool] | None = None,
-    ) -> None:
-        self._store = store
-        self._publisher = publisher
-        self._understand = understand
-        self._metrics = metrics
-        self._agent = agent
-        self._patience = patience
-        self._clock = clock
-        self._fallback = Fallback(rules, understand, agent)
-        self._asks = asks
+    store: Store
+    publisher: Publisher
+    rules: Rules
+    understand: Callable[[Delivery], LogRecord]
+    metrics: Metrics
+    _: KW_ONLY
+    agent: str
+    patience: float = CALLER_PATIENCE
+    clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
+    away: Callable[[], bool] = lambda: False
+    asks: Callable[[str, str], bool] | None = None
+
+    def __post_init__(self) -> None:
+        self._fallback = Fallback(self.rules, self.understand, self.agent)
         self._durable = DurableCallers(
-            store,
-            publisher,
+            self.store,
+            self.publisher,
             self._fallback,
-            metrics,
-            patience=patience,
-            away=away,
-            selective=asks is not None,
-            clock=wall_clock,
+            self.metrics,
+            patience=self.patience,
+            away=self.away,
+            selective=self.asks is not None,
+            clock=self.wall_clock,
         )
         self._places = Places(PLACES, PLACES_BYTES)
         self._expected: dict[bytes, deque[Caller]] = {}
@@ -122,11 +113,8 @@ class CallerDesk:
 
     def plain(self, payload: bytes, subject: str, reply: str) -> None:
         """A message with a reply subject was published on the log subject."""
-
-        async def answer(body: bytes) -> None:
-            await self._publisher.send(reply, body)
-
-        self._expect(Caller(payload, answer, self._clock() + self._patience, "request"))
+        send = functools.partial(self.publisher.send, reply)
+        self._expect(Caller(payload, send, self.clock() + self.patience, "request"))
 
     async def analyze(self, payload: bytes) -> bytes:
         """The micro-service endpoint: store the log, wait for its analysis, return the reply.
@@ -145,15 +133,15 @@ class CallerDesk:
 
         rank, rejected = slots.PLAIN + 1, None
         try:
-            rank = slots.rank_of(understood(self._understand, payload).severity)
+            rank += SEVERITY_RANK[understood(self.understand, payload).severity]
         except MessageRejected as error:
             rejected = str(error)
-        deadline = self._clock() + self._patience
+        deadline = self.clock() + self.patience
         caller = Caller(payload, answer, deadline, "endpoint", rank, lambda: settle(None))
         if not self._expect(caller):
             settle(None)
         try:
-            sequence = await self._publisher.store(payload, subject=SUBJECT)
+            sequence = await self.publisher.store(payload, subject=SUBJECT)
             if rejected is not None:
                 raise MessageRejected(f"the message {rejected}; it is kept, see `andon rejects`")
             body = await done
@@ -169,14 +157,14 @@ class CallerDesk:
     def _expect(self, caller: Caller) -> bool:
         displaced = self._places.take(caller)
         if displaced is None:
-            self._metrics.callers_dropped.inc()
+            self.metrics.callers_dropped.inc()
             return False
         for one in displaced:
             self._off_lists(one)
-            self._metrics.callers_dropped.inc()
+            self.metrics.callers_dropped.inc()
             if one.displaced is not None:
                 one.displaced()
-        self._metrics.callers.set(len(self._places))
+        self.metrics.callers.set(len(self._places))
         for recent in reversed(self._recent):
             known = recent.by_payload.get(caller.payload)
             if known is not None and not caller.urgent:  # recorded before the caller was heard of
@@ -189,7 +177,7 @@ class CallerDesk:
 
     def _leave(self, caller: Caller) -> bool:
         left = self._places.leave(caller)
-        self._metrics.callers.set(len(self._places))
+        self.metrics.callers.set(len(self._places))
         return left
 
     def _forget(self, caller: Caller) -> None:
@@ -198,17 +186,9 @@ class CallerDesk:
         self._off_lists(caller)
 
     def _off_lists(self, caller: Caller) -> None:
-        same = self._expected.get(caller.payload)
-        if same is not None and caller in same:
-            same.remove(caller)
-            if not same:
-                del self._expected[caller.payload]
-        pattern_id = caller.about.pattern_id if caller.about is not None else None
-        callers = self._attached.get(pattern_id) if pattern_id is not None else None
-        if pattern_id is not None and callers is not None and caller in callers:
-            callers.remove(caller)
-            if not callers:
-                del self._attached[pattern_id]
+        _remove(self._expected, caller.payload, caller)
+        if caller.about is not None and caller.about.pattern_id is not None:
+            _remove(self._attached, caller.about.pattern_id, caller)
 
     # What the recorder tells.
 
@@ -217,7 +197,7 @@ class CallerDesk:
         if not stalled:
             self._stalled_since = None
         elif self._stalled_since is None:
-            self._stalled_since = self._clock()
+            self._stalled_since = self.clock()
 
     async def on_stored(self, batch: Batch, recorded: Recorded) -> None:
         """The batch is stored: callers of explained problems are answered, the others wait for their pattern.
@@ -229,28 +209,23 @@ class CallerDesk:
         if not self._expected:
             return
         for caller, reject in self._matched(zip(batch.refused, batch.rejects, strict=True)):
-            await self._answer_now(caller, payloads.refusal(caller.payload, reject.reason, agent=self._agent))
+            await self._answer_now(caller, payloads.refusal(caller.payload, reject.reason, agent=self.agent))
         left_out = [batch.accepted[place] for place in sorted(recorded.left_out)]
         for caller, _ in self._matched((delivery, None) for delivery in left_out):
             await self._answer_now(caller, self._fallback.unstored(caller.payload))
         # What was stored before has no id now: whoever sent the same bytes again waits for the next.
-        rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
-        new = (
-            (delivery, (record, log_id, pattern_id))
-            for delivery, record, log_id, pattern_id in rows
-            if log_id is not None and pattern_id is not None
-        )
         urgent: list[int] = []
         patterns: set[int] = set()
-        for caller, (record, log_id, pattern_id) in self._matched(new):
-            self._attach(caller, payloads.Subject(log_id, pattern_id, record.severity), pattern_id)
-            patterns.add(pattern_id)
-            self._note_unasked(caller, log_id, record)
-            if caller.urgent and pattern_id not in recorded.explained:
-                urgent.append(log_id)
+        for caller, (record, about) in self._matched(_new(batch, recorded)):
+            if about.log_id is not None and about.pattern_id is not None:
+                self._attach(caller, about, about.pattern_id)
+                patterns.add(about.pattern_id)
+                self._note_unasked(caller, about.log_id, record)
+                if caller.urgent and about.pattern_id not in recorded.explained:
+                    urgent.append(about.log_id)
         try:
             if urgent:
-                await self._store.write(queue.prioritise, urgent)
+                await self.store.write(queue.prioritise, urgent)
             await self._answer_explained(patterns, recorded.explained)
         except StoreError as error:
             log.warning("callers not answered now", error=str(error))
@@ -282,14 +257,14 @@ class CallerDesk:
             await self._send(caller, body)
 
     def _note_unasked(self, caller: Caller, log_id: int, record: LogRecord) -> None:
-        if self._asks is not None and not self._asks(record.service, record.severity):
+        if self.asks is not None and not self.asks(record.service, record.severity):
             self._unasked.setdefault(log_id, []).append(caller)
             self._wake.set()
 
     async def _answer_explained(self, patterns: set[int], explained: set[int]) -> None:
         """Answer the callers of patterns that show something already, provisional or not."""
         if patterns:
-            for pattern_id, answer in (await self._store.read(queue.shown_for, sorted(patterns))).items():
+            for pattern_id, answer in (await self.store.read(queue.shown_for, sorted(patterns))).items():
                 await self._answer_pattern(pattern_id, answer, reused=pattern_id in explained)
 
     # What the analyzer tells.
@@ -316,7 +291,7 @@ class CallerDesk:
     async def _answer_all(self, callers: list[Caller], answer: StoredAnalysis, *, reused: bool) -> None:
         for caller in callers:
             if self._leave(caller) and caller.about is not None:
-                body = payloads.reply(caller.payload, caller.about, answer, agent=self._agent, reused=reused)
+                body = payloads.reply(caller.payload, caller.about, answer, agent=self.agent, reused=reused)
                 await self._send(caller, body)
 
     async def _send(self, caller: Caller, body: bytes) -> None:
@@ -325,7 +300,7 @@ class CallerDesk:
         except AndonError as error:
             log.warning("reply not sent", way=caller.way, error=str(error))
         else:
-            self._metrics.replies.labels(caller.way).inc()
+            self.metrics.replies.labels(caller.way).inc()
 
     # Its own task: patience and durable callers.
 
@@ -339,11 +314,9 @@ class CallerDesk:
                     await step()
                 except (StoreError, BrokerError) as error:
                     log.warning("callers not answered now", error=str(error))
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
 
     async def _attach_late(self) -> None:
         late, self._late = self._late, []
@@ -352,8 +325,8 @@ class CallerDesk:
             if caller in self._places and caller.about is not None and caller.about.pattern_id is not None:
                 self._attach(caller, caller.about, caller.about.pattern_id)
                 patterns.add(caller.about.pattern_id)
-                if self._asks is not None and caller.about.log_id is not None:
-                    self._note_unasked(caller, caller.about.log_id, understood(self._understand, caller.payload))
+                if self.asks is not None and caller.about.log_id is not None:
+                    self._note_unasked(caller, caller.about.log_id, understood(self.understand, caller.payload))
         await self._answer_explained(patterns, patterns)
 
     async def _answer_shown(self) -> None:
@@ -364,12 +337,12 @@ class CallerDesk:
         """Logs that the site's rules leave unexplained: nobody waits for what will not come."""
         unasked, self._unasked = self._unasked, {}
         for log_id, callers in unasked.items():
-            stored, _ = await self._store.read(queue.log_and_analysis, log_id)
+            stored, _ = await self.store.read(queue.log_and_analysis, log_id)
             if stored is not None and stored.analysis_status is None:  # else it is part of a problem that is explained
                 await self._answer_late(log_id, callers)
 
     async def _answer_overdue(self) -> None:
-        now = self._clock()
+        now = self.clock()
         stalled = self._stalled_since is not None and now - self._stalled_since >= STALLED
         late: dict[int, list[Caller]] = {}
         for caller in self._places:
@@ -377,7 +350,7 @@ class CallerDesk:
             if caller.about is not None and caller.about.log_id is not None:
                 if overdue:
                     late.setdefault(caller.about.log_id, []).append(caller)
-            elif overdue or (stalled and now - (caller.deadline - self._patience) >= STALLED):
+            elif overdue or (stalled and now - (caller.deadline - self.patience) >= STALLED):
                 self._forget(caller)
                 await self._send(caller, self._fallback.unstored(caller.payload))
         for log_id, callers in late.items():
@@ -386,7 +359,7 @@ class CallerDesk:
     async def _answer_late(self, log_id: int, late: list[Caller]) -> None:
         """One log's callers whose patience ended: what is shown now, else the playbook's answer."""
         try:
-            stored, answer = await self._store.read(queue.log_and_analysis, log_id)
+            stored, answer = await self.store.read(queue.log_and_analysis, log_id)
         except StoreError as error:
             log.warning(
                 "a stored log cannot be read, its callers get the playbook's answer", log=log_id, error=str(error)
@@ -399,7 +372,23 @@ class CallerDesk:
             if stored is None or caller.about is None:
                 body = self._fallback.unstored(caller.payload, caller.about)
             elif answer is not None:
-                body = payloads.reply(caller.payload, caller.about, answer, agent=self._agent, reused=False)
+                body = payloads.reply(caller.payload, caller.about, answer, agent=self.agent, reused=False)
             else:
                 body = self._fallback.best(caller.payload, stored, None)
             await self._send(caller, body)
+
+
+def _new(batch: Batch, recorded: Recorded) -> Iterator[tuple[Delivery, tuple[LogRecord, payloads.Subject]]]:
+    """What was stored just now of a batch, delivery by delivery."""
+    rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
+    for delivery, record, log_id, pattern_id in rows:
+        if log_id is not None:
+            yield delivery, (record, payloads.Subject(log_id, pattern_id, record.severity))
+
+
+def _remove(waiting: dict[K, C], key: K, caller: Caller) -> None:
+    callers = waiting.get(key)
+    if callers is not None and caller in callers:
+        callers.remove(caller)
+        if not callers:
+            del waiting[key]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 
 import structlog
 
@@ -25,6 +25,7 @@ FORGOTTEN_AFTER = 24 * 3600.0
 AWAY_PATIENCE = 3.0
 
 
+@dataclass(eq=False, repr=False)
 class DurableCallers:
     """Answers each durable caller once: with the explanation, or with the best there is.
 
@@ -32,52 +33,38 @@ class DurableCallers:
     logs are not explained at all; nobody waits for that either. ``clock`` gives unix seconds.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        publisher: Publisher,
-        fallback: Fallback,
-        metrics: Metrics,
-        *,
-        patience: float,
-        away: Callable[[], bool],
-        selective: bool,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store = store
-        self._publisher = publisher
-        self._fallback = fallback
-        self._metrics = metrics
-        self._patience = patience
-        self._away = away
-        self._selective = selective
-        self._clock = clock
+    store: Store
+    publisher: Publisher
+    fallback: Fallback
+    metrics: Metrics
+    _: KW_ONLY
+    patience: float
+    away: Callable[[], bool]
+    selective: bool
+    clock: Callable[[], float]
 
     async def answer(self) -> None:
         """Answer whom there is an explanation for, and who waited long enough. Raises StoreError and BrokerError."""
-        while explained := await self._store.read(queue.explained_waiters, BATCH, self._clock()):
+        while explained := await self.store.read(queue.explained_waiters, BATCH, self.clock()):
             await self._deliver(explained)
-        patience = self._patience
-        away = self._away()
-        if away or self._selective:
+        away = self.away()
+        if away or self.selective:
             waiting = await self._overdue(0.0)
-            unasked = [one for one in waiting if self._selective and not one[1].analysis_status]
+            unasked = [one for one in waiting if self.selective and not one[1].analysis_status]
             await self._deliver([one for one in waiting if away and one[2] is not None] + unasked)
-        if away:
-            patience = min(patience, AWAY_PATIENCE)
-        await self._deliver(await self._overdue(patience))
+        await self._deliver(await self._overdue(min(self.patience, AWAY_PATIENCE) if away else self.patience))
 
     async def _overdue(self, seconds: float) -> list[tuple[Waiter, StoredLog, StoredAnalysis | None]]:
-        return await self._store.read(queue.overdue_waiters, seconds, BATCH, self._clock())
+        return await self.store.read(queue.overdue_waiters, seconds, BATCH, self.clock())
 
     async def _deliver(self, answers: Sequence[tuple[Waiter, StoredLog, StoredAnalysis | None]]) -> None:
         """Send; who is not listening now is tried again later."""
         heard: list[Waiter] = []
         unheard: list[Waiter] = []
         for waiter, stored, answer in answers:
-            body = self._fallback.best(payloads.payload_of(stored), stored, answer)
+            body = self.fallback.best(payloads.payload_of(stored), stored, answer)
             try:
-                listening = await self._publisher.deliver(waiter.reply_to, body)
+                listening = await self.publisher.deliver(waiter.reply_to, body)
             except BrokerUnavailable:
                 raise
             except BrokerError as error:  # this answer can never be sent
@@ -85,8 +72,8 @@ class DurableCallers:
                 listening = True
             (heard if listening else unheard).append(waiter)
         if heard:
-            self._metrics.replies.labels("header").inc(len(heard))
-            await self._store.write(queue.remove_waiters, heard)
+            self.metrics.replies.labels("header").inc(len(heard))
+            await self.store.write(queue.remove_waiters, heard)
         if unheard:
-            forgotten = await self._store.write(queue.put_off_waiters, unheard, RETRY, FORGOTTEN_AFTER, self._clock())
-            self._metrics.callers_dropped.inc(forgotten)
+            forgotten = await self.store.write(queue.put_off_waiters, unheard, RETRY, FORGOTTEN_AFTER, self.clock())
+            self.metrics.callers_dropped.inc(forgotten)

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from andon.core.errors import MessageRejected
-from andon.core.models import SUBJECT, Delivery, LogRecord, Question, StoredAnalysis, StoredLog
+from andon.core.models import SUBJECT, Delivery, LogRecord, StoredAnalysis, StoredLog
+from andon.core.models.explanations import question_about
 from andon.explain.callers import payloads
 from andon.explain.interfaces import Rules
 
 
+@dataclass(eq=False, repr=False)
 class Fallback:
     """Makes replies in the name of ``agent``."""
 
-    def __init__(self, rules: Rules, understand: Callable[[Delivery], LogRecord], agent: str) -> None:
-        self._rules = rules
-        self._understand = understand
-        self._agent = agent
+    rules: Rules
+    understand: Callable[[Delivery], LogRecord]
+    agent: str
 
     def best(self, payload: bytes, stored: StoredLog, answer: StoredAnalysis | None) -> bytes:
         """The reply about a stored log: what it shows, else the playbook's answer; the last word where none is made."""
         if answer is not None:
             about = payloads.subject_of(stored)
-            return payloads.reply(payload, about, answer, agent=self._agent, reused=answer.log_id != stored.id)
+            return payloads.reply(payload, about, answer, agent=self.agent, reused=answer.log_id != stored.id)
         return self._made(payload, stored, stored.message, provisional=stored.analysis_status is not None)
 
     def unstored(self, payload: bytes, about: payloads.Subject | None = None) -> bytes:
         """The reply about a log that cannot be looked up now; ``about`` is what is known of it."""
         try:
-            record = understood(self._understand, payload)
+            record = understood(self.understand, payload)
         except MessageRejected as error:
-            return payloads.refusal(payload, str(error), agent=self._agent)
+            return payloads.refusal(payload, str(error), agent=self.agent)
         return self._made(payload, unstored_log(record), record.template, about)
 
     def _made(
@@ -43,9 +46,9 @@ class Fallback:
         *,
         provisional: bool = True,
     ) -> bytes:
-        explanation = self._rules(question_of(log, template))
+        explanation = self.rules(question_about(log, template))
         about = about or payloads.subject_of(log)
-        return payloads.unstored_reply(payload, about, explanation, agent=self._agent, provisional=provisional)
+        return payloads.reply(payload, about, explanation, agent=self.agent, provisional=provisional)
 
 
 def understood(understand: Callable[[Delivery], LogRecord], payload: bytes) -> LogRecord:
@@ -55,42 +58,5 @@ def understood(understand: Callable[[Delivery], LogRecord], payload: bytes) -> L
 
 def unstored_log(record: LogRecord) -> StoredLog:
     """A record that is not in the database yet, in the form readers get (id 0)."""
-    return StoredLog(
-        id=0,
-        timestamp=record.timestamp,
-        hostname=record.hostname,
-        severity=record.severity,
-        service=record.service,
-        message=record.message,
-        context=record.context,
-        analysis=None,
-        created_at=record.timestamp,
-        severity_native=record.severity_native,
-        site=record.site,
-        area=record.area,
-        line=record.line,
-        machine=record.machine,
-        notes=record.notes,
-        stream=record.stream,
-        sequence=record.sequence,
-        stored_ns=record.stored_ns,
-        pattern_id=None,
-        analysis_id=None,
-        rung=None,
-        provisional=False,
-        analysis_status=None,
-    )
-
-
-def question_of(stored: StoredLog, template: str) -> Question:
-    """A question about a single log, for answers that must not wait for the queue."""
-    return Question(
-        pattern_id=stored.pattern_id or 0,
-        template=template,
-        logs=[stored],
-        count=1,
-        hosts=[stored.hostname],
-        first_seen=stored.timestamp,
-        last_seen=stored.timestamp,
-        worst_severity=stored.severity,
-    )
+    known: dict[str, Any] = {name: getattr(record, name, None) for name in StoredLog.__struct_fields__}
+    return StoredLog(**known | {"id": 0, "created_at": record.timestamp, "provisional": False})

@@ -24,9 +24,18 @@ def subject_of(log: StoredLog) -> Subject:
     return Subject(log.id or None, log.pattern_id, log.severity)
 
 
-def reply(payload: bytes, about: Subject, answer: StoredAnalysis, *, agent: str, reused: bool = False) -> bytes:
+def reply(
+    payload: bytes,
+    about: Subject,
+    answer: StoredAnalysis | Explanation,
+    *,
+    agent: str,
+    provisional: bool = True,
+    reused: bool = False,
+) -> bytes:
     """The answer to a caller: ``original_message``, ``analysis`` and ``timestamp`` as in the reference, and more.
 
+    An Explanation is not stored; it is ``provisional`` where an analysis still comes.
     ``reused`` says that the problem was explained before this log came; ``first_rung`` then says how.
     """
     body = {
@@ -35,7 +44,7 @@ def reply(payload: bytes, about: Subject, answer: StoredAnalysis, *, agent: str,
         "timestamp": now_text(),
         "agent": agent,
         "rung": Rung.REUSED.value if reused else answer.rung,
-        "provisional": answer.provisional,
+        "provisional": answer.provisional if isinstance(answer, StoredAnalysis) else provisional,
         "severity": about.severity,
         "log_id": about.log_id,
         "pattern_id": about.pattern_id,
@@ -47,28 +56,6 @@ def reply(payload: bytes, about: Subject, answer: StoredAnalysis, *, agent: str,
     if reused:
         body["first_rung"] = answer.rung
     return _encode(body)
-
-
-def unstored_reply(payload: bytes, about: Subject, explanation: Explanation, *, agent: str, provisional: bool) -> bytes:
-    """The answer to a caller whose patience ended before the analysis came, or for whom none is made (then it is not
-    ``provisional``); nothing of it is stored."""
-    return _encode(
-        {
-            "original_message": original(payload),
-            "analysis": explanation.text,
-            "timestamp": now_text(),
-            "agent": agent,
-            "rung": explanation.rung.value,
-            "provisional": provisional,
-            "severity": about.severity,
-            "log_id": about.log_id,
-            "pattern_id": about.pattern_id,
-            "finding": explanation.finding,
-            "source": explanation.source,
-            "provider": None,
-            "model": None,
-        }
-    )
 
 
 def refusal(payload: bytes, reason: str, *, agent: str) -> bytes:
@@ -102,13 +89,7 @@ def announcement(log: StoredLog, template: str, answer: StoredAnalysis) -> bytes
             "provider": answer.provider,
             "model": answer.model,
             "template": template,
-            "log": {
-                "timestamp": log.timestamp,
-                "hostname": log.hostname,
-                "severity": log.severity,
-                "service": log.service,
-                "message": log.message,
-            },
+            "log": _as_sent(log),
         }
     )
 
@@ -126,11 +107,12 @@ def payload_of(log: StoredLog) -> bytes:
     """A stored log as the message it came from: what a durable caller is shown as its original."""
     return _encode(
         {
-            "timestamp": log.timestamp,
-            "hostname": log.hostname,
+            **_as_sent(log),
             "severity": log.severity_native or log.severity,
-            "service": log.service,
-            "message": log.message,
             "context": msgspec.Raw(log.context.encode()) if log.context else {},
         }
     )
+
+
+def _as_sent(log: StoredLog) -> dict[str, Any]:
+    return {name: getattr(log, name) for name in ("timestamp", "hostname", "severity", "service", "message")}

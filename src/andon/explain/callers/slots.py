@@ -35,11 +35,6 @@ class Caller(msgspec.Struct, eq=False):
         return self.rank > PLAIN
 
 
-def rank_of(severity: str) -> int:
-    """The rank of a request to the endpoint with a log of this severity."""
-    return 1 + Severity(severity).rank
-
-
 class Places:
     """At most ``most`` callers with at most ``most_bytes`` of payload between them."""
 

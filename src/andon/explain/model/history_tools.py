@@ -24,7 +24,7 @@ from andon.explain.model.fence import encode, facts_fields, fenced, fit, listing
 from andon.explain.model.time_phrases import shown
 from andon.explain.providers.backend import Capabilities
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
-from andon.grouping.similar_problems import Likeness
+from andon.grouping.similar import Likeness
 from andon.store import Ask, agent_history
 
 if TYPE_CHECKING:

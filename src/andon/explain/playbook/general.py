@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from andon.core.errors import ConfigError
 from andon.core.models import Severity
 from andon.explain.finding import CATEGORIES, Finding
-from andon.explain.playbook.reading import shown
+from andon.explain.playbook.reading import Reading, shown
 from andon.explain.playbook.rules import bundled, fill
 from andon.explain.playbook.term_language import Vocabulary
 
@@ -77,59 +77,48 @@ class General:
         self._hints = [(kind, vocabulary.numbers(kind.hints), vocabulary.numbers(kind.names)) for kind in spec.kinds]
         self.note = spec.note
 
-    def doubt(self, said: set[int]) -> bool:
+    def doubt(self, log: Reading) -> bool:
         """Whether the log itself says that it does not know, or that all is well."""
-        return not self._doubt.isdisjoint(said)
+        return not self._doubt.isdisjoint(log.said)
 
-    def telling(self, words: Iterable[str]) -> float:
-        """How many of ``words`` say something of their own: names of things and symptoms, not "error" or "code 5".
+    def telling(self, log: Reading) -> float:
+        """How many words say something of their own: names of things and symptoms, not "error" or "code 5".
 
         A word of ``thin`` counts half.
         """
-        own = {word for word in words if len(word) > 1 and not word.isdigit()} - self._filler
+        own = {word for word in log.words if len(word) > 1 and not word.isdigit()} - self._filler
         return len(own) - 0.5 * len(own & self._thin)
 
-    def silent(self, said: set[int], words: Iterable[str]) -> bool:
+    def silent(self, log: Reading) -> bool:
         """Whether a log reports nothing a rule could explain: a lesson about faults, or one name without a symptom."""
-        if not self._lesson.isdisjoint(said):
+        if not self._lesson.isdisjoint(log.said):
             return True
-        told = self.telling(words)
-        plain = self._plain & said
+        told = self.telling(log)
+        plain = self._plain & log.said
         if any(self._weights[term] >= _MARKED for term in plain):
             return told <= 0
-        bare = told <= 1 and not plain and all(self._weights[term] < _MARKED for term in said)
+        bare = told <= 1 and not plain and all(self._weights[term] < _MARKED for term in log.said)
         return told < _TELLING or bare
 
-    def evasive(self, said: set[int]) -> bool:
+    def evasive(self, log: Reading) -> bool:
         """Whether the log says that what matters stands elsewhere or is not known."""
-        return not self._evasive.isdisjoint(said)
+        return not self._evasive.isdisjoint(log.said)
 
-    def floor(self, said: set[int]) -> Severity | None:
+    def floor(self, log: Reading) -> Severity | None:
         """The least severity of a log that speaks of a safety stop, a fire or the like; None for any other."""
-        return None if self._alarming.isdisjoint(said) else Severity.WARNING
+        return None if self._alarming.isdisjoint(log.said) else Severity.WARNING
 
-    def family(self, said: set[int], around: set[int], named: set[int]) -> str | None:
+    def family(self, log: Reading) -> str | None:
         """The category of a log that shows a symptom and does not evade, None where it does not or names no kind."""
-        if self.doubt(said) or self._symptoms.isdisjoint(said) or self.evasive(said):
+        if self.doubt(log) or self._symptoms.isdisjoint(log.said) or self.evasive(log):
             return None
-        kind = self._kind(said, around, named)
+        kind = self._kind(log)
         return kind.category if kind else None
 
-    def finding(
-        self,
-        *,
-        values: Mapping[str, str],
-        quote: str,
-        said: set[int],
-        around: set[int],
-        named: set[int],
-        severity: Severity,
-        evidence: list[int],
-    ) -> Finding:
-        """The answer that names no cause. ``said`` and ``around`` are the terms found in the log,
-        ``named`` those in the name of its service."""
-        kind = self._kind(said, around, named)
-        quoted = shown(quote, _QUOTE_MAX)
+    def finding(self, log: Reading, values: Mapping[str, str], severity: Severity, evidence: list[int]) -> Finding:
+        """The answer that names no cause."""
+        kind = self._kind(log)
+        quoted = shown(log.message, _QUOTE_MAX)
         places = {"host": "this host", "service": "this service", **values}
         summary = fill(self._spec.summary, places)
         return Finding(
@@ -143,28 +132,25 @@ class General:
             enough_evidence=False,
         )
 
-    def votes(self, said: set[int], around: set[int], named: set[int]) -> dict[str, float]:
-        """How strongly words and names speak for each category, where any does: the log's own words count double,
-        its service goes before its host."""
-        weights = self._weights
-        found: dict[str, float] = {}
-        for kind, hints, products in self._hints:
-            score = 2 * sum(weights[term] for term in hints & said) + sum(weights[term] for term in hints & around)
-            score += 0.5 * sum(weights[term] for term in hints & named)
-            score += _NAMED * (not products.isdisjoint(named)) + (not products.isdisjoint(around))
-            if score:
-                found[kind.category] = score
-        return found
-
-    def homes(self, named: set[int]) -> frozenset[str]:
+    def homes(self, log: Reading) -> frozenset[str]:
         """The categories that the products in the name of a service stand for."""
-        return frozenset(kind.category for kind, _, products in self._hints if not products.isdisjoint(named))
+        return frozenset(kind.category for kind, _, products in self._hints if not products.isdisjoint(log.named))
 
-    def _kind(self, said: set[int], around: set[int], named: set[int]) -> Kind | None:
-        """The kind with the most hints, the first of equals."""
-        votes = self.votes(said, around, named)
-        most = max(votes.values(), default=0.0)
-        return next((kind for kind, _, _ in self._hints if votes.get(kind.category) == most), None)
+    def _kind(self, log: Reading) -> Kind | None:
+        """The kind that words and names speak for most, the first of equals; None where they speak for none.
+
+        The log's own words count double, its service goes before its host.
+        """
+        weights = self._weights
+        best, most = None, 0.0
+        for kind, hints, products in self._hints:
+            votes = 2 * sum(weights[term] for term in hints & log.said)
+            votes += sum(weights[term] for term in hints & log.around)
+            votes += 0.5 * sum(weights[term] for term in hints & log.named)
+            votes += _NAMED * (not products.isdisjoint(log.named)) + (not products.isdisjoint(log.around))
+            if votes > most:
+                best, most = kind, votes
+        return best
 
 
 @cache

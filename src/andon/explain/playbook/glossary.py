@@ -37,11 +37,10 @@ class Glossary:
             known.sort(key=lambda entry: len(entry[0]), reverse=True)  # type: ignore[attr-defined]  # the longest first
 
     def _add(self, text: str, target: tuple[str, ...]) -> None:
+        words = parse_term(text).words
         if not text.endswith("*"):
-            words = tuple(parse_term(text).words)
             self._phrases.setdefault(words[0], []).append((words, target))
             return
-        words = tuple(parse_term(text).words)
         if len(words) != 1 or len(words[0]) < _STEM:
             raise ValueError(f"{text!r} is not a stem: one word of at least {_STEM} letters before the *")
         self._stems.setdefault(words[0][:_STEM], []).append((words[0], target))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Container, Sequence
+from operator import itemgetter
 
 import msgspec
 
-from andon.core.models import SEVERITY_RANK, Explanation, Question, Rung, Severity, StoredLog
-from andon.explain.finding import Finding, render
+from andon.core.models import Explanation, Question, Rung, StoredLog
+from andon.explain.finding import Finding, render, worst
 from andon.explain.playbook.general import General, load_general
 from andon.explain.playbook.glossary import load_glossary
 from andon.explain.playbook.parts import PREFIX as PART
@@ -100,29 +101,31 @@ class Playbook:
     def explain(self, question: Question) -> Explanation:
         """The best rule's answer to ``question``, or the general one. Never raises."""
         started = time.perf_counter()
-        chosen = self._chosen(question) if question.logs else None
-        if chosen is not None and chosen[2] is not None:
-            return self._ruled(question, chosen[0], chosen[1], chosen[2], started)
-        reading = chosen[1] if chosen is not None else None
-        return _explanation(self._unknown(question, reading), GENERAL, self._general.note, reading, started)
+        at, reading, match = self._chosen(question)
+        if match is not None:
+            return self._ruled(question, at, reading, match, started)
+        severity = worst(question, self._general.floor(reading))
+        values = names(question.logs[0]) if question.logs else {}
+        finding = self._general.finding(reading, values, severity, [log.id for log in question.logs[:1]])
+        return _explanation(finding, GENERAL, self._general.note, reading, started)
 
     def answer(self, question: Question) -> Explanation | None:
         """The best rule's answer to ``question``, None where none fits. Never raises."""
         started = time.perf_counter()
-        if not question.logs:
-            return None
         at, reading, match = self._chosen(question)
         return self._ruled(question, at, reading, match, started) if match is not None else None
 
     def _ruled(self, question: Question, at: int, reading: Reading, match: Match, started: float) -> Explanation:
         note = f"Answered by {self._answered_by} {match.source}."
-        return _explanation(self._answer(question, match, at, reading.said), match.source, note, reading, started)
+        return _explanation(self._answer(question, match, at, reading), match.source, note, reading, started)
 
     def _read(self, log: StoredLog, template: str = "") -> Reading:
         return read(log, template, self._index, self._glossary)
 
     def _chosen(self, question: Question) -> tuple[int, Reading, Match | None]:
         """The log that names the problem best, the newest of equals: its place, reading and rule."""
+        if not question.logs:
+            return 0, Reading(), None
         newest = self._read(question.logs[0], question.template)
         best = (0, newest, self._match(newest, question.logs[0]))
         seen = {question.logs[0].message}
@@ -150,12 +153,12 @@ class Playbook:
         return Match(compiled.rule, compiled.source, score, values)
 
     def _best(self, reading: Reading) -> tuple[Compiled, float] | None:
-        if self._general.silent(reading.said, reading.words):
+        if self._general.silent(reading):
             return None
         touched = self._touched
-        evasive = self._general.evasive(reading.said)
+        evasive = self._general.evasive(reading)
         enough = _ENOUGH_IF_EVASIVE if evasive else _ENOUGH
-        if self._general.doubt(reading.said):
+        if self._general.doubt(reading):
             enough = _ENOUGH_IN_DOUBT
         broad = (*((BROAD,) if evasive or reading.instructed else ()), *((PART,) if evasive else ()))
         candidates = {
@@ -164,46 +167,40 @@ class Playbook:
             for compiled in touched.get(term, ())
             if not compiled.rule.id.startswith(broad)
         }
-        homes = self._general.homes(reading.named)
-        best: tuple[Compiled, float] | None = None
-        for _, compiled in sorted(candidates.items()):
-            score = self._score(compiled, reading, enough)
-            if score is None:
-                continue
-            score += _HOME * (compiled.rule.category in homes)
-            if best is None or score > best[1]:
-                best = (compiled, score)
-        return best
+        homes = self._general.homes(reading)
+        scored = [
+            (compiled, score + _HOME * (compiled.rule.category in homes))
+            for _, compiled in sorted(candidates.items())
+            if (score := self._score(compiled, reading, enough)) is not None
+        ]
+        return max(scored, key=itemgetter(1), default=None)  # the first of equals
 
     def _broadly(self, reading: Reading) -> tuple[Compiled, float] | None:
         """The broad rule for a log that no rule knows but that tells much; it loses against any other rule."""
-        if not self._broad or reading.instructed or self._general.silent(reading.said, reading.words):
+        if not self._broad or reading.instructed or self._general.silent(reading):
             return None
-        if self._general.telling(reading.words) < _MUCH:
+        if self._general.telling(reading) < _MUCH:
             return None
         if part := self._named(reading):
             return part
-        category = self._general.family(reading.said, reading.around, reading.named)
+        category = self._general.family(reading)
         compiled = self._broad.get(category) if category else None
         return (compiled, compiled.rule.weight) if compiled else None
 
     def _named(self, reading: Reading) -> tuple[Compiled, float] | None:
         """The part that the service is named after, where the log tells much, and of trouble."""
-        if reading.instructed or self._general.telling(reading.words) < _MUCH:
+        if reading.instructed or self._general.telling(reading) < _MUCH:
             return None
-        if self._general.doubt(reading.said) or self._general.evasive(reading.said):
+        if self._general.doubt(reading) or self._general.evasive(reading):
             return None
         weights = self._index.weights
-        best: tuple[Compiled, float] | None = None
+        scored = []
         for compiled in self._parts:
             words, trouble = compiled.groups
             name = words & reading.named
-            if not name or trouble.isdisjoint(reading.said) or not compiled.none.isdisjoint(reading.said):
-                continue
-            score = max(weights[term] for term in name) + compiled.rule.weight
-            if best is None or score > best[1]:
-                best = (compiled, score)
-        return best
+            if name and not trouble.isdisjoint(reading.said) and compiled.none.isdisjoint(reading.said):
+                scored.append((compiled, max(weights[term] for term in name) + compiled.rule.weight))
+        return max(scored, key=itemgetter(1), default=None)
 
     def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
         """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""
@@ -229,7 +226,7 @@ class Playbook:
         sure = compiled.rule.sure if coded else 0.0
         return own + near + 1.5 * code + sure + 0.5 * preferred + where + compiled.rule.weight
 
-    def _answer(self, question: Question, match: Match, chosen: int, said: set[int]) -> Finding:
+    def _answer(self, question: Question, match: Match, chosen: int, reading: Reading) -> Finding:
         rule, values = match.rule, match.values
         same = [question.logs[chosen].id]
         for at, log in enumerate(question.logs[:_EVIDENCE]):
@@ -240,29 +237,15 @@ class Playbook:
             category=rule.category,  # type: ignore[arg-type]  # checked when the rule was loaded
             probable_cause=fill(rule.probable_cause, values),
             checks=[fill(check, values) for check in rule.checks],
-            severity_assessed=worst(question, rule.severity_floor, self._general.floor(said)),
+            severity_assessed=worst(question, rule.severity_floor, self._general.floor(reading)),
             confidence=rule.confidence,  # type: ignore[arg-type]
             evidence=same,
             enough_evidence=True,
         )
 
-    def _unknown(self, question: Question, reading: Reading | None) -> Finding:
-        newest = question.logs[0] if question.logs else None
-        said = reading.said if reading else set()
-        around = reading.around if reading else set()
-        return self._general.finding(
-            values=names(newest) if newest else {},
-            quote=reading.message if reading else "",
-            said=said,
-            around=around,
-            named=reading.named if reading else set(),
-            severity=worst(question, self._general.floor(said)),
-            evidence=[newest.id] if newest else [],
-        )
 
-
-def _explanation(finding: Finding, source: str, note: str, reading: Reading | None, started: float) -> Explanation:
-    if reading is not None and reading.instructed:
+def _explanation(finding: Finding, source: str, note: str, reading: Reading, started: float) -> Explanation:
+    if reading.instructed:
         note = f"{note} {_NOT_FOLLOWED}"
     return Explanation(
         rung=Rung.PLAYBOOK,
@@ -271,17 +254,6 @@ def _explanation(finding: Finding, source: str, note: str, reading: Reading | No
         source=source,
         latency=time.perf_counter() - started,
     )
-
-
-def worst(question: Question, *floors: Severity | None) -> Severity:
-    """The worst severity in ``question``, raised to each of ``floors``: an answer never talks an alarm down."""
-    named = [
-        question.worst_severity,
-        *(log.severity for log in question.logs),
-        *(floor or Severity.DEBUG for floor in floors),
-    ]
-    known = [name for name in named if name in SEVERITY_RANK]
-    return Severity(max(known, key=lambda name: SEVERITY_RANK[name]))
 
 
 def names(log: StoredLog) -> dict[str, str]:

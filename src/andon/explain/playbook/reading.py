@@ -89,16 +89,16 @@ class Reading(msgspec.Struct):
     translated; ``text`` is what captures search; ``message`` is what may be quoted.
     """
 
-    said: set[int]
-    around: set[int]
-    named: set[int]
-    words: frozenset[str]
-    text: str
-    message: str
-    service: str
-    host: str
-    context: dict[str, str]
-    instructed: bool
+    said: set[int] = set()
+    around: set[int] = set()
+    named: set[int] = set()
+    words: frozenset[str] = frozenset()
+    text: str = ""
+    message: str = ""
+    service: str = ""
+    host: str = ""
+    context: dict[str, str] = {}
+    instructed: bool = False
 
 
 def read(log: StoredLog, template: str, index: TermIndex, glossary: Glossary) -> Reading:

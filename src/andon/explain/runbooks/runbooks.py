@@ -32,9 +32,7 @@ import msgspec
 from andon.core.models import Explanation, Hint, Question, Rung, Severity
 from andon.core.redact import clean, visible
 from andon.explain.expressions import TEXT_MAX, Expression, expression
-from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, SUMMARY_MAX, Finding
-from andon.explain.playbook.playbook import worst
-from andon.explain.runbooks.matching import code_fields, code_pattern
+from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, SUMMARY_MAX, Finding, worst
 from andon.explain.site_files import SiteFiles
 from andon.explain.yaml_text import load_yaml
 
@@ -51,6 +49,9 @@ _ITEM = re.compile(r"\s{0,6}(?:[-*+]|\d{1,2}[.)])\s+(?:\[[ xX]\]\s+)?(.+)")
 _MARKS = re.compile(r"\*\*|__|`|^#+\s*|^>\s*")
 #: Control characters but line ends and tabs; shown by the symbol that stands for each.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CODE_FIELD = re.compile(r"(?i)code|alarm|error|err(?:no|_?id)|fault|event|exit|status|signal|sqlstate|(?:_|^)id$")
+#: A number alone is a code only where a word in front says so.
+_INTRODUCED = r"(?:code|error|err|alarm|fault|status|errno|event|exit|trip|warning|id|nr|no|number)\W{0,3}"
 
 
 class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -201,6 +202,31 @@ def _entries(value: str | list[str]) -> list[str]:
 def _shown(text: str) -> str:
     """``text`` with its control characters visible and those that cannot be seen left out."""
     return visible(_CONTROL.sub(lambda match: chr(0x2400 + ord(match[0])) if match[0] < " " else "\u2421", text))
+
+
+def code_pattern(code: str) -> re.Pattern[str]:
+    """Where ``code`` stands in a message: as a token of its own, a mere number only behind a word such as error."""
+    lead = _INTRODUCED if code.isdigit() else ""
+    return re.compile(rf"(?<![A-Za-z0-9]){lead}{re.escape(code)}(?![A-Za-z0-9])", re.IGNORECASE)
+
+
+def code_fields(context: str | None) -> frozenset[str]:
+    """The values, in lower case, of the context's fields that hold codes; nested objects one level deep."""
+    if not context:
+        return frozenset()
+    try:
+        data = msgspec.json.decode(context[:65_536])
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return frozenset()
+    if not isinstance(data, dict):
+        return frozenset()
+    pairs = [(str(key), value) for key, value in list(data.items())[:200]]
+    pairs += [(f"{k}_{i}", v) for k, inner in pairs if isinstance(inner, dict) for i, v in list(inner.items())[:50]]
+    return frozenset(
+        str(value).strip().lower()
+        for key, value in pairs
+        if isinstance(value, str | int) and not isinstance(value, bool) and _CODE_FIELD.search(key)
+    )
 
 
 def _score(book: Runbook, seen: _Seen) -> float | None:

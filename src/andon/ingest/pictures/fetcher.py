@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
@@ -44,23 +46,16 @@ SHRINK_WITHIN = 10.0
 FetchObject = Callable[[str, str, int], Awaitable[bytes]]
 
 
+@dataclass(eq=False, repr=False)
 class PictureFetcher:
     """Fetches what logs name in the broker's object store, for ever. The queue is a table of the store: it survives."""
 
-    def __init__(
-        self,
-        store: Store,
-        fetch_object: FetchObject,
-        limits: PictureLimits,
-        metrics: Metrics,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store = store
-        self._fetch_object = fetch_object
-        self._limits = limits
-        self._metrics = metrics
-        self._clock = clock
-        self._wake = asyncio.Event()
+    store: Store
+    fetch_object: FetchObject
+    limits: PictureLimits
+    metrics: Metrics
+    clock: Callable[[], float] = time.time
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def wake(self) -> None:
         """Logs with references were recorded."""
@@ -70,7 +65,7 @@ class PictureFetcher:
         """Work the queue until cancelled. Raises StoreError where the store cannot be used."""
         while True:
             self._wake.clear()
-            due, pause = await self._store.read(pictures.due, BATCH, self._clock())
+            due, pause = await self.store.read(pictures.due, BATCH, self.clock())
             if not due:
                 await self._sleep(POLL if pause is None else min(pause, POLL))
                 continue
@@ -83,23 +78,21 @@ class PictureFetcher:
                     group.create_task(self._one(fetches, places), name=f"picture-{fetches[0].id}")
 
     async def _sleep(self, seconds: float) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
     async def _one(self, fetches: list[PictureFetch], places: asyncio.Semaphore) -> None:
         """One object, for all logs that name it."""
         first = fetches[0]
         try:
             async with places, asyncio.timeout(FETCH_WITHIN):
-                data = await self._fetch_object(first.bucket, first.name, self._limits.max_bytes)
-            picture = await asyncio.to_thread(checked, data, self._limits)
+                data = await self.fetch_object(first.bucket, first.name, self.limits.max_bytes)
+            picture = await asyncio.to_thread(checked, data, self.limits)
         except BrokerUnavailable as error:
             log.info("picture not fetched, the broker is away", log=first.log_id, error=str(error))
             for fetch in fetches:
-                await self._store.write(pictures.postpone_fetch, fetch, self._clock() + AWAY, counted=False)
+                await self.store.write(pictures.postpone_fetch, fetch, self.clock() + AWAY, counted=False)
         except PictureRefused as reason:
             for fetch in fetches:
                 await self._give_up(fetch, str(reason))
@@ -110,8 +103,8 @@ class PictureFetcher:
         else:
             for fetch in fetches:
                 placed = msgspec.structs.replace(picture, position=fetch.position)
-                if await self._store.write(pictures.fetched, fetch, placed):
-                    self._metrics.pictures_stored.inc()
+                if await self.store.write(pictures.fetched, fetch, placed):
+                    self.metrics.pictures_stored.inc()
 
     async def _failed(self, fetches: list[PictureFetch], reason: str) -> None:
         for fetch in fetches:
@@ -120,12 +113,12 @@ class PictureFetcher:
                 continue
             delay = min(RETRY_FIRST * 2**fetch.attempts, RETRY_LAST)
             log.info("picture not fetched, will try again", log=fetch.log_id, reason=reason, seconds=delay)
-            await self._store.write(pictures.postpone_fetch, fetch, self._clock() + delay)
+            await self.store.write(pictures.postpone_fetch, fetch, self.clock() + delay)
 
     async def _give_up(self, fetch: PictureFetch, reason: str) -> None:
         log.warning("picture not kept", log=fetch.log_id, bucket=fetch.bucket, object=fetch.name, reason=reason)
-        self._metrics.pictures_refused.inc()
-        await self._store.write(pictures.give_up, fetch, reason)
+        self.metrics.pictures_refused.inc()
+        await self.store.write(pictures.give_up, fetch, reason)
 
 
 class QuestionPictures:
@@ -135,13 +128,7 @@ class QuestionPictures:
     is how long pictures that are being fetched are waited for, in seconds.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        shrink: Callable[[Picture], Picture],
-        *,
-        patience: float = WAIT_FOR_FETCH,
-    ) -> None:
+    def __init__(self, store: Store, shrink: Callable[[Picture], Picture], *, patience: float = WAIT_FOR_FETCH) -> None:
         self._store = store
         self._shrink = shrink
         self._patience = patience

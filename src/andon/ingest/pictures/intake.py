@@ -11,12 +11,14 @@ import binascii
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from andon.core.errors import PictureRefused
 from andon.core.models import LogRecord, NewPicture, PictureReference
+from andon.ingest.decode import value_of
 from andon.ingest.pictures.header import read_header
 
 #: Reasons that one log's notes tell; of the rest only the number.
@@ -39,12 +41,17 @@ class PictureLimits(msgspec.Struct, frozen=True):
     max_side: int = 32_000
 
 
-def take_out(record: LogRecord, limits: PictureLimits) -> None:
-    """Move the pictures of ``record.context`` to ``record.pictures`` and ``record.references``; never raises.
+def take_out(records: Iterable[LogRecord], limits: PictureLimits) -> None:
+    """Move the pictures of each record's ``context`` to its ``pictures`` and ``references``; never raises.
 
     The context then describes each picture where it was; the notes say what was not kept and why. Takes milliseconds
     for each megabyte, so it has no place on the event loop. Doing it again changes nothing.
     """
+    for record in records:
+        _take_out(record, limits)
+
+
+def _take_out(record: LogRecord, limits: PictureLimits) -> None:
     if not record.images or record.context is None:
         return
     record.images = False
@@ -52,7 +59,10 @@ def take_out(record: LogRecord, limits: PictureLimits) -> None:
     raw = None if fields is None else fields.get("images")
     if fields is None or raw is None:
         return
-    value = _value(raw)
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        value = value_of(raw)
     found = _Found(limits)
     entries = value if isinstance(value, list) else [value]
     changed = [found.take(entry, position) for position, entry in enumerate(entries)]
@@ -188,14 +198,3 @@ def _fields(context: str) -> dict[str, msgspec.Raw] | None:
 def to_raw(value: Any) -> msgspec.Raw:
     """``value`` as JSON; what is no Unicode stays in its escapes."""
     return msgspec.Raw(json.dumps(value, separators=(",", ":")).encode())
-
-
-def _value(raw: msgspec.Raw) -> Any:
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    try:
-        return json.loads(bytes(raw))
-    except (ValueError, RecursionError):
-        return None

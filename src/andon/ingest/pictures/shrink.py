@@ -39,15 +39,8 @@ def for_model(picture: Picture, side: int = MODEL_SIDE) -> Picture:
         out, media_type = io.BytesIO(), "image/jpeg"
         _on_white(image).save(out, "JPEG", quality=_JPEG_QUALITY)
     data = out.getvalue()
-    return Picture(
-        id=picture.id,
-        sha256=hashlib.sha256(data).hexdigest(),
-        media_type=media_type,
-        width=image.width,
-        height=image.height,
-        size=len(data),
-        data=data,
-    )
+    digest, size = hashlib.sha256(data).hexdigest(), len(data)
+    return Picture(picture.id, digest, media_type, image.width, image.height, size, data)
 
 
 Colour = tuple[int, int, int]

@@ -31,7 +31,7 @@ from andon.explain.model.reasoning import strip_thinking
 from andon.explain.model.session import AnswerTooLong, ModelSession, NoAnswer, NotGranted, Request
 from andon.explain.providers.backend import Backend, Capabilities
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
-from andon.grouping.similar_problems import alike
+from andon.grouping.similar import alike
 from andon.insight.ask.conversation import Conversation, Watch
 from andon.insight.ask.facts_text import prompt_lines, report, scope_words
 from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve
