@@ -251,16 +251,3 @@ def size(connection: Connection) -> int:
     """The database's size on its disk, in bytes."""
     found: int = connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one()
     return found
-
-
-__all__ = [
-    "DATABASE",
-    "UNLOCKED",
-    "check_encoding",
-    "reader_engine",
-    "size",
-    "store_error",
-    "table_kinds",
-    "visitor_engine",
-    "writer_engine",
-]

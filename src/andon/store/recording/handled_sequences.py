@@ -114,6 +114,3 @@ def set_floor(connection: Connection, stream: str, first: int, now: float) -> No
     if stream_id is not None:
         run(connection, "DELETE FROM gone WHERE stream_id = ? AND last_seq < ?", (stream_id, first))
     run(connection, "DELETE FROM gone WHERE last_ns < ?", (int((now - _LONGEST) * 1e9),))
-
-
-__all__ = ["Range", "add", "floors", "highest", "known", "ranges", "set_floor"]

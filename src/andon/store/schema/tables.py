@@ -29,7 +29,7 @@ from andon.store.schema import (
     search_tables,  # noqa: F401 - their tables belong to the schema too
 )
 from andon.store.schema.columns import ID, Text, clustered, given, key, metadata, numbered, optional, unique, where
-from andon.store.schema.dialect import CREATED_AT, LOG_WORDS
+from andon.store.schema.dialect import LOG_WORDS, SECONDS_TEXT
 
 #: Every schema revision this program can read or bring up to date, oldest first.
 KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
@@ -236,4 +236,5 @@ def create(connection: Connection) -> None:
 
 def create_view(connection: Connection) -> None:
     """Make the view ``agent_logs``; no table of that name may be left."""
-    connection.exec_driver_sql(_AGENT_LOGS_VIEW.format(created_at=CREATED_AT[connection.dialect.name]))
+    created_at = SECONDS_TEXT[connection.dialect.name].format("l.created_at")
+    connection.exec_driver_sql(_AGENT_LOGS_VIEW.format(created_at=created_at))
