@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -197,7 +197,10 @@ class Store:
 
     async def read(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``question(connection, ...)`` answers: one transaction that only reads. Raises what it raises."""
-        return await self._read(functools.partial(_applied, question, args, kwargs))
+        asked = functools.partial(
+            self._transaction, self._readers, lambda connection: question(connection, *args, **kwargs)
+        )
+        return await self._in_thread(self._reading, self._read_places, asked)
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``work(connection, ...)`` answers: one transaction in the writer's thread. Raises what it raises.
@@ -205,7 +208,7 @@ class Store:
         On PostgreSQL, work that is marked with :func:`unlocked` goes beside the writers' lock.
         """
         engine = self._claiming if getattr(work, UNLOCKED, False) else self._writer
-        return await self._write(functools.partial(_applied, work, args, kwargs), engine)
+        return await self._write(lambda connection: work(connection, *args, **kwargs), engine)
 
     async def ask(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """As :meth:`read` for people and models: in threads of their own, and for :data:`DEADLINE` seconds at most.
@@ -239,11 +242,6 @@ class Store:
 
         return await self._in_thread(self._writing, self._write_places, checked)
 
-    async def _read(self, work: Callable[[Connection], T]) -> T:
-        return await self._in_thread(
-            self._reading, self._read_places, functools.partial(self._transaction, self._readers, work)
-        )
-
     def _transaction(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         with translated(self._path), engine.begin() as connection:
             return work(connection)
@@ -258,7 +256,3 @@ class Store:
             raise StoreUnavailable(
                 f"the database {self._path} did not answer within {self._deadline:g} s: check its disk"
             ) from error
-
-
-def _applied(work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection) -> T:
-    return work(connection, *args, **kwargs)
