@@ -11,7 +11,7 @@ from andon.core.settings.database_url import Database, PostgresAddress
 
 
 def lock_database(db_path: Database) -> contextlib.ExitStack:
-    """Take the lock ``<db_path>.lock``, our process id inside, without waiting; close what this returns to give it back.
+    """Take the lock ``<db_path>.lock``, our process id inside, without waiting; closing this gives it back.
 
     The operating system does so when the process ends, however it ends. The file stays: removing it would let two
     others lock two files.

@@ -160,17 +160,13 @@ def postpone(
             attempts=row.attempts if counted else row.attempts - 1,
             **_UNLEASED,
         )
-    if provisional is None or not _attach_provisionally(connection, row, provisional):
-        return None
-    return _analysis(connection, job.id)
+    return None if provisional is None else _attach_provisionally(connection, row, provisional)
 
 
 def show_meanwhile(connection: Connection, job: PendingAnalysis, provisional: Explanation) -> StoredAnalysis | None:
     """An answer for as long as a claimed row has none; None where something is shown already."""
     row = _row(connection, job.id)
-    if row.finished_at is not None or not _attach_provisionally(connection, row, provisional):
-        return None
-    return _analysis(connection, job.id)
+    return None if row.finished_at is not None else _attach_provisionally(connection, row, provisional)
 
 
 def fail(connection: Connection, job: PendingAnalysis, error: str, fallback: Explanation, now: float) -> StoredAnalysis:
@@ -289,14 +285,15 @@ def _attach(connection: Connection, row: Row[Any], explanation: Explanation, *, 
         add_to_counters(connection, changes)
 
 
-def _attach_provisionally(connection: Connection, row: Row[Any], explanation: Explanation) -> bool:
+def _attach_provisionally(connection: Connection, row: Row[Any], explanation: Explanation) -> StoredAnalysis | None:
+    """The row with an answer for now; None where it or its problem shows something already."""
     root = None if row.pattern_id is None else members.root_of(connection, row.pattern_id)
     if row.text is not None or (root is not None and members.shown(connection, root) is not None):
-        return False
+        return None
     _attach(connection, row, explanation, provisional=True)
     if root is not None:
         _show(connection, row.id, root)
-    return True
+    return _analysis(connection, row.id)
 
 
 def _show(connection: Connection, analysis_id: int, root: int) -> None:
