@@ -62,7 +62,7 @@ async def test_checks_that_hang_do_not_queue_up(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(watch, "STORE_PATIENCE", 0.02)
     async with watched(tmp_path, monkeypatch) as p:
         go = threading.Event()
-        hanging = asyncio.create_task(p.store._write(lambda _: go.wait(PATIENCE)))
+        hanging = asyncio.create_task(p.store.write(lambda _: go.wait(PATIENCE)))
         await until(lambda: "database" in p.health.problems, "the problem")
         await asyncio.sleep(0.3)
         assert p.store._writing._work_queue.qsize() <= 1

@@ -231,7 +231,7 @@ def test_a_merged_pattern_shows_the_explanation_of_the_one_it_was_merged_into(da
             await store.write(queue.finish, await _claimed(store), an_answer("of a"), NOW)
             await store.write(queue.finish, await _claimed(store), an_answer("of b"), NOW)
             for target, text in ((1, "of a"), (None, "of b")):
-                await store._write(functools.partial(_merge, target))
+                await store.write(functools.partial(_merge, target))
                 shown = await analysis_of(store, 2)
                 assert shown is not None
                 assert shown.text == text
@@ -246,7 +246,7 @@ def test_a_row_whose_logs_are_gone_is_closed_and_the_next_one_claimed(database: 
     async def work() -> None:
         async with opened(database) as store:
             await store.record([a_log(1, "a"), a_log(2, "b")], [])
-            await store._write(lambda connection: connection.exec_driver_sql("DELETE FROM logs WHERE id = 1"))
+            await store.write(lambda connection: connection.exec_driver_sql("DELETE FROM logs WHERE id = 1"))
             assert (await _claimed(store)).fingerprint == "b"
             assert (await store.read(counts.sizes)).failed == 1
 

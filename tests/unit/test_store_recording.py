@@ -497,7 +497,7 @@ def test_an_impossible_statement_is_not_called_a_state_of_the_disk(tmp_path: Pat
     async def work() -> None:
         async with opened(tmp_path / "agent.db") as store:
             with pytest.raises(Exception, match="UNIQUE") as caught:
-                await store._write(
+                await store.write(
                     lambda connection: connection.exec_driver_sql("INSERT INTO streams (name) VALUES ('a'), ('a')")
                 )
             assert not isinstance(caught.value, StoreUnavailable)

@@ -28,7 +28,7 @@ def test_shown_for_gives_each_pattern_what_its_logs_show(database: Database) -> 
             assert second is not None
             await store.write(queue.finish, first, an_answer("final"), NOW)
             await store.write(queue.postpone, second, "away", NOW, an_answer("for now"))
-            await store._write(
+            await store.write(
                 lambda connection: connection.execute(
                     update(patterns).where(patterns.c.id == three).values(merged_into=one)
                 )

@@ -8,12 +8,11 @@ nowhere else.
 from sqlalchemy import Connection
 
 from andon.store import agent_history, alarms, counts, problems, queue, recording, retention, search
-from andon.store.engine.ask import Ask
 from andon.store.engine.database import Durability
-from andon.store.engine.database_lock import DatabaseLock, lock_database
+from andon.store.engine.database_lock import lock_database
 from andon.store.engine.prepare import Preparation, prepare
 from andon.store.engine.vacuum import compact
-from andon.store.engine.visitor import Visitor, change, changer
+from andon.store.engine.visitor import Ask, Visitor, change, changer
 from andon.store.recording import pictures
 from andon.store.recording.handled_sequences import set_floor
 from andon.store.retention.steps import Retention, deleted_by_others
@@ -25,7 +24,6 @@ __all__ = [
     "AnalysisPolicy",
     "Ask",
     "Connection",
-    "DatabaseLock",
     "Durability",
     "KeepPolicy",
     "KeepRule",

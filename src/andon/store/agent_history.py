@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, union_all
+import msgspec
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, union_all
 
 from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog
 from andon.core.times import stored, unix_minute
@@ -17,7 +18,7 @@ from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members
 from andon.store.queue import queue
 from andon.store.rules.analysis import at_least, rank_of, severity_of
-from andon.store.schema.expressions import contains
+from andon.store.schema.expressions import contains, like_of_glob
 from andon.store.schema.tables import logs, pattern_hosts, pattern_minutes, patterns
 
 ROWS_MAX = 500
@@ -28,7 +29,6 @@ NAMED_MAX = 20_000
 _NAMES_EACH = 500
 _TOP_HOSTS = 10
 _NEWEST = 5
-_MEMBERS = 20
 
 #: What comes first in a list of problems.
 Order = Literal["first", "count", "severity"]
@@ -88,24 +88,14 @@ def problems(connection: Connection, query: HistoryQuery, order: Order = "first"
         "severity": [grouped.c.rank.desc(), grouped.c.seen.desc(), grouped.c.root],
     }
     rows = connection.execute(
-        select(grouped, patterns.c.template)
+        select(patterns.c.template, grouped)
         .join(patterns, patterns.c.id == grouped.c.root)
         .order_by(*orders[order])
         .limit(_rows(query.limit))
     )
     return [
-        PatternSeen(
-            pattern_id=row.root,
-            template=row.template,
-            count=row.seen,
-            first_seen=row.first_seen,
-            last_seen=row.last_seen,
-            worst_severity=severity_of(row.rank),
-            hosts=row.hosts,
-            first_log=row.first_log,
-            last_log=row.last_log,
-        )
-        for row in rows
+        PatternSeen(root, template, count, first_seen, last_seen, severity_of(rank), *rest)
+        for template, root, count, first_seen, last_seen, rank, *rest in rows
     ]
 
 
@@ -168,32 +158,20 @@ def pattern(connection: Connection, pattern_id: int, at: str | None = None) -> P
     return PatternFacts(
         pattern_id=root,
         template=connection.execute(select(patterns.c.template).where(patterns.c.id == root)).scalar_one(),
-        count=found.count,
-        first_seen=found.first_seen,
-        last_seen=found.last_seen,
-        worst_severity=found.worst_severity,
+        **msgspec.structs.asdict(found),
         at=moment,
         last_hour=_count(connection, root, minute, 60),
         last_day=_count(connection, root, minute, 24 * 60),
         per_hour=round(found.count / max(1.0, _hours(found.first_seen, found.last_seen)), 3),
         hosts=[(host, count) for host, count, _ in hosts],
         host_count=len(members.host_names(connection, root)),
-        newest=_newest(connection, root),
+        newest=members.newest_logs(connection, root, _NEWEST),
         explanation=None if shown is None else shown.text,
         rung=None if shown is None else shown.rung,
         provisional=shown is not None and shown.provisional,
         fixes=members.fixes(connection, root)[:_NEWEST],
         merged=[one for one in members.members(connection, root, ROWS_MAX) if one != root],
     )
-
-
-def _newest(connection: Connection, root: int) -> list[int]:
-    walks = [
-        select(logs.c.id).where(logs.c.pattern_id == one).order_by(logs.c.id.desc()).limit(_NEWEST).subquery()
-        for one in members.members(connection, root, _MEMBERS)
-    ]
-    newest = union_all(*(select(walk.c.id) for walk in walks)).subquery()
-    return list(connection.execute(select(newest.c.id).order_by(newest.c.id.desc()).limit(_NEWEST)).scalars())
 
 
 def _count(connection: Connection, root: int, minute: int, minutes: int) -> int:
@@ -283,18 +261,11 @@ def _conditions(query: HistoryQuery) -> list[ColumnElement[bool]]:
     if query.text is not None:
         found.append(contains(logs.c.message, query.text))
     if query.pattern_id is not None:
-        found.append(logs.c.pattern_id.in_(_family_of(query.pattern_id)))
+        root = members.select_root(query.pattern_id).scalar_subquery()
+        found.append(logs.c.pattern_id.in_(members.ids_of(root)))
     return found
-
-
-def _family_of(pattern_id: int) -> Select[tuple[int]]:
-    """Every pattern of the problem that ``pattern_id`` is part of, as a subquery."""
-    one = patterns.alias("one")
-    root = select(func.coalesce(one.c.merged_into, one.c.id)).where(one.c.id == pattern_id).scalar_subquery()
-    return select(patterns.c.id).where(or_(patterns.c.id == root, patterns.c.merged_into == root))
 
 
 def _like(column: Any, pattern: str) -> ColumnElement[bool]:
     """Exact or a glob of ``*`` and ``?``, without regard to case; LIKE is understood by every database."""
-    escaped = pattern.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return func.lower(column).like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
+    return func.lower(column).like(like_of_glob(pattern.lower()), escape="\\")

@@ -11,6 +11,7 @@ from datetime import UTC, tzinfo
 from sqlalchemy import Connection
 
 from andon.store.alarms import tracking
+from andon.store.engine.counters import set_counter
 from andon.store.engine.watermark import MARK, mark
 from andon.store.schema.dialect import is_postgres, run
 from andon.store.search import words
@@ -44,9 +45,5 @@ def advance(connection: Connection, book: FacetBook, limit: int, now: float, zon
     words.add(connection, rows)
     book.add(connection, rows)
     tracking.add(connection, [tuple(row) for row in found], zone)
-    run(
-        connection,
-        "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (MARK, rows[-1].id),
-    )
+    set_counter(connection, MARK, rows[-1].id)
     return len(rows), len(rows) == limit

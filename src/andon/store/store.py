@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -49,6 +48,14 @@ _ASKERS = 2
 _PLACES = 64
 
 
+class _Threads(ThreadPoolExecutor):
+    """Threads with ``places`` for the calls that wait for them."""
+
+    def __init__(self, role: str, count: int) -> None:
+        super().__init__(count, thread_name_prefix=f"andon-store-{role}")
+        self.places = asyncio.Semaphore(_PLACES)
+
+
 class Store:
     """One database. Open it with :meth:`open`, close it with :meth:`close`.
 
@@ -79,12 +86,9 @@ class Store:
         self._clock = clock
         self._deadline = deadline
         self._zone = zone
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="andon-store-writer")
-        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="andon-store-reader")
-        self._asking = ThreadPoolExecutor(_ASKERS, thread_name_prefix="andon-store-asker")
-        self._write_places = asyncio.Semaphore(_PLACES)
-        self._read_places = asyncio.Semaphore(_PLACES)
-        self._ask_places = asyncio.Semaphore(_PLACES)
+        self._writing = _Threads("writer", 1)
+        self._reading = _Threads("reader", _READERS)
+        self._asking = _Threads("asker", _ASKERS)
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -163,9 +167,7 @@ class Store:
         ``joins`` merge patterns in the same transaction (applying one again changes nothing): a pattern that joins an
         explained or waiting one asks for no analysis of its own, and open analyses of joined patterns are closed.
         """
-        return await self._in_thread(
-            self._writing, self._write_places, functools.partial(self._record, records, rejects, joins)
-        )
+        return await self._in_thread(self._writing, lambda: self._record(records, rejects, joins))
 
     def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject], joins: Sequence[Merge]) -> Recorded:
         try:
@@ -185,7 +187,7 @@ class Store:
 
     async def index(self, limit: int) -> tuple[int, bool]:
         """Index the next ``limit`` logs for searching and comparing; how many there were, and whether more may wait."""
-        return await self._in_thread(self._writing, self._write_places, functools.partial(self._index, limit))
+        return await self._in_thread(self._writing, lambda: self._index(limit))
 
     def _index(self, limit: int) -> tuple[int, bool]:
         try:
@@ -197,7 +199,7 @@ class Store:
 
     async def read(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``question(connection, ...)`` answers: one transaction that only reads. Raises what it raises."""
-        return await self._read(functools.partial(_applied, question, args, kwargs))
+        return await self._in_thread(self._reading, lambda: self._transaction(self._readers, question, *args, **kwargs))
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``work(connection, ...)`` answers: one transaction in the writer's thread. Raises what it raises.
@@ -205,7 +207,12 @@ class Store:
         On PostgreSQL, work that is marked with :func:`unlocked` goes beside the writers' lock.
         """
         engine = self._claiming if getattr(work, UNLOCKED, False) else self._writer
-        return await self._write(functools.partial(_applied, work, args, kwargs), engine)
+
+        def checked() -> T:
+            self._check_file()
+            return self._transaction(engine, work, *args, **kwargs)
+
+        return await self._in_thread(self._writing, checked)
 
     async def ask(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """As :meth:`read` for people and models: in threads of their own, and for :data:`DEADLINE` seconds at most.
@@ -217,48 +224,33 @@ class Store:
             with statement_deadline(connection, DEADLINE):
                 return question(connection, *args, **kwargs)
 
-        asked = functools.partial(self._transaction, self._readers, timed)
-        return await self._in_thread(self._asking, self._ask_places, asked)
+        return await self._in_thread(self._asking, lambda: self._transaction(self._readers, timed))
 
     async def check(self) -> None:
         """Take the write lock and give it back: raises StoreUnavailable where a write could not begin."""
-        await self._write(lambda _connection: None)
+        await self.write(lambda _connection: None)
 
     async def probe(self) -> None:
         """Write a row as far as the disk and roll it back: raises what recording would raise."""
-        await self._in_thread(self._writing, self._write_places, self._probe)
+        await self._in_thread(self._writing, self._probe)
 
     def _probe(self) -> None:
         with translated(self._path), self._writer.connect() as connection:
             probe.probe(connection)
 
-    async def _write(self, work: Callable[[Connection], T], engine: Engine | None = None) -> T:
-        def checked() -> T:
-            self._check_file()
-            return self._transaction(engine or self._writer, work)
-
-        return await self._in_thread(self._writing, self._write_places, checked)
-
-    async def _read(self, work: Callable[[Connection], T]) -> T:
-        return await self._in_thread(
-            self._reading, self._read_places, functools.partial(self._transaction, self._readers, work)
-        )
-
-    def _transaction(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+    def _transaction(
+        self, engine: Engine, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         with translated(self._path), engine.begin() as connection:
-            return work(connection)
+            return work(connection, *args, **kwargs)
 
-    async def _in_thread(self, pool: ThreadPoolExecutor, places: asyncio.Semaphore, work: Callable[[], T]) -> T:
+    async def _in_thread(self, threads: _Threads, work: Callable[[], T]) -> T:
         try:
-            async with asyncio.timeout(self._deadline), places:
+            async with asyncio.timeout(self._deadline), threads.places:
                 if self._closing is not None:
                     raise StoreUnavailable(f"the database {self._path} is closed: this process is stopping")
-                return await asyncio.get_running_loop().run_in_executor(pool, work)
+                return await asyncio.get_running_loop().run_in_executor(threads, work)
         except TimeoutError as error:
             raise StoreUnavailable(
                 f"the database {self._path} did not answer within {self._deadline:g} s: check its disk"
             ) from error
-
-
-def _applied(work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection) -> T:
-    return work(connection, *args, **kwargs)

@@ -28,11 +28,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
 
 def note(connection: Connection, actor: str | None, action: str, subject: str, detail: Mapping[str, Any]) -> None:
     """Write a deed down, in the transaction that does it. ``action`` is a short verb, such as ``alarm.shelve``."""
-    run(
-        connection,
-        "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)",
-        (now_text(), actor or NOBODY, action, subject, msgspec.json.encode(detail).decode()),
-    )
+    keep_note(connection, 0, actor or NOBODY, action, subject, detail)
 
 
 def keep_note(

@@ -10,6 +10,7 @@ _ADD = """
 INSERT INTO counters (name, value) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value
 """
+_SET = "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
 def add_to_counters(connection: Connection, changes: dict[str, int]) -> None:
@@ -17,6 +18,11 @@ def add_to_counters(connection: Connection, changes: dict[str, int]) -> None:
     rows = [(name, change) for name, change in changes.items() if change]
     if rows:
         run(connection, _ADD, rows)
+
+
+def set_counter(connection: Connection, name: str, value: int) -> None:
+    """Let a kept number be this one."""
+    run(connection, _SET, (name, value))
 
 
 def read_counters(connection: Connection) -> dict[str, int]:

@@ -79,16 +79,21 @@ def translated(path: Database) -> Iterator[None]:
     """Turn the database's errors inside the block into StoreFull or StoreUnavailable."""
     try:
         yield
-    except DBAPIError as error:
-        if (ours := store_error(path, error.orig)) is not None:
-            raise ours from error
-        raise
-    except sqlite3.Error as error:
-        if (ours := store_error(path, error)) is not None:
+    except (DBAPIError, sqlite3.Error) as error:
+        if (ours := store_error(path, error.orig if isinstance(error, DBAPIError) else error)) is not None:
             raise ours from error
         raise
     except PoolTimeout as error:
         raise StoreUnavailable(f"the database {path} is busy with other readers: try again") from error
+
+
+@contextlib.contextmanager
+def disposed(engine: Engine) -> Iterator[Engine]:
+    """Close the engine's connections at the end of the block."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 class FileIdentity:
@@ -145,7 +150,7 @@ def require(path: Database) -> None:
 def size(connection: Connection, path: Database) -> int:
     """What the database takes on its disk, in bytes."""
     if isinstance(path, PostgresAddress):
-        return postgres.size(connection)
+        return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
     files = (path, path.with_name(path.name + "-wal"))
     return sum(file.stat().st_size for file in files if file.exists())
 
@@ -183,16 +188,9 @@ def writer_engine(
 def reader_engine(path: Database, *, connections: int, timeout: float, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
     """An engine over at most ``connections`` connections that only read."""
     if isinstance(path, PostgresAddress):
-        return postgres.reader_engine(path, connections=connections, timeout=timeout, deadline=timeout)
-
-    def connect() -> sqlite3.Connection:
-        connection = _connect(str(path), busy_timeout)
-        _reading(connection)
-        return connection
-
-    return _engine(
-        path, connect, "BEGIN", poolclass=QueuePool, pool_size=connections, max_overflow=0, pool_timeout=timeout
-    )
+        return postgres.reader_engine(path, timeout, pool_size=connections, pool_timeout=timeout)
+    pool = {"poolclass": QueuePool, "pool_size": connections, "max_overflow": 0, "pool_timeout": timeout}
+    return _engine(path, lambda: _reading(_connect(str(path), busy_timeout)), "BEGIN", **pool)
 
 
 def untouched_engine(path: Path) -> Engine:
@@ -201,10 +199,7 @@ def untouched_engine(path: Path) -> Engine:
     def connect() -> sqlite3.Connection:
         log = path.with_name(path.name + "-wal")
         alone = not log.exists() or log.stat().st_size == 0
-        uri = f"{path.absolute().as_uri()}?{'immutable=1' if alone else 'mode=ro'}"
-        connection = _connect(uri, BUSY_TIMEOUT)
-        _reading(connection)
-        return connection
+        return _reading(_connect(f"{path.absolute().as_uri()}?{'immutable=1' if alone else 'mode=ro'}", BUSY_TIMEOUT))
 
     return _engine(path, connect, "BEGIN", poolclass=NullPool)
 
@@ -212,7 +207,7 @@ def untouched_engine(path: Path) -> Engine:
 def visitor_engine(path: Database, busy_timeout: float = BUSY_TIMEOUT) -> Engine:
     """An engine that reads a database beside a running service, or one on a read-only disk."""
     if isinstance(path, PostgresAddress):
-        return postgres.visitor_engine(path, DEADLINE)
+        return postgres.reader_engine(path, DEADLINE, pool_size=1)
 
     def connect() -> sqlite3.Connection:
         uri = path.absolute().as_uri()
@@ -228,8 +223,7 @@ def visitor_engine(path: Database, busy_timeout: float = BUSY_TIMEOUT) -> Engine
                 raise
             if path.with_name(path.name + "-wal").exists():
                 raise
-            connection = _connect(f"{uri}?immutable=1", busy_timeout)
-            _reading(connection)
+            return _reading(_connect(f"{uri}?immutable=1", busy_timeout))
         return connection
 
     return _engine(path, connect, "BEGIN", poolclass=NullPool)
@@ -248,7 +242,7 @@ def _connect(database: str, busy_timeout: float) -> sqlite3.Connection:
     return connection
 
 
-def _reading(connection: sqlite3.Connection) -> None:
+def _reading(connection: sqlite3.Connection) -> sqlite3.Connection:
     _pragmas(connection, cache_size=-_READER_CACHE_KIB, temp_store="MEMORY")
     # The words in the index of words; what it shows is looked for only when it is asked.
     connection.execute("CREATE VIRTUAL TABLE temp.log_vocabulary USING fts5vocab('main', 'log_words', 'instance')")
@@ -256,6 +250,7 @@ def _reading(connection: sqlite3.Connection) -> None:
     # LIKE knows upper and lower case of ASCII letters only.
     connection.create_function("andon_contains", 2, _contains, deterministic=True)
     connection.create_function("andon_plain", 1, _plain, deterministic=True)
+    return connection
 
 
 def _contains(text: object, part: str) -> bool:
@@ -292,10 +287,10 @@ def table_kinds(connection: Connection) -> dict[str, str]:
 
 
 def _is_ours(connection: Connection) -> bool:
-    if is_postgres(connection):
-        return {"logs", "patterns", "analyses"} <= table_kinds(connection).keys()
-    marked: int = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-    return marked == tables.APPLICATION_ID or {"logs", "patterns", "analyses"} <= table_kinds(connection).keys()
+    if {"logs", "patterns", "analyses"} <= table_kinds(connection).keys():
+        return True
+    pragma = "PRAGMA application_id"
+    return not is_postgres(connection) and connection.exec_driver_sql(pragma).scalar() == tables.APPLICATION_ID
 
 
 def foreign(path: Database, names: Iterable[str]) -> StoreUnavailable:
@@ -310,17 +305,15 @@ def revision(connection: Connection, path: Database) -> str | None:
     """The schema revision of the database, None where it has none; raises StoreTooNew for an unknown one."""
     if "alembic_version" not in table_kinds(connection):
         return None
-    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    if found is None:
-        return None
-    if found not in tables.KNOWN_REVISIONS:
+    found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if found is not None and found not in tables.KNOWN_REVISIONS:
         if not _is_ours(connection):
             raise foreign(path, table_kinds(connection))
         raise StoreTooNew(
             f"the database {path} has schema revision {found} and this Andon knows {tables.HEAD} at most: "
             "install the newer version again, or restore a backup from before it"
         )
-    return str(found)
+    return found
 
 
 def check_revision(connection: Connection) -> None:

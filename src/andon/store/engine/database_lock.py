@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from andon.core.errors import InUseError, StoreUnavailable
 from andon.core.settings.database_url import Database, PostgresAddress
 
 
-class DatabaseLock:
-    """The held lock; the operating system gives it back when the process ends, however it ends.
+def lock_database(db_path: Database) -> contextlib.ExitStack:
+    """Take the lock ``<db_path>.lock``, our process id inside, without waiting; closing this gives it back.
 
-    ``path`` and descriptor are None where no lock is needed.
-    """
-
-    def __init__(self, path: Path | None, descriptor: int | None) -> None:
-        self.path = path
-        self._descriptor: int | None = descriptor
-
-    def close(self) -> None:
-        """Give the lock back; idempotent. The file stays: removing it would let two others lock two files."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def lock_database(db_path: Database) -> DatabaseLock:
-    """Take the lock ``<db_path>.lock``, our process id inside, without waiting.
+    The operating system does so when the process ends, however it ends. The file stays: removing it would let two
+    others lock two files.
 
     On PostgreSQL there is nothing to take: each writing transaction locks out the others for its own length, so any
     number of services may share the database; they need a broker that they share as well.
@@ -46,7 +22,7 @@ def lock_database(db_path: Database) -> DatabaseLock:
     Raises InUseError where another process holds it, StoreUnavailable where the file cannot be made.
     """
     if isinstance(db_path, PostgresAddress):
-        return DatabaseLock(None, None)
+        return contextlib.ExitStack()
     path = db_path.with_name(db_path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,4 +47,6 @@ def lock_database(db_path: Database) -> DatabaseLock:
         raise StoreUnavailable(
             f"the lock file {path} cannot be used ({error.strerror}): check the disk, and that it is a local one"
         ) from error
-    return DatabaseLock(path, descriptor)
+    held = contextlib.ExitStack()
+    held.callback(os.close, descriptor)
+    return held

@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from andon.core.errors import QueryTooSlow
-from andon.store.schema.dialect import is_postgres
 
 #: Seconds that one question may read.
 DEADLINE = 5.0
@@ -25,31 +24,20 @@ _CANCELED = "57014"
 def statement_deadline(connection: Connection, seconds: float) -> Iterator[None]:
     """Interrupt what runs on ``connection`` after ``seconds``. Raises QueryTooSlow then."""
     raw = connection.connection.dbapi_connection
-    if is_postgres(connection):
+    if isinstance(raw, sqlite3.Connection):
+        end = time.monotonic() + seconds
+        raw.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+    else:
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}")
-        try:
-            yield
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != _CANCELED:
-                raise
-            raise _too_slow(seconds) from error
-        return
-    if not isinstance(raw, sqlite3.Connection):
-        yield
-        return
-    end = time.monotonic() + seconds
-    raw.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
     try:
         yield
     except DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_INTERRUPT:
+        interrupted = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_INTERRUPT
+        if not interrupted and getattr(error.orig, "sqlstate", None) != _CANCELED:
             raise
-        raise _too_slow(seconds) from error
+        raise QueryTooSlow(
+            f"this reads more than {seconds:g} s of the database: ask about a shorter time, one host or one problem"
+        ) from error
     finally:
-        raw.set_progress_handler(None, _STEPS)
-
-
-def _too_slow(seconds: float) -> QueryTooSlow:
-    return QueryTooSlow(
-        f"this reads more than {seconds:g} s of the database: ask about a shorter time, one host or one problem"
-    )
+        if isinstance(raw, sqlite3.Connection):
+            raw.set_progress_handler(None, _STEPS)

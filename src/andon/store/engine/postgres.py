@@ -125,14 +125,9 @@ def writer_engine(address: PostgresAddress, *, strict: bool, lock_seconds: float
     return engine
 
 
-def reader_engine(address: PostgresAddress, *, connections: int, timeout: float, deadline: float) -> Engine:
-    """An engine over at most ``connections`` connections that only read."""
-    return _engine(address, deadline, _READING, pool_size=connections, pool_timeout=timeout)
-
-
-def visitor_engine(address: PostgresAddress, deadline: float) -> Engine:
-    """An engine over one connection for a command that reads."""
-    return _engine(address, deadline, _READING, pool_size=1)
+def reader_engine(address: PostgresAddress, deadline: float, **pool: Any) -> Engine:
+    """An engine that only reads; ``pool`` says over how many connections."""
+    return _engine(address, deadline, _READING, **pool)
 
 
 #: A transaction sees one state of the database, as SQLite's readers do.
@@ -245,22 +240,3 @@ def check_encoding(connection: Connection, address: object) -> None:
             f"the database {address} has the encoding {encoding} and cannot hold all characters: "
             "create one with createdb -E UTF8 -T template0 NAME"
         )
-
-
-def size(connection: Connection) -> int:
-    """The database's size on its disk, in bytes."""
-    found: int = connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one()
-    return found
-
-
-__all__ = [
-    "DATABASE",
-    "UNLOCKED",
-    "check_encoding",
-    "reader_engine",
-    "size",
-    "store_error",
-    "table_kinds",
-    "visitor_engine",
-    "writer_engine",
-]

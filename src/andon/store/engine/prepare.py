@@ -13,6 +13,7 @@ from andon.core.settings.database_url import Database, PostgresAddress
 from andon.store.engine import postgres, reference_import, vacuum
 from andon.store.engine.database import (
     Durability,
+    disposed,
     foreign,
     revision,
     table_kinds,
@@ -68,10 +69,8 @@ def prepare(db_path: Database, *, durability: Durability) -> Preparation:
 
 def _on_server(address: PostgresAddress) -> Preparation:
     engine = postgres.writer_engine(address, strict=False, lock_seconds=_MIGRATION_WAIT, deadline=0)
-    try:
+    with disposed(engine):
         return _bring_up_to_date(engine, address)
-    finally:
-        engine.dispose()
 
 
 def _in_file(path: Path, durability: Durability) -> Preparation:
@@ -79,8 +78,7 @@ def _in_file(path: Path, durability: Durability) -> Preparation:
     _refuse_foreign(path)
     if (found := reference_import.inspect(path)) is not None:
         backup = reference_import.back_up(path)
-    engine = writer_engine(path, durability)
-    try:
+    with disposed(writer_engine(path, durability)) as engine:
         if found is None:
             done = _bring_up_to_date(engine, path)
         else:
@@ -90,8 +88,6 @@ def _in_file(path: Path, durability: Durability) -> Preparation:
         if vacuum.make_shrinkable(engine, path):
             _log.info("database made anew so that it can shrink", path=str(path))
         return done
-    finally:
-        engine.dispose()
 
 
 def _check_path(path: Path) -> None:
@@ -117,14 +113,10 @@ def _refuse_foreign(path: Path) -> None:
     """Refuse another program's database by looking alone: opened for writing it would change (its journal mode)."""
     if not path.exists() or path.stat().st_size == 0:
         return
-    engine = untouched_engine(path)
-    try:
-        with engine.begin() as connection:
-            held = table_kinds(connection)
-            if revision(connection, path) is None and held and held.get("agent_logs") != "table":
-                raise foreign(path, held)
-    finally:
-        engine.dispose()
+    with disposed(untouched_engine(path)) as engine, engine.begin() as connection:
+        held = table_kinds(connection)
+        if revision(connection, path) is None and held and held.get("agent_logs") != "table":
+            raise foreign(path, held)
 
 
 def _bring_up_to_date(engine: Engine, path: Database) -> Preparation:

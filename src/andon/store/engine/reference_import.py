@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,21 +26,11 @@ _OPTIONAL = ("context", "analysis", "created_at")
 _BATCH = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceTable:
-    """The table found; ``columns`` are those of the reference's columns that it has."""
+def inspect(db_path: Path) -> frozenset[str] | None:
+    """Those of the reference's columns that its table in this file has.
 
-    columns: frozenset[str]
-
-    def value(self, column: str) -> str:
-        """The SQL expression for one of the reference's columns."""
-        return f'"{column}"' if column in self.columns else "NULL"
-
-
-def inspect(db_path: Path) -> ReferenceTable | None:
-    """The reference's table in this file, None where the file is new, ours, or of another kind.
-
-    Raises StoreUnavailable where there is a table ``agent_logs`` that cannot be the reference's.
+    None where the file is new, ours, or of another kind. Raises StoreUnavailable where there is a table ``agent_logs``
+    that cannot be the reference's.
     """
     if not db_path.exists() or db_path.stat().st_size == 0:
         return None
@@ -63,7 +52,7 @@ def inspect(db_path: Path) -> ReferenceTable | None:
             f"the database {db_path} holds a table {taken[0]} that Andon needs the name of: "
             "rename it, or choose another DB_PATH"
         )
-    return ReferenceTable(columns & {*_REQUIRED, *_OPTIONAL})
+    return columns & {*_REQUIRED, *_OPTIONAL}
 
 
 def back_up(db_path: Path) -> Path:
@@ -99,7 +88,7 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def take_over(connection: Connection, found: ReferenceTable) -> int:
+def take_over(connection: Connection, found: frozenset[str]) -> int:
     """Turn the reference's database into ours inside the open transaction; the number of rows taken over.
 
     The dropped table leaves free pages in the file, which the next logs fill.
@@ -129,12 +118,12 @@ def _counts_on(connection: Connection) -> bool:
     return found is not None
 
 
-def _copy(connection: Connection, found: ReferenceTable) -> tuple[int, int]:
+def _copy(connection: Connection, found: frozenset[str]) -> tuple[int, int]:
     """Copy every row in batches by id, SQL to SQL, so that no value passes through a conversion.
 
     The names put into the statements are the reference's own.
     """
-    context, analysis, created_at = (found.value(name) for name in _OPTIONAL)
+    context, analysis, created_at = (f'"{name}"' if name in found else "NULL" for name in _OPTIONAL)
     logs = (
         "INSERT INTO logs (id, stream_id, seq, stored_ns, timestamp, hostname, severity, service, message,"  # noqa: S608
         " context, analysis_id, created_text)"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Select, func, select
 
 from andon.core.models import StoredAnalysis, StoredLog
 from andon.store.schema.expressions import seconds_text
@@ -13,15 +14,15 @@ from andon.store.schema.tables import analyses, logs, patterns, streams
 
 _pattern = patterns.alias("p")
 _merged = patterns.alias("m")
-_shown = analyses.alias("a")
+#: The analysis that a log shows.
+SHOWN = analyses.alias("a")
 _open = analyses.alias("o")
 
 #: The log shows an explanation at all.
-EXPLAINED = _shown.c.text.is_not(None)
+EXPLAINED = SHOWN.c.text.is_not(None)
 #: An analysis is final once it is finished and holds a text; before that a text is provisional.
-FINAL = _shown.c.finished_at.is_not(None)
+FINAL = SHOWN.c.finished_at.is_not(None)
 
-_created_at = func.coalesce(logs.c.created_text, seconds_text(logs.c.created_at))
 _waiting_status = (
     select(_open.c.status)
     .where(
@@ -31,58 +32,29 @@ _waiting_status = (
     .scalar_subquery()
 )
 
-# In the order of StoredLog's fields.
-_LOG_COLUMNS = (
-    logs.c.id,
-    logs.c.timestamp,
-    logs.c.hostname,
-    logs.c.severity,
-    logs.c.service,
-    logs.c.message,
-    logs.c.context,
-    _shown.c.text,
-    _created_at,
-    logs.c.severity_native,
-    logs.c.site,
-    logs.c.area,
-    logs.c.line,
-    logs.c.machine,
-    logs.c.notes,
-    streams.c.name,
-    logs.c.seq,
-    logs.c.stored_ns,
-    logs.c.pattern_id,
-    _shown.c.id,
-    _shown.c.rung,
-    _shown.c.provisional,
-    func.coalesce(_shown.c.status, _waiting_status),
-)
-_ANALYSIS_COLUMNS = (
-    _shown.c.id,
-    _shown.c.pattern_id,
-    _shown.c.log_id,
-    _shown.c.status,
-    _shown.c.rung,
-    _shown.c.provisional,
-    _shown.c.text,
-    _shown.c.finding,
-    _shown.c.source,
-    _shown.c.provider,
-    _shown.c.model,
-    _shown.c.prompt_version,
-    _shown.c.created_at,
-    _shown.c.finished_at,
-)
+#: What fields of StoredLog are made of that are no columns of ``logs`` by their own names.
+_DERIVED = {
+    "analysis": SHOWN.c.text,
+    "created_at": func.coalesce(logs.c.created_text, seconds_text(logs.c.created_at)),
+    "stream": streams.c.name,
+    "sequence": logs.c.seq,
+    "analysis_id": SHOWN.c.id,
+    "rung": SHOWN.c.rung,
+    "provisional": SHOWN.c.provisional,
+    "analysis_status": func.coalesce(SHOWN.c.status, _waiting_status),
+}
+_LOG_FIELDS, _ANALYSIS_FIELDS = StoredLog.__struct_fields__, StoredAnalysis.__struct_fields__
+_LOG_COLUMNS = [_DERIVED[name] if name in _DERIVED else logs.c[name] for name in _LOG_FIELDS]
+_ANALYSIS_COLUMNS = [SHOWN.c[name] for name in _ANALYSIS_FIELDS]
 _FROM = (
     logs.join(streams, streams.c.id == logs.c.stream_id)
     .outerjoin(_pattern, _pattern.c.id == logs.c.pattern_id)
     .outerjoin(_merged, _merged.c.id == _pattern.c.merged_into)
     .outerjoin(
-        _shown,
-        _shown.c.id == func.coalesce(logs.c.analysis_id, _merged.c.analysis_id, _pattern.c.analysis_id),
+        SHOWN,
+        SHOWN.c.id == func.coalesce(logs.c.analysis_id, _merged.c.analysis_id, _pattern.c.analysis_id),
     )
 )
-_LOG_WIDTH = len(_LOG_COLUMNS)
 
 
 def select_logs() -> Select[Any]:
@@ -100,11 +72,6 @@ def select_analyses() -> Select[Any]:
     return select(*_ANALYSIS_COLUMNS)
 
 
-def shown_columns() -> Any:
-    """The analysis table as the selects here name it, for further conditions."""
-    return _shown.c
-
-
 def _text(value: Any) -> str:
     """Rows that were taken over may hold NULL or bytes where a text belongs."""
     if isinstance(value, str):
@@ -114,81 +81,30 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _text_or_none(value: Any) -> str | None:
-    return None if value is None else _text(value)
-
-
-def to_log(row: Row[Any] | tuple[Any, ...]) -> StoredLog:
+def to_log(row: Iterable[Any]) -> StoredLog:
     """One row of :func:`select_logs`."""
-    (id_, time, host, severity, service, message, context, analysis, created, *rest) = tuple(row)
-    (native, site, area, line, machine, notes, stream, seq, ns, pattern_id, analysis_id, rung, provisional, status) = (
-        rest
-    )
-    return StoredLog(
-        id=id_,
-        timestamp=_text(time),
-        hostname=_text(host),
-        severity=_text(severity),
-        service=_text(service),
-        message=_text(message),
-        context=_text_or_none(context),
-        analysis=_text_or_none(analysis),
-        created_at=_text(created),
-        severity_native=native,
-        site=site,
-        area=area,
-        line=line,
-        machine=machine,
-        notes=notes,
-        stream=stream,
-        sequence=seq,
-        stored_ns=ns,
-        pattern_id=pattern_id,
-        analysis_id=analysis_id,
-        rung=rung,
-        provisional=bool(provisional),
-        analysis_status=status,
-    )
+    values = dict(zip(_LOG_FIELDS, row, strict=True))
+    for name in ("timestamp", "hostname", "severity", "service", "message", "created_at"):
+        values[name] = _text(values[name])
+    for name in ("context", "analysis"):
+        values[name] = None if values[name] is None else _text(values[name])
+    values["provisional"] = bool(values["provisional"])
+    return StoredLog(**values)
 
 
-def to_analysis(row: Row[Any] | tuple[Any, ...]) -> StoredAnalysis:
+def to_analysis(row: Iterable[Any]) -> StoredAnalysis:
     """One row of :func:`select_analyses`."""
-    (id_, pattern_id, log_id, status, rung, provisional, text, finding, source, *rest) = tuple(row)
-    provider, model, prompt_version, created_at, finished_at = rest
-    return StoredAnalysis(
-        id=id_,
-        pattern_id=pattern_id,
-        log_id=log_id,
-        status=status,
-        rung=_text(rung),
-        provisional=bool(provisional),
-        text=_text(text),
-        finding=msgspec.json.decode(finding) if finding else None,
-        source=source,
-        provider=provider,
-        model=model,
-        prompt_version=prompt_version,
-        created_at=_text(created_at),
-        finished_at=finished_at,
-    )
+    values = dict(zip(_ANALYSIS_FIELDS, row, strict=True))
+    for name in ("rung", "text", "created_at"):
+        values[name] = _text(values[name])
+    values["provisional"] = bool(values["provisional"])
+    values["finding"] = msgspec.json.decode(values["finding"]) if values["finding"] else None
+    return StoredAnalysis(**values)
 
 
-def to_log_and_analysis(row: Row[Any]) -> tuple[StoredLog, StoredAnalysis | None, tuple[Any, ...]]:
+def to_log_and_analysis(row: Iterable[Any]) -> tuple[StoredLog, StoredAnalysis | None, tuple[Any, ...]]:
     """One row of :func:`select_logs_and_analyses`: log, explanation if any, the further columns."""
     values = tuple(row)
-    end = _LOG_WIDTH + len(_ANALYSIS_COLUMNS)
-    log = to_log(values[:_LOG_WIDTH])
-    return log, None if log.analysis is None else to_analysis(values[_LOG_WIDTH:end]), values[end:]
-
-
-__all__ = [
-    "EXPLAINED",
-    "FINAL",
-    "select_analyses",
-    "select_logs",
-    "select_logs_and_analyses",
-    "shown_columns",
-    "to_analysis",
-    "to_log",
-    "to_log_and_analysis",
-]
+    middle, end = len(_LOG_FIELDS), len(_LOG_FIELDS) + len(_ANALYSIS_FIELDS)
+    log = to_log(values[:middle])
+    return log, None if log.analysis is None else to_analysis(values[middle:end]), values[end:]

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine
 
 from andon.core.errors import StoreError, StoreFull
 from andon.core.settings.database_url import Database
-from andon.store.engine.counters import add_to_counters
-from andon.store.engine.database import check_revision, require, translated, writer_engine
+from andon.store.engine.counters import add_to_counters, read_counter, set_counter
+from andon.store.engine.database import check_revision, disposed, require, translated, writer_engine
 from andon.store.engine.database_lock import lock_database
 from andon.store.schema.dialect import is_postgres, run
 
@@ -33,9 +33,7 @@ def merge_due(connection: Connection) -> bool:
     """Whether so much was deleted from the index of words that merging its segments is worth the writing."""
     if is_postgres(connection):
         return False
-    rows = run(connection, "SELECT name, value FROM counters WHERE name IN (?, ?)", (_UNMERGED, "logs"))
-    counts: dict[str, int] = dict(map(tuple, rows))
-    return counts.get(_UNMERGED, 0) > _FEW + counts.get("logs", 0) // 10
+    return read_counter(connection, _UNMERGED) > _FEW + read_counter(connection, "logs") // 10
 
 
 def note_unmerged(connection: Connection, count: int) -> None:
@@ -51,7 +49,7 @@ def merge(connection: Connection, pages: int, *, first: bool) -> bool:
     run(connection, "INSERT INTO log_words (log_words, rank) VALUES ('merge', ?)", (-pages if first else pages,))
     if first or raw.total_changes - before >= 2:  # as FTS5 tells that there was something to do
         return True
-    run(connection, "UPDATE counters SET value = 0 WHERE name = ?", (_UNMERGED,))
+    set_counter(connection, _UNMERGED, 0)
     return False
 
 
@@ -111,23 +109,17 @@ def compact(path: Database) -> tuple[int, int]:
             "is recorded"
         )
     require(path)
-    with lock_database(path):
-        engine = writer_engine(path, "normal")
-        try:
-            with translated(path):
-                with engine.begin() as connection:
-                    check_revision(connection)
-                before = path.stat().st_size
-                free = shutil.disk_usage(path.parent).free
-                if free < 2 * before:
-                    raise StoreFull(
-                        f"making {path} anew takes about {2 * before:,} bytes for a while, and {free:,} are free: make "
-                        "room"
-                    )
-                vacuum(engine)
-            return before, path.stat().st_size
-        finally:
-            engine.dispose()
+    with lock_database(path), disposed(writer_engine(path, "normal")) as engine:
+        with translated(path):
+            with engine.begin() as connection:
+                check_revision(connection)
+            before, free = path.stat().st_size, shutil.disk_usage(path.parent).free
+            if free < 2 * before:
+                raise StoreFull(
+                    f"making {path} anew takes about {2 * before:,} bytes for a while, and {free:,} are free: make room"
+                )
+            vacuum(engine)
+        return before, path.stat().st_size
 
 
 def can_shrink(connection: Connection) -> bool:

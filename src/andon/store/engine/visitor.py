@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from contextlib import AbstractContextManager
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from andon.core.settings.database_url import Database
-from andon.store.engine.ask import Ask
-from andon.store.engine.database import check_revision, require, translated, visitor_engine, writer_engine
+from andon.store.engine.database import check_revision, disposed, require, translated, visitor_engine, writer_engine
 from andon.store.engine.deadline import DEADLINE, statement_deadline
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Visitor:
+class Ask(Protocol):
+    """:meth:`andon.store.Store.ask` of a running service, or :meth:`Visitor.ask` beside one."""
+
+    async def __call__(
+        self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What ``question(connection, ...)`` answers. Raises what it raises, QueryTooSlow and StoreUnavailable."""
+        ...
+
+
+class Visitor(AbstractContextManager["Visitor", None]):
     """A database opened to be read only. Use it as a context manager, or close it.
 
     What is asked are the functions of :mod:`andon.store`'s subjects: ``visitor.read(queue.waiting, 50)``. Each call is
@@ -40,12 +49,7 @@ class Visitor:
         """Close the database; idempotent."""
         self._engine.dispose()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def read(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -70,13 +74,9 @@ def change(db_path: Database, work: Callable[Concatenate[Connection, P], T], /, 
     change up with its next batch. Raises as :class:`Visitor` does on opening, and what ``work`` raises.
     """
     require(db_path)
-    engine = writer_engine(db_path, "normal")
-    try:
-        with translated(db_path), engine.begin() as connection:
-            check_revision(connection)
-            return work(connection, *args, **kwargs)
-    finally:
-        engine.dispose()
+    with disposed(writer_engine(db_path, "normal")) as engine, translated(db_path), engine.begin() as connection:
+        check_revision(connection)
+        return work(connection, *args, **kwargs)
 
 
 def changer(db_path: Database) -> Ask:

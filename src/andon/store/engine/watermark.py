@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from andon.store.engine.counters import read_counter
 from andon.store.schema.dialect import run
 
 #: The name of the mark among the kept numbers.
@@ -12,8 +13,7 @@ MARK = "indexed"
 
 def mark(connection: Connection) -> int:
     """The id of the last log that is indexed."""
-    found: int | None = run(connection, "SELECT value FROM counters WHERE name = ?", (MARK,)).scalar()
-    return found or 0
+    return read_counter(connection, MARK)
 
 
 def first_id(connection: Connection, hour: int) -> int:

@@ -92,27 +92,19 @@ def _show_fix(connection: Connection, root: int, fix: Resolution, now: float) ->
     waiting = merges.open_analysis(connection, root)
     if waiting is not None:
         merges.supersede(connection, waiting, f"superseded: resolution {fix.id}")
-    made = connection.execute(
-        analyses.insert().values(
-            pattern_id=root,
-            reason="resolved",
-            status=AnalysisStatus.DONE,
-            caller=False,
-            tier=0,
-            score=0,
-            created_at=fix.created_at,
-            not_before=0.0,
-            attempts=0,
-            rung=Rung.RESOLUTION,
-            provisional=False,
-            text=_rendered(fix),
-            source=f"resolution {fix.id}",
-            finished_at=fix.created_at,
-        )
+    analysis_id = merges.add_analysis(
+        connection,
+        pattern_id=root,
+        reason="resolved",
+        status=AnalysisStatus.DONE,
+        created_at=fix.created_at,
+        rung=Rung.RESOLUTION,
+        text=_rendered(fix),
+        source=f"resolution {fix.id}",
+        finished_at=fix.created_at,
     )
-    analysis_id = merges.inserted_id(made)
     add_to_counters(connection, {f"rung:{Rung.RESOLUTION}": 1})
     # The pattern that was named shows it too, should it be split from the rest one day.
     for one in {root, fix.pattern_id}:
-        connection.execute(update(patterns).where(patterns.c.id == one).values(analysis_id=analysis_id))
+        members.change(connection, one, analysis_id=analysis_id)
     members.note_explained(connection, root, now)

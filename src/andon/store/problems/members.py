@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, union_all, update
 
 from andon.core.errors import NotFound
 from andon.core.models import Resolution
@@ -14,13 +14,16 @@ from andon.core.times import unix_minute
 from andon.store.engine.database import database_of
 from andon.store.rules.analysis import rank_of, severity_of
 from andon.store.schema.dialect import IDS_PER_QUERY
-from andon.store.schema.tables import analyses, pattern_hosts, pattern_minutes, patterns, resolutions
+from andon.store.schema.tables import analyses, logs, pattern_hosts, pattern_minutes, patterns, resolutions
 
 #: The window in which a rate is measured, in minutes.
 RATE_WINDOW = 10
 #: Hosts of a problem that are told apart; on more of them one more host is no news.
 MOST_HOSTS = 2_000
 _FIXES_MAX = 1_000
+#: Patterns of a problem that are looked at for its newest logs.
+_WALKED = 20
+_RESOLUTION = [resolutions.c[name] for name in Resolution.__struct_fields__]
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -41,17 +44,25 @@ class Shown(msgspec.Struct, frozen=True):
     final: bool
 
 
-def ids_of(root: int) -> Select[tuple[int]]:
-    """The patterns of a problem, as a subquery."""
-    return select(patterns.c.id).where(or_(patterns.c.id == root, patterns.c.merged_into == root))
+def of_root(root: Any) -> ColumnElement[bool]:
+    """Whether a row of ``patterns`` is of this problem; ``root`` is an id or a subquery of one."""
+    return or_(patterns.c.id == root, patterns.c.merged_into == root)
+
+
+def ids_of(root: Any) -> Select[int]:
+    """The patterns of a problem, as a subquery; ``root`` is an id or a subquery of one."""
+    return select(patterns.c.id).where(of_root(root))
+
+
+def select_root(pattern_id: int) -> Select[int]:
+    """The pattern that stands for the problem which ``pattern_id`` is part of, as a query."""
+    one = patterns.alias("one")
+    return select(func.coalesce(one.c.merged_into, one.c.id)).where(one.c.id == pattern_id)
 
 
 def root_of(connection: Connection, pattern_id: int) -> int | None:
     """The pattern that stands for the problem which ``pattern_id`` is part of; None where there is no such pattern."""
-    found: int | None = connection.execute(
-        select(func.coalesce(patterns.c.merged_into, patterns.c.id)).where(patterns.c.id == pattern_id)
-    ).scalar()
-    return found
+    return connection.execute(select_root(pattern_id)).scalar()
 
 
 def known_root(connection: Connection, pattern_id: int) -> int:
@@ -77,39 +88,29 @@ def of_problem(connection: Connection, pattern_id: int) -> list[int]:
 
 def figures(connection: Connection, root: int) -> Figures:
     """Counts and times of the whole problem."""
-    of_root = or_(patterns.c.id == root, patterns.c.merged_into == root)
-    count, first_seen, last_seen = connection.execute(
-        select(func.sum(patterns.c.count), func.min(patterns.c.first_seen), func.max(patterns.c.last_seen)).where(
-            of_root
-        )
-    ).one()
-    severities = connection.execute(select(patterns.c.worst_severity).where(of_root).distinct()).scalars()
+    sums = select(func.sum(patterns.c.count), func.min(patterns.c.first_seen), func.max(patterns.c.last_seen))
+    count, first_seen, last_seen = connection.execute(sums.where(of_root(root))).one()
+    severities = connection.execute(select(patterns.c.worst_severity).where(of_root(root)).distinct()).scalars()
     return Figures(count or 0, first_seen or "", last_seen or "", severity_of(max(map(rank_of, severities), default=0)))
 
 
 def hosts(connection: Connection, root: int, limit: int | None) -> list[tuple[str, int, str]]:
     """(host, logs, first seen) of a problem, those with most logs first."""
     total = func.sum(pattern_hosts.c.count)
-    rows = connection.execute(
+    query = (
         select(pattern_hosts.c.hostname, total, func.min(pattern_hosts.c.first_seen))
         .where(pattern_hosts.c.pattern_id.in_(ids_of(root)))
         .group_by(pattern_hosts.c.hostname)
         .order_by(total.desc(), pattern_hosts.c.hostname)
         .limit(limit)
     )
-    return [(host, count, first_seen) for host, count, first_seen in rows]
+    return [(host, count, first_seen) for host, count, first_seen in connection.execute(query)]
 
 
 def host_names(connection: Connection, root: int) -> set[str]:
     """The hosts of a problem, :data:`MOST_HOSTS` of them at most."""
-    return set(
-        connection.execute(
-            select(pattern_hosts.c.hostname)
-            .where(pattern_hosts.c.pattern_id.in_(ids_of(root)))
-            .distinct()
-            .limit(MOST_HOSTS)
-        ).scalars()
-    )
+    hosts_of = select(pattern_hosts.c.hostname).where(pattern_hosts.c.pattern_id.in_(ids_of(root)))
+    return set(connection.execute(hosts_of.distinct().limit(MOST_HOSTS)).scalars())
 
 
 def recent_count(connection: Connection, root: int, minute: int) -> int:
@@ -136,9 +137,19 @@ def shown(connection: Connection, root: int) -> Shown | None:
     return Shown(row.id, row.pattern_id, row.rung, row.finished_at is not None and row.text is not None)
 
 
-def show(connection: Connection, root: int, analysis_id: int) -> None:
-    """Let every log of the problem show this analysis."""
-    connection.execute(update(patterns).where(patterns.c.id == root).values(analysis_id=analysis_id))
+def change(connection: Connection, pattern_id: int, **values: Any) -> None:
+    """Give columns of one pattern other values: with ``analysis_id`` every log of a problem shows that analysis."""
+    connection.execute(update(patterns).where(patterns.c.id == pattern_id).values(**values))
+
+
+def newest_logs(connection: Connection, root: int, limit: int) -> list[int]:
+    """The ids of a problem's newest logs: a short walk of the index for each of its patterns that were seen last."""
+    walks = [
+        select(logs.c.id).where(logs.c.pattern_id == one).order_by(logs.c.id.desc()).limit(limit).subquery()
+        for one in members(connection, root, _WALKED)
+    ]
+    newest = union_all(*(select(walk.c.id) for walk in walks)).subquery()
+    return list(connection.execute(select(newest.c.id).order_by(newest.c.id.desc()).limit(limit)).scalars())
 
 
 def note_explained(connection: Connection, root: int, now: float, severity: str | None = None) -> None:
@@ -147,16 +158,14 @@ def note_explained(connection: Connection, root: int, now: float, severity: str 
     ``severity`` is the worst that the explanation knew of, where that may not be today's.
     """
     found = figures(connection, root)
-    connection.execute(
-        update(patterns)
-        .where(patterns.c.id == root)
-        .values(
-            explained_at=now,
-            renewed_at=now,
-            explained_severity=severity or found.worst_severity,
-            explained_hosts=len(host_names(connection, root)),
-            explained_rate=recent_count(connection, root, unix_minute(found.last_seen)),
-        )
+    change(
+        connection,
+        root,
+        explained_at=now,
+        renewed_at=now,
+        explained_severity=severity or found.worst_severity,
+        explained_hosts=len(host_names(connection, root)),
+        explained_rate=recent_count(connection, root, unix_minute(found.last_seen)),
     )
 
 
@@ -172,7 +181,7 @@ def note_hosts(connection: Connection, root: int) -> None:
 def fixes(connection: Connection, root: int) -> list[Resolution]:
     """The confirmed fixes of a problem that were not revoked, newest first."""
     query = (
-        select(*(resolutions.c[name] for name in Resolution.__struct_fields__))
+        select(*_RESOLUTION)
         .where(resolutions.c.pattern_id.in_(ids_of(root)), resolutions.c.revoked_at.is_(None))
         .order_by(resolutions.c.id.desc())
     )
@@ -194,11 +203,7 @@ def fixed_patterns(connection: Connection) -> list[tuple[str, str, Resolution]]:
         .scalar_subquery()
     )
     query = (
-        select(
-            patterns.c.fingerprint,
-            patterns.c.template,
-            *(resolutions.c[name] for name in Resolution.__struct_fields__),
-        )
+        select(patterns.c.fingerprint, patterns.c.template, *_RESOLUTION)
         .join(patterns, patterns.c.id == resolutions.c.pattern_id)
         .where(resolutions.c.id.in_(newest))
         .order_by(resolutions.c.id)
@@ -215,7 +220,7 @@ def fixes_within(connection: Connection, since: str, until: str) -> list[Resolut
     """Fixes that were confirmed in ``since`` ≤ t < ``until`` (stored form) and not revoked, the oldest first."""
     when = resolutions.c.created_at
     query = (
-        select(*(resolutions.c[name] for name in Resolution.__struct_fields__))
+        select(*_RESOLUTION)
         .where(when >= since, when < until, resolutions.c.revoked_at.is_(None))
         .order_by(resolutions.c.id)
         .limit(_FIXES_MAX)

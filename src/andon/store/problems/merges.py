@@ -82,9 +82,7 @@ def join(connection: Connection, child: int, parent: int, position: int, words: 
             created_at=now_text(),
         )
     )
-    connection.execute(
-        update(patterns).where(or_(patterns.c.id == child, patterns.c.merged_into == child)).values(merged_into=parent)
-    )
+    connection.execute(update(patterns).where(members.of_root(child)).values(merged_into=parent))
     before, joining = members.shown(connection, parent), members.shown(connection, child)
     takes_over = (
         joining is not None
@@ -93,9 +91,7 @@ def join(connection: Connection, child: int, parent: int, position: int, words: 
     )
     if takes_over:
         values = select(*(patterns.c[name] for name in _EXPLAINED)).where(patterns.c.id == child)
-        connection.execute(
-            update(patterns).where(patterns.c.id == parent).values(connection.execute(values).mappings().one())
-        )
+        members.change(connection, parent, **connection.execute(values).mappings().one())
     _share_queue(connection, child, parent, keep_renewal=before is not None and before.final and not takes_over)
     members.note_hosts(connection, parent)
 
@@ -113,29 +109,40 @@ def _share_queue(connection: Connection, child: int, parent: int, *, keep_renewa
     elif theirs is not None and ours is not None:
         if theirs.text is not None and ours.text is None:
             _hand_over_text(connection, theirs, ours, parent)
-        connection.execute(
-            update(analyses)
-            .where(analyses.c.id == ours.id)
-            .values(
-                tier=max(ours.tier, theirs.tier),
-                score=max(ours.score, theirs.score),
-                caller=ours.caller or theirs.caller,
-            )
-        )
-        supersede(connection, connection.execute(select(analyses).where(analyses.c.id == theirs.id)).one(), why)
+        tier, score = max(ours.tier, theirs.tier), max(ours.score, theirs.score)
+        change_analysis(connection, ours.id, tier=tier, score=score, caller=ours.caller or theirs.caller)
+        supersede(connection, theirs, why)
     elif theirs is not None:
-        connection.execute(update(analyses).where(analyses.c.id == theirs.id).values(pattern_id=parent))
+        change_analysis(connection, theirs.id, pattern_id=parent)
         if theirs.text is not None:
-            members.show(connection, parent, theirs.id)
-            connection.execute(update(patterns).where(patterns.c.id == child).values(analysis_id=None))
+            members.change(connection, parent, analysis_id=theirs.id)
+            members.change(connection, child, analysis_id=None)
 
 
 def _hand_over_text(connection: Connection, giver: Row[Any], taker: Row[Any], parent: int) -> None:
     """A provisional text goes on being shown when the row that held it is closed."""
     values = {name: getattr(giver, name) for name in _TEXT}
-    connection.execute(update(analyses).where(analyses.c.id == taker.id).values(**values, provisional=True))
+    change_analysis(connection, taker.id, **values, provisional=True)
     add_to_counters(connection, {f"rung:{giver.rung}": 1})
-    members.show(connection, parent, taker.id)
+    members.change(connection, parent, analysis_id=taker.id)
+
+
+def change_analysis(connection: Connection, analysis_id: int, **values: Any) -> None:
+    """Give columns of one analysis other values."""
+    connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(**values))
+
+
+def close_analysis(connection: Connection, analysis_id: int, status: AnalysisStatus, **values: Any) -> None:
+    """End an analysis and its lease, with ``values`` for further columns."""
+    ended = {"finished_at": now_text(), "lease_owner": None, "lease_until": None, "provisional": False}
+    change_analysis(connection, analysis_id, status=status, **ended, **values)
+
+
+def add_analysis(connection: Connection, **values: Any) -> int:
+    """A new analysis, open and due unless ``values`` say otherwise; its id."""
+    usual = {"status": AnalysisStatus.PENDING, "caller": False, "tier": 0, "score": 0, "created_at": now_text()}
+    usual |= {"not_before": 0.0, "attempts": 0, "provisional": False}
+    return inserted_id(connection.execute(analyses.insert().values(usual | values)))
 
 
 def open_analysis(connection: Connection, root: int) -> Row[Any] | None:
@@ -147,19 +154,7 @@ def open_analysis(connection: Connection, root: int) -> Row[Any] | None:
 
 def supersede(connection: Connection, row: Row[Any], why: str) -> None:
     """Close an open analysis that is not needed any more; what it showed provisionally is shown no longer."""
-    connection.execute(
-        update(analyses)
-        .where(analyses.c.id == row.id)
-        .values(
-            status=AnalysisStatus.DONE,
-            finished_at=now_text(),
-            last_error=why,
-            lease_owner=None,
-            lease_until=None,
-            provisional=False,
-            **dict.fromkeys(_TEXT),
-        )
-    )
+    close_analysis(connection, row.id, AnalysisStatus.DONE, last_error=why, **dict.fromkeys(_TEXT))
     connection.execute(update(patterns).where(patterns.c.analysis_id == row.id).values(analysis_id=None))
     if row.rung is not None:
         add_to_counters(connection, {f"rung:{row.rung}": -1})
@@ -170,30 +165,15 @@ def ask(connection: Connection, root: int, reason: str, *, caller: bool = False)
     waiting = open_analysis(connection, root)
     if waiting is not None:
         if caller:
-            connection.execute(
-                update(analyses).where(analyses.c.id == waiting.id).values(tier=1, caller=True, not_before=0.0)
-            )
+            change_analysis(connection, waiting.id, tier=1, caller=True, not_before=0.0)
         return int(waiting.id)
     latest = connection.execute(select(func.max(logs.c.id)).where(logs.c.pattern_id.in_(members.ids_of(root)))).scalar()
     rank = rank_of(members.figures(connection, root).worst_severity)
     shown = members.shown(connection, root)
     tier, score = priority(rank, first=shown is None or not shown.final, caller=caller)
-    made = connection.execute(
-        analyses.insert().values(
-            pattern_id=root,
-            log_id=latest,
-            reason=reason,
-            status=AnalysisStatus.PENDING,
-            caller=caller,
-            tier=tier,
-            score=score,
-            created_at=now_text(),
-            not_before=0.0,
-            attempts=0,
-            provisional=False,
-        )
+    return add_analysis(
+        connection, pattern_id=root, log_id=latest, reason=reason, caller=caller, tier=tier, score=score
     )
-    return inserted_id(made)
 
 
 def reanalyze(connection: Connection, pattern_id: int) -> int:
@@ -254,7 +234,7 @@ def split(connection: Connection, pattern_id: int) -> int:
         leaving += edges.get(one, ())
     shown = members.shown(connection, root)
     connection.execute(update(patterns).where(patterns.c.id.in_(leaving[1:])).values(merged_into=pattern_id))
-    connection.execute(update(patterns).where(patterns.c.id == pattern_id).values(merged_into=None))
+    members.change(connection, pattern_id, merged_into=None)
     connection.execute(update(merges).where(active, merges.c.child_id == pattern_id).values(undone_at=now_text()))
     _keep_apart(connection, pattern_id, {parent, root})
     own = members.shown(connection, pattern_id)
@@ -275,7 +255,7 @@ def _keep_apart(connection: Connection, pattern_id: int, others: set[int]) -> No
 
 
 def _keys(root: int) -> Any:
-    return select(patterns.c.fingerprint).where(or_(patterns.c.id == root, patterns.c.merged_into == root))
+    return select(patterns.c.fingerprint).where(members.of_root(root))
 
 
 def _between(theirs: Any, ours: Any) -> Any:

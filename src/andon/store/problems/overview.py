@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from andon.core.models import PatternSummary, now_text
 from andon.core.times import unix_minute
 from andon.store.problems import members
-from andon.store.schema.dialect import IDS_PER_QUERY, run
+from andon.store.rules.analysis import severity_of
+from andon.store.schema.dialect import rows_for, run
 
 #: Orders of a listing of patterns, each with what is most of interest first.
 PatternSort = Literal["last", "count", "rate", "first", "severity"]
@@ -91,7 +92,7 @@ FROM merges AS m JOIN patterns AS c ON c.id = m.child_id JOIN patterns AS p ON p
 WHERE m.child_id IN (SELECT id FROM family) OR m.parent_id IN (SELECT id FROM family)
 ORDER BY m.id DESC
 """
-_SEVERITIES = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_MERGED = "SELECT merged_into, id FROM patterns WHERE merged_into IN ({}) ORDER BY id"
 
 
 def listing(
@@ -133,38 +134,17 @@ def _summaries(
 
 
 def _summary(row: Any, merged: list[int]) -> PatternSummary:
-    (id_, fingerprint, template, count, recent, first_seen, last_seen, rank, hosts, *rest) = row
-    rung, provisional, status, merged_into = rest
-    return PatternSummary(
-        id=id_,
-        fingerprint=fingerprint,
-        template=template,
-        count=count,
-        rate=recent / _HOURS,
-        first_seen=first_seen,
-        last_seen=last_seen,
-        worst_severity=_SEVERITIES[rank],
-        hosts=hosts,
-        rung=rung,
-        provisional=bool(provisional),
-        status=status,
-        merged_into=merged_into,
-        merged=merged,
-    )
+    values = dict(zip(PatternSummary.__struct_fields__, (*row, merged), strict=True))
+    values["rate"] /= _HOURS
+    values["worst_severity"] = severity_of(values["worst_severity"])
+    values["provisional"] = bool(values["provisional"])
+    return PatternSummary(**values)
 
 
 def _merged(connection: Connection, roots: list[int]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
-    for start in range(0, len(roots), IDS_PER_QUERY):
-        part = roots[start : start + IDS_PER_QUERY]
-        marks = ",".join("?" * len(part))
-        rows = run(
-            connection,
-            f"SELECT merged_into, id FROM patterns WHERE merged_into IN ({marks}) ORDER BY id",  # noqa: S608
-            tuple(part),
-        )
-        for root, id_ in map(tuple, rows):
-            found.setdefault(root, []).append(id_)
+    for root, id_ in rows_for(connection, _MERGED, roots):
+        found.setdefault(root, []).append(id_)
     return found
 
 

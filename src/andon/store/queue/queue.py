@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select, union_all, update
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
 from andon.core.models import (
     AnalysisStatus,
@@ -19,15 +19,14 @@ from andon.core.models import (
     Question,
     StoredAnalysis,
     StoredLog,
-    now_text,
 )
 from andon.store.engine.counters import add_to_counters
 from andon.store.engine.postgres import unlocked
 from andon.store.engine.rows import (
+    SHOWN,
     select_analyses,
     select_logs,
     select_logs_and_analyses,
-    shown_columns,
     to_analysis,
     to_log,
     to_log_and_analysis,
@@ -38,7 +37,8 @@ from andon.store.schema.tables import analyses, logs, patterns
 
 _LOGS_IN_QUESTION = 5
 _HOSTS_IN_QUESTION = 20
-_MEMBERS_IN_QUESTION = 20
+#: What a row has that waits in the queue and that nobody holds.
+_UNLEASED = {"status": AnalysisStatus.PENDING, "lease_owner": None, "lease_until": None}
 
 
 @unlocked
@@ -50,20 +50,13 @@ def claim(
     A row whose lease ran out is due again. The claim counts as an attempt. With ``unanswered`` only rows without even a
     provisional text are taken, those that are not due yet too.
     """
-    free = or_(
-        and_(
-            analyses.c.status == AnalysisStatus.PENDING,
-            analyses.c.text.is_(None) if unanswered else analyses.c.not_before <= now,
-        ),
-        and_(
-            analyses.c.status == AnalysisStatus.LEASED,
-            analyses.c.lease_until <= now,
-            *([analyses.c.text.is_(None)] if unanswered else []),
-        ),
-    )
+    pending = analyses.c.status == AnalysisStatus.PENDING
+    free = and_(analyses.c.status == AnalysisStatus.LEASED, analyses.c.lease_until <= now)
     if unanswered:  # a renewal has no text of its own, but its problem shows one
         shows = exists().where(patterns.c.id == analyses.c.pattern_id, patterns.c.analysis_id.is_not(None))
-        free = and_(free, ~shows)
+        free = and_(or_(pending, free), analyses.c.text.is_(None), ~shows)
+    else:
+        free = or_(and_(pending, analyses.c.not_before <= now), free)
     first_due = (
         select(analyses.c.id)
         .where(analyses.c.finished_at.is_(None), free)
@@ -72,20 +65,14 @@ def claim(
         .with_for_update(skip_locked=True)  # where several may claim at once: PostgreSQL
     )
     while (analysis_id := connection.execute(first_due).scalar()) is not None:
-        connection.execute(
-            update(analyses)
-            .where(analyses.c.id == analysis_id)
-            .values(
-                status=AnalysisStatus.LEASED,
-                lease_owner=owner,
-                lease_until=now + lease,
-                attempts=analyses.c.attempts + 1,
-            )
-        )
-        row = connection.execute(select(analyses).where(analyses.c.id == analysis_id)).one()
+        leased = {"status": AnalysisStatus.LEASED, "lease_owner": owner, "lease_until": now + lease}
+        merges.change_analysis(connection, analysis_id, **leased, attempts=analyses.c.attempts + 1)
+        row = _row(connection, analysis_id)
         if (job := _job(connection, row)) is not None:
             return job
-        _close(connection, analysis_id, AnalysisStatus.FAILED, "its logs are no longer stored")
+        merges.close_analysis(
+            connection, analysis_id, AnalysisStatus.FAILED, last_error="its logs are no longer stored"
+        )
         add_to_counters(connection, {"failed": 1})
     return None
 
@@ -97,25 +84,19 @@ def _job(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
     root = members.root_of(connection, connection.execute(of_log).scalar() or 0 if own else row.pattern_id)
     if root is None:
         return None
-    if own:
-        newest = connection.execute(select_logs().where(logs.c.id == row.log_id)).all()
-    else:
-        newest = _newest_logs(connection, root)
+    wanted = [row.log_id] if own else members.newest_logs(connection, root, _LOGS_IN_QUESTION)
+    newest = connection.execute(select_logs().where(logs.c.id.in_(wanted)).order_by(logs.c.id.desc())).all()
     if not newest:
         return None
     template, fingerprint = connection.execute(
         select(patterns.c.template, patterns.c.fingerprint).where(patterns.c.id == root)
     ).one()
-    found = members.figures(connection, root)
     question = Question(
         pattern_id=root,
         template=template,
         logs=[to_log(log) for log in newest],
-        count=found.count,
         hosts=[host for host, _, _ in members.hosts(connection, root, _HOSTS_IN_QUESTION)],
-        first_seen=found.first_seen,
-        last_seen=found.last_seen,
-        worst_severity=found.worst_severity,
+        **msgspec.structs.asdict(members.figures(connection, root)),
     )
     return PendingAnalysis(
         id=row.id,
@@ -129,19 +110,6 @@ def _job(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
     )
 
 
-def _newest_logs(connection: Connection, root: int) -> list[Row[Any]]:
-    """The newest logs of a problem: a short walk of the index for each of its patterns that were seen last."""
-    walks = [
-        select(logs.c.id).where(logs.c.pattern_id == one).order_by(logs.c.id.desc()).limit(_LOGS_IN_QUESTION).subquery()
-        for one in members.members(connection, root, _MEMBERS_IN_QUESTION)
-    ]
-    if not walks:
-        return []
-    newest = union_all(*(select(walk.c.id) for walk in walks))
-    query = select_logs().where(logs.c.id.in_(newest)).order_by(logs.c.id.desc()).limit(_LOGS_IN_QUESTION)
-    return list(connection.execute(query).all())
-
-
 def finish(connection: Connection, job: PendingAnalysis, explanation: Explanation, now: float) -> StoredAnalysis:
     """Store the final explanation and show it. A row that is final already stays as it is.
 
@@ -149,12 +117,14 @@ def finish(connection: Connection, job: PendingAnalysis, explanation: Explanatio
     """
     row = _row(connection, job.id)
     root = None if row.pattern_id is None else members.root_of(connection, row.pattern_id)
-    if row.finished_at is not None and (row.text is not None or root is None):
-        return _analysis(connection, job.id)
-    if row.finished_at is not None and root is not None and (found := _shown_final(connection, root)) is not None:
-        return found
+    shown = None if root is None else members.shown(connection, root)
+    if row.finished_at is not None:
+        if row.text is not None or root is None:
+            return _analysis(connection, job.id)
+        if shown is not None and shown.final:
+            return _of_root(connection, shown.analysis_id, root)
     _attach(connection, row, explanation, provisional=False)
-    _close(connection, job.id, AnalysisStatus.DONE, None)
+    merges.close_analysis(connection, job.id, AnalysisStatus.DONE)
     if root is not None:
         _show(connection, job.id, root)
         waiting = merges.open_analysis(connection, root)
@@ -182,29 +152,21 @@ def postpone(
     if row.finished_at is not None:
         return None
     if _is_held(row, job):
-        connection.execute(
-            update(analyses)
-            .where(analyses.c.id == job.id)
-            .values(
-                status=AnalysisStatus.PENDING,
-                not_before=due,
-                last_error=error,
-                attempts=row.attempts if counted else row.attempts - 1,
-                lease_owner=None,
-                lease_until=None,
-            )
+        merges.change_analysis(
+            connection,
+            job.id,
+            not_before=due,
+            last_error=error,
+            attempts=row.attempts if counted else row.attempts - 1,
+            **_UNLEASED,
         )
-    if provisional is None or not _attach_provisionally(connection, row, provisional):
-        return None
-    return _analysis(connection, job.id)
+    return None if provisional is None else _attach_provisionally(connection, row, provisional)
 
 
 def show_meanwhile(connection: Connection, job: PendingAnalysis, provisional: Explanation) -> StoredAnalysis | None:
     """An answer for as long as a claimed row has none; None where something is shown already."""
     row = _row(connection, job.id)
-    if row.finished_at is not None or not _attach_provisionally(connection, row, provisional):
-        return None
-    return _analysis(connection, job.id)
+    return None if row.finished_at is not None else _attach_provisionally(connection, row, provisional)
 
 
 def fail(connection: Connection, job: PendingAnalysis, error: str, fallback: Explanation, now: float) -> StoredAnalysis:
@@ -217,25 +179,27 @@ def fail(connection: Connection, job: PendingAnalysis, error: str, fallback: Exp
     if row.finished_at is not None and row.text is None and root is not None:
         return _instead_of(connection, job, root, fallback)
     if row.finished_at is None:
-        if _is_held(row, job):
+        held = _is_held(row, job)
+        if held:
             _attach(connection, row, fallback, provisional=False)
-            _close(connection, job.id, AnalysisStatus.FAILED, error)
+            merges.close_analysis(connection, job.id, AnalysisStatus.FAILED, last_error=error)
             add_to_counters(connection, {"failed": 1})
-            if root is not None and not _shows_final(connection, root):
-                _show(connection, job.id, root)
-                members.note_explained(connection, root, now, job.question.worst_severity)
         elif row.text is None:
             _attach(connection, row, fallback, provisional=True)
-            if root is not None and not _shows_any(connection, root):
-                _show(connection, job.id, root)
+        shown = None if root is None else members.shown(connection, root)
+        if root is not None and held and (shown is None or not shown.final):
+            _show(connection, job.id, root)
+            members.note_explained(connection, root, now, job.question.worst_severity)
+        elif root is not None and not held and row.text is None and shown is None:
+            _show(connection, job.id, root)
     return _analysis(connection, job.id)
 
 
 def _instead_of(connection: Connection, job: PendingAnalysis, root: int, fallback: Explanation) -> StoredAnalysis:
     """No answer for a row that was superseded: what its problem shows, else the fallback until there is an answer."""
-    found = members.shown(connection, root)
-    if found is not None:
-        return _of_root(connection, found.analysis_id, root)
+    shown = members.shown(connection, root)
+    if shown is not None:
+        return _of_root(connection, shown.analysis_id, root)
     row = merges.open_analysis(connection, root) or _row(connection, job.id)
     _attach(connection, row, fallback, provisional=row.finished_at is None)
     _show(connection, row.id, root)
@@ -254,12 +218,7 @@ def release(connection: Connection, owner: str, *, counted: bool = True) -> int:
             analyses.c.status == AnalysisStatus.LEASED,
             analyses.c.lease_owner == owner,
         )
-        .values(
-            status=AnalysisStatus.PENDING,
-            lease_owner=None,
-            lease_until=None,
-            attempts=analyses.c.attempts - (0 if counted else 1),
-        )
+        .values(**_UNLEASED, attempts=analyses.c.attempts - (0 if counted else 1))
     ).rowcount
 
 
@@ -287,15 +246,15 @@ def log_and_analysis(connection: Connection, log_id: int) -> tuple[StoredLog | N
 
 def shown_for(connection: Connection, pattern_ids: Sequence[int]) -> dict[int, StoredAnalysis]:
     """What the logs of these patterns show, by pattern; patterns that show nothing are left out."""
-    root, shown = patterns.alias(), shown_columns()
+    root = patterns.alias()
     found: dict[int, StoredAnalysis] = {}
     for start in range(0, len(pattern_ids), IDS_PER_QUERY):
         rows = connection.execute(
             select_analyses()
             .add_columns(patterns.c.id.label("of_pattern"))
             .join_from(patterns, root, root.c.id == patterns.c.merged_into, isouter=True)
-            .join(shown.id.table, shown.id == func.coalesce(root.c.analysis_id, patterns.c.analysis_id))
-            .where(patterns.c.id.in_(pattern_ids[start : start + IDS_PER_QUERY]), shown.text.is_not(None))
+            .join(SHOWN, SHOWN.c.id == func.coalesce(root.c.analysis_id, patterns.c.analysis_id))
+            .where(patterns.c.id.in_(pattern_ids[start : start + IDS_PER_QUERY]), SHOWN.c.text.is_not(None))
         )
         found.update({row.of_pattern: to_analysis(tuple(row)[:-1]) for row in rows})
     return found
@@ -311,21 +270,14 @@ def _row(connection: Connection, analysis_id: int) -> Row[Any]:
 
 
 def _analysis(connection: Connection, analysis_id: int) -> StoredAnalysis:
-    return to_analysis(connection.execute(select_analyses().where(shown_columns().id == analysis_id)).one())
+    return to_analysis(connection.execute(select_analyses().where(SHOWN.c.id == analysis_id)).one())
 
 
 def _attach(connection: Connection, row: Row[Any], explanation: Explanation, *, provisional: bool) -> None:
     values = msgspec.structs.asdict(explanation)
     finding = values.pop("finding")
-    connection.execute(
-        update(analyses)
-        .where(analyses.c.id == row.id)
-        .values(
-            **values,
-            finding=None if finding is None else msgspec.json.encode(finding).decode(),
-            provisional=provisional,
-        )
-    )
+    found = None if finding is None else msgspec.json.encode(finding).decode()
+    merges.change_analysis(connection, row.id, **values, finding=found, provisional=provisional)
     if row.rung != explanation.rung:
         changes = {f"rung:{explanation.rung}": 1}
         if row.rung is not None:
@@ -333,48 +285,22 @@ def _attach(connection: Connection, row: Row[Any], explanation: Explanation, *, 
         add_to_counters(connection, changes)
 
 
-def _attach_provisionally(connection: Connection, row: Row[Any], explanation: Explanation) -> bool:
+def _attach_provisionally(connection: Connection, row: Row[Any], explanation: Explanation) -> StoredAnalysis | None:
+    """The row with an answer for now; None where it or its problem shows something already."""
     root = None if row.pattern_id is None else members.root_of(connection, row.pattern_id)
-    if row.text is not None or (root is not None and _shows_any(connection, root)):
-        return False
+    if row.text is not None or (root is not None and members.shown(connection, root) is not None):
+        return None
     _attach(connection, row, explanation, provisional=True)
     if root is not None:
         _show(connection, row.id, root)
-    return True
-
-
-def _close(connection: Connection, analysis_id: int, status: AnalysisStatus, error: str | None) -> None:
-    values: dict[str, Any] = {
-        "status": status,
-        "finished_at": now_text(),
-        "provisional": False,
-        "lease_owner": None,
-        "lease_until": None,
-    }
-    if error is not None:
-        values["last_error"] = error
-    connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(**values))
+    return _analysis(connection, row.id)
 
 
 def _show(connection: Connection, analysis_id: int, root: int) -> None:
     """The problem shows this analysis, which is its own from now on whichever of its patterns asked for it."""
-    connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(pattern_id=root))
-    members.show(connection, root, analysis_id)
+    merges.change_analysis(connection, analysis_id, pattern_id=root)
+    members.change(connection, root, analysis_id=analysis_id)
 
 
 def _of_root(connection: Connection, analysis_id: int, root: int) -> StoredAnalysis:
     return msgspec.structs.replace(_analysis(connection, analysis_id), pattern_id=root)
-
-
-def _shown_final(connection: Connection, root: int) -> StoredAnalysis | None:
-    found = members.shown(connection, root)
-    return _of_root(connection, found.analysis_id, root) if found is not None and found.final else None
-
-
-def _shows_any(connection: Connection, root: int) -> bool:
-    return members.shown(connection, root) is not None
-
-
-def _shows_final(connection: Connection, root: int) -> bool:
-    found = members.shown(connection, root)
-    return found is not None and found.final

@@ -1,9 +1,9 @@
-"""A batch before it is written: which of it is new, which patterns it touches. Pure functions."""
+"""A batch before it is written: which of it is new, which patterns and problems it touches. Pure functions."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -36,6 +36,46 @@ class Group:
         self.asks = -1
         self.criticality = 0.0
         self.waits = False
+
+
+class Problem(msgspec.Struct):
+    """A pattern's problem as it was before the batch; ``root`` stands for it, ``open_id`` is its waiting analysis."""
+
+    root: int
+    explained: bool = False
+    rung: str | None = None
+    explained_at: float | None = None
+    explained_severity: str | None = None
+    explained_hosts: int | None = None
+    explained_rate: int | None = None
+    renewed_at: float | None = None
+    open_id: int | None = None
+    open_tier: int = 0
+    open_score: int = 0
+    open_reason: str | None = None
+
+
+class Known(msgspec.Struct, gc=False):
+    """A stored pattern as it was before the batch."""
+
+    worst: str
+    first_seen: str
+    last_seen: str
+    count: int
+
+
+class Share(msgspec.Struct):
+    """The share of one batch that one problem has."""
+
+    first: int
+    rank: int
+    asks: int
+    worst: int
+    criticality: float
+    waits: bool
+    last_seen: str
+    count: int
+    patterns: list[int]
 
 
 def columns_of(records: Sequence[LogRecord]) -> Columns:
@@ -95,3 +135,42 @@ def _rate(groups: dict[str, Group], pairs: set[tuple[str, str]], rule: Rule) -> 
             group.asks = rank
         if rule.criticality > group.criticality:
             group.criticality = rule.criticality
+
+
+def group_by_problem(
+    groups: Iterable[Group], known: Mapping[int, Known], problems: Mapping[int, Problem]
+) -> dict[int, tuple[Problem, Share]]:
+    """The batch by problem: the patterns of a problem count as one."""
+    shares: dict[int, tuple[Problem, Share]] = {}
+    for group in groups:
+        problem = problems.get(group.id)
+        if problem is None:
+            problem = Problem(group.id)
+        pattern = known.get(group.id)
+        worst = max(group.rank, rank_of(pattern.worst)) if pattern else group.rank
+        found = shares.get(problem.root)
+        if found is None:
+            share = Share(
+                group.first,
+                group.rank,
+                group.asks,
+                worst,
+                group.criticality,
+                group.waits,
+                group.last_seen,
+                group.count,
+                [group.id],
+            )
+            shares[problem.root] = (problem, share)
+            continue
+        share = found[1]
+        share.first = min(share.first, group.first)
+        share.rank = max(share.rank, group.rank)
+        share.asks = max(share.asks, group.asks)
+        share.worst = max(share.worst, worst)
+        share.criticality = max(share.criticality, group.criticality)
+        share.waits = share.waits or group.waits
+        share.last_seen = max(share.last_seen, group.last_seen)
+        share.count += group.count
+        share.patterns.append(group.id)
+    return shares

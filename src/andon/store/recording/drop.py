@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from andon.core.models import LogRecord
 from andon.store.rules.retention import Judge, KeepPolicy
-from andon.store.schema.dialect import run
+from andon.store.schema.dialect import rows_for, run
 
 
 def left_out(
@@ -47,10 +47,4 @@ def families_of(connection: Connection, policy: KeepPolicy) -> dict[int, frozens
 def _pattern_ids(connection: Connection, families: dict[int, frozenset[int]]) -> dict[str, int]:
     """The patterns of these families by their fingerprints."""
     ids = sorted(frozenset().union(*families.values()))
-    if not ids:
-        return {}
-    rows = run(connection, f"SELECT fingerprint, id FROM patterns WHERE id IN ({','.join('?' * len(ids))})", tuple(ids))  # noqa: S608
-    return dict(map(tuple, rows))
-
-
-__all__ = ["families_of", "left_out"]
+    return dict(map(tuple, rows_for(connection, "SELECT fingerprint, id FROM patterns WHERE id IN ({})", ids)))

@@ -4,83 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import msgspec
 from sqlalchemy import Connection
 
 from andon.core.models import now_text
-from andon.store.recording.batch import Columns, Group
+from andon.store.recording.batch import Columns, Group, Known, Problem, group_by_problem
 from andon.store.recording.renewal import Renewals
 from andon.store.rules.analysis import RENEWABLE, AnalysisPolicy, priority, rank_of
-from andon.store.schema.dialect import reserve_ids, run
+from andon.store.schema.dialect import reserve_ids, rows_for, run
 
-_KEYS_PER_QUERY = 500
+_STORED = (
+    "SELECT p.id, p.worst_severity, p.first_seen, p.last_seen, p.count, m.id,"
+    " a.finished_at IS NOT NULL AND a.text IS NOT NULL, a.rung, m.explained_at, m.explained_severity,"
+    " m.explained_hosts, m.explained_rate, m.renewed_at, o.id, COALESCE(o.tier, 0), COALESCE(o.score, 0), o.reason"
+    " FROM patterns AS p JOIN patterns AS m ON m.id = COALESCE(p.merged_into, p.id)"
+    " LEFT JOIN analyses AS a ON a.id = m.analysis_id"
+    " LEFT JOIN analyses AS o ON o.pattern_id = m.id AND o.finished_at IS NULL WHERE p.id IN ({})"
+)
 _INSERT = (
     "INSERT INTO analyses (pattern_id, log_id, reason, status, caller, tier, score, created_at,"
     " not_before, attempts, provisional) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, 0, 0, FALSE)"
 )
 
 
-class Problem(msgspec.Struct):
-    """A pattern's problem as it was before the batch; ``root`` stands for it, ``open_id`` is its waiting analysis."""
-
-    root: int
-    explained: bool = False
-    rung: str | None = None
-    explained_at: float | None = None
-    explained_severity: str | None = None
-    explained_hosts: int | None = None
-    explained_rate: int | None = None
-    renewed_at: float | None = None
-    open_id: int | None = None
-    open_tier: int = 0
-    open_score: int = 0
-    open_reason: str | None = None
-
-
-class Known(msgspec.Struct, gc=False):
-    """A stored pattern as it was before the batch."""
-
-    worst: str
-    first_seen: str
-    last_seen: str
-    count: int
-
-
-class Share(msgspec.Struct):
-    """The share of one batch that one problem has."""
-
-    first: int
-    rank: int
-    asks: int
-    worst: int
-    criticality: float
-    waits: bool
-    last_seen: str
-    count: int
-    patterns: list[int]
-
-
 def stored_patterns(connection: Connection, ids: Sequence[int]) -> tuple[dict[int, Known], dict[int, Problem]]:
     """Stored patterns and the problems they are part of, both by the pattern's id."""
     known: dict[int, Known] = {}
     problems: dict[int, Problem] = {}
-    for start in range(0, len(ids), _KEYS_PER_QUERY):
-        part = ids[start : start + _KEYS_PER_QUERY]
-        rows = run(
-            connection,
-            "SELECT p.id, p.worst_severity, p.first_seen, p.last_seen, p.count,"  # noqa: S608
-            " m.id, a.finished_at IS NOT NULL AND a.text IS NOT NULL, a.rung, m.explained_at, m.explained_severity,"
-            " m.explained_hosts, m.explained_rate, m.renewed_at, o.id, COALESCE(o.tier, 0), COALESCE(o.score, 0),"
-            " o.reason"
-            " FROM patterns AS p JOIN patterns AS m ON m.id = COALESCE(p.merged_into, p.id)"
-            " LEFT JOIN analyses AS a ON a.id = m.analysis_id"
-            " LEFT JOIN analyses AS o ON o.pattern_id = m.id AND o.finished_at IS NULL"
-            f" WHERE p.id IN ({','.join('?' * len(part))})",
-            tuple(part),
-        )
-        for id_, worst, first_seen, last_seen, count, root, explained, *rest in rows:
-            known[id_] = Known(worst, first_seen, last_seen, count)
-            problems[id_] = Problem(root, bool(explained), *rest)
+    for id_, worst, first_seen, last_seen, count, root, explained, *rest in rows_for(connection, _STORED, ids):
+        known[id_] = Known(worst, first_seen, last_seen, count)
+        problems[id_] = Problem(root, bool(explained), *rest)
     return known, problems
 
 
@@ -150,7 +102,7 @@ class Queuer:
         renewed: list[tuple[float, int]] = []
         hosts: dict[int, set[str]] = {}
         now = self._clock()
-        for root, (problem, share) in _shares(groups, known, problems).items():
+        for root, (problem, share) in group_by_problem(groups, known, problems).items():
             if problem.open_id is not None:
                 first = problem.open_reason == "new"
                 tier, score = priority(share.rank, first=first, caller=share.waits, criticality=share.criticality)
@@ -187,45 +139,3 @@ def _by_pattern(pairs: Iterable[tuple[int, str]]) -> dict[int, set[str]]:
     for pattern_id, host in pairs:
         hosts.setdefault(pattern_id, set()).add(host)
     return hosts
-
-
-def _shares(
-    groups: Iterable[Group], known: Mapping[int, Known], problems: Mapping[int, Problem]
-) -> dict[int, tuple[Problem, Share]]:
-    """The batch by problem: the patterns of a problem count as one."""
-    shares: dict[int, tuple[Problem, Share]] = {}
-    for group in groups:
-        problem = problems.get(group.id)
-        if problem is None:
-            problem = Problem(group.id)
-        pattern = known.get(group.id)
-        worst = max(group.rank, rank_of(pattern.worst)) if pattern else group.rank
-        found = shares.get(problem.root)
-        if found is None:
-            share = Share(
-                group.first,
-                group.rank,
-                group.asks,
-                worst,
-                group.criticality,
-                group.waits,
-                group.last_seen,
-                group.count,
-                [group.id],
-            )
-            shares[problem.root] = (problem, share)
-            continue
-        share = found[1]
-        share.first = min(share.first, group.first)
-        share.rank = max(share.rank, group.rank)
-        share.asks = max(share.asks, group.asks)
-        share.worst = max(share.worst, worst)
-        share.criticality = max(share.criticality, group.criticality)
-        share.waits = share.waits or group.waits
-        share.last_seen = max(share.last_seen, group.last_seen)
-        share.count += group.count
-        share.patterns.append(group.id)
-    return shares
-
-
-__all__ = ["Known", "Problem", "Queuer", "Share", "own_analyses", "stored_patterns"]

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection
 
 from andon.store.engine.bulk_insert import insert_rows
+from andon.store.engine.counters import set_counter
 from andon.store.recording.batch import Key
 from andon.store.schema.dialect import run
 
@@ -105,15 +106,8 @@ def floors(connection: Connection) -> dict[int, int]:
 
 def set_floor(connection: Connection, stream: str, first: int, now: float) -> None:
     """The stream holds nothing before ``first`` any more: forget that, and what is very old."""
-    run(
-        connection,
-        "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (_FIRST + stream, first),
-    )
+    set_counter(connection, _FIRST + stream, first)
     stream_id = run(connection, "SELECT id FROM streams WHERE name = ?", (stream,)).scalar()
     if stream_id is not None:
         run(connection, "DELETE FROM gone WHERE stream_id = ? AND last_seq < ?", (stream_id, first))
     run(connection, "DELETE FROM gone WHERE last_ns < ?", (int((now - _LONGEST) * 1e9),))
-
-
-__all__ = ["Range", "add", "floors", "highest", "known", "ranges", "set_floor"]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from andon.core.models import LogRecord, NewPicture, Picture, PictureFetch, PictureReference, now_text
 from andon.store.engine.bulk_insert import insert_rows
@@ -18,26 +19,10 @@ _NOTES_MAX = 4000
 #: References that may wait to be fetched; those of further logs are noted and left.
 PENDING_MAX = 10_000
 
-_DESCRIPTION = (
-    pictures.c.id,
-    pictures.c.sha256,
-    pictures.c.media_type,
-    pictures.c.width,
-    pictures.c.height,
-    pictures.c.size,
-)
-_INSERT = text(  # another recorder may store the same picture at the same moment
-    "INSERT INTO pictures (sha256, media_type, width, height, size, created_at, data)"
-    " VALUES (:sha256, :media_type, :width, :height, :size, :created_at, :data) ON CONFLICT (sha256) DO NOTHING"
-)
-_FETCHES = select(
-    picture_fetches.c.id,
-    picture_fetches.c.log_id,
-    picture_fetches.c.position,
-    picture_fetches.c.bucket,
-    picture_fetches.c.object,
-    picture_fetches.c.attempts,
-)
+_DESCRIPTION = [pictures.c[name] for name in Picture.__struct_fields__ if name != "data"]
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+# In the order of PictureFetch's fields.
+_FETCHES = select(*(picture_fetches.c[name] for name in ("id", "log_id", "position", "bucket", "object", "attempts")))
 
 
 def keep(connection: Connection, records: Sequence[LogRecord], ids: Sequence[int], now: float) -> tuple[int, int, int]:
@@ -85,15 +70,7 @@ def of_logs(connection: Connection, log_ids: Sequence[int], limit: int, *, data:
 
 def _with_data(connection: Connection, picture: Picture) -> Picture:
     data = connection.execute(select(pictures.c.data).where(pictures.c.id == picture.id)).scalar_one()
-    return Picture(
-        picture.id,
-        picture.sha256,
-        picture.media_type,
-        picture.width,
-        picture.height,
-        picture.size,
-        bytes(data),
-    )
+    return msgspec.structs.replace(picture, data=bytes(data))
 
 
 def _insert(connection: Connection, found: Iterable[NewPicture]) -> int:
@@ -102,16 +79,11 @@ def _insert(connection: Connection, found: Iterable[NewPicture]) -> int:
     there = set(connection.execute(select(pictures.c.sha256).where(pictures.c.sha256.in_(distinct))).scalars())
     new = 0
     for one in (one for sha256, one in distinct.items() if sha256 not in there):
-        values = {
-            "sha256": one.sha256,
-            "media_type": one.media_type,
-            "width": one.width,
-            "height": one.height,
-            "size": len(one.data),
-            "created_at": now_text(),
-            "data": one.data,
-        }
-        new += connection.execute(_INSERT, values).rowcount
+        values = {**msgspec.structs.asdict(one), "size": len(one.data), "created_at": now_text()}
+        del values["position"]
+        # another recorder may store the same picture at the same moment
+        inserting = _INSERT[connection.dialect.name](pictures).on_conflict_do_nothing(index_elements=["sha256"])
+        new += len(connection.execute(inserting.values(values).returning(pictures.c.id)).all())
     add_to_counters(connection, {"pictures": new})
     return new
 

@@ -8,17 +8,14 @@ from __future__ import annotations
 import math
 import sys
 from collections import OrderedDict
-from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import Connection
 
 from andon.core.times import unix_minute
 from andon.store.problems import members
+from andon.store.recording.batch import Problem, Share
 from andon.store.rules.analysis import AnalysisPolicy, rank_of
-
-if TYPE_CHECKING:
-    from andon.store.recording.enqueue import Problem, Share
 
 #: A rate has jumped where this many times as many logs came as before, and at least so many.
 RATE_FACTOR = 10
@@ -117,6 +114,3 @@ class Renewals:
         if not settled:
             watched.room = sys.maxsize  # too young to have a usual rate
         return settled and recent >= many
-
-
-__all__ = ["Renewals"]

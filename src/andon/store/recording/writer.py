@@ -20,15 +20,19 @@ from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
 from andon.store.problems import merges
 from andon.store.recording import handled_sequences, pictures
-from andon.store.recording.batch import LATE, Columns, Group, Key, columns_of, fresh, group_by_pattern
+from andon.store.recording.batch import LATE, Columns, Group, Key, Known, columns_of, fresh, group_by_pattern
 from andon.store.recording.drop import left_out
-from andon.store.recording.enqueue import Known, Queuer, own_analyses, stored_patterns
+from andon.store.recording.enqueue import Queuer, own_analyses, stored_patterns
 from andon.store.recording.sequences import highest_sequence
 from andon.store.rules.analysis import AnalysisPolicy, rank_of, severity_of
 from andon.store.rules.retention import KeepPolicy, keep_all
-from andon.store.schema.dialect import is_postgres, reserve_ids, run
+from andon.store.schema.dialect import is_postgres, reserve_ids, rows_for, run
 
-_KEYS_PER_QUERY = 500
+_SEQUENCES = (
+    "SELECT seq, stored_ns FROM logs WHERE stream_id = ? AND seq IN ({})",
+    "SELECT seq, stored_ns FROM rejects WHERE stream_id = ? AND seq IN ({})",
+)
+_IDENTIFIED = "SELECT id, fingerprint FROM patterns WHERE fingerprint IN ({})"
 #: Columns of ``logs`` that carry the name of a record's field: always written, and only where used.
 _ALWAYS = ("timestamp", "hostname", "severity", "service", "message")
 _SOMETIMES = ("context", "severity_native", "site", "area", "line", "machine", "notes")
@@ -151,16 +155,9 @@ class Recorder:
                 highest = highest_sequence(connection, stream_id)
             learnt.highest[stream_id] = highest
             asked = sorted({k[1] for k in chain(keys, reject_keys) if k[0] == stream_id and k[1] <= highest})
-            for start in range(0, len(asked), _KEYS_PER_QUERY):
-                part = asked[start : start + _KEYS_PER_QUERY]
-                marks = ",".join("?" * len(part))
-                for table in ("logs", "rejects"):
-                    found = run(
-                        connection,
-                        f"SELECT seq, stored_ns FROM {table} WHERE stream_id = ? AND seq IN ({marks})",  # noqa: S608
-                        (stream_id, *part),
-                    )
-                    stored.update((stream_id, seq, ns) for seq, ns in found)
+            for statement in _SEQUENCES:
+                found = rows_for(connection, statement, asked, stream_id)
+                stored.update((stream_id, seq, ns) for seq, ns in found)
             if asked:
                 mine = [k for k in chain(keys, reject_keys) if k[0] == stream_id and k[1] <= highest]
                 stored |= handled_sequences.known(connection, mine)
@@ -226,15 +223,8 @@ class Recorder:
         for fingerprint, group in groups.items():
             group.id = self._patterns.get(fingerprint, 0)
         unknown = [fingerprint for fingerprint, group in groups.items() if not group.id]
-        for start in range(0, len(unknown), _KEYS_PER_QUERY):
-            part = unknown[start : start + _KEYS_PER_QUERY]
-            marks = ",".join("?" * len(part))
-            for pattern_id, fingerprint in run(
-                connection,
-                f"SELECT id, fingerprint FROM patterns WHERE fingerprint IN ({marks})",  # noqa: S608
-                tuple(part),
-            ):
-                groups[fingerprint].id = pattern_id
+        for pattern_id, fingerprint in rows_for(connection, _IDENTIFIED, unknown):
+            groups[fingerprint].id = pattern_id
         new = [fingerprint for fingerprint in unknown if not groups[fingerprint].id]
         if new:
             for pattern_id, fingerprint in enumerate(new, reserve_ids(connection, "patterns", len(new))):

@@ -1,15 +1,55 @@
-"""What the tables are made of: the one collection they belong to, and types that mean the same in both databases."""
+"""What tables are made of: their collection, their two makes, and types that mean the same in both databases."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, MetaData, types
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ColumnElement, Integer, MetaData, Table, text, types
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData()
 
 # SQLite only counts on (AUTOINCREMENT) where the type is exactly INTEGER.
-Key = Integer().with_variant(BigInteger(), "postgresql")
+ID = Integer().with_variant(BigInteger(), "postgresql")
 
 # Texts are compared by their bytes, as in SQLite and Python: times sort by it, and no locale changes what is equal.
 Text = types.Text().with_variant(types.Text(collation="C"), "postgresql")
 
-__all__ = ["Key", "Text", "metadata"]
+Kind = TypeEngine[Any] | type[TypeEngine[Any]]
+
+
+def given(kind: Kind, *names: str) -> list[Column[Any]]:
+    """Columns of one type that hold a value in every row."""
+    return [Column(name, kind, nullable=False) for name in names]
+
+
+def unique(kind: Kind, name: str) -> list[Column[Any]]:
+    """A column that holds another value in every row."""
+    return [Column(name, kind, nullable=False, unique=True)]
+
+
+def optional(kind: Kind, *names: str) -> list[Column[Any]]:
+    """Columns of one type that may be NULL."""
+    return [Column(name, kind) for name in names]
+
+
+def key(kind: Kind, *names: str) -> list[Column[Any]]:
+    """Columns of one type that are the key of a :func:`clustered` table, or its next part."""
+    return [Column(name, kind, primary_key=True, autoincrement=False) for name in names]
+
+
+def numbered(name: str, *columns: list[Column[Any]]) -> Table:
+    """A table whose rows have an ``id`` that is never given twice."""
+    made = (column for part in columns for column in part)
+    return Table(name, metadata, Column("id", ID, primary_key=True), *made, sqlite_autoincrement=True)
+
+
+def clustered(name: str, *columns: list[Column[Any]]) -> Table:
+    """A table whose rows lie in the order of their key, which is all that finds them."""
+    return Table(name, metadata, *(column for part in columns for column in part), sqlite_with_rowid=False)
+
+
+def where(condition: ColumnElement[bool] | str) -> dict[str, Any]:
+    """Keywords of an index that holds only the rows of ``condition``."""
+    held = text(condition) if isinstance(condition, str) else condition
+    return {"sqlite_where": held, "postgresql_where": held}

@@ -5,18 +5,18 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection, CursorResult, Row
 
 #: Ids that one statement names at most; SQLite before 3.32 takes no more than 999 values in one.
 IDS_PER_QUERY = 500
 
-#: How the view writes the unix seconds of ``l.created_at``: as the reference's database did.
-CREATED_AT = {
-    "sqlite": "datetime(l.created_at, 'unixepoch')",
-    "postgresql": "to_char(to_timestamp(l.created_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')",
+#: Unix seconds (``{0}``) as the reference's database wrote times.
+SECONDS_TEXT = {
+    "sqlite": "datetime({0}, 'unixepoch')",
+    "postgresql": "to_char(to_timestamp({0}) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')",
 }
 
 # PostgreSQL has no folding of accents of its own that an index may use: the letters of Europe's languages one by one.
@@ -54,8 +54,19 @@ def run(
 
     ``?`` stands for a value, but for those in quotes and comments.
     """
-    statement = _formatted(sql) if connection.dialect.name == "postgresql" else sql
-    return connection.exec_driver_sql(statement, parameters)
+    return connection.exec_driver_sql(_formatted(sql) if is_postgres(connection) else sql, parameters)
+
+
+def rows_for(
+    connection: Connection, sql: str, wanted: Sequence[Any], *first: Any, most: int = IDS_PER_QUERY
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    """The rows of a statement that names many values, where it says ``{}``: at most ``most`` of them at a time.
+
+    ``first`` are the values before those.
+    """
+    for start in range(0, len(wanted), most):
+        part = wanted[start : start + most]
+        yield from run(connection, sql.replace("{}", ",".join("?" * len(part))), (*first, *part))
 
 
 #: Text in quotes, names in quotes, and comments: what a statement says there is said as it stands.
@@ -83,14 +94,3 @@ def reserve_ids(connection: Connection, table: str, count: int) -> int:
     # Inserting a row with a given id moves AUTOINCREMENT's counter along.
     last: int | None = run(connection, "SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).scalar()
     return 1 if last is None else last + 1
-
-
-__all__ = [
-    "CREATED_AT",
-    "FOLDED",
-    "LOG_WORDS",
-    "SEARCHED_WORDS",
-    "is_postgres",
-    "reserve_ids",
-    "run",
-]

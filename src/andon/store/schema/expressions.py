@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Text, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NULLTYPE, TypeEngine
+
+from andon.store.schema.dialect import SECONDS_TEXT
+
+_PLACE = re.compile(r"\{(\d)\}")
 
 
-class seconds_text(FunctionElement[str]):  # noqa: N801 - reads like a function
-    """Unix seconds as ``2025-01-15 02:14:23`` in UTC."""
+def _function(name: str, kind: TypeEngine[Any], words: dict[str, str]) -> type[FunctionElement[Any]]:
+    """A function with the words of each database; ``{0}`` stands for its first argument."""
+    made = type(name, (FunctionElement,), {"name": name, "type": kind, "inherit_cache": True})
 
-    name = "seconds_text"
-    type = Text()
-    inherit_cache = True
+    def compiled(element: Any, compiler: Any, **options: Any) -> str:
+        arguments = list(element.clauses)
+        return _PLACE.sub(
+            lambda place: compiler.process(arguments[int(place[1])], **options), words[compiler.dialect.name]
+        )
 
-
-@compiles(seconds_text, "sqlite")
-def _seconds_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return f"datetime({compiler.process(element.clauses, **options)}, 'unixepoch')"
-
-
-@compiles(seconds_text, "postgresql")
-def _seconds_postgres(element: Any, compiler: Any, **options: Any) -> str:
-    seconds = compiler.process(element.clauses, **options)
-    return f"to_char(to_timestamp({seconds}) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
+    compiles(made)(compiled)
+    return made
 
 
-class _Glob(FunctionElement[bool]):
-    name = "matches_glob"
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(_Glob, "sqlite")
-def _glob_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    column, pattern, _ = element.clauses
-    return f"{compiler.process(column, **options)} GLOB {compiler.process(pattern, **options)}"
-
-
-@compiles(_Glob, "postgresql")
-def _glob_postgres(element: Any, compiler: Any, **options: Any) -> str:
-    column, _, pattern = element.clauses
-    return f"{compiler.process(column, **options)} LIKE {compiler.process(pattern, **options)}"
+#: Unix seconds as ``2025-01-15 02:14:23`` in UTC.
+seconds_text = _function("seconds_text", Text(), SECONDS_TEXT)
+#: A column as it is, but not to be looked up or ordered by an index: another one is known to be better. PostgreSQL
+#: judges that by its statistics.
+unindexed = _function("unindexed", NULLTYPE, {"sqlite": "+{0}", "postgresql": "{0}"})
+_glob = _function("matches_glob", Boolean(), {"sqlite": "{0} GLOB {1}", "postgresql": "{0} LIKE {2}"})
+_contains = _function(
+    "contains_folded",
+    Boolean(),
+    {
+        "sqlite": "andon_contains({0}, {1}) = 1",
+        # The columns are collated "C", which knows the case of ASCII letters only.
+        "postgresql": 'position(lower({1} COLLATE "und-x-icu") IN lower({0} COLLATE "und-x-icu")) > 0',
+    },
+)
 
 
 def is_glob(pattern: str) -> bool:
@@ -51,53 +51,20 @@ def is_glob(pattern: str) -> bool:
     return "*" in pattern or "?" in pattern
 
 
+def like_of_glob(pattern: str) -> str:
+    r"""A glob of ``*`` and ``?`` as LIKE has it, with ``\`` for what is meant to the letter."""
+    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%").replace("?", "_")
+
+
 def matches_glob(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     """Whether the whole text fits a glob of ``*`` and ``?`` alone; upper and lower case differ."""
     glob = pattern.replace("[", "[[]")  # SQLite's sets of characters are not ours
-    like = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%").replace("?", "_")
-    return _Glob(column, literal(glob), literal(like))
-
-
-class unindexed(FunctionElement[Any]):  # noqa: N801 - reads like a function
-    """A column as it is, but not to be looked up or ordered by an index: another one is known to be better.
-
-    PostgreSQL judges that by its statistics.
-    """
-
-    name = "unindexed"
-    inherit_cache = True
-
-
-@compiles(unindexed, "sqlite")
-def _unindexed_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return f"+{compiler.process(element.clauses, **options)}"
-
-
-@compiles(unindexed, "postgresql")
-def _unindexed_postgres(element: Any, compiler: Any, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
-
-
-class _Contains(FunctionElement[bool]):
-    name = "contains_folded"
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(_Contains, "sqlite")
-def _contains_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return f"andon_contains({compiler.process(element.clauses, **options)}) = 1"
-
-
-@compiles(_Contains, "postgresql")
-def _contains_postgres(element: Any, compiler: Any, **options: Any) -> str:
-    # The columns are collated "C", which knows the case of ASCII letters only.
-    text, part = (f'lower({compiler.process(one, **options)} COLLATE "und-x-icu")' for one in element.clauses)
-    return f"position({part} IN {text}) > 0"
+    return _glob(column, literal(glob), literal(like_of_glob(pattern)))
 
 
 def contains(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
     """Whether the text holds ``part``, in upper or lower case of any script."""
     if part.isascii():
         return column.icontains(part, autoescape=True)
-    return _Contains(column, literal(part))
+    return _contains(column, literal(part))

@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, Table
+from sqlalchemy import BigInteger, Integer
 
-from andon.store.schema.columns import Text, metadata
+from andon.store.schema.columns import Text, clustered, given, key
 
 # Messages that were handled and have no row (any more): all of a stream from ``first_seq`` to ``last_seq`` that were
 # stored there from ``first_ns`` to ``last_ns`` (sequences alone are used again after the broker lost its tail).
-gone = Table(
+gone = clustered(
     "gone",
-    metadata,
-    Column("stream_id", Integer, primary_key=True, autoincrement=False),
-    Column("last_seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("last_ns", BigInteger, primary_key=True, autoincrement=False),
-    Column("first_seq", BigInteger, nullable=False),
-    Column("first_ns", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
+    key(Integer, "stream_id"),
+    key(BigInteger, "last_seq", "last_ns"),
+    given(BigInteger, "first_seq", "first_ns"),
 )
 
 # Up to ``log_id`` every log was looked at when it was ``age`` seconds old, by the rules of this digest.
-retention_marks = Table(
-    "retention_marks",
-    metadata,
-    Column("policy", Text, primary_key=True),
-    Column("age", BigInteger, primary_key=True, autoincrement=False),
-    Column("log_id", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
+retention_marks = clustered("retention_marks", key(Text, "policy"), key(BigInteger, "age"), given(BigInteger, "log_id"))
 
 # Logs that must be looked at again: something still needs them, or they were stored under a clock that was wrong.
-retention_later = Table(
-    "retention_later",
-    metadata,
-    Column("log_id", BigInteger, primary_key=True, autoincrement=False),
-    sqlite_with_rowid=False,
-)
+retention_later = clustered("retention_later", key(BigInteger, "log_id"))
 
-# The one log that stays of a pattern and an hour, where the rest went.
-samples = Table(
-    "samples",
-    metadata,
-    Column("pattern_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("hour", Text, primary_key=True),  # the beginning of a stored time
-    Column("log_id", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
+# The one log that stays of a pattern and an hour (the beginning of a stored time), where the rest went.
+samples = clustered("samples", key(BigInteger, "pattern_id"), key(Text, "hour"), given(BigInteger, "log_id"))

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Table,
-    literal_column,
     types,
 )
 from sqlalchemy.types import UserDefinedType
@@ -29,8 +28,8 @@ from andon.store.schema import (
     retention_tables,  # noqa: F401 - their tables belong to the schema too
     search_tables,  # noqa: F401 - their tables belong to the schema too
 )
-from andon.store.schema.columns import Key, Text, metadata
-from andon.store.schema.dialect import CREATED_AT, LOG_WORDS
+from andon.store.schema.columns import ID, Text, clustered, given, key, metadata, numbered, optional, unique, where
+from andon.store.schema.dialect import LOG_WORDS, SECONDS_TEXT
 
 #: Every schema revision this program can read or bring up to date, oldest first.
 KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
@@ -53,253 +52,153 @@ class Verbatim(UserDefinedType[Any]):
         return "BLOB"
 
 
-streams = Table(
-    "streams",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-)
+_VERBATIM = Verbatim().with_variant(types.Text(collation="C"), "postgresql")
+
+streams = Table("streams", metadata, Column("id", ID, primary_key=True), *unique(Text, "name"))
 
 # Text columns are nullable because a database that is taken over may hold NULL in any of them.
-logs = Table(
+logs = numbered(
     "logs",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("stream_id", Integer, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("stored_ns", BigInteger, nullable=False),
-    Column("timestamp", Text),
-    Column("hostname", Text),
-    Column("severity", Text),
-    Column("service", Text),
-    Column("message", Text),
-    Column("context", Text),
-    Column("pattern_id", BigInteger),
-    Column("created_at", BigInteger),  # unix seconds: a fifth of the text; the view renders it
-    Column("severity_native", Text),
-    Column("site", Text),
-    Column("area", Text),
-    Column("line", Text),
-    Column("machine", Text),
-    Column("notes", Text),
-    Column("analysis_id", BigInteger),  # an explanation of this very log
-    # created_at of a row that was taken over, to the letter
-    Column("created_text", Verbatim().with_variant(types.Text(collation="C"), "postgresql")),
-    sqlite_autoincrement=True,
+    given(Integer, "stream_id"),
+    given(BigInteger, "seq", "stored_ns"),
+    optional(Text, "timestamp", "hostname", "severity", "service", "message", "context"),
+    optional(BigInteger, "pattern_id"),
+    optional(BigInteger, "created_at"),  # unix seconds: a fifth of the text; the view renders it
+    optional(Text, "severity_native", "site", "area", "line", "machine", "notes"),
+    optional(BigInteger, "analysis_id"),  # an explanation of this very log
+    optional(_VERBATIM, "created_text"),  # created_at of a row that was taken over, to the letter
 )
 Index("logs_identity", logs.c.stream_id, logs.c.seq, logs.c.stored_ns, unique=True)
 Index("logs_time", logs.c.timestamp)
 # The newest of the severe ones; of the others there are so many that walking through time finds them as quickly.
 for _severity in ("CRITICAL", "ERROR"):
-    _IS = logs.c.severity == literal_column(f"'{_severity}'")
-    Index(f"logs_{_severity.lower()}_time", logs.c.timestamp, sqlite_where=_IS, postgresql_where=_IS)
+    Index(f"logs_{_severity.lower()}_time", logs.c.timestamp, **where(f"severity = '{_severity}'"))
 # SQLite ends every index entry with the row's id: naming ``id`` here would store it twice.
 Index("logs_pattern", logs.c.pattern_id)
 
-patterns = Table(
+patterns = numbered(
     "patterns",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("fingerprint", Text, nullable=False, unique=True),
-    Column("template", Text, nullable=False),
-    Column("first_seen", Text, nullable=False),
-    Column("last_seen", Text, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    Column("worst_severity", Text, nullable=False),
-    Column("merged_into", BigInteger),  # always the pattern that stands for the whole problem, never a link of a chain
-    Column("analysis_id", BigInteger),
-    Column("created_at", Text, nullable=False),
+    unique(Text, "fingerprint"),
+    given(Text, "template", "first_seen", "last_seen"),
+    given(BigInteger, "count"),
+    given(Text, "worst_severity"),
+    optional(BigInteger, "merged_into"),  # the pattern that stands for the whole problem, never a link of a chain
+    optional(BigInteger, "analysis_id"),
+    given(Text, "created_at"),
     # The problem as it was when the shown explanation was made: what renewal compares with.
-    Column("explained_at", Float),  # unix seconds
-    Column("explained_severity", Text),
-    Column("explained_hosts", Integer),
-    Column("explained_rate", Integer),  # logs in the last ten minutes
-    Column("renewed_at", Float),  # when an explanation was last asked for or made, unix seconds
-    sqlite_autoincrement=True,
+    optional(Float, "explained_at"),  # unix seconds
+    optional(Text, "explained_severity"),
+    optional(Integer, "explained_hosts", "explained_rate"),  # ``rate``: logs in the last ten minutes
+    optional(Float, "renewed_at"),  # when an explanation was last asked for or made, unix seconds
 )
-_MERGED = patterns.c.merged_into.is_not(None)
-Index("patterns_merged", patterns.c.merged_into, sqlite_where=_MERGED, postgresql_where=_MERGED)
+Index("patterns_merged", patterns.c.merged_into, **where(patterns.c.merged_into.is_not(None)))
 
-pattern_hosts = Table(
+pattern_hosts = clustered(
     "pattern_hosts",
-    metadata,
-    Column("pattern_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("hostname", Text, primary_key=True),
-    Column("first_seen", Text, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
+    key(BigInteger, "pattern_id"),
+    key(Text, "hostname"),
+    given(Text, "first_seen"),
+    given(BigInteger, "count"),
 )
 
 # The minute leads the key: a batch then touches a few neighbouring pages instead of one for each pattern.
-pattern_minutes = Table(
-    "pattern_minutes",
-    metadata,
-    Column("minute", BigInteger, primary_key=True, autoincrement=False),
-    Column("pattern_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("hostname", Text, primary_key=True),
-    Column("count", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
+pattern_minutes = clustered(
+    "pattern_minutes", key(BigInteger, "minute", "pattern_id"), key(Text, "hostname"), given(BigInteger, "count")
 )
 
-analyses = Table(
+analyses = numbered(
     "analyses",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("pattern_id", BigInteger),
-    Column("log_id", BigInteger),
-    Column("reason", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("caller", Boolean, nullable=False),
-    Column("tier", Integer, nullable=False),
-    Column("score", Integer, nullable=False),
-    Column("created_at", Text),
-    Column("not_before", Float, nullable=False),
-    Column("lease_owner", Text),
-    Column("lease_until", Float),
-    Column("attempts", Integer, nullable=False),
-    Column("last_error", Text),
-    Column("rung", Text),
-    Column("provisional", Boolean, nullable=False),
-    Column("text", Text),
-    Column("finding", Text),
-    Column("source", Text),
-    Column("provider", Text),
-    Column("model", Text),
-    Column("prompt_version", Text),
-    Column("input_tokens", Integer),
-    Column("output_tokens", Integer),
-    Column("latency", Float),
-    Column("finished_at", Text),
-    sqlite_autoincrement=True,
+    optional(BigInteger, "pattern_id", "log_id"),
+    given(Text, "reason", "status"),
+    given(Boolean, "caller"),
+    given(Integer, "tier", "score"),
+    optional(Text, "created_at"),
+    given(Float, "not_before"),
+    optional(Text, "lease_owner"),
+    optional(Float, "lease_until"),
+    given(Integer, "attempts"),
+    optional(Text, "last_error", "rung"),
+    given(Boolean, "provisional"),
+    optional(Text, "text", "finding", "source", "provider", "model", "prompt_version"),
+    optional(Integer, "input_tokens", "output_tokens"),
+    optional(Float, "latency"),
+    optional(Text, "finished_at"),
 )
 # The queue in the order of claiming. A row is open until it is done or failed, that is until it is finished.
-_OPEN = analyses.c.finished_at.is_(None)
-Index(
-    "analyses_open",
-    analyses.c.tier.desc(),
-    analyses.c.score.desc(),
-    analyses.c.id,
-    analyses.c.not_before,
-    sqlite_where=_OPEN,
-    postgresql_where=_OPEN,
-)
-_OF_PATTERN = analyses.c.pattern_id.is_not(None)
-Index("analyses_pattern", analyses.c.pattern_id, sqlite_where=_OF_PATTERN, postgresql_where=_OF_PATTERN)
+_CLAIMED_BY = (analyses.c.tier.desc(), analyses.c.score.desc(), analyses.c.id, analyses.c.not_before)
+Index("analyses_open", *_CLAIMED_BY, **where(analyses.c.finished_at.is_(None)))
+Index("analyses_pattern", analyses.c.pattern_id, **where(analyses.c.pattern_id.is_not(None)))
 
-resolutions = Table(
+resolutions = numbered(
     "resolutions",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("pattern_id", BigInteger, nullable=False),
-    Column("fix", Text, nullable=False),
-    Column("cause", Text),
-    Column("author", Text),
-    Column("created_at", Text, nullable=False),
-    Column("revoked_at", Text),
-    sqlite_autoincrement=True,
+    given(BigInteger, "pattern_id"),
+    given(Text, "fix"),
+    optional(Text, "cause", "author"),
+    given(Text, "created_at"),
+    optional(Text, "revoked_at"),
 )
 Index("resolutions_pattern", resolutions.c.pattern_id)
 
 # Who joined whom and why; those that are not undone form the tree behind ``patterns.merged_into``.
-merges = Table(
+merges = numbered(
     "merges",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("child_id", BigInteger, nullable=False),
-    Column("parent_id", BigInteger, nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("words", Text, nullable=False),  # a JSON array
-    Column("created_at", Text, nullable=False),
-    Column("undone_at", Text),
-    sqlite_autoincrement=True,
+    given(BigInteger, "child_id", "parent_id"),
+    given(Integer, "position"),
+    given(Text, "words", "created_at"),  # ``words`` is a JSON array
+    optional(Text, "undone_at"),
 )
 Index("merges_child", merges.c.child_id)
 Index("merges_parent", merges.c.parent_id)
 
 # Fingerprints that a person has separated, the smaller one first.
-kept_apart = Table(
-    "kept_apart",
-    metadata,
-    Column("one", Text, primary_key=True),
-    Column("other", Text, primary_key=True),
-    sqlite_with_rowid=False,
-)
+kept_apart = clustered("kept_apart", key(Text, "one", "other"))
 
 # What was spent on the model, by minute since 1970.
-model_calls = Table(
-    "model_calls",
-    metadata,
-    Column("minute", BigInteger, primary_key=True, autoincrement=False),
-    Column("calls", BigInteger, nullable=False),
-    Column("tokens", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
+model_calls = clustered("model_calls", key(BigInteger, "minute"), given(BigInteger, "calls", "tokens"))
 
-waiters = Table(
+waiters = numbered(
     "waiters",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("log_id", BigInteger, nullable=False),
-    Column("reply_to", Text, nullable=False),
-    Column("created_at", Float, nullable=False),  # unix seconds, as the next
-    Column("not_before", Float, nullable=False),
-    sqlite_autoincrement=True,
+    given(BigInteger, "log_id"),
+    given(Text, "reply_to"),
+    given(Float, "created_at", "not_before"),  # unix seconds
 )
 
-rejects = Table(
+rejects = numbered(
     "rejects",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("stream_id", Integer, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("stored_ns", BigInteger, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("data", LargeBinary, nullable=False),
-    Column("received_at", Text, nullable=False),
-    Column("retried_at", Text),
-    sqlite_autoincrement=True,
+    given(Integer, "stream_id"),
+    given(BigInteger, "seq", "stored_ns"),
+    given(Text, "subject", "reason"),
+    given(LargeBinary, "data"),
+    given(Text, "received_at"),
+    optional(Text, "retried_at"),
 )
 Index("rejects_identity", rejects.c.stream_id, rejects.c.seq, rejects.c.stored_ns, unique=True)
 
 # A picture is stored once, however many logs show it; its name is the SHA-256 of its bytes (hex).
-pictures = Table(
+pictures = numbered(
     "pictures",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("sha256", Text, nullable=False, unique=True),
-    Column("media_type", Text, nullable=False),
-    Column("width", Integer, nullable=False),  # pixels
-    Column("height", Integer, nullable=False),
-    Column("size", Integer, nullable=False),  # bytes
-    Column("created_at", Text, nullable=False),
-    Column("data", LargeBinary, nullable=False),  # last: SQLite then reads the others without walking through it
-    sqlite_autoincrement=True,
+    unique(Text, "sha256"),
+    given(Text, "media_type"),
+    given(Integer, "width", "height"),  # pixels
+    given(Integer, "size"),  # bytes
+    given(Text, "created_at"),
+    given(LargeBinary, "data"),  # last: SQLite then reads the others without walking through it
 )
 
 # ``position`` is the place in the log's ``context.images``, from 0.
-log_pictures = Table(
-    "log_pictures",
-    metadata,
-    Column("log_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("picture_id", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
+log_pictures = clustered(
+    "log_pictures", key(BigInteger, "log_id"), key(Integer, "position"), given(BigInteger, "picture_id")
 )
 Index("log_pictures_picture", log_pictures.c.picture_id)
 
 # Pictures that logs name in an object store and that are still to be fetched; a row goes when that is settled.
-picture_fetches = Table(
+picture_fetches = numbered(
     "picture_fetches",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("log_id", BigInteger, nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("bucket", Text, nullable=False),
-    Column("object", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("not_before", Float, nullable=False),  # unix seconds
-    sqlite_autoincrement=True,
+    given(BigInteger, "log_id"),
+    given(Integer, "position"),
+    given(Text, "bucket", "object"),
+    given(Integer, "attempts"),
+    given(Float, "not_before"),  # unix seconds
 )
 Index("picture_fetches_log", picture_fetches.c.log_id)
 
@@ -310,13 +209,7 @@ Index("picture_fetches_log", picture_fetches.c.log_id)
 # that a rule kept from being stored, ``most_logs`` is the largest number of logs that retention found,
 # ``unmerged`` how many logs were deleted since the index of words was last merged, ``first:<stream>`` the first
 # sequence that the stream still held.
-counters = Table(
-    "counters",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
+counters = clustered("counters", key(Text, "name"), given(BigInteger, "value"))
 
 alembic_version = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
 
@@ -343,4 +236,5 @@ def create(connection: Connection) -> None:
 
 def create_view(connection: Connection) -> None:
     """Make the view ``agent_logs``; no table of that name may be left."""
-    connection.exec_driver_sql(_AGENT_LOGS_VIEW.format(created_at=CREATED_AT[connection.dialect.name]))
+    created_at = SECONDS_TEXT[connection.dialect.name].format("l.created_at")
+    connection.exec_driver_sql(_AGENT_LOGS_VIEW.format(created_at=created_at))
