@@ -48,6 +48,3 @@ def described(rule: RetentionSettings) -> str:
         "none": "deleted" if rule.older_than else "not stored",
     }.get(rule.keep, f"kept for {rule.keep}")
     return f"{', '.join(parts) or 'all logs'}: {keep}"
-
-
-__all__ = ["described", "labels", "retention_policy"]

@@ -172,6 +172,3 @@ class Alarm(msgspec.Struct):
         self.active_since = None
         if newest is not None or self.cleared_at is not None:
             self.state = "cleared"
-
-
-__all__ = ["LATE_SECONDS", "MOST", "Alarm", "Course", "State"]

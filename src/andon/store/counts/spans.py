@@ -152,16 +152,3 @@ def of_patterns(patterns: Sequence[int] | None) -> tuple[str, list[int]]:
         return "", []
     some = list(patterns[:IDS_PER_QUERY])
     return f" AND pattern_id IN ({','.join('?' * len(some))})", some
-
-
-__all__ = [
-    "BEHIND_MAX",
-    "Part",
-    "by_minute",
-    "by_pattern",
-    "hosts_of",
-    "of_patterns",
-    "of_place",
-    "open_hours",
-    "segments",
-]

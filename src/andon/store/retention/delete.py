@@ -5,14 +5,14 @@ Counts by minute, hour and field, patterns, explanations and fixes stay: they te
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
 from andon.store.engine import vacuum
-from andon.store.engine.counters import add_to_counters
+from andon.store.engine.counters import add_to_counters, read_counters
 from andon.store.recording import handled_sequences
 from andon.store.retention.gap_closing import SMALL
 from andon.store.rules.retention import hour_of
@@ -63,7 +63,7 @@ def remove(connection: Connection, batch: Sequence[Candidate]) -> tuple[Removal,
         tuple(by_id),
     ).all()
     rows = {row[0]: tuple(row) for row in sorted(map(tuple, found))}
-    done = Removal(held=sorted(needed(connection, rows.values())))
+    done = Removal(held=sorted(needed(connection, {log_id: row[2] for log_id, row in rows.items()})))
     going = {log_id: row for log_id, row in rows.items() if log_id not in done.held}
     for log_id in _sampled(connection, [row for log_id, row in going.items() if by_id[log_id].sample]):
         del going[log_id]
@@ -97,13 +97,12 @@ def _within(connection: Connection, batch: Sequence[Candidate]) -> Sequence[Cand
     return batch
 
 
-def needed(connection: Connection, rows: Iterable[Sequence[Any]]) -> set[int]:
-    """Which of these logs (columns :data:`ROW_COLUMNS`) something still needs.
+def needed(connection: Connection, patterns: Mapping[int, int | None]) -> set[int]:
+    """Which of these logs, given with their patterns, something still needs.
 
     A question to a model that is not answered yet, a caller who waits, a picture that is still to be fetched, an alarm
     that is active, and the explanation that a problem shows: the logs which it cites.
     """
-    patterns = {row[0]: row[2] for row in rows}
     if not patterns:
         return set()
     ids, marks = tuple(patterns), _marks(patterns)
@@ -148,29 +147,23 @@ def _sampled(connection: Connection, rows: Sequence[Sequence[Any]]) -> set[int]:
 
     A log without a pattern (taken over from the reference system) has no like, and stays.
     """
-    keys = {(row[2], hour_of(row[1])): row[0] for row in reversed(rows) if row[2]}
-    if keys:
-        run(
-            connection,
-            "INSERT INTO samples (pattern_id, hour, log_id) VALUES (?, ?, ?) ON CONFLICT (pattern_id, hour) DO NOTHING",
-            [(*key, log_id) for key, log_id in keys.items()],
-        )
-    ids = [row[0] for row in rows]
     stays = {row[0] for row in rows if not row[2]}
-    wanted = sorted(keys)
-    for start in range(0, len(wanted), 200):
-        part = wanted[start : start + 200]
-        found = run(
-            connection,
-            "SELECT log_id FROM samples WHERE (pattern_id, hour) IN (VALUES "  # noqa: S608
-            + ", ".join(
-                ["(?, ?)" if not is_postgres(connection) else "(CAST(? AS BIGINT), CAST(? AS TEXT))"] * len(part)
-            )
-            + ")",
-            tuple(value for key in part for value in key),
-        )
-        stays.update(row[0] for row in found)
-    return stays.intersection(ids)
+    keys = {(row[2], hour_of(row[1])): row[0] for row in reversed(rows) if row[2]}
+    if not keys:
+        return stays
+    run(
+        connection,
+        "INSERT INTO samples (pattern_id, hour, log_id) VALUES (?, ?, ?) ON CONFLICT (pattern_id, hour) DO NOTHING",
+        [(*key, log_id) for key, log_id in keys.items()],
+    )
+    ids = tuple(row[0] for row in rows)
+    found = run(
+        connection,
+        "SELECT l.id FROM logs AS l CROSS JOIN samples AS s WHERE s.pattern_id = l.pattern_id"  # noqa: S608
+        f" AND s.hour = SUBSTR(l.timestamp, 1, 13) AND s.log_id = l.id AND l.id IN ({_marks(ids)})",
+        ids,
+    )
+    return stays.union(row[0] for row in found)
 
 
 def _delete(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
@@ -225,9 +218,7 @@ def used_bytes(connection: Connection) -> int:
         return int((pages - free) * size)
     sizes = run(connection, "SELECT pg_database_size(current_database()), pg_total_relation_size('logs')").one()
     whole, table = map(int, sizes)
-    counts: dict[str, int] = dict(
-        map(tuple, run(connection, "SELECT name, value FROM counters WHERE name IN ('logs', 'most_logs')"))
-    )
+    counts = read_counters(connection)
     logs = counts.get("logs", 0)
     return whole - table + table * logs // max(1, logs, counts.get(_MOST_LOGS, 0))
 
@@ -245,8 +236,3 @@ def note_most(connection: Connection) -> None:
 
 def _marks(values: Collection[Any]) -> str:
     return ",".join("?" * len(values))
-
-
-__all__ = [
-    "Candidate", "Removal", "bytes_of", "cited_in", "needed", "note_most", "remove", "used_bytes",
-]  # fmt: skip

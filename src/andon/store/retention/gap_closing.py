@@ -63,6 +63,3 @@ class Gaps:
         run(connection, "DELETE FROM logs WHERE id BETWEEN ? AND ?", ids)
         run(connection, "INSERT INTO logs SELECT * FROM temp.settled ORDER BY id")
         run(connection, "DELETE FROM temp.settled")
-
-
-__all__ = ["SMALL", "STRETCH", "WORTH", "Gaps"]

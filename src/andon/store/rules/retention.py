@@ -25,6 +25,8 @@ CAP = "size cap"
 #: Rows that claim to be stored later than this from now (seconds) were stored under a wrong clock.
 FUTURE = 86_400.0
 PLACES = ("site", "area", "line", "machine")
+#: The columns of a log by which rules judge, in the order in which :class:`Judge` takes them.
+LOOKED = f"id, severity, service, {', '.join(PLACES)}, pattern_id, created_at, created_text, timestamp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,16 @@ class Judge:
             )
         return next((rule for rule in candidates if age >= rule.older_than), None)
 
+    def rule_of(self, row: Sequence[Any], age: float | None) -> KeepRule | None:
+        """The same for a row of the columns :data:`LOOKED`; one whose age is not known counts as new."""
+        return self.rule(self.looks(row[1], row[2], row[3:7], row[7]), age or 0.0)
+
+
+def age_of(row: Sequence[Any], now: float) -> float | None:
+    """How old a row of the columns :data:`LOOKED` is at ``now`` (unix seconds), in seconds; None where none can say."""
+    stored = stored_at(*row[8:11])
+    return None if stored is None else now - stored
+
 
 def stored_at(created_at: int | None, created_text: Any, timestamp: Any) -> float | None:
     """When a row was stored (unix seconds). Rows taken over from the reference system have only texts; None without."""
@@ -171,9 +183,3 @@ def _fits(glob: str | None, value: str) -> bool:
     if glob is None:
         return True
     return fnmatchcase(value, glob.replace("[", "[[]")) if "*" in glob or "?" in glob else value == glob
-
-
-__all__ = [
-    "CAP", "FUTURE", "PLACES", "Fate", "Judge", "KeepPolicy", "KeepRule", "Looks", "hour_of", "keep_all",
-    "severity_rank", "stored_at",
-]  # fmt: skip
