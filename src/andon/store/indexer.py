@@ -43,7 +43,7 @@ def advance(connection: Connection, book: FacetBook, limit: int, now: float, zon
     rows = [Row.read(tuple(row)) for row in found]
     words.add(connection, rows)
     book.add(connection, rows)
-    tracking.add(connection, [tuple(row) for row in found], zone)
+    tracking.add(connection, rows, zone)
     run(
         connection,
         "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

@@ -1,6 +1,16 @@
 """Alarms: their states and lifecycle, what operators do with them, and the questions about them."""
 
-from andon.store.alarms.operator_actions import acknowledge, add_note, shelve, sign, unshelve
+from andon.store.alarms.operator_actions import (
+    Handover,
+    ShiftNote,
+    acknowledge,
+    add_note,
+    handovers,
+    notes,
+    shelve,
+    sign,
+    unshelve,
+)
 from andon.store.alarms.queries import (
     EVERYWHERE,
     AlarmCounts,
@@ -14,7 +24,6 @@ from andon.store.alarms.queries import (
     first_out,
     listing,
 )
-from andon.store.alarms.shift_book import Handover, ShiftNote, handovers, notes
 
 __all__ = [
     "EVERYWHERE",

@@ -16,7 +16,7 @@ from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models.history import Place
 from andon.core.times import unix_minute
 from andon.store.engine.watermark import mark, newest_id
-from andon.store.schema.dialect import IDS_PER_QUERY, run
+from andon.store.schema.dialect import IDS_PER_QUERY, marks, run
 
 #: Logs that may wait to be indexed while the hours before them count as complete.
 BEHIND_MAX = 20_000
@@ -84,7 +84,7 @@ def by_minute(
     """Counts of these hosts and patterns (None: of all) from ``pattern_minutes``, by periods of ``length`` minutes."""
     only, values = of_patterns(patterns)
     if hosts is not None:
-        only += f" AND hostname IN ({','.join('?' * len(hosts))})"
+        only += f" AND hostname IN ({marks(hosts)})"
     sql = (
         f"SELECT minute / {length} AS period, pattern_id, count FROM pattern_minutes"  # noqa: S608
         f" WHERE minute >= ? AND minute < ?{only}"
@@ -97,7 +97,7 @@ def of_place(connection: Connection, place: Place, first: int, last: int) -> Par
     field, chosen = _values_of(connection, place)
     return (
         "SELECT day AS period, pattern_id, count FROM facets WHERE field_id = ? AND day >= ? AND day < ?"  # noqa: S608
-        f" AND value_id IN ({','.join('?' * len(chosen))})",
+        f" AND value_id IN ({marks(chosen)})",
         [field, first, last, *chosen],
     )
 
@@ -151,4 +151,4 @@ def of_patterns(patterns: Sequence[int] | None) -> tuple[str, list[int]]:
     if patterns is None:
         return "", []
     some = list(patterns[:IDS_PER_QUERY])
-    return f" AND pattern_id IN ({','.join('?' * len(some))})", some
+    return f" AND pattern_id IN ({marks(some)})", some

@@ -16,7 +16,7 @@ from andon.store.engine.counters import add_to_counters, read_counters
 from andon.store.recording import handled_sequences
 from andon.store.retention.gap_closing import SMALL
 from andon.store.rules.retention import hour_of
-from andon.store.schema.dialect import is_postgres, run
+from andon.store.schema.dialect import is_postgres, marks, run
 from andon.store.search import words
 from andon.store.search.facets import ROW_COLUMNS, Row
 
@@ -59,7 +59,7 @@ def remove(connection: Connection, batch: Sequence[Candidate]) -> tuple[Removal,
     by_id = {one.id: one for one in batch}
     found = run(
         connection,
-        f"SELECT {ROW_COLUMNS}, stream_id, seq, stored_ns FROM logs WHERE id IN ({_marks(by_id)})",  # noqa: S608
+        f"SELECT {ROW_COLUMNS}, stream_id, seq, stored_ns FROM logs WHERE id IN ({marks(by_id)})",  # noqa: S608
         tuple(by_id),
     ).all()
     rows = {row[0]: tuple(row) for row in sorted(map(tuple, found))}
@@ -85,7 +85,7 @@ def _within(connection: Connection, batch: Sequence[Candidate]) -> Sequence[Cand
     sizes = run(
         connection,
         "SELECT l.log_id, SUM(p.size) FROM log_pictures AS l JOIN pictures AS p ON p.id = l.picture_id"  # noqa: S608
-        f" WHERE l.log_id IN ({_marks(ids)}) GROUP BY l.log_id",
+        f" WHERE l.log_id IN ({marks(ids)}) GROUP BY l.log_id",
         tuple(ids),
     ).all()
     pictured = {log_id: int(size) for log_id, size in map(tuple, sizes)}
@@ -105,15 +105,15 @@ def needed(connection: Connection, patterns: Mapping[int, int | None]) -> set[in
     """
     if not patterns:
         return set()
-    ids, marks = tuple(patterns), _marks(patterns)
+    ids, named = tuple(patterns), marks(patterns)
     found: set[int] = set()
     for question in (
-        f"SELECT log_id FROM analyses WHERE finished_at IS NULL AND log_id IN ({marks})",  # noqa: S608
-        f"SELECT log_id FROM waiters WHERE log_id IN ({marks})",  # noqa: S608
-        f"SELECT log_id FROM picture_fetches WHERE log_id IN ({marks})",  # noqa: S608
-        f"SELECT log_id FROM alarms WHERE state = 'active' AND log_id IN ({marks})",  # noqa: S608
+        f"SELECT log_id FROM analyses WHERE finished_at IS NULL AND log_id IN ({named})",  # noqa: S608
+        f"SELECT log_id FROM waiters WHERE log_id IN ({named})",  # noqa: S608
+        f"SELECT log_id FROM picture_fetches WHERE log_id IN ({named})",  # noqa: S608
+        f"SELECT log_id FROM alarms WHERE state = 'active' AND log_id IN ({named})",  # noqa: S608
         "SELECT o.log_id FROM alarms AS a JOIN occurrences AS o ON o.alarm_id = a.id AND o.started = a.active_since"  # noqa: S608
-        f" WHERE a.state = 'active' AND o.log_id IN ({marks})",
+        f" WHERE a.state = 'active' AND o.log_id IN ({named})",
     ):
         found.update(row[0] for row in run(connection, question, ids))
     return found | (_cited(connection, {one for one in patterns.values() if one}) & patterns.keys())
@@ -127,7 +127,7 @@ def _cited(connection: Connection, pattern_ids: Collection[int]) -> set[int]:
         connection,
         "SELECT DISTINCT a.id, a.finding FROM patterns AS p LEFT JOIN patterns AS m ON m.id = p.merged_into"  # noqa: S608
         " JOIN analyses AS a ON a.id = COALESCE(m.analysis_id, p.analysis_id)"
-        f" WHERE a.finding IS NOT NULL AND p.id IN ({_marks(pattern_ids)})",
+        f" WHERE a.finding IS NOT NULL AND p.id IN ({marks(pattern_ids)})",
         tuple(pattern_ids),
     ).all()
     return {log_id for row in findings for log_id in cited_in(row[1])}
@@ -160,7 +160,7 @@ def _sampled(connection: Connection, rows: Sequence[Sequence[Any]]) -> set[int]:
     found = run(
         connection,
         "SELECT l.id FROM logs AS l CROSS JOIN samples AS s WHERE s.pattern_id = l.pattern_id"  # noqa: S608
-        f" AND s.hour = SUBSTR(l.timestamp, 1, 13) AND s.log_id = l.id AND l.id IN ({_marks(ids)})",
+        f" AND s.hour = SUBSTR(l.timestamp, 1, 13) AND s.log_id = l.id AND l.id IN ({marks(ids)})",
         ids,
     )
     return stays.union(row[0] for row in found)
@@ -169,11 +169,11 @@ def _sampled(connection: Connection, rows: Sequence[Sequence[Any]]) -> set[int]:
 def _delete(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
     ids = tuple(row[0] for row in rows)
     words.remove(connection, [Row.read(row[:_WIDTH]) for row in rows])
-    run(connection, f"DELETE FROM logs WHERE id IN ({_marks(ids)})", ids)  # noqa: S608
+    run(connection, f"DELETE FROM logs WHERE id IN ({marks(ids)})", ids)  # noqa: S608
     samples = [(row[2], hour_of(row[1]), row[0]) for row in rows if row[2]]
     if samples and run(connection, "SELECT 1 FROM samples LIMIT 1").scalar():
         run(connection, "DELETE FROM samples WHERE pattern_id = ? AND hour = ? AND log_id = ?", samples)
-    run(connection, f"DELETE FROM retention_later WHERE log_id IN ({_marks(ids)})", ids)  # noqa: S608
+    run(connection, f"DELETE FROM retention_later WHERE log_id IN ({marks(ids)})", ids)  # noqa: S608
     _forget(connection, rows)
     vacuum.note_unmerged(connection, len(ids))
     add_to_counters(connection, {"logs": -len(ids), "pictures": -_delete_pictures(connection, ids)})
@@ -191,7 +191,7 @@ def _delete_pictures(connection: Connection, ids: Sequence[int]) -> int:
     """Take the logs' names off their pictures, and delete those that no other log shows; how many."""
     shown = run(
         connection,
-        f"DELETE FROM log_pictures WHERE log_id IN ({_marks(ids)}) RETURNING picture_id",  # noqa: S608
+        f"DELETE FROM log_pictures WHERE log_id IN ({marks(ids)}) RETURNING picture_id",  # noqa: S608
         tuple(ids),
     ).all()
     found = tuple({row[0] for row in shown})
@@ -199,7 +199,7 @@ def _delete_pictures(connection: Connection, ids: Sequence[int]) -> int:
         return 0
     return run(
         connection,
-        f"DELETE FROM pictures WHERE id IN ({_marks(found)})"  # noqa: S608
+        f"DELETE FROM pictures WHERE id IN ({marks(found)})"  # noqa: S608
         " AND NOT EXISTS (SELECT 1 FROM log_pictures AS l WHERE l.picture_id = pictures.id)",
         found,
     ).rowcount
@@ -232,7 +232,3 @@ def note_most(connection: Connection) -> None:
         " CASE WHEN excluded.value > counters.value THEN excluded.value ELSE counters.value END",
         (_MOST_LOGS,),
     )
-
-
-def _marks(values: Collection[Any]) -> str:
-    return ",".join("?" * len(values))

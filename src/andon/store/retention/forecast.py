@@ -12,7 +12,8 @@ from andon.store.engine import audit, vacuum, watermark
 from andon.store.engine.counters import read_counters
 from andon.store.recording.drop import families_of
 from andon.store.retention import delete
-from andon.store.rules.retention import CAP, FUTURE, LOOKED, Judge, KeepPolicy, age_of, hour_of, severity_rank
+from andon.store.rules.analysis import rank_of
+from andon.store.rules.retention import CAP, FUTURE, LOOKED, Judge, KeepPolicy, age_of, hour_of
 from andon.store.schema.dialect import run
 
 _LOOK = 5_000
@@ -137,6 +138,6 @@ class _Forecaster:
 
     def _add_spare(self, spare: dict[int, tuple[int, int]], row: Sequence[Any]) -> None:
         if self._policy.max_bytes:
-            rank = severity_rank(row[1])
+            rank = rank_of(row[1] or "")
             count, size = spare.get(rank, (0, 0))
             spare[rank] = count + 1, size + delete.bytes_of(int(row[11]))

@@ -20,7 +20,8 @@ from andon.store.recording.drop import families_of
 from andon.store.retention import delete
 from andon.store.retention.delete import Candidate, Removal
 from andon.store.retention.gap_closing import Gaps
-from andon.store.rules.retention import CAP, FUTURE, LOOKED, Judge, KeepPolicy, age_of, severity_rank
+from andon.store.rules.analysis import rank_of
+from andon.store.rules.retention import CAP, FUTURE, LOOKED, Judge, KeepPolicy, age_of
 from andon.store.schema.dialect import run
 from andon.store.store import Store
 
@@ -207,7 +208,7 @@ class Run:
                 if age is not None and -FUTURE <= age < self._policy.spared:
                     end = row[0] - 1
                     break
-                if severity_rank(row[1]) == rank:
+                if rank_of(row[1] or "") == rank:
                     rule = self._judge.rule_of(row, age)
                     if rule is None or rule.keep != "forever":
                         portion.candidates.append(Candidate(row[0], CAP))

@@ -16,8 +16,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from andon.store.rules.analysis import rank_of
-
 #: What becomes of a log: it stays, one of its pattern and hour stays, or it goes.
 Fate = Literal["keep", "sample", "go"]
 #: What the cap's deletions are counted under.
@@ -172,11 +170,6 @@ def stored_at(created_at: int | None, created_text: Any, timestamp: Any) -> floa
 def hour_of(timestamp: Any) -> str:
     """The hour of a stored time, as its text: what a sample is one of."""
     return str(timestamp or "")[:13]
-
-
-def severity_rank(severity: Any) -> int:
-    """Where the cap puts a severity: the least first."""
-    return rank_of(str(severity or ""))
 
 
 def _fits(glob: str | None, value: str) -> bool:

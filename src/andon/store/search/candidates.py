@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import Connection
@@ -21,6 +22,8 @@ _WORDS_MAX = 40
 #: With so many logs waiting to be indexed all are walked through in the order of time.
 _BACKLOG_MAX = 20_000
 _FAR = 2**62
+#: The first moment and the last that a time in stored form can be.
+_CALENDAR = datetime(1, 1, 1, tzinfo=UTC).timestamp(), datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC).timestamp()
 
 
 class Candidates(msgspec.Struct, frozen=True):
@@ -90,7 +93,9 @@ def hours(query: LogQuery) -> tuple[int, int]:
 
 def hour_text(hour: int) -> str:
     """The beginning of an hour as stored text."""
-    try:
-        return stored(hour * 3600)
-    except ValueError:
-        return "9999-12-31T23:59:59.999Z"
+    return moment_text(hour * 3600)
+
+
+def moment_text(moment: float) -> str:
+    """Unix seconds as stored text; what is beyond the calendar is its end: nothing is stored there."""
+    return stored(min(max(moment, _CALENDAR[0]), _CALENDAR[1]))

@@ -14,7 +14,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, or_, select, text, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 
 from andon.core.errors import NotFound
 from andon.core.models import LogQuery, StoredLog
@@ -23,11 +35,11 @@ from andon.store.engine.database import database_of
 from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members
 from andon.store.rules.analysis import at_least
-from andon.store.schema.dialect import SEARCHED_WORDS, is_postgres
+from andon.store.schema.dialect import IDS_PER_QUERY, SEARCHED_WORDS, is_postgres
 from andon.store.schema.expressions import is_glob, matches_glob, unindexed
 from andon.store.schema.search_tables import pattern_hours
 from andon.store.schema.tables import logs, pattern_hosts, patterns
-from andon.store.search.candidates import Candidates, candidates, hour_text, hours
+from andon.store.search.candidates import candidates, hour_text, hours
 from andon.store.search.words import SEVERE, Wanted
 
 #: So many of the newest logs are looked at before the index is asked.
@@ -38,7 +50,7 @@ _GLOBBED = {"service": "service", "host": "hostname", "site": "site", "area": "a
 _GLOBBED["machine"] = "machine"
 _TIME: Any = logs.c.timestamp
 _unindexed_time: Any = unindexed(logs.c.timestamp)
-_FAMILY_MAX = 500
+_SEARCHED: Any = literal_column(SEARCHED_WORDS.format(message="logs.message"))
 
 _Where = Sequence[ColumnElement[bool]]
 _Parts = Sequence[_Where]
@@ -58,14 +70,19 @@ def find(connection: Connection, query: LogQuery) -> list[StoredLog]:
     if not wanted and {name for name, _ in own} <= {"severity"}:  # which has an index in the order of time
         return _page(connection, query, where, limit)
     if is_postgres(connection):
-        return _checked(connection, query, [*where, *_text_condition(wanted)], wanted, limit)
+        if asked := wanted.tsquery():  # its own index of words
+            where.append(_SEARCHED.bool_op("@@")(func.to_tsquery(literal_column("'simple'"), asked)))
+        return _checked(connection, query, where, wanted, limit)
     edge = _edge(connection, query)
-    found = _checked(connection, query, [*where, *([] if edge is None else [_beyond(query, edge)])], wanted, limit)
+    near = [] if edge is None else [edge > _TIME if query.oldest_first else edge < _TIME]
+    found = _checked(connection, query, [*where, *near], wanted, limit)
     if edge is None or len(found) == limit:
         return found
     hits = candidates(connection, query, wanted, own)
     if hits is not None:
-        conditions = [*_conditions(connection, query, _unindexed_time), *coarse, *_settled(query, hits)]
+        conditions = [*_conditions(connection, query, _unindexed_time), *coarse]
+        if not hits.all:  # only as far as these candidates are all there are
+            conditions.append(_unindexed_time < hits.settled if query.oldest_first else _unindexed_time >= hits.settled)
         listed = select(func.json_each(json.dumps(hits.ids)).table_valued("value").c.value)
         parts: _Parts = [[logs.c.id.in_(listed)], [_fresh(connection)]]
         found = _checked(connection, query, conditions, wanted, limit, _unindexed_time, parts)
@@ -138,7 +155,7 @@ def _page(
 
 def _of_pattern(connection: Connection, query: LogQuery, limit: int) -> list[StoredLog]:
     """The logs of one problem: those of as many hours as hold enough, found by pattern and id, and sorted."""
-    ids = _family(connection, query)
+    ids = members.members(connection, query.pattern_id or 0, IDS_PER_QUERY)
     if _never(connection, query, ids):
         return []
     where = _conditions(connection, query, _unindexed_time)
@@ -193,31 +210,8 @@ def _edge(connection: Connection, query: LogQuery) -> str | None:
     return None if found is None else str(found)
 
 
-def _beyond(query: LogQuery, time: str) -> ColumnElement[bool]:
-    return logs.c.timestamp < time if query.oldest_first else logs.c.timestamp > time
-
-
-def _settled(query: LogQuery, hits: Candidates) -> list[ColumnElement[bool]]:
-    """Only as far as these candidates are all there are."""
-    if hits.all:
-        return []
-    if query.oldest_first:
-        return [_unindexed_time < hits.settled]
-    return [_unindexed_time >= hits.settled]
-
-
 def _fresh(connection: Connection) -> ColumnElement[bool]:
     return logs.c.id > watermark.mark(connection)
-
-
-def _text_condition(wanted: Wanted) -> list[ColumnElement[bool]]:
-    """PostgreSQL's own index of words."""
-    asked = wanted.tsquery()
-    if not asked:
-        return []
-    searched = SEARCHED_WORDS.format(message="logs.message").replace(":alnum:", "\\:alnum\\:")
-    condition = text(f"{searched} @@ to_tsquery('simple', :asked)").bindparams(asked=asked)
-    return [condition]  # type: ignore[list-item]  # a text is a condition
 
 
 def _coarse(wanted: Wanted, *, postgres: bool) -> list[ColumnElement[bool]]:
@@ -271,10 +265,5 @@ def _conditions(connection: Connection, query: LogQuery, time: Any = _TIME) -> l
         if pattern is not None:
             found.append(matches_glob(logs.c[column], pattern) if is_glob(pattern) else logs.c[column] == pattern)
     if query.pattern_id is not None:
-        found.append(logs.c.pattern_id.in_(_family(connection, query)))
+        found.append(logs.c.pattern_id.in_(members.members(connection, query.pattern_id, IDS_PER_QUERY)))
     return found
-
-
-def _family(connection: Connection, query: LogQuery) -> list[int]:
-    """The patterns of the problem asked for."""
-    return members.members(connection, query.pattern_id or 0, _FAMILY_MAX)
