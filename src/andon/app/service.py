@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 import sys
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 import andon
-from andon.app.background.indexing import Indexer
+from andon.app.background.indexing import keep_indexed
 from andon.app.background.retainer import Retainer
 from andon.app.background.supervise import keep_running
 from andon.app.background.watch import Watch
@@ -129,7 +130,7 @@ class Service:
                 reading = start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan))
                 fetching = start("pictures", fetcher.run)
                 recording = start("recorder", recorder.run)
-                indexing = start("indexer", Indexer(self.store, self.metrics).run)
+                indexing = start("indexer", functools.partial(keep_indexed, self.store, self.metrics))
                 rules = Retention(self.store, retention_policy(self.settings))
                 self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
                 retaining = start("retention", self._retainer.run)
