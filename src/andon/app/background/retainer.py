@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,25 +45,22 @@ class Retainer:
             try:
                 await self.count_others()
                 await self.once()
-                await self._wait()
+                end = time.monotonic() + EVERY
+                # What could not be brought down to size a minute ago can hardly be now.
+                glance = GLANCE_AGAIN if self.over else GLANCE
+                while (left := end - time.monotonic()) > 0:
+                    await asyncio.sleep(min(glance, left))
+                    if await self.retention.over():
+                        break
             except StoreError as error:
                 # recording meets the same trouble, and says so on /readyz
                 log.info("retention waits for the database", error=str(error))
                 await asyncio.sleep(TROUBLE)
 
-    async def _wait(self) -> None:
-        end = time.monotonic() + EVERY
-        # What could not be brought down to size a minute ago can hardly be now.
-        glance = GLANCE_AGAIN if self.over else GLANCE
-        while (left := end - time.monotonic()) > 0:
-            await asyncio.sleep(min(glance, left))
-            if await self.retention.over():
-                return
-
     async def once(self, told: Callable[[dict[str, int]], None] | None = None) -> dict[str, int]:
         """One run of all rules; logs deleted, by rule. ``told`` gets the same after each step. Raises StoreError."""
         await self._tell_what_is_left()
-        total: dict[str, int] = {}
+        total: Counter[str] = Counter()
         more = True
         while more:
             started = time.monotonic()
@@ -70,7 +68,7 @@ class Retainer:
             more = done.more
             for label, count in done.deleted.items():
                 self.metrics.retention_deleted.labels(label).inc(count)
-                total[label] = total.get(label, 0) + count
+                total[label] += count
             if told is not None:
                 told(total)
             if not more:

@@ -1,7 +1,6 @@
 """Alarms: their states and lifecycle, what operators do with them, and the questions about them."""
 
 from andon.store.alarms.operator_actions import (
-    Handover,
     ShiftNote,
     acknowledge,
     add_note,
@@ -18,7 +17,6 @@ from andon.store.alarms.queries import (
     AlarmFilter,
     AlarmList,
     Share,
-    Stopping,
     alarm,
     counts,
     first_out,
@@ -31,10 +29,8 @@ __all__ = [
     "AlarmEntry",
     "AlarmFilter",
     "AlarmList",
-    "Handover",
     "Share",
     "ShiftNote",
-    "Stopping",
     "acknowledge",
     "add_note",
     "alarm",

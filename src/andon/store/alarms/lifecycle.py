@@ -103,12 +103,10 @@ class Alarm(msgspec.Struct):
         index = bisect_right(self.times, at, key=lambda one: one.started)
         return self.times[index - 1] if index else None
 
-    def _after(self, at: float) -> Course | None:
-        index = bisect_right(self.times, at, key=lambda one: one.started)
-        return self.times[index] if index < len(self.times) else None
-
     def _raise(self, at: float, report: Report, priority: int, log_id: int) -> list[float]:
-        before, after = self._before(at), self._after(at)
+        index = bisect_right(self.times, at, key=lambda one: one.started)
+        before = self.times[index - 1] if index else None
+        after = self.times[index] if index < len(self.times) else None
         if before is not None and before.started == at:
             self._again(before, report, priority)
             return []

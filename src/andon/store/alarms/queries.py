@@ -15,7 +15,7 @@ from andon.store.alarms.tracking import ACKS, PERIOD, PERIODS_A_DAY
 from andon.store.engine.database import database_of
 from andon.store.schema.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
 from andon.store.schema.dialect import portions
-from andon.store.schema.expressions import is_glob, matches_glob
+from andon.store.schema.expressions import matches_glob
 from andon.store.schema.tables import counters
 
 #: ``active`` leaves shelved ones out; ``waiting`` are the active ones nobody acknowledged; ``all`` is the newest first.
@@ -162,11 +162,12 @@ def counts(connection: Connection, since: float, until: float, chosen: AlarmFilt
     """The counts of a window. Rates are counted over whole ten minutes."""
     where = _conditions(chosen)
     clears = bool(connection.execute(select(alarms.c.id).where(alarms.c.clears, *where).limit(1)).all())
-    closed, fleeting, long, open_, acked, ack_seconds = _times(connection, since, until, where)
+    fleeting, long, open_, acked, ack_seconds = _times(connection, since, until, where)
     standing, stale = _standing(connection, until, where)
     acks = connection.execute(select(counters.c.value).where(counters.c.name == ACKS)).scalar()
     periods, priorities = _periods(connection, since, until, where)
     top, chattering = _shares(connection, since, until, where)
+    shelved = select(func.count(alarms.c.id)).where(alarms.c.shelved_until > until, *where)
     return AlarmCounts(
         periods=periods,
         priorities=priorities,
@@ -174,15 +175,11 @@ def counts(connection: Connection, since: float, until: float, chosen: AlarmFilt
         chattering=chattering,
         stale=long + stale if clears else None,
         standing=open_ + standing if clears else None,
-        fleeting=fleeting if clears and closed is not None else None,
+        fleeting=fleeting if clears else None,
         acknowledged=acked if acks else None,
         ack_seconds=ack_seconds if acks else None,
         stops=_stops(connection, since, until, where),
-        shelved=int(
-            connection.execute(
-                select(func.count()).select_from(alarms).where(alarms.c.shelved_until > until, *where)
-            ).scalar_one()
-        ),
+        shelved=int(connection.execute(shelved).scalar_one()),
     )
 
 
@@ -214,18 +211,11 @@ def _clearing() -> Select[tuple[Any]]:
 
 def _conditions(chosen: AlarmFilter) -> _Where:
     columns = {"host": "hostname", "site": "site", "area": "area", "line": "line", "machine": "machine"}
-    found = [
-        _fits(alarms.c[column], value)
-        for name, column in columns.items()
-        if (value := getattr(chosen, name)) is not None
-    ]
+    given = [(column, getattr(chosen, name)) for name, column in columns.items()]
+    found = [matches_glob(alarms.c[column], value) for column, value in given if value is not None]
     if chosen.place is not None:
-        found.append(or_(*(_fits(alarms.c[column], chosen.place) for column in columns.values())))
+        found.append(or_(*(matches_glob(alarms.c[column], chosen.place) for column in columns.values())))
     return found
-
-
-def _fits(column: ColumnElement[Any], wanted: str) -> ColumnElement[bool]:
-    return matches_glob(column, wanted) if is_glob(wanted) else column == wanted
 
 
 def _among(where: _Where, table: Any = alarm_periods) -> _Where:
@@ -234,6 +224,10 @@ def _among(where: _Where, table: Any = alarm_periods) -> _Where:
 
 def _span(since: float, until: float, table: Any = alarm_periods) -> _Where:
     return [table.c.period >= int(since // PERIOD), table.c.period < int(-(-until // PERIOD))]
+
+
+def _began(since: float, until: float) -> _Where:
+    return [occurrences.c.started >= since, occurrences.c.started < until]
 
 
 def _periods(
@@ -299,12 +293,7 @@ def _seconds(connection: Connection, since: float, until: float, ids: list[int])
     lasted = func.coalesce(occurrences.c.ended, until) - occurrences.c.started
     rows = connection.execute(
         select(occurrences.c.alarm_id, func.sum(lasted))
-        .where(
-            occurrences.c.alarm_id.in_(ids),
-            occurrences.c.started >= since,
-            occurrences.c.started < until,
-            occurrences.c.clears,
-        )
+        .where(occurrences.c.alarm_id.in_(ids), *_began(since, until), occurrences.c.clears)
         .group_by(occurrences.c.alarm_id)
     )
     return {alarm_id: float(total) for alarm_id, total in rows}
@@ -312,34 +301,32 @@ def _seconds(connection: Connection, since: float, until: float, ids: list[int])
 
 def _times(
     connection: Connection, since: float, until: float, where: _Where
-) -> tuple[int, int, int, int, int, float | None]:
-    """Of times that began in the window: closed, fleeting, longer than a day, closed after it, acknowledged, mean."""
-    lasted = occurrences.c.ended - occurrences.c.started
-
-    def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-        return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
+) -> tuple[int, int, int, int, float | None]:
+    """Of times that began in the window: fleeting, longer than a day, closed after it, acknowledged, mean."""
+    started, ended, acknowledged = occurrences.c.started, occurrences.c.ended, occurrences.c.acknowledged
     query = select(
-        number(occurrences.c.ended.is_not(None)),
-        number(and_(lasted < _FLEETING, occurrences.c.acknowledged.is_(None))),
-        number(lasted > _STALE),
-        number(occurrences.c.ended >= until),
-        func.count(occurrences.c.acknowledged),
-        func.avg(occurrences.c.acknowledged - occurrences.c.started),
-    ).where(occurrences.c.started >= since, occurrences.c.started < until, *_among(where, occurrences))
-    closed, fleeting, long, after, acked, mean = connection.execute(query).one()
-    return int(closed), int(fleeting), int(long), int(after), int(acked), None if mean is None else float(mean)
+        _number(and_(ended - started < _FLEETING, acknowledged.is_(None))),
+        _number(ended - started > _STALE),
+        _number(ended >= until),
+        func.count(acknowledged),
+        func.avg(acknowledged - started),
+    ).where(*_began(since, until), *_among(where, occurrences))
+    fleeting, long, after, acked, mean = connection.execute(query).one()
+    return int(fleeting), int(long), int(after), int(acked), None if mean is None else float(mean)
+
+
+def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """Of how many rows it is true."""
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
 def _standing(connection: Connection, until: float, where: _Where) -> tuple[int, int]:
     """Alarms that are active (and were at ``until``), and how many of them for more than a day by then."""
-    row = connection.execute(
-        select(
-            func.count(),
-            func.coalesce(func.sum(case((alarms.c.active_since < until - _STALE, 1), else_=0)), 0),
-        ).where(alarms.c.state == "active", alarms.c.active_since < until, alarms.c.place.in_(_clearing()), *where)
-    ).one()
-    return int(row[0]), int(row[1])
+    since = alarms.c.active_since
+    query = select(func.count(), _number(since < until - _STALE))
+    query = query.where(alarms.c.state == "active", since < until, alarms.c.place.in_(_clearing()), *where)
+    standing, stale = connection.execute(query).one()
+    return int(standing), int(stale)
 
 
 def _stops(connection: Connection, since: float, until: float, where: _Where) -> list[Stopping]:
@@ -351,10 +338,10 @@ def _stops(connection: Connection, since: float, until: float, where: _Where) ->
     query = (
         select(
             occurrences.c.alarm_id,
-            func.sum(case((inside, 1), else_=0)),
-            func.sum(case((and_(ended.is_(None), occurrences.c.clears), 1), else_=0)),
+            _number(inside),
+            _number(and_(ended.is_(None), occurrences.c.clears)),
             func.coalesce(func.sum(case((and_(inside, over), ended - started), else_=0.0)), 0.0),
-            func.sum(case((and_(inside, over), 1), else_=0)),
+            _number(and_(inside, over)),
             func.coalesce(func.sum(case((or_(over, occurrences.c.clears), finish - begin), else_=0.0)), 0.0),
         )
         .where(

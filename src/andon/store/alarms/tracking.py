@@ -66,7 +66,9 @@ def add(connection: Connection, rows: Sequence[Row], zone: tzinfo = UTC) -> None
         return
     _name_by_problem(connection, told)
     entries = _load(connection, told)
-    _load_swept(connection, told, entries)
+    for place, item in {(one.key[0], one.report.item) for one in told if one.report.everything}:
+        swept = run(connection, f"{_SELECT} WHERE place = ? AND item = ?", (place, item))
+        entries = {**dict(map(_entry, map(tuple, swept))), **entries}
     _load_times(connection, told, entries)
     counts: dict[tuple[int, int, int], list[Any]] = {}
     acks = 0
@@ -161,14 +163,6 @@ def _insert(connection: Connection, one: _Told) -> _Entry:
         (*values, False, False, one.at),
     ).scalar_one()
     return _Entry(id_, one.report.item, told, 0, Alarm(last_seen=one.at))
-
-
-def _load_swept(connection: Connection, told: Sequence[_Told], entries: dict[tuple[str, str], _Entry]) -> None:
-    """The alarms of what a log clears altogether."""
-    for place, item in {(one.key[0], one.report.item) for one in told if one.report.everything}:
-        rows = run(connection, f"{_SELECT} WHERE place = ? AND item = ?", (place, item))
-        for key, entry in map(_entry, map(tuple, rows)):
-            entries.setdefault(key, entry)
 
 
 def _of_item(items: dict[tuple[str, str], str | None], one: _Told) -> list[tuple[str, str]]:

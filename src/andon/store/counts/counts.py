@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -33,8 +34,7 @@ _ALARMS = "('CRITICAL', 'ERROR', 'WARNING')"
 
 def span(connection: Connection) -> tuple[int, int] | None:
     """The first and the last minute (since 1970) in which anything was logged; None where nothing was."""
-    found = [run(connection, f"SELECT {which}(minute) FROM pattern_minutes").scalar() for which in ("MIN", "MAX")]  # noqa: S608
-    return None if found[0] is None or found[1] is None else (found[0], found[1])
+    return spans.ends(connection, "pattern_minutes", "minute")
 
 
 def activity(
@@ -53,51 +53,39 @@ def activity(
     if place is not None:
         part = spans.by_minute(first, last, spans.hosts_of(connection, place))
         return Counted(first * 60, last * 60, _HOUR, _sums(connection, part))
-    severity: int | None = run(connection, "SELECT id FROM fields WHERE name = 'severity'").scalar()
-    parts = spans.by_pattern(connection, first, last, None, severity if by_days else None)
-    return Counted(first * 60, last * 60, _HOUR if severity is None or not by_days else _DAY, _sums(connection, parts))
+    severity = run(connection, "SELECT id FROM fields WHERE name = 'severity'").scalar() if by_days else None
+    parts = spans.by_pattern(connection, first, last, None, severity)
+    return Counted(first * 60, last * 60, _HOUR if severity is None else _DAY, _sums(connection, parts))
 
 
 def _sums(connection: Connection, part: spans.Part) -> dict[int, Activity]:
     """Activity by problem, of counts by period and pattern."""
     sql, values = part
-    found = run(
-        connection,
-        "SELECT pattern_id, SUM(n), COUNT(*), SUM(n * n) FROM ("  # noqa: S608
-        f"SELECT period, pattern_id, SUM(count) AS n FROM ({sql}) AS c GROUP BY period, pattern_id"
-        ") AS counted GROUP BY pattern_id",
-        tuple(values),
-    )
-    counted = {int(id_): Activity(int(count), int(n), int(squares)) for id_, count, n, squares in map(tuple, found)}
+    periods = f"SELECT period, pattern_id, SUM(count) AS n FROM ({sql}) AS c GROUP BY period, pattern_id"  # noqa: S608
+    counted = _activities(connection, "pattern_id", periods, values)
     merged = run(connection, "SELECT id, merged_into FROM patterns WHERE merged_into IS NOT NULL")
-    roots = {int(id_): int(root) for id_, root in map(tuple, merged)}
+    roots: dict[int, int] = dict(map(tuple, merged))
     families = {roots[id_] for id_ in counted if id_ in roots}
     if not families:
         return counted
-    several = {id_ for id_ in counted if roots.get(id_, id_) in families}
-    return {
-        **{id_: one for id_, one in counted.items() if id_ not in several},
-        **_families(connection, part, sorted(several)),
-    }
-
-
-def _families(connection: Connection, part: spans.Part, patterns: Sequence[int]) -> dict[int, Activity]:
-    """The same for problems of several patterns, which may share periods."""
-    sql, values = part
-    only = f" WHERE c.pattern_id IN ({marks(patterns)})" if len(patterns) <= IDS_PER_QUERY else ""
-    found = run(
-        connection,
-        "SELECT root, SUM(n), COUNT(*), SUM(n * n) FROM ("  # noqa: S608
-        "SELECT c.period, COALESCE(p.merged_into, p.id) AS root, SUM(c.count) AS n"
-        f" FROM ({sql}) AS c JOIN patterns AS p ON p.id = c.pattern_id{only}"
-        " GROUP BY c.period, COALESCE(p.merged_into, p.id)) AS counted GROUP BY root",
-        (*values, *(patterns if only else ())),
+    # once more for problems of several patterns, which may share periods
+    several = sorted(id_ for id_ in counted if roots.get(id_, id_) in families)
+    only = several if len(several) <= IDS_PER_QUERY else []
+    periods = (
+        "SELECT c.period, COALESCE(p.merged_into, p.id) AS root, SUM(c.count) AS n"  # noqa: S608
+        f" FROM ({sql}) AS c JOIN patterns AS p ON p.id = c.pattern_id"
+        f"{f' WHERE c.pattern_id IN ({marks(only)})' if only else ''} GROUP BY c.period, COALESCE(p.merged_into, p.id)"
     )
-    rows = {int(root): Activity(int(count), int(n), int(squares)) for root, count, n, squares in map(tuple, found)}
-    if only:
-        return rows
-    wanted = set(known(connection, patterns)) | set(patterns)
-    return {root: one for root, one in rows.items() if root in wanted}
+    together = _activities(connection, "root", periods, [*values, *only])
+    single = {id_: one for id_, one in counted.items() if roots.get(id_, id_) not in families}
+    return {**single, **{root: one for root, one in together.items() if root in families}}
+
+
+def _activities(connection: Connection, of: str, periods: str, values: Sequence[Any]) -> dict[int, Activity]:
+    """Activity by the column ``of``, from a SELECT of counts ``n`` by it and by period."""
+    sql = f"SELECT {of}, SUM(n), COUNT(*), SUM(n * n) FROM ({periods}) AS counted GROUP BY {of}"  # noqa: S608
+    rows = map(tuple, run(connection, sql, tuple(values)))
+    return {int(id_): Activity(int(count), int(n), int(squares)) for id_, count, n, squares in rows}
 
 
 def known(connection: Connection, roots: Collection[int]) -> dict[int, Known]:

@@ -6,6 +6,7 @@ which only a part is asked for, come from ``pattern_minutes``, which the recorde
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -94,24 +95,21 @@ def by_minute(
 
 def of_place(connection: Connection, place: Place, first: int, last: int) -> Part:
     """Counts of a part of the site by day, from ``first`` to before ``last``. Raises NotFound where none fits."""
-    field, chosen = _values_of(connection, place)
+    rows = run(
+        connection,
+        "SELECT v.field_id, v.id, v.value FROM fields AS f JOIN field_values AS v ON v.field_id = f.id"
+        " WHERE f.name = ? AND v.rest = ?",
+        (place.field, False),
+    )
+    fits = _glob(place.glob)
+    found = [(int(field), int(id_)) for field, id_, value in map(tuple, rows) if fits.fullmatch(value)]
+    if not found:
+        raise NotFound(f"no {place.field} {place.glob!r} is known: choose one that logs name")
     return (
         "SELECT day AS period, pattern_id, count FROM facets WHERE field_id = ? AND day >= ? AND day < ?"  # noqa: S608
-        f" AND value_id IN ({marks(chosen)})",
-        [field, first, last, *chosen],
+        f" AND value_id IN ({marks(found)})",
+        [found[0][0], first, last, *(id_ for _, id_ in found)],
     )
-
-
-def _values_of(connection: Connection, place: Place) -> tuple[int, list[int]]:
-    """The ids of a field and of its values that fit. Raises NotFound where none does."""
-    field: int | None = run(connection, "SELECT id FROM fields WHERE name = ?", (place.field,)).scalar()
-    if field is not None:
-        rows = run(connection, "SELECT id, value FROM field_values WHERE field_id = ? AND rest = ?", (field, False))
-        fits = _glob(place.glob)
-        chosen = [int(id_) for id_, value in map(tuple, rows) if fits.fullmatch(value)]
-        if chosen:
-            return field, chosen
-    raise NotFound(f"no {place.field} {place.glob!r} is known: choose one that logs name")
 
 
 def hosts_of(connection: Connection, place: Place) -> list[str]:
@@ -127,8 +125,14 @@ def hosts_of(connection: Connection, place: Place) -> list[str]:
 
 
 def _glob(pattern: str) -> re.Pattern[str]:
-    wild = {"*": ".*", "?": "."}
-    return re.compile("".join(wild.get(character) or re.escape(character) for character in pattern), re.DOTALL)
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))
+
+
+def ends(connection: Connection, table: str, column: str) -> tuple[int, int] | None:
+    """The first and the last hour or minute of a table; None where it is empty."""
+    # one by one: so SQLite finds each at an end of the index
+    first, last = (run(connection, f"SELECT {which}({column}) FROM {table}").scalar() for which in ("MIN", "MAX"))  # noqa: S608
+    return None if first is None or last is None else (int(first), int(last))
 
 
 def open_hours(connection: Connection) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ Counts by minute, hour and field, patterns, explanations and fixes stay: they te
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -42,8 +43,8 @@ class Removal(msgspec.Struct):
     ``gaps`` are the ids of those that shared their pages with others.
     """
 
-    logs: dict[str, int] = {}
-    bytes: dict[str, int] = {}
+    logs: Counter[str] = msgspec.field(default_factory=Counter)
+    bytes: Counter[str] = msgspec.field(default_factory=Counter)
     held: list[int] = []
     gaps: list[int] = []
 
@@ -71,9 +72,9 @@ def remove(connection: Connection, batch: Sequence[Candidate]) -> tuple[Removal,
         _delete(connection, list(going.values()))
     for log_id, row in going.items():
         label = by_id[log_id].label
-        done.logs[label] = done.logs.get(label, 0) + 1
+        done.logs[label] += 1
         characters = len(row[3] or "") + len(row[_WIDTH - 1] or "")
-        done.bytes[label] = done.bytes.get(label, 0) + bytes_of(characters)
+        done.bytes[label] += bytes_of(characters)
         if characters <= SMALL:
             done.gaps.append(log_id)
     return done, len(batch)
@@ -87,11 +88,11 @@ def _within(connection: Connection, batch: Sequence[Candidate]) -> Sequence[Cand
         "SELECT l.log_id, SUM(p.size) FROM log_pictures AS l JOIN pictures AS p ON p.id = l.picture_id"  # noqa: S608
         f" WHERE l.log_id IN ({marks(ids)}) GROUP BY l.log_id",
         tuple(ids),
-    ).all()
-    pictured = {log_id: int(size) for log_id, size in map(tuple, sizes)}
+    )
+    pictured: dict[int, int] = dict(map(tuple, sizes))
     total = 0
     for place, log_id in enumerate(ids):
-        total += pictured.get(log_id, 0)
+        total += int(pictured.get(log_id, 0))
         if total > PICTURES_MAX and place:
             return batch[:place]
     return batch

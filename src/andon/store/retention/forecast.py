@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -77,23 +78,21 @@ def predict(
             told(position, last)
     if policy.max_bytes:
         seen.cap(delete.used_bytes(connection) - policy.max_bytes)
-    return Forecast(seen.logs, seen.bytes)
+    return Forecast(dict(seen.logs), dict(seen.bytes))
 
 
 class _Forecaster:
     """Adds up what would go."""
 
     def __init__(self, connection: Connection, policy: KeepPolicy, now: float) -> None:
-        self.logs: dict[str, int] = {}
-        self.bytes: dict[str, int] = {}
+        self.logs: Counter[str] = Counter()
+        self.bytes: Counter[str] = Counter()
         self._connection = connection
         self._policy = policy
         self._now = now
         self._judge = Judge(policy, families_of(connection, policy))
-        self._samples: dict[tuple[int, str], int] = {
-            (pattern_id, hour): log_id
-            for pattern_id, hour, log_id in map(tuple, run(connection, "SELECT pattern_id, hour, log_id FROM samples"))
-        }
+        samples = map(tuple, run(connection, "SELECT pattern_id, hour, log_id FROM samples"))
+        self._samples: dict[tuple[int, str], int] = {(pattern_id, hour): log_id for pattern_id, hour, log_id in samples}
         #: What the cap may take: (severity rank, logs, bytes) of portions, oldest first.
         self._spare: list[tuple[int, int, int]] = []
 
@@ -113,7 +112,7 @@ class _Forecaster:
         for row, label, sample in going:
             if row[0] in held:
                 continue
-            if sample and self._stays_as_sample(row):
+            if sample and (not row[7] or self._samples.setdefault((row[7], hour_of(row[10])), row[0]) == row[0]):
                 self._add_spare(spare, row)
             else:
                 self._add(label, 1, delete.bytes_of(int(row[11])))
@@ -129,12 +128,9 @@ class _Forecaster:
             self._add(CAP, max(1, round(count * share)), int(size * share))
             excess -= size
 
-    def _stays_as_sample(self, row: Sequence[Any]) -> bool:
-        return not row[7] or self._samples.setdefault((row[7], hour_of(row[10])), row[0]) == row[0]
-
     def _add(self, label: str, count: int, size: int) -> None:
-        self.logs[label] = self.logs.get(label, 0) + count
-        self.bytes[label] = self.bytes.get(label, 0) + size
+        self.logs[label] += count
+        self.bytes[label] += size
 
     def _add_spare(self, spare: dict[int, tuple[int, int]], row: Sequence[Any]) -> None:
         if self._policy.max_bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -48,20 +49,20 @@ class Portion(msgspec.Struct):
     mark: tuple[float, int] | None = None
 
 
+@dataclass
 class Retention:
-    """Applies ``policy`` to the database of ``store``, step by step. ``clock`` gives unix seconds."""
+    """Applies ``policy`` to the database of ``store``, step by step.
 
-    def __init__(
-        self, store: Store, policy: KeepPolicy, clock: Callable[[], float] = time.time, *, actor: str = SERVICE
-    ) -> None:
-        """``actor`` stands in the audit book."""
-        self._store = store
-        self._policy = policy
-        self._clock = clock
-        self._actor = actor
-        self._run: Run | None = None
-        #: Up to which id the cap found nothing more to remove, by severity; a restart looks again.
-        self._cap_at: dict[int, int] = {}
+    ``clock`` gives unix seconds; ``actor`` stands in the audit book.
+    """
+
+    store: Store
+    policy: KeepPolicy
+    clock: Callable[[], float] = time.time
+    actor: str = SERVICE
+    #: Up to which id the cap found nothing more to remove, by severity; a restart looks again.
+    cap_at: dict[int, int] = field(default_factory=dict)
+    _run: Run | None = None
 
     async def step(self) -> Retained:
         """Look or remove a little; ``more`` is False at the end of a run, and the next call begins another.
@@ -70,10 +71,10 @@ class Retention:
         """
         try:
             if self._run is None:
-                self._run = await self._store.read(Run, self._policy, self._clock(), self._cap_at, self._actor)
+                self._run = await self.store.read(Run, self)
             if self._run.portion is None and not self._run.thinned_out:
-                await self._store.read(self._run.look)
-            done = await self._store.write(self._run.work)
+                await self.store.read(self._run.look)
+            done = await self.store.write(self._run.work)
         except BaseException:
             self._run = None  # whether the transaction took place is not known: the next run looks again
             raise
@@ -83,9 +84,8 @@ class Retention:
 
     async def over(self) -> bool:
         """Whether the database is larger than it may be; quick."""
-        if not self._policy.max_bytes:
-            return False
-        return await self._store.read(delete.used_bytes) > self._policy.max_bytes
+        most = self.policy.max_bytes
+        return bool(most) and await self.store.read(delete.used_bytes) > most
 
 
 def deleted_by_others(connection: Connection) -> list[tuple[int, str, int]]:
@@ -97,18 +97,17 @@ def deleted_by_others(connection: Connection) -> list[tuple[int, str, int]]:
 class Run:
     """One run of the rules at one moment: first by age, then by the cap, then free space is given back."""
 
-    def __init__(
-        self, connection: Connection, policy: KeepPolicy, now: float, cap_at: dict[int, int], actor: str
-    ) -> None:
+    def __init__(self, connection: Connection, of: Retention) -> None:
+        policy = of.policy
         families = families_of(connection, policy)
         self.portion: Portion | None = None
         self._policy = policy
-        self._now = now
+        self._now = of.clock()
         self._judge = Judge(policy, families)
         self._digest = policy.digest + "".join(f"/{key}:{len(one)}" for key, one in sorted(families.items()))
         self._last = watermark.mark(connection)
-        self._cap_at = cap_at
-        self._actor = actor
+        self._cap_at = of.cap_at
+        self._actor = of.actor
         self._stages: list[Callable[[Connection], Portion | None]] = [
             *([self._look_again] if policy.rules else []),
             *(functools.partial(self._look, age) for age in policy.thresholds),
@@ -116,7 +115,8 @@ class Run:
         ]
         self._position = 0
         self._chunk = _FIRST
-        self._book: dict[str, tuple[int, Removal]] = {}
+        self._removed = Removal()
+        self._book: dict[str, int] = {}
         self._gaps = Gaps()
         self._capping = False
         self._merging = self._merging_first = False
@@ -136,30 +136,29 @@ class Run:
         """At logs that something needed, or whose time of storing was in the future."""
         rows = run(
             connection,
-            f"SELECT r.log_id, {', '.join('l.' + name.strip() for name in LOOKED.split(',')[1:])}"  # noqa: S608
-            " FROM retention_later AS r LEFT JOIN logs AS l ON l.id = r.log_id"
-            " WHERE r.log_id > ? ORDER BY r.log_id LIMIT ?",
+            f"SELECT log_id, {LOOKED} FROM retention_later LEFT JOIN logs ON logs.id = log_id"  # noqa: S608
+            " WHERE log_id > ? ORDER BY log_id LIMIT ?",
             (self._position, _LOOK),
         ).all()
         if not rows:
             return None
         portion = Portion()
-        for row in map(tuple, rows):
+        for log_id, *row in map(tuple, rows):
             age = age_of(row, self._now)
             if age is not None and age < -FUTURE:
                 continue
-            found = self._candidate(row, age)
-            if found is not None:
+            if (found := self._candidate(row, age)) is not None:
                 portion.candidates.append(found)
             else:
-                portion.settled.append(row[0])
+                portion.settled.append(log_id)
         self._position = rows[-1][0]
         return portion
 
     def _look(self, age: float, connection: Connection) -> Portion | None:
         """At logs that have come of an age since the last run."""
         if not self._position:
-            self._position = self._mark(connection, age)
+            statement = "SELECT log_id FROM retention_marks WHERE policy = ? AND age = ?"
+            self._position = run(connection, statement, (self._digest, int(age))).scalar() or 0
         rows = run(
             connection,
             f"SELECT {LOOKED} FROM logs WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",  # noqa: S608
@@ -177,11 +176,6 @@ class Run:
             self._position = row[0]
             portion.mark = (age, row[0])
         return portion if portion.mark else None
-
-    def _mark(self, connection: Connection, age: float) -> int:
-        statement = "SELECT log_id FROM retention_marks WHERE policy = ? AND age = ?"
-        found: int | None = run(connection, statement, (self._digest, int(age))).scalar()
-        return found or 0
 
     def _look_for_cap(self, rank: int, connection: Connection) -> Portion | None:
         """At the oldest logs of one severity, while the database is too large."""
@@ -235,29 +229,42 @@ class Run:
         return self._merging or self._stretch() is not None
 
     def work(self, connection: Connection) -> Retained:
-        """Make some of the space free that deleted logs still take, or remove some of what was found, or tidy up."""
-        started = time.monotonic()
-        if self._stretch() is not None:
+        """Make some of the space free that deleted logs still take, or remove some of what was found.
+
+        Where nothing is left to remove, have the index of words merged if much was deleted; then give space back.
+        """
+        started, removed, done = time.monotonic(), False, Retained()
+        gap = self._stretch()
+        if gap is not None:
             self._gaps.close_first(connection)
-            return Retained(seconds=time.monotonic() - started)
-        if self._merging:
-            done = self._merge(connection)
+        elif self._merging:
+            first, self._merging_first = self._merging_first, False
+            self._merging = vacuum.merge(connection, self._pages, first=first)
         elif self.portion is not None:
-            done = self._remove(connection, self.portion)
-            done.seconds = time.monotonic() - started
-            self._chunk = _adapted(self._chunk, done.seconds, _LEAST, _MOST)
-            return done
+            removed, done.deleted = True, self._remove(connection, self.portion)
+        elif vacuum.merge_due(connection):
+            self._merging = self._merging_first = True
         else:
-            done = self._tidy(connection)
+            done.more = vacuum.shrink(connection, self._pages)
+            most = self._policy.max_bytes
+            done.over = bool(most) and not done.more and delete.used_bytes(connection) > most
         done.seconds = time.monotonic() - started
-        self._pages = _adapted(self._pages, done.seconds, vacuum.LEAST, vacuum.MOST)
+        if removed:
+            self._chunk = _adapted(self._chunk, done.seconds, _LEAST, _MOST)
+        elif gap is None:
+            self._pages = _adapted(self._pages, done.seconds, vacuum.LEAST, vacuum.MOST)
         return done
 
-    def _remove(self, connection: Connection, portion: Portion) -> Retained:
-        """Remove some of what was found; with the last of it the mark moves on."""
-        done = Retained()
+    def _remove(self, connection: Connection, portion: Portion) -> dict[str, int]:
+        """Remove some of what was found; how many, by rule. With the last of it the mark moves on."""
+        deleted: dict[str, int] = {}
         if portion.candidates and self._capping and delete.used_bytes(connection) <= self._policy.max_bytes:
-            self._stop_capping(portion)
+            # Small enough: what is left goes the next time.
+            for rank, position in self._cap_at.items():
+                if position == self._position:
+                    self._cap_at[rank] = portion.candidates[0].id - 1
+            portion.candidates.clear()
+            self._stages.clear()
         elif portion.candidates:
             delete.note_most(connection)
             removal, count = delete.remove(connection, portion.candidates[: self._chunk])
@@ -266,20 +273,11 @@ class Run:
                 portion.later += removal.held
             self._note(connection, removal)
             self._gaps.note(removal.gaps)
-            done.deleted = removal.logs
+            deleted = removal.logs
         if not portion.candidates:
             self._finish(connection, portion)
             self.portion = None
-        return done
-
-    def _stop_capping(self, portion: Portion) -> None:
-        """Small enough: what is left goes the next time."""
-        first = portion.candidates[0]
-        for rank, position in self._cap_at.items():
-            if position == self._position:
-                self._cap_at[rank] = first.id - 1
-        portion.candidates.clear()
-        self._stages.clear()
+        return deleted
 
     def _finish(self, connection: Connection, portion: Portion) -> None:
         later = [(log_id,) for log_id in portion.later]
@@ -300,32 +298,17 @@ class Run:
 
     def _note(self, connection: Connection, removal: Removal) -> None:
         """One row of the audit book for each rule and run, true after every transaction."""
-        for label, logs in removal.logs.items():
-            entry, total = self._book.get(label, (0, Removal({label: 0}, {label: 0})))
-            total.logs[label] += logs
-            total.bytes[label] += removal.bytes[label]
-            detail = {"logs": total.logs[label], "bytes": total.bytes[label]}
-            self._book[label] = audit.keep_note(connection, entry, self._actor, _ACTION, label, detail), total
-
-    def _merge(self, connection: Connection) -> Retained:
-        """Merge some of the index of words."""
-        first, self._merging_first = self._merging_first, False
-        self._merging = vacuum.merge(connection, self._pages, first=first)
-        return Retained()
+        self._removed.logs += removal.logs
+        self._removed.bytes += removal.bytes
+        for label in removal.logs:
+            detail = {"logs": self._removed.logs[label], "bytes": self._removed.bytes[label]}
+            entry = self._book.get(label, 0)
+            self._book[label] = audit.keep_note(connection, entry, self._actor, _ACTION, label, detail)
 
     def _stretch(self) -> int | None:
         """The next stretch from which nothing more is about to go."""
         pending = self.portion.candidates if self.portion is not None else []
         return self._gaps.next(pending[0].id if pending else None)
-
-    def _tidy(self, connection: Connection) -> Retained:
-        """Have the index of words merged where much was deleted, then give free space back, some pages at a time."""
-        if vacuum.merge_due(connection):
-            self._merging = self._merging_first = True
-            return Retained()
-        more = vacuum.shrink(connection, self._pages)
-        over = bool(self._policy.max_bytes) and not more and delete.used_bytes(connection) > self._policy.max_bytes
-        return Retained(more=more, over=over)
 
 
 def _adapted(count: int, seconds: float, least: int, most: int) -> int:

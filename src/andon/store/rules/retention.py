@@ -86,13 +86,12 @@ class KeepPolicy:
 
         A rule comes into force at its own age only, so that no log can have to go at any other.
         """
-        found: set[float] = set()
-        for rule in self.rules:
-            if rule.keep in ("none", "sample"):
-                found.add(rule.older_than)
-            elif rule.keep != "forever":
-                found.add(max(float(rule.keep), rule.older_than))
-        return tuple(sorted(found))
+        ages = {
+            rule.older_than if rule.keep in ("none", "sample") else max(float(rule.keep), rule.older_than)
+            for rule in self.rules
+            if rule.keep != "forever"
+        }
+        return tuple(sorted(ages))
 
     @functools.cached_property
     def digest(self) -> str:

@@ -52,7 +52,9 @@ def is_glob(pattern: str) -> bool:
 
 
 def matches_glob(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-    """Whether the whole text fits a glob of ``*`` and ``?`` alone; upper and lower case differ."""
+    """Whether the whole text fits a glob of ``*`` and ``?`` alone, or is the name; upper and lower case differ."""
+    if not is_glob(pattern):
+        return column == pattern
     glob = pattern.replace("[", "[[]")  # SQLite's sets of characters are not ours
     like = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%").replace("?", "_")
     return _Glob(column, literal(glob), literal(like))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from andon.core.models.history import Comparison, FieldCounts
 from andon.core.times import unix_minute
-from andon.store.counts.spans import of_patterns
+from andon.store.counts.spans import ends, of_patterns
 from andon.store.engine.watermark import first_id
 from andon.store.problems import members
 from andon.store.schema.dialect import is_postgres, marks, run
@@ -187,7 +187,7 @@ def _counted(
     """The counts of all logs by the hour, or of those of ``patterns`` by whole days; only of ``fields`` if given."""
     side = _Side()
     condition, values = of_patterns(patterns)
-    hours = hours.within(*_counted_hours(connection))
+    hours = hours.within(*(ends(connection, "log_hours", "hour") or (0, -1)))
     if hours.first >= hours.last:
         return side
     if patterns is None:
@@ -216,12 +216,6 @@ def _counted(
     sql = f"SELECT hour, SUM(count) FROM {table} WHERE hour >= ? AND hour < ?{condition} GROUP BY hour"  # noqa: S608
     side.hours.update({int(hour): int(count) for hour, count in map(tuple, run(connection, sql, (*hours, *values)))})
     return side
-
-
-def _counted_hours(connection: Connection) -> tuple[int, int]:
-    """The first and the last hour with any log."""
-    first, last = (run(connection, f"SELECT {which}(hour) FROM log_hours").scalar() for which in ("MIN", "MAX"))  # noqa: S608
-    return (0, -1) if first is None or last is None else (int(first), int(last))
 
 
 def _without(everything: _Side, part: _Side) -> _Side:
