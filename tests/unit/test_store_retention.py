@@ -637,7 +637,7 @@ def test_deletions_by_a_command_are_told_apart(database: Database) -> None:
             await fill(store, clock, [a_log(n) for n in range(21, 26)])
             await answer_all(store)
             clock.now += 60
-            store.retention._actor = "andon retention --run (eva)"
+            store.retention.actor = "andon retention --run (eva)"
             assert (await retain(store))[0] == {"r": 5}
             assert [(label, logs) for _, label, logs in await store.read(deleted_by_others)] == [("r", 5)]
         told = query(database, "SELECT actor FROM audit ORDER BY id")

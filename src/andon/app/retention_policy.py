@@ -9,19 +9,18 @@ from andon.store import KeepPolicy, KeepRule
 
 def retention_policy(settings: Settings) -> KeepPolicy:
     """The rules in force, in their order."""
-    rules: list[KeepRule] = []
-    for one, label in zip(settings.retention, labels(settings), strict=True):
-        rules.append(
-            KeepRule(
-                label,
-                one.keep if one.keep_seconds is None else one.keep_seconds,  # type: ignore[arg-type]  # checked words
-                frozenset(one.severity or ()),
-                one.service,
-                (one.site, one.area, one.line, one.machine),
-                one.pattern,
-                one.older_seconds,
-            )
+    rules = [
+        KeepRule(
+            label,
+            one.keep if one.keep_seconds is None else one.keep_seconds,  # type: ignore[arg-type]  # checked words
+            frozenset(one.severity or ()),
+            one.service,
+            (one.site, one.area, one.line, one.machine),
+            one.pattern,
+            one.older_seconds,
         )
+        for one, label in zip(settings.retention, labels(settings), strict=True)
+    ]
     return KeepPolicy(tuple(rules), settings.retention_max_bytes)
 
 
@@ -42,12 +41,6 @@ def described(rule: RetentionSettings) -> str:
         parts.insert(0, " or ".join(rule.severity))
     if rule.older_than:
         parts.append(f"older than {rule.older_than}")
-    keep = {
-        "forever": "kept for ever",
-        "sample": "one of each problem and hour kept",
-        "none": "deleted" if rule.older_than else "not stored",
-    }.get(rule.keep, f"kept for {rule.keep}")
-    return f"{', '.join(parts) or 'all logs'}: {keep}"
-
-
-__all__ = ["described", "labels", "retention_policy"]
+    keep = {"forever": "kept for ever", "sample": "one of each problem and hour kept"}
+    keep["none"] = "deleted" if rule.older_than else "not stored"
+    return f"{', '.join(parts) or 'all logs'}: {keep.get(rule.keep, f'kept for {rule.keep}')}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 import sys
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 import andon
-from andon.app.background.indexing import Indexer
+from andon.app.background.indexing import keep_indexed
 from andon.app.background.retainer import Retainer
 from andon.app.background.supervise import keep_running
 from andon.app.background.watch import Watch
@@ -128,7 +129,7 @@ class Service:
                     start("watch", watch.run),
                     *([start("broker", self.broker.supervise)] if self.broker else []),
                     start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan)),
-                    start("indexer", Indexer(self.store, self.metrics).run),
+                    start("indexer", functools.partial(keep_indexed, self.store, self.metrics)),
                     start("retention", self._retainer.run),
                 ]
                 await callers.listen(desk.analyze, desk.plain)

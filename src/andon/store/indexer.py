@@ -44,6 +44,6 @@ def advance(connection: Connection, book: FacetBook, limit: int, now: float, zon
     rows = [Row.read(tuple(row)) for row in found]
     words.add(connection, rows)
     book.add(connection, rows)
-    tracking.add(connection, [tuple(row) for row in found], zone)
+    tracking.add(connection, rows, zone)
     set_counter(connection, MARK, rows[-1].id)
     return len(rows), len(rows) == limit

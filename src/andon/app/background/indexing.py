@@ -18,23 +18,15 @@ IDLE = 0.5
 TROUBLE = 5.0
 
 
-class Indexer:
-    """Runs until cancelled."""
-
-    def __init__(self, store: Store, metrics: Metrics) -> None:
-        self._store = store
-        self._metrics = metrics
-
-    async def run(self) -> None:
-        """Index what was recorded, step by step, for ever."""
-        while True:
-            started = time.monotonic()
-            try:
-                count, more = await self._store.index(CHUNK)
-            except StoreError:
-                # recording meets the same trouble, and says so on /readyz
-                await asyncio.sleep(TROUBLE)
-                continue
-            if count:
-                self._metrics.indexed.inc(count)
-            await asyncio.sleep(REST * (time.monotonic() - started) if more else IDLE)
+async def keep_indexed(store: Store, metrics: Metrics) -> None:
+    """Index what was recorded, step by step, for ever."""
+    while True:
+        started = time.monotonic()
+        try:
+            count, more = await store.index(CHUNK)
+        except StoreError:
+            # recording meets the same trouble, and says so on /readyz
+            await asyncio.sleep(TROUBLE)
+            continue
+        metrics.indexed.inc(count)
+        await asyncio.sleep(REST * (time.monotonic() - started) if more else IDLE)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -25,25 +27,17 @@ TROUBLE = 5.0
 _STATE_WITHIN = 5.0
 
 
+@dataclass
 class Retainer:
-    """Runs until cancelled. ``stream`` tells what the broker may still deliver; None where that is not known."""
+    """Applies rules until cancelled. ``stream`` tells what the broker may deliver again; None where nobody knows."""
 
-    def __init__(
-        self,
-        store: Store,
-        retention: Retention,
-        metrics: Metrics,
-        stream: LogStream | None = None,
-        *,
-        every: float = EVERY,
-    ) -> None:
-        self._store = store
-        self._retention = retention
-        self._metrics = metrics
-        self._stream = stream
-        self._every = every
-        self._over = False
-        self._others: dict[int, int] | None = None
+    store: Store
+    retention: Retention
+    metrics: Metrics
+    stream: LogStream | None = None
+    #: Whether the last run left a database that is larger than it may be.
+    over: bool = False
+    _others: dict[int, int] | None = None
 
     async def run(self) -> None:
         """Apply the rules now and then every hour, and whenever the database has grown too large; for ever."""
@@ -51,37 +45,39 @@ class Retainer:
             try:
                 await self.count_others()
                 await self.once()
-                await self._wait()
+                end = time.monotonic() + EVERY
+                # What could not be brought down to size a minute ago can hardly be now.
+                glance = GLANCE_AGAIN if self.over else GLANCE
+                while (left := end - time.monotonic()) > 0:
+                    await asyncio.sleep(min(glance, left))
+                    if await self.retention.over():
+                        break
             except StoreError as error:
                 # recording meets the same trouble, and says so on /readyz
                 log.info("retention waits for the database", error=str(error))
                 await asyncio.sleep(TROUBLE)
 
-    async def _wait(self) -> None:
-        end = time.monotonic() + self._every
-        # What could not be brought down to size a minute ago can hardly be now.
-        glance = GLANCE_AGAIN if self._over else GLANCE
-        while (left := end - time.monotonic()) > 0:
-            await asyncio.sleep(min(glance, left))
-            if await self._retention.over():
-                return
-
     async def once(self, told: Callable[[dict[str, int]], None] | None = None) -> dict[str, int]:
         """One run of all rules; logs deleted, by rule. ``told`` gets the same after each step. Raises StoreError."""
         await self._tell_what_is_left()
-        total: dict[str, int] = {}
+        total: Counter[str] = Counter()
         more = True
         while more:
             started = time.monotonic()
-            done = await self._retention.step()
+            done = await self.retention.step()
             more = done.more
             for label, count in done.deleted.items():
-                self._metrics.retention_deleted.labels(label).inc(count)
-                total[label] = total.get(label, 0) + count
+                self.metrics.retention_deleted.labels(label).inc(count)
+                total[label] += count
             if told is not None:
                 told(total)
             if not more:
-                self._note_size(done.over)
+                if done.over and not self.over:
+                    log.warning(
+                        "the database is larger than ANDON_RETENTION_MAX_BYTES allows; what is left was stored within "
+                        "the hour, is kept for ever by a rule, is still needed, or is no log"
+                    )
+                self.over = done.over
             elif done.deleted or done.seconds:
                 await asyncio.sleep(REST * (time.monotonic() - started))
         if total:
@@ -90,36 +86,23 @@ class Retainer:
 
     async def count_others(self) -> None:
         """Count what a command beside this service deleted since the first call. Raises StoreError."""
-        found = await self._store.read(deleted_by_others)
+        found = await self.store.read(deleted_by_others)
         if self._others is None:
             self._others = {entry: logs for entry, _, logs in found}
         for entry, label, logs in found:
             more = logs - self._others.get(entry, 0)
             if more > 0:  # an entry grows while the command runs
                 self._others[entry] = logs
-                self._metrics.retention_deleted.labels(label).inc(more)
-
-    @property
-    def over(self) -> bool:
-        """Whether the last run left a database that is larger than it may be."""
-        return self._over
-
-    def _note_size(self, over: bool) -> None:
-        if over and not self._over:
-            log.warning(
-                "the database is larger than ANDON_RETENTION_MAX_BYTES allows; what is left was stored within the "
-                "hour, is kept for ever by a rule, is still needed, or is no log"
-            )
-        self._over = over
+                self.metrics.retention_deleted.labels(label).inc(more)
 
     async def _tell_what_is_left(self) -> None:
         """Which messages the broker may deliver again: those must not be forgotten with their rows."""
-        if self._stream is None:
+        if self.stream is None:
             return
         try:
             async with asyncio.timeout(_STATE_WITHIN):
-                state: StreamState = await self._stream.state()
+                state: StreamState = await self.stream.state()
         except (BrokerError, TimeoutError) as error:
             log.info("the stream's beginning is not known, deleted logs are remembered longer", error=str(error))
         else:
-            await self._store.write(set_floor, state.stream, state.first_sequence, time.time())
+            await self.store.write(set_floor, state.stream, state.first_sequence, time.time())

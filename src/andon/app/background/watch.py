@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -20,15 +21,15 @@ BROKER_PATIENCE = 3.0
 STORE_PATIENCE = 4.0
 
 
+@dataclass
 class Watch:
     """``broker`` tells what is wrong with broker and connection as far as they know themselves."""
 
-    def __init__(self, stream: LogStream, store: Store, health: Health, *, broker: Callable[[], str | None]) -> None:
-        self._stream = stream
-        self._store = store
-        self._health = health
-        self._broker = broker
-        self._checking: asyncio.Task[None] | None = None
+    stream: LogStream
+    store: Store
+    health: Health
+    broker: Callable[[], str | None]
+    _checking: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Watch for ever."""
@@ -45,8 +46,8 @@ class Watch:
     async def _watch(self, part: str, look: Callable[[], Awaitable[str | None]]) -> None:
         while True:
             problem = await look()
-            before = self._health.problems.get(part)
-            self._health.report(part, problem)
+            before = self.health.problems.get(part)
+            self.health.report(part, problem)
             if problem is not None and before is None:
                 log.error(f"{part} is not well", problem=problem)
             elif problem is None and before is not None:
@@ -54,11 +55,11 @@ class Watch:
             await asyncio.sleep(EVERY)
 
     async def _broker_problem(self) -> str | None:
-        if (known := self._broker()) is not None:
+        if (known := self.broker()) is not None:
             return known
         try:
             async with asyncio.timeout(BROKER_PATIENCE):
-                await self._stream.state()
+                await self.stream.state()
         except BrokerError as error:
             return str(error)
         except TimeoutError:
@@ -68,7 +69,7 @@ class Watch:
     async def _store_problem(self) -> str | None:
         """One check at a time: one that hangs is waited for, so that they do not queue up before the logs."""
         if self._checking is None:
-            self._checking = asyncio.create_task(self._store.check(), name="watch-database-check")
+            self._checking = asyncio.create_task(self.store.check(), name="watch-database-check")
         done, _ = await asyncio.wait({self._checking}, timeout=STORE_PATIENCE)
         if not done:
             return (

@@ -1,6 +1,15 @@
 """Alarms: their states and lifecycle, what operators do with them, and the questions about them."""
 
-from andon.store.alarms.operator_actions import acknowledge, add_note, shelve, sign, unshelve
+from andon.store.alarms.operator_actions import (
+    ShiftNote,
+    acknowledge,
+    add_note,
+    handovers,
+    notes,
+    shelve,
+    sign,
+    unshelve,
+)
 from andon.store.alarms.queries import (
     EVERYWHERE,
     AlarmCounts,
@@ -8,13 +17,11 @@ from andon.store.alarms.queries import (
     AlarmFilter,
     AlarmList,
     Share,
-    Stopping,
     alarm,
     counts,
     first_out,
     listing,
 )
-from andon.store.alarms.shift_book import Handover, ShiftNote, handovers, notes
 
 __all__ = [
     "EVERYWHERE",
@@ -22,10 +29,8 @@ __all__ = [
     "AlarmEntry",
     "AlarmFilter",
     "AlarmList",
-    "Handover",
     "Share",
     "ShiftNote",
-    "Stopping",
     "acknowledge",
     "add_note",
     "alarm",

@@ -68,7 +68,9 @@ class Alarm(msgspec.Struct):
         """
         self.last_seen = max(self.last_seen, at)
         if not report.stated:
-            return [at] if priority and self._comes_again(at) else []
+            if priority:
+                self._wake(at)
+            return [at] if priority else []
         self.stated = True
         new: list[float] = []
         started = at if report.started is None else report.started
@@ -91,22 +93,20 @@ class Alarm(msgspec.Struct):
         self.recent = [one for one in self.recent if newest - one <= _MINUTE]
         return sum(0 <= at - one <= _MINUTE for one in self.recent) or 1
 
-    def _comes_again(self, at: float) -> bool:
+    def _wake(self, at: float) -> None:
+        """It became active: what was acknowledged before needs attention anew."""
         if self.acked_at is not None and at > self.acked_at:
             self.acked_at = self.acked_by = self.ack_note = None
-        return True
 
     def _before(self, at: float) -> Course | None:
         """The newest time that began at or before ``at``."""
         index = bisect_right(self.times, at, key=lambda one: one.started)
         return self.times[index - 1] if index else None
 
-    def _after(self, at: float) -> Course | None:
-        index = bisect_right(self.times, at, key=lambda one: one.started)
-        return self.times[index] if index < len(self.times) else None
-
     def _raise(self, at: float, report: Report, priority: int, log_id: int) -> list[float]:
-        before, after = self._before(at), self._after(at)
+        index = bisect_right(self.times, at, key=lambda one: one.started)
+        before = self.times[index - 1] if index else None
+        after = self.times[index] if index < len(self.times) else None
         if before is not None and before.started == at:
             self._again(before, report, priority)
             return []
@@ -130,11 +130,9 @@ class Alarm(msgspec.Struct):
         made = Course(at, None, newest, priority, report.stopped, None, log_id)
         if newest and not report.spans and self.cleared_at is not None and self.cleared_at >= at:
             made.ended = self.cleared_at
-        if newest and self.acked_at is not None:
-            if self.acked_at >= at:
-                made.acknowledged = self.acked_at
-            else:
-                self.acked_at = self.acked_by = self.ack_note = None
+        if newest:
+            self._wake(at)
+            made.acknowledged = self.acked_at
         self.times.insert(bisect_right(self.times, at, key=lambda one: one.started), made)
         self.gone.discard(at)
         self.changed.add(at)
@@ -172,6 +170,3 @@ class Alarm(msgspec.Struct):
         self.active_since = None
         if newest is not None or self.cleared_at is not None:
             self.state = "cleared"
-
-
-__all__ = ["LATE_SECONDS", "MOST", "Alarm", "Course", "State"]

@@ -7,13 +7,14 @@ the remedy for what makes no sense.
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
 from andon.core.errors import StoreError
 from andon.core.models.history import ShiftWindow
 from andon.store.alarms.queries import AlarmEntry, alarm
-from andon.store.alarms.shift_book import Handover, ShiftNote, handovers
 from andon.store.alarms.tracking import ACKS
 from andon.store.engine import audit
 from andon.store.engine.counters import add_to_counters
@@ -25,43 +26,75 @@ _TEXT_MAX = 20_000
 _NAME_MAX = 100
 
 
+class ShiftNote(msgspec.Struct, frozen=True):
+    """What somebody wrote down for the next shift. ``at`` is unix seconds."""
+
+    id: int
+    at: float
+    author: str | None
+    text: str
+
+
+class Handover(msgspec.Struct, frozen=True):
+    """A signature under a working of a shift (unix seconds); ``report`` is the JSON that it froze, if it did."""
+
+    id: int
+    shift: str
+    started: float
+    ended: float
+    signed_by: str
+    signed_at: float
+    report: str | None
+
+
+def notes(connection: Connection, since: float, until: float) -> list[ShiftNote]:
+    """The notes of a time, the oldest first."""
+    rows = run(
+        connection,
+        "SELECT id, at, author, text FROM shift_notes WHERE at >= ? AND at < ? ORDER BY at, id LIMIT 1000",
+        (since, until),
+    )
+    return [ShiftNote(*row) for row in map(tuple, rows)]
+
+
+def handovers(connection: Connection, window: ShiftWindow) -> list[Handover]:
+    """Who signed for a working of a shift, in order; the first holds the report."""
+    rows = run(
+        connection,
+        "SELECT id, shift, started, ended, signed_by, signed_at, report FROM handovers"
+        " WHERE shift = ? AND started = ? AND ended = ? ORDER BY id",
+        (window.name, window.start, window.end),
+    )
+    return [Handover(*row) for row in map(tuple, rows)]
+
+
 def acknowledge(
     connection: Connection, alarm_id: int, by: str | None, note: str | None = None, *, now: float
 ) -> AlarmEntry:
     """Note that a person saw the alarm; that holds until it becomes active again."""
-    text = _checked(note, "this is a note", required=False)
+    text = _checked(note, "this is a note") if note and note.strip() else None
     entry = alarm(connection, alarm_id)
-    run(
-        connection,
-        "UPDATE alarms SET acked_at = ?, acked_by = ?, ack_note = ? WHERE id = ?",
-        (now, by, text, alarm_id),
-    )
     run(
         connection,
         "UPDATE occurrences SET acknowledged = ? WHERE alarm_id = ? AND acknowledged IS NULL AND started = ?",
         (now, alarm_id, entry.active_since),
     )
     add_to_counters(connection, {ACKS: 1})
-    audit.note(connection, by, "alarm.acknowledge", f"alarm {alarm_id}", {"source": entry.source, "note": text})
-    return alarm(connection, alarm_id)
+    return _change(
+        connection, entry, {"acked_at": now, "acked_by": by, "ack_note": text}, by, "acknowledge", {"note": text}
+    )
 
 
 def shelve(
     connection: Connection, alarm_id: int, seconds: float, by: str | None, note: str, *, now: float
 ) -> AlarmEntry:
     """Take the alarm off the active list for ``seconds``; it comes back by itself. ``note`` says why."""
-    text = _checked(note, "shelving needs a reason", required=True)
+    text = _checked(note, "shelving needs a reason")
     if not math.isfinite(seconds) or not 60 <= seconds <= SHELVED_MAX:
         raise StoreError("an alarm is shelved for a minute at least and 31 days at most: choose another time")
-    entry = alarm(connection, alarm_id)
-    run(
-        connection,
-        "UPDATE alarms SET shelved_at = ?, shelved_until = ?, shelved_by = ?, shelve_note = ? WHERE id = ?",
-        (now, now + seconds, by, text, alarm_id),
-    )
-    detail = {"source": entry.source, "until": now + seconds, "note": text}
-    audit.note(connection, by, "alarm.shelve", f"alarm {alarm_id}", detail)
-    return alarm(connection, alarm_id)
+    until = now + seconds
+    shelved = {"shelved_at": now, "shelved_until": until, "shelved_by": by, "shelve_note": text}
+    return _change(connection, alarm(connection, alarm_id), shelved, by, "shelve", {"until": until, "note": text})
 
 
 def unshelve(connection: Connection, alarm_id: int, by: str | None, *, now: float) -> AlarmEntry:
@@ -69,18 +102,23 @@ def unshelve(connection: Connection, alarm_id: int, by: str | None, *, now: floa
     entry = alarm(connection, alarm_id)
     if entry.shelved_until is None or entry.shelved_until <= now:
         raise StoreError(f"alarm {alarm_id} is not shelved: `andon alarms --shelved` lists those that are")
-    run(
-        connection,
-        "UPDATE alarms SET shelved_at = NULL, shelved_until = NULL, shelved_by = NULL, shelve_note = NULL WHERE id = ?",
-        (alarm_id,),
-    )
-    audit.note(connection, by, "alarm.unshelve", f"alarm {alarm_id}", {"source": entry.source})
-    return alarm(connection, alarm_id)
+    shelved = dict.fromkeys(("shelved_at", "shelved_until", "shelved_by", "shelve_note"))
+    return _change(connection, entry, shelved, by, "unshelve", {})
+
+
+def _change(
+    connection: Connection, entry: AlarmEntry, columns: dict[str, Any], by: str | None, what: str, told: dict[str, Any]
+) -> AlarmEntry:
+    """Change columns of an alarm and tell the audit; the alarm as it is then."""
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    run(connection, f"UPDATE alarms SET {changes} WHERE id = ?", (*columns.values(), entry.id))  # noqa: S608
+    audit.note(connection, by, f"alarm.{what}", f"alarm {entry.id}", {"source": entry.source, **told})
+    return alarm(connection, entry.id)
 
 
 def add_note(connection: Connection, text: str, author: str | None, *, now: float) -> ShiftNote:
     """Write something down for the report of the shift that works at the moment ``now``."""
-    words = _checked(text, "a note needs a text", required=True) or ""
+    words = _checked(text, "a note needs a text")
     found: int = run(
         connection, "INSERT INTO shift_notes (at, author, text) VALUES (?, ?, ?) RETURNING id", (now, author, words)
     ).scalar_one()
@@ -95,7 +133,7 @@ def sign(
 
     Raises StoreError where that name signed already.
     """
-    signer = _checked(name, "a signature needs a name", required=True) or ""
+    signer = _checked(name, "a signature needs a name")
     if len(signer) > _NAME_MAX:
         raise StoreError(f"a signature takes {_NAME_MAX} characters at most: shorten it")
     before = handovers(connection, window)
@@ -113,10 +151,10 @@ def sign(
     return Handover(found, *values)
 
 
-def _checked(text: str | None, what: str, *, required: bool) -> str | None:
-    words = (text or "").strip()
-    if required and not words:
+def _checked(text: str, what: str) -> str:
+    words = text.strip()
+    if not words:
         raise StoreError(f"{what}: write it down in a few words")
     if len(words) > _TEXT_MAX or "\x00" in words:
         raise StoreError(f"{what}, of {_TEXT_MAX:,} characters at most and without NUL: shorten it")
-    return words or None
+    return words

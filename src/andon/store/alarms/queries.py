@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, text, union_all
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal_column, or_, select, union_all
 
 from andon.core.errors import NotFound
 from andon.core.models import ID_MAX
@@ -13,13 +14,14 @@ from andon.core.models.history import Priority
 from andon.store.alarms.tracking import ACKS, PERIOD, PERIODS_A_DAY
 from andon.store.engine.database import database_of
 from andon.store.schema.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
-from andon.store.schema.expressions import is_glob, matches_glob
+from andon.store.schema.dialect import portions
+from andon.store.schema.expressions import matches_glob
 from andon.store.schema.tables import counters
 
 #: ``active`` leaves shelved ones out; ``waiting`` are the active ones nobody acknowledged; ``all`` is the newest first.
 AlarmList = Literal["active", "waiting", "stale", "shelved", "all"]
 
-PRIORITY_NAMES = {1: Priority.HIGH, 2: Priority.MEDIUM, 3: Priority.LOW}
+_PRIORITY_NAMES = {1: Priority.HIGH.value, 2: Priority.MEDIUM.value, 3: Priority.LOW.value}
 _STALE = 24 * 3600.0
 _FLEETING = 10.0
 #: Stops that began longer before a window are not looked for.
@@ -28,6 +30,8 @@ _TOP = 10
 _CHATTER = 3
 _LISTED_MAX = 10_000
 _TITLE_MAX = 80
+
+_Where = Sequence[ColumnElement[bool]]
 
 
 class AlarmFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +84,6 @@ class AlarmEntry(msgspec.Struct, frozen=True):
         text = " ".join(self.text.split())[:_TITLE_MAX]
         named = self.code.startswith("pattern ") or text.startswith(self.code)
         return f"{self.place}: {text}" if named else f"{self.place}: {self.code} {text}"
-
-
-_COLUMNS = [name for name in AlarmEntry.__struct_fields__ if name != "clears"]
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -143,7 +144,7 @@ def listing(
         if which == "stale":
             conditions += [alarms.c.active_since < now - _STALE, alarms.c.place.in_(_clearing())]
     rows = connection.execute(_entries().where(*conditions).order_by(*order).limit(max(0, min(limit, _LISTED_MAX))))
-    return [_entry(row) for row in rows]
+    return [AlarmEntry(*row) for row in rows]
 
 
 def alarm(connection: Connection, alarm_id: int) -> AlarmEntry:
@@ -154,18 +155,19 @@ def alarm(connection: Connection, alarm_id: int) -> AlarmEntry:
         raise NotFound(
             f"no alarm {alarm_id} in {database_of(connection)}: `andon alarms --all` lists those that are there"
         )
-    return _entry(row)
+    return AlarmEntry(*row)
 
 
 def counts(connection: Connection, since: float, until: float, chosen: AlarmFilter = EVERYWHERE) -> AlarmCounts:
     """The counts of a window. Rates are counted over whole ten minutes."""
-    conditions = _conditions(chosen)
-    clears = bool(connection.execute(select(alarms.c.id).where(alarms.c.clears, *conditions).limit(1)).all())
-    closed, fleeting, long, open_, acked, ack_seconds = _times(connection, since, until, conditions)
-    standing, stale = _standing(connection, until, conditions)
+    where = _conditions(chosen)
+    clears = bool(connection.execute(select(alarms.c.id).where(alarms.c.clears, *where).limit(1)).all())
+    fleeting, long, open_, acked, ack_seconds = _times(connection, since, until, where)
+    standing, stale = _standing(connection, until, where)
     acks = connection.execute(select(counters.c.value).where(counters.c.name == ACKS)).scalar()
-    periods, priorities = _periods(connection, since, until, conditions)
-    top, chattering = _shares(connection, since, until, conditions)
+    periods, priorities = _periods(connection, since, until, where)
+    top, chattering = _shares(connection, since, until, where)
+    shelved = select(func.count(alarms.c.id)).where(alarms.c.shelved_until > until, *where)
     return AlarmCounts(
         periods=periods,
         priorities=priorities,
@@ -173,15 +175,11 @@ def counts(connection: Connection, since: float, until: float, chosen: AlarmFilt
         chattering=chattering,
         stale=long + stale if clears else None,
         standing=open_ + standing if clears else None,
-        fleeting=fleeting if clears and closed is not None else None,
+        fleeting=fleeting if clears else None,
         acknowledged=acked if acks else None,
         ack_seconds=ack_seconds if acks else None,
-        stops=_stops(connection, since, until, conditions),
-        shelved=int(
-            connection.execute(
-                select(func.count()).select_from(alarms).where(alarms.c.shelved_until > until, *conditions)
-            ).scalar_one()
-        ),
+        stops=_stops(connection, since, until, where),
+        shelved=int(connection.execute(shelved).scalar_one()),
     )
 
 
@@ -199,64 +197,57 @@ def first_out(connection: Connection, start: float, end: float, chosen: AlarmFil
 
 
 def _entries() -> Select[Any]:
-    return select(*(alarms.c[name] for name in _COLUMNS), alarms.c.place.in_(_clearing()))
-
-
-def _entry(row: Any) -> AlarmEntry:
-    *columns, clears = tuple(row)
-    values = {**dict(zip(_COLUMNS, columns, strict=True)), "clears": bool(clears)}
-    values["priority"] = PRIORITY_NAMES.get(values["priority"])
-    return AlarmEntry(**values)
+    """Alarms, the columns in the order of :class:`AlarmEntry`."""
+    made = {
+        "clears": alarms.c.place.in_(_clearing()),
+        "priority": case(_PRIORITY_NAMES, value=alarms.c.priority),
+    }
+    return select(*(made[name] if name in made else alarms.c[name] for name in AlarmEntry.__struct_fields__))
 
 
 def _clearing() -> Select[tuple[Any]]:
     return select(alarms.c.place).where(alarms.c.clears)
 
 
-def _conditions(chosen: AlarmFilter) -> list[ColumnElement[bool]]:
+def _conditions(chosen: AlarmFilter) -> _Where:
     columns = {"host": "hostname", "site": "site", "area": "area", "line": "line", "machine": "machine"}
-    found = [
-        _fits(alarms.c[column], value)
-        for name, column in columns.items()
-        if (value := getattr(chosen, name)) is not None
-    ]
+    given = [(column, getattr(chosen, name)) for name, column in columns.items()]
+    found = [matches_glob(alarms.c[column], value) for column, value in given if value is not None]
     if chosen.place is not None:
-        found.append(or_(*(_fits(alarms.c[column], chosen.place) for column in columns.values())))
+        found.append(or_(*(matches_glob(alarms.c[column], chosen.place) for column in columns.values())))
     return found
 
 
-def _fits(column: ColumnElement[Any], wanted: str) -> ColumnElement[bool]:
-    return matches_glob(column, wanted) if is_glob(wanted) else column == wanted
+def _among(where: _Where, table: Any = alarm_periods) -> _Where:
+    return [table.c.alarm_id.in_(select(alarms.c.id).where(*where))] if where else []
 
 
-def _among(conditions: list[ColumnElement[bool]], table: Any = alarm_periods) -> list[ColumnElement[bool]]:
-    return [table.c.alarm_id.in_(select(alarms.c.id).where(*conditions))] if conditions else []
-
-
-def _span(since: float, until: float, table: Any = alarm_periods) -> list[ColumnElement[bool]]:
+def _span(since: float, until: float, table: Any = alarm_periods) -> _Where:
     return [table.c.period >= int(since // PERIOD), table.c.period < int(-(-until // PERIOD))]
 
 
+def _began(since: float, until: float) -> _Where:
+    return [occurrences.c.started >= since, occurrences.c.started < until]
+
+
 def _periods(
-    connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]
+    connection: Connection, since: float, until: float, where: _Where
 ) -> tuple[dict[int, int], dict[str, int]]:
-    table = alarm_periods if conditions else alarm_totals
+    table = alarm_periods if where else alarm_totals
     rows = connection.execute(
         select(table.c.period, table.c.priority, func.sum(table.c.count))
-        .where(*_span(since, until, table), *_among(conditions))
+        .where(*_span(since, until, table), *_among(where))
         .group_by(table.c.period, table.c.priority)
     )
     periods: dict[int, int] = {}
-    priorities: dict[str, int] = {name.value: 0 for name in PRIORITY_NAMES.values()}
+    priorities: dict[str, int] = dict.fromkeys(_PRIORITY_NAMES.values(), 0)
     for period, priority, count in rows:
         periods[period] = periods.get(period, 0) + int(count)
-        priorities[PRIORITY_NAMES[priority].value] += int(count)
+        priorities[_PRIORITY_NAMES[priority]] += int(count)
     return periods, priorities
 
 
-def _shares(
-    connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]
-) -> tuple[list[Share], list[Share]]:
+def _shares(connection: Connection, since: float, until: float, where: _Where) -> tuple[list[Share], list[Share]]:
     """The most frequent alarms, and those that chatter, in one look at the counts."""
     first, last = int(since // PERIOD), int(-(-until // PERIOD))
     day, end = -(-first // PERIODS_A_DAY), last // PERIODS_A_DAY
@@ -271,7 +262,7 @@ def _shares(
     counted = union_all(
         *(
             select(table.c.alarm_id, func.sum(table.c.count).label("count"), func.max(table.c.most).label("most"))
-            .where(column >= begin, column < finish, *_among(conditions, table))
+            .where(column >= begin, column < finish, *_among(where, table))
             .group_by(table.c.alarm_id)
             for table, column, begin, finish in parts
         )
@@ -294,64 +285,51 @@ def _shares(
 
 
 def _by_id(connection: Connection, ids: set[int]) -> dict[int, AlarmEntry]:
-    found: dict[int, AlarmEntry] = {}
-    wanted = sorted(ids)
-    for start in range(0, len(wanted), 500):
-        rows = connection.execute(_entries().where(alarms.c.id.in_(wanted[start : start + 500])))
-        found.update((entry.id, entry) for entry in map(_entry, rows))
-    return found
+    parts = (connection.execute(_entries().where(alarms.c.id.in_(part))) for part in portions(sorted(ids)))
+    return {row.id: AlarmEntry(*row) for rows in parts for row in rows}
 
 
 def _seconds(connection: Connection, since: float, until: float, ids: list[int]) -> dict[int, float]:
     lasted = func.coalesce(occurrences.c.ended, until) - occurrences.c.started
     rows = connection.execute(
         select(occurrences.c.alarm_id, func.sum(lasted))
-        .where(
-            occurrences.c.alarm_id.in_(ids),
-            occurrences.c.started >= since,
-            occurrences.c.started < until,
-            occurrences.c.clears,
-        )
+        .where(occurrences.c.alarm_id.in_(ids), *_began(since, until), occurrences.c.clears)
         .group_by(occurrences.c.alarm_id)
     )
     return {alarm_id: float(total) for alarm_id, total in rows}
 
 
 def _times(
-    connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]
-) -> tuple[int, int, int, int, int, float | None]:
-    """Of times that began in the window: closed, fleeting, longer than a day, closed after it, acknowledged, mean."""
-    lasted = occurrences.c.ended - occurrences.c.started
-
-    def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-        return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
+    connection: Connection, since: float, until: float, where: _Where
+) -> tuple[int, int, int, int, float | None]:
+    """Of times that began in the window: fleeting, longer than a day, closed after it, acknowledged, mean."""
+    started, ended, acknowledged = occurrences.c.started, occurrences.c.ended, occurrences.c.acknowledged
     query = select(
-        number(occurrences.c.ended.is_not(None)),
-        number(and_(lasted < _FLEETING, occurrences.c.acknowledged.is_(None))),
-        number(lasted > _STALE),
-        number(occurrences.c.ended >= until),
-        func.count(occurrences.c.acknowledged),
-        func.avg(occurrences.c.acknowledged - occurrences.c.started),
-    ).where(occurrences.c.started >= since, occurrences.c.started < until)
-    if conditions:
-        query = query.where(occurrences.c.alarm_id.in_(select(alarms.c.id).where(*conditions)))
-    closed, fleeting, long, after, acked, mean = connection.execute(query).one()
-    return int(closed), int(fleeting), int(long), int(after), int(acked), None if mean is None else float(mean)
+        _number(and_(ended - started < _FLEETING, acknowledged.is_(None))),
+        _number(ended - started > _STALE),
+        _number(ended >= until),
+        func.count(acknowledged),
+        func.avg(acknowledged - started),
+    ).where(*_began(since, until), *_among(where, occurrences))
+    fleeting, long, after, acked, mean = connection.execute(query).one()
+    return int(fleeting), int(long), int(after), int(acked), None if mean is None else float(mean)
 
 
-def _standing(connection: Connection, until: float, conditions: list[ColumnElement[bool]]) -> tuple[int, int]:
+def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """Of how many rows it is true."""
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def _standing(connection: Connection, until: float, where: _Where) -> tuple[int, int]:
     """Alarms that are active (and were at ``until``), and how many of them for more than a day by then."""
-    row = connection.execute(
-        select(
-            func.count(),
-            func.coalesce(func.sum(case((alarms.c.active_since < until - _STALE, 1), else_=0)), 0),
-        ).where(alarms.c.state == "active", alarms.c.active_since < until, alarms.c.place.in_(_clearing()), *conditions)
-    ).one()
-    return int(row[0]), int(row[1])
+    since = alarms.c.active_since
+    query = select(func.count(), _number(since < until - _STALE))
+    query = query.where(alarms.c.state == "active", since < until, alarms.c.place.in_(_clearing()), *where)
+    standing, stale = connection.execute(query).one()
+    return int(standing), int(stale)
 
 
-def _stops(connection: Connection, since: float, until: float, conditions: list[ColumnElement[bool]]) -> list[Stopping]:
+def _stops(connection: Connection, since: float, until: float, where: _Where) -> list[Stopping]:
     """What stopped production in the window or before and into it, what cost most time first."""
     started, ended = occurrences.c.started, occurrences.c.ended
     inside, over = started >= since, ended.is_not(None)
@@ -360,22 +338,21 @@ def _stops(connection: Connection, since: float, until: float, conditions: list[
     query = (
         select(
             occurrences.c.alarm_id,
-            func.sum(case((inside, 1), else_=0)),
-            func.sum(case((and_(ended.is_(None), occurrences.c.clears), 1), else_=0)),
+            _number(inside),
+            _number(and_(ended.is_(None), occurrences.c.clears)),
             func.coalesce(func.sum(case((and_(inside, over), ended - started), else_=0.0)), 0.0),
-            func.sum(case((and_(inside, over), 1), else_=0)),
+            _number(and_(inside, over)),
             func.coalesce(func.sum(case((or_(over, occurrences.c.clears), finish - begin), else_=0.0)), 0.0),
         )
         .where(
-            text("occurrences.stopped"),  # as the partial index says it
+            literal_column("occurrences.stopped"),  # as the partial index says it
             started >= since - _STOP_MAX,
             started < until,
             or_(inside, ended.is_(None), ended > since),
+            *_among(where, occurrences),
         )
         .group_by(occurrences.c.alarm_id)
     )
-    if conditions:
-        query = query.where(occurrences.c.alarm_id.in_(select(alarms.c.id).where(*conditions)))
     rows = connection.execute(query).all()
     known = _by_id(connection, {row[0] for row in rows})
     found = [

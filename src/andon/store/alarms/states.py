@@ -107,26 +107,15 @@ def read(context: Mapping[str, Any], at: float, zone: tzinfo = UTC) -> Report:
     if _TELLING.isdisjoint(fields):  # most logs
         return SILENT if _CODE_NAMES.isdisjoint(fields) else Report(code=_first(fields, _CODES[:_PLAIN_CODES]))
     active = _active(fields)
-    spans, started, ended = _span(fields, at, zone)
-    acknowledged, when, by = _acknowledged(fields, zone)
-    code, item = _name(fields), _first(fields, _ITEMS)
-    if spans:
+    span, acknowledged = _span(fields, at, zone), _acknowledged(fields, zone)
+    if span[0]:
         active = None
-    elif active is None and acknowledged is None:
+    elif active is None and acknowledged[0] is None:
         return Report(code=_first(fields, _CODES[:_PLAIN_CODES]))
-    return Report(
-        code=code,
-        item=item,
-        active=active,
-        spans=spans,
-        started=started,
-        ended=ended,
-        acknowledged=acknowledged,
-        acknowledged_at=when,
-        acknowledged_by=by,
-        stopped=_stopped(fields),
-        everything=active is False and item is not None and code == item,
-    )
+    # a code, else the point it belongs to
+    code, item = _first(fields, _CODES if _PACKML & fields.keys() else _CODES[:-1]), _first(fields, _ITEMS)
+    everything = active is False and item is not None and code == item
+    return Report(code, item, active, *span, *acknowledged, _stopped(fields), everything)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -287,11 +276,6 @@ def _stopped(fields: Mapping[str, Any]) -> bool:
             if name == "status" and said in _RUNS:
                 return False
     return False
-
-
-def _name(fields: Mapping[str, Any]) -> str | None:
-    """What the alarm is called: a code, else the point it belongs to."""
-    return _first(fields, _CODES if _PACKML & fields.keys() else _CODES[:-1])
 
 
 def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> str | None:

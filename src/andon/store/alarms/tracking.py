@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -18,8 +19,8 @@ from andon.store.alarms.lifecycle import Alarm, Course
 from andon.store.alarms.states import SILENT, Report, read
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
-from andon.store.schema.dialect import is_postgres, run
-from andon.store.search.facets import CONTEXT_MAX
+from andon.store.schema.dialect import is_postgres, marks, portions, run
+from andon.store.search.facets import CONTEXT_MAX, Row
 
 #: Severities that are annunciated, by the number their priority is stored as.
 PRIORITIES = {"CRITICAL": 1, "ERROR": 2, "WARNING": 3}
@@ -31,29 +32,17 @@ _TEXT_MAX = 300
 _KEYS_PER_QUERY = 200
 
 # What changes with a log, in the order of the table's update; the first are of the newest log that is an activation.
+# Those of the others are the fields of Alarm and Course in their order; SQLite's 0 and 1 serve as truths there.
 _TOLD = ("text", "pattern_id", "log_id", "severity", "priority")
 _STATE = ("stated", "clears", "state", "active_since", "last_seen", "cleared_at", "acked_at", "acked_by", "ack_note")
 _COURSE = ("started", "ended", "clears", "priority", "stopped", "acknowledged", "log_id")
-
-
 _CLEARED = Report(active=False)
-
-
-class _Log(msgspec.Struct, frozen=True, gc=False):
-    """What alarms need of a log. ``own`` are hostname, service, severity, site, area, line and machine."""
-
-    id: int
-    timestamp: str
-    pattern_id: int
-    message: str
-    own: tuple[str | None, ...]
-    context: str | None
 
 
 class _Told(msgspec.Struct):
     """A log that concerns an alarm."""
 
-    row: _Log
+    row: Row
     at: float
     report: Report
     priority: int
@@ -70,18 +59,16 @@ class _Entry(msgspec.Struct):
     alarm: Alarm
 
 
-def add(connection: Connection, rows: Sequence[tuple[Any, ...]], zone: tzinfo = UTC) -> None:
-    """Take in what logs say of alarms, inside the open transaction.
-
-    ``rows`` hold :data:`andon.store.search.facets.ROW_COLUMNS`; ``zone`` is that of times which name none.
-    """
-    several = (_Log(row[0], str(row[1] or ""), row[2], str(row[3] or ""), row[4:11], row[11]) for row in rows if row[2])
-    told = [one for log in several if (one := _read(log, zone)) is not None]
+def add(connection: Connection, rows: Sequence[Row], zone: tzinfo = UTC) -> None:
+    """Take in what logs say of alarms, inside the open transaction; ``zone`` is that of times which name none."""
+    told = [one for row in rows if row.pattern_id and (one := _read(row, zone)) is not None]
     if not told:
         return
     _name_by_problem(connection, told)
     entries = _load(connection, told)
-    _load_swept(connection, told, entries)
+    for place, item in {(one.key[0], one.report.item) for one in told if one.report.everything}:
+        swept = run(connection, f"{_SELECT} WHERE place = ? AND item = ?", (place, item))
+        entries = {**dict(map(_entry, map(tuple, swept))), **entries}
     _load_times(connection, told, entries)
     counts: dict[tuple[int, int, int], list[Any]] = {}
     acks = 0
@@ -93,14 +80,15 @@ def add(connection: Connection, rows: Sequence[tuple[Any, ...]], zone: tzinfo = 
         if one.priority and (one.report.active is not False):
             entry.told = [one.row.message[:_TEXT_MAX], one.row.pattern_id, one.row.id, one.row.own[2], one.priority]
         acks += bool(one.report.acknowledged)
-        for key in _swept(entries, one):
-            entries[key].alarm.tell(_CLEARED, one.at, 0, one.row.id)
+        if one.report.everything:
+            for key in _of_item({key: entry.item for key, entry in entries.items()}, one):
+                entries[key].alarm.tell(_CLEARED, one.at, 0, one.row.id)
     _save(connection, entries.values())
     _save_counts(connection, counts)
     add_to_counters(connection, {ACKS: acks})
 
 
-def _read(row: _Log, zone: tzinfo) -> _Told | None:
+def _read(row: Row, zone: tzinfo) -> _Told | None:
     """What a log says of an alarm, None where it concerns none."""
     priority = PRIORITIES.get(row.own[2] or "", 0)
     if not priority and not row.context:
@@ -129,16 +117,10 @@ def _report(context: str | None, at: float, zone: tzinfo) -> Report:
 
 def _name_by_problem(connection: Connection, told: Sequence[_Told]) -> None:
     """An alarm without a code is called by the problem it is."""
-    unnamed = sorted({one.row.pattern_id for one in told if not one.key[1]})
     roots: dict[int, int] = {}
-    for start in range(0, len(unnamed), _KEYS_PER_QUERY):
-        part = unnamed[start : start + _KEYS_PER_QUERY]
-        found = run(
-            connection,
-            f"SELECT id, COALESCE(merged_into, id) FROM patterns WHERE id IN ({','.join('?' * len(part))})",  # noqa: S608
-            tuple(part),
-        )
-        roots.update((row[0], row[1]) for row in map(tuple, found))
+    for part in portions(sorted({one.row.pattern_id for one in told if not one.key[1]})):
+        sql = f"SELECT id, COALESCE(merged_into, id) FROM patterns WHERE id IN ({marks(part)})"  # noqa: S608
+        roots.update(map(tuple, run(connection, sql, tuple(part))))
     for one in told:
         if not one.key[1]:
             one.key = (one.key[0], f"pattern {roots.get(one.row.pattern_id, one.row.pattern_id)}")
@@ -149,16 +131,12 @@ _SELECT = f"SELECT id, place, code, item, occurrences, recent, {', '.join((*_TOL
 
 def _load(connection: Connection, told: Sequence[_Told]) -> dict[tuple[str, str], _Entry]:
     """The alarms that the batch concerns; those met for the first time are inserted."""
-    keys = list(dict.fromkeys(one.key for one in told))
     entries: dict[tuple[str, str], _Entry] = {}
-    for start in range(0, len(keys), _KEYS_PER_QUERY):
-        part = keys[start : start + _KEYS_PER_QUERY]
-        marks = ",".join(["(?, ?)"] * len(part))
-        values = tuple(text for key in part for text in key)
-        # a person may acknowledge meanwhile, in another process
-        lock = " FOR UPDATE" if is_postgres(connection) else ""
-        found = run(connection, f"{_SELECT} WHERE (place, code) IN (VALUES {marks}){lock}", values)
-        entries.update(map(_entry, map(tuple, found)))
+    # a person may acknowledge meanwhile, in another process
+    lock = " FOR UPDATE" if is_postgres(connection) else ""
+    for part in portions(list(dict.fromkeys(one.key for one in told)), _KEYS_PER_QUERY):
+        sql = f"{_SELECT} WHERE (place, code) IN (VALUES {','.join(['(?, ?)'] * len(part))}){lock}"
+        entries.update(map(_entry, map(tuple, run(connection, sql, tuple(chain.from_iterable(part))))))
     for one in told:
         if one.key not in entries:
             entries[one.key] = _insert(connection, one)
@@ -168,9 +146,8 @@ def _load(connection: Connection, told: Sequence[_Told]) -> dict[tuple[str, str]
 def _entry(row: tuple[Any, ...]) -> tuple[tuple[str, str], _Entry]:
     id_, place, code, item, occurrences, recent, *rest = row
     state = dict(zip(_STATE, rest[len(_TOLD) :], strict=True))
-    state["stated"], state["clears"] = bool(state["stated"]), bool(state["clears"])
     alarm = Alarm(**state, recent=msgspec.json.decode(recent))
-    return (place, code), _Entry(id_, item, list(rest[: len(_TOLD)]), occurrences, alarm)
+    return (place, code), _Entry(id_, item, rest[: len(_TOLD)], occurrences, alarm)
 
 
 def _insert(connection: Connection, one: _Told) -> _Entry:
@@ -182,18 +159,10 @@ def _insert(connection: Connection, one: _Told) -> _Entry:
     id_: int = run(
         connection,
         f"INSERT INTO alarms ({', '.join(names)}, stated, clears, state, last_seen, occurrences, recent)"  # noqa: S608
-        f" VALUES ({','.join('?' * len(names))}, ?, ?, 'unknown', ?, 0, '[]') RETURNING id",
+        f" VALUES ({marks(names)}, ?, ?, 'unknown', ?, 0, '[]') RETURNING id",
         (*values, False, False, one.at),
     ).scalar_one()
     return _Entry(id_, one.report.item, told, 0, Alarm(last_seen=one.at))
-
-
-def _load_swept(connection: Connection, told: Sequence[_Told], entries: dict[tuple[str, str], _Entry]) -> None:
-    """The alarms of what a log clears altogether."""
-    for place, item in {(one.key[0], one.report.item) for one in told if one.report.everything}:
-        rows = run(connection, f"{_SELECT} WHERE place = ? AND item = ?", (place, item))
-        for key, entry in map(_entry, map(tuple, rows)):
-            entries.setdefault(key, entry)
 
 
 def _of_item(items: dict[tuple[str, str], str | None], one: _Told) -> list[tuple[str, str]]:
@@ -202,11 +171,6 @@ def _of_item(items: dict[tuple[str, str], str | None], one: _Told) -> list[tuple
         return []
     place, item = one.key[0], one.report.item
     return [key for key, known in items.items() if key[0] == place and known == item and key != one.key]
-
-
-def _swept(entries: dict[tuple[str, str], _Entry], one: _Told) -> list[tuple[str, str]]:
-    """The same in the course of a batch: an alarm belongs to an item from the first log on that says so."""
-    return _of_item({key: entry.item for key, entry in entries.items()}, one) if one.report.everything else []
 
 
 def _load_times(connection: Connection, told: Sequence[_Told], entries: dict[tuple[str, str], _Entry]) -> None:
@@ -225,21 +189,18 @@ def _load_times(connection: Connection, told: Sequence[_Told], entries: dict[tup
     alarms = {entries[key].id: entries[key].alarm for key in oldest}
     for alarm in alarms.values():
         alarm.times = []
-    for start in range(0, len(asked), _KEYS_PER_QUERY):
-        part = asked[start : start + _KEYS_PER_QUERY]
-        marks = ",".join(["(CAST(? AS bigint), CAST(? AS float8))"] * len(part))
+    for part in portions(asked, _KEYS_PER_QUERY):
+        named = ",".join(["(CAST(? AS bigint), CAST(? AS float8))"] * len(part))
         rows = run(
             connection,
-            f"WITH asked (id, moment) AS (VALUES {marks})"  # noqa: S608
+            f"WITH asked (id, moment) AS (VALUES {named})"  # noqa: S608
             f" SELECT o.alarm_id, {', '.join(f'o.{name}' for name in _COURSE)} FROM asked AS a JOIN occurrences AS o"
             " ON o.alarm_id = a.id AND o.started >= COALESCE((SELECT MAX(b.started) FROM occurrences AS b"
             " WHERE b.alarm_id = a.id AND b.started <= a.moment), a.moment) ORDER BY o.alarm_id, o.started",
-            tuple(value for one in part for value in one),
+            tuple(chain.from_iterable(part)),
         )
-        for alarm_id, started, ended, clears, priority, stopped, acknowledged, log_id in map(tuple, rows):
-            alarms[alarm_id].times.append(
-                Course(started, ended, bool(clears), priority, bool(stopped), acknowledged, log_id)
-            )
+        for alarm_id, *course in map(tuple, rows):
+            alarms[alarm_id].times.append(Course(*course))
 
 
 def _count(counts: dict[tuple[int, int, int], list[Any]], entry: _Entry, moment: float, priority: int) -> None:
@@ -269,15 +230,9 @@ def _save(connection: Connection, entries: Iterable[_Entry]) -> None:
     run(connection, f"UPDATE alarms SET {', '.join(f'{name} = ?' for name in names)} WHERE id = ?", changes)  # noqa: S608
     if gone:
         run(connection, "DELETE FROM occurrences WHERE alarm_id = ? AND started = ?", gone)
-    for start in range(0, len(courses), _KEYS_PER_QUERY):
-        insert_rows(
-            connection,
-            "occurrences",
-            ("alarm_id", *_COURSE),
-            courses[start : start + _KEYS_PER_QUERY],
-            " ON CONFLICT (alarm_id, started) DO UPDATE SET "
-            + ", ".join(f"{name} = excluded.{name}" for name in _COURSE[1:]),
-        )
+    changed = ", ".join(f"{name} = excluded.{name}" for name in _COURSE[1:])
+    conflict = f" ON CONFLICT (alarm_id, started) DO UPDATE SET {changed}"
+    insert_rows(connection, "occurrences", ("alarm_id", *_COURSE), courses, conflict)
 
 
 def _save_counts(connection: Connection, counts: dict[tuple[int, int, int], list[Any]]) -> None:

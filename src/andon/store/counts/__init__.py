@@ -10,9 +10,9 @@ from andon.store.counts.counts import (
     known,
     minutely,
     minutes_of,
+    sizes,
     span,
 )
-from andon.store.counts.sizes import sizes
 
 __all__ = [
     "activity",

@@ -1,4 +1,4 @@
-"""How often problems occurred, from the counts by minute, hour and day alone: no log is read here.
+"""How often problems occurred, from the counts by minute, hour and day alone: no log is read here. And sizes.
 
 Which of them hold a span of time says :mod:`spans`. Everything that is merged counts as the problem it is
 part of.
@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
 from andon.core.errors import QueryTooSlow
+from andon.core.models import StoreCounts
 from andon.core.models.history import Activity, Counted, Known, Place
 from andon.store.counts import spans
+from andon.store.engine.counters import read_counters
+from andon.store.engine.database import database_of, size
 from andon.store.problems import members
 from andon.store.rules.analysis import severity_of
-from andon.store.schema.dialect import IDS_PER_QUERY, run
+from andon.store.schema.dialect import IDS_PER_QUERY, marks, portions, run
 
 #: Rows (a minute in which a problem occurred) that a question at the resolution of minutes may read.
 MINUTES_MAX = 250_000
@@ -30,8 +34,7 @@ _ALARMS = "('CRITICAL', 'ERROR', 'WARNING')"
 
 def span(connection: Connection) -> tuple[int, int] | None:
     """The first and the last minute (since 1970) in which anything was logged; None where nothing was."""
-    found = [run(connection, f"SELECT {which}(minute) FROM pattern_minutes").scalar() for which in ("MIN", "MAX")]  # noqa: S608
-    return None if found[0] is None or found[1] is None else (found[0], found[1])
+    return spans.ends(connection, "pattern_minutes", "minute")
 
 
 def activity(
@@ -50,65 +53,51 @@ def activity(
     if place is not None:
         part = spans.by_minute(first, last, spans.hosts_of(connection, place))
         return Counted(first * 60, last * 60, _HOUR, _sums(connection, part))
-    severity: int | None = run(connection, "SELECT id FROM fields WHERE name = 'severity'").scalar()
-    parts = spans.by_pattern(connection, first, last, None, severity if by_days else None)
-    return Counted(first * 60, last * 60, _HOUR if severity is None or not by_days else _DAY, _sums(connection, parts))
+    severity = run(connection, "SELECT id FROM fields WHERE name = 'severity'").scalar() if by_days else None
+    parts = spans.by_pattern(connection, first, last, None, severity)
+    return Counted(first * 60, last * 60, _HOUR if severity is None else _DAY, _sums(connection, parts))
 
 
 def _sums(connection: Connection, part: spans.Part) -> dict[int, Activity]:
     """Activity by problem, of counts by period and pattern."""
     sql, values = part
-    found = run(
-        connection,
-        "SELECT pattern_id, SUM(n), COUNT(*), SUM(n * n) FROM ("  # noqa: S608
-        f"SELECT period, pattern_id, SUM(count) AS n FROM ({sql}) AS c GROUP BY period, pattern_id"
-        ") AS counted GROUP BY pattern_id",
-        tuple(values),
-    )
-    counted = {int(id_): Activity(int(count), int(n), int(squares)) for id_, count, n, squares in map(tuple, found)}
+    periods = f"SELECT period, pattern_id, SUM(count) AS n FROM ({sql}) AS c GROUP BY period, pattern_id"  # noqa: S608
+    counted = _activities(connection, "pattern_id", periods, values)
     merged = run(connection, "SELECT id, merged_into FROM patterns WHERE merged_into IS NOT NULL")
-    roots = {int(id_): int(root) for id_, root in map(tuple, merged)}
+    roots: dict[int, int] = dict(map(tuple, merged))
     families = {roots[id_] for id_ in counted if id_ in roots}
     if not families:
         return counted
-    several = {id_ for id_ in counted if roots.get(id_, id_) in families}
-    return {
-        **{id_: one for id_, one in counted.items() if id_ not in several},
-        **_families(connection, part, sorted(several)),
-    }
-
-
-def _families(connection: Connection, part: spans.Part, patterns: Sequence[int]) -> dict[int, Activity]:
-    """The same for problems of several patterns, which may share periods."""
-    sql, values = part
-    only = f" WHERE c.pattern_id IN ({','.join('?' * len(patterns))})" if len(patterns) <= IDS_PER_QUERY else ""
-    found = run(
-        connection,
-        "SELECT root, SUM(n), COUNT(*), SUM(n * n) FROM ("  # noqa: S608
-        "SELECT c.period, COALESCE(p.merged_into, p.id) AS root, SUM(c.count) AS n"
-        f" FROM ({sql}) AS c JOIN patterns AS p ON p.id = c.pattern_id{only}"
-        " GROUP BY c.period, COALESCE(p.merged_into, p.id)) AS counted GROUP BY root",
-        (*values, *(patterns if only else ())),
+    # once more for problems of several patterns, which may share periods
+    several = sorted(id_ for id_ in counted if roots.get(id_, id_) in families)
+    only = several if len(several) <= IDS_PER_QUERY else []
+    periods = (
+        "SELECT c.period, COALESCE(p.merged_into, p.id) AS root, SUM(c.count) AS n"  # noqa: S608
+        f" FROM ({sql}) AS c JOIN patterns AS p ON p.id = c.pattern_id"
+        f"{f' WHERE c.pattern_id IN ({marks(only)})' if only else ''} GROUP BY c.period, COALESCE(p.merged_into, p.id)"
     )
-    rows = {int(root): Activity(int(count), int(n), int(squares)) for root, count, n, squares in map(tuple, found)}
-    if only:
-        return rows
-    wanted = set(known(connection, patterns)) | set(patterns)
-    return {root: one for root, one in rows.items() if root in wanted}
+    together = _activities(connection, "root", periods, [*values, *only])
+    single = {id_: one for id_, one in counted.items() if roots.get(id_, id_) not in families}
+    return {**single, **{root: one for root, one in together.items() if root in families}}
+
+
+def _activities(connection: Connection, of: str, periods: str, values: Sequence[Any]) -> dict[int, Activity]:
+    """Activity by the column ``of``, from a SELECT of counts ``n`` by it and by period."""
+    sql = f"SELECT {of}, SUM(n), COUNT(*), SUM(n * n) FROM ({periods}) AS counted GROUP BY {of}"  # noqa: S608
+    rows = map(tuple, run(connection, sql, tuple(values)))
+    return {int(id_): Activity(int(count), int(n), int(squares)) for id_, count, n, squares in rows}
 
 
 def known(connection: Connection, roots: Collection[int]) -> dict[int, Known]:
     """What is known of these problems."""
-    wanted = sorted(roots)
     found: dict[int, Known] = {}
-    for start in range(0, len(wanted), IDS_PER_QUERY):
-        part = wanted[start : start + IDS_PER_QUERY]
-        marks = ",".join("?" * len(part))
+    for part in portions(sorted(roots)):
+        named = marks(part)
         rows = run(
             connection,
             "SELECT r.id, r.template, f.rank, f.first_seen, f.last_seen FROM ("  # noqa: S608
             "SELECT COALESCE(merged_into, id) AS root, MIN(first_seen) AS first_seen, MAX(last_seen) AS last_seen,"
-            f" MAX({_RANK}) AS rank FROM patterns WHERE id IN ({marks}) OR merged_into IN ({marks})"
+            f" MAX({_RANK}) AS rank FROM patterns WHERE id IN ({named}) OR merged_into IN ({named})"
             " GROUP BY COALESCE(merged_into, id)) AS f JOIN patterns AS r ON r.id = f.root",
             (*part, *part),
         )
@@ -133,21 +122,20 @@ def by_ten_minutes(connection: Connection, since: float, until: float) -> dict[i
     found: Counter[int] = Counter()
     for whole, begin, end in spans.segments(int(since // 60), int(-(-until // 60)), spans.open_hours(connection)):
         if whole:
-            rows = run(
-                connection,
-                "SELECT period, SUM(count) FROM alarm_totals WHERE period >= ? AND period < ? GROUP BY period",
-                (begin * 6, end * 6),
-            )
+            sql = "SELECT period, SUM(count) FROM alarm_totals WHERE period >= ? AND period < ? GROUP BY period"
+            found.update(_numbers(connection, sql, (begin * 6, end * 6)))
         else:
-            rows = run(
-                connection,
+            sql = (
                 "SELECT m.minute / 10, SUM(m.count) FROM pattern_minutes AS m JOIN patterns AS p ON p.id = m.pattern_id"  # noqa: S608
-                f" WHERE m.minute >= ? AND m.minute < ? AND p.worst_severity IN {_ALARMS} GROUP BY m.minute / 10",
-                (begin, end),
+                f" WHERE m.minute >= ? AND m.minute < ? AND p.worst_severity IN {_ALARMS} GROUP BY m.minute / 10"
             )
-        for period, count in map(tuple, rows):
-            found[int(period)] += int(count)
+            found.update(_numbers(connection, sql, (begin, end)))
     return dict(found)
+
+
+def _numbers(connection: Connection, sql: str, values: Sequence[int]) -> dict[int, int]:
+    """The rows of two columns as numbers by numbers."""
+    return {int(key): int(count) for key, count in map(tuple, run(connection, sql, tuple(values)))}
 
 
 def by_problem_and_minute(
@@ -182,54 +170,41 @@ def minutes_of(connection: Connection, pattern_id: int, since: float, until: flo
     counts: Counter[int] = Counter()
     for whole, begin, end in spans.segments(first, last, spans.open_hours(connection)):
         if whole:
-            rows = run(
-                connection,
-                f"SELECT DISTINCT hour FROM pattern_hours WHERE hour >= ? AND hour < ?{only}",  # noqa: S608
-                (begin, end, *ids),
-            )
-            hours = sorted(int(row[0]) for row in map(tuple, rows))
-            for start in range(0, len(hours), IDS_PER_QUERY):
-                counts.update(_minutes_in(connection, hours[start : start + IDS_PER_QUERY], only, ids))
+            sql = f"SELECT DISTINCT hour FROM pattern_hours WHERE hour >= ? AND hour < ?{only} ORDER BY hour"  # noqa: S608
+            hours = [int(row[0]) for row in run(connection, sql, (begin, end, *ids))]
+            for some in portions(hours):
+                counts.update(_minutes_in(connection, some, only, ids))
         else:
-            found = run(
-                connection,
-                f"SELECT minute, count FROM pattern_minutes WHERE minute >= ? AND minute < ?{only}",  # noqa: S608
-                (begin, end, *ids),
+            sql = (
+                "SELECT minute, SUM(count) FROM pattern_minutes"  # noqa: S608
+                f" WHERE minute >= ? AND minute < ?{only} GROUP BY minute"
             )
-            for minute, count in map(tuple, found):
-                counts[int(minute)] += int(count)
+            counts.update(_numbers(connection, sql, (begin, end, *ids)))
     return dict(counts)
 
 
 def _minutes_in(connection: Connection, hours: Sequence[int], only: str, ids: Sequence[int]) -> dict[int, int]:
     """Hour by hour and minute by minute: each is a step to the right place of the key."""
     named, sixty = ",".join(["(?)"] * len(hours)), ",".join(f"({n})" for n in range(60))
-    rows = run(
-        connection,
+    sql = (
         f"WITH h(hour) AS (VALUES {named}), s(n) AS (VALUES {sixty})"  # noqa: S608
         " SELECT m.minute, SUM(m.count) FROM h CROSS JOIN s CROSS JOIN pattern_minutes AS m"
-        f" WHERE m.minute = h.hour * 60 + s.n{only} GROUP BY m.minute",
-        (*hours, *ids),
+        f" WHERE m.minute = h.hour * 60 + s.n{only} GROUP BY m.minute"
     )
-    return {int(minute): int(count) for minute, count in map(tuple, rows)}
+    return _numbers(connection, sql, (*hours, *ids))
 
 
 def hourly(connection: Connection, since: float, until: float, pattern_id: int | None = None) -> dict[int, int]:
     """Logs by hour since 1970, of one problem or of all. Raises NotFound."""
     patterns = None if pattern_id is None else members.of_problem(connection, pattern_id)
     sql, values = spans.by_pattern(connection, int(since // 60), int(-(-until // 60)), patterns)
-    rows = run(connection, f"SELECT period, SUM(count) FROM ({sql}) AS c GROUP BY period", tuple(values))  # noqa: S608
-    return {int(hour): int(count) for hour, count in map(tuple, rows)}
+    return _numbers(connection, f"SELECT period, SUM(count) FROM ({sql}) AS c GROUP BY period", values)  # noqa: S608
 
 
 def minutely(connection: Connection, since: float, until: float) -> dict[int, int]:
     """Logs of all problems by minute since 1970."""
-    rows = run(
-        connection,
-        "SELECT minute, SUM(count) FROM pattern_minutes WHERE minute >= ? AND minute < ? GROUP BY minute",
-        (int(since // 60), int(-(-until // 60))),
-    )
-    return {int(minute): int(count) for minute, count in map(tuple, rows)}
+    sql = "SELECT minute, SUM(count) FROM pattern_minutes WHERE minute >= ? AND minute < ? GROUP BY minute"
+    return _numbers(connection, sql, (int(since // 60), int(-(-until // 60))))
 
 
 def by_value(
@@ -258,3 +233,20 @@ def by_value(
         if counts:
             found[name] = counts
     return found
+
+
+def sizes(connection: Connection) -> StoreCounts:
+    """Sizes from the kept counters and the index of open analyses: no table is scanned."""
+    kept = read_counters(connection)
+    pending: int = run(connection, "SELECT COUNT(*) FROM analyses WHERE finished_at IS NULL").scalar_one()
+    return StoreCounts(
+        logs=kept.get("logs", 0),
+        patterns=kept.get("patterns", 0),
+        rejects=kept.get("rejects", 0),
+        pending=pending,
+        failed=kept.get("failed", 0),
+        analyses_by_rung={
+            name.removeprefix("rung:"): value for name, value in kept.items() if value and name.startswith("rung:")
+        },
+        bytes=size(connection, database_of(connection)),
+    )

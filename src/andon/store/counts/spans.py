@@ -6,6 +6,7 @@ which only a part is asked for, come from ``pattern_minutes``, which the recorde
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models.history import Place
 from andon.core.times import unix_minute
 from andon.store.engine.watermark import mark, newest_id
-from andon.store.schema.dialect import IDS_PER_QUERY, run
+from andon.store.schema.dialect import IDS_PER_QUERY, marks, run
 
 #: Logs that may wait to be indexed while the hours before them count as complete.
 BEHIND_MAX = 20_000
@@ -84,7 +85,7 @@ def by_minute(
     """Counts of these hosts and patterns (None: of all) from ``pattern_minutes``, by periods of ``length`` minutes."""
     only, values = of_patterns(patterns)
     if hosts is not None:
-        only += f" AND hostname IN ({','.join('?' * len(hosts))})"
+        only += f" AND hostname IN ({marks(hosts)})"
     sql = (
         f"SELECT minute / {length} AS period, pattern_id, count FROM pattern_minutes"  # noqa: S608
         f" WHERE minute >= ? AND minute < ?{only}"
@@ -94,24 +95,21 @@ def by_minute(
 
 def of_place(connection: Connection, place: Place, first: int, last: int) -> Part:
     """Counts of a part of the site by day, from ``first`` to before ``last``. Raises NotFound where none fits."""
-    field, chosen = _values_of(connection, place)
+    rows = run(
+        connection,
+        "SELECT v.field_id, v.id, v.value FROM fields AS f JOIN field_values AS v ON v.field_id = f.id"
+        " WHERE f.name = ? AND v.rest = ?",
+        (place.field, False),
+    )
+    fits = _glob(place.glob)
+    found = [(int(field), int(id_)) for field, id_, value in map(tuple, rows) if fits.fullmatch(value)]
+    if not found:
+        raise NotFound(f"no {place.field} {place.glob!r} is known: choose one that logs name")
     return (
         "SELECT day AS period, pattern_id, count FROM facets WHERE field_id = ? AND day >= ? AND day < ?"  # noqa: S608
-        f" AND value_id IN ({','.join('?' * len(chosen))})",
-        [field, first, last, *chosen],
+        f" AND value_id IN ({marks(found)})",
+        [found[0][0], first, last, *(id_ for _, id_ in found)],
     )
-
-
-def _values_of(connection: Connection, place: Place) -> tuple[int, list[int]]:
-    """The ids of a field and of its values that fit. Raises NotFound where none does."""
-    field: int | None = run(connection, "SELECT id FROM fields WHERE name = ?", (place.field,)).scalar()
-    if field is not None:
-        rows = run(connection, "SELECT id, value FROM field_values WHERE field_id = ? AND rest = ?", (field, False))
-        fits = _glob(place.glob)
-        chosen = [int(id_) for id_, value in map(tuple, rows) if fits.fullmatch(value)]
-        if chosen:
-            return field, chosen
-    raise NotFound(f"no {place.field} {place.glob!r} is known: choose one that logs name")
 
 
 def hosts_of(connection: Connection, place: Place) -> list[str]:
@@ -127,8 +125,14 @@ def hosts_of(connection: Connection, place: Place) -> list[str]:
 
 
 def _glob(pattern: str) -> re.Pattern[str]:
-    wild = {"*": ".*", "?": "."}
-    return re.compile("".join(wild.get(character) or re.escape(character) for character in pattern), re.DOTALL)
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))
+
+
+def ends(connection: Connection, table: str, column: str) -> tuple[int, int] | None:
+    """The first and the last hour or minute of a table; None where it is empty."""
+    # one by one: so SQLite finds each at an end of the index
+    first, last = (run(connection, f"SELECT {which}({column}) FROM {table}").scalar() for which in ("MIN", "MAX"))  # noqa: S608
+    return None if first is None or last is None else (int(first), int(last))
 
 
 def open_hours(connection: Connection) -> list[tuple[int, int]]:
@@ -151,17 +155,4 @@ def of_patterns(patterns: Sequence[int] | None) -> tuple[str, list[int]]:
     if patterns is None:
         return "", []
     some = list(patterns[:IDS_PER_QUERY])
-    return f" AND pattern_id IN ({','.join('?' * len(some))})", some
-
-
-__all__ = [
-    "BEHIND_MAX",
-    "Part",
-    "by_minute",
-    "by_pattern",
-    "hosts_of",
-    "of_patterns",
-    "of_place",
-    "open_hours",
-    "segments",
-]
+    return f" AND pattern_id IN ({marks(some)})", some

@@ -5,18 +5,19 @@ Counts by minute, hour and field, patterns, explanations and fixes stay: they te
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
 from andon.store.engine import vacuum
-from andon.store.engine.counters import add_to_counters
+from andon.store.engine.counters import add_to_counters, read_counters
 from andon.store.recording import handled_sequences
 from andon.store.retention.gap_closing import SMALL
 from andon.store.rules.retention import hour_of
-from andon.store.schema.dialect import is_postgres, run
+from andon.store.schema.dialect import is_postgres, marks, run
 from andon.store.search import words
 from andon.store.search.facets import ROW_COLUMNS, Row
 
@@ -42,8 +43,8 @@ class Removal(msgspec.Struct):
     ``gaps`` are the ids of those that shared their pages with others.
     """
 
-    logs: dict[str, int] = {}
-    bytes: dict[str, int] = {}
+    logs: Counter[str] = msgspec.field(default_factory=Counter)
+    bytes: Counter[str] = msgspec.field(default_factory=Counter)
     held: list[int] = []
     gaps: list[int] = []
 
@@ -59,11 +60,11 @@ def remove(connection: Connection, batch: Sequence[Candidate]) -> tuple[Removal,
     by_id = {one.id: one for one in batch}
     found = run(
         connection,
-        f"SELECT {ROW_COLUMNS}, stream_id, seq, stored_ns FROM logs WHERE id IN ({_marks(by_id)})",  # noqa: S608
+        f"SELECT {ROW_COLUMNS}, stream_id, seq, stored_ns FROM logs WHERE id IN ({marks(by_id)})",  # noqa: S608
         tuple(by_id),
     ).all()
     rows = {row[0]: tuple(row) for row in sorted(map(tuple, found))}
-    done = Removal(held=sorted(needed(connection, rows.values())))
+    done = Removal(held=sorted(needed(connection, {log_id: row[2] for log_id, row in rows.items()})))
     going = {log_id: row for log_id, row in rows.items() if log_id not in done.held}
     for log_id in _sampled(connection, [row for log_id, row in going.items() if by_id[log_id].sample]):
         del going[log_id]
@@ -71,9 +72,9 @@ def remove(connection: Connection, batch: Sequence[Candidate]) -> tuple[Removal,
         _delete(connection, list(going.values()))
     for log_id, row in going.items():
         label = by_id[log_id].label
-        done.logs[label] = done.logs.get(label, 0) + 1
+        done.logs[label] += 1
         characters = len(row[3] or "") + len(row[_WIDTH - 1] or "")
-        done.bytes[label] = done.bytes.get(label, 0) + bytes_of(characters)
+        done.bytes[label] += bytes_of(characters)
         if characters <= SMALL:
             done.gaps.append(log_id)
     return done, len(batch)
@@ -85,36 +86,35 @@ def _within(connection: Connection, batch: Sequence[Candidate]) -> Sequence[Cand
     sizes = run(
         connection,
         "SELECT l.log_id, SUM(p.size) FROM log_pictures AS l JOIN pictures AS p ON p.id = l.picture_id"  # noqa: S608
-        f" WHERE l.log_id IN ({_marks(ids)}) GROUP BY l.log_id",
+        f" WHERE l.log_id IN ({marks(ids)}) GROUP BY l.log_id",
         tuple(ids),
-    ).all()
-    pictured = {log_id: int(size) for log_id, size in map(tuple, sizes)}
+    )
+    pictured: dict[int, int] = dict(map(tuple, sizes))
     total = 0
     for place, log_id in enumerate(ids):
-        total += pictured.get(log_id, 0)
+        total += int(pictured.get(log_id, 0))
         if total > PICTURES_MAX and place:
             return batch[:place]
     return batch
 
 
-def needed(connection: Connection, rows: Iterable[Sequence[Any]]) -> set[int]:
-    """Which of these logs (columns :data:`ROW_COLUMNS`) something still needs.
+def needed(connection: Connection, patterns: Mapping[int, int | None]) -> set[int]:
+    """Which of these logs, given with their patterns, something still needs.
 
     A question to a model that is not answered yet, a caller who waits, a picture that is still to be fetched, an alarm
     that is active, and the explanation that a problem shows: the logs which it cites.
     """
-    patterns = {row[0]: row[2] for row in rows}
     if not patterns:
         return set()
-    ids, marks = tuple(patterns), _marks(patterns)
+    ids, named = tuple(patterns), marks(patterns)
     found: set[int] = set()
     for question in (
-        f"SELECT log_id FROM analyses WHERE finished_at IS NULL AND log_id IN ({marks})",  # noqa: S608
-        f"SELECT log_id FROM waiters WHERE log_id IN ({marks})",  # noqa: S608
-        f"SELECT log_id FROM picture_fetches WHERE log_id IN ({marks})",  # noqa: S608
-        f"SELECT log_id FROM alarms WHERE state = 'active' AND log_id IN ({marks})",  # noqa: S608
+        f"SELECT log_id FROM analyses WHERE finished_at IS NULL AND log_id IN ({named})",  # noqa: S608
+        f"SELECT log_id FROM waiters WHERE log_id IN ({named})",  # noqa: S608
+        f"SELECT log_id FROM picture_fetches WHERE log_id IN ({named})",  # noqa: S608
+        f"SELECT log_id FROM alarms WHERE state = 'active' AND log_id IN ({named})",  # noqa: S608
         "SELECT o.log_id FROM alarms AS a JOIN occurrences AS o ON o.alarm_id = a.id AND o.started = a.active_since"  # noqa: S608
-        f" WHERE a.state = 'active' AND o.log_id IN ({marks})",
+        f" WHERE a.state = 'active' AND o.log_id IN ({named})",
     ):
         found.update(row[0] for row in run(connection, question, ids))
     return found | (_cited(connection, {one for one in patterns.values() if one}) & patterns.keys())
@@ -128,7 +128,7 @@ def _cited(connection: Connection, pattern_ids: Collection[int]) -> set[int]:
         connection,
         "SELECT DISTINCT a.id, a.finding FROM patterns AS p LEFT JOIN patterns AS m ON m.id = p.merged_into"  # noqa: S608
         " JOIN analyses AS a ON a.id = COALESCE(m.analysis_id, p.analysis_id)"
-        f" WHERE a.finding IS NOT NULL AND p.id IN ({_marks(pattern_ids)})",
+        f" WHERE a.finding IS NOT NULL AND p.id IN ({marks(pattern_ids)})",
         tuple(pattern_ids),
     ).all()
     return {log_id for row in findings for log_id in cited_in(row[1])}
@@ -148,39 +148,33 @@ def _sampled(connection: Connection, rows: Sequence[Sequence[Any]]) -> set[int]:
 
     A log without a pattern (taken over from the reference system) has no like, and stays.
     """
-    keys = {(row[2], hour_of(row[1])): row[0] for row in reversed(rows) if row[2]}
-    if keys:
-        run(
-            connection,
-            "INSERT INTO samples (pattern_id, hour, log_id) VALUES (?, ?, ?) ON CONFLICT (pattern_id, hour) DO NOTHING",
-            [(*key, log_id) for key, log_id in keys.items()],
-        )
-    ids = [row[0] for row in rows]
     stays = {row[0] for row in rows if not row[2]}
-    wanted = sorted(keys)
-    for start in range(0, len(wanted), 200):
-        part = wanted[start : start + 200]
-        found = run(
-            connection,
-            "SELECT log_id FROM samples WHERE (pattern_id, hour) IN (VALUES "  # noqa: S608
-            + ", ".join(
-                ["(?, ?)" if not is_postgres(connection) else "(CAST(? AS BIGINT), CAST(? AS TEXT))"] * len(part)
-            )
-            + ")",
-            tuple(value for key in part for value in key),
-        )
-        stays.update(row[0] for row in found)
-    return stays.intersection(ids)
+    keys = {(row[2], hour_of(row[1])): row[0] for row in reversed(rows) if row[2]}
+    if not keys:
+        return stays
+    run(
+        connection,
+        "INSERT INTO samples (pattern_id, hour, log_id) VALUES (?, ?, ?) ON CONFLICT (pattern_id, hour) DO NOTHING",
+        [(*key, log_id) for key, log_id in keys.items()],
+    )
+    ids = tuple(row[0] for row in rows)
+    found = run(
+        connection,
+        "SELECT l.id FROM logs AS l CROSS JOIN samples AS s WHERE s.pattern_id = l.pattern_id"  # noqa: S608
+        f" AND s.hour = SUBSTR(l.timestamp, 1, 13) AND s.log_id = l.id AND l.id IN ({marks(ids)})",
+        ids,
+    )
+    return stays.union(row[0] for row in found)
 
 
 def _delete(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
     ids = tuple(row[0] for row in rows)
     words.remove(connection, [Row.read(row[:_WIDTH]) for row in rows])
-    run(connection, f"DELETE FROM logs WHERE id IN ({_marks(ids)})", ids)  # noqa: S608
+    run(connection, f"DELETE FROM logs WHERE id IN ({marks(ids)})", ids)  # noqa: S608
     samples = [(row[2], hour_of(row[1]), row[0]) for row in rows if row[2]]
     if samples and run(connection, "SELECT 1 FROM samples LIMIT 1").scalar():
         run(connection, "DELETE FROM samples WHERE pattern_id = ? AND hour = ? AND log_id = ?", samples)
-    run(connection, f"DELETE FROM retention_later WHERE log_id IN ({_marks(ids)})", ids)  # noqa: S608
+    run(connection, f"DELETE FROM retention_later WHERE log_id IN ({marks(ids)})", ids)  # noqa: S608
     _forget(connection, rows)
     vacuum.note_unmerged(connection, len(ids))
     add_to_counters(connection, {"logs": -len(ids), "pictures": -_delete_pictures(connection, ids)})
@@ -198,7 +192,7 @@ def _delete_pictures(connection: Connection, ids: Sequence[int]) -> int:
     """Take the logs' names off their pictures, and delete those that no other log shows; how many."""
     shown = run(
         connection,
-        f"DELETE FROM log_pictures WHERE log_id IN ({_marks(ids)}) RETURNING picture_id",  # noqa: S608
+        f"DELETE FROM log_pictures WHERE log_id IN ({marks(ids)}) RETURNING picture_id",  # noqa: S608
         tuple(ids),
     ).all()
     found = tuple({row[0] for row in shown})
@@ -206,7 +200,7 @@ def _delete_pictures(connection: Connection, ids: Sequence[int]) -> int:
         return 0
     return run(
         connection,
-        f"DELETE FROM pictures WHERE id IN ({_marks(found)})"  # noqa: S608
+        f"DELETE FROM pictures WHERE id IN ({marks(found)})"  # noqa: S608
         " AND NOT EXISTS (SELECT 1 FROM log_pictures AS l WHERE l.picture_id = pictures.id)",
         found,
     ).rowcount
@@ -225,9 +219,7 @@ def used_bytes(connection: Connection) -> int:
         return int((pages - free) * size)
     sizes = run(connection, "SELECT pg_database_size(current_database()), pg_total_relation_size('logs')").one()
     whole, table = map(int, sizes)
-    counts: dict[str, int] = dict(
-        map(tuple, run(connection, "SELECT name, value FROM counters WHERE name IN ('logs', 'most_logs')"))
-    )
+    counts = read_counters(connection)
     logs = counts.get("logs", 0)
     return whole - table + table * logs // max(1, logs, counts.get(_MOST_LOGS, 0))
 
@@ -241,12 +233,3 @@ def note_most(connection: Connection) -> None:
         " CASE WHEN excluded.value > counters.value THEN excluded.value ELSE counters.value END",
         (_MOST_LOGS,),
     )
-
-
-def _marks(values: Collection[Any]) -> str:
-    return ",".join("?" * len(values))
-
-
-__all__ = [
-    "Candidate", "Removal", "bytes_of", "cited_in", "needed", "note_most", "remove", "used_bytes",
-]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,16 +10,16 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.store.engine import audit, vacuum, watermark
+from andon.store.engine.counters import read_counters
 from andon.store.recording.drop import families_of
 from andon.store.retention import delete
-from andon.store.rules.retention import CAP, FUTURE, Judge, KeepPolicy, hour_of, severity_rank, stored_at
+from andon.store.rules.analysis import rank_of
+from andon.store.rules.retention import CAP, FUTURE, LOOKED, Judge, KeepPolicy, age_of, hour_of
 from andon.store.schema.dialect import run
-from andon.store.search.facets import OWN
 
 _LOOK = 5_000
 _SELECT = (
-    f"SELECT id, timestamp, pattern_id, {', '.join(OWN)}, created_at, created_text,"  # noqa: S608
-    " COALESCE(LENGTH(message), 0) + COALESCE(LENGTH(context), 0)"
+    f"SELECT {LOOKED}, COALESCE(LENGTH(message), 0) + COALESCE(LENGTH(context), 0)"  # noqa: S608
     " FROM logs WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 )
 _DROPPED = "dropped:"
@@ -49,7 +50,7 @@ class RetentionState(msgspec.Struct, frozen=True):
 
 def state(connection: Connection) -> RetentionState:
     """How retention stands."""
-    counts = dict(map(tuple, run(connection, "SELECT name, value FROM counters")))
+    counts = read_counters(connection)
     return RetentionState(
         logs=counts.get("logs", 0),
         used=delete.used_bytes(connection),
@@ -77,23 +78,21 @@ def predict(
             told(position, last)
     if policy.max_bytes:
         seen.cap(delete.used_bytes(connection) - policy.max_bytes)
-    return Forecast(seen.logs, seen.bytes)
+    return Forecast(dict(seen.logs), dict(seen.bytes))
 
 
 class _Forecaster:
     """Adds up what would go."""
 
     def __init__(self, connection: Connection, policy: KeepPolicy, now: float) -> None:
-        self.logs: dict[str, int] = {}
-        self.bytes: dict[str, int] = {}
+        self.logs: Counter[str] = Counter()
+        self.bytes: Counter[str] = Counter()
         self._connection = connection
         self._policy = policy
         self._now = now
         self._judge = Judge(policy, families_of(connection, policy))
-        self._samples: dict[tuple[int, str], int] = {
-            (pattern_id, hour): log_id
-            for pattern_id, hour, log_id in map(tuple, run(connection, "SELECT pattern_id, hour, log_id FROM samples"))
-        }
+        samples = map(tuple, run(connection, "SELECT pattern_id, hour, log_id FROM samples"))
+        self._samples: dict[tuple[int, str], int] = {(pattern_id, hour): log_id for pattern_id, hour, log_id in samples}
         #: What the cap may take: (severity rank, logs, bytes) of portions, oldest first.
         self._spare: list[tuple[int, int, int]] = []
 
@@ -102,25 +101,21 @@ class _Forecaster:
         going: list[tuple[Sequence[Any], str, bool]] = []
         spare: dict[int, tuple[int, int]] = {}
         for row in rows:
-            stored = stored_at(row[10], row[11], row[1])
-            age = None if stored is None else self._now - stored
-            rule = None
-            if age is None or age >= -FUTURE:
-                looks = self._judge.looks(row[5], row[4], row[6:10], row[2])
-                rule = self._judge.rule(looks, age or 0.0)
+            age = age_of(row, self._now)
+            rule = self._judge.rule_of(row, age) if age is None or age >= -FUTURE else None
             fate = "keep" if rule is None or age is None else rule.fate(age)
             if rule is not None and fate != "keep":
                 going.append((row, rule.label, fate == "sample"))
             elif (rule is None or rule.keep != "forever") and (age is None or age >= self._policy.spared):
                 self._add_spare(spare, row)
-        held = delete.needed(self._connection, [row for row, _, _ in going])
+        held = delete.needed(self._connection, {row[0]: row[7] for row, _, _ in going})
         for row, label, sample in going:
             if row[0] in held:
                 continue
-            if sample and self._stays_as_sample(row):
+            if sample and (not row[7] or self._samples.setdefault((row[7], hour_of(row[10])), row[0]) == row[0]):
                 self._add_spare(spare, row)
             else:
-                self._add(label, 1, delete.bytes_of(int(row[12])))
+                self._add(label, 1, delete.bytes_of(int(row[11])))
         self._spare += [(rank, count, size) for rank, (count, size) in spare.items()]
 
     def cap(self, excess: int) -> None:
@@ -133,18 +128,12 @@ class _Forecaster:
             self._add(CAP, max(1, round(count * share)), int(size * share))
             excess -= size
 
-    def _stays_as_sample(self, row: Sequence[Any]) -> bool:
-        return not row[2] or self._samples.setdefault((row[2], hour_of(row[1])), row[0]) == row[0]
-
     def _add(self, label: str, count: int, size: int) -> None:
-        self.logs[label] = self.logs.get(label, 0) + count
-        self.bytes[label] = self.bytes.get(label, 0) + size
+        self.logs[label] += count
+        self.bytes[label] += size
 
     def _add_spare(self, spare: dict[int, tuple[int, int]], row: Sequence[Any]) -> None:
         if self._policy.max_bytes:
-            rank = severity_rank(row[5])
+            rank = rank_of(row[1] or "")
             count, size = spare.get(rank, (0, 0))
-            spare[rank] = count + 1, size + delete.bytes_of(int(row[12]))
-
-
-__all__ = ["Forecast", "RetentionState", "predict", "state"]
+            spare[rank] = count + 1, size + delete.bytes_of(int(row[11]))

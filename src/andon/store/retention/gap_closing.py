@@ -52,17 +52,14 @@ class Gaps:
         ids = (stretch * STRETCH, stretch * STRETCH + STRETCH - 1)
         heavy = run(
             connection,
-            "SELECT COUNT(*) FROM (SELECT 1 FROM logs WHERE id BETWEEN ? AND ?"
-            " AND LENGTH(message) + COALESCE(LENGTH(context), 0) > ? LIMIT ?)",
+            "SELECT 1 FROM logs WHERE id BETWEEN ? AND ?"
+            " AND LENGTH(message) + COALESCE(LENGTH(context), 0) > ? LIMIT ?",
             (*ids, _LARGE, _LARGE_MAX),
-        ).scalar_one()
-        if heavy >= _LARGE_MAX:
+        ).all()
+        if len(heavy) == _LARGE_MAX:
             return
         run(connection, "CREATE TEMP TABLE IF NOT EXISTS settled AS SELECT * FROM logs WHERE 0")
         run(connection, "INSERT INTO temp.settled SELECT * FROM logs WHERE id BETWEEN ? AND ?", ids)
         run(connection, "DELETE FROM logs WHERE id BETWEEN ? AND ?", ids)
         run(connection, "INSERT INTO logs SELECT * FROM temp.settled ORDER BY id")
         run(connection, "DELETE FROM temp.settled")
-
-
-__all__ = ["SMALL", "STRETCH", "WORTH", "Gaps"]

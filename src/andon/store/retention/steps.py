@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -20,7 +21,8 @@ from andon.store.recording.drop import families_of
 from andon.store.retention import delete
 from andon.store.retention.delete import Candidate, Removal
 from andon.store.retention.gap_closing import Gaps
-from andon.store.rules.retention import CAP, FUTURE, PLACES, Judge, KeepPolicy, severity_rank, stored_at
+from andon.store.rules.analysis import rank_of
+from andon.store.rules.retention import CAP, FUTURE, LOOKED, Judge, KeepPolicy, age_of
 from andon.store.schema.dialect import run
 from andon.store.store import Store
 
@@ -37,8 +39,6 @@ _ACTION = "retention.delete"
 #: So many of the newest entries are looked through for deletions by others.
 _ENTRIES = 50
 
-LOOKED = f"id, severity, service, {', '.join(PLACES)}, pattern_id, created_at, created_text, timestamp"
-
 
 class Portion(msgspec.Struct):
     """What looking at some logs found: candidates, logs to look at again later or no more, and the mark after them."""
@@ -48,47 +48,33 @@ class Portion(msgspec.Struct):
     settled: list[int] = []
     mark: tuple[float, int] | None = None
 
-    @property
-    def idle(self) -> bool:
-        """Whether there is nothing to write."""
-        return not (self.candidates or self.later or self.settled or self.mark)
 
-
+@dataclass
 class Retention:
-    """Applies ``policy`` to the database of ``store``, step by step. ``clock`` gives unix seconds."""
+    """Applies ``policy`` to the database of ``store``, step by step.
 
-    def __init__(
-        self, store: Store, policy: KeepPolicy, clock: Callable[[], float] = time.time, *, actor: str = SERVICE
-    ) -> None:
-        """``actor`` stands in the audit book."""
-        self._store = store
-        self._policy = policy
-        self._clock = clock
-        self._actor = actor
-        self._run: Run | None = None
-        #: Up to which id the cap found nothing more to remove, by severity; a restart looks again.
-        self._cap_at: dict[int, int] = {}
+    ``clock`` gives unix seconds; ``actor`` stands in the audit book.
+    """
+
+    store: Store
+    policy: KeepPolicy
+    clock: Callable[[], float] = time.time
+    actor: str = SERVICE
+    #: Up to which id the cap found nothing more to remove, by severity; a restart looks again.
+    cap_at: dict[int, int] = field(default_factory=dict)
+    _run: Run | None = None
 
     async def step(self) -> Retained:
         """Look or remove a little; ``more`` is False at the end of a run, and the next call begins another.
 
         Raises StoreFull and StoreUnavailable.
         """
-        current = self._run
         try:
-            if current is None:
-                current = await self._store.read(_begin, self._policy, self._clock(), self._cap_at, self._actor)
-                self._run = current
-            if current.thinned_out:
-                return await self._store.write(current.settle)
-            if current.portion is None:
-                await self._store.read(current.look)
-            if current.portion is None:
-                done = await self._store.write(current.tidy)
-            elif current.portion.idle:
-                current.portion, done = None, Retained()
-            else:
-                done = await self._store.write(current.write)
+            if self._run is None:
+                self._run = await self.store.read(Run, self)
+            if self._run.portion is None and not self._run.thinned_out:
+                await self.store.read(self._run.look)
+            done = await self.store.write(self._run.work)
         except BaseException:
             self._run = None  # whether the transaction took place is not known: the next run looks again
             raise
@@ -98,9 +84,8 @@ class Retention:
 
     async def over(self) -> bool:
         """Whether the database is larger than it may be; quick."""
-        if not self._policy.max_bytes:
-            return False
-        return await self._store.read(delete.used_bytes) > self._policy.max_bytes
+        most = self.policy.max_bytes
+        return bool(most) and await self.store.read(delete.used_bytes) > most
 
 
 def deleted_by_others(connection: Connection) -> list[tuple[int, str, int]]:
@@ -109,37 +94,29 @@ def deleted_by_others(connection: Connection) -> list[tuple[int, str, int]]:
     return [(one.id, one.subject, int(one.detail.get("logs", 0))) for one in found if one.actor != SERVICE]
 
 
-def _begin(connection: Connection, policy: KeepPolicy, now: float, cap_at: dict[int, int], actor: str) -> Run:
-    families = families_of(connection, policy)
-    digest = policy.digest + "".join(f"/{key}:{len(one)}" for key, one in sorted(families.items()))
-    return Run(policy, now, Judge(policy, families), digest, watermark.mark(connection), cap_at, actor)
-
-
 class Run:
     """One run of the rules at one moment: first by age, then by the cap, then free space is given back."""
 
-    def __init__(
-        self, policy: KeepPolicy, now: float, judge: Judge, digest: str, last: int, cap_at: dict[int, int], actor: str
-    ) -> None:
+    def __init__(self, connection: Connection, of: Retention) -> None:
+        policy = of.policy
+        families = families_of(connection, policy)
         self.portion: Portion | None = None
         self._policy = policy
-        self._now = now
-        self._judge = judge
-        self._digest = digest
-        self._last = last
-        self._cap_at = cap_at
-        self._actor = actor
-        self._stages: Iterator[Callable[[Connection], Portion | None]] = iter(
-            [
-                *([self._look_again] if policy.rules else []),
-                *(functools.partial(self._look, age) for age in policy.thresholds),
-                *(functools.partial(self._look_for_cap, rank) for rank in (_RANKS if policy.max_bytes else ())),
-            ]
-        )
-        self._stage = next(self._stages, None)
+        self._now = of.clock()
+        self._judge = Judge(policy, families)
+        self._digest = policy.digest + "".join(f"/{key}:{len(one)}" for key, one in sorted(families.items()))
+        self._last = watermark.mark(connection)
+        self._cap_at = of.cap_at
+        self._actor = of.actor
+        self._stages: list[Callable[[Connection], Portion | None]] = [
+            *([self._look_again] if policy.rules else []),
+            *(functools.partial(self._look, age) for age in policy.thresholds),
+            *(functools.partial(self._look_for_cap, rank) for rank in (_RANKS if policy.max_bytes else ())),
+        ]
         self._position = 0
         self._chunk = _FIRST
-        self._book: dict[str, tuple[int, Removal]] = {}
+        self._removed = Removal()
+        self._book: dict[str, int] = {}
         self._gaps = Gaps()
         self._capping = False
         self._merging = self._merging_first = False
@@ -149,40 +126,39 @@ class Run:
 
     def look(self, connection: Connection) -> None:
         """Find the next portion; none is left at the end."""
-        while self._stage is not None:
-            self.portion = self._stage(connection)
-            if self.portion is not None:
-                return
-            self._stage, self._position = next(self._stages, None), 0
+        while self._stages and self.portion is None:
+            self.portion = self._stages[0](connection)
+            if self.portion is None:
+                self._stages.pop(0)
+                self._position = 0
 
     def _look_again(self, connection: Connection) -> Portion | None:
         """At logs that something needed, or whose time of storing was in the future."""
         rows = run(
             connection,
-            f"SELECT r.log_id, {', '.join('l.' + name.strip() for name in LOOKED.split(',')[1:])}"  # noqa: S608
-            " FROM retention_later AS r LEFT JOIN logs AS l ON l.id = r.log_id"
-            " WHERE r.log_id > ? ORDER BY r.log_id LIMIT ?",
+            f"SELECT log_id, {LOOKED} FROM retention_later LEFT JOIN logs ON logs.id = log_id"  # noqa: S608
+            " WHERE log_id > ? ORDER BY log_id LIMIT ?",
             (self._position, _LOOK),
         ).all()
         if not rows:
             return None
         portion = Portion()
-        for row in map(tuple, rows):
-            age = self._age(row)
+        for log_id, *row in map(tuple, rows):
+            age = age_of(row, self._now)
             if age is not None and age < -FUTURE:
                 continue
-            found = self._candidate(row, age)
-            if found is not None:
+            if (found := self._candidate(row, age)) is not None:
                 portion.candidates.append(found)
             else:
-                portion.settled.append(row[0])
+                portion.settled.append(log_id)
         self._position = rows[-1][0]
         return portion
 
     def _look(self, age: float, connection: Connection) -> Portion | None:
         """At logs that have come of an age since the last run."""
         if not self._position:
-            self._position = self._mark(connection, age)
+            statement = "SELECT log_id FROM retention_marks WHERE policy = ? AND age = ?"
+            self._position = run(connection, statement, (self._digest, int(age))).scalar() or 0
         rows = run(
             connection,
             f"SELECT {LOOKED} FROM logs WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",  # noqa: S608
@@ -190,7 +166,7 @@ class Run:
         ).all()
         portion = Portion()
         for row in map(tuple, rows):
-            own = self._age(row)
+            own = age_of(row, self._now)
             if own is not None and own < -FUTURE:
                 portion.later.append(row[0])
             elif own is not None and own < age:
@@ -200,11 +176,6 @@ class Run:
             self._position = row[0]
             portion.mark = (age, row[0])
         return portion if portion.mark else None
-
-    def _mark(self, connection: Connection, age: float) -> int:
-        statement = "SELECT log_id FROM retention_marks WHERE policy = ? AND age = ?"
-        found: int | None = run(connection, statement, (self._digest, int(age))).scalar()
-        return found or 0
 
     def _look_for_cap(self, rank: int, connection: Connection) -> Portion | None:
         """At the oldest logs of one severity, while the database is too large."""
@@ -227,12 +198,14 @@ class Run:
             ).all()
             portion = Portion()
             for row in map(tuple, rows):
-                age = self._age(row)
+                age = age_of(row, self._now)
                 if age is not None and -FUTURE <= age < self._policy.spared:
                     end = row[0] - 1
                     break
-                if severity_rank(row[1]) == rank and not self._kept_for_ever(row, age):
-                    portion.candidates.append(Candidate(row[0], CAP))
+                if rank_of(row[1] or "") == rank:
+                    rule = self._judge.rule_of(row, age)
+                    if rule is None or rule.keep != "forever":
+                        portion.candidates.append(Candidate(row[0], CAP))
             if end <= self._position:
                 return None
             self._position = self._cap_at[rank] = end
@@ -240,32 +213,58 @@ class Run:
                 return portion
         return None
 
-    def _age(self, row: Sequence[Any]) -> float | None:
-        stored = stored_at(row[8], row[9], row[10])
-        return None if stored is None else self._now - stored
-
     def _candidate(self, row: Sequence[Any], age: float | None) -> Candidate | None:
         """The log as a candidate where a rule says so; one whose age is not known stays."""
         if age is None:
             return None
-        rule = self._judge.rule(self._judge.looks(row[1], row[2], row[3:7], row[7]), age)
+        rule = self._judge.rule_of(row, age)
         fate = "keep" if rule is None else rule.fate(age)
         return None if rule is None or fate == "keep" else Candidate(row[0], rule.label, fate == "sample")
 
-    def _kept_for_ever(self, row: Sequence[Any], age: float | None) -> bool:
-        rule = self._judge.rule(self._judge.looks(row[1], row[2], row[3:7], row[7]), age or 0.0)
-        return rule is not None and rule.keep == "forever"
-
     # Writing.
 
-    def write(self, connection: Connection) -> Retained:
-        """Remove some of what was found; with the last of it the mark moves on."""
-        started = time.monotonic()
-        portion = self.portion
-        assert portion is not None  # noqa: S101 - see Retention.step
-        done = Retained()
-        if self._capping and delete.used_bytes(connection) <= self._policy.max_bytes:
-            self._stop_capping(portion)
+    @property
+    def thinned_out(self) -> bool:
+        """Whether there is space to make free before anything else, so that the cap can count it as free."""
+        return self._merging or self._stretch() is not None
+
+    def work(self, connection: Connection) -> Retained:
+        """Make some of the space free that deleted logs still take, or remove some of what was found.
+
+        Where nothing is left to remove, have the index of words merged if much was deleted; then give space back.
+        """
+        started, removed, done = time.monotonic(), False, Retained()
+        gap = self._stretch()
+        if gap is not None:
+            self._gaps.close_first(connection)
+        elif self._merging:
+            first, self._merging_first = self._merging_first, False
+            self._merging = vacuum.merge(connection, self._pages, first=first)
+        elif self.portion is not None:
+            removed, done.deleted = True, self._remove(connection, self.portion)
+        elif vacuum.merge_due(connection):
+            self._merging = self._merging_first = True
+        else:
+            done.more = vacuum.shrink(connection, self._pages)
+            most = self._policy.max_bytes
+            done.over = bool(most) and not done.more and delete.used_bytes(connection) > most
+        done.seconds = time.monotonic() - started
+        if removed:
+            self._chunk = _adapted(self._chunk, done.seconds, _LEAST, _MOST)
+        elif gap is None:
+            self._pages = _adapted(self._pages, done.seconds, vacuum.LEAST, vacuum.MOST)
+        return done
+
+    def _remove(self, connection: Connection, portion: Portion) -> dict[str, int]:
+        """Remove some of what was found; how many, by rule. With the last of it the mark moves on."""
+        deleted: dict[str, int] = {}
+        if portion.candidates and self._capping and delete.used_bytes(connection) <= self._policy.max_bytes:
+            # Small enough: what is left goes the next time.
+            for rank, position in self._cap_at.items():
+                if position == self._position:
+                    self._cap_at[rank] = portion.candidates[0].id - 1
+            portion.candidates.clear()
+            self._stages.clear()
         elif portion.candidates:
             delete.note_most(connection)
             removal, count = delete.remove(connection, portion.candidates[: self._chunk])
@@ -274,22 +273,11 @@ class Run:
                 portion.later += removal.held
             self._note(connection, removal)
             self._gaps.note(removal.gaps)
-            done.deleted = removal.logs
+            deleted = removal.logs
         if not portion.candidates:
             self._finish(connection, portion)
             self.portion = None
-        done.seconds = time.monotonic() - started
-        self._chunk = _adapted(self._chunk, done.seconds, _LEAST, _MOST)
-        return done
-
-    def _stop_capping(self, portion: Portion) -> None:
-        """Small enough: what is left goes the next time."""
-        first = portion.candidates[0]
-        for rank, position in self._cap_at.items():
-            if position == self._position:
-                self._cap_at[rank] = first.id - 1
-        portion.candidates.clear()
-        self._stages, self._stage = iter(()), None
+        return deleted
 
     def _finish(self, connection: Connection, portion: Portion) -> None:
         later = [(log_id,) for log_id in portion.later]
@@ -310,57 +298,19 @@ class Run:
 
     def _note(self, connection: Connection, removal: Removal) -> None:
         """One row of the audit book for each rule and run, true after every transaction."""
-        for label, logs in removal.logs.items():
-            entry, total = self._book.get(label, (0, Removal({label: 0}, {label: 0})))
-            total.logs[label] += logs
-            total.bytes[label] += removal.bytes[label]
-            detail = {"logs": total.logs[label], "bytes": total.bytes[label]}
-            self._book[label] = audit.keep_note(connection, entry, self._actor, _ACTION, label, detail), total
-
-    @property
-    def thinned_out(self) -> bool:
-        """Whether there is space to make free before anything else."""
-        return self._merging or self._stretch() is not None
-
-    def settle(self, connection: Connection) -> Retained:
-        """Make some of the space free that deleted logs still take, so that the cap can count it as free."""
-        started = time.monotonic()
-        if self._stretch() is not None:
-            self._gaps.close_first(connection)
-            return Retained(seconds=time.monotonic() - started)
-        self._merge(connection)
-        seconds = time.monotonic() - started
-        self._pages = _adapted(self._pages, seconds, vacuum.LEAST, vacuum.MOST)
-        return Retained(seconds=seconds)
-
-    def _merge(self, connection: Connection) -> None:
-        """Merge some of the index of words."""
-        first, self._merging_first = self._merging_first, False
-        self._merging = vacuum.merge(connection, self._pages, first=first)
+        self._removed.logs += removal.logs
+        self._removed.bytes += removal.bytes
+        for label in removal.logs:
+            detail = {"logs": self._removed.logs[label], "bytes": self._removed.bytes[label]}
+            entry = self._book.get(label, 0)
+            self._book[label] = audit.keep_note(connection, entry, self._actor, _ACTION, label, detail)
 
     def _stretch(self) -> int | None:
         """The next stretch from which nothing more is about to go."""
         pending = self.portion.candidates if self.portion is not None else []
         return self._gaps.next(pending[0].id if pending else None)
 
-    def tidy(self, connection: Connection) -> Retained:
-        """Tidy the index of words where much was deleted, then give free space back, some pages at a time."""
-        started = time.monotonic()
-        if self._merging or vacuum.merge_due(connection):
-            self._merging_first = not self._merging
-            self._merge(connection)
-            more = True  # the free space comes next
-        else:
-            more = vacuum.shrink(connection, self._pages)
-        seconds = time.monotonic() - started
-        self._pages = _adapted(self._pages, seconds, vacuum.LEAST, vacuum.MOST)
-        over = bool(self._policy.max_bytes) and not more and delete.used_bytes(connection) > self._policy.max_bytes
-        return Retained(more=more, seconds=seconds, over=over)
-
 
 def _adapted(count: int, seconds: float, least: int, most: int) -> int:
     """How many the next time, so that it takes about :data:`_AIM` seconds."""
     return max(least, min(most, int(count * min(1.3, max(0.2, _AIM / max(seconds, 0.001))))))
-
-
-__all__ = ["LOOKED", "SERVICE", "Portion", "Retention", "Run", "deleted_by_others"]

@@ -58,16 +58,16 @@ class AnalysisPolicy:
     @property
     def asks_all(self) -> bool:
         """Whether every log asks for one."""
-        least = severity_of(0)
-        return all(
-            rule.analyze != "none" and rule.severity == least
-            for rule in (self.default, *(rule for _, rule in self.services))
-        )
+        return all(rule.analyze != "none" and rule.severity == severity_of(0) for rule in self._rules)
 
     @property
     def any_every(self) -> bool:
         """Whether some service's logs are analyzed one by one."""
-        return any(rule.analyze == "every" for rule in (self.default, *(rule for _, rule in self.services)))
+        return any(rule.analyze == "every" for rule in self._rules)
+
+    @property
+    def _rules(self) -> list[Rule]:
+        return [self.default, *(rule for _, rule in self.services)]
 
 
 #: The default: every problem is explained once, and again when it changes.

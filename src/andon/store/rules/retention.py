@@ -16,8 +16,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from andon.store.rules.analysis import rank_of
-
 #: What becomes of a log: it stays, one of its pattern and hour stays, or it goes.
 Fate = Literal["keep", "sample", "go"]
 #: What the cap's deletions are counted under.
@@ -25,6 +23,8 @@ CAP = "size cap"
 #: Rows that claim to be stored later than this from now (seconds) were stored under a wrong clock.
 FUTURE = 86_400.0
 PLACES = ("site", "area", "line", "machine")
+#: The columns of a log by which rules judge, in the order in which :class:`Judge` takes them.
+LOOKED = f"id, severity, service, {', '.join(PLACES)}, pattern_id, created_at, created_text, timestamp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,12 @@ class KeepPolicy:
 
         A rule comes into force at its own age only, so that no log can have to go at any other.
         """
-        found: set[float] = set()
-        for rule in self.rules:
-            if rule.keep in ("none", "sample"):
-                found.add(rule.older_than)
-            elif rule.keep != "forever":
-                found.add(max(float(rule.keep), rule.older_than))
-        return tuple(sorted(found))
+        ages = {
+            rule.older_than if rule.keep in ("none", "sample") else max(float(rule.keep), rule.older_than)
+            for rule in self.rules
+            if rule.keep != "forever"
+        }
+        return tuple(sorted(ages))
 
     @functools.cached_property
     def digest(self) -> str:
@@ -143,6 +142,16 @@ class Judge:
             )
         return next((rule for rule in candidates if age >= rule.older_than), None)
 
+    def rule_of(self, row: Sequence[Any], age: float | None) -> KeepRule | None:
+        """The same for a row of the columns :data:`LOOKED`; one whose age is not known counts as new."""
+        return self.rule(self.looks(row[1], row[2], row[3:7], row[7]), age or 0.0)
+
+
+def age_of(row: Sequence[Any], now: float) -> float | None:
+    """How old a row of the columns :data:`LOOKED` is at ``now`` (unix seconds), in seconds; None where none can say."""
+    stored = stored_at(*row[8:11])
+    return None if stored is None else now - stored
+
 
 def stored_at(created_at: int | None, created_text: Any, timestamp: Any) -> float | None:
     """When a row was stored (unix seconds). Rows taken over from the reference system have only texts; None without."""
@@ -162,18 +171,7 @@ def hour_of(timestamp: Any) -> str:
     return str(timestamp or "")[:13]
 
 
-def severity_rank(severity: Any) -> int:
-    """Where the cap puts a severity: the least first."""
-    return rank_of(str(severity or ""))
-
-
 def _fits(glob: str | None, value: str) -> bool:
     if glob is None:
         return True
     return fnmatchcase(value, glob.replace("[", "[[]")) if "*" in glob or "?" in glob else value == glob
-
-
-__all__ = [
-    "CAP", "FUTURE", "PLACES", "Fate", "Judge", "KeepPolicy", "KeepRule", "Looks", "hour_of", "keep_all",
-    "severity_rank", "stored_at",
-]  # fmt: skip

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Row
+
+T = TypeVar("T")
 
 #: Ids that one statement names at most; SQLite before 3.32 takes no more than 999 values in one.
 IDS_PER_QUERY = 500
@@ -64,9 +66,18 @@ def rows_for(
 
     ``first`` are the values before those.
     """
-    for start in range(0, len(wanted), most):
-        part = wanted[start : start + most]
-        yield from run(connection, sql.replace("{}", ",".join("?" * len(part))), (*first, *part))
+    for part in portions(wanted, most):
+        yield from run(connection, sql.replace("{}", marks(part)), (*first, *part))
+
+
+def marks(values: Collection[Any]) -> str:
+    """A ``?`` for each value, as they stand in a list of a statement."""
+    return ",".join("?" * len(values))
+
+
+def portions(values: Sequence[T], size: int = IDS_PER_QUERY) -> Iterator[Sequence[T]]:
+    """So many of the values at a time as one statement may name."""
+    return (values[start : start + size] for start in range(0, len(values), size))
 
 
 #: Text in quotes, names in quotes, and comments: what a statement says there is said as it stands.

@@ -58,7 +58,9 @@ def like_of_glob(pattern: str) -> str:
 
 
 def matches_glob(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-    """Whether the whole text fits a glob of ``*`` and ``?`` alone; upper and lower case differ."""
+    """Whether the whole text fits a glob of ``*`` and ``?`` alone, or is the name; upper and lower case differ."""
+    if not is_glob(pattern):
+        return column == pattern
     glob = pattern.replace("[", "[[]")  # SQLite's sets of characters are not ours
     return _glob(column, literal(glob), literal(like_of_glob(pattern)))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-import msgspec
 from sqlalchemy import Connection
 
 from andon.core.models import LogQuery
@@ -21,20 +21,17 @@ _WORDS_MAX = 40
 #: With so many logs waiting to be indexed all are walked through in the order of time.
 _BACKLOG_MAX = 20_000
 _FAR = 2**62
-
-
-class Candidates(msgspec.Struct, frozen=True):
-    """Ids from the index of words; ``all`` of them, or those of logs whose time is beyond ``settled``."""
-
-    ids: list[int]
-    all: bool
-    settled: str = ""
+#: The first moment and the last that a time in stored form can be.
+_CALENDAR = datetime(1, 1, 1, tzinfo=UTC).timestamp(), datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC).timestamp()
 
 
 def candidates(
     connection: Connection, query: LogQuery, wanted: Wanted, own: Sequence[tuple[str, Sequence[str]]]
-) -> Candidates | None:
-    """What the index knows, the newest first; None where it was not asked, or has very far to go yet."""
+) -> tuple[list[int], str | None] | None:
+    """The ids that the index knows, the newest first; None where it was not asked, or has very far to go yet.
+
+    And the time beyond which these are all there are, None where they are all of any time.
+    """
     expression = wanted.expression(own, functools.partial(_beginning_with, connection))
     if not expression or watermark.newest_id(connection) - watermark.mark(connection) > _BACKLOG_MAX:
         return None
@@ -48,14 +45,14 @@ def candidates(
     )
     ids = [row[0] for row in rows]
     if len(ids) <= HITS_MAX:
-        return Candidates(ids, all=True)
+        return ids, None
     # Where the logs beyond the last of these ids end in time.
     if query.oldest_first:
         sql = "SELECT MIN(hour) FROM log_hours WHERE last_id > ?"
     else:
         sql = "SELECT MAX(hour) + 1 FROM log_hours WHERE first_id < ?"
     hour = run(connection, sql, (ids[-1],)).scalar()
-    return Candidates(ids, all=False, settled=hour_text(hour or 0))
+    return ids, hour_text(hour or 0)
 
 
 def _beginning_with(connection: Connection, word: str) -> list[str] | None:
@@ -77,20 +74,18 @@ def _beginning_with(connection: Connection, word: str) -> list[str] | None:
 
 def hours(query: LogQuery) -> tuple[int, int]:
     """The first and the last hour (since 1970) in which the query's logs can be."""
-    since, until = query.since, query.until
-    if query.before is not None:
-        time = query.before[0]
-        if query.oldest_first:
-            since = time if since is None else max(since, time)
-        else:
-            until = time if until is None else min(until, time)
+    time = None if query.before is None else query.before[0]
+    since = max(filter(None, (query.since, time if query.oldest_first else None)), default="")
+    until = min(filter(None, (query.until, None if query.oldest_first else time)), default="")
     # A time that is none (taken over as it was) bounds nothing.
-    return unix_minute(since or "") // 60, unix_minute(until or "") // 60 or _FAR
+    return unix_minute(since) // 60, unix_minute(until) // 60 or _FAR
 
 
 def hour_text(hour: int) -> str:
     """The beginning of an hour as stored text."""
-    try:
-        return stored(hour * 3600)
-    except ValueError:
-        return "9999-12-31T23:59:59.999Z"
+    return moment_text(hour * 3600)
+
+
+def moment_text(moment: float) -> str:
+    """Unix seconds as stored text; what is beyond the calendar is its end: nothing is stored there."""
+    return stored(min(max(moment, _CALENDAR[0]), _CALENDAR[1]))

@@ -6,34 +6,31 @@ Few logs are read one by one. Many are counted: those of all patterns by whole h
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Container
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from andon.core.models.history import Comparison, FieldCounts
-from andon.core.times import stored, unix_minute
+from andon.core.times import unix_minute
+from andon.store.counts.spans import ends, of_patterns
 from andon.store.engine.watermark import first_id
 from andon.store.problems import members
-from andon.store.schema.dialect import IDS_PER_QUERY, is_postgres, run
+from andon.store.schema.dialect import is_postgres, marks, run
+from andon.store.search.candidates import moment_text
 from andon.store.search.facets import OWN, SCATTERED, VALUES_MAX, context_fields
 
 #: Up to so many logs in question are read one by one; more are counted.
 EXACT_MAX = 30_000
 _HOUR = 3600
 _DAYS_MAX = 20_000
-#: The first moment and one near the last that a time in stored form can be.
-_CALENDAR = datetime(1, 1, 1, tzinfo=UTC).timestamp(), datetime(9999, 12, 31, tzinfo=UTC).timestamp()
-
-Counts = dict[str, Counter[str]]
 
 
 class _Side:
     """One of the two groups of logs: counts of values by field, totals by field, logs by hour."""
 
     def __init__(self) -> None:
-        self.values: Counts = defaultdict(Counter)
+        self.values: dict[str, Counter[str]] = defaultdict(Counter)
         self.totals: Counter[str] = Counter()
         self.rest: Counter[str] = Counter()
         self.hours: Counter[int] = Counter()
@@ -44,17 +41,11 @@ class _Side:
     def logs(self) -> int:
         return sum(self.hours.values())
 
-    def add(self, field: str, value: str, count: int, *, rest: bool) -> None:
-        self.totals[field] += count
-        if rest:
-            self.rest[field] += count
-        else:
-            self.values[field][value] += count
-
     def split_pairs(self) -> None:
         """Take what was met one by one into the counts."""
         for (field, value), count in self.pairs.items():
-            self.add(field, value, count, rest=False)
+            self.totals[field] += count
+            self.values[field][value] += count
 
 
 def compare_pattern(connection: Connection, pattern_id: int, since: float, until: float) -> Comparison:
@@ -137,25 +128,26 @@ def _read(
     counted = _about(connection, patterns, hours)
     if counted > EXACT_MAX:
         return None
-    condition, values = _of(patterns)
+    condition, values = of_patterns(patterns)
+    time = "timestamp"
     if patterns is not None and not is_postgres(connection):
         # ``+``: found by pattern and id, where the index of times would go through the logs of all patterns
-        condition = f"{condition} AND id >= ?"
-        values = (*values, first_id(connection, hours.first))
+        time, condition = "+timestamp", f"{condition} AND id >= ?"
+        values = [*values, first_id(connection, hours.first)]
     found = run(
         connection,
         "SELECT timestamp, hostname, service, severity, site, area, line, machine, context FROM logs"  # noqa: S608
-        f" WHERE {_time(connection, patterns)} >= ? AND {_time(connection, patterns)} < ?{condition} LIMIT ?",
-        (_text(hours.first * _HOUR), _text(hours.last * _HOUR), *values, 2 * EXACT_MAX + 1),
+        f" WHERE {time} >= ? AND {time} < ?{condition} LIMIT ?",
+        (moment_text(hours.first * _HOUR), moment_text(hours.last * _HOUR), *values, 2 * EXACT_MAX + 1),
     )
     inside, beside = _Side(), _Side()
-    first, last = _text(since), _text(until)
+    first, last = moment_text(since), moment_text(until)
     for count, row in enumerate(map(tuple, found), 1):
         if count > 2 * EXACT_MAX:  # very many that are not counted yet
             return None
-        time = str(row[0])
-        side = inside if first <= time < last else beside
-        side.hours[unix_minute(time) // 60] += 1
+        moment = str(row[0])
+        side = inside if first <= moment < last else beside
+        side.hours[unix_minute(moment) // 60] += 1
         side.pairs.update([(name, str(value)) for name, value in zip(OWN, row[1:8], strict=True) if value])
         side.pairs.update(context_fields(row[8])[0])
     around = _Side()
@@ -169,13 +161,9 @@ def _read(
     return inside, around
 
 
-def _time(connection: Connection, patterns: list[int] | None) -> str:
-    return "timestamp" if patterns is None or is_postgres(connection) else "+timestamp"
-
-
 def _about(connection: Connection, patterns: list[int] | None, hours: _Hours) -> int:
     """How many logs these hours hold, as far as they are counted."""
-    condition, values = _of(patterns)
+    condition, values = of_patterns(patterns)
     table = "log_hours" if patterns is None else "pattern_hours"
     sql = f"SELECT SUM(count) FROM {table} WHERE hour >= ? AND hour < ?{condition}"  # noqa: S608
     return int(run(connection, sql, (*hours, *values)).scalar() or 0)
@@ -194,16 +182,12 @@ def _put_aside_what_is_not_kept(connection: Connection, side: _Side) -> None:
 
 
 def _counted(
-    connection: Connection, patterns: list[int] | None, hours: _Hours, fields: Iterable[str] | None = None
+    connection: Connection, patterns: list[int] | None, hours: _Hours, fields: Container[str] | None = None
 ) -> _Side:
     """The counts of all logs by the hour, or of those of ``patterns`` by whole days; only of ``fields`` if given."""
-    known = [
-        (name, field, kept) for name, field, kept in map(tuple, run(connection, "SELECT name, id, kept FROM fields"))
-    ]
-    chosen = None if fields is None else set(fields)
     side = _Side()
-    condition, values = _of(patterns)
-    hours = hours.within(*_counted_hours(connection))
+    condition, values = of_patterns(patterns)
+    hours = hours.within(*(ends(connection, "log_hours", "hour") or (0, -1)))
     if hours.first >= hours.last:
         return side
     if patterns is None:
@@ -211,9 +195,9 @@ def _counted(
     else:
         # With the days named one by one, each is a step to the right place of the key.
         moments = tuple(range(hours.first // 24, hours.last // 24))[:_DAYS_MAX]
-        table, span = "facets", f"day IN ({','.join('?' * len(moments))})"
-    for name, field, kept in map(tuple, known):
-        if chosen is not None and name not in chosen:
+        table, span = "facets", f"day IN ({marks(moments)})"
+    for name, field, kept in map(tuple, run(connection, "SELECT name, id, kept FROM fields").all()):
+        if fields is not None and name not in fields:
             continue
         found = run(
             connection,
@@ -223,21 +207,15 @@ def _counted(
             (field, *moments, *values),
         )
         for value, rest, count in map(tuple, found):
-            side.add(name, value, int(count), rest=bool(rest) or kept == SCATTERED)
+            side.totals[name] += int(count)
+            if rest or kept == SCATTERED:
+                side.rest[name] += int(count)
+            else:
+                side.values[name][value] += int(count)
     table = "log_hours" if patterns is None else "pattern_hours"
-    found = run(
-        connection,
-        f"SELECT hour, SUM(count) FROM {table} WHERE hour >= ? AND hour < ?{condition} GROUP BY hour",  # noqa: S608
-        (*hours, *values),
-    )
-    side.hours.update({int(hour): int(count) for hour, count in map(tuple, found)})
+    sql = f"SELECT hour, SUM(count) FROM {table} WHERE hour >= ? AND hour < ?{condition} GROUP BY hour"  # noqa: S608
+    side.hours.update({int(hour): int(count) for hour, count in map(tuple, run(connection, sql, (*hours, *values)))})
     return side
-
-
-def _counted_hours(connection: Connection) -> tuple[int, int]:
-    """The first and the last hour with any log."""
-    first, last = (run(connection, f"SELECT {which}(hour) FROM log_hours").scalar() for which in ("MIN", "MAX"))  # noqa: S608
-    return (0, -1) if first is None or last is None else (int(first), int(last))
 
 
 def _without(everything: _Side, part: _Side) -> _Side:
@@ -266,16 +244,3 @@ def _joined(inside: _Side, outside: _Side, *, exact: bool) -> Comparison:
         hour: (inside.hours[hour], outside.hours[hour]) for hour in sorted(inside.hours.keys() | outside.hours.keys())
     }
     return Comparison(inside.logs, outside.logs, fields, hours, exact)
-
-
-def _of(patterns: list[int] | None) -> tuple[str, tuple[int, ...]]:
-    """A condition for these patterns with its values."""
-    if patterns is None:
-        return "", ()
-    some = patterns[:IDS_PER_QUERY]
-    return f" AND pattern_id IN ({','.join('?' * len(some))})", tuple(some)
-
-
-def _text(moment: float) -> str:
-    """As stored; what is beyond the calendar is its end: nothing is stored there."""
-    return stored(min(max(moment, _CALENDAR[0]), _CALENDAR[1]))

@@ -46,14 +46,15 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     message: str
     own: tuple[str | None, ...]
     fields: list[tuple[str, str]]
-    more: bool = False
+    more: bool
+    context: str | None
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Row:
         """From the columns :data:`ROW_COLUMNS`."""
         log_id, time, pattern_id, message, *own, context = row
         fields, more = context_fields(context)
-        return cls(log_id, str(time or ""), pattern_id or 0, str(message or ""), tuple(own), fields, more)
+        return cls(log_id, str(time or ""), pattern_id or 0, str(message or ""), tuple(own), fields, more, context)
 
 
 #: The columns of ``logs`` that :meth:`Row.read` takes, in its order.
@@ -128,15 +129,15 @@ class FacetBook:
         """Count ``rows`` (at least one) inside the open transaction."""
         if not self._fields:
             self._load(connection)
-        hours = [unix_minute(row.timestamp) // 60 for row in rows]
-        _count_hours(connection, rows, hours)
-        owns = Counter((hour, row.pattern_id, row.own) for hour, row in zip(hours, rows, strict=True))
+        timed = [(unix_minute(row.timestamp) // 60, row) for row in rows]
+        _count_hours(connection, timed)
+        owns = Counter((hour, row.pattern_id, row.own) for hour, row in timed)
         met: Counter[tuple[int, int, tuple[str, str]]] = Counter()
         for (hour, pattern, own), count in owns.items():
             for name, value in zip(OWN, own, strict=True):
                 if value:
                     met[hour, pattern, (name, value)] += count
-        for hour, row in zip(hours, rows, strict=True):
+        for hour, row in timed:
             for pair in row.fields:
                 met[hour, row.pattern_id, pair] += 1
         by_day: Counter[tuple[int, int, int, int]] = Counter()
@@ -211,25 +212,24 @@ class FacetBook:
         return found
 
 
-def _count_hours(connection: Connection, rows: Sequence[Row], hours: Sequence[int]) -> None:
+def _count_hours(connection: Connection, timed: Sequence[tuple[int, Row]]) -> None:
     """Note which ids belong to which hour, and how often which pattern came in it."""
     spans: dict[int, tuple[int, int, int]] = {}
-    for hour, row in zip(hours, rows, strict=True):
+    for hour, row in timed:
         first, last, count = spans.get(hour, (row.id, row.id, 0))
         spans[hour] = min(first, row.id), max(last, row.id), count + 1
-    for hour, span in spans.items():
-        run(
-            connection,
-            "INSERT INTO log_hours (hour, first_id, last_id, count) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (hour) DO UPDATE SET"
-            " first_id = CASE WHEN excluded.first_id < log_hours.first_id"
-            " THEN excluded.first_id ELSE log_hours.first_id END,"
-            " last_id = CASE WHEN excluded.last_id > log_hours.last_id THEN excluded.last_id"
-            " ELSE log_hours.last_id END,"
-            " count = log_hours.count + excluded.count",
-            (hour, *span),
-        )
-    seen = Counter((hour, row.pattern_id) for hour, row in zip(hours, rows, strict=True) if row.pattern_id)
+    insert_rows(
+        connection,
+        "log_hours",
+        ("hour", "first_id", "last_id", "count"),
+        [(hour, *span) for hour, span in spans.items()],
+        " ON CONFLICT (hour) DO UPDATE SET"
+        " first_id = CASE WHEN excluded.first_id < log_hours.first_id"
+        " THEN excluded.first_id ELSE log_hours.first_id END,"
+        " last_id = CASE WHEN excluded.last_id > log_hours.last_id THEN excluded.last_id ELSE log_hours.last_id END,"
+        " count = log_hours.count + excluded.count",
+    )
+    seen = Counter((hour, row.pattern_id) for hour, row in timed if row.pattern_id)
     _add(connection, "pattern_hours", ("hour", "pattern_id"), seen)
 
 

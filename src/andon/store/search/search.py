@@ -10,11 +10,25 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, or_, select, text, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    asc,
+    desc,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 
 from andon.core.errors import NotFound
 from andon.core.models import LogQuery, StoredLog
@@ -23,11 +37,11 @@ from andon.store.engine.database import database_of
 from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members
 from andon.store.rules.analysis import at_least
-from andon.store.schema.dialect import SEARCHED_WORDS, is_postgres
+from andon.store.schema.dialect import IDS_PER_QUERY, SEARCHED_WORDS, is_postgres
 from andon.store.schema.expressions import is_glob, matches_glob, unindexed
 from andon.store.schema.search_tables import pattern_hours
 from andon.store.schema.tables import logs, pattern_hosts, patterns
-from andon.store.search.candidates import Candidates, candidates, hour_text, hours
+from andon.store.search.candidates import candidates, hour_text, hours
 from andon.store.search.words import SEVERE, Wanted
 
 #: So many of the newest logs are looked at before the index is asked.
@@ -38,7 +52,7 @@ _GLOBBED = {"service": "service", "host": "hostname", "site": "site", "area": "a
 _GLOBBED["machine"] = "machine"
 _TIME: Any = logs.c.timestamp
 _unindexed_time: Any = unindexed(logs.c.timestamp)
-_FAMILY_MAX = 500
+_SEARCHED: Any = literal_column(SEARCHED_WORDS.format(message="logs.message"))
 
 _Where = Sequence[ColumnElement[bool]]
 _Parts = Sequence[_Where]
@@ -58,18 +72,25 @@ def find(connection: Connection, query: LogQuery) -> list[StoredLog]:
     if not wanted and {name for name, _ in own} <= {"severity"}:  # which has an index in the order of time
         return _page(connection, query, where, limit)
     if is_postgres(connection):
-        return _checked(connection, query, [*where, *_text_condition(wanted)], wanted, limit)
+        if asked := wanted.tsquery():  # its own index of words
+            where.append(_SEARCHED.bool_op("@@")(func.to_tsquery(literal_column("'simple'"), asked)))
+        return _checked(connection, query, where, wanted, limit)
     edge = _edge(connection, query)
-    found = _checked(connection, query, [*where, *([] if edge is None else [_beyond(query, edge)])], wanted, limit)
+    time = logs.c.timestamp
+    near = [] if edge is None else [time < edge if query.oldest_first else time > edge]
+    found = _checked(connection, query, [*where, *near], wanted, limit)
     if edge is None or len(found) == limit:
         return found
     hits = candidates(connection, query, wanted, own)
     if hits is not None:
-        conditions = [*_conditions(connection, query, _unindexed_time), *coarse, *_settled(query, hits)]
-        listed = select(func.json_each(json.dumps(hits.ids)).table_valued("value").c.value)
+        conditions = [*_conditions(connection, query, _unindexed_time), *coarse]
+        ids, settled = hits
+        if settled is not None:
+            conditions.append(_unindexed_time < settled if query.oldest_first else _unindexed_time >= settled)
+        listed = select(func.json_each(json.dumps(ids)).table_valued("value").c.value)
         parts: _Parts = [[logs.c.id.in_(listed)], [_fresh(connection)]]
-        found = _checked(connection, query, conditions, wanted, limit, _unindexed_time, parts)
-        if hits.all or len(found) == limit:
+        found = _checked(connection, query, conditions, wanted, limit, parts)
+        if settled is None or len(found) == limit:
             return found
     return _checked(connection, query, where, wanted, limit)
 
@@ -89,21 +110,15 @@ def log_or_none(connection: Connection, log_id: int) -> StoredLog | None:
 
 
 def _checked(
-    connection: Connection,
-    query: LogQuery,
-    where: _Where,
-    wanted: Wanted,
-    limit: int,
-    time: Any = _TIME,
-    parts: _Parts = ((),),
+    connection: Connection, query: LogQuery, where: _Where, wanted: Wanted, limit: int, parts: _Parts | None = None
 ) -> list[StoredLog]:
     """The first ``limit`` logs that are what was asked for, each looked at."""
     if not wanted:
-        return _page(connection, query, where, limit, time, parts)
+        return _page(connection, query, where, limit, parts)
     found: list[StoredLog] = []
     place, chunk = query, max(limit, _CHUNK)
     while True:
-        page = _page(connection, place, where, chunk, time, parts)
+        page = _page(connection, place, where, chunk, parts)
         for log in page:
             if wanted.fits(log.message, log.context):
                 found.append(log)
@@ -115,30 +130,30 @@ def _checked(
 
 
 def _page(
-    connection: Connection, query: LogQuery, where: _Where, limit: int, time: Any = _TIME, parts: _Parts = ((),)
+    connection: Connection, query: LogQuery, where: _Where, limit: int, parts: _Parts | None = None
 ) -> list[StoredLog]:
-    """Logs in the order of time, those of each of ``parts``. The severe ones are a short index walk for each severity.
+    """Logs in the order of time. The severe ones are a short index walk for each severity.
 
-    Where ``time`` is not indexed, the conditions name few logs by another index: those are sorted.
+    Each of ``parts`` names few logs by another index: those are sorted.
     """
+    time = _TIME if parts is None else _unindexed_time
     where = [*where, *_after(query, time)]
-    order = (time, logs.c.id) if query.oldest_first else (time.desc(), logs.c.id.desc())
+    turned: Callable[[Any], Any] = asc if query.oldest_first else desc
     severities = at_least(query.severity)
-    if time is _TIME and severities and set(severities) <= set(SEVERE):
-        parts = [(*part, logs.c.severity == severity) for part in parts for severity in severities]
+    if parts is None and severities and set(severities) <= set(SEVERE):
+        parts = [[logs.c.severity == severity] for severity in severities]
     elif severities:
         where.append(unindexed(logs.c.severity).in_(severities))
-    walks = [select(logs.c.id).where(*part, *where).order_by(*order).limit(limit).subquery() for part in parts]
-    chosen = union_all(*(select(walk.c.id) for walk in walks))
-    columns = (logs.c.timestamp, logs.c.id)
-    shown = columns if query.oldest_first else tuple(column.desc() for column in columns)
-    found: Select[Any] = select_logs().where(logs.c.id.in_(chosen)).order_by(*shown).limit(limit)
+    walk = select(logs.c.id).where(*where).order_by(turned(time), turned(logs.c.id)).limit(limit)
+    chosen = union_all(*(select(walk.where(*part).subquery().c.id) for part in parts or ((),)))
+    found: Select[Any] = select_logs().where(logs.c.id.in_(chosen)).limit(limit)
+    found = found.order_by(turned(logs.c.timestamp), turned(logs.c.id))
     return [to_log(row) for row in connection.execute(found)]
 
 
 def _of_pattern(connection: Connection, query: LogQuery, limit: int) -> list[StoredLog]:
     """The logs of one problem: those of as many hours as hold enough, found by pattern and id, and sorted."""
-    ids = _family(connection, query)
+    ids = members.members(connection, query.pattern_id or 0, IDS_PER_QUERY)
     if _never(connection, query, ids):
         return []
     where = _conditions(connection, query, _unindexed_time)
@@ -158,11 +173,10 @@ def _of_pattern(connection: Connection, query: LogQuery, limit: int) -> list[Sto
                 enough *= 8
                 span = (first, at) if query.oldest_first else (at, last)
                 edge = _unindexed_time < hour_text(at + 1) if query.oldest_first else _unindexed_time >= hour_text(at)
-                parts = _within(connection, *span)
-                found = _page(connection, query, [*where, edge], limit, _unindexed_time, parts)
+                found = _page(connection, query, [*where, edge], limit, _within(connection, *span))
                 if len(found) == limit:
                     return found
-    return _page(connection, query, where, limit, _unindexed_time, _within(connection, first, last))
+    return _page(connection, query, where, limit, _within(connection, first, last))
 
 
 def _never(connection: Connection, query: LogQuery, ids: list[int]) -> bool:
@@ -188,36 +202,13 @@ def _within(connection: Connection, first: int, last: int) -> _Parts:
 def _edge(connection: Connection, query: LogQuery) -> str | None:
     """The time up to which the newest logs are looked at; None where all of them are few enough."""
     where = [*_times(query, _TIME), *_after(query, _TIME)]
-    order = logs.c.timestamp if query.oldest_first else logs.c.timestamp.desc()
+    order = asc(logs.c.timestamp) if query.oldest_first else desc(logs.c.timestamp)
     found = connection.execute(select(logs.c.timestamp).where(*where).order_by(order).offset(LOOKED).limit(1)).scalar()
     return None if found is None else str(found)
 
 
-def _beyond(query: LogQuery, time: str) -> ColumnElement[bool]:
-    return logs.c.timestamp < time if query.oldest_first else logs.c.timestamp > time
-
-
-def _settled(query: LogQuery, hits: Candidates) -> list[ColumnElement[bool]]:
-    """Only as far as these candidates are all there are."""
-    if hits.all:
-        return []
-    if query.oldest_first:
-        return [_unindexed_time < hits.settled]
-    return [_unindexed_time >= hits.settled]
-
-
 def _fresh(connection: Connection) -> ColumnElement[bool]:
     return logs.c.id > watermark.mark(connection)
-
-
-def _text_condition(wanted: Wanted) -> list[ColumnElement[bool]]:
-    """PostgreSQL's own index of words."""
-    asked = wanted.tsquery()
-    if not asked:
-        return []
-    searched = SEARCHED_WORDS.format(message="logs.message").replace(":alnum:", "\\:alnum\\:")
-    condition = text(f"{searched} @@ to_tsquery('simple', :asked)").bindparams(asked=asked)
-    return [condition]  # type: ignore[list-item]  # a text is a condition
 
 
 def _coarse(wanted: Wanted, *, postgres: bool) -> list[ColumnElement[bool]]:
@@ -256,25 +247,14 @@ def _named(query: LogQuery) -> list[tuple[str, list[str]]]:
 
 
 def _times(query: LogQuery, time: Any) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if query.since is not None:
-        found.append(time >= query.since)
-    if query.until is not None:
-        found.append(time < query.until)
-    return found
+    since = [] if query.since is None else [time >= query.since]
+    return since if query.until is None else [*since, time < query.until]
 
 
 def _conditions(connection: Connection, query: LogQuery, time: Any = _TIME) -> list[ColumnElement[bool]]:
+    given = [(column, getattr(query, name)) for name, column in _GLOBBED.items()]
     found = _times(query, time)
-    for name, column in _GLOBBED.items():
-        pattern = getattr(query, name)
-        if pattern is not None:
-            found.append(matches_glob(logs.c[column], pattern) if is_glob(pattern) else logs.c[column] == pattern)
+    found += [matches_glob(logs.c[column], pattern) for column, pattern in given if pattern is not None]
     if query.pattern_id is not None:
-        found.append(logs.c.pattern_id.in_(_family(connection, query)))
+        found.append(logs.c.pattern_id.in_(members.members(connection, query.pattern_id, IDS_PER_QUERY)))
     return found
-
-
-def _family(connection: Connection, query: LogQuery) -> list[int]:
-    """The patterns of the problem asked for."""
-    return members.members(connection, query.pattern_id or 0, _FAMILY_MAX)

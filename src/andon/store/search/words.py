@@ -59,9 +59,10 @@ class Wanted(msgspec.Struct, frozen=True):
                 phrases.append(piece)
         if typed.strip() and not words and not any(phrases):
             phrases = [fold(typed).strip()]  # quotes around nothing are no wish for every log
-        odd = (word for piece in typed.split() if not _is_folded_alike(piece) for word in _WORD.findall(fold(piece)))
+        # PostgreSQL takes case and accents from these alone as :func:`fold` does
+        odd = [piece for piece in typed.split() if not all(c.isascii() or c in FOLDED for c in piece)]
         kept = tuple(phrase for phrase in dict.fromkeys(phrases) if phrase)
-        return cls(tuple(dict.fromkeys(words)), kept, tuple(fields), frozenset(odd))
+        return cls(tuple(dict.fromkeys(words)), kept, tuple(fields), frozenset(_WORD.findall(fold(" ".join(odd)))))
 
     def __bool__(self) -> bool:
         return bool(self.words or self.phrases or self.fields)
@@ -123,11 +124,6 @@ def _begins_a_word(phrase: str, text: str) -> bool:
     return _at_a_beginning(phrase).search(text) is not None
 
 
-def _is_folded_alike(typed: str) -> bool:
-    """Whether PostgreSQL takes case and accents from this as :func:`fold` does."""
-    return all(c.isascii() or c in FOLDED for c in typed)
-
-
 def fold(text: str) -> str:
     """``text`` without case and accents."""
     if text.isascii():
@@ -150,18 +146,17 @@ def _own_tokens(own: tuple[str | None, ...]) -> str:
 
 def add(connection: Connection, rows: Sequence[Row]) -> None:
     """Take ``rows`` into the index of words; PostgreSQL keeps its own."""
-    if is_postgres(connection):
-        return
-    values = [(row.id, indexed_text(row)) for row in rows]
-    connection.exec_driver_sql("INSERT INTO log_words (rowid, words) VALUES (?, ?)", values)
+    _change(connection, "INSERT INTO log_words (rowid, words) VALUES (?, ?)", rows)
 
 
 def remove(connection: Connection, rows: Sequence[Row]) -> None:
     """Take ``rows`` out of the index, exactly as they were taken in."""
-    if is_postgres(connection) or not rows:
-        return
-    values = [(row.id, indexed_text(row)) for row in rows]
-    connection.exec_driver_sql("INSERT INTO log_words (log_words, rowid, words) VALUES ('delete', ?, ?)", values)
+    _change(connection, "INSERT INTO log_words (log_words, rowid, words) VALUES ('delete', ?, ?)", rows)
+
+
+def _change(connection: Connection, statement: str, rows: Sequence[Row]) -> None:
+    if rows and not is_postgres(connection):
+        connection.exec_driver_sql(statement, [(row.id, indexed_text(row)) for row in rows])
 
 
 def indexed_text(row: Row) -> str:
