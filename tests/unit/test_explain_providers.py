@@ -19,8 +19,7 @@ from andon.core.errors import ConfigError, ModelMisconfigured
 from andon.core.extras import install_command
 from andon.core.settings.providers import PROVIDERS, fallback_members, provider_name
 from andon.core.settings.settings import Settings, load_settings
-from andon.explain.model.build import build_analyst
-from andon.explain.model.fallback import FallbackAnalyst
+from andon.explain.model.fallback import FallbackAnalyst, build_analyst
 from andon.explain.providers.azure import AzureBackend
 from andon.explain.providers.ollama import normalise_host, same_model
 from andon.explain.providers.registry import build_backend
@@ -344,7 +343,7 @@ def test_importing_the_agent_does_not_import_a_provider() -> None:
         "for m in pkgutil.iter_modules(a.__path__, 'andon.explain.'):\n"
         "    if not m.ispkg: importlib.import_module(m.name)\n"
         "from andon.core.settings.settings import load_settings\n"
-        "from andon.explain.model.build import build_analyst\n"
+        "from andon.explain.model.fallback import build_analyst\n"
         "build_analyst(load_settings())\n"
         "for name in ('OPEN_AI', 'CLAUDE', 'GEMINI'): build_analyst(load_settings(provider=name, api_key='k'))\n"
         "heavy = ('pydantic_ai', 'openai', 'anthropic', 'google.genai', 'azure.identity', 'httpx2', 'httpx')\n"

@@ -103,6 +103,3 @@ class ListenerSettings(BaseModel):
             return f"nats://{host}:{port}"
         user, password = self.broker_credentials
         return f"nats://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}"
-
-
-__all__ = ["ListenerSettings", "is_loopback"]

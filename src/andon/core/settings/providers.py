@@ -26,6 +26,7 @@ class Known(NamedTuple):
     ``model`` is asked where ``MODEL`` is empty; ``model_field`` is the setting that names one instead, or its file.
     ``key_field`` is the setting that holds its key where it is not ``PROVIDER`` or has no ``API_KEY``. ``local`` says
     that it runs on a box of the site as a rule. ``aliases`` are what else people write, in letters and digits alone.
+    ``extra`` is the optional extra that it needs, and ``module`` what that extra is installed for.
     """
 
     model: str = ""
@@ -33,6 +34,8 @@ class Known(NamedTuple):
     key_field: str = ""
     local: bool = False
     aliases: tuple[str, ...] = ()
+    extra: str = ""
+    module: str = ""
 
 
 #: The names of ``PROVIDER``, in the order they are listed to users. Azure has deployments, which only the site can
@@ -45,20 +48,34 @@ PROVIDERS = {
         local=True,
         aliases=("COMPATIBLE", "VLLM", "LMSTUDIO", "LLAMACPP", "LLAMASERVER", "LOCALAI", "OPENROUTER", "LITELLM"),
     ),
-    "EMBEDDED": Known(model_field="gguf", local=True, aliases=("GGUF",)),
+    "EMBEDDED": Known(model_field="gguf", local=True, aliases=("GGUF",), extra="embedded", module="xllamacpp"),
     "OPEN_AI": Known("gpt-5.6-luna", key_field="openai_api_key", aliases=("GPT", "CHATGPT")),
     "AZURE": Known(model_field="azure_deployment", key_field="azure_openai_api_key", aliases=("AZUREOPENAI",)),
     "AZURE_AD": Known(
         model_field="azure_deployment",
         aliases=("ENTRA", "ENTRAID", "AZUREENTRA", "AZUREENTRAID", "AZUREOPENAIAD"),
+        extra="azure-ad",
+        module="azure.identity",
     ),
     "CLOUDFLARE_AZURE": Known(
         model_field="azure_deployment",
         key_field="azure_openai_api_key",
         aliases=("CLOUDFLARE", "AZURECLOUDFLARE", "CLOUDFLAREAZUREOPENAI"),
     ),
-    "GEMINI": Known("gemini-3.8-flash", key_field="gemini_api_key", aliases=("GOOGLE", "GOOGLEAI", "GOOGLEGEMINI")),
-    "CLAUDE": Known("claude-haiku-5-5", key_field="anthropic_api_key", aliases=("ANTHROPIC", "ANTHROPICCLAUDE")),
+    "GEMINI": Known(
+        "gemini-3.8-flash",
+        key_field="gemini_api_key",
+        aliases=("GOOGLE", "GOOGLEAI", "GOOGLEGEMINI"),
+        extra="gemini",
+        module="google.genai",
+    ),
+    "CLAUDE": Known(
+        "claude-haiku-5-5",
+        key_field="anthropic_api_key",
+        aliases=("ANTHROPIC", "ANTHROPICCLAUDE"),
+        extra="claude",
+        module="anthropic",
+    ),
     "DEEPSEEK": Known("deepseek-flash", key_field="deepseek_api_key", aliases=("DEEPSEEKAI",)),
 }
 #: The fields of the providers' keys.

@@ -20,7 +20,6 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from andon.core.errors import ConfigError
-from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from andon.core.settings.database_url import Database, parse_database
 from andon.core.settings.listeners import ListenerSettings
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
@@ -33,6 +32,15 @@ REFERENCE_NAMES = frozenset(
 )
 #: Names that the providers' own tools read, kept as they are as well.
 KNOWN_NAMES = KEY_FIELDS - {"compatible_api_key"}
+
+#: What the agent is called and told to be where the site says nothing else.
+DEFAULT_AGENT_NAME = "Agent Sig"
+DEFAULT_INSTRUCTIONS = (
+    "You help technicians and IT staff of a manufacturing site. You read error logs of machines, PLCs, drives, "
+    "robots, sensors, networks, servers and databases, and say what is wrong and what to check first, in plain, "
+    "short sentences a technician on shift can act on. Name parts, codes and values from the logs. Never invent "
+    "facts: where the logs do not show the cause, say what would show it."
+)
 
 #: The smallest cap on the database, in bytes.
 LEAST_CAP = 16 * 1024 * 1024
@@ -334,11 +342,3 @@ def settings_table() -> list[tuple[str, str, str]]:
             sentence = f"{sentence} One of {choices}."
         rows.append((environment_name(field), "" if default is None else str(default), sentence))
     return rows
-
-
-__all__ = [
-    "Settings",
-    "environment_name",
-    "load_settings",
-    "settings_table",
-]

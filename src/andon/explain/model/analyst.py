@@ -116,10 +116,6 @@ class ModelAnalyst(ModelSession):
         self.prompt_version = prompts.prompt_version(settings.agent_name, settings.agent_instructions)
 
     async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
-        """Ask once, and for a repair where ``again`` grants it (always, where it is None).
-
-        Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError.
-        """
         await self.warm_up()  # our own affair: the deadline is the model's
         started = time.perf_counter()
         exchange = FindingExchange(again=again)

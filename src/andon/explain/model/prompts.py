@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from andon.core.models import Hint, Question
 from andon.core.redact import clean
-from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
+from andon.core.settings.settings import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from andon.explain.finding import ModelFinding
 from andon.explain.model.fence import LINE_MAX, LINE_MIN, encode, fenced, fit, listing, log_line, size
 

@@ -24,7 +24,7 @@ from andon.core.models import Picture
 from andon.core.settings.settings import Settings
 from andon.core.threads import in_daemon_thread
 from andon.explain.model.history_tools import WRONG_CALLS, HistoryTools, toolset
-from andon.explain.providers.backend import Backend, Capabilities, imported
+from andon.explain.providers.backend import Backend, Capabilities, imported, in_words
 from andon.explain.providers.failures import (
     Place,
     filtered,
@@ -251,7 +251,8 @@ class ModelSession:
     async def check(self) -> None:
         """Ask the provider whether it has the model. Raises ModelUnavailable or ModelMisconfigured."""
         await self.warm_up()
-        await self._backend.check()
+        with in_words(self._backend, "be checked"):
+            await self._backend.check()
         if self._refusal is not None and time.monotonic() - self._refusal[0] < REFUSAL_STANDS:
             raise self._refusal[1]
 

@@ -1,18 +1,40 @@
-"""How one model is reached: the site's settings, seen by the provider that is asked."""
+"""How one model is reached, and what it can do: the site's settings, seen by the provider that is asked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from andon.core import extras
 from andon.core.errors import ConfigError
 from andon.core.settings.providers import PROVIDERS, Member
 from andon.core.settings.settings import Settings, environment_name
-from andon.explain.providers.capabilities import Capabilities
 from andon.explain.providers.failures import Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What a model can do. Ours to obey: the flags of the library's profiles describe and do not prevent.
+
+    ``output`` is how a finding is asked for: ``native`` constrains the answer by a JSON schema, ``tool`` makes the
+    finding the arguments of a tool call, ``prompted`` only asks for JSON in words. ``sees_schema`` says that the
+    provider shows a native schema to the model by itself, ``strict`` that it binds the answer only to a schema of the
+    narrower kind OpenAI calls so. ``context`` is the window in tokens, None where unknown.
+    ``temperature`` says that the model takes one (reasoning models refuse it), ``effort`` how much it is told to think,
+    None for its own default.
+    """
+
+    output: Literal["native", "tool", "prompted"] = "native"
+    sees_schema: bool = False
+    strict: bool = False
+    tools: bool = False
+    images: bool = False
+    context: int | None = None
+    temperature: bool = True
+    effort: Literal["minimal", "low", "medium", "high"] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +130,10 @@ class Access:
             key_setting=self.key_setting,
             api_key=self.api_key,
         )
+
+    def demand_extra(self) -> None:
+        """Raises ConfigError where the library of the provider's own extra is not installed."""
+        extras.require(PROVIDERS[self.provider].extra, f"PROVIDER={self.provider}")
 
     def demand_key(self) -> None:
         """Raises ConfigError where there is no key."""

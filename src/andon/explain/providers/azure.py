@@ -12,7 +12,6 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from andon.core import extras
 from andon.core.errors import ModelUnavailable
 from andon.core.threads import in_daemon_thread
 from andon.explain.providers.access import address, required
@@ -110,7 +109,7 @@ class AzureBackend(HostedBackend):
         if with_key:
             access.demand_key()
         elif not token:
-            extras.require("azure-ad", f"PROVIDER={access.provider}")
+            access.demand_extra()
         self.endpoint = address(resource_of(own.azure_endpoint), "ANDON_AZURE_ENDPOINT")
         self._version = "" if self.endpoint.endswith("/v1") else own.azure_api_version.strip()
         if not self.endpoint.endswith("/v1"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from andon.core import extras
 from andon.explain.providers.backend import Access, Capabilities
 from andon.explain.providers.hosted import HostedBackend
 
@@ -18,7 +17,7 @@ class ClaudeBackend(HostedBackend):
     """One of Anthropic's models."""
 
     def __init__(self, access: Access) -> None:
-        extras.require("claude", "PROVIDER=CLAUDE")
+        access.demand_extra()
         access.demand_key()
         self._headers: dict[str, str] = {}
         place = access.place("Anthropic", access.url(CLAUDE_URL).removesuffix("/v1"), "that your account may use")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from andon.core import extras
 from andon.explain.providers.backend import Access, Capabilities
 from andon.explain.providers.hosted import HostedBackend
 
@@ -18,7 +17,7 @@ class GeminiBackend(HostedBackend):
     """One of Google's models, with a key of Google AI Studio."""
 
     def __init__(self, access: Access) -> None:
-        extras.require("gemini", "PROVIDER=GEMINI")
+        access.demand_extra()
         access.demand_key()
         url, model = access.url(GEMINI_URL).removesuffix("/v1beta"), access.model.removeprefix("models/")
         super().__init__(access, access.place("Gemini", url, "that Google AI Studio lists", model=model))

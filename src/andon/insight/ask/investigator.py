@@ -22,7 +22,6 @@ from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, 
 from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
 from andon.core.settings.settings import Settings
-from andon.explain.model.citations import checked, cited_ids
 from andon.explain.model.fence import fenced, size
 from andon.explain.model.history_tools import ROOM, WRONG_CALLS, HistoryTools, usable_by
 from andon.explain.model.prompts import BYTES_PER_TOKEN
@@ -31,6 +30,7 @@ from andon.explain.model.session import AnswerTooLong, ModelSession, NoAnswer, N
 from andon.explain.providers.backend import Backend, Capabilities
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import Likeness
+from andon.insight.ask.citations import checked, cited_ids
 from andon.insight.ask.conversation import Conversation, Grant, Silence, Watch
 from andon.insight.ask.facts_text import prompt_lines, report, scope_words
 from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve

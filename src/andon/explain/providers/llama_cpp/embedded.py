@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from andon.core import extras
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable
 from andon.explain.providers.backend import Access, Backend, Capabilities
 from andon.explain.providers.failures import Place, from_status, hidden, unreachable
@@ -43,7 +42,7 @@ class EmbeddedBackend(Backend):
     """
 
     def __init__(self, access: Access) -> None:
-        extras.require("embedded", f"PROVIDER={access.provider}")
+        access.demand_extra()
         own = access.settings
         if own.gguf is None:
             raise ConfigError("PROVIDER=EMBEDDED needs ANDON_GGUF: set it to the path of a GGUF file and start again.")
@@ -58,14 +57,12 @@ class EmbeddedBackend(Backend):
             key_setting="ANDON_GGUF",
         )
         super().__init__(access, place)
-        spec = EngineSpec(
-            gguf=own.gguf,
-            mmproj=own.mmproj,
-            threads=own.gguf_threads,
-            context=own.gguf_context,
-            parallel=own.gguf_parallel,
-        )
-        self.engine = Engine(spec, place, timeout=access.timeout)
+        options = {
+            "n_threads": own.gguf_threads,
+            "n_ctx": own.gguf_context * own.gguf_parallel,  # it divides what it is given among the questions
+            "n_parallel": own.gguf_parallel,
+        }
+        self.engine = Engine(EngineSpec(own.gguf, own.mmproj, options), place, timeout=access.timeout)
         self._known: Capabilities | None = None
         self._silences = 0
 
@@ -77,7 +74,7 @@ class EmbeddedBackend(Backend):
         from pydantic_ai.providers.openai import OpenAIProvider
 
         # a check never waits for a free connection
-        pool = max(self.access.pool, self.engine.spec.parallel + 1)
+        pool = max(self.access.pool, self.access.settings.gguf_parallel + 1)
         client = self.open_client(transport=engine_transport(self.engine, pool), trust_env=False)
         provider = OpenAIProvider(
             openai_client=AsyncOpenAI(
@@ -99,10 +96,8 @@ class EmbeddedBackend(Backend):
             with contextlib.suppress(ModelError, TimeoutError):
                 async with asyncio.timeout(PROBE_PATIENCE):
                     self._known = self._read(await self._get("/props"))
-        spec = self.engine.spec
-        return self.access.over(
-            self._known or Capabilities(output="native", images=spec.mmproj is not None, context=spec.context)
-        )
+        own = self.access.settings
+        return self.access.over(self._known or Capabilities(images=own.mmproj is not None, context=own.gguf_context))
 
     async def check(self) -> None:
         """Whether the engine runs; starts it where it does not. Raises ModelUnavailable or ModelMisconfigured."""
@@ -157,7 +152,7 @@ class EmbeddedBackend(Backend):
             output="native",
             tools=isinstance(talk, dict) and bool(talk.get("supports_tools")),
             images=isinstance(senses, dict) and bool(senses.get("vision")),
-            context=context if isinstance(context, int) else self.engine.spec.context,
+            context=context if isinstance(context, int) else self.access.settings.gguf_context,
         )
 
     async def _get(self, path: str) -> Any:
