@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from andon.core.errors import ModelError
 from andon.core.settings.providers import PROVIDERS
 from andon.explain.providers.access import Access, Capabilities
 from andon.explain.providers.failures import Place, hidden, refused
-from andon.explain.providers.http_client import bounded_client, is_neighbour
+from andon.explain.providers.http_client import bounded_client, get_json, is_neighbour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -87,6 +87,10 @@ class Backend(ABC):
             transport=transport,
         )
         return self._client
+
+    async def get(self, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> Any:
+        """See :func:`andon.explain.providers.http_client.get_json`, of this backend's client and place."""
+        return await get_json(self._client, self.place, url, headers, **more)
 
 
 @contextlib.contextmanager

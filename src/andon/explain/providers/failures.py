@@ -205,6 +205,14 @@ def unlike(place: Place, what: str) -> ModelMisconfigured:
     return refused(f"{place.url} answers, but not like {place.within} ({hidden(what, place)}): {place.when_wrong}")
 
 
+def lacks(place: Place, listed: list[str]) -> ModelMisconfigured:
+    """The provider has other models than ours."""
+    shown = hidden(", ".join(listed[:8]) or "none", place)
+    return refused(
+        f"{place.name} at {place.url} does not have the model {place.model} (it has: {shown}): {place.when_missing}"
+    )
+
+
 def _deepest(error: BaseException) -> str:
     """What was wrong in the end: libraries wrap it into words such as ``Connection error.``"""
     told, cause = str(error), error.__cause__ or error.__context__

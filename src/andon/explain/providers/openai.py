@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from andon.explain.providers.access import required
 from andon.explain.providers.backend import Access, Capabilities
-from andon.explain.providers.failures import Place, hidden, refused
+from andon.explain.providers.failures import Place, lacks
 from andon.explain.providers.hosted import HostedBackend
+from andon.explain.providers.http_client import entries
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -95,8 +96,7 @@ class DeepSeekBackend(HostedBackend):
 
     async def check(self) -> None:
         """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
-        listing = await self.get(f"{self.place.url}/models", {"Authorization": f"Bearer {self.key}"}, may_lack=True)
-        _demand(self.model, _ids(listing), self.place)
+        await _demand_listed(self)
 
 
 class CompatibleBackend(HostedBackend):
@@ -134,10 +134,18 @@ class CompatibleBackend(HostedBackend):
 
     async def check(self) -> None:
         """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
-        authorization = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        listing = await self.get(f"{self.place.url}/models", authorization, may_lack=True)
-        if not _answers_to_any_name(listing):
-            _demand(self.model, _ids(listing), self.place)
+        await _demand_listed(self)
+
+
+async def _demand_listed(backend: HostedBackend) -> None:
+    """Raises ModelMisconfigured where the server lists models and ours is none of them, as :func:`get_json` else."""
+    authorization = {"Authorization": f"Bearer {backend.key}"} if backend.key else {}
+    models = entries(await backend.get(f"{backend.place.url}/models", authorization, may_lack=True), "data")
+    listed = [str(one.get("id", "")) for one in models]
+    # llama.cpp has one model and does not look at the name in a request
+    any_name = any(one.get("owned_by") == "llamacpp" for one in models)
+    if listed and backend.model not in listed and not any_name:
+        raise lacks(backend.place, listed)
 
 
 def _client(backend: HostedBackend, url: str, key: str) -> AsyncOpenAI:
@@ -185,23 +193,3 @@ def plain_profile(**more: Any) -> ModelProfile:
     )
     profile.update(more)  # type: ignore[typeddict-item]  # keys of the same profile
     return profile
-
-
-def _ids(listing: object) -> list[str]:
-    entries = listing.get("data") if isinstance(listing, dict) else None
-    return [str(entry.get("id", "")) for entry in entries or [] if isinstance(entry, dict)]
-
-
-def _answers_to_any_name(listing: object) -> bool:
-    """llama.cpp has one model and does not look at the name in a request."""
-    entries = listing.get("data") if isinstance(listing, dict) else None
-    return any(isinstance(entry, dict) and entry.get("owned_by") == "llamacpp" for entry in entries or [])
-
-
-def _demand(model: str, listed: list[str], place: Place) -> None:
-    """Raises refused where the server lists models and ``model`` is none of them."""
-    if listed and model not in listed:
-        shown = hidden(", ".join(listed[:8]), place)
-        raise refused(
-            f"{place.name} at {place.url} does not have the model {model} (it has: {shown}): {place.when_missing}"
-        )

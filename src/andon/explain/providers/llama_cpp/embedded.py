@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable
 from andon.explain.providers.backend import Access, Backend, Capabilities
-from andon.explain.providers.failures import Place, from_status, hidden, unreachable
+from andon.explain.providers.failures import Place
+from andon.explain.providers.http_client import entries, number, table
 from andon.explain.providers.llama_cpp.engine import Engine
 from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running
 from andon.explain.providers.openai import plain_profile
@@ -115,10 +116,8 @@ class EmbeddedBackend(Backend):
     async def describe(self) -> dict[str, Any]:
         """Load the file and say what it is: names and values for people. Raises ModelError."""
         able = await self.load()
-        listing = await self._get("/v1/models")
-        entries = listing.get("data") if isinstance(listing, dict) else None
-        meta = entries[0].get("meta") if isinstance(entries, list) and entries else None
-        meta = meta if isinstance(meta, dict) else {}
+        models = entries(await self._get("/v1/models"), "data")
+        meta = table(models[0], "meta") if models else {}
         run = await self.engine.running()
         return {
             "name": self.model,
@@ -144,37 +143,30 @@ class EmbeddedBackend(Backend):
 
     def _read(self, props: Any) -> Capabilities:
         """``/props`` of llama.cpp's server as capabilities."""
-        props = props if isinstance(props, dict) else {}
-        settings = props.get("default_generation_settings")
-        context = settings.get("n_ctx") if isinstance(settings, dict) else None
-        senses, talk = props.get("modalities"), props.get("chat_template_caps")
+        context = number(table(props, "default_generation_settings"), "n_ctx")
         return Capabilities(
-            output="native",
-            tools=isinstance(talk, dict) and bool(talk.get("supports_tools")),
-            images=isinstance(senses, dict) and bool(senses.get("vision")),
-            context=context if isinstance(context, int) else self.access.settings.gguf_context,
+            tools=bool(table(props, "chat_template_caps").get("supports_tools")),
+            images=bool(table(props, "modalities").get("vision")),
+            context=self.access.settings.gguf_context if context is None else context,
         )
 
     async def _get(self, path: str) -> Any:
         import httpx2
 
-        if self._client is None:
-            raise unreachable(self.place, "the client is closed")
         run = await self.engine.running()  # waits for a load, which the time for an answer does not include
         try:
-            response = await self._client.get(f"{BASE_URL}{path}", timeout=ANSWER_WITHIN)
-        except httpx2.TimeoutException as error:
-            self._silences += 1
+            answer = await self.get(f"{BASE_URL}{path}", each=ANSWER_WITHIN, within=None)
+        except ModelError as error:
+            if isinstance(error.__cause__, httpx2.TimeoutException):
+                self._silences += 1
+            elif error.__cause__ is None:  # a word of its own, if not the one we wanted
+                self._silences = 0
             if self._silences >= SILENCES_MAX:
                 self._silences = 0
                 self.engine.end_hung(run)
-            raise unreachable(self.place, f"no answer within {ANSWER_WITHIN:g} s") from error
-        except (httpx2.HTTPError, OSError) as error:
-            raise unreachable(self.place, str(error) or type(error).__name__) from error
+            raise
         self._silences = 0
-        if response.status_code != 200:
-            raise from_status(response.status_code, hidden(response.text[:500], self.place), self.place)
-        return response.json()
+        return answer
 
 
 def engine_transport(engine: Engine, pool: int) -> httpx2.AsyncBaseTransport:
