@@ -339,7 +339,7 @@ class ModelSession:
                 instructions=request.instructions,
                 toolsets=None if tools is None else [toolset(tools)],
                 event_stream_handler=_listen,
-                usage_limits=UsageLimits(request_limit=requests + (tools.calls if tools else 0)),
+                usage_limits=UsageLimits(request_limit=requests + (tools.calls or 0 if tools else 0)),
                 model_settings=self._settings(can, deadline),
                 infer_name=False,
             )
