@@ -17,7 +17,7 @@ from andon.explain.model.fence import encode, fenced, listing, log_line
 from andon.explain.model.history_tools import NARROW, NO_MORE, OUTPUT_MAX, HistoryTools
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import alike
-from andon.insight.ask.citations import checked, cited_ids
+from andon.insight.ask.investigator import checked, cited_ids
 from andon.store import Visitor
 from support.questions import stored_log
 from support.shift import BADGE, FAN, MORNING, SERVO, STOP, fill

@@ -17,7 +17,13 @@ from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from andon.core.errors import ConfigError
 from andon.core.settings.database_url import Database, parse_database
@@ -253,30 +259,25 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, _TomlSource(settings_cls)
+        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, _of_file())
 
 
-class _TomlSource(PydanticBaseSettingsSource):
-    """``andon.toml`` of the working directory, or the file that ``ANDON_CONFIG`` names."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        return None, field_name, False  # values are read in one go by __call__
-
-    def __call__(self) -> dict[str, Any]:
-        explicit = os.environ.get("ANDON_CONFIG")
-        path = Path(explicit or "andon.toml")
-        if not explicit and not path.is_file():
-            return {}
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read ({error.strerror}); correct ANDON_CONFIG or the file") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not valid TOML: {error}") from None
-        unknown = [key for key in values if key not in Settings.model_fields]
-        if unknown:
-            raise ConfigError(f"{path} has an unknown setting {unknown[0]!r}; docs/settings.md lists all of them")
-        return {environment_name(key): value for key, value in values.items()}
+def _of_file() -> dict[str, Any]:
+    """The values in ``andon.toml`` of the working directory, or in the file that ``ANDON_CONFIG`` names."""
+    explicit = os.environ.get("ANDON_CONFIG")
+    path = Path(explicit or "andon.toml")
+    if not explicit and not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); correct ANDON_CONFIG or the file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    unknown = [key for key in values if key not in Settings.model_fields]
+    if unknown:
+        raise ConfigError(f"{path} has an unknown setting {unknown[0]!r}; docs/settings.md lists all of them")
+    return {environment_name(key): value for key, value in values.items()}
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -70,14 +70,7 @@ class FallbackAnalyst:
         if not members:
             raise ValueError("a fallback needs at least one member")
         self._members = [_Member(analyst, clock) for analyst in members]
-
-    @property
-    def provider(self) -> str:
-        return self._members[0].analyst.provider
-
-    @property
-    def model(self) -> str:
-        return self._members[0].analyst.model
+        self.provider, self.model = members[0].provider, members[0].model
 
     @property
     def members(self) -> list[ModelAnalyst]:
@@ -106,7 +99,8 @@ class FallbackAnalyst:
                 member.answered()
                 return explanation
         if failure is None:
-            failure = self._all_rest()
+            first = self._members[0].failure
+            failure = ModelUnavailable(f"No provider of ANDON_FALLBACK answers now; the first one said: {first}")
         failure.tokens = tokens
         raise failure
 
@@ -125,10 +119,6 @@ class FallbackAnalyst:
     async def close(self) -> None:
         for member in self._members:
             await member.analyst.close()
-
-    def _all_rest(self) -> ModelUnavailable:
-        first = self._members[0].failure
-        return ModelUnavailable(f"No provider of ANDON_FALLBACK answers now; the first one said: {first}")
 
 
 def build_analyst(

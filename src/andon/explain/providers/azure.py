@@ -132,7 +132,6 @@ class AzureBackend(HostedBackend):
         self._entra = None if with_key else EntraToken(token, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from openai import AsyncAzureOpenAI, AsyncOpenAI
 
         http_client = self.open_client()
@@ -169,7 +168,6 @@ class AzureBackend(HostedBackend):
         return {"api-key": self.key}
 
     async def close(self) -> None:
-        """Close the connections; idempotent."""
         await super().close()
         if self._entra is not None:
             self._entra.close()
@@ -211,7 +209,6 @@ class CloudflareAzureBackend(HostedBackend):
         super().__init__(access, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from openai import AsyncOpenAI
 
         # The deployment stands in the gateway's own path: an AsyncAzureOpenAI would add a second one.

@@ -25,7 +25,6 @@ class ClaudeBackend(HostedBackend):
         super().__init__(access, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from anthropic import AsyncAnthropic
         from pydantic_ai.models.anthropic import AnthropicModel
         from pydantic_ai.providers.anthropic import AnthropicProvider
@@ -59,5 +58,4 @@ class ClaudeBackend(HostedBackend):
         return self._capabilities
 
     async def check(self) -> None:
-        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         await self.get(f"{self.place.url}/v1/models/{self.model}", self._headers, may_lack=self.gateway)

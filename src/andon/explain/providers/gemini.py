@@ -23,7 +23,6 @@ class GeminiBackend(HostedBackend):
         super().__init__(access, access.place("Gemini", url, "that Google AI Studio lists", model=model))
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.google import GoogleModel
         from pydantic_ai.providers.google import GoogleProvider
 
@@ -43,6 +42,5 @@ class GeminiBackend(HostedBackend):
         )
 
     async def check(self) -> None:
-        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         url = f"{self.place.url}/v1beta/models/{self.model}"
         await self.get(url, {"x-goog-api-key": self.key}, may_lack=self.gateway)

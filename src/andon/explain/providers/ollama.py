@@ -91,7 +91,6 @@ class OllamaBackend(Backend):
         self._seen = -KEEP_ALIVE
 
     def build(self) -> Model:
-        """The pydantic-ai model and the HTTP client under it. Blocks for about a second: call it in a thread."""
         from openai import AsyncOpenAI
         from pydantic_ai.models.ollama import OllamaModel
         from pydantic_ai.profiles import merge_profile
@@ -129,7 +128,6 @@ class OllamaBackend(Backend):
         return self.access.over(self._shown)
 
     async def check(self) -> None:
-        """Whether Ollama runs and has the model. Raises ModelUnavailable or ModelMisconfigured."""
         listing, key, name = await self._api("/api/tags"), "models", "name"
         if listing is None:  # a server that offers only what OpenAI has
             listing, key, name = await self._api("/v1/models"), "data", "id"
@@ -140,13 +138,11 @@ class OllamaBackend(Backend):
             raise lacks(self.place, names)
 
     async def ready(self) -> bool:
-        """Whether the model is in memory, so that an answer starts at once. Raises ModelUnavailable."""
         if time.monotonic() - self._seen < KEEP_ALIVE:
             return True
         return loaded_context(await self._api("/api/ps"), self.model) is not None
 
     def answered(self) -> None:
-        """The model has answered just now: it stays loaded for a while."""
         self._seen = time.monotonic()
 
     async def _api(self, path: str, body: object = None) -> Any:

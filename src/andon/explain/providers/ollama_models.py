@@ -204,9 +204,9 @@ class OllamaAdmin:
         try:
             told = json.loads(line)
         except ValueError:
-            raise self._unlike("no JSON") from None
+            raise unlike(self._place, "no JSON") from None
         if not isinstance(told, dict):
-            raise self._unlike("no report of a download")
+            raise unlike(self._place, "no report of a download")
         if "error" in told:  # with a status of 200: it had begun to answer
             reason = hidden(message_in(told), self._place)
             if re.search(r"manifest.*(?:file does not exist|not found)", reason):
@@ -222,9 +222,6 @@ class OllamaAdmin:
             total=number(told, "total"),
             completed=number(told, "completed"),
         )
-
-    def _unlike(self, what: str) -> ModelMisconfigured:
-        return unlike(self._place, what)
 
 
 def context_remedy(details: OllamaDetails, needed: int) -> str | None:

@@ -56,7 +56,6 @@ class OpenAIBackend(HostedBackend):
         super().__init__(access, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.profiles import merge_profile
         from pydantic_ai.providers.openai import OpenAIProvider
@@ -69,7 +68,6 @@ class OpenAIBackend(HostedBackend):
         return openai_capabilities(self.model)
 
     async def check(self) -> None:
-        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         authorization = {"Authorization": f"Bearer {self.key}"}
         await self.get(f"{self.place.url}/models/{self.model}", authorization, may_lack=self.gateway)
 
@@ -83,7 +81,6 @@ class DeepSeekBackend(HostedBackend):
         super().__init__(access, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.providers.deepseek import DeepSeekProvider
 
@@ -95,7 +92,6 @@ class DeepSeekBackend(HostedBackend):
         return Capabilities(output="tool", sees_schema=True, tools=True)
 
     async def check(self) -> None:
-        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         await _demand_listed(self)
 
 
@@ -119,7 +115,6 @@ class CompatibleBackend(HostedBackend):
         super().__init__(access, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
@@ -133,7 +128,6 @@ class CompatibleBackend(HostedBackend):
         return Capabilities(output="native")
 
     async def check(self) -> None:
-        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         await _demand_listed(self)
 
 

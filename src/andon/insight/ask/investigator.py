@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,7 +31,6 @@ from andon.explain.model.session import AnswerTooLong, ModelSession, NoAnswer, N
 from andon.explain.providers.backend import Backend, Capabilities
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_problems import Likeness
-from andon.insight.ask.citations import checked, cited_ids
 from andon.insight.ask.conversation import Conversation, Grant, Silence, Watch
 from andon.insight.ask.facts_text import prompt_lines, report, scope_words
 from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve
@@ -39,6 +39,14 @@ from andon.store import Ask, agent_history
 log = structlog.get_logger(__name__)
 
 Mode = Literal["tools", "facts", "none"]
+
+_ID = re.compile(r"\d{1,19}")
+#: ``[log 12]``, ``[logs 12, 13 and 14]``, ``(log #12)``, ``[log 12, log 13]``; every repetition is bounded.
+_CITED = re.compile(
+    r"[\[(]\s{0,3}(?:logs?|ids?)\s{0,3}#?\s{0,3}(\d{1,19}"
+    r"(?:\s{0,3}(?:,|;|&|and)\s{0,3}(?:logs?\s{0,3})?#?\d{1,19}){0,30})\s{0,3}[\])]",
+    re.IGNORECASE,
+)
 
 _TOOLS_TAKE = 2_500
 #: Bytes of all answers of tools at most.
@@ -276,6 +284,21 @@ class Investigator:
             cited=[known[one] for one in cited_ids(text) if one in known],
             reason=reason,
         )
+
+
+def cited_ids(text: str) -> list[int]:
+    """The ids cited in ``text``, each once, in the order of their first mention."""
+    return list(dict.fromkeys(int(one) for found in _CITED.finditer(text) for one in _ID.findall(found[1])))
+
+
+def checked(text: str, known: Collection[int]) -> str:
+    """``text`` with each citation as ``[log 12]``; one that is not ``known`` is marked as not found."""
+
+    def shown(found: re.Match[str]) -> str:
+        ids = [int(one) for one in _ID.findall(found[1])]
+        return " ".join(f"[log {one}]" if one in known else f"[log {one}: not found]" for one in ids)
+
+    return _CITED.sub(shown, text)
 
 
 class _CannotCall(ModelAnswerError):

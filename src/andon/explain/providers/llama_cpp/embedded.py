@@ -68,7 +68,6 @@ class EmbeddedBackend(Backend):
         self._silences = 0
 
     def build(self) -> Model:
-        """The pydantic-ai model over the engine, which is not started by this. Blocks: call it in a thread."""
         from openai import AsyncOpenAI
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.profiles import merge_profile
@@ -87,7 +86,6 @@ class EmbeddedBackend(Backend):
         return OpenAIChatModel(self.model, provider=provider, profile=profile)
 
     def start(self) -> None:
-        """Begin to load the file."""
         self.engine.start()
 
     async def capabilities(self) -> Capabilities:
@@ -133,11 +131,9 @@ class EmbeddedBackend(Backend):
         }
 
     async def ready(self) -> bool:
-        """Whether the model is loaded, so that an answer starts at once."""
         return self.engine.is_running
 
     async def close(self) -> None:
-        """End the engine and close the connections; idempotent."""
         await super().close()
         await self.engine.close()
 
