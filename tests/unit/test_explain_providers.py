@@ -22,7 +22,7 @@ from andon.core.settings.settings import Settings, load_settings
 from andon.explain.model.fallback import FallbackAnalyst, build_analyst
 from andon.explain.providers.azure import AzureBackend
 from andon.explain.providers.ollama import normalise_host, same_model
-from andon.explain.providers.registry import build_backend
+from andon.explain.providers.registry import build_backend, build_backends
 from andon.insight.ask.mcp_server import require_extra
 from support.patience import PATIENCE
 from support.questions import question
@@ -213,9 +213,8 @@ def test_no_repr_shows_a_secret(name: str) -> None:
 def test_a_list_of_fallbacks_ends_at_the_playbook() -> None:
     """The members before PLAYBOOK are asked in their order; what stands behind it never is."""
     config = full_config("OPEN_AI", fallback="OLLAMA,PLAYBOOK,CLAUDE")
-    analyst = build_analyst(config)
-    assert isinstance(analyst, FallbackAnalyst)
-    assert [member.provider for member in analyst.members] == ["OPEN_AI", "OLLAMA"]
+    assert isinstance(build_analyst(config), FallbackAnalyst)
+    assert [backend.provider for backend in build_backends(config)] == ["OPEN_AI", "OLLAMA"]
 
 
 @pytest.mark.parametrize(("name", "variable"), [("CLAUDE", "ANTHROPIC_API_KEY"), ("DEEPSEEK", "DEEPSEEK_API_KEY")])

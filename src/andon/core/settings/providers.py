@@ -156,8 +156,7 @@ class ProviderSettings(BaseModel):
         "`PLAYBOOK` for the built-in rules alone.",
     )
     model: str = Field(
-        "",
-        description="The model's name; empty means the provider's default (`deepseek-r1:1.5b` for `OLLAMA`).",
+        "", description="The model's name; empty means the provider's default (`deepseek-r1:1.5b` for `OLLAMA`)."
     )
     api_key: SecretStr = Field(SecretStr(""), description="The provider's key, where it needs one.")
     fallback: str = Field(
@@ -180,8 +179,7 @@ class ProviderSettings(BaseModel):
         None, description="`EMBEDDED`: path of the model's GGUF file, which is run by llama.cpp beside the service."
     )
     mmproj: Path | None = Field(
-        None,
-        description="`EMBEDDED`: path of the projector (GGUF) with which the model sees pictures, if it has one.",
+        None, description="`EMBEDDED`: path of the projector (GGUF) with which the model sees pictures, if it has one."
     )
     gguf_threads: int | None = Field(
         None, ge=1, le=512, description="`EMBEDDED`: processors the model takes; empty means all but one."
@@ -232,8 +230,7 @@ class ProviderSettings(BaseModel):
         "auto", description="Whether pictures are shown to the model: `yes`, `no`, or `auto`, as far as is known of it."
     )
     model_tools: Literal["auto", "yes", "no"] = Field(
-        "auto",
-        description="Whether the model gets read-only tools: `yes`, `no`, or `auto`, as far as is known of it.",
+        "auto", description="Whether the model gets read-only tools: `yes`, `no`, or `auto`, as far as is known of it."
     )
 
     provider_options: dict[str, dict[str, Any]] = Field(

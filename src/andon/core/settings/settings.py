@@ -73,9 +73,7 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         DEFAULT_AGENT_NAME, max_length=100, description="What the agent is called in prompts and replies."
     )
     agent_instructions: str = Field(
-        DEFAULT_INSTRUCTIONS,
-        max_length=8000,
-        description="What the model is told to be, in front of every question.",
+        DEFAULT_INSTRUCTIONS, max_length=8000, description="What the model is told to be, in front of every question."
     )
     db_path: str = Field(
         "",
@@ -84,8 +82,7 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     )
 
     data_dir: Path = Field(
-        Path("data"),
-        description="Directory of everything Andon keeps: database, broker store (`jetstream`), locks.",
+        Path("data"), description="Directory of everything Andon keeps: database, broker store (`jetstream`), locks."
     )
     durability: Literal["normal", "strict"] = Field(
         "normal",
@@ -113,10 +110,7 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         description="Most of a problem the model is shown, in tokens (estimated).",
     )
     model_attempts: int = Field(
-        5,
-        ge=1,
-        le=100,
-        description="Model calls spent on one problem before the playbook's answer becomes final.",
+        5, ge=1, le=100, description="Model calls spent on one problem before the playbook's answer becomes final."
     )
     model_concurrency: int = Field(
         4,
@@ -126,10 +120,7 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         "stays quick.",
     )
     tool_calls: int = Field(
-        8,
-        ge=0,
-        le=50,
-        description="Most look-ups in the history that a model may make for one question; 0 for none.",
+        8, ge=0, le=50, description="Most look-ups in the history that a model may make for one question; 0 for none."
     )
     investigate: Literal["off", "on"] = Field(
         "off",

@@ -72,11 +72,6 @@ class FallbackAnalyst:
         self._members = [_Member(analyst, clock) for analyst in members]
         self.provider, self.model = members[0].provider, members[0].model
 
-    @property
-    def members(self) -> list[ModelAnalyst]:
-        """All of them, in the order in which they are asked."""
-        return [member.analyst for member in self._members]
-
     async def warm_up(self) -> None:
         await self._members[0].analyst.warm_up()
 

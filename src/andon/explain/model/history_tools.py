@@ -143,7 +143,7 @@ class HistoryTools:
         looked: Callable[[str, str], None] | None = None,
     ) -> None:
         self._ask = ask
-        self._clock = clock
+        self._now = clock
         self._likeness = likeness
         self._runbooks = runbooks
         #: Most calls; None where nobody counts.
@@ -153,11 +153,6 @@ class HistoryTools:
         self._looked = looked
         self.seen: set[int] = set()
         self.used: list[tuple[str, str]] = []
-
-    @property
-    def now(self) -> datetime:
-        """The present, in the site's zone."""
-        return self._clock()
 
     @property
     def spent(self) -> bool:
@@ -242,7 +237,7 @@ class HistoryTools:
     ) -> str:
         """The problems (groups of like logs) of a stretch of time, the last 24 hours unless given: which occurred
         together, and which one came first."""
-        start = self._moment(since) if since or until else utc_text(self.now - _DEFAULT_SPAN)
+        start = self._moment(since) if since or until else utc_text(self._now() - _DEFAULT_SPAN)
         query = HistoryQuery(
             since=start,
             until=self._moment(until),
@@ -256,7 +251,7 @@ class HistoryTools:
         if not found:
             return await self._nothing()
         self.seen.update(i for one in found[:limit] for i in (one.first_log, one.last_log) if i is not None)
-        return self._lines((encode(problem_fields(one, self.now)) for one in found[:limit]), more=len(found) > limit)
+        return self._lines((encode(problem_fields(one, self._now())) for one in found[:limit]), more=len(found) > limit)
 
     @_tool
     async def problem_statistics(self, pattern_id: PatternId, at: When = None) -> str:
@@ -264,7 +259,7 @@ class HistoryTools:
         fixes. Rates look back from ``at``, its last log unless given."""
         found = await self._problem(pattern_id, self._moment(at))
         self.seen.update(found.newest)
-        return self._lines([encode(facts_fields(found, self.now))])
+        return self._lines([encode(facts_fields(found, self._now()))])
 
     @_tool
     async def similar_problems(
@@ -279,7 +274,7 @@ class HistoryTools:
         if not found:
             return "No problem reads like that."
         self.seen.update(one for facts, _ in found for one in facts.newest)
-        return self._lines(encode(facts_fields(facts, self.now, likeness=score)) for facts, score in found)
+        return self._lines(encode(facts_fields(facts, self._now(), likeness=score)) for facts, score in found)
 
     @_tool
     async def runbooks(
@@ -343,7 +338,7 @@ class HistoryTools:
         if text is None or not text.strip():
             return None
         try:
-            return read_time(text, self.now.tzinfo or UTC, self.now)
+            return read_time(text, self._now().tzinfo or UTC, self._now())
         except ValueError as error:
             raise Refused(f"{error}.") from None
 
@@ -351,7 +346,7 @@ class HistoryTools:
         span = await self._ask(agent_history.span)
         if span is None:
             return "Nothing matches: no log is stored yet."
-        oldest, newest = (shown(one, self.now) for one in span)
+        oldest, newest = (shown(one, self._now()) for one in span)
         return (
             f"Nothing matches. Logs are stored from {oldest} to {newest}; names and places must be as logs write them."
         )

@@ -105,7 +105,8 @@ def build(
     room -= size(head)
     lines = [head]
     hints = _hint_lines(question.hints, int(room * _HINTS_SHARE))
-    facts = _fact_lines(question.facts, int(room * _FACTS_SHARE))
+    told = (encode({"fact": clean(fact, _FACT_MAX)}) for fact in question.facts[:FACTS_MAX])
+    facts = listing(told, int(room * _FACTS_SHARE)).lines
     lines += [*hints, *facts]
     room -= sum(size(line) + 1 for line in (*hints, *facts)) + (size(_FACTUAL) if facts else 0)
     ids: list[int] = []
@@ -159,8 +160,3 @@ def _hint_lines(hints: Sequence[Hint], room: int) -> list[str]:
         lines.append(encode(fields))
         room -= size(lines[-1]) + 1
     return lines
-
-
-def _fact_lines(facts: Sequence[str], room: int) -> list[str]:
-    """What history tells, the first facts first, each as a line of JSON, within about ``room`` bytes together."""
-    return listing((encode({"fact": clean(fact, _FACT_MAX)}) for fact in facts[:FACTS_MAX]), room).lines

@@ -115,21 +115,20 @@ class Access:
         """The address, ``default`` where none is set. Raises ConfigError where what is set is none."""
         return address(self.base_url or default, self.address_setting)
 
-    def place(self, name: str, url: str, lists: str, *, model: str | None = None) -> Place:
+    def place(self, name: str, url: str, lists: str = "", **more: Any) -> Place:
         """A service on the internet, called ``name``, that tells ``lists`` which models there are.
 
-        ``model`` is the name it is asked for, where that is not :attr:`model` as it stands.
+        ``more`` are the fields of Place that differ, such as ``model`` where that is not :attr:`model` as it stands.
         """
-        return Place(
-            name=name,
-            url=url,
-            model=self.model if model is None else model,
-            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing=f"set {self.model_setting} to one {lists}.",
-            when_wrong=f"check {self.address_setting}, and HTTPS_PROXY where a proxy stands between.",
-            key_setting=self.key_setting,
-            api_key=self.api_key,
-        )
+        fields = {
+            "model": self.model,
+            "when_away": "check this box's way to the internet (HTTPS_PROXY, firewall).",
+            "when_missing": f"set {self.model_setting} to one {lists}.",
+            "when_wrong": f"check {self.address_setting}, and HTTPS_PROXY where a proxy stands between.",
+            "key_setting": self.key_setting,
+            "api_key": self.api_key,
+        }
+        return Place(name=name, url=url, **(fields | more))
 
     def demand_extra(self) -> None:
         """Raises ConfigError where the library of the provider's own extra is not installed."""

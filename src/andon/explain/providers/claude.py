@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from andon.explain.providers.backend import Access, Capabilities
@@ -44,12 +45,10 @@ class ClaudeBackend(HostedBackend):
             "anthropic-version": str(client.default_headers["anthropic-version"]),
         }
         model = AnthropicModel(self.model, provider=AnthropicProvider(anthropic_client=client))
-        self._capabilities = Capabilities(
+        self._capabilities = replace(
+            self._capabilities,
             # older models have no structured outputs: the finding is the argument of a tool there
             output="native" if model.profile.get("supports_json_schema_output") else "tool",
-            sees_schema=True,
-            tools=True,
-            images=True,
             temperature=not model.profile.get("anthropic_disallows_sampling_settings"),
         )
         return model

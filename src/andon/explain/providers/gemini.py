@@ -32,7 +32,6 @@ class GeminiBackend(HostedBackend):
     def known(self) -> Capabilities:
         thinks = not self.model.startswith(("gemini-1", "gemini-2.0"))
         return Capabilities(
-            output="native",
             sees_schema=True,
             tools=True,
             images=True,

@@ -54,7 +54,7 @@ def bounded_client(
         verify=True if transport is not None else httpx2.create_ssl_context(trust_env=True),
         headers=dict(headers or {}),
         transport=transport,
-        event_hooks={"response": [_bounded, _streamed]},
+        event_hooks={"response": [_watched]},
     )
 
 
@@ -67,13 +67,12 @@ def is_neighbour(url: str) -> bool:
         return "." not in host or host.endswith((".local", ".lan", ".internal", ".localhost"))
 
 
-async def _bounded(response: httpx2.Response) -> None:
-    """Response hook: stop reading a body after RESPONSE_MAX bytes, also one that never ends a line."""
+async def _watched(response: httpx2.Response) -> None:
+    """Response hook: stop reading a body after RESPONSE_MAX bytes, also one that never ends a line.
+
+    Raises NotAStream for what a model's server sends in place of the stream it was asked for.
+    """
     response.stream = _stream_type()(response.stream, _up_to_max)
-
-
-async def _streamed(response: httpx2.Response) -> None:
-    """Response hook: what a model's server sends in place of the stream it was asked for. Raises NotAStream."""
     if response.request.method != "POST" or not _wants_stream(response.request):
         return
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()

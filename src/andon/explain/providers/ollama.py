@@ -42,14 +42,17 @@ def normalise_host(text: str | None) -> str:
     if not given:
         return f"http://127.0.0.1:{DEFAULT_PORT}"
     has_scheme = bool(_SCHEME.match(given))
-    bare = given if has_scheme else f"http://{_bracketed(given)}"
+    head, slash, rest = given.partition("/")
+    is_ipv6 = head.count(":") > 1 and not head.startswith("[")
+    bare = given if has_scheme else f"http://[{head}]{slash}{rest}" if is_ipv6 else f"http://{given}"
     try:
         parts = urlsplit(bare)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(_not_an_address(given)) from error
-    if parts.scheme.lower() not in ("http", "https") or re.search(r"[\s\x00-\x1f]", bare) or parts.query:
-        raise ConfigError(_not_an_address(given))
+        usable = parts.scheme.lower() in ("http", "https") and not parts.query and not re.search(r"[\s\x00-\x1f]", bare)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(f"OLLAMA_HOST is {given!r}, which is not an address: write host:port or http://host:port.")
     host = {None: "127.0.0.1", "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     if port is None:
         port = {"http": 80, "https": 443}[parts.scheme.lower()] if has_scheme else DEFAULT_PORT
@@ -59,18 +62,6 @@ def normalise_host(text: str | None) -> str:
     user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     shown = f"[{host}]" if host and ":" in host else host
     return f"{parts.scheme.lower()}://{user}{shown}:{port}{path}"
-
-
-def _bracketed(given: str) -> str:
-    """A bare IPv6 address with its brackets; everything else as it is."""
-    address, slash, rest = given.partition("/")
-    if address.count(":") > 1 and not address.startswith("["):
-        return f"[{address}]{slash}{rest}"
-    return given
-
-
-def _not_an_address(given: str) -> str:
-    return f"OLLAMA_HOST is {given!r}, which is not an address: write host:port or http://host:port."
 
 
 def same_model(one: str, other: str) -> bool:

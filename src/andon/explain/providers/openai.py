@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from andon.explain.providers.access import required
 from andon.explain.providers.backend import Access, Capabilities
-from andon.explain.providers.failures import Place, lacks
+from andon.explain.providers.failures import lacks
 from andon.explain.providers.hosted import HostedBackend
 from andon.explain.providers.http_client import entries
 
@@ -37,7 +37,6 @@ def openai_capabilities(model: str) -> Capabilities:
     """What OpenAI's model of this name can do, as far as names tell."""
     reasons = _REASONING.match(model) is not None
     return Capabilities(
-        output="native",
         sees_schema=True,
         strict=True,
         tools=True,
@@ -102,15 +101,12 @@ class CompatibleBackend(HostedBackend):
         setting = access.address_setting
         required(access.provider, {setting: access.base_url, access.model_setting: access.model})
         url = re.sub(r"/chat/completions\Z", "", access.url(""))
-        place = Place(
-            name="The model server",
-            url=url,
-            model=access.model,
+        place = access.place(
+            "The model server",
+            url,
             when_away=f"start it, or set {setting} to where it runs.",
             when_missing=f"set {access.model_setting} to one that {url}/models lists.",
             when_wrong=f"check {setting}; it often ends in /v1.",
-            key_setting=access.key_setting,
-            api_key=access.api_key or None,
         )
         super().__init__(access, place)
 

@@ -106,14 +106,13 @@ class EmbeddedBackend(Backend):
         except TimeoutError:
             raise ModelUnavailable(f"{self.place.url} is still being loaded: it is asked again later.") from None
 
-    async def load(self) -> Capabilities:
-        """Load the file, however long that takes within ``timeout``, and say what it can do. Raises ModelError."""
-        self._known = self._read(await self._get("/props"))
-        return self.access.over(self._known)
-
     async def describe(self) -> dict[str, Any]:
-        """Load the file and say what it is: names and values for people. Raises ModelError."""
-        able = await self.load()
+        """Load the file, however long that takes within ``timeout``, and say what it is: names and values for people.
+
+        Raises ModelError.
+        """
+        self._known = self._read(await self._get("/props"))
+        able = self.access.over(self._known)
         models = entries(await self._get("/v1/models"), "data")
         meta = table(models[0], "meta") if models else {}
         run = await self.engine.running()
@@ -169,11 +168,10 @@ def engine_transport(engine: Engine, pool: int) -> httpx2.AsyncBaseTransport:
     """A transport to wherever ``engine`` listens now, with the key it wants now; starts it where need be."""
     import httpx2
 
-    class EngineTransport(httpx2.AsyncBaseTransport):
-        def __init__(self) -> None:
-            limits = httpx2.Limits(max_connections=pool, max_keepalive_connections=pool)
-            self._inner = httpx2.AsyncHTTPTransport(trust_env=False, limits=limits)
+    limits = httpx2.Limits(max_connections=pool, max_keepalive_connections=pool)
+    inner = httpx2.AsyncHTTPTransport(trust_env=False, limits=limits)
 
+    class EngineTransport(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             first = await engine.running()
             try:
@@ -193,9 +191,9 @@ def engine_transport(engine: Engine, pool: int) -> httpx2.AsyncBaseTransport:
             request.url = request.url.copy_with(host=address.host, port=address.port)
             request.headers["Host"] = f"{address.host}:{address.port}"
             request.headers["Authorization"] = f"Bearer {engine_now.key}"
-            return await self._inner.handle_async_request(request)
+            return await inner.handle_async_request(request)
 
         async def aclose(self) -> None:
-            await self._inner.aclose()
+            await inner.aclose()
 
     return EngineTransport()

@@ -160,8 +160,7 @@ class EngineProcess:
         finally:
             # Cancelled or not: nothing of it may stay.
             if self._process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.kill()
+                self.kill()
                 await self._process.wait()
             await self._log_is_read()
             self._drain_task.cancel()
