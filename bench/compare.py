@@ -24,7 +24,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from andon.bus import JetStreamPublisher, connect
+from andon.bus.connection import connect
+from andon.bus.publisher import JetStreamPublisher
 from bench.record_path import messages
 from bench.service_figures import start_service, stop_service, stored
 

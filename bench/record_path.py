@@ -21,8 +21,10 @@ from pathlib import Path
 import msgspec
 from nats.js.errors import NotFoundError
 
-from andon.bus import EmbeddedBroker, JetStreamLogStream, JetStreamPublisher, connect
-from andon.bus.connection import BusConnection
+from andon.bus.connection import BusConnection, connect
+from andon.bus.embedded.broker import EmbeddedBroker
+from andon.bus.log_stream import JetStreamLogStream
+from andon.bus.publisher import JetStreamPublisher
 from andon.core.models import CONSUMER, STREAM, SUBJECT
 from andon.core.settings.settings import load_settings
 from andon.core.telemetry import Health, Metrics

@@ -14,7 +14,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from andon.bus import JetStreamPublisher, connect
+from andon.bus.connection import connect
+from andon.bus.publisher import JetStreamPublisher
 from andon.core.models import SUBJECT
 from bench.record_path import messages
 

@@ -20,7 +20,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Self
 
-from andon.bus import EmbeddedBroker, JetStreamLogStream, JetStreamPublisher, connect
+from andon.bus.connection import connect
+from andon.bus.embedded.broker import EmbeddedBroker
+from andon.bus.log_stream import JetStreamLogStream
+from andon.bus.publisher import JetStreamPublisher
 from andon.core.models import SUBJECT
 from andon.core.settings.settings import load_settings
 from bench.service_figures import peak_resident, start_service, stop_service, stored

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.bus import find_binary
+from andon.bus.embedded.binary import find_binary
 from andon.store.schema.tables import APPLICATION_ID
 from support.patience import PATIENCE
 from support.ports import free_ports

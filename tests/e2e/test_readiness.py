@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from andon.bus import find_binary
+from andon.bus.embedded.binary import find_binary
 from support.patience import PATIENCE
 from support.ports import free_ports
 from support.service import connected, listening, log, running, until

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from andon.bus import JetStreamPublisher, connect
+from andon.bus.connection import connect
+from andon.bus.publisher import JetStreamPublisher
 from support.patience import PATIENCE
 from support.service import SUBJECT, Andon, OllamaProcess, log, ollama, running, until
 from support.storms import storm, texts

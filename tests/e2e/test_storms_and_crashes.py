@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from andon.bus import JetStreamPublisher, connect
+from andon.bus.connection import connect
+from andon.bus.publisher import JetStreamPublisher
 from support.patience import PATIENCE
 from support.ports import free_ports
 from support.service import Andon, listening, log, ollama, running, until

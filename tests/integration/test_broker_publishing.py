@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from nats.aio.msg import Msg
 
-from andon.bus import JetStreamPublisher, NatsCallers, ensure_stream, jetstream_api
+from andon.bus import jetstream_api
 from andon.bus import requests as replies_module
-from andon.bus.publisher import Item
+from andon.bus.jetstream_api import ensure_stream
+from andon.bus.publisher import Item, JetStreamPublisher
+from andon.bus.requests import NatsCallers
 from andon.core.errors import BrokerUnavailable
 from andon.core.models import ANALYZE_SUBJECT, STREAM, SUBJECT
 from support.bus import client, running_broker, until

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from andon.bus import EmbeddedBroker, JetStreamPublisher, ensure_stream, find_binary
 from andon.bus.embedded import broker as server_module
-from andon.bus.embedded.binary import render_config
+from andon.bus.embedded.binary import find_binary, render_config
+from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.embedded.process import ServerProcess, parse_log_line
+from andon.bus.jetstream_api import ensure_stream
+from andon.bus.publisher import JetStreamPublisher
 from andon.core.errors import BrokerStartError, InUseError
 from andon.core.models import SUBJECT
 from support.bus import client, run, running_broker, until
@@ -31,7 +33,7 @@ MODES = pytest.mark.parametrize("watchdog", [False, True], ids=["death-signal", 
 
 OWNER = """
 import asyncio, sys
-from andon.bus import EmbeddedBroker
+from andon.bus.embedded.broker import EmbeddedBroker
 from andon.core.settings.settings import load_settings
 
 async def main():
@@ -76,13 +78,13 @@ async def test_starts_and_stops(tmp_path: Path, watchdog: bool) -> None:
     """Ready in a moment, listening on loopback, gone after stop; stopping twice is allowed."""
 
     broker = EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1), watchdog=watchdog)
-    assert not broker.healthy
+    assert broker.problem is not None
     await broker.start()
     pid = broker.pid
     assert pid is not None
     assert alive(pid)
     assert program_of(pid) == "nats-server"
-    assert broker.healthy
+    assert broker.problem is None
     assert broker.url.startswith("nats://127.0.0.1:")
     async with client(broker.url):
         pass
@@ -147,7 +149,7 @@ async def test_a_killed_server_is_restarted(tmp_path: Path, watchdog: bool) -> N
         url, pid = broker.url, broker.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
+        await until(lambda: broker.restarts == 1 and broker.problem is None, "the restart")
         assert broker.url == url
         assert broker.pid != pid
         assert await publisher.store(b"after", subject=SUBJECT) == 2
@@ -163,7 +165,7 @@ async def test_an_unhealthy_server_is_restarted(tmp_path: Path, monkeypatch: pyt
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
         await until(lambda: broker.problem is not None, "the problem to be noticed")
-        await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
+        await until(lambda: broker.restarts == 1 and broker.problem is None, "the restart")
         assert not alive(pid)
 
 
@@ -190,7 +192,7 @@ async def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
         await asyncio.sleep(0.3)  # several checks: none of them may restart it
         assert broker.restarts == 0
         free = server_module.REGAINED  # far from ROOM, but a small disk may never have that
-        await until(lambda: broker.restarts == 1 and broker.healthy, "the restart")
+        await until(lambda: broker.restarts == 1 and broker.problem is None, "the restart")
         supervising.cancel()
         await asyncio.gather(supervising, return_exceptions=True)
 
@@ -295,7 +297,7 @@ async def test_leftovers_of_an_interrupted_start_are_removed(tmp_path: Path, kin
         probe.mkdir()
 
     async with running_broker(tmp_path) as broker:
-        assert broker.healthy
+        assert broker.problem is None
 
     assert not probe.exists()
 
@@ -340,7 +342,7 @@ async def test_a_server_that_reads_a_large_store_gets_the_time_it_takes(tmp_path
     broker = EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1, nats_server=slow))
     await broker.start(2.0)
     try:
-        assert broker.healthy
+        assert broker.problem is None
     finally:
         await broker.stop()
 

@@ -13,16 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.bus import (
-    BusConnection,
-    EmbeddedBroker,
-    JetStreamLogStream,
-    JetStreamPublisher,
-    connect,
-    ensure_stream,
-    jetstream_api,
-    masked,
-)
+from andon.bus import jetstream_api
+from andon.bus.address import masked
+from andon.bus.connection import BusConnection, connect
+from andon.bus.embedded.broker import EmbeddedBroker
+from andon.bus.jetstream_api import ensure_stream
+from andon.bus.log_stream import JetStreamLogStream
+from andon.bus.publisher import JetStreamPublisher
 from andon.bus.pull_consumer import parse_ack_subject
 from andon.core.errors import BrokerUnavailable
 from andon.core.models import CONSUMER, STREAM, SUBJECT
@@ -43,7 +40,7 @@ async def kill(broker: EmbeddedBroker) -> None:
     before = broker.restarts
     assert broker.pid is not None
     os.kill(broker.pid, signal.SIGKILL)
-    await until(lambda: broker.restarts == before + 1 and broker.healthy, "the restart")
+    await until(lambda: broker.restarts == before + 1 and broker.problem is None, "the restart")
 
 
 async def test_the_stream_goes_on_over_a_killed_server(tmp_path: Path) -> None:
@@ -221,11 +218,11 @@ async def test_large_messages_stay_bounded_in_memory(tmp_path: Path) -> None:
         stream = await JetStreamLogStream.open(nc, max_bytes=4 << 20)
         got = len(await stream.pull(1, PATIENCE))
         # A reader that is away for a while: what is asked for arrives, then no more.
-        await until(lambda: stream.buffered_bytes > 2 << 20, "what was asked for")
-        most = stream.buffered_bytes
+        await until(lambda: stream.reader.buffered_bytes > 2 << 20, "what was asked for")
+        most = stream.reader.buffered_bytes
         while got < 100:
             batch = await stream.pull(1, PATIENCE)
-            most = max(most, stream.buffered_bytes)
+            most = max(most, stream.reader.buffered_bytes)
             await stream.ack(batch)
             got += len(batch)
         assert most <= 2 * (4 << 20)
@@ -292,11 +289,11 @@ async def test_connecting_nowhere_is_one_sentence() -> None:
 
 
 async def test_state_changes_are_told(tmp_path: Path) -> None:
-    """on_state hears of the connection, its loss and its return; closing ends it for good."""
-    heard: list[bool] = []
-
+    """A watcher hears of the connection's loss and its return; closing ends it for good."""
     async with running_broker(tmp_path, supervised=True) as broker:
-        nc = await connect(broker.url, name="test", on_state=lambda up, _detail: heard.append(up))
+        nc = await connect(broker.url, name="test")
+        heard = [nc.is_connected]
+        nc.watch(heard.append)
         stream = await JetStreamLogStream.open(nc)
         await kill(broker)
         await until(lambda: heard == [True, False, True], "loss and return")

@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from andon.bus import JetStreamLogStream
+from andon.bus.log_stream import JetStreamLogStream
 from andon.core.models import SUBJECT
 from support.bus import client, drain, running_broker, until
 

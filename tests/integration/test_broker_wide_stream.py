@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from andon.bus import JetStreamLogStream, JetStreamPublisher, ensure_stream, jetstream_api
+from andon.bus import jetstream_api
+from andon.bus.jetstream_api import ensure_stream
+from andon.bus.log_stream import JetStreamLogStream
+from andon.bus.publisher import JetStreamPublisher
 from andon.core.models import ANALYSIS_SUBJECT, CONSUMER, STREAM, SUBJECT
 from support.bus import client, drain, recreate_consumer, running_broker
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from andon.app.cli.demo import DemoError, free_port_near, prepare_directory
-from andon.bus import JetStreamPublisher, find_binary
+from andon.bus.embedded.binary import find_binary
+from andon.bus.publisher import JetStreamPublisher
 from support.commands import Commands
 from support.patience import PATIENCE
 from support.ports import free_ports

@@ -13,17 +13,14 @@ from typing import Any, TypeVar
 
 from nats.aio.msg import Msg
 
-from andon.bus import (
-    BusConnection,
-    EmbeddedBroker,
-    JetStreamLogStream,
-    JetStreamPublisher,
-    MemoryBus,
-    NatsCallers,
-    connect,
-    jetstream_api,
-)
+from andon.bus import jetstream_api
+from andon.bus.connection import BusConnection, connect
+from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.interfaces import LogStream
+from andon.bus.log_stream import JetStreamLogStream
+from andon.bus.memory import MemoryBus
+from andon.bus.publisher import JetStreamPublisher
+from andon.bus.requests import NatsCallers
 from andon.core.models import ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, Delivery
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 from support.ports import free_ports

@@ -15,7 +15,8 @@ from typing import Any
 
 import andon
 from andon.app.broker_client import advice
-from andon.bus.connection import connect, masked
+from andon.bus.address import masked
+from andon.bus.connection import connect
 from andon.bus.embedded.binary import find_binary
 from andon.bus.jetstream_api import stream_state
 from andon.core.errors import AndonError, BrokerError, ConfigError, ModelError, ModelMisconfigured, StoreError
@@ -209,7 +210,7 @@ async def _broker(settings: Settings, running: bool) -> list[CheckResult]:
     except BrokerError as error:
         return [*results, CheckResult("broker", False, str(error))]
     try:
-        state = await stream_state(connection)
+        state, _ = await stream_state(connection)
     except AndonError as error:
         results.append(CheckResult("broker", None, f"{address} answers; {error}", "`andon run` creates the stream"))
     else:

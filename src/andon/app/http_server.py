@@ -72,9 +72,7 @@ class HttpServer:
 
     async def run(self) -> None:
         """Serve until ``stop`` or cancellation."""
-        if self._socket is None:
-            self.bind()
-        assert self._socket is not None  # noqa: S101 - bind() sets it or raises
+        assert self._socket is not None, "bind first"  # noqa: S101 - for mypy
         try:
             await self._server.serve(sockets=[self._socket])
         finally:

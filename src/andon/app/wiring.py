@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from andon.bus.connection import masked
+from andon.bus.address import masked
 from andon.core.settings.settings import Settings
 from andon.explain.admission import Budget, Gate
 from andon.grouping.codes import CodeRules

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import msgspec
 
 _NEXT = re.compile(r",\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
-_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*://)?(.*)", re.DOTALL)
+_SCHEME = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -47,17 +47,11 @@ def _parts(group: str) -> list[str]:
 
 
 def _server(text: str) -> Server:
-    found = _SCHEME.fullmatch(text.strip())
-    assert found is not None  # noqa: S101 - it matches everything
-    scheme, rest = found[1] or "", found[2]
-    userinfo, at, host = rest.rpartition("@")
-    address = f"{scheme}{host}"
-    if not at:
-        return Server(address)
+    scheme, userinfo, at, host = _split(text)
     user, colon, password = userinfo.partition(":")
-    if not colon:
-        return Server(address, token=unquote(userinfo))
-    return Server(address, unquote(user), unquote(password))
+    if colon:
+        return Server(scheme + host, unquote(user), unquote(password))
+    return Server(scheme + host, token=unquote(userinfo) if at else None)
 
 
 def masked(url: str) -> str:
@@ -66,11 +60,12 @@ def masked(url: str) -> str:
     >>> masked("nats://andon:secret@plant:4222")
     'nats://***@plant:4222'
     """
-    return ",".join(_masked(group) for group in _NEXT.split(url))
+    servers = [_split(group) for group in _NEXT.split(url)]
+    return ",".join(f"{scheme}{'***@' if at else ''}{host}" for scheme, _, at, host in servers)
 
 
-def _masked(group: str) -> str:
-    found = _SCHEME.fullmatch(group.strip())
-    assert found is not None  # noqa: S101 - it matches everything
-    _, at, host = found[2].rpartition("@")
-    return f"{found[1] or ''}{'***@' if at else ''}{host}"
+def _split(text: str) -> tuple[str, str, str, str]:
+    """The scheme with its ``://``, the userinfo, ``@`` where there is one, and the host."""
+    text = text.strip()
+    rest = _SCHEME.sub("", text)
+    return text.removesuffix(rest), *rest.rpartition("@")

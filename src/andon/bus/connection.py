@@ -25,7 +25,6 @@ PENDING_BYTES = 4 << 20  # what may wait in memory while the broker is away
 FLUSH_TIMEOUT = 10.0
 REPEAT_LOG_AFTER = 30.0
 
-StateCallback = Callable[[bool, str], None]
 T = TypeVar("T")
 
 
@@ -50,26 +49,20 @@ class BusConnection(Client):
     ``address`` is for messages: it holds no credentials. ``error_count`` counts what the client reported.
     """
 
-    def __init__(self, address: str, on_state: StateCallback | None = None) -> None:
+    def __init__(self, address: str) -> None:
         super().__init__()
         self.address = address
         self.error_count = 0
         self.refusal = asyncio.get_running_loop().create_future()
-        self._on_state = on_state
-        self._watchers: list[Callable[[bool], None]] = []
+        self._watchers: dict[Callable[[bool], None], None] = {}  # in their order
         self._last_logged = ("", 0.0)
         self._listed: list[Server] = []
         self._logins: dict[str, Server] = {}
 
     def watch(self, watcher: Callable[[bool], None]) -> Callable[[], None]:
-        """Call ``watcher`` with True after each reconnect and False when the connection is lost; returns the undo."""
-        self._watchers.append(watcher)
-
-        def unwatch() -> None:
-            with contextlib.suppress(ValueError):
-                self._watchers.remove(watcher)
-
-        return unwatch
+        """Call ``watcher`` with True after each reconnect and False after each loss or the close; returns the undo."""
+        self._watchers[watcher] = None
+        return lambda: self._watchers.pop(watcher, None)
 
     async def open(self, url: str, name: str) -> None:
         """Connect, trying for ever; errors go to :meth:`reported`."""
@@ -89,7 +82,6 @@ class BusConnection(Client):
             pending_size=PENDING_BYTES,
             flush_timeout=FLUSH_TIMEOUT,
         )
-        self._tell(True, f"connected to {self.address}")
 
     async def close(self) -> None:
         """Close for good; idempotent. What still waits for a broker that is gone is dropped."""
@@ -180,18 +172,16 @@ class BusConnection(Client):
     async def _lost(self) -> None:
         if not self.is_closed:
             log.warning("broker connection lost", broker=self.address)
-        self._tell(False, f"the connection to {self.address} is lost; connecting again")
+        self._tell(False)
 
     async def _regained(self) -> None:
         log.info("broker connection is back", broker=self.address)
-        self._tell(True, f"connected to {self.address}")
+        self._tell(True)
 
     async def _ended(self) -> None:
-        self._tell(False, f"the connection to {self.address} is closed")
+        self._tell(False)
 
-    def _tell(self, up: bool, detail: str) -> None:
-        if self._on_state is not None:
-            self._on_state(up, detail)
+    def _tell(self, up: bool) -> None:
         for watcher in tuple(self._watchers):
             watcher(up)
 
@@ -204,7 +194,6 @@ async def connect(
     url: str,
     *,
     name: str,
-    on_state: StateCallback | None = None,
     timeout: float = 5.0,
     start: str = "start it, or correct NATS_URL",
     login: str = "check the user and password in NATS_URL",
@@ -212,10 +201,10 @@ async def connect(
     """Connect to ``url`` (several may be given, comma separated); from then on reconnecting is automatic.
 
     Keeps trying for ``timeout`` seconds, then raises BrokerUnavailable; a refusal (wrong credentials) is final at once.
-    ``on_state(up, detail)`` is called on every change. Credentials in the URL are used and never shown. ``start`` and
-    ``login`` are what the error says to do where the broker is not there, or refuses us.
+    Credentials in the URL are used and never shown. ``start`` and ``login`` are what the error says to do where the
+    broker is not there, or refuses us.
     """
-    connection = BusConnection(masked(url), on_state)
+    connection = BusConnection(masked(url))
     opening = asyncio.ensure_future(connection.open(url, name))
     try:
         await asyncio.wait({opening, connection.refusal}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -255,10 +244,6 @@ def explained(error: BaseException) -> str:
 
 
 def _refuses(error: Exception) -> bool:
-    if isinstance(error, nats.errors.AuthorizationError):
-        return True
     text = str(error).lower()
-    return "authorization violation" in text or "authentication" in text
-
-
-__all__ = ["BusConnection", "closed_error", "connect", "explained", "masked"]
+    told = "authorization violation" in text or "authentication" in text
+    return told or isinstance(error, nats.errors.AuthorizationError)

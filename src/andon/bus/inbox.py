@@ -1,18 +1,155 @@
-"""An inbox for durable replies: subjects to put into ``Reply-To`` headers, and what arrives on them."""
+"""Inboxes: for the broker's acknowledgements (PubAcks), with what goes out so that they come; for durable replies."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import time
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
+import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from andon.bus.connection import BusConnection
+from andon.bus.connection import BusConnection, closed_error, explained
+from andon.core.errors import BrokerError, BrokerUnavailable
 
-#: Replies that may wait to be read; more are dropped by the client and reported by it.
+MESSAGE_ID = "Nats-Msg-Id"  # the broker stores a message with a known id only once (within two minutes)
+HEADER_LINES = len("NATS/1.0\r\n" + "\r\n")
+#: Durable replies that may wait to be read; more are dropped by the client and reported by it.
 PENDING = 4096
+
+#: Gets the reply, or None when the connection was lost and is back: the message should be sent again.
+Taker = Callable[[Msg | None], None]
+
+
+class Busy(BrokerUnavailable):
+    """The broker cannot store the message now."""
+
+
+class Refused(BrokerError):
+    """The broker will never store the message."""
+
+
+class AckInbox:
+    """Publishes with a reply subject of its own and hands each reply to the taker that expects it."""
+
+    def __init__(self, nc: BusConnection) -> None:
+        self.nc = nc
+        self._prefix = f"{nc.new_inbox()}."
+        self._subscription: Subscription | None = None
+        self._subscribing = asyncio.Lock()
+        self._takers: dict[str, Taker] = {}
+        self._number = 0
+        self._unwatch: Callable[[], None] = lambda: None
+
+    def owns(self, reply: str) -> bool:
+        """Whether replies to ``reply`` come here."""
+        return reply.startswith(self._prefix)
+
+    async def open(self) -> None:
+        """Start listening; idempotent. Raises BrokerUnavailable where the connection is closed."""
+        if self.nc.is_closed:
+            raise closed_error(self.nc)
+        async with self._subscribing:
+            if self._subscription is None:
+                self._subscription = await self.nc.subscribe(f"{self._prefix}*", cb=self._receive)
+                self._unwatch = self.nc.watch(self._connection_changed)
+
+    async def close(self) -> None:
+        """Stop listening; idempotent."""
+        subscription, self._subscription = self._subscription, None
+        self._takers.clear()
+        self._unwatch()
+        if subscription is not None:
+            with contextlib.suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+
+    def expect(self, taker: Taker, number: str | None = None) -> str:
+        """Hand the next reply with ``number`` (a new one where None) to ``taker``; returns the number."""
+        if number is None:
+            self._number += 1
+            number = str(self._number)
+        self._takers[number] = taker
+        return number
+
+    def expect_one(self) -> tuple[str, asyncio.Future[Msg | None]]:
+        """A new number, and the reply to come for it."""
+        reply: asyncio.Future[Msg | None] = asyncio.get_running_loop().create_future()
+        return self.expect(lambda message: None if reply.done() else reply.set_result(message)), reply
+
+    async def barrier(self, timeout: float) -> None:
+        """Return when every reply the broker had for us is taken: a message to ourselves comes behind them.
+
+        Raises TimeoutError and what :meth:`publish` raises.
+        """
+        number, passed = self.expect_one()
+        try:
+            await self.publish(f"{self._prefix}{number}", b"", number, {})
+            async with asyncio.timeout(timeout):
+                await passed
+        finally:
+            self.forget(number)
+
+    def forget(self, number: str) -> None:
+        """Nobody expects this reply any more."""
+        self._takers.pop(number, None)
+
+    async def publish(self, subject: str, data: bytes, number: str, headers: dict[str, str]) -> None:
+        """Send a message whose reply has ``number``. Raises Busy, Refused or BrokerUnavailable."""
+        try:
+            await self.nc.publish(subject, data, reply=f"{self._prefix}{number}", headers=headers)
+        except nats.errors.ConnectionClosedError:
+            raise closed_error(self.nc) from None
+        except nats.errors.OutboundBufferLimitError:
+            raise Busy("the broker is away") from None
+        except nats.errors.Error as error:
+            raise Refused(explained(error)) from None
+
+    def headers_for(self, data: bytes, headers: Mapping[str, str] | None, message_id: str | None) -> dict[str, str]:
+        """The headers to send with ``data``, an id among them.
+
+        Raises Refused for a message above the broker's limit: sent, it would cost the connection.
+        """
+        result = dict(headers or {})
+        if message_id is not None or MESSAGE_ID not in result:
+            result[MESSAGE_ID] = message_id or uuid.uuid4().hex
+        size = len(data) + HEADER_LINES + sum(len(k.encode()) + len(v.encode()) + 4 for k, v in result.items())
+        if size > self.nc.max_payload:
+            raise Refused(
+                f"the message has {size} bytes and the broker takes {self.nc.max_payload}: "
+                "shorten it, or raise the broker's max_payload"
+            )
+        return result
+
+    def _connection_changed(self, up: bool) -> None:
+        if up:
+            takers = list(self._takers.values())
+            self._takers.clear()
+            for taker in takers:
+                taker(None)
+
+    async def _receive(self, message: Msg) -> None:
+        if taker := self._takers.pop(message.subject.rpartition(".")[2], None):
+            taker(message)
+
+
+def parsed_ack(message: Msg) -> dict[str, Any]:
+    """The broker's PubAck, with ``seq`` in it. Raises Busy or Refused."""
+    if (message.headers or {}).get("Status") == "503":
+        raise Busy("no stream takes this subject now")
+    try:
+        ack: dict[str, Any] = json.loads(message.data)
+        if error := ack.get("error"):
+            text = str(error.get("description", "no reason given"))
+            raise Busy(text) if error.get("code") == 503 else Refused(text)
+        int(ack["seq"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Refused("its answer is not a JetStream acknowledgement; does another program reply there?") from None
+    return ack
 
 
 class ReplyInbox:

@@ -16,56 +16,42 @@ class LogStream(Protocol):
 
         Rides through reconnects by itself. Raises BrokerUnavailable only where the connection is closed for good.
         """
-        ...
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the broker these are stored. Lost acks are harmless: the messages come again."""
-        ...
 
     async def terminate(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the broker never to deliver these again (they are kept in ``rejects``)."""
-        ...
 
     async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
         """Give unprocessed messages back; the broker delivers them again after ``delay`` seconds."""
-        ...
 
     async def state(self) -> StreamState:
         """Where stream and consumer stand. Raises BrokerUnavailable."""
-        ...
 
     def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
         """Batches of what the stream still holds of sequences ``first``..``last``; leaves the consumer alone.
 
         Deliveries from here need no ack (their ``token`` is empty). Raises BrokerUnavailable.
         """
-        ...
 
 
 class Publisher(Protocol):
     """Publishing towards the broker."""
 
     async def store(
-        self,
-        data: bytes,
-        *,
-        subject: str,
-        headers: Mapping[str, str] | None = None,
-        message_id: str | None = None,
+        self, data: bytes, *, subject: str, headers: Mapping[str, str] | None = None, message_id: str | None = None
     ) -> int:
         """Publish into the stream, return its sequence once the broker stored it.
 
         Raises BrokerUnavailable, or BrokerError where the broker refuses this message for good (too large, say).
         """
-        ...
 
     async def send(self, subject: str, data: bytes) -> None:
         """Plain publish, at most once. Raises BrokerUnavailable where the connection is closed, or BrokerError."""
-        ...
 
     async def deliver(self, subject: str, data: bytes) -> bool:
         """Plain publish to somebody who should be listening; False where nobody is. Raises as ``send``."""
-        ...
 
 
 #: Called with (payload, subject, reply subject) of a plain request on the log subject.

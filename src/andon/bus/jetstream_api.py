@@ -27,8 +27,8 @@ ACK_WAIT = 30 * SECOND
 MAX_ACK_PENDING = 8192
 STREAM_MISSING = 10059  # error codes of the server: server/errors.json in its sources
 CONSUMER_MISSING = 10014
-STREAM_EXISTS = 10058
-CONSUMER_EXISTS = 10148
+MISSING = (STREAM_MISSING, CONSUMER_MISSING)
+EXISTS = (10058, 10148)  # the stream, the consumer
 ATTEMPTS = 5  # several processes may create the same things at once
 
 
@@ -95,20 +95,18 @@ async def require_jetstream(nc: BusConnection, timeout: float = 2.0) -> None:
         )
 
 
-async def stream_state(nc: BusConnection) -> StreamState:
-    """Where stream and consumer stand. Raises BrokerUnavailable, also where one of them does not exist."""
+async def stream_state(nc: BusConnection) -> tuple[StreamState, int]:
+    """Where stream and consumer stand, and when the stream was made (:func:`born`).
+
+    Raises BrokerUnavailable, also where one of them does not exist.
+    """
     try:
         stream = await request(nc, f"STREAM.INFO.{STREAM}")
         consumer = await request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
     except ApiError as error:
         raise BrokerUnavailable(f"{error}. Andon makes it again") from None
-    return state_of(stream, consumer)
-
-
-def state_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> StreamState:
-    """The state out of both INFO answers."""
     kept = stream["state"]
-    return StreamState(
+    state = StreamState(
         stream=STREAM,
         first_sequence=kept["first_seq"],
         last_sequence=kept["last_seq"],
@@ -119,15 +117,16 @@ def state_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> StreamSt
         pending=consumer["num_pending"],
         ack_pending=consumer["num_ack_pending"],
     )
+    return state, born(stream)
 
 
-async def ensure_stream(nc: BusConnection, *, max_bytes: int = -1, start: int = 0, timeout: float = 5.0) -> Setup:
+async def ensure_stream(nc: BusConnection, *, start: int = 0, timeout: float = 5.0) -> Setup:
     """Create what is missing of the log stream and its durable consumer; messages and limits that are there stay.
 
-    ``max_bytes`` bounds a newly made stream (-1: only its age does). ``start`` is the sequence after which a newly
-    made consumer begins. Raises BrokerUnavailable, or BrokerError where the broker's set-up forbids it.
+    ``start`` is the sequence after which a newly made consumer begins. Raises BrokerUnavailable, or BrokerError where
+    the broker's set-up forbids it.
     """
-    stream = await _ensure_stream(nc, max_bytes, timeout)
+    stream = await _ensure_stream(nc, timeout)
     consumer = await _ensure_consumer(nc, start, timeout, filters(stream["config"]))
     return setup_of(stream, consumer)
 
@@ -141,7 +140,7 @@ def setup_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> Setup:
     )
 
 
-async def _ensure_stream(nc: BusConnection, max_bytes: int, timeout: float) -> dict[str, Any]:
+async def _ensure_stream(nc: BusConnection, timeout: float) -> dict[str, Any]:
     wanted = {
         "name": STREAM,
         "subjects": list(SUBJECTS),
@@ -149,82 +148,72 @@ async def _ensure_stream(nc: BusConnection, max_bytes: int, timeout: float) -> d
         "storage": "file",
         "discard": "old",
         "max_age": 24 * 3600 * SECOND,
-        "max_bytes": max_bytes,
+        "max_bytes": -1,
         "max_msgs": -1,
         "max_msg_size": -1,
         "compression": "s2",
         "duplicate_window": 120 * SECOND,
         "num_replicas": 1,
     }
+    found = await _found_or_made(nc, "stream", STREAM, wanted, timeout, stream=STREAM)
+    config = found["config"]
+    # A stream without subjects that is fed by other streams is a hub's: taking the subjects would store twice.
+    if not config.get("subjects") and (config.get("sources") or config.get("mirror")):
+        return found
+    subjects = with_subjects(config.get("subjects", []))
+    if subjects == config.get("subjects"):
+        return found
+    log.info("stream gets subjects", stream=STREAM, subjects=subjects)
+    return await request(nc, f"STREAM.UPDATE.{STREAM}", {**config, "subjects": subjects}, timeout=timeout)
+
+
+async def _ensure_consumer(nc: BusConnection, start: int, timeout: float, only: Mapping[str, Any]) -> dict[str, Any]:
     for _ in range(ATTEMPTS):
-        try:
-            found = await request(nc, f"STREAM.INFO.{STREAM}", timeout=timeout)
-        except ApiError as error:
-            if error.code != STREAM_MISSING:
-                raise
-            try:
-                found = await request(nc, f"STREAM.CREATE.{STREAM}", wanted, timeout=timeout)
-            except ApiError as refusal:
-                if refusal.code == STREAM_EXISTS:
-                    continue
-                raise
-            log.info("stream created", stream=STREAM)
-        config = found["config"]
-        # A stream without subjects that is fed by other streams is a hub's: taking the subjects would store twice.
-        if not config.get("subjects") and (config.get("sources") or config.get("mirror")):
-            return found
-        subjects = with_subjects(config.get("subjects", []))
-        if subjects == config.get("subjects"):
-            return found
-        log.info("stream gets subjects", stream=STREAM, subjects=subjects)
-        return await request(nc, f"STREAM.UPDATE.{STREAM}", {**config, "subjects": subjects}, timeout=timeout)
-    raise BrokerError(f"the stream {STREAM} keeps changing while Andon sets it up: stop the other program that does it")
+        config = {
+            "name": CONSUMER,
+            "durable_name": CONSUMER,
+            "deliver_policy": "all",
+            "ack_policy": "explicit",
+            "ack_wait": ACK_WAIT,
+            "max_deliver": -1,
+            "max_ack_pending": MAX_ACK_PENDING,
+            "replay_policy": "instant",
+            **only,
+        }
+        if start > 0:
+            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": start + 1}
+        wanted = {"stream_name": STREAM, "config": config, "action": "create"}
+        told = {"consumer": CONSUMER, "after_sequence": start}
+        found = await _found_or_made(nc, "consumer", f"{STREAM}.{CONSUMER}", wanted, timeout, **told)
+        if fits(found["config"]):
+            return await _corrected(nc, found, timeout, only)
+        floor = found["ack_floor"]["stream_seq"]
+        log.warning("consumer replaced", consumer=CONSUMER, ack_floor=floor, reason="not a pull consumer of ours")
+        await request(nc, f"CONSUMER.DELETE.{STREAM}.{CONSUMER}", timeout=timeout)
+        start = max(start, floor)
+    raise _contested("consumer", CONSUMER)
 
 
-async def _ensure_consumer(nc: BusConnection, start: int, timeout: float, only: list[str]) -> dict[str, Any]:
+async def _found_or_made(
+    nc: BusConnection, kind: str, path: str, wanted: Mapping[str, Any], timeout: float, **told: Any
+) -> dict[str, Any]:
+    """What INFO says of the stream or consumer at ``path``, which is created as ``wanted`` where it is missing."""
     for _ in range(ATTEMPTS):
-        try:
-            found = await request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
-        except ApiError as error:
-            if error.code not in (CONSUMER_MISSING, STREAM_MISSING):
-                raise
+        for operation, body, passing in (("INFO", None, MISSING), ("CREATE", wanted, EXISTS)):
             try:
-                return await _create_consumer(nc, start, timeout, only)
-            except ApiError as refusal:
-                if refusal.code == CONSUMER_EXISTS:
-                    continue
-                raise
-        if not fits(found["config"]):
-            floor = found["ack_floor"]["stream_seq"]
-            log.warning("consumer replaced", consumer=CONSUMER, ack_floor=floor, reason="not a pull consumer of ours")
-            await request(nc, f"CONSUMER.DELETE.{STREAM}.{CONSUMER}", timeout=timeout)
-            start = max(start, floor)
-            continue
-        return await _corrected(nc, found, timeout, only)
-    raise BrokerError(
-        f"the consumer {CONSUMER} keeps changing while Andon sets it up: stop the other program that does it"
-    )
+                found = await request(nc, f"{kind.upper()}.{operation}.{path}", body, timeout=timeout)
+            except ApiError as error:
+                if error.code not in passing:
+                    raise
+            else:
+                if body is not None:
+                    log.info(f"{kind} created", **told)
+                return found
+    raise _contested(kind, path.rpartition(".")[2])
 
 
-async def _create_consumer(nc: BusConnection, start: int, timeout: float, only: list[str]) -> dict[str, Any]:
-    config: dict[str, Any] = {
-        "name": CONSUMER,
-        "durable_name": CONSUMER,
-        "deliver_policy": "all",
-        "ack_policy": "explicit",
-        "ack_wait": ACK_WAIT,
-        "max_deliver": -1,
-        "max_ack_pending": MAX_ACK_PENDING,
-        "replay_policy": "instant",
-    }
-    if only:
-        config["filter_subjects"] = only
-    if start > 0:
-        config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": start + 1}
-    body = {"stream_name": STREAM, "config": config, "action": "create"}
-    made = await request(nc, f"CONSUMER.CREATE.{STREAM}.{CONSUMER}", body, timeout=timeout)
-    log.info("consumer created", consumer=CONSUMER, after_sequence=start)
-    return made
+def _contested(kind: str, name: str) -> BrokerError:
+    return BrokerError(f"the {kind} {name} keeps changing while Andon sets it up: stop the other program that does it")
 
 
 def fits(config: Mapping[str, Any]) -> bool:
@@ -237,27 +226,30 @@ def fits(config: Mapping[str, Any]) -> bool:
     )
 
 
-def filters(stream_config: Mapping[str, Any]) -> list[str]:
-    """What a consumer has to be told to take: logs only, where the stream (``agent.>``) keeps our own answers too.
+def filters(stream_config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a consumer's configuration has to filter: logs only, where the stream (``agent.>``) keeps our answers too.
 
-    Else [], which is everything: whoever gives the stream another subject wants its messages read.
+    Else nothing, so that it takes everything: whoever gives the stream another subject wants its messages read.
     """
     answers = (f"{ANALYSIS_SUBJECT}.>", ANALYZE_SUBJECT)
     subjects: list[str] = stream_config.get("subjects") or []
-    return list(SUBJECTS) if any(covers(s, answer) for s in subjects for answer in answers) else []
+    mixed = any(covers(s, answer) for s in subjects for answer in answers)
+    return {"filter_subjects": list(SUBJECTS)} if mixed else {}
 
 
 def _filters_of(config: Mapping[str, Any]) -> list[str]:
     return [f for f in (config.get("filter_subject"), *(config.get("filter_subjects") or ())) if f]
 
 
-async def _corrected(nc: BusConnection, found: dict[str, Any], timeout: float, only: list[str]) -> dict[str, Any]:
+async def _corrected(
+    nc: BusConnection, found: dict[str, Any], timeout: float, only: Mapping[str, Any]
+) -> dict[str, Any]:
     """Lift the limits with which an existing consumer would lose logs (max_deliver), stall a batch or read answers."""
     config = found["config"]
     wanted = dict(config)
     if only and not all(any(covers(s, f) for s in SUBJECTS) for f in _filters_of(config) or [">"]):
         wanted.pop("filter_subject", None)
-        wanted["filter_subjects"] = only
+        wanted |= only
     if config.get("max_deliver", -1) > 0:
         wanted["max_deliver"] = -1
         wanted.pop("backoff", None)  # the server wants max_deliver above the number of its steps

@@ -19,8 +19,6 @@ from andon.bus.pull_consumer import OVERHEAD, PullReader, parse_ack_subject
 from andon.core.errors import BrokerError, BrokerUnavailable
 from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
 
-__all__ = ["JetStreamLogStream", "ensure_stream"]
-
 log = structlog.get_logger(__name__)
 
 BATCH = 1000
@@ -29,7 +27,6 @@ MAX_HELD = 2 * jetstream_api.MAX_ACK_PENDING
 RETRY_PAUSE = 0.2
 REPEAT_LOG_AFTER = 30.0
 CHECK_TIMEOUT = 2.0
-REPLAY_TIMEOUT = 5.0
 REPLAY_ATTEMPTS = 5
 
 ACK = "+ACK"
@@ -41,8 +38,9 @@ class JetStreamLogStream:
     """See :class:`andon.bus.interfaces.LogStream`; made by :meth:`open`, ended by :meth:`close`.
 
     A pull that is cancelled loses nothing: what has arrived stays here for the next.
-    ``recreated`` counts how often the stream or the consumer had to be made again, ``reconnects`` how often the
-    connection was lost, ``dropped_answers`` the acks that were given up (their messages come again).
+    ``reader`` holds what waits to be pulled. ``recreated`` counts how often the stream or the consumer had to be made
+    again, ``reconnects`` how often the connection was lost, ``dropped_answers`` the acks that were given up (their
+    messages come again).
     """
 
     def __init__(self, nc: BusConnection, setup: Setup, *, batch: int = BATCH, max_bytes: int = MAX_BYTES) -> None:
@@ -56,7 +54,7 @@ class JetStreamLogStream:
         # More than the consumer lets be unacknowledged would never arrive, and half of it may be in the reader's hands.
         batch = max(1, min(batch, setup.max_ack_pending // 2)) if setup.max_ack_pending > 0 else batch
         max_bytes = max(max_bytes, nc.max_payload + OVERHEAD)
-        self._reader = PullReader(nc, STREAM, CONSUMER, batch=batch, max_bytes=max_bytes)
+        self.reader = PullReader(nc, STREAM, CONSUMER, batch=batch, max_bytes=max_bytes)
         self._unwatch = nc.watch(self._connection_changed)
         self._warned_at: float | None = None
         self.recreated = 0
@@ -64,26 +62,18 @@ class JetStreamLogStream:
         self.dropped_answers = 0
 
     @classmethod
-    async def open(
-        cls, nc: BusConnection, *, batch: int = BATCH, max_bytes: int = MAX_BYTES, stream_bytes: int = -1
-    ) -> JetStreamLogStream:
+    async def open(cls, nc: BusConnection, *, batch: int = BATCH, max_bytes: int = MAX_BYTES) -> JetStreamLogStream:
         """Make sure that stream and consumer exist and start reading. Raises BrokerUnavailable or BrokerError.
 
-        ``batch`` messages and ``max_bytes`` bound one pull. ``stream_bytes`` bounds a stream that has to be made.
+        ``batch`` messages and ``max_bytes`` bound one pull.
         """
-        setup = await ensure_stream(nc, max_bytes=stream_bytes)
-        stream = cls(nc, setup, batch=batch, max_bytes=max_bytes)
-        await stream._reader.open()
+        stream = cls(nc, await ensure_stream(nc), batch=batch, max_bytes=max_bytes)
+        await stream.reader.open()
         return stream
-
-    @property
-    def buffered_bytes(self) -> int:
-        """Payload bytes that wait here to be pulled."""
-        return self._reader.buffered_bytes
 
     async def pull(self, limit: int, wait: float) -> list[Delivery]:
         deadline = time.monotonic() + wait
-        reader = self._reader
+        reader = self.reader
         while True:
             if self._closed or self._nc.is_closed:
                 raise closed_error(self._nc)
@@ -98,10 +88,7 @@ class JetStreamLogStream:
             if reader.trouble is not None and self._nc.is_connected:
                 await self._repair(left)
                 continue
-            reader.changed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, 0.5)):
-                    await reader.changed.wait()
+            await reader.wait(min(left, 0.5))
             if reader.silent():
                 self._verified = False
 
@@ -115,13 +102,8 @@ class JetStreamLogStream:
         await self._answer(deliveries, NAK if delay <= 0 else f'{NAK} {{"delay": {int(delay * jetstream_api.SECOND)}}}')
 
     async def state(self) -> StreamState:
-        try:
-            stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}")
-            consumer = await jetstream_api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
-        except jetstream_api.ApiError as error:
-            raise BrokerUnavailable(f"{error}. Andon makes it again") from None
-        state = jetstream_api.state_of(stream, consumer)
-        if jetstream_api.born(stream) == self._setup.born_ns:
+        state, born_ns = await jetstream_api.stream_state(self._nc)
+        if born_ns == self._setup.born_ns:
             self._floor = max(self._floor, state.ack_floor)
         return state
 
@@ -149,7 +131,7 @@ class JetStreamLogStream:
             return
         self._closed = True
         self._unwatch()
-        left = await self._reader.close(timeout / 2)
+        left = await self.reader.close(timeout / 2)
         if not self._verified or self._nc.is_closed:
             return
         with contextlib.suppress(TimeoutError, nats.errors.Error):
@@ -162,7 +144,7 @@ class JetStreamLogStream:
         """Waiting pulls die with the connection; behind it may be another server, or the same with an empty store."""
         self._verified = False
         self._changes += 1
-        self._reader.forget("connection lost")
+        self.reader.forget("connection lost")
         if up:
             self.reconnects += 1
 
@@ -189,7 +171,7 @@ class JetStreamLogStream:
 
     async def _repair(self, left: float) -> None:
         """See what is there, make again what is missing, then go on reading."""
-        trouble, changes = self._reader.trouble, self._changes
+        trouble, changes = self.reader.trouble, self._changes
         timeout = min(CHECK_TIMEOUT, max(left, 0.2))
         try:
             setup = await self._check(timeout)
@@ -204,7 +186,7 @@ class JetStreamLogStream:
         self._setup = setup
         self._floor = setup.ack_floor
         self._verified = True
-        self._reader.trouble = None
+        self.reader.trouble = None
         held = list(self._held)
         self._held.clear()
         for verb in (ACK, TERM):
@@ -222,13 +204,13 @@ class JetStreamLogStream:
                 return jetstream_api.setup_of(stream, consumer)
             same = True
         except jetstream_api.ApiError as error:
-            if error.code not in (jetstream_api.STREAM_MISSING, jetstream_api.CONSUMER_MISSING):
+            if error.code not in jetstream_api.MISSING:
                 raise
             same = error.code == jetstream_api.CONSUMER_MISSING and jetstream_api.born(stream) == self._setup.born_ns
         # What was acknowledged need not come again; of another stream we know nothing.
         setup = await ensure_stream(self._nc, start=self._floor if same else 0, timeout=timeout)
         self.recreated += 1
-        log.warning("log stream set up again", trouble=self._reader.trouble, recreated=self.recreated)
+        log.warning("log stream set up again", trouble=self.reader.trouble, recreated=self.recreated)
         return setup
 
     async def _replay_once(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
@@ -240,9 +222,7 @@ class JetStreamLogStream:
             name = await self._ephemeral(first, jetstream_api.filters(stream["config"]))
         except BrokerError as error:
             raise _Interrupted(str(error)) from None
-        reader = PullReader(
-            self._nc, STREAM, name, batch=BATCH, max_bytes=self._reader.max_bytes, expires=REPLAY_TIMEOUT, no_wait=True
-        )
+        reader = PullReader(self._nc, STREAM, name, batch=BATCH, max_bytes=self.reader.max_bytes, no_wait=True)
         unwatch = self._nc.watch(lambda _up: reader.forget("connection lost"))
         expected = 1
         try:
@@ -278,26 +258,20 @@ class JetStreamLogStream:
                 return []
             if reader.trouble is not None or reader.silent():
                 raise _Interrupted(reader.trouble or "no answer")
-            reader.changed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.5):
-                    await reader.changed.wait()
+            await reader.wait(0.5)
 
-    async def _ephemeral(self, first: int, only: list[str]) -> str:
-        config: dict[str, Any] = {
+    async def _ephemeral(self, first: int, only: dict[str, Any]) -> str:
+        config = {
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": first,
             "ack_policy": "none",
             "mem_storage": True,
             "num_replicas": 1,
             "inactive_threshold": 30 * jetstream_api.SECOND,
+            **only,
         }
-        if only:
-            config["filter_subjects"] = only
-        made = await jetstream_api.request(
-            self._nc, f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config}
-        )
-        name: str = made["name"]
+        body = {"stream_name": STREAM, "config": config}
+        name: str = (await jetstream_api.request(self._nc, f"CONSUMER.CREATE.{STREAM}", body))["name"]
         return name
 
 

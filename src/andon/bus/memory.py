@@ -15,15 +15,13 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import msgspec
-import structlog
 
+from andon.bus.inbox import MESSAGE_ID
 from andon.bus.interfaces import AnalyzeHandler, PlainRequestHandler
 from andon.bus.jetstream_api import SUBJECTS, covers
-from andon.bus.requests import error_code
-from andon.core.errors import AndonError, BrokerError, BrokerUnavailable
+from andon.bus.requests import Callers
+from andon.core.errors import BrokerError, BrokerUnavailable
 from andon.core.models import ANALYZE_SUBJECT, STREAM, Delivery, StreamState
-
-log = structlog.get_logger(__name__)
 
 ACK_WAIT = 30.0
 DUPLICATE_WINDOW = 120.0
@@ -36,14 +34,6 @@ class Published(msgspec.Struct):
     subject: str
     data: bytes
     headers: Mapping[str, str] | None = None
-
-
-class _Stored(msgspec.Struct):
-    sequence: int
-    stored_ns: int
-    subject: str
-    data: bytes
-    headers: Mapping[str, str] | None
 
 
 class MemoryBus:
@@ -65,7 +55,7 @@ class MemoryBus:
         self._wall_ns = wall_ns
         self._ack_wait = ack_wait
         self._max_payload = max_payload
-        self._messages: dict[int, _Stored] = {}
+        self._messages: dict[int, Delivery] = {}  # without a token, until one is delivered
         self._last = 0
         self._next = 1
         self._due: dict[int, float] = {}  # delivered, not acknowledged: when it comes again
@@ -109,12 +99,12 @@ class MemoryBus:
         if any(covers(pattern, subject) for pattern in SUBJECTS):
             sequence = self._store(subject, data, headers)
             if reply:
-                self._hand_out(reply, json.dumps({"stream": STREAM, "seq": sequence}).encode(), None)
+                self.hand_out(reply, json.dumps({"stream": STREAM, "seq": sequence}).encode())
                 if self.listener is not None:
                     self.listener.plain_request(data, subject, reply)
         elif subject == ANALYZE_SUBJECT and self.listener is not None:
             self.listener.analyze_request(data, reply)
-        self._hand_out(subject, data, headers)
+        self.hand_out(subject, data, headers)
         return sequence
 
     def heard(self, subject: str) -> bool:
@@ -135,7 +125,7 @@ class MemoryBus:
 
     def _store(self, subject: str, data: bytes, headers: Mapping[str, str] | None) -> int:
         now = self._clock()
-        identity = (headers or {}).get("Nats-Msg-Id")
+        identity = (headers or {}).get(MESSAGE_ID)
         if identity is not None:
             while self._ids and next(iter(self._ids.values()))[0] < now - DUPLICATE_WINDOW:
                 del self._ids[next(iter(self._ids))]
@@ -143,19 +133,16 @@ class MemoryBus:
                 return self._ids[identity][1]
             self._ids[identity] = (now, self._last + 1)
         self._last += 1
-        self._messages[self._last] = _Stored(self._last, self._wall_ns(), subject, data, headers)
+        self._messages[self._last] = Delivery(data, subject, STREAM, self._last, self._wall_ns(), "", headers)
         self._changed.set()
         return self._last
 
-    def _hand_out(self, subject: str, data: bytes, headers: Mapping[str, str] | None) -> None:
+    def hand_out(self, subject: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Give a message to whoever subscribed to ``subject``: no stream, no listener. So a caller is answered."""
         for pattern, queues in self._inboxes.items():
             if covers(pattern, subject):
                 for queue in queues:
                     queue.put_nowait(Published(subject, data, headers))
-
-    def reply_with(self, subject: str, data: bytes, headers: Mapping[str, str] | None) -> None:
-        """A reply to a caller: no stream, no listener, only whoever waits on ``subject``."""
-        self._hand_out(subject, data, headers)
 
     def take(self, limit: int) -> list[Delivery]:
         """What the consumer is due: first what comes again, then what is new."""
@@ -173,12 +160,8 @@ class MemoryBus:
                 self.settle(sequence)  # the stream forgot it meanwhile
                 continue
             self._due[sequence] = now + self._ack_wait
-            taken.append(self.delivery(stored, f"ack.{sequence}"))
+            taken.append(msgspec.structs.replace(stored, token=f"ack.{sequence}"))
         return taken
-
-    def delivery(self, stored: _Stored, token: str) -> Delivery:
-        """A stored message as the pipeline gets it."""
-        return Delivery(stored.data, stored.subject, STREAM, stored.sequence, stored.stored_ns, token, stored.headers)
 
     def settle(self, sequence: int) -> None:
         """The message is acknowledged or terminated."""
@@ -196,9 +179,9 @@ class MemoryBus:
             self._due[sequence] = self._clock() + delay
             self._changed.set()
 
-    def kept(self, first: int, last: int) -> list[_Stored]:
+    def kept(self, first: int, last: int) -> list[Delivery]:
         """The messages of ``first``..``last`` that the stream still holds."""
-        return [self._messages[s] for s in sorted(self._messages) if first <= s <= last]
+        return [msgspec.structs.replace(m) for s, m in sorted(self._messages.items()) if first <= s <= last]
 
     async def wait(self, seconds: float) -> None:
         """Wait for something new, at most ``seconds``, or until something comes again."""
@@ -263,7 +246,7 @@ class MemoryLogStream:
         self._bus.check()
         kept = self._bus.kept(first, last)
         for start in range(0, len(kept), REPLAY_BATCH):
-            yield [self._bus.delivery(stored, "") for stored in kept[start : start + REPLAY_BATCH]]
+            yield kept[start : start + REPLAY_BATCH]
 
     async def close(self) -> None:
         """Stop reading; idempotent."""
@@ -281,7 +264,7 @@ class MemoryPublisher:
     ) -> int:
         with_id = dict(headers or {})
         if message_id is not None:
-            with_id["Nats-Msg-Id"] = message_id
+            with_id[MESSAGE_ID] = message_id
         sequence = self._bus.publish(subject, data, headers=with_id or None)
         if not sequence:
             raise BrokerUnavailable(f"no stream takes {subject}: publish on {SUBJECTS[0]} or below it")
@@ -302,14 +285,12 @@ class MemoryPublisher:
         """Nothing to close."""
 
 
-class MemoryCallers:
+class MemoryCallers(Callers):
     """What :class:`andon.bus.requests.NatsCallers` is, over a :class:`MemoryBus`."""
 
     def __init__(self, bus: MemoryBus) -> None:
+        super().__init__()
         self._bus = bus
-        self._analyze: AnalyzeHandler | None = None
-        self._plain: PlainRequestHandler | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, analyze: AnalyzeHandler, plain: PlainRequestHandler) -> None:
         """Start both."""
@@ -320,7 +301,7 @@ class MemoryCallers:
         """Stop; requests in hand are answered with error 503. Idempotent."""
         if self._bus.listener is self:
             self._bus.listener = None
-        tasks = tuple(self._tasks)
+        tasks = tuple(self._requests)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -332,26 +313,13 @@ class MemoryCallers:
 
     def analyze_request(self, data: bytes, reply: str) -> None:
         """A request to the analyze endpoint came in."""
-        task = asyncio.create_task(self._serve(data, reply))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, data: bytes, reply: str) -> None:
-        if self._analyze is None:
-            return
-        try:
-            answer = await self._analyze(data)
-        except AndonError as error:
-            self._refuse(reply, error_code(error), str(error))
-        except asyncio.CancelledError:
-            self._refuse(reply, "503", "Andon is stopping: ask again when it runs")
-            raise
-        except Exception:
-            log.exception("analyze request failed")
-            self._refuse(reply, "500", "Andon failed to analyze this: see its log")
-        else:
-            self._bus.reply_with(reply, answer, None)
+        async def respond(answer: bytes) -> None:
+            self._bus.hand_out(reply, answer)
 
-    def _refuse(self, reply: str, code: str, reason: str) -> None:
-        headers = {"Nats-Service-Error-Code": code, "Nats-Service-Error": reason}
-        self._bus.reply_with(reply, b"", headers)
+        async def refuse(code: str, reason: str) -> None:
+            self._bus.hand_out(reply, b"", {"Nats-Service-Error-Code": code, "Nats-Service-Error": reason})
+
+        task = asyncio.create_task(self._answer(data, respond, refuse))
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)

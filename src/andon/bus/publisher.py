@@ -12,7 +12,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from andon.bus.connection import BusConnection, closed_error, explained
-from andon.bus.publish_acks import AckInbox, Busy, Refused, parsed_ack
+from andon.bus.inbox import AckInbox, Busy, Refused, parsed_ack
 from andon.core.errors import BrokerError, BrokerUnavailable
 
 ACK_TIMEOUT = 2.0  # seconds until an unanswered message is sent again
@@ -90,13 +90,7 @@ class JetStreamPublisher:
         )
 
     async def _store_once(self, data: bytes, subject: str, headers: dict[str, str], timeout: float) -> int:
-        answer: asyncio.Future[Msg | None] = asyncio.get_running_loop().create_future()
-
-        def take(message: Msg | None) -> None:
-            if not answer.done():
-                answer.set_result(message)
-
-        number = self._acks.expect(take)
+        number, answer = self._acks.expect_one()
         try:
             await self._acks.publish(subject, data, number, headers)
             async with asyncio.timeout(timeout):
@@ -121,13 +115,7 @@ class JetStreamPublisher:
 
     async def deliver(self, subject: str, data: bytes) -> bool:
         await self._acks.open()
-        unheard = False
-
-        def take(message: Msg | None) -> None:
-            nonlocal unheard
-            unheard = message is None or (message.headers or {}).get("Status") == NO_RESPONDERS
-
-        number = self._acks.expect(take)
+        number, reply = self._acks.expect_one()
         try:
             await self._acks.publish(subject, data, number, {})
             await self._acks.barrier(ACK_TIMEOUT)
@@ -141,7 +129,10 @@ class JetStreamPublisher:
             ) from None
         finally:
             self._acks.forget(number)
-        return not unheard
+        if not reply.done():
+            return True
+        message = reply.result()
+        return message is not None and (message.headers or {}).get("Status") != NO_RESPONDERS
 
     async def store_many(
         self,
@@ -158,17 +149,20 @@ class JetStreamPublisher:
         seconds without any progress. The order is kept as long as nothing has to be sent again.
         """
         await self._acks.open()
-        run = _Run(self._acks, window, on_stored or (lambda _count: None), patience)
+        run = _Run(self._acks, on_stored or (lambda _count: None), patience)
         try:
             index = 0
             async for subject, data, headers, message_id in _iterated(items):
-                await run.room()
+                while len(run.pending) >= window:
+                    await run.step()
                 try:
                     await run.send(_Sent(index, subject, data, self._acks.headers_for(data, headers, message_id)))
                 except Refused as refusal:
                     run.fail(index, subject, str(refusal))
                 index += 1
-            await run.finish()
+            while run.pending:
+                await run.step()
+            run.report()
         finally:
             run.abandon()
         return run.result
@@ -179,14 +173,13 @@ class JetStreamPublisher:
 
 
 class _Run:
-    """One :meth:`JetStreamPublisher.store_many`: the window and its bookkeeping."""
+    """One :meth:`JetStreamPublisher.store_many`: what is unacknowledged (``pending``), and the result so far."""
 
-    def __init__(self, acks: AckInbox, window: int, on_stored: Callable[[int], None], patience: float) -> None:
+    def __init__(self, acks: AckInbox, on_stored: Callable[[int], None], patience: float) -> None:
         self._acks = acks
-        self._window = window
         self._on_stored = on_stored
         self._patience = patience
-        self._pending: dict[str, _Sent] = {}
+        self.pending: dict[str, _Sent] = {}
         self._progress = asyncio.Event()
         self._moved = time.monotonic()
         self._unreported = 0
@@ -196,7 +189,7 @@ class _Run:
 
     async def send(self, sent: _Sent) -> None:
         number = self._acks.expect(lambda message: self._acked(number, message))
-        self._pending[number] = sent
+        self.pending[number] = sent
         sent.at = time.monotonic()
         sent.tries += 1
         try:
@@ -207,37 +200,27 @@ class _Run:
             self._forget(number)
             raise
 
-    async def room(self) -> None:
-        """Wait until one more may be sent."""
-        while len(self._pending) >= self._window:
-            await self._step()
-
-    async def finish(self) -> None:
-        """Wait until nothing is unacknowledged."""
-        while self._pending:
-            await self._step()
-        self._report()
-
     def fail(self, index: int, subject: str, reason: str) -> None:
         self.result.failed += 1
         if len(self.result.failures) < MAX_FAILURES_KEPT:
             self.result.failures.append(Failure(index, subject, reason))
 
     def abandon(self) -> None:
-        for number in tuple(self._pending):
+        for number in tuple(self.pending):
             self._forget(number)
 
     def _forget(self, number: str) -> None:
-        self._pending.pop(number, None)
+        self.pending.pop(number, None)
         self._acks.forget(number)
 
-    def _report(self) -> None:
+    def report(self) -> None:
         if self._unreported:
             count, self._unreported = self._unreported, 0
             self._on_stored(count)
 
-    async def _step(self) -> None:
-        self._report()
+    async def step(self) -> None:
+        """Wait for an ack, or until it is time to send again. Raises BrokerUnavailable when patience is at its end."""
+        self.report()
         self._progress.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ACK_TIMEOUT / 4):
@@ -255,12 +238,12 @@ class _Run:
                 f"{self._patience:g} s ({self._problem}): check that it runs and has room, then send the rest again"
             )
         if nc.is_connected:
-            for number, sent in [(n, s) for n, s in self._pending.items() if now - s.at > ACK_TIMEOUT]:
+            for number, sent in [(n, s) for n, s in self.pending.items() if now - s.at > ACK_TIMEOUT]:
                 self._forget(number)
                 await self.send(sent)
 
     def _acked(self, number: str, message: Msg | None) -> None:
-        sent = self._pending.get(number)
+        sent = self.pending.get(number)
         if sent is None:
             return
         if message is None:
@@ -281,7 +264,7 @@ class _Run:
             self.result.stored += 1
             self._unreported += 1
             self.result.duplicates += bool(ack.get("duplicate")) and sent.tries == 1
-        self._pending.pop(number, None)
+        self.pending.pop(number, None)
         self._moved = time.monotonic()
         self._progress.set()
 

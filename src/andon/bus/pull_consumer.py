@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 ACK_PREFIX = "$JS.ACK."
 OVERHEAD = 64 << 10  # subject, headers and ack subject, which JetStream counts as well
 MAX_PULL_BYTES = 256 << 20
+HEARTBEAT = 1.0  # seconds between the broker's signs of life while a pull waits
+EXPIRES = 15.0  # seconds that a pull waits for messages
+NO_WAIT_TIMEOUT = 5.0
 #: Ends of a pull that only mean "ask again", by the beginning of their text.
 ROUTINE = ("Request Timeout", "Message Size Exceeds MaxBytes", "Batch Completed", "Interest Expired")
 
@@ -46,12 +49,6 @@ def parse_ack_subject(subject: str) -> tuple[str, int, int, int]:
     raise ValueError(f"{subject!r} is not the ack subject of a JetStream message")
 
 
-def delivery(message: Msg) -> Delivery:
-    """The message as the pipeline knows it; its token is the ack subject."""
-    stream, sequence, _, stored_ns = parse_ack_subject(message.reply)
-    return Delivery(message.data, message.subject, stream, sequence, stored_ns, message.reply, message.headers)
-
-
 class PullReader:
     """Reads a pull consumer. One reader per object; everything runs on the loop that opened it.
 
@@ -60,24 +57,12 @@ class PullReader:
     """
 
     def __init__(
-        self,
-        nc: BusConnection,
-        stream: str,
-        consumer: str,
-        *,
-        batch: int,
-        max_bytes: int,
-        heartbeat: float = 1.0,
-        expires: float = 15.0,
-        no_wait: bool = False,
+        self, nc: BusConnection, stream: str, consumer: str, *, batch: int, max_bytes: int, no_wait: bool = False
     ) -> None:
         self._nc = nc
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
-        self._heartbeat = heartbeat
-        self._expires = expires
         self._no_wait = no_wait
         self._buffer: deque[Msg] = deque()
-        self._buffered = 0
         self._inbox = ""
         self._subscription: Subscription | None = None
         self._number = 0
@@ -86,25 +71,13 @@ class PullReader:
         self._heard = 0.0
         self.batch = batch
         self.max_bytes = max_bytes
-        #: Set when something arrived: a message, or the end of a pull.
-        self.changed = asyncio.Event()
+        #: Size of the payloads here that the reader has not taken.
+        self.buffered_bytes = 0
+        self._changed = asyncio.Event()
         #: Why the last pull ended, where that needs more than asking again.
         self.trouble: str | None = None
         #: Whether a ``no_wait`` pull found nothing more.
         self.exhausted = False
-        self.pulls = 0
-        self.missed_heartbeats = 0
-        self.malformed = 0
-
-    @property
-    def buffered(self) -> int:
-        """Messages here that the reader has not taken."""
-        return len(self._buffer)
-
-    @property
-    def buffered_bytes(self) -> int:
-        """Their payloads' size."""
-        return self._buffered
 
     async def open(self) -> None:
         """Start listening; nothing is asked for yet."""
@@ -131,29 +104,37 @@ class PullReader:
         return self.take(len(self._buffer))
 
     def take(self, limit: int) -> list[Delivery]:
-        """Up to ``limit`` received messages, oldest first."""
+        """Up to ``limit`` received messages, oldest first; their tokens are the ack subjects."""
         buffer = self._buffer
         taken: list[Delivery] = []
         while buffer and len(taken) < limit:
             message = buffer.popleft()
-            self._buffered -= len(message.data)
-            taken.append(delivery(message))
+            self.buffered_bytes -= len(message.data)
+            stream, sequence, _, stored_ns = parse_ack_subject(message.reply)
+            token = message.reply
+            taken.append(Delivery(message.data, message.subject, stream, sequence, stored_ns, token, message.headers))
         return taken
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until something arrives, a message or the end of a pull; at most ``seconds``."""
+        self._changed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     async def ask(self) -> None:
         """Ask for a batch unless one is on its way, enough is buffered, or there is trouble to be dealt with."""
-        if self._open or self.trouble or len(self._buffer) >= self.batch or self._buffered >= self.max_bytes:
+        if self._open or self.trouble or len(self._buffer) >= self.batch or self.buffered_bytes >= self.max_bytes:
             return
         self._number += 1
         self._open, self._wanted, self.exhausted = True, self.batch, False
         self._heard = time.monotonic()
-        self.pulls += 1
         body: dict[str, int | bool] = {"batch": self.batch, "max_bytes": self.max_bytes}
         if self._no_wait:
             body["no_wait"] = True
         else:
-            body["expires"] = int(self._expires * SECOND)
-            body["idle_heartbeat"] = int(self._heartbeat * SECOND)
+            body["expires"] = int(EXPIRES * SECOND)
+            body["idle_heartbeat"] = int(HEARTBEAT * SECOND)
         try:
             await self._nc.publish(self._next, json.dumps(body).encode(), reply=f"{self._inbox}.{self._number}")
         except nats.errors.Error as error:
@@ -164,14 +145,13 @@ class PullReader:
         """The outstanding pull is lost (the connection was); ``trouble`` keeps new ones from being asked for."""
         self._open = False
         self.trouble = trouble
-        self.changed.set()
+        self._changed.set()
 
     def silent(self) -> bool:
         """Whether the outstanding pull is dead: two heartbeats are missing. It is given up then."""
-        limit = self._expires if self._no_wait else 2.2 * self._heartbeat
+        limit = NO_WAIT_TIMEOUT if self._no_wait else 2.2 * HEARTBEAT
         if not self._open or time.monotonic() - self._heard < limit:
             return False
-        self.missed_heartbeats += 1
         self.forget("heartbeats stopped")
         return True
 
@@ -179,16 +159,15 @@ class PullReader:
         self._heard = time.monotonic()
         if message.reply.startswith(ACK_PREFIX):
             if message.reply.count(".") not in (8, 10, 11):
-                self.malformed += 1
                 log.warning("message with an unknown ack subject", subject=message.subject, ack=message.reply)
                 return
             self._buffer.append(message)
-            self._buffered += len(message.data)
+            self.buffered_bytes += len(message.data)
             self._wanted -= 1
             if self._wanted <= 0 and self._open:
                 self._open = False
                 await self.ask()
-            self.changed.set()
+            self._changed.set()
             return
         status = (message.headers or {}).get("Status")
         if status is not None and status != "100" and message.subject == f"{self._inbox}.{self._number}":
@@ -206,4 +185,4 @@ class PullReader:
                 await self.ask()
             else:
                 self.trouble = f"{status} {description}".strip()
-        self.changed.set()
+        self._changed.set()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import nats.errors
 import structlog
@@ -47,14 +47,46 @@ def error_code(error: AndonError) -> str:
     return "503" if isinstance(error, BrokerUnavailable | ModelUnavailable | StoreError) else "500"
 
 
-class NatsCallers:
+class Callers:
+    """What a listener for callers is on any bus: two handlers, requests in hand, and how each is answered.
+
+    ``failed`` counts the requests whose handler broke.
+    """
+
+    def __init__(self) -> None:
+        self._analyze: AnalyzeHandler | None = None
+        self._plain: PlainRequestHandler | None = None
+        self._requests: set[asyncio.Task[None]] = set()
+        self.failed = 0
+
+    async def _answer(
+        self, data: bytes, respond: Callable[[bytes], Awaitable[None]], refuse: Callable[[str, str], Awaitable[None]]
+    ) -> None:
+        """Answer a request to the analyze endpoint, or refuse it with a code and a sentence."""
+        if self._analyze is None:
+            raise RuntimeError("not listening")
+        try:
+            answer = await self._analyze(data)
+        except AndonError as error:
+            await refuse(error_code(error), " ".join(str(error).split()))
+        except asyncio.CancelledError:
+            await refuse("503", STOPPING)
+            raise
+        except Exception:
+            self.failed += 1
+            log.exception("analyze request failed", failed=self.failed)
+            await refuse("500", "Andon failed to analyze this: see its log")
+        else:
+            await respond(answer)
+
+
+class NatsCallers(Callers):
     """Listening for callers that wait: the micro-service endpoint and plain requests on the log subject.
 
     ``version`` (a semantic version) is shown by the service discovery. ``owns(reply)`` tells our own publisher's
     replies from a caller's. At most ``max_concurrent`` analyze requests with ``max_bytes`` of payload are in hand; more
     wait in the client's buffer, so both should be above what the handler lets wait for answers. ``floods`` counts how
-    often the plain listener stepped aside, ``held_up`` the requests that had to wait, ``failed`` those whose handler
-    broke.
+    often the plain listener stepped aside, ``held_up`` the requests that had to wait.
     """
 
     def __init__(
@@ -67,6 +99,7 @@ class NatsCallers:
         max_bytes: int = MAX_BYTES,
         flood_rate: float = FLOOD_RATE,
     ) -> None:
+        super().__init__()
         self._nc = nc
         self._version = version
         self._owns = owns
@@ -76,16 +109,12 @@ class NatsCallers:
         self._room = asyncio.Event()
         self._closing = False
         self._flood_rate = flood_rate
-        self._analyze: AnalyzeHandler | None = None
-        self._plain: PlainRequestHandler | None = None
         self._service: Service | None = None
         self._subscriptions: list[Subscription] = []
-        self._requests: set[asyncio.Task[None]] = set()
         self._guard_task: asyncio.Task[None] | None = None
         self._seen = 0
         self.floods = 0
         self.held_up = 0
-        self.failed = 0
 
     async def listen(self, analyze: AnalyzeHandler, plain: PlainRequestHandler) -> None:
         """Start both; handlers run on the loop, and ``plain`` must not block. Raises BrokerUnavailable where closed."""
@@ -151,31 +180,16 @@ class NatsCallers:
         self._room.set()
 
     async def _serve(self, request: Request) -> None:
-        if self._analyze is None:
-            raise RuntimeError("not listening")
+        async def respond(answer: bytes) -> None:
+            size, most = len(answer), self._nc.max_payload
+            if size > most:
+                await request.respond_error("500", f"the analysis has {size} bytes and the broker takes {most}")
+            else:
+                await request.respond(answer)
+
         # A caller that wants no reply makes Request.respond raise ValueError; nats.errors mean it cannot be reached.
         with contextlib.suppress(ValueError, nats.errors.Error):
-            try:
-                answer = await self._analyze(request.data)
-            except AndonError as error:
-                await request.respond_error(error_code(error), " ".join(str(error).split()))
-            except asyncio.CancelledError:
-                await request.respond_error("503", STOPPING)
-                raise
-            except Exception:
-                self.failed += 1
-                log.exception("analyze request failed", failed=self.failed)
-                await request.respond_error("500", "Andon failed to analyze this: see its log")
-            else:
-                await self._respond(request, answer)
-
-    async def _respond(self, request: Request, answer: bytes) -> None:
-        if len(answer) > self._nc.max_payload:
-            await request.respond_error(
-                "500", f"the analysis has {len(answer)} bytes and the broker takes {self._nc.max_payload}"
-            )
-        else:
-            await request.respond(answer)
+            await self._answer(request.data, respond, request.respond_error)
 
     async def _on_plain(self, message: Msg) -> None:
         self._seen += 1

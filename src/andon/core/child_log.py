@@ -26,6 +26,3 @@ async def lines_of(stream: asyncio.StreamReader | None, longest: int) -> AsyncIt
             rest = b""
     if rest:
         yield rest
-
-
-__all__ = ["lines_of"]

@@ -30,9 +30,6 @@ from __future__ import annotations
 class AndonError(Exception):
     """Base of every error Andon raises on purpose; its text is meant for the user."""
 
-    #: What the process exits with when this error ends a command.
-    exit_status = 1
-
 
 class ConfigError(AndonError):
     """A setting is missing or wrong: change it and start again."""

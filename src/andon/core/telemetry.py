@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import sys
-from collections.abc import MutableMapping
-from typing import Any, TextIO
+from collections.abc import Callable, MutableMapping
+from typing import Any, TextIO, TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from andon.core.text import printable
+
+M = TypeVar("M")
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -55,111 +58,96 @@ def configure_logging(level: str = "info", form: str = "auto") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if as_json
-        # the default shows the values of local variables, and among them may be a key
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
+    last: list[Any]
+    if as_json:
+        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    else:  # the default shows the values of local variables, and among them may be a key
+        plain = structlog.dev.plain_traceback
+        last = [_harmless, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer]
-        if as_json
-        else [*shared, _harmless, renderer],
+        processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sink),  # type: ignore[arg-type]  # print needs write and flush
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sink)
-    final = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
-    final.insert(1, structlog.processors.format_exc_info if as_json else _harmless)
+    final = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(LEVELS[level], logging.WARNING))
 
 
+class _Metric(functools.cached_property[M]):
+    """One row of :class:`Metrics`: kind, name, help and labels of a metric, made in each object's own registry."""
+
+    def __init__(self, kind: Callable[..., M], name: str, text: str, *labels: str, **options: Any) -> None:
+        super().__init__(lambda metrics: kind(name, text, labels, registry=metrics.registry, **options))
+
+
 class Metrics:
     """Every figure on ``/metrics``. One object per service, so that tests and twins never share a registry."""
 
+    recorded = _Metric(Counter, "andon_logs_recorded", "Logs stored in the database.")
+    duplicates = _Metric(Counter, "andon_logs_duplicate", "Messages delivered again that were stored already.")
+    rejected = _Metric(Counter, "andon_logs_rejected", "Messages kept in rejects.")
+    recovered = _Metric(Counter, "andon_logs_recovered", "Acknowledged logs read again from the stream on start.")
+    batch_seconds = _Metric(
+        Histogram,
+        "andon_record_seconds",
+        "Time to store one batch.",
+        buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    )
+    indexed = _Metric(Counter, "andon_logs_indexed", "Logs taken into search and comparison.")
+    pictures_stored = _Metric(Counter, "andon_pictures_stored", "Pictures of logs stored for the first time.")
+    pictures_refused = _Metric(
+        Counter, "andon_pictures_refused", "Pictures of logs that were not kept; the logs' notes say why."
+    )
+    retention_deleted = _Metric(Counter, "andon_retention_deleted", "Logs deleted, by rule of retention.", "rule")
+    retention_dropped = _Metric(
+        Counter, "andon_retention_dropped", "Messages that a rule of retention kept from being stored.", "rule"
+    )
+    store_errors = _Metric(Counter, "andon_store_errors", "Batches that could not be stored at once.")
+    analyses = _Metric(Counter, "andon_analyses", "Explanations given, by rung.", "rung")
+    model_calls = _Metric(Counter, "andon_model_calls", "Calls of the model, by result.", "result")
+    model_seconds = _Metric(
+        Histogram,
+        "andon_model_seconds",
+        "Time of one model call.",
+        buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+    )
+    model_tokens = _Metric(Counter, "andon_model_tokens", "Tokens used, by direction.", "direction")
+    model_limit = _Metric(Gauge, "andon_model_limit", "Questions the model may be asked at once now.")
+    model_running = _Metric(Gauge, "andon_model_running", "Questions that are with the model.")
+    model_away = _Metric(Gauge, "andon_model_away", "1 while the model is away and not asked.")
+    budget_exhausted = _Metric(Gauge, "andon_budget_exhausted", "1 while the budget lets no ordinary question through.")
+    budget_left = _Metric(Gauge, "andon_budget_left", "What is left of a budget of model calls or tokens.", "budget")
+    runbooks = _Metric(Gauge, "andon_runbooks", "Runbooks in force.")
+    runbook_problems = _Metric(Gauge, "andon_runbook_problems", "Runbooks that cannot be used as they are.")
+    playbook_rules = _Metric(Gauge, "andon_playbook_rules", "The site's own playbook rules in force.")
+    playbook_problems = _Metric(
+        Gauge, "andon_playbook_problems", "Playbook rules and files of the site that cannot be used as they are."
+    )
+    callers = _Metric(Gauge, "andon_callers_waiting", "Callers that wait for an analysis in memory.")
+    callers_dropped = _Metric(Counter, "andon_callers_dropped", "Callers that found every waiting place taken.")
+    replies = _Metric(Counter, "andon_replies", "Answers sent to callers, by way.", "way")
+    task_restarts = _Metric(Counter, "andon_task_restarts", "Parts started again after a failure.", "part")
+    broker_restarts = _Metric(Gauge, "andon_broker_restarts", "Times the embedded broker was started again.")
+    ready = _Metric(Gauge, "andon_ready", "1 while logs can be taken and stored.")
+    logs = _Metric(Gauge, "andon_store_logs", "Logs in the database.")
+    patterns = _Metric(Gauge, "andon_store_patterns", "Patterns in the database.")
+    rejects = _Metric(Gauge, "andon_store_rejects", "Messages in rejects.")
+    pending = _Metric(Gauge, "andon_analyses_pending", "Analyses that wait.")
+    failed = _Metric(Gauge, "andon_analyses_failed", "Analyses the model could not give.")
+    store_bytes = _Metric(Gauge, "andon_store_bytes", "Size of the database on disk.")
+    stream_pending = _Metric(Gauge, "andon_stream_pending", "Messages in the stream not yet delivered.")
+    stream_bytes = _Metric(Gauge, "andon_stream_bytes", "Size of the stream on disk.")
+
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        r = self.registry
-        self.recorded = Counter("andon_logs_recorded", "Logs stored in the database.", registry=r)
-        self.duplicates = Counter(
-            "andon_logs_duplicate", "Messages delivered again that were stored already.", registry=r
-        )
-        self.rejected = Counter("andon_logs_rejected", "Messages kept in rejects.", registry=r)
-        self.recovered = Counter(
-            "andon_logs_recovered", "Acknowledged logs read again from the stream on start.", registry=r
-        )
-        self.batch_seconds = Histogram(
-            "andon_record_seconds",
-            "Time to store one batch.",
-            registry=r,
-            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
-        )
-        self.indexed = Counter("andon_logs_indexed", "Logs taken into search and comparison.", registry=r)
-        self.pictures_stored = Counter(
-            "andon_pictures_stored", "Pictures of logs stored for the first time.", registry=r
-        )
-        self.pictures_refused = Counter(
-            "andon_pictures_refused", "Pictures of logs that were not kept; the logs' notes say why.", registry=r
-        )
-        self.retention_deleted = Counter(
-            "andon_retention_deleted", "Logs deleted, by rule of retention.", ["rule"], registry=r
-        )
-        self.retention_dropped = Counter(
-            "andon_retention_dropped", "Messages that a rule of retention kept from being stored.", ["rule"], registry=r
-        )
-        self.store_errors = Counter("andon_store_errors", "Batches that could not be stored at once.", registry=r)
-        self.analyses = Counter("andon_analyses", "Explanations given, by rung.", ["rung"], registry=r)
-        self.model_calls = Counter("andon_model_calls", "Calls of the model, by result.", ["result"], registry=r)
-        self.model_seconds = Histogram(
-            "andon_model_seconds",
-            "Time of one model call.",
-            registry=r,
-            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
-        )
-        self.model_tokens = Counter("andon_model_tokens", "Tokens used, by direction.", ["direction"], registry=r)
-        self.model_limit = Gauge("andon_model_limit", "Questions the model may be asked at once now.", registry=r)
-        self.model_running = Gauge("andon_model_running", "Questions that are with the model.", registry=r)
-        self.model_away = Gauge("andon_model_away", "1 while the model is away and not asked.", registry=r)
-        self.budget_exhausted = Gauge(
-            "andon_budget_exhausted", "1 while the budget lets no ordinary question through.", registry=r
-        )
-        self.budget_left = Gauge(
-            "andon_budget_left", "What is left of a budget of model calls or tokens.", ["budget"], registry=r
-        )
-        self.runbooks = Gauge("andon_runbooks", "Runbooks in force.", registry=r)
-        self.runbook_problems = Gauge("andon_runbook_problems", "Runbooks that cannot be used as they are.", registry=r)
-        self.playbook_rules = Gauge("andon_playbook_rules", "The site's own playbook rules in force.", registry=r)
-        self.playbook_problems = Gauge(
-            "andon_playbook_problems",
-            "Playbook rules and files of the site that cannot be used as they are.",
-            registry=r,
-        )
-        self.callers = Gauge("andon_callers_waiting", "Callers that wait for an analysis in memory.", registry=r)
-        self.callers_dropped = Counter(
-            "andon_callers_dropped", "Callers that found every waiting place taken.", registry=r
-        )
-        self.replies = Counter("andon_replies", "Answers sent to callers, by way.", ["way"], registry=r)
-        self.task_restarts = Counter(
-            "andon_task_restarts", "Parts started again after a failure.", ["part"], registry=r
-        )
-        self.broker_restarts = Gauge(
-            "andon_broker_restarts", "Times the embedded broker was started again.", registry=r
-        )
-        self.ready = Gauge("andon_ready", "1 while logs can be taken and stored.", registry=r)
-        self.logs = Gauge("andon_store_logs", "Logs in the database.", registry=r)
-        self.patterns = Gauge("andon_store_patterns", "Patterns in the database.", registry=r)
-        self.rejects = Gauge("andon_store_rejects", "Messages in rejects.", registry=r)
-        self.pending = Gauge("andon_analyses_pending", "Analyses that wait.", registry=r)
-        self.failed = Gauge("andon_analyses_failed", "Analyses the model could not give.", registry=r)
-        self.store_bytes = Gauge("andon_store_bytes", "Size of the database on disk.", registry=r)
-        self.stream_pending = Gauge("andon_stream_pending", "Messages in the stream not yet delivered.", registry=r)
-        self.stream_bytes = Gauge("andon_stream_bytes", "Size of the stream on disk.", registry=r)
+        for name, row in vars(Metrics).items():
+            if isinstance(row, _Metric):
+                getattr(self, name)  # makes it, so that it is shown before it is first counted
 
     def render(self) -> tuple[bytes, str]:
         """Prometheus text and its content type."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import concurrent.futures
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,25 +17,14 @@ async def in_daemon_thread(work: Callable[[], T], name: str) -> T:
     Unlike with :func:`asyncio.to_thread`, neither the loop's end nor the interpreter's waits for the thread: a stop
     in the middle of a long import ends at once. When cancelled, the work goes on and its outcome is dropped.
     """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def deliver(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  # T where there is no error
+    outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+    outcome.set_running_or_notify_cancel()  # from here on a cancellation reaches only whoever waits
 
     def run() -> None:
-        result, error = None, None
         try:
-            result = work()
+            outcome.set_result(work())
         except BaseException as failure:  # noqa: BLE001 - handed on to whoever waits
-            error = failure
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(deliver, result, error)
+            outcome.set_exception(failure)
 
     threading.Thread(target=run, name=name, daemon=True).start()
-    return await future
+    return await asyncio.wrap_future(outcome)

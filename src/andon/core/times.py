@@ -42,9 +42,9 @@ def read_time(value: str, zone: str | tzinfo, now: datetime | None = None) -> st
         if moment.tzinfo is None:
             moment = on_the_wall(moment, ZoneInfo(zone) if isinstance(zone, str) else zone)
         return utc_text(moment)
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, Skipped):
-            raise
+    except Skipped:
+        raise
+    except (ValueError, OverflowError):
         raise ValueError(f"{value[:_SHOWN]!r} is no time; {HOW}") from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from typing import NoReturn
 
 from andon.app.cli.interrupt import ends_at_once
 from andon.core.errors import AndonError
@@ -24,8 +25,7 @@ def main() -> None:
         _require_text(sys.argv[1:])
         app()
     except AndonError as error:
-        print(f"andon: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - the last word of a command
-        sys.exit(error.exit_status)
+        _end(str(error), 1)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `andon logs | head`: the reader left, which is no error
@@ -36,8 +36,12 @@ def main() -> None:
             raise
         # files are named in errors of our own: what has no name is where the output goes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"andon: the output cannot be written: {error.strerror or error}", file=sys.stderr)  # noqa: T201
-        sys.exit(1)
+        _end(f"the output cannot be written: {error.strerror or error}", 1)
+
+
+def _end(sentence: str, status: int) -> NoReturn:
+    print(f"andon: {printable(sentence)}", file=sys.stderr)  # noqa: T201 - the last word of a command
+    sys.exit(status)
 
 
 #: What stands for our own signs where the output's encoding has none; for other characters a question mark does.
@@ -58,12 +62,6 @@ def _stand_in(error: UnicodeError) -> tuple[str, int]:
     return "".join(_STAND_INS.get(c, "?") for c in error.object[error.start : error.end]), error.end
 
 
-class _NoText(AndonError):
-    """An argument is not text."""
-
-    exit_status = 2
-
-
 def _require_text(arguments: list[str]) -> None:
     """Bytes that are no text in this locale can be no name or message we know; a file may be called so."""
     for argument in arguments:
@@ -71,9 +69,7 @@ def _require_text(arguments: list[str]) -> None:
             argument.encode()
         except UnicodeEncodeError:
             if not os.path.lexists(argument):
-                raise _NoText(
-                    f"the argument {printable(argument)} is not valid UTF-8: convert it, or set the terminal to UTF-8"
-                ) from None
+                _end(f"the argument {argument} is not valid UTF-8: convert it, or set the terminal to UTF-8", 2)
 
 
 __all__ = ["main"]

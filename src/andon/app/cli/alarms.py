@@ -10,28 +10,29 @@ import typer
 from rich.text import Text
 
 from andon import store
-from andon.app.cli.filters import LISTED, Area, Host, Json, Line, Machine, Rows, Since, UntilNow, window
+from andon.app.cli.filters import LISTED, Area, Host, Json, Line, Machine, Rows, Since, UntilNow, named_options
 from andon.app.cli.output import (
+    Cell,
     command_settings,
     console,
-    one_line,
     plain,
     print_json,
     print_listing,
     print_outcome,
+    print_rows,
     severity_text,
     span_seconds,
     user_name,
 )
 from andon.core.text import counted
 from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
-from andon.insight.filters import DAY
+from andon.insight.filters import DAY, window
 from andon.insight.report.durations import at, lasting
 from andon.store.alarms import AlarmFilter
 
 if TYPE_CHECKING:
     from andon.insight.alarms.alarm_report import AlarmReport
-    from andon.insight.alarms.metrics import Flood
+    from andon.insight.alarms.metrics import Contributor
     from andon.store.alarms import AlarmEntry, AlarmList, Share
 
 _SHELF = "8h"
@@ -70,19 +71,28 @@ def alarms(
     if len(chosen) > 1:
         raise typer.BadParameter("choose one list", param_hint=f"--{chosen[1]}")
     settings = command_settings()
-    zone = settings.time_zone
-    start, end = window(since, until, zone, 30 * DAY)
+    zone = ZoneInfo(settings.time_zone)
+    with named_options():
+        start, end = window(since, until, settings.time_zone, 30 * DAY)
     where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
     with store.Visitor(settings.database) as visitor:
         if (which := next((one for one, on in lists.items() if on), None)) is not None:
-            found = visitor.read(store.alarms.listing, which, time.time(), where, limit)
-            _show_list(found, which, zone, as_json)
+            _show_list(visitor.read(store.alarms.listing, which, time.time(), where, limit), which, zone, as_json)
         elif chosen == ["chattering"]:
-            _show_chattering(visitor.read(store.alarms.counts, start, end, where).chattering[:limit], as_json)
+            found = visitor.read(store.alarms.counts, start, end, where).chattering[:limit]
+            names = ("id>", "in a minute>", "times>", "where", "code", "says~")
+            none = "Nothing chatters: no alarm came three times within a minute."
+            print_rows(found, names, _chattering_row, none, as_json=as_json)
         else:
             report = visitor.read(find, start, end, where, named=limit if chosen else FLOODS_NAMED)
             if chosen == ["floods"]:
-                _show_floods(report.figures.floods[-limit:], zone, as_json)
+                print_rows(
+                    report.figures.floods[-limit:],
+                    ("began", "for>", "alarms>", "first was~"),
+                    lambda one: (at(one.start, zone), lasting(one.end - one.start), f"{one.alarms:,}", one.first),
+                    "No flood: never more than 10 alarms in ten minutes.",
+                    as_json=as_json,
+                )
             else:
                 now = visitor.read(store.alarms.listing, "active", time.time(), where, 10_000)
                 _show_figures(report, now, zone, as_json)
@@ -125,96 +135,64 @@ def shelve(
         done = store.change(settings.database, store.alarms.unshelve, alarm, actor, now=time.time())
     else:
         done = store.change(settings.database, store.alarms.shelve, alarm, seconds, actor, note or "", now=time.time())
-    if end or done.shelved_until is None:
-        sentence = f"Alarm {done.id} ({done.source}) is on the active list again."
-    else:
+    sentence = f"Alarm {done.id} ({done.source}) is on the active list again."
+    if not end and done.shelved_until is not None:
         until = at(done.shelved_until, ZoneInfo(settings.time_zone))
         sentence = f"Shelved alarm {done.id} ({done.source}) until {until}."
     print_outcome(done, [sentence], as_json=as_json)
 
 
-def _show_list(found: list[AlarmEntry], which: str, zone: str, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    if not found:
-        console.print({"active": "No alarm is known to be active.", "stale": "No alarm has been active for a day.",
-                       "shelved": "No alarm is shelved.", "all": "No alarm so far."}[which])  # fmt: skip
-        return
-    names = ("id>", "since", "for>", "severity", "where", "code", "times>?", "seen by?", "says~")
+def _show_list(found: list[AlarmEntry], which: AlarmList, zone: ZoneInfo, as_json: bool) -> None:
+    none = {
+        "active": "No alarm is known to be active.",
+        "stale": "No alarm has been active for a day.",
+        "shelved": "No alarm is shelved.",
+        "all": "No alarm so far.",
+    }
+    first = {"shelved": ("until", "by"), "all": ("last", "state")}.get(which, ("since", "for>"))
+    aside = "why?" if which == "shelved" else "seen by?"
+    names = ("id>", *first, "severity", "where", "code", "times>?", aside, "says~")
+    print_rows(found, names, lambda one: _row(one, which, zone), none[which], as_json=as_json)
+
+
+def _row(one: AlarmEntry, which: AlarmList, zone: ZoneInfo) -> tuple[Cell, ...]:
+    aside = f"{one.acked_by or 'yes'} {one.ack_note or ''}" if one.acked_at is not None else ""
+    first: tuple[Cell, Cell]
     if which == "shelved":
-        names = ("id>", "until", "by", "severity", "where", "code", "times>?", "why?", "says~")
+        first, aside = (at(one.shelved_until or 0.0, zone), one.shelved_by), one.shelve_note or ""
     elif which == "all":
-        names = ("id>", "last", "state", "severity", "where", "code", "times>?", "seen by?", "says~")
-    print_listing(names, [_row(one, which, ZoneInfo(zone)) for one in found])
-
-
-def _row(one: AlarmEntry, which: str, zone: ZoneInfo) -> tuple[str | Text, ...]:
-    if which == "shelved":
-        first: tuple[str, str] = (at(one.shelved_until or 0.0, zone), one.shelved_by or "")
-        aside = one_line(one.shelve_note or "")
+        first = at(one.last_seen, zone), one.state
     else:
-        aside = one_line(f"{one.acked_by or 'yes'} {one.ack_note or ''}") if one.acked_at is not None else ""
-        first = (at(one.last_seen, zone), one.state)
-        if which != "all":
-            since = one.active_since or one.last_seen
-            first = (at(since, zone), lasting(time.time() - since))
+        since = one.active_since or one.last_seen
+        first = at(since, zone), lasting(time.time() - since)
     code = "" if one.code.startswith("pattern ") else one.code
-    return (str(one.id), *first, severity_text(one.severity), one.place, code, f"{one.occurrences:,}", aside,
-            one_line(one.text))  # fmt: skip
+    return one.id, *first, severity_text(one.severity), one.place, code, f"{one.occurrences:,}", aside, one.text
 
 
-def _show_chattering(found: list[Share], as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    if not found:
-        console.print("Nothing chatters: no alarm came three times within a minute.")
-        return
-    rows = [
-        (str(one.alarm.id), str(one.most), f"{one.count:,}", one.alarm.place, one.alarm.code, one_line(one.alarm.text))
-        for one in found
-    ]
-    print_listing(("id>", "in a minute>", "times>", "where", "code", "says~"), rows)
+def _chattering_row(one: Share) -> tuple[Cell, ...]:
+    return one.alarm.id, one.most, f"{one.count:,}", one.alarm.place, one.alarm.code, one.alarm.text
 
 
-def _show_floods(found: list[Flood], zone: str, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    if not found:
-        console.print("No flood: never more than 10 alarms in ten minutes.")
-        return
-    site = ZoneInfo(zone)
-    rows = [(at(one.start, site), lasting(one.end - one.start), f"{one.alarms:,}", one.first or "") for one in found]
-    print_listing(("began", "for>", "alarms>", "first was~"), rows)
+def _top_row(one: Contributor) -> tuple[Cell, ...]:
+    lasted = "-" if one.seconds is None else lasting(one.seconds)
+    return f"{100 * one.share:.0f} %", f"{one.count:,}", lasted, one.source
 
 
-def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: str, as_json: bool) -> None:
+def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: ZoneInfo, as_json: bool) -> None:
     unseen = sum(one.acked_at is None for one in now)
     if as_json:
         present: dict[str, Any] = {"active": len(now), "not_acknowledged": unseen, "shelved": report.shelved}
         print_json({"figures": report.figures, "targets": report.targets, "now": present, "note": report.note})
         return
-    figures, site = report.figures, ZoneInfo(zone)
-    span = f"from {at(figures.since, site)} to {at(figures.until, site)}"
+    figures = report.figures
+    span = f"from {at(figures.since, zone)} to {at(figures.until, zone)}"
     console.print(plain(f"{counted(figures.alarms, 'alarm')} {span}."))
     marks = {True: Text("good", style="green"), False: Text("too much", style="red"), None: Text("-", style="dim")}
-    print_listing(
-        ("figure", "is>", "should be", ""), [(t.name, t.value, t.target, marks[t.good]) for t in report.targets]
-    )
+    targets = [(one.name, one.value, one.target, marks[one.good]) for one in report.targets]
+    print_listing(("figure", "is>", "should be", ""), targets)
     if figures.top:
         console.print("[bold]most frequent[/]")
-        rows = [
-            (
-                f"{100 * one.share:.0f} %",
-                f"{one.count:,}",
-                lasting(one.seconds) if one.seconds is not None else "-",
-                one.source,
-            )
-            for one in figures.top
-        ]
-        print_listing(("share>", "times>", "active for>", "alarm~"), rows)
+        print_listing(("share>", "times>", "active for>", "alarm~"), map(_top_row, figures.top))
     if figures.stops is not None:
         stops = figures.stops
         console.print(

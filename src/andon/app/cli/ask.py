@@ -14,7 +14,6 @@ from andon.app.cli.output import (
     command_settings,
     console,
     errors,
-    one_line,
     plain,
     print_json,
     print_listing,
@@ -22,6 +21,7 @@ from andon.app.cli.output import (
     shown_time,
 )
 from andon.app.investigation import investigator, present
+from andon.core.text import counted
 from andon.insight.ask.retrieval import Inquiry
 
 if TYPE_CHECKING:
@@ -73,52 +73,34 @@ async def _answer(settings: Settings, inquiry: Inquiry, *, follow: bool) -> Inve
             return await made.answer(inquiry, watch)
         finally:
             if watch is not None:
-                watch.end()
+                watch.restart()  # what was begun ends on a line of its own
 
 
 class Following:
     """Prints an answer as it comes: the model's words on standard output, what it looks up on standard error."""
 
     def __init__(self) -> None:
-        self._console, self._errors = console, errors
-        self._column = 0
-        self._status = errors.status("asking …") if errors.is_terminal else None
-        if self._status is not None:
+        self._within_line = False
+        self._status = errors.status("asking …")
+        if errors.is_terminal:
             self._status.start()
 
     def text(self, piece: str) -> None:
-        """More of the answer."""
-        self._quiet()
-        self._console.out(piece, end="", highlight=False)
-        self._console.file.flush()
-        self._column = len(piece) - piece.rfind("\n") - 1 if "\n" in piece else self._column + len(piece)
+        self._status.stop()
+        console.out(piece, end="", highlight=False)
+        console.file.flush()
+        self._within_line = not piece.endswith("\n") if piece else self._within_line
 
     def restart(self) -> None:
-        """What came was not the answer."""
-        self._quiet()
-        self._line()
+        self._status.stop()
+        if self._within_line:
+            console.out("", highlight=False)
+        self._within_line = False
 
     def looked(self, tool: str, asked: str) -> None:
-        """The model looks something up."""
-        self._quiet()
-        self._line()
-        if self._errors.is_terminal:
-            self._errors.print(f"looking: {tool.replace('_', ' ')} {asked}".rstrip(), style="dim", markup=False)
-
-    def end(self) -> None:
-        """The answer is whole, or there is none."""
-        self._quiet()
-        self._line()
-
-    def _line(self) -> None:
-        if self._column:
-            self._console.out("", highlight=False)
-        self._column = 0
-
-    def _quiet(self) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        self.restart()
+        if errors.is_terminal:
+            errors.print(f"looking: {tool.replace('_', ' ')} {asked}".rstrip(), style="dim", markup=False)
 
 
 def as_object(answer: Investigated, question: str) -> dict[str, Any]:
@@ -150,23 +132,16 @@ def print_answer(answer: Investigated, settings: Settings) -> None:
         print_cited(answer, settings)
     else:
         console.print("The answer cites no stored log: check it before you rely on it.", style="yellow")
-    looked = f", {len(answer.looked)} look-up{'' if len(answer.looked) == 1 else 's'}" if answer.mode == "tools" else ""
+    looked = f", {counted(len(answer.looked), 'look-up')}" if answer.mode == "tools" else ""
     by = f"{answer.model} ({answer.provider}), {answer.latency:.1f} s{looked}. {answer.scope}."
     console.print(plain(" ".join([by, *answer.notes])), style="dim", soft_wrap=True)
 
 
 def print_cited(answer: Investigated, settings: Settings) -> None:
     """The logs behind an answer, one line each."""
-    print_listing(
-        ("log>", "time", "severity", "host", "message~"),
-        (
-            (
-                str(one.id),
-                shown_time(one.timestamp, settings.time_zone),
-                severity_text(one.severity),
-                plain(one.hostname),
-                plain(one_line(one.message)),
-            )
-            for one in answer.cited
-        ),
+    zone = settings.time_zone
+    rows = (
+        (one.id, shown_time(one.timestamp, zone), severity_text(one.severity), one.hostname, one.message)
+        for one in answer.cited
     )
+    print_listing(("log>", "time", "severity", "host", "message~"), rows)

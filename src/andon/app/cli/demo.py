@@ -16,7 +16,7 @@ from andon.app import demo as bundled
 from andon.app import web
 from andon.app.broker_client import open_publisher
 from andon.app.cli.logs import rung_label
-from andon.app.cli.output import command_settings, console, cut, errors, one_line, plain, print_listing, severity_text
+from andon.app.cli.output import Cell, command_settings, console, cut, errors, print_listing, severity_text
 from andon.app.cli.send import publish_with_progress
 from andon.app.service import Service, told
 from andon.app.wiring import public
@@ -67,24 +67,19 @@ def demo(
 
 
 def prepare_directory(path: Path) -> None:
-    """An empty directory with our mark. Raises DemoError where something else lives there."""
+    """An empty directory with our mark. Raises DemoError where something else lives there, or a demo still runs."""
     if path.exists():
         if not path.is_dir():
             raise DemoError(f"{path} is a file; choose a directory with --data-dir")
         if any(path.iterdir()) and not (path / MARK).is_file():
             raise DemoError(f"{path} holds something else than an earlier demo; choose another --data-dir")
-        refuse_running(path)
+        try:
+            lock_database(path / "agent.db").close()
+        except InUseError:
+            raise DemoError(f"a demo is still running in {path}; stop it first") from None
         shutil.rmtree(path)
     path.mkdir(parents=True)
     (path / MARK).write_text("The demo deletes this directory when it starts again.\n", encoding="utf-8")
-
-
-def refuse_running(path: Path) -> None:
-    """Raises DemoError while a demo still runs in ``path``."""
-    try:
-        lock_database(path / "agent.db").close()
-    except InUseError:
-        raise DemoError(f"a demo is still running in {path}; stop it first") from None
 
 
 def free_port_near(host: str, port: int) -> int:
@@ -125,7 +120,9 @@ async def _demo(settings: Settings, *, stay: bool, rows: int) -> None:
                 await running
         finally:
             stop.set()
-    print_next_steps(settings)
+    console.print(f"Look further:  ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon logs --severity ERROR")
+    console.print(f"               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon patterns --sort count")
+    console.print("Start the service itself with:  make run")
 
 
 async def started_up(ready: asyncio.Event, running: asyncio.Task[None]) -> None:
@@ -183,26 +180,20 @@ def print_summary(settings: Settings, rows: int) -> None:
         sizes = visitor.read(counts.sizes)
         stored = visitor.read(search.find, LogQuery(limit=10_000))
     problems: dict[Any, list[StoredLog]] = {}
-    for row in stored:
-        problems.setdefault(row.pattern_id, []).append(row)
+    for log in stored:
+        problems.setdefault(log.pattern_id, []).append(log)
     ranked = sorted(
-        problems.values(), key=lambda logs: (-max(SEVERITY_RANK[row.severity] for row in logs), -len(logs), logs[0].id)
+        problems.values(), key=lambda logs: (-max(SEVERITY_RANK[log.severity] for log in logs), -len(logs), logs[0].id)
     )
     console.print("[bold]What happened that night, by problem[/]")
-    print_listing(
-        ("logs>", "severity", "service?", "problem (newest log)~", "explained by?", "explanation~"),
-        (
-            (
-                str(len(logs)),
-                severity_text(max(logs, key=lambda row: SEVERITY_RANK[row.severity]).severity),
-                cut(plain(logs[0].service), 16),
-                plain(one_line(logs[0].message)),
-                rung_label(logs[0]),
-                plain((logs[0].analysis or "").split("\n")[0]),
-            )
-            for logs in ranked[:rows]
-        ),
-    )
+
+    def row(logs: list[StoredLog]) -> tuple[Cell, ...]:
+        worst = severity_text(max((log.severity for log in logs), key=SEVERITY_RANK.__getitem__))
+        newest, says = logs[0], (logs[0].analysis or "").split("\n")[0]
+        return len(logs), worst, cut(newest.service, 16), newest.message, rung_label(newest), says
+
+    names = ("logs>", "severity", "service?", "problem (newest log)~", "explained by?", "explanation~")
+    print_listing(names, map(row, ranked[:rows]))
     if len(ranked) > rows:
         console.print(f"… and {len(ranked) - rows} more problems; see `andon logs`.")
     by_rung = ", ".join(f"{count} by {rung}" for rung, count in sorted(sizes.analyses_by_rung.items()))
@@ -210,10 +201,3 @@ def print_summary(settings: Settings, rows: int) -> None:
         f"{sizes.logs} logs stored, {len(problems)} problems found, explained once each ({by_rung}), "
         f"{sizes.rejects} messages not understood."
     )
-
-
-def print_next_steps(settings: Settings) -> None:
-    """How to go on looking."""
-    console.print(f"Look further:  ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon logs --severity ERROR")
-    console.print(f"               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon patterns --sort count")
-    console.print("Start the service itself with:  make run")

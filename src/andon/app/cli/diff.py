@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from andon.app.cli.filters import Json, Since, UntilNow, named_options
+from andon.app.cli.filters import Json, Since, UntilNow, id_argument, named_options
 from andon.app.cli.output import command_settings, console, plain, print_json
-from andon.core.models import ID_MAX
 from andon.core.text import counted
 from andon.insight.differences import differences
 from andon.insight.differences.differences import sentence
@@ -22,15 +21,11 @@ if TYPE_CHECKING:
 
 
 def diff(
-    pattern: Annotated[
-        int | None,
-        typer.Argument(metavar="[PATTERN]", min=1, max=ID_MAX, help="Id of a problem, as `andon patterns` shows it."),
-    ] = None,
+    pattern: Annotated[int | None, id_argument("[PATTERN]", "Id of a problem, as `andon patterns` shows it.")] = None,
     since: Since = None,
     until: UntilNow = None,
     baseline: Annotated[
-        str | None,
-        typer.Option(help="Compare with the time from here to --since, instead of with other problems."),
+        str | None, typer.Option(help="Compare with the time from here to --since, instead of with other problems.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Most differences listed.")] = 20,
     as_json: Json = False,
@@ -52,10 +47,7 @@ def diff(
             found = visitor.read(differences.of_pattern, pattern, *asked.inside, shifts, site, limit=limit)
         else:
             found = visitor.read(differences.of_windows, asked.inside, asked.before, pattern, site, limit=limit)
-    if as_json:
-        print_json(found)
-        return
-    print_result(found)
+    print_json(found) if as_json else print_result(found)
 
 
 def print_result(found: DiffResult) -> None:

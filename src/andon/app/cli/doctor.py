@@ -24,10 +24,7 @@ def doctor(as_json: Json = False) -> None:
     settings = command_settings()
     with errors.status("checking"):  # loading a model file takes its time
         results = asyncio.run(examine(settings))
-    if as_json:
-        print_json(results)
-    else:
-        print_results(results)
+    print_json(results) if as_json else print_results(results)
     if any(result.ok is False for result in results):
         raise typer.Exit(1)
 

@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from andon.app.cli.eval_tables import print_comparison, print_report
-from andon.app.cli.output import command_settings, console, errors, one_line, print_json, print_listing
+from andon.app.cli.filters import spread
+from andon.app.cli.output import Cell, command_settings, console, errors, print_json, print_listing
 from andon.app.evals.cases import bundled_cases, select, site_cases
 from andon.app.evals.compare import compare, read_report
 from andon.app.evals.measure import Plan, measure
@@ -21,7 +22,7 @@ from andon.app.evals.results import PRECISION, RECALL, USEFUL, Prices
 from andon.core.errors import AndonError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from andon.app.evals.cases import Case
     from andon.app.evals.results import Report
@@ -36,6 +37,27 @@ def _least(what: str) -> Any:
     return typer.Option(min=0.0, max=1.0, help=f"Least rate of {what}.")
 
 
+class LeastRates(NamedTuple):
+    """The least that each rate must be."""
+
+    min_category: Annotated[float | None, _least("right categories, 0 to 1")] = None
+    min_component: Annotated[float | None, _least("named components")] = None
+    min_cause: Annotated[float | None, _least("right causes")] = None
+    min_first_check: Annotated[float | None, _least("useful first checks")] = None
+    min_useful: Annotated[float | None, _least("right category and useful first check together")] = None
+    min_severity: Annotated[float | None, _least("severities that are high enough")] = None
+    min_forbidden: Annotated[float | None, _least("answers free of forbidden advice")] = None
+    min_recall: Annotated[float | None, _least("vague logs for which it says so")] = None
+    min_precision: Annotated[float | None, _least("logs that are vague where it says so")] = None
+
+    def by_rate(self) -> dict[str, float]:
+        """Those that were asked for, by the names of the rates."""
+        names = {"useful": USEFUL, "recall": RECALL, "precision": PRECISION}
+        asked = {option.removeprefix("min_"): value for option, value in self._asdict().items() if value is not None}
+        return {names.get(name, name): value for name, value in asked.items()}
+
+
+@spread
 def evaluate(
     cases: Annotated[
         Path | None,
@@ -56,15 +78,8 @@ def evaluate(
     ] = False,
     price_in: Annotated[float | None, typer.Option(min=0.0, help="Money for a million tokens read.")] = None,
     price_out: Annotated[float | None, typer.Option(min=0.0, help="Money for a million tokens written.")] = None,
-    min_category: Annotated[float | None, _least("right categories, 0 to 1")] = None,
-    min_component: Annotated[float | None, _least("named components")] = None,
-    min_cause: Annotated[float | None, _least("right causes")] = None,
-    min_first_check: Annotated[float | None, _least("useful first checks")] = None,
-    min_useful: Annotated[float | None, _least("right category and useful first check together")] = None,
-    min_severity: Annotated[float | None, _least("severities that are high enough")] = None,
-    min_forbidden: Annotated[float | None, _least("answers free of forbidden advice")] = None,
-    min_recall: Annotated[float | None, _least("vague logs for which it says so")] = None,
-    min_precision: Annotated[float | None, _least("logs that are vague where it says so")] = None,
+    *,
+    least: LeastRates,
     baseline: Annotated[Path | None, typer.Option(help="A former --json to compare with.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show for every case what missed, and why.")] = False,
     list_only: Annotated[bool, typer.Option("--list", help="List the cases; ask nothing.")] = False,
@@ -85,23 +100,7 @@ def evaluate(
         return
     if not chosen:
         raise EvalFailed("no case was chosen: see what there is with `andon eval --list`.")
-    least = {
-        "category": min_category,
-        "component": min_component,
-        "cause": min_cause,
-        "first_check": min_first_check,
-        USEFUL: min_useful,
-        "severity": min_severity,
-        "forbidden": min_forbidden,
-        RECALL: min_recall,
-        PRECISION: min_precision,
-    }
-    plan = Plan(
-        concurrency=concurrency,
-        judge=judge,
-        prices=Prices(price_in, price_out),
-        least={name: value for name, value in least.items() if value is not None},
-    )
+    plan = Plan(concurrency=concurrency, judge=judge, prices=Prices(price_in, price_out), least=least.by_rate())
     measure_and_tell(settings, chosen, plan, baseline=baseline, verbose=verbose, as_json=as_json)
 
 
@@ -114,7 +113,8 @@ def measure_and_tell(
     report = asyncio.run(measured(settings, cases, plan, stop, quiet=as_json))
     comparison = None if before is None else compare(before, report)
     if as_json:
-        print_json(as_object(report, comparison))
+        verdict = {"passed": report.problem is None, "problem": report.problem, "comparison": comparison}
+        print_json(msgspec.structs.asdict(report) | verdict)
     else:
         print_report(report, verbose=verbose, judged=plan.judge)
         if comparison is not None:
@@ -130,13 +130,8 @@ def chosen_settings(provider: str | None, model: str | None) -> Settings:
     settings = command_settings()
     if provider is None and model is None:
         return settings
-    overrides: dict[str, Any] = {"model": model or ""}
-    if provider is not None:
-        overrides["provider"] = provider
-    changed = command_settings(**overrides)
-    if model is None and changed.provider == settings.provider:
-        return settings
-    return changed
+    changed = command_settings(model=model or "", **({} if provider is None else {"provider": provider}))
+    return settings if model is None and changed.provider == settings.provider else changed
 
 
 async def measured(
@@ -164,22 +159,10 @@ def list_cases(cases: Sequence[Case], *, as_json: bool) -> None:
     if as_json:
         print_json(cases)
         return
-    rows = [
-        (
-            case.id,
-            case.family,
-            ", ".join(case.tags),
-            "yes" if case.expect.enough_evidence else "no",
-            one_line(str(case.records[-1]["message"])),
-        )
-        for case in cases
-    ]
-    print_listing(("case", "family?", "tags?", "enough", "message~"), rows)
+
+    def row(case: Case) -> tuple[Cell, ...]:
+        enough = "yes" if case.expect.enough_evidence else "no"
+        return case.id, case.family, ", ".join(case.tags), enough, str(case.records[-1]["message"])
+
+    print_listing(("case", "family?", "tags?", "enough", "message~"), map(row, cases))
     console.print(f"{len(cases)} cases")
-
-
-def as_object(report: Report, comparison: Any) -> Mapping[str, Any]:
-    """The report as JSON shows it, with the verdict."""
-    problem = report.problem
-    shown = msgspec.structs.asdict(report)
-    return {**shown, "passed": problem is None, "problem": problem, "comparison": comparison}

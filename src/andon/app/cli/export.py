@@ -10,11 +10,10 @@ import msgspec
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from andon.app.cli import filters
+from andon.app.cli.filters import LogFilters, spread
 from andon.app.cli.output import command_settings, errors
 from andon.core.text import counted
 from andon.insight import export as writing
-from andon.insight.filters import log_query
 from andon.store import Visitor, search
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 PAGE = 2_000
 
 
+@spread
 def export(
     out: Annotated[
         Path | None,
@@ -36,18 +36,8 @@ def export(
     form: Annotated[
         str | None, typer.Option("--format", help="csv, jsonl or parquet; jsonl on standard output unless given.")
     ] = None,
-    since: filters.Since = None,
-    until: filters.Until = None,
-    severity: filters.LeastSeverity = None,
-    service: filters.Service = None,
-    host: filters.Host = None,
-    text: filters.Words = None,
-    pattern: filters.OfProblem = None,
-    site: filters.Site = None,
-    area: filters.Area = None,
-    line: filters.Line = None,
-    machine: filters.Machine = None,
-    field: filters.Fields = None,
+    *,
+    which: LogFilters,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Most rows; all unless given.")] = None,
 ) -> None:
     """Write stored logs, oldest first, to FILE or to standard output.
@@ -58,24 +48,7 @@ def export(
     Example: andon export night.csv --since 12h --severity ERROR
     """
     settings = command_settings()
-    with filters.named_options():
-        query = log_query(
-            settings.time_zone,
-            since=since,
-            until=until,
-            severity=severity,
-            text=text,
-            field=field,
-            service=service,
-            host=host,
-            pattern_id=pattern,
-            site=site,
-            area=area,
-            line=line,
-            machine=machine,
-            oldest_first=True,
-            limit=PAGE,
-        )
+    query = which.query(settings.time_zone, limit=PAGE, oldest_first=True)
     try:
         kind = writing.format_of(form, out)
     except ValueError as error:

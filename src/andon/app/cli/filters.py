@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
-from andon.core.models import ID_MAX
+from andon.core.models import ID_MAX, LogQuery
 from andon.insight import filters
 from andon.insight.filters import WrongFilter
 
@@ -18,26 +20,72 @@ LISTED = 50
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonArray = Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")]
 Rows = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")]
-ProblemId = Annotated[
-    int, typer.Argument(metavar="PATTERN", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows.")
-]
+
+
+def id_argument(metavar: str, text: str) -> Any:
+    """An argument that is the id of something stored."""
+    return typer.Argument(metavar=metavar, min=1, max=ID_MAX, help=text)
+
+
+ProblemId = Annotated[int, id_argument("PATTERN", "Id of the problem, as `andon patterns` shows.")]
 Since = Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T02:00, or an age like 8h.")]
 Until = Annotated[str | None, typer.Option(help="Before this time.")]
 UntilNow = Annotated[str | None, typer.Option(help="Before this time; the present unless given.")]
-LeastSeverity = Annotated[str | None, typer.Option(help="This severity and worse, such as WARNING.")]
-Service = Annotated[str | None, typer.Option(help="This service; * and ? stand for anything.")]
 Host = Annotated[str | None, typer.Option(help="This host; * and ? stand for anything.")]
-Words = Annotated[
-    str | None, typer.Option(help="Words that must occur, or their beginnings; phrases in double quotes.")
-]
-OfProblem = Annotated[int | None, typer.Option(min=1, max=ID_MAX, help="Logs of this problem.")]
-Site = Annotated[str | None, typer.Option(help="This site; * and ? stand for anything.")]
 Area = Annotated[str | None, typer.Option(help="This area.")]
 Line = Annotated[str | None, typer.Option(help="This line.")]
 Machine = Annotated[str | None, typer.Option(help="This machine.")]
-Fields = Annotated[
-    list[str] | None, typer.Option(help="A context field with its value, such as firmware=2.1.4; may be repeated.")
-]
+
+
+class LogFilters(NamedTuple):
+    """Which logs; all that is given must hold."""
+
+    since: Since = None
+    until: Until = None
+    severity: Annotated[str | None, typer.Option(help="This severity and worse, such as WARNING.")] = None
+    service: Annotated[str | None, typer.Option(help="This service; * and ? stand for anything.")] = None
+    host: Host = None
+    text: Annotated[
+        str | None, typer.Option(help="Words that must occur, or their beginnings; phrases in double quotes.")
+    ] = None
+    pattern: Annotated[int | None, typer.Option(min=1, max=ID_MAX, help="Logs of this problem.")] = None
+    site: Annotated[str | None, typer.Option(help="This site; * and ? stand for anything.")] = None
+    area: Area = None
+    line: Line = None
+    machine: Machine = None
+    field: Annotated[
+        list[str] | None, typer.Option(help="A context field with its value, such as firmware=2.1.4; may be repeated.")
+    ] = None
+
+    def query(self, zone: str, *, limit: int, oldest_first: bool) -> LogQuery:
+        """The question to the store. Raises typer.BadParameter."""
+        given = self._asdict()
+        with named_options():
+            return filters.log_query(
+                zone, pattern_id=given.pop("pattern"), limit=limit, oldest_first=oldest_first, **given
+            )
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` as Typer takes it, which knows no groups of options: each field of a named tuple becomes one."""
+    signature = inspect.signature(command, eval_str=True)
+    groups = {one.name: one.annotation for one in signature.parameters.values() if hasattr(one.annotation, "_fields")}
+    options: list[inspect.Parameter] = []
+    for one in signature.parameters.values():
+        if one.name not in groups:
+            options.append(one)
+            continue
+        defaults = groups[one.name]._field_defaults
+        for name, kind in get_type_hints(one.annotation, include_extras=True).items():
+            options.append(inspect.Parameter(name, one.kind, default=defaults[name], annotation=kind))
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        made = {name: group(**{each: given.pop(each) for each in group._fields}) for name, group in groups.items()}
+        command(**made, **given)
+
+    called.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+    return called
 
 
 @contextlib.contextmanager
@@ -53,9 +101,3 @@ def time_of(option: str, value: str | None, zone: str) -> str | None:
     """A point in time from the user in stored form, None where none is named. Raises typer.BadParameter."""
     with named_options():
         return filters.moment(option, value, zone)
-
-
-def window(since: str | None, until: str | None, zone: str, length: float) -> tuple[float, float]:
-    """A time from the user in unix seconds, the last ``length`` seconds unless given. Raises typer.BadParameter."""
-    with named_options():
-        return filters.window(since, until, zone, length)

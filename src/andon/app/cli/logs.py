@@ -10,15 +10,15 @@ import typer
 from rich.panel import Panel
 
 from andon import store
-from andon.app.cli import filters, pictures
-from andon.app.cli.filters import LISTED, Json, JsonArray, Rows
+from andon.app.cli import pictures
+from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Rows, id_argument, spread
 from andon.app.cli.output import (
     WIDE,
+    Cell,
     command_settings,
     console,
     cut,
     explained_by,
-    one_line,
     plain,
     print_facts,
     print_json,
@@ -27,8 +27,7 @@ from andon.app.cli.output import (
     short_time,
     shown_time,
 )
-from andon.core.models import ID_MAX, StoredLog
-from andon.insight.filters import log_query
+from andon.core.models import StoredLog
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -39,19 +38,9 @@ if TYPE_CHECKING:
 _PICTURES_MAX = 1_000
 
 
+@spread
 def logs(
-    since: filters.Since = None,
-    until: filters.Until = None,
-    severity: filters.LeastSeverity = None,
-    service: filters.Service = None,
-    host: filters.Host = None,
-    text: filters.Words = None,
-    pattern: filters.OfProblem = None,
-    site: filters.Site = None,
-    area: filters.Area = None,
-    line: filters.Line = None,
-    machine: filters.Machine = None,
-    field: filters.Fields = None,
+    which: LogFilters,
     oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
     limit: Rows = LISTED,
     as_json: JsonArray = False,
@@ -61,36 +50,14 @@ def logs(
     Example: andon logs --since 8h --severity ERROR --host 'press-*' --text '"axis 3" overcurrent'
     """
     settings = command_settings()
-    with filters.named_options():
-        query = log_query(
-            settings.time_zone,
-            since=since,
-            until=until,
-            severity=severity,
-            text=text,
-            field=field,
-            service=service,
-            host=host,
-            pattern_id=pattern,
-            site=site,
-            area=area,
-            line=line,
-            machine=machine,
-            oldest_first=oldest,
-            limit=limit,
-        )
+    query = which.query(settings.time_zone, limit=limit, oldest_first=oldest)
     with store.Visitor(settings.database) as visitor:
         rows = visitor.read(store.search.find, query)
-    if as_json:
-        print_json([as_object(row) for row in rows])
-        return
-    print_table(rows, settings)
+    print_json([as_object(row) for row in rows]) if as_json else print_table(rows, settings)
 
 
 def show(
-    log_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the log, as `andon logs` shows it.")
-    ],
+    log_id: Annotated[int, id_argument("ID", "Id of the log, as `andon logs` shows it.")],
     as_json: Json = False,
     save_pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the log's pictures to files in this directory.")
@@ -140,37 +107,29 @@ def print_table(rows: list[StoredLog], settings: Settings) -> None:
         return
     wide = console.width >= WIDE
     time = shown_time if wide else short_time
-    print_listing(
-        ("id>", "time", "severity", "host", "service?", "message~", "explained by?"),
-        (
-            (
-                str(row.id),
-                time(row.timestamp, settings.time_zone),
-                cut(severity_text(row.severity), 10),
-                cut(plain(one_line(row.hostname)), 22 if wide else 14),
-                cut(plain(one_line(row.service)), 16),
-                plain(one_line(row.message)),
-                rung_label(row),
-            )
-            for row in rows
-        ),
-    )
+
+    def cells(row: StoredLog) -> tuple[Cell, ...]:
+        severity, when = cut(severity_text(row.severity), 10), time(row.timestamp, settings.time_zone)
+        host, service = cut(row.hostname, 22 if wide else 14), cut(row.service, 16)
+        return row.id, when, severity, host, service, row.message, rung_label(row)
+
+    print_listing(("id>", "time", "severity", "host", "service?", "message~", "explained by?"), map(cells, rows))
 
 
 def print_log(row: StoredLog, settings: Settings) -> None:
     """One log for people."""
     place = " / ".join(part for part in (row.site, row.area, row.line, row.machine) if part)
     native = f" (sent as {row.severity_native})" if row.severity_native else ""
-    facts: dict[str, str | Text] = {
+    facts: dict[str, str | Text | None] = {
         "time": shown_time(row.timestamp, settings.time_zone),
         "severity": severity_text(row.severity).append(native, style="default"),
         "host": row.hostname,
         "service": row.service,
         "place": place,
-        "pattern": str(row.pattern_id) if row.pattern_id else "",
+        "pattern": str(row.pattern_id or ""),
         "message": row.message,
-        "context": row.context or "",
-        "notes": row.notes or "",
+        "context": row.context,
+        "notes": row.notes,
         "stored": f"{shown_time(row.created_at, settings.time_zone)}, {row.stream} {row.sequence}",
     }
     print_facts(facts)

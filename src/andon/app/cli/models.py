@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -20,10 +20,19 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
 
 from andon.app.cli.filters import Json
-from andon.app.cli.output import command_settings, console, errors, plain, print_json, print_listing
+from andon.app.cli.output import (
+    Cell,
+    command_settings,
+    console,
+    errors,
+    plain,
+    print_facts,
+    print_json,
+    print_listing,
+    shown_size,
+)
 from andon.core.errors import ConfigError
 from andon.core.threads import in_daemon_thread
 from andon.explain.providers.backend import Access
@@ -31,16 +40,19 @@ from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from andon.explain.providers.ollama_models import OllamaAdmin
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from andon.core.settings.settings import Settings
-    from andon.explain.providers.ollama_models import OllamaDetails, PullStep
+    from andon.explain.providers.ollama_models import OllamaModel, PullStep
+
+T = TypeVar("T")
 
 app = typer.Typer(
     help="The models of OLLAMA and EMBEDDED: list, show, pull.", invoke_without_command=True, add_completion=False
 )
 
 NameArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="NAME", help="The model, such as llama3.2:3b; the configured one unless given."),
+    str | None, typer.Argument(metavar="NAME", help="The model, such as llama3.2:3b; the configured one unless given.")
 ]
 
 
@@ -55,9 +67,30 @@ def models(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command("list")
-def list_command(as_json: Json = False) -> None:
+def list_models(as_json: Json = False) -> None:
     """List the models of the configured Ollama, or the model file of EMBEDDED."""
-    list_models(as_json)
+    settings = command_settings()
+    if is_embedded(settings):
+        paths = {"model": settings.gguf, "mmproj": settings.mmproj}
+        files = [file_facts(kind, path) for kind, path in paths.items() if path is not None]
+        if not files:
+            raise refusal(settings, "set ANDON_GGUF to the path of its model, a GGUF file")
+        if as_json:
+            print_json(files)
+            return
+        rows = [(f["kind"], f["name"], shown_size(f["size"]) if f["size"] else "missing", f["path"]) for f in files]
+        print_listing(("KIND", "NAME", "SIZE>", "FILE"), rows)
+        return
+    found = asyncio.run(answered(settings, lambda admin: admin.models(configured(settings))))
+    if as_json:
+        print_json(found)
+        return
+    if found:
+        names = ("NAME", "SIZE>", "PARAMETERS>", "QUANTIZATION", "IN MEMORY", "CONFIGURED")
+        print_listing(names, map(model_row, found))
+    if not any(model.configured for model in found):
+        missing = configured(settings)
+        console.print(plain(f"The configured model {missing} is not there: andon models pull {missing}"))
 
 
 @app.command("show")
@@ -69,17 +102,10 @@ def show_command(name: NameArgument = None, as_json: Json = False) -> None:
     settings = command_settings()
     if is_embedded(settings):
         facts = asyncio.run(load_file(settings))
-        if as_json:
-            print_json(facts)
-        else:
-            print_facts({name.replace("_", " "): worded(name, value) for name, value in facts.items()})
+        shown = {name.replace("_", " "): worded(name, value) for name, value in facts.items()}
+        print_json(facts) if as_json else print_facts(shown)
         return
-
-    async def ask() -> OllamaDetails:
-        async with ollama(settings) as admin:
-            return await admin.show(name or configured(settings))
-
-    details = asyncio.run(ask())
+    details = asyncio.run(answered(settings, lambda admin: admin.show(name or configured(settings))))
     if as_json:
         print_json(details)
         return
@@ -90,7 +116,7 @@ def show_command(name: NameArgument = None, as_json: Json = False) -> None:
             "family": details.family,
             "parameters": details.parameters,
             "quantization": details.quantization,
-            "abilities": ", ".join(details.capabilities) or None,
+            "abilities": ", ".join(details.capabilities),
             "context": f"{details.context:,} tokens, {details.context_from}{trained}",
         }
     )
@@ -116,49 +142,10 @@ def pull_command(
         raise
 
 
-def list_models(as_json: bool) -> None:
-    """Print the models that the configured provider has."""
-    settings = command_settings()
-    if is_embedded(settings):
-        files = [file_facts("model", settings.gguf), file_facts("mmproj", settings.mmproj)]
-        shown = [file for file in files if file is not None]
-        if not shown:
-            raise refusal(settings, "set ANDON_GGUF to the path of its model, a GGUF file")
-        if as_json:
-            print_json(shown)
-            return
-        print_listing(
-            ["KIND", "NAME", "SIZE>", "FILE"],
-            [[f["kind"], f["name"], size_text(f["size"]) if f["size"] else "missing", f["path"]] for f in shown],
-        )
-        return
-
-    async def ask() -> list[Any]:
-        async with ollama(settings) as admin:
-            return list(await admin.models(configured(settings)))
-
-    found = asyncio.run(ask())
-    if as_json:
-        print_json(found)
-        return
-    if found:
-        print_listing(
-            ["NAME", "SIZE>", "PARAMETERS>", "QUANTIZATION", "IN MEMORY", "CONFIGURED"],
-            [
-                [
-                    model.name,
-                    size_text(model.size),
-                    model.parameters or "-",
-                    model.quantization or "-",
-                    "yes" if model.loaded else "",
-                    "yes" if model.configured else "",
-                ]
-                for model in found
-            ],
-        )
-    if not any(model.configured for model in found):
-        missing = configured(settings)
-        console.print(plain(f"The configured model {missing} is not there: andon models pull {missing}"))
+def model_row(model: OllamaModel) -> tuple[Cell, ...]:
+    """A model of Ollama as a line."""
+    size, marks = "-" if model.size is None else shown_size(model.size), (model.loaded, model.configured)
+    return model.name, size, model.parameters or "-", model.quantization or "-", *("yes" if on else "" for on in marks)
 
 
 async def pull(settings: Settings, name: str, *, as_json: bool) -> None:
@@ -198,11 +185,10 @@ class PullBar:
             self._layers[step.digest] = (min(step.completed or 0, step.total), step.total)
         done = sum(completed for completed, _ in self._layers.values())
         total = sum(size for _, size in self._layers.values())
-        words = step.status.partition(" sha256:")[0]
-        words = "fetching" if step.digest is not None else words
+        words = step.status.partition(" sha256:")[0] if step.digest is None else "fetching"
         self._progress.update(self._task, description=words, completed=done, total=total or None)
         if step.digest is not None and total:
-            words = f"{words} {10 * (10 * done // total)}% of {size_text(total)}"
+            words = f"{words} {10 * (10 * done // total)}% of {shown_size(total)}"
         if not self._progress.console.is_terminal and words != self._told:
             self._progress.console.print(words, markup=False)
         self._told = words
@@ -230,16 +216,20 @@ def refusal(settings: Settings, reason: str) -> ConfigError:
     )
 
 
+async def answered(settings: Settings, question: Callable[[OllamaAdmin], Awaitable[T]]) -> T:
+    """What the configured Ollama answers."""
+    async with ollama(settings) as admin:
+        return await question(admin)
+
+
 def ollama(settings: Settings) -> OllamaAdmin:
     """The native API of the configured Ollama. Raises ConfigError where it is not configured."""
     model = configured(settings)
     return OllamaAdmin(host=settings.ollama_host, api_key=settings.key_of("OLLAMA"), model=model)
 
 
-def file_facts(kind: str, path: Path | None) -> dict[str, Any] | None:
-    """A configured model file; None where none is configured, a size of None where it is not there."""
-    if path is None:
-        return None
+def file_facts(kind: str, path: Path) -> dict[str, Any]:
+    """A configured model file, with a size of None where it is not there."""
     size = path.stat().st_size if path.is_file() else None
     return {"kind": kind, "name": path.stem, "path": str(path), "size": size}
 
@@ -257,30 +247,14 @@ async def load_file(settings: Settings) -> dict[str, Any]:
         await backend.close()
 
 
-def print_facts(facts: dict[str, Any]) -> None:
-    """One fact a line; what is not known is left out."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in facts.items():
-        if value is not None:
-            table.add_row(plain(name), plain(str(value)))
-    console.print(table)
-
-
-def worded(name: str, value: Any) -> str | None:
-    """A fact about a model file for people; None where it is not known."""
+def worded(name: str, value: Any) -> str:
+    """A fact about a model file for people; empty where it is not known."""
     if value is None:
-        return None
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name in ("size", "memory"):
-        return size_text(value)
+        return shown_size(value)
     if name in ("context", "trained_for"):
         return f"{value:,} tokens"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def size_text(size: int | None) -> str:
-    """A number of bytes for people."""
-    if size is None:
-        return "-"
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import typer
@@ -19,7 +19,7 @@ from andon.core.text import printable, printable_json
 from andon.core.times import local, read_span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from andon.core.settings.settings import Settings
     from andon.insight.trends.trends import Together
@@ -33,6 +33,10 @@ class _Console(Console):
         """Raises BrokenPipeError."""
         raise BrokenPipeError
 
+
+#: What stands in a table: a string is shown as it is, on one line; None is empty.
+Cell = str | int | None | Text
+T = TypeVar("T")
 
 console = _Console(highlight=False)
 errors = _Console(stderr=True, highlight=False)
@@ -57,8 +61,7 @@ def command_settings(**overrides: Any) -> Settings:
 
 def print_json(value: Any) -> None:
     """``value`` as indented JSON on standard output."""
-    data = msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2)
-    write_json(data)
+    write_json(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2))
 
 
 def print_outcome(value: Any, lines: Iterable[str | Text], *, as_json: bool) -> None:
@@ -70,7 +73,7 @@ def print_outcome(value: Any, lines: Iterable[str | Text], *, as_json: bool) -> 
         console.print(plain(line) if isinstance(line, str) else line)
 
 
-def print_facts(facts: Mapping[str, str | Text]) -> None:
+def print_facts(facts: Mapping[str, str | Text | None]) -> None:
     """A line for each fact that is known, its name in bold in front."""
     rows = Table.grid(padding=(0, 2))
     for name, value in facts.items():
@@ -104,10 +107,11 @@ def plain(text: str) -> Text:
     return Text(printable(text))
 
 
-def cut(text: Text, width: int) -> Text:
-    """``text`` in at most ``width`` columns."""
-    text.truncate(width, overflow="ellipsis")
-    return text
+def cut(text: str | Text, width: int) -> Text:
+    """``text`` on one line, in at most ``width`` columns."""
+    shown = _shown(text)
+    shown.truncate(width, overflow="ellipsis")
+    return shown
 
 
 def shown_time(stored: str | None, zone: str) -> str:
@@ -140,14 +144,26 @@ def span_seconds(value: str, option: str) -> float:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+def print_rows(
+    found: Sequence[T], names: Sequence[str], row: Callable[[T], Sequence[Cell]], none: str, *, as_json: bool
+) -> None:
+    """What was found: as JSON, as a table with a ``row`` for each, or the sentence that there is ``none``."""
+    if as_json:
+        print_json(found)
+    elif found:
+        print_listing(names, map(row, found))
+    else:
+        console.print(none)
+
+
+def print_listing(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """A table, a line for each row. The end of a column's name says how it is shown.
 
     ``>``: right-aligned. ``?``: on wide terminals only. ``~``: takes the room that is left, cut off there.
     """
     shown = [index for index, name in enumerate(names) if console.width >= WIDE or "?" not in name]
     titles = [Text(names[index].rstrip(">?~")) for index in shown]
-    cells = [[plain(cell) if isinstance(cell, str) else cell for cell in (row[i] for i in shown)] for row in rows]
+    cells = [[_shown(row[index]) for index in shown] for row in rows]
     # Left to itself the table would take from every column, and an id that is cut off is of no use.
     elastic = [at for at, index in enumerate(shown) if "~" in names[index]]
     widths = [max(line[at].cell_len for line in [titles, *cells]) for at in range(len(shown))]
@@ -164,6 +180,12 @@ def print_listing(names: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
     console.print(table)
 
 
+def _shown(cell: Cell) -> Text:
+    if isinstance(cell, Text):
+        return cell
+    return plain("" if cell is None else one_line(str(cell)))
+
+
 def one_line(text: str) -> str:
     """``text`` with each run of white space as one blank."""
     return " ".join(text.split())
@@ -175,6 +197,21 @@ def user_name() -> str | None:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return None
+
+
+def shown_size(size: float) -> str:
+    """Bytes in the unit that suits them.
+
+    >>> shown_size(12), shown_size(2_500_000)
+    ('12 bytes', '2.4 MiB')
+    """
+    if size < 1024:
+        return f"{size:,.0f} bytes"
+    for unit in ("KiB", "MiB"):
+        size /= 1024
+        if size < 1024:
+            return f"{size:,.1f} {unit}"
+    return f"{size / 1024:,.1f} GiB"
 
 
 def shown_rate(rate: float) -> str:

@@ -9,22 +9,19 @@ from zoneinfo import ZoneInfo
 import typer
 from typer.core import TyperGroup
 
-from andon.app.cli.filters import LISTED, Json, JsonArray, time_of
+from andon.app.cli.filters import LISTED, Json, JsonArray, id_argument, time_of
 from andon.app.cli.output import (
+    Cell,
     command_settings,
-    console,
     explained_by,
-    one_line,
-    plain,
     print_json,
-    print_listing,
     print_outcome,
+    print_rows,
     severity_text,
     short_time,
     shown_rate,
 )
 from andon.app.cli.problem import print_problem
-from andon.core.models import ID_MAX
 from andon.insight.problem import as_object, gather
 from andon.insight.shifts.current import site_shifts
 from andon.store import Visitor, change, problems
@@ -32,7 +29,6 @@ from andon.store.problems import PatternSort
 
 if TYPE_CHECKING:
     from andon.core.models import PatternSummary
-    from andon.core.settings.settings import Settings
 
 NEW_SINCE = "24h"
 
@@ -82,23 +78,25 @@ def patterns(
     """
     if context.invoked_subcommand is not None:
         return
-
     order = checked_sort(sort)
     settings = command_settings()
     since = time_of("new", new, settings.time_zone)
     with Visitor(settings.database) as visitor:
         rows = visitor.read(problems.listing, top, order, since)
-    if as_json:
-        print_json(rows)
-        return
-    print_patterns(rows, settings)
+    zone = settings.time_zone
+
+    def row(one: PatternSummary) -> tuple[Cell, ...]:
+        first, last = short_time(one.first_seen, zone), short_time(one.last_seen, zone)
+        worst, rung = severity_text(one.worst_severity), explained_by(one.rung, one.provisional, one.status)
+        return one.id, f"{one.count:,}", shown_rate(one.rate), first, last, worst, one.hosts, rung, one.template
+
+    names = ("id>", "count>", "rate/h?>", "first seen?", "last seen", "worst", "hosts?>", "explained by", "problem~")
+    print_rows(rows, names, row, "No problems match.", as_json=as_json)
 
 
 @app.command("show")
 def show(
-    pattern_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the problem, as `andon patterns` shows it.")
-    ],
+    pattern_id: Annotated[int, id_argument("ID", "Id of the problem, as `andon patterns` shows it.")],
     as_json: Json = False,
 ) -> None:
     """Show one problem: what it is, where and how often, how it is explained, what fixed it, and what is like it.
@@ -108,20 +106,13 @@ def show(
     settings = command_settings()
     with Visitor(settings.database) as visitor:
         problem = visitor.read(gather, pattern_id, site_shifts(settings), ZoneInfo(settings.time_zone))
-    if as_json:
-        print_json(as_object(problem))
-        return
-    print_problem(problem, settings)
+    print_json(as_object(problem)) if as_json else print_problem(problem, settings)
 
 
 @app.command("merge")
 def merge(
-    child: Annotated[
-        int, typer.Argument(metavar="CHILD", min=1, max=ID_MAX, help="Id of the pattern that joins the other.")
-    ],
-    parent: Annotated[
-        int, typer.Argument(metavar="PARENT", min=1, max=ID_MAX, help="Id of the problem it becomes part of.")
-    ],
+    child: Annotated[int, id_argument("CHILD", "Id of the pattern that joins the other.")],
+    parent: Annotated[int, id_argument("PARENT", "Id of the problem it becomes part of.")],
     as_json: Json = False,
 ) -> None:
     """Make two patterns one problem: they share counts and explanation from now on. `split` undoes it.
@@ -135,10 +126,7 @@ def merge(
 
 @app.command("split")
 def split(
-    pattern_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the pattern that leaves its problem.")
-    ],
-    as_json: Json = False,
+    pattern_id: Annotated[int, id_argument("ID", "Id of the pattern that leaves its problem.")], as_json: Json = False
 ) -> None:
     """Take a merged pattern out of its problem again, and never merge the two by themselves afterwards.
 
@@ -158,27 +146,3 @@ def checked_sort(value: str) -> PatternSort:
         if order == value.lower():
             return order
     raise typer.BadParameter(f"{value!r} is no order; use {', '.join(orders)}", param_hint="--sort")
-
-
-def print_patterns(rows: list[PatternSummary], settings: Settings) -> None:
-    """The listing for people."""
-    if not rows:
-        console.print("No problems match.")
-        return
-    print_listing(
-        ("id>", "count>", "rate/h?>", "first seen?", "last seen", "worst", "hosts?>", "explained by", "problem~"),
-        (
-            (
-                str(row.id),
-                f"{row.count:,}",
-                shown_rate(row.rate),
-                short_time(row.first_seen, settings.time_zone),
-                short_time(row.last_seen, settings.time_zone),
-                severity_text(row.worst_severity),
-                str(row.hosts),
-                explained_by(row.rung, row.provisional, row.status),
-                plain(one_line(row.template)),
-            )
-            for row in rows
-        ),
-    )

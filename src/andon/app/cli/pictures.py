@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from andon.app.cli.output import console, plain
+from andon.app.cli.output import console, plain, shown_size
 from andon.core.errors import AndonError, PictureRefused
 from andon.ingest.pictures.header import SUFFIXES
 from andon.ingest.pictures.shrink import thumbnail
@@ -34,7 +34,7 @@ def print_pictures(pictures: list[Picture], awaited: list[PictureFetch]) -> None
     """A line for each, and on a colour terminal a drawing (pictures come with their bytes there)."""
     for number, picture in enumerate(pictures, 1):
         kind = picture.media_type.removeprefix("image/").upper()
-        size = _size(picture.size)
+        size = shown_size(picture.size)
         line = f"{kind}, {picture.width}×{picture.height} pixels, {size}, sha256 {picture.sha256[:16]}…"
         console.print(Text.assemble((f"picture {number}", "bold"), "  ", line), soft_wrap=True)
         if picture.data and draws():
@@ -87,9 +87,3 @@ def _drawing(picture: Picture) -> Text:
         drawing.append("\n")
     drawing.rstrip()
     return drawing
-
-
-def _size(size: int) -> str:
-    if size < 1024:
-        return f"{size} bytes"
-    return f"{size / 1024:.0f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MiB"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.panel import Panel
 
 from andon.app.cli.output import (
+    Cell,
     console,
     explained_by,
     one_line,
@@ -100,11 +101,10 @@ def print_resolutions(problem: Problem, settings: Settings) -> None:
         return
     console.print("[bold]confirmed fixes[/]")
     for done in problem.resolutions:
+        when = short_time(done.created_at, settings.time_zone)
         by = f" by {done.author}" if done.author else ""
         cause = f" Cause: {done.cause}" if done.cause else ""
-        console.print(
-            plain(f"  {short_time(done.created_at, settings.time_zone)}{by}: {done.fix}{cause} (fix {done.id})")
-        )
+        console.print(plain(f"  {when}{by}: {done.fix}{cause} (fix {done.id})"))
 
 
 def print_history(problem: Problem, settings: Settings) -> None:
@@ -120,19 +120,13 @@ def print_history(problem: Problem, settings: Settings) -> None:
         console.print(f"  … and {len(problem.history) - EARLIER_SHOWN} earlier; --json has them all")
 
 
-def history_row(row: AnalysisEntry, zone: str) -> tuple[str | Text, ...]:
+def history_row(row: AnalysisEntry, zone: str) -> tuple[Cell, ...]:
     """One analysis as a line: who answered what, or what went wrong."""
     model = " ".join(part for part in (row.provider, row.model) if part)
     says = " | ".join(one_line(part) for part in (row.last_error, row.text) if part)
-    return (
-        str(row.id),
-        short_time(row.created_at, zone),
-        plain(REASONS.get(row.reason, row.reason)),
-        explained_by(row.rung, row.provisional, row.status),
-        plain(model or row.source or ""),
-        plain(row.prompt_version or ""),
-        plain(says),
-    )
+    asked, why = short_time(row.created_at, zone), REASONS.get(row.reason, row.reason)
+    answer = explained_by(row.rung, row.provisional, row.status)
+    return row.id, asked, why, answer, model or row.source, row.prompt_version, says
 
 
 def print_merges(problem: Problem, settings: Settings) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from andon.app.cli.filters import LISTED, Json, JsonArray, ProblemId, Rows
 from andon.app.cli.output import (
+    Cell,
     command_settings,
     console,
     one_line,
@@ -57,17 +58,13 @@ def queue(
     if as_json:
         now = time.time()
         print_json([as_object(row, now) for row in rows])
-        return
-    if not rows:
+    elif not rows:
         console.print("The model gave up on nothing." if failed else "Nothing waits.")
-        return
-    print_failed(rows, settings) if failed else print_waiting(rows, settings)
+    else:
+        print_failed(rows, settings) if failed else print_waiting(rows, settings)
 
 
-def reanalyze(
-    pattern_id: ProblemId,
-    as_json: Json = False,
-) -> None:
+def reanalyze(pattern_id: ProblemId, as_json: Json = False) -> None:
     """Ask for another explanation of a problem, ahead of others; the present one is shown until it is there.
 
     Example: andon reanalyze 12
@@ -122,26 +119,15 @@ def span(seconds: float) -> str:
 def print_waiting(rows: list[QueueEntry], settings: Settings) -> None:
     """What waits, for people."""
     now = time.time()
-    print_listing(
-        (
-            *("pattern>", "priority?>", "severity", "why", "tries?>", "since?", "waits for"),
-            *("last error~", "problem~"),
-        ),
-        (
-            (
-                str(row.pattern_id or ""),
-                priority(row),
-                severity_text(row.worst_severity),
-                plain(REASONS.get(row.reason, row.reason)),
-                str(row.attempts),
-                short_time(row.created_at, settings.time_zone),
-                waits_for(row, now),
-                plain(one_line(row.last_error or "")),
-                plain(one_line(row.template)),
-            )
-            for row in rows
-        ),
-    )
+
+    def cells(row: QueueEntry) -> tuple[Cell, ...]:
+        severity, why = severity_text(row.worst_severity), REASONS.get(row.reason, row.reason)
+        since, awaits = short_time(row.created_at, settings.time_zone), waits_for(row, now)
+        pattern = row.pattern_id or ""
+        return pattern, priority(row), severity, why, row.attempts, since, awaits, row.last_error, row.template
+
+    names = ("pattern>", "priority?>", "severity", "why", "tries?>", "since?", "waits for", "last error~", "problem~")
+    print_listing(names, map(cells, rows))
 
 
 def print_failed(rows: list[QueueEntry], settings: Settings) -> None:

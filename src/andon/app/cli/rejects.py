@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from andon.app.cli.filters import LISTED, Json, Rows
+from andon.app.cli.filters import LISTED, Json, Rows, id_argument
 from andon.app.cli.output import (
     WIDE,
+    Cell,
     command_settings,
     console,
     cut,
-    one_line,
     plain,
     print_json,
     print_listing,
+    print_outcome,
     short_time,
     shown_time,
 )
@@ -32,6 +33,8 @@ app = typer.Typer(
     help="Messages that could not be understood: list, show, retry.", invoke_without_command=True, add_completion=False
 )
 
+Every = Annotated[bool, typer.Option("--all", help="List those published again, too.")]
+
 
 @app.callback()
 def rejects(
@@ -42,7 +45,7 @@ def rejects(
     ] = None,
     retry_all: Annotated[bool, typer.Option("--retry-all", help="Publish every reject not yet retried again.")] = False,
     limit: Rows = LISTED,
-    every: Annotated[bool, typer.Option("--all", help="List those published again, too.")] = False,
+    every: Every = False,
     as_json: Json = False,
 ) -> None:
     """List messages that could not be understood, newest first; those published again are left out.
@@ -53,23 +56,37 @@ def rejects(
         return
     if retry or retry_all:
         retry_rejects(retry or [], every=retry_all)
-        return
-    list_rejects(limit, as_json, every=every)
+    else:
+        list_command(limit, every, as_json)
 
 
 @app.command("list")
-def list_command(
-    limit: Rows = LISTED,
-    every: Annotated[bool, typer.Option("--all", help="List those published again, too.")] = False,
-    as_json: Json = False,
-) -> None:
+def list_command(limit: Rows = LISTED, every: Every = False, as_json: Json = False) -> None:
     """List messages that could not be understood, newest first; those published again are left out."""
-    list_rejects(limit, as_json, every=every)
+    settings = command_settings()
+    with Visitor(settings.database) as visitor:
+        rows = visitor.read(recording.list_rejects, limit, retried=every)
+    if as_json:
+        print_json([msgspec.to_builtins(row) | {"text": visible(row.data, 500)} for row in rows])
+        return
+    if not rows:
+        console.print("No rejects: every message was understood." if every else "No rejects wait for a decision.")
+        return
+    wide = console.width >= WIDE
+    time = shown_time if wide else short_time
+
+    def cells(row: StoredReject) -> tuple[Cell, ...]:
+        when, reason = time(row.received_at, settings.time_zone), cut(row.reason, 48 if wide else 24)
+        start, retried = plain(visible(row.data, 200)), "yes" if row.retried_at else ""
+        return row.id, when, f"{len(row.data):,}", reason, start, *([retried] if every else [])
+
+    names = ("id>", "received", "bytes?>", "reason", "starts with~", *(["retried"] if every else []))
+    print_listing(names, map(cells, rows))
 
 
 @app.command("show")
 def show_command(
-    reject_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="Id of the reject.")],
+    reject_id: Annotated[int, id_argument("ID", "Id of the reject.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the exact bytes to standard output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; the bytes are base64.")] = False,
 ) -> None:
@@ -83,60 +100,21 @@ def show_command(
     if raw:
         sys.stdout.buffer.write(row.data)
         return
-    if as_json:
-        print_json(msgspec.to_builtins(row, builtin_types=()))
-        return
-    console.print(plain(f"received  {shown_time(row.received_at, settings.time_zone)}"))
-    console.print(plain(f"subject   {row.subject}   {row.stream} {row.sequence}"))
-    console.print(plain(f"reason    {row.reason}"))
-    if row.retried_at:
-        console.print(plain(f"retried   {shown_time(row.retried_at, settings.time_zone)}"))
-    console.print(plain(f"{len(row.data):,} bytes:"))
-    console.print(plain(visible(row.data, 4000)))
+    lines = [
+        f"received  {shown_time(row.received_at, settings.time_zone)}",
+        f"subject   {row.subject}   {row.stream} {row.sequence}",
+        f"reason    {row.reason}",
+        *([f"retried   {shown_time(row.retried_at, settings.time_zone)}"] if row.retried_at else []),
+        f"{len(row.data):,} bytes:",
+        visible(row.data, 4000),
+    ]
+    print_outcome(msgspec.to_builtins(row, builtin_types=()), lines, as_json=as_json)
 
 
 @app.command("retry")
-def retry_command(
-    reject_ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=ID_MAX, help="Ids of the rejects.")],
-) -> None:
+def retry_command(reject_ids: Annotated[list[int], id_argument("ID...", "Ids of the rejects.")]) -> None:
     """Publish rejects again, byte for byte: after an update that understands them, for example."""
     retry_rejects(reject_ids, every=False)
-
-
-def list_rejects(limit: int, as_json: bool, *, every: bool) -> None:
-    """Print the listing."""
-    settings = command_settings()
-    with Visitor(settings.database) as visitor:
-        rows = visitor.read(recording.list_rejects, limit, retried=every)
-    if as_json:
-        print_json([reject_object(row) for row in rows])
-        return
-    if not rows:
-        console.print("No rejects: every message was understood." if every else "No rejects wait for a decision.")
-        return
-    wide = console.width >= WIDE
-    time = shown_time if wide else short_time
-    print_listing(
-        ("id>", "received", "bytes?>", "reason", "starts with~", *(["retried"] if every else [])),
-        (
-            (
-                str(row.id),
-                time(row.received_at, settings.time_zone),
-                f"{len(row.data):,}",
-                cut(plain(one_line(row.reason)), 48 if wide else 24),
-                plain(visible(row.data, 200)),
-                *(["yes" if row.retried_at else ""] if every else []),
-            )
-            for row in rows
-        ),
-    )
-
-
-def reject_object(row: StoredReject) -> dict[str, Any]:
-    """A reject for ``--json``: the raw bytes as base64, and as text for people."""
-    value: dict[str, Any] = msgspec.to_builtins(row)
-    value["text"] = visible(row.data, 500)
-    return value
 
 
 def retry_rejects(ids: list[int], *, every: bool) -> None:

@@ -22,10 +22,7 @@ from andon.insight.shifts.current import NoShift, site_shifts, working_of
 from andon.store import Visitor, alarms, change
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from andon.insight.report.shift_report import ShiftReport
-    from andon.insight.shifts.calendar import Shift
 
 Form = Literal["md", "html", "json"]
 _SUFFIXES: dict[str, Form] = {".md": "md", ".html": "html", ".htm": "html", ".json": "json"}
@@ -68,7 +65,10 @@ def report(
     if by_time:
         window = _time(since, until, settings.time_zone, now)
     else:
-        window = _shift(shifts, name, day, zone, now, last=last)
+        try:
+            window = working_of(shifts, zone, now, name=name, day=day, last=last)
+        except NoShift as error:
+            raise typer.BadParameter(str(error), param_hint="SHIFT" if error.about == "shift" else "--day") from None
     with Visitor(settings.database) as visitor:
         made = visitor.read(reports.report_of, window, shifts, zone, now)
         if isinstance(made, str):
@@ -97,31 +97,21 @@ def note(
 
 
 def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftWindow:
-    ends = time_of("until", until, zone)
-    starts = time_of("since", since, zone)
-    end = seconds_or(ends, now)
-    start = seconds_or(starts, end - 8 * 3600)
+    end = seconds_or(time_of("until", until, zone), now)
+    start = seconds_or(time_of("since", since, zone), end - 8 * 3600)
     if not 0 < end - start <= _LONGEST:
         raise typer.BadParameter("the time must begin before it ends, and be 31 days at most", param_hint="--since")
     return ShiftWindow("chosen time", start, end)
-
-
-def _shift(
-    shifts: Sequence[Shift], name: str | None, day: str | None, zone: ZoneInfo, now: float, *, last: bool
-) -> ShiftWindow:
-    """The working that is meant: of a day, or the one at work, or the last; of one shift or of any."""
-    try:
-        return working_of(shifts, zone, now, name=name, day=day, last=last)
-    except NoShift as error:
-        hint = "SHIFT" if error.about == "shift" else "--day"
-        raise typer.BadParameter(str(error), param_hint=hint) from None
 
 
 def _hand_over(made: ShiftReport, form: Form | None, out: Path | None) -> None:
     """Write the report to ``out``, or print it: Markdown as text where no form was asked for on a terminal."""
     text = _rendered(made, form or "md")
     if out is not None:
-        _write(out, text)
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise typer.BadParameter(f"{out} cannot be written ({error.strerror})", param_hint="--out") from None
         names = ", ".join(one.name for one in made.signatures)
         console.print(plain(f"Wrote {out}" + (f", signed by {names}." if names else ".")))
     elif form is None and console.is_terminal:
@@ -135,14 +125,4 @@ def _hand_over(made: ShiftReport, form: Form | None, out: Path | None) -> None:
 def _rendered(made: ShiftReport, form: Form) -> str:
     if form == "json":
         return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
-    if form == "html":
-        return page(made)
-
-    return markdown(made)
-
-
-def _write(out: Path, text: str) -> None:
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise typer.BadParameter(f"{out} cannot be written ({error.strerror})", param_hint="--out") from None
+    return page(made) if form == "html" else markdown(made)

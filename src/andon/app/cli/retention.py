@@ -12,13 +12,14 @@ from rich.progress import Progress
 from andon import store
 from andon.app.cli.filters import Json
 from andon.app.cli.output import (
+    Cell,
     command_settings,
     console,
     errors,
-    plain,
     print_json,
     print_listing,
     print_outcome,
+    shown_size,
     shown_time,
     user_name,
 )
@@ -28,7 +29,8 @@ from andon.core.text import counted
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
-    from andon.store.retention import Forecast, RetentionState
+    from andon.store.engine.audit import AuditEntry
+    from andon.store.retention import RetentionState
 
 
 def retention(
@@ -66,12 +68,16 @@ def _show(settings: Settings, *, as_json: bool) -> None:
     with store.Visitor(settings.database) as visitor:
         state = visitor.read(store.retention.state)
     if as_json:
-        print_json({"rules": _rules(settings), "max_bytes": settings.retention_max_bytes, "state": state})
+        rules = [
+            {"label": label, "rule": described(one), **one.model_dump(exclude_none=True, exclude={"name"})}
+            for label, one in zip(labels(settings), settings.retention, strict=True)
+        ]
+        print_json({"rules": rules, "max_bytes": settings.retention_max_bytes, "state": state})
         return
     _print_rules(settings, state)
-    cap = f" of {_size(settings.retention_max_bytes)} allowed" if settings.retention_max_bytes else ""
-    free = f", {_size(state.free)} free inside the file" if state.free else ""
-    console.print(f"\n{counted(state.logs, 'log')}; the database holds {_size(state.used)}{cap}{free}.")
+    cap = f" of {shown_size(settings.retention_max_bytes)} allowed" if settings.retention_max_bytes else ""
+    free = f", {shown_size(state.free)} free inside the file" if state.free else ""
+    console.print(f"\n{counted(state.logs, 'log')}; the database holds {shown_size(state.used)}{cap}{free}.")
     if not state.shrinks:
         console.print(
             "Free space stays inside this file, for new logs; `andon retention --compact` gives it back.", style="dim"
@@ -80,35 +86,24 @@ def _show(settings: Settings, *, as_json: bool) -> None:
         console.print("Nothing was deleted yet.")
         return
     console.print()
-    rows = [
-        (shown_time(one.at, settings.time_zone), plain(one.subject), _count(one.detail), _size(one.detail.get("bytes")))
-        for one in state.deletions
-    ]
-    print_listing(("deleted at", "rule~", "logs>", "about>"), rows)
+    print_listing(("deleted at", "rule~", "logs>", "about>"), (_row(one, settings) for one in state.deletions))
+
+
+def _row(one: AuditEntry, settings: Settings) -> tuple[Cell, ...]:
+    logs, size = one.detail.get("logs", 0), one.detail.get("bytes") or 0
+    return shown_time(one.at, settings.time_zone), one.subject, f"{logs:,}", shown_size(size)
 
 
 def _print_rules(settings: Settings, state: RetentionState) -> None:
     if not settings.retention:
         console.print("No rules: every log is kept for ever. docs/retention.md shows how to write them.")
         return
-    rules = _rules(settings)
     rows = [
-        (str(number), plain(str(one["label"])), plain(str(one["rule"])), _dropped(state, str(one["label"])))
-        for number, one in enumerate(rules, 1)
+        (number, label, described(rule), f"{state.dropped[label]:,}" if label in state.dropped else "")
+        for number, (label, rule) in enumerate(zip(labels(settings), settings.retention, strict=True), 1)
     ]
     print_listing((">", "rule", "logs~", "never stored>"), rows)
     console.print("The first rule that matches a log counts; logs that none matches are kept for ever.", style="dim")
-
-
-def _dropped(state: RetentionState, label: str) -> str:
-    return f"{state.dropped[label]:,}" if label in state.dropped else ""
-
-
-def _rules(settings: Settings) -> list[dict[str, Any]]:
-    return [
-        {"label": label, "rule": described(one), **one.model_dump(exclude_none=True, exclude={"name"})}
-        for label, one in zip(labels(settings), settings.retention, strict=True)
-    ]
 
 
 def _dry_run(settings: Settings, *, as_json: bool) -> None:
@@ -127,16 +122,12 @@ def _dry_run(settings: Settings, *, as_json: bool) -> None:
     if not found.logs:
         console.print("Nothing would be deleted now.")
         return
-    _print_figures(found)
+    rows = [(label, f"{count:,}", shown_size(found.bytes[label])) for label, count in found.logs.items()]
+    print_listing(("rule~", "would go>", "about>"), rows)
+    console.print(f"In all {counted(sum(found.logs.values()), 'log')}, about {shown_size(sum(found.bytes.values()))}.")
     console.print(
         "Logs that something still needs are not counted. `andon retention --run` deletes these now.", style="dim"
     )
-
-
-def _print_figures(found: Forecast) -> None:
-    rows = [(plain(label), f"{count:,}", _size(found.bytes[label])) for label, count in found.logs.items()]
-    print_listing(("rule~", "would go>", "about>"), rows)
-    console.print(f"In all {counted(sum(found.logs.values()), 'log')}, about {_size(sum(found.bytes.values()))}.")
 
 
 def _run_now(settings: Settings, *, as_json: bool) -> None:
@@ -144,13 +135,8 @@ def _run_now(settings: Settings, *, as_json: bool) -> None:
         deleted = asyncio.run(
             _retain(settings, lambda so_far: status.update(f"{counted(sum(so_far.values()), 'log')} deleted"))
         )
-    if as_json:
-        print_json({"deleted": deleted})
-        return
-    if not deleted:
-        console.print("Nothing had to go.")
-    for label, count in deleted.items():
-        console.print(f"{counted(count, 'log')} deleted: {label}", markup=False)
+    lines = [f"{counted(count, 'log')} deleted: {label}" for label, count in deleted.items()]
+    print_outcome({"deleted": deleted}, lines or ["Nothing had to go."], as_json=as_json)
 
 
 async def _retain(settings: Settings, told: Any) -> dict[str, int]:
@@ -169,19 +155,5 @@ async def _retain(settings: Settings, told: Any) -> dict[str, int]:
 def _compact(settings: Settings, *, as_json: bool) -> None:
     with errors.status("making the file anew"):
         before, after = store.compact(settings.database)
-    sentence = f"{_size(before)} before, {_size(after)} now."
+    sentence = f"{shown_size(before)} before, {shown_size(after)} now."
     print_outcome({"before": before, "after": after}, [sentence], as_json=as_json)
-
-
-def _count(detail: dict[str, Any]) -> str:
-    return f"{detail.get('logs', 0):,}"
-
-
-def _size(size: object) -> str:
-    """Bytes in the unit that suits them."""
-    amount = float(size) if isinstance(size, int | float) else 0.0
-    for unit in ("bytes", "KiB", "MiB"):
-        if amount < 1024:
-            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
-        amount /= 1024
-    return f"{amount:,.1f} GiB"

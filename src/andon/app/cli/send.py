@@ -19,6 +19,7 @@ from andon.app.cli.attach import read_pictures, with_pictures
 from andon.app.cli.output import command_settings, console, errors, plain, print_outcome, write_json
 from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, ConfigError
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, now_text
+from andon.core.text import counted
 from andon.ingest.pictures.intake import PictureLimits
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ class SendError(AndonError):
 
 def send(
     message: Annotated[
-        str | None,
-        typer.Argument(help="The log's message; - or the name of a .json or .jsonl file stands for --file."),
+        str | None, typer.Argument(help="The log's message; - or the name of a .json or .jsonl file stands for --file.")
     ] = None,
     severity: Annotated[str, typer.Option("--severity", "-s", help="Severity of MESSAGE.")] = "ERROR",
     service: Annotated[str, typer.Option(help="Service of MESSAGE.")] = "andon-send",
@@ -81,9 +81,7 @@ def send(
         raise typer.BadParameter("give either a MESSAGE or --file (- for standard input)")
     if image and message is None:
         raise typer.BadParameter("goes with a MESSAGE; logs of a file name their pictures", param_hint="--image")
-    pictures = []
-    if image:
-        pictures = read_pictures(image, PictureLimits(max_bytes=settings.picture_max_bytes))
+    pictures = read_pictures(image or (), PictureLimits(max_bytes=settings.picture_max_bytes))
     if message is not None:
         logs = [one_log(message, severity, service, host, context)]
     else:
@@ -91,7 +89,7 @@ def send(
         logs = list(read_logs(file))
     if wait and len(logs) > WAIT_LIMIT:
         raise typer.BadParameter(f"--wait takes at most {WAIT_LIMIT} logs at once, this is {len(logs)}")
-    asyncio.run(_send(settings, subject, logs, pictures, wait=wait, timeout=timeout, as_json=as_json))
+    asyncio.run(_send(settings, subject, logs, pictures, wait=timeout if wait else None, as_json=as_json))
 
 
 def is_file_of_logs(message: str) -> bool:
@@ -182,26 +180,19 @@ def _read_lines(data: bytes, name: str) -> Iterator[bytes]:
 
 
 async def _send(
-    settings: Settings,
-    subject: str,
-    logs: list[bytes],
-    pictures: list[NewPicture],
-    *,
-    wait: bool,
-    timeout: float,
-    as_json: bool,
+    settings: Settings, subject: str, logs: list[bytes], images: list[NewPicture], *, wait: float | None, as_json: bool
 ) -> None:
     async with open_publisher(settings, "andon send") as publisher:
-        if pictures:
-            logs = [await with_pictures(data, pictures, publisher) for data in logs]
-        if not wait:
-            stored, failures = await publish_with_progress(publisher, subject, logs, quiet=as_json)
-            sentence = f"{stored:,} {'log' if stored == 1 else 'logs'} sent to {subject}"
-            print_outcome({"sent": stored, "failed": failures}, [sentence], as_json=as_json)
-            if failures:
-                raise SendError(f"{len(failures)} not sent; the first: {failures[0]}")
+        if images:
+            logs = [await with_pictures(data, images, publisher) for data in logs]
+        if wait is not None:
+            await _send_and_wait(publisher, subject, logs, timeout=wait, as_json=as_json)
             return
-        await _send_and_wait(publisher, subject, logs, timeout=timeout, as_json=as_json)
+        stored, failures = await publish_with_progress(publisher, subject, logs, quiet=as_json)
+        sentence = f"{counted(stored, 'log')} sent to {subject}"
+        print_outcome({"sent": stored, "failed": failures}, [sentence], as_json=as_json)
+        if failures:
+            raise SendError(f"{len(failures)} not sent; the first: {failures[0]}")
 
 
 async def _send_and_wait(publisher: Outbox, subject: str, logs: list[bytes], *, timeout: float, as_json: bool) -> None:

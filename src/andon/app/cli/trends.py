@@ -8,6 +8,7 @@ import typer
 
 from andon.app.cli.filters import Json, Since, UntilNow, named_options
 from andon.app.cli.output import (
+    Cell,
     command_settings,
     console,
     one_line,
@@ -21,19 +22,13 @@ from andon.app.cli.output import (
 )
 from andon.core.text import counted
 from andon.insight.trends import trends as finding
-from andon.insight.trends.trends import KINDS as COUNTED
-from andon.insight.trends.trends import find
 from andon.store import Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.text import Text
-
     from andon.core.settings.settings import Settings
-    from andon.insight.trends.trends import Asked, FirstOut, Kind, Together, Trend, Trends
-
-    Cell = str | Text
+    from andon.insight.trends.trends import FirstOut, Together, Trend, Trends
 
 KINDS = ("top", "new", "rising", "quiet", "first-out", "together")
 _TITLES = {
@@ -87,17 +82,13 @@ def trends(
             pairs = visitor.read(finding.together, asked.since, asked.until, asked.limit)
             print_json(pairs) if as_json else print_pairs(pairs)
         else:
-            found = _found(visitor, chosen, asked)
+            kinds = [one for one in finding.KINDS if chosen in (None, one)]
+            found: dict[str, Trends] = {one: visitor.read(finding.find, one, asked) for one in kinds}
             if as_json:
                 print_json(found[chosen] if chosen else found)
                 return
             for one in found.values():
                 print_trends(one, settings)
-
-
-def _found(visitor: Visitor, chosen: str | None, asked: Asked) -> dict[str, Trends]:
-    kinds: list[Kind] = [kind for kind in COUNTED if chosen in (None, kind)]
-    return {kind: visitor.read(find, kind, asked) for kind in kinds}
 
 
 def checked_kind(value: str | None) -> str | None:
@@ -118,41 +109,37 @@ def print_trends(found: Trends, settings: Settings) -> None:
         console.print("  None.")
     if found.rows:
         names, cells = _TABLES[found.kind]
-        print_listing(names, (cells(row, zone) for row in found.rows))
-
-
-def _ends(row: Trend) -> tuple[Text, Text]:
-    return severity_text(row.worst_severity), plain(one_line(row.template))
+        rows = (
+            (row.pattern_id, *cells(row, zone), severity_text(row.worst_severity), row.template) for row in found.rows
+        )
+        print_listing(("id>", *names, "worst", "problem~"), rows)
 
 
 def _top_cells(row: Trend, _zone: str) -> tuple[Cell, ...]:
-    return str(row.pattern_id), f"{row.count:,}", f"{row.share or 0:.0%}", shown_rate(row.per_hour or 0), *_ends(row)
+    return f"{row.count:,}", f"{row.share or 0:.0%}", shown_rate(row.per_hour or 0)
 
 
 def _new_cells(row: Trend, zone: str) -> tuple[Cell, ...]:
-    return str(row.pattern_id), f"{row.count:,}", short_time(row.first_seen, zone), *_ends(row)
+    return f"{row.count:,}", short_time(row.first_seen, zone)
 
 
 def _rising_cells(row: Trend, _zone: str) -> tuple[Cell, ...]:
     times = "new" if row.ratio is None else f"{row.ratio:,.1f} ×"
     change = f"{shown_rate(row.before_per_hour or 0)} → {shown_rate(row.per_hour or 0)}"
-    return str(row.pattern_id), f"{row.count:,}", change, times, shown_chance(row.p), *_ends(row)
+    chance = "" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.3f}"
+    return f"{row.count:,}", change, times, chance
 
 
 def _quiet_cells(row: Trend, zone: str) -> tuple[Cell, ...]:
-    return str(row.pattern_id), f"{row.expected or 0:,.1f}", short_time(row.last_seen, zone), *_ends(row)
+    return f"{row.expected or 0:,.1f}", short_time(row.last_seen, zone)
 
 
-def shown_chance(p: float | None) -> str:
-    """The chance of an accident: ``< 0.001``, ``0.004``."""
-    return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
+#: What each kind shows of a problem between its id and its worst severity.
 _TABLES: dict[str, tuple[tuple[str, ...], Callable[[Trend, str], tuple[Cell, ...]]]] = {
-    "top": (("id>", "logs>", "share>", "per h>", "worst", "problem~"), _top_cells),
-    "new": (("id>", "logs>", "first seen", "worst", "problem~"), _new_cells),
-    "rising": (("id>", "logs>", "per h>", "times>", "p?", "worst", "problem~"), _rising_cells),
-    "quiet": (("id>", "expected>", "last seen", "worst", "problem~"), _quiet_cells),
+    "top": (("logs>", "share>", "per h>"), _top_cells),
+    "new": (("logs>", "first seen"), _new_cells),
+    "rising": (("logs>", "per h>", "times>", "p?"), _rising_cells),
+    "quiet": (("expected>", "last seen"), _quiet_cells),
 }
 
 

@@ -56,7 +56,7 @@ def render_config(settings: Settings, store_dir: Path, port: int) -> str:
     """
     lines = [
         f"server_name: {_quoted(_server_name())}",
-        f"listen: {_quoted(f'{_bracketed(settings.nats_host)}:{port}')}",
+        f"listen: {_quoted(f'{bracketed(settings.nats_host)}:{port}')}",
         'http: "127.0.0.1:-1"',
         f"max_payload: {settings.nats_max_payload}",
         'ping_interval: "10s"',
@@ -92,7 +92,8 @@ def _server_name() -> str:
     return "andon-" + (re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname()).strip("-") or "host")
 
 
-def _bracketed(host: str) -> str:
+def bracketed(host: str) -> str:
+    """``host`` as it stands before ``:port``: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 

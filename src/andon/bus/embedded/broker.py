@@ -13,17 +13,14 @@ import shutil
 import socket
 import time
 from pathlib import Path
-from types import TracebackType
 
 import structlog
 
-from andon.bus.embedded.binary import find_binary, render_config, tidy_store
+from andon.bus.embedded.binary import bracketed, find_binary, render_config, tidy_store
 from andon.bus.embedded.lock import StoreLock
 from andon.bus.embedded.process import ServerProcess, port_taken
 from andon.core.errors import BrokerError, BrokerStartError, InUseError
 from andon.core.settings.settings import Settings
-
-__all__ = ["EmbeddedBroker", "find_binary"]
 
 log = structlog.get_logger(__name__)
 
@@ -61,13 +58,8 @@ class EmbeddedBroker:
         self._since = 0.0
         self._backoff = FIRST_BACKOFF
         self.restarts = 0
-        #: What is wrong with the broker now, in one sentence; None when nothing is.
+        #: Why the broker does not take or keep messages now, in one sentence; None when it does, as far as we know.
         self.problem: str | None = "the broker is not started"
-
-    @property
-    def healthy(self) -> bool:
-        """Whether it takes and keeps messages, as far as we know."""
-        return self.problem is None
 
     @property
     def url(self) -> str:
@@ -75,7 +67,7 @@ class EmbeddedBroker:
         if self._port <= 0:
             raise RuntimeError("the broker is not started, so it has no address yet")
         host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._host, self._host)  # noqa: S104
-        return f"nats://[{host}]:{self._port}" if ":" in host else f"nats://{host}:{self._port}"
+        return f"nats://{bracketed(host)}:{self._port}"
 
     @property
     def pid(self) -> int | None:
@@ -123,9 +115,7 @@ class EmbeddedBroker:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         await self.stop()
 
     async def _launch(self, timeout: float) -> None:
@@ -155,6 +145,8 @@ class EmbeddedBroker:
     def _write_config(self) -> tuple[Path, Path]:
         ports_dir = self._run_dir / "ports"
         ports_dir.mkdir(parents=True, exist_ok=True)
+        for stale in ports_dir.glob("*.ports"):  # a killed server leaves its own behind
+            stale.unlink()
         config = self._run_dir / "nats-server.conf"
         text = render_config(self._settings, self._store_dir, self._port)
         fd = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -203,18 +195,15 @@ class EmbeddedBroker:
             free = await self._free_bytes()
             least = free if failed == 1 else min(least, free)
             full = free < min(ROOM, least + REGAINED)
-            self._describe(failed, free, full)
+            self.problem = (
+                f"no room is left for the broker's store {self._store_dir}: free some disk space"
+                if full
+                else "the broker's health check fails; it is restarted when that lasts"
+            )
+            if failed % LOG_EVERY == 1:
+                log.warning("broker is not healthy", problem=self.problem, checks=failed, free_bytes=free)
             if failed >= CHECKS_BEFORE_RESTART and not full:
                 return "its health check failed several times"
-
-    def _describe(self, failed: int, free: int, full: bool) -> None:
-        self.problem = (
-            f"no room is left for the broker's store {self._store_dir}: free some disk space"
-            if full
-            else "the broker's health check fails; it is restarted when that lasts"
-        )
-        if failed % LOG_EVERY == 1:
-            log.warning("broker is not healthy", problem=self.problem, checks=failed, free_bytes=free)
 
     async def _restart(self, reason: str) -> None:
         """Replace the server, with growing pauses, until a new one is ready."""

@@ -26,14 +26,8 @@ class StoreLock:
 
     def __init__(self, store_dir: Path) -> None:
         self._path = store_dir / FILE_NAME
-        self._fd: int | None = None
-
-    @property
-    def fd(self) -> int:
-        """The locked file descriptor, to be inherited by the server."""
-        if self._fd is None:
-            raise RuntimeError("the lock is not taken")
-        return self._fd
+        #: The locked file descriptor, to be inherited by the server; -1 while the lock is not taken.
+        self.fd = -1
 
     async def take(self) -> None:
         """Lock the directory. Raises InUseError when another process has it, BrokerStartError when it is not usable."""
@@ -50,9 +44,9 @@ class StoreLock:
 
     def release(self) -> None:
         """Give the directory back; idempotent."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
 
     def _try(self) -> bool:
         try:
@@ -74,7 +68,7 @@ class StoreLock:
             raise BrokerStartError(
                 f"the broker store {self._path.parent} cannot be locked ({error.strerror}): check the disk"
             ) from error
-        self._fd = fd
+        self.fd = fd
         return True
 
     def _owner(self) -> int | None:
@@ -87,8 +81,6 @@ class StoreLock:
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return True

@@ -53,26 +53,6 @@ def parse_log_line(line: str) -> tuple[str, str]:
     return "info", line.strip()
 
 
-async def http_get(address: str, path: str, timeout: float) -> tuple[int, bytes]:
-    """Status and body of a GET at ``host:port``. Raises OSError, TimeoutError, or ValueError for no HTTP answer."""
-    parts = urlsplit(f"//{address}")
-    async with asyncio.timeout(timeout):
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        try:
-            writer.write(f"GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
-            answer = await reader.read(1 << 16)
-            while chunk := await reader.read(1 << 16):
-                answer += chunk
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    if not (match := re.match(rb"HTTP/1\.[01] (\d{3})", head)):
-        raise ValueError("not an HTTP answer")
-    return int(match[1]), body
-
-
 class ServerProcess:
     """A running nats-server. :meth:`launch` starts one; :meth:`end` must be awaited in any case."""
 
@@ -98,7 +78,6 @@ class ServerProcess:
         """
         if watchdog is None:
             watchdog = sys.platform != "linux" or threading.current_thread() is not threading.main_thread()
-        _remove_stale(ports_dir)
         inherited = [lock_fd]
         lifeline: int | None = None
         if watchdog:
@@ -176,11 +155,20 @@ class ServerProcess:
 
     async def healthy(self, timeout: float) -> bool:
         """Whether its own health check says ok within ``timeout`` seconds."""
+        monitor = urlsplit(f"//{self.monitor}")
         try:
-            status, _ = await http_get(self.monitor, "/healthz", timeout)
-        except (OSError, TimeoutError, ValueError):
+            async with asyncio.timeout(timeout):
+                reader, writer = await asyncio.open_connection(monitor.hostname, monitor.port)
+                try:
+                    writer.write(f"GET /healthz HTTP/1.0\r\nHost: {self.monitor}\r\n\r\n".encode())
+                    answer = await reader.read()
+                finally:
+                    writer.close()
+                    with contextlib.suppress(OSError):
+                        await writer.wait_closed()
+        except (OSError, TimeoutError):
             return False
-        return status == 200
+        return re.match(rb"HTTP/1\.[01] 200\b", answer) is not None
 
     async def end(self, timeout: float) -> None:
         """SIGTERM, after ``timeout`` seconds SIGKILL; returns when it is gone and its log is read. Idempotent."""
@@ -213,9 +201,7 @@ class ServerProcess:
     async def _still_starting(self, port: int, pause: float) -> None:
         if not await self.wait(pause):
             return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                await asyncio.shield(self._drain_task)
+        await asyncio.wait({self._drain_task}, timeout=1.0)
         if any("address already in use" in line for line in self._tail):
             raise port_taken(port)
         raise BrokerStartError(
@@ -225,18 +211,13 @@ class ServerProcess:
 
     def _read_ports(self) -> bool:
         """Read the file that the server writes once its store is recovered; its name holds the server's own pid."""
-        if self.monitor:
-            return True
-        for path in self._ports_dir.glob("*.ports"):
-            try:
+        for path in () if self.monitor else self._ports_dir.glob("*.ports"):
+            with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # still being written
                 ports = json.loads(path.read_text())
                 self.port = urlsplit(ports["nats"][0]).port or 0
-                self.monitor = urlsplit(ports["monitoring"][0]).netloc
                 self.pid = int(path.stem.rpartition("_")[2])
-            except (OSError, ValueError, KeyError, IndexError):
-                return False  # still being written
-            return True
-        return False
+                self.monitor = urlsplit(ports["monitoring"][0]).netloc
+        return bool(self.monitor)
 
     async def _drain(self) -> None:
         async for line in lines_of(self._process.stderr, MAX_LOG_LINE):
@@ -259,12 +240,6 @@ def port_taken(port: int) -> InUseError:
         f"port {port} is taken by another process: stop that one (another NATS server or Andon?), "
         "or set ANDON_NATS_PORT to a free port"
     )
-
-
-def _remove_stale(ports_dir: Path) -> None:
-    """A killed server leaves its ports file behind."""
-    for stale in ports_dir.glob("*.ports"):
-        stale.unlink()
 
 
 async def _spawn(command: Sequence[str], inherited: Sequence[int]) -> asyncio.subprocess.Process:

@@ -1,100 +1,46 @@
 """The values that travel through Andon, by theme. No I/O, no third-party types but msgspec's."""
 
-from andon.core.models.explanations import (
-    AnalysisStatus,
-    Explanation,
-    Hint,
-    PendingAnalysis,
-    Question,
-    Rung,
-    StoredAnalysis,
-    Waiter,
-)
-from andon.core.models.logs import (
-    Delivery,
-    LogQuery,
-    LogRecord,
-    Recorded,
-    Reject,
-    Retained,
-    StoredLog,
-    StoredReject,
-)
-from andon.core.models.patterns import (
-    Fingerprint,
-    HistoryQuery,
-    Merge,
-    PatternFacts,
-    PatternSeen,
-    PatternSummary,
-    Resolution,
-    SiteNames,
-)
-from andon.core.models.pictures import NewPicture, Picture, PictureFetch, PictureReference
-from andon.core.models.state import (
-    CheckResult,
-    Spent,
-    StoreCounts,
-    StreamState,
-)
-from andon.core.models.terms import (
-    ANALYSIS_SUBJECT,
-    ANALYZE_SUBJECT,
-    CALLER_PATIENCE,
-    CONSUMER,
-    ID_MAX,
-    REPLY_TO_HEADER,
-    SEVERITY_RANK,
-    STREAM,
-    SUBJECT,
-    Severity,
-    now_text,
-    utc_text,
-)
-
-__all__ = [
-    "ANALYSIS_SUBJECT",
-    "ANALYZE_SUBJECT",
-    "CALLER_PATIENCE",
-    "CONSUMER",
-    "ID_MAX",
-    "REPLY_TO_HEADER",
-    "SEVERITY_RANK",
-    "STREAM",
-    "SUBJECT",
-    "AnalysisStatus",
-    "CheckResult",
-    "Delivery",
-    "Explanation",
-    "Fingerprint",
-    "Hint",
-    "HistoryQuery",
-    "LogQuery",
-    "LogRecord",
-    "Merge",
-    "NewPicture",
-    "PatternFacts",
-    "PatternSeen",
-    "PatternSummary",
-    "PendingAnalysis",
-    "Picture",
-    "PictureFetch",
-    "PictureReference",
-    "Question",
-    "Recorded",
-    "Reject",
-    "Resolution",
-    "Retained",
-    "Rung",
-    "Severity",
-    "SiteNames",
-    "Spent",
-    "StoreCounts",
-    "StoredAnalysis",
-    "StoredLog",
-    "StoredReject",
-    "StreamState",
-    "Waiter",
-    "now_text",
-    "utc_text",
-]
+from andon.core.models.explanations import AnalysisStatus as AnalysisStatus
+from andon.core.models.explanations import Explanation as Explanation
+from andon.core.models.explanations import Hint as Hint
+from andon.core.models.explanations import PendingAnalysis as PendingAnalysis
+from andon.core.models.explanations import Question as Question
+from andon.core.models.explanations import Rung as Rung
+from andon.core.models.explanations import StoredAnalysis as StoredAnalysis
+from andon.core.models.explanations import Waiter as Waiter
+from andon.core.models.logs import Delivery as Delivery
+from andon.core.models.logs import LogQuery as LogQuery
+from andon.core.models.logs import LogRecord as LogRecord
+from andon.core.models.logs import NewPicture as NewPicture
+from andon.core.models.logs import Picture as Picture
+from andon.core.models.logs import PictureFetch as PictureFetch
+from andon.core.models.logs import PictureReference as PictureReference
+from andon.core.models.logs import Recorded as Recorded
+from andon.core.models.logs import Reject as Reject
+from andon.core.models.logs import Retained as Retained
+from andon.core.models.logs import StoredLog as StoredLog
+from andon.core.models.logs import StoredReject as StoredReject
+from andon.core.models.patterns import Fingerprint as Fingerprint
+from andon.core.models.patterns import HistoryQuery as HistoryQuery
+from andon.core.models.patterns import Merge as Merge
+from andon.core.models.patterns import PatternFacts as PatternFacts
+from andon.core.models.patterns import PatternSeen as PatternSeen
+from andon.core.models.patterns import PatternSummary as PatternSummary
+from andon.core.models.patterns import Resolution as Resolution
+from andon.core.models.patterns import SiteNames as SiteNames
+from andon.core.models.state import CheckResult as CheckResult
+from andon.core.models.state import Spent as Spent
+from andon.core.models.state import StoreCounts as StoreCounts
+from andon.core.models.state import StreamState as StreamState
+from andon.core.models.terms import ANALYSIS_SUBJECT as ANALYSIS_SUBJECT
+from andon.core.models.terms import ANALYZE_SUBJECT as ANALYZE_SUBJECT
+from andon.core.models.terms import CALLER_PATIENCE as CALLER_PATIENCE
+from andon.core.models.terms import CONSUMER as CONSUMER
+from andon.core.models.terms import ID_MAX as ID_MAX
+from andon.core.models.terms import REPLY_TO_HEADER as REPLY_TO_HEADER
+from andon.core.models.terms import SEVERITY_RANK as SEVERITY_RANK
+from andon.core.models.terms import STREAM as STREAM
+from andon.core.models.terms import SUBJECT as SUBJECT
+from andon.core.models.terms import Severity as Severity
+from andon.core.models.terms import now_text as now_text
+from andon.core.models.terms import utc_text as utc_text

@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from andon.core.models.logs import StoredLog
-from andon.core.models.pictures import Picture
+from andon.core.models.logs import Picture, StoredLog
 
 
 class Rung(enum.StrEnum):

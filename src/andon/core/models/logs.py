@@ -1,12 +1,11 @@
-"""A log on its way: as the broker hands it over, understood, recorded, and as readers get it."""
+"""A log on its way, with its pictures: as the broker hands it over, understood, recorded, and as readers get it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
-
-from andon.core.models.pictures import NewPicture, PictureReference
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -24,6 +23,35 @@ class Delivery(msgspec.Struct, gc=False):
     stored_ns: int
     token: str
     headers: Mapping[str, str] | None = None
+
+
+class NewPicture(msgspec.Struct, frozen=True, gc=False):
+    """A checked picture to be stored: what its own bytes say it is, and its place in the log's ``context.images``."""
+
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    data: bytes
+    position: int = 0
+
+    def described(self) -> dict[str, Any]:
+        """What stands for the picture in the stored context."""
+        return {
+            "picture": f"sha256:{self.sha256}",
+            "type": self.media_type,
+            "width": self.width,
+            "height": self.height,
+            "bytes": len(self.data),
+        }
+
+
+class PictureReference(msgspec.Struct, frozen=True, gc=False):
+    """A picture that a log names as an object in a bucket of the broker's object store; fetched after recording."""
+
+    bucket: str
+    name: str
+    position: int = 0
 
 
 class LogRecord(msgspec.Struct, gc=False):
@@ -155,28 +183,63 @@ class StoredReject(msgspec.Struct, frozen=True):
     retried_at: str | None
 
 
-class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which logs to list, newest first. Every filter is optional and all must hold.
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which logs a question is about. Every filter is optional and all must hold.
 
-    ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity.
-    ``service``, ``host`` and the place (``site`` … ``machine``) are exact or globs (``*``, ``?``). ``text`` is words
-    that must occur, each at least as the beginning of a word, and phrases in double quotes; case and accents do not
-    matter. ``fields`` are context fields with the values they must have. ``before`` continues a listing: the
-    (timestamp, id) of the last row seen. ``oldest_first`` turns the order round.
+    ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity. ``host``
+    and ``service`` are exact or globs (``*``, ``?``). ``limit`` is the most rows told, the newest unless
+    ``oldest_first``.
     """
 
     since: str | None = None
     until: str | None = None
     severity: str | None = None
-    service: str | None = None
     host: str | None = None
+    service: str | None = None
     text: str | None = None
     pattern_id: int | None = None
     limit: int = 50
+    oldest_first: bool = False
+
+
+class LogQuery(Filters, frozen=True, kw_only=True):
+    """Which logs to list; the place (``site`` … ``machine``) is exact or globs too.
+
+    ``text`` is words that must occur, each at least as the beginning of a word, and phrases in double quotes; case and
+    accents do not matter. ``fields`` are context fields with the values they must have. ``before`` continues a listing:
+    the (timestamp, id) of the last row seen.
+    """
+
     before: tuple[str, int] | None = None
     site: str | None = None
     area: str | None = None
     line: str | None = None
     machine: str | None = None
     fields: tuple[tuple[str, str], ...] = ()
-    oldest_first: bool = False
+
+
+class PictureFetch(msgspec.Struct, frozen=True):
+    """A picture that is still to be fetched for log ``log_id``; ``attempts`` counts the tries that failed."""
+
+    id: int
+    log_id: int
+    position: int
+    bucket: str
+    name: str
+    attempts: int
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A picture that came with a log, stored once however many logs show it.
+
+    ``sha256`` (hex) names what is stored, ``media_type`` (``image/png``, ``image/jpeg`` …) was read from the bytes.
+    ``width`` and ``height`` in pixels, ``size`` in bytes. ``data`` is empty where only the description was asked for.
+    """
+
+    id: int
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    size: int
+    data: bytes = b""

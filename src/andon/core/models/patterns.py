@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from andon.core.models.logs import Filters
+
 
 class Fingerprint(msgspec.Struct, frozen=True, gc=False):
     """The identity of a problem. ``key`` is stable across processes and versions of the cache; ``template`` is
@@ -59,24 +61,14 @@ class PatternSummary(msgspec.Struct, frozen=True):
     merged: list[int]
 
 
-class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which part of the site's history a question is about. Every filter is optional and all must hold.
+class HistoryQuery(Filters, frozen=True, kw_only=True):
+    """Which part of the site's history a question is about.
 
-    ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity. ``host``
-    and ``service`` are exact or globs (``*``, ``?``), so is ``place``: a site, area, line or machine. These and
-    ``text``, a substring of the message, are compared without regard to case. ``limit`` is the most rows told.
+    ``place`` is a site, area, line or machine, exact or a glob. It, host, service and ``text``, a substring of the
+    message, are compared without regard to case.
     """
 
-    since: str | None = None
-    until: str | None = None
-    severity: str | None = None
-    host: str | None = None
-    service: str | None = None
     place: str | None = None
-    text: str | None = None
-    pattern_id: int | None = None
-    limit: int = 50
-    oldest_first: bool = False
 
 
 class PatternSeen(msgspec.Struct, frozen=True):

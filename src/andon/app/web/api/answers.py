@@ -6,22 +6,15 @@ from typing import Any
 
 import msgspec
 import structlog
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
 from andon.core.errors import AndonError, NotFound, QueryTooSlow, StoreError
 from andon.core.models import PatternSummary, Resolution, StoredLog
-from andon.insight.alarms.alarm_report import AlarmReport
-from andon.insight.differences.differences import DiffResult
-from andon.insight.problem import Explained, Similar
-from andon.insight.report.shift_report import ShiftReport
-from andon.insight.trends.breakdown import Breakdown, Timeline
-from andon.insight.trends.trends import FirstOut, Together, Trends
-from andon.store.alarms import AlarmEntry
+from andon.insight.problem import Explained
 from andon.store.problems import PatternHost, PatternMerge
-from andon.store.queue import AnalysisEntry
 from andon.store.retention import RetentionState
 
 _log = structlog.get_logger(__name__)
@@ -76,26 +69,8 @@ class Error(msgspec.Struct, frozen=True):
     detail: str
 
 
-#: Everything that is described in OpenAPI's components.
-SHOWN: tuple[type, ...] = (
-    AlarmEntry,
-    AlarmReport,
-    AnalysisEntry,
-    Breakdown,
-    DiffResult,
-    Error,
-    FirstOut,
-    Log,
-    LogPage,
-    PatternSummary,
-    ProblemAnswer,
-    RetentionAnswer,
-    ShiftReport,
-    Similar,
-    Timeline,
-    Together,
-    Trends,
-)
+#: What routes show and OpenAPI's components describe, by name.
+_shown: dict[str, type] = {"Error": Error}
 _REF = "#/components/schemas/{name}"
 
 
@@ -106,13 +81,17 @@ def send(value: object) -> Response:
 
 def shows(kind: type, *, several: bool = False) -> dict[int | str, dict[str, Any]]:
     """The description of a good answer for a route's ``responses``."""
+    _shown[kind.__name__] = kind
     one = {"$ref": _REF.format(name=kind.__name__)}
-    schema = {"type": "array", "items": one} if several else one
-    return {200: {"description": "Found.", "content": {JSON: {"schema": schema}}}}
+    return {200: _described("Found.", {"type": "array", "items": one} if several else one)}
+
+
+def _described(sentence: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": sentence, "content": {JSON: {"schema": schema}}}
 
 
 def _problem(status: str) -> dict[str, Any]:
-    return {"description": status, "content": {JSON: {"schema": {"$ref": _REF.format(name="Error")}}}}
+    return _described(status, {"$ref": _REF.format(name="Error")})
 
 
 #: Answers that every route may give.
@@ -124,14 +103,9 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def wrong(sentence: str) -> HTTPException:
-    """The error for a parameter that makes no sense."""
-    return HTTPException(400, sentence)
-
-
 def as_log(row: StoredLog) -> Log:
     """A stored log with its context as JSON values."""
-    values = {name: getattr(row, name) for name in StoredLog.__struct_fields__}
+    values = msgspec.structs.asdict(row)
     if row.context:
         try:
             values["context"] = msgspec.json.decode(row.context)
@@ -149,7 +123,9 @@ def describe(app: FastAPI) -> None:
             for path in found["paths"].values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)
-            _, components = msgspec.json.schema_components(SHOWN, schema_hook=_any, ref_template=_REF)
+            _, components = msgspec.json.schema_components(
+                _shown.values(), schema_hook=lambda _kind: {}, ref_template=_REF
+            )
             schemas = found.setdefault("components", {}).setdefault("schemas", {})
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
@@ -160,10 +136,6 @@ def describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation does
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(AndonError, _failed)
-
-
-def _any(_kind: type) -> dict[str, Any]:
-    return {}
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -27,39 +27,36 @@ async def stream(ask: Ask, query: LogQuery, form: Literal["csv", "jsonl"], limit
 
     A later page that cannot be read breaks the answer off, which HTTP shows to the client as incomplete.
     """
-    first = await _page(ask, query, form, limit, head=True)
 
-    async def pieces() -> AsyncIterator[bytes]:
-        data, rows, asked = first
-        left = limit
-        while True:
+    async def pages() -> AsyncIterator[bytes]:
+        asked, left = query, limit
+        while left is None or left > 0:
+            asked = msgspec.structs.replace(asked, limit=query.limit if left is None else min(query.limit, left))
+            data, rows = await ask(_page, asked, form)
             yield data
             if len(rows) < asked.limit:
                 return
             left = None if left is None else left - len(rows)
-            if left is not None and left <= 0:
-                return
-            after = msgspec.structs.replace(query, before=(rows[-1].timestamp, rows[-1].id))
-            data, rows, asked = await _page(ask, after, form, left, head=False)
+            asked = msgspec.structs.replace(asked, before=(rows[-1].timestamp, rows[-1].id))
+
+    following = pages()
+    first = await anext(following)
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield first
+        async for data in following:
+            yield data
 
     headers = {"Content-Disposition": f'attachment; filename="andon-logs.{form}"'}
-    return StreamingResponse(pieces(), media_type=_TYPES[form], headers=headers)
+    return StreamingResponse(whole(), media_type=_TYPES[form], headers=headers)
 
 
-async def _page(
-    ask: Ask, query: LogQuery, form: str, left: int | None, *, head: bool
-) -> tuple[bytes, list[StoredLog], LogQuery]:
-    asked = query if left is None else msgspec.structs.replace(query, limit=min(query.limit, left))
-
-    def question(connection: Connection) -> tuple[bytes, list[StoredLog]]:
-        rows = search.find(connection, asked)
-        chunks = list(csv_chunks([rows]) if form == "csv" else json_chunks([rows]))
-        if form == "csv" and not head:
-            del chunks[0]
-        return b"".join(data for data, _ in chunks), rows
-
-    data, rows = await ask(question)
-    return data, rows, asked
+def _page(connection: Connection, asked: LogQuery, form: str) -> tuple[bytes, list[StoredLog]]:
+    rows = search.find(connection, asked)
+    chunks = list(csv_chunks([rows]) if form == "csv" else json_chunks([rows]))
+    if form == "csv" and asked.before is not None:
+        del chunks[0]  # the names of the columns stand on the first page
+    return b"".join(data for data, _ in chunks), rows
 
 
 def problem_answer(connection: Connection, pattern_id: int) -> ProblemAnswer:

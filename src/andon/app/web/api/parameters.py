@@ -11,10 +11,9 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from fastapi import Path
+from fastapi import HTTPException, Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from andon.app.web.api.answers import wrong
 from andon.core.models import ID_MAX, LogQuery
 from andon.insight import filters
 from andon.insight.filters import WrongFilter
@@ -113,9 +112,11 @@ class LogFilter(Part, Span):
             value = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
             timestamp, log_id, mark = msgspec.json.decode(value, type=tuple[str, int, str])
         except (binascii.Error, ValueError, msgspec.DecodeError):
-            raise wrong("next: this is no place in a listing; take it from the page before, or leave it out") from None
+            raise HTTPException(
+                400, "next: this is no place in a listing; take it from the page before, or leave it out"
+            ) from None
         if mark != self._mark(oldest) or not 0 <= log_id <= ID_MAX or "\0" in timestamp:
-            raise wrong("next: this belongs to another listing; keep all other parameters as they were")
+            raise HTTPException(400, "next: this belongs to another listing; keep all other parameters as they were")
         return timestamp, log_id
 
     def _mark(self, oldest: bool) -> str:
@@ -181,10 +182,6 @@ class DiffQuestion(Span):
     limit: Limit = 20
 
 
-class AlarmQuestion(Place):
-    """The figures of alarms."""
-
-
 class AlarmListing(Part):
     """A list of alarms."""
 
@@ -206,7 +203,7 @@ def named_parameters() -> Iterator[None]:
     try:
         yield
     except WrongFilter as error:
-        raise wrong(f"{error.about}: {error}" if error.about else str(error)) from None
+        raise HTTPException(400, f"{error.about}: {error}" if error.about else str(error)) from None
 
 
 def zone_of(value: str | None, default: str) -> ZoneInfo:
@@ -214,4 +211,4 @@ def zone_of(value: str | None, default: str) -> ZoneInfo:
     try:
         return ZoneInfo(value or default)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise wrong(f"zone: {value!r} is no time zone; write one like Europe/Berlin") from None
+        raise HTTPException(400, f"zone: {value!r} is no time zone; write one like Europe/Berlin") from None

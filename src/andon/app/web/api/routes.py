@@ -20,11 +20,9 @@ from andon.app.web.api.answers import (
     as_log,
     send,
     shows,
-    wrong,
 )
 from andon.app.web.api.parameters import (
     AlarmListing,
-    AlarmQuestion,
     BreakdownQuestion,
     DiffQuestion,
     LogExport,
@@ -32,6 +30,7 @@ from andon.app.web.api.parameters import (
     Nothing,
     PathId,
     PatternListing,
+    Place,
     ReportQuestion,
     SpanLimit,
     TimelineQuestion,
@@ -116,7 +115,9 @@ def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
         since, until = asked.seconds(zone, 30 * DAY)
         local = zone_of(asked.zone, zone)
         if until - since > breakdown.SPAN_MAX:
-            raise wrong(f"since: more than {breakdown.SPAN_MAX // int(DAY)} days are too many; ask for fewer")
+            raise HTTPException(
+                400, f"since: more than {breakdown.SPAN_MAX // int(DAY)} days are too many; ask for fewer"
+            )
         return send(await ask(breakdown.breakdown, pattern_id, since, until, shifts, local))
 
     @router.get("/patterns/{pattern_id}/similar", responses=shows(problem.Similar, several=True), tags=["problems"])
@@ -148,14 +149,12 @@ def _trends(router: APIRouter, ask: Ask, settings: Settings) -> None:
     @router.get("/trends/first-out", responses=shows(trends.FirstOut, several=True), tags=["trends"])
     async def first_out(asked: Annotated[SpanLimit, Query()]) -> Response:
         """What came first in each flood of alarms, the newest flood first; of the last day."""
-        span = asked.seconds(zone, DAY)
-        return send(await ask(trends.first_out, *span, asked.limit))
+        return send(await ask(trends.first_out, *asked.seconds(zone, DAY), asked.limit))
 
     @router.get("/trends/together", responses=shows(trends.Together, several=True), tags=["trends"])
     async def together(asked: Annotated[SpanLimit, Query()]) -> Response:
         """Which problem follows which more often than chance explains; of the last day."""
-        span = asked.seconds(zone, DAY)
-        return send(await ask(trends.together, *span, asked.limit))
+        return send(await ask(trends.together, *asked.seconds(zone, DAY), asked.limit))
 
 
 def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
@@ -170,7 +169,7 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
         try:
             breakdown.check_points(asked.step, since, until)
         except ValueError as error:
-            raise wrong(str(error)) from None
+            raise HTTPException(400, str(error)) from None
         return send(await ask(breakdown.timeline, asked.step, since, until, local, asked.pattern))
 
     @router.get("/diff", responses=shows(differences.DiffResult), tags=["figures"])
@@ -189,11 +188,10 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def deletions(_asked: Annotated[Nothing, Query()]) -> Response:
         """The rules by which logs are deleted, and what was deleted."""
         state = await ask(retention.state)
-        rules = [
-            RetentionRule(label, retention_policy.described(rule))
-            for label, rule in zip(retention_policy.labels(settings), settings.retention, strict=True)
-        ]
-        return send(RetentionAnswer(rules, settings.retention_max_bytes, state))
+        rules = map(
+            RetentionRule, retention_policy.labels(settings), map(retention_policy.described, settings.retention)
+        )
+        return send(RetentionAnswer(list(rules), settings.retention_max_bytes, state))
 
 
 def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
@@ -207,7 +205,7 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
         return send(await ask(alarms.listing, asked.list, time.time(), where, asked.limit))
 
     @router.get("/alarms/figures", responses=shows(alarm_report.AlarmReport), tags=["alarms"])
-    async def figures(asked: Annotated[AlarmQuestion, Query()]) -> Response:
+    async def figures(asked: Annotated[Place, Query()]) -> Response:
         """How good the alarms are, beside the targets of ISA-18.2; of the last 30 days."""
         span = asked.seconds(zone, 30 * DAY)
         return send(await ask(alarm_report.find, *span, AlarmFilter(**asked.places())))
@@ -217,14 +215,14 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
         """The report of a shift: the one at work at a time, or the last before it; or that of a day."""
         now = time.time()
         if asked.at is not None and asked.day is not None:
-            raise wrong("day: name either a day or a moment (at)")
+            raise HTTPException(400, "day: name either a day or a moment (at)")
         with named_parameters():
             at = None if asked.at is None else seconds(filters.moment("at", asked.at, zone))
         try:
             window = working_of(shifts, site, now, name=asked.shift, day=asked.day, at=at)
         except NoShift as error:
-            raise wrong(f"{'at' if at is not None and error.about == 'day' else error.about}: {error}") from None
-
+            about = "at" if at is not None and error.about == "day" else error.about
+            raise HTTPException(400, f"{about}: {error}") from None
         found = await ask(reports.report_of, window, shifts, site, now)
         if isinstance(found, str):
             raise HTTPException(404, found)
