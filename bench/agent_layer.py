@@ -17,7 +17,7 @@ from andon.core.models import Question, StoredLog
 from andon.core.settings.settings import load_settings
 from andon.explain.finding import ModelFinding
 from andon.explain.model import prompts
-from andon.explain.model.build import build_analyst
+from andon.explain.model.fallback import build_analyst
 
 STAND_IN = Path(__file__).resolve().parent.parent / "tests" / "support" / "ollama.py"
 MODEL = "deepseek-r1:1.5b"

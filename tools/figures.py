@@ -346,6 +346,11 @@ def _given_on(node: ast.AST, known: set[str]) -> Iterator[str]:
             yield part.arg
         elif isinstance(part, ast.Assign) and _last(part.value) in known:
             yield from (target.attr for target in part.targets if isinstance(target, ast.Attribute))
+        elif isinstance(part, ast.Dict):
+            values = zip(part.keys, part.values, strict=True)
+            yield from (
+                str(key.value) for key, value in values if isinstance(key, ast.Constant) and _last(value) in known
+            )
 
 
 def _last(node: ast.expr) -> str:

@@ -76,6 +76,37 @@ def test_a_broken_package_is_one_sentence(tmp_path: Path, packages: Path) -> Non
     )
 
 
+def test_a_check_that_fails_in_its_own_way_is_one_sentence(tmp_path: Path, packages: Path) -> None:
+    """Doctor goes on with its other checks, and shows no key."""
+    code = """
+from andon.explain.providers.backend import Capabilities
+from andon.explain.providers.hosted import HostedBackend
+
+class AcmeBackend(HostedBackend):
+    def __init__(self, access):
+        super().__init__(access, access.place("ACME", "http://127.0.0.1:9", "that ACME lists", model="m"))
+
+    def build(self):
+        from pydantic_ai.models.test import TestModel
+
+        return TestModel()
+
+    def known(self):
+        return Capabilities()
+
+    async def check(self):
+        return {}[f"no {self.key} here"]
+"""
+    install(packages, "acme_andon", code)
+    done = andon(Andon(tmp_path, PROVIDER="ACME", API_KEY="s3cret-of-acme"), "doctor", "--json")
+    assert "Traceback" not in done.stderr
+    checks = json.loads(done.stdout)
+    assert [(check["ok"], check["detail"]) for check in checks if check["name"] == "model"] == [
+        (False, "PROVIDER=ACME cannot be checked (KeyError: 'no [redacted] here'): correct or renew its package.")
+    ]
+    assert len(checks) > 3
+
+
 def test_nothing_is_imported_of_a_package_that_is_not_asked(tmp_path: Path, packages: Path) -> None:
     """Neither by a command nor to list the names in an error."""
     trace = tmp_path / "imported"

@@ -18,7 +18,7 @@ from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Picture, Rung
 from andon.explain.finding import Finding
 from andon.explain.model.analyst import ModelAnalyst
-from andon.explain.model.build import build_analyst
+from andon.explain.model.fallback import build_analyst
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from support.engines import eventually, slots, with_analyst, with_engine
 from support.gguf import random_model, random_projector, scripted_model

@@ -12,7 +12,7 @@ import pytest
 from andon.core.errors import ModelAnswerError
 from andon.core.models import Explanation, PendingAnalysis, Question
 from andon.explain.model import session as session_module
-from andon.explain.model.build import build_analyst
+from andon.explain.model.fallback import build_analyst
 from andon.explain.model.history_tools import HistoryTools
 from andon.store import Store, queue
 from support.ollama import Answer, Ollama

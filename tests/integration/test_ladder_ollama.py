@@ -12,7 +12,7 @@ import pytest
 
 from andon.core.models import Spent
 from andon.explain.admission import Budget, Gate
-from andon.explain.model.build import build_analyst
+from andon.explain.model.fallback import build_analyst
 from andon.store import queue
 from support.ollama import BEHAVIOURS, Answer, Ollama
 from support.patience import PATIENCE

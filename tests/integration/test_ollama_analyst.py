@@ -15,7 +15,7 @@ from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisc
 from andon.core.models import Explanation, Question, Rung
 from andon.explain.model import session as session_module
 from andon.explain.model.analyst import ModelAnalyst
-from andon.explain.model.build import build_analyst
+from andon.explain.model.fallback import build_analyst
 from andon.explain.model.prompts import PROMPT_VERSION
 from support.bus import until
 from support.ollama import HALF, Answer, Ollama

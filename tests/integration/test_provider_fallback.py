@@ -10,8 +10,7 @@ import pytest
 
 from andon.core.errors import ModelAnswerError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation
-from andon.explain.model.build import build_analyst
-from andon.explain.model.fallback import REST_FIRST, FallbackAnalyst
+from andon.explain.model.fallback import REST_FIRST, FallbackAnalyst, build_analyst
 from support.patience import PATIENCE
 from support.providers.openai_api import CompatibleApi, OpenAIApi
 from support.providers.server import Answer, Api

@@ -19,7 +19,7 @@ import pytest
 
 from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.settings.settings import Settings
-from andon.explain.model.build import build_analyst
+from andon.explain.model.fallback import build_analyst
 from support.providers.anthropic_api import AnthropicApi
 from support.providers.asking import ask, checking, failing, using
 from support.providers.gemini_api import GeminiApi

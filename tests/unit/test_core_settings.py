@@ -207,7 +207,7 @@ def test_a_gateway_and_a_server_of_ones_own_have_an_address_each(monkeypatch: py
 
 def test_a_fallback_without_its_model_says_where_to_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """MODEL belongs to PROVIDER."""
-    from andon.explain.model.build import build_analyst
+    from andon.explain.model.fallback import build_analyst
 
     monkeypatch.setenv("ANDON_BASE_URL", "http://gpu-box:8000/v1")
     monkeypatch.setenv("ANDON_FALLBACK", "vllm")

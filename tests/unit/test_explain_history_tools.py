@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from andon.core.errors import QueryTooSlow, StoreUnavailable
-from andon.explain.model.citations import checked, cited_ids
 from andon.explain.model.fence import encode, fenced, listing, log_line
 from andon.explain.model.history_tools import NARROW, NO_MORE, OUTPUT_MAX, HistoryTools
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar import alike
+from andon.insight.ask.investigator import checked, cited_ids
 from andon.store import Visitor
 from support.questions import stored_log
 from support.shift import BADGE, FAN, MORNING, SERVO, STOP, fill

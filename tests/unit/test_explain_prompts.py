@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
+from andon.core.settings.settings import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from andon.explain.model import prompts
 from andon.explain.model.prompts import BYTES_PER_TOKEN, DEFAULT_BUDGET, PROMPT_VERSION, build
 from support.questions import question, stored_log

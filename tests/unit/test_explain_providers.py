@@ -19,11 +19,10 @@ from andon.core.errors import ConfigError, ModelMisconfigured
 from andon.core.extras import install_command
 from andon.core.settings.providers import PROVIDERS, fallback_members, provider_name
 from andon.core.settings.settings import Settings, load_settings
-from andon.explain.model.build import build_analyst
-from andon.explain.model.fallback import FallbackAnalyst
+from andon.explain.model.fallback import FallbackAnalyst, build_analyst
 from andon.explain.providers.azure import AzureBackend
 from andon.explain.providers.ollama import normalise_host, same_model
-from andon.explain.providers.registry import build_backend
+from andon.explain.providers.registry import build_backend, build_backends
 from andon.insight.ask.mcp_server import require_extra
 from support.patience import PATIENCE
 from support.questions import question
@@ -214,9 +213,8 @@ def test_no_repr_shows_a_secret(name: str) -> None:
 def test_a_list_of_fallbacks_ends_at_the_playbook() -> None:
     """The members before PLAYBOOK are asked in their order; what stands behind it never is."""
     config = full_config("OPEN_AI", fallback="OLLAMA,PLAYBOOK,CLAUDE")
-    analyst = build_analyst(config)
-    assert isinstance(analyst, FallbackAnalyst)
-    assert [member.provider for member in analyst.members] == ["OPEN_AI", "OLLAMA"]
+    assert isinstance(build_analyst(config), FallbackAnalyst)
+    assert [backend.provider for backend in build_backends(config)] == ["OPEN_AI", "OLLAMA"]
 
 
 @pytest.mark.parametrize(("name", "variable"), [("CLAUDE", "ANTHROPIC_API_KEY"), ("DEEPSEEK", "DEEPSEEK_API_KEY")])
@@ -344,7 +342,7 @@ def test_importing_the_agent_does_not_import_a_provider() -> None:
         "for m in pkgutil.iter_modules(a.__path__, 'andon.explain.'):\n"
         "    if not m.ispkg: importlib.import_module(m.name)\n"
         "from andon.core.settings.settings import load_settings\n"
-        "from andon.explain.model.build import build_analyst\n"
+        "from andon.explain.model.fallback import build_analyst\n"
         "build_analyst(load_settings())\n"
         "for name in ('OPEN_AI', 'CLAUDE', 'GEMINI'): build_analyst(load_settings(provider=name, api_key='k'))\n"
         "heavy = ('pydantic_ai', 'openai', 'anthropic', 'google.genai', 'azure.identity', 'httpx2', 'httpx')\n"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from andon.core.models import SiteNames
 from andon.core.times import Skipped
-from andon.explain.model.name_filter import find_names
 from andon.explain.model.time_phrases import shown, window
+from andon.insight.ask.name_filter import find_names
 
 #: A Wednesday, in winter.
 NOW = datetime(2025, 1, 15, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))

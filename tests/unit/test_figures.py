@@ -133,9 +133,18 @@ def test_a_setting_is_followed_under_other_names(tmp_path: Path) -> None:
         "engine": "class Spec:\n    threads: int\ndef unrelated(texts): ...",
         "child": "def start(spec, params):\n    threads = spec['threads']\n    params.n_threads = threads",
     }
+    files["mapping"] = "def told(settings):\n    return {'n_threads': settings.gguf_threads}"
+    files["reader"] = "def parameters(told):\n    return told['n_threads']"
     count, found = measured("stations", tmp_path, **files)
-    assert count == 4
-    assert found[:-1] == ["child.py:start", "engine.py:Spec", "settings.py:Settings", "wiring.py:made"]
+    assert count == 6
+    assert found[:-1] == [
+        "child.py:start",
+        "engine.py:Spec",
+        "mapping.py:told",
+        "reader.py:parameters",
+        "settings.py:Settings",
+        "wiring.py:made",
+    ]
 
 
 def test_places_that_name_a_provider_outside_its_own_file(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from andon.core.settings.settings import Settings
 from andon.core.settings.unknown import remarks
 from andon.core.text import counted
 from andon.core.threads import in_daemon_thread
-from andon.explain.model.build import build_analyst
+from andon.explain.model.fallback import build_analyst
 from andon.explain.playbook import SitePlaybook
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from andon.explain.providers.ollama_models import OllamaAdmin, context_remedy

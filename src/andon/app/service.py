@@ -37,7 +37,7 @@ from andon.core.telemetry import Health, Metrics
 from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import PLACES, PLACES_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
-from andon.explain.model.build import build_analyst
+from andon.explain.model.fallback import build_analyst
 from andon.explain.model.history_tools import ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks

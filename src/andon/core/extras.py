@@ -14,13 +14,10 @@ from pathlib import Path
 
 import andon
 from andon.core.errors import ConfigError
+from andon.core.settings.providers import PROVIDERS
 
 #: The module that each extra is installed for.
-MODULES = {
-    "azure-ad": "azure.identity",
-    "claude": "anthropic",
-    "embedded": "xllamacpp",
-    "gemini": "google.genai",
+MODULES = {known.extra: known.module for known in PROVIDERS.values() if known.extra} | {
     "mcp": "mcp",
     "parquet": "pyarrow",
     "postgres": "psycopg",

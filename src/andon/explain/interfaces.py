@@ -9,8 +9,6 @@ from andon.core.models import Explanation, Question
 
 #: Asked before a further call for the same question; whether it may be made. It counts as made where it may.
 AskAgain = Callable[[], Awaitable[bool]]
-
-
 #: The built-in rules, alone or with the site's own: the answer of the one that matches best, at once; never raises.
 Rules = Callable[[Question], Explanation]
 

@@ -14,7 +14,7 @@ from andon.core.errors import ModelBusy, ModelError, ModelMisconfigured, ModelUn
 from andon.core.models import Explanation, Picture, Question
 from andon.core.settings.settings import Settings
 from andon.explain.interfaces import Analyst
-from andon.explain.model.build import build_analyst
+from andon.explain.model.fallback import build_analyst
 from support.providers.server import Answer, Api
 from support.questions import question
 

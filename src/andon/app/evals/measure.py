@@ -19,7 +19,7 @@ from andon.app.wiring import decoder
 from andon.core.errors import ConfigError, ModelError
 from andon.core.models import Explanation, Question, now_text
 from andon.core.settings.settings import Settings
-from andon.explain.model.build import build_analyst
+from andon.explain.model.fallback import build_analyst
 from andon.explain.playbook import SitePlaybook
 from andon.explain.providers.registry import build_backend
 

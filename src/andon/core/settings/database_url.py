@@ -58,6 +58,3 @@ Database = Path | PostgresAddress
 def parse_database(text: str) -> Database:
     """What ``DB_PATH`` names. Raises ValueError where it is an address of another kind of database."""
     return PostgresAddress.parse(text) if "://" in text else Path(text)
-
-
-__all__ = ["Database", "PostgresAddress", "parse_database"]

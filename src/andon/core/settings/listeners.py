@@ -42,10 +42,7 @@ class ListenerSettings(BaseModel):
         None, description="Path of a `nats-server` binary to run instead of the one Andon was installed with."
     )
     nats_max_payload: int = Field(
-        1_048_576,
-        ge=65_536,
-        le=67_108_864,
-        description="Largest message the embedded broker takes, in bytes.",
+        1_048_576, ge=65_536, le=67_108_864, description="Largest message the embedded broker takes, in bytes."
     )
     nats_max_store: int = Field(
         5_368_709_120,
@@ -53,8 +50,7 @@ class ListenerSettings(BaseModel):
         description="Most disk space the embedded broker's stream store may take, in bytes.",
     )
     http_host: str = Field(
-        "127.0.0.1",
-        description="Address of the HTTP server; other than loopback it demands `ANDON_HTTP_TOKEN`.",
+        "127.0.0.1", description="Address of the HTTP server; other than loopback it demands `ANDON_HTTP_TOKEN`."
     )
     http_port: int = Field(8420, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one.")
     http_token: SecretStr = Field(
@@ -103,6 +99,3 @@ class ListenerSettings(BaseModel):
             return f"nats://{host}:{port}"
         user, password = self.broker_credentials
         return f"nats://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}"
-
-
-__all__ = ["ListenerSettings", "is_loopback"]

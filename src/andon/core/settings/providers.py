@@ -26,6 +26,7 @@ class Known(NamedTuple):
     ``model`` is asked where ``MODEL`` is empty; ``model_field`` is the setting that names one instead, or its file.
     ``key_field`` is the setting that holds its key where it is not ``PROVIDER`` or has no ``API_KEY``. ``local`` says
     that it runs on a box of the site as a rule. ``aliases`` are what else people write, in letters and digits alone.
+    ``extra`` is the optional extra that it needs, and ``module`` what that extra is installed for.
     """
 
     model: str = ""
@@ -33,6 +34,8 @@ class Known(NamedTuple):
     key_field: str = ""
     local: bool = False
     aliases: tuple[str, ...] = ()
+    extra: str = ""
+    module: str = ""
 
 
 #: The names of ``PROVIDER``, in the order they are listed to users. Azure has deployments, which only the site can
@@ -45,20 +48,34 @@ PROVIDERS = {
         local=True,
         aliases=("COMPATIBLE", "VLLM", "LMSTUDIO", "LLAMACPP", "LLAMASERVER", "LOCALAI", "OPENROUTER", "LITELLM"),
     ),
-    "EMBEDDED": Known(model_field="gguf", local=True, aliases=("GGUF",)),
+    "EMBEDDED": Known(model_field="gguf", local=True, aliases=("GGUF",), extra="embedded", module="xllamacpp"),
     "OPEN_AI": Known("gpt-5.6-luna", key_field="openai_api_key", aliases=("GPT", "CHATGPT")),
     "AZURE": Known(model_field="azure_deployment", key_field="azure_openai_api_key", aliases=("AZUREOPENAI",)),
     "AZURE_AD": Known(
         model_field="azure_deployment",
         aliases=("ENTRA", "ENTRAID", "AZUREENTRA", "AZUREENTRAID", "AZUREOPENAIAD"),
+        extra="azure-ad",
+        module="azure.identity",
     ),
     "CLOUDFLARE_AZURE": Known(
         model_field="azure_deployment",
         key_field="azure_openai_api_key",
         aliases=("CLOUDFLARE", "AZURECLOUDFLARE", "CLOUDFLAREAZUREOPENAI"),
     ),
-    "GEMINI": Known("gemini-3.8-flash", key_field="gemini_api_key", aliases=("GOOGLE", "GOOGLEAI", "GOOGLEGEMINI")),
-    "CLAUDE": Known("claude-haiku-5-5", key_field="anthropic_api_key", aliases=("ANTHROPIC", "ANTHROPICCLAUDE")),
+    "GEMINI": Known(
+        "gemini-3.8-flash",
+        key_field="gemini_api_key",
+        aliases=("GOOGLE", "GOOGLEAI", "GOOGLEGEMINI"),
+        extra="gemini",
+        module="google.genai",
+    ),
+    "CLAUDE": Known(
+        "claude-haiku-5-5",
+        key_field="anthropic_api_key",
+        aliases=("ANTHROPIC", "ANTHROPICCLAUDE"),
+        extra="claude",
+        module="anthropic",
+    ),
     "DEEPSEEK": Known("deepseek-flash", key_field="deepseek_api_key", aliases=("DEEPSEEKAI",)),
 }
 #: The fields of the providers' keys.
@@ -139,8 +156,7 @@ class ProviderSettings(BaseModel):
         "`PLAYBOOK` for the built-in rules alone.",
     )
     model: str = Field(
-        "",
-        description="The model's name; empty means the provider's default (`deepseek-r1:1.5b` for `OLLAMA`).",
+        "", description="The model's name; empty means the provider's default (`deepseek-r1:1.5b` for `OLLAMA`)."
     )
     api_key: SecretStr = Field(SecretStr(""), description="The provider's key, where it needs one.")
     fallback: str = Field(
@@ -163,8 +179,7 @@ class ProviderSettings(BaseModel):
         None, description="`EMBEDDED`: path of the model's GGUF file, which is run by llama.cpp beside the service."
     )
     mmproj: Path | None = Field(
-        None,
-        description="`EMBEDDED`: path of the projector (GGUF) with which the model sees pictures, if it has one.",
+        None, description="`EMBEDDED`: path of the projector (GGUF) with which the model sees pictures, if it has one."
     )
     gguf_threads: int | None = Field(
         None, ge=1, le=512, description="`EMBEDDED`: processors the model takes; empty means all but one."
@@ -215,8 +230,7 @@ class ProviderSettings(BaseModel):
         "auto", description="Whether pictures are shown to the model: `yes`, `no`, or `auto`, as far as is known of it."
     )
     model_tools: Literal["auto", "yes", "no"] = Field(
-        "auto",
-        description="Whether the model gets read-only tools: `yes`, `no`, or `auto`, as far as is known of it.",
+        "auto", description="Whether the model gets read-only tools: `yes`, `no`, or `auto`, as far as is known of it."
     )
 
     provider_options: dict[str, dict[str, Any]] = Field(

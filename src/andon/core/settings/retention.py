@@ -84,6 +84,3 @@ class RetentionSettings(BaseModel):
     def keep_seconds(self) -> float | None:
         """How long logs are kept, in seconds; None where ``keep`` is a word."""
         return None if self.keep in _WORDS else parse_age(self.keep)
-
-
-__all__ = ["RetentionSettings", "SeverityName", "parse_age"]

@@ -17,10 +17,15 @@ from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from andon.core.errors import ConfigError
-from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from andon.core.settings.database_url import Database, parse_database
 from andon.core.settings.listeners import ListenerSettings
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
@@ -33,6 +38,15 @@ REFERENCE_NAMES = frozenset(
 )
 #: Names that the providers' own tools read, kept as they are as well.
 KNOWN_NAMES = KEY_FIELDS - {"compatible_api_key"}
+
+#: What the agent is called and told to be where the site says nothing else.
+DEFAULT_AGENT_NAME = "Agent Sig"
+DEFAULT_INSTRUCTIONS = (
+    "You help technicians and IT staff of a manufacturing site. You read error logs of machines, PLCs, drives, "
+    "robots, sensors, networks, servers and databases, and say what is wrong and what to check first, in plain, "
+    "short sentences a technician on shift can act on. Name parts, codes and values from the logs. Never invent "
+    "facts: where the logs do not show the cause, say what would show it."
+)
 
 #: The smallest cap on the database, in bytes.
 LEAST_CAP = 16 * 1024 * 1024
@@ -59,9 +73,7 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         DEFAULT_AGENT_NAME, max_length=100, description="What the agent is called in prompts and replies."
     )
     agent_instructions: str = Field(
-        DEFAULT_INSTRUCTIONS,
-        max_length=8000,
-        description="What the model is told to be, in front of every question.",
+        DEFAULT_INSTRUCTIONS, max_length=8000, description="What the model is told to be, in front of every question."
     )
     db_path: str = Field(
         "",
@@ -70,8 +82,7 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     )
 
     data_dir: Path = Field(
-        Path("data"),
-        description="Directory of everything Andon keeps: database, broker store (`jetstream`), locks.",
+        Path("data"), description="Directory of everything Andon keeps: database, broker store (`jetstream`), locks."
     )
     durability: Literal["normal", "strict"] = Field(
         "normal",
@@ -99,10 +110,7 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         description="Most of a problem the model is shown, in tokens (estimated).",
     )
     model_attempts: int = Field(
-        5,
-        ge=1,
-        le=100,
-        description="Model calls spent on one problem before the playbook's answer becomes final.",
+        5, ge=1, le=100, description="Model calls spent on one problem before the playbook's answer becomes final."
     )
     model_concurrency: int = Field(
         4,
@@ -112,10 +120,7 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         "stays quick.",
     )
     tool_calls: int = Field(
-        8,
-        ge=0,
-        le=50,
-        description="Most look-ups in the history that a model may make for one question; 0 for none.",
+        8, ge=0, le=50, description="Most look-ups in the history that a model may make for one question; 0 for none."
     )
     investigate: Literal["off", "on"] = Field(
         "off",
@@ -245,30 +250,25 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, _TomlSource(settings_cls)
+        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, _of_file())
 
 
-class _TomlSource(PydanticBaseSettingsSource):
-    """``andon.toml`` of the working directory, or the file that ``ANDON_CONFIG`` names."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        return None, field_name, False  # values are read in one go by __call__
-
-    def __call__(self) -> dict[str, Any]:
-        explicit = os.environ.get("ANDON_CONFIG")
-        path = Path(explicit or "andon.toml")
-        if not explicit and not path.is_file():
-            return {}
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read ({error.strerror}); correct ANDON_CONFIG or the file") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not valid TOML: {error}") from None
-        unknown = [key for key in values if key not in Settings.model_fields]
-        if unknown:
-            raise ConfigError(f"{path} has an unknown setting {unknown[0]!r}; docs/settings.md lists all of them")
-        return {environment_name(key): value for key, value in values.items()}
+def _of_file() -> dict[str, Any]:
+    """The values in ``andon.toml`` of the working directory, or in the file that ``ANDON_CONFIG`` names."""
+    explicit = os.environ.get("ANDON_CONFIG")
+    path = Path(explicit or "andon.toml")
+    if not explicit and not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); correct ANDON_CONFIG or the file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    unknown = [key for key in values if key not in Settings.model_fields]
+    if unknown:
+        raise ConfigError(f"{path} has an unknown setting {unknown[0]!r}; docs/settings.md lists all of them")
+    return {environment_name(key): value for key, value in values.items()}
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -334,11 +334,3 @@ def settings_table() -> list[tuple[str, str, str]]:
             sentence = f"{sentence} One of {choices}."
         rows.append((environment_name(field), "" if default is None else str(default), sentence))
     return rows
-
-
-__all__ = [
-    "Settings",
-    "environment_name",
-    "load_settings",
-    "settings_table",
-]

@@ -46,5 +46,3 @@ THREE_SHIFTS = [
     ShiftSettings(name="late", start=time(14), end=time(22)),
     ShiftSettings(name="night", start=time(22), end=time(6)),
 ]
-
-__all__ = ["THREE_SHIFTS", "WEEKDAYS", "ServiceSettings", "ShiftSettings", "Weekday"]

@@ -109,17 +109,11 @@ class ModelAnalyst(ModelSession):
     ) -> None:
         super().__init__(backend, settings)
         self._look = look
-        self._agent_name = settings.agent_name
-        self._instructions = settings.agent_instructions
-        self._prompt_budget = settings.model_prompt_tokens
+        self._settings = settings
         #: The version of the wording, with a mark of the site's own name and instructions.
         self.prompt_version = prompts.prompt_version(settings.agent_name, settings.agent_instructions)
 
     async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
-        """Ask once, and for a repair where ``again`` grants it (always, where it is None).
-
-        Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError.
-        """
         await self.warm_up()  # our own affair: the deadline is the model's
         started = time.perf_counter()
         exchange = FindingExchange(again=again)
@@ -144,9 +138,9 @@ class ModelAnalyst(ModelSession):
         tools = self._look(question) if self._look is not None and usable_by(can) else None
         prompt = prompts.build(
             question,
-            name=self._agent_name,
-            instructions=self._instructions,
-            budget=self._prompt_budget,
+            name=self._settings.agent_name,
+            instructions=self._settings.agent_instructions,
+            budget=self._settings.model_prompt_tokens,
             schema=not can.sees_schema or (can.output == "prompted" and tools is None),
             sees=can.images,
         )

@@ -15,6 +15,7 @@ from andon.explain.model.reasoning import strip_thinking
 FREE_TEXT_MAX = 8_000
 #: Places at which a JSON object is looked for, so that "{{{{" cannot cost much.
 _STARTS_MAX = 24
+_DECODER = json.JSONDecoder()
 
 
 def answer_text(raw: str) -> str:
@@ -23,11 +24,7 @@ def answer_text(raw: str) -> str:
     An answer inside thoughts that were never closed is found too.
     """
     text = strip_thinking(raw)
-    for source in (text, raw):
-        found = _json_object(source)
-        if found is not None:
-            return found
-    return text
+    return _json_object(text) or _json_object(raw) or text
 
 
 def free_text(raw: str) -> str | None:
@@ -36,10 +33,8 @@ def free_text(raw: str) -> str | None:
     A finding that was cut off in the middle is told in words as far as it goes.
     """
     text = answer_text(raw)
-    if text.lstrip().startswith(("{", "[", "```")):
-        told = _tell(text)
-        if told is not None:
-            return told or None
+    if text.lstrip().startswith(("{", "[", "```")) and (told := _tell(text)) is not None:
+        return told or None
     shown = "\n".join(line.rstrip() for line in visible(text).splitlines()).strip()
     if not _readable(text, shown):
         return None
@@ -62,9 +57,6 @@ def _json_object(text: str) -> str | None:
                 found = text[start:end]
         start = text.find("{", end)
     return found
-
-
-_DECODER = json.JSONDecoder()
 
 
 def _tell(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Several providers in a row: the next is asked where the one before is away or misconfigured."""
+"""The analyst that the settings name: where a provider is away or misconfigured, the next one is asked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import structlog
 
 from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Question
-from andon.explain.interfaces import AskAgain
+from andon.core.settings.providers import Member
+from andon.core.settings.settings import Settings
+from andon.explain.interfaces import Analyst, AskAgain
 from andon.explain.model.analyst import ModelAnalyst
+from andon.explain.model.history_tools import HistoryTools
+from andon.explain.providers.registry import build_backends
 
 log = structlog.get_logger(__name__)
 
@@ -66,19 +70,7 @@ class FallbackAnalyst:
         if not members:
             raise ValueError("a fallback needs at least one member")
         self._members = [_Member(analyst, clock) for analyst in members]
-
-    @property
-    def provider(self) -> str:
-        return self._members[0].analyst.provider
-
-    @property
-    def model(self) -> str:
-        return self._members[0].analyst.model
-
-    @property
-    def members(self) -> list[ModelAnalyst]:
-        """All of them, in the order in which they are asked."""
-        return [member.analyst for member in self._members]
+        self.provider, self.model = members[0].provider, members[0].model
 
     async def warm_up(self) -> None:
         await self._members[0].analyst.warm_up()
@@ -102,7 +94,8 @@ class FallbackAnalyst:
                 member.answered()
                 return explanation
         if failure is None:
-            failure = self._all_rest()
+            first = self._members[0].failure
+            failure = ModelUnavailable(f"No provider of ANDON_FALLBACK answers now; the first one said: {first}")
         failure.tokens = tokens
         raise failure
 
@@ -122,6 +115,17 @@ class FallbackAnalyst:
         for member in self._members:
             await member.analyst.close()
 
-    def _all_rest(self) -> ModelUnavailable:
-        first = self._members[0].failure
-        return ModelUnavailable(f"No provider of ANDON_FALLBACK answers now; the first one said: {first}")
+
+def build_analyst(
+    settings: Settings,
+    look: Callable[[Question], HistoryTools] | None = None,
+    *,
+    members: Sequence[Member] | None = None,
+) -> Analyst | None:
+    """The analyst for ``PROVIDER`` with its fallbacks, or for ``members``; None for PLAYBOOK, which needs no model.
+
+    ``look`` makes the tools with which a model may look into the history while it explains a problem. Raises
+    ConfigError as :func:`andon.explain.providers.registry.build_backends`.
+    """
+    analysts = [ModelAnalyst(backend, settings, look) for backend in build_backends(settings, members)]
+    return FallbackAnalyst(analysts) if len(analysts) > 1 else next(iter(analysts), None)

@@ -8,15 +8,17 @@ redacted and cut to a size. What went wrong is said in words that help to ask be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec
 
 import structlog
 from pydantic import Field
 
 from andon.core.errors import QueryTooSlow, StoreError
-from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, StoredLog, utc_text
+from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, utc_text
 from andon.core.models.explanations import question_of
 from andon.core.redact import clean
 from andon.core.times import read_time
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from pydantic_ai.toolsets import AbstractToolset
 
 log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
 
 CALLS = 8
 #: Calls of one tool with arguments that are none, after which the model is taken for one that cannot call tools.
@@ -50,6 +54,9 @@ COMPARED = 5_000
 _ALIKE = 4
 _DEFAULT_SPAN = timedelta(hours=24)
 
+#: Arguments that people are not told of.
+_UNTOLD = frozenset({"self", "limit", "oldest_first", "minutes_before", "minutes_after"})
+
 NARROW = (
     "Narrow your query: a shorter time (since, until), one host, service or place, severity ERROR or CRITICAL, a text "
     "or a pattern_id."
@@ -68,8 +75,50 @@ Place = Annotated[
 PatternId = Annotated[int, Field(ge=1, le=ID_MAX, description="Id of a problem, from the other tools.")]
 
 
+#: A method of HistoryTools that a model may call.
+Tool = Callable[Concatenate["HistoryTools", P], Coroutine[Any, Any, str]]
+
+
 class Refused(Exception):
     """A call that could not be answered; its text tells the model what to do instead."""
+
+
+def _tool(work: Tool[P]) -> Tool[P]:
+    """A tool that does ``work``: its calls are counted, and where it finds nothing it says in words why."""
+    signature = inspect.signature(work)
+
+    @functools.wraps(work)
+    async def answer(self: HistoryTools, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        if self.spent:
+            return NO_MORE
+        given = signature.bind(self, *args, **kwargs)
+        given.apply_defaults()
+        asked = ", ".join(
+            f"{name} {clean(str(value), 80)}"
+            for name, value in given.arguments.items()
+            if value not in (None, "") and name not in _UNTOLD
+        )
+        if self.calls is None:  # nobody counts: nothing may pile up over days
+            self.seen.clear()
+        else:
+            self.used.append((work.__name__, asked))
+        if self._looked is not None:
+            self._looked(work.__name__, asked)
+        try:
+            async with asyncio.timeout(self._timeout):
+                text = await work(self, *args, **kwargs)
+        except Refused as error:
+            text = str(error)
+        except (QueryTooSlow, TimeoutError):
+            text = f"That reads too much of the database. {NARROW}"
+        except StoreError as error:
+            log.warning("tool not answered", tool=work.__name__, error=str(error))
+            text = "The database cannot be read now: answer with what you have."
+        if self._room is not None:
+            self._room -= size(text)
+        return text
+
+    return answer
 
 
 class HistoryTools:
@@ -94,10 +143,11 @@ class HistoryTools:
         looked: Callable[[str, str], None] | None = None,
     ) -> None:
         self._ask = ask
-        self._clock = clock
+        self._now = clock
         self._likeness = likeness
         self._runbooks = runbooks
-        self._calls = calls
+        #: Most calls; None where nobody counts.
+        self.calls = calls
         self._room = room
         self._timeout = timeout
         self._looked = looked
@@ -105,21 +155,9 @@ class HistoryTools:
         self.used: list[tuple[str, str]] = []
 
     @property
-    def now(self) -> datetime:
-        """The present, in the site's zone."""
-        return self._clock()
-
-    @property
-    def calls(self) -> int:
-        """Most calls; 0 where nobody counts."""
-        return self._calls or 0
-
-    @property
     def spent(self) -> bool:
         """Whether no further call will be answered."""
-        return (self._calls is not None and len(self.used) >= self._calls) or (
-            self._room is not None and self._room <= 0
-        )
+        return (self.calls is not None and len(self.used) >= self.calls) or (self._room is not None and self._room <= 0)
 
     @property
     def functions(self) -> list[Callable[..., Awaitable[str]]]:
@@ -133,6 +171,7 @@ class HistoryTools:
             self.runbooks,
         ]
 
+    @_tool
     async def search_logs(
         self,
         since: When = None,
@@ -147,31 +186,21 @@ class HistoryTools:
         limit: Annotated[int, Field(ge=1, le=100, description="Most logs listed.")] = _ROWS,
     ) -> str:
         """Search the stored logs. Every filter is optional and all must hold."""
-
-        async def work() -> str:
-            query = HistoryQuery(
-                since=self._moment(since),
-                until=self._moment(until),
-                severity=severity,
-                host=host,
-                service=service,
-                place=place,
-                text=text,
-                pattern_id=pattern_id,
-                oldest_first=oldest_first,
-                limit=limit + 1,
-            )
-            found = await self._ask(agent_history.find, query)
-            if not found:
-                return await self._nothing()
-            return self._logs(found[:limit], more=len(found) > limit)
-
-        asked = _in_words(
-            since=since, until=until, severity=severity, host=host, service=service, place=place, text=text,
+        query = HistoryQuery(
+            since=self._moment(since),
+            until=self._moment(until),
+            severity=severity,
+            host=host,
+            service=service,
+            place=place,
+            text=text,
             pattern_id=pattern_id,
-        )  # fmt: skip
-        return await self._answer("search_logs", asked, work)
+            oldest_first=oldest_first,
+            limit=limit + 1,
+        )
+        return await self._logs(query)
 
+    @_tool
     async def host_timeline(
         self,
         host: Annotated[str, Field(min_length=1, max_length=200, description="The host, exactly as logs name it.")],
@@ -180,25 +209,18 @@ class HistoryTools:
         minutes_after: Annotated[int, Field(ge=0, le=1440)] = 5,
     ) -> str:
         """What one host logged around a moment, in the order of time: what led up to it and what followed."""
-
-        async def work() -> str:
-            middle = datetime.fromisoformat(self._moment(at) or "")
-            found = await self._ask(
-                agent_history.find,
-                HistoryQuery(
-                    host=host,
-                    since=utc_text(middle - timedelta(minutes=minutes_before)),
-                    until=utc_text(middle + timedelta(minutes=minutes_after)),
-                    oldest_first=True,
-                    limit=61,
-                ),
+        middle = datetime.fromisoformat(self._moment(at) or "")
+        return await self._logs(
+            HistoryQuery(
+                host=host,
+                since=utc_text(middle - timedelta(minutes=minutes_before)),
+                until=utc_text(middle + timedelta(minutes=minutes_after)),
+                oldest_first=True,
+                limit=61,
             )
-            if not found:
-                return await self._nothing()
-            return self._logs(found[:60], more=len(found) > 60)
+        )
 
-        return await self._answer("host_timeline", _in_words(host=host, at=at), work)
-
+    @_tool
     async def list_problems(
         self,
         since: When = None,
@@ -215,62 +237,46 @@ class HistoryTools:
     ) -> str:
         """The problems (groups of like logs) of a stretch of time, the last 24 hours unless given: which occurred
         together, and which one came first."""
-
-        async def work() -> str:
-            start = self._moment(since) if since or until else utc_text(self.now - _DEFAULT_SPAN)
-            query = HistoryQuery(
-                since=start,
-                until=self._moment(until),
-                severity=severity,
-                host=host,
-                service=service,
-                place=place,
-                limit=limit + 1,
-            )
-            found = await self._ask(agent_history.problems, query, order)
-            if not found:
-                return await self._nothing()
-            self._note_ids(found[:limit])
-            return self._lines(
-                (encode(problem_fields(one, self.now)) for one in found[:limit]), more=len(found) > limit
-            )
-
-        asked = _in_words(
-            since=since, until=until, severity=severity, host=host, service=service, place=place, order=order
+        start = self._moment(since) if since or until else utc_text(self._now() - _DEFAULT_SPAN)
+        query = HistoryQuery(
+            since=start,
+            until=self._moment(until),
+            severity=severity,
+            host=host,
+            service=service,
+            place=place,
+            limit=limit + 1,
         )
-        return await self._answer("list_problems", asked, work)
+        found = await self._ask(agent_history.problems, query, order)
+        if not found:
+            return await self._nothing()
+        self.seen.update(i for one in found[:limit] for i in (one.first_log, one.last_log) if i is not None)
+        return self._lines((encode(problem_fields(one, self._now())) for one in found[:limit]), more=len(found) > limit)
 
+    @_tool
     async def problem_statistics(self, pattern_id: PatternId, at: When = None) -> str:
         """One problem: how often, how fast now against usual, since when, on which hosts, its explanation and confirmed
         fixes. Rates look back from ``at``, its last log unless given."""
+        found = await self._problem(pattern_id, self._moment(at))
+        self.seen.update(found.newest)
+        return self._lines([encode(facts_fields(found, self._now()))])
 
-        async def work() -> str:
-            found = await self._ask(agent_history.pattern, pattern_id, self._moment(at))
-            if found is None:
-                raise Refused(f"There is no problem {pattern_id}: list_problems names those that are there.")
-            self.seen.update(found.newest)
-            return self._lines([encode(facts_fields(found, self.now))])
-
-        return await self._answer("problem_statistics", _in_words(pattern_id=pattern_id, at=at), work)
-
+    @_tool
     async def similar_problems(
         self,
         text: Annotated[str | None, Field(max_length=2_000, description="Words of a log or a symptom.")] = None,
         pattern_id: Annotated[int | None, Field(ge=1, le=ID_MAX, description="Or the id of a problem.")] = None,
     ) -> str:
         """Problems of any time that read alike, with what explained and what fixed them."""
+        if not (text or "").strip() and pattern_id is None:
+            raise Refused("Give text or pattern_id.")
+        found = await self.alike(text, pattern_id)
+        if not found:
+            return "No problem reads like that."
+        self.seen.update(one for facts, _ in found for one in facts.newest)
+        return self._lines(encode(facts_fields(facts, self._now(), likeness=score)) for facts, score in found)
 
-        async def work() -> str:
-            if not (text or "").strip() and pattern_id is None:
-                raise Refused("Give text or pattern_id.")
-            found = await self.alike(text, pattern_id)
-            if not found:
-                return "No problem reads like that."
-            self.seen.update(one for facts, _ in found for one in facts.newest)
-            return self._lines(encode(facts_fields(facts, self.now, likeness=score)) for facts, score in found)
-
-        return await self._answer("similar_problems", _in_words(text=text, pattern_id=pattern_id), work)
-
+    @_tool
     async def runbooks(
         self,
         text: Annotated[str, Field(min_length=1, max_length=2_000, description="A log's message, or a symptom.")],
@@ -278,25 +284,17 @@ class HistoryTools:
         host: Annotated[str, Field(max_length=200, description="The host that logged it.")] = "",
     ) -> str:
         """This site's own runbooks that match."""
-
-        async def work() -> str:
-            hints = self._runbooks.hints(question_of(text, service, host)) if self._runbooks is not None else []
-            if not hints:
-                return "No runbook matches."
-            return self._lines(
-                encode({"runbook": clean(h.source, 120), "title": clean(h.title, 200), "text": clean(h.text, 1_500)})
-                for h in hints
-            )
-
-        return await self._answer("runbooks", _in_words(text=text, service=service, host=host), work)
+        hints = self._runbooks.hints(question_of(text, service, host)) if self._runbooks is not None else []
+        if not hints:
+            return "No runbook matches."
+        return self._lines(
+            encode({"runbook": clean(h.source, 120), "title": clean(h.title, 200), "text": clean(h.text, 1_500)})
+            for h in hints
+        )
 
     async def alike(self, text: str | None, pattern_id: int | None) -> list[tuple[PatternFacts, float]]:
         """Problems that read like a text or another problem, the most alike first. Raises Refused and StoreError."""
-        own = None
-        if pattern_id is not None:
-            own = await self._ask(agent_history.pattern, pattern_id)
-            if own is None:
-                raise Refused(f"There is no problem {pattern_id}: list_problems names those that are there.")
+        own = None if pattern_id is None else await self._problem(pattern_id)
         if self._likeness is None:
             return []
         known = [(id_, template) for id_, template in await self._ask(agent_history.templates, COMPARED)]
@@ -306,11 +304,21 @@ class HistoryTools:
         found = [(await self._ask(agent_history.pattern, id_), score) for id_, score in others]
         return [(facts, score) for facts, score in found if facts is not None]
 
-    def _logs(self, found: Sequence[StoredLog], *, more: bool) -> str:
-        lines = [log_line(one, _LOG_MAX) for one in found]
+    async def _problem(self, pattern_id: int, at: str | None = None) -> PatternFacts:
+        found = await self._ask(agent_history.pattern, pattern_id, at)
+        if found is None:
+            raise Refused(f"There is no problem {pattern_id}: list_problems names those that are there.")
+        return found
+
+    async def _logs(self, query: HistoryQuery) -> str:
+        """What ``query`` finds but the last of its limit, which only shows that there is more."""
+        found = await self._ask(agent_history.find, query)
+        if not found:
+            return await self._nothing()
+        lines = [log_line(one, _LOG_MAX) for one in found[: query.limit - 1]]
         kept = listing(lines, self._output_room()).lines
         self.seen.update(one.id for one in found[: len(kept)])
-        return self._lines(lines, more=more)
+        return self._lines(lines, more=len(found) >= query.limit)
 
     def _lines(self, lines: Iterable[str], *, more: bool = False) -> str:
         """The lines that fit, and words to narrow the question where that is not all."""
@@ -326,14 +334,11 @@ class HistoryTools:
     def _output_room(self) -> int:
         return OUTPUT_MAX if self._room is None else max(400, min(OUTPUT_MAX, self._room))
 
-    def _note_ids(self, found: Iterable[PatternSeen]) -> None:
-        self.seen.update(i for one in found for i in (one.first_log, one.last_log) if i is not None)
-
     def _moment(self, text: str | None) -> str | None:
         if text is None or not text.strip():
             return None
         try:
-            return read_time(text, self.now.tzinfo or UTC, self.now)
+            return read_time(text, self._now().tzinfo or UTC, self._now())
         except ValueError as error:
             raise Refused(f"{error}.") from None
 
@@ -341,39 +346,10 @@ class HistoryTools:
         span = await self._ask(agent_history.span)
         if span is None:
             return "Nothing matches: no log is stored yet."
-        oldest, newest = (shown(one, self.now) for one in span)
+        oldest, newest = (shown(one, self._now()) for one in span)
         return (
             f"Nothing matches. Logs are stored from {oldest} to {newest}; names and places must be as logs write them."
         )
-
-    async def _answer(self, tool: str, asked: str, work: Callable[[], Awaitable[str]]) -> str:
-        """What ``work`` found, or in words why it found nothing. Counts the call."""
-        if self.spent:
-            return NO_MORE
-        if self._calls is None:  # nobody counts: nothing may pile up over days
-            self.seen.clear()
-        else:
-            self.used.append((tool, asked))
-        if self._looked is not None:
-            self._looked(tool, asked)
-        try:
-            async with asyncio.timeout(self._timeout):
-                text = await work()
-        except Refused as error:
-            text = str(error)
-        except (QueryTooSlow, TimeoutError):
-            text = f"That reads too much of the database. {NARROW}"
-        except StoreError as error:
-            log.warning("tool not answered", tool=tool, error=str(error))
-            text = "The database cannot be read now: answer with what you have."
-        if self._room is not None:
-            self._room -= size(text)
-        return text
-
-
-def _in_words(**arguments: object) -> str:
-    """The arguments that were given, for people."""
-    return ", ".join(f"{name} {clean(str(value), 80)}" for name, value in arguments.items() if value not in (None, ""))
 
 
 def usable_by(can: Capabilities) -> bool:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from andon.core.models import Hint, Question
 from andon.core.redact import clean
-from andon.core.settings.agent import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
+from andon.core.settings.settings import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
 from andon.explain.finding import ModelFinding
 from andon.explain.model.fence import LINE_MAX, LINE_MIN, encode, fenced, fit, listing, log_line, size
 
@@ -72,13 +72,6 @@ def prompt_version(name: str, instructions: str) -> str:
     return f"{PROMPT_VERSION}-{hashlib.sha256(own.encode()).hexdigest()[:8]}"
 
 
-def system_instructions(name: str, instructions: str, *, schema: bool = True) -> str:
-    """The instructions of every call: who the agent is, what the site wants, the rules that always hold, and
-    the schema of the answer where the provider does not show it to the model by itself."""
-    shown = f"\n\n{_SCHEMA}{_schema()}" if schema else "\nKeep every text short."
-    return f"You are {name}. {instructions.strip()}\n\n{_RULES}{shown}"
-
-
 @functools.cache
 def _schema() -> str:
     return json.dumps(ModelFinding.model_json_schema(), separators=(",", ":"))
@@ -98,13 +91,22 @@ def build(
     The newest log is always in it, cut where it must be; older ones follow while there is room. ``schema`` shows the
     model the form of its answer; ``sees`` says that the question's pictures go with the prompt.
     """
-    system = system_instructions(name, instructions, schema=schema)
+    form = f"\n\n{_SCHEMA}{_schema()}" if schema else "\nKeep every text short."
+    system = f"You are {name}. {instructions.strip()}\n\n{_RULES}{form}"
     room = max(budget * BYTES_PER_TOKEN - size(system), _LOGS_MIN) - _FRAME
-    head = _pattern_line(question)
+    head = encode(
+        {
+            "pattern": clean(question.template, 400),
+            "first_seen": clean(question.first_seen, 40),
+            "last_seen": clean(question.last_seen, 40),
+            "hosts": [clean(host, 64) for host in question.hosts[:HOSTS_MAX]],
+        }
+    )
     room -= size(head)
     lines = [head]
     hints = _hint_lines(question.hints, int(room * _HINTS_SHARE))
-    facts = _fact_lines(question.facts, int(room * _FACTS_SHARE))
+    told = (encode({"fact": clean(fact, _FACT_MAX)}) for fact in question.facts[:FACTS_MAX])
+    facts = listing(told, int(room * _FACTS_SHARE)).lines
     lines += [*hints, *facts]
     room -= sum(size(line) + 1 for line in (*hints, *facts)) + (size(_FACTUAL) if facts else 0)
     ids: list[int] = []
@@ -145,17 +147,6 @@ def _pictured(count: int, sees: bool) -> str:
     return f"With these logs came: {came.lower()} that you cannot see. Do not guess what would be there.\n"
 
 
-def _pattern_line(question: Question) -> str:
-    return encode(
-        {
-            "pattern": clean(question.template, 400),
-            "first_seen": clean(question.first_seen, 40),
-            "last_seen": clean(question.last_seen, 40),
-            "hosts": [clean(host, 64) for host in question.hosts[:HOSTS_MAX]],
-        }
-    )
-
-
 def _hint_lines(hints: Sequence[Hint], room: int) -> list[str]:
     """What the site knows, the first hints first, each as a line of JSON, within about ``room`` bytes together."""
     lines: list[str] = []
@@ -169,8 +160,3 @@ def _hint_lines(hints: Sequence[Hint], room: int) -> list[str]:
         lines.append(encode(fields))
         room -= size(lines[-1]) + 1
     return lines
-
-
-def _fact_lines(facts: Sequence[str], room: int) -> list[str]:
-    """What history tells, the first facts first, each as a line of JSON, within about ``room`` bytes together."""
-    return listing((encode({"fact": clean(fact, _FACT_MAX)}) for fact in facts[:FACTS_MAX]), room).lines

@@ -24,9 +24,8 @@ from andon.core.models import Picture
 from andon.core.settings.settings import Settings
 from andon.core.threads import in_daemon_thread
 from andon.explain.model.history_tools import WRONG_CALLS, HistoryTools, toolset
-from andon.explain.providers.backend import Backend, Capabilities, imported
+from andon.explain.providers.backend import Backend, Capabilities, imported, in_words
 from andon.explain.providers.failures import (
-    Place,
     filtered,
     from_api_error,
     not_an_answer,
@@ -191,6 +190,9 @@ class ModelSession:
     def __init__(self, backend: Backend, settings: Settings) -> None:
         self.max_output_tokens = settings.model_max_tokens
         self._backend = backend
+        self.provider, self.model = backend.provider, backend.model
+        #: What messages call the provider.
+        self.place = backend.place
         self._deadline = settings.model_deadline
         self._cold_start_deadline = max(settings.model_deadline, settings.model_cold_deadline)
         self._model: Model | None = None
@@ -201,21 +203,6 @@ class ModelSession:
         self._building = asyncio.Lock()
         self._closed = False
 
-    @property
-    def provider(self) -> str:
-        """The configured provider's name."""
-        return self._backend.provider
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return self._backend.model
-
-    @property
-    def place(self) -> Place:
-        """What messages call the provider."""
-        return self._backend.place
-
     async def warm_up(self) -> None:
         """Import the provider's libraries and build the client, in a thread (about a second); once.
 
@@ -223,7 +210,7 @@ class ModelSession:
         """
         async with self._building:
             if self._closed:
-                raise self._unreachable()
+                raise unreachable(self.place, "the analyst is closed")
             if self._model is None:
                 started = time.perf_counter()
                 self._model = await in_daemon_thread(self._build, "provider-import")
@@ -251,7 +238,8 @@ class ModelSession:
     async def check(self) -> None:
         """Ask the provider whether it has the model. Raises ModelUnavailable or ModelMisconfigured."""
         await self.warm_up()
-        await self._backend.check()
+        with in_words(self._backend, "be checked"):
+            await self._backend.check()
         if self._refusal is not None and time.monotonic() - self._refusal[0] < REFUSAL_STANDS:
             raise self._refusal[1]
 
@@ -338,8 +326,8 @@ class ModelSession:
                 instructions=request.instructions,
                 toolsets=None if tools is None else [toolset(tools)],
                 event_stream_handler=_listen,
-                usage_limits=UsageLimits(request_limit=requests + (tools.calls if tools else 0)),
-                model_settings=self._settings(can, deadline),
+                usage_limits=UsageLimits(request_limit=requests + (tools.calls or 0 if tools else 0)),
+                model_settings=self._request_settings(can, deadline),
                 infer_name=False,
             )
         except ModelAPIError as error:
@@ -376,9 +364,6 @@ class ModelSession:
         _build_agent(model, str, "prompted")  # imports what the first question would have to wait for
         return model
 
-    def _unreachable(self) -> ModelError:
-        return unreachable(self.place, "the analyst is closed")
-
     async def _is_ready(self) -> bool:
         """Whether the short deadline holds. Where the probe fails, the question itself will say why."""
         try:
@@ -389,13 +374,13 @@ class ModelSession:
 
     def _agent(self, request: Request[Any], can: Capabilities) -> Agent[Exchange, Any]:
         if self._model is None or self._closed:
-            raise self._unreachable()
+            raise unreachable(self.place, "the analyst is closed")
         key = request.output, _mode(request, can)
         if key not in self._agents:
             self._agents[key] = _build_agent(self._model, *key, strict=can.strict)
         return self._agents[key]
 
-    def _settings(self, can: Capabilities, deadline: float) -> ModelSettings:
+    def _request_settings(self, can: Capabilities, deadline: float) -> ModelSettings:
         """The settings of a request, without those that this model refuses."""
         from pydantic_ai.settings import ModelSettings
 

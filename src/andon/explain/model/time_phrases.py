@@ -134,19 +134,14 @@ def _named_day(word: str, part: str | None, midnight: datetime, now: datetime) -
     if word == "yesterday":
         return midnight - timedelta(days=1)
     if word in _DAYS:
-        return midnight - timedelta(days=(midnight.weekday() - _DAYS.index(word)) % 7 or (0 if _past(now, part) else 7))
-    last_night = word in ("last", "overnight") or (word in ("this", "tonight") and part in ("night", None))
-    if last_night and (part in ("night", None)):
+        begun = part is None or now.hour >= _PARTS[part][0]  # so that today's weekday can mean today
+        return midnight - timedelta(days=(midnight.weekday() - _DAYS.index(word)) % 7 or (0 if begun else 7))
+    if word in ("last", "overnight", "this", "tonight") and part in ("night", None):
         # before the evening comes, "tonight" and "this night" are the one that was
         return midnight - timedelta(days=1) if word != "tonight" or now.hour < 18 else midnight
     if word == "last":  # last evening, last afternoon
         return midnight - timedelta(days=1)
     return midnight
-
-
-def _past(now: datetime, part: str | None) -> bool:
-    """Whether a part of today has begun, so that today's weekday can mean today."""
-    return part is None or now.hour >= _PARTS[part][0]
 
 
 def _part(day: datetime, part: str | None, words: str, before: str, now: datetime) -> Window:

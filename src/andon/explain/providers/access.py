@@ -1,18 +1,40 @@
-"""How one model is reached: the site's settings, seen by the provider that is asked."""
+"""How one model is reached, and what it can do: the site's settings, seen by the provider that is asked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from andon.core import extras
 from andon.core.errors import ConfigError
 from andon.core.settings.providers import PROVIDERS, Member
 from andon.core.settings.settings import Settings, environment_name
-from andon.explain.providers.capabilities import Capabilities
 from andon.explain.providers.failures import Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What a model can do. Ours to obey: the flags of the library's profiles describe and do not prevent.
+
+    ``output`` is how a finding is asked for: ``native`` constrains the answer by a JSON schema, ``tool`` makes the
+    finding the arguments of a tool call, ``prompted`` only asks for JSON in words. ``sees_schema`` says that the
+    provider shows a native schema to the model by itself, ``strict`` that it binds the answer only to a schema of the
+    narrower kind OpenAI calls so. ``context`` is the window in tokens, None where unknown.
+    ``temperature`` says that the model takes one (reasoning models refuse it), ``effort`` how much it is told to think,
+    None for its own default.
+    """
+
+    output: Literal["native", "tool", "prompted"] = "native"
+    sees_schema: bool = False
+    strict: bool = False
+    tools: bool = False
+    images: bool = False
+    context: int | None = None
+    temperature: bool = True
+    effort: Literal["minimal", "low", "medium", "high"] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,21 +115,24 @@ class Access:
         """The address, ``default`` where none is set. Raises ConfigError where what is set is none."""
         return address(self.base_url or default, self.address_setting)
 
-    def place(self, name: str, url: str, lists: str, *, model: str | None = None) -> Place:
+    def place(self, name: str, url: str, lists: str = "", **more: Any) -> Place:
         """A service on the internet, called ``name``, that tells ``lists`` which models there are.
 
-        ``model`` is the name it is asked for, where that is not :attr:`model` as it stands.
+        ``more`` are the fields of Place that differ, such as ``model`` where that is not :attr:`model` as it stands.
         """
-        return Place(
-            name=name,
-            url=url,
-            model=self.model if model is None else model,
-            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
-            when_missing=f"set {self.model_setting} to one {lists}.",
-            when_wrong=f"check {self.address_setting}, and HTTPS_PROXY where a proxy stands between.",
-            key_setting=self.key_setting,
-            api_key=self.api_key,
-        )
+        fields = {
+            "model": self.model,
+            "when_away": "check this box's way to the internet (HTTPS_PROXY, firewall).",
+            "when_missing": f"set {self.model_setting} to one {lists}.",
+            "when_wrong": f"check {self.address_setting}, and HTTPS_PROXY where a proxy stands between.",
+            "key_setting": self.key_setting,
+            "api_key": self.api_key,
+        }
+        return Place(name=name, url=url, **(fields | more))
+
+    def demand_extra(self) -> None:
+        """Raises ConfigError where the library of the provider's own extra is not installed."""
+        extras.require(PROVIDERS[self.provider].extra, f"PROVIDER={self.provider}")
 
     def demand_key(self) -> None:
         """Raises ConfigError where there is no key."""

@@ -12,7 +12,6 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from andon.core import extras
 from andon.core.errors import ModelUnavailable
 from andon.core.threads import in_daemon_thread
 from andon.explain.providers.access import address, required
@@ -110,30 +109,29 @@ class AzureBackend(HostedBackend):
         if with_key:
             access.demand_key()
         elif not token:
-            extras.require("azure-ad", f"PROVIDER={access.provider}")
+            access.demand_extra()
         self.endpoint = address(resource_of(own.azure_endpoint), "ANDON_AZURE_ENDPOINT")
-        self._version = "" if self.endpoint.endswith("/v1") else own.azure_api_version.strip()
+        self._version = ""
         if not self.endpoint.endswith("/v1"):
             required(access.provider, {"ANDON_AZURE_API_VERSION": own.azure_api_version})
+            self._version = own.azure_api_version.strip()
         key = access.api_key if with_key else ""  # else the identity alone says who we are
-        place = Place(
-            name="Azure OpenAI",
-            url=self.endpoint,
-            model=access.model,
+        place = access.place(
+            "Azure OpenAI",
+            self.endpoint,
             when_away="check ANDON_AZURE_ENDPOINT and this box's way to the internet (HTTPS_PROXY, firewall).",
             when_missing=f"set {access.model_setting} (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of this "
             "resource.",
             when_wrong="check ANDON_AZURE_ENDPOINT and ANDON_AZURE_API_VERSION.",
             key_setting=access.key_setting if with_key else "the identity's role (Cognitive Services OpenAI User)",
-            api_key=key or None,
-            secrets=tuple(filter(None, (token,))),
+            api_key=key,
+            secrets=(token,),
         )
         super().__init__(access, place)
         self.key = key
         self._entra = None if with_key else EntraToken(token, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from openai import AsyncAzureOpenAI, AsyncOpenAI
 
         http_client = self.open_client()
@@ -158,19 +156,11 @@ class AzureBackend(HostedBackend):
 
     async def check(self) -> None:
         """Whether the resource knows us; which deployments it has is not told to those who only use them."""
-        if self._version:
-            url, params = f"{self.endpoint}/openai/models", {"api-version": self._version}
-        else:
-            url, params = f"{self.endpoint}/models", {}
-        await self.get(url, await self._authorization(), params=params, may_lack=True)
-
-    async def _authorization(self) -> dict[str, str]:
-        if self._entra is not None:
-            return {"Authorization": f"Bearer {await self._entra()}"}
-        return {"api-key": self.key}
+        path, params = ("/openai/models", {"api-version": self._version}) if self._version else ("/models", {})
+        headers = {"Authorization": f"Bearer {await self._entra()}"} if self._entra else {"api-key": self.key}
+        await self.get(f"{self.endpoint}{path}", headers, params=params, may_lack=True)
 
     async def close(self) -> None:
-        """Close the connections; idempotent."""
         await super().close()
         if self._entra is not None:
             self._entra.close()
@@ -196,23 +186,21 @@ class CloudflareAzureBackend(HostedBackend):
         )
         root = access.url(CLOUDFLARE_URL)
         self._version = own.azure_api_version.strip()
-        self._gateway_token = token
-        place = Place(
-            name="The Cloudflare gateway",
-            url=f"{root}/{account}/{gateway}/azure-openai/{resource}/{access.model}",
-            model=access.model,
-            when_away="check this box's way to the internet (HTTPS_PROXY, firewall).",
+        place = access.place(
+            "The Cloudflare gateway",
+            f"{root}/{account}/{gateway}/azure-openai/{resource}/{access.model}",
             when_missing=f"set {access.model_setting} (or ANDON_AZURE_DEPLOYMENT) to the name of a deployment of "
             "ANDON_AZURE_RESOURCE.",
             when_wrong="check ANDON_CLOUDFLARE_ACCOUNT, ANDON_CLOUDFLARE_GATEWAY and ANDON_AZURE_API_VERSION.",
             key_setting=f"{access.key_setting}, ANDON_CLOUDFLARE_TOKEN",
-            api_key=access.api_key,
-            secrets=tuple(filter(None, (token,))),
+            secrets=(token,),
         )
         super().__init__(access, place)
+        self._headers = {"api-key": self.key}
+        if token:
+            self._headers["cf-aig-authorization"] = f"Bearer {token}"
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from openai import AsyncOpenAI
 
         # The deployment stands in the gateway's own path: an AsyncAzureOpenAI would add a second one.
@@ -220,7 +208,7 @@ class CloudflareAzureBackend(HostedBackend):
             base_url=self.place.url,
             api_key=self.key,
             default_query={"api-version": self._version},
-            default_headers=self._headers(),  # the library adds a Bearer of its own, as in Cloudflare's example
+            default_headers=self._headers,  # the library adds a Bearer of its own, as in Cloudflare's example
             http_client=self.open_client(),
             max_retries=0,
         )
@@ -229,17 +217,9 @@ class CloudflareAzureBackend(HostedBackend):
     def known(self) -> Capabilities:
         return openai_capabilities(self.model)
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"api-key": self.key}
-        if self._gateway_token:
-            headers["cf-aig-authorization"] = f"Bearer {self._gateway_token}"
-        return headers
-
     async def check(self) -> None:
         """Whether the gateway lets us in; what lies behind it is only reached by a question."""
-        await self.get(
-            f"{self.place.url}/models", self._headers(), params={"api-version": self._version}, may_lack=True
-        )
+        await self.get(f"{self.place.url}/models", self._headers, params={"api-version": self._version}, may_lack=True)
 
 
 def _model(deployment: str, client: AsyncOpenAI) -> Model:

@@ -6,17 +6,18 @@ named in ``registry.py``, others by the entry points of installed packages.
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from andon.core.errors import ModelError
 from andon.core.settings.providers import PROVIDERS
-from andon.explain.providers.access import Access
-from andon.explain.providers.capabilities import Capabilities
+from andon.explain.providers.access import Access, Capabilities
 from andon.explain.providers.failures import Place, hidden, refused
-from andon.explain.providers.http_client import bounded_client, is_neighbour
+from andon.explain.providers.http_client import bounded_client, get_json, is_neighbour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import httpx2
     from pydantic_ai.models import Model
@@ -87,23 +88,38 @@ class Backend(ABC):
         )
         return self._client
 
+    async def get(self, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> Any:
+        """See :func:`andon.explain.providers.http_client.get_json`, of this backend's client and place."""
+        return await get_json(self._client, self.place, url, headers, **more)
 
-def imported(build: Callable[[], Model], backend: Backend) -> Model:
-    """What ``build`` makes; blocks. Raises ModelMisconfigured where a library that is installed cannot be imported.
 
-    So it does for whatever a provider from outside raises.
+@contextlib.contextmanager
+def in_words(backend: Backend, doing: str) -> Iterator[None]:
+    """Whatever a provider from outside raises while ``doing`` becomes a ModelMisconfigured that names its package.
+
+    ModelErrors and what Andon's own providers raise pass as they are.
     """
     try:
-        return build()
-    except ImportError as error:
-        raise refused(
-            f"The library behind PROVIDER={backend.provider} cannot be imported ({hidden(str(error), backend.place)}): "
-            "install Andon again, with its extras."
-        ) from error
+        yield
+    except ModelError:
+        raise
     except Exception as error:
         if backend.provider in PROVIDERS:
             raise
         reason = hidden(f"{type(error).__name__}: {error}", backend.place)
         raise refused(
-            f"PROVIDER={backend.provider} cannot build its model ({reason}): correct or renew its package."
+            f"PROVIDER={backend.provider} cannot {doing} ({reason}): correct or renew its package."
         ) from error
+
+
+def imported(build: Callable[[], Model], backend: Backend) -> Model:
+    """What ``build`` makes; blocks. Raises ModelMisconfigured where a library that is installed cannot be imported."""
+    with in_words(backend, "build its model"):
+        try:
+            return build()
+        except ImportError as error:
+            reason = hidden(str(error), backend.place)
+            raise refused(
+                f"The library behind PROVIDER={backend.provider} cannot be imported ({reason}): install Andon again, "
+                "with its extras."
+            ) from error

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from andon.core import extras
 from andon.explain.providers.backend import Access, Capabilities
 from andon.explain.providers.hosted import HostedBackend
 
@@ -18,7 +18,7 @@ class ClaudeBackend(HostedBackend):
     """One of Anthropic's models."""
 
     def __init__(self, access: Access) -> None:
-        extras.require("claude", "PROVIDER=CLAUDE")
+        access.demand_extra()
         access.demand_key()
         self._headers: dict[str, str] = {}
         place = access.place("Anthropic", access.url(CLAUDE_URL).removesuffix("/v1"), "that your account may use")
@@ -26,7 +26,6 @@ class ClaudeBackend(HostedBackend):
         super().__init__(access, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from anthropic import AsyncAnthropic
         from pydantic_ai.models.anthropic import AnthropicModel
         from pydantic_ai.providers.anthropic import AnthropicProvider
@@ -46,12 +45,10 @@ class ClaudeBackend(HostedBackend):
             "anthropic-version": str(client.default_headers["anthropic-version"]),
         }
         model = AnthropicModel(self.model, provider=AnthropicProvider(anthropic_client=client))
-        self._capabilities = Capabilities(
+        self._capabilities = replace(
+            self._capabilities,
             # older models have no structured outputs: the finding is the argument of a tool there
             output="native" if model.profile.get("supports_json_schema_output") else "tool",
-            sees_schema=True,
-            tools=True,
-            images=True,
             temperature=not model.profile.get("anthropic_disallows_sampling_settings"),
         )
         return model
@@ -60,5 +57,4 @@ class ClaudeBackend(HostedBackend):
         return self._capabilities
 
     async def check(self) -> None:
-        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         await self.get(f"{self.place.url}/v1/models/{self.model}", self._headers, may_lack=self.gateway)

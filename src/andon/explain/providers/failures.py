@@ -8,6 +8,7 @@ import functools
 import html
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -111,18 +112,15 @@ def from_api_error(error: ModelAPIError, place: Place, deadline: float) -> Model
         # undecodable bytes, broken JSON, a body without end
         return not_understood(place, str(cause))
     if isinstance(error, ModelHTTPError):
-        said = refusal(error, place)
-        return ModelUnavailable(
-            f"{place.name} at {place.url} broke off its answer ({error.status_code}: {said}); it is asked again later.",
-            retry_after=error.retry_after,
-        )
-    if error.in_stream or (isinstance(error, ModelConnectionError) and error.phase == "read"):
-        return ModelUnavailable(
-            f"{place.name} at {place.url} broke off its answer ({hidden(_deepest(error), place)}); "
-            "it is asked again later.",
-            retry_after=error.retry_after,
-        )
-    return unreachable(place, _deepest(error))
+        said = f"{error.status_code}: {refusal(error, place)}"
+    elif error.in_stream or (isinstance(error, ModelConnectionError) and error.phase == "read"):
+        said = hidden(_deepest(error), place)
+    else:
+        return unreachable(place, _deepest(error))
+    return ModelUnavailable(
+        f"{place.name} at {place.url} broke off its answer ({said}); it is asked again later.",
+        retry_after=error.retry_after,
+    )
 
 
 def from_status(status: int, detail: str, place: Place, *, retry_after: float | None = None) -> ModelError:
@@ -205,25 +203,30 @@ def unlike(place: Place, what: str) -> ModelMisconfigured:
     return refused(f"{place.url} answers, but not like {place.within} ({hidden(what, place)}): {place.when_wrong}")
 
 
+def lacks(place: Place, listed: list[str]) -> ModelMisconfigured:
+    """The provider has other models than ours."""
+    shown = hidden(", ".join(listed[:8]) or "none", place)
+    return refused(
+        f"{place.name} at {place.url} does not have the model {place.model} (it has: {shown}): {place.when_missing}"
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """``error`` and what is behind it, eight deep at most."""
+    for _ in range(9):
+        if error is not None:
+            yield error
+            error = error.__cause__ or error.__context__
+
+
 def _deepest(error: BaseException) -> str:
     """What was wrong in the end: libraries wrap it into words such as ``Connection error.``"""
-    told, cause = str(error), error.__cause__ or error.__context__
-    for _ in range(8):
-        if cause is None:
-            break
-        told = str(cause) or told
-        cause = cause.__cause__ or cause.__context__
-    return told
+    return next(filter(None, reversed([str(cause) for cause in _causes(error)])), "")
 
 
 def _behind(error: BaseException) -> NotAStream | None:
     """What was there in place of a stream, where that is behind ``error``."""
-    cause: BaseException | None = error
-    for _ in range(8):
-        if cause is None or isinstance(cause, NotAStream):
-            return cause
-        cause = cause.__cause__ or cause.__context__
-    return None
+    return next((cause for cause in _causes(error) if isinstance(cause, NotAStream)), None)
 
 
 def filtered(place: Place, reason: str) -> ModelAnswerError:

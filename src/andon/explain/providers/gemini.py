@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from andon.core import extras
 from andon.explain.providers.backend import Access, Capabilities
 from andon.explain.providers.hosted import HostedBackend
 
@@ -18,13 +17,12 @@ class GeminiBackend(HostedBackend):
     """One of Google's models, with a key of Google AI Studio."""
 
     def __init__(self, access: Access) -> None:
-        extras.require("gemini", "PROVIDER=GEMINI")
+        access.demand_extra()
         access.demand_key()
         url, model = access.url(GEMINI_URL).removesuffix("/v1beta"), access.model.removeprefix("models/")
         super().__init__(access, access.place("Gemini", url, "that Google AI Studio lists", model=model))
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.google import GoogleModel
         from pydantic_ai.providers.google import GoogleProvider
 
@@ -34,7 +32,6 @@ class GeminiBackend(HostedBackend):
     def known(self) -> Capabilities:
         thinks = not self.model.startswith(("gemini-1", "gemini-2.0"))
         return Capabilities(
-            output="native",
             sees_schema=True,
             tools=True,
             images=True,
@@ -44,6 +41,5 @@ class GeminiBackend(HostedBackend):
         )
 
     async def check(self) -> None:
-        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         url = f"{self.place.url}/v1beta/models/{self.model}"
         await self.get(url, {"x-goog-api-key": self.key}, may_lack=self.gateway)

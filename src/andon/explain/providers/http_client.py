@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import ipaddress
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import structlog
 
+from andon.explain.providers.failures import Place, from_status, hidden, message_in, unlike, unreachable
 from andon.explain.providers.non_streaming import ENCODINGS, NotAStream, as_events, web_page
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds until a connection must stand.
 CONNECT_TIMEOUT = 5.0
+#: Seconds for a question about the provider itself, such as whether it has the model.
+CHECK_TIMEOUT = 8.0
 #: Bytes of a response that are read at most. A token comes as an event of some 250 bytes.
 RESPONSE_MAX = 4 * 2**20
 
@@ -50,7 +54,7 @@ def bounded_client(
         verify=True if transport is not None else httpx2.create_ssl_context(trust_env=True),
         headers=dict(headers or {}),
         transport=transport,
-        event_hooks={"response": [_bounded, _streamed]},
+        event_hooks={"response": [_watched]},
     )
 
 
@@ -63,13 +67,12 @@ def is_neighbour(url: str) -> bool:
         return "." not in host or host.endswith((".local", ".lan", ".internal", ".localhost"))
 
 
-async def _bounded(response: httpx2.Response) -> None:
-    """Response hook: stop reading a body after RESPONSE_MAX bytes, also one that never ends a line."""
-    response.stream = _bounded_stream_type()(response.stream)
+async def _watched(response: httpx2.Response) -> None:
+    """Response hook: stop reading a body after RESPONSE_MAX bytes, also one that never ends a line.
 
-
-async def _streamed(response: httpx2.Response) -> None:
-    """Response hook: what a model's server sends in place of the stream it was asked for. Raises NotAStream."""
+    Raises NotAStream for what a model's server sends in place of the stream it was asked for.
+    """
+    response.stream = _stream_type()(response.stream, _up_to_max)
     if response.request.method != "POST" or not _wants_stream(response.request):
         return
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -85,7 +88,7 @@ async def _streamed(response: httpx2.Response) -> None:
         raise NotAStream(web_page(response.text) or "a web page")
     if kind == "application/json" and encoding in ENCODINGS:
         response.headers.pop("content-encoding", None)
-        response.stream = _whole_stream_type()(response.stream, encoding)
+        response.stream = _stream_type()(response.stream, functools.partial(_as_events, encoding))
 
 
 def _wants_stream(request: httpx2.Request) -> bool:
@@ -96,44 +99,114 @@ def _wants_stream(request: httpx2.Request) -> bool:
 
 
 @functools.cache
-def _whole_stream_type() -> type[Any]:
+def _stream_type() -> type[Any]:
     import httpx2
 
-    class WholeStream(httpx2.AsyncByteStream):
-        """A body that is read to its end and told as events."""
+    class Stream(httpx2.AsyncByteStream):
+        """A body as ``read`` passes it on."""
 
-        def __init__(self, inner: httpx2.AsyncByteStream, encoding: str) -> None:
+        def __init__(self, inner: httpx2.AsyncByteStream, read: Callable[..., AsyncIterator[bytes]]) -> None:
             self._inner = inner
-            self._encoding = encoding
+            self._read = read
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            body = b"".join([chunk async for chunk in self._inner])
-            yield as_events(body, self._encoding, RESPONSE_MAX)
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self._read(self._inner)
 
         async def aclose(self) -> None:
             await self._inner.aclose()
 
-    return WholeStream
+    return Stream
 
 
-@functools.cache
-def _bounded_stream_type() -> type[Any]:
+async def _up_to_max(body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in body:
+        size += len(chunk)
+        if size > RESPONSE_MAX:
+            log.warning("response cut", limit=RESPONSE_MAX)
+            raise ResponseTooLong(f"the response is longer than {RESPONSE_MAX} bytes")
+        yield chunk
+
+
+async def _as_events(encoding: str, body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
+    """A body that is read to its end and told as events."""
+    yield as_events(b"".join([chunk async for chunk in body]), encoding, RESPONSE_MAX)
+
+
+async def get_json(
+    client: httpx2.AsyncClient | None,
+    place: Place,
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    params: Mapping[str, str] | None = None,
+    body: object = None,
+    may_lack: bool = False,
+    each: float = CONNECT_TIMEOUT,
+    within: float | None = CHECK_TIMEOUT,
+) -> Any:
+    """The JSON at ``url``, to which ``body`` is posted where there is one. Raises ModelError.
+
+    None where the page does not exist and ``may_lack`` allows that; a page that says that it is the model which does
+    not exist is there. ``each`` bounds each read, ``within`` the whole, in seconds.
+    """
     import httpx2
 
-    class BoundedStream(httpx2.AsyncByteStream):
-        def __init__(self, inner: httpx2.AsyncByteStream) -> None:
-            self._inner = inner
+    if client is None:
+        raise unreachable(place, "the client is closed")
+    try:
+        # a server that drips needs the outer timeout
+        async with asyncio.timeout(within):
+            response = await client.request(
+                "GET" if body is None else "POST",
+                url,
+                headers=dict(headers or {}),
+                params=dict(params or {}),
+                json=body,
+                timeout=each,
+            )
+    except httpx2.TimeoutException as error:
+        raise unreachable(place, f"no answer within {each:g} s") from error
+    except TimeoutError as error:
+        raise unreachable(place, f"no answer within {within:g} s") from error
+    except (httpx2.HTTPError, OSError) as error:
+        raise unreachable(place, str(error) or type(error).__name__) from error
+    except ResponseTooLong as error:
+        raise unlike(place, "a page without end") from error
+    detail = "" if response.is_success else hidden(message_in(response.text[:4_000]), place)
+    # the path has the name of the model in it
+    denies_model = place.model in detail.replace(f"/models/{place.model}", "")
+    if response.status_code in (404, 405) and may_lack and not denies_model:
+        return None
+    if not response.is_success:
+        later = response.headers.get("retry-after", "")
+        retry_after = float(later) if later.isascii() and later.isdigit() else None
+        raise from_status(response.status_code, detail, place, retry_after=retry_after)
+    try:
+        return response.json()
+    except ValueError as error:
+        raise unlike(place, "no JSON") from error
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            size = 0
-            async for chunk in self._inner:
-                size += len(chunk)
-                if size > RESPONSE_MAX:
-                    log.warning("response cut", limit=RESPONSE_MAX)
-                    raise ResponseTooLong(f"the response is longer than {RESPONSE_MAX} bytes")
-                yield chunk
 
-        async def aclose(self) -> None:
-            await self._inner.aclose()
+def entries(answer: Any, key: str) -> list[dict[str, Any]]:
+    """The objects listed under ``key`` of what :func:`get_json` returned; what is of another type is not there."""
+    found = answer.get(key) if isinstance(answer, dict) else None
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
-    return BoundedStream
+
+def table(answer: Any, key: str) -> dict[str, Any]:
+    """The object under ``key``, an empty one where there is none."""
+    found = answer.get(key) if isinstance(answer, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def text(answer: Any, key: str) -> str | None:
+    """The text under ``key``; None where there is none, or an empty one."""
+    found = answer.get(key) if isinstance(answer, dict) else None
+    return found if isinstance(found, str) and found else None
+
+
+def number(answer: Any, key: str) -> int | None:
+    """The whole number of 0 or more under ``key``, None where there is none."""
+    found = answer.get(key) if isinstance(answer, dict) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None

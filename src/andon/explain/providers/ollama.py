@@ -7,16 +7,15 @@ is sent, and it loads a model on the first question, which may take minutes.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from andon.core.errors import ConfigError, ModelError, ModelMisconfigured
+from andon.core.errors import ConfigError, ModelError
 from andon.explain.providers.backend import Access, Backend, Capabilities
-from andon.explain.providers.failures import Place, from_status, hidden, refused, unreachable
-from andon.explain.providers.http_client import ResponseTooLong
+from andon.explain.providers.failures import Place, lacks, unlike
+from andon.explain.providers.http_client import entries, number, text
 from andon.explain.providers.openai import plain_profile
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 11_434
 #: Ollama unloads a model that was not used for five minutes; within this many seconds it is still there.
 KEEP_ALIVE = 240.0
-#: Seconds for a call of the native API, which answers from memory.
-NATIVE_TIMEOUT = 5.0
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -45,14 +42,17 @@ def normalise_host(text: str | None) -> str:
     if not given:
         return f"http://127.0.0.1:{DEFAULT_PORT}"
     has_scheme = bool(_SCHEME.match(given))
-    bare = given if has_scheme else f"http://{_bracketed(given)}"
+    head, slash, rest = given.partition("/")
+    is_ipv6 = head.count(":") > 1 and not head.startswith("[")
+    bare = given if has_scheme else f"http://[{head}]{slash}{rest}" if is_ipv6 else f"http://{given}"
     try:
         parts = urlsplit(bare)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(_not_an_address(given)) from error
-    if parts.scheme.lower() not in ("http", "https") or re.search(r"[\s\x00-\x1f]", bare) or parts.query:
-        raise ConfigError(_not_an_address(given))
+        usable = parts.scheme.lower() in ("http", "https") and not parts.query and not re.search(r"[\s\x00-\x1f]", bare)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(f"OLLAMA_HOST is {given!r}, which is not an address: write host:port or http://host:port.")
     host = {None: "127.0.0.1", "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     if port is None:
         port = {"http": 80, "https": 443}[parts.scheme.lower()] if has_scheme else DEFAULT_PORT
@@ -62,18 +62,6 @@ def normalise_host(text: str | None) -> str:
     user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     shown = f"[{host}]" if host and ":" in host else host
     return f"{parts.scheme.lower()}://{user}{shown}:{port}{path}"
-
-
-def _bracketed(given: str) -> str:
-    """A bare IPv6 address with its brackets; everything else as it is."""
-    address, slash, rest = given.partition("/")
-    if address.count(":") > 1 and not address.startswith("["):
-        return f"[{address}]{slash}{rest}"
-    return given
-
-
-def _not_an_address(given: str) -> str:
-    return f"OLLAMA_HOST is {given!r}, which is not an address: write host:port or http://host:port."
 
 
 def same_model(one: str, other: str) -> bool:
@@ -87,22 +75,13 @@ class OllamaBackend(Backend):
 
     def __init__(self, access: Access) -> None:
         self.url = normalise_host(access.base_url)
-        shown = urlsplit(self.url)
-        place = Place(
-            name="Ollama",
-            url=self.url.replace(f"{shown.netloc.rpartition('@')[0]}@", "") if "@" in shown.netloc else self.url,
-            model=access.model,
-            when_away="start it with `ollama serve`, or set OLLAMA_HOST to where it runs.",
-            when_missing=f"run `ollama pull {access.model}`, or set MODEL to one it has.",
-            api_key=access.api_key or None,
-        )
-        super().__init__(access, place)
+        when_missing = f"run `ollama pull {access.model}`, or set MODEL to one it has."
+        super().__init__(access, ollama_place(self.url, access.model, access.api_key, when_missing))
         self._key = access.api_key
         self._shown: Capabilities | None = None
         self._seen = -KEEP_ALIVE
 
     def build(self) -> Model:
-        """The pydantic-ai model and the HTTP client under it. Blocks for about a second: call it in a thread."""
         from openai import AsyncOpenAI
         from pydantic_ai.models.ollama import OllamaModel
         from pydantic_ai.profiles import merge_profile
@@ -126,98 +105,63 @@ class OllamaBackend(Backend):
         """A schema constrains the answer of any model here; what else this one can do is asked of Ollama once."""
         if self._shown is None:
             try:
-                shown = await self._ask("POST", "/api/show", {"model": self.model})
-                loaded = _entry(await self._ask("GET", "/api/ps"), self.model)
+                shown = await self._api("/api/show", {"model": self.model})
+                loaded = loaded_context(await self._api("/api/ps"), self.model)
             except ModelError:
-                return self.access.over(Capabilities(output="native"))
+                return self.access.over(Capabilities())
             told = shown.get("capabilities") if isinstance(shown, dict) else None
             can = told if isinstance(told, list) else []
-            known = Capabilities(
-                output="native", tools="tools" in can, images="vision" in can, context=_context(shown, loaded)
-            )
-            if loaded is None and known.context is None:
+            # not what the model was trained for: Ollama's default is far smaller
+            known = Capabilities(tools="tools" in can, images="vision" in can, context=loaded or own_context(shown))
+            if shown is None or (loaded is None and known.context is None):
                 return self.access.over(known)  # the window is told once the model is loaded
             self._shown = known
         return self.access.over(self._shown)
 
     async def check(self) -> None:
-        """Whether Ollama runs and has the model. Raises ModelUnavailable or ModelMisconfigured."""
-        try:
-            names = _names(await self._ask("GET", "/api/tags"), "models", "name")
-        except _NoSuchPage:
-            # a server that offers only what OpenAI has
-            names = _names(await self._ask("GET", "/v1/models"), "data", "id")
-        if any(same_model(name, self.model) for name in names):
-            return
-        shown = hidden(", ".join(names[:8]) or "none", self.place)
-        raise refused(
-            f"Ollama at {self.place.url} does not have the model {self.model} (it has: {shown}): "
-            f"{self.place.when_missing}"
-        )
+        listing, key, name = await self._api("/api/tags"), "models", "name"
+        if listing is None:  # a server that offers only what OpenAI has
+            listing, key, name = await self._api("/v1/models"), "data", "id"
+        if listing is None:
+            raise unlike(self.place, "404")
+        names = [str(entry.get(name, "")) for entry in entries(listing, key)]
+        if not any(same_model(name, self.model) for name in names):
+            raise lacks(self.place, names)
 
     async def ready(self) -> bool:
-        """Whether the model is in memory, so that an answer starts at once. Raises ModelUnavailable."""
         if time.monotonic() - self._seen < KEEP_ALIVE:
             return True
-        return any(same_model(name, self.model) for name in _names(await self._ask("GET", "/api/ps"), "models", "name"))
+        return loaded_context(await self._api("/api/ps"), self.model) is not None
 
     def answered(self) -> None:
-        """The model has answered just now: it stays loaded for a while."""
         self._seen = time.monotonic()
 
-    async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
-        import httpx2
-
-        if self._client is None:
-            raise unreachable(self.place, "the client is closed")
-        try:
-            # httpx2's timeout is for each read: a server that drips needs the outer one
-            async with asyncio.timeout(2 * NATIVE_TIMEOUT):
-                response = await self._client.request(method, f"{self.url}{path}", json=body, timeout=NATIVE_TIMEOUT)
-        except (httpx2.HTTPError, OSError) as error:
-            raise unreachable(self.place, str(error) or type(error).__name__) from error
-        except ResponseTooLong as error:
-            raise self._unlike_ollama("a page without end") from error
-        if response.status_code == 404:
-            raise _NoSuchPage(str(self._unlike_ollama("404")))
-        if response.status_code >= 300:
-            raise from_status(response.status_code, hidden(response.text[:500], self.place), self.place)
-        try:
-            return response.json()
-        except ValueError as error:
-            raise self._unlike_ollama("no JSON") from error
-
-    def _unlike_ollama(self, what: str) -> ModelMisconfigured:
-        return ModelMisconfigured(f"{self.place.url} answers, but not like Ollama ({what}): check OLLAMA_HOST.")
+    async def _api(self, path: str, body: object = None) -> Any:
+        """What the native API answers, None where it has no such page."""
+        return await self.get(f"{self.url}{path}", body=body, may_lack=True)
 
 
-class _NoSuchPage(ModelMisconfigured):
-    """The server has no such part of the API."""
+def ollama_place(url: str, model: str, api_key: str, when_missing: str) -> Place:
+    """The Ollama at ``url``, without the user and password in it."""
+    return Place(
+        name="Ollama",
+        url=re.sub(r"//[^/@]*@", "//", url),
+        model=model,
+        when_away="start it with `ollama serve`, or set OLLAMA_HOST to where it runs.",
+        when_missing=when_missing,
+        when_wrong="check OLLAMA_HOST.",
+        api_key=api_key or None,
+    )
 
 
-def _names(listing: Any, key: str, name: str) -> list[str]:
-    entries = listing.get(key) if isinstance(listing, dict) else None
-    if not isinstance(entries, list):
-        return []
-    return [str(entry.get(name, "")) for entry in entries if isinstance(entry, dict)]
+def loaded_context(running: Any, model: str) -> int | None:
+    """The window in tokens that ``model`` was loaded with, by ``/api/ps``; 0 where that is not told, None if it is not
+    loaded."""
+    found = [entry for entry in entries(running, "models") if same_model(text(entry, "name") or "", model)]
+    return number(found[0], "context_length") or 0 if found else None
 
 
-def _entry(listing: Any, model: str) -> dict[str, Any] | None:
-    """What ``/api/ps`` tells of ``model``; None where it is not loaded."""
-    entries = listing.get("models") if isinstance(listing, dict) else None
-    for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict) and same_model(str(entry.get("name", "")), model):
-            return entry
-    return None
-
-
-def _context(shown: Any, loaded: dict[str, Any] | None) -> int | None:
-    """The window in tokens that Ollama runs the model with: what it was loaded with, else its own ``num_ctx``.
-
-    Not what the model was trained for: Ollama's default is far smaller.
-    """
-    if loaded is not None and isinstance(size := loaded.get("context_length"), int) and size > 0:
-        return size
-    parameters = shown.get("parameters") if isinstance(shown, dict) else None
-    own = re.search(r"^num_ctx\s+(\d{1,9})$", parameters, re.MULTILINE) if isinstance(parameters, str) else None
+def own_context(shown: Any) -> int | None:
+    """The ``num_ctx`` of a model's own parameters, by ``/api/show``."""
+    own = re.search(r"^\s*num_ctx\s+(\d{1,9})\s*$", text(shown, "parameters") or "", re.MULTILINE)
     return int(own[1]) if own else None

@@ -11,15 +11,16 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
 
-from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
-from andon.explain.providers.failures import Place, from_status, hidden, message_in, unreachable
-from andon.explain.providers.http_client import CONNECT_TIMEOUT
-from andon.explain.providers.ollama import normalise_host, same_model
+from andon.core.errors import ModelMisconfigured, ModelUnavailable
+from andon.explain.providers.failures import from_status, hidden, message_in, unlike, unreachable
+from andon.explain.providers.http_client import CONNECT_TIMEOUT, bounded_client, entries, get_json, number, table, text
+from andon.explain.providers.ollama import loaded_context, normalise_host, ollama_place, own_context, same_model
 
 if TYPE_CHECKING:
     import httpx2
@@ -33,8 +34,6 @@ SILENCE = 300.0
 #: Attempts to go on with a download that broke off, without a byte of progress between them.
 ATTEMPTS = 5
 FIRST_PAUSE = 0.5
-#: Bytes of an answer that is not a download.
-ANSWER_MAX = 8 * 2**20
 _LINE_MAX = 64 * 2**10
 
 #: What trying again cannot change, in Ollama's words (server/download.go, server/images.go, registry answers).
@@ -91,24 +90,11 @@ class OllamaAdmin:
     """The native API of one Ollama; an async context manager. Errors are ModelErrors with a sentence for people."""
 
     def __init__(self, *, host: str | None, api_key: str = "", model: str = "") -> None:
-        import httpx2
-
         self._url = normalise_host(host)
-        user = re.sub(r"//[^/@]*@", "//", self._url)
-        self._place = Place(
-            name="Ollama",
-            url=user,
-            model=model,
-            when_away="start it with `ollama serve`, or set OLLAMA_HOST to where it runs.",
-            when_missing="fetch it with `andon models pull`.",
-            when_wrong="check OLLAMA_HOST.",
-            api_key=api_key or None,
-        )
-        self._client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(2 * CONNECT_TIMEOUT, connect=CONNECT_TIMEOUT),
-            trust_env=False,  # a proxy meant for the internet would only stand between
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
-        )
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._place = ollama_place(self._url, model, api_key, "fetch it with `andon models pull`.")
+        # a proxy meant for the internet would only stand between
+        self._client = bounded_client(timeout=CONNECT_TIMEOUT, pool=2, trust_env=False, headers=self._headers)
 
     async def __aenter__(self) -> OllamaAdmin:
         return self
@@ -118,19 +104,19 @@ class OllamaAdmin:
 
     async def models(self, configured: str = "") -> list[OllamaModel]:
         """The models it has, by name; ``configured`` is marked. Raises ModelError."""
-        listed = _entries(await self._ask("GET", "/api/tags"))
-        loaded = [_text(entry, "name") or "" for entry in _entries(await self._ask("GET", "/api/ps"))]
+        listed = entries(await self._ask("/api/tags"), "models")
+        running = await self._ask("/api/ps")
         found = []
         for entry in listed:
-            name, details = _text(entry, "name") or "", _table(entry, "details")
+            name, details = text(entry, "name") or "", table(entry, "details")
             found.append(
                 OllamaModel(
                     name=name,
-                    size=_number(entry, "size"),
-                    parameters=_text(details, "parameter_size"),
-                    quantization=_text(details, "quantization_level"),
-                    modified=_text(entry, "modified_at"),
-                    loaded=any(same_model(name, one) for one in loaded),
+                    size=number(entry, "size"),
+                    parameters=text(details, "parameter_size"),
+                    quantization=text(details, "quantization_level"),
+                    modified=text(entry, "modified_at"),
+                    loaded=loaded_context(running, name) is not None,
                     configured=bool(configured) and same_model(name, configured),
                 )
             )
@@ -138,31 +124,29 @@ class OllamaAdmin:
 
     async def show(self, name: str) -> OllamaDetails:
         """What is known of a model that it has. Raises ModelMisconfigured where it has no such model, ModelError."""
-        shown = await self._ask("POST", "/api/show", {"model": name}, missing=name)
-        details, facts = _table(shown, "details"), _table(shown, "model_info")
-        trained = next((_number(facts, key) for key in facts if key.endswith(".context_length")), None)
+        place = replace(self._place, model=name, when_missing=f"fetch it with `andon models pull {name}`.")
+        shown = await get_json(self._client, place, f"{self._url}/api/show", body={"model": name})
+        details, facts = table(shown, "details"), table(shown, "model_info")
+        trained = next((number(facts, key) for key in facts if key.endswith(".context_length")), None)
         abilities = shown.get("capabilities") if isinstance(shown, dict) else None
-        context, source = await self._context(name, shown)
+        context, source = DEFAULT_CONTEXT, "Ollama's default"
+        if loaded := loaded_context(await self._ask("/api/ps"), name):
+            context, source = loaded, "as it is loaded now"
+        elif own := own_context(shown):
+            context, source = own, "num_ctx of the model"
         return OllamaDetails(
             name=name,
-            family=_text(details, "family"),
-            parameters=_text(details, "parameter_size"),
-            quantization=_text(details, "quantization_level"),
+            family=text(details, "family"),
+            parameters=text(details, "parameter_size"),
+            quantization=text(details, "quantization_level"),
             capabilities=[str(one) for one in abilities] if isinstance(abilities, list) else [],
             context=context,
             context_from=source,
             trained_for=trained,
         )
 
-    async def _context(self, name: str, shown: Any) -> tuple[int, str]:
-        """The context the model works with: as loaded, else by its own parameters, else Ollama's default."""
-        for entry in _entries(await self._ask("GET", "/api/ps")):
-            context = _number(entry, "context_length")
-            if context and same_model(_text(entry, "name") or "", name):
-                return context, "as it is loaded now"
-        if match := re.search(r"^\s*num_ctx\s+(\d{1,9})\s*$", _text(shown, "parameters") or "", re.MULTILINE):
-            return int(match[1]), "num_ctx of the model"
-        return DEFAULT_CONTEXT, "Ollama's default"
+    async def _ask(self, path: str) -> Any:
+        return await get_json(self._client, self._place, f"{self._url}{path}")
 
     async def pull(self, name: str) -> AsyncGenerator[PullStep, None]:
         """Fetch a model, or what has changed of it; the steps as Ollama reports them, ``success`` last.
@@ -201,18 +185,17 @@ class OllamaAdmin:
         import httpx2
 
         timeout = httpx2.Timeout(SILENCE, connect=CONNECT_TIMEOUT)
-        request = self._client.build_request(
-            "POST", f"{self._url}/api/pull", json={"model": name, "stream": True}, timeout=timeout
-        )
+        body = {"model": name, "stream": True}
         try:
-            response = await self._client.send(request, stream=True)
-            try:
+            async with (
+                httpx2.AsyncClient(timeout=timeout, trust_env=False, headers=self._headers) as client,
+                client.stream("POST", f"{self._url}/api/pull", json=body) as response,
+            ):
                 if response.status_code != 200:
-                    raise self._refused(response.status_code, (await response.aread())[:4_000], missing="")
+                    detail = message_in((await response.aread())[:4_000].decode("utf-8", "replace"))
+                    raise from_status(response.status_code, hidden(detail, self._place), self._place)
                 async for line in _lines(response):
                     yield self._step(line, name)
-            finally:
-                await response.aclose()
         except (httpx2.HTTPError, OSError) as error:
             raise _Broken(str(error) or type(error).__name__) from error
         raise _Broken("the answer ended before the download did")
@@ -221,9 +204,9 @@ class OllamaAdmin:
         try:
             told = json.loads(line)
         except ValueError:
-            raise ModelMisconfigured(self._unlike("no JSON")) from None
+            raise unlike(self._place, "no JSON") from None
         if not isinstance(told, dict):
-            raise ModelMisconfigured(self._unlike("no report of a download"))
+            raise unlike(self._place, "no report of a download")
         if "error" in told:  # with a status of 200: it had begun to answer
             reason = hidden(message_in(told), self._place)
             if re.search(r"manifest.*(?:file does not exist|not found)", reason):
@@ -235,43 +218,10 @@ class OllamaAdmin:
             raise _Broken(reason)
         return PullStep(
             status=hidden(str(told.get("status", "")), self._place),
-            digest=_text(told, "digest"),
-            total=_number(told, "total"),
-            completed=_number(told, "completed"),
+            digest=text(told, "digest"),
+            total=number(told, "total"),
+            completed=number(told, "completed"),
         )
-
-    async def _ask(self, method: str, path: str, body: Any = None, *, missing: str = "") -> Any:
-        import httpx2
-
-        try:
-            # the client's timeout is for each read: a server that drips needs the outer one
-            async with asyncio.timeout(4 * CONNECT_TIMEOUT):
-                async with self._client.stream(method, f"{self._url}{path}", json=body) as response:
-                    content = b""
-                    async for chunk in response.aiter_bytes():
-                        content += chunk
-                        if len(content) > ANSWER_MAX:
-                            raise ModelMisconfigured(self._unlike("a page without end"))
-        except (httpx2.HTTPError, OSError) as error:  # TimeoutError is an OSError
-            raise unreachable(self._place, str(error) or type(error).__name__) from error
-        if response.status_code != 200:
-            raise self._refused(response.status_code, content[:4_000], missing=missing)
-        try:
-            return json.loads(content)
-        except ValueError:
-            raise ModelMisconfigured(self._unlike("no JSON")) from None
-
-    def _refused(self, status: int, content: bytes, *, missing: str) -> ModelError:
-        detail = hidden(message_in(content.decode("utf-8", "replace")), self._place)
-        if status == 404 and missing and "page not found" not in detail:
-            return ModelMisconfigured(
-                f"Ollama at {self._place.url} does not have the model {missing}: fetch it with "
-                f"`andon models pull {missing}`."
-            )
-        return from_status(status, detail, self._place)
-
-    def _unlike(self, what: str) -> str:
-        return f"{self._place.url} answers, but not like Ollama ({what}): check OLLAMA_HOST."
 
 
 def context_remedy(details: OllamaDetails, needed: int) -> str | None:
@@ -305,23 +255,3 @@ async def _lines(response: httpx2.Response) -> AsyncIterator[bytes]:
             raise _Broken("a line without end")
     if rest.strip():
         yield rest
-
-
-def _entries(answer: Any) -> list[dict[str, Any]]:
-    entries = answer.get("models") if isinstance(answer, dict) else None
-    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-
-
-def _table(answer: Any, key: str) -> dict[str, Any]:
-    value = answer.get(key) if isinstance(answer, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def _text(answer: Any, key: str) -> str | None:
-    value = answer.get(key) if isinstance(answer, dict) else None
-    return value if isinstance(value, str) and value else None
-
-
-def _number(answer: Any, key: str) -> int | None:
-    value = answer.get(key) if isinstance(answer, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

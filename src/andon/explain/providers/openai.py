@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from andon.explain.providers.access import required
 from andon.explain.providers.backend import Access, Capabilities
-from andon.explain.providers.failures import Place, hidden, refused
+from andon.explain.providers.failures import lacks
 from andon.explain.providers.hosted import HostedBackend
+from andon.explain.providers.http_client import entries
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -36,7 +37,6 @@ def openai_capabilities(model: str) -> Capabilities:
     """What OpenAI's model of this name can do, as far as names tell."""
     reasons = _REASONING.match(model) is not None
     return Capabilities(
-        output="native",
         sees_schema=True,
         strict=True,
         tools=True,
@@ -55,7 +55,6 @@ class OpenAIBackend(HostedBackend):
         super().__init__(access, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.profiles import merge_profile
         from pydantic_ai.providers.openai import OpenAIProvider
@@ -68,7 +67,6 @@ class OpenAIBackend(HostedBackend):
         return openai_capabilities(self.model)
 
     async def check(self) -> None:
-        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
         authorization = {"Authorization": f"Bearer {self.key}"}
         await self.get(f"{self.place.url}/models/{self.model}", authorization, may_lack=self.gateway)
 
@@ -82,7 +80,6 @@ class DeepSeekBackend(HostedBackend):
         super().__init__(access, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.providers.deepseek import DeepSeekProvider
 
@@ -94,9 +91,7 @@ class DeepSeekBackend(HostedBackend):
         return Capabilities(output="tool", sees_schema=True, tools=True)
 
     async def check(self) -> None:
-        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
-        listing = await self.get(f"{self.place.url}/models", {"Authorization": f"Bearer {self.key}"}, may_lack=True)
-        _demand(self.model, _ids(listing), self.place)
+        await _demand_listed(self)
 
 
 class CompatibleBackend(HostedBackend):
@@ -106,20 +101,16 @@ class CompatibleBackend(HostedBackend):
         setting = access.address_setting
         required(access.provider, {setting: access.base_url, access.model_setting: access.model})
         url = re.sub(r"/chat/completions\Z", "", access.url(""))
-        place = Place(
-            name="The model server",
-            url=url,
-            model=access.model,
+        place = access.place(
+            "The model server",
+            url,
             when_away=f"start it, or set {setting} to where it runs.",
             when_missing=f"set {access.model_setting} to one that {url}/models lists.",
             when_wrong=f"check {setting}; it often ends in /v1.",
-            key_setting=access.key_setting,
-            api_key=access.api_key or None,
         )
         super().__init__(access, place)
 
     def build(self) -> Model:
-        """The pydantic-ai model and the client under it."""
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
@@ -133,11 +124,18 @@ class CompatibleBackend(HostedBackend):
         return Capabilities(output="native")
 
     async def check(self) -> None:
-        """Whether the model is there. Raises ModelUnavailable or ModelMisconfigured."""
-        authorization = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        listing = await self.get(f"{self.place.url}/models", authorization, may_lack=True)
-        if not _answers_to_any_name(listing):
-            _demand(self.model, _ids(listing), self.place)
+        await _demand_listed(self)
+
+
+async def _demand_listed(backend: HostedBackend) -> None:
+    """Raises ModelMisconfigured where the server lists models and ours is none of them, as :func:`get_json` else."""
+    authorization = {"Authorization": f"Bearer {backend.key}"} if backend.key else {}
+    models = entries(await backend.get(f"{backend.place.url}/models", authorization, may_lack=True), "data")
+    listed = [str(one.get("id", "")) for one in models]
+    # llama.cpp has one model and does not look at the name in a request
+    any_name = any(one.get("owned_by") == "llamacpp" for one in models)
+    if listed and backend.model not in listed and not any_name:
+        raise lacks(backend.place, listed)
 
 
 def _client(backend: HostedBackend, url: str, key: str) -> AsyncOpenAI:
@@ -185,23 +183,3 @@ def plain_profile(**more: Any) -> ModelProfile:
     )
     profile.update(more)  # type: ignore[typeddict-item]  # keys of the same profile
     return profile
-
-
-def _ids(listing: object) -> list[str]:
-    entries = listing.get("data") if isinstance(listing, dict) else None
-    return [str(entry.get("id", "")) for entry in entries or [] if isinstance(entry, dict)]
-
-
-def _answers_to_any_name(listing: object) -> bool:
-    """llama.cpp has one model and does not look at the name in a request."""
-    entries = listing.get("data") if isinstance(listing, dict) else None
-    return any(isinstance(entry, dict) and entry.get("owned_by") == "llamacpp" for entry in entries or [])
-
-
-def _demand(model: str, listed: list[str], place: Place) -> None:
-    """Raises refused where the server lists models and ``model`` is none of them."""
-    if listed and model not in listed:
-        shown = hidden(", ".join(listed[:8]), place)
-        raise refused(
-            f"{place.name} at {place.url} does not have the model {model} (it has: {shown}): {place.when_missing}"
-        )

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,7 +24,6 @@ from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
 from andon.core.settings.settings import Settings
 from andon.explain.admission import Budget
-from andon.explain.model.citations import checked, cited_ids
 from andon.explain.model.fence import fenced, size
 from andon.explain.model.history_tools import ROOM, WRONG_CALLS, HistoryTools, usable_by
 from andon.explain.model.prompts import BYTES_PER_TOKEN
@@ -40,6 +40,14 @@ from andon.store import Ask, agent_history
 log = structlog.get_logger(__name__)
 
 Mode = Literal["tools", "facts", "none"]
+
+_ID = re.compile(r"\d{1,19}")
+#: ``[log 12]``, ``[logs 12, 13 and 14]``, ``(log #12)``, ``[log 12, log 13]``; every repetition is bounded.
+_CITED = re.compile(
+    r"[\[(]\s{0,3}(?:logs?|ids?)\s{0,3}#?\s{0,3}(\d{1,19}"
+    r"(?:\s{0,3}(?:,|;|&|and)\s{0,3}(?:logs?\s{0,3})?#?\d{1,19}){0,30})\s{0,3}[\])]",
+    re.IGNORECASE,
+)
 
 _TOOLS_TAKE = 2_500
 #: Bytes of all answers of tools at most.
@@ -241,6 +249,21 @@ class Investigator:
             raise ModelAnswerError(f"{session.model} at {url} gave an empty answer: choose another MODEL.")
         words.show(text)
         return f"{answer} … (the answer ended at its limit of tokens)" if words.finish == "length" else answer
+
+
+def cited_ids(text: str) -> list[int]:
+    """The ids cited in ``text``, each once, in the order of their first mention."""
+    return list(dict.fromkeys(int(one) for found in _CITED.finditer(text) for one in _ID.findall(found[1])))
+
+
+def checked(text: str, known: Collection[int]) -> str:
+    """``text`` with each citation as ``[log 12]``; one that is not ``known`` is marked as not found."""
+
+    def shown(found: re.Match[str]) -> str:
+        ids = [int(one) for one in _ID.findall(found[1])]
+        return " ".join(f"[log {one}]" if one in known else f"[log {one}: not found]" for one in ids)
+
+    return _CITED.sub(shown, text)
 
 
 class _CannotCall(ModelAnswerError):

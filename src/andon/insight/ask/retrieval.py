@@ -25,9 +25,9 @@ from andon.core.models import (
 from andon.core.models.explanations import question_of
 from andon.core.times import Skipped
 from andon.explain.model.history_tools import HistoryTools
-from andon.explain.model.name_filter import Named, find_names
 from andon.explain.model.time_phrases import shown, window
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.insight.ask.name_filter import Named, find_names
 from andon.store import Ask, agent_history
 
 TOLD = 6

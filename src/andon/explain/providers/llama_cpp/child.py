@@ -3,10 +3,9 @@
 Run as a script by :mod:`engine_process`, because a crash in native code must not take the service with it.
 Imports the standard library and xllamacpp only, so that it starts at once.
 
-One line of JSON on standard input says what to load (the fields of
-:class:`EngineSpec`, and the key that requests must present); one line of JSON on standard
-output answers ``{"url": …}`` or ``{"error": …}``. The process ends when its standard input is closed: whoever started
-it holds the other end, and dies with it.
+One line of JSON on standard input says what to load (the files and options of :class:`EngineSpec`, and the key that
+requests must present); one line of JSON on standard output answers ``{"url": …}`` or ``{"error": …}``. The process ends
+when its standard input is closed: whoever started it holds the other end, and dies with it.
 """
 
 from __future__ import annotations
@@ -73,9 +72,9 @@ def parameters(spec: dict[str, Any]) -> Any:
     params.model.path = spec["gguf"]
     if spec["mmproj"]:
         params.mmproj.path = spec["mmproj"]
-    params.n_parallel = spec["parallel"]
-    params.n_ctx = spec["context"] * spec["parallel"]  # it divides what it is given among the questions
-    threads = spec["threads"] or max(1, processors() - 1)
+    params.n_parallel = spec["n_parallel"]
+    params.n_ctx = spec["n_ctx"]
+    threads = spec["n_threads"] or max(1, processors() - 1)
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.api_keys = [spec["key"]]
     params.hostnames = ["127.0.0.1"]

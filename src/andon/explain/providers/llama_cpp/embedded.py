@@ -11,10 +11,10 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from andon.core import extras
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable
 from andon.explain.providers.backend import Access, Backend, Capabilities
-from andon.explain.providers.failures import Place, from_status, hidden, unreachable
+from andon.explain.providers.failures import Place
+from andon.explain.providers.http_client import entries, number, table
 from andon.explain.providers.llama_cpp.engine import Engine
 from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running
 from andon.explain.providers.openai import plain_profile
@@ -43,7 +43,7 @@ class EmbeddedBackend(Backend):
     """
 
     def __init__(self, access: Access) -> None:
-        extras.require("embedded", f"PROVIDER={access.provider}")
+        access.demand_extra()
         own = access.settings
         if own.gguf is None:
             raise ConfigError("PROVIDER=EMBEDDED needs ANDON_GGUF: set it to the path of a GGUF file and start again.")
@@ -58,26 +58,23 @@ class EmbeddedBackend(Backend):
             key_setting="ANDON_GGUF",
         )
         super().__init__(access, place)
-        spec = EngineSpec(
-            gguf=own.gguf,
-            mmproj=own.mmproj,
-            threads=own.gguf_threads,
-            context=own.gguf_context,
-            parallel=own.gguf_parallel,
-        )
-        self.engine = Engine(spec, place, timeout=access.timeout)
+        options = {
+            "n_threads": own.gguf_threads,
+            "n_ctx": own.gguf_context * own.gguf_parallel,  # it divides what it is given among the questions
+            "n_parallel": own.gguf_parallel,
+        }
+        self.engine = Engine(EngineSpec(own.gguf, own.mmproj, options), place, timeout=access.timeout)
         self._known: Capabilities | None = None
         self._silences = 0
 
     def build(self) -> Model:
-        """The pydantic-ai model over the engine, which is not started by this. Blocks: call it in a thread."""
         from openai import AsyncOpenAI
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.profiles import merge_profile
         from pydantic_ai.providers.openai import OpenAIProvider
 
         # a check never waits for a free connection
-        pool = max(self.access.pool, self.engine.spec.parallel + 1)
+        pool = max(self.access.pool, self.access.settings.gguf_parallel + 1)
         client = self.open_client(transport=engine_transport(self.engine, pool), trust_env=False)
         provider = OpenAIProvider(
             openai_client=AsyncOpenAI(
@@ -89,7 +86,6 @@ class EmbeddedBackend(Backend):
         return OpenAIChatModel(self.model, provider=provider, profile=profile)
 
     def start(self) -> None:
-        """Begin to load the file."""
         self.engine.start()
 
     async def capabilities(self) -> Capabilities:
@@ -99,10 +95,8 @@ class EmbeddedBackend(Backend):
             with contextlib.suppress(ModelError, TimeoutError):
                 async with asyncio.timeout(PROBE_PATIENCE):
                     self._known = self._read(await self._get("/props"))
-        spec = self.engine.spec
-        return self.access.over(
-            self._known or Capabilities(output="native", images=spec.mmproj is not None, context=spec.context)
-        )
+        own = self.access.settings
+        return self.access.over(self._known or Capabilities(images=own.mmproj is not None, context=own.gguf_context))
 
     async def check(self) -> None:
         """Whether the engine runs; starts it where it does not. Raises ModelUnavailable or ModelMisconfigured."""
@@ -112,18 +106,15 @@ class EmbeddedBackend(Backend):
         except TimeoutError:
             raise ModelUnavailable(f"{self.place.url} is still being loaded: it is asked again later.") from None
 
-    async def load(self) -> Capabilities:
-        """Load the file, however long that takes within ``timeout``, and say what it can do. Raises ModelError."""
-        self._known = self._read(await self._get("/props"))
-        return self.access.over(self._known)
-
     async def describe(self) -> dict[str, Any]:
-        """Load the file and say what it is: names and values for people. Raises ModelError."""
-        able = await self.load()
-        listing = await self._get("/v1/models")
-        entries = listing.get("data") if isinstance(listing, dict) else None
-        meta = entries[0].get("meta") if isinstance(entries, list) and entries else None
-        meta = meta if isinstance(meta, dict) else {}
+        """Load the file, however long that takes within ``timeout``, and say what it is: names and values for people.
+
+        Raises ModelError.
+        """
+        self._known = self._read(await self._get("/props"))
+        able = self.access.over(self._known)
+        models = entries(await self._get("/v1/models"), "data")
+        meta = table(models[0], "meta") if models else {}
         run = await self.engine.running()
         return {
             "name": self.model,
@@ -139,58 +130,48 @@ class EmbeddedBackend(Backend):
         }
 
     async def ready(self) -> bool:
-        """Whether the model is loaded, so that an answer starts at once."""
         return self.engine.is_running
 
     async def close(self) -> None:
-        """End the engine and close the connections; idempotent."""
         await super().close()
         await self.engine.close()
 
     def _read(self, props: Any) -> Capabilities:
         """``/props`` of llama.cpp's server as capabilities."""
-        props = props if isinstance(props, dict) else {}
-        settings = props.get("default_generation_settings")
-        context = settings.get("n_ctx") if isinstance(settings, dict) else None
-        senses, talk = props.get("modalities"), props.get("chat_template_caps")
+        context = number(table(props, "default_generation_settings"), "n_ctx")
         return Capabilities(
-            output="native",
-            tools=isinstance(talk, dict) and bool(talk.get("supports_tools")),
-            images=isinstance(senses, dict) and bool(senses.get("vision")),
-            context=context if isinstance(context, int) else self.engine.spec.context,
+            tools=bool(table(props, "chat_template_caps").get("supports_tools")),
+            images=bool(table(props, "modalities").get("vision")),
+            context=self.access.settings.gguf_context if context is None else context,
         )
 
     async def _get(self, path: str) -> Any:
         import httpx2
 
-        if self._client is None:
-            raise unreachable(self.place, "the client is closed")
         run = await self.engine.running()  # waits for a load, which the time for an answer does not include
         try:
-            response = await self._client.get(f"{BASE_URL}{path}", timeout=ANSWER_WITHIN)
-        except httpx2.TimeoutException as error:
-            self._silences += 1
+            answer = await self.get(f"{BASE_URL}{path}", each=ANSWER_WITHIN, within=None)
+        except ModelError as error:
+            if isinstance(error.__cause__, httpx2.TimeoutException):
+                self._silences += 1
+            elif error.__cause__ is None:  # a word of its own, if not the one we wanted
+                self._silences = 0
             if self._silences >= SILENCES_MAX:
                 self._silences = 0
                 self.engine.end_hung(run)
-            raise unreachable(self.place, f"no answer within {ANSWER_WITHIN:g} s") from error
-        except (httpx2.HTTPError, OSError) as error:
-            raise unreachable(self.place, str(error) or type(error).__name__) from error
+            raise
         self._silences = 0
-        if response.status_code != 200:
-            raise from_status(response.status_code, hidden(response.text[:500], self.place), self.place)
-        return response.json()
+        return answer
 
 
 def engine_transport(engine: Engine, pool: int) -> httpx2.AsyncBaseTransport:
     """A transport to wherever ``engine`` listens now, with the key it wants now; starts it where need be."""
     import httpx2
 
-    class EngineTransport(httpx2.AsyncBaseTransport):
-        def __init__(self) -> None:
-            limits = httpx2.Limits(max_connections=pool, max_keepalive_connections=pool)
-            self._inner = httpx2.AsyncHTTPTransport(trust_env=False, limits=limits)
+    limits = httpx2.Limits(max_connections=pool, max_keepalive_connections=pool)
+    inner = httpx2.AsyncHTTPTransport(trust_env=False, limits=limits)
 
+    class EngineTransport(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             first = await engine.running()
             try:
@@ -210,9 +191,9 @@ def engine_transport(engine: Engine, pool: int) -> httpx2.AsyncBaseTransport:
             request.url = request.url.copy_with(host=address.host, port=address.port)
             request.headers["Host"] = f"{address.host}:{address.port}"
             request.headers["Authorization"] = f"Bearer {engine_now.key}"
-            return await self._inner.handle_async_request(request)
+            return await inner.handle_async_request(request)
 
         async def aclose(self) -> None:
-            await self._inner.aclose()
+            await inner.aclose()
 
     return EngineTransport()

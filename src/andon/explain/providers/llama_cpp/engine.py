@@ -32,11 +32,11 @@ NOTICED_WITHIN = 1.0
 class Engine:
     """The engine over its restarts. Belongs to one event loop; started by the first :meth:`running`.
 
-    ``timeout`` is for loading the model, in seconds.
+    ``spec`` is what it loads, for which it has ``timeout`` seconds.
     """
 
     def __init__(self, spec: EngineSpec, place: Place, *, timeout: float) -> None:
-        self._spec = spec
+        self.spec = spec
         self._place = place
         self._timeout = timeout
         self._task: asyncio.Task[None] | None = None
@@ -50,11 +50,6 @@ class Engine:
         self._child: EngineProcess | None = None
         self._hung = False
         self.restarts = 0
-
-    @property
-    def spec(self) -> EngineSpec:
-        """What it loads."""
-        return self._spec
 
     @property
     def is_running(self) -> bool:
@@ -142,14 +137,14 @@ class Engine:
         """One run from start to end, and why it ended."""
         child: EngineProcess | None = None
         try:
-            await asyncio.to_thread(readable, self._spec)
+            await asyncio.to_thread(readable, self.spec)
             began = time.monotonic()
             child = self._child = await EngineProcess.launch()
             self._hung = False
-            found = await child.load(self._spec, self._timeout)
+            found = await child.load(self.spec, self._timeout)
             mebibytes = round(found.memory / 2**20) if found.memory else None
             seconds = round(time.monotonic() - began, 2)
-            log.info("engine ready", file=self._spec.gguf.name, pid=found.pid, memory_mib=mebibytes, seconds=seconds)
+            log.info("engine ready", file=self.spec.gguf.name, pid=found.pid, memory_mib=mebibytes, seconds=seconds)
             self._gone = asyncio.Event()
             self._ready_at = time.monotonic()
             self._settle(found)

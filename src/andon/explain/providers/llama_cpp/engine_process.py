@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import json
 import os
 import re
@@ -18,7 +17,8 @@ import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -44,18 +44,16 @@ PASSED_PREFIXES = ("LD_", "DYLD_", "GGML_", "CUDA_", "HIP_", "ROCR_", "VK_", "OM
 _LOG_LINE = re.compile(r"(?:\d+\.){3}\d+ ([A-Z]) (.*)")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class EngineSpec:
-    """What is loaded and how. ``context`` is in tokens and for each of the ``parallel`` questions.
+    """What is loaded, and how: ``options`` are llama.cpp's, by its own names (``n_ctx``, …).
 
-    ``threads`` None leaves one processor to the rest of the machine.
+    ``n_threads`` None leaves one processor to the rest of the machine.
     """
 
     gguf: Path
-    mmproj: Path | None = None
-    threads: int | None = None
-    context: int = 8192
-    parallel: int = 1
+    mmproj: Path | None
+    options: Mapping[str, int | None]
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Running:
     """An engine that answers: its address without a path, the key it wants, its process."""
 
     url: str
-    key: str = dataclasses.field(repr=False)
+    key: str = field(repr=False)
     pid: int
     memory: int | None
 
@@ -100,7 +98,7 @@ class EngineProcess:
         # The kernel watches the thread that started the child, so the request is right for the main thread only.
         guarded = threading.current_thread() is threading.main_thread()
         files = {"gguf": str(spec.gguf), "mmproj": str(spec.mmproj or "")}
-        told = {**dataclasses.asdict(spec), **files, "key": key, "parent": os.getpid(), "guarded": guarded}
+        told = {**spec.options, **files, "key": key, "parent": os.getpid(), "guarded": guarded}
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("the engine was started without pipes")
@@ -162,8 +160,7 @@ class EngineProcess:
         finally:
             # Cancelled or not: nothing of it may stay.
             if self._process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.kill()
+                self.kill()
                 await self._process.wait()
             await self._log_is_read()
             self._drain_task.cancel()

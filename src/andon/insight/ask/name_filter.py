@@ -68,18 +68,15 @@ def find_names(question: str, names: SiteNames) -> Named:
     known |= {_plain(name) for name in (*places, *services)}
     codes = [code for code in _codes(text) if _plain(code) not in known]
     severity = next((level for pattern, level in _SEVERITIES if pattern.search(text)), None)
-    telling = [w for w in (word.lower() for word in words) if _is_telling(w, known)]
-    return Named(hosts, services, places, codes, severity, list(dict.fromkeys(telling)), unknown)
+    others = [w for w in map(str.lower, words) if len(w) > 2 and w not in _COMMON and not w.isdigit()]
+    telling = list(dict.fromkeys(w for w in others if _plain(w) not in known))
+    return Named(hosts, services, places, codes, severity, telling, unknown)
 
 
 def _codes(text: str) -> list[str]:
     """Alarm codes and the like: letters and digits in one word, not a time, an age or an ordinal."""
     found = [code for code in _CODE.findall(text) if len(code) >= 4]
     return list(dict.fromkeys(c for c in found if not re.fullmatch(r"\d+(?:[a-z]{1,7}|T\d*)|\d{4}-\d{2}.*", c)))
-
-
-def _is_telling(word: str, known: set[str]) -> bool:
-    return len(word) > 2 and word not in _COMMON and not word.isdigit() and _plain(word) not in known
 
 
 def _plain(name: str) -> str:
