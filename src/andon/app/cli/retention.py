@@ -29,8 +29,7 @@ from andon.core.text import counted
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
-    from andon.store.engine.audit import AuditEntry
-    from andon.store.retention import RetentionState
+    from andon.store.retention import AuditEntry, RetentionState
 
 
 def retention(
