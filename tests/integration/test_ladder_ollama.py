@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from andon.core.models import Spent
-from andon.explain.admission import Budget, Gate
+from andon.explain.admission import Admission, Budget
 from andon.explain.model.fallback import build_analyst
 from andon.store import queue
 from support.ollama import BEHAVIOURS, Answer, Ollama
@@ -42,7 +42,7 @@ async def site(
     assert analyst is not None
     await analyst.warm_up()
     async with pipeline(place, analyst) as p:  # type: ignore[arg-type]
-        p.analyzer.gate = Gate(Budget(p.store.read, p.store.write, settings), p.breaker, first=1, most=most)
+        p.analyzer.admission = Admission(Budget(p.store.read, p.store.write, settings), p.breaker, first=1, most=most)
         try:
             yield p
         finally:

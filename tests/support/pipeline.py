@@ -12,7 +12,7 @@ from typing import Any
 
 from andon.core.models import SUBJECT, Delivery, LogQuery, StoredLog
 from andon.core.telemetry import Health, Metrics
-from andon.explain.admission import Breaker, Budget, Gate
+from andon.explain.admission import Admission, Breaker, Budget
 from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import CallerDesk
 from andon.explain.ladder import Ladder
@@ -79,7 +79,7 @@ class Pipeline:
         publisher = self.bus.publisher()
         decode = Decoder(Fingerprinter())
         self.breaker = Breaker(self.clock)
-        gate = Gate(Budget(store.read, store.write, settings_of()), self.breaker)
+        admission = Admission(Budget(store.read, store.write, settings_of()), self.breaker)
         self.desk = CallerDesk(
             store,
             publisher,
@@ -90,7 +90,7 @@ class Pipeline:
             patience=patience,
             clock=self.clock,
             wall_clock=self.wall_clock,
-            away=lambda: gate.unavailable,
+            away=lambda: admission.unavailable,
             asks=None if policy.asks_all else policy.asks,
         )
         self.analyzer = Analyzer(
@@ -98,7 +98,7 @@ class Pipeline:
             publisher,
             analyst,
             Ladder(store.read, PLAYBOOK.explain),
-            gate,
+            admission,
             self.metrics,
             owner="test",
             attempts=2,

@@ -1,4 +1,4 @@
-"""The gate: how many questions at once, when none, and how many at all."""
+"""Admission control: how many questions at once, when none, and how many at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from andon.core.models import Spent
-from andon.explain.admission import FAILURES_IN_A_ROW, Breaker, Budget, Gate
+from andon.explain.admission import FAILURES_IN_A_ROW, Admission, Breaker, Budget
 from andon.store import queue
 from andon.store.schema.tables import model_calls
 from support.patience import PATIENCE
@@ -48,11 +48,11 @@ def budget(ledger: Ledger, **limits: int) -> Budget:
     return Budget(ledger, ledger, settings, clock=lambda: ledger.now)  # type: ignore[arg-type]
 
 
-def gate(**settings: Any) -> Gate:
-    return Gate(budget(Ledger()), Breaker(Clock()), **settings)
+def admission(**settings: Any) -> Admission:
+    return Admission(budget(Ledger()), Breaker(Clock()), **settings)
 
 
-def answers(tested: Gate, count: int, seconds: float) -> None:
+def answers(tested: Admission, count: int, seconds: float) -> None:
     """``count`` answers while every place was taken."""
     for _ in range(count):
         tested.running = tested.limit
@@ -62,7 +62,7 @@ def answers(tested: Gate, count: int, seconds: float) -> None:
 
 def test_a_quick_provider_gets_more_at_once_up_to_the_bound() -> None:
     """Round by round one more, never more than allowed."""
-    tested = gate(first=1, most=3)
+    tested = admission(first=1, most=3)
     seen = []
     for _ in range(8):
         answers(tested, 2, 1.0)
@@ -74,7 +74,7 @@ def test_a_quick_provider_gets_more_at_once_up_to_the_bound() -> None:
 
 def test_a_provider_that_answers_one_at_a_time_is_left_at_one() -> None:
     """Where two at once take twice as long each, the limit falls back and is tried ever more seldom."""
-    tested = gate(first=1, most=4)
+    tested = admission(first=1, most=4)
     tried = 0
     for _ in range(200):
         tried += tested.limit > 1
@@ -85,7 +85,7 @@ def test_a_provider_that_answers_one_at_a_time_is_left_at_one() -> None:
 
 def test_unused_places_say_nothing_about_the_limit() -> None:
     """A single question now and then never raises it: it was not the bound that held."""
-    tested = gate(first=2, most=4)
+    tested = admission(first=2, most=4)
     for _ in range(50):
         tested.running = 1
         tested.answered(1.0)
@@ -94,7 +94,7 @@ def test_unused_places_say_nothing_about_the_limit() -> None:
 
 def test_busy_halves() -> None:
     """A provider without room gets half as many when it is back, one for a start."""
-    tested = gate(first=4, most=4)
+    tested = admission(first=4, most=4)
     tested.away("busy")
     assert tested.limit == 0
     tested.breaker.reset()
@@ -105,7 +105,7 @@ def test_busy_halves() -> None:
 
 def test_one_failed_question_does_not_open_the_breaker_but_several_in_a_row_do() -> None:
     """The provider's word that it is well counts for a while only; nonsense proves that it is there."""
-    tested = gate()
+    tested = admission()
     for _ in range(20):
         tested.failed("500")
         tested.alive()
@@ -118,7 +118,7 @@ def test_one_failed_question_does_not_open_the_breaker_but_several_in_a_row_do()
 def test_half_open_lets_one_question_through_and_its_failure_opens_again() -> None:
     """After a probe one question goes out; the pause doubles where it comes to nothing."""
     clock = Clock()
-    tested = Gate(budget(Ledger()), Breaker(clock), first=4, most=4)
+    tested = Admission(budget(Ledger()), Breaker(clock), first=4, most=4)
     tested.away("down")
     first = tested.breaker.probe_due
     clock.now += first

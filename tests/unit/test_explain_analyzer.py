@@ -147,7 +147,7 @@ async def test_a_renewal_does_not_keep_new_problems_from_a_provisional_answer(tm
         p.start()
         p.publish(log("Pump A lost pressure"))
         await until(lambda: [r[:3] for r in open_rows(p)] == [("model", 0, "done")], "the first answer")
-        await until(lambda: p.analyzer.gate.running == 0, "the end of the question")  # it closes the breaker
+        await until(lambda: p.analyzer.admission.running == 0, "the end of the question")  # it closes the breaker
         model.outage = ModelUnavailable("Ollama does not answer.")
         p.breaker.trip("Ollama does not answer.")
         p.analyzer.wake()

@@ -141,7 +141,7 @@ async def test_a_caller_that_goes_away_leaves_no_place_taken(tmp_path: Path) -> 
 async def test_places_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound plain callers are dropped and counted."""
 
-    monkeypatch.setattr(desk, "PLACES", 2)
+    monkeypatch.setattr(desk, "SLOTS", 2)
     async with pipeline(tmp_path) as p:
         for number in range(3):
             p.desk.plain(f'{{"message": "{number}"}}'.encode(), "agent.technical.support", "inbox.1")
@@ -154,7 +154,7 @@ async def test_endpoint_caller_without_a_place_has_its_log_stored(
 ) -> None:
     """Only the waiting is refused: the log is in the stream, and the refusal says so."""
 
-    monkeypatch.setattr(desk, "PLACES", 1)
+    monkeypatch.setattr(desk, "SLOTS", 1)
     async with pipeline(tmp_path) as p:
         first = asyncio.create_task(p.desk.analyze(json.dumps(log()).encode()))
         await until(lambda: p.bus.state().messages == 1, "the first log")
@@ -172,7 +172,7 @@ async def test_an_urgent_caller_takes_the_place_of_a_less_urgent_one(
 ) -> None:
     """A request displaces a plain caller, and a CRITICAL one an ERROR one, whose log stays stored."""
 
-    monkeypatch.setattr(desk, "PLACES", 1)
+    monkeypatch.setattr(desk, "SLOTS", 1)
     async with pipeline(tmp_path) as p:
         p.desk.plain(b'{"message": "plain"}', "agent.technical.support", "inbox.1")
         error = asyncio.create_task(p.desk.analyze(json.dumps(log()).encode()))

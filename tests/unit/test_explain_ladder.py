@@ -11,7 +11,7 @@ import pytest
 
 from andon.core.errors import ModelUnavailable
 from andon.core.models import Hint, Resolution
-from andon.explain.ladder import Ladder, resolved, told
+from andon.explain.ladder import Ladder, resolved, with_hints
 from andon.explain.model.prompts import build
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_fixes import ConfirmedFixes
@@ -137,7 +137,7 @@ async def test_while_the_model_is_away_what_the_site_knows_is_final(tmp_path: Pa
 def test_an_explanation_without_hints_is_left_as_it_is() -> None:
     """Nothing known, nothing told."""
     plain = scripted_answer(question())
-    assert told(plain, []) is plain
+    assert with_hints(plain, []) is plain
 
 
 def test_a_resolution_becomes_a_bounded_finding() -> None:

@@ -17,7 +17,7 @@ from andon.core.settings.settings import Settings
 OBJECT_TIMEOUT = 10.0
 
 
-class Outbox(JetStreamPublisher):
+class BrokerClient(JetStreamPublisher):
     """A publisher for commands, with an inbox for replies."""
 
     def __init__(self, nc: BusConnection) -> None:
@@ -61,7 +61,7 @@ async def connect_as(settings: Settings, name: str, *, timeout: float = 5.0) -> 
 
 
 @contextlib.asynccontextmanager
-async def open_publisher(settings: Settings, name: str) -> AsyncIterator[Outbox]:
+async def open_publisher(settings: Settings, name: str) -> AsyncIterator[BrokerClient]:
     """A connection of a command's own to the broker that the service uses. Raises BrokerUnavailable.
 
     Also where the broker is there and would keep no log. Raises ConfigError where nobody can know its port.
@@ -74,6 +74,6 @@ async def open_publisher(settings: Settings, name: str) -> AsyncIterator[Outbox]
         connection = await connect_as(settings, name)
         stack.push_async_callback(connection.close)
         await require_jetstream(connection)
-        outbox = Outbox(connection)
-        stack.push_async_callback(outbox.close)
-        yield outbox
+        client = BrokerClient(connection)
+        stack.push_async_callback(client.close)
+        yield client

@@ -24,7 +24,7 @@ from andon.app.background.retainer import Retainer
 from andon.app.background.supervise import keep_running
 from andon.app.background.watch import Watch
 from andon.app.retention_policy import retention_policy
-from andon.app.wiring import analysis_policy, broker_url, decoder, model_gate, public
+from andon.app.wiring import analysis_policy, broker_url, decoder, model_admission, public
 from andon.bus.connection import BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.log_stream import JetStreamLogStream
@@ -35,7 +35,7 @@ from andon.core.errors import AndonError, BrokerError, StoreError
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
 from andon.explain.analyzer import Analyzer
-from andon.explain.callers.desk import PLACES, PLACES_BYTES, CallerDesk
+from andon.explain.callers.desk import SLOTS, SLOTS_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
 from andon.explain.model.fallback import build_analyst
 from andon.explain.model.history_tools import ROOM, HistoryTools
@@ -113,8 +113,8 @@ class Service:
                 self._connection,
                 version=andon.__version__,
                 owns=publisher.owns,
-                max_concurrent=PLACES + STORING,
-                max_bytes=2 * PLACES_BYTES,
+                max_concurrent=SLOTS + STORING,
+                max_bytes=2 * SLOTS_BYTES,
             )
             async with asyncio.TaskGroup() as group:
 
@@ -200,7 +200,7 @@ class Service:
     ) -> tuple[CallerDesk, Recorder, Analyzer]:
         settings = self.settings
         decode = decoder(settings)
-        gate, policy = model_gate(settings, self.store), analysis_policy(settings)
+        admission, policy = model_admission(settings, self.store), analysis_policy(settings)
         desk = CallerDesk(
             self.store,
             publisher,
@@ -208,7 +208,7 @@ class Service:
             decode,
             self.metrics,
             agent=settings.agent_name,
-            away=lambda: gate.unavailable,
+            away=lambda: admission.unavailable,
             asks=None if policy.asks_all else policy.asks,
         )
         analyzer = Analyzer(
@@ -222,7 +222,7 @@ class Service:
                 runbooks=self.runbooks,
                 history=self.store.ask if settings.investigate == "on" else None,
             ),
-            gate,
+            admission,
             self.metrics,
             owner=lease_owner(settings, self.http_port),
             attempts=settings.model_attempts,
@@ -318,10 +318,10 @@ def run_service(settings: Settings, listen: Listen) -> None:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_until_signal(service))
     except BaseExceptionGroup as group:
-        raise told(group) from None
+        raise first_error(group) from None
 
 
-def told(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first error in the group that is meant for users; the group itself where there is none."""
     error: BaseException = group.subgroup(AndonError) or group
     while error is not group and isinstance(error, BaseExceptionGroup):

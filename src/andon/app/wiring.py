@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from andon.bus.address import masked
 from andon.core.settings.settings import Settings
-from andon.explain.admission import Budget, Gate
+from andon.explain.admission import Admission, Budget
 from andon.grouping.codes import CodeRules
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
@@ -53,8 +53,8 @@ def analysis_policy(settings: Settings) -> AnalysisPolicy:
     )
 
 
-def model_gate(settings: Settings, store: Store) -> Gate:
+def model_admission(settings: Settings, store: Store) -> Admission:
     """How many questions the model gets at once, and how many at all. A model on this site's box starts with one."""
     most = settings.gguf_parallel if settings.provider == "EMBEDDED" else settings.model_concurrency
     budget = Budget(store.read, store.write, settings)
-    return Gate(budget, first=1 if settings.local_model else CLOUD_FIRST, most=most)
+    return Admission(budget, first=1 if settings.local_model else CLOUD_FIRST, most=most)

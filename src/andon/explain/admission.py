@@ -161,7 +161,7 @@ def _used_up(what: str, name: str, spent: int, limit: int, note: str = "") -> st
     )
 
 
-class Gate:
+class Admission:
     """How many questions may be with the model at once. ``first`` is where it starts, ``most`` the bound."""
 
     def __init__(self, budget: Budget, breaker: Breaker | None = None, *, first: int = 1, most: int = 4) -> None:

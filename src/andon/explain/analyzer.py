@@ -23,10 +23,10 @@ from andon.core.errors import (
 )
 from andon.core.models import ANALYSIS_SUBJECT, CALLER_PATIENCE, Explanation, PendingAnalysis, Severity, StoredAnalysis
 from andon.core.telemetry import Metrics
-from andon.explain.admission import Gate
+from andon.explain.admission import Admission
 from andon.explain.callers.payloads import announcement
 from andon.explain.interfaces import Analyst
-from andon.explain.ladder import Ladder, told
+from andon.explain.ladder import Ladder, with_hints
 from andon.ingest.pictures.fetcher import QuestionPictures
 from andon.store import Store, queue
 
@@ -46,7 +46,7 @@ SILENCE = CALLER_PATIENCE
 
 @dataclass(eq=False, repr=False)
 class Analyzer:
-    """Works the queue of pending analyses, as many questions at once as ``gate`` lets through.
+    """Works the queue of pending analyses, as many questions at once as ``admission`` lets through.
 
     ``analyst`` None means that the playbook is the configured provider and its answers are final. ``clock`` gives unix
     seconds, the time in which leases and pauses are kept.
@@ -56,7 +56,7 @@ class Analyzer:
     publisher: Publisher
     analyst: Analyst | None
     ladder: Ladder
-    gate: Gate
+    admission: Admission
     metrics: Metrics
     _: KW_ONLY
     owner: str
@@ -84,16 +84,16 @@ class Analyzer:
         A call that is broken off has been made all the same, and is made again after the next start.
         """
         self._settling = True
-        if self.gate.running:
-            log.info("waiting for answers that are under way", questions=self.gate.running, seconds=seconds)
+        if self.admission.running:
+            log.info("waiting for answers that are under way", questions=self.admission.running, seconds=seconds)
         until = time.monotonic() + seconds
-        while self.gate.running and (left := until - time.monotonic()) > 0:
+        while self.admission.running and (left := until - time.monotonic()) > 0:
             self._wake.clear()
             await self._sleep(left)
 
     async def run(self) -> None:
         """Explain what waits, for ever. What is in hand when this is cancelled goes back to the queue."""
-        self.gate.running = 0
+        self.admission.running = 0
         self._in_hand.clear()
         await self.store.write(queue.release, self.owner)
         if self.analyst is not None:
@@ -120,8 +120,8 @@ class Analyzer:
                 self._stranded = True
                 pause = RETRY_FIRST
             self._show()
-            if not self.gate.breaker.closed:
-                pause = min(pause, max(self.gate.breaker.probe_due, 0.05))
+            if not self.admission.breaker.closed:
+                pause = min(pause, max(self.admission.breaker.probe_due, 0.05))
             await self._sleep(pause)
 
     async def _sleep(self, seconds: float) -> None:
@@ -130,35 +130,35 @@ class Analyzer:
                 await self._wake.wait()
 
     def _show(self) -> None:
-        gate, metrics = self.gate, self.metrics
-        metrics.model_limit.set(gate.limit if self.analyst is not None else 0)
-        metrics.model_running.set(gate.running)
-        metrics.model_away.set(0 if gate.breaker.closed else 1)
-        metrics.budget_exhausted.set(0 if gate.budget.exhausted is None else 1)
-        for name, left in gate.budget.left.items():
+        admission, metrics = self.admission, self.metrics
+        metrics.model_limit.set(admission.limit if self.analyst is not None else 0)
+        metrics.model_running.set(admission.running)
+        metrics.model_away.set(0 if admission.breaker.closed else 1)
+        metrics.budget_exhausted.set(0 if admission.budget.exhausted is None else 1)
+        for name, left in admission.budget.left.items():
             metrics.budget_left.labels(name).set(left)
 
     async def _step(self, group: asyncio.TaskGroup) -> bool:
         """One unit of work; False where there is none now."""
         if self._settling:
             return False
-        if self._stranded and not self.gate.running:  # rows that a failing store would not take back
+        if self._stranded and not self.admission.running:  # rows that a failing store would not take back
             await self.store.write(queue.release, self.owner, counted=False)
             self._stranded = False
         if self.analyst is None:
             return await self._answer_alone()
-        if not self.gate.breaker.closed and not await self._probe(self.analyst):
-            return await self._answer_provisionally(self.gate.breaker.reason or "the model is away")
+        if not self.admission.breaker.closed and not await self._probe(self.analyst):
+            return await self._answer_provisionally(self.admission.breaker.reason or "the model is away")
         silent = self._in_hand and time.monotonic() - self._heard >= SILENCE
         if silent and await self._answer_in_hand():
             return True
-        if not self.gate.free:
-            if self.gate.breaker.half_open:
+        if not self.admission.free:
+            if self.admission.breaker.half_open:
                 return await self._answer_provisionally("the model was away and is being tried with another problem")
             if silent:
                 return await self._answer_provisionally(f"no answer came from the model for {SILENCE:g} s")
             return False
-        shortage = await self.gate.budget.shortage()
+        shortage = await self.admission.budget.shortage()
         if shortage is not None:
             return await self._answer_from_reserve(group, self.analyst, shortage)
         job = await self._claim()
@@ -182,7 +182,7 @@ class Analyzer:
         return True
 
     async def _probe(self, analyst: Analyst) -> bool:
-        breaker = self.gate.breaker
+        breaker = self.admission.breaker
         if breaker.probe_due > 0:
             return False
         try:
@@ -211,7 +211,7 @@ class Analyzer:
 
     async def _answer_from_reserve(self, group: asyncio.TaskGroup, analyst: Analyst, shortage: str) -> bool:
         """While the budget is used up but for its reserve: the model for what is urgent, the playbook for the rest."""
-        reserve = await self.gate.budget.shortage(urgent=True) is None
+        reserve = await self.admission.budget.shortage(urgent=True) is None
         review = reserve and time.monotonic() >= self._review_at
         if review:
             self._review_at = time.monotonic() + REVIEW
@@ -247,13 +247,13 @@ class Analyzer:
             return
         if self._settling:  # it goes back to the queue
             return
-        shortage = await self.gate.budget.take(urgent=_is_urgent(job))
+        shortage = await self.admission.budget.take(urgent=_is_urgent(job))
         if shortage is not None:
             await self._postpone(job, shortage, delay=0.0, counted=False)
             return
-        if not self.gate.running:
+        if not self.admission.running:
             self._heard = time.monotonic()
-        self.gate.running += 1
+        self.admission.running += 1
         self._in_hand[job.id] = job
         group.create_task(self._hold_place(analyst, job), name=f"analysis-{job.id}")
         self._show()
@@ -265,7 +265,7 @@ class Analyzer:
             log.warning("answer not saved, it will be asked for again", analysis=job.id, error=str(error))
             self._stranded = True
         finally:
-            self.gate.running -= 1
+            self.admission.running -= 1
             self._in_hand.pop(job.id, None)
             self._heard = time.monotonic()
             self._wake.set()
@@ -273,7 +273,7 @@ class Analyzer:
     async def _ask(self, analyst: Analyst, job: PendingAnalysis) -> None:
         async def again() -> bool:
             try:
-                granted = await self.gate.budget.take(urgent=_is_urgent(job)) is None
+                granted = await self.admission.budget.take(urgent=_is_urgent(job)) is None
             except StoreError:
                 return False
             if granted:
@@ -292,16 +292,16 @@ class Analyzer:
             return
         finally:
             self.metrics.model_seconds.observe(time.monotonic() - started)
-        self.gate.answered(time.monotonic() - started)
+        self.admission.answered(time.monotonic() - started)
         self.metrics.model_calls.labels("answered").inc()
         for direction, tokens in (("input", explanation.input_tokens), ("output", explanation.output_tokens)):
             self.metrics.model_tokens.labels(direction).inc(tokens or 0)
         await self._spend_tokens((explanation.input_tokens or 0) + (explanation.output_tokens or 0))
-        await self._finish(job, told(explanation, job.question.hints))
+        await self._finish(job, with_hints(explanation, job.question.hints))
 
     async def _spend_tokens(self, tokens: int) -> None:
         try:
-            await self.gate.budget.used(tokens)
+            await self.admission.budget.used(tokens)
         except StoreError as error:  # the answer matters more than its price
             log.warning("tokens not counted", tokens=tokens, error=str(error))
 
@@ -311,16 +311,16 @@ class Analyzer:
         retry_after = error.retry_after if isinstance(error, ModelUnavailable) else None
         away = isinstance(error, ModelBusy)
         if isinstance(error, ModelAnswerError):
-            self.gate.alive()
+            self.admission.alive()
         elif not away:
             try:
                 await analyst.check()
             except ModelError as outage:
                 away, reason = True, str(outage)
             else:
-                self.gate.failed(reason)
+                self.admission.failed(reason)
         if away:
-            self.gate.away(reason, retry_after)
+            self.admission.away(reason, retry_after)
             await self._postpone(job, reason, delay=0.0, counted=False)
         elif job.attempts >= self.attempts:
             await self._give_up(job, reason)

@@ -87,10 +87,10 @@ class Ladder:
 
     def playbook(self, question: Question) -> Explanation:
         """The built-in rules' answer, with the question's hints told. Never raises."""
-        return told(self.rules(question), question.hints)
+        return with_hints(self.rules(question), question.hints)
 
 
-def told(explanation: Explanation, hints: list[Hint]) -> Explanation:
+def with_hints(explanation: Explanation, hints: list[Hint]) -> Explanation:
     """``explanation`` with a line for each hint that was given, so that a reader knows what it may rest on."""
     if not hints:
         return explanation

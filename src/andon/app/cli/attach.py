@@ -14,7 +14,7 @@ from andon.ingest.pictures.intake import checked, too_large
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from andon.app.broker_client import Outbox
+    from andon.app.broker_client import BrokerClient
     from andon.core.models import NewPicture
     from andon.ingest.pictures.intake import PictureLimits
 
@@ -46,7 +46,7 @@ def read_pictures(files: Sequence[Path], limits: PictureLimits) -> list[NewPictu
     return found
 
 
-async def with_pictures(data: bytes, pictures: Sequence[NewPicture], outbox: Outbox) -> bytes:
+async def with_pictures(data: bytes, pictures: Sequence[NewPicture], client: BrokerClient) -> bytes:
     """The log ``data`` with ``pictures`` in ``context.images``.
 
     Those that do not fit into one message, the largest first, are put into the broker's object store and named.
@@ -60,11 +60,11 @@ async def with_pictures(data: bytes, pictures: Sequence[NewPicture], outbox: Out
     while True:
         log["context"]["images"] = [*own, *entries]
         whole = json.dumps(log).encode()
-        if len(whole) <= outbox.max_payload - _HEADERS or not by_size:
+        if len(whole) <= client.max_payload - _HEADERS or not by_size:
             return whole
         at = by_size.pop(0)
         name = f"{pictures[at].sha256}.{pictures[at].media_type.removeprefix('image/')}"
-        await outbox.put_object(BUCKET, name, pictures[at].data, age=BUCKET_AGE)
+        await client.put_object(BUCKET, name, pictures[at].data, age=BUCKET_AGE)
         entries[at] = {"bucket": BUCKET, "object": name}
 
 

@@ -18,7 +18,7 @@ from andon.app.broker_client import open_publisher
 from andon.app.cli.logs import rung_label
 from andon.app.cli.output import Cell, command_settings, console, cut, errors, print_listing, severity_text
 from andon.app.cli.send import publish_with_progress
-from andon.app.service import Service, told
+from andon.app.service import Service, first_error
 from andon.app.wiring import public
 from andon.core.errors import AndonError, InUseError, ModelError
 from andon.core.models import SEVERITY_RANK, SUBJECT, LogQuery
@@ -63,7 +63,7 @@ def demo(
     try:
         asyncio.run(_demo(settings, stay=stay, rows=rows))
     except BaseExceptionGroup as group:
-        raise told(group) from None
+        raise first_error(group) from None
 
 
 def prepare_directory(path: Path) -> None:

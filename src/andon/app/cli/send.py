@@ -23,7 +23,7 @@ from andon.core.text import counted
 from andon.ingest.pictures.intake import PictureLimits
 
 if TYPE_CHECKING:
-    from andon.app.broker_client import Outbox
+    from andon.app.broker_client import BrokerClient
     from andon.bus.publisher import JetStreamPublisher
     from andon.core.models import NewPicture
     from andon.core.settings.settings import Settings
@@ -195,7 +195,9 @@ async def _send(
             raise SendError(f"{len(failures)} not sent; the first: {failures[0]}")
 
 
-async def _send_and_wait(publisher: Outbox, subject: str, logs: list[bytes], *, timeout: float, as_json: bool) -> None:
+async def _send_and_wait(
+    publisher: BrokerClient, subject: str, logs: list[bytes], *, timeout: float, as_json: bool
+) -> None:
     """Send each log as a durable caller and print the replies as they come. Raises SendError for what is missing."""
     inbox = await publisher.inbox()
     failures: list[str] = []

@@ -36,7 +36,7 @@ from andon.core.telemetry import Metrics
 from andon.explain.callers import payloads, slots
 from andon.explain.callers.durable import DurableCallers
 from andon.explain.callers.fallback_reply import Fallback, understood
-from andon.explain.callers.slots import Caller, Places
+from andon.explain.callers.slots import Caller, Slots
 from andon.explain.interfaces import Rules
 from andon.ingest.recorder import Batch
 from andon.store import Store, queue
@@ -47,8 +47,8 @@ T = TypeVar("T")
 K = TypeVar("K")
 C = TypeVar("C", list[Caller], deque[Caller])
 
-PLACES = 4096
-PLACES_BYTES = 32 * 1024 * 1024
+SLOTS = 4096
+SLOTS_BYTES = 32 * 1024 * 1024
 #: Nothing could be stored for so many seconds: callers whose log is not stored are answered as well as it goes.
 STALLED = 3.0
 
@@ -99,7 +99,7 @@ class CallerDesk:
             selective=self.asks is not None,
             clock=self.wall_clock,
         )
-        self._places = Places(PLACES, PLACES_BYTES)
+        self._slots = Slots(SLOTS, SLOTS_BYTES)
         self._expected: dict[bytes, deque[Caller]] = {}
         self._attached: dict[int, list[Caller]] = {}
         #: The last two batches: for callers that are heard of a moment late.
@@ -155,7 +155,7 @@ class CallerDesk:
         return body
 
     def _expect(self, caller: Caller) -> bool:
-        displaced = self._places.take(caller)
+        displaced = self._slots.take(caller)
         if displaced is None:
             self.metrics.callers_dropped.inc()
             return False
@@ -164,7 +164,7 @@ class CallerDesk:
             self.metrics.callers_dropped.inc()
             if one.displaced is not None:
                 one.displaced()
-        self.metrics.callers.set(len(self._places))
+        self.metrics.callers.set(len(self._slots))
         for recent in reversed(self._recent):
             known = recent.by_payload.get(caller.payload)
             if known is not None and not caller.urgent:  # recorded before the caller was heard of
@@ -176,8 +176,8 @@ class CallerDesk:
         return True
 
     def _leave(self, caller: Caller) -> bool:
-        left = self._places.leave(caller)
-        self.metrics.callers.set(len(self._places))
+        left = self._slots.leave(caller)
+        self.metrics.callers.set(len(self._slots))
         return left
 
     def _forget(self, caller: Caller) -> None:
@@ -322,7 +322,7 @@ class CallerDesk:
         late, self._late = self._late, []
         patterns: set[int] = set()
         for caller in late:
-            if caller in self._places and caller.about is not None and caller.about.pattern_id is not None:
+            if caller in self._slots and caller.about is not None and caller.about.pattern_id is not None:
                 self._attach(caller, caller.about, caller.about.pattern_id)
                 patterns.add(caller.about.pattern_id)
                 if self.asks is not None and caller.about.log_id is not None:
@@ -345,7 +345,7 @@ class CallerDesk:
         now = self.clock()
         stalled = self._stalled_since is not None and now - self._stalled_since >= STALLED
         late: dict[int, list[Caller]] = {}
-        for caller in self._places:
+        for caller in self._slots:
             overdue = caller.deadline <= now
             if caller.about is not None and caller.about.log_id is not None:
                 if overdue:
@@ -366,7 +366,7 @@ class CallerDesk:
             )
             stored, answer = None, None
         for caller in late:
-            if caller not in self._places:  # answered while we asked the store
+            if caller not in self._slots:  # answered while we asked the store
                 continue
             self._forget(caller)
             if stored is None or caller.about is None:

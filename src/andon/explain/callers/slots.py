@@ -35,7 +35,7 @@ class Caller(msgspec.Struct, eq=False):
         return self.rank > PLAIN
 
 
-class Places:
+class Slots:
     """At most ``most`` callers with at most ``most_bytes`` of payload between them."""
 
     def __init__(self, most: int, most_bytes: int) -> None:
