@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from andon.app.background.indexing import Indexer
+from andon.app.background.indexing import keep_indexed
 from andon.app.background.retainer import Retainer
 from andon.core.models import LogRecord, Retained
 from andon.core.telemetry import Metrics
@@ -92,7 +92,7 @@ async def _fill(store: Store, rows: int) -> list[list[LogRecord]]:
 
 async def _beside(store: Store, retention: Retention, fresh: list[list[LogRecord]]) -> None:
     metrics = Metrics()
-    indexing = asyncio.create_task(Indexer(store, metrics).run())
+    indexing = asyncio.create_task(keep_indexed(store, metrics))
     supply = iter(fresh)
     try:
         full = await _recorded(store, supply, 40)

@@ -81,7 +81,7 @@ class Retainer:
             elif done.deleted or done.seconds:
                 await asyncio.sleep(REST * (time.monotonic() - started))
         if total:
-            log.info("logs deleted by the rules of retention", logs=sum(total.values()), by_rule=total)
+            log.info("logs deleted by the rules of retention", logs=sum(total.values()), by_rule=dict(total))
         return total
 
     async def count_others(self) -> None:
