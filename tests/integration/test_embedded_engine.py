@@ -17,7 +17,7 @@ from andon.explain.providers.llama_cpp import embedded as embedded_module
 from andon.explain.providers.llama_cpp import engine as engine_module
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from andon.explain.providers.llama_cpp.engine import pause_after
-from support.engines import alive, embedded, engine_of, eventually, with_engine
+from support.engines import alive, embedded, engine_of, eventually, stopped, with_engine
 from support.gguf import aborting_model, random_model, random_projector
 from support.patience import PATIENCE
 from support.service import until
@@ -168,6 +168,7 @@ def test_an_engine_that_hangs_is_ended_and_started_again(model: Path, monkeypatc
     async def use(backend: EmbeddedBackend) -> None:
         first = await backend.engine.running()
         os.kill(first.pid, signal.SIGSTOP)
+        await eventually(lambda: stopped(first.pid), "an engine that stands still")
         for _ in range(embedded_module.SILENCES_MAX):
             with pytest.raises(ModelUnavailable, match=r"no answer within 0\.5 s"):
                 await backend.check()

@@ -98,3 +98,13 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+async def stopped(pid: int) -> bool:
+    """Whether every thread of a process stands still; SIGSTOP takes a moment to reach them all."""
+    return _states(pid) == {"T"}
+
+
+def _states(pid: int) -> set[str]:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return {thread.joinpath("stat").read_text().rpartition(")")[2].split()[0] for thread in threads}
