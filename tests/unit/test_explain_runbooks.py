@@ -187,7 +187,7 @@ def test_a_body_is_bounded_and_its_control_characters_are_visible(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "source", ["(a+)+$", "(a|aa)+b", r"(\w*)*x", r"(a?){30}b", r"(.)\1+", "a.*b.*c.*d", ".*", "x?"]
+    "source", ["(?:a.*b.*c.*d|zz)", "(a+)+$", "(a|aa)+b", r"(\w*)*x", r"(a?){30}b", r"(.)\1+", "a.*b.*c.*d", ".*", "x?"]
 )
 def test_expressions_that_could_run_away_are_refused(source: str) -> None:
     """Nested repeats, repeated choices, references back and what matches nothing at all."""
@@ -209,6 +209,12 @@ def test_accepted_expressions_end_on_hostile_text(source: str, hostile: str) -> 
     compiled = expression(f"/{source}/")
     assert compiled.reach <= TEXT_MAX
     assert grows_like_a_line(lambda size: compiled.search(hostile[:size]), TEXT_MAX)
+
+
+def test_a_choice_at_the_end_costs_what_its_parts_cost() -> None:
+    """Only a plain repeat at the end is free; how far one looks is the same with and without another way out."""
+    assert expression("/(?:x[a-z]*y[a-z]*z|no)/").reach <= expression("/x[a-z]*y[a-z]*z/").reach < TEXT_MAX
+    assert expression("/seal [a-z]*/").reach == expression("/(?:seal [a-z]*)/").reach == TEXT_MAX
 
 
 def test_code_fields_survive_any_context() -> None:

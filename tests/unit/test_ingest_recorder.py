@@ -64,6 +64,9 @@ async def test_acknowledged_rows_that_are_missing_are_read_again(tmp_path: Path)
         p.start("recorder")
         await until(lambda: len(p.rows()) == 100, "the recovered rows")
         assert p.sql("SELECT sum(count) FROM patterns") == [(100,)]
+        await until(lambda: p.metrics.registry.get_sample_value("andon_logs_recovered_total") == 100, "their number")
+        # stored is stored, whichever way a log came
+        assert p.metrics.registry.get_sample_value("andon_logs_recorded_total") == 100
 
 
 async def test_a_batch_in_hand_is_released_when_stopped(tmp_path: Path) -> None:

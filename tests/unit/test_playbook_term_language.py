@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from andon.explain.playbook.term_language import MAX_WORDS, TermIndex, Vocabulary, parse_term, words_of
+from andon.explain.playbook.term_language import LISTS_DEEP, MAX_WORDS, TermIndex, Vocabulary, parse_term, words_of
 
 
 def found(term: str, text: str) -> bool:
@@ -62,3 +62,15 @@ def test_only_so_many_words_are_read_from_both_ends() -> None:
 def test_a_list_may_name_another_and_a_circle_ends() -> None:
     vocabulary = Vocabulary({"a": ["one", "$b"], "b": ["two", "$a"]}, TermIndex())
     assert len(vocabulary.numbers(["$a"])) == 2
+
+
+def test_lists_refer_to_others_only_so_deep() -> None:
+    """The list is refused, and so is it again; those within the bound go on."""
+    lists = {f"n{depth}": [f"word{depth}", f"$n{depth + 1}"] for depth in range(LISTS_DEEP)} | {
+        f"n{LISTS_DEEP}": ["end"]
+    }
+    vocabulary = Vocabulary(lists, TermIndex())
+    for _ in range(2):
+        with pytest.raises(ValueError, match=rf"\$n{LISTS_DEEP} stands more than {LISTS_DEEP} lists deep"):
+            vocabulary.numbers(["$n0"])
+    assert len(vocabulary.numbers(["$n1"])) == LISTS_DEEP

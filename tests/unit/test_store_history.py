@@ -154,7 +154,7 @@ def test_a_question_that_reads_too_long_is_interrupted(tmp_path: Path, monkeypat
     database = tmp_path / "agent.db"
     filled(database, [a_log(n, f"p{n % 50}", hostname=f"h-{n}") for n in range(1, 4001)])
     with monkeypatch.context() as patched:
-        patched.setattr("andon.store.engine.visitor.DEADLINE", 0.0)
+        patched.setattr("andon.store.engine.deadline.DEADLINE", 0.0)
         with pytest.raises(QueryTooSlow, match="shorter time"):
             asked(database, agent_history.find, HistoryQuery(text="no such text anywhere"))
     assert len(asked(database, agent_history.find, HistoryQuery(limit=1))) == 1
@@ -169,7 +169,7 @@ def test_an_interrupted_question_leaves_the_services_readers_usable(
         async with opened(database) as opened_store:
             await opened_store.record([a_log(n) for n in range(1, 4001)], [])
             with monkeypatch.context() as patched:
-                patched.setattr("andon.store.store.DEADLINE", 0.0)
+                patched.setattr("andon.store.engine.deadline.DEADLINE", 0.0)
                 for _ in range(4):
                     with pytest.raises(QueryTooSlow):
                         await opened_store.ask(agent_history.find, HistoryQuery(text="no such text anywhere"))

@@ -187,7 +187,7 @@ class Service:
     def _look(self, question: Question) -> HistoryTools:
         """What a model may look things up with while it explains ``question``."""
         return HistoryTools(
-            self.store.ask,
+            self.store.look_up,
             clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
             likeness=alike,
             runbooks=self.runbooks,
@@ -220,7 +220,7 @@ class Service:
                 self.playbook.explain,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
-                history=self.store.ask if settings.investigate == "on" else None,
+                history=self.store.look_up if settings.investigate == "on" else None,
             ),
             admission,
             self.metrics,

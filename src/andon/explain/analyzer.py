@@ -33,8 +33,9 @@ from andon.store import Store, queue
 log = structlog.get_logger(__name__)
 
 POLL = 1.0
-#: A claim is ours this much longer than the longest model call, in seconds.
-LEASE_MARGIN = 30.0
+#: A claim is ours this much longer than the longest model call, in seconds: it begins when it is asked for, and the
+#: store may take a minute to write it.
+LEASE_MARGIN = 90.0
 RETRY_FIRST, RETRY_LAST = 5.0, 300.0
 #: An answer that the store cannot take now is kept and offered again, for as long as its lease lasts.
 SAVE_AGAIN = 1.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 #: Characters of a message that are compared at most.
 TEXT_MAX = 4_096
@@ -20,6 +20,10 @@ STEPS_MAX = 30_000_000
 EXPRESSION_MAX = 500
 #: A part with a choice may be repeated so often, and match in so many ways in all: ``(\d{1,3}\.){3}`` may.
 _NESTED_MAX, _NESTED_WAYS_MAX = 8, 10_000
+
+
+#: In how many ways a part of an expression may match; of a choice between branches, those of each branch's parts.
+Choice: TypeAlias = "int | list[list[Choice]]"
 
 
 class Expression(NamedTuple):
@@ -60,40 +64,55 @@ def regular(source: str) -> Expression:
         raise ValueError(f"/{source}/ is not a regular expression: {error}") from None
     if pattern.match(""):
         raise ValueError(f"/{source}/ matches the empty text")
-    # a repeat at the very end takes what it gets: nothing behind it can make it try again
-    reach = _reach(_choices(list(tree), source)[:-1], source)
+    choices = _choices(list(tree), source)
+    if _ends_in_repeat(list(tree), source):
+        choices.pop()  # it takes what it gets: nothing behind it can make it try again
+    reach = _reach(choices, source)
     return Expression(pattern, True, 0, reach)
 
 
-def _reach(choices: list[int], source: str) -> int:
+def _reach(choices: list[Choice], source: str) -> int:
     """How much text may be looked at: starts times what each part may try, within ``STEPS_MAX``."""
     reach = TEXT_MAX
     while reach >= TEXT_MIN:
-        steps = reach
-        for most in choices:
-            steps *= min(most, reach)
-        if steps <= STEPS_MAX:
+        if reach * _ways(choices, reach) <= STEPS_MAX:
             return reach
         reach = reach * 3 // 4
     raise ValueError(f"/{source}/ could take too long: write .{{0,40}} in place of .* so that it has less to try")
 
 
-def _choices(items: list[Any], source: str) -> list[int]:
+def _ends_in_repeat(items: list[Any], source: str) -> bool:
+    """Whether the last part of a parsed expression repeats something that itself has no choice."""
+    operator, argument = items[-1]
+    if str(operator) == "SUBPATTERN":
+        return _ends_in_repeat(list(argument[3]), source)
+    repeats = str(operator) in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+    return repeats and _ways(_choices(list(argument[2]), source)) == 1
+
+
+def _ways(choices: list[Choice], reach: int = sys.maxsize) -> int:
+    """In how many ways all of these may match in ``reach`` characters: each repeat in as many at most."""
+    return math.prod(
+        min(one, reach) if isinstance(one, int) else sum(_ways(branch, reach) for branch in one) for one in choices
+    )
+
+
+def _choices(items: list[Any], source: str) -> list[Choice]:
     """In how many ways each part of a parsed expression may match at one place: 1 but for repeats and choices.
 
     Raises ValueError where time could be exponential.
     """
-    found: list[int] = []
+    found: list[Choice] = []
     for operator, argument in items:
         name = str(operator)
         if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
             least, most = int(argument[0]), int(argument[1])
-            inner = math.prod(_choices(list(argument[2]), source))
+            inner = _ways(_choices(list(argument[2]), source))
             if inner > 1 and most > 1 and (most > _NESTED_MAX or inner**most > _NESTED_WAYS_MAX):
                 raise ValueError(f"/{source}/ could take for ever: it repeats something that has a choice or repeats")
-            found.append((inner**most if inner > 1 else 1) * (most + 1 - least))
+            found += [*([inner] * most if inner > 1 else ()), most + 1 - least]
         elif name == "BRANCH":
-            found.append(sum(math.prod(_choices(list(branch), source)) for branch in argument[1]))
+            found.append([_choices(list(branch), source) for branch in argument[1]])
         elif name in ("GROUPREF", "GROUPREF_EXISTS"):
             raise ValueError(f"/{source}/ refers back to a group: write it without")
         elif name == "SUBPATTERN":

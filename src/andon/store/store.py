@@ -28,7 +28,7 @@ from andon.store.engine.database import (
     translated,
     writer_engine,
 )
-from andon.store.engine.deadline import DEADLINE, statement_deadline
+from andon.store.engine.deadline import in_time
 from andon.store.engine.postgres import UNLOCKED
 from andon.store.recording.writer import Recorder
 from andon.store.rules.analysis import AnalysisPolicy, novel
@@ -214,17 +214,17 @@ class Store:
 
         return await self._in_thread(self._writing, checked)
 
+    async def look_up(
+        self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As :meth:`read` for models, as long as a question may take. Raises QueryTooSlow after that."""
+        return await self.read(in_time, question, *args, **kwargs)
+
     async def ask(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """As :meth:`read` for people and models: in threads of their own, and for :data:`DEADLINE` seconds at most.
-
-        Raises QueryTooSlow after that.
-        """
-
-        def timed(connection: Connection) -> T:
-            with statement_deadline(connection, DEADLINE):
-                return question(connection, *args, **kwargs)
-
-        return await self._in_thread(self._asking, lambda: self._transaction(self._readers, timed))
+        """As :meth:`look_up` for people, in threads of their own: none of their questions holds up the pipeline."""
+        return await self._in_thread(
+            self._asking, lambda: self._transaction(self._readers, in_time, question, *args, **kwargs)
+        )
 
     async def check(self) -> None:
         """Take the write lock and give it back: raises StoreUnavailable where a write could not begin."""

@@ -160,6 +160,10 @@ class TermIndex:
         return found
 
 
+#: So far may lists of the vocabulary refer to one another.
+LISTS_DEEP = 20
+
+
 class Vocabulary:
     """The named lists of words, each looked up once."""
 
@@ -167,6 +171,7 @@ class Vocabulary:
         self.index = index
         self._lists = lists
         self._numbers: dict[str, frozenset[int]] = {}
+        self._depth = 0
         #: Each set once: many rules ask for the same lists.
         self._known: dict[frozenset[int], frozenset[int]] = {}
 
@@ -188,12 +193,17 @@ class Vocabulary:
         if name not in self._lists:
             raise ValueError(f"${name} is not in the vocabulary")
         if name not in self._numbers:
+            if self._depth == LISTS_DEEP:
+                raise ValueError(f"${name} stands more than {LISTS_DEEP} lists deep: let lists refer to fewer others")
             self._numbers[name] = frozenset()  # a list that refers to itself adds nothing
+            self._depth += 1
             try:
                 self._numbers[name] = self.numbers(self._lists[name])
             except ValueError:
                 del self._numbers[name]  # the next rule that names it is refused as well
                 raise
+            finally:
+                self._depth -= 1
         return self._numbers[name]
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from andon.core.errors import QueryTooSlow
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: Seconds that one question may read.
 DEADLINE = 5.0
@@ -41,3 +45,11 @@ def statement_deadline(connection: Connection, seconds: float) -> Iterator[None]
     finally:
         if isinstance(raw, sqlite3.Connection):
             raw.set_progress_handler(None, _STEPS)
+
+
+def in_time(
+    connection: Connection, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """What ``question(connection, ...)`` answers within :data:`DEADLINE` seconds. Raises QueryTooSlow after that."""
+    with statement_deadline(connection, DEADLINE):
+        return question(connection, *args, **kwargs)

@@ -42,7 +42,7 @@ def note_unmerged(connection: Connection, count: int) -> None:
         add_to_counters(connection, {_UNMERGED: count})
 
 
-def merge(connection: Connection, pages: int, *, first: bool) -> bool:
+def merge_index(connection: Connection, pages: int, *, first: bool) -> bool:
     """Merge some pages of the index of words; whether there are more. Begin with ``first``."""
     raw: Any = connection.connection.dbapi_connection
     before = raw.total_changes

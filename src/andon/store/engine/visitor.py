@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from andon.core.settings.database_url import Database
 from andon.store.engine.database import check_revision, disposed, require, translated, visitor_engine, writer_engine
-from andon.store.engine.deadline import DEADLINE, statement_deadline
+from andon.store.engine.deadline import in_time
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Ask(Protocol):
 class Visitor(AbstractContextManager["Visitor", None]):
     """A database opened to be read only. Use it as a context manager, or close it.
 
-    What is asked are the functions of :mod:`andon.store`'s subjects: ``visitor.read(queue.waiting, 50)``. Each call is
+    What is asked are the functions of :mod:`andon.store`'s subjects: ``visitor.read(queue.entries)``. Each call is
     one transaction, which sees one state. All raise StoreUnavailable where the database cannot be read.
     """
 
@@ -59,12 +59,7 @@ class Visitor(AbstractContextManager["Visitor", None]):
 
     async def ask(self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """As :meth:`read`, in a thread and with a deadline; raises QueryTooSlow after it."""
-
-        def timed(connection: Connection) -> T:
-            with statement_deadline(connection, DEADLINE):
-                return question(connection, *args, **kwargs)
-
-        return await asyncio.to_thread(self.read, timed)
+        return await asyncio.to_thread(lambda: self.read(in_time, question, *args, **kwargs))
 
 
 def change(db_path: Database, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:

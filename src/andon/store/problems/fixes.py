@@ -106,5 +106,5 @@ def _show_fix(connection: Connection, root: int, fix: Resolution, now: float) ->
     add_to_counters(connection, {f"rung:{Rung.RESOLUTION}": 1})
     # The pattern that was named shows it too, should it be split from the rest one day.
     for one in {root, fix.pattern_id}:
-        members.change(connection, one, analysis_id=analysis_id)
+        members.update_pattern(connection, one, analysis_id=analysis_id)
     members.note_explained(connection, root, now)

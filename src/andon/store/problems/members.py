@@ -137,7 +137,7 @@ def shown(connection: Connection, root: int) -> Shown | None:
     return Shown(row.id, row.pattern_id, row.rung, row.finished_at is not None and row.text is not None)
 
 
-def change(connection: Connection, pattern_id: int, **values: Any) -> None:
+def update_pattern(connection: Connection, pattern_id: int, **values: Any) -> None:
     """Give columns of one pattern other values: with ``analysis_id`` every log of a problem shows that analysis."""
     connection.execute(update(patterns).where(patterns.c.id == pattern_id).values(**values))
 
@@ -158,7 +158,7 @@ def note_explained(connection: Connection, root: int, now: float, severity: str 
     ``severity`` is the worst that the explanation knew of, where that may not be today's.
     """
     found = figures(connection, root)
-    change(
+    update_pattern(
         connection,
         root,
         explained_at=now,

@@ -91,7 +91,7 @@ def join(connection: Connection, child: int, parent: int, position: int, words: 
     )
     if takes_over:
         values = select(*(patterns.c[name] for name in _EXPLAINED)).where(patterns.c.id == child)
-        members.change(connection, parent, **connection.execute(values).mappings().one())
+        members.update_pattern(connection, parent, **connection.execute(values).mappings().one())
     _share_queue(connection, child, parent, keep_renewal=before is not None and before.final and not takes_over)
     members.note_hosts(connection, parent)
 
@@ -115,8 +115,8 @@ def _share_queue(connection: Connection, child: int, parent: int, *, keep_renewa
     elif theirs is not None:
         change_analysis(connection, theirs.id, pattern_id=parent)
         if theirs.text is not None:
-            members.change(connection, parent, analysis_id=theirs.id)
-            members.change(connection, child, analysis_id=None)
+            members.update_pattern(connection, parent, analysis_id=theirs.id)
+            members.update_pattern(connection, child, analysis_id=None)
 
 
 def _hand_over_text(connection: Connection, giver: Row[Any], taker: Row[Any], parent: int) -> None:
@@ -124,7 +124,7 @@ def _hand_over_text(connection: Connection, giver: Row[Any], taker: Row[Any], pa
     values = {name: getattr(giver, name) for name in _TEXT}
     change_analysis(connection, taker.id, **values, provisional=True)
     add_to_counters(connection, {f"rung:{giver.rung}": 1})
-    members.change(connection, parent, analysis_id=taker.id)
+    members.update_pattern(connection, parent, analysis_id=taker.id)
 
 
 def change_analysis(connection: Connection, analysis_id: int, **values: Any) -> None:
@@ -234,7 +234,7 @@ def split(connection: Connection, pattern_id: int) -> int:
         leaving += edges.get(one, ())
     shown = members.shown(connection, root)
     connection.execute(update(patterns).where(patterns.c.id.in_(leaving[1:])).values(merged_into=pattern_id))
-    members.change(connection, pattern_id, merged_into=None)
+    members.update_pattern(connection, pattern_id, merged_into=None)
     connection.execute(update(merges).where(active, merges.c.child_id == pattern_id).values(undone_at=now_text()))
     _keep_apart(connection, pattern_id, {parent, root})
     own = members.shown(connection, pattern_id)

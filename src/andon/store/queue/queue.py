@@ -299,7 +299,7 @@ def _attach_provisionally(connection: Connection, row: Row[Any], explanation: Ex
 def _show(connection: Connection, analysis_id: int, root: int) -> None:
     """The problem shows this analysis, which is its own from now on whichever of its patterns asked for it."""
     merges.change_analysis(connection, analysis_id, pattern_id=root)
-    members.change(connection, root, analysis_id=analysis_id)
+    members.update_pattern(connection, root, analysis_id=analysis_id)
 
 
 def _of_root(connection: Connection, analysis_id: int, root: int) -> StoredAnalysis:

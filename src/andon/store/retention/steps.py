@@ -239,7 +239,7 @@ class Run:
             self._gaps.close_first(connection)
         elif self._merging:
             first, self._merging_first = self._merging_first, False
-            self._merging = vacuum.merge(connection, self._pages, first=first)
+            self._merging = vacuum.merge_index(connection, self._pages, first=first)
         elif self.portion is not None:
             removed, done.deleted = True, self._remove(connection, self.portion)
         elif vacuum.merge_due(connection):
