@@ -65,14 +65,21 @@ def test_what_a_package_needs_is_said_at_start(tmp_path: Path, packages: Path) -
     assert done.stderr.strip() == "andon: PROVIDER=ACME needs plant in [provider_options.acme]: set it and start again."
 
 
-def test_a_broken_package_is_one_sentence(tmp_path: Path, packages: Path) -> None:
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+    ],
+)
+def test_a_broken_package_is_one_sentence(code: str, said: str, tmp_path: Path, packages: Path) -> None:
     """It names the package and what it raised."""
-    install(packages, "acme_andon", "import no_such_library\n")
+    install(packages, "acme_andon", f"{code}\n")
     done = andon(Andon(tmp_path, PROVIDER="ACME"), "run")
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "andon: PROVIDER=ACME comes from the package acme-andon 1.0, which cannot be used (ModuleNotFoundError: No module "
-        "named 'no_such_library'): renew or correct that package, or choose another provider."
+        f"andon: PROVIDER=ACME comes from the package acme-andon 1.0, which cannot be used ({said}): "
+        "renew or correct that package, or choose another provider."
     )
 
 

@@ -42,8 +42,7 @@ class _Content(NamedTuple):
 
 
 class SitePlaybook:
-    """The rules of ``directory``, which need not exist, before the bundled ones. Implements
-    :class:`andon.explain.interfaces.PlaybookAnswers`.
+    """The rules of ``directory``, which need not exist, before the bundled ones.
 
     :meth:`scan` reads files and belongs in a thread; answers come from memory.
     """

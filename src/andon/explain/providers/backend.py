@@ -103,7 +103,7 @@ def in_words(backend: Backend, doing: str) -> Iterator[None]:
         yield
     except ModelError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if backend.provider in PROVIDERS:
             raise
         reason = hidden(f"{type(error).__name__}: {error}", backend.place)

@@ -72,7 +72,7 @@ def _from_outside(access: Access) -> Backend:
         backend = entries[0].load()(access)
     except ConfigError:  # it says itself what is missing
         raise
-    except Exception as error:  # whatever a stranger's code raises
+    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
         raise _broken(access, packages[0], f"{type(error).__name__}: {error}") from error
     if not isinstance(backend, Backend):
         raise _broken(access, packages[0], f"it makes a {type(backend).__name__}, which is no Backend")

@@ -98,7 +98,7 @@ class _Seen(NamedTuple):
 
 
 class MarkdownRunbooks:
-    """The runbooks of ``directory``, which need not exist. Implements :class:`andon.explain.interfaces.Runbooks`.
+    """The runbooks of ``directory``, which need not exist.
 
     :meth:`scan` reads files and belongs in a thread; answers come from memory.
     """
