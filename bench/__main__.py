@@ -45,6 +45,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="logs in the file of `history`, ten million unless given")
     parser.add_argument("--fresh", action="store_true", help="make the file of `history` anew")
     arguments = parser.parse_args()
+    if unknown := set(arguments.names) - MEASUREMENTS.keys():
+        parser.error(f"there is no {min(unknown)}; there are {known}, and compare")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     of_history = partial(history.measure, rows=arguments.rows, fresh=arguments.fresh)
     for name in arguments.names or MEASUREMENTS:
