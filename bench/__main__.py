@@ -34,13 +34,8 @@ def main() -> None:
     if sys.argv[1:2] == ["compare"]:
         sys.exit(compare.main(sys.argv[2:]))
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument(
-        "names",
-        nargs="*",
-        metavar="NAME",
-        choices=[[], *MEASUREMENTS],
-        help=f"of {', '.join(MEASUREMENTS)}; all unless given",
-    )
+    known = ", ".join(MEASUREMENTS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {known}; all unless given")
     parser.add_argument("--quick", action="store_true", help="fewer messages and rounds")
     parser.add_argument("--rows", type=int, help="logs in the file of `history`, ten million unless given")
     parser.add_argument("--fresh", action="store_true", help="make the file of `history` anew")
