@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.core.times import Skipped, read_span, read_time
+from andon.core.models import utc_text
+from andon.core.times import Skipped, at, local, read_span, read_time
 
 #: A Wednesday, in winter.
 NOW = datetime(2025, 1, 15, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -63,3 +64,15 @@ def test_any_text_is_a_stored_time_or_a_sentence(text: str) -> None:
         assert "write" in str(error)  # noqa: PT017 - either way
     else:
         assert found.endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("stored", "zone"),
+    [("9999-12-31T23:59:59.000Z", "Europe/Berlin"), ("0001-01-01T00:00:00.000Z", "America/New_York")],
+)
+def test_where_a_zone_has_no_date_the_time_is_shown_in_utc(stored: str, zone: str) -> None:
+    """A log with such a time stands in every listing: it must not end one."""
+    shown = local(stored, zone)
+    assert shown is not None
+    assert (utc_text(shown), f"{shown:%Z}") == (stored, "UTC")
+    assert at(shown.timestamp(), ZoneInfo(zone)).endswith(" UTC")

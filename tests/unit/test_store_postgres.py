@@ -349,7 +349,7 @@ def test_a_question_to_the_history_that_takes_too_long_is_ended(
 
     async def work(visitor: Visitor) -> None:
         with psycopg.connect(address.url) as other, monkeypatch.context() as patched:
-            patched.setattr("andon.store.engine.visitor.DEADLINE", 0.05)
+            patched.setattr("andon.store.engine.deadline.DEADLINE", 0.05)
             other.execute("LOCK TABLE logs")
             with pytest.raises(QueryTooSlow, match="shorter time"):
                 await visitor.ask(agent_history.find, HistoryQuery())

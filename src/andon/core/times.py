@@ -108,7 +108,20 @@ def local(stored: str, zone: str | tzinfo) -> datetime | None:
     except ValueError:
         return None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return aware.astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone)
+    return _on_clock(aware, ZoneInfo(zone) if isinstance(zone, str) else zone)
+
+
+def _on_clock(moment: datetime, zone: tzinfo) -> datetime:
+    """``moment`` on the clock of ``zone``; in UTC within hours of the calendar's ends, where that clock has no date."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment.astimezone(UTC)
+
+
+def clock(moment: float, zone: tzinfo) -> datetime:
+    """Unix seconds on the clock of ``zone``; in UTC within hours of the calendar's ends."""
+    return _on_clock(datetime.fromtimestamp(moment, UTC), zone)
 
 
 def seconds_or(stored: str | None, default: float) -> float:
@@ -145,5 +158,4 @@ def lasting(seconds: float | None) -> str:
 
 def at(moment: float, zone: ZoneInfo) -> str:
     """A moment (unix seconds) on the site's clock to the minute, with the zone's name: ``2025-01-15 03:14 CET``."""
-    local = datetime.fromtimestamp(moment, zone)
-    return f"{local:%Y-%m-%d %H:%M %Z}"
+    return f"{clock(moment, zone):%Y-%m-%d %H:%M %Z}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from andon.core.models.history import Comparison, Difference, FieldCounts
+from andon.core.times import clock
 from andon.grouping.codes import CodeRules
 from andon.insight.differences.lift import differences
 from andon.insight.shifts.calendar import Shift, window_at
@@ -67,7 +67,7 @@ def find(compared: Comparison, shifts: Sequence[Shift] | None, zone: ZoneInfo, *
     if shifts is not None:
         fields = {name: counts for name, counts in fields.items() if not _is_own_code(name, counts)}
         fields["shift"] = _by_hour(compared, lambda at: one.name if (one := window_at(shifts, at, zone)) else None)
-        fields["hour of day"] = _by_hour(compared, lambda at: f"{datetime.fromtimestamp(at, zone):%H}:00")
+        fields["hour of day"] = _by_hour(compared, lambda at: f"{clock(at, zone):%H}:00")
     found = differences(fields, limit=limit)
     return DiffResult(compared.inside, compared.outside, compared.exact, found, _note(compared, found))
 

@@ -12,6 +12,7 @@ import msgspec
 from andon.core.models.history import ShiftWindow
 from andon.core.settings.settings import Settings
 from andon.core.settings.site import WEEKDAYS
+from andon.core.times import clock
 
 #: Windows are looked for this many days around a moment: a shift lasts less than one, and days may be left out.
 _DAYS_AROUND = 8
@@ -64,7 +65,7 @@ def previous(shifts: Sequence[Shift], window: ShiftWindow, zone: ZoneInfo) -> Sh
 
 
 def _around(shifts: Sequence[Shift], at: float, zone: ZoneInfo, days: int) -> list[ShiftWindow]:
-    today = datetime.fromtimestamp(at, zone).date()
+    today = clock(at, zone).date()
     windows: list[ShiftWindow] = []
     for shift in shifts:
         for offset in range(-days, 2):

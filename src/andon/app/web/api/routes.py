@@ -184,7 +184,7 @@ def _figures(router: APIRouter, ask: Ask, settings: Settings) -> None:
             found = await ask(differences.of_windows, *spans, asked.pattern, site, limit=asked.limit)
         return send(found)
 
-    @router.get("/retention", responses=shows(RetentionAnswer), tags=["figures"])
+    @router.get("/retention", name="retention", responses=shows(RetentionAnswer), tags=["figures"])
     async def deletions(_asked: Annotated[Nothing, Query()]) -> Response:
         """The rules by which logs are deleted, and what was deleted."""
         state = await ask(retention.state)
