@@ -101,6 +101,11 @@ def seconds(stored: str) -> float:
     return min(max(datetime.fromisoformat(stored).timestamp(), _FIRST), _LAST)
 
 
+def seconds_or(stored: str | None, default: float) -> float:
+    """The same, ``default`` where no time is named."""
+    return default if stored is None else seconds(stored)
+
+
 def local(stored: str, zone: str | tzinfo) -> datetime | None:
     """A time in stored form on the clock of ``zone``; None for text that is no time, which was taken over as it was."""
     try:
@@ -122,11 +127,6 @@ def _on_clock(moment: datetime, zone: tzinfo) -> datetime:
 def clock(moment: float, zone: tzinfo) -> datetime:
     """Unix seconds on the clock of ``zone``; in UTC within hours of the calendar's ends."""
     return _on_clock(datetime.fromtimestamp(moment, UTC), zone)
-
-
-def seconds_or(stored: str | None, default: float) -> float:
-    """The same, ``default`` where no time is named."""
-    return default if stored is None else seconds(stored)
 
 
 def stored(moment: float) -> str:
