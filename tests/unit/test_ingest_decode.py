@@ -24,7 +24,7 @@ def deliver(
 ) -> LogRecord:
     payload = data if isinstance(data, bytes) else json.dumps(data).encode()
     ns = int(RECEIVED.timestamp()) * 10**9
-    return decode(Delivery(payload, subject, "AGENT_STREAM", 7, ns, "", headers))
+    return decode(Delivery(payload, subject, "AGENT_STREAM", 7, ns, "", headers)).first()
 
 
 def test_reference_sample_is_kept_to_the_letter() -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from andon.core.errors import MessageRejected
 from andon.core.models import SUBJECT, Delivery, LogRecord
+from andon.core.timestamps import odd_time
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
-from andon.ingest.timestamps import odd_time
 
 RECEIVED = datetime(2026, 1, 3, 8, 0, tzinfo=UTC)
 MOMENT = "2025-01-15T02:14:23.000Z"
@@ -24,7 +24,7 @@ def decoded(data: bytes | dict[str, object], zone: str = "UTC") -> LogRecord:
     """The record of a message received at RECEIVED."""
     body = data if isinstance(data, bytes) else json.dumps(data).encode()
     delivery = Delivery(body, SUBJECT, "AGENT_STREAM", 1, int(RECEIVED.timestamp()) * 10**9, "token")
-    return Decoder(Fingerprinter(), ZoneInfo(zone))(delivery)
+    return Decoder(Fingerprinter(), ZoneInfo(zone))(delivery).first()
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from andon.core.errors import MessageRejected
-from andon.core.models import REPLY_TO_HEADER, SUBJECT, Delivery, LogRecord, Severity, utc_text
+from andon.core.models import REPLY_TO_HEADER, SUBJECT, Decoded, Delivery, LogRecord, Reject, Severity, utc_text
+from andon.core.timestamps import odd_time
 from andon.grouping.fingerprint import Fingerprinter
-from andon.ingest.timestamps import odd_time
 
 UNKNOWN = "unknown"
 NAME_LIMIT = 255
@@ -80,7 +80,14 @@ class Decoder:
         self._group = grouper
         self._zone = zone
 
-    def __call__(self, delivery: Delivery) -> LogRecord:
+    def __call__(self, delivery: Delivery) -> Decoded:
+        """The logs of one delivery, and what in it is no log. Never raises, whatever the bytes."""
+        try:
+            return Decoded([self._record(delivery)])
+        except MessageRejected as error:
+            return Decoded([], [reject_of(delivery, str(error))])
+
+    def _record(self, delivery: Delivery) -> LogRecord:
         """The record of one delivery. Raises MessageRejected where there is no log in it."""
         notes: list[str] = []
         wire = _parse(delivery.data, notes)
@@ -157,6 +164,11 @@ class Decoder:
         """The first of January of year 1 is what Go and .NET write where no time was set."""
         notes.append("timestamp of the year 1 means none, time of receipt taken")
         return utc_text(received)
+
+
+def reject_of(delivery: Delivery, reason: str) -> Reject:
+    """What keeps a message that cannot be understood or stored."""
+    return Reject(delivery.stream, delivery.sequence, delivery.stored_ns, delivery.subject, reason, delivery.data)
 
 
 def _parse(data: bytes, notes: list[str]) -> _Message:

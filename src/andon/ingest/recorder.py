@@ -11,10 +11,11 @@ import msgspec
 import structlog
 
 from andon.bus.interfaces import LogStream
-from andon.core.errors import BrokerError, MessageRejected, StoreError, StoreFull, StoreUnavailable
-from andon.core.models import Delivery, LogRecord, Merge, Recorded, Reject
+from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailable
+from andon.core.models import Decoded, Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
 from andon.grouping.merge import Merger, rebuilt
+from andon.ingest.decode import reject_of
 from andon.ingest.pictures.intake import PictureLimits, take_out
 from andon.store import Store, problems, recording
 
@@ -52,7 +53,7 @@ class Recorder:
 
     stream: LogStream
     store: Store
-    decode: Callable[[Delivery], LogRecord]
+    decode: Callable[[Delivery], Decoded]
     metrics: Metrics
     health: Health
     _: KW_ONLY
@@ -114,13 +115,11 @@ class Recorder:
     def _understand(self, deliveries: list[Delivery]) -> Batch:
         batch = Batch(deliveries)
         for delivery in deliveries:
-            try:
-                batch.records.append(self.decode(delivery))
-            except MessageRejected as error:
-                batch.rejects.append(_reject(delivery, str(error)))
-                batch.refused.append(delivery)
-            else:
-                batch.accepted.append(delivery)
+            decoded = self.decode(delivery)
+            batch.records += decoded.records
+            batch.accepted += [delivery] * len(decoded.records)
+            batch.rejects += decoded.rejects
+            batch.refused += [delivery] * len(decoded.rejects)
         return batch
 
     async def _acknowledge(self, batch: Batch) -> None:
@@ -191,7 +190,7 @@ class Recorder:
             except (StoreFull, StoreUnavailable):
                 raise
             except StoreError as error:
-                one = await self.store.record([], [_reject(delivery, f"cannot be stored: {error}")])
+                one = await self.store.record([], [reject_of(delivery, f"cannot be stored: {error}")])
                 one.log_ids, one.pattern_ids = [None], [None]
             _add(total, one)
         merges = tuple(self._merges)
@@ -240,10 +239,6 @@ class Recorder:
         if recovered:
             self.metrics.recovered.inc(recovered)
             log.warning("logs delivered before were not in the database and were read again", logs=recovered)
-
-
-def _reject(delivery: Delivery, reason: str) -> Reject:
-    return Reject(delivery.stream, delivery.sequence, delivery.stored_ns, delivery.subject, reason, delivery.data)
 
 
 def _add(total: Recorded, one: Recorded) -> None:

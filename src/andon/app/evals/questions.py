@@ -37,7 +37,8 @@ class Questions:
             self._ids += 1
             stored_ns = int(moment.timestamp()) * 10**9
             try:
-                decoded = self._decode(Delivery(msgspec.json.encode(wire), SUBJECT, STREAM, self._ids, stored_ns, ""))
+                delivery = Delivery(msgspec.json.encode(wire), SUBJECT, STREAM, self._ids, stored_ns, "")
+                decoded = self._decode(delivery).first()
             except MessageRejected as error:
                 raise CaseError(f"{case.id}: record {number + 1} {error}") from None
             template = decoded.template

@@ -8,6 +8,7 @@ from andon.core.models.explanations import Question as Question
 from andon.core.models.explanations import Rung as Rung
 from andon.core.models.explanations import StoredAnalysis as StoredAnalysis
 from andon.core.models.explanations import Waiter as Waiter
+from andon.core.models.logs import Decoded as Decoded
 from andon.core.models.logs import Delivery as Delivery
 from andon.core.models.logs import LogQuery as LogQuery
 from andon.core.models.logs import LogRecord as LogRecord

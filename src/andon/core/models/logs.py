@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from andon.core.errors import MessageRejected
+
 
 class Delivery(msgspec.Struct, gc=False):
     """One message as the broker handed it over; not yet understood, not yet acknowledged.
@@ -61,7 +63,8 @@ class LogRecord(msgspec.Struct, gc=False):
     differs from ``severity``. ``notes`` says what normalisation had to change. ``fingerprint`` and
     ``template`` name the pattern. ``reply_to`` is a subject that durably waits for the analysis. ``images`` says that
     the context may hold pictures which are still to be taken out of it; ``pictures`` and ``references`` are those that
-    were, ``refused`` counts those that were not kept.
+    were, ``refused`` counts those that were not kept. ``part`` is the place of the log in its message (0 for the only
+    one); ``raw`` are its bytes where they were no UTF-8.
     """
 
     stream: str
@@ -86,10 +89,15 @@ class LogRecord(msgspec.Struct, gc=False):
     pictures: tuple[NewPicture, ...] = ()
     references: tuple[PictureReference, ...] = ()
     refused: int = 0
+    part: int = 0
+    raw: bytes | None = None
 
 
 class Reject(msgspec.Struct, gc=False):
-    """A message that could not be understood: kept with its raw bytes, never retried by itself."""
+    """A message, or the part of it at place ``part``, that could not be understood.
+
+    Kept with its raw bytes, never retried by itself.
+    """
 
     stream: str
     sequence: int
@@ -97,6 +105,20 @@ class Reject(msgspec.Struct, gc=False):
     subject: str
     reason: str
     data: bytes
+    part: int = 0
+
+
+class Decoded(msgspec.Struct, gc=False):
+    """What one delivery holds: its logs, and the parts that are no logs, each with its place in the message."""
+
+    records: list[LogRecord]
+    rejects: list[Reject] = []
+
+    def first(self) -> LogRecord:
+        """The first log. Raises MessageRejected with the reason where there is none."""
+        if not self.records:
+            raise MessageRejected(self.rejects[0].reason)
+        return self.records[0]
 
 
 class Recorded(msgspec.Struct):

@@ -27,6 +27,7 @@ from andon.core.models import (
     SEVERITY_RANK,
     STREAM,
     SUBJECT,
+    Decoded,
     Delivery,
     LogRecord,
     Recorded,
@@ -77,7 +78,7 @@ class CallerDesk:
     store: Store
     publisher: Publisher
     rules: Rules
-    understand: Callable[[Delivery], LogRecord]
+    understand: Callable[[Delivery], Decoded]
     metrics: Metrics
     _: KW_ONLY
     agent: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from andon.core.errors import MessageRejected
-from andon.core.models import SUBJECT, Delivery, LogRecord, StoredAnalysis, StoredLog
+from andon.core.models import SUBJECT, Decoded, Delivery, LogRecord, StoredAnalysis, StoredLog
 from andon.core.models.explanations import question_about
 from andon.explain.callers import payloads
 from andon.explain.interfaces import Rules
@@ -19,7 +19,7 @@ class Fallback:
     """Makes replies in the name of ``agent``."""
 
     rules: Rules
-    understand: Callable[[Delivery], LogRecord]
+    understand: Callable[[Delivery], Decoded]
     agent: str
 
     def best(self, payload: bytes, stored: StoredLog, answer: StoredAnalysis | None) -> bytes:
@@ -51,9 +51,9 @@ class Fallback:
         return payloads.reply(payload, about, explanation, agent=self.agent, provisional=provisional)
 
 
-def understood(understand: Callable[[Delivery], LogRecord], payload: bytes) -> LogRecord:
-    """What the recorder will make of these bytes. Raises MessageRejected."""
-    return understand(Delivery(payload, SUBJECT, "", 0, time.time_ns(), ""))
+def understood(understand: Callable[[Delivery], Decoded], payload: bytes) -> LogRecord:
+    """What the recorder will make of these bytes: their first log. Raises MessageRejected."""
+    return understand(Delivery(payload, SUBJECT, "", 0, time.time_ns(), "")).first()
 
 
 def unstored_log(record: LogRecord) -> StoredLog:
