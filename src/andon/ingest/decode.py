@@ -6,6 +6,7 @@ format is the reference system's: ``timestamp, hostname, severity, service, mess
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -16,7 +17,7 @@ import msgspec
 
 from andon.core.errors import MessageRejected
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, Decoded, Delivery, LogRecord, Reject, Severity, utc_text
-from andon.core.timestamps import odd_time
+from andon.core.timestamps import AHEAD, TimeReader
 from andon.grouping.fingerprint import Fingerprinter
 
 UNKNOWN = "unknown"
@@ -31,6 +32,7 @@ _NONE = msgspec.Raw(b"[]")
 #: Length of a stored time with milliseconds.
 _STORED_LENGTH = len("2025-01-15T02:14:23.123Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400 * 10**9
 # Control characters that would end a text early, move the cursor or colour a terminal; tab and line feed are text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n?")
@@ -74,11 +76,12 @@ _encode = msgspec.json.encode
 
 
 class Decoder:
-    """Turns deliveries into records. ``zone`` is that of timestamps that name none."""
+    """Turns deliveries into records. ``zone`` is that of timestamps that name none, ``day_first`` their order."""
 
-    def __init__(self, grouper: Fingerprinter, zone: tzinfo = UTC) -> None:
+    def __init__(self, grouper: Fingerprinter, zone: tzinfo = UTC, day_first: bool = True) -> None:
         self._group = grouper
-        self._zone = zone
+        self._times = TimeReader(zone, day_first)
+        self._day, self._likely = 0, ""  # of receipt, and what is surely not ahead of it
 
     def __call__(self, delivery: Delivery) -> Decoded:
         """The logs of one delivery, and what in it is no log. Never raises, whatever the bytes."""
@@ -130,40 +133,23 @@ class Decoder:
         )
 
     def _timestamp(self, value: Any, stored_ns: int, notes: list[str]) -> str:
-        moment: datetime | None = None
+        if stored_ns // _DAY != self._day:
+            self._day = stored_ns // _DAY
+            self._likely = utc_text(_EPOCH + timedelta(days=self._day) + AHEAD)
+        if (
+            isinstance(value, str)
+            and len(value) == _STORED_LENGTH
+            and "2000" < value < self._likely
+            and value[4] + value[7] + value[10] + value[19] + value[23] == "--T.Z"
+        ):
+            with contextlib.suppress(ValueError):
+                datetime.fromisoformat(value)
+                return value  # stored as it stands
         received = _EPOCH + timedelta(microseconds=stored_ns // 1000)
-        if isinstance(value, str):
-            try:
-                moment = datetime.fromisoformat(value.strip())
-                if len(value) == _STORED_LENGTH and value[7] + value[10] + value[19] + value[23] == "-T.Z":
-                    return value if moment.year > 1 else self._no_time(received, notes)  # stored as it stands
-            except ValueError:
-                moment = odd_time(value, received)
-            if moment is None:
-                notes.append(f"timestamp {_short(value)} not understood, time of receipt taken")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            moment = _from_epoch(value)
-            if moment is None:
-                notes.append(f"timestamp {_short(json.dumps(value))} out of range, time of receipt taken")
-        elif value is not None:
-            notes.append("timestamp of a wrong type, time of receipt taken")
-        if moment is None:
-            return utc_text(received)
-        if moment.year == 1:
-            return self._no_time(received, notes)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=self._zone)
-        try:
-            return utc_text(moment)
-        except OverflowError:  # year 9999 with an offset that leads out of the calendar
-            notes.append(f"timestamp {_short(str(value))} out of range, time of receipt taken")
-            return utc_text(received)
-
-    @staticmethod
-    def _no_time(received: datetime, notes: list[str]) -> str:
-        """The first of January of year 1 is what Go and .NET write where no time was set."""
-        notes.append("timestamp of the year 1 means none, time of receipt taken")
-        return utc_text(received)
+        moment, note = self._times.read(value, received)
+        if note:
+            notes.append(note)
+        return utc_text(moment or received)
 
 
 def reject_of(delivery: Delivery, reason: str) -> Reject:
@@ -339,20 +325,6 @@ def _severity(value: Any) -> tuple[str, str | None]:
     if value is None:
         return Severity.INFO.value, None
     return Severity.INFO.value, _clean(json.dumps(value, ensure_ascii=False))[:NAME_LIMIT]
-
-
-def _from_epoch(value: float) -> datetime | None:
-    """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size; None out of range."""
-    if value != value or value in (float("inf"), float("-inf")):
-        return None
-    size = abs(value)
-    for limit, per_microsecond in ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3)):
-        if size < limit:
-            try:
-                return _EPOCH + timedelta(microseconds=round(value * per_microsecond))
-            except OverflowError:
-                return None
-    return None
 
 
 _PLACES = ("site", "area", "line", "machine")
