@@ -10,15 +10,17 @@ import contextlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
 
 from andon.core.errors import MessageRejected
-from andon.core.models import REPLY_TO_HEADER, SUBJECT, Decoded, Delivery, LogRecord, Reject, Severity, utc_text
+from andon.core.models import REPLY_TO_HEADER, SUBJECT, Decoded, Delivery, LogRecord, Reject, utc_text
 from andon.core.timestamps import AHEAD, TimeReader
 from andon.grouping.fingerprint import Fingerprinter
+from andon.ingest.severity import SeverityReader
 
 UNKNOWN = "unknown"
 NAME_LIMIT = 255
@@ -36,25 +38,6 @@ _DAY = 86_400 * 10**9
 # Control characters that would end a text early, move the cursor or colour a terminal; tab and line feed are text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n?")
-
-_SEVERITY_WORDS: dict[str, Severity] = {
-    "DEBUG": Severity.DEBUG, "DBG": Severity.DEBUG, "TRACE": Severity.DEBUG, "FINE": Severity.DEBUG,
-    "FINER": Severity.DEBUG, "FINEST": Severity.DEBUG, "VERBOSE": Severity.DEBUG,
-    "INFO": Severity.INFO, "INFORMATION": Severity.INFO, "INFORMATIONAL": Severity.INFO, "NOTICE": Severity.INFO,
-    "NORMAL": Severity.INFO, "CHECK_FUNCTION": Severity.INFO,
-    "WARNING": Severity.WARNING, "WARN": Severity.WARNING, "OFF_SPEC": Severity.WARNING,
-    "MAINTENANCE_REQUIRED": Severity.WARNING,
-    "ERROR": Severity.ERROR, "ERR": Severity.ERROR, "SEVERE": Severity.ERROR, "FAULT": Severity.ERROR,
-    "FAILURE": Severity.ERROR,
-    "CRITICAL": Severity.CRITICAL, "CRIT": Severity.CRITICAL, "FATAL": Severity.CRITICAL, "ALERT": Severity.CRITICAL,
-    "EMERG": Severity.CRITICAL, "EMERGENCY": Severity.CRITICAL, "PANIC": Severity.CRITICAL,
-}  # fmt: skip
-# Numbers: syslog's 0 to 7 and Python's 10 to 50, the two scales that producers send as numbers.
-_SEVERITY_NUMBERS: dict[int, Severity] = {
-    0: Severity.CRITICAL, 1: Severity.CRITICAL, 2: Severity.CRITICAL, 3: Severity.ERROR, 4: Severity.WARNING,
-    5: Severity.INFO, 6: Severity.INFO, 7: Severity.DEBUG,
-    10: Severity.DEBUG, 20: Severity.INFO, 30: Severity.WARNING, 40: Severity.ERROR, 50: Severity.CRITICAL,
-}  # fmt: skip
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -76,10 +59,20 @@ _encode = msgspec.json.encode
 
 
 class Decoder:
-    """Turns deliveries into records. ``zone`` is that of timestamps that name none, ``day_first`` their order."""
+    """Turns deliveries into records.
 
-    def __init__(self, grouper: Fingerprinter, zone: tzinfo = UTC, day_first: bool = True) -> None:
+    ``zone`` is that of timestamps that name none, ``day_first`` their order; ``severities`` are the site's own words.
+    """
+
+    def __init__(
+        self,
+        grouper: Fingerprinter,
+        zone: tzinfo = UTC,
+        day_first: bool = True,
+        severities: Mapping[str, str] | None = None,
+    ) -> None:
         self._group = grouper
+        self._severity = SeverityReader(severities)
         self._times = TimeReader(zone, day_first)
         self._day, self._likely = 0, ""  # of receipt, and what is surely not ahead of it
 
@@ -105,7 +98,9 @@ class Decoder:
         message = _text(wire.message, notes, "message") or "(no message)"
         hostname = _name(wire.hostname, notes, "hostname")
         service = _name(wire.service, notes, "service")
-        severity, native = _severity(wire.severity)
+        severity = self._severity(wire.severity, "severity", context or ())
+        if not severity.understood:
+            notes.append(severity.note)
         identity = self._group(message, service, context)
         reply_to = _reply_to(delivery, notes) if delivery.headers else None
         site, area, line, machine = _place(delivery.subject, context)
@@ -116,13 +111,13 @@ class Decoder:
             stored_ns=delivery.stored_ns,
             timestamp=timestamp,
             hostname=hostname,
-            severity=severity,
+            severity=severity.severity,
             service=service,
             message=message,
             fingerprint=identity.key,
             template=identity.template,
             context=context_text,
-            severity_native=native,
+            severity_native=severity.native,
             site=site,
             area=area,
             line=line,
@@ -305,26 +300,6 @@ def _name(value: Any, notes: list[str], field: str) -> str:
         notes.append(f"{field} cut from {len(text)} characters")
         text = text[: NAME_LIMIT - 1] + "…"
     return text or UNKNOWN
-
-
-def _severity(value: Any) -> tuple[str, str | None]:
-    """(normalised, native where it differs). Unknown words and missing values are INFO."""
-    if isinstance(value, str):
-        known = _SEVERITY_WORDS.get(value)
-        if known is not None:
-            return known.value, (None if known.value == value else value)
-        text = _clean(value)[:NAME_LIMIT]
-        known = _SEVERITY_WORDS.get(text.upper().replace(" ", "_").replace("-", "_"))
-        if known is None and text.isdecimal() and len(text) <= 2:
-            known = _SEVERITY_NUMBERS.get(int(text))
-        return (known or Severity.INFO).value, text
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _SEVERITY_NUMBERS.get(value, Severity.INFO).value, str(value)[:NAME_LIMIT]
-    if value is None:
-        return Severity.INFO.value, None
-    return Severity.INFO.value, _clean(json.dumps(value, ensure_ascii=False))[:NAME_LIMIT]
 
 
 _PLACES = ("site", "area", "line", "machine")
