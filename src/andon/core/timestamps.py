@@ -77,7 +77,7 @@ _AFTERNOON = frozenset({"下午", "午後", "오후", "晚上"})
 _CALENDAR = str.maketrans(
     {sign: to for signs, to in (("年月년월", "-"), ("日일", " "), ("时時分시분", ":"), ("秒초", "")) for sign in signs}
 )
-_LONGEST = 80
+_SHORTEST, _LONGEST = len("2025-01-15T02:14:23"), 80
 
 # The first three letters without accents, in English, German, French, Spanish, Italian, Portuguese and Dutch.
 _MONTHS = {
@@ -127,6 +127,9 @@ class TimeReader:
         """
         if value is None:
             return None, None
+        quick = self._quick(value, after)
+        if quick is not None and EARLIEST <= quick <= near + AHEAD:
+            return quick, None
         try:
             plain = _unpacked(value)
             if isinstance(plain, bool) or not isinstance(plain, str | int | float | Decimal | datetime):
@@ -148,6 +151,21 @@ class TimeReader:
         if len(set(likely)) == 1:
             return likely[0], None
         return self._chosen(likely, shown, near)
+
+    def _quick(self, value: Any, after: datetime | None) -> datetime | None:
+        """What most write, ISO 8601 and seconds or milliseconds since 1970, with no other reading of it."""
+        try:
+            if isinstance(value, str):
+                if len(value) >= _SHORTEST and value[4] == value[7] == "-" and value[10] in "T ":
+                    return self._moment(datetime.fromisoformat(value), after)
+            elif isinstance(value, int | float):
+                if 9.46e8 <= value < 4.2e9:
+                    return _EPOCH + timedelta(seconds=value)
+                if 9.46e11 <= value < 4.2e12:
+                    return _EPOCH + timedelta(milliseconds=value)
+        except ValueError:
+            pass
+        return None
 
     def _chosen(self, likely: list[datetime], shown: str, near: datetime) -> tuple[datetime, str | None]:
         """Of several days that of the latest year (25/01/15), in it that of the site's order, which comes first."""
