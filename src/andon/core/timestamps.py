@@ -47,7 +47,7 @@ _DIGITS = r"(?P<hour>\d\d)(?P<minute>\d\d)"
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE | re.ASCII)
     for form in (
-        rf"{_DAY_NAME}(?P<year>\d{{4}})(?P<mark>[\-/.])(?P<month>\d\d?)(?P=mark)(?P<day>\d\d?){_TIME}",
+        rf"{_DAY_NAME}(?P<year>\d{{4}})(?P<mark>[\-/.])\s?(?P<month>\d\d?)(?P=mark)\s?(?P<day>\d\d?)\.?{_TIME}",
         rf"{_DAY_NAME}(?P<one>\d\d?)(?P<mark>[\-/.])(?P<two>\d\d?)(?P=mark)(?P<three>\d{{4}}|\d\d){_TIME}",
         rf"{_DAY_NAME}(?P<one>\d\d?)(?P<mark>[\-/.])(?P<two>\d\d?)\.?\s+{_CLOCK}{_ZONE}",
         rf"{_DAY_NAME}{_DAY}[ \-/]*{_NAME}(?:[ \-/,]*(?P<year>\d{{4}}|\d\d(?=[ ,]|$)))?,?(?:[ :,t]\s*{_CLOCK})?{_ZONE}",
@@ -71,7 +71,7 @@ _CLOCK_FIRST = re.compile(
     r"(\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?[ap]\.?m\.?)?(?:\s[a-z]{3,4}(?=\s[a-z]))?),?\s+(\S.*\d{4}|[\d./\-]{8,})",
     re.IGNORECASE | re.ASCII,
 )
-_FILLING = re.compile(r"\b(?:at|um|uhr|de|del|le|om|kl|a las)\b\.?", re.IGNORECASE)
+_FILLING = re.compile(r"\b(?:at|um|uhr|de|del|le|om|kl|a las|a(?=\s\d))\b\.?", re.IGNORECASE)
 _HALVES = re.compile("上午|下午|午前|午後|오전|오후|凌晨|晚上")
 _AFTERNOON = frozenset({"下午", "午後", "오후", "晚上"})
 _CALENDAR = str.maketrans(
@@ -336,7 +336,7 @@ def _tidy(text: str) -> str:
             text = text.replace(half[0], " ") + (" PM" if half[0] in _AFTERNOON else " AM")
         text = unicodedata.normalize("NFKD", text.translate(_CALENDAR))
         text = "".join(sign for sign in text if not unicodedata.combining(sign)).replace("\u2212", "-")
-        text = re.sub(r":(?=\s|$)", "", text)
+        text = re.sub(r":(?=\s|$)|\([^()]\)", "", text)
     if text[:1] == "[" and text[-1:] == "]":
         text = text[1:-1]
     text = _LITERAL.sub("", text.strip(" \t\r\n\"'").lstrip("*.").rstrip(":"), 1)
