@@ -30,8 +30,8 @@ _WORDS = {
     """,
     _INFO: """
         info inf information informational notice ntc note normal check_function function_check ok okay good healthy
-        success succ audit_success success_audit log http mark logalways diagnostic* cleared clear resolved recover* no_alarm
-        no_error no_fault event message status infor notification* i n
+        success succ audit_success success_audit log http mark logalways diagnostic* cleared clear resolved recover*
+        no_alarm no_error no_fault event message status infor notification* i n
         hinweis* meldung* betriebsmeldung* mitteilung* ereignis* informati* inform* remarque* nota notifica* melding*
         bilgi
         инфо* сведени* норма нормальн* уведомлен*
@@ -62,7 +62,8 @@ _WORDS = {
         critical crit crt cri c fatal ftl f alert alrt emerg emrg emergency emergenc* panic pnc dpanic assert wtf
         urgent very_high highest disaster catastroph* blocker danger page non_recoverable nonrecoverable
         kritisch* notfall* notaus not_aus nothalt not_halt fatal* dringend* gefahr* lebensgefahr
-        schwerwiegender_fehler schwerer_fehler schwere_storung critiqu* urgence* urgente* critic* emergencia* emergenza* peligro pericolo perigo
+        schwerwiegender_fehler schwerer_fehler schwere_storung
+        critiqu* urgence* urgente* critic* emergencia* emergenza* peligro pericolo perigo
         kritiek* dringend noodgeval fataal kritik* kryty* awari*
         критич* авари* фатальн* экстренн* опасн* срочн*
         严重 嚴重 致命 紧急 緊急 危急 关键 關鍵 危险 危險 灾难 急停 致命的 重大 クリティカル 危険 非常 非常停止 重故障
