@@ -6,18 +6,21 @@ format is the reference system's: ``timestamp, hostname, severity, service, mess
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
 
 from andon.core.errors import MessageRejected
-from andon.core.models import REPLY_TO_HEADER, SUBJECT, Decoded, Delivery, LogRecord, Reject, Severity, utc_text
-from andon.core.timestamps import odd_time
+from andon.core.models import REPLY_TO_HEADER, SUBJECT, Decoded, Delivery, LogRecord, Reject, utc_text
+from andon.core.timestamps import AHEAD, TimeReader
 from andon.grouping.fingerprint import Fingerprinter
+from andon.ingest.severity import SeverityReader
 
 UNKNOWN = "unknown"
 NAME_LIMIT = 255
@@ -28,31 +31,14 @@ CONTEXT_READ_LIMIT = 65_536
 _IMAGES = b'"images"'
 _NONE = msgspec.Raw(b"[]")
 
-#: Length of a stored time with milliseconds.
+#: Lengths of a stored time with milliseconds, and of one in whole seconds.
 _STORED_LENGTH = len("2025-01-15T02:14:23.123Z")
+_SECONDS_LENGTH = len("2025-01-15T02:14:23Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400 * 10**9
 # Control characters that would end a text early, move the cursor or colour a terminal; tab and line feed are text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n?")
-
-_SEVERITY_WORDS: dict[str, Severity] = {
-    "DEBUG": Severity.DEBUG, "DBG": Severity.DEBUG, "TRACE": Severity.DEBUG, "FINE": Severity.DEBUG,
-    "FINER": Severity.DEBUG, "FINEST": Severity.DEBUG, "VERBOSE": Severity.DEBUG,
-    "INFO": Severity.INFO, "INFORMATION": Severity.INFO, "INFORMATIONAL": Severity.INFO, "NOTICE": Severity.INFO,
-    "NORMAL": Severity.INFO, "CHECK_FUNCTION": Severity.INFO,
-    "WARNING": Severity.WARNING, "WARN": Severity.WARNING, "OFF_SPEC": Severity.WARNING,
-    "MAINTENANCE_REQUIRED": Severity.WARNING,
-    "ERROR": Severity.ERROR, "ERR": Severity.ERROR, "SEVERE": Severity.ERROR, "FAULT": Severity.ERROR,
-    "FAILURE": Severity.ERROR,
-    "CRITICAL": Severity.CRITICAL, "CRIT": Severity.CRITICAL, "FATAL": Severity.CRITICAL, "ALERT": Severity.CRITICAL,
-    "EMERG": Severity.CRITICAL, "EMERGENCY": Severity.CRITICAL, "PANIC": Severity.CRITICAL,
-}  # fmt: skip
-# Numbers: syslog's 0 to 7 and Python's 10 to 50, the two scales that producers send as numbers.
-_SEVERITY_NUMBERS: dict[int, Severity] = {
-    0: Severity.CRITICAL, 1: Severity.CRITICAL, 2: Severity.CRITICAL, 3: Severity.ERROR, 4: Severity.WARNING,
-    5: Severity.INFO, 6: Severity.INFO, 7: Severity.DEBUG,
-    10: Severity.DEBUG, 20: Severity.INFO, 30: Severity.WARNING, 40: Severity.ERROR, 50: Severity.CRITICAL,
-}  # fmt: skip
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -74,11 +60,22 @@ _encode = msgspec.json.encode
 
 
 class Decoder:
-    """Turns deliveries into records. ``zone`` is that of timestamps that name none."""
+    """Turns deliveries into records.
 
-    def __init__(self, grouper: Fingerprinter, zone: tzinfo = UTC) -> None:
+    ``zone`` is that of timestamps that name none, ``day_first`` their order; ``severities`` are the site's own words.
+    """
+
+    def __init__(
+        self,
+        grouper: Fingerprinter,
+        zone: tzinfo = UTC,
+        day_first: bool = True,
+        severities: Mapping[str, str] | None = None,
+    ) -> None:
         self._group = grouper
-        self._zone = zone
+        self._severity = SeverityReader(severities)
+        self._times = TimeReader(zone, day_first)
+        self._day, self._likely = 0, ""  # of receipt, and what is surely not ahead of it
 
     def __call__(self, delivery: Delivery) -> Decoded:
         """The logs of one delivery, and what in it is no log. Never raises, whatever the bytes."""
@@ -102,7 +99,9 @@ class Decoder:
         message = _text(wire.message, notes, "message") or "(no message)"
         hostname = _name(wire.hostname, notes, "hostname")
         service = _name(wire.service, notes, "service")
-        severity, native = _severity(wire.severity)
+        severity = self._severity(wire.severity, "severity", context or ())
+        if not severity.understood:
+            notes.append(severity.note)
         identity = self._group(message, service, context)
         reply_to = _reply_to(delivery, notes) if delivery.headers else None
         site, area, line, machine = _place(delivery.subject, context)
@@ -113,13 +112,13 @@ class Decoder:
             stored_ns=delivery.stored_ns,
             timestamp=timestamp,
             hostname=hostname,
-            severity=severity,
+            severity=severity.severity,
             service=service,
             message=message,
             fingerprint=identity.key,
             template=identity.template,
             context=context_text,
-            severity_native=native,
+            severity_native=severity.native,
             site=site,
             area=area,
             line=line,
@@ -130,40 +129,26 @@ class Decoder:
         )
 
     def _timestamp(self, value: Any, stored_ns: int, notes: list[str]) -> str:
-        moment: datetime | None = None
+        if stored_ns // _DAY != self._day:
+            self._day = stored_ns // _DAY
+            self._likely = utc_text(_EPOCH + timedelta(days=self._day) + AHEAD)
+        if isinstance(value, str) and "2000" < value < self._likely and value[-1] == "Z":
+            with contextlib.suppress(ValueError):
+                if (
+                    len(value) == _STORED_LENGTH
+                    and value[4] + value[7] + value[10] + value[19] == "--T."
+                    and value[11:13] < "24"
+                ):
+                    datetime.fromisoformat(value)
+                    return value  # stored as it stands
+                if len(value) == _SECONDS_LENGTH and value[4] + value[7] + value[10] == "--T" and value[11:13] < "24":
+                    datetime.fromisoformat(value)
+                    return f"{value[:-1]}.000Z"
         received = _EPOCH + timedelta(microseconds=stored_ns // 1000)
-        if isinstance(value, str):
-            try:
-                moment = datetime.fromisoformat(value.strip())
-                if len(value) == _STORED_LENGTH and value[7] + value[10] + value[19] + value[23] == "-T.Z":
-                    return value if moment.year > 1 else self._no_time(received, notes)  # stored as it stands
-            except ValueError:
-                moment = odd_time(value, received)
-            if moment is None:
-                notes.append(f"timestamp {_short(value)} not understood, time of receipt taken")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            moment = _from_epoch(value)
-            if moment is None:
-                notes.append(f"timestamp {_short(json.dumps(value))} out of range, time of receipt taken")
-        elif value is not None:
-            notes.append("timestamp of a wrong type, time of receipt taken")
-        if moment is None:
-            return utc_text(received)
-        if moment.year == 1:
-            return self._no_time(received, notes)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=self._zone)
-        try:
-            return utc_text(moment)
-        except OverflowError:  # year 9999 with an offset that leads out of the calendar
-            notes.append(f"timestamp {_short(str(value))} out of range, time of receipt taken")
-            return utc_text(received)
-
-    @staticmethod
-    def _no_time(received: datetime, notes: list[str]) -> str:
-        """The first of January of year 1 is what Go and .NET write where no time was set."""
-        notes.append("timestamp of the year 1 means none, time of receipt taken")
-        return utc_text(received)
+        moment, note = self._times.read(value, received)
+        if note:
+            notes.append(note)
+        return utc_text(moment or received)
 
 
 def reject_of(delivery: Delivery, reason: str) -> Reject:
@@ -319,40 +304,6 @@ def _name(value: Any, notes: list[str], field: str) -> str:
         notes.append(f"{field} cut from {len(text)} characters")
         text = text[: NAME_LIMIT - 1] + "…"
     return text or UNKNOWN
-
-
-def _severity(value: Any) -> tuple[str, str | None]:
-    """(normalised, native where it differs). Unknown words and missing values are INFO."""
-    if isinstance(value, str):
-        known = _SEVERITY_WORDS.get(value)
-        if known is not None:
-            return known.value, (None if known.value == value else value)
-        text = _clean(value)[:NAME_LIMIT]
-        known = _SEVERITY_WORDS.get(text.upper().replace(" ", "_").replace("-", "_"))
-        if known is None and text.isdecimal() and len(text) <= 2:
-            known = _SEVERITY_NUMBERS.get(int(text))
-        return (known or Severity.INFO).value, text
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _SEVERITY_NUMBERS.get(value, Severity.INFO).value, str(value)[:NAME_LIMIT]
-    if value is None:
-        return Severity.INFO.value, None
-    return Severity.INFO.value, _clean(json.dumps(value, ensure_ascii=False))[:NAME_LIMIT]
-
-
-def _from_epoch(value: float) -> datetime | None:
-    """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size; None out of range."""
-    if value != value or value in (float("inf"), float("-inf")):
-        return None
-    size = abs(value)
-    for limit, per_microsecond in ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3)):
-        if size < limit:
-            try:
-                return _EPOCH + timedelta(microseconds=round(value * per_microsecond))
-            except OverflowError:
-                return None
-    return None
 
 
 _PLACES = ("site", "area", "line", "machine")
