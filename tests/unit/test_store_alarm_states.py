@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.core.timestamps import TimeReader
 from andon.store.alarms.states import Report, read
 
 AT = datetime(2025, 1, 15, 2, 14, tzinfo=UTC).timestamp()
@@ -117,7 +118,7 @@ def test_an_end_that_cannot_be_is_no_time(end: object) -> None:
 
 def test_times_without_a_zone_are_the_sites() -> None:
     """The clock on the wall."""
-    report = read({"start": "2025-01-15 03:00:00", "end": "-"}, AT, ZoneInfo("Europe/Berlin"))
+    report = read({"start": "2025-01-15 03:00:00", "end": "-"}, AT, TimeReader(ZoneInfo("Europe/Berlin")))
     assert report.started == AT - 14 * 60
 
 

@@ -166,11 +166,11 @@ def _row(one: AlarmEntry, which: AlarmList, zone: ZoneInfo) -> tuple[Cell, ...]:
         since = one.active_since or one.last_seen
         first = at(since, zone), lasting(time.time() - since)
     code = "" if one.code.startswith("pattern ") else one.code
-    return one.id, *first, severity_text(one.severity), one.place, code, f"{one.occurrences:,}", aside, one.text
+    return one.id, *first, severity_text(one.severity), one.where, code, f"{one.occurrences:,}", aside, one.text
 
 
 def _chattering_row(one: Share) -> tuple[Cell, ...]:
-    return one.alarm.id, one.most, f"{one.count:,}", one.alarm.place, one.alarm.code, one.alarm.text
+    return one.alarm.id, one.most, f"{one.count:,}", one.alarm.where, one.alarm.code, one.alarm.text
 
 
 def _top_row(one: Contributor) -> tuple[Cell, ...]:
