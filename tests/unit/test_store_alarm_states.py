@@ -151,6 +151,17 @@ def test_a_stop_across_a_clock_change_is_as_long_as_it_was(start: str, end: str,
     assert report.spans is (minutes is not None)
 
 
+def test_which_of_two_hours_a_stop_ended_in() -> None:
+    """A duration beside it tells, or the time of the log that came when it ended; else it is the first that can be."""
+    stop = {"alarm_code": "S1", "start": "2025-10-26 02:30:00", "end": "2025-10-26 02:30:00"}
+    second = datetime(2025, 10, 26, 1, 30, tzinfo=UTC).timestamp()
+    for at, context in ((second + 5, stop), (second + 9e5, {**stop, "duration": "01:00:00"})):
+        report = read(context, at, BERLIN)
+        assert (report.ended or 0) - (report.started or 0) == 3600
+    report = read({**stop, "duration": 0}, second, BERLIN)
+    assert report.ended == report.started == second - 3600
+
+
 @pytest.mark.parametrize(
     ("start", "end"),
     [

@@ -15,6 +15,10 @@ def names(text: str) -> frozenset[str]:
     return frozenset(fold(text).split())
 
 
+def _ranked(*wanted: str) -> dict[str, int]:
+    return {name: rank for rank, name in enumerate(wanted)}
+
+
 # Names are compared in small letters, without accents and without anything but letters and digits: ``Timestamp start``
 # is timestampstart, ``ActiveState/Id`` is activestateid. In the order in which they are the name of an alarm.
 _OWN = (
@@ -32,7 +36,8 @@ _THINGS = (
     "dataitemid", "dataitem", "item", "point", "tag", "alarm", "alert", "sourcename", "eventcode", "eventid",
     "messagenumber", "triggerid",
 )  # fmt: skip
-_ITEMS = ("dataitemid", "dataitem", "item", "point", "tag", "sourcename")
+_ITEMS = _ranked("dataitemid", "dataitem", "item", "point", "tag", "sourcename")
+_OWN_NAMES, _CALLED, _THING_NAMES = _ranked(*_OWN), _ranked(*_OWN, *_NAMING), _ranked(*_THINGS)
 #: Fields that name an alarm also where nothing is said of a state.
 CODES = frozenset(_OWN)
 #: Fields beside which the words of a state are about an alarm, and those that are the name of an alarm.
@@ -40,9 +45,7 @@ BESIDE_CODE = CODES.union(
     _NAMING, names("sourcename dataitemid displaypath originator originatorid originatorname triggerid")
 )
 NAMES = (
-    frozenset(
-        name for name in (*_OWN, *_NAMING) if not name.startswith(("error", "fehler", "native", "evid", "エラー"))
-    )
+    frozenset(name for name in _CALLED if not name.startswith(("error", "fehler", "native", "evid", "エラー")))
     - names("diagnosticcode diagcode messagecode code")
 ) | names("triggerid displaypath originatorid originatorname")
 
@@ -53,9 +56,11 @@ _PLACES = names("machine line site")
 _ID_MAX = 6
 _IGNITION = names("source displaypath")
 _ORIGINATOR = names("originator originatorid originatorname originatorentitytype")
+_TYPE, _NAME, _ID, _DATA_ITEM = _ranked("type"), _ranked("name"), _ranked("id"), _ranked("dataitemid")
+_CONDITION = _ranked("conditionid", "conditionididentifier")
 # In the order in which they are where an alarm comes from; the first are that whether or not a state is told.
-_SURELY_FROM = ("conditionid", "conditionididentifier", "sourcename", "sourcenode", "displaypath")
-_FROM = (
+_SURELY_FROM = _ranked("conditionid", "conditionididentifier", "sourcename", "sourcenode", "displaypath")
+_FROM = _ranked(
     "source", "displaypath", "sourcepath", "tagpath", "originatorname", "originatorid", "originator", "entityname",
     "tagname", "point", "tag", "item", "dataitem", "instance", "device", "devicename", "deviceid", "equipment",
     "equipmentname", "equipmentid", "asset", "assetname", "assetid", "station", "component", "origin", "plc", "node",
@@ -127,15 +132,14 @@ def _inner(name: str, value: Mapping[str, Any], depth: int) -> Iterator[tuple[st
 
 def code_and_item(fields: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """What the alarm of a log that tells of a state is called (a code, else its point), and the point it belongs to."""
-    code = first(fields, (*_OWN, *_NAMING))
+    code = first(fields, _CALLED)
     if code is None:
-        called: tuple[str, ...] = ("type",) if _ORIGINATOR & fields.keys() else ()
-        called += ("name",) if _IGNITION & fields.keys() else ()
-        code = first(fields, called) or _of_path(fields.get("source")) or first(fields, _THINGS)
+        called = _TYPE if _ORIGINATOR & fields.keys() else _NAME if _IGNITION & fields.keys() else {}
+        code = first(fields, called) or _of_path(fields.get("source")) or first(fields, _THING_NAMES)
     if code is None and (_PACKML & fields.keys() or numbered_by_id(fields)):
-        code = first(fields, ("id",))
+        code = first(fields, _ID)
     if code is None:
-        code = first(fields, ("conditionid", "conditionididentifier"), _SOURCE_MAX)
+        code = first(fields, _CONDITION, _SOURCE_MAX)
     return code, item_of(fields)
 
 
@@ -160,7 +164,7 @@ def _of_path(source: Any) -> str | None:
 
 def own_code(fields: Mapping[str, Any]) -> str | None:
     """What the alarm of a log is called that tells of no state: an alarm's own code only."""
-    return first(fields, _OWN)
+    return first(fields, _OWN_NAMES)
 
 
 def source_of(fields: Mapping[str, Any], *, stated: bool) -> str:
@@ -169,8 +173,8 @@ def source_of(fields: Mapping[str, Any], *, stated: bool) -> str:
     OPC UA's condition, MTConnect's data item, Ignition's path, the labels of Alertmanager, a tag, a device, an area.
     """
     if "dataitemid" in fields:
-        item, condition = first(fields, ("dataitemid",), _SOURCE_MAX), first(fields, ("conditionid",))
-        told = condition is None or condition == first(fields, (*_OWN, *_NAMING))
+        item, condition = first(fields, _DATA_ITEM, _SOURCE_MAX), first(fields, _CONDITION)
+        told = condition is None or condition == first(fields, _CALLED)
         return item or "" if told else f"{item}/{condition}"
     if labels := fields.get("labels"):
         return _of_labels(labels)
@@ -188,10 +192,10 @@ def _of_labels(labels: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(found.items()))[:_SOURCE_MAX]
 
 
-def first(fields: Mapping[str, Any], wanted: tuple[str, ...], longest: int = _NAME_MAX) -> str | None:
+def first(fields: Mapping[str, Any], wanted: Mapping[str, int], longest: int = _NAME_MAX) -> str | None:
     """The first of the fields that names something, on one line: 1205, 1205.0 and ``"1205"`` are one."""
-    for name in wanted:
-        value = fields.get(name)
+    for name in sorted(wanted.keys() & fields.keys(), key=wanted.__getitem__):
+        value = fields[name]
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
             value = int(value)
         if not isinstance(value, str | int) or isinstance(value, bool):

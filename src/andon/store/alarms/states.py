@@ -79,6 +79,8 @@ _CLOCK = re.compile(r"(\d{1,6}):(\d\d):(\d\d)(?:\.\d+)?")
 _OPEN = frozenset({"", "-", "--", "null", "none", "open", "offen", "0"})
 # What systems write for a time that is not known: Go, .NET, Unix, the end of the calendar.
 _NEVER = re.compile(r"(?:0001-01-01|1970-01-01|9999-12-31)[T ].*|01\.01\.(?:0001|1970).*")
+#: The log of an end comes within so many seconds of it.
+_NEAR = 60.0
 #: Readers look a day ahead of a log, and the calendar ends.
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
@@ -289,12 +291,22 @@ def _span(
         return (False, started, None) if lasted is None else (True, started, started + lasted)
     if _is_open(ends[0]):
         return active is not False, started, None
-    ended = _moment(ends[0], at, times, started)
+    ended = _ended(ends[0], started, _seconds(fields), at, times)
     if active and (ended is None or ended > at):  # until when it is expected to last
         return True, started, None
     if ended is None or ended < started:
         return False, None, None
     return True, started, ended
+
+
+def _ended(value: Any, started: float, lasted: float | None, at: float, times: TimeReader) -> float | None:
+    """When a time ended; in an hour that there was twice a duration beside it, or the log's own time, says in which."""
+    first = _moment(value, at, times, started)
+    second = None if first is None else _moment(value, at, times, first + 1)
+    if first is None or second is None or second <= first:
+        return first
+    told = at if lasted is None else started + lasted
+    return second if abs(told - second) <= _NEAR < abs(told - first) else first
 
 
 def _is_open(value: Any) -> bool:
