@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from andon.core.timestamps import TimeReader
-from andon.store.alarms.fields import (
+from andon.store.alarms.alarm_fields import (
     BESIDE_CODE,
     CODES,
     NAMES,
