@@ -142,7 +142,7 @@ def _message(fields: Fields, notes: list[str], encoding: str, alarm: bool) -> tu
     own = _own(fields, "message", notes)
     if own is not None:
         found, value = own
-        text = _bytes_text(value, encoding)
+        text = _listed_text(value, encoding)
         if text is None and not isinstance(value, str):
             notes.append("message was not text")
             value = json.dumps(value, ensure_ascii=False)
@@ -178,10 +178,7 @@ def _told(found: Found, encoding: str) -> str:
     """The text of a field that may be the message, empty where it is none."""
     value = value_of(found.raw)
     if isinstance(value, list):
-        text = _bytes_text(value, encoding)
-        if text is None and value and all(isinstance(one, str) for one in value):
-            text = "\n".join(value)
-        value = text
+        value = _listed_text(value, encoding)
     if not isinstance(value, str) or not plain(value):
         return ""
     if found.alias.name.lower().endswith("value") and not any(map(str.isalpha, value)):
@@ -189,9 +186,13 @@ def _told(found: Found, encoding: str) -> str:
     return value
 
 
-def _bytes_text(value: Any, encoding: str) -> str | None:
-    """The text that a list of byte numbers is (journald's form of what is not plain text), None where it is none."""
-    if not isinstance(value, list) or not value or not all(type(one) is int and 0 <= one < 256 for one in value):
+def _listed_text(value: Any, encoding: str) -> str | None:
+    """The text that a list is, None where it is none: journald writes lines, or the bytes of what is no plain text."""
+    if not isinstance(value, list) or not value:
+        return None
+    if all(isinstance(one, str) for one in value):
+        return "\n".join(value)
+    if not all(type(one) is int and 0 <= one < 256 for one in value):
         return None
     data = bytes(value)
     for name in dict.fromkeys(("utf-8", encoding)):
