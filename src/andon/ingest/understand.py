@@ -17,8 +17,10 @@ from andon.ingest.fields import Fields, Found, Meaning
 from andon.ingest.pieces import Tree, object_in, starts, value_of
 from andon.ingest.plain_text import is_text, level_in
 
-#: Reads a time, as UTC text; notes that it could not, and then gives that of receipt.
-ReadTime = Callable[[Any, list[str]], str]
+#: Reads a time, as UTC text, None where it is none that is likely; adds what is to be noted.
+ReadTime = Callable[[Any, list[str]], str | None]
+#: A time that is longer stays in the context where it is not understood, as the note cuts it.
+TIME_LIMIT = 60
 
 _NOTHING = frozenset((b"null", b'""', b"[]"))
 #: What a text of the reference's field may stand for: loggers' JSON wrapped into a field of a collector's.
@@ -47,7 +49,10 @@ _PROCESS = re.compile(r"(?<=\S)(?:\[\d+\]:?|:)$")
 
 
 class Understood(msgspec.Struct, gc=False):
-    """The parts of a log. ``severity`` came from ``field``; ``keys`` are all names of the message in lower case."""
+    """The parts of a log. ``severity`` came from ``field``; ``keys`` are all names of the message in lower case.
+
+    ``timestamp`` is empty where the log tells none.
+    """
 
     message: str
     hostname: str
@@ -209,7 +214,8 @@ def _name(fields: Fields, notes: list[str], meaning: Meaning, alarm: bool = Fals
     """The host or the program; an ``alarm`` has a name of its own."""
     own = _own(fields, meaning, notes)
     if own is not None:
-        fields.take(own[0].path)
+        if not isinstance(own[1], str) or len(own[1]) <= NAME_LIMIT:
+            fields.take(own[0].path)
         return name_of(own[1], notes, meaning)
     for found in fields.of(meaning):
         if found.own or (alarm and found.alias.name == "name"):
@@ -265,37 +271,36 @@ def _is_number(value: Any) -> bool:
 
 
 def _timestamp(fields: Fields, notes: list[str], read_time: ReadTime, moment: msgspec.Raw | None) -> str:
+    """The time of the log, empty where it tells none that is understood."""
     own = _own(fields, "timestamp", notes)
     if own is not None:
-        fields.take(own[0].path)
-        return read_time(own[1], notes)
+        time = read_time(own[1], notes)
+        if time or len(bytes(own[0].raw)) <= TIME_LIMIT:
+            fields.take(own[0].path)
+        return time or ""
     first: list[str] = []
     named: dict[str, Found] = {}
     for found in fields.of("timestamp"):
-        value = value_of(found.raw) if not found.own else None
+        value = None if found.own else value_of(found.raw)
+        if isinstance(value, str):
+            named.setdefault(found.alias.name, found)
         if not _may_be_time(value):
-            if isinstance(value, str):
-                named.setdefault(found.alias.name, found)
             continue
         told: list[str] = []
-        time = read_time(value, told)
-        if not told:
+        if time := read_time(value, told):
+            notes += told
             if not found.alias.kept:
                 fields.take(found.path)
             return time
-        named.setdefault(found.alias.name, found)
         first = first or told
     if "date" in named and "time" in named:
-        told = []
-        time = read_time(f"{value_of(named['date'].raw)} {value_of(named['time'].raw)}", told)
-        if not told:
+        time = read_time(f"{value_of(named['date'].raw)} {value_of(named['time'].raw)}", [])
+        if time:
             fields.take(named["date"].path)
             fields.take(named["time"].path)
             return time
-    if moment is not None:
-        return read_time(value_of(moment), notes)
     notes += first
-    return read_time(None, notes)
+    return "" if moment is None else read_time(value_of(moment), notes) or ""
 
 
 def _may_be_time(value: Any) -> bool:
