@@ -71,11 +71,11 @@ def understand(
     fields = _unwrapped(Fields(tree), notes)
     keys = frozenset(name.lower() for name in fields.tree)
     context = next(
-        (name for name in ("context", *fields.tree) if name in fields.tree and name.lower() == "context"), ""
+        (name for name in ("context", *fields.tree) if name.lower() == "context" and name in fields.tree), None
     )
-    own = fields.tree.pop(context, None)
-    if own is not None and context != "context":
-        notes.append(f"context was called {short(context)}")
+    own = None if context is None else fields.tree.pop(context)
+    if context not in (None, "context"):
+        notes.append(f"context was called {short(str(context))}")
     alarm = not _ALARM.isdisjoint(keys)
     message, told = _message(fields, notes, encoding, alarm)
     hostname = _name(fields, notes, "hostname")
@@ -275,7 +275,7 @@ def _timestamp(fields: Fields, notes: list[str], read_time: ReadTime, moment: ms
     own = _own(fields, "timestamp", notes)
     if own is not None:
         time = read_time(own[1], notes)
-        if time or len(bytes(own[0].raw)) <= TIME_LIMIT:
+        if time or (isinstance(own[1], str) and len(own[1]) <= TIME_LIMIT):
             fields.take(own[0].path)
         return time or ""
     first: list[str] = []
