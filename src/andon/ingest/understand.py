@@ -70,9 +70,9 @@ def understand(
     """The log in ``tree``, which is used up. ``moment`` is its time where it names none."""
     fields = _unwrapped(Fields(tree), notes)
     keys = frozenset(name.lower() for name in fields.tree)
-    context = next(
-        (name for name in ("context", *fields.tree) if name.lower() == "context" and name in fields.tree), None
-    )
+    context = None
+    if "context" in keys:
+        context = next(name for name in ("context", *fields.tree) if name in fields.tree and name.lower() == "context")
     own = None if context is None else fields.tree.pop(context)
     if context not in (None, "context"):
         notes.append(f"context was called {short(str(context))}")
@@ -307,6 +307,8 @@ def _may_be_time(value: Any) -> bool:
     """Whether it is a time of a log: not a day alone, nor a duration or a measured value."""
     if isinstance(value, str):
         return sum(map(str.isdigit, value)) >= (8 if ":" in value else 10)
+    if isinstance(value, dict):
+        return True
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= _EARLIEST
 
 
