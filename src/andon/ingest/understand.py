@@ -32,7 +32,18 @@ _MEASURED = re.compile(r"[+\-]?\d+[.,]\d|.*%\s*$")
 _LINES = frozenset(("log", "rawmsg", "event.original", "textpayload"))
 #: Where one of them is, ``name`` is that of the alarm and not of a program.
 _ALARM = frozenset(
-    ("displaypath", "display_path", "eventstate", "originatorname", "activestate", "conditionname", "ackedstate")
+    (
+        "displaypath",
+        "display_path",
+        "eventstate",
+        "originatorname",
+        "activestate",
+        "conditionname",
+        "ackedstate",
+        "alarmtext",
+        "alarmclassname",
+        "alarmstate",
+    )
 )
 #: Where an alarm's own name says what is the matter there.
 _PLACES = frozenset(("displaypath", "display_path"))
