@@ -29,7 +29,7 @@ def fingerprinter(settings: Settings) -> Fingerprinter:
 def decoder(settings: Settings) -> Decoder:
     """What reads logs at this site. Raises as :func:`fingerprinter`."""
     zone = ZoneInfo(settings.time_zone)
-    return Decoder(fingerprinter(settings), zone, settings.day_first, settings.severities)
+    return Decoder(fingerprinter(settings), zone, settings.day_first, settings.severities, settings.encoding)
 
 
 def broker_url(settings: Settings, broker: EmbeddedBroker | None) -> str:

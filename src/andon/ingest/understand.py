@@ -1,0 +1,359 @@
+"""The fields of a message sorted into the parts of a log: by the names in :mod:`andon.ingest.fields`.
+
+A field that is used leaves the message where all that it says is in the log then. Everything else becomes context.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain, short
+from andon.ingest.fields import Fields, Found, Meaning
+from andon.ingest.pieces import Tree, object_in, starts, value_of
+from andon.ingest.plain_text import is_text, level_in
+
+#: Reads a time, as UTC text, None where it is none that is likely; adds what is to be noted.
+ReadTime = Callable[[Any, list[str]], str | None]
+#: A time that is longer stays in the context where it is not understood, as the note cuts it.
+TIME_LIMIT = 60
+
+_NOTHING = frozenset((b"null", b'""', b"[]"))
+#: Objects that collectors put a whole log into, and texts that are none of a log by themselves.
+_WRAPPERS = ("data", "payload", "event", "body", "log", "entry", "record", "value", "properties")
+_VAGUE = frozenset(("name", "value"))
+_LOST_LIMIT = 200
+_EARLIEST = 900_000_000  # seconds since 1970: July 1998
+_MEASURED = re.compile(r"[+\-]?\d+[.,]\d|.*%\s*$")
+#: Fields that raw lines of programs come in: they may name a level themselves.
+_LINES = frozenset(("log", "rawmsg", "event.original", "textpayload"))
+#: Where one of them is, ``name`` is that of the alarm and not of a program.
+_ALARM = frozenset(
+    (
+        "displaypath",
+        "display_path",
+        "eventstate",
+        "originatorname",
+        "activestate",
+        "conditionname",
+        "ackedstate",
+        "alarmtext",
+        "alarmclassname",
+        "alarmstate",
+    )
+)
+#: Where an alarm's own name says what is the matter there.
+_PLACES = frozenset(("displaypath", "display_path"))
+#: Names of texts that say how bad it is: MTConnect's conditions, and texts of errors.
+_GRADED = {
+    "fault.value": "FAULT", "warning.value": "WARNING",
+    **dict.fromkeys(("errormessage", "error_message", "errortext", "error_text", "faulttext", "fault_text"), "ERROR"),
+}  # fmt: skip
+_LEVEL = re.compile(
+    r"(?:emerg(?:ency)?|alert|critical|fatal|err(?:or)?|warn(?:ing)?|notice|info|debug)$", re.IGNORECASE
+)
+#: What these fields must be to be a severity: they have other meanings.
+_FORMS = {
+    "s": re.compile(r"[FEWIDV]\d?$"),
+    **dict.fromkeys(("status", "label", "MessageType"), _LEVEL),
+}
+_PROCESS = re.compile(r"(?<=\S)(?:\[\d+\]:?|:)$")
+
+
+class Understood(msgspec.Struct, gc=False):
+    """The parts of a log. ``severity`` came from ``field``; ``keys`` are all names of the message in lower case.
+
+    ``timestamp`` is empty where the log tells none.
+    """
+
+    message: str
+    hostname: str
+    service: str
+    severity: Any
+    field: str
+    keys: frozenset[str]
+    timestamp: str
+    context: msgspec.Raw
+
+
+def understand(
+    tree: Tree, notes: list[str], read_time: ReadTime, encoding: str, moment: msgspec.Raw | None
+) -> Understood:
+    """The log in ``tree``, which is used up. ``moment`` is its time where it names none."""
+    fields = _unwrapped(Fields(tree), notes)
+    keys = frozenset(name.lower() for name in fields.tree)
+    context = None
+    if "context" in keys:
+        context = next(name for name in ("context", *fields.tree) if name in fields.tree and name.lower() == "context")
+    own = None if context is None else fields.tree.pop(context)
+    if context not in (None, "context"):
+        notes.append(f"context was called {short(str(context))}")
+    alarm = not _ALARM.isdisjoint(keys)
+    message, told = _message(fields, notes, encoding, alarm)
+    hostname = _name(fields, notes, "hostname")
+    service = _name(fields, notes, "service", alarm)
+    severity, field = _severity(fields, notes)
+    if severity is None and told in _LINES:
+        severity, field = level_in(message) or (None, "")
+    elif severity is None and told in _GRADED:
+        severity, field = _GRADED[told], told
+    timestamp = _timestamp(fields, notes, read_time, moment)
+    return Understood(message, hostname, service, severity, field, keys, timestamp, _context(own, fields.tree, notes))
+
+
+def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
+    """The fields of a log that a collector put into one of its own, as JSON text or as an object, with its beside them.
+
+    In a field of text it is a logger's line; an object counts where nothing else tells a text.
+    """
+    said = fields.of("message")
+    for name in () if _tells(said) else _WRAPPERS:
+        if (
+            name in fields.tree
+            and (inner := object_in(fields.tree[name]))
+            and _tells(Fields(dict(inner)).of("message"))
+        ):
+            return _opened(fields.tree, name, inner, notes)
+    if any(found.own for found in fields.of("severity")):
+        return fields
+    for found in said:
+        if len(found.path) == 1 and starts(found.raw, b'"{'):
+            text = value_of(found.raw)
+            inner = object_in(text.strip()) if isinstance(text, str) else None
+            if inner and _tells(Fields(dict(inner)).of("message")):
+                return _opened(fields.tree, found.path[0], inner, notes)
+    return fields
+
+
+def _tells(found: list[Found]) -> bool:
+    return any(one.alias.name not in _VAGUE and not starts(one.raw, b"{") for one in found)
+
+
+def _opened(tree: Tree, name: str, inner: Tree, notes: list[str]) -> Fields:
+    _join(inner, {key: raw for key, raw in tree.items() if key != name}, notes)
+    notes.append(f"read the log in {short(name)}")
+    return Fields(inner)
+
+
+def _join(first: Tree, second: Tree, notes: list[str]) -> None:
+    """Add ``second`` to ``first``, which goes before where both have a name; the other value is noted."""
+    for name, raw in second.items():
+        if name not in first:
+            first[name] = raw
+        elif bytes(first[name]) != bytes(raw):
+            text = bytes(raw).decode("utf-8", "replace")
+            if len(text) <= _LOST_LIMIT:
+                notes.append(f"{short(name)} came twice, the other was {text}")
+            else:
+                other = next(free for n in range(2, 1_000_000) if (free := f"{name} ({n})") not in first | second)
+                first[other] = raw
+                notes.append(f"{short(name)} came twice, the other is {short(other)}")
+
+
+def _own(fields: Fields, meaning: Meaning, notes: list[str]) -> tuple[Found, Any] | None:
+    """The reference's field where it is there and not empty. One in another case is noted; an empty one is removed.
+
+    An object is none where it holds a field of that meaning: ``{"service": {"name": …}}``.
+    """
+    found = fields.of(meaning)
+    for one in found:
+        if not one.own:
+            continue
+        value = value_of(one.raw)
+        if value is None and bytes(one.raw) != b"null":
+            notes.append(f"{meaning} cannot be read")
+        elif value is None or value == "" or (isinstance(value, str) and not value.strip()):
+            fields.take(one.path)
+        elif not isinstance(value, dict) or not any(len(f.path) > 1 and f.path[0] == one.path[0] for f in found):
+            if one.path[-1] != meaning:
+                notes.append(f"{meaning} was called {short(one.path[-1])}")
+            return one, value
+    return None
+
+
+def _message(fields: Fields, notes: list[str], encoding: str, alarm: bool) -> tuple[str, str]:
+    """The text, and the name in lower case of the alias that told it."""
+    own = _own(fields, "message", notes)
+    if own is not None:
+        found, value = own
+        text = _listed_text(value, encoding)
+        if text is None and not isinstance(value, str):
+            notes.append("message was not text")
+            value = json.dumps(value, ensure_ascii=False)
+        _take_text(fields, found, text or value, notes)
+        return plain(text or value), ""
+    told = [
+        (found, text)
+        for found in fields.of("message")
+        if not found.own and (alarm or found.alias.name != "name") and (text := _told(found, encoding))
+    ]
+    if not told:
+        return "", ""
+    found, text = told[0]
+    if found.alias.weak and " " not in text.strip():
+        found, text = next(((f, t) for f, t in told if " " in t.strip()), told[0])
+    if not found.alias.kept:
+        _take_text(fields, found, text, notes)
+    name = found.alias.name.lower()
+    if name in _PLACES and told[-1][0].alias.name == "name":
+        text = f"{text}: {told[-1][1]}"
+    return plain(text), name
+
+
+def _take_text(fields: Fields, found: Found, text: str, notes: list[str]) -> None:
+    """Remove the text's field, unless it holds bytes that the text does not show."""
+    if "\ufffd" in text and starts(found.raw, b"["):
+        notes.append("bytes that are not UTF-8 replaced")
+    else:
+        fields.take(found.path)
+
+
+def _told(found: Found, encoding: str) -> str:
+    """The text of a field that may be the message, empty where it is none."""
+    value = value_of(found.raw)
+    if isinstance(value, list):
+        value = _listed_text(value, encoding)
+    if not isinstance(value, str) or not plain(value):
+        return ""
+    if found.alias.name.lower().endswith("value") and not any(map(str.isalpha, value)):
+        return ""
+    return value
+
+
+def _listed_text(value: Any, encoding: str) -> str | None:
+    """The text that a list is, None where it is none: journald writes lines, or the bytes of what is no plain text."""
+    if not isinstance(value, list) or not value:
+        return None
+    if all(isinstance(one, str) for one in value):
+        return "\n".join(value)
+    if not all(type(one) is int and 0 <= one < 256 for one in value):
+        return None
+    data = bytes(value)
+    for name in dict.fromkeys(("utf-8", encoding)):
+        try:
+            text = data.decode(name)
+        except UnicodeError:
+            continue
+        return text if is_text(plain(text)) else None
+    text = data.decode("utf-8", "replace")
+    return text if is_text(plain(text)) else None
+
+
+def _name(fields: Fields, notes: list[str], meaning: Meaning, alarm: bool = False) -> str:
+    """The host or the program; an ``alarm`` has a name of its own."""
+    own = _own(fields, meaning, notes)
+    if own is not None:
+        if not isinstance(own[1], str) or len(own[1]) <= NAME_LIMIT:
+            fields.take(own[0].path)
+        return name_of(own[1], notes, meaning)
+    for found in fields.of(meaning):
+        if found.own or (alarm and found.alias.name == "name"):
+            continue
+        value = value_of(found.raw)
+        whole = isinstance(value, str)
+        if isinstance(value, list) and value and isinstance(value[0], str):
+            value = value[0]
+        text = value.strip() if isinstance(value, str) else ""
+        if not text or (meaning == "service" and not any(map(str.isalpha, text))):
+            continue
+        short_name = _PROCESS.sub("", text) if meaning == "service" else text
+        whole = whole and short_name == text and len(text) <= NAME_LIMIT and text.isprintable()
+        if whole and not found.alias.kept:
+            fields.take(found.path)
+        return name_of(short_name, [], meaning)
+    return UNKNOWN
+
+
+def _severity(fields: Fields, notes: list[str]) -> tuple[Any, str]:
+    """The severity as it was written, and the field that it came from in lower case; a word goes before a number."""
+    own = _own(fields, "severity", notes)
+    if own is not None:
+        fields.take(own[0].path)
+        return own[1], "severity"
+    graded = [
+        (found, value) for found in fields.of("severity") if not found.own and (value := _grade(found)) is not None
+    ]
+    graded = [one for one in graded if not one[0].alias.weak] or graded
+    if not graded:
+        return None, ""
+    found, value = next((one for one in graded if not _is_number(one[1])), graded[0])
+    if not found.alias.kept:
+        fields.take(found.path)
+    return value, ".".join(found.path).lower()
+
+
+def _grade(found: Found) -> Any:
+    """The value of a field that may be the severity; None where it measures something, or is none."""
+    value = value_of(found.raw)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, str):
+        text = value.strip()
+        form = _FORMS.get(found.alias.name)
+        return None if not text or _MEASURED.match(text) or (form and not form.match(text)) else value
+    measured = isinstance(value, bool) or not isinstance(value, int | float) or value != int(value)
+    return None if measured or found.alias.name in _FORMS else value
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, str) or value.strip().lstrip("+-").isdecimal()
+
+
+def _timestamp(fields: Fields, notes: list[str], read_time: ReadTime, moment: msgspec.Raw | None) -> str:
+    """The time of the log, empty where it tells none that is understood."""
+    own = _own(fields, "timestamp", notes)
+    if own is not None:
+        time = read_time(own[1], notes)
+        if time or (isinstance(own[1], str) and len(own[1]) <= TIME_LIMIT):
+            fields.take(own[0].path)
+        return time or ""
+    first: list[str] = []
+    named: dict[str, Found] = {}
+    for found in fields.of("timestamp"):
+        value = None if found.own else value_of(found.raw)
+        if isinstance(value, str):
+            named.setdefault(found.alias.name, found)
+        if not _may_be_time(value):
+            continue
+        told: list[str] = []
+        if time := read_time(value, told):
+            notes += told
+            if not found.alias.kept:
+                fields.take(found.path)
+            return time
+        first = first or told
+    if "date" in named and "time" in named:
+        time = read_time(f"{value_of(named['date'].raw)} {value_of(named['time'].raw)}", [])
+        if time:
+            fields.take(named["date"].path)
+            fields.take(named["time"].path)
+            return time
+    notes += first
+    return "" if moment is None else read_time(value_of(moment), notes) or ""
+
+
+def _may_be_time(value: Any) -> bool:
+    """Whether it is a time of a log: not a day alone, nor a duration or a measured value."""
+    if isinstance(value, str):
+        return sum(map(str.isdigit, value)) >= (8 if ":" in value else 10)
+    if isinstance(value, dict):
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= _EARLIEST
+
+
+def _context(own: msgspec.Raw | None, rest: Tree, notes: list[str]) -> msgspec.Raw:
+    """The context: the message's own, then what else stood in the message."""
+    if own is None or bytes(own) in _NOTHING:
+        return msgspec.Raw(msgspec.json.encode(rest) if rest else b"null")
+    if not rest:
+        return own
+    inner = object_in(own) if starts(own, b"{") else None
+    if inner is None:
+        notes.append("context is not an object, kept under the key value")
+        inner = {"value": own}
+    _join(inner, rest, notes)
+    return msgspec.Raw(msgspec.json.encode(inner))
