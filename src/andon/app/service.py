@@ -178,7 +178,7 @@ class Service:
             durability=settings.durability,
             policy=analysis_policy(settings),
             keeping=retention_policy(settings),
-            times=TimeReader(ZoneInfo(settings.time_zone)),
+            times=TimeReader(ZoneInfo(settings.time_zone), settings.day_first),
         )
         stack.push_async_callback(self.store.close)
         self._stream = await JetStreamLogStream.open(self._connection, batch=settings.record_batch)
