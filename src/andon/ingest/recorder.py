@@ -26,8 +26,6 @@ PULL_WAIT = 1.0
 #: On start, how many sequences below the ack floor are compared with the store even where the newest is there.
 RECHECK = 10_000
 RETRY_FIRST, RETRY_LAST = 0.5, 5.0
-#: A transaction takes so many logs and rejects at most, or those of one message.
-ROWS = 4_000
 #: The counts in :class:`Recorded`.
 _SUMMED = ("stored", "duplicates", "rejected", "new_patterns", "queued", "pictures", "references", "unfetched")
 
@@ -52,6 +50,7 @@ class Batch(msgspec.Struct):
 class Recorder:
     """Owns the log stream's consumer.
 
+    ``batch`` messages are pulled at a time, and so many rows go into one transaction, or those of one message.
     ``on_stored`` is told of each batch after its commit, ``on_stalled`` whether nothing can be stored at the moment
     (over and over, while it lasts and with each batch that is stored). ``queued`` is called when a batch left problems
     to explain.
@@ -125,14 +124,17 @@ class Recorder:
             log.info("batch in hand not released; the broker delivers it again by itself", messages=len(deliveries))
 
     def _understood(self, deliveries: Sequence[Delivery]) -> Iterator[Batch]:
-        """Decode deliveries as they are asked for, one batch at least; a message is never divided between two."""
+        """Decode deliveries as they are asked for, one batch at least; a message is never divided between two.
+
+        A batch takes no more rows than :attr:`batch`, or those of one message.
+        """
         batch = Batch()
         for delivery in deliveries:
             decoded = self.decode(delivery)
             for record in decoded.records[1:]:
                 record.reply_to = None  # a caller gets one reply, about the first log
             rows = len(batch.records) + len(batch.rejects) + len(decoded.records) + len(decoded.rejects)
-            if rows > ROWS and batch.deliveries:
+            if rows > self.batch and batch.deliveries:
                 yield batch
                 batch = Batch()
             batch.add(delivery, decoded)

@@ -97,9 +97,7 @@ def show(
 def write_raw(row: StoredLog) -> None:
     """The log's bytes on standard output. Raises NotFound where none are kept."""
     if row.raw is None:
-        raise NotFound(
-            f"no raw bytes of log {row.id} are kept: they were UTF-8, and its texts say all that was in them"
-        )
+        raise NotFound(f"no raw bytes of log {row.id} are kept: they were UTF-8, and `andon show {row.id}` tells all")
     sys.stdout.buffer.write(row.raw)
 
 
@@ -148,9 +146,7 @@ def print_log(row: StoredLog, settings: Settings) -> None:
         "message": row.message,
         "context": row.context,
         "notes": row.notes,
-        "raw bytes": None
-        if row.raw is None
-        else f"{len(row.raw):,}, not UTF-8; `andon show {row.id} --raw` writes them",
+        "raw bytes": f"{len(row.raw):,}, not UTF-8: `andon show {row.id} --raw` writes them" if row.raw else None,
         "stored": f"{shown_time(row.created_at, settings.time_zone)}, {message_of(row)}",
     }
     print_facts(facts)
