@@ -31,19 +31,30 @@ _SUMMED = ("stored", "duplicates", "rejected", "new_patterns", "queued", "pictur
 
 
 class Batch(msgspec.Struct):
-    """Deliveries beside what each holds, and the logs and rejects of all of them in the same order."""
+    """The logs and rejects of deliveries, in their order; beside each delivery how many of both it holds."""
 
     deliveries: list[Delivery] = []
-    decoded: list[Decoded] = []
     records: list[LogRecord] = []
     rejects: list[Reject] = []
+    # Numbers rather than the lists they came in: so many lists kept for a while wake the garbage collector often.
+    logs: list[int] = []
+    refused: list[int] = []
 
     def add(self, delivery: Delivery, decoded: Decoded) -> None:
         """Take in a delivery and what it holds."""
         self.deliveries.append(delivery)
-        self.decoded.append(decoded)
         self.records += decoded.records
         self.rejects += decoded.rejects
+        self.logs.append(len(decoded.records))
+        self.refused.append(len(decoded.rejects))
+
+    def messages(self) -> Iterator[tuple[Delivery, range, Sequence[Reject]]]:
+        """Each delivery with the places of its logs in ``records``, and its rejects."""
+        place = refused = 0
+        for delivery, logs, rejects in zip(self.deliveries, self.logs, self.refused, strict=True):
+            yield delivery, range(place, place + logs), self.rejects[refused : refused + rejects]
+            place += logs
+            refused += rejects
 
 
 @dataclass(eq=False, repr=False)
@@ -128,28 +139,28 @@ class Recorder:
 
         A batch takes no more rows than :attr:`batch`, or those of one message.
         """
-        batch = Batch()
+        batch, rows = Batch(), 0
         for delivery in deliveries:
             decoded = self.decode(delivery)
-            for record in decoded.records[1:]:
-                record.reply_to = None  # a caller gets one reply, about the first log
-            rows = len(batch.records) + len(batch.rejects) + len(decoded.records) + len(decoded.rejects)
+            size = len(decoded.records) + len(decoded.rejects)
+            if size > 1:
+                for record in decoded.records[1:]:
+                    record.reply_to = None  # a caller gets one reply, about the first log
+            rows += size
             if rows > self.batch and batch.deliveries:
                 yield batch
-                batch = Batch()
+                batch, rows = Batch(), size
             batch.add(delivery, decoded)
         yield batch
 
     async def _acknowledge(self, batch: Batch) -> None:
         """Each delivery once: what holds a log is acknowledged, what holds none is never to be delivered again."""
-        answers: tuple[list[Delivery], list[Delivery]] = ([], [])
-        for delivery, decoded in zip(batch.deliveries, batch.decoded, strict=True):
-            answers[not decoded.records].append(delivery)
-        stored, refused = answers
+        stored = [delivery for delivery, logs in zip(batch.deliveries, batch.logs, strict=True) if logs]
         try:
             if stored:
                 await self.stream.ack(stored)
-            if refused:
+            if len(stored) < len(batch.deliveries):
+                refused = [delivery for delivery, logs in zip(batch.deliveries, batch.logs, strict=True) if not logs]
                 await self.stream.terminate(refused)
         except BrokerError as error:
             log.info("acks lost; the broker delivers these again and they are recognised", error=str(error))
@@ -206,12 +217,13 @@ class Recorder:
     async def _store_one_by_one(self, batch: Batch, reason: str) -> Recorded:
         """The database refuses something in this batch: store the rest, keep the culprit in ``rejects``.
 
-        A message is one transaction still. ``batch`` holds afterwards what was made of it.
+        A message is one transaction still. ``batch`` holds afterwards what was made of each.
         """
         log.warning("batch refused by the database, storing it one by one", reason=reason)
         total = await self.store.record([], [])
         stored = Batch()
-        for delivery, decoded in zip(batch.deliveries, batch.decoded, strict=True):
+        for delivery, places, rejects in batch.messages():
+            decoded = Decoded(batch.records[places.start : places.stop], list(rejects))
             try:
                 one = await self.store.record(decoded.records, decoded.rejects)
             except (StoreFull, StoreUnavailable):
@@ -221,7 +233,9 @@ class Recorder:
                 one = await self.store.record(decoded.records, decoded.rejects)
             stored.add(delivery, decoded)
             _add(total, one)
-        batch.decoded, batch.records, batch.rejects = stored.decoded, stored.records, stored.rejects
+        batch.records, batch.rejects, batch.logs, batch.refused = (
+            stored.records, stored.rejects, stored.logs, stored.refused,
+        )  # fmt: skip
         merges = tuple(self._merges)
         last = await self.store.record([], [], merges)  # now that their patterns are there
         total.moved, total.regrouped = last.moved, last.regrouped

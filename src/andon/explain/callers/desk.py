@@ -13,7 +13,7 @@ import contextlib
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeVar
 
@@ -31,6 +31,7 @@ from andon.core.models import (
     Delivery,
     LogRecord,
     Recorded,
+    Reject,
     StoredAnalysis,
 )
 from andon.core.telemetry import Metrics
@@ -63,8 +64,8 @@ class _Stored:
     @functools.cached_property
     def by_payload(self) -> dict[bytes, payloads.Subject]:
         """What is stored of each payload."""
-        batch, recorded = self._facts
-        found = ((delivery, _about(decoded, places, recorded)) for delivery, decoded, places in _messages(batch))
+        batch, _ = self._facts
+        found = ((delivery, _about(places, rejects, *self._facts)) for delivery, places, rejects in batch.messages())
         return {delivery.data: about[1] for delivery, about in found if about is not None}
 
 
@@ -214,10 +215,10 @@ class CallerDesk:
         # What was stored before has no id now: whoever sent the same bytes again waits for the next.
         urgent: list[int] = []
         patterns: set[int] = set()
-        for delivery, decoded, places in _messages(batch):
+        for delivery, places, rejects in batch.messages():
             if delivery.data not in self._expected:
                 continue
-            found = _about(decoded, places, recorded)
+            found = _about(places, rejects, batch, recorded)
             if found is not None:
                 caller, (record, about) = self._next(delivery.data), found
                 if about.log_id is not None and about.pattern_id is not None:
@@ -226,9 +227,9 @@ class CallerDesk:
                     self._note_unasked(caller, about.log_id, record)
                     if caller.urgent and about.pattern_id not in recorded.explained:
                         urgent.append(about.log_id)
-            elif not decoded.records:
+            elif not places:
                 caller = self._next(delivery.data)
-                reason = decoded.rejects[0].reason
+                reason = rejects[0].reason
                 await self._answer_now(caller, payloads.refusal(caller.payload, reason, agent=self.agent))
             elif not recorded.left_out.isdisjoint(places):
                 caller = self._next(delivery.data)
@@ -385,23 +386,19 @@ class CallerDesk:
             await self._send(caller, body)
 
 
-def _messages(batch: Batch) -> Iterator[tuple[Delivery, Decoded, range]]:
-    """The deliveries of a batch: what each holds, and the places of its logs in the batch."""
-    end = 0
-    for delivery, decoded in zip(batch.deliveries, batch.decoded, strict=True):
-        start, end = end, end + len(decoded.records)
-        yield delivery, decoded, range(start, end)
+def _about(
+    places: range, rejects: Sequence[Reject], batch: Batch, recorded: Recorded
+) -> tuple[LogRecord, payloads.Subject] | None:
+    """The first log of a message that was stored just now, and what a reply says of it; None where none was.
 
-
-def _about(decoded: Decoded, places: range, recorded: Recorded) -> tuple[LogRecord, payloads.Subject] | None:
-    """The first log of a message that was stored just now, and what a reply says of it; None where none was."""
+    Its logs stand at ``places`` of the batch.
+    """
     ids = [(place, log_id) for place in places if (log_id := recorded.log_ids[place]) is not None]
     if not ids:
         return None
     first, log_id = ids[0]
-    record, pattern_id = decoded.records[first - places.start], recorded.pattern_ids[first]
-    rest = payloads.rest_of(decoded, [one for _, one in ids])
-    return record, payloads.Subject(log_id, pattern_id, record.severity, rest)
+    record, rest = batch.records[first], payloads.rest_of(rejects, [one for _, one in ids])
+    return record, payloads.Subject(log_id, recorded.pattern_ids[first], record.severity, rest)
 
 
 def _remove(waiting: dict[K, C], key: K, caller: Caller) -> None:

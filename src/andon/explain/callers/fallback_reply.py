@@ -39,7 +39,9 @@ class Fallback:
         except MessageRejected as error:
             return payloads.refusal(payload, str(error), agent=self.agent)
         log = unstored_log(record)
-        return self._made(payload, log, record.template, about or payloads.subject_of(log, payloads.rest_of(decoded)))
+        return self._made(
+            payload, log, record.template, about or payloads.subject_of(log, payloads.rest_of(decoded.rejects))
+        )
 
     def _made(
         self,

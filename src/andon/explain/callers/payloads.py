@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from andon.core.models import Decoded, Explanation, Rung, StoredAnalysis, StoredLog, now_text
+from andon.core.models import Explanation, Reject, Rung, StoredAnalysis, StoredLog, now_text
 
 _encode = msgspec.json.encode
 
@@ -25,9 +25,9 @@ class Rest(msgspec.Struct, frozen=True):
 _NOTHING = Rest()
 
 
-def rest_of(decoded: Decoded, log_ids: Sequence[int] = ()) -> Rest:
-    """What else became of a message, of which these logs were stored."""
-    return Rest(log_ids, [(reject.part, reject.reason) for reject in decoded.rejects])
+def rest_of(rejects: Sequence[Reject], log_ids: Sequence[int] = ()) -> Rest:
+    """What else became of a message: its parts that are no logs, and the logs that were stored."""
+    return Rest(log_ids, [(reject.part, reject.reason) for reject in rejects])
 
 
 class Subject(msgspec.Struct, frozen=True):
