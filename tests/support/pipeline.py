@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from andon.core.models import SUBJECT, Delivery, LogQuery, StoredLog
+from andon.core.models import SUBJECT, Decoded, Delivery, LogQuery, StoredLog
 from andon.core.telemetry import Health, Metrics
 from andon.explain.admission import Admission, Breaker, Budget
 from andon.explain.analyzer import Analyzer
@@ -67,7 +67,14 @@ class Pipeline:
     """Recorder, analyzer and desk with their doubles. Start what a test needs."""
 
     def __init__(
-        self, store: Store, path: Path, analyst: ScriptedAnalyst | None, policy: AnalysisPolicy, *, patience: float
+        self,
+        store: Store,
+        path: Path,
+        analyst: ScriptedAnalyst | None,
+        policy: AnalysisPolicy,
+        *,
+        patience: float,
+        decode: Callable[[Delivery], Decoded] | None = None,
     ) -> None:
         self.path = path
         self.bus = MemoryBus()
@@ -77,7 +84,7 @@ class Pipeline:
         self.metrics, self.health = Metrics(), Health()
         self.clock, self.wall_clock = Clock(), WallClock()
         publisher = self.bus.publisher()
-        decode = Decoder(Fingerprinter())
+        decode = decode or Decoder(Fingerprinter())
         self.breaker = Breaker(self.clock)
         admission = Admission(Budget(store.read, store.write, settings_of()), self.breaker)
         self.desk = CallerDesk(
@@ -165,12 +172,13 @@ async def pipeline(
     patience: float = 30.0,
     policy: AnalysisPolicy = novel,
     keeping: KeepPolicy = keep_all,
+    decode: Callable[[Delivery], Decoded] | None = None,
 ) -> AsyncIterator[Pipeline]:
     """A pipeline over a fresh (or the same) database in ``place``; stopped and closed at the end."""
     path = place / "agent.db"
     prepare(path, durability="normal")
     store = await Store.open(path, policy=policy, keeping=keeping)
-    made = Pipeline(store, path, analyst, policy, patience=patience)
+    made = Pipeline(store, path, analyst, policy, patience=patience, decode=decode)
     try:
         yield made
     finally:

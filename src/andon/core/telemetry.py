@@ -89,7 +89,7 @@ class Metrics:
     """Every figure on ``/metrics``. One object per service, so that tests and twins never share a registry."""
 
     recorded = _Metric(Counter, "andon_logs_recorded", "Logs stored in the database.")
-    duplicates = _Metric(Counter, "andon_logs_duplicate", "Messages delivered again that were stored already.")
+    duplicates = _Metric(Counter, "andon_logs_duplicate", "Logs delivered again that were stored already.")
     rejected = _Metric(Counter, "andon_logs_rejected", "Messages kept in rejects.")
     severities_not_understood = _Metric(
         Counter, "andon_severities_not_understood", "Logs stored as WARNING whose severity was not understood."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
 import msgspec
@@ -31,19 +32,37 @@ _SUMMED = ("stored", "duplicates", "rejected", "new_patterns", "queued", "pictur
 
 
 class Batch(msgspec.Struct):
-    """A pulled batch, decoded: ``records`` beside the deliveries ``accepted``, ``rejects`` beside those ``refused``."""
+    """The logs and rejects of deliveries, in their order; beside each delivery how many of both it holds."""
 
-    deliveries: Sequence[Delivery]
+    deliveries: list[Delivery] = []
     records: list[LogRecord] = []
-    accepted: list[Delivery] = []
     rejects: list[Reject] = []
-    refused: list[Delivery] = []
+    # Numbers rather than the lists they came in: so many lists kept for a while wake the garbage collector often.
+    logs: list[int] = []
+    refused: list[int] = []
+
+    def add(self, delivery: Delivery, decoded: Decoded) -> None:
+        """Take in a delivery and what it holds."""
+        self.deliveries.append(delivery)
+        self.records += decoded.records
+        self.rejects += decoded.rejects
+        self.logs.append(len(decoded.records))
+        self.refused.append(len(decoded.rejects))
+
+    def messages(self) -> Iterator[tuple[Delivery, range, Sequence[Reject]]]:
+        """Each delivery with the places of its logs in ``records``, and its rejects."""
+        place = refused = 0
+        for delivery, logs, rejects in zip(self.deliveries, self.logs, self.refused, strict=True):
+            yield delivery, range(place, place + logs), self.rejects[refused : refused + rejects]
+            place += logs
+            refused += rejects
 
 
 @dataclass(eq=False, repr=False)
 class Recorder:
     """Owns the log stream's consumer.
 
+    ``batch`` messages are pulled at a time, and so many rows go into one transaction, or those of one message.
     ``on_stored`` is told of each batch after its commit, ``on_stalled`` whether nothing can be stored at the moment
     (over and over, while it lasts and with each batch that is stored). ``queued`` is called when a batch left problems
     to explain.
@@ -82,15 +101,18 @@ class Recorder:
         storing: asyncio.Task[None] | None = None
         try:
             while True:
-                batch = self._understand(await self.stream.pull(self.batch, PULL_WAIT))
-                try:
-                    if storing is not None:
-                        await asyncio.wait({storing})
-                        storing.result()
-                except BaseException:
-                    await self._give_back(batch.deliveries)
-                    raise
-                storing = asyncio.create_task(self._record(batch), name="recorder-batch") if batch.deliveries else None
+                pulled = await self.stream.pull(self.batch, PULL_WAIT)
+                taken = 0
+                for batch in self._understood(pulled):
+                    try:
+                        if storing is not None:
+                            await asyncio.wait({storing})
+                            storing.result()
+                    except BaseException:
+                        await self._give_back(pulled[taken:])
+                        raise
+                    taken += len(batch.deliveries)
+                    storing = asyncio.create_task(self._record(batch), name="recorder-batch") if taken else None
         finally:
             if storing is not None:
                 storing.cancel()
@@ -116,22 +138,34 @@ class Recorder:
         except (BrokerError, TimeoutError):
             log.info("batch in hand not released; the broker delivers it again by itself", messages=len(deliveries))
 
-    def _understand(self, deliveries: list[Delivery]) -> Batch:
-        batch = Batch(deliveries)
+    def _understood(self, deliveries: Sequence[Delivery]) -> Iterator[Batch]:
+        """Decode deliveries as they are asked for, one batch at least; a message is never divided between two.
+
+        A batch takes no more rows than :attr:`batch`, or those of one message.
+        """
+        batch, rows = Batch(), 0
         for delivery in deliveries:
             decoded = self.decode(delivery)
-            batch.records += decoded.records
-            batch.accepted += [delivery] * len(decoded.records)
-            batch.rejects += decoded.rejects
-            batch.refused += [delivery] * len(decoded.rejects)
-        return batch
+            size = len(decoded.records) + len(decoded.rejects)
+            if size > 1:
+                for record in decoded.records[1:]:
+                    record.reply_to = None  # a caller gets one reply, about the first log
+            rows += size
+            if rows > self.batch and batch.deliveries:
+                yield batch
+                batch, rows = Batch(), size
+            batch.add(delivery, decoded)
+        yield batch
 
     async def _acknowledge(self, batch: Batch) -> None:
+        """Each delivery once: what holds a log is acknowledged, what holds none is never to be delivered again."""
+        stored = [delivery for delivery, logs in zip(batch.deliveries, batch.logs, strict=True) if logs]
         try:
-            if batch.accepted:
-                await self.stream.ack(batch.accepted)
-            if batch.refused:
-                await self.stream.terminate(batch.refused)
+            if stored:
+                await self.stream.ack(stored)
+            if len(stored) < len(batch.deliveries):
+                refused = [delivery for delivery, logs in zip(batch.deliveries, batch.logs, strict=True) if not logs]
+                await self.stream.terminate(refused)
         except BrokerError as error:
             log.info("acks lost; the broker delivers these again and they are recognised", error=str(error))
 
@@ -190,23 +224,48 @@ class Recorder:
         self._regrouped = recorded.regrouped
 
     async def _store_one_by_one(self, batch: Batch, reason: str) -> Recorded:
-        """The database refuses something in this batch: store the rest, keep the culprit in ``rejects``."""
+        """The database refuses something in this batch: store the rest, keep the culprit in ``rejects``.
+
+        A message is one transaction still. ``batch`` holds afterwards what was made of each.
+        """
         log.warning("batch refused by the database, storing it one by one", reason=reason)
-        total = await self.store.record([], batch.rejects)
-        for record, delivery in zip(batch.records, batch.accepted, strict=True):
+        total = await self.store.record([], [])
+        stored = Batch()
+        for delivery, places, rejects in batch.messages():
+            decoded = Decoded(batch.records[places.start : places.stop], list(rejects))
             try:
-                one = await self.store.record([record], [])
+                one = await self.store.record(decoded.records, decoded.rejects)
             except (StoreFull, StoreUnavailable):
                 raise
             except StoreError as error:
-                one = await self.store.record([], [reject_of(delivery, f"cannot be stored: {error}")])
-                one.log_ids, one.pattern_ids = [None], [None]
+                decoded = await self._without_refused(delivery, decoded, str(error))
+                one = await self.store.record(decoded.records, decoded.rejects)
+            stored.add(delivery, decoded)
             _add(total, one)
+        batch.records, batch.rejects, batch.logs, batch.refused = (
+            stored.records, stored.rejects, stored.logs, stored.refused,
+        )  # fmt: skip
         merges = tuple(self._merges)
         last = await self.store.record([], [], merges)  # now that their patterns are there
         total.moved, total.regrouped = last.moved, last.regrouped
         self._merged(merges, last)
         return total
+
+    async def _without_refused(self, delivery: Delivery, decoded: Decoded, reason: str) -> Decoded:
+        """The logs of one message that the database takes; the others, or all where that is not it, are rejects."""
+        split = len(decoded.records) + len(decoded.rejects) > 1
+        reasons = await self.store.refused(decoded.records) if split else {0: reason}
+        if not reasons:
+            return Decoded([], [reject_of(delivery, f"cannot be stored: {reason}")])
+        rejects = list(decoded.rejects)
+        for place, why in reasons.items():
+            record = decoded.records[place]
+            data = _bytes_of(record) if split else None
+            rejects.append(reject_of(delivery, f"cannot be stored: {why}", data, record.part))
+        taken = [record for place, record in enumerate(decoded.records) if place not in reasons]
+        for record in taken[:1]:
+            record.reply_to = decoded.records[0].reply_to
+        return Decoded(taken, rejects)
 
     async def _tell(self, batch: Batch, recorded: Recorded) -> None:
         """Count what was stored, and wake and tell those whom it concerns."""
@@ -245,13 +304,22 @@ class Recorder:
             return
         recovered = 0
         async for deliveries in self.stream.replay(gaps[0][0], gaps[-1][1]):
-            batch = self._understand(deliveries)
-            recorded = await self._store_until_done(batch)
-            recovered += recorded.stored
-            await self._tell(batch, recorded)
+            for batch in self._understood(deliveries):
+                recorded = await self._store_until_done(batch)
+                recovered += recorded.stored
+                await self._tell(batch, recorded)
         if recovered:
             self.metrics.recovered.inc(recovered)
             log.warning("logs delivered before were not in the database and were read again", logs=recovered)
+
+
+def _bytes_of(record: LogRecord) -> bytes:
+    """One log of several as a message of its own, to be published again: its part of the bytes is not known here."""
+    if record.raw is not None:
+        return record.raw
+    told = {name: getattr(record, name) for name in ("timestamp", "hostname", "severity", "service", "message")}
+    told["severity"] = record.severity_native or record.severity
+    return f'{json.dumps(told)[:-1]}, "context": {record.context or "{}"}}}'.encode("utf-8", "replace")
 
 
 def _add(total: Recorded, one: Recorded) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import gzip
@@ -21,8 +22,9 @@ Format = Literal["csv", "jsonl", "parquet"]
 
 #: The columns of ``agent_logs``.
 _VIEW = ("id", "timestamp", "hostname", "severity", "service", "message", "context", "analysis", "created_at")
-#: The columns of every format, in order.
-COLUMNS = (*_VIEW, "severity_native", "site", "area", "line", "machine", "pattern_id", "rung", "provisional", "notes")
+_MORE = ("severity_native", "site", "area", "line", "machine", "pattern_id", "rung", "provisional", "notes", "raw")
+#: The columns of every format, in order; bytes are base64 but for Parquet, which has them as they are.
+COLUMNS = (*_VIEW, *_MORE)
 #: A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -94,13 +96,15 @@ def csv_chunks(pages: Iterable[list[StoredLog]]) -> Iterator[tuple[bytes, int]]:
 def safe_cell(value: Any) -> Any:
     """A value as a CSV cell; a text that a spreadsheet would run gets an apostrophe in front.
 
-    >>> safe_cell("=1+1"), safe_cell(None), safe_cell(True)
-    ("'=1+1", '', 'true')
+    >>> safe_cell("=1+1"), safe_cell(None), safe_cell(True), safe_cell(b"caf\\xe9")
+    ("'=1+1", '', 'true', 'Y2Fm6Q==')
     """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, bytes):
+        value = base64.b64encode(value).decode()
     if isinstance(value, str):
         value = value.replace("\x00", "")
         return f"'{value}" if value.startswith(_FORMULA) else value
@@ -129,7 +133,8 @@ def _parquet(pages: Iterable[list[StoredLog]], file: IO[bytes]) -> int:
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError:
         raise extras.missing("parquet", "Parquet") from None
-    kinds = {"id": pyarrow.int64(), "pattern_id": pyarrow.int64(), "provisional": pyarrow.bool_()}
+    kinds = {"id": pyarrow.int64(), "pattern_id": pyarrow.int64()}
+    kinds |= {"provisional": pyarrow.bool_(), "raw": pyarrow.binary()}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in COLUMNS])
     count = 0
     with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:

@@ -11,8 +11,9 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError
 
-from andon.core.errors import StoreError, StoreUnavailable
+from andon.core.errors import StoreError, StoreFull, StoreUnavailable
 from andon.core.models import LogRecord, Merge, Recorded, Reject
 from andon.core.settings.database_url import Database
 from andon.core.timestamps import TimeReader
@@ -40,6 +41,9 @@ _log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+#: What drivers raise for a value that the database cannot hold.
+_REFUSALS = (DataError, UnicodeError, OverflowError)
 
 _READERS = 2
 #: Threads for questions of people, so that no slow one holds up the pipeline.
@@ -164,6 +168,8 @@ class Store:
     ) -> Recorded:
         """Store a batch exactly once: rows, patterns, rollups, pending analyses and durable waiters together.
 
+        All parts of a message must be in one batch: of a message that is stored already nothing is stored again.
+        A value that the database refuses raises StoreError, and nothing is stored; :meth:`refused` finds it.
         ``joins`` merge patterns in the same transaction (applying one again changes nothing): a pattern that joins an
         explained or waiting one asks for no analysis of its own, and open analyses of joined patterns are closed.
         """
@@ -175,11 +181,33 @@ class Store:
             with translated(self._path), self._writer.begin() as connection:
                 done, learnt = self._recorder.record(connection, records, rejects, joins)
             self._check_file()  # before the caller acknowledges
-        except BaseException:
+        except BaseException as error:
             self._recorder.forget()
+            if isinstance(error, _REFUSALS):
+                raise StoreError(str(getattr(error, "orig", error))) from error
             raise
         self._recorder.learn(learnt)
         return done
+
+    async def refused(self, records: Sequence[LogRecord]) -> dict[int, str]:
+        """Which of these records, by their places, the database would refuse, and why; nothing is stored."""
+        return await self._in_thread(self._writing, lambda: self._refused(records))
+
+    def _refused(self, records: Sequence[LogRecord], first: int = 0) -> dict[int, str]:
+        try:
+            with translated(self._path), self._writer.connect() as connection, connection.begin() as transaction:
+                self._recorder.record(connection, records, [])
+                transaction.rollback()
+        except (StoreFull, StoreUnavailable):
+            raise
+        except (StoreError, *_REFUSALS) as error:
+            if len(records) == 1:
+                return {first: str(getattr(error, "orig", error))}
+            half = len(records) // 2
+            return self._refused(records[:half], first) | self._refused(records[half:], first + half)
+        finally:
+            self._recorder.forget()
+        return {}
 
     def _check_file(self) -> None:
         if self._file is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from andon.app.cli.output import (
     console,
     cut,
     explained_by,
+    message_of,
     plain,
     print_facts,
     print_json,
@@ -27,6 +29,7 @@ from andon.app.cli.output import (
     short_time,
     shown_time,
 )
+from andon.core.errors import NotFound
 from andon.core.models import StoredLog
 
 if TYPE_CHECKING:
@@ -62,6 +65,9 @@ def show(
     save_pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the log's pictures to files in this directory.")
     ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Write the bytes it came in to standard output; kept where they are no UTF-8.")
+    ] = False,
 ) -> None:
     """Show one log with its context, its analysis and its pictures.
 
@@ -70,6 +76,9 @@ def show(
     settings = command_settings()
     with store.Visitor(settings.database) as visitor:
         row = visitor.read(store.search.log, log_id)
+        if raw:
+            write_raw(row)
+            return
         data = save_pictures is not None or (not as_json and pictures.draws())
         shown = visitor.read(store.pictures.of_logs, [log_id], _PICTURES_MAX, data=data)
         awaited = visitor.read(store.pictures.awaited_of, log_id)
@@ -83,6 +92,13 @@ def show(
         console.print(f"{len(written)} of {len(shown)} pictures written:" if shown else "This log has no pictures.")
         for path in written:
             console.print(str(path), markup=False, soft_wrap=True)
+
+
+def write_raw(row: StoredLog) -> None:
+    """The log's bytes on standard output. Raises NotFound where none are kept."""
+    if row.raw is None:
+        raise NotFound(f"no raw bytes of log {row.id} are kept: they were UTF-8, and `andon show {row.id}` tells all")
+    sys.stdout.buffer.write(row.raw)
 
 
 def as_object(row: StoredLog) -> dict[str, Any]:
@@ -130,7 +146,8 @@ def print_log(row: StoredLog, settings: Settings) -> None:
         "message": row.message,
         "context": row.context,
         "notes": row.notes,
-        "stored": f"{shown_time(row.created_at, settings.time_zone)}, {row.stream} {row.sequence}",
+        "raw bytes": f"{len(row.raw):,}, not UTF-8: `andon show {row.id} --raw` writes them" if row.raw else None,
+        "stored": f"{shown_time(row.created_at, settings.time_zone)}, {message_of(row)}",
     }
     print_facts(facts)
     title = f"analysis: {rung_label(row)}"

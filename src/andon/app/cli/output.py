@@ -21,6 +21,7 @@ from andon.core.times import local, read_span
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from andon.core.models import StoredLog, StoredReject
     from andon.core.settings.settings import Settings
     from andon.insight.trends.trends import Together
 
@@ -189,6 +190,11 @@ def _shown(cell: Cell) -> Text:
 def one_line(text: str) -> str:
     """``text`` with each run of white space as one blank."""
     return " ".join(text.split())
+
+
+def message_of(row: StoredLog | StoredReject) -> str:
+    """The message a row came in, with its place there where that is not the first."""
+    return f"{row.stream} {row.sequence}" + (f", part {row.part}" if row.part else "")
 
 
 def user_name() -> str | None:

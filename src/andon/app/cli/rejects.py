@@ -16,6 +16,7 @@ from andon.app.cli.output import (
     command_settings,
     console,
     cut,
+    message_of,
     plain,
     print_json,
     print_listing,
@@ -74,13 +75,16 @@ def list_command(limit: Rows = LISTED, every: Every = False, as_json: Json = Fal
         return
     wide = console.width >= WIDE
     time = shown_time if wide else short_time
+    split = any(row.part for row in rows)
 
     def cells(row: StoredReject) -> tuple[Cell, ...]:
         when, reason = time(row.received_at, settings.time_zone), cut(row.reason, 48 if wide else 24)
         start, retried = plain(visible(row.data, 200)), "yes" if row.retried_at else ""
-        return row.id, when, f"{len(row.data):,}", reason, start, *([retried] if every else [])
+        part = [str(row.part or "")] if split else []
+        return row.id, when, *part, f"{len(row.data):,}", reason, start, *([retried] if every else [])
 
-    names = ("id>", "received", "bytes?>", "reason", "starts with~", *(["retried"] if every else []))
+    part = ["part>"] if split else []
+    names = ("id>", "received", *part, "bytes?>", "reason", "starts with~", *(["retried"] if every else []))
     print_listing(names, map(cells, rows))
 
 
@@ -102,7 +106,7 @@ def show_command(
         return
     lines = [
         f"received  {shown_time(row.received_at, settings.time_zone)}",
-        f"subject   {row.subject}   {row.stream} {row.sequence}",
+        f"subject   {row.subject}   {message_of(row)}",
         f"reason    {row.reason}",
         *([f"retried   {shown_time(row.retried_at, settings.time_zone)}"] if row.retried_at else []),
         f"{len(row.data):,} bytes:",

@@ -14,7 +14,8 @@ class Delivery(msgspec.Struct, gc=False):
     """One message as the broker handed it over; not yet understood, not yet acknowledged.
 
     ``stored_ns`` is when the broker stored it (nanoseconds since 1970). Stream, sequence and ``stored_ns``
-    together are the identity of a message: sequences alone are used again after a broker lost its tail.
+    together are the identity of a message: sequences alone are used again after a broker lost its tail. A row that
+    is made of it adds the place in the message, because one message may hold several logs.
     ``token`` is what the adapter needs to acknowledge it.
     """
 
@@ -109,7 +110,10 @@ class Reject(msgspec.Struct, gc=False):
 
 
 class Decoded(msgspec.Struct, gc=False):
-    """What one delivery holds: its logs, and the parts that are no logs, each with its place in the message."""
+    """What one delivery holds: its logs, and the parts that are no logs, each with its place in the message.
+
+    There is one or the other at least.
+    """
 
     records: list[LogRecord]
     rejects: list[Reject] = []
@@ -164,7 +168,10 @@ class Retained(msgspec.Struct):
 
 
 class StoredLog(msgspec.Struct, frozen=True):
-    """A row of ``logs`` as readers get it, with the analysis ``agent_logs`` would show for it."""
+    """A row of ``logs`` as readers get it, with the analysis ``agent_logs`` would show for it.
+
+    ``part`` is the log's place in its message, ``raw`` its bytes where they are no UTF-8.
+    """
 
     id: int
     timestamp: str
@@ -189,10 +196,15 @@ class StoredLog(msgspec.Struct, frozen=True):
     rung: str | None
     provisional: bool
     analysis_status: str | None
+    part: int = 0
+    raw: bytes | None = None
 
 
 class StoredReject(msgspec.Struct, frozen=True):
-    """A row of ``rejects``. ``retried_at`` is when its bytes were last published again."""
+    """A row of ``rejects``: a message, or the part at this place of one that held several.
+
+    ``retried_at`` is when its bytes were last published again.
+    """
 
     id: int
     received_at: str
@@ -203,6 +215,7 @@ class StoredReject(msgspec.Struct, frozen=True):
     reason: str
     data: bytes
     retried_at: str | None
+    part: int = 0
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,7 +90,9 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         "normal",
         description="`normal`: the broker syncs to disk every second; `strict`: broker and database sync each write.",
     )
-    record_batch: int = Field(500, ge=1, le=5000, description="Most logs stored in one transaction.")
+    record_batch: int = Field(
+        500, ge=1, le=5000, description="Most logs stored in one transaction, unless one message holds more."
+    )
     picture_max_bytes: int = Field(
         4_194_304,
         ge=0,

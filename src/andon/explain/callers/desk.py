@@ -13,7 +13,7 @@ import contextlib
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeVar
 
@@ -31,6 +31,7 @@ from andon.core.models import (
     Delivery,
     LogRecord,
     Recorded,
+    Reject,
     StoredAnalysis,
 )
 from andon.core.telemetry import Metrics
@@ -63,7 +64,9 @@ class _Stored:
     @functools.cached_property
     def by_payload(self) -> dict[bytes, payloads.Subject]:
         """What is stored of each payload."""
-        return {delivery.data: about for delivery, (_, about) in _new(*self._facts)}
+        batch, _ = self._facts
+        found = ((delivery, _about(places, rejects, *self._facts)) for delivery, places, rejects in batch.messages())
+        return {delivery.data: about[1] for delivery, about in found if about is not None}
 
 
 @dataclass(eq=False, repr=False)
@@ -209,21 +212,28 @@ class CallerDesk:
         self._recent.append(_Stored(batch, recorded))
         if not self._expected:
             return
-        for caller, reject in self._matched(zip(batch.refused, batch.rejects, strict=True)):
-            await self._answer_now(caller, payloads.refusal(caller.payload, reject.reason, agent=self.agent))
-        left_out = [batch.accepted[place] for place in sorted(recorded.left_out)]
-        for caller, _ in self._matched((delivery, None) for delivery in left_out):
-            await self._answer_now(caller, self._fallback.unstored(caller.payload))
         # What was stored before has no id now: whoever sent the same bytes again waits for the next.
         urgent: list[int] = []
         patterns: set[int] = set()
-        for caller, (record, about) in self._matched(_new(batch, recorded)):
-            if about.log_id is not None and about.pattern_id is not None:
-                self._attach(caller, about, about.pattern_id)
-                patterns.add(about.pattern_id)
-                self._note_unasked(caller, about.log_id, record)
-                if caller.urgent and about.pattern_id not in recorded.explained:
-                    urgent.append(about.log_id)
+        for delivery, places, rejects in batch.messages():
+            if delivery.data not in self._expected:
+                continue
+            found = _about(places, rejects, batch, recorded)
+            if found is not None:
+                caller, (record, about) = self._next(delivery.data), found
+                if about.log_id is not None and about.pattern_id is not None:
+                    self._attach(caller, about, about.pattern_id)
+                    patterns.add(about.pattern_id)
+                    self._note_unasked(caller, about.log_id, record)
+                    if caller.urgent and about.pattern_id not in recorded.explained:
+                        urgent.append(about.log_id)
+            elif not places:
+                caller = self._next(delivery.data)
+                reason = rejects[0].reason
+                await self._answer_now(caller, payloads.refusal(caller.payload, reason, agent=self.agent))
+            elif not recorded.left_out.isdisjoint(places):
+                caller = self._next(delivery.data)
+                await self._answer_now(caller, self._fallback.unstored(caller.payload))
         try:
             if urgent:
                 await self.store.write(queue.prioritise, urgent)
@@ -231,16 +241,13 @@ class CallerDesk:
         except StoreError as error:
             log.warning("callers not answered now", error=str(error))
 
-    def _matched(self, rows: Iterable[tuple[Delivery, T]]) -> list[tuple[Caller, T]]:
-        """The callers who wait for the bytes of these deliveries, who came first first; they are expected no more."""
-        found: list[tuple[Caller, T]] = []
-        for delivery, fact in rows:
-            callers = self._expected.get(delivery.data)
-            if callers is not None:
-                found.append((callers.popleft(), fact))
-                if not callers:
-                    del self._expected[delivery.data]
-        return found
+    def _next(self, payload: bytes) -> Caller:
+        """Who came first of those that wait for these bytes; expected no more."""
+        callers = self._expected[payload]
+        caller = callers.popleft()
+        if not callers:
+            del self._expected[payload]
+        return caller
 
     def _follow(self, moved: Mapping[int, int]) -> None:
         """Problems (by the id of the pattern that stood for each) turned out to be part of others."""
@@ -375,16 +382,23 @@ class CallerDesk:
             elif answer is not None:
                 body = payloads.reply(caller.payload, caller.about, answer, agent=self.agent, reused=False)
             else:
-                body = self._fallback.best(caller.payload, stored, None)
+                body = self._fallback.best(caller.payload, stored, None, caller.about)
             await self._send(caller, body)
 
 
-def _new(batch: Batch, recorded: Recorded) -> Iterator[tuple[Delivery, tuple[LogRecord, payloads.Subject]]]:
-    """What was stored just now of a batch, delivery by delivery."""
-    rows = zip(batch.accepted, batch.records, recorded.log_ids, recorded.pattern_ids, strict=True)
-    for delivery, record, log_id, pattern_id in rows:
-        if log_id is not None:
-            yield delivery, (record, payloads.Subject(log_id, pattern_id, record.severity))
+def _about(
+    places: range, rejects: Sequence[Reject], batch: Batch, recorded: Recorded
+) -> tuple[LogRecord, payloads.Subject] | None:
+    """The first log of a message that was stored just now, and what a reply says of it; None where none was.
+
+    Its logs stand at ``places`` of the batch.
+    """
+    ids = [(place, log_id) for place in places if (log_id := recorded.log_ids[place]) is not None]
+    if not ids:
+        return None
+    first, log_id = ids[0]
+    record, rest = batch.records[first], payloads.rest_of(rejects, [one for _, one in ids])
+    return record, payloads.Subject(log_id, recorded.pattern_ids[first], record.severity, rest)
 
 
 def _remove(waiting: dict[K, C], key: K, caller: Caller) -> None:

@@ -13,7 +13,7 @@ from andon.core.models import StoredAnalysis, StoredLog, Waiter
 from andon.core.telemetry import Metrics
 from andon.explain.callers import payloads
 from andon.explain.callers.fallback_reply import Fallback
-from andon.store import Store, queue
+from andon.store import Store, queue, recording
 
 log = structlog.get_logger(__name__)
 
@@ -61,8 +61,10 @@ class DurableCallers:
         """Send; who is not listening now is tried again later."""
         heard: list[Waiter] = []
         unheard: list[Waiter] = []
+        rests = await self.store.read(recording.messages_of, [stored.id for _, stored, _ in answers])
         for waiter, stored, answer in answers:
-            body = self.fallback.best(payloads.payload_of(stored), stored, answer)
+            about = payloads.subject_of(stored, payloads.Rest(*rests.get(stored.id, ())))
+            body = self.fallback.best(payloads.payload_of(stored), stored, answer, about)
             try:
                 listening = await self.publisher.deliver(waiter.reply_to, body)
             except BrokerUnavailable:

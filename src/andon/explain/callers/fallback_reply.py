@@ -22,38 +22,47 @@ class Fallback:
     understand: Callable[[Delivery], Decoded]
     agent: str
 
-    def best(self, payload: bytes, stored: StoredLog, answer: StoredAnalysis | None) -> bytes:
+    def best(
+        self, payload: bytes, stored: StoredLog, answer: StoredAnalysis | None, about: payloads.Subject | None = None
+    ) -> bytes:
         """The reply about a stored log: what it shows, else the playbook's answer; the last word where none is made."""
+        about = about or payloads.subject_of(stored)
         if answer is not None:
-            about = payloads.subject_of(stored)
             return payloads.reply(payload, about, answer, agent=self.agent, reused=answer.log_id != stored.id)
-        return self._made(payload, stored, stored.message, provisional=stored.analysis_status is not None)
+        return self._made(payload, stored, stored.message, about, provisional=stored.analysis_status is not None)
 
     def unstored(self, payload: bytes, about: payloads.Subject | None = None) -> bytes:
         """The reply about a log that cannot be looked up now; ``about`` is what is known of it."""
+        decoded = _decoded(self.understand, payload)
         try:
-            record = understood(self.understand, payload)
+            record = decoded.first()
         except MessageRejected as error:
             return payloads.refusal(payload, str(error), agent=self.agent)
-        return self._made(payload, unstored_log(record), record.template, about)
+        log = unstored_log(record)
+        return self._made(
+            payload, log, record.template, about or payloads.subject_of(log, payloads.rest_of(decoded.rejects))
+        )
 
     def _made(
         self,
         payload: bytes,
         log: StoredLog,
         template: str,
-        about: payloads.Subject | None = None,
+        about: payloads.Subject,
         *,
         provisional: bool = True,
     ) -> bytes:
         explanation = self.rules(question_about(log, template))
-        about = about or payloads.subject_of(log)
         return payloads.reply(payload, about, explanation, agent=self.agent, provisional=provisional)
 
 
 def understood(understand: Callable[[Delivery], Decoded], payload: bytes) -> LogRecord:
     """What the recorder will make of these bytes: their first log. Raises MessageRejected."""
-    return understand(Delivery(payload, SUBJECT, "", 0, time.time_ns(), "")).first()
+    return _decoded(understand, payload).first()
+
+
+def _decoded(understand: Callable[[Delivery], Decoded], payload: bytes) -> Decoded:
+    return understand(Delivery(payload, SUBJECT, "", 0, time.time_ns(), ""))
 
 
 def unstored_log(record: LogRecord) -> StoredLog:

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from andon.core.models import Explanation, Rung, StoredAnalysis, StoredLog, now_text
+from andon.core.models import Explanation, Reject, Rung, StoredAnalysis, StoredLog, now_text
 
 _encode = msgspec.json.encode
 
+#: Rejected parts of a message that a reply tells one by one.
+_REJECTED_TOLD = 100
 
-class Subject(msgspec.Struct, frozen=True, gc=False):
-    """The stored log that a reply is about; ``log_id`` None where it is not stored yet."""
+
+class Rest(msgspec.Struct, frozen=True):
+    """What else became of a message that held several logs: the ids of all of them, and its parts that are no logs."""
+
+    log_ids: Sequence[int] = ()
+    rejected: Sequence[tuple[int, str]] = ()  # place and reason
+
+
+_NOTHING = Rest()
+
+
+def rest_of(rejects: Sequence[Reject], log_ids: Sequence[int] = ()) -> Rest:
+    """What else became of a message: its parts that are no logs, and the logs that were stored."""
+    return Rest(log_ids, [(reject.part, reject.reason) for reject in rejects])
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """The stored log that a reply is about, the first of its message; ``log_id`` None where it is not stored yet."""
 
     log_id: int | None
     pattern_id: int | None
     severity: str
+    rest: Rest = _NOTHING
 
 
-def subject_of(log: StoredLog) -> Subject:
+def subject_of(log: StoredLog, rest: Rest = _NOTHING) -> Subject:
     """What a reply says of a stored log."""
-    return Subject(log.id or None, log.pattern_id, log.severity)
+    return Subject(log.id or None, log.pattern_id, log.severity, rest)
 
 
 def reply(
@@ -36,7 +56,8 @@ def reply(
     """The answer to a caller: ``original_message``, ``analysis`` and ``timestamp`` as in the reference, and more.
 
     An Explanation is not stored; it is ``provisional`` where an analysis still comes.
-    ``reused`` says that the problem was explained before this log came; ``first_rung`` then says how.
+    ``reused`` says that the problem was explained before this log came; ``first_rung`` then says how. ``log_ids`` are
+    there where the message held several logs, ``rejected`` and their number where parts of it were no logs.
     """
     body = {
         "original_message": original(payload),
@@ -55,6 +76,11 @@ def reply(
     }
     if reused:
         body["first_rung"] = answer.rung
+    if len(about.rest.log_ids) > 1:
+        body["log_ids"] = about.rest.log_ids
+    if rejected := about.rest.rejected:
+        body["rejected"] = [{"part": part, "reason": reason} for part, reason in rejected[:_REJECTED_TOLD]]
+        body["rejected_count"] = len(rejected)
     return _encode(body)
 
 

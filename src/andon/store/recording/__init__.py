@@ -2,11 +2,12 @@
 
 from andon.store.recording.noted import severities_not_understood
 from andon.store.recording.rejects import list_rejects, mark_retried, reject
-from andon.store.recording.sequences import missing_ranges, newest_sequence
+from andon.store.recording.sequences import messages_of, missing_ranges, newest_sequence
 
 __all__ = [
     "list_rejects",
     "mark_retried",
+    "messages_of",
     "missing_ranges",
     "newest_sequence",
     "reject",

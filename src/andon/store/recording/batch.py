@@ -12,7 +12,9 @@ from andon.core.models import LogRecord, Severity
 from andon.store.rules.analysis import AnalysisPolicy, Rule, rank_of
 
 #: (stream id, sequence, stored-at ns): what makes a message one and the same.
-Key = tuple[int, int, int]
+Message = tuple[int, int, int]
+#: The same with the place in the message: what makes a row one and the same.
+Key = tuple[int, int, int, int]
 #: The batch by column: the name of a record's field, its value in every record.
 Columns = Mapping[str, tuple[Any, ...]]
 
@@ -84,15 +86,15 @@ def columns_of(records: Sequence[LogRecord]) -> Columns:
     return dict(zip(LogRecord.__struct_fields__, values, strict=True))
 
 
-def fresh(keys: list[Key], reject_keys: list[Key], stored: set[Key]) -> tuple[Sequence[int], Sequence[int]]:
-    """The indexes of records and of rejects that are not stored and come here for the first time."""
+def fresh(keys: list[Key], reject_keys: list[Key], stored: set[Message]) -> tuple[Sequence[int], Sequence[int]]:
+    """The indexes of records and of rejects whose message is not stored and that come here for the first time."""
     if not stored and len({*keys, *reject_keys}) == len(keys) + len(reject_keys):
         return range(len(keys)), range(len(reject_keys))
-    taken = set(stored)
+    taken: set[Key] = set()
     fresh: tuple[list[int], list[int]] = ([], [])
     for indexes, part in zip(fresh, (keys, reject_keys), strict=True):
         for index, key in enumerate(part):
-            if key not in taken:
+            if key not in taken and key[:3] not in stored:
                 taken.add(key)
                 indexes.append(index)
     return fresh

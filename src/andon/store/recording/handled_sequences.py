@@ -1,7 +1,8 @@
 """Messages that were handled and have no row: left out by a rule, or deleted while the stream still holds them.
 
 Without this a message that the broker delivers again, or that the recorder reads again on start, would be stored
-anew. Neighbours are one row: a range of sequences, all of which were handled.
+anew. Neighbours are one row: a range of sequences, all of which were handled. A message is handled whole, in one
+transaction, so the place of a log in its message plays no part here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import set_counter
-from andon.store.recording.batch import Key
+from andon.store.recording.batch import Message
 from andon.store.schema.dialect import run
 
 #: What is older than this (seconds) is forgotten whatever the stream holds.
@@ -23,14 +24,14 @@ _FIRST = "first:"
 Range = tuple[int, int, int, int, int]
 
 
-def ranges(keys: Iterable[Key], wanted: Collection[Key]) -> list[Range]:
+def ranges(keys: Iterable[Message], wanted: Collection[Message]) -> list[Range]:
     """The runs of neighbouring sequences among ``keys`` that hold one of ``wanted``; all ``keys`` were handled.
 
     >>> ranges([(1, 5, 50), (1, 6, 60), (1, 8, 80)], {(1, 6, 60)})
     [(1, 5, 6, 50, 60)]
     """
     found: list[Range] = []
-    run_of: list[Key] = []
+    run_of: list[Message] = []
 
     def end() -> None:
         if any(key in wanted for key in run_of):
@@ -72,9 +73,9 @@ def add(connection: Connection, found: Iterable[Range]) -> None:
     insert_rows(connection, "gone", columns, rows, longer)
 
 
-def known(connection: Connection, keys: Collection[Key]) -> set[Key]:
+def known(connection: Connection, keys: Collection[Message]) -> set[Message]:
     """Which of these messages are remembered."""
-    found: set[Key] = set()
+    found: set[Message] = set()
     for stream_id in {key[0] for key in keys}:
         asked = [key for key in keys if key[0] == stream_id]
         rows = run(

@@ -57,4 +57,5 @@ def _select_rejects() -> Select[Any]:
         rejects.c.reason,
         rejects.c.data,
         rejects.c.retried_at,
+        rejects.c.part,
     ).join(streams, streams.c.id == rejects.c.stream_id)

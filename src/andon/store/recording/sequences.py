@@ -1,11 +1,13 @@
-"""Which sequences of a stream are stored: the highest, and those that are missing."""
+"""What is stored of a stream: its highest sequence, those that are missing, and all that came in one message."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
 from andon.store.recording import handled_sequences
-from andon.store.schema.dialect import run
+from andon.store.schema.dialect import rows_for, run
 
 _STREAM = "SELECT id FROM streams WHERE name = ?"
 _HIGHEST = """
@@ -15,15 +17,16 @@ SELECT MAX(seq) FROM (
     SELECT MAX(seq) FROM rejects WHERE stream_id = ?
 ) AS stored
 """
-# The sequences in order, from both tables, walked along their indexes; a step of more than one is a gap.
+# The sequences in order, from both tables, walked along their indexes, each once though it may hold many logs; a step
+# of more than one is a gap.
 _GAPS = """
 SELECT previous + 1, seq - 1
 FROM (
     SELECT seq, LAG(seq, 1, CAST(? AS BIGINT) - 1) OVER (ORDER BY seq) AS previous
     FROM (
-        SELECT seq FROM logs WHERE stream_id = ? AND seq BETWEEN ? AND ?
+        SELECT DISTINCT seq FROM logs WHERE stream_id = ? AND seq BETWEEN ? AND ?
         UNION ALL
-        SELECT seq FROM rejects WHERE stream_id = ? AND seq BETWEEN ? AND ?
+        SELECT DISTINCT seq FROM rejects WHERE stream_id = ? AND seq BETWEEN ? AND ?
         UNION ALL
         SELECT CAST(? AS BIGINT) + 1
     ) AS stored
@@ -31,6 +34,10 @@ FROM (
 WHERE seq - previous > 1
 ORDER BY seq
 """
+# What stands beside some logs in the messages they came in.
+_BESIDE = " FROM logs AS l JOIN {} AS o ON o.stream_id = l.stream_id AND o.seq = l.seq AND o.stored_ns = l.stored_ns"
+_MESSAGES = f"SELECT l.id, o.id{_BESIDE.format('logs')} WHERE l.id IN ({{}}) ORDER BY l.id, o.part"
+_REFUSED = f"SELECT l.id, o.part, o.reason{_BESIDE.format('rejects')} WHERE l.id IN ({{}}) ORDER BY l.id, o.part"
 
 
 def highest_sequence(connection: Connection, stream_id: int) -> int:
@@ -54,3 +61,13 @@ def missing_ranges(connection: Connection, stream: str, first: int, last: int) -
         return [(first, last)]
     within = (stream_id, first, last)
     return [(low, high) for low, high in run(connection, _GAPS, (first, *within, *within, last))]
+
+
+def messages_of(connection: Connection, log_ids: Sequence[int]) -> dict[int, tuple[list[int], list[tuple[int, str]]]]:
+    """By each of these logs what its message held: the ids of all its logs, place and reason of each rejected part."""
+    found: dict[int, tuple[list[int], list[tuple[int, str]]]] = {one: ([], []) for one in log_ids}
+    for log_id, other in rows_for(connection, _MESSAGES, log_ids):
+        found[log_id][0].append(other)
+    for log_id, part, reason in rows_for(connection, _REFUSED, log_ids):
+        found[log_id][1].append((part, reason))
+    return found

@@ -1,5 +1,8 @@
 """Recording: a batch of logs and rejects becomes rows, in one transaction, exactly once.
 
+All parts of a message come in one batch. A message of which anything is stored was handled whole, so what is delivered
+again is recognised by its message, however many logs it held, and even if they would be told apart otherwise by now.
+
 This is the path every log takes, so it works on columns rather than rows, leaves out the columns that a
 batch does not use, and inserts many rows by one statement.
 """
@@ -20,7 +23,7 @@ from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
 from andon.store.problems import merges
 from andon.store.recording import handled_sequences, pictures
-from andon.store.recording.batch import LATE, Columns, Group, Key, Known, columns_of, fresh, group_by_pattern
+from andon.store.recording.batch import LATE, Columns, Group, Key, Known, Message, columns_of, fresh, group_by_pattern
 from andon.store.recording.drop import left_out
 from andon.store.recording.enqueue import Queuer, own_analyses, stored_patterns
 from andon.store.recording.sequences import highest_sequence
@@ -35,7 +38,7 @@ _SEQUENCES = (
 _IDENTIFIED = "SELECT id, fingerprint FROM patterns WHERE fingerprint IN ({})"
 #: Columns of ``logs`` that carry the name of a record's field: always written, and only where used.
 _ALWAYS = ("timestamp", "hostname", "severity", "service", "message")
-_SOMETIMES = ("context", "severity_native", "site", "area", "line", "machine", "notes")
+_SOMETIMES = ("context", "severity_native", "site", "area", "line", "machine", "notes", "raw")
 
 
 class Learnt(msgspec.Struct):
@@ -93,20 +96,19 @@ class Recorder:
         """Write the batch inside the open transaction; hand the second value to :meth:`learn` after the commit."""
         learnt = Learnt()
         stream_ids = self._stream_ids(connection, chain(records, rejects), learnt)
-        keys = [(stream_ids[r.stream], r.sequence, r.stored_ns) for r in records]
-        reject_keys = [(stream_ids[r.stream], r.sequence, r.stored_ns) for r in rejects]
+        keys = [(stream_ids[r.stream], r.sequence, r.stored_ns, r.part) for r in records]
+        reject_keys = [(stream_ids[r.stream], r.sequence, r.stored_ns, r.part) for r in rejects]
         stored = self._stored(connection, keys, reject_keys, learnt)
         new, new_rejects = fresh(keys, reject_keys, stored)
-        for stream_id, sequence, _ in chain(keys, reject_keys):
+        for stream_id, sequence, _, _ in chain(keys, reject_keys):
             if sequence > learnt.highest[stream_id]:
                 learnt.highest[stream_id] = sequence
         out = left_out(connection, self._keeping, records, new) if self._keeping.drops and new else {}
         duplicates = len(keys) - len(new) + len(reject_keys) - len(new_rejects)
         if out:
             new = [index for index in new if index not in out]
-            handled_sequences.add(
-                connection, handled_sequences.ranges(chain(keys, reject_keys), {keys[index] for index in out})
-            )
+            handled = (key[:3] for key in chain(keys, reject_keys))
+            handled_sequences.add(connection, handled_sequences.ranges(handled, {keys[index][:3] for index in out}))
         new_records = records if len(new) == len(records) else [records[i] for i in new]
         new_keys = keys if len(new) == len(keys) else [keys[i] for i in new]
 
@@ -146,9 +148,9 @@ class Recorder:
         learnt.streams = ids
         return ids
 
-    def _stored(self, connection: Connection, keys: list[Key], reject_keys: list[Key], learnt: Learnt) -> set[Key]:
-        """Which of these are stored already. Only a sequence up to the highest stored one can be."""
-        stored: set[Key] = set()
+    def _stored(self, connection: Connection, keys: list[Key], reject_keys: list[Key], learnt: Learnt) -> set[Message]:
+        """Which of these messages are stored already. Only a sequence up to the highest stored one can be."""
+        stored: set[Message] = set()
         for stream_id in learnt.streams.values():
             highest = self._highest.get(stream_id)
             if highest is None or is_postgres(connection):  # where others may have recorded since
@@ -159,7 +161,7 @@ class Recorder:
                 found = rows_for(connection, statement, asked, stream_id)
                 stored.update((stream_id, seq, ns) for seq, ns in found)
             if asked:
-                mine = [k for k in chain(keys, reject_keys) if k[0] == stream_id and k[1] <= highest]
+                mine = {k[:3] for k in chain(keys, reject_keys) if k[0] == stream_id and k[1] <= highest}
                 stored |= handled_sequences.known(connection, mine)
         return stored
 
@@ -242,7 +244,7 @@ def _insert_logs(
     own: list[int | None] | None,
     now: int,
 ) -> None:
-    stream_ids, sequences, stored_ns = zip(*keys, strict=True)
+    stream_ids, sequences, stored_ns, parts = zip(*keys, strict=True)
     count = len(ids)
     columns: dict[str, Sequence[Any]] = {
         "id": ids,
@@ -254,6 +256,7 @@ def _insert_logs(
         "created_at": [now] * count,
         **{name: fields[name] for name in _SOMETIMES if fields[name].count(None) < count},
         **({} if own is None else {"analysis_id": own}),
+        **({"part": parts} if any(parts) else {}),
     }
     insert_rows(connection, "logs", tuple(columns), zip(*columns.values(), strict=True))
 
@@ -339,7 +342,7 @@ def _insert_rejects(connection: Connection, rejects: list[Reject], keys: list[Ke
     if rows:
         run(
             connection,
-            "INSERT INTO rejects (stream_id, seq, stored_ns, subject, reason, data, received_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO rejects (stream_id, seq, stored_ns, part, subject, reason, data, received_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )

@@ -60,7 +60,7 @@ def remove(connection: Connection, batch: Sequence[Candidate]) -> tuple[Removal,
     by_id = {one.id: one for one in batch}
     found = run(
         connection,
-        f"SELECT {ROW_COLUMNS}, stream_id, seq, stored_ns FROM logs WHERE id IN ({marks(by_id)})",  # noqa: S608
+        f"SELECT {ROW_COLUMNS}, stream_id, seq, stored_ns, LENGTH(raw) FROM logs WHERE id IN ({marks(by_id)})",  # noqa: S608
         tuple(by_id),
     ).all()
     rows = {row[0]: tuple(row) for row in sorted(map(tuple, found))}
@@ -73,7 +73,7 @@ def remove(connection: Connection, batch: Sequence[Candidate]) -> tuple[Removal,
     for log_id, row in going.items():
         label = by_id[log_id].label
         done.logs[label] += 1
-        characters = len(row[3] or "") + len(row[_WIDTH - 1] or "")
+        characters = len(row[3] or "") + len(row[_WIDTH - 1] or "") + (row[-1] or 0)
         done.bytes[label] += bytes_of(characters)
         if characters <= SMALL:
             done.gaps.append(log_id)

@@ -20,7 +20,7 @@ from andon.store.schema.dialect import run
 _LOOK = 5_000
 _SELECT = (
     f"SELECT {LOOKED}, COALESCE(LENGTH(message), 0) + COALESCE(LENGTH(context), 0)"  # noqa: S608
-    " FROM logs WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+    " + COALESCE(LENGTH(raw), 0) FROM logs WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 )
 _DROPPED = "dropped:"
 _RUNS = 20

@@ -53,7 +53,7 @@ class Gaps:
         heavy = run(
             connection,
             "SELECT 1 FROM logs WHERE id BETWEEN ? AND ?"
-            " AND LENGTH(message) + COALESCE(LENGTH(context), 0) > ? LIMIT ?",
+            " AND LENGTH(message) + COALESCE(LENGTH(context), 0) + COALESCE(LENGTH(raw), 0) > ? LIMIT ?",
             (*ids, _LARGE, _LARGE_MAX),
         ).all()
         if len(heavy) == _LARGE_MAX:

@@ -32,7 +32,7 @@ from andon.store.schema.columns import ID, Text, clustered, given, key, metadata
 from andon.store.schema.dialect import LOG_WORDS, SECONDS_TEXT
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -54,6 +54,12 @@ class Verbatim(UserDefinedType[Any]):
 
 _VERBATIM = Verbatim().with_variant(types.Text(collation="C"), "postgresql")
 
+
+def _part() -> list[Column[Any]]:
+    """The place in the message: with stream, sequence and stored-at time what makes a row one and the same."""
+    return [Column("part", Integer, nullable=False, server_default="0")]
+
+
 streams = Table("streams", metadata, Column("id", ID, primary_key=True), *unique(Text, "name"))
 
 # Text columns are nullable because a database that is taken over may hold NULL in any of them.
@@ -67,8 +73,10 @@ logs = numbered(
     optional(Text, "severity_native", "site", "area", "line", "machine", "notes"),
     optional(BigInteger, "analysis_id"),  # an explanation of this very log
     optional(_VERBATIM, "created_text"),  # created_at of a row that was taken over, to the letter
+    _part(),
+    optional(LargeBinary, "raw"),  # the log's bytes where they are no UTF-8
 )
-Index("logs_identity", logs.c.stream_id, logs.c.seq, logs.c.stored_ns, unique=True)
+Index("logs_identity", logs.c.stream_id, logs.c.seq, logs.c.stored_ns, logs.c.part, unique=True)
 Index("logs_time", logs.c.timestamp)
 # The newest of the severe ones; of the others there are so many that walking through time finds them as quickly.
 for _severity in ("CRITICAL", "ERROR"):
@@ -171,8 +179,9 @@ rejects = numbered(
     given(LargeBinary, "data"),
     given(Text, "received_at"),
     optional(Text, "retried_at"),
+    _part(),
 )
-Index("rejects_identity", rejects.c.stream_id, rejects.c.seq, rejects.c.stored_ns, unique=True)
+Index("rejects_identity", rejects.c.stream_id, rejects.c.seq, rejects.c.stored_ns, rejects.c.part, unique=True)
 
 # A picture is stored once, however many logs show it; its name is the SHA-256 of its bytes (hex).
 pictures = numbered(
