@@ -27,10 +27,10 @@ ELLIPSIS = "…"
 _DIGITS = re.compile(r"[0-9]+")
 _SPACES = re.compile(r"\s+")
 # A word, or several joined without space: a name in dots, dashes or underscores is one thing, and varies as one.
-_COMPOUND = r"[^\W_]+(?:[._\-/@$~]{1,2}[^\W_]+)*"
+_JOINT = r"(?:[._\-/@$~]{1,2}|\+\+-?|==)"
+_COMPOUND = rf"[^\W_]+(?:{_JOINT}[^\W_]+)*"
 # Signs of scripts without spaces are no part of the Latin words that they touch.
 _LETTERS = rf"[^\W_{SIGNS}]+"
-_JOINT = r"[._\-/@$~]{1,2}"
 # "+ overtravel" is another problem than "- overtravel", and -110 another code than 110; "+ 5" is a value.
 _SIGN = r"(?<!\+)\+(?!\+|\s?[\d<])(?:(?<![^\W_]\+)|(?![^\W_]))|(?<![\w.)\]])[+\-](?=\d)"
 _TOKEN = re.compile(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_COMPOUND}|{_SIGN}")
@@ -73,7 +73,10 @@ _WIDE: tuple[tuple[Callable[[str], bool], str], ...] = (
     # Windows and UNC paths
     (lambda t: "\\" in t, r"(?<!\w)[A-Za-z]:\\[^\s\"'<>|:*?;,)\]]*|\\\\[\w.$\-]{1,64}\\[^\s\"'<>|:*?;,)\]]*"),
     # Unix path of two parts or more, with a host or scheme before it
-    (lambda t: t.count("/") > 1, r"(?<![\w.\-/])(?:[~.]{0,2}|[\w\-]{1,32}:)(?:/{1,2}[\w.@%+~=$\-]+){2,}/?(?:\?[^\s\"'<>)]*)?"),
+    (
+        lambda t: t.count("/") > 1,
+        r"(?<![\w.\-/])(?:[~.]{0,2}|[\w\-]{1,32}:)(?:/{1,2}[\w.@%+~=$\-]+){2,}/?(?:\?[^\s\"'<>)]*)?",
+    ),
     # a path with a query string
     (lambda t: "?" in t, r"(?<![\w.\-/])/[\w.@%+~=$\-]*/?\?[\w.%~\-\[\]]{1,80}=[^\s\"'<>)]*"),
     # host.domain:port

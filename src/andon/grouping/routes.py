@@ -6,7 +6,10 @@ Works on folded text, as :mod:`andon.grouping.mask` does.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
+#: At most this many requests of one text are looked at.
+MAX_ROUTES = 8
 _METHOD = r"(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|TRACE|PROPFIND)"
 _FIELD = r"(?:path|uri|url|route|endpoint|target|request_uri|request_path|req\.url|http\.target|http\.route)"
 _BETWEEN = r"(?:\s(?:request|call|to|for|on|of|from|url|URL)){0,3}[^\w/<]{1,4}"
@@ -35,10 +38,8 @@ def find_routes(folded: str, start: int) -> list[tuple[int, int, str]]:
     """
     if "/" not in folded or not _METHOD_WORD.search(folded, start):
         return []
-    spans = [_span(match) for match in _REQUEST.finditer(folded, start)]
-    if not spans:
-        spans = [_span(match) for match in _FIELD_TARGET.finditer(folded, start)]
-    return spans
+    found = list(islice(_REQUEST.finditer(folded, start), MAX_ROUTES))
+    return [_span(match) for match in found or islice(_FIELD_TARGET.finditer(folded, start), MAX_ROUTES)]
 
 
 def find_agents(folded: str, start: int) -> list[tuple[int, int]]:
@@ -59,4 +60,3 @@ def _span(match: re.Match[str]) -> tuple[int, int, str]:
     path = re.split(r"[?#;]", path, maxsplit=1)[0]
     parts = ["*" if _ID.match(part) else part for part in path.split("/")[1:]]
     return begin, begin + len(target), "/" + "/".join(parts).rstrip("/")
-

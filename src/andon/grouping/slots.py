@@ -82,7 +82,7 @@ _THINGS = _words(
 _GRADED = _words("status http response")
 
 _VALUE = (
-    r"-?0[xX][0A-Fa-f]{1,10}|(?:[DLBW]{1,2}#)?0#[0A-Fa-f]{1,10}|0[0A-Fa-f]{0,8}[hH]|-?0\.0"
+    r"-?0[xX][0A-Fa-f]{1,10}|(?:[DLBW]{1,2}#)?0#[0A-Fa-f_]{1,12}|0[0A-Fa-f]{0,8}[hH]|-?0\.0"
     r"|-?(?:[A-Z]{1,5}[\-_.]?)?0[A-Z0]{0,5}(?:[\-:][A-Z]{0,2}0)?"
 )
 _INTRODUCED = re.compile(
@@ -122,7 +122,7 @@ _NEGATIVE = re.compile(r"(?<![\w.)\]])-0(?![\w.]|[:/\-]0)")
 _TYPE_CODE = re.compile(r"\b[Tt]ype\s?[:=#]?\s?(0)[\s,;/]{1,3}[Cc]ode\s?[:=#]?\s?(0)(?!\w)")
 _HEX = re.compile(r"(?<![\w.\-#])0[xX][0A-Fa-f]{1,8}(?![\w\-])")
 _ASSEMBLER = re.compile(r"(?<![\w.\-])0[0A-F]{0,3}h(?!\w)")
-_SIEMENS = re.compile(r"(?<![\w#])(?:[DLBW]{1,2}#)?0#[0A-Fa-f]{1,10}(?!\w)")
+_SIEMENS = re.compile(r"(?<![\w#])(?:[DLBW]{1,2}#)?0#[0A-Fa-f_]{1,12}(?!\w)")
 _MIXED = re.compile(r"[A-Z0]{2,8}(?=[\])]|:\s)")
 _RAIL = re.compile(r"(?<![\w.)])[+\-]0(?:\.0)?\s?V(?:DC|AC)?(?!\w)")
 _DECIMAL = re.compile(r"-?\d{2,10}\.0+")
@@ -131,6 +131,7 @@ _RAILS = _words("3.3 5 9 10 12 15 18 24 28 36 48")
 _EXIT_NAME = re.compile(r"/[A-Z][A-Z_]{2,}(?![^\W_])")
 _BRACKETS = re.compile(r"[\s\[(<*#\"']{0,3}")
 _TITLE_END = re.compile(r"[\])]|:(?:\s|$)")
+
 
 class Slot(msgspec.Struct, frozen=True):
     """A place of a folded text where a code may stand: whether it is one depends on its digits."""
@@ -279,9 +280,7 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
         slots += [Slot(*match.span(1), is_status) for match in _REQUEST.finditer(folded, start)]
     if routes:
         slots += [
-            Slot(*span, _refusal)
-            for span in find_statuses(folded, start, routes)
-            if not _COUNTS.match(folded, span[1])
+            Slot(*span, _refusal) for span in find_statuses(folded, start, routes) if not _COUNTS.match(folded, span[1])
         ]
     slots += _formed(folded, start)
     for match in _SHAPED.finditer(folded, start):
@@ -337,16 +336,22 @@ def _introduced(folded: str, match: re.Match[str]) -> Callable[[str], bool] | No
     if word not in _INTRODUCERS and not joined:
         return None
     accept = is_status if word in _GRADED else is_signal if word == "signal" else _number
-    if word in _STRONG:
-        return _named
     if not match[2] and match[3][0] != "-":
         return None
+    if word in _STRONG:
+        return _named
     before = _WORD_BEFORE.search(folded, max(0, match.start() - 14), match.start())
     kind = before[1].lower() if before else ""
     if (word in _NUMBERED and kind in (_IDENTIFIED if word == "id" else _KINDS)) or (kind, word) in _PAIRS:
         if word == "with" and _COUNTS.match(folded, match.end()):  # "finished with 3 warnings"
             return None
-        return is_status if kind in _GRADED or (accept is is_status and kind != "exit") else _number if word == "id" else _named
+        return (
+            is_status
+            if kind in _GRADED or (accept is is_status and kind != "exit")
+            else _number
+            if word == "id"
+            else _named
+        )
     if word == "status" and _EXIT_NAME.match(folded, match.end()):
         return _number
     if joined and joined[1] in _KINDS:

@@ -25,29 +25,32 @@ SEAM = "\u200a"
 _JOINING = r"A-Za-z0-9_.\-/\\@$~+#"
 _SEAMS = re.compile(rf"(?<=[{SIGNS}])(?=[{_JOINING}])|(?<=[{_JOINING}])(?=[{SIGNS}])")
 _HAS_SIGNS = re.compile(f"[{SIGNS}]").search
-# Digits other than ASCII's; compatibility forms, in runs because a mark may be a character of its own; the rest.
+# Digits other than ASCII's; what has another form or looks like something else, in runs: marks may be characters of their own.
 _ODD = re.compile(
-    "[^\\D0-9]+|[\u00a0\u2000-\u200a\u202f\u205f\u2100-\u214f\u2460-\u249b\u3000\u3200-\u33ff\ufb00-\ufb06\uff00-\uffef]+"
-    "|[\u00ab\u00ad\u00bb\u200b-\u200f\u2010-\u2015\u2018-\u201f\u2026\u202a-\u202e\u2032\u2033\u2039\u203a\u2060\u2066-\u2069"
-    "\u2212\u27e8\u27e9\u3001\u3002\u3008-\u3011\u3014-\u301f\u30fb\ufe58\ufe63\ufeff]"
+    "[^\\D0-9]+|[\u00a0\u00ab\u00ad\u00bb\u2000-\u201f\u2026-\u202f\u2032\u2033\u2039\u203a\u205f-\u2069\u2100-\u214f\u2212"
+    "\u2460-\u249b\u27e8\u27e9\u3000-\u3002\u3008-\u301f\u30fb\u3200-\u33ff\ufb00-\ufb06\ufe58\ufe63\ufeff\uff00-\uffef]+"
 )
-_LOOKALIKES = {
-    **dict.fromkeys("‐‑‒–—―−﹘﹣", "-"),
-    **dict.fromkeys("«»“”„‟″〝〞〟", '"'),
-    **dict.fromkeys("‘’‚‛′‹›", "'"),
-    **dict.fromkeys("【〔「『《〈〖〘〚⟨", "["),
-    **dict.fromkeys("】〕」』》〉〗〙〛⟩", "]"),
-    **dict.fromkeys("、・", ","),
-    "。": ".",
-    "…": "...",
-}  # what is not here (marks of direction, zero width) is left out
+_LOOKALIKES = str.maketrans(
+    {
+        **dict.fromkeys("‐‑‒–—―−﹘﹣", "-"),
+        **dict.fromkeys("«»“”„‟″〝〞〟", '"'),
+        **dict.fromkeys("‘’‚‛′‹›", "'"),
+        **dict.fromkeys("【〔「『《〈〖〘〚⟨", "["),
+        **dict.fromkeys("】〕」』》〉〗〙〛⟩", "]"),
+        **dict.fromkeys("、・", ","),
+        "。": ".",
+        **dict.fromkeys(
+            map(chr, (0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)), ""
+        ),
+    }
+)
 
 
 def plain(text: str) -> str:
     """``text`` in its plain form; what is ASCII already is not looked at.
 
     >>> plain("第３轴：【过载】").replace(SEAM, "|")
-    '第|3|轴|:[过载]'
+    '第|3|轴:[过载]'
     """
     if text.isascii():
         return text
@@ -59,7 +62,4 @@ def _as_plain(match: re.Match[str]) -> str:
     found = match[0]
     if found[0].isdecimal():
         return "".join(str(unicodedata.decimal(digit)) for digit in found)
-    if (plain := _LOOKALIKES.get(found)) is not None or len(found) == 1 and unicodedata.category(found) == "Cf":
-        return plain or ""
-    wide = unicodedata.normalize("NFKC", found)
-    return "".join(_LOOKALIKES.get(char, char) for char in wide)
+    return unicodedata.normalize("NFKC", found).translate(_LOOKALIKES)
