@@ -20,26 +20,29 @@ def _words(text: str) -> frozenset[str]:
 #: Context fields whose value is identity, without regard to case and punctuation (``alarmCode`` is listed). Names that
 #: end in id, seq, uuid, trace … are none: they count messages. Vendors use the four ids here as codes.
 CODE_FIELDS = _words(
-    """alarm_code alarm_id alarm_no alarm_num alarm_nr alarm_number alert_code error_code err_code error_id err_id error_no
-    error_nr error_num error_number err_no error_type event_id event_code exception exception_type exception_class
-    exception_code fault_code fault_id fault_no fault_nr fault_num fault_number failure_code failure_id trip_code code
-    sub_code error_subcode minor_code major_code status_code http_status http_status_code http_code response_code exit_code
-    exit_status return_code ret_code result_code reason_code errno signal term_signal exit_signal signo sqlstate sqlcode
-    sql_state sql_code hresult ntstatus diagnostic_code diag_code diag_id warning_code warning_id message_code
-    abort_code bugcheck_code stop_code emcy_code dtc spn fmi fehlercode fehlernummer fehlernr fehler_id störungscode
-    störungsnummer stoerungscode stoercode meldungsnummer meldenummer alarmnummer code_erreur code_défaut code_defaut
-    codice_allarme codice_errore codigo_error código_error codigo_alarma 报警代码 报警编码 报警号 报警编号 故障代码 故障码
-    故障号 错误代码 错误码 错误号 エラーコード エラー番号 アラームコード アラーム番号 异常代码 알람코드 오류코드 에러코드"""
+    """alarm_code alarm_id alarm_no alarm_num alarm_nr alarm_number alert_code error_code err_code error_id err_id
+    error_no error_nr error_num error_number err_no error_type event_id event_code exception exception_type
+    exception_class exception_code fault_code fault_id fault_no fault_nr fault_num fault_number failure_code
+    failure_id trip_code code sub_code error_subcode minor_code major_code status_code http_status
+    http_status_code http_code response_code exit_code exit_status return_code ret_code result_code
+    reason_code errno signal term_signal exit_signal signo sqlstate sqlcode sql_state sql_code hresult
+    ntstatus diagnostic_code diag_code diag_id warning_code warning_id message_code abort_code bugcheck_code
+    stop_code emcy_code dtc spn fmi fehlercode fehlernummer fehlernr fehler_id störungscode störungsnummer
+    stoerungscode stoercode meldungsnummer meldenummer alarmnummer code_erreur code_défaut code_defaut
+    codice_allarme codice_errore codigo_error código_error codigo_alarma
+    报警代码 报警编码 报警号 报警编号 故障代码 故障码 故障号 错误代码
+    错误码 错误号 エラーコード エラー番号 アラームコード アラーム番号 异常代码 알람코드 오류코드 에러코드"""
 )
 #: Of these, on the top level of the context, and of the site's own fields every value is identity for good: that there
 #: are many values of them is never taken as a sign that they count something.
 PINNED_FIELDS = _words("alarm_code error_code event_id")
-# Names that say little by themselves count in an object only where it is about something that happened, or says nothing.
+# Names that say little by themselves count in an object only where it is about what happened, or says nothing.
 _BARE = _words("code signal exception id")
 _OWNERS = _words(
-    """error err errors alarm alarms alert fault failure exception event status response http result warning diagnostic diag
-    trip abort reason exit process data payload body detail details info context extra extras fields attributes attrs
-    params parameters properties props meta metadata record log labels tags values opcua opc plc winlog msg message"""
+    """error err errors alarm alarms alert fault failure exception event status response http result warning
+    diagnostic diag trip abort reason exit process data payload body detail details info context extra extras
+    fields attributes attrs params parameters properties props meta metadata record log labels tags values
+    opcua opc plc winlog msg message"""
 )
 _PLAIN = re.compile(r"[\w.:/#+\-$`]{1,128}")
 _SEPARATORS = re.compile(r"[\W_]+")

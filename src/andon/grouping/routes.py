@@ -1,4 +1,4 @@
-"""HTTP lines: method and route name the problem; query strings and ids do not, and the status does where it is an error.
+"""HTTP lines: method and route name the problem, a status that is an error does, query strings and ids do not.
 
 Works on folded text, as :mod:`andon.grouping.mask` does.
 """
@@ -6,6 +6,7 @@ Works on folded text, as :mod:`andon.grouping.mask` does.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import islice
 
 #: At most this many requests of one text are looked at.
@@ -47,7 +48,7 @@ def find_agents(folded: str, start: int) -> list[tuple[int, int]]:
     return [match.span(1) for match in _AGENT.finditer(folded, start)] if "HTTP/" in folded else []
 
 
-def find_statuses(folded: str, start: int, ends: list[int]) -> list[tuple[int, int]]:
+def find_statuses(folded: str, start: int, ends: Sequence[int]) -> list[tuple[int, int]]:
     """Where the status of a request may stand whose route ends at one of ``ends``."""
     found = [match.span(1) for end in ends if (match := _STATUS.match(folded, end))]
     return found + [match.span(1) for match in _BARRED.finditer(folded, start)] if ends else found

@@ -41,8 +41,9 @@ MAX_CODES = 8
 _STRONG = _words("errno sqlstate sqlcode hresult ntstatus rc hr")
 # What an error, a fault and an alarm are called in other languages that put spaces between words.
 _FOREIGN = _words(
-    """fehler störung stoerung erreur défaut defaut alarme errore allarme guasto alarma falla fallo fout storing erro falha
-    ошибка ошибки авария неисправность тревога błąd usterka hata arıza chyba porucha hiba virhe vika fel feil fejl"""
+    """fehler störung stoerung erreur défaut defaut alarme errore allarme guasto alarma falla fallo fout storing erro
+    falha ошибка ошибки авария неисправность тревога błąd usterka hata arıza chyba porucha hiba virhe vika fel
+    feil fejl"""
 )
 # Words that do so in front of one of _NUMBERED: "error number 17", "exit_code=1", "alarmId: 5".
 _KINDS = (
@@ -75,8 +76,9 @@ _INTRODUCERS = _STRONG | _NUMBERED | _WEAK | _VERBS | {word for _, word in _PAIR
 _LABELS = _words("status code ret http")
 # Words before a bare "code" that make it the name of a thing.
 _THINGS = _words(
-    """bar qr lot zip part item post postal product order material country area color colour batch serial article customer
-    supplier vendor operator user pin access recipe pallet station site plant tool currency language type location"""
+    """bar qr lot zip part item post postal product order material country area color colour batch serial article
+    customer supplier vendor operator user pin access recipe pallet station site plant tool currency language
+    type location"""
 )
 # Answers of HTTP are graded: only 4xx and 5xx are errors.
 _GRADED = _words("status http response")
@@ -162,7 +164,7 @@ def _named(value: str) -> bool:
 def _windows(value: str) -> bool:
     """HRESULT and NTSTATUS, as hexadecimal and as decimal numbers."""
     if value[:2] in ("0x", "0X"):
-        return len(value) == 10 and (value[2:4] == "80" and value[4] < "5" or value[2:4] in ("C0", "c0"))
+        return len(value) == 10 and ((value[2:4] == "80" and value[4] < "5") or value[2:4] in ("C0", "c0"))
     return len(value) == 11 and value.startswith(("-214", "-107"))
 
 
@@ -272,8 +274,10 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
         if accept is not None:
             slots.append(Slot(*match.span(3), accept))
     if not folded.isascii():
-        for match in _SIGN_INTRODUCED.finditer(folded, start):
-            slots.append(Slot(*match.span(1), _named) if match[1] else Slot(*match.span(2), _number))
+        slots += [
+            Slot(*match.span(1), _named) if match[1] else Slot(*match.span(2), _number)
+            for match in _SIGN_INTRODUCED.finditer(folded, start)
+        ]
     if "Msg 0, Level" in folded:
         slots += [Slot(*match.span(1), _number) for match in _SQL_SERVER.finditer(folded, start)]
     if "HTTP/" in folded:
@@ -300,9 +304,11 @@ def _formed(folded: str, start: int) -> list[Slot]:
     """Codes of a form that few values have: ``failed: -110``, ``0x80070005``, ``W#16#80C4``, ``80C4h``, ``+24V``."""
     slots: list[Slot] = []
     if "-0" in folded:
-        for match in _FAILED_WITH.finditer(folded, start):
-            if _FAILING.search(folded, max(start, match.start() - 80), match.start(1)):
-                slots.append(Slot(*match.span(1), _errno))
+        slots += [
+            Slot(*match.span(1), _errno)
+            for match in _FAILED_WITH.finditer(folded, start)
+            if _FAILING.search(folded, max(start, match.start() - 80), match.start(1))
+        ]
         slots += [Slot(*match.span(), _windows) for match in _NEGATIVE.finditer(folded, start)]
     if "ype" in folded:
         for match in _TYPE_CODE.finditer(folded, start):
@@ -322,8 +328,8 @@ def _formed(folded: str, start: int) -> list[Slot]:
     if "V" in folded:
         slots += [Slot(*match.span(), _rail) for match in _RAIL.finditer(folded, start)]
     opening = _BRACKETS.match(folded, start)
-    if opening and (match := _MIXED.match(folded, opening.end())) and "0" in match[0] and not match[0].isdigit():
-        slots.append(Slot(*match.span(), _mixed))
+    if opening and (mixed := _MIXED.match(folded, opening.end())) and "0" in mixed[0] and not mixed[0].isdigit():
+        slots.append(Slot(*mixed.span(), _mixed))
     return slots
 
 

@@ -226,7 +226,7 @@ def _groups(lines: list[str]) -> str | None:
     frames = next((part.frames for part in inner if part.frames), []) or next(
         (one.frames for one in outer if one.frames), []
     )
-    if not frames:
+    if frames is None:
         return None
     own = _GROUP.sub("", outer[0].text) if outer else ""
     return WITH.join((_headed(lead, own), *(part.text for part in inner))) + FRAMES + ", ".join(_distinct(frames))
@@ -261,8 +261,8 @@ def _at_style(lines: list[str]) -> tuple[str, list[_Failure]]:
                 chain = _arrows(failure)
     if any(line.startswith("Wrapped by: ") for line in lines):
         chain.reverse()
-    for failure in chain:
-        failure.frames = [name for name in failure.frames if not _REFLECTION.match(name)] or failure.frames
+    for one in chain:
+        one.frames = [name for name in one.frames if not _REFLECTION.match(name)] or one.frames
     return lead[:_MESSAGE_LIMIT], chain
 
 
