@@ -33,7 +33,9 @@ _COMPOUND = rf"[^\W_]+(?:{_JOINT}[^\W_]+)*"
 _LETTERS = rf"[^\W_{SIGNS}]+"
 # "+ overtravel" is another problem than "- overtravel", and -110 another code than 110; "+ 5" is a value.
 _SIGN = r"(?<!\+)\+(?!\+|\s?[\d<])(?:(?<![^\W_]\+)|(?![^\W_]))|(?<![\w.)\]])[+\-](?=\d)"
-_TOKEN = re.compile(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_COMPOUND}|{_SIGN}")
+_TOKEN = re.compile(rf"<\*>|{_COMPOUND}")
+_TOKEN_OF_SOME = re.compile(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_COMPOUND}|{_SIGN}")
+_MINUS = re.compile(r"-\d")
 _TOKEN_OF_SIGNS = re.compile(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_LETTERS}(?:{_JOINT}{_LETTERS})*|[{SIGNS}]+|{_SIGN}")
 #: Tokens that are what they are: a sentence of signs, a route, a plus or minus. They never stand for a value.
 IDENTITY = re.compile(rf"[{SIGNS}+\-]|{ROUTE}")
@@ -179,7 +181,10 @@ def skeleton(text: str) -> tuple[str, ...]:
     >>> skeleton("Failed to bind to port <*>: Address in use")
     ('Failed', 'to', 'bind', 'to', 'port', '<*>', 'Address', 'in', 'use')
     """
-    return tuple((_TOKEN if text.isascii() else _TOKEN_OF_SIGNS).findall(text))
+    if not text.isascii():
+        return tuple(_TOKEN_OF_SIGNS.findall(text))
+    some = "+" in text or "/" in text or ("-" in text and _MINUS.search(text))
+    return tuple((_TOKEN_OF_SOME if some else _TOKEN).findall(text))
 
 
 def words(tokens: tuple[str, ...]) -> int:

@@ -11,7 +11,8 @@ from itertools import islice
 
 #: At most this many requests of one text are looked at.
 MAX_ROUTES = 8
-_METHOD = r"(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|TRACE|PROPFIND)"
+_METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND")
+_METHOD = f"(?:{'|'.join(_METHODS)})"
 _FIELD = r"(?:path|uri|url|route|endpoint|target|request_uri|request_path|req\.url|http\.target|http\.route)"
 _BETWEEN = r"(?:\s(?:request|call|to|for|on|of|from|url|URL)){0,3}[^\w/<]{1,4}"
 #: How a method with its route, or a field with a route, stands in a template: one token.
@@ -37,10 +38,12 @@ def find_routes(folded: str, start: int) -> list[tuple[int, int, str]]:
     >>> find_routes('"POST /api/press/0/state?x=0 HTTP/0.0" 0', 0)
     [(6, 28, '/api/press/*/state')]
     """
-    if "/" not in folded or not _METHOD_WORD.search(folded, start):
+    if "/" not in folded or not any(method in folded for method in _METHODS):
         return []
     found = list(islice(_REQUEST.finditer(folded, start), MAX_ROUTES))
-    return [_span(match) for match in found or islice(_FIELD_TARGET.finditer(folded, start), MAX_ROUTES)]
+    if not found and _METHOD_WORD.search(folded, start):
+        found = list(islice(_FIELD_TARGET.finditer(folded, start), MAX_ROUTES))
+    return [_span(match) for match in found]
 
 
 def find_agents(folded: str, start: int) -> list[tuple[int, int]]:

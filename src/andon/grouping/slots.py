@@ -87,10 +87,9 @@ _VALUE = (
     r"-?0[xX][0A-Fa-f]{1,10}|(?:[DLBW]{1,2}#)?0#[0A-Fa-f_]{1,12}|0[0A-Fa-f]{0,8}[hH]|-?0\.0"
     r"|-?(?:[A-Z]{1,5}[\-_.]?)?0[A-Z0]{0,5}(?:[\-:][A-Z]{0,2}0)?"
 )
-_INTRODUCED = re.compile(
-    r"(?<![^\W_])([^\W\d_]{2,16}+)(\.?+(?:\s(?:is|was|of)(?!\w))?+\s?+[:=#\[(\"']{0,3}+\s?+[\"'(]?+)"
-    rf"({_VALUE})(?!\w|[.\-:/]0)"
-)
+_JOINED_BY = r"(\.?+(?:\s(?:is|was|of)(?!\w))?+\s?+[:=#\[(\"']{0,3}+\s?+[\"'(]?+)(?=[A-Z0\-])"
+_INTRODUCED = re.compile(rf"(?<![^\W_])([^\W\d_]{{2,16}}+){_JOINED_BY}({_VALUE})(?!\w|[.\-:/]0)")
+_INTRODUCED_ASCII = re.compile(rf"(?<![A-Za-z0])([A-Za-z]{{2,16}}+){_JOINED_BY}({_VALUE})(?!\w|[.\-:/]0)")
 # The same in scripts without spaces, where "报警 3 次" counts.
 _SIGN_INTRODUCED = re.compile(
     r"(?:报警|警报|告警|報警|警報|故障|错误|錯誤|异常|異常|アラーム|エラー|障害|알람|경보|오류|에러|고장)"
@@ -120,12 +119,13 @@ _FAILING = re.compile(
     r"fail|err|unable|can(?:no|'|\s?no)t|could\s?n[o']t|time[d\s-]{0,2}out|invalid|abort|refus|reject|lost|denied|\bbad\b",
     re.IGNORECASE,
 )
-_NEGATIVE = re.compile(r"(?<![\w.)\]])-0(?![\w.]|[:/\-]0)")
+_NEGATIVE = re.compile(r"-0(?<![\w.)\]]-0)(?![\w.]|[:/\-]0)")
 _TYPE_CODE = re.compile(r"\b[Tt]ype\s?[:=#]?\s?(0)[\s,;/]{1,3}[Cc]ode\s?[:=#]?\s?(0)(?!\w)")
-_HEX = re.compile(r"(?<![\w.\-#])0[xX][0A-Fa-f]{1,8}(?![\w\-])")
-_ASSEMBLER = re.compile(r"(?<![\w.\-])0[0A-F]{0,3}h(?!\w)")
+_HEX = re.compile(r"0[xX](?<![\w.\-#]0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
+_ASSEMBLER = re.compile(r"0(?<![\w.\-]0)[0A-F]{0,3}h(?!\w)")
+_ENDS_IN_H = tuple(f"{digit}h" for digit in "0ABCDEF")
 _SIEMENS = re.compile(r"(?<![\w#])(?:[DLBW]{1,2}#)?0#[0A-Fa-f_]{1,12}(?!\w)")
-_MIXED = re.compile(r"[A-Z0]{2,8}(?=[\])]|:\s)")
+_MIXED = re.compile(r"[\s\[(<*#\"']{0,3}([A-Z0]{3,8})(?=[\])]|:\s)")
 _RAIL = re.compile(r"(?<![\w.)])[+\-]0(?:\.0)?\s?V(?:DC|AC)?(?!\w)")
 _DECIMAL = re.compile(r"-?\d{2,10}\.0+")
 _RAILS = _words("3.3 5 9 10 12 15 18 24 28 36 48")
@@ -269,7 +269,7 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
     if "0" not in folded:
         return []
     slots: list[Slot] = []
-    for match in _INTRODUCED.finditer(folded, start):
+    for match in (_INTRODUCED_ASCII if folded.isascii() else _INTRODUCED).finditer(folded, start):
         accept = _introduced(folded, match)
         if accept is not None:
             slots.append(Slot(*match.span(3), accept))
@@ -321,15 +321,14 @@ def _formed(folded: str, start: int) -> list[Slot]:
                 slots.append(Slot(*match.span(), _windows))
     if "0#" in folded:
         slots += [Slot(*match.span(), _typed) for match in _SIEMENS.finditer(folded, start)]
-    if "h" in folded:
+    if any(end in folded for end in _ENDS_IN_H):
         for match in _ASSEMBLER.finditer(folded, start):
             if not match[0].islower() or _BRACKETS.fullmatch(folded, start, match.start()):
                 slots.append(Slot(*match.span(), _assembler))
-    if "V" in folded:
+    if "0V" in folded or "0 V" in folded:
         slots += [Slot(*match.span(), _rail) for match in _RAIL.finditer(folded, start)]
-    opening = _BRACKETS.match(folded, start)
-    if opening and (mixed := _MIXED.match(folded, opening.end())) and "0" in mixed[0] and not mixed[0].isdigit():
-        slots.append(Slot(*mixed.span(), _mixed))
+    if (mixed := _MIXED.match(folded, start)) and "0" in mixed[1]:
+        slots.append(Slot(*mixed.span(1), _mixed))
     return slots
 
 
