@@ -38,7 +38,7 @@ ALARM_GROUPS = _words(
 MAX_CODES = 8
 
 # Words that say the number behind them is a code, whatever stands between.
-_STRONG = _words("errno sqlstate sqlcode hresult ntstatus rc hr")
+_STRONG = _words("errno sqlstate sqlcode hresult ntstatus rc hr nrc dtc spn fmi")
 # What an error, a fault and an alarm are called in other languages that put spaces between words.
 _FOREIGN = _words(
     """fehler störung stoerung erreur défaut defaut alarme errore allarme guasto alarma falla fallo fout storing erro
@@ -63,7 +63,7 @@ _PAIRS = frozenset(
 )
 # Words that do so where the number does not count or measure; "errors" and "failed" do count.
 _WEAK = (
-    _words("""error err alarm fault failure warning exception reason signal alert status code http smtp ret""")
+    _words("""error err alarm fault failure warning exception reason signal alert status code http smtp ret abort""")
     | _FOREIGN
 )
 # Verbs count more often than not ("returned 5 rows"): behind them only what looks like a code is one. So behind the
@@ -147,11 +147,13 @@ def _number(value: str) -> bool:
     """Codes people give numbers to are short; longer ones are handles, addresses and counters."""
     if value[:3].lower().lstrip("-").startswith("0x"):
         return len(value.lstrip("-")) <= 10
+    if "#" in value:
+        return len(value.rpartition("#")[2]) <= 9
     if value[-1] in "hH":
         return len(value) in (5, 9)
     if "." in value and not value[0].isalpha():
         return False
-    return sum(map(str.isdigit, value.rpartition("#")[2])) <= 7 or _windows(value)
+    return sum(map(str.isdigit, value)) <= 7 or _windows(value)
 
 
 def _named(value: str) -> bool:
@@ -309,7 +311,11 @@ def _formed(folded: str, start: int) -> list[Slot]:
             for match in _FAILED_WITH.finditer(folded, start)
             if _FAILING.search(folded, max(start, match.start() - 80), match.start(1))
         ]
-        slots += [Slot(*match.span(), _windows) for match in _NEGATIVE.finditer(folded, start)]
+        slots += [
+            Slot(*match.span(), _windows)
+            for match in _NEGATIVE.finditer(folded, start)
+            if not _COUNTS.match(folded, match.end())
+        ]
     if "ype" in folded:
         for match in _TYPE_CODE.finditer(folded, start):
             slots += [Slot(*match.span(1), _number), Slot(*match.span(2), _number)]
