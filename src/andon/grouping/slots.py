@@ -128,6 +128,11 @@ _SIEMENS = re.compile(r"(?<![\w#])(?:[DLBW]{1,2}#)?0#[0A-Fa-f_]{1,12}(?!\w)")
 _MIXED = re.compile(r"[\s\[(<*#\"']{0,3}([A-Z0]{3,8})(?=[\])]|:\s)")
 _RAIL = re.compile(r"(?<![\w.)])[+\-]0(?:\.0)?\s?V(?:DC|AC)?(?!\w)")
 _DECIMAL = re.compile(r"-?\d{2,10}\.0+")
+# The upper halves of HRESULTs and NTSTATUS codes: who reports the error. Others are addresses.
+_FACILITIES = _words(
+    """8000 8001 8002 8003 8004 8007 8008 8009 800A 800B 800F 8010 8011 8013 8015 8018 8024 8028 8031 8034 803D C000 C015
+    C01E C021 C022"""
+)
 _RAILS = _words("3.3 5 9 10 12 15 18 24 28 36 48")
 # systemd names what a process ended with: status=203/EXEC, status=9/KILL.
 _EXIT_NAME = re.compile(r"/[A-Z][A-Z_]{2,}(?![^\W_])")
@@ -166,7 +171,7 @@ def _named(value: str) -> bool:
 def _windows(value: str) -> bool:
     """HRESULT and NTSTATUS, as hexadecimal and as decimal numbers."""
     if value[:2] in ("0x", "0X"):
-        return len(value) == 10 and ((value[2:4] == "80" and value[4] < "5") or value[2:4] in ("C0", "c0"))
+        return len(value) == 10 and value[2:6].upper() in _FACILITIES
     return len(value) == 11 and value.startswith(("-214", "-107"))
 
 
