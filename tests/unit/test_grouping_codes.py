@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from andon.grouping import CodeRules, Fingerprinter
+from andon.grouping.code_forms import canonical
 from andon.grouping.codes import PINNED_FIELDS
-from andon.grouping.slots import canonical
 
 fingerprint = Fingerprinter()
 

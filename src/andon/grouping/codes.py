@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from andon.core.errors import ConfigError
+from andon.grouping.code_forms import MAX_CODES, canonical, is_signal, is_status
 from andon.grouping.mask import fold, mask_tokens
-from andon.grouping.slots import MAX_CODES, canonical, is_signal, is_status
 from andon.grouping.writing import SEAM, plain
 
 

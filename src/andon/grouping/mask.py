@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Callable
 
-from andon.grouping.routes import ROUTE
+from andon.grouping.http_lines import ROUTE
 from andon.grouping.writing import SEAM, SIGNS
 
 #: What stands for a masked value, in templates and in skeletons.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from andon.grouping.routes import find_statuses
+from andon.grouping.http_lines import find_statuses
 
 
 def _words(text: str) -> frozenset[str]:
