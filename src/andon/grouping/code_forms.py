@@ -293,7 +293,6 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
         slots += [
             Slot(*span, _refusal) for span in find_statuses(folded, start, routes) if not _COUNTS.match(folded, span[1])
         ]
-    slots += _formed(folded, start)
     for match in _SHAPED.finditer(folded, start):
         begin, end = match.span()
         if match[3]:
@@ -304,7 +303,7 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
             slots.append(Slot(begin, end, _titled))
         else:
             slots.append(Slot(begin, end, _clear))
-    return slots
+    return slots + _formed(folded, start)
 
 
 def _formed(folded: str, start: int) -> list[Slot]:
