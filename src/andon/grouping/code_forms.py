@@ -123,7 +123,7 @@ _NEGATIVE = re.compile(r"-0(?<![\w.)\]]-0)(?![\w.]|[:/\-]0)")
 _TYPE_CODE = re.compile(r"\b[Tt]ype\s?[:=#]?\s?(0)[\s,;/]{1,3}[Cc]ode\s?[:=#]?\s?(0)(?!\w)")
 _HEX = re.compile(r"0[xX](?<![\w.\-#]0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
 _ASSEMBLER = re.compile(r"0(?<![\w.\-]0)[0A-F]{0,3}h(?!\w)")
-_ENDS_IN_H = tuple(f"{digit}h" for digit in "0ABCDEF")
+_ENDS_IN_H = re.compile(r"[0A-F]h(?!\w)").search
 _SIEMENS = re.compile(r"(?<![\w#])(?:[DLBWdlbw]{1,2}#)?0#[0A-Fa-f_]{1,12}(?!\w)")
 _MIXED = re.compile(r"[\s\[(<*#\"']{0,3}([A-Z0]{3,8})(?=[\])]|:\s)")
 _RAIL = re.compile(r"(?<![\w.)])[+\-]0(?:\.0)?\s?V(?:DC|AC)?(?!\w)")
@@ -327,11 +327,11 @@ def _formed(folded: str, start: int) -> list[Slot]:
         for match in _HEX.finditer(folded, start):
             if _BRACKETS.fullmatch(folded, start, match.start()):
                 slots.append(Slot(*match.span(), _leading))
-            elif match[0][2] in "0cC":
+            elif match[0][2] in "0cC" and len(match[0]) < 8:  # few digits of theirs are letters
                 slots.append(Slot(*match.span(), _windows))
     if "0#" in folded:
         slots += [Slot(*match.span(), _typed) for match in _SIEMENS.finditer(folded, start)]
-    if any(end in folded for end in _ENDS_IN_H):
+    if _ENDS_IN_H(folded):
         for match in _ASSEMBLER.finditer(folded, start):
             if not match[0].islower() or _BRACKETS.fullmatch(folded, start, match.start()):
                 slots.append(Slot(*match.span(), _assembler))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -39,6 +40,8 @@ _PRIVATE = {ord("0") + digit: 0xE000 + digit for digit in range(10)}
 _PUBLIC = {private: chr(plain) for plain, private in _PRIVATE.items()}
 _PRIVATE_DIGITS = re.compile("[\ue000-\ue009]")
 _HAS_PRIVATE = _PRIVATE_DIGITS.search
+
+_BEGIN = itemgetter(0)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -185,12 +188,12 @@ def _make_plan(folded: str) -> _Plan:
     """Strip, find codes, mask. The expensive step: once for each different folded text."""
     start = header_end(folded)
     routes = find_routes(folded, start)
-    values = [(begin, end, mask.HOLE) for begin, end in mask.wide_spans(folded, start) + find_agents(folded, start)]
-    spans: list[tuple[int, int, Any]] = sorted(routes + values, key=lambda span: span[0])
+    spans: list[tuple[int, int, Any]] = [*routes]  # before what begins in the same place
+    spans += [(begin, end, mask.HOLE) for begin, end in mask.wide_spans(folded, start) + find_agents(folded, start)]
     spans += _choose(find_slots(folded, start, [end for _, end, _ in routes]), spans)
     parts: list[str | _Hole] = []
     position = start
-    for begin, end, what in sorted(spans, key=lambda span: span[0]):
+    for begin, end, what in sorted(spans, key=_BEGIN):
         if begin < position:
             continue
         parts.append(mask.mask_tokens(folded[position:begin]))
@@ -251,8 +254,10 @@ def _fingerprint(text: str, service: str, codes: tuple[tuple[str, str], ...]) ->
         text = text.translate(_PUBLIC)
     template = mask.tidy(text)
     tokens = mask.skeleton(template)
-    known = {*tokens, *(token.upper() for token in tokens)}
-    tail = [f"{name}={code}" for name, code in codes if not known.issuperset(mask.skeleton(code))]
+    tail: list[str] = []
+    if codes:
+        known = {*tokens, *(token.upper() for token in tokens)}
+        tail = [f"{name}={code}" for name, code in codes if not known.issuperset(mask.skeleton(code))]
     if service and mask.says(tokens) < GENERIC_WORDS:
         tail.insert(0, mask.fold(plain(service[:200])).replace("0", mask.HOLE))
     return _named(template, tokens, mask.TAIL + mask.tidy(" ".join(tail)) if tail else "")

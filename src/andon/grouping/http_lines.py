@@ -11,10 +11,10 @@ from itertools import islice
 
 #: At most this many requests of one text are looked at.
 MAX_ROUTES = 8
-_METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND")
+_METHODS = "GET|POST|PUT|DELETE|PATCH|HEAD|OPTIONS|TRACE|PROPFIND"
 # Go's client writes: Get "http://host/path": reason.
-_GO = ('Get "', 'Post "', 'Put "', 'Patch "', 'Delete "', 'Head "')
-_METHOD = rf"(?:{'|'.join(_METHODS)}|(?:Get|Post|Put|Patch|Delete|Head)(?=\s\"(?:[a-z]{{2,8}}:/)?/))"
+_GO = "Get|Post|Put|Patch|Delete|Head"
+_METHOD = rf"(?:{_METHODS}|(?:{_GO})(?=\s\"(?:[a-z]{{2,8}}:/)?/))"
 _FIELD = r"(?:path|uri|url|route|endpoint|target|request_uri|request_path|req\.url|http\.target|http\.route)"
 _BETWEEN = r"(?:\s(?:request|call|to|for|on|of|from|url|URL)){0,3}[^\w/<]{1,4}"
 #: How a method with its route, or a field with a route, stands in a template: one token.
@@ -24,6 +24,7 @@ ROUTE = (
 )
 _TARGET = r"([A-Za-z]{2,8}://[^\s/?#\"'<>]+(?:[/?][^\s\"'<>]*)?|/[^\s\"'<>]*)"
 _REQUEST = re.compile(rf"(?<![\w\-]){_METHOD}\b{_BETWEEN}{_TARGET}")
+_MAY_HOLD = re.compile(f'{_METHODS}|(?:{_GO}) "').search
 _METHOD_WORD = re.compile(rf"(?<![\w\-]){_METHOD}(?![\w\-])")
 _FIELD_TARGET = re.compile(rf"(?<![\w\-]){_FIELD}[\"']?\s?[=:]\s?[\"']?{_TARGET}")
 _HOST = re.compile(r"[A-Za-z]{2,8}://[^/?#]*")
@@ -42,7 +43,7 @@ def find_routes(folded: str, start: int) -> list[tuple[int, int, str]]:
     >>> find_routes('"POST /api/press/0/state?x=0 HTTP/0.0" 0', 0)
     [(6, 28, '/api/press/*/state')]
     """
-    if "/" not in folded or not any(method in folded for method in (*_METHODS, *_GO)):
+    if "/" not in folded or not _MAY_HOLD(folded):
         return []
     found = list(islice(_REQUEST.finditer(folded, start), MAX_ROUTES))
     if not found and _METHOD_WORD.search(folded, start):
