@@ -7,7 +7,7 @@ import random
 import pytest
 
 from andon.core.models import Merge
-from andon.grouping import CodeRules, Fingerprinter, Merger, noise
+from andon.grouping import CodeRules, Fingerprinter, Merger
 from andon.grouping.merge import rebuilt
 from support.growth import grows_like_a_line
 
@@ -58,7 +58,7 @@ def test_what_counted_as_codes_can_turn_out_to_be_noise() -> None:
 @pytest.mark.parametrize("field", ["alarm_code", "errorCode", "event_id", "Event-ID", "lot_no"])
 def test_protected_fields_are_never_noise(field: str) -> None:
     """The three names that are always codes, in any spelling, and what a site names."""
-    assert feed(Merger(protected=noise.protecting(["LotNo"])), texts(300, field)) == []
+    assert feed(Merger(pinned=CodeRules(fields=["LotNo"]).is_pinned), texts(300, field)) == []
 
 
 def test_what_is_called_a_code_takes_more_values() -> None:

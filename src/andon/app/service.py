@@ -24,7 +24,7 @@ from andon.app.background.retainer import Retainer
 from andon.app.background.supervise import keep_running
 from andon.app.background.watch import Watch
 from andon.app.retention_policy import retention_policy
-from andon.app.wiring import analysis_policy, broker_url, decoder, model_admission, public
+from andon.app.wiring import analysis_policy, broker_url, code_rules, decoder, model_admission, public
 from andon.bus.connection import BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.log_stream import JetStreamLogStream
@@ -43,7 +43,6 @@ from andon.explain.model.history_tools import ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
-from andon.grouping import noise
 from andon.grouping.similar import alike
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
@@ -243,7 +242,7 @@ class Service:
             on_stored=desk.on_stored,
             on_stalled=desk.on_stalled,
             queued=analyzer.wake,
-            protected=noise.protecting(settings.code_fields),
+            pinned=code_rules(settings).is_pinned,
             limits=PictureLimits(max_bytes=settings.picture_max_bytes),
             referenced=fetcher.wake,
         )

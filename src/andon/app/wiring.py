@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 CLOUD_FIRST = 4
 
 
+def code_rules(settings: Settings) -> CodeRules:
+    """What is a code at this site. Raises ConfigError where an expression of its codes is wrong."""
+    return CodeRules(settings.code_patterns, settings.code_fields)
+
+
 def fingerprinter(settings: Settings) -> Fingerprinter:
-    """What tells problems apart at this site. Raises ConfigError where an expression of its codes is wrong."""
-    return Fingerprinter(CodeRules(settings.code_patterns, settings.code_fields))
+    """What tells problems apart at this site. Raises as :func:`code_rules`."""
+    return Fingerprinter(code_rules(settings))
 
 
 def decoder(settings: Settings) -> Decoder:

@@ -45,6 +45,7 @@ _WHOLE = re.compile(
             rf"(?:\S{{1,12}}\s0\s0\.0\.0\s\S+|<0>)\s?{_RFC3164}\s\S+\s[\w./\-()]+(?:\[0\])?:\s",
             # syslog, RFC 3164 and its ISO-stamped form: host, then a tag that ends with a colon
             rf"(?:{_RFC3164}|0-0-0T{_CLOCK}{_ZONE})\s(?!{_LEVEL_NAMES}\b)[\w.\-]+\s[\w./\-]+(?:\([^)\s]*\))?(?:\[0\])?:\s",
+            rf"[\w.:\-]++\s\S++\s\S++\s\[{_CLF}\]\s",  # access logs of web servers
         )
     )
 )

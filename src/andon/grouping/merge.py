@@ -14,13 +14,14 @@ A template is all the merger needs: what ``Fingerprint.template`` says can be fe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from andon.core.models import Merge
 from andon.grouping import noise
+from andon.grouping.codes import CodeRules
 from andon.grouping.mask import ELLIPSIS, FRAMES, HOLE, TAIL, skeleton, words
 from andon.grouping.places import Place, dotted, may_vary, places
 
@@ -38,6 +39,7 @@ _VALUE: dict[int, int] = {Place.SUBJECT: 0, Place.PLAIN: 7}
 _DOTTED = 5
 # Below this a value and a word in one place are no evidence either.
 _MIN_CONTEXT = 2
+_PINNED = CodeRules().is_pinned
 
 
 K = TypeVar("K")
@@ -59,7 +61,7 @@ class Merger:
 
     Feed each pattern with :meth:`add`, in any order (on start: all stored ones), and tell of the merges that are
     stored with :meth:`unite` and of each log with :meth:`saw`. ``never`` are pairs of keys that a person has separated,
-    ``protected`` are the plain names of context fields that are never noise. Of more than ``capacity`` patterns the
+    ``pinned`` tells which context fields are never noise. Of more than ``capacity`` patterns the
     ones added first are forgotten: they are not merged any more, nothing else changes.
     """
 
@@ -69,13 +71,13 @@ class Merger:
         evidence: int = EVIDENCE,
         capacity: int = 20_000,
         never: Iterable[tuple[str, str]] = (),
-        protected: frozenset[str] = noise.PROTECTED,
+        pinned: Callable[[str], bool] = _PINNED,
     ) -> None:
         if evidence < 2:
             raise ValueError(f"evidence must be at least 2 different words, not {evidence}.")
         self._evidence = evidence
         self._capacity = capacity
-        self._protected = protected
+        self._pinned = pinned
         self._patterns: dict[str, _Pattern] = {}
         # All under the hash of a tuple of tokens: 200,000 places of 20,000 patterns would be large as texts.
         self._exact: dict[int, str] = {}
@@ -127,7 +129,7 @@ class Merger:
             return []
         age = self._youngest + 1 if age is None else age
         self._youngest = max(self._youngest, age)
-        tokens, where = _mergeable(template, self._protected)
+        tokens, where = _mergeable(template, self._pinned)
         self._patterns[key] = _Pattern(tokens, where, age, [])
         if logs:
             self._logs[key] += logs
@@ -324,14 +326,14 @@ class Merger:
 def rebuilt(
     known: Sequence[tuple[int, str, str, str | None, int]],
     apart: Sequence[tuple[str, str]],
-    protected: frozenset[str] = noise.PROTECTED,
+    pinned: Callable[[str], bool] = _PINNED,
 ) -> tuple[Merger, list[Merge]]:
     """The merger over the stored patterns (id, fingerprint, template, what it is merged into, how many logs).
 
     ``apart`` are pairs that are never joined. The second value are joins that the patterns prove and that are not
     stored yet, as in a database that was written before there was merging. Takes seconds where there are many patterns.
     """
-    merger = Merger(never=apart, protected=protected)
+    merger = Merger(never=apart, pinned=pinned)
     for _, key, _, into, _ in known:  # what is stored comes first: the merger then speaks only of what is new
         if into is not None:
             merger.unite(key, into)
@@ -360,7 +362,7 @@ def _wide(pattern: _Pattern) -> int:
     return hash((Place.FIELD, noise.holed(pattern.tokens, _fields(pattern))))
 
 
-def _mergeable(template: str, protected: frozenset[str]) -> tuple[tuple[str, ...], bytes]:
+def _mergeable(template: str, pinned: Callable[[str], bool]) -> tuple[tuple[str, ...], bytes]:
     """The tokens of ``template``, its tail field by field, and their places; none where it is cut off or very long."""
     text, mark, tail = template.rpartition(TAIL)
     if not mark:
@@ -373,5 +375,5 @@ def _mergeable(template: str, protected: frozenset[str]) -> tuple[tuple[str, ...
     # What stands in a trace is code, not names.
     where = bytes(len(tokens)) if FRAMES in text else places(tokens, text)
     noisy = words(tokens) >= _MIN_CONTEXT
-    fields = bytes(Place.FIELD if noisy and noise.can_be_noise(token, protected) else Place.FIXED for token in ending)
+    fields = bytes(Place.FIELD if noisy and noise.can_be_noise(token, pinned) else Place.FIXED for token in ending)
     return (*tokens, *ending), where + fields

@@ -7,14 +7,13 @@ nothing: the patterns are one. That is learned from what comes and acts in the l
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
+from andon.grouping.codes import plain_name
 from andon.grouping.mask import HOLE
 
-#: Plain names of fields that are identity, however many values they have. A site's own fields come to them.
-PROTECTED = frozenset({"alarmcode", "errorcode", "eventid"})
 #: So many different values of a field, with fewer than ``LOGS_EACH`` logs for each, are noise.
 VALUES = 20
 #: What is called a code is likelier one.
@@ -25,7 +24,6 @@ SHOWN = 25
 
 _SEAL = "\x1e"
 _PIECES = re.compile(r" (?=[^\s=]+=)")
-_SEPARATORS = re.compile(r"[^a-z0-9]+")
 _CODE = re.compile(r"code$|errno|exception|state$|status$")
 
 
@@ -36,11 +34,6 @@ class Fields(msgspec.Struct):
     noisy: frozenset[int] = frozenset()
     #: How many patterns there must be before it is worth looking again.
     due: int = VALUES
-
-
-def protecting(fields: Iterable[str]) -> frozenset[str]:
-    """What is never noise where a site names these ``fields`` as codes, in plain names."""
-    return PROTECTED.union(map(_plain, fields))
 
 
 def sealed(tail: str) -> tuple[str, ...]:
@@ -58,10 +51,10 @@ def shown(tokens: Sequence[str]) -> str:
     return " ".join(token.lstrip(_SEAL) for token in tokens)
 
 
-def can_be_noise(token: str, protected: Collection[str]) -> bool:
+def can_be_noise(token: str, pinned: Callable[[str], bool]) -> bool:
     """Whether a sealed token is a field that may turn out to be noise: a counter or id holds a digit."""
-    name, equals, value = token.partition("=")
-    return bool(equals) and any(map(str.isdigit, value)) and HOLE not in value and _plain(name) not in protected
+    name, equals, value = token.lstrip(_SEAL).partition("=")
+    return bool(equals) and any(map(str.isdigit, value)) and HOLE not in value and not pinned(name)
 
 
 def holed(tokens: tuple[str, ...], places: Collection[int]) -> tuple[str, ...]:
@@ -86,8 +79,4 @@ def noisy(patterns: Mapping[tuple[str, ...], tuple[int, str]], places: Collectio
 
 
 def _wanted(token: str) -> int:
-    return VALUES_OF_CODES if _CODE.search(_plain(token.partition("=")[0])) else VALUES
-
-
-def _plain(name: str) -> str:
-    return _SEPARATORS.sub("", name.lower())
+    return VALUES_OF_CODES if _CODE.search(plain_name(token.partition("=")[0])) else VALUES

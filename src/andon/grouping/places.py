@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from andon.grouping.fault_words import FAULT_WORDS, names_fault
-from andon.grouping.mask import HOLE
+from andon.grouping.mask import HOLE, IDENTITY
 
 
 class Place(IntEnum):
@@ -151,7 +151,11 @@ def places(tokens: Sequence[str], text: str) -> bytes:
     for at, token in enumerate(tokens):
         if at and ":" in gaps[at] and _kind(tokens[at - 1]) == "reason":
             explained = True
-        place = Place.FIXED if token == HOLE or len(token) < 2 or _IDENTITY.match(token) else _place(tokens, gaps, at)
+        place = (
+            Place.FIXED
+            if token == HOLE or len(token) < 2 or _IDENTITY.match(token) or IDENTITY.match(token)
+            else _place(tokens, gaps, at)
+        )
         found.append(Place.FIXED if explained and place <= Place.PLAIN else place)
     return bytes(found)
 

@@ -15,8 +15,8 @@ from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailable
 from andon.core.models import SEVERITY_NOT_UNDERSTOOD, Decoded, Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
+from andon.grouping.codes import CodeRules
 from andon.grouping.merge import Merger, rebuilt
-from andon.grouping.noise import PROTECTED
 from andon.ingest.decode import reject_of
 from andon.ingest.pictures.intake import PictureLimits, take_out
 from andon.store import Store, problems, recording
@@ -84,7 +84,7 @@ class Recorder:
     limits: PictureLimits = field(default_factory=PictureLimits)
     referenced: Callable[[], None] = lambda: None
     #: Plain names of the context fields that are codes however many values they have.
-    protected: frozenset[str] = PROTECTED
+    pinned: Callable[[str], bool] = CodeRules().is_pinned
     _merger: Merger | None = field(default=None, init=False)
     _counted: Sequence[LogRecord] | None = field(default=None, init=False)
     _regrouped: int | None = field(default=None, init=False)
@@ -203,7 +203,7 @@ class Recorder:
         if merger is None:
             known = await self.store.read(problems.known_patterns)
             apart = await self.store.read(problems.separated)
-            made, self._merges = await asyncio.to_thread(rebuilt, known, apart, self.protected)
+            made, self._merges = await asyncio.to_thread(rebuilt, known, apart, self.pinned)
             merger = self._merger = made
             self._counted = None
         keys = [record.fingerprint for record in records]
