@@ -1,0 +1,212 @@
+"""What loggers call the parts of a log: one table, from which the reader and docs/messages.md are made.
+
+A name with dots is that field of an object inside the message (``log.level``: ``{"log": {"level": …}}``), and the same
+name written flat. Names count in any case, the exact spelling first. Within one meaning the table stands in the order
+of precedence. The six names of the reference system go before all of them and are not in it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Meaning = Literal["message", "timestamp", "severity", "service", "hostname", "exception"]
+#: The reference system's own names of a log's parts, ``context`` apart.
+REFERENCE = ("message", "timestamp", "severity", "service", "hostname")
+
+
+class Alias(NamedTuple):
+    """A field ``name`` that means what the reference calls ``meaning``; ``source`` is who writes it.
+
+    ``kept`` ones stay in the context although they are used, as they are also an alarm's. ``weak`` ones give way: a
+    severity to any other that is not, a text of one word to a later text of several.
+    """
+
+    name: str
+    meaning: Meaning
+    source: str
+    kept: bool = False
+    weak: bool = False
+
+
+def _all(meaning: Meaning, rows: str, kept: str = "", weak: str = "") -> list[Alias]:
+    """One alias for each name of ``rows``, whose lines are ``name, name: source``."""
+    keep, give_way = frozenset(kept.split()), frozenset(weak.split())
+    return [
+        Alias(name, meaning, source, name in keep, name in give_way)
+        for row in rows.strip().splitlines()
+        for names, _, source in (row.strip().rpartition(" : "),)
+        for name in names.split()
+    ]
+
+
+_MESSAGES = """
+    msg : pino 10, bunyan 2, slog (Go 1.26), zap, logrus 1.9, rsyslog 8 (omprog, jsonmesg), MongoDB 7
+    @message : hclog (HashiCorp)
+    @m : Serilog compact (RenderedCompactJsonFormatter 4)
+    RenderedMessage : Serilog JsonFormatter 4
+    record.message : loguru 0.7 (serialize=True)
+    event : structlog 26
+    body body.stringValue body.message : OpenTelemetry, OTLP/JSON 1.x
+    short_message : GELF 1.1 (Graylog)
+    fields.message : Rust tracing-subscriber 0.3, Telegraf 1.3x
+    textPayload jsonPayload.message jsonPayload.msg : Google Cloud Logging
+    protoPayload.status.message : Google Cloud audit logs
+    log : Docker json-file, Fluent Bit 3
+    message.text message.message message.msg message.value : OPC UA LocalizedText, loggers that write an object
+    message.errorMessage errorMessage : AWS Lambda JSON logs
+    formattedMessage formatted_message renderedMessage rendered_message : logback JsonLayout, NLog 5
+    log_message logMessage logmsg log.message logEvent.message : collectors
+    alarmText alarm_text alarmMessage alarm_message MsgText msg_text EventText : WinCC, WinCC Unified
+    fault_text faultText error_text errorText error_message : controllers and their gateways
+    text : loguru 0.7, alarm lists, chat gateways
+    annotations.summary annotations.description : Prometheus Alertmanager 0.25 (one alert)
+    commonAnnotations.summary commonAnnotations.description : Prometheus Alertmanager 0.25 (webhook)
+    Fault.value Warning.value Unavailable.value Normal.value : MTConnect JSON (cppagent 2)
+    @mt MessageTemplate : Serilog 4, where the text was not rendered
+    full_message : GELF 1.1
+    event.original : Elastic Common Schema 8
+    rawmsg : rsyslog 8
+    description summary title : alarm systems, ticket and monitoring gateways
+    detail details reason : web APIs (RFC 9457), gateways
+    displayPath display_path conditionName ConditionName alarmName alarm_name : Ignition 8.3, OPC UA, ThingsBoard 3
+    value : MTConnect JSON, where it is text
+"""
+_TIMES = """
+    @timestamp : Elastic Common Schema, log4j2 2.25 JsonTemplateLayout, logstash-encoder 8, hclog, logstash-logger
+    time : pino 10, bunyan 2, slog, zerolog 1.3x, logrus, Docker json-file, ougai 2, OPC UA
+    ts : zap, Caddy 2, gateways
+    @t : Serilog compact
+    record.time.repr record.time.timestamp : loguru 0.7
+    timeUnixNano observedTimeUnixNano observedTimestamp observed_timestamp : OTLP/JSON 1.x
+    asctime : Python logging, python-json-logger 4
+    datetime datetime.date : Monolog 3; Monolog 1
+    _SOURCE_REALTIME_TIMESTAMP __REALTIME_TIMESTAMP : journald (systemd 252), µs as text
+    timereported timegenerated : rsyslog 8
+    ISODATE R_ISODATE DATE : syslog-ng 3.38
+    TimeCreated EventTime event_time eventTime eventtime : Windows events, Ignition 8.3, AWS CloudTrail
+    TimeGenerated : Azure Monitor, Windows events
+    instant.epochSecond timeMillis : log4j2 JsonLayout
+    timestamp.seconds timestamp.$date timestampSeconds : Google Cloud (fluentd), MongoDB exports
+    t.$date t : MongoDB 7, log15
+    log_time logtime log_timestamp logTimestamp timestamp_ms timestampMs timeStamp : collectors
+    eventTimestamp event_timestamp EventTimestamp source_timestamp sourceTimestamp : gateways, OPC UA PubSub
+    date dateTime date_time date_iso8601 : Fluent Bit 3, gateways
+    created created_at createdAt createdTime : Python logging (epoch), ThingsBoard 3
+    ModificationTime RaiseTime TimeString Time_ms : WinCC Unified, WinCC
+    startsAt startTs activeTime : Prometheus Alertmanager, ThingsBoard 3, Ignition 8.3
+    Fault.timestamp Warning.timestamp Unavailable.timestamp Normal.timestamp : MTConnect JSON (cppagent 2)
+    tags.time fields.timestamp : Telegraf
+    receiveTimestamp received_at receivedAt ingestionTime ReceiveTime : collectors, where nothing else tells a time
+"""
+_SEVERITIES = """
+    log.level : Elastic Common Schema 8, log4j2 2.25 JsonTemplateLayout
+    levelname : Python logging, python-json-logger 4
+    level_name : Monolog 3
+    severityText severity_text : OpenTelemetry, OTLP/JSON 1.x
+    record.level.name record.level.no : loguru 0.7
+    @level : hclog
+    @l : Serilog compact
+    LogLevel log_level : .NET JSON console 8, loggers of many languages
+    LevelDisplayName level.name level.levelStr level.standardLevel : Windows events, logback JSON, log4j2
+    level : pino 10, bunyan 2, winston 3, structlog, slog, zap, zerolog, logrus, GELF, tracing-subscriber, NLog 5
+    lvl loglvl levelText : log15, gateways
+    jsonPayload.severity jsonPayload.level : Google Cloud Logging
+    severity.text severity.name severity.value severity.label : loggers that write an object
+    level_value : logstash-encoder 8 (logback), 40000 is ERROR
+    levelno : Python logging
+    severityNumber severity_number : OpenTelemetry, OTLP/JSON 1.x
+    syslogseverity-text syslogseverity_text syslogseverity : rsyslog 8
+    syslog_severity syslog_severity_code log.syslog.severity.name log.syslog.severity.code : Logstash, ECS 8
+    LEVEL_NUM : syslog-ng 3.38
+    s : MongoDB 7
+    tags.severity fields.severity_code tags.level fields.level : Telegraf 1.3x (syslog, win_eventlog)
+    labels.severity commonLabels.severity : Prometheus Alertmanager 0.25
+    PRIORITY : journald (systemd 252), syslog-ng 3.38
+    pri-text syslogpriority-text pri_text : rsyslog 8
+    EventType event_type_name : Windows events (NXLog)
+    priority prio alarmPriority alarm_priority criticality urgency : Ignition 8.3, WinCC, alarm systems
+    nativeSeverity alarmClass alarm_class AlarmClassName MsgClass : MTConnect, WinCC Unified
+"""
+_PROGRAMS = """
+    service.name service_name serviceName : Elastic Common Schema 8, OpenTelemetry
+    resource.service.name resource.attributes.service.name Resource.service.name : OpenTelemetry
+    serviceContext.service : Google Cloud Error Reporting
+    logger : zap, structlog, Spring Boot 3, Android
+    logger_name : logstash-encoder 8, LogstashJsonEventLayoutV1, Fluent Bit
+    log.logger : Elastic Common Schema, log4j2 2.25 JsonTemplateLayout
+    loggerName : log4j2 JsonLayout
+    record.name : loguru 0.7
+    _logger _logger_name _app _application : GELF 1.1 (log4j2 GelfLayout, logback-gelf)
+    @module : hclog
+    SourceContext Properties.SourceContext : Serilog 4
+    SYSLOG_IDENTIFIER : journald (systemd 252)
+    programname : rsyslog 8
+    PROGRAM program : syslog-ng 3.38, rsyslog 8
+    app-name appname app_name appName APPNAME : rsyslog 8, syslog gateways
+    tags.appname : Telegraf 1.3x (syslog)
+    app application application_name applicationName Properties.Application : winston, Spring, Serilog
+    ProviderName provider_name winlog.provider_name : Windows events, winlogbeat 8
+    name : pino 10, bunyan 2, Python logging, python-json-logger 4, semantic_logger 4, ougai 2
+    syslogtag : rsyslog 8
+    _SYSTEMD_UNIT _COMM : journald (systemd 252), where SYSLOG_IDENTIFIER is absent
+    container_name kubernetes.container_name kubernetes.labels.app _CONTAINER_NAME : Fluent Bit, Vector, Docker
+    scope.name InstrumentationScope.Name instrumentationScope.name : OpenTelemetry
+    target : Rust tracing-subscriber 0.3, slog-json
+    Category category : .NET JSON console 8
+    channel : Monolog 3
+    component module subsystem facility logName logGroup : zerolog, Ruby, GELF 1.0, Google Cloud, AWS CloudWatch
+    labels.job commonLabels.job job : Prometheus Alertmanager 0.25
+    process.name processName process program_name : Elastic Common Schema 8, gateways
+    SourceName sourceName source Source : OPC UA, Windows events, Ignition 8.3, Vector
+    ident tag unit : Fluentd, journald exports
+"""
+_HOSTS = """
+    host.name host.hostname : Elastic Common Schema 8, OpenTelemetry
+    host : GELF 1.1, Vector, Datadog, Splunk HEC, semantic_logger 4, logstash-logger, syslog-ng
+    _HOSTNAME : journald (systemd 252)
+    source_host sourceHost : LogstashJsonEventLayoutV1
+    resource.host.name resource.attributes.host.name Resource.host.name : OpenTelemetry
+    tags.hostname tags.host tags.source_host : Telegraf 1.3x
+    host_name syslog_hostname HOST_FROM fromhost fromhost-ip : collectors, syslog-ng 3.38, rsyslog 8
+    Computer computer_name computerName winlog.computer_name tags.Computer : Windows events, winlogbeat 8
+    MachineName machine_name Properties.MachineName : Serilog 4, NLog 5
+    agent.hostname beat.hostname : Filebeat
+    nodename node_name nodeName kubernetes.host kubernetes.node_name node : Kubernetes, Node.js
+    resource.labels.instance_id resource.labels.node_name : Google Cloud Logging
+    labels.instance commonLabels.instance instance : Prometheus Alertmanager 0.25
+    originatorName deviceName device_name deviceId device_id device : ThingsBoard 3, IoT gateways
+    server server_name serverName station equipment asset PLC : MES and gateways
+    source_ip sourceIp SOURCEIP : collectors
+"""
+_EXCEPTIONS = """
+    err err.stack err.message err.type : pino 10, bunyan 2, ougai 2, slog
+    exception exception.stacktrace exception.message exception.type : structlog 26, loguru, OpenTelemetry, NLog 5
+    exc_info exc_text : python-json-logger 4, Python logging
+    record.exception : loguru 0.7; the trace itself stands only in text
+    attributes.exception.stacktrace attributes.exception.message attributes.exception.type : OpenTelemetry
+    error error.stack_trace error.stack error.message error.type error.kind : Elastic Common Schema 8, zap, Datadog
+    @x : Serilog compact
+    thrown : log4j2 JsonLayout
+    stack_trace stackTrace stacktrace : logstash-encoder 8, zap, AWS Lambda
+    stack : winston 3, zerolog 1.3x
+    errorVerbose : zap
+    backtrace traceback trace : Ruby, PHP, Python, where it is text of several lines or a list
+    exception_class exception_message exception_type errorType : log4j2, AWS Lambda, gateways
+    full_message : GELF 1.1, where it holds a trace
+"""
+
+#: Every alias, in the order of precedence within its meaning.
+TABLE: tuple[Alias, ...] = (
+    *_all("message", _MESSAGES, kept="conditionName ConditionName alarmName alarm_name displayPath", weak="event log"),
+    *_all("timestamp", _TIMES, kept="RaiseTime startsAt startTs activeTime"),
+    *_all(
+        "severity",
+        _SEVERITIES,
+        kept="nativeSeverity alarmClass alarm_class AlarmClassName MsgClass",
+        weak="PRIORITY pri-text syslogpriority-text pri_text EventType event_type_name priority prio alarmPriority"
+        " alarm_priority criticality urgency nativeSeverity alarmClass alarm_class AlarmClassName MsgClass",
+    ),
+    *_all("service", _PROGRAMS, kept="Category category SourceName sourceName source Source tag channel"),
+    *_all("hostname", _HOSTS, kept="originatorName deviceName device_name deviceId device_id device station PLC asset"),
+    *_all("exception", _EXCEPTIONS),
+)
