@@ -50,11 +50,10 @@ def test_missing_fields_get_honest_values() -> None:
     assert record.timestamp == "2026-03-01T22:15:30.000Z"
 
 
-def test_log_without_a_message_is_stored_where_it_says_anything() -> None:
-    """Host and severity alone are a log; an object with none of the fields is not."""
+def test_log_without_a_message_is_stored_with_what_it_says() -> None:
+    """Host and severity alone are a log without a message; of an object with none of the fields its JSON is the text."""
     assert deliver({"hostname": "plc-7", "severity": "CRITICAL"}).message == "(no message)"
-    with pytest.raises(MessageRejected, match="none of the fields"):
-        deliver({"foo": 1})
+    assert deliver({"foo": 1}).message == '{"foo":1}'
 
 
 @pytest.mark.parametrize(
@@ -109,11 +108,12 @@ def test_unusable_timestamp_is_replaced_and_noted(bad: object) -> None:
 
 
 def test_control_characters_are_made_visible() -> None:
-    """NUL and ANSI, escaped or raw, cannot end the text or colour a terminal."""
+    """NUL and lone escapes cannot end the text or steer a terminal; what colours it is left out."""
     escaped = deliver({"message": "a\x00b\x1b[31mred\r\nnext"})
-    assert escaped.message == "a␀b␛[31mred\nnext"
+    assert escaped.message == "a␀bred\nnext"
     raw = deliver(b'{"message":"a\x00b\x1b[31mred","context":{"k":"\x00"}}')
-    assert raw.message == "a␀b␛[31mred"
+    assert raw.message == "a␀bred"
+    assert deliver({"message": "a\x1bcleared \x1b]0;title\x07b"}).message == "a␛cleared b"
     assert "\x00" not in (raw.context or "")
     assert "u0000" not in (raw.context or "")
 
@@ -130,10 +130,12 @@ def test_invalid_utf8_is_stored_with_a_note() -> None:
     [
         (b"", "empty"),
         (b"   ", "empty"),
-        (b"pump stopped", "not JSON"),
-        (b'{"message":"cut', "not JSON"),
+        (b"\xfe\xca\x00\x01\x00pump", "not JSON"),
+        (b"\x81\xa7message\xacpump stopped", "not JSON"),
+        (b"<<<!?!>>> ab", "not JSON"),
         (b"[1,2]", "not an object"),
-        (b'"text"', "not an object"),
+        (b"[]", "empty array"),
+        (b'""', "empty"),
         (b"\xff\xfe\x00", "not JSON"),
         (b"[" * 10_000, "nested too deeply"),
         (b'{"context":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001, "nested too deeply"),

@@ -7,22 +7,27 @@ format is the reference system's: ``timestamp, hostname, severity, service, mess
 from __future__ import annotations
 
 import json
-import math
-import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
 
-from andon.core.errors import MessageRejected
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, Decoded, Delivery, LogRecord, Reject, Severity, utc_text
 from andon.core.timestamps import odd_time
 from andon.grouping.fingerprint import Fingerprinter
+from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain
+from andon.ingest.cleaning import clean as _clean
+from andon.ingest.cleaning import short as _short
+from andon.ingest.exceptions import failure_of
+from andon.ingest.pieces import MOST, Piece, lenient, pieces
+from andon.ingest.plain_text import level_in
+from andon.ingest.understand import Understood, understand
 
-UNKNOWN = "unknown"
-NAME_LIMIT = 255
-#: Contexts above this size are stored as they are but not read for codes and places.
+#: Contexts above this size are read without the pictures in them.
 CONTEXT_READ_LIMIT = 65_536
+#: Most of a context that stands for a missing text, in characters.
+TEXT_FROM_CONTEXT = 16_384
 
 #: The key of a context under which pictures come.
 _IMAGES = b'"images"'
@@ -31,9 +36,6 @@ _NONE = msgspec.Raw(b"[]")
 #: Length of a stored time with milliseconds.
 _STORED_LENGTH = len("2025-01-15T02:14:23.123Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Control characters that would end a text early, move the cursor or colour a terminal; tab and line feed are text.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_LINE_ENDS = re.compile("\r\n?")
 
 _SEVERITY_WORDS: dict[str, Severity] = {
     "DEBUG": Severity.DEBUG, "DBG": Severity.DEBUG, "TRACE": Severity.DEBUG, "FINE": Severity.DEBUG,
@@ -55,18 +57,18 @@ _SEVERITY_NUMBERS: dict[int, Severity] = {
 }  # fmt: skip
 
 
-class _Message(msgspec.Struct, gc=False):
-    """The wire format, every field optional and of any type; ``context`` stays undecoded text."""
+class _Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The reference's own message, of its own types; ``context`` stays undecoded text."""
 
-    timestamp: Any = None
-    hostname: Any = None
-    severity: Any = None
-    service: Any = None
-    message: Any = None
+    message: str
+    timestamp: str | int | float | None = None
+    hostname: str = ""
+    severity: str | int | float | None = None
+    service: str = ""
     context: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_FIELDS = ("timestamp", "hostname", "severity", "service", "message", "context")
+_KEYS = frozenset(("timestamp", "hostname", "severity", "service", "message", "context"))
 _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -74,47 +76,97 @@ _encode = msgspec.json.encode
 
 
 class Decoder:
-    """Turns deliveries into records. ``zone`` is that of timestamps that name none."""
+    """Turns deliveries into records.
 
-    def __init__(self, grouper: Fingerprinter, zone: tzinfo = UTC) -> None:
+    ``zone`` is that of timestamps that name none, ``encoding`` that of bytes that are no UTF-8, where it fits.
+    """
+
+    def __init__(self, grouper: Fingerprinter, zone: tzinfo = UTC, encoding: str = "utf-8") -> None:
         self._group = grouper
         self._zone = zone
+        self._encoding = encoding
 
     def __call__(self, delivery: Delivery) -> Decoded:
         """The logs of one delivery, and what in it is no log. Never raises, whatever the bytes."""
         try:
-            return Decoded([self._record(delivery)])
-        except MessageRejected as error:
-            return Decoded([], [reject_of(delivery, str(error))])
-
-    def _record(self, delivery: Delivery) -> LogRecord:
-        """The record of one delivery. Raises MessageRejected where there is no log in it."""
+            wire = _decode_message(delivery.data)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return self._any(delivery)
+        message = plain(wire.message)
+        if not message or message[0] == "{" or not (delivery.data.isascii() or _is_utf8(delivery.data)):
+            return self._any(delivery)
         notes: list[str] = []
-        wire = _parse(delivery.data, notes)
-        if wire.message is None or wire.severity is None or wire.hostname is None or wire.service is None:
-            _take_any_case(wire, delivery.data, notes)
-        context_text, context = _context(wire.context, notes)
-        if wire.message is wire.hostname is wire.service is wire.severity is context_text is None:
-            raise MessageRejected(
-                "has none of the fields hostname, severity, service, message, context; publish the JSON object "
-                "that the README shows"
-            )
-        message = _text(wire.message, notes, "message") or "(no message)"
-        hostname = _name(wire.hostname, notes, "hostname")
-        service = _name(wire.service, notes, "service")
-        severity, native = _severity(wire.severity)
-        identity = self._group(message, service, context)
-        reply_to = _reply_to(delivery, notes) if delivery.headers else None
+        log = Understood(
+            message,
+            name_of(wire.hostname, notes, "hostname"),
+            name_of(wire.service, notes, "service"),
+            wire.severity,
+            "severity",
+            _KEYS,
+            self._timestamp(wire.timestamp, delivery.stored_ns, notes),
+            wire.context,
+        )
+        record = self._record(delivery, log, notes)
+        record.reply_to = _reply_to(delivery, notes) if delivery.headers else None
+        record.notes = "; ".join(notes) if notes else None
+        return Decoded([record])
+
+    def _any(self, delivery: Delivery) -> Decoded:
+        """The same for whatever is not the reference's own message."""
+        decoded = Decoded([], [])
+        parts, beyond = pieces(delivery.data, self._encoding)
+        for place, piece in enumerate(parts):
+            if piece.refused:
+                decoded.rejects.append(reject_of(delivery, piece.refused, piece.data, place))
+                continue
+            notes = list(piece.notes)
+            record = self._record(delivery, self._understood(delivery, piece, notes), notes)
+            record.part, record.raw = place, piece.raw
+            if delivery.headers and not decoded.records:
+                record.reply_to = _reply_to(delivery, notes)
+            record.notes = "; ".join(notes) if notes else None
+            decoded.records.append(record)
+        if beyond:
+            reason = f"is more than the {MOST:,} logs that one message may hold"
+            decoded.rejects.append(reject_of(delivery, reason, beyond, len(parts)))
+        return decoded
+
+    def _understood(self, delivery: Delivery, piece: Piece, notes: list[str]) -> Understood:
+        def read_time(value: Any, told: list[str]) -> str:
+            return self._timestamp(value, delivery.stored_ns, told)
+
+        if piece.tree is not None:
+            return understand(piece.tree, notes, read_time, self._encoding, piece.moment)
+        level, field = level_in(piece.text) or (None, "")
+        nothing = msgspec.Raw(b"null")
+        return Understood(
+            plain(piece.text), UNKNOWN, UNKNOWN, level, field, frozenset(), read_time(None, notes), nothing
+        )
+
+    def _record(self, delivery: Delivery, log: Understood, notes: list[str]) -> LogRecord:
+        context_text, context = _context(log.context, notes)
+        failure = failure_of(context)
+        message = said = log.message
+        if failure is not None:
+            trace = failure.trace
+            message = message or _clean(failure.headline)
+            said = trace if trace.startswith(message) or not log.message else message
+            if said is message and trace not in message:
+                said = f"{message}\n{trace}"
+        elif not message:
+            message = _clean(context_text or "")[:TEXT_FROM_CONTEXT] or "(no message)"
+            said = message if log.service == UNKNOWN else f"{log.service} {message}"
+        identity = self._group(said, log.service, context)
+        severity, native = self._severity(log, failure is not None, context)
         site, area, line, machine = _place(delivery.subject, context)
-        timestamp = self._timestamp(wire.timestamp, delivery.stored_ns, notes)
         return LogRecord(
             stream=delivery.stream,
             sequence=delivery.sequence,
             stored_ns=delivery.stored_ns,
-            timestamp=timestamp,
-            hostname=hostname,
+            timestamp=log.timestamp,
+            hostname=log.hostname,
             severity=severity,
-            service=service,
+            service=log.service,
             message=message,
             fingerprint=identity.key,
             template=identity.template,
@@ -124,10 +176,21 @@ class Decoder:
             area=area,
             line=line,
             machine=machine,
-            notes="; ".join(notes) if notes else None,
-            reply_to=reply_to,
-            images="images" in context if context is not None else _is_large_with_images(context_text),
+            images=context is not None and "images" in context,
         )
+
+    def _severity(self, log: Understood, failed: bool, context: Mapping[str, Any] | None) -> tuple[str, str | None]:
+        """(normalised, native where it differs). A missing one is INFO, ERROR where there is an exception."""
+        value = log.severity
+        if value is None or value == "":
+            severity, native = (Severity.ERROR if failed else Severity.INFO).value, None
+        else:
+            severity, native = _severity(value)  # log.field and log.keys say which scale it has
+            if isinstance(value, str) and not value.strip().isdecimal():
+                return severity, native
+        if severity in _UNALARMING and context and _says_active(context):
+            severity = Severity.WARNING.value
+        return severity, native
 
     def _timestamp(self, value: Any, stored_ns: int, notes: list[str]) -> str:
         moment: datetime | None = None
@@ -166,85 +229,26 @@ class Decoder:
         return utc_text(received)
 
 
-def reject_of(delivery: Delivery, reason: str) -> Reject:
-    """What keeps a message that cannot be understood or stored."""
-    return Reject(delivery.stream, delivery.sequence, delivery.stored_ns, delivery.subject, reason, delivery.data)
+def reject_of(delivery: Delivery, reason: str, data: bytes | None = None, part: int = 0) -> Reject:
+    """What keeps a message, or the ``data`` of one part of it, that cannot be understood or stored."""
+    kept = delivery.data if data is None else data
+    return Reject(delivery.stream, delivery.sequence, delivery.stored_ns, delivery.subject, reason, kept, part)
 
 
-def _parse(data: bytes, notes: list[str]) -> _Message:
-    """The wire message; strict JSON first (quick), then what a lenient reader can still understand."""
+_UNALARMING = frozenset((Severity.INFO.value, Severity.DEBUG.value))
+
+
+def _says_active(context: Mapping[str, Any]) -> bool:
+    """Whether an alarm is active."""
+    return False
+
+
+def _is_utf8(data: bytes) -> bool:
     try:
-        return _decode_message(data)
-    except RecursionError:
-        raise MessageRejected("is nested too deeply to be read") from None
-    except (UnicodeDecodeError, msgspec.DecodeError) as error:
-        strict = str(error)
-    if not data.strip():
-        raise MessageRejected("is empty")
-    text = _decoded(data, notes)
-    try:
-        value = _lenient(text)
-    except (ValueError, RecursionError) as error:
-        reason = "is nested too deeply to be read" if isinstance(error, RecursionError) else f"is not JSON ({strict})"
-        raise MessageRejected(reason) from None
-    if not isinstance(value, dict):
-        raise MessageRejected("is JSON but not an object")
-    notes.append("not strictly valid JSON")
-    value = {name.lower(): part for name, part in value.items()} | value
-    context = value.get("context")
-    return _Message(
-        **{name: value.get(name) for name in _FIELDS if name != "context"},
-        context=msgspec.Raw(json.dumps(context).encode()),
-    )
-
-
-def _decoded(data: bytes, notes: list[str]) -> str:
-    """The text of a message that is not plain UTF-8: with a byte order mark, UTF-16 or -32 (RFC 4627), or damaged."""
-    encoding = json.detect_encoding(data)
-    try:
-        return data.decode(encoding)
+        data.decode()
     except UnicodeDecodeError:
-        notes.append("bytes that are not UTF-8 replaced")
-        return data.decode("utf-8", "replace")
-
-
-def _take_any_case(wire: _Message, data: bytes, notes: list[str]) -> None:
-    """Take fields whose names are in another case where ``wire`` has none: the reference's reader (Go's) took them."""
-    try:
-        fields = _decode_fields(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return  # read leniently, where that was done already
-    for name, raw in fields.items():
-        field = name.lower()
-        if name == field or field not in _FIELDS:
-            continue
-        if field == "context":
-            if bytes(wire.context) == b"null":
-                wire.context = raw
-        elif getattr(wire, field) is None:
-            setattr(wire, field, value_of(raw))
-        else:
-            continue
-        notes.append(f"{field} was called {_short(name)}")
-
-
-def value_of(raw: msgspec.Raw) -> Any:
-    """A part of a message as a lenient reader takes it, None where it cannot be read."""
-    try:
-        return _lenient(bytes(raw).decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _lenient(text: str) -> Any:
-    """What the standard library's reader makes of ``text``: raw control characters, lone surrogates, NaN and huge
-    numbers pass (the last two as text). Raises ValueError or RecursionError."""
-
-    def number(literal: str) -> float | str:
-        value = float(literal)
-        return value if math.isfinite(value) else literal
-
-    return json.loads(text, strict=False, parse_float=number, parse_constant=str)
+        return False
+    return True
 
 
 def _context(raw: msgspec.Raw, notes: list[str]) -> tuple[str | None, dict[str, Any] | None]:
@@ -252,19 +256,17 @@ def _context(raw: msgspec.Raw, notes: list[str]) -> tuple[str | None, dict[str, 
     data = bytes(raw)
     if data == b"null":
         return None, None
-    value: Any = None
     read = data if len(data) <= CONTEXT_READ_LIMIT or _IMAGES not in data else _without_images(data)
-    if len(read) <= CONTEXT_READ_LIMIT or data[:1] != b"{":
+    try:
+        value = _decode_any(read)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         try:
-            value = _decode_any(read)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            try:
-                value = _lenient(data.decode("utf-8", "replace"))
-            except (ValueError, RecursionError):
-                notes.append("context kept as text: it cannot be read as JSON")
-                return _encode({"value": _clean(data.decode("utf-8", "replace"))}).decode(), None
-            data = json.dumps(value).encode()
-    if value is not None and not isinstance(value, dict):
+            value = lenient(data.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            notes.append("context kept as text: it cannot be read as JSON")
+            return _encode({"value": _clean(data.decode("utf-8", "replace"))}).decode(), None
+        data = json.dumps(value).encode()
+    if not isinstance(value, dict):
         notes.append("context is not an object, kept under the key value")
         value = {"value": value}
         data = json.dumps(value).encode()
@@ -283,42 +285,6 @@ def _without_images(data: bytes) -> bytes:
     if "images" in fields:
         fields["images"] = _NONE
     return _encode(fields)
-
-
-def _is_large_with_images(context: str | None) -> bool:
-    """Whether a context that was not read may hold pictures."""
-    return context is not None and len(context) > CONTEXT_READ_LIMIT and '"images"' in context
-
-
-def _text(value: Any, notes: list[str], field: str) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        notes.append(f"{field} was not text")
-        value = json.dumps(value, ensure_ascii=False)
-    return _clean(value)
-
-
-def _clean(text: str) -> str:
-    """Control characters made visible, line ends made uniform, outer blanks removed."""
-    if _CONTROL.search(text):
-        text = _CONTROL.sub(_visible, _LINE_ENDS.sub("\n", text))
-    return text.strip()
-
-
-def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
-
-
-def _name(value: Any, notes: list[str], field: str) -> str:
-    if isinstance(value, str) and 0 < len(value) <= NAME_LIMIT and value.isprintable():
-        return value.strip() or UNKNOWN
-    text = " ".join(_text(value, notes, field).split())
-    if len(text) > NAME_LIMIT:
-        notes.append(f"{field} cut from {len(text)} characters")
-        text = text[: NAME_LIMIT - 1] + "…"
-    return text or UNKNOWN
 
 
 def _severity(value: Any) -> tuple[str, str | None]:
@@ -387,8 +353,3 @@ def _reply_to(delivery: Delivery, notes: list[str]) -> str | None:
         notes.append(f"Reply-To {_short(subject)} is no subject to answer on")
         return None
     return subject
-
-
-def _short(text: str, limit: int = 60) -> str:
-    text = _clean(text)
-    return repr(text if len(text) <= limit else text[: limit - 1] + "…")

@@ -7,11 +7,15 @@ of precedence. The six names of the reference system go before all of them and a
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from andon.ingest.pieces import object_in, starts
 
 Meaning = Literal["message", "timestamp", "severity", "service", "hostname", "exception"]
 #: The reference system's own names of a log's parts, ``context`` apart.
-REFERENCE = ("message", "timestamp", "severity", "service", "hostname")
+REFERENCE: tuple[Meaning, ...] = ("message", "timestamp", "severity", "service", "hostname")
 
 
 class Alias(NamedTuple):
@@ -158,7 +162,7 @@ _PROGRAMS = """
     labels.job commonLabels.job job : Prometheus Alertmanager 0.25
     process.name processName process program_name : Elastic Common Schema 8, gateways
     SourceName sourceName source Source : OPC UA, Windows events, Ignition 8.3, Vector
-    ident tag unit : Fluentd, journald exports
+    ident tag : Fluentd, Docker
 """
 _HOSTS = """
     host.name host.hostname : Elastic Common Schema 8, OpenTelemetry
@@ -186,6 +190,8 @@ _EXCEPTIONS = """
     attributes.exception.stacktrace attributes.exception.message attributes.exception.type : OpenTelemetry
     error error.stack_trace error.stack error.message error.type error.kind : Elastic Common Schema 8, zap, Datadog
     @x : Serilog compact
+    fields.error : Rust tracing-subscriber 0.3
+    jsonPayload.exception jsonPayload.error jsonPayload.stack_trace : Google Cloud Logging
     thrown : log4j2 JsonLayout
     stack_trace stackTrace stacktrace : logstash-encoder 8, zap, AWS Lambda
     stack : winston 3, zerolog 1.3x
@@ -210,3 +216,105 @@ TABLE: tuple[Alias, ...] = (
     *_all("hostname", _HOSTS, kept="originatorName deviceName device_name deviceId device_id device station PLC asset"),
     *_all("exception", _EXCEPTIONS),
 )
+
+# What a field's name in lower case may be: the precedence, and the alias.
+_Places = tuple[tuple[int, Alias], ...]
+
+
+def _places() -> dict[str, _Places]:
+    own = [Alias(name, name, "the reference system") for name in REFERENCE]
+    places: dict[str, _Places] = {}
+    for rank, alias in enumerate([*own, *TABLE]):
+        if alias.meaning != "exception":
+            places[alias.name.lower()] = (*places.get(alias.name.lower(), ()), (rank, alias))
+    return places
+
+
+_PLACES = _places()
+#: Objects that are looked into: what stands before a dot of a name.
+_HEADS = frozenset(name[:end] for name in _PLACES for end, sign in enumerate(name) if sign == ".")
+_PAIRED = frozenset(("attributes", "resource.attributes", "scope.attributes"))
+
+
+class Found(NamedTuple):
+    """A field that may be what ``alias`` says; ``path`` are the keys that lead to it. The least ``rank`` goes first."""
+
+    rank: int
+    alias: Alias
+    path: tuple[str, ...]
+    raw: msgspec.Raw
+
+    @property
+    def own(self) -> bool:
+        """Whether it has the reference's name, in whatever case."""
+        return self.alias.name in REFERENCE
+
+
+class Fields:
+    """The fields of a message. ``tree`` is what is left of it: values as they were sent, by name."""
+
+    def __init__(self, tree: dict[str, msgspec.Raw]) -> None:
+        self.tree = tree
+        self._opened: dict[tuple[str, ...], dict[str, msgspec.Raw]] = {(): tree}
+        self._found: dict[str, list[Found]] = {}
+        if "attributes" in tree and (pairs := _pairs(tree["attributes"])):
+            del tree["attributes"]
+            for name, raw in pairs.items():
+                tree.setdefault(name, raw)
+        self._look(tree, (), "")
+
+    def _look(self, fields: dict[str, msgspec.Raw], path: tuple[str, ...], prefix: str) -> None:
+        for key, raw in fields.items():
+            name = (prefix + key).lower()
+            for rank, alias in _PLACES.get(name, ()):
+                exact = prefix + key == alias.name
+                found = Found(2 * rank + (not exact), alias, (*path, key), raw)
+                self._found.setdefault(alias.meaning, []).append(found)
+            if name in _HEADS:
+                inner = object_in(raw) if starts(raw, b"{") else _pairs(raw) if name in _PAIRED else None
+                if inner:
+                    self._opened[(*path, key)] = inner
+                    self._look(inner, (*path, key), f"{prefix}{key}.")
+
+    def of(self, meaning: Meaning) -> list[Found]:
+        """The fields that may have this meaning, the one that goes before the others first."""
+        return sorted(self._found.get(meaning, ()), key=lambda found: found.rank)
+
+    def take(self, path: tuple[str, ...]) -> None:
+        """Remove a field from :attr:`tree`; an object that it leaves empty goes with it."""
+        self._opened[path[:-1]].pop(path[-1], None)
+        for length in range(len(path) - 1, 0, -1):
+            inner, outer = self._opened[path[:length]], self._opened[path[: length - 1]]
+            if inner:
+                outer[path[length - 1]] = msgspec.Raw(msgspec.json.encode(inner))
+            else:
+                outer.pop(path[length - 1], None)
+
+
+def _pairs(raw: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
+    """OTLP's attributes, ``[{"key": …, "value": {"stringValue": …}}]``, as an object; None where it is no such list."""
+    try:
+        items = msgspec.json.decode(raw, type=list[_Pair])
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return {item.key: msgspec.Raw(msgspec.json.encode(_any_value(item.value))) for item in items}
+
+
+class _Pair(msgspec.Struct):
+    key: str
+    value: Any
+
+
+def _any_value(value: Any) -> Any:
+    """The value in OTLP's wrapping, which names its type."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    (kind, inner), *_ = value.items()
+    if kind == "intValue" and isinstance(inner, str) and inner.lstrip("-").isdecimal():
+        return int(inner)
+    values = inner.get("values") if isinstance(inner, dict) else None
+    if kind == "arrayValue" and isinstance(values, list):
+        return [_any_value(one) for one in values]
+    if kind == "kvlistValue" and isinstance(values, list):
+        return {str(one.get("key")): _any_value(one.get("value")) for one in values if isinstance(one, dict)}
+    return inner if kind.endswith("Value") else value

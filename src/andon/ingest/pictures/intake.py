@@ -18,8 +18,8 @@ import msgspec
 
 from andon.core.errors import PictureRefused
 from andon.core.models import LogRecord, NewPicture, PictureReference
-from andon.ingest.decode import value_of
 from andon.ingest.pictures.header import read_header
+from andon.ingest.pieces import value_of
 
 #: Reasons that one log's notes tell; of the rest only the number.
 NOTED = 4

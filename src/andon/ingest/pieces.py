@@ -1,0 +1,281 @@
+"""A message's bytes cut into the logs that it holds: an object, an array of them, several in a row, or plain text."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from andon.ingest.plain_text import is_text
+
+#: Most logs that one message may hold.
+MOST = 10_000
+# What producers put around a message: blanks, the NULs of a whole buffer, RFC 7464's mark, a byte order mark.
+_PADDING = " \t\r\n\0\x1e\ufeff"
+_TOO_DEEP = "is nested too deeply to be read"
+
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
+Tree = dict[str, msgspec.Raw]
+
+
+class Piece(msgspec.Struct, gc=False):
+    """One log of a message, or what is none: then ``refused`` says why. ``data`` are its bytes.
+
+    ``tree`` are the fields of an object, each as it was sent; without one, ``text`` is the log. ``raw`` are the bytes
+    where they were no UTF-8. ``moment`` is a time that stood outside of the object.
+    """
+
+    data: bytes
+    tree: Tree | None = None
+    text: str = ""
+    notes: list[str] = []
+    raw: bytes | None = None
+    moment: msgspec.Raw | None = None
+    refused: str = ""
+
+
+class _Coding(NamedTuple):
+    """The text of some bytes, how to get the bytes back, and what was done to read them."""
+
+    text: str
+    encoding: str
+    note: str = ""
+
+
+def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
+    """The logs in ``data``, at most :data:`MOST`, and those beyond as a JSON array (empty where there are none).
+
+    ``encoding`` is the site's, tried where the bytes are no UTF-8. Never raises.
+    """
+    whole = read(data, encoding)
+    if whole.tree is not None:
+        return [whole], b""
+    coding = _coded(data, encoding)
+    text = coding.text.strip(_PADDING)
+    items = (
+        _items(data, text, coding)
+        if text[:1] == "["
+        else list(_in_a_row(data, text, coding))
+        if text[:1] == "{"
+        else []
+    )
+    if text[:1] == "[" and items is not None:
+        if not items:
+            return [Piece(data, refused="is an empty array")], b""
+        if _is_event(items):
+            items = [data]
+        elif not any(_readable(item) for item in items):
+            return [Piece(data, refused="is JSON but not an object")], b""
+    if not items or (len(items) == 1 and text[:1] == "{"):
+        return [whole], b""
+    beyond = b"[" + b",".join(_as_json(item) for item in items[MOST:]) + b"]" if len(items) > MOST else b""
+    return [_event(item, encoding) for item in items[:MOST]], beyond
+
+
+def read(data: bytes, encoding: str) -> Piece:
+    """``data`` as one log. Never raises."""
+    try:
+        if not data.isascii():
+            data.decode()  # what is not looked at yet must be UTF-8 as well
+        return Piece(data, _decode_fields(data))
+    except _UNREADABLE:
+        coding = _coded(data, encoding)
+    notes = [coding.note] if coding.note else []
+    piece = Piece(data, notes=notes, raw=data if coding.note else None)
+    text = coding.text.strip(_PADDING)
+    if not text:
+        piece.refused = "is empty"
+        return piece
+    try:
+        piece.tree = _decode_fields(text)
+    except _UNREADABLE as error:
+        reason = _TOO_DEEP if isinstance(error, RecursionError) else f"is not JSON ({error})"
+    else:
+        return piece
+    try:
+        value = lenient(text)
+    except (ValueError, RecursionError) as error:
+        return _as_text(piece, coding, text, "not JSON", _TOO_DEEP if isinstance(error, RecursionError) else reason)
+    if isinstance(value, dict):
+        notes.append("not strictly valid JSON")
+        piece.tree = {_plain(name): to_raw(one) for name, one in value.items()}
+        return piece
+    if isinstance(value, str):
+        text = value.strip(_PADDING)
+        if text[:1] == "{" and (tree := object_in(text)) is not None:
+            notes.append("a JSON object in a JSON text")
+            piece.tree = tree
+            return piece
+    elif isinstance(value, list):
+        piece.refused = "is JSON but not an object"
+        return piece
+    return _as_text(piece, coding, text, "JSON but no object", "is empty" if not text else "is JSON but not an object")
+
+
+def starts(raw: msgspec.Raw, sign: bytes) -> bool:
+    """Whether a value as it was sent starts with ``sign``."""
+    return bytes(memoryview(raw)[: len(sign)]) == sign
+
+
+def object_in(text: str | msgspec.Raw) -> Tree | None:
+    """The fields of the JSON object that ``text`` is, None where it is none."""
+    try:
+        return _decode_fields(text)
+    except _UNREADABLE:
+        return None
+
+
+def _as_text(piece: Piece, coding: _Coding, text: str, what: str, reason: str) -> Piece:
+    if coding.encoding != "replaced" and is_text(text):
+        piece.text = text
+        piece.notes.append(f"{what}, kept as text")
+    else:
+        piece.refused = reason
+    return piece
+
+
+def _coded(data: bytes, encoding: str) -> _Coding:
+    """The text of ``data``: UTF-8, UTF-16 and -32 (RFC 4627, or with a mark), the site's encoding, else damaged."""
+    try:
+        return _Coding(data.decode(), "utf-8")
+    except UnicodeDecodeError:
+        pass
+    detected = json.detect_encoding(data)
+    if detected not in ("utf-8", "utf-8-sig"):
+        try:
+            return _Coding(data.decode(detected), "utf-8")
+        except UnicodeDecodeError:
+            pass
+    if codecs.lookup(encoding).name != "utf-8":
+        try:
+            return _Coding(data.decode(encoding), encoding, f"not UTF-8, read as {encoding}")
+        except UnicodeError:
+            pass
+    return _Coding(data.decode("utf-8", "replace"), "replaced", "bytes that are not UTF-8 replaced")
+
+
+def _items(data: bytes, text: str, coding: _Coding) -> list[bytes] | None:
+    """The parts of an array, each as its bytes; None where it is none that can be read."""
+    try:
+        if coding.encoding == "replaced":
+            return [bytes(item) for item in _decode_items(data)]
+        return [bytes(item).decode().encode(coding.encoding) for item in _decode_items(text)]
+    except _UNREADABLE:
+        pass
+    try:
+        value = lenient(text)
+    except (ValueError, RecursionError):
+        return None
+    return [bytes(to_raw(item)) for item in value] if isinstance(value, list) else None
+
+
+def _in_a_row(data: bytes, text: str, coding: _Coding) -> Iterator[bytes]:
+    """The objects that stand behind each other, with or without line ends; what is cut off is a part as well."""
+    damaged = coding.encoding == "replaced"
+    if damaged:
+        text = data.decode("utf-8", "surrogateescape").strip(_PADDING)
+    decoder = json.JSONDecoder(strict=False)
+    position = 0
+    while position < len(text):
+        end = text.find("\n{", position + 1)
+        if text[position] == "{":
+            with contextlib.suppress(ValueError, RecursionError):
+                _, end = decoder.raw_decode(text, position)
+        end = end if end >= 0 else len(text)
+        part = text[position:end].strip(_PADDING + ",")
+        yield part.encode("utf-8", "surrogateescape") if damaged else part.encode(coding.encoding)
+        while end < len(text) and text[end] in _PADDING + ",":
+            end += 1
+        position = end
+
+
+def _is_event(items: list[bytes]) -> bool:
+    """Whether an array is one of Fluent Bit's records, ``[time, {…}]`` or ``[[time, {…}], {…}]``."""
+    return len(items) == 2 and items[1][:1] == b"{" and _moment(items[0]) is not None
+
+
+def _moment(head: bytes) -> tuple[msgspec.Raw, bytes] | None:
+    """The time in the head of such a record and its metadata."""
+    if head[:1] == b"[":
+        try:
+            inner = [bytes(item) for item in _decode_items(head)]
+        except _UNREADABLE:
+            return None
+        if len(inner) != 2 or inner[1][:1] != b"{":
+            return None
+        head, metadata = inner
+    else:
+        metadata = b"{}"
+    return (msgspec.Raw(head), metadata) if head[:1].isdigit() else None
+
+
+def _readable(item: bytes) -> bool:
+    return item[:1] in (b"{", b'"') or (item[:1] == b"[" and _event(item, "utf-8").tree is not None)
+
+
+def _event(item: bytes, encoding: str) -> Piece:
+    """One part of an array: an object, or a time with one."""
+    if item.lstrip()[:1] != b"[":
+        piece = read(item, encoding)
+        if piece.tree is None and not piece.refused and item[:1] not in (b'"', b"{"):
+            return Piece(item, refused="is JSON but not an object")
+        return piece
+    try:
+        parts = [bytes(part) for part in _decode_items(item)]
+    except _UNREADABLE:
+        parts = []
+    found = _moment(parts[0]) if len(parts) == 2 else None
+    piece = read(parts[1], encoding) if found else Piece(item)
+    if found is None or piece.tree is None:
+        return Piece(item, refused="is JSON but not an object")
+    piece.data, piece.moment = item, found[0]
+    if found[1].strip(b"{ }"):
+        piece.tree.setdefault("metadata", msgspec.Raw(found[1]))
+    return piece
+
+
+def _as_json(item: bytes) -> bytes:
+    try:
+        msgspec.json.decode(item)
+    except _UNREADABLE:
+        return msgspec.json.encode(item.decode("utf-8", "replace"))
+    return item
+
+
+def lenient(text: str) -> Any:
+    """What the standard library's reader makes of ``text``: raw control characters, lone surrogates, NaN and huge
+    numbers pass (the last two as text). Raises ValueError or RecursionError."""
+
+    def number(literal: str) -> float | str:
+        value = float(literal)
+        return value if math.isfinite(value) else literal
+
+    return json.loads(text, strict=False, parse_float=number, parse_constant=str)
+
+
+def value_of(raw: msgspec.Raw) -> Any:
+    """A part of a message, as a lenient reader takes it where a strict one does not; None where it cannot be read."""
+    try:
+        return msgspec.json.decode(raw)
+    except _UNREADABLE:
+        pass
+    try:
+        return lenient(bytes(raw).decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def to_raw(value: Any) -> msgspec.Raw:
+    """``value`` as JSON; what is no Unicode stays in its escapes."""
+    return msgspec.Raw(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _plain(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()

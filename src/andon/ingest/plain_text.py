@@ -1,0 +1,48 @@
+"""Messages that are no JSON: what is text, and the level that it names itself."""
+
+from __future__ import annotations
+
+import re
+
+from andon.grouping.headers import header_end
+from andon.grouping.mask import fold
+
+_WORDY = re.compile(r"[^\W_]+|\s+")
+_PRIORITY = re.compile(r"<(\d{1,3})>")
+_NAMES = (
+    r"(TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|EMERGENCY"
+    r"|PANIC|FAILURE|VERBOSE)"
+)
+_UPPER = re.compile(rf"(?<![^\W_]){_NAMES}(?![^\W_])")
+_NAMED = re.compile(rf"(?<![^\W_])(?:level|lvl|severity)\s?[=:]\s?\"?{_NAMES}(?![^\W_])", re.IGNORECASE)
+_ANY = re.compile(rf"(?:^|[\s|,;\[(<]){_NAMES}(?=$|[\s|,;:\])>])", re.IGNORECASE)
+# What starts with a level: in capitals, in brackets or with a colon.
+_LEADING = re.compile(rf"[\[(<]?{_NAMES}(?=[\])>:\s|,\-]|$)")
+_MARKED = re.compile(rf"(?:[\[(<]{_NAMES}[\])>]|{_NAMES}:)(?=\s)", re.IGNORECASE)
+_LETTER = re.compile(r"([IWEF])0\s+0:0:0\.0\s|0-0\s0:0:0\.0\s+0\s+0\s([VDIWEF])\s")
+_HEADER = 400
+
+
+def is_text(text: str) -> bool:
+    """Whether it is no binary data: no NUL, and at least half letters, digits and blanks."""
+    return "\0" not in text and 2 * sum(map(len, _WORDY.findall(text))) >= len(text) > 0
+
+
+def level_in(text: str) -> tuple[str | int, str] | None:
+    """The level that the head of ``text`` names, and the field that it is like; None where it names none.
+
+    >>> level_in("<131>Oct 11 22:14:15 plc7 reader: no answer")
+    (3, 'priority')
+    >>> level_in("2025-01-15 02:14:23 [ERROR] no answer")
+    ('ERROR', 'level')
+    """
+    if (match := _PRIORITY.match(text)) and int(match[1]) <= 191:
+        return int(match[1]) % 8, "priority"
+    head = text[:_HEADER].partition("\n")[0]
+    folded = fold(head)
+    if match := _LETTER.match(folded):
+        return match[1] or match[2], "level"
+    header = folded[: header_end(folded)]
+    found = _NAMED.search(header) or _UPPER.search(header) or _ANY.search(header)
+    found = found or _LEADING.match(head) or _MARKED.match(head) or _NAMED.match(head)
+    return (next(filter(None, found.groups())), "level") if found else None

@@ -1,0 +1,288 @@
+"""The fields of a message sorted into the parts of a log: by the names in :mod:`andon.ingest.fields`.
+
+A field that is used leaves the message where all that it says is in the log then. Everything else becomes context.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain, short
+from andon.ingest.fields import Fields, Found, Meaning
+from andon.ingest.pieces import Tree, object_in, starts, value_of
+from andon.ingest.plain_text import is_text
+
+#: Reads a time, as UTC text; notes that it could not, and then gives that of receipt.
+ReadTime = Callable[[Any, list[str]], str]
+
+_NOTHING = frozenset((b"null", b'""', b"[]"))
+#: What a text of the reference's field may stand for: loggers' JSON wrapped into a field of a collector's.
+_WRAPPED = re.compile(r"\s*\{.*\}\s*", re.DOTALL)
+_LOST_LIMIT = 200
+_EARLIEST = 900_000_000  # seconds since 1970: July 1998
+_MEASURED = re.compile(r"[+\-]?\d+[.,]\d|.*%\s*$")
+_PROCESS = re.compile(r"(?<=\S)(?:\[\d+\]:?|:)$")
+
+
+class Understood(msgspec.Struct, gc=False):
+    """The parts of a log. ``severity`` came from ``field``; ``keys`` are all names of the message in lower case."""
+
+    message: str
+    hostname: str
+    service: str
+    severity: Any
+    field: str
+    keys: frozenset[str]
+    timestamp: str
+    context: msgspec.Raw
+
+
+def understand(
+    tree: Tree, notes: list[str], read_time: ReadTime, encoding: str, moment: msgspec.Raw | None
+) -> Understood:
+    """The log in ``tree``, which is used up. ``moment`` is its time where it names none."""
+    fields = _unwrapped(Fields(tree), notes)
+    keys = frozenset(name.lower() for name in fields.tree)
+    context = next(
+        (name for name in ("context", *fields.tree) if name in fields.tree and name.lower() == "context"), ""
+    )
+    own = fields.tree.pop(context, None)
+    if own is not None and context != "context":
+        notes.append(f"context was called {short(context)}")
+    message = _message(fields, notes, encoding)
+    hostname = _name(fields, notes, "hostname")
+    service = _name(fields, notes, "service")
+    severity, field = _severity(fields, notes)
+    timestamp = _timestamp(fields, notes, read_time, moment)
+    return Understood(message, hostname, service, severity, field, keys, timestamp, _context(own, fields.tree, notes))
+
+
+def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
+    """The fields of a logger's JSON that a collector put into a text field, with the collector's beside them."""
+    if any(found.own for found in fields.of("severity")):
+        return fields
+    for found in fields.of("message"):
+        if len(found.path) > 1 or not starts(found.raw, b'"{'):
+            continue
+        text = value_of(found.raw)
+        inner = object_in(text.strip()) if isinstance(text, str) and _WRAPPED.fullmatch(text) else None
+        if inner and Fields(dict(inner)).of("message"):
+            del fields.tree[found.path[0]]
+            _join(inner, fields.tree, notes)
+            notes.append(f"read the JSON in {short(found.path[0])}")
+            return Fields(inner)
+    return fields
+
+
+def _join(first: Tree, second: Tree, notes: list[str]) -> None:
+    """Add ``second`` to ``first``, which goes before where both have a name; the other value is noted."""
+    for name, raw in second.items():
+        if name not in first:
+            first[name] = raw
+        elif bytes(first[name]) != bytes(raw):
+            text = bytes(raw).decode("utf-8", "replace")
+            if len(text) <= _LOST_LIMIT:
+                notes.append(f"{short(name)} came twice, the other was {text}")
+            else:
+                other = next(free for n in range(2, 1_000_000) if (free := f"{name} ({n})") not in first | second)
+                first[other] = raw
+                notes.append(f"{short(name)} came twice, the other is {short(other)}")
+
+
+def _own(fields: Fields, meaning: Meaning, notes: list[str]) -> tuple[Found, Any] | None:
+    """The reference's field where it is there and not empty. One in another case is noted; an empty one is removed.
+
+    An object is none where it holds a field of that meaning: ``{"service": {"name": …}}``.
+    """
+    found = fields.of(meaning)
+    for one in found:
+        if not one.own:
+            continue
+        value = value_of(one.raw)
+        if value is None and bytes(one.raw) != b"null":
+            notes.append(f"{meaning} cannot be read")
+        elif value is None or value == "" or (isinstance(value, str) and not value.strip()):
+            fields.take(one.path)
+        elif not isinstance(value, dict) or not any(len(f.path) > 1 and f.path[0] == one.path[0] for f in found):
+            if one.path[-1] != meaning:
+                notes.append(f"{meaning} was called {short(one.path[-1])}")
+            return one, value
+    return None
+
+
+def _message(fields: Fields, notes: list[str], encoding: str) -> str:
+    own = _own(fields, "message", notes)
+    if own is not None:
+        found, value = own
+        text = _bytes_text(value, encoding)
+        if text is not None and "\ufffd" not in text:
+            fields.take(found.path)
+            return plain(text)
+        if text is None:
+            fields.take(found.path)
+            if not isinstance(value, str):
+                notes.append("message was not text")
+                value = json.dumps(value, ensure_ascii=False)
+            return plain(value)
+        notes.append("bytes that are not UTF-8 replaced")
+        return plain(text)
+    told = [(found, text) for found in fields.of("message") if not found.own and (text := _told(found, encoding))]
+    if not told:
+        return ""
+    found, text = told[0]
+    if found.alias.weak and " " not in text.strip():
+        found, text = next(((f, t) for f, t in told if " " in t.strip()), told[0])
+    if "\ufffd" in text and starts(found.raw, b"["):
+        notes.append("bytes that are not UTF-8 replaced")
+    elif not found.alias.kept:
+        fields.take(found.path)
+    return plain(text)
+
+
+def _told(found: Found, encoding: str) -> str:
+    """The text of a field that may be the message, empty where it is none."""
+    value = value_of(found.raw)
+    if isinstance(value, list):
+        text = _bytes_text(value, encoding)
+        if text is None and value and all(isinstance(one, str) for one in value):
+            text = "\n".join(value)
+        value = text
+    if not isinstance(value, str) or not plain(value):
+        return ""
+    if found.alias.name.lower().endswith("value") and not any(map(str.isalpha, value)):
+        return ""
+    return value
+
+
+def _bytes_text(value: Any, encoding: str) -> str | None:
+    """The text that a list of byte numbers is (journald's form of what is not plain text), None where it is none."""
+    if not isinstance(value, list) or not value or not all(type(one) is int and 0 <= one < 256 for one in value):
+        return None
+    data = bytes(value)
+    for name in dict.fromkeys(("utf-8", encoding)):
+        try:
+            text = data.decode(name)
+        except UnicodeError:
+            continue
+        return text if is_text(plain(text)) else None
+    text = data.decode("utf-8", "replace")
+    return text if is_text(plain(text)) else None
+
+
+def _name(fields: Fields, notes: list[str], meaning: Meaning) -> str:
+    """The host or the program."""
+    own = _own(fields, meaning, notes)
+    if own is not None:
+        fields.take(own[0].path)
+        return name_of(own[1], notes, meaning)
+    for found in fields.of(meaning):
+        value = value_of(found.raw) if not found.own else None
+        whole = isinstance(value, str)
+        if isinstance(value, list) and value and isinstance(value[0], str):
+            value = value[0]
+        text = value.strip() if isinstance(value, str) else ""
+        if not text or (meaning == "service" and not any(map(str.isalpha, text))):
+            continue
+        short_name = _PROCESS.sub("", text) if meaning == "service" else text
+        whole = whole and short_name == text and len(text) <= NAME_LIMIT and text.isprintable()
+        if whole and not found.alias.kept:
+            fields.take(found.path)
+        return name_of(short_name, [], meaning)
+    return UNKNOWN
+
+
+def _severity(fields: Fields, notes: list[str]) -> tuple[Any, str]:
+    """The severity as it was written, and the field that it came from in lower case; a word goes before a number."""
+    own = _own(fields, "severity", notes)
+    if own is not None:
+        fields.take(own[0].path)
+        return own[1], "severity"
+    graded = [
+        (found, value) for found in fields.of("severity") if not found.own and (value := _grade(found)) is not None
+    ]
+    graded = [one for one in graded if not one[0].alias.weak] or graded
+    if not graded:
+        return None, ""
+    found, value = next((one for one in graded if not _is_number(one[1])), graded[0])
+    if not found.alias.kept:
+        fields.take(found.path)
+    return value, ".".join(found.path).lower()
+
+
+def _grade(found: Found) -> Any:
+    """The value of a field that may be the severity; None where it measures something, or is none."""
+    value = value_of(found.raw)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, str):
+        text = value.strip()
+        if not text or _MEASURED.match(text) or (found.alias.name == "s" and not re.fullmatch("[FEWIDV]\\d?", text)):
+            return None
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        return None
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, str) or value.strip().lstrip("+-").isdecimal()
+
+
+def _timestamp(fields: Fields, notes: list[str], read_time: ReadTime, moment: msgspec.Raw | None) -> str:
+    own = _own(fields, "timestamp", notes)
+    if own is not None:
+        fields.take(own[0].path)
+        return read_time(own[1], notes)
+    first: list[str] = []
+    named: dict[str, Found] = {}
+    for found in fields.of("timestamp"):
+        value = value_of(found.raw) if not found.own else None
+        if not _may_be_time(value):
+            if isinstance(value, str):
+                named.setdefault(found.alias.name, found)
+            continue
+        told: list[str] = []
+        time = read_time(value, told)
+        if not told:
+            if not found.alias.kept:
+                fields.take(found.path)
+            return time
+        named.setdefault(found.alias.name, found)
+        first = first or told
+    if "date" in named and "time" in named:
+        told = []
+        time = read_time(f"{value_of(named['date'].raw)} {value_of(named['time'].raw)}", told)
+        if not told:
+            fields.take(named["date"].path)
+            fields.take(named["time"].path)
+            return time
+    if moment is not None:
+        return read_time(value_of(moment), notes)
+    notes += first
+    return read_time(None, notes)
+
+
+def _may_be_time(value: Any) -> bool:
+    """Whether it is a time of a log: not a day alone, nor a duration or a measured value."""
+    if isinstance(value, str):
+        return sum(map(str.isdigit, value)) >= (8 if ":" in value else 10)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= _EARLIEST
+
+
+def _context(own: msgspec.Raw | None, rest: Tree, notes: list[str]) -> msgspec.Raw:
+    """The context: the message's own, then what else stood in the message."""
+    if own is None or bytes(own) in _NOTHING:
+        return msgspec.Raw(msgspec.json.encode(rest) if rest else b"null")
+    if not rest:
+        return own
+    inner = object_in(own) if starts(own, b"{") else None
+    if inner is None:
+        notes.append("context is not an object, kept under the key value")
+        inner = {"value": own}
+    _join(inner, rest, notes)
+    return msgspec.Raw(msgspec.json.encode(inner))
