@@ -128,7 +128,7 @@ def _outcome(connection: Any) -> Outcome:
         alarms.listing(connection, "all", now),
         alarms.listing(connection, "active", now),
         [None if ended is None else ended - started for started, ended in times],
-        dict(connection.exec_driver_sql("SELECT seq, reason FROM rejects").tuples().all()),
+        {row[0]: row[1] for row in connection.exec_driver_sql("SELECT seq, reason FROM rejects")},
     )
 
 

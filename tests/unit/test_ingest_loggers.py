@@ -23,7 +23,7 @@ FILES = sorted((Path(__file__).parents[1] / "fixtures" / "loggers").glob("*.json
 RECEIVED = datetime(2026, 11, 29, 23, tzinfo=UTC)
 #: Fields whose values a row has in a form of its own.
 _CHANGED = {alias.name.lower() for alias in TABLE if alias.meaning in ("timestamp", "severity")}
-_CHANGED |= {"timestampnanos", "instant.nanoofsecond", "nanoseconds", "level.level", "level.colour"}
+_CHANGED |= {"timestamp", "severity", "timestampnanos", "instant.nanoofsecond", "nanoseconds", "level.level", "level.colour"}
 decode = Decoder(Fingerprinter())
 
 
@@ -52,9 +52,8 @@ def values(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def lost(line: Any, row: LogRecord) -> list[str]:
     """Values of the line that are nowhere in the row."""
-    kept = "\n".join(
-        [row.message, row.service, row.hostname, *(text for _, text in values(json.loads(row.context or "{}")))]
-    )
+    context = [text for pair in values(json.loads(row.context or "{}")) for text in pair]
+    kept = "\n".join([row.message, row.service, row.hostname, *context])
     return [
         f"{name} {text[:40]!r}"
         for name, text in values(line)
