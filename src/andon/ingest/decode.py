@@ -157,7 +157,7 @@ class Decoder:
             message = _clean(context_text or "")[:TEXT_FROM_CONTEXT] or "(no message)"
             said = message if log.service == UNKNOWN else f"{log.service} {message}"
         identity = self._group(said, log.service, context)
-        severity, native = self._severity(log, failure is not None, context)
+        severity, native = self._grade(log, failure is not None, context)
         site, area, line, machine = _place(delivery.subject, context)
         return LogRecord(
             stream=delivery.stream,
@@ -179,7 +179,7 @@ class Decoder:
             images=context is not None and "images" in context,
         )
 
-    def _severity(self, log: Understood, failed: bool, context: Mapping[str, Any] | None) -> tuple[str, str | None]:
+    def _grade(self, log: Understood, failed: bool, context: Mapping[str, Any] | None) -> tuple[str, str | None]:
         """(normalised, native where it differs). A missing one is INFO, ERROR where there is an exception."""
         value = log.severity
         if value is None or value == "":

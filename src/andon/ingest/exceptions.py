@@ -25,7 +25,10 @@ _ROLES = {
 _PARTS = {name: role for role, names in _ROLES.items() for name in names.split()}
 _NAMES = tuple(dict.fromkeys(alias.name.lower() for alias in TABLE if alias.meaning == "exception"))
 #: Fields beside each other that are parts of one exception; stacks; the others without a dot are whole exceptions.
-_LONE = ("exception_class", "exception_type", "exception_message", "errortype")
+_LONE = (
+    "exception_class", "exception_type", "exception_message",
+    "errortype", "error_type", "errormessage", "error_message",
+)  # fmt: skip
 _STACKS = tuple(name for name in _NAMES if _PARTS.get(name.replace("_", "")) == "stack")
 _WHOLE = tuple(name for name in _NAMES if "." not in name and name not in _LONE + _STACKS)
 #: Objects that hold the fields of a log, its exception among them.
@@ -45,7 +48,7 @@ _TRACE = re.compile(r"Traceback \(most recent call last\)|\n\s+at \S|(?:^|\n)gor
 _GO = re.compile(r"^(\S[^\n]{0,200}?)(?:\([^()\n]{0,200}\))?\n\t(\S{1,300}?:\d+)(?: \+0x[0-9a-f]+)?$", re.MULTILINE)
 _RUBY = re.compile(r"^\s*(?:from )?(\S{1,300}?:\d+):in [`'](?:[^'\n]{0,100} )?([^'\s]{1,200})'$", re.MULTILINE)
 _PHP = re.compile(r"^#\d+ (\S{1,300}\(\d+\)|\[internal function\]): ([^\s(]{1,200})\(.*$", re.MULTILINE)
-_PLACE = re.compile(r"^(\S{1,300}?:\d+)$", re.MULTILINE)
+_PLACE = re.compile(r"^(\S{1,300}:\d+)$")
 _FRAME = re.compile(r"\s*(?:at \S|File \"|\.\.\. \d+|\|)")
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 _DEEPEST = 8
@@ -135,6 +138,8 @@ def _read(value: Any, depth: int = 0) -> Failure | None:
 
 
 def _from_object(value: Mapping[str, Any], depth: int) -> Failure | None:
+    if isinstance(value.get("values"), list):  # Sentry's: the cause first
+        return _read(value["values"][::-1], depth)
     parts: dict[str, Any] = {}
     for name, one in value.items():
         role = _PARTS.get(_PUNCTUATION.sub("", name.lower().rpartition(".")[2]))
@@ -176,7 +181,7 @@ def _frames(items: list[Any]) -> str:
     lines = []
     for item in items[:_MOST_FRAMES]:
         if isinstance(item, str):
-            line = _uniform(item.strip("\r\n"))
+            line = _PLACE.sub(r"    at \1", _uniform(item.strip("\r\n")))
             lines.append(line if line[:1].isspace() else f"    {line}" if line.startswith("at ") else line)
             continue
         if not isinstance(item, dict):

@@ -70,10 +70,12 @@ _MESSAGES = """
     full_message : GELF 1.1
     event.original : Elastic Common Schema 8
     rawmsg : rsyslog 8
+    properties.message properties.log : Azure Monitor
     description summary title : alarm systems, ticket and monitoring gateways
     detail details reason : web APIs (RFC 9457), gateways
     displayPath display_path conditionName ConditionName alarmName alarm_name : Ignition 8.3, OPC UA, ThingsBoard 3
     value : MTConnect JSON, where it is text
+    name : ThingsBoard 3, Ignition 8.3: an alarm's
 """
 _TIMES = """
     @timestamp : Elastic Common Schema, log4j2 2.25 JsonTemplateLayout, logstash-encoder 8, hclog, logstash-logger
@@ -130,6 +132,7 @@ _SEVERITIES = """
     EventType event_type_name : Windows events (NXLog)
     priority prio alarmPriority alarm_priority criticality urgency : Ignition 8.3, WinCC, alarm systems
     nativeSeverity alarmClass alarm_class AlarmClassName MsgClass : MTConnect, WinCC Unified
+    status : Datadog, where it is a level
 """
 _PROGRAMS = """
     service.name service_name serviceName : Elastic Common Schema 8, OpenTelemetry
@@ -197,7 +200,8 @@ _EXCEPTIONS = """
     stack : winston 3, zerolog 1.3x
     errorVerbose : zap
     backtrace traceback trace : Ruby, PHP, Python, where it is text of several lines or a list
-    exception_class exception_message exception_type errorType : log4j2, AWS Lambda, gateways
+    exception_class exception_message exception_type : log4j2, gateways
+    errorType errorMessage error_type error_message message.errorType message.stackTrace : AWS Lambda, gateways
     full_message : GELF 1.1, where it holds a trace
 """
 
@@ -208,9 +212,9 @@ TABLE: tuple[Alias, ...] = (
     *_all(
         "severity",
         _SEVERITIES,
-        kept="nativeSeverity alarmClass alarm_class AlarmClassName MsgClass",
+        kept="nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status",
         weak="PRIORITY pri-text syslogpriority-text pri_text EventType event_type_name priority prio alarmPriority"
-        " alarm_priority criticality urgency nativeSeverity alarmClass alarm_class AlarmClassName MsgClass",
+        " alarm_priority criticality urgency nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status",
     ),
     *_all("service", _PROGRAMS, kept="Category category SourceName sourceName source Source tag channel"),
     *_all("hostname", _HOSTS, kept="originatorName deviceName device_name deviceId device_id device station PLC asset"),

@@ -21,6 +21,11 @@ _TOO_DEEP = "is nested too deeply to be read"
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_trees = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
+#: Lists of logs: OTLP/JSON, Telegraf, AWS CloudWatch, Azure Monitor, Prometheus Alertmanager. An object that says
+#: something itself is no batch.
+_BATCHES = frozenset(("resourceLogs", "scopeLogs", "logRecords", "metrics", "logEvents", "records", "alerts"))
+_SAID = frozenset(("message", "msg", "event", "text", "log", "body", "severity", "level"))
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 Tree = dict[str, msgspec.Raw]
 
@@ -56,7 +61,12 @@ def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
     """
     whole = read(data, encoding)
     if whole.tree is not None:
-        return [whole], b""
+        trees = [] if _BATCHES.isdisjoint(whole.tree) else list(_unpacked(whole.tree))
+        if len(trees) < 2:
+            return [whole], b""
+        bodies = [msgspec.json.encode(tree) for tree in trees]
+        parts = zip(bodies[:MOST], trees, strict=False)
+        return [Piece(body, tree, notes=list(whole.notes), raw=whole.raw) for body, tree in parts], _beyond(bodies)
     coding = _coded(data, encoding)
     text = coding.text.strip(_PADDING)
     items = (
@@ -75,8 +85,26 @@ def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
             return [Piece(data, refused="is JSON but not an object")], b""
     if not items or (len(items) == 1 and text[:1] == "{"):
         return [whole], b""
-    beyond = b"[" + b",".join(_as_json(item) for item in items[MOST:]) + b"]" if len(items) > MOST else b""
-    return [_event(item, encoding) for item in items[:MOST]], beyond
+    return [_event(item, encoding) for item in items[:MOST]], _beyond(items)
+
+
+def _beyond(items: list[bytes]) -> bytes:
+    return b"[" + b",".join(_as_json(item) for item in items[MOST:]) + b"]" if len(items) > MOST else b""
+
+
+def _unpacked(tree: Tree) -> Iterator[Tree]:
+    """The logs of a collector's batch, each with what stands around it; the object itself where it is no batch."""
+    name = next((name for name in tree if name in _BATCHES), None)
+    inner = None
+    if name is not None and not _SAID.intersection(tree):
+        with contextlib.suppress(*_UNREADABLE):
+            inner = _decode_trees(tree[name])
+    if not inner:
+        yield tree
+        return
+    around = {key: raw for key, raw in tree.items() if key != name}
+    for one in inner:
+        yield from _unpacked({(f"{key} (2)" if key in one else key): raw for key, raw in around.items()} | one)
 
 
 def read(data: bytes, encoding: str) -> Piece:

@@ -15,7 +15,7 @@ import msgspec
 from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain, short
 from andon.ingest.fields import Fields, Found, Meaning
 from andon.ingest.pieces import Tree, object_in, starts, value_of
-from andon.ingest.plain_text import is_text
+from andon.ingest.plain_text import is_text, level_in
 
 #: Reads a time, as UTC text; notes that it could not, and then gives that of receipt.
 ReadTime = Callable[[Any, list[str]], str]
@@ -26,6 +26,23 @@ _WRAPPED = re.compile(r"\s*\{.*\}\s*", re.DOTALL)
 _LOST_LIMIT = 200
 _EARLIEST = 900_000_000  # seconds since 1970: July 1998
 _MEASURED = re.compile(r"[+\-]?\d+[.,]\d|.*%\s*$")
+#: Fields that raw lines of programs come in: they may name a level themselves.
+_LINES = frozenset(("log", "rawmsg", "event.original", "textpayload"))
+#: Where one of them is, ``name`` is that of the alarm and not of a program.
+_ALARM = frozenset(
+    ("displaypath", "display_path", "eventstate", "originatorname", "activestate", "conditionname", "ackedstate")
+)
+#: Where an alarm's own name says what is the matter there.
+_PLACES = frozenset(("displaypath", "display_path"))
+#: MTConnect's conditions are named by how bad they are.
+_CONDITIONS = frozenset(("fault.value", "warning.value"))
+#: What these fields must be to be a severity: they have other meanings.
+_FORMS = {
+    "s": re.compile(r"[FEWIDV]\d?$"),
+    "status": re.compile(
+        r"(?:emerg(?:ency)?|alert|critical|fatal|err(?:or)?|warn(?:ing)?|notice|info|debug)$", re.IGNORECASE
+    ),
+}
 _PROCESS = re.compile(r"(?<=\S)(?:\[\d+\]:?|:)$")
 
 
@@ -54,10 +71,15 @@ def understand(
     own = fields.tree.pop(context, None)
     if own is not None and context != "context":
         notes.append(f"context was called {short(context)}")
-    message = _message(fields, notes, encoding)
+    alarm = not _ALARM.isdisjoint(keys)
+    message, told = _message(fields, notes, encoding, alarm)
     hostname = _name(fields, notes, "hostname")
-    service = _name(fields, notes, "service")
+    service = _name(fields, notes, "service", alarm)
     severity, field = _severity(fields, notes)
+    if severity is None and told in _LINES:
+        severity, field = level_in(message) or (None, "")
+    elif severity is None and told in _CONDITIONS:
+        severity, field = told.partition(".")[0], told
     timestamp = _timestamp(fields, notes, read_time, moment)
     return Understood(message, hostname, service, severity, field, keys, timestamp, _context(own, fields.tree, notes))
 
@@ -115,33 +137,41 @@ def _own(fields: Fields, meaning: Meaning, notes: list[str]) -> tuple[Found, Any
     return None
 
 
-def _message(fields: Fields, notes: list[str], encoding: str) -> str:
+def _message(fields: Fields, notes: list[str], encoding: str, alarm: bool) -> tuple[str, str]:
+    """The text, and the name in lower case of the alias that told it."""
     own = _own(fields, "message", notes)
     if own is not None:
         found, value = own
         text = _bytes_text(value, encoding)
-        if text is not None and "\ufffd" not in text:
-            fields.take(found.path)
-            return plain(text)
-        if text is None:
-            fields.take(found.path)
-            if not isinstance(value, str):
-                notes.append("message was not text")
-                value = json.dumps(value, ensure_ascii=False)
-            return plain(value)
-        notes.append("bytes that are not UTF-8 replaced")
-        return plain(text)
-    told = [(found, text) for found in fields.of("message") if not found.own and (text := _told(found, encoding))]
+        if text is None and not isinstance(value, str):
+            notes.append("message was not text")
+            value = json.dumps(value, ensure_ascii=False)
+        _take_text(fields, found, text or value, notes)
+        return plain(text or value), ""
+    told = [
+        (found, text)
+        for found in fields.of("message")
+        if not found.own and (alarm or found.alias.name != "name") and (text := _told(found, encoding))
+    ]
     if not told:
-        return ""
+        return "", ""
     found, text = told[0]
     if found.alias.weak and " " not in text.strip():
         found, text = next(((f, t) for f, t in told if " " in t.strip()), told[0])
+    if not found.alias.kept:
+        _take_text(fields, found, text, notes)
+    name = found.alias.name.lower()
+    if name in _PLACES and told[-1][0].alias.name == "name":
+        text = f"{text}: {told[-1][1]}"
+    return plain(text), name
+
+
+def _take_text(fields: Fields, found: Found, text: str, notes: list[str]) -> None:
+    """Remove the text's field, unless it holds bytes that the text does not show."""
     if "\ufffd" in text and starts(found.raw, b"["):
         notes.append("bytes that are not UTF-8 replaced")
-    elif not found.alias.kept:
+    else:
         fields.take(found.path)
-    return plain(text)
 
 
 def _told(found: Found, encoding: str) -> str:
@@ -174,14 +204,16 @@ def _bytes_text(value: Any, encoding: str) -> str | None:
     return text if is_text(plain(text)) else None
 
 
-def _name(fields: Fields, notes: list[str], meaning: Meaning) -> str:
-    """The host or the program."""
+def _name(fields: Fields, notes: list[str], meaning: Meaning, alarm: bool = False) -> str:
+    """The host or the program; an ``alarm`` has a name of its own."""
     own = _own(fields, meaning, notes)
     if own is not None:
         fields.take(own[0].path)
         return name_of(own[1], notes, meaning)
     for found in fields.of(meaning):
-        value = value_of(found.raw) if not found.own else None
+        if found.own or (alarm and found.alias.name == "name"):
+            continue
+        value = value_of(found.raw)
         whole = isinstance(value, str)
         if isinstance(value, list) and value and isinstance(value[0], str):
             value = value[0]
@@ -221,12 +253,10 @@ def _grade(found: Found) -> Any:
         value = value[0]
     if isinstance(value, str):
         text = value.strip()
-        if not text or _MEASURED.match(text) or (found.alias.name == "s" and not re.fullmatch("[FEWIDV]\\d?", text)):
-            return None
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        return None
-    return value
+        form = _FORMS.get(found.alias.name)
+        return None if not text or _MEASURED.match(text) or (form and not form.match(text)) else value
+    measured = isinstance(value, bool) or not isinstance(value, int | float) or value != int(value)
+    return None if measured or found.alias.name in _FORMS else value
 
 
 def _is_number(value: Any) -> bool:

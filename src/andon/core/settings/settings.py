@@ -8,6 +8,7 @@ carry the prefix ``ANDON_``. In ``andon.toml`` a setting is written in lower cas
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import tomllib
@@ -96,6 +97,11 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         description="Largest picture kept that comes with a log, in bytes; 0 keeps none.",
     )
     time_zone: str = Field("UTC", description="Zone of log timestamps that name none, such as `Europe/Berlin`.")
+    encoding: str = Field(
+        "utf-8",
+        description="Encoding that is tried first for messages that are no UTF-8, such as `cp1252`, `gbk` or "
+        "`shift_jis`.",
+    )
     model_deadline: float = Field(
         120.0, gt=0, le=3600, description="Longest a model may take for an answer, in seconds."
     )
@@ -223,6 +229,15 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{value!r} is no time zone; use a name such as Europe/Berlin") from None
         return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_exists(cls, value: str) -> str:
+        try:
+            "a".encode(value)  # refuses what is not about text, such as hex
+        except (LookupError, ValueError):
+            raise ValueError(f"{value!r} is no encoding; use a name such as cp1252, gbk or shift_jis") from None
+        return codecs.lookup(value).name
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
