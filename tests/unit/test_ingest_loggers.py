@@ -23,7 +23,15 @@ FILES = sorted((Path(__file__).parents[1] / "fixtures" / "loggers").glob("*.json
 RECEIVED = datetime(2026, 11, 29, 23, tzinfo=UTC)
 #: Fields whose values a row has in a form of its own.
 _CHANGED = {alias.name.lower() for alias in TABLE if alias.meaning in ("timestamp", "severity")}
-_CHANGED |= {"timestamp", "severity", "timestampnanos", "instant.nanoofsecond", "nanoseconds", "level.level", "level.colour"}
+_CHANGED |= {
+    "timestamp",
+    "severity",
+    "timestampnanos",
+    "instant.nanoofsecond",
+    "nanoseconds",
+    "level.level",
+    "level.colour",
+}
 decode = Decoder(Fingerprinter())
 
 

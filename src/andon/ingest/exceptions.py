@@ -19,8 +19,9 @@ _ROLES = {
     "type": "type name class classname exceptionclass exctype exceptiontype errortype kind",
     "text": """message msg value excvalue exceptionmessage errormessage localizedmessage description detail reason text
         error""",
-    "stack": "stack stacktrace stacktracestring trace traceback backtrace frames extendedstacktrace callstack",
-    "cause": "cause causedby inner innerexception",
+    "stack": """stack stacktrace stacktracestring trace traceback backtrace frames extendedstacktrace steparray
+        callstack""",
+    "cause": "cause causedby inner innerexception previous",
 }
 _PARTS = {name: role for role, names in _ROLES.items() for name in names.split()}
 _NAMES = tuple(dict.fromkeys(alias.name.lower() for alias in TABLE if alias.meaning == "exception"))
@@ -127,7 +128,7 @@ def _read(value: Any, depth: int = 0) -> Failure | None:
         text = _uniform(text)
         return Failure(stack=text) if _TRACE.search(text) else Failure(text=text)
     if isinstance(value, dict):
-        return _from_object(value, depth)
+        return _from_object(value, depth) if value.keys() != {"exception"} else _read(value["exception"], depth)
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         chain = [one for one in value[:_DEEPEST] if {"exc_type", "exc_value", "values", "value"} & one.keys()]
         if chain:  # the outermost first; Python prints it last
@@ -155,7 +156,7 @@ def _from_object(value: Mapping[str, Any], depth: int) -> Failure | None:
         stack = stack.get("frames")
     rendered = ""
     if isinstance(stack, str):
-        text = _uniform(stack.strip("\r\n"))
+        text = _uniform(stack.strip("\r\n").removeprefix(": "))
         rendered = text if "\n" in text or _FRAME.match(text) else ""
     elif isinstance(stack, list):
         rendered = _frames(stack)
@@ -163,7 +164,7 @@ def _from_object(value: Mapping[str, Any], depth: int) -> Failure | None:
         found.stack = _headed(found, rendered)
     cause = _read(parts["cause"], depth + 1) if "cause" in parts and depth < _DEEPEST else None
     if cause and cause.headline and cause.headline not in found.stack:
-        found.stack = f"{found.stack or found.headline}\nCaused by: {cause.trace}" if rendered or cause.stack else ""
+        found.stack = f"{found.stack or found.headline}\nCaused by: {cause.trace}"
     return found if found.type or found.text or found.stack else None
 
 

@@ -76,6 +76,7 @@ _MESSAGES = """
     displayPath display_path conditionName ConditionName alarmName alarm_name : Ignition 8.3, OPC UA, ThingsBoard 3
     value : MTConnect JSON, where it is text
     name : ThingsBoard 3, Ignition 8.3: an alarm's
+    data args : log4js 6, consola 3, where the list begins with the text
 """
 _TIMES = """
     @timestamp : Elastic Common Schema, log4j2 2.25 JsonTemplateLayout, logstash-encoder 8, hclog, logstash-logger
@@ -100,6 +101,7 @@ _TIMES = """
     created created_at createdAt createdTime : Python logging (epoch), ThingsBoard 3
     ModificationTime RaiseTime TimeString Time_ms : WinCC Unified, WinCC
     startsAt startTs activeTime : Prometheus Alertmanager, ThingsBoard 3, Ignition 8.3
+    startTime metadata.timestamp : log4js 6, winston 3 metadata()
     Fault.timestamp Warning.timestamp Unavailable.timestamp Normal.timestamp : MTConnect JSON (cppagent 2)
     tags.time fields.timestamp : Telegraf
     receiveTimestamp received_at receivedAt ingestionTime ReceiveTime : collectors, where nothing else tells a time
@@ -115,6 +117,7 @@ _SEVERITIES = """
     LogLevel log_level : .NET JSON console 8, loggers of many languages
     LevelDisplayName level.name level.levelStr level.standardLevel : Windows events, logback JSON, log4j2
     level : pino 10, bunyan 2, winston 3, structlog, slog, zap, zerolog, logrus, GELF, tracing-subscriber, NLog 5
+    @fields.level _logLevel : winston 3 logstash(), lambda-log 3
     lvl loglvl levelText : log15, gateways
     jsonPayload.severity jsonPayload.level : Google Cloud Logging
     severity.text severity.name severity.value severity.label : loggers that write an object
@@ -161,11 +164,14 @@ _PROGRAMS = """
     target : Rust tracing-subscriber 0.3, slog-json
     Category category : .NET JSON console 8
     channel : Monolog 3
-    component module subsystem facility logName logGroup : zerolog, Ruby, GELF 1.0, Google Cloud, AWS CloudWatch
+    component module subsystem logName logGroup : zerolog, Ruby, GELF 1.0, Google Cloud, AWS CloudWatch
     labels.job commonLabels.job job : Prometheus Alertmanager 0.25
     process.name processName process program_name : Elastic Common Schema 8, gateways
     SourceName sourceName source Source : OPC UA, Windows events, Ignition 8.3, Vector
     ident tag : Fluentd, Docker
+    progname categoryName module_path : Ruby's Logger, log4js 6, flexi_logger 0.31
+    @fields.service metadata.service extra.logger_name : winston 3, python-logstash-async 4
+    facility : GELF 1.0
 """
 _HOSTS = """
     host.name host.hostname : Elastic Common Schema 8, OpenTelemetry
@@ -195,7 +201,8 @@ _EXCEPTIONS = """
     @x : Serilog compact
     fields.error : Rust tracing-subscriber 0.3
     jsonPayload.exception jsonPayload.error jsonPayload.stack_trace : Google Cloud Logging
-    thrown : log4j2 JsonLayout
+    thrown throwable : log4j2 JsonLayout, logback 1.5 JsonEncoder
+    extra.stack_trace metadata.stack @fields.stack message.backtrace : logstash-async 4, winston 3, Ruby logging 2
     stack_trace stackTrace stacktrace : logstash-encoder 8, zap, AWS Lambda
     stack : winston 3, zerolog 1.3x
     errorVerbose : zap
@@ -207,8 +214,13 @@ _EXCEPTIONS = """
 
 #: Every alias, in the order of precedence within its meaning.
 TABLE: tuple[Alias, ...] = (
-    *_all("message", _MESSAGES, kept="conditionName ConditionName alarmName alarm_name displayPath", weak="event log"),
-    *_all("timestamp", _TIMES, kept="RaiseTime startsAt startTs activeTime"),
+    *_all(
+        "message",
+        _MESSAGES,
+        kept="conditionName ConditionName alarmName alarm_name displayPath data args",
+        weak="event log",
+    ),
+    *_all("timestamp", _TIMES, kept="RaiseTime startsAt startTs activeTime startTime"),
     *_all(
         "severity",
         _SEVERITIES,

@@ -181,6 +181,8 @@ def _told(found: Found, encoding: str) -> str:
         text = _bytes_text(value, encoding)
         if text is None and value and all(isinstance(one, str) for one in value):
             text = "\n".join(value)
+        elif text is None and value and found.alias.kept and isinstance(value[0], str):
+            text = value[0]
         value = text
     if not isinstance(value, str) or not plain(value):
         return ""
