@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import pytest
 
 from andon.core.errors import ConfigError
+from andon.core.models import Delivery
 from andon.core.settings.settings import load_settings
+from andon.core.settings.site import MONTH_FIRST
 from andon.explain.providers.access import Access
 
 
@@ -68,6 +71,12 @@ def test_data_directory_moves_the_database(monkeypatch: pytest.MonkeyPatch) -> N
         ("ANDON_NATS_HOST", "0.0.0.0", "set ANDON_NATS_USER and ANDON_NATS_PASSWORD"),
         ("ANDON_HTTP_HOST", "0.0.0.0", "set ANDON_HTTP_TOKEN"),
         ("ANDON_CODE_FIELDS", "abc", "ANDON_CODE_FIELDS is not valid JSON"),
+        ("ANDON_DATE_ORDER", "iso", "ANDON_DATE_ORDER=iso: input should be 'auto', 'day-first' or 'month-first'"),
+        ("ANDON_SEVERITIES", '{"Prio7": "bad"}', "ANDON_SEVERITIES, Prio7=BAD: input should be 'DEBUG', 'INFO'"),
+        ("ANDON_SEVERITIES", '{"Prio7": 3}', "ANDON_SEVERITIES, Prio7=3: input should be 'DEBUG', 'INFO'"),
+        ("ANDON_SEVERITIES", '{" ": "INFO"}', "an empty word means no severity, which is INFO: remove it"),
+        ("ANDON_SEVERITIES", '{"ERROR": "INFO"}', "the five names are always stored as they are sent: remove ERROR"),
+        ("ANDON_SEVERITIES", '{"P1": "INFO", "p1": "ERROR"}', "'p1' stands there twice, in other letters: remove one"),
         ("ANDON_CONFIG", "/nowhere/andon.toml", "cannot be read"),
     ],
 )
@@ -80,6 +89,41 @@ def test_a_wrong_setting_is_one_clear_sentence(
         load_settings()
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_site_says_what_its_severities_mean(empty_place: Path) -> None:
+    """A table of andon.toml reaches the decoder, in any case."""
+    from andon.app.wiring import decoder
+
+    (empty_place / "andon.toml").write_text('[severities]\n"Prio7" = "error"\n9999 = "CRITICAL"\n')
+    decode = decoder(load_settings())
+    for sent, meant in ((b'"PRIO7"', "ERROR"), (b"9999", "CRITICAL"), (b'"Prio8"', "WARNING")):
+        delivery = Delivery(b'{"message": "x", "severity": ' + sent + b"}", "subject", "stream", 1, 10**18, "")
+        assert decode(delivery).first().severity == meant
+
+
+@pytest.mark.parametrize(
+    ("zone", "order", "day_first"),
+    [
+        ("UTC", "auto", True),
+        ("Europe/Berlin", "auto", True),
+        ("America/Toronto", "auto", True),
+        ("America/New_York", "auto", False),
+        ("US/Pacific", "auto", False),
+        ("Pacific/Guam", "auto", False),
+        ("Asia/Manila", "auto", False),
+        ("America/New_York", "day-first", True),
+        ("Europe/Berlin", "month-first", False),
+    ],
+)
+def test_the_order_of_a_date_is_the_zones_unless_it_is_set(zone: str, order: str, day_first: bool) -> None:
+    """The United States and few others write the month first."""
+    assert load_settings(time_zone=zone, date_order=order).day_first is day_first
+
+
+def test_every_zone_that_writes_the_month_first_exists() -> None:
+    """A misspelt one would be read the other way round."""
+    assert available_timezones() >= MONTH_FIRST
 
 
 def test_an_unknown_key_in_the_file_is_named(empty_place: Path) -> None:

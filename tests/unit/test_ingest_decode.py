@@ -67,14 +67,14 @@ def test_log_without_a_message_is_stored_with_what_it_says() -> None:
         (3, "ERROR"),
         ("3", "ERROR"),
         (50, "CRITICAL"),
-        ("purple", "INFO"),
+        ("purple", "WARNING"),
         (99, "INFO"),
-        (True, "INFO"),
-        ({"a": 1}, "INFO"),
+        (True, "WARNING"),
+        ({"a": 1}, "WARNING"),
     ],
 )
 def test_severity_is_normalised_and_the_native_one_kept(native: object, normalised: str) -> None:
-    """Known words and scales are mapped, others become INFO; what was sent is kept."""
+    """Known words and scales are mapped, others become WARNING; what was sent is kept."""
     record = deliver({"message": "x", "severity": native})
     assert record.severity == normalised
     assert record.severity_native

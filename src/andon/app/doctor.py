@@ -31,12 +31,15 @@ from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
 from andon.explain.providers.ollama_models import OllamaAdmin, context_remedy
 from andon.explain.providers.registry import build_backend
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
-from andon.store import Visitor, counts
+from andon.ingest.severity import SeverityReader
+from andon.store import Visitor, counts, recording
 
 #: Below this much free disk space (bytes) doctor warns, and below a tenth of it complains.
 LITTLE_ROOM = 1024**3
 #: A backlog above this many messages is worth a remark.
 BACKLOG = 10_000
+#: So many of the newest logs are looked through for severities that were not understood.
+NEWEST = 10_000
 CONNECT_SECONDS = 2.0
 _RENAME = "correct the name, or remove it"
 _MEANWHILE = "until then the playbook's answers are provisional"
@@ -121,12 +124,29 @@ def _database(settings: Settings) -> list[CheckResult]:
     try:
         with Visitor(path) as visitor:
             found = visitor.read(counts.sizes)
+            unread = visitor.read(recording.severities_not_understood, NEWEST)
     except (StoreError, ConfigError) as error:  # the driver of PostgreSQL may be missing
         return [CheckResult("database", False, str(error))]
     size = f"{found.bytes / 1024**2:.1f} MiB"
     held = f"{counted(found.logs, 'log')}, {counted(found.patterns, 'pattern')}"
     results = [CheckResult("database", True, f"{path}: {held}, {size}")]
-    return results + _queue(found)
+    return results + _severities(settings, unread) + _queue(found)
+
+
+def _severities(settings: Settings, unread: list[tuple[str, int, int]]) -> list[CheckResult]:
+    """Severities of the newest logs that are not understood, unless they are by now."""
+    read = SeverityReader(settings.severities)
+    left = [one for one in unread if not read(one[0]).understood]
+    if not left:
+        return []
+    native, _, log_id = left[0]
+    logs = sum(count for _, count, _ in left)
+    said = "has a severity that is" if logs == 1 else "have severities that are"
+    detail = (
+        f"{logs:,} of the newest logs {said} not understood and taken for WARNING, such as {native!r} of log {log_id}"
+    )
+    line = f'{json.dumps(native, ensure_ascii=False)} = "ERROR"'
+    return [CheckResult("severities", None, detail, f"say what it means under [severities] in andon.toml: {line}")]
 
 
 def _queue(counts: StoreCounts) -> list[CheckResult]:

@@ -28,7 +28,8 @@ def fingerprinter(settings: Settings) -> Fingerprinter:
 
 def decoder(settings: Settings) -> Decoder:
     """What reads logs at this site. Raises as :func:`fingerprinter`."""
-    return Decoder(fingerprinter(settings), ZoneInfo(settings.time_zone), settings.encoding)
+    zone = ZoneInfo(settings.time_zone)
+    return Decoder(fingerprinter(settings), zone, settings.day_first, settings.severities, settings.encoding)
 
 
 def broker_url(settings: Settings, broker: EmbeddedBroker | None) -> str:

@@ -91,6 +91,9 @@ class Metrics:
     recorded = _Metric(Counter, "andon_logs_recorded", "Logs stored in the database.")
     duplicates = _Metric(Counter, "andon_logs_duplicate", "Messages delivered again that were stored already.")
     rejected = _Metric(Counter, "andon_logs_rejected", "Messages kept in rejects.")
+    severities_not_understood = _Metric(
+        Counter, "andon_severities_not_understood", "Logs stored as WARNING whose severity was not understood."
+    )
     recovered = _Metric(Counter, "andon_logs_recovered", "Acknowledged logs read again from the stream on start.")
     batch_seconds = _Metric(
         Histogram,

@@ -6,6 +6,7 @@ format is the reference system's: ``timestamp, hostname, severity, service, mess
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, Decoded, Delivery, LogRecord, Reject, Severity, utc_text
-from andon.core.timestamps import odd_time
+from andon.core.timestamps import AHEAD, TimeReader
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain
 from andon.ingest.cleaning import clean as _clean
@@ -22,6 +23,7 @@ from andon.ingest.cleaning import short as _short
 from andon.ingest.exceptions import failure_of
 from andon.ingest.pieces import MOST, Piece, lenient, pieces
 from andon.ingest.plain_text import level_in
+from andon.ingest.severity import SeverityReader
 from andon.ingest.understand import Understood, understand
 
 #: Contexts above this size are read without the pictures in them.
@@ -37,24 +39,7 @@ _NONE = msgspec.Raw(b"[]")
 _STORED_LENGTH = len("2025-01-15T02:14:23.123Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_SEVERITY_WORDS: dict[str, Severity] = {
-    "DEBUG": Severity.DEBUG, "DBG": Severity.DEBUG, "TRACE": Severity.DEBUG, "FINE": Severity.DEBUG,
-    "FINER": Severity.DEBUG, "FINEST": Severity.DEBUG, "VERBOSE": Severity.DEBUG,
-    "INFO": Severity.INFO, "INFORMATION": Severity.INFO, "INFORMATIONAL": Severity.INFO, "NOTICE": Severity.INFO,
-    "NORMAL": Severity.INFO, "CHECK_FUNCTION": Severity.INFO,
-    "WARNING": Severity.WARNING, "WARN": Severity.WARNING, "OFF_SPEC": Severity.WARNING,
-    "MAINTENANCE_REQUIRED": Severity.WARNING,
-    "ERROR": Severity.ERROR, "ERR": Severity.ERROR, "SEVERE": Severity.ERROR, "FAULT": Severity.ERROR,
-    "FAILURE": Severity.ERROR,
-    "CRITICAL": Severity.CRITICAL, "CRIT": Severity.CRITICAL, "FATAL": Severity.CRITICAL, "ALERT": Severity.CRITICAL,
-    "EMERG": Severity.CRITICAL, "EMERGENCY": Severity.CRITICAL, "PANIC": Severity.CRITICAL,
-}  # fmt: skip
-# Numbers: syslog's 0 to 7 and Python's 10 to 50, the two scales that producers send as numbers.
-_SEVERITY_NUMBERS: dict[int, Severity] = {
-    0: Severity.CRITICAL, 1: Severity.CRITICAL, 2: Severity.CRITICAL, 3: Severity.ERROR, 4: Severity.WARNING,
-    5: Severity.INFO, 6: Severity.INFO, 7: Severity.DEBUG,
-    10: Severity.DEBUG, 20: Severity.INFO, 30: Severity.WARNING, 40: Severity.ERROR, 50: Severity.CRITICAL,
-}  # fmt: skip
+_DAY = 86_400 * 10**9
 
 
 class _Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -78,13 +63,23 @@ _encode = msgspec.json.encode
 class Decoder:
     """Turns deliveries into records.
 
-    ``zone`` is that of timestamps that name none, ``encoding`` that of bytes that are no UTF-8, where it fits.
+    ``zone`` is that of timestamps that name none, ``day_first`` their order; ``severities`` are the site's own words;
+    ``encoding`` is that of bytes that are no UTF-8, where it fits.
     """
 
-    def __init__(self, grouper: Fingerprinter, zone: tzinfo = UTC, encoding: str = "utf-8") -> None:
+    def __init__(
+        self,
+        grouper: Fingerprinter,
+        zone: tzinfo = UTC,
+        day_first: bool = True,
+        severities: Mapping[str, str] | None = None,
+        encoding: str = "utf-8",
+    ) -> None:
         self._group = grouper
-        self._zone = zone
+        self._severity = SeverityReader(severities)
+        self._times = TimeReader(zone, day_first)
         self._encoding = encoding
+        self._day, self._likely = 0, ""  # of receipt, and what is surely not ahead of it
 
     def __call__(self, delivery: Delivery) -> Decoded:
         """The logs of one delivery, and what in it is no log. Never raises, whatever the bytes."""
@@ -157,7 +152,7 @@ class Decoder:
             message = _clean(context_text or "")[:TEXT_FROM_CONTEXT] or "(no message)"
             said = message if log.service == UNKNOWN else f"{log.service} {message}"
         identity = self._group(said, log.service, context)
-        severity, native = self._grade(log, failure is not None, context)
+        severity, native = self._grade(log, failure is not None, context, notes)
         site, area, line, machine = _place(delivery.subject, context)
         return LogRecord(
             stream=delivery.stream,
@@ -179,54 +174,42 @@ class Decoder:
             images=context is not None and "images" in context,
         )
 
-    def _grade(self, log: Understood, failed: bool, context: Mapping[str, Any] | None) -> tuple[str, str | None]:
+    def _grade(
+        self, log: Understood, failed: bool, context: Mapping[str, Any] | None, notes: list[str]
+    ) -> tuple[str, str | None]:
         """(normalised, native where it differs). A missing one is INFO, ERROR where there is an exception."""
         value = log.severity
-        if value is None or value == "":
-            severity, native = (Severity.ERROR if failed else Severity.INFO).value, None
-        else:
-            severity, native = _severity(value)  # log.field and log.keys say which scale it has
-            if isinstance(value, str) and not value.strip().isdecimal():
-                return severity, native
+        keys = log.keys
+        if context is not None and not (isinstance(value, str) and value.isalpha()):
+            keys |= context.keys()
+        read = self._severity(value, log.field, keys)
+        if not read.understood:
+            notes.append(read.note)
+        if read.said == "word":
+            return read.severity, read.native
+        severity = Severity.ERROR.value if failed and read.said == "nothing" else read.severity
         if severity in _UNALARMING and context and _says_active(context):
             severity = Severity.WARNING.value
-        return severity, native
+        return severity, read.native
 
     def _timestamp(self, value: Any, stored_ns: int, notes: list[str]) -> str:
-        moment: datetime | None = None
+        if stored_ns // _DAY != self._day:
+            self._day = stored_ns // _DAY
+            self._likely = utc_text(_EPOCH + timedelta(days=self._day) + AHEAD)
+        if (
+            isinstance(value, str)
+            and len(value) == _STORED_LENGTH
+            and "2000" < value < self._likely
+            and value[4] + value[7] + value[10] + value[19] + value[23] == "--T.Z"
+        ):
+            with contextlib.suppress(ValueError):
+                datetime.fromisoformat(value)
+                return value  # stored as it stands
         received = _EPOCH + timedelta(microseconds=stored_ns // 1000)
-        if isinstance(value, str):
-            try:
-                moment = datetime.fromisoformat(value.strip())
-                if len(value) == _STORED_LENGTH and value[7] + value[10] + value[19] + value[23] == "-T.Z":
-                    return value if moment.year > 1 else self._no_time(received, notes)  # stored as it stands
-            except ValueError:
-                moment = odd_time(value, received)
-            if moment is None:
-                notes.append(f"timestamp {_short(value)} not understood, time of receipt taken")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            moment = _from_epoch(value)
-            if moment is None:
-                notes.append(f"timestamp {_short(json.dumps(value))} out of range, time of receipt taken")
-        elif value is not None:
-            notes.append("timestamp of a wrong type, time of receipt taken")
-        if moment is None:
-            return utc_text(received)
-        if moment.year == 1:
-            return self._no_time(received, notes)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=self._zone)
-        try:
-            return utc_text(moment)
-        except OverflowError:  # year 9999 with an offset that leads out of the calendar
-            notes.append(f"timestamp {_short(str(value))} out of range, time of receipt taken")
-            return utc_text(received)
-
-    @staticmethod
-    def _no_time(received: datetime, notes: list[str]) -> str:
-        """The first of January of year 1 is what Go and .NET write where no time was set."""
-        notes.append("timestamp of the year 1 means none, time of receipt taken")
-        return utc_text(received)
+        moment, note = self._times.read(value, received)
+        if note:
+            notes.append(note)
+        return utc_text(moment or received)
 
 
 def reject_of(delivery: Delivery, reason: str, data: bytes | None = None, part: int = 0) -> Reject:
@@ -285,40 +268,6 @@ def _without_images(data: bytes) -> bytes:
     if "images" in fields:
         fields["images"] = _NONE
     return _encode(fields)
-
-
-def _severity(value: Any) -> tuple[str, str | None]:
-    """(normalised, native where it differs). Unknown words and missing values are INFO."""
-    if isinstance(value, str):
-        known = _SEVERITY_WORDS.get(value)
-        if known is not None:
-            return known.value, (None if known.value == value else value)
-        text = _clean(value)[:NAME_LIMIT]
-        known = _SEVERITY_WORDS.get(text.upper().replace(" ", "_").replace("-", "_"))
-        if known is None and text.isdecimal() and len(text) <= 2:
-            known = _SEVERITY_NUMBERS.get(int(text))
-        return (known or Severity.INFO).value, text
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _SEVERITY_NUMBERS.get(value, Severity.INFO).value, str(value)[:NAME_LIMIT]
-    if value is None:
-        return Severity.INFO.value, None
-    return Severity.INFO.value, _clean(json.dumps(value, ensure_ascii=False))[:NAME_LIMIT]
-
-
-def _from_epoch(value: float) -> datetime | None:
-    """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size; None out of range."""
-    if value != value or value in (float("inf"), float("-inf")):
-        return None
-    size = abs(value)
-    for limit, per_microsecond in ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3)):
-        if size < limit:
-            try:
-                return _EPOCH + timedelta(microseconds=round(value * per_microsecond))
-            except OverflowError:
-                return None
-    return None
 
 
 _PLACES = ("site", "area", "line", "machine")

@@ -12,7 +12,7 @@ import structlog
 
 from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailable
-from andon.core.models import Decoded, Delivery, LogRecord, Merge, Recorded, Reject
+from andon.core.models import SEVERITY_NOT_UNDERSTOOD, Decoded, Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
 from andon.grouping.merge import Merger, rebuilt
 from andon.ingest.decode import reject_of
@@ -207,8 +207,12 @@ class Recorder:
         metrics.pictures_stored.inc(recorded.pictures)
         metrics.pictures_refused.inc(recorded.unfetched)
         for record, log_id in zip(batch.records, recorded.log_ids, strict=True):
-            if record.refused and log_id is not None:
+            if log_id is None:
+                continue
+            if record.refused:
                 metrics.pictures_refused.inc(record.refused)
+            if record.notes and SEVERITY_NOT_UNDERSTOOD in record.notes:
+                metrics.severities_not_understood.inc()
         for rule, count in recorded.dropped.items():
             metrics.retention_dropped.labels(rule).inc(count)
         if recorded.references:

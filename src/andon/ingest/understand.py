@@ -24,6 +24,7 @@ _NOTHING = frozenset((b"null", b'""', b"[]"))
 #: What a text of the reference's field may stand for: loggers' JSON wrapped into a field of a collector's.
 _WRAPPED = re.compile(r"\s*\{.*\}\s*", re.DOTALL)
 _LOST_LIMIT = 200
+_RECEIPT = "time of receipt taken"
 _EARLIEST = 900_000_000  # seconds since 1970: July 1998
 _MEASURED = re.compile(r"[+\-]?\d+[.,]\d|.*%\s*$")
 #: Fields that raw lines of programs come in: they may name a level themselves.
@@ -280,9 +281,10 @@ def _timestamp(fields: Fields, notes: list[str], read_time: ReadTime, moment: ms
             continue
         told: list[str] = []
         time = read_time(value, told)
-        if not told:
+        if not any(note.endswith(_RECEIPT) for note in told):
             if not found.alias.kept:
                 fields.take(found.path)
+            notes += told
             return time
         named.setdefault(found.alias.name, found)
         first = first or told

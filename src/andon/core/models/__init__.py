@@ -39,6 +39,7 @@ from andon.core.models.terms import CALLER_PATIENCE as CALLER_PATIENCE
 from andon.core.models.terms import CONSUMER as CONSUMER
 from andon.core.models.terms import ID_MAX as ID_MAX
 from andon.core.models.terms import REPLY_TO_HEADER as REPLY_TO_HEADER
+from andon.core.models.terms import SEVERITY_NOT_UNDERSTOOD as SEVERITY_NOT_UNDERSTOOD
 from andon.core.models.terms import SEVERITY_RANK as SEVERITY_RANK
 from andon.core.models.terms import STREAM as STREAM
 from andon.core.models.terms import SUBJECT as SUBJECT

@@ -39,6 +39,8 @@ class Severity(enum.StrEnum):
 
 
 SEVERITY_RANK: Mapping[str, int] = {s.value: i for i, s in enumerate(Severity)}
+#: How the note on a log ends whose severity was neither a word nor a number that is known.
+SEVERITY_NOT_UNDERSTOOD = "not understood, taken for WARNING"
 
 
 def utc_text(moment: datetime) -> str:

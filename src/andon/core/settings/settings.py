@@ -27,11 +27,12 @@ from pydantic_settings import (
 )
 
 from andon.core.errors import ConfigError
+from andon.core.models import SEVERITY_RANK
 from andon.core.settings.database_url import Database, parse_database
 from andon.core.settings.listeners import ListenerSettings
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
 from andon.core.settings.retention import RetentionSettings, SeverityName
-from andon.core.settings.site import THREE_SHIFTS, ServiceSettings, ShiftSettings
+from andon.core.settings.site import MONTH_FIRST, THREE_SHIFTS, OwnSeverity, ServiceSettings, ShiftSettings
 
 #: Names taken over from the reference system, without a prefix.
 REFERENCE_NAMES = frozenset(
@@ -101,6 +102,17 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         "utf-8",
         description="Encoding that is tried first for messages that are no UTF-8, such as `cp1252`, `gbk` or "
         "`shift_jis`.",
+    )
+    date_order: Literal["auto", "day-first", "month-first"] = Field(
+        "auto",
+        description="What `02/01/2025` means in a timestamp. `auto`: by the zone, `month-first` in those of the United "
+        "States, the Philippines and other places that write so. One of `auto`, `day-first`, `month-first`.",
+    )
+    severities: dict[str, OwnSeverity] = Field(
+        {},
+        max_length=1_000,
+        description="What severities of the site's own mean that Andon does not know, words and numbers, in a table "
+        '`[severities]` of `andon.toml`: `"Prio7" = "ERROR"`.',
     )
     model_deadline: float = Field(
         120.0, gt=0, le=3600, description="Longest a model may take for an answer, in seconds."
@@ -216,10 +228,33 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     def _not_blank(cls, value: str, info: ValidationInfo) -> str:
         return value.strip() or str(cls.model_fields[str(info.field_name)].default)
 
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_exists(cls, value: str) -> str:
+        try:
+            "a".encode(value)  # refuses what is not about text, such as hex
+        except (LookupError, ValueError):
+            raise ValueError(f"{value!r} is no encoding; use a name such as cp1252, gbk or shift_jis") from None
+        return codecs.lookup(value).name
+
     @field_validator("analyze_severity", mode="before")
     @classmethod
     def _severity_upper(cls, value: Any) -> Any:
         return value.strip().upper() if isinstance(value, str) else value
+
+    @field_validator("severities")
+    @classmethod
+    def _own_words(cls, value: dict[str, str]) -> dict[str, str]:
+        seen: set[str] = set()
+        for word in map(str.strip, value):
+            if not word:
+                raise ValueError("an empty word means no severity, which is INFO: remove it")
+            if word in SEVERITY_RANK:
+                raise ValueError(f"the five names are always stored as they are sent: remove {word}")
+            if word.casefold() in seen:
+                raise ValueError(f"{word!r} stands there twice, in other letters: remove one")
+            seen.add(word.casefold())
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -229,15 +264,6 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{value!r} is no time zone; use a name such as Europe/Berlin") from None
         return value
-
-    @field_validator("encoding")
-    @classmethod
-    def _encoding_exists(cls, value: str) -> str:
-        try:
-            "a".encode(value)  # refuses what is not about text, such as hex
-        except (LookupError, ValueError):
-            raise ValueError(f"{value!r} is no encoding; use a name such as cp1252, gbk or shift_jis") from None
-        return codecs.lookup(value).name
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
@@ -250,6 +276,11 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         if self.model_cold_deadline < self.model_deadline:
             raise ValueError("ANDON_MODEL_COLD_DEADLINE must not be shorter than ANDON_MODEL_DEADLINE")
         return self
+
+    @property
+    def day_first(self) -> bool:
+        """Whether 02/01/2025 is the second of January."""
+        return self.date_order == "day-first" or (self.date_order == "auto" and self.time_zone not in MONTH_FIRST)
 
     @property
     def database(self) -> Database:

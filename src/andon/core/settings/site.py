@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from datetime import time
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from andon.core.settings.retention import SeverityName
+
+
+def _upper(value: Any) -> Any:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+#: One of the five, in any case.
+OwnSeverity = Annotated[SeverityName, BeforeValidator(_upper)]
+
+# Places that write the month first: the United States and their territories, the Philippines, Belize, Micronesia, Palau
+# and the Marshall Islands.
+_PLACES = {
+    "America": "New_York Detroit Louisville Kentucky/Louisville Kentucky/Monticello Indianapolis Fort_Wayne Knox_IN "
+    "Indiana/Indianapolis Indiana/Vincennes Indiana/Winamac Indiana/Marengo Indiana/Petersburg Indiana/Vevay "
+    "Indiana/Tell_City Indiana/Knox Chicago Menominee North_Dakota/Center North_Dakota/New_Salem North_Dakota/Beulah "
+    "Denver Shiprock Boise Phoenix Los_Angeles Anchorage Juneau Sitka Metlakatla Yakutat Nome Adak Atka Puerto_Rico "
+    "St_Thomas Virgin Belize",
+    "US": "Alaska Aleutian Arizona Central East-Indiana Eastern Hawaii Indiana-Starke Michigan Mountain Pacific Samoa",
+    "Pacific": "Honolulu Johnston Guam Saipan Pago_Pago Samoa Midway Wake Chuuk Truk Yap Pohnpei Ponape Kosrae Palau "
+    "Majuro Kwajalein",
+    "Asia": "Manila",
+}
+_ALONE = {"EST", "MST", "HST", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "Navajo", "Kwajalein"}
+#: Their zones.
+MONTH_FIRST = frozenset(_ALONE | {f"{region}/{place}" for region, all_ in _PLACES.items() for place in all_.split()})
 
 
 class ServiceSettings(BaseModel):
