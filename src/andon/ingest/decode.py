@@ -20,6 +20,7 @@ from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain
 from andon.ingest.cleaning import clean as _clean
 from andon.ingest.cleaning import short as _short
+from andon.ingest.duplicates import keep_all
 from andon.ingest.exceptions import failure_of
 from andon.ingest.pieces import MOST, Piece, lenient, pieces
 from andon.ingest.plain_text import level_in
@@ -131,6 +132,7 @@ class Decoder:
             return self._timestamp(value, delivery.stored_ns, told)
 
         if piece.tree is not None:
+            keep_all(piece.data, piece.tree, notes)
             return understand(piece.tree, notes, read_time, self._encoding, piece.moment)
         level, field = level_in(piece.text) or (None, "")
         nothing = msgspec.Raw(b"null")

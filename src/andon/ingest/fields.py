@@ -117,7 +117,7 @@ _SEVERITIES = """
     LogLevel log_level : .NET JSON console 8, loggers of many languages
     LevelDisplayName level.name level.levelStr level.standardLevel : Windows events, logback JSON, log4j2
     level : pino 10, bunyan 2, winston 3, structlog, slog, zap, zerolog, logrus, GELF, tracing-subscriber, NLog 5
-    @fields.level _logLevel : winston 3 logstash(), lambda-log 3
+    @fields.level _logLevel context.logLevel : winston 3 logstash(), lambda-log 3, roarr 7
     lvl loglvl levelText : log15, gateways
     jsonPayload.severity jsonPayload.level : Google Cloud Logging
     severity.text severity.name severity.value severity.label : loggers that write an object
@@ -224,7 +224,7 @@ TABLE: tuple[Alias, ...] = (
     *_all(
         "severity",
         _SEVERITIES,
-        kept="nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status",
+        kept="nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status context.logLevel",
         weak="PRIORITY pri-text syslogpriority-text pri_text EventType event_type_name priority prio alarmPriority"
         " alarm_priority criticality urgency nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status",
     ),

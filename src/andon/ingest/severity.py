@@ -321,6 +321,7 @@ _OF_FIELDS: dict[str, Scale] = {
         ("severitynumber severity_number severitynum", _otel),
         ("levelno level_no level.no log.level.no record.level.no", _python),
         ("level_value levelvalue level_int levelint", _logback),
+        ("context.loglevel", _pino),  # roarr
         ("intlevel level.intlevel", _log4j),
         ("severityvalue", _table("", _DEBUG, _INFO, _WARNING, _ERROR, _CRITICAL)),  # NXLog
         ("nseverity event_nseverity", _table(_WARNING, _INFO, _WARNING, _WARNING, _ERROR, _CRITICAL)),  # Zabbix

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain, short
+from andon.ingest.duplicates import keep_all
 from andon.ingest.fields import Fields, Found, Meaning
 from andon.ingest.pieces import Tree, object_in, starts, value_of
 from andon.ingest.plain_text import is_text, level_in
@@ -95,6 +96,7 @@ def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
         text = value_of(found.raw)
         inner = object_in(text.strip()) if isinstance(text, str) and _WRAPPED.fullmatch(text) else None
         if inner and Fields(dict(inner)).of("message"):
+            keep_all(text.strip().encode(), inner, notes)
             del fields.tree[found.path[0]]
             _join(inner, fields.tree, notes)
             notes.append(f"read the JSON in {short(found.path[0])}")
@@ -242,11 +244,19 @@ def _severity(fields: Fields, notes: list[str]) -> tuple[Any, str]:
     ]
     graded = [one for one in graded if not one[0].alias.weak] or graded
     if not graded:
-        return None, ""
+        return ("error" if _is_error_of_klog(fields.tree) else None), ""
     found, value = next((one for one in graded if not _is_number(one[1])), graded[0])
     if not found.alias.kept:
         fields.take(found.path)
     return value, ".".join(found.path).lower()
+
+
+def _is_error_of_klog(tree: Tree) -> bool:
+    """Kubernetes' JSON has no level: information has a verbosity ``v``, an error has none. Its time is in ms."""
+    if not {"ts", "caller"} <= tree.keys() or "v" in tree:
+        return False
+    moment = value_of(tree["ts"])
+    return isinstance(moment, float) and moment > 1e12
 
 
 def _grade(found: Found) -> Any:
