@@ -179,13 +179,13 @@ def test_analyze_endpoint_refuses_what_is_no_log_and_keeps_it(asked: Andon) -> N
 
     async def work() -> Msg:
         async with asked.client() as connection:
-            return await connection.request("agent.analyze", b"not a log at all", timeout=PATIENCE)
+            return await connection.request("agent.analyze", b"\x00not a log at all", timeout=PATIENCE)
 
     answer = asyncio.run(work())
     assert answer.headers is not None
     assert answer.headers["Nats-Service-Error-Code"] == "400"
     assert "not JSON" in answer.headers["Nats-Service-Error"]
-    until(lambda: (b"not a log at all",) in asked.sql("SELECT data FROM rejects"), "the reject")
+    until(lambda: (b"\x00not a log at all",) in asked.sql("SELECT data FROM rejects"), "the reject")
 
 
 def test_reply_to_header_survives_a_restart(tmp_path: Path) -> None:

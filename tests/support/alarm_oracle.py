@@ -68,7 +68,7 @@ def figures(
         provisional=until - since < FULL_DAYS * 86_400,
         rates=rates(counts, since, until),
         floods=floods,
-        flood_share=sum(flood.end - flood.start for flood in floods) / max(until - since, 1.0),
+        flood_share=sum(flood.end - flood.start for flood in floods) / max(until - since, 1.0) if alarms else None,
         top=top,
         top_share=sum(one.share for one in top) if alarms else None,
         chattering=chattering(alarms),
@@ -76,9 +76,10 @@ def figures(
         stale=sum(_active(one, until) > STALE_SECONDS for one in known) if clears else None,
         standing=sum(one.ended is None for one in known) if clears else None,
         priorities=priority_mix(alarms),
-        acknowledged=len(acked) if acknowledges else None,
+        acknowledged=len(acked) if acknowledges and alarms else None,
         mean_ack_seconds=sum(acked) / len(acked) if acked and acknowledges else None,
         stops=stops(alarms, since, until),
+        judged=bool(alarms),
     )
 
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from andon.app.wiring import decoder
 from andon.core.models import SUBJECT, LogQuery, StoredLog
 from andon.core.telemetry import Health, Metrics
+from andon.core.timestamps import TimeReader
 from andon.ingest.recorder import Batch, Recorder
 from andon.store import Store, Visitor, alarms, prepare, search
 from andon.testing import MemoryBus
@@ -83,7 +84,7 @@ async def _taken(path: Path, messages: list[dict[str, Any] | bytes], zone: str) 
             done.set()
 
     prepare(path, durability="normal")
-    store = await Store.open(path, zone=ZoneInfo(zone))
+    store = await Store.open(path, times=TimeReader(ZoneInfo(zone)))
     recorder = Recorder(
         bus.stream(),
         store,

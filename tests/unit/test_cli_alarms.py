@@ -207,6 +207,38 @@ def test_a_report_without_anything(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "<h2>Hand-over</h2>" in andon("report", "--format", "html").out
 
 
+NOTHING = "no alarm events in this time: nothing to judge"
+
+
+def test_without_alarms_there_is_nothing_to_judge(andon: Commands) -> None:
+    """Silence is never good: in words, in JSON, in every list, and of a part of the site too."""
+    for where in (("--since", "1h"), ("--since", "2025-01-15", "--until", "2025-01-16", "--host", "nobody")):
+        out = andon("alarms", *where).out
+        assert NOTHING in out
+        assert "good" not in out
+        assert re.search(r"Alarms in 10 min, average +not available", out)
+        told = andon("alarms", *where, "--json").json
+        assert (told["judged"], told["figures"]["judged"], told["note"]) == (False, False, NOTHING)
+        assert told["figures"]["rates"] == {"average": None, "peak": None, "peak_start": None, "above_limit": None}
+        assert {one["good"] for one in told["targets"]} == {None}
+        assert NOTHING in andon("alarms", "--floods", *where).out
+        assert NOTHING in andon("alarms", "--chattering", *where).out
+    assert andon("alarms", "--since", "2025-01-15", "--until", "2025-01-16", "--json").json["judged"]
+
+
+def test_a_report_of_silence_judges_nothing(andon: Commands) -> None:
+    """As text, as a page and as JSON."""
+    said = NOTHING[0].upper() + NOTHING[1:] + "."
+    text = andon("report", "--since", "1h").out
+    assert said in text
+    assert "| floods | not available |" in text
+    page = andon("report", "--since", "1h", "--format", "html").out
+    assert said in page
+    assert ">good<" not in page
+    assert not andon("report", "--since", "1h", "--json").json["alarms"]["judged"]
+    assert said not in andon(*EARLY).out
+
+
 def test_one_is_not_several(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A single log, alarm or stop is told in the singular."""
     store_events(tmp_path / "agent.db", [raised(8 * 3600, "F1", context={"stopped": True})])

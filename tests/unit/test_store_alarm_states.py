@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.core.timestamps import TimeReader
 from andon.store.alarms.states import Report, read
 
 AT = datetime(2025, 1, 15, 2, 14, tzinfo=UTC).timestamp()
@@ -117,8 +118,68 @@ def test_an_end_that_cannot_be_is_no_time(end: object) -> None:
 
 def test_times_without_a_zone_are_the_sites() -> None:
     """The clock on the wall."""
-    report = read({"start": "2025-01-15 03:00:00", "end": "-"}, AT, ZoneInfo("Europe/Berlin"))
+    report = read({"start": "2025-01-15 03:00:00", "end": "-"}, AT, TimeReader(ZoneInfo("Europe/Berlin")))
     assert report.started == AT - 14 * 60
+
+
+BERLIN = TimeReader(ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "minutes"),
+    [
+        ("2025-10-26 02:45:00", "2025-10-26 02:05:00", 20),  # the end is the second of the two
+        ("26.10.2025 02:45", "26.10.2025 02:05", 20),
+        ("2025-10-26 01:50:00", "2025-10-26 03:10:00", 140),
+        ("2025-10-26 02:05:00", "2025-10-26 02:45:00", 40),
+        ("2025-10-26 02:30:00", "2025-10-26 02:30:00", 0),
+        ("2025-10-26 02:59:59", "2025-10-26 02:00:00", 1 / 60),
+        ("2025-10-26T02:30:00+02:00", "2025-10-26T02:30:00+01:00", 60),
+        ("2025-10-26 02:45:00", "2025-10-26 01:59:00", None),  # before it
+        ("2025-10-26 03:10:00", "2025-10-26 02:50:00", None),
+        ("2025-03-30 01:50:00", "2025-03-30 03:10:00", 20),
+        ("2025-03-29 22:00:00", "2025-03-30 06:00:00", 7 * 60),
+        ("2025-06-01 02:45:00", "2025-06-01 02:05:00", None),
+    ],
+)
+def test_a_stop_across_a_clock_change_is_as_long_as_it_was(start: str, end: str, minutes: float | None) -> None:
+    """An end that the clock shows before its start is the second of an hour that there was twice."""
+    at = datetime(2025, 11, 20, tzinfo=UTC).timestamp()
+    report = read({"alarm_code": "S1", "start": start, "end": end}, at, BERLIN)
+    lasted = None if report.started is None or report.ended is None else (report.ended - report.started) / 60
+    assert lasted == (None if minutes is None else pytest.approx(minutes))
+    assert report.spans is (minutes is not None)
+
+
+def test_which_of_two_hours_a_stop_ended_in() -> None:
+    """A duration beside it tells, or the time of the log that came when it ended; else it is the first that can be."""
+    stop = {"alarm_code": "S1", "start": "2025-10-26 02:30:00", "end": "2025-10-26 02:30:00"}
+    second = datetime(2025, 10, 26, 1, 30, tzinfo=UTC).timestamp()
+    for at, context in ((second + 5, stop), (second + 9e5, {**stop, "duration": "01:00:00"})):
+        report = read(context, at, BERLIN)
+        assert (report.ended or 0) - (report.started or 0) == 3600
+    report = read({**stop, "duration": 0}, second, BERLIN)
+    assert report.ended == report.started == second - 3600
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("1736906400", "1736907000"),
+        ("1736906400000", "1736907000000"),
+        ("1736906400000000", 1736907000.0),
+        ("/Date(1736906400000)/", "/Date(1736907000000)/"),
+        ("15.01.2025 03:00:00", "15.01.2025 03:10:00"),
+        ("15.1.25 3:00", "15.1.25 3:10"),
+        (133813800000000000, 133813806000000000),
+        (45672125000, 45672131944.44444),
+    ],
+)
+def test_times_in_any_notation(start: object, end: object) -> None:
+    """Seconds to microseconds as text, .NET's dates, German ones, FILETIME, WinCC's millionths of a day."""
+    report = read({"alarm_code": "S1", "start": start, "end": end}, AT, BERLIN)
+    assert report.started == pytest.approx(AT - 14 * 60, abs=0.01)
+    assert (report.ended or 0) - AT == pytest.approx(-4 * 60, abs=0.01)
 
 
 @pytest.mark.parametrize(

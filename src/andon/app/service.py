@@ -34,6 +34,7 @@ from andon.bus.requests import NatsCallers
 from andon.core.errors import AndonError, BrokerError, StoreError
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
+from andon.core.timestamps import TimeReader
 from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import SLOTS, SLOTS_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
@@ -176,7 +177,7 @@ class Service:
             durability=settings.durability,
             policy=analysis_policy(settings),
             keeping=retention_policy(settings),
-            zone=ZoneInfo(settings.time_zone),
+            times=TimeReader(ZoneInfo(settings.time_zone), settings.day_first),
         )
         stack.push_async_callback(self.store.close)
         self._stream = await JetStreamLogStream.open(self._connection, batch=settings.record_batch)

@@ -25,7 +25,8 @@ from andon.ingest.exceptions import failure_of
 from andon.ingest.pieces import MOST, Piece, lenient, pieces
 from andon.ingest.plain_text import level_in
 from andon.ingest.severity import SeverityReader
-from andon.ingest.understand import Understood, understand
+from andon.ingest.understand import TIME_LIMIT, Understood, understand
+from andon.store.alarms import says_active
 
 #: Contexts above this size are read without the pictures in them.
 CONTEXT_READ_LIMIT = 65_536
@@ -39,7 +40,6 @@ _NONE = msgspec.Raw(b"[]")
 #: Length of a stored time with milliseconds.
 _STORED_LENGTH = len("2025-01-15T02:14:23.123Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 _DAY = 86_400 * 10**9
 
 
@@ -54,8 +54,8 @@ class _Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     context: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_KEYS = frozenset(("timestamp", "hostname", "severity", "service", "message", "context"))
 _decode_message = msgspec.json.Decoder(_Message).decode
+_NO_KEYS: frozenset[str] = frozenset()
 _decode_any = msgspec.json.Decoder().decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.encode
@@ -64,7 +64,7 @@ _encode = msgspec.json.encode
 class Decoder:
     """Turns deliveries into records.
 
-    ``zone`` is that of timestamps that name none, ``day_first`` their order; ``severities`` are the site's own words;
+    ``zone`` is that of timestamps that name none, ``day_first`` their order; ``severities`` are the site's own words,
     ``encoding`` is that of bytes that are no UTF-8, where it fits.
     """
 
@@ -89,7 +89,14 @@ class Decoder:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return self._any(delivery)
         message = plain(wire.message)
-        if not message or message[0] == "{" or not (delivery.data.isascii() or _is_utf8(delivery.data)):
+        if (
+            not message
+            or message[0] == "{"
+            or len(wire.hostname) > NAME_LIMIT
+            or len(wire.service) > NAME_LIMIT
+            or (isinstance(wire.timestamp, str) and len(wire.timestamp) > TIME_LIMIT)
+            or not (delivery.data.isascii() or _is_utf8(delivery.data))
+        ):
             return self._any(delivery)
         notes: list[str] = []
         log = Understood(
@@ -98,7 +105,7 @@ class Decoder:
             name_of(wire.service, notes, "service"),
             wire.severity,
             "severity",
-            _KEYS,
+            _NO_KEYS,
             self._timestamp(wire.timestamp, delivery.stored_ns, notes),
             wire.context,
         )
@@ -128,17 +135,21 @@ class Decoder:
         return decoded
 
     def _understood(self, delivery: Delivery, piece: Piece, notes: list[str]) -> Understood:
-        def read_time(value: Any, told: list[str]) -> str:
-            return self._timestamp(value, delivery.stored_ns, told)
+        received = _EPOCH + timedelta(microseconds=delivery.stored_ns // 1000)
+
+        def read_time(value: Any, told: list[str]) -> str | None:
+            moment, note = self._times.read(value, received)
+            told += [note] if note else []
+            return None if moment is None else utc_text(moment)
 
         if piece.tree is not None:
             keep_all(piece.data, piece.tree, notes)
-            return understand(piece.tree, notes, read_time, self._encoding, piece.moment)
+            log = understand(piece.tree, notes, read_time, self._encoding, piece.moment)
+            log.timestamp = log.timestamp or utc_text(received)
+            return log
         level, field = level_in(piece.text) or (None, "")
-        nothing = msgspec.Raw(b"null")
-        return Understood(
-            plain(piece.text), UNKNOWN, UNKNOWN, level, field, frozenset(), read_time(None, notes), nothing
-        )
+        text, context = plain(piece.text), msgspec.Raw(b"null")
+        return Understood(text, UNKNOWN, UNKNOWN, level, field, _NO_KEYS, utc_text(received), context)
 
     def _record(self, delivery: Delivery, log: Understood, notes: list[str]) -> LogRecord:
         context_text, context = _context(log.context, notes)
@@ -180,19 +191,17 @@ class Decoder:
         self, log: Understood, failed: bool, context: Mapping[str, Any] | None, notes: list[str]
     ) -> tuple[str, str | None]:
         """(normalised, native where it differs). A missing one is INFO, ERROR where there is an exception."""
-        value = log.severity
-        keys = log.keys
-        if context is not None and not (isinstance(value, str) and value.isalpha()):
-            keys |= context.keys()
-        read = self._severity(value, log.field, keys)
-        if not read.understood:
-            notes.append(read.note)
-        if read.said == "word":
-            return read.severity, read.native
-        severity = Severity.ERROR.value if failed and read.said == "nothing" else read.severity
-        if severity in _UNALARMING and context and _says_active(context):
+        keys = log.keys.union(context or ()) if log.keys else context or ()
+        severity, native, understood, said = reading = self._severity(log.severity, log.field, keys)
+        if not understood:
+            notes.append(reading.note)
+        if said == "word":
+            return severity, native
+        if said == "nothing" and failed:
+            severity = Severity.ERROR.value
+        if severity in _UNALARMING and context and says_active(context):
             severity = Severity.WARNING.value
-        return severity, read.native
+        return severity, native
 
     def _timestamp(self, value: Any, stored_ns: int, notes: list[str]) -> str:
         if stored_ns // _DAY != self._day:
@@ -221,11 +230,6 @@ def reject_of(delivery: Delivery, reason: str, data: bytes | None = None, part: 
 
 
 _UNALARMING = frozenset((Severity.INFO.value, Severity.DEBUG.value))
-
-
-def _says_active(context: Mapping[str, Any]) -> bool:
-    """Whether an alarm is active."""
-    return False
 
 
 def _is_utf8(data: bytes) -> bool:

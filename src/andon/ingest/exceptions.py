@@ -38,7 +38,7 @@ _QUICK = frozenset(
     form
     for alias in TABLE
     if alias.meaning == "exception"
-    for name in (alias.name, *_WITHIN)
+    for name in (alias.name, alias.name.split(".")[0])
     for form in (name, name.lower(), name.upper(), name.title(), name.title().replace("_", ""))
 )
 

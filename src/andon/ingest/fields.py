@@ -263,7 +263,7 @@ class Found(NamedTuple):
     @property
     def own(self) -> bool:
         """Whether it has the reference's name, in whatever case."""
-        return self.alias.name in REFERENCE
+        return self.rank < 2 * len(REFERENCE)
 
 
 class Fields:
@@ -294,7 +294,10 @@ class Fields:
 
     def of(self, meaning: Meaning) -> list[Found]:
         """The fields that may have this meaning, the one that goes before the others first."""
-        return sorted(self._found.get(meaning, ()), key=lambda found: found.rank)
+        found = self._found.get(meaning, [])
+        if len(found) > 1:
+            found.sort()  # ranks differ, and where they do not, paths do
+        return found
 
     def take(self, path: tuple[str, ...]) -> None:
         """Remove a field from :attr:`tree`; an object that it leaves empty goes with it."""

@@ -15,8 +15,8 @@ from andon.ingest.plain_text import is_text
 
 #: Most logs that one message may hold.
 MOST = 10_000
-# What producers put around a message: blanks, the NULs of a whole buffer, RFC 7464's mark, a byte order mark.
-_PADDING = " \t\r\n\0\x1e\ufeff"
+# What producers put around a message: blanks, RFC 7464's mark, a byte order mark, and the NULs of a whole buffer.
+_PADDING = " \t\r\n\x1e\ufeff"
 _TOO_DEEP = "is nested too deeply to be read"
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -27,6 +27,8 @@ _decode_trees = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 _BATCHES = frozenset(("resourceLogs", "scopeLogs", "logRecords", "metrics", "logEvents", "records", "alerts"))
 _SAID = frozenset(("message", "msg", "event", "text", "log", "body", "severity", "level"))
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
+# Not encodings: UTF-16 and -32, whose parts are written as UTF-8, and bytes of which some could not be read.
+_WIDE, _DAMAGED = "wide", "damaged"
 Tree = dict[str, msgspec.Raw]
 
 
@@ -53,6 +55,10 @@ class _Coding(NamedTuple):
     encoding: str
     note: str = ""
 
+    @property
+    def back(self) -> str:
+        return "utf-8" if self.encoding == _WIDE else self.encoding
+
 
 def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
     """The logs in ``data``, at most :data:`MOST`, and those beyond as a JSON array (empty where there are none).
@@ -68,7 +74,7 @@ def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
         parts = zip(bodies[:MOST], trees, strict=False)
         return [Piece(body, tree, notes=list(whole.notes), raw=whole.raw) for body, tree in parts], _beyond(bodies)
     coding = _coded(data, encoding)
-    text = coding.text.strip(_PADDING)
+    text = coding.text.rstrip("\0").strip(_PADDING)
     items = (
         _items(data, text, coding)
         if text[:1] == "["
@@ -117,7 +123,7 @@ def read(data: bytes, encoding: str) -> Piece:
         coding = _coded(data, encoding)
     notes = [coding.note] if coding.note else []
     piece = Piece(data, notes=notes, raw=data if coding.note else None)
-    text = coding.text.strip(_PADDING)
+    text = coding.text.rstrip("\0").strip(_PADDING)
     if not text:
         piece.refused = "is empty"
         return piece
@@ -161,7 +167,7 @@ def object_in(text: str | msgspec.Raw) -> Tree | None:
 
 
 def _as_text(piece: Piece, coding: _Coding, text: str, what: str, reason: str) -> Piece:
-    if coding.encoding != "replaced" and is_text(text):
+    if coding.encoding not in (_WIDE, _DAMAGED) and is_text(text):
         piece.text = text
         piece.notes.append(f"{what}, kept as text")
     else:
@@ -178,7 +184,7 @@ def _coded(data: bytes, encoding: str) -> _Coding:
     detected = json.detect_encoding(data)
     if detected not in ("utf-8", "utf-8-sig"):
         try:
-            return _Coding(data.decode(detected), "utf-8")
+            return _Coding(data.decode(detected), _WIDE)
         except UnicodeDecodeError:
             pass
     if codecs.lookup(encoding).name != "utf-8":
@@ -186,15 +192,15 @@ def _coded(data: bytes, encoding: str) -> _Coding:
             return _Coding(data.decode(encoding), encoding, f"not UTF-8, read as {encoding}")
         except UnicodeError:
             pass
-    return _Coding(data.decode("utf-8", "replace"), "replaced", "bytes that are not UTF-8 replaced")
+    return _Coding(data.decode("utf-8", "replace"), _DAMAGED, "bytes that are not UTF-8 replaced")
 
 
 def _items(data: bytes, text: str, coding: _Coding) -> list[bytes] | None:
     """The parts of an array, each as its bytes; None where it is none that can be read."""
     try:
-        if coding.encoding == "replaced":
+        if coding.encoding == _DAMAGED:
             return [bytes(item) for item in _decode_items(data)]
-        return [bytes(item).decode().encode(coding.encoding) for item in _decode_items(text)]
+        return [bytes(item).decode().encode(coding.back) for item in _decode_items(text)]
     except _UNREADABLE:
         pass
     try:
@@ -206,9 +212,9 @@ def _items(data: bytes, text: str, coding: _Coding) -> list[bytes] | None:
 
 def _in_a_row(data: bytes, text: str, coding: _Coding) -> Iterator[bytes]:
     """The objects that stand behind each other, with or without line ends; what is cut off is a part as well."""
-    damaged = coding.encoding == "replaced"
+    damaged = coding.encoding == _DAMAGED
     if damaged:
-        text = data.decode("utf-8", "surrogateescape").strip(_PADDING)
+        text = data.decode("utf-8", "surrogateescape").rstrip("\0").strip(_PADDING)
     decoder = json.JSONDecoder(strict=False)
     position = 0
     while position < len(text):
@@ -218,7 +224,7 @@ def _in_a_row(data: bytes, text: str, coding: _Coding) -> Iterator[bytes]:
                 _, end = decoder.raw_decode(text, position)
         end = end if end >= 0 else len(text)
         part = text[position:end].strip(_PADDING + ",")
-        yield part.encode("utf-8", "surrogateescape") if damaged else part.encode(coding.encoding)
+        yield part.encode("utf-8", "surrogateescape") if damaged else part.encode(coding.back)
         while end < len(text) and text[end] in _PADDING + ",":
             end += 1
         position = end

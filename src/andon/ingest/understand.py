@@ -18,14 +18,15 @@ from andon.ingest.fields import Fields, Found, Meaning
 from andon.ingest.pieces import Tree, object_in, starts, value_of
 from andon.ingest.plain_text import is_text, level_in
 
-#: Reads a time, as UTC text; notes that it could not, and then gives that of receipt.
-ReadTime = Callable[[Any, list[str]], str]
+#: Reads a time, as UTC text, None where it is none that is likely; adds what is to be noted.
+ReadTime = Callable[[Any, list[str]], str | None]
+#: A time that is longer stays in the context where it is not understood, as the note cuts it.
+TIME_LIMIT = 60
 
 _NOTHING = frozenset((b"null", b'""', b"[]"))
 #: What a text of the reference's field may stand for: loggers' JSON wrapped into a field of a collector's.
 _WRAPPED = re.compile(r"\s*\{.*\}\s*", re.DOTALL)
 _LOST_LIMIT = 200
-_RECEIPT = "time of receipt taken"
 _EARLIEST = 900_000_000  # seconds since 1970: July 1998
 _MEASURED = re.compile(r"[+\-]?\d+[.,]\d|.*%\s*$")
 #: Fields that raw lines of programs come in: they may name a level themselves.
@@ -49,7 +50,10 @@ _PROCESS = re.compile(r"(?<=\S)(?:\[\d+\]:?|:)$")
 
 
 class Understood(msgspec.Struct, gc=False):
-    """The parts of a log. ``severity`` came from ``field``; ``keys`` are all names of the message in lower case."""
+    """The parts of a log. ``severity`` came from ``field``; ``keys`` are all names of the message in lower case.
+
+    ``timestamp`` is empty where the log tells none.
+    """
 
     message: str
     hostname: str
@@ -145,7 +149,7 @@ def _message(fields: Fields, notes: list[str], encoding: str, alarm: bool) -> tu
     own = _own(fields, "message", notes)
     if own is not None:
         found, value = own
-        text = _bytes_text(value, encoding)
+        text = _listed_text(value, encoding)
         if text is None and not isinstance(value, str):
             notes.append("message was not text")
             value = json.dumps(value, ensure_ascii=False)
@@ -181,12 +185,8 @@ def _told(found: Found, encoding: str) -> str:
     """The text of a field that may be the message, empty where it is none."""
     value = value_of(found.raw)
     if isinstance(value, list):
-        text = _bytes_text(value, encoding)
-        if text is None and value and all(isinstance(one, str) for one in value):
-            text = "\n".join(value)
-        elif text is None and value and found.alias.kept and isinstance(value[0], str):
-            text = value[0]
-        value = text
+        first = value[0] if value and found.alias.kept and isinstance(value[0], str) else None
+        value = _listed_text(value, encoding) or first
     if not isinstance(value, str) or not plain(value):
         return ""
     if found.alias.name.lower().endswith("value") and not any(map(str.isalpha, value)):
@@ -194,9 +194,13 @@ def _told(found: Found, encoding: str) -> str:
     return value
 
 
-def _bytes_text(value: Any, encoding: str) -> str | None:
-    """The text that a list of byte numbers is (journald's form of what is not plain text), None where it is none."""
-    if not isinstance(value, list) or not value or not all(type(one) is int and 0 <= one < 256 for one in value):
+def _listed_text(value: Any, encoding: str) -> str | None:
+    """The text that a list is, None where it is none: journald writes lines, or the bytes of what is no plain text."""
+    if not isinstance(value, list) or not value:
+        return None
+    if all(isinstance(one, str) for one in value):
+        return "\n".join(value)
+    if not all(type(one) is int and 0 <= one < 256 for one in value):
         return None
     data = bytes(value)
     for name in dict.fromkeys(("utf-8", encoding)):
@@ -213,7 +217,8 @@ def _name(fields: Fields, notes: list[str], meaning: Meaning, alarm: bool = Fals
     """The host or the program; an ``alarm`` has a name of its own."""
     own = _own(fields, meaning, notes)
     if own is not None:
-        fields.take(own[0].path)
+        if not isinstance(own[1], str) or len(own[1]) <= NAME_LIMIT:
+            fields.take(own[0].path)
         return name_of(own[1], notes, meaning)
     for found in fields.of(meaning):
         if found.own or (alarm and found.alias.name == "name"):
@@ -277,38 +282,36 @@ def _is_number(value: Any) -> bool:
 
 
 def _timestamp(fields: Fields, notes: list[str], read_time: ReadTime, moment: msgspec.Raw | None) -> str:
+    """The time of the log, empty where it tells none that is understood."""
     own = _own(fields, "timestamp", notes)
     if own is not None:
-        fields.take(own[0].path)
-        return read_time(own[1], notes)
+        time = read_time(own[1], notes)
+        if time or len(bytes(own[0].raw)) <= TIME_LIMIT:
+            fields.take(own[0].path)
+        return time or ""
     first: list[str] = []
     named: dict[str, Found] = {}
     for found in fields.of("timestamp"):
-        value = value_of(found.raw) if not found.own else None
+        value = None if found.own else value_of(found.raw)
+        if isinstance(value, str):
+            named.setdefault(found.alias.name, found)
         if not _may_be_time(value):
-            if isinstance(value, str):
-                named.setdefault(found.alias.name, found)
             continue
         told: list[str] = []
-        time = read_time(value, told)
-        if not any(note.endswith(_RECEIPT) for note in told):
+        if time := read_time(value, told):
+            notes += told
             if not found.alias.kept:
                 fields.take(found.path)
-            notes += told
             return time
-        named.setdefault(found.alias.name, found)
         first = first or told
     if "date" in named and "time" in named:
-        told = []
-        time = read_time(f"{value_of(named['date'].raw)} {value_of(named['time'].raw)}", told)
-        if not told:
+        time = read_time(f"{value_of(named['date'].raw)} {value_of(named['time'].raw)}", [])
+        if time:
             fields.take(named["date"].path)
             fields.take(named["time"].path)
             return time
-    if moment is not None:
-        return read_time(value_of(moment), notes)
     notes += first
-    return read_time(None, notes)
+    return "" if moment is None else read_time(value_of(moment), notes) or ""
 
 
 def _may_be_time(value: Any) -> bool:

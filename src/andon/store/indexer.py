@@ -6,10 +6,9 @@ mark says how far that has come. Whoever searches looks at the logs beyond the m
 
 from __future__ import annotations
 
-from datetime import UTC, tzinfo
-
 from sqlalchemy import Connection
 
+from andon.core.timestamps import TimeReader
 from andon.store.alarms import tracking
 from andon.store.engine.counters import set_counter
 from andon.store.engine.watermark import MARK, mark
@@ -21,10 +20,10 @@ from andon.store.search.facets import ROW_COLUMNS, FacetBook, Row
 SETTLED = 30.0
 
 
-def advance(connection: Connection, book: FacetBook, limit: int, now: float, zone: tzinfo = UTC) -> tuple[int, bool]:
+def advance(connection: Connection, book: FacetBook, limit: int, now: float, times: TimeReader) -> tuple[int, bool]:
     """Index the next ``limit`` logs inside the open transaction; how many there were, and whether more may wait.
 
-    ``zone`` is that of times in contexts which name none.
+    ``times`` reads those in contexts.
     """
     several = is_postgres(connection)
     if several:
@@ -44,6 +43,6 @@ def advance(connection: Connection, book: FacetBook, limit: int, now: float, zon
     rows = [Row.read(tuple(row)) for row in found]
     words.add(connection, rows)
     book.add(connection, rows)
-    tracking.add(connection, rows, zone)
+    tracking.add(connection, rows, times)
     set_counter(connection, MARK, rows[-1].id)
     return len(rows), len(rows) == limit

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from andon.core.errors import StoreError, StoreUnavailable
 from andon.core.models import LogRecord, Merge, Recorded, Reject
 from andon.core.settings.database_url import Database
+from andon.core.timestamps import TimeReader
 from andon.store import indexer
 from andon.store.engine import probe
 from andon.store.engine.database import (
@@ -73,7 +73,7 @@ class Store:
         recorder: Recorder,
         clock: Callable[[], float],
         deadline: float,
-        zone: tzinfo = UTC,
+        times: TimeReader | None = None,
     ) -> None:
         """For :meth:`open`."""
         self._path = path
@@ -85,7 +85,7 @@ class Store:
         self._file = FileIdentity(path) if isinstance(path, Path) else None
         self._clock = clock
         self._deadline = deadline
-        self._zone = zone
+        self._times = times or TimeReader()
         self._writing = _Threads("writer", 1)
         self._reading = _Threads("reader", _READERS)
         self._asking = _Threads("asker", _ASKERS)
@@ -101,13 +101,13 @@ class Store:
         busy_timeout: float = BUSY_TIMEOUT,
         deadline: float = 60.0,
         clock: Callable[[], float] = time.time,
-        zone: tzinfo = UTC,
+        times: TimeReader | None = None,
         keeping: KeepPolicy = keep_all,
     ) -> Self:
         """Open a database that :func:`prepare` made ready.
 
         ``busy_timeout`` is how long another process' lock is waited for, ``deadline`` how long a call takes at
-        most (seconds). ``clock`` gives unix seconds. ``zone`` is that of times in contexts which name none. ``keeping``
+        most (seconds). ``clock`` gives unix seconds. ``times`` reads those in contexts. ``keeping``
         says which logs are not stored. Raises StoreUnavailable and StoreTooNew.
         """
 
@@ -127,7 +127,7 @@ class Store:
 
         writer, readers = await asyncio.to_thread(connect)
         recorder = Recorder(policy, clock, keeping=keeping)
-        return cls(db_path, writer, readers, recorder, clock, deadline, zone)
+        return cls(db_path, writer, readers, recorder, clock, deadline, times)
 
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""
@@ -192,7 +192,7 @@ class Store:
     def _index(self, limit: int) -> tuple[int, bool]:
         try:
             with translated(self._path), self._writer.begin() as connection:
-                return indexer.advance(connection, self._facets, limit, self._clock(), self._zone)
+                return indexer.advance(connection, self._facets, limit, self._clock(), self._times)
         except BaseException:
             self._facets.forget()
             raise

@@ -26,7 +26,7 @@ from andon.app.cli.output import (
 )
 from andon.core.text import counted
 from andon.core.times import at, lasting
-from andon.insight.alarms.alarm_report import FLOODS_NAMED, find
+from andon.insight.alarms.alarm_report import FLOODS_NAMED, NOTHING, find
 from andon.insight.filters import DAY, window
 from andon.store.alarms import AlarmFilter
 
@@ -79,9 +79,11 @@ def alarms(
         if (which := next((one for one, on in lists.items() if on), None)) is not None:
             _show_list(visitor.read(store.alarms.listing, which, time.time(), where, limit), which, zone, as_json)
         elif chosen == ["chattering"]:
-            found = visitor.read(store.alarms.counts, start, end, where).chattering[:limit]
+            counts = visitor.read(store.alarms.counts, start, end, where)
+            found = counts.chattering[:limit]
             names = ("id>", "in a minute>", "times>", "where", "code", "says~")
-            none = "Nothing chatters: no alarm came three times within a minute."
+            seen = "no alarm came three times within a minute" if counts.periods else NOTHING
+            none = f"Nothing chatters: {seen}."
             print_rows(found, names, _chattering_row, none, as_json=as_json)
         else:
             report = visitor.read(find, start, end, where, named=limit if chosen else FLOODS_NAMED)
@@ -90,7 +92,7 @@ def alarms(
                     report.figures.floods[-limit:],
                     ("began", "for>", "alarms>", "first was~"),
                     lambda one: (at(one.start, zone), lasting(one.end - one.start), f"{one.alarms:,}", one.first),
-                    "No flood: never more than 10 alarms in ten minutes.",
+                    f"No flood: {'never more than 10 alarms in ten minutes' if report.figures.judged else NOTHING}.",
                     as_json=as_json,
                 )
             else:
@@ -166,11 +168,11 @@ def _row(one: AlarmEntry, which: AlarmList, zone: ZoneInfo) -> tuple[Cell, ...]:
         since = one.active_since or one.last_seen
         first = at(since, zone), lasting(time.time() - since)
     code = "" if one.code.startswith("pattern ") else one.code
-    return one.id, *first, severity_text(one.severity), one.place, code, f"{one.occurrences:,}", aside, one.text
+    return one.id, *first, severity_text(one.severity), one.where, code, f"{one.occurrences:,}", aside, one.text
 
 
 def _chattering_row(one: Share) -> tuple[Cell, ...]:
-    return one.alarm.id, one.most, f"{one.count:,}", one.alarm.place, one.alarm.code, one.alarm.text
+    return one.alarm.id, one.most, f"{one.count:,}", one.alarm.where, one.alarm.code, one.alarm.text
 
 
 def _top_row(one: Contributor) -> tuple[Cell, ...]:
@@ -182,11 +184,12 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: ZoneInfo, as
     unseen = sum(one.acked_at is None for one in now)
     if as_json:
         present: dict[str, Any] = {"active": len(now), "not_acknowledged": unseen, "shelved": report.shelved}
-        print_json({"figures": report.figures, "targets": report.targets, "now": present, "note": report.note})
+        told = {"figures": report.figures, "targets": report.targets, "now": present, "note": report.note}
+        print_json({"judged": report.figures.judged, **told})
         return
     figures = report.figures
     span = f"from {at(figures.since, zone)} to {at(figures.until, zone)}"
-    console.print(plain(f"{counted(figures.alarms, 'alarm')} {span}."))
+    console.print(plain(f"{counted(figures.alarms, 'alarm')} {span}{'' if figures.judged else f'; {NOTHING}'}."))
     marks = {True: Text("good", style="green"), False: Text("too much", style="red"), None: Text("-", style="dim")}
     targets = [(one.name, one.value, one.target, marks[one.good]) for one in report.targets]
     print_listing(("figure", "is>", "should be", ""), targets)
@@ -202,5 +205,5 @@ def _show_figures(report: AlarmReport, now: list[AlarmEntry], zone: ZoneInfo, as
     if figures.mean_ack_seconds is not None:
         console.print(f"Acknowledged after {lasting(figures.mean_ack_seconds)} on average ({figures.acknowledged:,}).")
     console.print(f"Now: {len(now)} active, {unseen} of them not acknowledged; {report.shelved} shelved.")
-    if report.note:
+    if report.note and figures.judged:
         console.print(report.note[0].upper() + report.note[1:] + ".", style="dim")

@@ -98,11 +98,6 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         description="Largest picture kept that comes with a log, in bytes; 0 keeps none.",
     )
     time_zone: str = Field("UTC", description="Zone of log timestamps that name none, such as `Europe/Berlin`.")
-    encoding: str = Field(
-        "utf-8",
-        description="Encoding that is tried first for messages that are no UTF-8, such as `cp1252`, `gbk` or "
-        "`shift_jis`.",
-    )
     date_order: Literal["auto", "day-first", "month-first"] = Field(
         "auto",
         description="What `02/01/2025` means in a timestamp. `auto`: by the zone, `month-first` in those of the United "
@@ -113,6 +108,11 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         max_length=1_000,
         description="What severities of the site's own mean that Andon does not know, words and numbers, in a table "
         '`[severities]` of `andon.toml`: `"Prio7" = "ERROR"`.',
+    )
+    encoding: str = Field(
+        "utf-8",
+        description="Encoding that is tried first for messages that are no UTF-8, such as `cp1252`, `gbk` or "
+        "`shift_jis`.",
     )
     model_deadline: float = Field(
         120.0, gt=0, le=3600, description="Longest a model may take for an answer, in seconds."
@@ -228,15 +228,6 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     def _not_blank(cls, value: str, info: ValidationInfo) -> str:
         return value.strip() or str(cls.model_fields[str(info.field_name)].default)
 
-    @field_validator("encoding")
-    @classmethod
-    def _encoding_exists(cls, value: str) -> str:
-        try:
-            "a".encode(value)  # refuses what is not about text, such as hex
-        except (LookupError, ValueError):
-            raise ValueError(f"{value!r} is no encoding; use a name such as cp1252, gbk or shift_jis") from None
-        return codecs.lookup(value).name
-
     @field_validator("analyze_severity", mode="before")
     @classmethod
     def _severity_upper(cls, value: Any) -> Any:
@@ -264,6 +255,15 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{value!r} is no time zone; use a name such as Europe/Berlin") from None
         return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_exists(cls, value: str) -> str:
+        try:
+            "a".encode(value)  # refuses what is not about text, such as hex
+        except (LookupError, ValueError):
+            raise ValueError(f"{value!r} is no encoding; use a name such as cp1252, gbk or shift_jis") from None
+        return codecs.lookup(value).name
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:

@@ -11,6 +11,8 @@ from andon.insight.alarms.metrics import TEN_MINUTES, AlarmFigures, Stops, Targe
 from andon.store import Connection, alarms
 from andon.store.alarms import EVERYWHERE, AlarmCounts, AlarmFilter
 
+#: What is said instead of any judgement where no alarm became active.
+NOTHING = "no alarm events in this time: nothing to judge"
 #: Of so many floods, the newest, it is looked up what came first.
 FLOODS_NAMED = 5
 
@@ -58,17 +60,19 @@ def _figures(counts: AlarmCounts, since: float, until: float, floods: list[metri
         provisional=until - since < metrics.FULL_DAYS * 86_400,
         rates=metrics.rates(counts.periods, since, until),
         floods=floods,
-        flood_share=sum(flood.end - flood.start for flood in floods) / max(until - since, 1.0),
+        flood_share=sum(flood.end - flood.start for flood in floods) / max(until - since, 1.0) if total else None,
         top=top,
         top_share=sum(one.share for one in top) if total else None,
         chattering=[metrics.Chatter(one.alarm.source, one.most) for one in counts.chattering],
-        fleeting=counts.fleeting,
-        stale=counts.stale,
-        standing=counts.standing,
+        # of a time without alarms no 0 is known; what has been active since before it is
+        fleeting=counts.fleeting if total else None,
+        stale=counts.stale if total else counts.stale or None,
+        standing=counts.standing if total else counts.standing or None,
         priorities=mix,
-        acknowledged=counts.acknowledged,
+        acknowledged=counts.acknowledged if total else None,
         mean_ack_seconds=counts.ack_seconds,
         stops=_stops(counts, since, until),
+        judged=total > 0,
     )
 
 
@@ -88,8 +92,8 @@ def _stops(counts: AlarmCounts, since: float, until: float) -> Stops | None:
 
 
 def _note(figures: AlarmFigures) -> str | None:
-    if not figures.alarms:
-        return "no alarms in this time: an alarm is a log of WARNING or worse"
+    if not figures.judged:
+        return NOTHING
     if figures.provisional:
         days = (figures.until - figures.since) / 86_400
         return f"provisional: the targets are meant for 30 days of data, and this is {days:.1f}"

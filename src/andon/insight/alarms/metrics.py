@@ -1,7 +1,7 @@
 """Alarm figures after ANSI/ISA-18.2 and IEC 62682: rates, floods, nuisance alarms, priorities, and how good they are.
 
 Pure functions over the counts that the store keeps. What is not known is None, never 0: without clear events nothing
-is stale or fleeting *that we know of*.
+is stale or fleeting *that we know of*, and without any alarm nothing says whether alarms are good or nobody sends them.
 
 Sources: ISA-18.2-2016, Table 7 (targets, as cited in public guides: 1 to 2 alarms in 10 minutes, at most 10 in the
 worst, under 1 % of the time in flood, top ten 1 to 5 % of the load, under 5 stale, no chattering, priorities about
@@ -49,12 +49,15 @@ class Chatter(msgspec.Struct, frozen=True):
 
 
 class Rates(msgspec.Struct, frozen=True):
-    """How many alarms came in ten minutes: over all, in the worst, and the share of ten minutes above the limit."""
+    """How many alarms came in ten minutes: over all, in the worst, and the share of ten minutes above the limit.
 
-    average: float
-    peak: int
+    All None where none came.
+    """
+
+    average: float | None
+    peak: int | None
     peak_start: float | None
-    above_limit: float
+    above_limit: float | None
 
 
 class Stops(msgspec.Struct, frozen=True):
@@ -68,7 +71,10 @@ class Stops(msgspec.Struct, frozen=True):
 
 
 class AlarmFigures(msgspec.Struct, frozen=True):
-    """All figures of one window (unix seconds). None is "not available"; ``provisional`` is under thirty days."""
+    """All figures of one window (unix seconds). None is "not available"; ``provisional`` is under thirty days.
+
+    ``judged`` is False where no alarm became active in the window: there is nothing to judge.
+    """
 
     since: float
     until: float
@@ -76,7 +82,7 @@ class AlarmFigures(msgspec.Struct, frozen=True):
     provisional: bool
     rates: Rates
     floods: list[Flood]
-    flood_share: float
+    flood_share: float | None
     top: list[Contributor]
     top_share: float | None
     chattering: list[Chatter]
@@ -87,6 +93,7 @@ class AlarmFigures(msgspec.Struct, frozen=True):
     acknowledged: int | None
     mean_ack_seconds: float | None
     stops: Stops | None
+    judged: bool = True
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -100,14 +107,15 @@ class Target(msgspec.Struct, frozen=True):
 
 def rates(counts: Mapping[int, int], since: float, until: float) -> Rates:
     """Rates of ``counts``: alarms by number of the ten minutes since 1970. Partly covered ones count."""
+    if not counts:
+        return Rates(None, None, None, None)
     periods = max((until - since) / TEN_MINUTES, 1.0)
-    total = sum(counts.values())
-    worst = max(counts, key=lambda period: (counts[period], -period), default=None)
+    worst = max(counts, key=lambda period: (counts[period], -period))
     above = sum(count > FLOOD_BEGINS for count in counts.values())
     return Rates(
-        average=total / periods,
-        peak=0 if worst is None else counts[worst],
-        peak_start=None if worst is None else worst * TEN_MINUTES,
+        average=sum(counts.values()) / periods,
+        peak=counts[worst],
+        peak_start=worst * TEN_MINUTES,
         above_limit=min(above / periods, 1.0),
     )
 
@@ -130,21 +138,25 @@ def find_floods(counts: Mapping[int, int], since: float, until: float) -> list[F
 
 
 def targets(f: AlarmFigures) -> list[Target]:
-    """The figures beside the standard's targets, in the standard's order."""
+    """The figures beside the standard's targets, in the standard's order; without any alarm none of them is good."""
 
     def row(name: str, value: float | None, target: str, good: bool, shown: str = "{:,.0f}") -> Target:
         if value is None:
             return Target(name, "not available", target, None)
-        return Target(name, shown.format(value), target, good)
+        return Target(name, shown.format(value), target, good if f.judged or not good else None)
 
-    share, top_share = "{:.1f} %", None if f.top_share is None else 100 * f.top_share
+    def percent(value: float | None) -> float | None:
+        return None if value is None else 100 * value
+
+    share, rates = "{:.1f} %", f.rates
+    chattering = len(f.chattering) if f.judged else None
     rows = [
-        row("Alarms in 10 min, average", f.rates.average, "≤ 1, at most 2", f.rates.average <= 2, "{:.2f}"),
-        row("Alarms in 10 min, worst", f.rates.peak, "≤ 10", f.rates.peak <= FLOOD_BEGINS),
-        row("10 min with more than 10", 100 * f.rates.above_limit, "< 1 %", f.rates.above_limit < 0.01, share),
-        row("Time in flood", 100 * f.flood_share, "< 1 %", f.flood_share < 0.01, share),
-        row("Top ten's share", top_share, "≤ 5 %", (f.top_share or 0.0) <= 0.05, share),
-        row("Chattering", len(f.chattering), "0", not f.chattering),
+        row("Alarms in 10 min, average", rates.average, "≤ 1, at most 2", (rates.average or 0) <= 2, "{:.2f}"),
+        row("Alarms in 10 min, worst", rates.peak, "≤ 10", (rates.peak or 0) <= FLOOD_BEGINS),
+        row("10 min with more than 10", percent(rates.above_limit), "< 1 %", (rates.above_limit or 0) < 0.01, share),
+        row("Time in flood", percent(f.flood_share), "< 1 %", (f.flood_share or 0) < 0.01, share),
+        row("Top ten's share", percent(f.top_share), "≤ 5 %", (f.top_share or 0) <= 0.05, share),
+        row("Chattering", chattering, "0", not f.chattering),
         row("Fleeting", f.fleeting, "0", not f.fleeting),
         row("Stale (active for 24 h)", f.stale, "< 5", (f.stale or 0) < 5),
     ]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from andon.core.times import at, lasting, seconds
+from andon.insight.alarms.alarm_report import NOTHING
 from andon.insight.report.shift_report import Fix, Problem, ShiftReport
 from andon.store.alarms import AlarmEntry
 
@@ -37,6 +38,7 @@ def sections(report: ShiftReport) -> dict[str, Section]:
             "Figures",
             ("", "this shift>", "before>"),
             [(one.name, _number(one.value, one.unit), _number(one.before, one.unit)) for one in report.figures],
+            intro="" if report.alarms.judged else f"{NOTHING[0].upper()}{NOTHING[1:]}.",
         ),
         "open": _open(report, zone),
         "shelved": _shelved(report, zone),

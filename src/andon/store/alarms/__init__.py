@@ -22,6 +22,7 @@ from andon.store.alarms.queries import (
     first_out,
     listing,
 )
+from andon.store.alarms.states import says_active
 
 __all__ = [
     "EVERYWHERE",
@@ -39,6 +40,7 @@ __all__ = [
     "handovers",
     "listing",
     "notes",
+    "says_active",
     "shelve",
     "sign",
     "unshelve",

@@ -49,7 +49,10 @@ EVERYWHERE = AlarmFilter()
 
 
 class AlarmEntry(msgspec.Struct, frozen=True):
-    """An alarm as lists show it. ``clears`` says whether anything at its place ever reported that an alarm ended."""
+    """An alarm as lists show it. ``clears`` says whether anything at its place ever reported that an alarm ended.
+
+    ``item`` is the point and ``origin`` the source that its logs name, which tells alarms of one code apart.
+    """
 
     id: int
     place: str
@@ -77,13 +80,22 @@ class AlarmEntry(msgspec.Struct, frozen=True):
     machine: str | None
     pattern_id: int | None
     log_id: int | None
+    item: str | None = None
+    origin: str = ""
+
+    @property
+    def where(self) -> str:
+        """Its place, and what it belongs to there where its text does not say that."""
+        thing = (self.item or self.origin)[:_TITLE_MAX]
+        told = thing in self.text or thing in (self.code, self.place)
+        return self.place if told else f"{self.place}, {thing}"
 
     @property
     def source(self) -> str:
         """The alarm at its place, in a few words: its code, if it has one, and the beginning of its text."""
         text = " ".join(self.text.split())[:_TITLE_MAX]
         named = self.code.startswith("pattern ") or text.startswith(self.code)
-        return f"{self.place}: {text}" if named else f"{self.place}: {self.code} {text}"
+        return f"{self.where}: {text}" if named else f"{self.where}: {self.code} {text}"
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -200,6 +212,7 @@ def _entries() -> Select[Any]:
     """Alarms, the columns in the order of :class:`AlarmEntry`."""
     made = {
         "clears": alarms.c.place.in_(_clearing()),
+        "origin": alarms.c.source,
         "priority": case(_PRIORITY_NAMES, value=alarms.c.priority),
     }
     return select(*(made[name] if name in made else alarms.c[name] for name in AlarmEntry.__struct_fields__))

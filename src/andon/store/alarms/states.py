@@ -1,76 +1,88 @@
 """What a log says about the state of an alarm, read from the fields of its context. Pure; docs/alarms.md lists it all.
 
 Understood are words (``state: active``), truths (``ActiveState: true``), a start beside an end, and the conventions
-of OPC UA Alarms & Conditions, PackML, MTConnect and Siemens S7. What is not clearly about an alarm says nothing: a log
-that is wrongly taken for a state would be missing in every rate.
+of OPC UA Alarms & Conditions, PackML, MTConnect, Siemens S7 and WinCC, Ignition, ThingsBoard and Alertmanager. What is
+not clearly about an alarm says nothing: a log that is wrongly taken for a state would be missing in every rate.
 """
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Names are compared in lower case and without anything but letters and digits: ``Timestamp start`` is timestampstart.
-_SURE = _set("alarmstate alarmstatus eventstate alarmevent conditionstate conditionlevel alarmcondition condition")
-_VAGUE = _set("state status event transition")
-_ACTIVE = _set("active isactive activestate activestateid alarmactive inalarm trigger")
-_ACKED = _set("acked ackedstate ackedstateid acknowledged isacked isacknowledged ackstate ack alarmacked")
-_ACK_TIME = _set("ackdatetime acktime ackedat acknowledgedat acktimestamp acknowledgetime")
-_ACK_BY = _set("ackedby ackuser acknowledgedby ackby")
-_START = _set(
-    "start started startedat starttime starttimestamp timestampstart startdatetime datetimestart begin begintime"
-    " activesince raisedat alarmstart"
+from andon.core.timestamps import TimeReader
+from andon.store.alarms.fields import (
+    BESIDE_CODE,
+    CODES,
+    NAMES,
+    code_and_item,
+    flat,
+    item_of,
+    names,
+    numbered_by_id,
+    own_code,
+    source_of,
 )
-_END = _set("end ended endedat endtime endtimestamp timestampend enddatetime datetimeend clearedat alarmend")
+from andon.store.alarms.state_words import ALARMS, ANYWHERE, CODED, NAMED, Said, understood
+
+# Fields that are about alarms and nothing else, and those that are about a state of anything.
+_SURE = names(
+    """alarmstate alarmstatus eventstate alarmevent conditionstate conditionlevel alarmcondition condition alertstate
+    alertstatus alertcondition alarmstatetext faultstate alarmtransition alerttransition alarmaction alertaction
+    problemstate problemstatus incidentstate newstatevalue monitorcondition notificationtype servicestate hoststate
+    triggerstatus alarmzustand meldezustand meldungszustand meldestatus alarmereignis etatalarme etatdalarme
+    statutalarme statoallarme estadoalarma estadodealarma 报警状态 報警狀態 告警状态 警报状态 アラーム状態 警報状態"""
+)
+_VAGUE = names(
+    """state status event transition eventtype eventaction statetext newstate zustand ereignis etat statut evenement
+    stato evento estado value 状态 狀態 事件 状態"""
+)
+_ACTIVE = names(
+    """active isactive activestate activestateid alarmactive inalarm isinalarm trigger alarm alarming faultactive
+    alertactive"""
+)
+_OVER = names("cleared iscleared alarmcleared resolved isresolved")
+_ACKED = names(
+    "acked ackedstate ackedstateid acknowledged isacked isacknowledged ackstate ack alarmacked alarmacknowledged"
+)
+_ACK_TIME = names("ackdatetime acktime ackedat acknowledgedat acktimestamp acknowledgetime ackts")
+_ACK_BY = names("ackedby ackuser acknowledgedby ackby ackusername")
+_START = names(
+    """start started startedat startsat starttime starttimestamp timestampstart startdatetime datetimestart begin
+    begintime activesince raisedat alarmstart startzeit kommtzeit beginn debut inizio inicio"""
+)
+_END = names(
+    """end ended endedat endsat endtime endtimestamp timestampend enddatetime datetimeend clearedat alarmend endzeit
+    gehtzeit ende fin fine"""
+)
 _DURATION = {"duration": 1.0, "durationseconds": 1.0, "durationsec": 1.0, "durations": 1.0, "durationms": 0.001}
-_STOPPED = _set("stopped stop productionstopped linestopped machinestopped causesstop")
-_CATEGORY = _set("stopcategory stoptype category ieccategory downtimecategory availability")
+_STOPPED = names("stopped stop productionstopped linestopped machinestopped causesstop")
+_CATEGORY = names("stopcategory stoptype category ieccategory downtimecategory availability")
+_SEVERITY = names("perceivedseverity alarmseverity nativeseverity")
 
-# In the order in which they are the name of an alarm. An event's id comes late: it may be different each time.
-_CODES = (
-    "alarmcode", "faultcode", "errorcode", "nativecode", "alarmno", "alarmnumber", "alarmid", "faultno", "faultnumber",
-    "faultid", "errorno", "errornumber", "errorid", "tripcode", "warningcode", "evid", "diagnosticcode", "diagcode",
-    "messagecode", "code", "conditionname", "alarmname", "dataitemid", "dataitem", "item", "point", "tag", "alarm",
-    "sourcename", "eventcode", "eventid", "messagenumber", "id",
-)  # fmt: skip
-#: So many of them name an alarm also where nothing is said of a state.
-_PLAIN_CODES = _CODES.index("evid") + 1
-_CODE_NAMES = frozenset(_CODES)
-_ITEMS = ("dataitemid", "dataitem", "item", "point", "tag", "sourcename")
-_PACKML = _set("trigger ackdatetime")
-
-_RAISED = _set("active raised coming incoming came annunciated triggered")
-_RAISED_HERE = _set("on alarm fault warning inalarm in unack unacked unacknowledged")
-_CLEARED = _set("cleared gone going returned rtn inactive normal rtnun reset")
-_CLEARED_HERE = _set("off norm ok")
-_ACK_WORDS = _set("ack acked acknowledged")
-_FILLING = _set("return to and alarm set unack unacked unacknowledged state condition event")
-_TRUE, _FALSE = _set("true yes 1 on active"), _set("false no 0 off inactive")
-_TELLING = _SURE | _VAGUE | _ACTIVE | _ACKED | _ACK_TIME | _START | {"retain"}
+_TRUE, _FALSE = frozenset({"true", "yes", "1", "on"}), frozenset({"false", "no", "0", "off"})
+_TELLING = _SURE.union(
+    _VAGUE, _ACTIVE, _OVER, _ACKED, _ACK_TIME, _START, _SEVERITY, names("retain stateafter conditionname")
+)
+_UNITS = names("substate loadstate unitfilestate")  # systemd's, whose ActiveState is no alarm's
 _STOPS = frozenset(
     {"stop", "stopped", "forced outage", "emergency stop", "downtime", "unplanned downtime", "unplanned stop",
      "breakdown", "trip", "tripped", "abort", "aborted"}
 )  # fmt: skip
-_RUNS = _set("warning warnings informational information info notice ok running normal")
+_RUNS = names("warning warnings informational information info notice ok running normal")
 
-_WORD = re.compile(r"[a-z]+")
-_PUNCTUATION = re.compile(r"[^a-z0-9]+")
-_HANDLE = re.compile(r"[0-9a-fA-F-]{16,}|.{61,}", re.DOTALL)
 _CLOCK = re.compile(r"(\d{1,6}):(\d\d):(\d\d)(?:\.\d+)?")
-_OPEN = frozenset({"", "-", "--", "null", "none", "open"})
-_EARLIEST = datetime(1980, 1, 1, tzinfo=UTC).timestamp()
-_WORDS_MAX = 4
-_FIELDS_MAX = 1_000
+_OPEN = frozenset({"", "-", "--", "null", "none", "open", "offen", "0"})
+# What systems write for a time that is not known: Go, .NET, Unix, the end of the calendar.
+_NEVER = re.compile(r"(?:0001-01-01|1970-01-01|9999-12-31)[T ].*|01\.01\.(?:0001|1970).*")
+#: The log of an end comes within so many seconds of it.
+_NEAR = 60.0
+#: Readers look a day ahead of a log, and the calendar ends.
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -78,6 +90,7 @@ class Report(msgspec.Struct, frozen=True):
 
     ``active`` and ``acknowledged`` are None where nothing is said. ``spans`` says that the log tells of one whole time
     from ``started`` to ``ended`` (None: still active). ``everything`` clears all that is active of ``item``.
+    ``source`` tells alarms of one code apart; empty where the log names none.
     """
 
     code: str | None = None
@@ -91,6 +104,7 @@ class Report(msgspec.Struct, frozen=True):
     acknowledged_by: str | None = None
     stopped: bool = False
     everything: bool = False
+    source: str = ""
 
     @property
     def stated(self) -> bool:
@@ -99,137 +113,207 @@ class Report(msgspec.Struct, frozen=True):
 
 
 SILENT = Report()
+_UTC = TimeReader()
 
 
-def read(context: Mapping[str, Any], at: float, zone: tzinfo = UTC) -> Report:
-    """What ``context`` says; ``at`` is the time of the log, ``zone`` that of times which name none."""
-    fields = _flat(context)
+def says_active(context: Mapping[str, Any]) -> bool:
+    """Whether ``context`` says that an alarm is active now: one of those is worth a warning at the least."""
+    fields = flat(context)
+    if _TELLING.isdisjoint(fields):
+        return False
+    active = _active(fields, _trust(fields))
+    if active is None and not NAMES.isdisjoint(fields) and not _START.isdisjoint(fields):
+        ends = [fields[name] for name in fields if name in _END]
+        return bool(ends) and _is_open(ends[0])
+    return active is True
+
+
+def read(context: Mapping[str, Any], at: float, times: TimeReader = _UTC) -> Report:
+    """What ``context`` says; ``at`` is the time of the log, ``times`` reads those in it."""
+    fields = flat(context)
     if _TELLING.isdisjoint(fields):  # most logs
-        return SILENT if _CODE_NAMES.isdisjoint(fields) else Report(code=_first(fields, _CODES[:_PLAIN_CODES]))
-    active = _active(fields)
-    span, acknowledged = _span(fields, at, zone), _acknowledged(fields, zone)
+        return SILENT if CODES.isdisjoint(fields) else _plain_report(fields)
+    trust = _trust(fields)
+    active, acknowledged = _active(fields, trust), _acknowledged(fields, trust, at, times)
+    span = _span(fields, active, at, times)
     if span[0]:
-        active = None
+        active = None if active else active
     elif active is None and acknowledged[0] is None:
-        return Report(code=_first(fields, _CODES[:_PLAIN_CODES]))
-    # a code, else the point it belongs to
-    code, item = _first(fields, _CODES if _PACKML & fields.keys() else _CODES[:-1]), _first(fields, _ITEMS)
-    everything = active is False and item is not None and code == item
-    return Report(code, item, active, *span, *acknowledged, _stopped(fields), everything)
+        return _plain_report(fields)
+    code, item = code_and_item(fields)
+    everything = active is False and item is not None and code == item and "sourcename" not in fields
+    source = source_of(fields, stated=True)
+    return Report(code, item, active, *span, *acknowledged, _stopped(fields), everything, source)
 
 
-@functools.lru_cache(maxsize=4096)
-def _plain(name: str) -> str:
-    return _PUNCTUATION.sub("", name.lower())
+def _plain_report(fields: Mapping[str, Any]) -> Report:
+    return Report(own_code(fields), item_of(fields), source=source_of(fields, stated=False))
 
 
-def _flat(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain names to values, the first of each; what stands in an object ``alarm`` counts as if it stood outside."""
-    found: dict[str, Any] = {}
-    for name, value in _pairs(context):
-        if len(found) >= _FIELDS_MAX:
-            break
-        found.setdefault(name, value)
-    return found
+def _trust(fields: Mapping[str, Any]) -> int:
+    """How sure a word must be in a field that may be about anything, with these fields beside it."""
+    if numbered_by_id(fields):
+        return NAMED
+    return ANYWHERE if BESIDE_CODE.isdisjoint(fields) else CODED if NAMES.isdisjoint(fields) else NAMED
 
 
-def _pairs(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in context.items():
-        name = _plain(key) if len(key) <= 60 else ""
-        if isinstance(value, dict):
-            for inner, one in value.items():
-                plain = _plain(inner) if len(inner) <= 60 else ""
-                yield name + plain, one
-                if name == "alarm" and plain not in _VAGUE:
-                    yield plain, one
-        elif name:
-            yield name, value
+def _among(fields: Mapping[str, Any], wanted: frozenset[str]) -> list[str]:
+    """Those of the log's fields that are in ``wanted``, in the order of the log."""
+    return [name for name in fields if name in wanted]
 
 
-def _among(fields: Mapping[str, Any], names: frozenset[str]) -> list[str]:
-    """Those of the log's fields that are in ``names``, in the order of the log."""
-    return [name for name in fields if name in names]
-
-
-def _active(fields: Mapping[str, Any]) -> bool | None:
+def _active(fields: Mapping[str, Any], trust: int) -> bool | None:
     for name in _among(fields, _ACTIVE):
-        value = fields[name]
-        truth = _truth(value) if name != "trigger" or isinstance(value, bool) else None
-        if truth is not None:
+        if (truth := _flag(name, fields[name])) is not None and _UNITS.isdisjoint(fields):
             return truth
-    for names, sure in ((_SURE, True), (_VAGUE, False)):
-        for name in _among(fields, names):
-            said = _word_state(fields[name], sure=sure)
+    if trust > ANYWHERE:
+        for name in _among(fields, _OVER):
+            if isinstance(value := fields[name], bool) and (value or trust == NAMED):
+                return not value
+    if (numbered := _numbered(fields)) is not None:
+        return numbered[0]
+    for wanted, trusted in ((_SURE, ALARMS), (_VAGUE, trust)):
+        for name in _among(fields, wanted):
+            said = _word_state(fields[name], trusted)
+            if said is None and trusted == NAMED:
+                said = _truth_state(name, fields)
             if said is not None:
                 return said
-    if fields.get("retain") is False and ("ackedstate" in fields or "conditionname" in fields):
+    for name in _among(fields, _SEVERITY):
+        if (word := _said(fields[name])) is not None and word.active is False and trust > ANYWHERE:
+            return False
+    return _condition(fields) if "conditionname" in fields or "ackedstate" in fields else None
+
+
+def _flag(name: str, value: Any) -> bool | None:
+    """What a field says that is a truth by its name; ``trigger`` and ``alarm`` may name things as well."""
+    if isinstance(value, bool) or name in ("trigger", "alarm"):
+        word = _said(value) if name == "alarm" else None
+        return value if isinstance(value, bool) else word.active if word and word.needs < NAMED else None
+    if (truth := _truth(value)) is not None:
+        return truth
+    word = _said(value)
+    return word.active if word else None
+
+
+def _said(value: Any) -> Said | None:
+    return understood(value) if isinstance(value, str) else None
+
+
+def _word_state(value: Any, trusted: int) -> bool | None:
+    """Raised, cleared or neither, from a few words that count where ``trusted`` says."""
+    if trusted == ALARMS and (truth := _digit(value)) is not None:
+        return truth
+    said = _said(value)
+    return said.active if said is not None and said.needs <= trusted else None
+
+
+def _digit(value: Any) -> bool | None:
+    """1 and 0, as numbers, texts and truths."""
+    if isinstance(value, str):
+        value = {"1": 1, "0": 0, "true": 1, "false": 0}.get(value.strip().lower())
+    return bool(value) if isinstance(value, int | float) and value in (0, 1) else None
+
+
+def _truth_state(name: str, fields: Mapping[str, Any]) -> bool | None:
+    """A truth, or 1 and 0, beside the name of an alarm. A number is a state's only where its field says so."""
+    value = fields[name]
+    if isinstance(value, bool) or name == "state" or not _ACKED.isdisjoint(fields):
+        return _digit(value)
+    return None
+
+
+def _numbered(fields: Mapping[str, Any]) -> tuple[bool | None, bool] | None:
+    """(active, acknowledged) from the numbers of WinCC's ``StateAfter`` (bit 0: has come and not gone; 1 and 2:
+    acknowledged before and after it went) and of Ignition's journal (0 active, 1 clear, 2 acknowledged)."""
+    after, kind = fields.get("stateafter"), fields.get("eventtype")
+    for name, value in (("after", after), ("kind", kind)):
+        number = int(value) if isinstance(value, str) and value.strip() in "01236" and value.strip() else value
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            continue
+        if name == "after" and number in (0, 1, 2, 3, 6):
+            return bool(int(number) & 1), bool(int(number) & 6) and number != 0
+        ignition = "displaypath" in fields or str(fields.get("source")).startswith("prov:")
+        if name == "kind" and ignition and number in (0, 1, 2):
+            return (None if number == 2 else number == 0), number == 2
+    return None
+
+
+def _condition(fields: Mapping[str, Any]) -> bool | None:
+    """OPC UA without an ActiveState: what is not retained is over, and a severity of 0 clears."""
+    retain, severity = fields.get("retain"), fields.get("severity")
+    if retain is False or (severity == 0 and severity is not False):
         return False
-    return None
-
-
-def _word_state(value: Any, *, sure: bool) -> bool | None:
-    """Raised, cleared or neither, from a few words; ``sure`` where the field is about alarms and nothing else."""
-    if sure and isinstance(value, int) and value in (0, 1):
-        return bool(value)
-    if not isinstance(value, str) or len(value) > 60:
-        return None
-    if sure and value.strip() in ("0", "1"):
-        return value.strip() == "1"
-    words = set(_WORD.findall(value.lower()))
-    raised, cleared = (_RAISED | _RAISED_HERE, _CLEARED | _CLEARED_HERE) if sure else (_RAISED, _CLEARED)
-    if not words or len(words) > _WORDS_MAX or words - raised - cleared - _ACK_WORDS - _FILLING:
-        return None
-    if words & cleared:
-        return None if words & _RAISED else False
-    if words & raised or words == {"set"}:
-        return True
-    return None
+    return True if retain is True and "ackedstate" not in fields and "ackedstateid" not in fields else None
 
 
 def _truth(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value
-    text = str(value).strip().lower() if isinstance(value, str | int) else ""
+    text = str(value).strip().lower() if isinstance(value, str | int | float) else ""
+    text = text.removesuffix(".0")
     return True if text in _TRUE else False if text in _FALSE else None
 
 
-def _acknowledged(fields: Mapping[str, Any], zone: tzinfo) -> tuple[bool | None, float | None, str | None]:
+def _acknowledged(
+    fields: Mapping[str, Any], trust: int, at: float, times: TimeReader
+) -> tuple[bool | None, float | None, str | None]:
     """Whether somebody took note, when, and who."""
-    when = next((moment for name in _among(fields, _ACK_TIME) if (moment := _moment(fields[name], zone))), None)
-    by = next((str(fields[name])[:100] for name in _among(fields, _ACK_BY) if isinstance(fields[name], str)), None)
+    when = next((moment for name in _among(fields, _ACK_TIME) if (moment := _moment(fields[name], at, times))), None)
+    by = next((fields[name][:100] for name in _among(fields, _ACK_BY) if isinstance(fields[name], str)), None)
     if when is not None:
         return True, when, by
     for name in _among(fields, _ACKED):
         value = fields[name]
-        if isinstance(value, str) and value.strip().lower() in _ACK_WORDS:
-            return True, None, by
         if (truth := _truth(value)) is not None:
             return truth, None, by
+        if (said := _said(value)) is not None and said.acknowledged is not None:
+            return said.acknowledged, None, by
+    if (numbered := _numbered(fields)) is not None and numbered[1]:
+        return True, None, by
     for name in _among(fields, _SURE | _VAGUE):
-        value = fields[name]
-        if isinstance(value, str) and len(value) <= 60:
-            words = set(_WORD.findall(value.lower()))
-            known = _ACK_WORDS | _RAISED | _CLEARED | _RAISED_HERE | _CLEARED_HERE | _FILLING
-            if words & _ACK_WORDS and not words - known:
-                return True, None, by
+        said = _said(fields[name])
+        if said is not None and said.acknowledged and said.needs <= (ALARMS if name in _SURE else trust):
+            return True, None, by
     return None, None, by
 
 
-def _span(fields: Mapping[str, Any], at: float, zone: tzinfo) -> tuple[bool, float | None, float | None]:
+def _span(
+    fields: Mapping[str, Any], active: bool | None, at: float, times: TimeReader
+) -> tuple[bool, float | None, float | None]:
     """(whether the log tells of a whole time, its start, its end). A start alone belongs to a state that is stated."""
-    started = next((moment for name in _among(fields, _START) if (moment := _moment(fields[name], zone))), None)
-    if started is None or started > at + 86_400:
+    started = next((moment for name in _among(fields, _START) if (moment := _moment(fields[name], at, times))), None)
+    if started is None:
         return False, None, None
     ends = [fields[name] for name in _among(fields, _END)]
     if not ends:
         lasted = _seconds(fields)
         return (False, started, None) if lasted is None else (True, started, started + lasted)
-    if ends[0] is None or (isinstance(ends[0], str) and ends[0].strip().lower() in _OPEN):
+    if _is_open(ends[0]):
+        return active is not False, started, None
+    ended = _ended(ends[0], started, _seconds(fields), at, times)
+    if active and (ended is None or ended > at):  # until when it is expected to last
         return True, started, None
-    ended = _moment(ends[0], zone)
     if ended is None or ended < started:
         return False, None, None
     return True, started, ended
+
+
+def _ended(value: Any, started: float, lasted: float | None, at: float, times: TimeReader) -> float | None:
+    """When a time ended; in an hour that there was twice a duration beside it, or the log's own time, says in which."""
+    first = _moment(value, at, times, started)
+    second = None if first is None else _moment(value, at, times, first + 1)
+    if first is None or second is None or second <= first:
+        return first
+    told = at if lasted is None else started + lasted
+    return second if abs(told - second) <= _NEAR < abs(told - first) else first
+
+
+def _is_open(value: Any) -> bool:
+    """Whether an end says that there is none yet."""
+    if isinstance(value, str):
+        return value.strip().lower() in _OPEN or _NEVER.fullmatch(value.strip()) is not None
+    return value is None or (value == 0 and not isinstance(value, bool))
 
 
 def _seconds(fields: Mapping[str, Any]) -> float | None:
@@ -242,23 +326,12 @@ def _seconds(fields: Mapping[str, Any]) -> float | None:
     return None
 
 
-def _moment(value: Any, zone: tzinfo) -> float | None:
-    """Unix seconds, to the millisecond, of an ISO 8601 text or of a number of seconds, ms, µs or ns since 1970."""
-    if isinstance(value, str) and len(value) <= 60:
-        try:
-            moment = datetime.fromisoformat(value.strip())
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=zone)
-            seconds = moment.timestamp()
-        except (ValueError, OverflowError):
-            return None
-    elif isinstance(value, int | float) and not isinstance(value, bool) and 1e8 < value < 1e19:
-        seconds = float(value)
-        while seconds > 1e11:
-            seconds /= 1000
-    else:
-        return None
-    return round(seconds, 3) if seconds > _EARLIEST else None
+def _moment(value: Any, at: float, times: TimeReader, after: float | None = None) -> float | None:
+    """Unix seconds, to the millisecond, of a time in a log of the time ``at``; one that ends what began ``after``."""
+    at = min(at, _LATEST)
+    start = None if after is None else datetime.fromtimestamp(after, UTC)
+    found, _ = times.read(value, datetime.fromtimestamp(at, UTC), start)
+    return None if found is None else round(found.timestamp(), 3)
 
 
 def _stopped(fields: Mapping[str, Any]) -> bool:
@@ -276,13 +349,3 @@ def _stopped(fields: Mapping[str, Any]) -> bool:
             if name == "status" and said in _RUNS:
                 return False
     return False
-
-
-def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    for name in names:
-        value = fields.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            text = " ".join(str(value).split())
-            if text and text.isprintable() and not _HANDLE.fullmatch(text):
-                return text
-    return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Float, Index, Integer
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer
 
 from andon.store.schema.columns import Text, clustered, given, key, numbered, optional, where
 
-# One row for each alarm: a code (or pattern) at a machine or host. ``stated`` says that its logs report a state at all,
-# ``clears`` that they ever reported its end. ``recent`` are the last moments at which it became active, as JSON.
+# One row for each alarm: a code (or pattern) of a source at a machine or host. ``stated`` says that its logs report a
+# state at all, ``clears`` that they ever reported its end. ``recent`` are the last moments at which it became
+# active, as JSON.
 alarms = numbered(
     "alarms",
     given(Text, "place", "code"),  # ``place`` is the machine, or the host where no machine is named
@@ -28,8 +29,10 @@ alarms = numbered(
     optional(Text, "acked_by", "ack_note"),
     optional(Float, "shelved_at", "shelved_until"),
     optional(Text, "shelved_by", "shelve_note"),
+    # what tells alarms of one code apart: OPC UA's condition, a data item, a path; empty where logs name none
+    [Column("source", Text, nullable=False, server_default="")],
 )
-Index("alarms_source", alarms.c.place, alarms.c.code, unique=True)
+Index("alarms_source", alarms.c.place, alarms.c.code, alarms.c.source, unique=True)
 Index("alarms_active", alarms.c.active_since, **where("state = 'active'"))
 Index("alarms_shelved", alarms.c.shelved_until, **where("shelved_until IS NOT NULL"))
 

@@ -1,0 +1,213 @@
+"""The fields of a context, flat and by plain names, and which alarm they name: its code, its item, its source. Pure."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from andon.store.alarms.state_words import abbreviated, fold, understood
+
+
+def names(text: str) -> frozenset[str]:
+    """Plain names, from a text with blanks."""
+    return frozenset(fold(text).split())
+
+
+def _ranked(*wanted: str) -> dict[str, int]:
+    return {name: rank for rank, name in enumerate(wanted)}
+
+
+# Names are compared in small letters, without accents and without anything but letters and digits: ``Timestamp start``
+# is timestampstart, ``ActiveState/Id`` is activestateid. In the order in which they are the name of an alarm.
+_OWN = (
+    "alarmcode", "alertcode", "faultcode", "errorcode", "nativecode", "alarmno", "alarmnumber", "alarmid", "faultno",
+    "faultnumber", "faultid", "errorno", "errornumber", "errorid", "tripcode", "warningcode", "evid", "alertname",
+    "alarmnummer", "fehlernummer", "fehlercode", "storcode", "stornummer", "codedefaut", "codealarme", "codiceallarme",
+    "codigoalarma", "codigodealarma", "codigofalla", "报警代码", "报警号", "故障代码", "告警代码", "アラーム番号",
+    "アラームコード", "エラーコード",
+)  # fmt: skip
+_NAMING = (
+    "diagnosticcode", "diagcode", "messagecode", "code", "conditionname", "alarmname", "alarmtext", "problemname",
+    "triggername", "msgnumber", "msgnr", "meldungsnummer", "meldenummer", "meldungsnr", "problemid", "alertid",
+)  # fmt: skip
+_THINGS = (
+    "dataitemid", "dataitem", "item", "point", "tag", "alarm", "alert", "sourcename", "eventcode", "eventid",
+    "messagenumber", "triggerid",
+)  # fmt: skip
+_ITEMS = _ranked("dataitemid", "dataitem", "item", "point", "tag", "sourcename")
+_OWN_NAMES, _CALLED, _THING_NAMES = _ranked(*_OWN), _ranked(*_OWN, *_NAMING), _ranked(*_THINGS)
+#: Fields that name an alarm also where nothing is said of a state.
+CODES = frozenset(_OWN)
+#: Fields beside which the words of a state are about an alarm, and those that are the name of an alarm.
+BESIDE_CODE = CODES.union(
+    _NAMING, names("sourcename dataitemid displaypath originator originatorid originatorname triggerid")
+)
+NAMES = (
+    frozenset(name for name in _CALLED if not name.startswith(("error", "fehler", "native", "evid", "エラー")))
+    - names("diagnosticcode diagcode messagecode code")
+) | names("triggerid displaypath originatorid originatorname")
+
+_PACKML = names("trigger ackdatetime")
+_WINCC = names("stateafter msgclass msgproc alarmclassname alarmclass")
+_WINCC_STATES = ("state", "status", "zustand", "statetext", "alarmstate", "meldezustand")
+_PLACES = names("machine line site")
+_ID_MAX = 6
+_IGNITION = names("source displaypath")
+_ORIGINATOR = names("originator originatorid originatorname originatorentitytype")
+_TYPE, _NAME, _ID, _DATA_ITEM = _ranked("type"), _ranked("name"), _ranked("id"), _ranked("dataitemid")
+_CONDITION = _ranked("conditionid", "conditionididentifier")
+# In the order in which they are where an alarm comes from; the first are that whether or not a state is told.
+_SURELY_FROM = _ranked("conditionid", "conditionididentifier", "sourcename", "sourcenode", "displaypath")
+_FROM = _ranked(
+    "source", "displaypath", "sourcepath", "tagpath", "originatorname", "originatorid", "originator", "entityname",
+    "tagname", "point", "tag", "item", "dataitem", "instance", "device", "devicename", "deviceid", "equipment",
+    "equipmentname", "equipmentid", "asset", "assetname", "assetid", "station", "component", "origin", "plc", "node",
+    "nodeid", "area", "line",
+)  # fmt: skip
+_NOT_IDENTITY = names("alertname severity priority level job team alertgroup monitor prometheus receiver replica")
+
+_ALARMS = ("alarm", "alert", "fault", "condition")
+_AROUND = names(
+    "data payload fields properties attributes values body details labels commonlabels grouplabels annotations"
+)
+_BOXES = names("text value id name")
+
+_PUNCTUATION = re.compile(r"[\W_]+")
+_NAMESPACE = re.compile(r"(?<![a-z0-9])\d{1,3}:(?=[a-z])")
+_HANDLE = re.compile(r"[0-9a-fA-F-]{16,}|.{61,}", re.DOTALL)
+_WHOLE = re.compile(r"(\d{1,15})\.0+")
+_INDEX = re.compile(r"\d{1,3}:(?=[^\W\d])")
+_ALARM_PATH = re.compile(r"/alm:([^/]{1,60})$")
+_NAME_MAX, _SOURCE_MAX, _DEPTH_MAX, _FIELDS_MAX = 60, 300, 3, 1_000
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain(name: str) -> str:
+    return _PUNCTUATION.sub("", _NAMESPACE.sub("", fold(name)))
+
+
+def flat(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain names to values, the first of each.
+
+    What stands in an object ``alarm``, ``alert``, ``data`` … counts as if it stood outside, three deep.
+    """
+    found: dict[str, Any] = {}
+    for name, value in _pairs(context):
+        if len(found) >= _FIELDS_MAX:
+            break
+        found.setdefault(name, value)
+    return found
+
+
+def _pairs(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in context.items():
+        name = _plain(key) if len(key) <= _NAME_MAX else ""
+        if isinstance(value, dict):
+            yield from _inner(name, value, 1)
+        elif name:
+            yield name, value
+
+
+def _inner(name: str, value: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:
+    """The fields of an object: by both names, and by their own where it only wraps what an alarm is told in."""
+    alarm = next((root for root in _ALARMS if name.startswith(root)), "")
+    if name.endswith("labels"):
+        yield "labels", value
+    for key, one in value.items():
+        plain = _plain(key) if len(key) <= _NAME_MAX else ""
+        if isinstance(one, dict):
+            if (alarm or name in _AROUND) and depth < _DEPTH_MAX:
+                yield from _inner(plain, one, depth + 1)
+            continue
+        yield name + plain, one
+        if alarm:
+            yield alarm + plain, one
+        if plain in _BOXES and name != "condition" and (plain != "id" or isinstance(one, bool)):
+            yield name, one
+        if name in _AROUND or (alarm and plain not in ("state", "status", "event", "transition")):
+            yield plain, one
+
+
+def code_and_item(fields: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """What the alarm of a log that tells of a state is called (a code, else its point), and the point it belongs to."""
+    code = first(fields, _CALLED)
+    if code is None:
+        called = _TYPE if _ORIGINATOR & fields.keys() else _NAME if _IGNITION & fields.keys() else {}
+        code = first(fields, called) or _of_path(fields.get("source")) or first(fields, _THING_NAMES)
+    if code is None and (_PACKML & fields.keys() or numbered_by_id(fields)):
+        code = first(fields, _ID)
+    if code is None:
+        code = first(fields, _CONDITION, _SOURCE_MAX)
+    return code, item_of(fields)
+
+
+def item_of(fields: Mapping[str, Any]) -> str | None:
+    """The data item or point that an alarm belongs to."""
+    return first(fields, _ITEMS)
+
+
+def numbered_by_id(fields: Mapping[str, Any]) -> bool:
+    """Whether ``id`` is the number of an alarm, as WinCC has it in its areas; others number their logs by it."""
+    if "id" not in fields:
+        return False
+    if not _WINCC.isdisjoint(fields) or ("area" in fields and _PLACES.isdisjoint(fields)):
+        return len(str(fields["id"])) <= _ID_MAX
+    return any(isinstance(fields.get(name), str) and abbreviated(fields[name]) != "" for name in _WINCC_STATES)
+
+
+def _of_path(source: Any) -> str | None:
+    found = _ALARM_PATH.search(source) if isinstance(source, str) else None
+    return found and found[1]
+
+
+def own_code(fields: Mapping[str, Any]) -> str | None:
+    """What the alarm of a log is called that tells of no state: an alarm's own code only."""
+    return first(fields, _OWN_NAMES)
+
+
+def source_of(fields: Mapping[str, Any], *, stated: bool) -> str:
+    """Where the alarm comes from, which tells two of one code apart; empty where nothing says so.
+
+    OPC UA's condition, MTConnect's data item, Ignition's path, the labels of Alertmanager, a tag, a device, an area.
+    """
+    if "dataitemid" in fields:
+        item, condition = first(fields, _DATA_ITEM, _SOURCE_MAX), first(fields, _CONDITION)
+        told = condition is None or condition == first(fields, _CALLED)
+        return item or "" if told else f"{item}/{condition}"
+    if labels := fields.get("labels"):
+        return _of_labels(labels)
+    sure = first(fields, _SURELY_FROM, _SOURCE_MAX)
+    if sure is not None and not (stated and "source" in fields and "conditionid" not in fields):
+        index = fields.get("conditionidnamespaceindex")
+        return f"ns={index};{sure}" if isinstance(index, int) else sure
+    return (first(fields, _FROM, _SOURCE_MAX) or "") if stated else ""
+
+
+def _of_labels(labels: Mapping[str, Any]) -> str:
+    found = {name: value for name, value in labels.items() if isinstance(value, str) and name not in _NOT_IDENTITY}
+    if found.keys() == {"instance"}:
+        return found["instance"][:_SOURCE_MAX]
+    return ", ".join(f"{name}={value}" for name, value in sorted(found.items()))[:_SOURCE_MAX]
+
+
+def first(fields: Mapping[str, Any], wanted: Mapping[str, int], longest: int = _NAME_MAX) -> str | None:
+    """The first of the fields that names something, on one line: 1205, 1205.0 and ``"1205"`` are one."""
+    for name in sorted(wanted.keys() & fields.keys(), key=wanted.__getitem__):
+        value = fields[name]
+        if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+            value = int(value)
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            continue
+        text = " ".join(str(value).split())
+        if not text or not text.isprintable() or len(text) > longest or text.lower() == "unset condition name":
+            continue
+        if longest <= _NAME_MAX and _HANDLE.fullmatch(text):
+            continue
+        if name in ("alarm", "alert") and understood(text) is not None:
+            continue
+        if whole := _WHOLE.fullmatch(text):
+            return whole[1]
+        return _INDEX.sub("", text, count=1) if name == "sourcename" else text
+    return None

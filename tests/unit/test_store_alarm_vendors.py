@@ -1,0 +1,248 @@
+"""States and names of alarms as vendors write them: controllers, alarm journals, panels and monitoring systems."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon.store.alarms import says_active
+from andon.store.alarms.state_words import understood
+from andon.store.alarms.states import Report, read
+
+AT = datetime(2025, 3, 4, 6, 0, tzinfo=UTC).timestamp()
+CODE = {"alarm_code": "F12"}
+UP, OVER, NOTHING = True, False, None
+
+
+def said(context: dict[str, Any]) -> Report:
+    return read(context, AT)
+
+
+@pytest.mark.parametrize(
+    ("context", "active", "acknowledged"),
+    [
+        # WinCC and other panels in German, English, and letters
+        ({**CODE, "Zustand": "kommend"}, UP, False),
+        ({**CODE, "Zustand": "Gehend"}, OVER, False),
+        ({**CODE, "Status": "Gekommen"}, UP, False),
+        ({**CODE, "status": "gegangen, quittiert"}, OVER, True),
+        ({**CODE, "state": "Quittiert"}, NOTHING, True),
+        ({**CODE, "state": "nicht quittiert"}, UP, False),
+        ({**CODE, "state": "K"}, UP, False),
+        ({**CODE, "state": "kg"}, OVER, False),
+        ({**CODE, "state": "KQ"}, UP, True),
+        ({**CODE, "state": "KGQ"}, OVER, True),
+        ({**CODE, "state": "KQG"}, OVER, True),
+        ({**CODE, "AlarmState": "Q"}, NOTHING, True),
+        ({**CODE, "state": "I"}, UP, False),
+        ({**CODE, "state": "IAO"}, OVER, True),
+        ({**CODE, "state": "Incoming/Outgoing"}, OVER, False),
+        ({**CODE, "state": "Incoming, Acknowledged"}, UP, True),
+        ({"MsgNumber": 140003, "StateAfter": 1}, UP, False),
+        ({"MsgNumber": 140003, "StateAfter": "3"}, UP, True),
+        ({"MsgNumber": 140003, "StateAfter": 0}, OVER, False),
+        ({"MsgNumber": 140003, "StateAfter": 6}, OVER, True),
+        ({"alarmState": "RaisedCleared"}, OVER, False),
+        # AVEVA, FactoryTalk, B&R
+        ({"State": "UNACK_ALM"}, UP, False),
+        ({"State": "ACK_ALM"}, UP, True),
+        ({"State": "UNACK_RTN"}, OVER, False),
+        ({"State": "ACK_RTN"}, OVER, True),
+        ({**CODE, "state": "In Alarm, Unacknowledged"}, UP, False),
+        ({"AlarmStatus": "InAlarmAcked"}, UP, True),
+        ({"alarmState": "ActiveAcknowledged"}, UP, True),
+        ({"alarmState": "InactiveUnacknowledged"}, OVER, False),
+        # Ignition
+        ({"eventState": "ClearUnacked"}, OVER, False),
+        ({"source": "prov:line:/tag:Oven/T1:/alm:Hi", "eventtype": 0}, UP, False),
+        ({"source": "prov:line:/tag:Oven/T1:/alm:Hi", "eventtype": 1}, OVER, False),
+        ({"source": "prov:line:/tag:Oven/T1:/alm:Hi", "eventtype": 2}, NOTHING, True),
+        # OPC UA as its libraries print it
+        ({"ActiveState": {"Text": "Active", "Locale": "en"}}, UP, False),
+        ({"ActiveState": {"text": "Inactive"}, "AckedState": {"text": "Acknowledged"}}, OVER, True),
+        ({"ActiveState": "LocalizedText(Locale='en', Text='Active')"}, UP, False),
+        ({"ActiveState": "LocalizedText(Encoding:2, Locale:None, Text:Inactive)"}, OVER, False),
+        ({"ActiveState": "locale=de text=Aktiv", "ConditionName": "Hi"}, UP, False),
+        ({"ActiveState/Id": True, "AckedState/Id": False}, UP, False),
+        ({"0:ActiveState/0:Id": False, "0:AckedState/0:Id": True}, OVER, True),
+        ({"ActiveState.Id": 1, "ConditionName": "Hi"}, UP, False),
+        ({"ConditionName": "Hi", "Retain": True}, UP, False),
+        ({"ConditionName": "Hi", "Severity": 0}, OVER, False),
+        # ThingsBoard, Alertmanager, Nagios, Zabbix, Grafana, CloudWatch, Azure, PagerDuty, X.733
+        ({"status": "ACTIVE_UNACK", "type": "Overheat", "originatorName": "Oven"}, UP, False),
+        ({"status": "CLEARED_ACK", "type": "Overheat", "originatorName": "Oven"}, OVER, True),
+        ({"cleared": False, "acknowledged": True, "type": "Overheat", "originatorName": "Oven"}, UP, True),
+        ({"status": "firing", "labels": {"alertname": "DiskFull"}}, UP, False),
+        ({"alert": {"status": "resolved", "labels": {"alertname": "DiskFull"}}}, OVER, False),
+        ({"NOTIFICATIONTYPE": "PROBLEM", "SERVICESTATE": "CRITICAL"}, UP, False),
+        ({"notification_type": "RECOVERY", "service_state": "OK"}, OVER, False),
+        ({"trigger_id": "13926", "status": "PROBLEM"}, UP, False),
+        ({"trigger_id": "13926", "status": "OK"}, OVER, False),
+        ({"alarm_name": "cpu", "state": "alerting"}, UP, False),
+        ({"AlarmName": "cpu", "NewStateValue": "ALARM"}, UP, False),
+        ({"AlarmName": "cpu", "NewStateValue": "OK"}, OVER, False),
+        ({"monitorCondition": "Fired"}, UP, False),
+        ({"alarm_id": 3, "event_action": "resolve"}, OVER, False),
+        ({**CODE, "perceivedSeverity": "CLEARED"}, OVER, False),
+        # English pairs
+        ({**CODE, "event": "reset"}, OVER, False),
+        ({**CODE, "event": "SET"}, UP, False),
+        ({**CODE, "event": "occurred"}, UP, False),
+        ({**CODE, "event": "recovered"}, OVER, False),
+        ({**CODE, "state": "opened"}, UP, False),
+        ({**CODE, "state": "closed"}, OVER, False),
+        ({**CODE, "state": "not active"}, OVER, False),
+        ({"alarm_event": "AlarmCleared"}, OVER, False),
+        # numbers and truths
+        ({**CODE, "state": 1, "ack": 0}, UP, False),
+        ({**CODE, "status": 0, "ack": 1}, OVER, True),
+        ({**CODE, "state": True}, UP, False),
+        ({**CODE, "value": False}, OVER, False),
+        ({"alarm": True, "tag": "TankHigh"}, UP, False),
+        ({"EVENT_STATE": 0, "ACK_STATE": 1, "EV_ID": 4}, OVER, True),
+        # other languages
+        ({**CODE, "état": "apparu"}, UP, False),
+        ({**CODE, "etat": "Disparu"}, OVER, False),
+        ({**CODE, "statut": "acquittée"}, NOTHING, True),
+        ({**CODE, "stato": "attivo"}, UP, False),
+        ({**CODE, "stato": "rientrato"}, OVER, False),
+        ({**CODE, "estado": "activa"}, UP, False),
+        ({**CODE, "estado": "Inactiva"}, OVER, False),
+        ({**CODE, "state": "активна"}, UP, False),
+        ({"报警代码": "F12", "状态": "报警发生"}, UP, False),
+        ({**CODE, "state": "已恢复"}, OVER, False),
+        ({**CODE, "state": "未确认"}, UP, False),
+        ({**CODE, "state": "确认"}, NOTHING, True),
+        ({**CODE, "状態": "発生中"}, UP, False),
+        ({**CODE, "状態": "復帰"}, OVER, False),
+        ({**CODE, "state": "해제"}, OVER, False),
+        # wrapped
+        ({"alarm": {"code": "F12", "state": {"value": "active"}}}, UP, False),
+        ({"payload": {"alarm": {"code": "F12", "active": False}}}, OVER, False),
+    ],
+)  # fmt: skip
+def test_states_as_vendors_write_them(context: dict[str, Any], active: bool | None, acknowledged: bool) -> None:
+    """Active or over, acknowledged or not, in any case and with any punctuation."""
+    report = said(context)
+    assert (report.active, bool(report.acknowledged)) == (active, acknowledged)
+    assert says_active(context) is (active is True)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"status": 500, "alarm_code": "F12"},
+        {"status": "OK"},
+        {"status": "ok", "error_code": 17},
+        {"status": "critical", "alarm_code": "F12"},
+        {"state": "closed", "tag": "XV-101"},
+        {"state": "open", "valve": "XV-101"},
+        {"state": "K", "city": "Koblenz"},
+        {"state": "CA", "error_code": 3},
+        {"event": "reset"},
+        {"event": "set", "tag": "setpoint"},
+        {"resolved": True},
+        {"value": 0, "alarm_code": "F12"},
+        {"value": 1.0, "tag": "T1"},
+        {"ActiveState": "active", "SubState": "running", "Unit": "nats.service"},
+        {"condition": "UNAVAILABLE", "dataItemId": "x1"},
+        {"NewStateValue": "INSUFFICIENT_DATA", "AlarmName": "cpu"},
+        {"eventtype": 1, "message": "user logged in"},
+        {"Retain": True, "topic": "a/b"},
+        {"condition": {"id": 1, "name": "Warning"}},
+        {"event_action": "user-login"},
+        {"start": "soon", "end": "later", "alarm_code": "F12"},
+    ],
+)
+def test_what_is_about_something_else(context: dict[str, Any]) -> None:
+    """Answers of HTTP, valves, services, units of systemd, places: such a log counts as an alarm by itself."""
+    assert not said(context).stated
+    assert not says_active(context)
+
+
+@pytest.mark.parametrize(
+    ("context", "code", "item", "source"),
+    [
+        (
+            {"ConditionId": "ns=4;i=77", "ConditionName": "Hi", "SourceName": "2:Oil", "ActiveState": True},
+            "Hi", "Oil", "ns=4;i=77",
+        ),
+        (
+            {"ConditionId": "ns=4;i=77", "ConditionName": "Unset Condition Name", "SourceName": "Oil", "Active": 1},
+            "Oil", "Oil", "ns=4;i=77",
+        ),
+        ({"ConditionName": "Hi", "SourceName": "1:Oil", "ActiveState": True}, "Hi", "Oil", "Oil"),
+        ({"ConditionId": {"Identifier": 77, "NamespaceIndex": 4}, "ActiveState": True}, "77", None, "ns=4;77"),
+        ({"dataItemId": "Zload", "condition": "FAULT", "nativeCode": "OVL"}, "OVL", "Zload", "Zload"),
+        (
+            {"dataItemId": "Zload", "condition": "FAULT", "nativeCode": "OVL", "conditionId": "c2"},
+            "OVL", "Zload", "Zload/c2",
+        ),
+        (
+            {"source": "prov:line:/tag:Oven/T1:/alm:Hi", "displaypath": "Oven/T1", "eventstate": "Active"},
+            "Hi", None, "prov:line:/tag:Oven/T1:/alm:Hi",
+        ),
+        ({"displaypath": "Oven/T1", "name": "Too hot", "eventstate": "Active"}, "Too hot", None, "Oven/T1"),
+        ({"id": 31, "area": "Paint", "state": "kommt"}, "31", None, "Paint"),
+        ({"MsgNr": "31", "Area": "Paint", "StateAfter": 1}, "31", None, "Paint"),
+        (
+            {"originator": {"entityType": "ASSET", "id": "a-7"}, "type": "Overheat", "status": "ACTIVE_ACK"},
+            "Overheat", None, "a-7",
+        ),
+        ({"status": "firing", "labels": {"alertname": "Full", "instance": "n1"}}, "Full", None, "n1"),
+        (
+            {"status": "firing", "labels": {"alertname": "Full", "instance": "n1", "mount": "/", "severity": "page"}},
+            "Full", None, "instance=n1, mount=/",
+        ),
+        ({"alert": {"status": "firing", "labels": {"alertname": "Full", "instance": "n1"}}}, "Full", None, "n1"),
+        ({"alarm": {"code": 9, "device": "pump 3", "state": "active"}}, "9", None, "pump 3"),
+        ({"ID": 8, "Trigger": True}, "8", None, ""),
+        ({"alarm_code": 1205.0, "state": "active"}, "1205", None, ""),
+        ({"alarm_code": "1205.0"}, "1205", None, ""),
+        ({"alarm_code": " SV  0401 "}, "SV 0401", None, ""),
+        ({"alarm_code": "F12", "source": "main.py:17"}, "F12", None, ""),
+        ({"alarm_code": "F12", "SourceName": "Oil"}, "F12", "Oil", "Oil"),
+    ],
+)  # fmt: skip
+def test_what_an_alarm_is_called_and_where_it_comes_from(
+    context: dict[str, Any], code: str, item: str | None, source: str
+) -> None:
+    """A code, the point it belongs to, and the source that tells two of one code apart."""
+    report = said(context)
+    assert (report.code, report.item, report.source) == (code, item, source)
+
+
+def test_a_firing_alert_has_no_end_yet() -> None:
+    """Whether its end is that of no time, or the one by which it is expected to be over."""
+    start = {"labels": {"alertname": "Full"}, "startsAt": "2025-03-04T05:00:00Z"}
+    for end in ("0001-01-01T00:00:00Z", "2025-03-04T06:04:00Z"):
+        report = said({**start, "status": "firing", "endsAt": end})
+        assert (report.spans, report.started, report.ended) == (True, AT - 3600, None)
+    report = said({**start, "status": "resolved", "endsAt": "2025-03-04T05:30:00Z"})
+    assert (report.active, report.spans, report.ended) == (False, True, AT - 1800)
+    assert not said({**start, "status": "resolved", "endsAt": "0001-01-01T00:00:00Z"}).spans
+
+
+def test_an_open_time_of_an_alarm_is_active() -> None:
+    """A start and an empty end beside an alarm's name; a job's times are none."""
+    assert says_active({"alarm_code": "F12", "start": "2025-03-04 05:00", "end": "-"})
+    assert not says_active({"alarm_code": "F12", "start": "2025-03-04 05:00", "end": "2025-03-04 05:30"})
+    assert not says_active({"job": "backup", "start": "2025-03-04 05:00", "end": None})
+
+
+@given(st.text(max_size=200))
+def test_any_words_can_be_read(text: str) -> None:
+    """Whatever they are; and in any case alike."""
+    assert understood(text) == understood(text)
+
+
+@given(st.sampled_from(["active", "cleared", "kommt", "geht", "firing", "resolved", "UNACK_ALM", "ACK_RTN"]), st.data())
+def test_case_and_punctuation_change_nothing(word: str, data: st.DataObject) -> None:
+    """Underscores, dots and blanks; large letters and small."""
+    mark = data.draw(st.sampled_from(["_", " ", "-", ".", " / "]))
+    shape = data.draw(st.sampled_from([str.upper, str.lower, str.title]))
+    assert understood(f" {shape(word.replace('_', mark))}. ") == understood(word)
