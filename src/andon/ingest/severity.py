@@ -18,10 +18,10 @@ _DEBUG, _INFO, _WARNING, _ERROR, _CRITICAL = (
     Severity.DEBUG.value, Severity.INFO.value, Severity.WARNING.value, Severity.ERROR.value, Severity.CRITICAL.value,
 )  # fmt: skip
 
-# In lower case, without accents; `_` stands for what joins two words, `*` for any ending. Loggers, alarm systems and
-# controllers first, then German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Polish, Czech, Turkish; Russian;
-# Chinese; Japanese; Korean. A word that two published scales place differently is the more severe.
-_WORDS = {
+#: In lower case, without accents; `_` stands for what joins two words, `*` for any ending. Loggers, alarm systems and
+#: controllers first, then German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Polish, Czech, Turkish;
+#: Russian; Chinese; Japanese; Korean. A word that two published scales place differently is the more severe.
+WORDS = {
     _DEBUG: """
         debug dbg debugging trace trc verbose vrb fine finer finest silly config d t v
         fein feiner am_feinsten ausfuhrlich konfiguration depur* detaille detallado rastreamento traza foutopsporing
@@ -90,8 +90,8 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(sign for sign in parts if not unicodedata.combining(sign)))
 
 
-_LEVELS = {_fold(word): level for level, words in _WORDS.items() for word in words.split() if word[-1] != "*"}
-_STEMS = {_fold(word[:-1]): level for level, words in _WORDS.items() for word in words.split() if word[-1] == "*"}
+_LEVELS = {_fold(word): level for level, words in WORDS.items() for word in words.split() if word[-1] != "*"}
+_STEMS = {_fold(word[:-1]): level for level, words in WORDS.items() for word in words.split() if word[-1] == "*"}
 _EAST = re.compile("[\u3000-\u9fff\uac00-\ud7af]+")
 _FILL = frozenset(_fold(_FILLING).split())
 _EASTERN = sorted((word for word in {*_LEVELS, *_STEMS, *_FILL} if _EAST.match(word)), key=len)
