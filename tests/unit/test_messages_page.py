@@ -17,7 +17,7 @@ from support.outside_cases import taken
 PAGE = (Path(__file__).parents[2] / "docs" / "messages.md").read_text(encoding="utf-8")
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 NOTED = ("not understood", "noted")
-COUNTS = {"one": 1, "two": 2, "three": 3}
+COUNTS = {"one": 1, "two": 2, "six": 6}
 decode = Decoder(Fingerprinter(), ZoneInfo("Europe/Berlin"))
 
 
