@@ -31,10 +31,10 @@ read = SeverityReader()
                     "avertissement advertencia avviso waarschuwing предупреждение 警告 注意 次要 ワーニング 경고 "
                     "unavailable UNKNOWN local7.warning Warnings"),
         ("ERROR", "err E ERRO Error: [ERROR] ERROR+2 error3 Level|45 SEVERE FAULT Failed local0.err err(3) 3|-|Error "
-                  "level=error High Major|Alarm exception HIHI Fehler FEHLER! Störung Stoerung schwerwiegend Erreur "
+                  "level=error High Major|Alarm System|Error F|-|Failure exception HIHI Fehler FEHLER! Störung Stoerung schwerwiegend Erreur "
                   "défaut errore erro fout fel ошибка Отказ 错误 【错误】 錯誤 故障 报警 高级报警 エラー ｴﾗｰ 異常 오류 고장 LOG_ERR"),
         ("CRITICAL", "crit F FTL Fatal dpanic PANIC emerg Alert|1 ERROR+4 FATAL3 urgent kern.emerg kritisch "
-                     "Kritischer|Fehler Notfall critique crítico critica kritiek критическая Авария 严重 严重错误 致命 紧急 "
+                     "Kritischer|Fehler Fataler|Fehler Not-Aus Notfall critique crítico critica kritiek критическая Авария 严重 严重错误 致命 紧急 "
                      "致命的 重大 緊急 심각 심각한|오류 치명 Very|High emergencies Disaster"),
     ],
 )  # fmt: skip
@@ -107,7 +107,7 @@ def test_a_number_is_of_its_fields_its_neighbours_or_its_sizes_scale(
 
 
 @pytest.mark.parametrize(
-    "value", ["purple", "Prio 1", "P1", "A1", "no errors", "Kein Fehler", "ERROR: disk full", "9999", 9999, 55, -4, 25,
+    "value", ["purple", "Prio 1", "P1", "A1", "E 5", "no errors", "Kein Fehler", "ERROR: disk full", "9999", 9999, 55, -4, 25,
               7.5, True, [1, 2], {"x": "y"}, "x" * 500, 1e300, "!", "\x00"],
 )  # fmt: skip
 def test_what_is_not_understood_is_a_warning(value: object) -> None:

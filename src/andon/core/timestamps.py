@@ -47,7 +47,7 @@ _DIGITS = r"(?P<hour>\d\d)(?P<minute>\d\d)"
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE | re.ASCII)
     for form in (
-        rf"{_DAY_NAME}(?P<year>\d{{4}})(?P<mark>[\-/.])(?P<month>\d\d?)(?P=mark)(?P<day>\d\d?){_TIME}",
+        rf"{_DAY_NAME}(?P<year>\d{{4}})(?P<mark>[\-/.])\s?(?P<month>\d\d?)(?P=mark)\s?(?P<day>\d\d?)\.?{_TIME}",
         rf"{_DAY_NAME}(?P<one>\d\d?)(?P<mark>[\-/.])(?P<two>\d\d?)(?P=mark)(?P<three>\d{{4}}|\d\d){_TIME}",
         rf"{_DAY_NAME}(?P<one>\d\d?)(?P<mark>[\-/.])(?P<two>\d\d?)\.?\s+{_CLOCK}{_ZONE}",
         rf"{_DAY_NAME}{_DAY}[ \-/]*{_NAME}(?:[ \-/,]*(?P<year>\d{{4}}|\d\d(?=[ ,]|$)))?,?(?:[ :,t]\s*{_CLOCK})?{_ZONE}",
@@ -71,13 +71,13 @@ _CLOCK_FIRST = re.compile(
     r"(\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?[ap]\.?m\.?)?(?:\s[a-z]{3,4}(?=\s[a-z]))?),?\s+(\S.*\d{4}|[\d./\-]{8,})",
     re.IGNORECASE | re.ASCII,
 )
-_FILLING = re.compile(r"\b(?:at|um|uhr|de|del|le|om|kl|a las)\b\.?", re.IGNORECASE)
+_FILLING = re.compile(r"\b(?:at|um|uhr|de|del|le|om|kl|a las|a(?=\s\d))\b\.?", re.IGNORECASE)
 _HALVES = re.compile("上午|下午|午前|午後|오전|오후|凌晨|晚上")
 _AFTERNOON = frozenset({"下午", "午後", "오후", "晚上"})
 _CALENDAR = str.maketrans(
     {sign: to for signs, to in (("年月년월", "-"), ("日일", " "), ("时時分시분", ":"), ("秒초", "")) for sign in signs}
 )
-_LONGEST = 80
+_SHORTEST, _LONGEST = len("2025-01-15T02:14:23"), 80
 
 # The first three letters without accents, in English, German, French, Spanish, Italian, Portuguese and Dutch.
 _MONTHS = {
@@ -127,6 +127,9 @@ class TimeReader:
         """
         if value is None:
             return None, None
+        quick = self._quick(value, after)
+        if quick is not None and EARLIEST <= quick <= near + AHEAD:
+            return quick, None
         try:
             plain = _unpacked(value)
             if isinstance(plain, bool) or not isinstance(plain, str | int | float | Decimal | datetime):
@@ -148,6 +151,21 @@ class TimeReader:
         if len(set(likely)) == 1:
             return likely[0], None
         return self._chosen(likely, shown, near)
+
+    def _quick(self, value: Any, after: datetime | None) -> datetime | None:
+        """What most write, ISO 8601 and seconds or milliseconds since 1970, with no other reading of it."""
+        try:
+            if isinstance(value, str):
+                if len(value) >= _SHORTEST and value[4] == value[7] == "-" and value[10] in "T ":
+                    return self._moment(datetime.fromisoformat(value), after)
+            elif isinstance(value, int | float):
+                if 9.46e8 <= value < 4.2e9:
+                    return _EPOCH + timedelta(seconds=value)
+                if 9.46e11 <= value < 4.2e12:
+                    return _EPOCH + timedelta(milliseconds=value)
+        except ValueError:
+            pass
+        return None
 
     def _chosen(self, likely: list[datetime], shown: str, near: datetime) -> tuple[datetime, str | None]:
         """Of several days that of the latest year (25/01/15), in it that of the site's order, which comes first."""
@@ -318,7 +336,7 @@ def _tidy(text: str) -> str:
             text = text.replace(half[0], " ") + (" PM" if half[0] in _AFTERNOON else " AM")
         text = unicodedata.normalize("NFKD", text.translate(_CALENDAR))
         text = "".join(sign for sign in text if not unicodedata.combining(sign)).replace("\u2212", "-")
-        text = re.sub(r":(?=\s|$)", "", text)
+        text = re.sub(r":(?=\s|$)|\([^()]\)", "", text)
     if text[:1] == "[" and text[-1:] == "]":
         text = text[1:-1]
     text = _LITERAL.sub("", text.strip(" \t\r\n\"'").lstrip("*.").rstrip(":"), 1)

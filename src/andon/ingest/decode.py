@@ -37,8 +37,9 @@ TEXT_FROM_CONTEXT = 16_384
 _IMAGES = b'"images"'
 _NONE = msgspec.Raw(b"[]")
 
-#: Length of a stored time with milliseconds.
+#: Lengths of a stored time with milliseconds, and of one in whole seconds.
 _STORED_LENGTH = len("2025-01-15T02:14:23.123Z")
+_SECONDS_LENGTH = len("2025-01-15T02:14:23Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400 * 10**9
 
@@ -207,15 +208,18 @@ class Decoder:
         if stored_ns // _DAY != self._day:
             self._day = stored_ns // _DAY
             self._likely = utc_text(_EPOCH + timedelta(days=self._day) + AHEAD)
-        if (
-            isinstance(value, str)
-            and len(value) == _STORED_LENGTH
-            and "2000" < value < self._likely
-            and value[4] + value[7] + value[10] + value[19] + value[23] == "--T.Z"
-        ):
+        if isinstance(value, str) and "2000" < value < self._likely and value[-1] == "Z":
             with contextlib.suppress(ValueError):
-                datetime.fromisoformat(value)
-                return value  # stored as it stands
+                if (
+                    len(value) == _STORED_LENGTH
+                    and value[4] + value[7] + value[10] + value[19] == "--T."
+                    and value[11:13] < "24"
+                ):
+                    datetime.fromisoformat(value)
+                    return value  # stored as it stands
+                if len(value) == _SECONDS_LENGTH and value[4] + value[7] + value[10] == "--T" and value[11:13] < "24":
+                    datetime.fromisoformat(value)
+                    return f"{value[:-1]}.000Z"
         received = _EPOCH + timedelta(microseconds=stored_ns // 1000)
         moment, note = self._times.read(value, received)
         if note:

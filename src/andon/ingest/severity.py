@@ -29,9 +29,9 @@ WORDS = {
         调试 調試 偵錯 除錯 跟踪 追踪 追蹤 详细 詳細 デバッグ トレース 디버그 추적 상세
     """,
     _INFO: """
-        info inf information informational notice ntc note normal check_function ok okay good healthy success succ
-        audit_success success_audit log http mark logalways diagnostic* cleared clear resolved recover* no_alarm
-        no_error no_fault event message status infor notification* i n
+        info inf information informational notice ntc note normal check_function function_check ok okay good healthy
+        success succ audit_success success_audit log http mark logalways diagnostic* cleared clear resolved recover*
+        no_alarm no_error no_fault event message status infor notification* i n
         hinweis* meldung* betriebsmeldung* mitteilung* ereignis* informati* inform* remarque* nota notifica* melding*
         bilgi
         инфо* сведени* норма нормальн* уведомлен*
@@ -41,9 +41,9 @@ WORDS = {
         warning warn wrn warni w off_spec out_of_spec out_of_specification maintenance_required maintenance minor medium
         med moderate average low very_low lowest attention caution advisory audit_failure failure_audit non_critical
         noncritical degraded indeterminate not_classified unknown unavailable pause hi lo deviation
-        warnung* warnmeldung* vorwarnung* achtung wartung* mittel* niedrig* gering* leicht* avertiss* averti* mineur*
-        moyen* faible* advert* aviso* atencion atencao medio media bajo baja baixo baixa menor avvis* avvert* attenzione
-        minore basso waarschuw* let_op gemiddeld laag varning* ostrzez* varovan* uyari
+        uncertain warnung* warnmeldung* vorwarnung* achtung wartung* mittel* niedrig* gering* leicht* avertiss* averti*
+        mineur* moyen* faible* advert* aviso* atencion atencao medio media bajo baja baixo baixa menor avvis* avvert*
+        attenzione minore basso waarschuw* let_op gemiddeld laag varning* ostrzez* varovan* uyari
         предупрежд* внимани* средн* низк*
         警告 告警 注意 预警 預警 次要 轻微 輕微 一般 中 低 提醒 中等 ワーニング 軽微 軽故障 軽度
         경고 주의 보통 낮음 경미
@@ -61,9 +61,10 @@ WORDS = {
     _CRITICAL: """
         critical crit crt cri c fatal ftl f alert alrt emerg emrg emergency emergenc* panic pnc dpanic assert wtf
         urgent very_high highest disaster catastroph* blocker danger page non_recoverable nonrecoverable
-        kritisch* notfall* notaus dringend* gefahr* lebensgefahr schwerwiegender_fehler schwerer_fehler schwere_storung
-        critiqu* urgence* urgente* critic* emergencia* emergenza* fatale peligro pericolo perigo kritiek* dringend
-        noodgeval fataal kritik* kryty* awari*
+        kritisch* notfall* notaus not_aus nothalt not_halt fatal* dringend* gefahr* lebensgefahr
+        schwerwiegender_fehler schwerer_fehler schwere_storung
+        critiqu* urgence* urgente* critic* emergencia* emergenza* peligro pericolo perigo
+        kritiek* dringend noodgeval fataal kritik* kryty* awari*
         критич* авари* фатальн* экстренн* опасн* срочн*
         严重 嚴重 致命 紧急 緊急 危急 关键 關鍵 危险 危險 灾难 急停 致命的 重大 クリティカル 危険 非常 非常停止 重故障
         심각* 치명* 위험 긴급 중대 비상
@@ -72,7 +73,8 @@ WORDS = {
 # Words that stand beside a level and say nothing of it; alone some of them are one.
 _FILLING = """
     level lvl severity sev log loglevel number alarm event message msg status priority prio qt upper lower limit kern
-    user mail daemon auth syslog lpr news uucp cron authpriv ftp local security audit stufe klasse niveau nivel livello
+    system process safety operator device user mail daemon auth syslog lpr news uucp cron authpriv ftp local
+    security audit stufe klasse niveau nivel livello
     报警 報警 级 級 级别 級別 等级 等級 信息 レベル 등급
 """
 _MISSING = frozenset(
@@ -232,8 +234,8 @@ def _of_tokens(tokens: list[str]) -> str | None:
             levels.append(pair)
             tokens[number + 1] = "level"
             continue
-        if len(tokens) > 1 and "a" <= token <= "z" and len(token) == 1 and token not in ("d", "v"):
-            return None  # classes and codes: A1, C 2; but MongoDB's D1
+        if len(tokens) > 1 and len(token) == 1 and "a" <= token <= "z" and token not in "dv":  # noqa: S105 - letters
+            continue  # classes and codes, A1, are no level; but MongoDB's D1
         for word in _segments(token):
             if word in _FILL:
                 filling += filter(None, [_LEVELS.get(word)])
@@ -329,7 +331,6 @@ _OF_FIELDS: dict[str, Scale] = {
     )
     for name in names.split()
 }  # fmt: skip
-_LEVEL_FIELDS = frozenset({"level", "severity"})
 _CONDITIONS = frozenset({"conditionname", "conditionid", "sourcenode", "activestate", "activestate/id", "ackedstate"})
 _EVENTS = frozenset({"eventtype", "retain", "sourcename", "eventid"})
 _WINDOWS = frozenset({"providername", "provider", "provider_name", "channel", "eventrecordid", "recordnumber"})
@@ -338,7 +339,7 @@ _WINDOWS = frozenset({"providername", "provider", "provider_name", "channel", "e
 def _of_keys(field: str, keys: Collection[str]) -> Scale | None:
     """The scale of the logger or system that the other fields' names tell."""
     names = {str(key).lower() for key in keys}
-    if field in _LEVEL_FIELDS and names & {"eventid", "event_id"} and names & _WINDOWS:
+    if field == "level" and names & {"eventid", "event_id"} and names & _WINDOWS:
         return _windows
     if {"displaypath", "eventtype"} <= names:
         return _ignition
