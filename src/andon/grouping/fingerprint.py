@@ -17,12 +17,15 @@ import msgspec
 
 from andon.core.models import Fingerprint
 from andon.grouping import mask
-from andon.grouping.codes import MAX_CODES, CodeRules, find_slots
+from andon.grouping.codes import CodeRules
 from andon.grouping.headers import header_end
+from andon.grouping.routes import find_agents, find_routes
+from andon.grouping.slots import MAX_CODES, canonical, find_slots
 from andon.grouping.traces import condense
+from andon.grouping.writing import plain
 
 #: Part of every key: raise it when a change here gives texts another skeleton.
-VERSION = "1"
+VERSION = "2"
 #: How much of a text is looked at, in characters; of a trace this much of its head and of its tail.
 TEXT_LIMIT = 4096
 #: A skeleton with fewer words than this is nobody's problem by itself: the service is part of its identity.
@@ -115,10 +118,12 @@ class Fingerprinter:
         return self._look_up(message, service, context, quick)
 
     def _look_up(self, message: str, service: str, context: Mapping[str, Any] | None, quick: bytes) -> Fingerprint:
-        text = _one_text(message) if "\n" in message or "\\n" in message else message
+        text = _one_text(message) if "\n" in message or "\\n" in message or "#012" in message else message
         text = text[:TEXT_LIMIT]
         if self._rules.patterns:
             text = self._keep_site_codes(text)
+        if not text.isascii():
+            text = plain(text)
         plan = self._plan(mask.fold(text))
         codes = self._rules.in_context(context)
         if plan.done is None or codes:
@@ -179,32 +184,31 @@ def _one_text(message: str) -> str:
 def _make_plan(folded: str) -> _Plan:
     """Strip, find codes, mask. The expensive step: once for each different folded text."""
     start = header_end(folded)
-    wide = mask.wide_spans(folded, start)
-    slots = _choose(find_slots(folded, start), wide)
+    routes = find_routes(folded, start)
+    values = [(begin, end, mask.HOLE) for begin, end in mask.wide_spans(folded, start) + find_agents(folded, start)]
+    spans: list[tuple[int, int, Any]] = sorted(routes + values, key=lambda span: span[0])
+    spans += _choose(find_slots(folded, start, [end for _, end, _ in routes]), spans)
     parts: list[str | _Hole] = []
     position = start
-    for begin, end, accept in sorted([(b, e, None) for b, e in wide] + slots, key=lambda span: span[0]):
+    for begin, end, what in sorted(spans, key=lambda span: span[0]):
         if begin < position:
             continue
         parts.append(mask.mask_tokens(folded[position:begin]))
-        if accept is None:
-            parts.append(mask.HOLE)
-        else:
-            parts.append(_Hole(folded[begin:end], folded.count("0", 0, begin), accept))
+        parts.append(what if isinstance(what, str) else _Hole(folded[begin:end], folded.count("0", 0, begin), what))
         position = end
     parts.append(mask.mask_tokens(folded[position:]))
     if any(isinstance(part, _Hole) for part in parts):
         return _Plan(_joined(parts), None)
     text = mask.tidy("".join(part for part in parts if isinstance(part, str)))
     tokens = mask.skeleton(text)
-    if mask.words(tokens) < GENERIC_WORDS or _HAS_PRIVATE(text):
+    if mask.says(tokens) < GENERIC_WORDS or _HAS_PRIVATE(text):
         return _Plan((text,), None)
     return _Plan((text,), _named(text, tokens))
 
 
-def _choose(found: list[Any], wide: list[tuple[int, int]]) -> list[Any]:
+def _choose(found: list[Any], spans: list[tuple[int, int, Any]]) -> list[Any]:
     """The slots to use: none inside an address, path or date, none that overlaps one found before it."""
-    taken = list(wide)
+    taken = [(begin, end) for begin, end, _ in spans]
     chosen: list[Any] = []
     for slot in found:
         if len(chosen) == MAX_CODES:
@@ -237,7 +241,7 @@ def _with_digits(parts: tuple[str | _Hole, ...], text: str) -> tuple[str, ...]:
             continue
         pieces = part.piece.split("0")
         value = pieces[0] + "".join(runs[part.first_run + number] + piece for number, piece in enumerate(pieces[1:]))
-        filled.append(value if part.accept(value) else mask.HOLE)
+        filled.append(canonical(value) if part.accept(value) else mask.HOLE)
     return tuple(filled)
 
 
@@ -247,10 +251,10 @@ def _fingerprint(text: str, service: str, codes: tuple[tuple[str, str], ...]) ->
         text = text.translate(_PUBLIC)
     template = mask.tidy(text)
     tokens = mask.skeleton(template)
-    known = set(tokens)
+    known = {*tokens, *(token.upper() for token in tokens)}
     tail = [f"{name}={code}" for name, code in codes if not known.issuperset(mask.skeleton(code))]
-    if service and mask.words(tokens) < GENERIC_WORDS:
-        tail.insert(0, mask.fold(service[:200]).replace("0", mask.HOLE))
+    if service and mask.says(tokens) < GENERIC_WORDS:
+        tail.insert(0, mask.fold(plain(service[:200])).replace("0", mask.HOLE))
     return _named(template, tokens, mask.TAIL + mask.tidy(" ".join(tail)) if tail else "")
 
 

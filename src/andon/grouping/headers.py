@@ -36,6 +36,7 @@ _WHOLE = re.compile(
             rf"(?:<0>)0\s(?:{_ISO}|-)\s\S+\s\S+\s\S+\s\S+\s(?:-|\[[^\]]*\])+\s?",  # syslog, RFC 5424
             rf"(?:time|ts|timestamp)=\"?{_ISO}\"?\s+level=\w+\s+(?!\w+=)",  # logfmt without a name for its message
             rf"(?=(?:time|ts|timestamp|t|level|lvl|severity)=){_PAIRS}",  # logfmt
+            rf"[\w.:\-]+\s\S+\s\S+\s\[{_CLF}\]\s",  # access logs of web servers
             rf"0-0-0T{_CLOCK}{_ZONE}\s(?:stdout|stderr)\s[FP]\s",  # containers
             r"[IWEF]0\s+0:0:0\.0\s+0\s[\w./\-]+:0\]\s",  # klog
             rf"0\s0\s0\s{_LEVEL_NAMES}\s[\w.$\-/]+:\s",  # 081109 203615 148 INFO dfs.X:

@@ -11,6 +11,9 @@ import functools
 import re
 from collections.abc import Callable
 
+from andon.grouping.routes import ROUTE
+from andon.grouping.writing import SEAM, SIGNS
+
 #: What stands for a masked value, in templates and in skeletons.
 HOLE = "<*>"
 #: Ends the message part of a template; what follows (service, code fields) is identity and never a hole.
@@ -24,11 +27,22 @@ ELLIPSIS = "…"
 _DIGITS = re.compile(r"[0-9]+")
 _SPACES = re.compile(r"\s+")
 # A word, or several joined without space: a name in dots, dashes or underscores is one thing, and varies as one.
-_COMPOUND = r"[^\W_]+(?:[._\-/@$]{1,2}[^\W_]+)*"
+_JOINT = r"(?:[._\-/@$~]{1,2}|\+\+-?|==)"
+_COMPOUND = rf"[^\W_]+(?:{_JOINT}[^\W_]+)*"
+# Signs of scripts without spaces are no part of the Latin words that they touch.
+_LETTERS = rf"[^\W_{SIGNS}]+"
+# "+ overtravel" is another problem than "- overtravel", and -110 another code than 110; "+ 5" is a value.
+_SIGN = r"(?<!\+)\+(?!\+|\s?[\d<])(?:(?<![^\W_]\+)|(?![^\W_]))|(?<![\w.)\]])[+\-](?=\d)"
 _TOKEN = re.compile(rf"<\*>|{_COMPOUND}")
+_TOKEN_OF_SOME = re.compile(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_COMPOUND}|{_SIGN}")
+_MINUS = re.compile(r"-\d")
+_TOKEN_OF_SIGNS = re.compile(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_LETTERS}(?:{_JOINT}{_LETTERS})*|[{SIGNS}]+|{_SIGN}")
+#: Tokens that are what they are: a sentence of signs, a route, a plus or minus. They never stand for a value.
+IDENTITY = re.compile(rf"[{SIGNS}+\-]|{ROUTE}")
+_SIGN_RUN = re.compile(f"[{SIGNS}]")
 _HOLE_RUN = re.compile(r"<\*>(?:(?:[^\w<]|_){0,40}<\*>)+")
 # What is joined to a value without a space belongs to it.
-_GLUED = re.compile(r"<\*>(?:[._\-/@$]{1,2}[^\W_]+)+")
+_GLUED = re.compile(rf"<\*>(?:[._\-/@$~+]{{1,2}}{_LETTERS})+")
 _LITERAL = re.compile(r"(?<=[=:])(\s?)(?:true|false|null|nil|none|nan|undefined)(?![^\W_])", re.IGNORECASE)
 # NUL, other control characters, line ends included, and halves of surrogate pairs: no database takes them all.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
@@ -45,6 +59,7 @@ _UNIT = (
 )
 # A short word behind a decimal number is its unit, unless it goes on with the sentence.
 _ANY_UNIT = r"(?!(?:of|in|on|at|to|is|by|for|and|or|was|not|the|but|out|due|has|no|as|if)\b)[^\W\d_]{1,3}"
+_ANY_UNIT = _ANY_UNIT.replace("\\d_", rf"\d_{SIGNS}")
 
 _HAS_MONTH = re.compile(_MONTH).search
 # Values that reach over punctuation, each with a test that is cheap and true wherever the expression can match.
@@ -60,7 +75,12 @@ _WIDE: tuple[tuple[Callable[[str], bool], str], ...] = (
     # Windows and UNC paths
     (lambda t: "\\" in t, r"(?<!\w)[A-Za-z]:\\[^\s\"'<>|:*?;,)\]]*|\\\\[\w.$\-]{1,64}\\[^\s\"'<>|:*?;,)\]]*"),
     # Unix path of two parts or more, with a host or scheme before it
-    (lambda t: t.count("/") > 1, r"(?<![\w.\-/])(?:[~.]{0,2}|[\w\-]{1,32}:)(?:/{1,2}[\w.@%+~=$\-]+){2,}/?"),
+    (
+        lambda t: t.count("/") > 1,
+        r"(?<![\w.\-/])(?:[~.]{0,2}|[\w\-]{1,32}:)(?:/{1,2}[\w.@%+~=$\-]+){2,}/?(?:\?[^\s\"'<>)]*)?",
+    ),
+    # a path with a query string
+    (lambda t: "?" in t, r"(?<![\w.\-/])/[\w.@%+~=$\-]*/?\?[\w.%~\-\[\]]{1,80}=[^\s\"'<>)]*"),
     # host.domain:port
     (lambda t: ":0" in t and "." in t, r"(?<![\w.\-])[A-Za-z0][\w\-]*(?:\.[\w\-]+)+:0(?!\w)"),
     # Mon Jun 1 10:00:00 2025 in any language
@@ -138,7 +158,8 @@ def tidy(masked: str) -> str:
     >>> tidy("from <*>.<*>.<*>.<*>: <*>\\n retry")
     'from <*> retry'
     """
-    text = masked if masked.isprintable() else _UNPRINTABLE.sub(" ", masked)
+    text = masked.replace(SEAM, "")
+    text = text if text.isprintable() else _UNPRINTABLE.sub(" ", text)
     if "  " in text or not text.isascii():
         text = _SPACES.sub(" ", text)
     text = text.strip()
@@ -157,13 +178,20 @@ def shorten(template: str, limit: int = TEMPLATE_LIMIT) -> str:
 def skeleton(text: str) -> tuple[str, ...]:
     """The words and holes of a masked text: what the identity of a pattern is made of.
 
-
     >>> skeleton("Failed to bind to port <*>: Address in use")
     ('Failed', 'to', 'bind', 'to', 'port', '<*>', 'Address', 'in', 'use')
     """
-    return tuple(_TOKEN.findall(text))
+    if not text.isascii():
+        return tuple(_TOKEN_OF_SIGNS.findall(text))
+    some = "+" in text or "/" in text or ("-" in text and _MINUS.search(text))
+    return tuple((_TOKEN_OF_SOME if some else _TOKEN).findall(text))
 
 
 def words(tokens: tuple[str, ...]) -> int:
     """How many of ``tokens`` are words: not holes, not single letters."""
     return sum(len(token) > 1 and token != HOLE for token in tokens)
+
+
+def says(tokens: tuple[str, ...]) -> int:
+    """As :func:`words`, but a run of signs counts as the words that it holds: one for two signs."""
+    return words(tokens) + sum(len(token) // 2 for token in tokens if token[0] >= "\u0900" and _SIGN_RUN.match(token))
