@@ -95,6 +95,12 @@ contaminated misaligned overheated cracked unlocked|laser head {} at zone 4
 overheated cold disconnected shorted unbalanced|Heating zone 3 {}
 success failure partial canceled skipped timeout|Job ended: {}
 malformed duplicate expired unsigned oversized unroutable|message rejected as {}
+login logout authentication lookup creation lockout|user {} did not work on panel 3
+missing flipped turned askew upright mispicked|part {} at station 3
+created deleted renamed moved copied truncated|file {} on share 3
+kopiert gelöscht verschoben umbenannt gesperrt|Datei {} auf Laufwerk 3
+profibus profinet ethercat canopen modbus interbus|{} communication lost to PLC 3
+ack grant ready home grip|Timeout waiting for {} from robot 3
 Ventil Motor Pumpe Sensor Lüfter Getriebe|{} defekt an Station 5
 Rolle Antrieb Lager Weiche Stopper Sensor|{} an Förderband 3 blockiert
 Überstrom Überspannung Unterspannung Übertemperatur Erdschluss Phasenausfall|Antrieb meldet Störung: {}
@@ -114,7 +120,7 @@ inceppamento rottura sovraccarico slittamento stallo|Anomalia {} sul nastro 2
 #: The words are names: one problem.
 TOGETHER = """
 mueller schmidt weber fischer becker|Session of operator {} expired at terminal 4
-admin guest jsmith maintenance qa-lead FILTER PlcmSpIp|Login denied for user {} from 10.1.4.7
+admin guest jsmith maintenance qa-lead|Login denied for user {} from 10.1.4.7
 ann ben cid dot eve fay|GET for user {} took 400 ms
 alice bertrand chloe dmitri emeka|user={} action=download size=4000
 lena marco ingrid pavel yuki rafael|deleted file from share by {}
@@ -241,6 +247,13 @@ def test_a_word_known_as_a_name_counts_twice_elsewhere() -> None:
     for form in ("login user={} tty=3", "blorp {} drex the fnord"):
         answers = [method(form.format(name)) for name in names]
         assert len({method.final(answer) for answer in answers}) == 1
+
+
+def test_where_values_stand_too_persons_have_any_name() -> None:
+    """One with a digit in it shows that names stand there; a name may then be a listed word."""
+    names = ["anna", "bert", "carl", "dora", "emil", "FILTER", "PlcmSpIp"]
+    assert problems("login of user {} denied", ["anna1", *names], seed=None) == 1
+    assert problems("login of user {} denied", names, seed=None) == 2
 
 
 def test_a_value_and_a_word_join_only_where_names_stand() -> None:

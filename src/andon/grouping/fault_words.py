@@ -9,66 +9,65 @@ from __future__ import annotations
 import functools
 
 _ENGLISH = """
-    accumulator actuator agitator airbag amplifier anode antenna arm armature auger axis axle backlash barrel
-    battery beam bearing bellows belt blade blower board boiler bolt bowl brake breaker brush buffer burner bus
-    bushing busbar cabinet cable calibrator cam camera capacitor carriage carrier cartridge casing cathode cell
-    chain chamber chassis chiller chip chuck circuit clamp clutch coil collar collet column compressor condenser
-    conductor connector contact contactor controller converter conveyor coolant cooler cooling coupling cover crane
-    crankshaft cutter cylinder damper detector diaphragm die diode display diverter door drain drill drive driver
-    drum duct ejector electrode electronics elevator enclosure encoder engine evaporator exchanger exhaust extruder
-    fan feeder filler filter fixture flange flap flywheel frame freezer furnace fuse gantry gasket gate gauge gear
-    gearbox generator grating grease grinder gripper guard guide hammer handle harness head heater heatsink hinge
-    hoist hood hopper hose housing hydraulics igniter impeller indicator inductor injector inlet insulation
-    interlock inverter jack jaw joint keypad ladle lamp laser latch lens lever lid lift lightcurtain limiter liner
-    linkage loader lock lubricant magazine magnet manifold manipulator membrane memory mill mirror mixer mold mould
-    motherboard motor muffler needle nozzle oil outlet oven pad pallet panel pedal pinion pipe piston pivot plug
-    plunger pneumatics pocket pole potentiometer powersupply press probe processor propeller pulley pump punch
-    pusher rack radiator ram ratchet reactor receiver rectifier reducer refrigerant regulator relay relief resistor
-    resolver robot rod roller rotor sander saw scale scanner scraper screw scrubber seal sensor separator servo
-    shaft shell shield shutter shuttle silencer silo skid sleeve slide slider socket solenoid spindle spool spray
-    spring sprocket stacker starter stator strainer switch tachometer tailstock tank tap tensioner terminal
-    thermistor thermocouple thermostat thruster tool torch transducer transformer transmission transmitter tray
-    trolley turbine turntable turret valve vane vent vessel vibrator wafer welder wheel winch winder winding wiper
-    wire wiring acceleration acidity air alignment altitude amperage angle capacity clearance concentration
-    conductivity consumption coolantlevel counterpressure current curvature density diameter displacement distance
-    feedrate flow force frequency height humidity inertia length level load moisture noise oxygen pitch porosity
-    position power pressure radius resistance roughness roundness speed steam surface temperature tension thickness
-    throughput tolerance torque turbidity vacuum velocity vibration viscosity voltage volume water wear weight width
-    abrasion abort aborted absent ajar arcing bent blackout bleed blocked blockage blown blurred bounced bouncing
-    breakage breakdown broken brownout burned burnt burst buckled cancelled canceled cavitation chatter chipped
-    clash clogged closed cold collapse collapsed collided collision condensation congestion contaminated
-    contamination corroded corrosion corrupt corrupted corruption crack cracked crash crashed creep crushed damage
-    damaged dead deadlock decoupled deflated deformed degraded delamination delayed dented depleted derailed desync
-    detached deviation dirty disabled disconnect disconnected discharged displaced distorted disturbed drained drift
-    dropped dropout dry duplicate earthfault eccentric empty enabled eroded error exceeded excessive exhausted
-    expired exploded fail failed failing failure fallen fatigue fault faulted faulty fire flashover flicker flood
-    flooded foam fog foreign fouled fracture fractured freewheeling friction frozen full fused gap glitch
+    accumulator actuator agitator airbag amplifier anode antenna arm armature auger axis axle backlash barrel battery
+    beam bearing bellows belt blade blower board boiler bolt bowl brake breaker brush buffer burner bus bushing busbar
+    cabinet cable calibrator cam camera capacitor carriage carrier cartridge casing cathode cell chain chamber chassis
+    chiller chip chuck circuit clamp clutch coil collar collet column compressor condenser conductor connector contact
+    contactor controller converter conveyor coolant cooler cooling coupling cover crane crankshaft cutter cylinder
+    damper detector diaphragm die diode display diverter door drain drill drive driver drum duct ejector electrode
+    electronics elevator enclosure encoder engine evaporator exchanger exhaust extruder fan feeder filler filter
+    fixture flange flap flywheel frame freezer furnace fuse gantry gasket gate gauge gear gearbox generator grating
+    grease grinder gripper guard guide hammer handle harness head heater heatsink hinge hoist hood hopper hose housing
+    hydraulics igniter impeller indicator inductor injector inlet insulation interlock inverter jack jaw joint keypad
+    ladle lamp laser latch lens lever lid lift lightcurtain limiter liner linkage loader lock lubricant magazine
+    magnet manifold manipulator membrane memory mill mirror mixer mold mould motherboard motor muffler needle nozzle
+    oil outlet oven pad pallet pedal pinion pipe piston pivot plug plunger pneumatics pocket pole potentiometer
+    powersupply press probe processor propeller pulley pump punch pusher rack radiator ram ratchet reactor receiver
+    rectifier reducer refrigerant regulator relay relief resistor resolver robot rod roller rotor sander saw scale
+    scanner scraper screw scrubber seal sensor separator servo shaft shell shield shutter shuttle silencer silo skid
+    sleeve slide slider socket solenoid spindle spool spray spring sprocket stacker starter stator strainer switch
+    tachometer tailstock tank tap tensioner terminal thermistor thermocouple thermostat thruster tool torch transducer
+    transformer transmission transmitter tray trolley turbine turntable turret valve vane vent vessel vibrator wafer
+    welder wheel winch winder winding wiper wire wiring acceleration acidity air alignment altitude amperage angle
+    capacity clearance concentration conductivity consumption coolantlevel counterpressure current curvature density
+    diameter displacement distance feedrate flow force frequency height humidity inertia length level load moisture
+    noise oxygen pitch porosity position power pressure radius resistance roughness roundness speed steam surface
+    temperature tension thickness throughput tolerance torque turbidity vacuum velocity vibration viscosity voltage
+    volume water wear weight width abrasion abort aborted absent ajar arcing bent blackout bleed blocked blockage
+    blown blurred bounced bouncing breakage breakdown broken brownout burned burnt burst buckled cancelled canceled
+    cavitation chatter chipped clash clogged closed cold collapse collapsed collided collision condensation congestion
+    contaminated contamination corroded corrosion corrupt corrupted corruption crack cracked crash crashed creep
+    crushed damage damaged dead deadlock decoupled deflated deformed degraded delamination delayed dented depleted
+    derailed desync detached deviation dirty disabled disconnect disconnected discharged displaced distorted disturbed
+    drained drift dropped dropout dry duplicate earthfault eccentric empty enabled eroded error exceeded excessive
+    exhausted expired exploded fail failed failing failure fallen fatigue fault faulted faulty fire flashover flicker
+    flood flooded foam fog foreign fouled fracture fractured freewheeling friction frozen full fused gap glitch
     groundfault halted hang hard hazard held hot hung hunting icing idle imbalance imbalanced implausible inactive
     incomplete inhibited interference interrupted interruption invalid inverted inverse isolated jam jammed jitter
     jump kinked knock late leak leakage leaked leaking limp loose loosened lost low malformed malfunction melted
     misaligned misalignment misfeed misfire mismatch missing mistimed muted nodata noisy obstructed obstruction
     occluded offline offset open opened oscillating oscillation outage overflow overheat overheated overheating
-    oversized overrun overtravel overlap overdue oxidation panic parted partial peeled pinched pitted plugged
-    polluted preempted punctured quenched rattling ragged rejected resonance restarted reversed ripped rough
-    ruptured running rust rusted saturated scorched scratch scratched seized separated severed shattered shed
-    sheared shock short shorted shortage shortcircuit shutdown singularity skewed skipped slack slip slipped
-    slipping slow sluggish smoke smoking soiled spark spatter spike spill spilled splash split stale stalled stall
-    starved starvation stick sticking stopped stray stuck surge suspended swollen tangled tear tension throttled
-    tilted timeout timedout tipped torn trapped trip tripped twisted unbalanced unbalance uncalibrated undercut
-    underflow underrun unlatched unlocked unplugged unpowered unreachable unstable unsteady unstretched vibrating
-    warped watchdog waterlogged wet wobble wobbling worn wrinkled accepted acknowledged active alarm alarmed armed
-    authentication authorization automatic bad busy calibrating certificate checksum cleared communication completed
-    configuration connect connected connection crc critical degradation denied deny disarmed done emergency estop
-    ethernet eviction exception expiry finished firmware forbidden granted handshake hardware heartbeat high homed
-    homing hungup ignored illegal initialisation initialization initializing killed locked login logout maintenance
-    manual mute network normal notfound ok oom overwritten paused parity pending permission permitted protocol quota
-    ready refused released reset resumed revoked safety secured segfault setup signature skew software standby
-    started starting starvation stopping success succeeded synchronization synchronisation syntax terminated
-    throttling traffic transition truncated unauthorized unavailable unknown unlock unsupported updated warning
-    warmup left right up down upper lower front rear top bottom inner outer forward backward forwards backwards
-    clockwise counterclockwise anticlockwise above below beyond behind upstream downstream inbound outbound inside
-    outside horizontal vertical lateral positive negative plus minus infeed outfeed red green amber yellow blue
-    white black orange purple violet pink brown grey gray cyan magenta on off true false yes no none null
+    oversized overrun overtravel overlap overdue oxidation panic parted partial peeled pinched pitted plugged polluted
+    preempted punctured quenched rattling ragged rejected resonance restarted reversed ripped rough ruptured running
+    rust rusted saturated scorched scratch scratched seized separated severed shattered shed sheared shock short
+    shorted shortage shortcircuit shutdown singularity skewed skipped slack slip slipped slipping slow sluggish smoke
+    smoking soiled spark spatter spike spill spilled splash split stale stalled stall starved starvation stick
+    sticking stopped stray stuck surge suspended swollen tangled tear throttled tilted timeout timedout tipped torn
+    trapped trip tripped twisted unbalanced unbalance uncalibrated undercut underflow underrun unlatched unlocked
+    unplugged unpowered unreachable unstable unsteady unstretched vibrating warped watchdog waterlogged wet wobble
+    wobbling worn wrinkled accepted acknowledged active alarm alarmed armed authentication authorization automatic bad
+    busy calibrating certificate checksum cleared communication completed configuration connect connected connection
+    crc critical degradation denied deny disarmed done emergency estop ethernet eviction exception expiry finished
+    firmware forbidden granted handshake hardware heartbeat high homed homing hungup ignored illegal initialisation
+    initialization initializing killed locked login logout manual mute network normal notfound ok oom overwritten
+    paused parity pending permission permitted protocol quota ready refused released reset resumed revoked safety
+    secured segfault setup signature skew software standby started starting stopping success succeeded synchronization
+    synchronisation syntax terminated throttling traffic transition truncated unauthorized unavailable unknown unlock
+    unsupported updated warning warmup left right up down upper lower front rear top bottom inner outer forward
+    backward forwards backwards clockwise counterclockwise anticlockwise above below beyond behind upstream downstream
+    inbound outbound inside outside horizontal vertical lateral positive negative plus minus infeed outfeed red green
+    amber yellow blue white black orange purple violet pink brown grey gray cyan magenta on off true false yes no none
+    null lookup creation deletion registration lockout
 """
 _GERMAN = """
     abluft abzug achse akku anode anlage anker antrieb aufzug ausleger band batterie behälter beleuchtung bremse

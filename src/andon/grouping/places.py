@@ -28,7 +28,7 @@ class Place(IntEnum):
     MARKED = 3
     #: Behind the word for a kind of thing: queue, host, file.
     NAME = 4
-    #: Behind the word for a kind of person: whatever it is, it is a name.
+    #: Behind the word for a kind of person.
     PERSON = 5
     #: A code field of the context.
     FIELD = 6
@@ -158,10 +158,10 @@ def places(tokens: Sequence[str], text: str) -> bytes:
 
 def may_vary(word: str, place: int, *, sure: bool = False) -> bool:
     """Whether ``word`` can be one of the names that a place holds; ``sure`` where it is known to hold values too."""
-    if place == Place.PERSON or (sure and len(word) < 4):  # of short words many mean several things
+    if sure and (place == Place.PERSON or len(word) < 4):  # of short words many mean several things
         return True
-    if place == Place.NAME:
-        return word.casefold() not in FAULT_WORDS and not _DONE(word)
+    if place >= Place.NAME:
+        return word.casefold() not in FAULT_WORDS and (place == Place.PERSON or not _DONE(word))
     last = _LAST_PART(word)[-1]
     if not sure and ((len(last) > 1 and last.isupper()) or _CAMEL.match(last)):
         return False
