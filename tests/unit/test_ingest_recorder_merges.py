@@ -108,3 +108,41 @@ async def test_callers_of_logs_that_are_analyzed_one_by_one_get_their_own(tmp_pa
             "Drive fault on axis 1",
             "Drive fault on axis 2",
         }
+
+
+def counted(first: int, last: int, field: str = "fault_no") -> list[dict[str, object]]:
+    """Logs of one text with a code field that counts up."""
+    return [log("Valve did not reach its end position", context={field: number}) for number in range(first, last)]
+
+
+async def test_a_code_field_that_counts_up_becomes_one_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the disk was full at first; after a restart the next values join at once."""
+
+    monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.01)
+    async with pipeline(tmp_path) as p:
+        p.disk.fill(times=2)
+        p.publish(*counted(4000, 4025), *counted(1, 30, "alarm_code"))
+        p.start("recorder")
+        await stored(p, 54)
+        assert [into for _, into in families(p)] == [None, *[1] * 24, *[None] * 29]
+    async with pipeline(tmp_path) as p:
+        p.start("recorder")
+        p.publish(*counted(4025, 4027))
+        await stored(p, 56)
+        assert [into for _, into in families(p)[-2:]] == [1, 1]
+
+
+async def test_logs_that_are_stored_late_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that is tried again and again is no sign that its codes come often, nor is a restart."""
+
+    monkeypatch.setattr("andon.ingest.recorder.RETRY_FIRST", 0.001)
+    async with pipeline(tmp_path) as p:
+        p.start("recorder")
+        p.publish(*counted(0, 10))
+        await stored(p, 10)
+        p.disk.fill(times=5)
+        p.publish(*counted(10, 15))
+        await stored(p, 15)
+        p.publish(*counted(15, 25))
+        await stored(p, 25)
+        assert [into for _, into in families(p)] == [None, *[1] * 24]

@@ -142,9 +142,9 @@ def test_a_split_pattern_is_asked_about_and_never_merged_again(database: Databas
             assert done.regrouped != before
             assert await store.read(problems.separated) == [("a", "b")]
             assert await store.read(problems.known_patterns) == [
-                (1, "a", "fault <*> of a", None),
-                (2, "b", "fault <*> of b", None),
-                (3, "c", "fault <*> of c", "b"),
+                (1, "a", "fault <*> of a", None, 1),
+                (2, "b", "fault <*> of b", None, 2),
+                (3, "c", "fault <*> of c", "b", 1),
             ]
             job = await claimed(store)
             assert (job.pattern_id, job.reason, job.question.count) == (2, "split", 3)

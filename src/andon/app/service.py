@@ -43,6 +43,7 @@ from andon.explain.model.history_tools import ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
+from andon.grouping import noise
 from andon.grouping.similar import alike
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
@@ -242,6 +243,7 @@ class Service:
             on_stored=desk.on_stored,
             on_stalled=desk.on_stalled,
             queued=analyzer.wake,
+            protected=noise.protecting(settings.code_fields),
             limits=PictureLimits(max_bytes=settings.picture_max_bytes),
             referenced=fetcher.wake,
         )

@@ -2,20 +2,27 @@
 
 ``user alice logged out`` and ``user bob logged out`` have two skeletons; nothing in either says that names vary.
 After ``EVIDENCE`` different words in the same place (or a masked value and a word) it is known, and the patterns
-are joined: the oldest stays. The evidence goes with the merge, so that people can see and undo it.
+are joined: the oldest stays. Not every place holds names (:mod:`andon.grouping.places`): what names the fault never
+joins, and where nothing tells, it takes more words. The evidence goes with the merge, so that people can see and
+undo it.
+
+A code field of the context that turns out to count up is noise: :mod:`andon.grouping.noise`.
 
 A template is all the merger needs: what ``Fingerprint.template`` says can be fed again after a restart.
 """
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from andon.core.models import Merge
+from andon.grouping import noise
 from andon.grouping.mask import ELLIPSIS, FRAMES, HOLE, TAIL, skeleton, words
+from andon.grouping.places import Place, dotted, may_vary, places
 
 #: How many different words in one place show that the place holds a value.
 EVIDENCE = 5
@@ -23,41 +30,63 @@ EVIDENCE = 5
 MAX_TOKENS = 64
 # The fewer words are left around the place, the more must have stood in it: "X failed" says little.
 _MORE_EVIDENCE = {1: 10, 2: 5}
+# The less a place says of what it holds, the more too: a closed class of words is seldom so large.
+_UNCERTAIN: dict[int, int] = {Place.SUBJECT: 35, Place.PLAIN: 7}
+# So many words is a masked value in such a place worth; where names are announced it is proof.
+_VALUE: dict[int, int] = {Place.SUBJECT: 0, Place.PLAIN: 7}
+# And so many a dotted name.
+_DOTTED = 5
 # Below this a value and a word in one place are no evidence either.
 _MIN_CONTEXT = 2
-_SEAL = "\x1e"
-# A code, an exception or the name of an error number is identity: such a word is never a value.
-_IDENTITY = re.compile(r".*\d|.*(?:Exception|Error|Fault)$|E[A-Z]{3,14}$|SIG[A-Z]{2,8}$")
-# A dotted name, an address or a path is likelier a value than a word is: each counts twice.
-_NAME = re.compile(r"[^.@/$]+[.@/$]")
+
+
+K = TypeVar("K")
 
 
 class _Pattern(msgspec.Struct):
     tokens: tuple[str, ...]
+    places: bytes
     age: int
     #: What this pattern stands for in the table of exact shapes: its own and wider ones.
     shapes: list[int]
+
+
+_FORGOTTEN = _Pattern((), b"", 0, [])
 
 
 class Merger:
     """Knows every pattern seen and which of them are one.
 
     Feed each pattern with :meth:`add`, in any order (on start: all stored ones), and tell of the merges that are
-    stored with :meth:`unite`. ``never`` are pairs of keys that a person has separated. Of more than ``capacity``
-    patterns the ones added first are forgotten: they are not merged any more, nothing else changes.
+    stored with :meth:`unite` and of each log with :meth:`saw`. ``never`` are pairs of keys that a person has separated,
+    ``protected`` are the plain names of context fields that are never noise. Of more than ``capacity`` patterns the
+    ones added first are forgotten: they are not merged any more, nothing else changes.
     """
 
     def __init__(
-        self, *, evidence: int = EVIDENCE, capacity: int = 20_000, never: Iterable[tuple[str, str]] = ()
+        self,
+        *,
+        evidence: int = EVIDENCE,
+        capacity: int = 20_000,
+        never: Iterable[tuple[str, str]] = (),
+        protected: frozenset[str] = noise.PROTECTED,
     ) -> None:
         if evidence < 2:
             raise ValueError(f"evidence must be at least 2 different words, not {evidence}.")
         self._evidence = evidence
         self._capacity = capacity
+        self._protected = protected
         self._patterns: dict[str, _Pattern] = {}
-        # Both under the hash of a tuple of tokens: 200,000 places of 20,000 patterns would be large as texts.
+        # All under the hash of a tuple of tokens: 200,000 places of 20,000 patterns would be large as texts.
         self._exact: dict[int, str] = {}
         self._holes: dict[int, str | list[str]] = {}
+        #: Shapes that words proved to be one pattern (True: values stand there too), and those where words name faults.
+        self._proven: dict[int, bool] = {}
+        self._closed: dict[int, None] = {}
+        #: Words that turned out to be names; they are likelier names elsewhere too.
+        self._names: dict[str, None] = {}
+        self._fields: dict[int, noise.Fields] = {}
+        self._logs: Counter[str] = Counter()
         self._parent: dict[str, str] = {}
         self._members: dict[str, list[str]] = {}
         self._never: dict[str, set[str]] = {}
@@ -80,20 +109,33 @@ class Merger:
             key = parent
         return key
 
-    def add(self, key: str, template: str, age: int | None = None) -> list[Merge]:
+    def saw(self, keys: Iterable[str]) -> None:
+        """Logs of these patterns came, one for each key; tell it before the new ones among them are added."""
+        self._logs.update(keys)
+
+    def unknown(self, keys: Iterable[str]) -> set[str]:
+        """Those of ``keys`` that were not added, or are forgotten."""
+        return set(keys).difference(self._patterns)
+
+    def add(self, key: str, template: str, age: int | None = None, logs: int = 0) -> list[Merge]:
         """Take in a pattern; the merges that follow from it, in order (none where it is known already).
 
-        ``age`` orders patterns (the smaller the older: a row id serves); one without it is the youngest.
+        ``age`` orders patterns (the smaller the older: a row id serves); one without it is the youngest. ``logs`` are
+        those that :meth:`saw` was not told of.
         """
         if key in self._patterns:
             return []
         age = self._youngest + 1 if age is None else age
         self._youngest = max(self._youngest, age)
-        tokens = _mergeable(template)
-        self._patterns[key] = _Pattern(tokens, age, [])
+        tokens, where = _mergeable(template, self._protected)
+        self._patterns[key] = _Pattern(tokens, where, age, [])
+        if logs:
+            self._logs[key] += logs
         merges: list[Merge] = []
         if tokens:
             self._learn(key, tokens, merges)
+            if Place.FIELD in where:
+                self._watch_fields(key, merges)
         if len(self._patterns) > self._capacity:
             self._forget_first()
         return merges
@@ -123,51 +165,102 @@ class Merger:
             self._patterns[key].shapes.append(shape)
         elif known != key:
             self._join(known, key, tokens, 0, (), merges)
-        context = words(tokens) - (tokens[-1][0] == _SEAL)  # a service says nothing of what a word means in its logs
-        if context >= _MIN_CONTEXT:
-            for earlier in self._take_from_hole(shape):
-                theirs = self._known(earlier).tokens
-                position = _difference(tokens, theirs)
-                self._join(earlier, key, tokens, position, theirs[position : position + 1], merges)
+        context = words(noise.unsealed(tokens))  # a service says nothing of what a word means in its logs
+        if shape in self._holes and context >= _MIN_CONTEXT and (there := self._standing(shape)):
+            self._weigh(tokens, _difference(tokens, self._known(there[0])), context, merges)
+        where = self._known(key).places
         for position, token in enumerate(tokens):
-            if token != HOLE and token[0] != _SEAL and not _IDENTITY.match(token):
+            if token != HOLE and Place.FIXED < where[position] < Place.FIELD:
                 hole = (*tokens[:position], HOLE, *tokens[position + 1 :])
                 self._stand_in(key, hole, position, context - (len(token) > 1), merges)
 
     def _stand_in(self, key: str, hole: tuple[str, ...], position: int, context: int, merges: list[Merge]) -> None:
         """``key`` has a word where ``hole`` has its hole at ``position``: join where that is enough evidence."""
-        if context < 1:
-            return
         shape = hash(hole)
-        general = self._exact.get(shape)
-        if general is not None and context >= _MIN_CONTEXT:
-            self._join(general, key, hole, position, self._known(key).tokens[position : position + 1], merges)
+        if context < 1 or shape in self._closed:
+            return
+        if shape in self._proven and (general := self._exact.get(shape)) is not None:
+            pattern = self._known(key)
+            word = pattern.tokens[position]
+            if may_vary(word, pattern.places[position], sure=self._proven[shape]):
+                _remember(self._names, (word,), self._capacity)
+                self._join(general, key, hole, position, (word,), merges)
             return
         there = self._holes.setdefault(shape, key)
+        if there == key and shape not in self._exact:
+            return
         if isinstance(there, str):
-            if there == key:
-                return
             there = self._holes[shape] = [there]
         if key not in there:
             there.append(key)
-        stood = dict.fromkeys(word for one in there for word in self._known(one).tokens[position : position + 1])
-        weight = sum(2 if _NAME.match(word) else 1 for word in stood)
-        if weight < self._evidence + _MORE_EVIDENCE.get(context, 0):
+        self._weigh(hole, position, context, merges)
+
+    def _weigh(self, hole: tuple[str, ...], position: int, context: int, merges: list[Merge]) -> None:
+        """Join the patterns that have a word at ``position`` of ``hole`` where these words are enough evidence."""
+        shape = hash(hole)
+        stood = {one: self._known(one).tokens[position] for one in self._standing(shape)}
+        place = min(self._known(one).places[position] for one in stood)
+        words_there = dict.fromkeys(stood.values())
+        names = tuple(word for word in words_there if may_vary(word, place))
+        others = len(words_there) - len(names)
+        uncertain = place < Place.MARKED
+        more = _MORE_EVIDENCE.get(context + (place >= Place.NAME), 0)  # what announces names says something too
+        wanted = self._evidence + more + _UNCERTAIN.get(place, 0)
+        general = self._exact.get(shape) if context >= _MIN_CONTEXT else None
+        value = 0 if general is None else _VALUE.get(place, wanted)
+        weight = value
+        for word in names:
+            weight += (_DOTTED if uncertain else 2) if dotted(word) else 2 if word in self._names else 1
+        if not names or weight < wanted or (3 if place >= Place.NAME else 6) * others > len(words_there) + value:
+            if others >= wanted:
+                self._close(shape)
             return
         del self._holes[shape]
-        for other in there:
-            self._join(there[0], other, hole, position, tuple(stood), merges)
+        self._proven[shape] = general is not None
+        _remember(self._names, names, self._capacity)
+        joining = [one for one, word in stood.items() if may_vary(word, place, sure=general is not None)]
+        for one in joining:
+            self._join(general or joining[0], one, hole, position, names, merges)
         # The group now stands for the wider text, which may differ from other texts in one more place.
-        if key in self._patterns:
-            self._learn(key, hole, merges)
+        if general is None:
+            self._learn(joining[-1], hole, merges)
 
-    def _take_from_hole(self, shape: int) -> list[str]:
-        """The patterns that had a word where this shape has a hole; from now on the shape itself answers."""
-        there = self._holes.pop(shape, [])
-        return [there] if isinstance(there, str) else there
+    def _standing(self, shape: int) -> list[str]:
+        """The patterns that have a word where ``shape`` has its hole."""
+        there = self._holes[shape]
+        return [one for one in ([there] if isinstance(there, str) else there) if one in self._patterns]
+
+    def _close(self, shape: int) -> None:
+        """A word named the fault: patterns never join by this place."""
+        self._holes.pop(shape, None)
+        _remember(self._closed, (shape,), self._capacity)
+
+    def _watch_fields(self, key: str, merges: list[Merge]) -> None:
+        """Look whether code fields of ``key``'s text are noise, and join what differs in these only."""
+        fields = self._fields.setdefault(_wide(self._patterns[key]), noise.Fields())
+        fields.keys[key] = None
+        news: Iterable[str] = (key,)
+        if len(fields.keys) >= fields.due:
+            fields.due += fields.due // 4
+            seen = {self._known(one).tokens: (self._logs[one], self.root(one)) for one in fields.keys}
+            found = noise.noisy(seen, _fields(self._patterns[key]))
+            if not found <= fields.noisy:
+                fields.noisy |= found
+                news = tuple(fields.keys)
+        if not fields.noisy:
+            return
+        at = min(fields.noisy)
+        values = tuple(dict.fromkeys(noise.shown((self._known(one).tokens[at],)) for one in news))[: noise.SHOWN]
+        for one in news:
+            narrow = noise.holed(self._known(one).tokens, fields.noisy)
+            known = self._exact.get(hash(narrow))
+            if known is None:
+                self._learn(one, narrow, merges)
+            elif known != one:
+                self._join(known, one, narrow, at, values, merges)
 
     def _known(self, key: str) -> _Pattern:
-        return self._patterns.get(key) or _Pattern((), 0, [])
+        return self._patterns.get(key) or _FORGOTTEN
 
     def _join(
         self,
@@ -182,8 +275,7 @@ class Merger:
         if self._known(young).age < self._known(old).age:
             old, young = young, old
         if self.unite(young, old):
-            text = " ".join(token.lstrip(_SEAL) for token in template)
-            merges.append(Merge(young, old, position, stood, text))
+            merges.append(Merge(young, old, position, stood, noise.shown(template)))
 
     def _group(self, key: str) -> list[str]:
         """``key`` and all that was merged into it."""
@@ -205,8 +297,14 @@ class Merger:
 
     def _forget(self, key: str, pattern: _Pattern) -> None:
         self.forgotten += 1
+        self._logs.pop(key, None)
         for shape in pattern.shapes:
             self._exact.pop(shape, None)
+            self._proven.pop(shape, None)
+        if (wide := _wide(pattern)) in self._fields:
+            self._fields[wide].keys.pop(key, None)
+            if not self._fields[wide].keys:
+                del self._fields[wide]
         tokens = pattern.tokens
         for position in range(len(tokens)):
             shape = hash((*tokens[:position], HOLE, *tokens[position + 1 :]))
@@ -215,6 +313,8 @@ class Merger:
                 del self._holes[shape]
             elif isinstance(there, list) and key in there:
                 there.remove(key)
+                if not there:
+                    del self._holes[shape]
         self._members.pop(key, None)
         parent = self._parent.pop(key, None)
         if parent is not None:
@@ -222,32 +322,56 @@ class Merger:
 
 
 def rebuilt(
-    known: Sequence[tuple[int, str, str, str | None]], apart: Sequence[tuple[str, str]]
+    known: Sequence[tuple[int, str, str, str | None, int]],
+    apart: Sequence[tuple[str, str]],
+    protected: frozenset[str] = noise.PROTECTED,
 ) -> tuple[Merger, list[Merge]]:
-    """The merger over the stored patterns (id, fingerprint, template, what it is merged into).
+    """The merger over the stored patterns (id, fingerprint, template, what it is merged into, how many logs).
 
     ``apart`` are pairs that are never joined. The second value are joins that the patterns prove and that are not
     stored yet, as in a database that was written before there was merging. Takes seconds where there are many patterns.
     """
-    merger = Merger(never=apart)
-    for _, key, _, into in known:  # what is stored comes first: the merger then speaks only of what is new
+    merger = Merger(never=apart, protected=protected)
+    for _, key, _, into, _ in known:  # what is stored comes first: the merger then speaks only of what is new
         if into is not None:
             merger.unite(key, into)
-    return merger, [merge for id_, key, template, _ in known for merge in merger.add(key, template, age=id_)]
+    return merger, [merge for id_, key, text, _, logs in known for merge in merger.add(key, text, id_, logs)]
 
 
-def _difference(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+def _remember(known: dict[K, None], new: Iterable[K], most: int) -> None:
+    """Add to what is known; what was added first is forgotten where that is more than ``most``."""
+    known.update(dict.fromkeys(new))
+    while len(known) > most:
+        del known[next(iter(known))]
 
 
-def _mergeable(template: str) -> tuple[str, ...]:
-    """The tokens of ``template``, its tail sealed into one; () where it is a trace, cut off, or very long."""
+def _difference(general: tuple[str, ...], pattern: _Pattern) -> int:
+    """Where ``general`` has a hole for a word of ``pattern``; of several places the one that says least of it."""
+    there = (at for at, (a, b) in enumerate(zip(general, pattern.tokens, strict=False)) if a != b)
+    return min(there, key=pattern.places.__getitem__, default=0)
+
+
+def _fields(pattern: _Pattern) -> list[int]:
+    return [at for at, place in enumerate(pattern.places) if place == Place.FIELD]
+
+
+def _wide(pattern: _Pattern) -> int:
+    """Under what a pattern's text is known apart from its code fields."""
+    return hash((Place.FIELD, noise.holed(pattern.tokens, _fields(pattern))))
+
+
+def _mergeable(template: str, protected: frozenset[str]) -> tuple[tuple[str, ...], bytes]:
+    """The tokens of ``template``, its tail field by field, and their places; none where it is cut off or very long."""
     text, mark, tail = template.rpartition(TAIL)
     if not mark:
         text, tail = template, ""
-    if FRAMES in text or text.endswith(ELLIPSIS) or tail.endswith(ELLIPSIS):
-        return ()
-    tokens = skeleton(text)
+    if text.endswith(ELLIPSIS) or tail.endswith(ELLIPSIS):
+        return (), b""
+    tokens, ending = skeleton(text), noise.sealed(tail)
     if len(tokens) > MAX_TOKENS:
-        return ()
-    return (*tokens, _SEAL + tail) if tail else tokens
+        return (), b""
+    # What stands in a trace is code, not names.
+    where = bytes(len(tokens)) if FRAMES in text else places(tokens, text)
+    noisy = words(tokens) >= _MIN_CONTEXT
+    fields = bytes(Place.FIELD if noisy and noise.can_be_noise(token, protected) else Place.FIXED for token in ending)
+    return (*tokens, *ending), where + fields

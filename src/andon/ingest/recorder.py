@@ -15,6 +15,7 @@ from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailab
 from andon.core.models import SEVERITY_NOT_UNDERSTOOD, Decoded, Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
 from andon.grouping.merge import Merger, rebuilt
+from andon.grouping.noise import PROTECTED
 from andon.ingest.decode import reject_of
 from andon.ingest.pictures.intake import PictureLimits, take_out
 from andon.store import Store, problems, recording
@@ -63,7 +64,10 @@ class Recorder:
     queued: Callable[[], None]
     limits: PictureLimits = field(default_factory=PictureLimits)
     referenced: Callable[[], None] = lambda: None
+    #: Plain names of the context fields that are codes however many values they have.
+    protected: frozenset[str] = PROTECTED
     _merger: Merger | None = field(default=None, init=False)
+    _counted: Sequence[LogRecord] | None = field(default=None, init=False)
     _regrouped: int | None = field(default=None, init=False)
     #: Proven and not stored yet: they go along with the next transaction, until one succeeds.
     _merges: list[Merge] = field(default_factory=list, init=False)
@@ -165,10 +169,15 @@ class Recorder:
         if merger is None:
             known = await self.store.read(problems.known_patterns)
             apart = await self.store.read(problems.separated)
-            made, self._merges = await asyncio.to_thread(rebuilt, known, apart)
+            made, self._merges = await asyncio.to_thread(rebuilt, known, apart, self.protected)
             merger = self._merger = made
-        for record in records:
-            if record.fingerprint not in merger:
+            self._counted = None
+        keys = [record.fingerprint for record in records]
+        if records is not self._counted:  # a batch that could not be stored comes again
+            merger.saw(keys)
+            self._counted = records
+        if merger.unknown(keys):
+            for record in records:
                 self._merges += merger.add(record.fingerprint, record.template)
         return tuple(self._merges)
 

@@ -31,15 +31,15 @@ def regrouped(connection: Connection) -> int:
     return read_counter(connection, _REGROUPED)
 
 
-def known_patterns(connection: Connection) -> list[tuple[int, str, str, str | None]]:
-    """(id, fingerprint, template, fingerprint of what it is merged into), oldest first."""
+def known_patterns(connection: Connection) -> list[tuple[int, str, str, str | None, int]]:
+    """(id, fingerprint, template, fingerprint of what it is merged into, how many logs), oldest first."""
     parent = patterns.alias("parent")
     query = (
-        select(patterns.c.id, patterns.c.fingerprint, patterns.c.template, parent.c.fingerprint)
+        select(patterns.c.id, patterns.c.fingerprint, patterns.c.template, parent.c.fingerprint, patterns.c.count)
         .outerjoin(parent, parent.c.id == patterns.c.merged_into)
         .order_by(patterns.c.id)
     )
-    return [(id_, key, template, into) for id_, key, template, into in connection.execute(query)]
+    return [(id_, key, template, into, count) for id_, key, template, into, count in connection.execute(query)]
 
 
 def separated(connection: Connection) -> list[tuple[str, str]]:
