@@ -77,6 +77,7 @@ _MESSAGES = """
     value : MTConnect JSON, where it is text
     name : ThingsBoard 3, Ignition 8.3: an alarm's
     data args : log4js 6, consola 3, where the list begins with the text
+    logentry.formatted logentry.message msg.message msg.text : Sentry's events, Node-RED
 """
 _TIMES = """
     @timestamp : Elastic Common Schema, log4j2 2.25 JsonTemplateLayout, logstash-encoder 8, hclog, logstash-logger
@@ -101,7 +102,7 @@ _TIMES = """
     created created_at createdAt createdTime : Python logging (epoch), ThingsBoard 3
     ModificationTime RaiseTime TimeString Time_ms : WinCC Unified, WinCC
     startsAt startTs activeTime : Prometheus Alertmanager, ThingsBoard 3, Ignition 8.3
-    startTime metadata.timestamp : log4js 6, winston 3 metadata()
+    startTime metadata.timestamp written_at written_ts : log4js 6, winston 3 metadata(), SAP's loggers, json-logging 1
     Fault.timestamp Warning.timestamp Unavailable.timestamp Normal.timestamp : MTConnect JSON (cppagent 2)
     tags.time fields.timestamp : Telegraf
     receiveTimestamp received_at receivedAt ingestionTime ReceiveTime : collectors, where nothing else tells a time
@@ -118,6 +119,7 @@ _SEVERITIES = """
     LevelDisplayName level.name level.levelStr level.standardLevel : Windows events, logback JSON, log4j2
     level : pino 10, bunyan 2, winston 3, structlog, slog, zap, zerolog, logrus, GELF, tracing-subscriber, NLog 5
     @fields.level _logLevel context.logLevel : winston 3 logstash(), lambda-log 3, roarr 7
+    error_severity _level_name : PostgreSQL 15 jsonlog, Spring Boot 3 GELF
     lvl loglvl levelText : log15, gateways
     jsonPayload.severity jsonPayload.level : Google Cloud Logging
     severity.text severity.name severity.value severity.label : loggers that write an object
@@ -146,7 +148,7 @@ _PROGRAMS = """
     log.logger : Elastic Common Schema, log4j2 2.25 JsonTemplateLayout
     loggerName : log4j2 JsonLayout
     record.name : loguru 0.7
-    _logger _logger_name _app _application : GELF 1.1 (log4j2 GelfLayout, logback-gelf)
+    _logger _logger_name _log_logger _app _application : GELF 1.1 (log4j2 GelfLayout, logback-gelf, Spring Boot 3)
     @module : hclog
     SourceContext Properties.SourceContext : Serilog 4
     SYSLOG_IDENTIFIER : journald (systemd 252)

@@ -296,6 +296,11 @@ def _pino(value: float) -> str | None:
     return _bands(value, (30, 40, 50, 60)) if 10 <= value < 70 else None
 
 
+def _node_red(value: float) -> str | None:
+    """Its levels run backwards: 10 is fatal, 20 an error, 50 debug; 98 and 99 are audit and metric."""
+    return _bands(-value, (-49, -39, -29, -19)) if 10 <= value <= 60 else _INFO if value in (98, 99) else None
+
+
 def _monolog(value: float) -> str | None:
     return _bands(value, (200, 300, 400, 500)) if 100 <= value <= 600 else None
 
@@ -324,6 +329,7 @@ _OF_FIELDS: dict[str, Scale] = {
         ("levelno level_no level.no log.level.no record.level.no", _python),
         ("level_value levelvalue level_int levelint", _logback),
         ("context.loglevel", _pino),  # roarr
+        ("node-red.level", _node_red),
         ("intlevel level.intlevel", _log4j),
         ("severityvalue", _table("", _DEBUG, _INFO, _WARNING, _ERROR, _CRITICAL)),  # NXLog
         ("nseverity event_nseverity", _table(_WARNING, _INFO, _WARNING, _WARNING, _ERROR, _CRITICAL)),  # Zabbix

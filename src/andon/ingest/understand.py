@@ -27,6 +27,7 @@ _NOTHING = frozenset((b"null", b'""', b"[]"))
 #: What a text of the reference's field may stand for: loggers' JSON wrapped into a field of a collector's.
 _WRAPPED = re.compile(r"\s*\{.*\}\s*", re.DOTALL)
 _LOST_LIMIT = 200
+_NODE_RED = frozenset(("timestamp", "id", "type", "name", "z", "path", "_alias", "msg", "nodeid", "event", "msgid"))
 _EARLIEST = 900_000_000  # seconds since 1970: July 1998
 _MEASURED = re.compile(r"[+\-]?\d+[.,]\d|.*%\s*$")
 #: Fields that raw lines of programs come in: they may name a level themselves.
@@ -253,7 +254,16 @@ def _severity(fields: Fields, notes: list[str]) -> tuple[Any, str]:
     found, value = next((one for one in graded if not _is_number(one[1])), graded[0])
     if not found.alias.kept:
         fields.take(found.path)
-    return value, ".".join(found.path).lower()
+    name = ".".join(found.path).lower()
+    return value, "node-red.level" if name == "level" and _is_node_red(fields.tree) else name
+
+
+def _is_node_red(tree: Tree) -> bool:
+    """Whether a level has the scale of Node-RED: its logs have a few fields of their own, and a time in ms."""
+    if "timestamp" not in tree or not tree.keys() <= _NODE_RED:
+        return False
+    moment = value_of(tree["timestamp"])
+    return isinstance(moment, int) and moment > 1e12
 
 
 def _is_error_of_klog(tree: Tree) -> bool:
