@@ -307,3 +307,16 @@ def test_spaces_around_a_key_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None
     """A line break at the end of a file, for example."""
     monkeypatch.setenv("API_KEY", " sk-canary\n")
     assert load_settings(provider="OPEN_AI").key_of("OPEN_AI") == "sk-canary"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "GBK", "Shift-JIS", "utf-8"])
+def test_an_encoding_is_one_of_texts(encoding: str) -> None:
+    """By any of its names."""
+    assert load_settings(encoding=encoding).encoding in ("cp1252", "gbk", "shift_jis", "utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "hex", "rot13", ""])
+def test_what_is_no_encoding_of_texts_is_refused(encoding: str) -> None:
+    """With the names that do."""
+    with pytest.raises(ConfigError, match=r"ANDON_ENCODING.*no encoding; use a name such as cp1252"):
+        load_settings(encoding=encoding)

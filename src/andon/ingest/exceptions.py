@@ -51,6 +51,10 @@ _RUBY = re.compile(r"^\s*(?:from )?(\S{1,300}?:\d+):in [`'](?:[^'\n]{0,100} )?([
 _PHP = re.compile(r"^#\d+ (\S{1,300}\(\d+\)|\[internal function\]): ([^\s(]{1,200})\(.*$", re.MULTILINE)
 _PLACE = re.compile(r"^(\S{1,300}:\d+)$")
 _FRAME = re.compile(r"\s*(?:at \S|File \"|\.\.\. \d+|\|)")
+_FAULT = re.compile(
+    r"(?:[A-Za-z_][\w$.:/]{0,120})?(?:Exception|Error|Fault|Failure|Warning|Throwable|Interrupt|Exit|Timeout|Iteration)(?::|$)"
+)
+_NAMESPACE = re.compile(r"(?<=\w)\\(?=[A-Z]\w*)")
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 _DEEPEST = 8
 _MOST_FRAMES = 200
@@ -116,7 +120,7 @@ def _add(found: Failure, other: Failure | None) -> None:
         found.stack = other.stack
         head = ": ".join(part for part in (found.type, found.text) if part)
         if head and _FRAME.match(found.stack.lstrip("\n")):
-            found.stack = f"{head if found.type else 'Error: ' + head}\n{found.stack}"
+            found.stack = f"{_fault(head)}\n{found.stack}"
 
 
 def _read(value: Any, depth: int = 0) -> Failure | None:
@@ -174,7 +178,13 @@ def _headed(found: Failure, rendered: str) -> str:
         return f"Traceback (most recent call last):\n{rendered}\n{found.headline or 'Error'}"
     if not _FRAME.match(rendered) or not (found.type or found.text):
         return rendered
-    return f"{found.headline if found.type else 'Error: ' + found.text}\n{rendered}"
+    return f"{_fault(found.headline)}\n{rendered}"
+
+
+def _fault(headline: str) -> str:
+    """A headline that is known for one: by the name of a fault, with dots in it."""
+    headline = _NAMESPACE.sub(".", headline)
+    return headline if _FAULT.match(headline) or _FRAME.match(headline) else f"Error: {headline}"
 
 
 def _frames(items: list[Any]) -> str:
@@ -214,7 +224,10 @@ def _uniform(text: str) -> str:
         text = _GO.sub(lambda m: f"    at {re.sub('[()]', '', m[1])} ({m[2]})", text)
     if ":in " in text:
         text = _RUBY.sub(r"    at \2 (\1)", text)
-    return _PHP.sub(r"    at \2 (\1)", text) if "#0 " in text or text[:1] == "#" else text
+    if "#0 " in text:
+        text = _PHP.sub(r"    at \2 (\1)", text)
+    head, line_end, rest = text.partition("\n")
+    return _fault(head) + line_end + rest if _TRACE.search(text) else text
 
 
 def _headline(stack: str) -> str:

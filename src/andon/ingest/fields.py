@@ -84,7 +84,7 @@ _TIMES = """
     time : pino 10, bunyan 2, slog, zerolog 1.3x, logrus, Docker json-file, ougai 2, OPC UA
     ts : zap, Caddy 2, gateways
     @t : Serilog compact
-    record.time.repr record.time.timestamp : loguru 0.7
+    record.time : loguru 0.7 (an object)
     timeUnixNano observedTimeUnixNano observedTimestamp observed_timestamp : OTLP/JSON 1.x
     asctime : Python logging, python-json-logger 4
     datetime datetime.date : Monolog 3; Monolog 1
@@ -93,9 +93,9 @@ _TIMES = """
     ISODATE R_ISODATE DATE : syslog-ng 3.38
     TimeCreated EventTime event_time eventTime eventtime : Windows events, Ignition 8.3, AWS CloudTrail
     TimeGenerated : Azure Monitor, Windows events
-    instant.epochSecond timeMillis : log4j2 JsonLayout
-    timestamp.seconds timestamp.$date timestampSeconds : Google Cloud (fluentd), MongoDB exports
-    t.$date t : MongoDB 7, log15
+    instant timeMillis : log4j2 JsonLayout
+    timestampSeconds : Google Cloud (fluentd)
+    t : MongoDB 7 (an object), log15
     log_time logtime log_timestamp logTimestamp timestamp_ms timestampMs timeStamp : collectors
     eventTimestamp event_timestamp EventTimestamp source_timestamp sourceTimestamp : gateways, OPC UA PubSub
     date dateTime date_time date_iso8601 : Fluent Bit 3, gateways

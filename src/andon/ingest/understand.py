@@ -72,12 +72,12 @@ def understand(
     """The log in ``tree``, which is used up. ``moment`` is its time where it names none."""
     fields = _unwrapped(Fields(tree), notes)
     keys = frozenset(name.lower() for name in fields.tree)
-    context = next(
-        (name for name in ("context", *fields.tree) if name in fields.tree and name.lower() == "context"), ""
-    )
-    own = fields.tree.pop(context, None)
-    if own is not None and context != "context":
-        notes.append(f"context was called {short(context)}")
+    context = None
+    if "context" in keys:
+        context = next(name for name in ("context", *fields.tree) if name in fields.tree and name.lower() == "context")
+    own = None if context is None else fields.tree.pop(context)
+    if context not in (None, "context"):
+        notes.append(f"context was called {short(str(context))}")
     alarm = not _ALARM.isdisjoint(keys)
     message, told = _message(fields, notes, encoding, alarm)
     hostname = _name(fields, notes, "hostname")
@@ -296,7 +296,7 @@ def _timestamp(fields: Fields, notes: list[str], read_time: ReadTime, moment: ms
     own = _own(fields, "timestamp", notes)
     if own is not None:
         time = read_time(own[1], notes)
-        if time or len(bytes(own[0].raw)) <= TIME_LIMIT:
+        if time or (isinstance(own[1], str) and len(own[1]) <= TIME_LIMIT):
             fields.take(own[0].path)
         return time or ""
     first: list[str] = []
@@ -328,6 +328,8 @@ def _may_be_time(value: Any) -> bool:
     """Whether it is a time of a log: not a day alone, nor a duration or a measured value."""
     if isinstance(value, str):
         return sum(map(str.isdigit, value)) >= (8 if ":" in value else 10)
+    if isinstance(value, dict):
+        return True
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= _EARLIEST
 
 
