@@ -30,6 +30,7 @@ class Event(NamedTuple):
     message: str = "overcurrent"
     pattern: str = "p1"
     place: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    native: str | None = None
 
 
 def raised(at: float, code: str = "E1", **more: Any) -> Event:
@@ -54,6 +55,7 @@ def record(number: int, event: Event) -> LogRecord:
         severity=event.severity,
         hostname=event.host,
         message=event.message,
+        severity_native=event.native,
         **event.place,
     )
 

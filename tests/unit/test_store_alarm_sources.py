@@ -165,6 +165,19 @@ def test_open_alarms_of_before_live_on(tmp_path: Path) -> None:
     assert query(path, "SELECT ended - started FROM occurrences WHERE alarm_id IN (41, 42)") == [(60.0,), (70.0,)]
 
 
+@pytest.mark.parametrize(
+    ("context", "levels"),
+    [({"alarm_code": "E5"}, ("CLEARED", "Cleared", "clear")), ({"dataItemId": "s1", "nativeCode": "7"}, ("NORMAL",))],
+)
+def test_a_severity_may_be_the_state(tmp_path: Path, context: dict[str, Any], levels: tuple[str, ...]) -> None:
+    """Of X.733's alarms, which end by a severity of their own, and of MTConnect's conditions."""
+    for level in levels:
+        path = tmp_path / f"{level}.db"
+        state = {} if "dataItemId" in context else {"state": "raised"}
+        store_events(path, [Event(0, context | state, native="FAULT"), Event(9, context, native=level)])
+        assert [row[3:] for row in rows(path)] == [("cleared", 1)]
+
+
 def test_lists_name_what_an_alarm_belongs_to(tmp_path: Path) -> None:
     """Where its text does not."""
     path = tmp_path / "agent.db"

@@ -98,6 +98,7 @@ def test_when_it_was_acknowledged_and_by_whom() -> None:
         ({"start": "2025-01-15T02:00:00Z", "end": "-"}, None),
         ({"start": "2025-01-15T02:00:00Z", "end": None}, None),
         ({"started": 1736906400, "ended": 1736906460000}, 60),
+        ({"start": "2025-01-15T02:00:00Z", "end": "2025-02-04T02:00:00Z"}, 20 * 86_400),
         ({"start_time": "2025-01-15T02:00:00Z", "duration": "00:02:30"}, 150),
         ({"start_time": "2025-01-15T02:00:00Z", "duration_ms": 1500}, 1.5),
     ],
@@ -226,6 +227,9 @@ def test_an_item_that_is_normal_clears_all_of_it() -> None:
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=30), st.lists(st.integers()))
 NAMES = st.one_of(
     st.sampled_from(["state", "start", "end", "active", "alarm", "acked", "duration", "code", "AckDateTime", "Retain"]),
+    st.sampled_from(
+        ["labels", "ConditionId", "ConditionName", "StateAfter", "eventtype", "source", "endsAt", "id", "状态"]
+    ),
     st.text(max_size=20),
 )
 

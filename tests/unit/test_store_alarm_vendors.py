@@ -121,6 +121,10 @@ def said(context: dict[str, Any]) -> Report:
         ({**CODE, "状態": "復帰"}, OVER, False),
         ({**CODE, "state": "해제"}, OVER, False),
         # wrapped
+        ({"conditionName": {"dataType": 12, "value": "Hi"}, "activeState": {"value": {"text": "Active"}}}, UP, False),
+        ({"Fault": {"dataItemId": "s1", "nativeCode": "7", "value": "overload"}}, UP, False),
+        ({"Normal": {"dataItemId": "s1"}}, OVER, False),
+        ({"tags": {"alarm_code": "F12", "device": "a"}, "fields": {"state": "cleared"}}, OVER, False),
         ({"alarm": {"code": "F12", "state": {"value": "active"}}}, UP, False),
         ({"payload": {"alarm": {"code": "F12", "active": False}}}, OVER, False),
     ],
@@ -175,7 +179,7 @@ def test_what_is_about_something_else(context: dict[str, Any]) -> None:
             {"ConditionId": "ns=4;i=77", "ConditionName": "Unset Condition Name", "SourceName": "Oil", "Active": 1},
             "Oil", "Oil", "ns=4;i=77",
         ),
-        ({"ConditionName": "Hi", "SourceName": "1:Oil", "ActiveState": True}, "Hi", "Oil", "Oil"),
+        ({"ConditionName": "Hi", "SourceName": "1:Oil", "ActiveState": True, "source": "bridge"}, "Hi", "Oil", "Oil"),
         ({"ConditionId": {"Identifier": 77, "NamespaceIndex": 4}, "ActiveState": True}, "77", None, "ns=4;77"),
         ({"dataItemId": "Zload", "condition": "FAULT", "nativeCode": "OVL"}, "OVL", "Zload", "Zload"),
         (
@@ -225,6 +229,15 @@ def test_a_firing_alert_has_no_end_yet() -> None:
     report = said({**start, "status": "resolved", "endsAt": "2025-03-04T05:30:00Z"})
     assert (report.active, report.spans, report.ended) == (False, True, AT - 1800)
     assert not said({**start, "status": "resolved", "endsAt": "0001-01-01T00:00:00Z"}).spans
+
+
+@pytest.mark.parametrize(
+    "context",
+    [{"state": "Active", "user": "okoro"}, {"active": True, "line": 3}, {"status": "active", "start": 1736906400}],
+)
+def test_what_else_may_be_active(context: dict[str, Any]) -> None:
+    """A session, a line: that is no reason to take a log for a warning."""
+    assert not says_active(context)
 
 
 def test_an_open_time_of_an_alarm_is_active() -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from andon.core.timestamps import TimeReader
-from andon.store.alarms.fields import (
+from andon.store.alarms.alarm_fields import (
     BESIDE_CODE,
     CODES,
     NAMES,
@@ -49,14 +49,18 @@ _OVER = names("cleared iscleared alarmcleared resolved isresolved")
 _ACKED = names(
     "acked ackedstate ackedstateid acknowledged isacked isacknowledged ackstate ack alarmacked alarmacknowledged"
 )
-_ACK_TIME = names("ackdatetime acktime ackedat acknowledgedat acktimestamp acknowledgetime ackts")
+_ACK_TIME = names(
+    "ackdatetime acktime ackedat acknowledgedat acktimestamp acknowledgetime ackts acknowledgedtime acknowledgmenttime"
+)
 _ACK_BY = names("ackedby ackuser acknowledgedby ackby ackusername")
 _START = names(
     """start started startedat startsat starttime starttimestamp timestampstart startdatetime datetimestart begin
-    begintime activesince raisedat alarmstart startzeit kommtzeit beginn debut inizio inicio"""
+    begintime activesince raisedat raisetime raisedtime timeraised activetime activatedat occurredat occurrencetime
+    comingtime incomingtime alarmstart startzeit kommtzeit beginn debut inizio inicio"""
 )
 _END = names(
-    """end ended endedat endsat endtime endtimestamp timestampend enddatetime datetimeend clearedat alarmend endzeit
+    """end ended endedat endsat endtime endtimestamp timestampend enddatetime datetimeend clearedat cleartime
+    clearedtime timecleared resolvedat recoveredat recoverytime goingtime outgoingtime alarmend endzeit
     gehtzeit ende fin fine"""
 )
 _DURATION = {"duration": 1.0, "durationseconds": 1.0, "durationsec": 1.0, "durations": 1.0, "durationms": 0.001}
@@ -68,6 +72,7 @@ _TRUE, _FALSE = frozenset({"true", "yes", "1", "on"}), frozenset({"false", "no",
 _TELLING = _SURE.union(
     _VAGUE, _ACTIVE, _OVER, _ACKED, _ACK_TIME, _START, _SEVERITY, names("retain stateafter conditionname")
 )
+_ANYTHING = _VAGUE | _START | names("active isactive")
 _UNITS = names("substate loadstate unitfilestate")  # systemd's, whose ActiveState is no alarm's
 _STOPS = frozenset(
     {"stop", "stopped", "forced outage", "emergency stop", "downtime", "unplanned downtime", "unplanned stop",
@@ -82,7 +87,8 @@ _NEVER = re.compile(r"(?:0001-01-01|1970-01-01|9999-12-31)[T ].*|01\.01\.(?:0001
 #: The log of an end comes within so many seconds of it.
 _NEAR = 60.0
 #: Readers look a day ahead of a log, and the calendar ends.
-_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+_LATEST = datetime(9900, 1, 1, tzinfo=UTC).timestamp()
+_LONGEST = timedelta(days=3650)
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -122,10 +128,22 @@ def says_active(context: Mapping[str, Any]) -> bool:
     if _TELLING.isdisjoint(fields):
         return False
     active = _active(fields, _trust(fields))
+    if active and not _is_evident(fields):
+        return False
     if active is None and not NAMES.isdisjoint(fields) and not _START.isdisjoint(fields):
         ends = [fields[name] for name in fields if name in _END]
         return bool(ends) and _is_open(ends[0])
     return active is True
+
+
+def _is_evident(fields: Mapping[str, Any]) -> bool:
+    """Whether it is an alarm that is active: lines, users and sessions are so too."""
+    if _numbered(fields) or not (CODES.isdisjoint(fields) and NAMES.isdisjoint(fields)):
+        return True
+    return any(
+        name not in _ANYTHING or (isinstance(fields[name], str) and fields[name].strip().lower() != "active")
+        for name in _among(fields, _TELLING)
+    )
 
 
 def read(context: Mapping[str, Any], at: float, times: TimeReader = _UTC) -> Report:
@@ -330,7 +348,10 @@ def _moment(value: Any, at: float, times: TimeReader, after: float | None = None
     """Unix seconds, to the millisecond, of a time in a log of the time ``at``; one that ends what began ``after``."""
     at = min(at, _LATEST)
     start = None if after is None else datetime.fromtimestamp(after, UTC)
-    found, _ = times.read(value, datetime.fromtimestamp(at, UTC), start)
+    near = datetime.fromtimestamp(at, UTC)
+    found, _ = times.read(value, near, start)
+    if found is None and start is not None:  # many logs of a whole time have the time of its start
+        found, _ = times.read(value, near + _LONGEST, start)
     return None if found is None else round(found.timestamp(), 3)
 
 

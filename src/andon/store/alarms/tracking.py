@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from andon.core.timestamps import TimeReader
 from andon.store.alarms.lifecycle import Course
 from andon.store.alarms.matching import STATE, TOLD, Entry, Told, match, of_items
+from andon.store.alarms.state_words import understood
 from andon.store.alarms.states import SILENT, Report, read
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
@@ -78,12 +79,22 @@ def _read(row: Row, times: TimeReader) -> Told | None:
     except (ValueError, OverflowError):  # taken over as it was
         return None
     fields = _fields(row.context)
+    if fields:
+        fields = _graded(fields, row)
     report = read(fields, at, times) if fields else SILENT
     if not report.stated and not priority:
         return None
     if report.spans and not priority and report.active is None:  # a time of what is no alarm but information
         return None
     return Told(row, at, report, priority, row.own[6] or row.own[0] or "", report.code or "")
+
+
+def _graded(fields: Mapping[str, Any], row: Row) -> Mapping[str, Any]:
+    """The fields, with a severity that is a state: ``cleared`` as such, the level of an MTConnect condition."""
+    if "dataItemId" in fields and (level := row.native or row.own[2] or "").upper() in ("FAULT", "WARNING", "NORMAL"):
+        return {**fields, "condition": fields.get("condition", level)}
+    said = understood(row.native) if row.native else None
+    return {**fields, "nativeSeverity": row.native} if said is not None and said.active is False else fields
 
 
 def _fields(context: str | None) -> Mapping[str, Any]:

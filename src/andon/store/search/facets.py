@@ -37,7 +37,8 @@ _NUMBER_LENGTH = 8
 class Row(msgspec.Struct, frozen=True, gc=False):
     """What indexing reads of a log. ``own`` are the values of :data:`OWN`, ``fields`` those of the context.
 
-    ``more`` says that the context holds more fields than these.
+    ``more`` says that the context holds more fields than these. ``native`` is the severity as it was sent where that
+    is another word.
     """
 
     id: int
@@ -48,17 +49,20 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     fields: list[tuple[str, str]]
     more: bool
     context: str | None
+    native: str | None
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Row:
         """From the columns :data:`ROW_COLUMNS`."""
-        log_id, time, pattern_id, message, *own, context = row
+        log_id, time, pattern_id, message, native, *own, context = row
         fields, more = context_fields(context)
-        return cls(log_id, str(time or ""), pattern_id or 0, str(message or ""), tuple(own), fields, more, context)
+        return cls(
+            log_id, str(time or ""), pattern_id or 0, str(message or ""), tuple(own), fields, more, context, native
+        )
 
 
 #: The columns of ``logs`` that :meth:`Row.read` takes, in its order.
-ROW_COLUMNS = f"id, timestamp, pattern_id, message, {', '.join(OWN)}, context"
+ROW_COLUMNS = f"id, timestamp, pattern_id, message, severity_native, {', '.join(OWN)}, context"
 
 
 def context_fields(text: str | None) -> tuple[list[tuple[str, str]], bool]:

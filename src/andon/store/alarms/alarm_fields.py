@@ -57,9 +57,10 @@ _ID_MAX = 6
 _IGNITION = names("source displaypath")
 _ORIGINATOR = names("originator originatorid originatorname originatorentitytype")
 _TYPE, _NAME, _ID, _DATA_ITEM = _ranked("type"), _ranked("name"), _ranked("id"), _ranked("dataitemid")
+_PATH = _ranked("displaypath")
 _CONDITION = _ranked("conditionid", "conditionididentifier")
 # In the order in which they are where an alarm comes from; the first are that whether or not a state is told.
-_SURELY_FROM = _ranked("conditionid", "conditionididentifier", "sourcename", "sourcenode", "displaypath")
+_SURELY_FROM = _ranked("conditionid", "conditionididentifier", "sourcename", "sourcenode")
 _FROM = _ranked(
     "source", "displaypath", "sourcepath", "tagpath", "originatorname", "originatorid", "originator", "entityname",
     "tagname", "point", "tag", "item", "dataitem", "instance", "device", "devicename", "deviceid", "equipment",
@@ -68,9 +69,11 @@ _FROM = _ranked(
 )  # fmt: skip
 _NOT_IDENTITY = names("alertname severity priority level job team alertgroup monitor prometheus receiver replica")
 
+_LEVELS = names("fault warning normal unavailable")
 _ALARMS = ("alarm", "alert", "fault", "condition")
 _AROUND = names(
-    "data payload fields properties attributes values body details labels commonlabels grouplabels annotations"
+    """data payload fields properties attributes values body details labels commonlabels grouplabels annotations
+    tags context"""
 )
 _BOXES = names("text value id name")
 
@@ -113,20 +116,24 @@ def _pairs(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _inner(name: str, value: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:
     """The fields of an object: by both names, and by their own where it only wraps what an alarm is told in."""
     alarm = next((root for root in _ALARMS if name.startswith(root)), "")
-    if name.endswith("labels"):
+    if "alertname" in value:
         yield "labels", value
+    if name in _LEVELS and "dataItemId" in value:  # MTConnect in JSON names a condition by its level
+        yield "condition", name
     for key, one in value.items():
         plain = _plain(key) if len(key) <= _NAME_MAX else ""
         if isinstance(one, dict):
-            if (alarm or name in _AROUND) and depth < _DEPTH_MAX:
+            if depth < _DEPTH_MAX and (alarm or name in _AROUND):
                 yield from _inner(plain, one, depth + 1)
+            elif depth < _DEPTH_MAX and plain == "value":  # a Variant of OPC UA
+                yield from _inner(name, one, depth + 1)
             continue
         yield name + plain, one
         if alarm:
             yield alarm + plain, one
         if plain in _BOXES and name != "condition" and (plain != "id" or isinstance(one, bool)):
             yield name, one
-        if name in _AROUND or (alarm and plain not in ("state", "status", "event", "transition")):
+        if name in _AROUND or name in _LEVELS or (alarm and plain not in ("state", "status", "event", "transition")):
             yield plain, one
 
 
@@ -176,17 +183,21 @@ def source_of(fields: Mapping[str, Any], *, stated: bool) -> str:
         item, condition = first(fields, _DATA_ITEM, _SOURCE_MAX), first(fields, _CONDITION)
         told = condition is None or condition == first(fields, _CALLED)
         return item or "" if told else f"{item}/{condition}"
-    if labels := fields.get("labels"):
+    if isinstance(labels := fields.get("labels"), dict):
         return _of_labels(labels)
     sure = first(fields, _SURELY_FROM, _SOURCE_MAX)
-    if sure is not None and not (stated and "source" in fields and "conditionid" not in fields):
+    if sure is not None:
         index = fields.get("conditionidnamespaceindex")
         return f"ns={index};{sure}" if isinstance(index, int) else sure
-    return (first(fields, _FROM, _SOURCE_MAX) or "") if stated else ""
+    return first(fields, _FROM if stated else _PATH, _SOURCE_MAX) or ""
 
 
 def _of_labels(labels: Mapping[str, Any]) -> str:
-    found = {name: value for name, value in labels.items() if isinstance(value, str) and name not in _NOT_IDENTITY}
+    found = {
+        name: value
+        for name, value in labels.items()
+        if name not in _NOT_IDENTITY and isinstance(value, str) and (name + value).isprintable()
+    }
     if found.keys() == {"instance"}:
         return found["instance"][:_SOURCE_MAX]
     return ", ".join(f"{name}={value}" for name, value in sorted(found.items()))[:_SOURCE_MAX]
