@@ -16,8 +16,10 @@ _METHOD = f"(?:{'|'.join(_METHODS)})"
 _FIELD = r"(?:path|uri|url|route|endpoint|target|request_uri|request_path|req\.url|http\.target|http\.route)"
 _BETWEEN = r"(?:\s(?:request|call|to|for|on|of|from|url|URL)){0,3}[^\w/<]{1,4}"
 #: How a method with its route, or a field with a route, stands in a template: one token.
-ROUTE = rf"(?:(?<![\w\-]){_METHOD}\b{_BETWEEN}|(?<![\w\-]){_FIELD}[\"']?\s?[=:]\s?[\"']?)/[^\s\"'<>]*"
-
+ROUTE = (
+    rf"(?:(?<![\w\-]){_METHOD}\b{_BETWEEN}|(?<![\w\-]){_FIELD}[\"']?\s?[=:]\s?[\"']?)"
+    r"/(?:[^\s\"'<>]*[^\s\"'<>.,:;|)\]}])?"
+)
 _TARGET = r"([A-Za-z]{2,8}://[^\s/?#\"'<>]+(?:[/?][^\s\"'<>]*)?|/[^\s\"'<>]*)"
 _REQUEST = re.compile(rf"(?<![\w\-]){_METHOD}\b{_BETWEEN}{_TARGET}")
 _METHOD_WORD = re.compile(rf"(?<![\w\-]){_METHOD}(?![\w\-])")
@@ -27,9 +29,9 @@ _HOST = re.compile(r"[A-Za-z]{2,8}://[^/?#]*")
 _ID = re.compile(r".*[0%=,:]|[a-fA-F]{8,}$|.{33}")
 # What servers write behind status and size: the page that led there, and the browser.
 _AGENT = re.compile(r"HTTP/0(?:\.0)?\"\s0\s[0\-](?:\s0)?((?:\s\"[^\"]{0,1000}\"){1,4})")
-# Where the status stands without "HTTP/1.1" before it: a few words behind the route, or between bars before it.
+# Where the status stands without "HTTP/1.1" before it: a few words behind the route, between bars or before the method.
 _STATUS = re.compile(r"(?:\sHTTP/0(?:\.0)?)?[^\w<]{1,8}(?:[A-Za-z]{1,12}[^\w<]{1,4}){0,4}?(0)(?![\w.:/\-%])")
-_BARRED = re.compile(r"\|\s{0,3}(0)\s{0,3}\|")
+_BEFORE = re.compile(rf"\|\s{{0,3}}(0)\s{{0,3}}\||(?<![\w.:/\-])(0)\s{{1,3}}[\"\[]?{_METHOD}\s")
 
 
 def find_routes(folded: str, start: int) -> list[tuple[int, int, str]]:
@@ -54,13 +56,14 @@ def find_agents(folded: str, start: int) -> list[tuple[int, int]]:
 def find_statuses(folded: str, start: int, ends: Sequence[int]) -> list[tuple[int, int]]:
     """Where the status of a request may stand whose route ends at one of ``ends``."""
     found = [match.span(1) for end in ends if (match := _STATUS.match(folded, end))]
-    return found + [match.span(1) for match in _BARRED.finditer(folded, start)] if ends else found
+    return found + [match.span(1) if match[1] else match.span(2) for match in _BEFORE.finditer(folded, start)]
 
 
 def _span(match: re.Match[str]) -> tuple[int, int, str]:
-    begin = match.start(1)
-    target = match[1].rstrip(")]}.,;:|") or "/"
-    path = _HOST.sub("", target, count=1)
-    path = re.split(r"[?#;]", path, maxsplit=1)[0]
+    begin, target = match.start(1), match[1]
+    path = re.split(r"[?#;]", _HOST.sub("", target, count=1), maxsplit=1)[0]
+    if target.endswith(path):  # what ends the sentence is no part of the route
+        path = path.rstrip(")]}.,:|")
+        target = target.rstrip(")]}.,:|") or target
     parts = ["*" if _ID.match(part) else part for part in path.split("/")[1:]]
-    return begin, begin + len(target), "/" + "/".join(parts).rstrip("/")
+    return begin, begin + len(target), "/" + "/".join(parts).strip("/")

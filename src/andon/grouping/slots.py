@@ -38,7 +38,7 @@ ALARM_GROUPS = _words(
 MAX_CODES = 8
 
 # Words that say the number behind them is a code, whatever stands between.
-_STRONG = _words("errno sqlstate sqlcode hresult ntstatus rc hr")
+_STRONG = _words("errno sqlstate sqlcode hresult ntstatus rc hr nrc dtc spn fmi")
 # What an error, a fault and an alarm are called in other languages that put spaces between words.
 _FOREIGN = _words(
     """fehler störung stoerung erreur défaut defaut alarme errore allarme guasto alarma falla fallo fout storing erro
@@ -63,7 +63,7 @@ _PAIRS = frozenset(
 )
 # Words that do so where the number does not count or measure; "errors" and "failed" do count.
 _WEAK = (
-    _words("""error err alarm fault failure warning exception reason signal alert status code http smtp ret""")
+    _words("""error err alarm fault failure warning exception reason signal alert status code http smtp ret abort""")
     | _FOREIGN
 )
 # Verbs count more often than not ("returned 5 rows"): behind them only what looks like a code is one. So behind the
@@ -128,6 +128,11 @@ _SIEMENS = re.compile(r"(?<![\w#])(?:[DLBW]{1,2}#)?0#[0A-Fa-f_]{1,12}(?!\w)")
 _MIXED = re.compile(r"[\s\[(<*#\"']{0,3}([A-Z0]{3,8})(?=[\])]|:\s)")
 _RAIL = re.compile(r"(?<![\w.)])[+\-]0(?:\.0)?\s?V(?:DC|AC)?(?!\w)")
 _DECIMAL = re.compile(r"-?\d{2,10}\.0+")
+# The upper halves of HRESULTs and NTSTATUS codes: who reports the error. Others are addresses.
+_FACILITIES = _words(
+    """8000 8001 8002 8003 8004 8007 8008 8009 800A 800B 800F 8010 8011 8013 8015 8018 8024 8028 8031 8034 803D C000 C015
+    C01E C021 C022"""
+)
 _RAILS = _words("3.3 5 9 10 12 15 18 24 28 36 48")
 # systemd names what a process ended with: status=203/EXEC, status=9/KILL.
 _EXIT_NAME = re.compile(r"/[A-Z][A-Z_]{2,}(?![^\W_])")
@@ -147,11 +152,13 @@ def _number(value: str) -> bool:
     """Codes people give numbers to are short; longer ones are handles, addresses and counters."""
     if value[:3].lower().lstrip("-").startswith("0x"):
         return len(value.lstrip("-")) <= 10
+    if "#" in value:
+        return len(value.rpartition("#")[2]) <= 9
     if value[-1] in "hH":
         return len(value) in (5, 9)
     if "." in value and not value[0].isalpha():
         return False
-    return sum(map(str.isdigit, value.rpartition("#")[2])) <= 7 or _windows(value)
+    return sum(map(str.isdigit, value)) <= 7 or _windows(value)
 
 
 def _named(value: str) -> bool:
@@ -164,7 +171,7 @@ def _named(value: str) -> bool:
 def _windows(value: str) -> bool:
     """HRESULT and NTSTATUS, as hexadecimal and as decimal numbers."""
     if value[:2] in ("0x", "0X"):
-        return len(value) == 10 and ((value[2:4] == "80" and value[4] < "5") or value[2:4] in ("C0", "c0"))
+        return len(value) == 10 and value[2:6].upper() in _FACILITIES
     return len(value) == 11 and value.startswith(("-214", "-107"))
 
 
@@ -309,7 +316,11 @@ def _formed(folded: str, start: int) -> list[Slot]:
             for match in _FAILED_WITH.finditer(folded, start)
             if _FAILING.search(folded, max(start, match.start() - 80), match.start(1))
         ]
-        slots += [Slot(*match.span(), _windows) for match in _NEGATIVE.finditer(folded, start)]
+        slots += [
+            Slot(*match.span(), _windows)
+            for match in _NEGATIVE.finditer(folded, start)
+            if not _COUNTS.match(folded, match.end())
+        ]
     if "ype" in folded:
         for match in _TYPE_CODE.finditer(folded, start):
             slots += [Slot(*match.span(1), _number), Slot(*match.span(2), _number)]

@@ -33,7 +33,7 @@ _PYTHON_FRAME = re.compile(
 _GROUP = re.compile(r"\s\(\d+ sub-exceptions?\)$")
 _GROUP_RULE = re.compile(r"\s*\+(?:-\+)?-{4,}(?: (?:\d+|\.\.\.) -+)?$")
 _GROUP_MARGIN = re.compile(r"\s*[|+] ?")
-_AT = re.compile(r"\n[ \t]+(?:at \S|(?:bei|à|en|в|場所|在) [\w.<>`$+\[\],]{3,200}\()")
+_AT = re.compile(r"\n[ \t]+(?:at [^\n]{0,200}?(?:[(/<]|:\d|\.\w)|(?:bei|à|en|в|場所|在) [\w.<>`$+\[\],]{3,200}\()")
 _AT_FRAME = re.compile(
     r"\s+(?:at (?:async )?(?:new )?([^\s(]{1,200})(?: \[as [^\]]{1,80}\])?(?: ?\(|$| in )"
     r"|(?:bei|à|en|в|場所|在) ([\w.<>`$+\[\],]{3,200})\()"
@@ -96,7 +96,7 @@ _LISTINGS = (
     _Listing(
         "Call Trace:",  # the kernel
         re.compile(
-            r"(?:\S{0,20}\[[\s\d.]{1,20}\])?\s*(?:RIP: \w+:|\[<[0-9a-f]+>\] )?(?!\? )([\w.]{1,200})\+0x[0-9a-f]+/0x"
+            r"(?:\S{1,20}\s)?(?:\[[\s\d.]{1,20}\])?\s*(?:RIP: \w+:|\[<[0-9a-f]+>\] )?(?!\? )([\w.]{1,200})\+0x[0-9a-f]+/0x"
         ),
         re.compile(r"dump_stack|show_stack|__warn|report_bug|panic$|die$|oops_"),
     ),
