@@ -58,6 +58,12 @@ def values(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, str(value)
 
 
+def _is_changed(name: str) -> bool:
+    """Whether the field, or an object that it is in, has a form of its own in the row."""
+    parts = name.split(".")
+    return any(".".join(parts[:count]) in _CHANGED for count in range(1, len(parts) + 1))
+
+
 def lost(line: Any, row: LogRecord) -> list[str]:
     """Values of the line that are nowhere in the row."""
     context = [text for pair in values(json.loads(row.context or "{}")) for text in pair]
@@ -65,7 +71,7 @@ def lost(line: Any, row: LogRecord) -> list[str]:
     return [
         f"{name} {text[:40]!r}"
         for name, text in values(line)
-        if name.lower() not in _CHANGED and any(part.strip() not in kept for part in text.splitlines())
+        if not _is_changed(name.lower()) and any(part.strip() not in kept for part in text.splitlines())
     ]
 
 
