@@ -133,7 +133,7 @@ def _parser(text: str) -> Callable[[list[str]], str | None] | None:
         return _groups
     if _TRACEBACK in text:
         return lambda lines: _render(*_python(lines))
-    if "\ngoroutine " in text or text.startswith("goroutine ") or ".go:" in text:
+    if "\ngoroutine " in text or text.startswith("goroutine ") or (".go:" in text and _GO_FILE.search(text)):
         return lambda lines: _render(*_go(lines))
     for listing in _LISTINGS:
         if listing.hint in text:
