@@ -80,7 +80,7 @@ class _Listing(msgspec.Struct, frozen=True):
 
 _LISTINGS = (
     _Listing(
-        "stack backtrace:",  # Rust
+        "tack backtrace:",  # Rust, and its anyhow
         re.compile(r"\s{1,6}\d+:\s+(?:0x[0-9a-f]+ - )?([\w<].{0,300})"),
         re.compile(r"_?rust_|__rust|<?(?:std|core|alloc|backtrace)::|<.{1,80} as core::|_?start|main$|__libc"),
     ),

@@ -57,7 +57,7 @@ _FAULT = re.compile(
 _NAMESPACE = re.compile(r"(?<=\w)\\(?=[A-Z]\w*)")
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 _DEEPEST = 8
-_MOST_FRAMES = 200
+_MOST_FRAMES = _MOST_FIELDS = 200
 
 
 class Failure(msgspec.Struct, gc=False):
@@ -80,8 +80,14 @@ class Failure(msgspec.Struct, gc=False):
 
 def failure_of(context: Mapping[str, Any] | None) -> Failure | None:
     """The exception that ``context`` tells of, None where there is none. Never raises."""
-    if not context or _QUICK.isdisjoint(context):
+    if not context:
         return None
+    named = None if _QUICK.isdisjoint(context) else _named(context)
+    return named if named and named.headline else _inside(context, 0) or named
+
+
+def _named(context: Mapping[str, Any]) -> Failure | None:
+    """The exception in the fields that the table names."""
     fields: dict[str, Any] = {}
     for name, value in _fields(context):
         fields.setdefault(name, value)
@@ -97,6 +103,19 @@ def failure_of(context: Mapping[str, Any] | None) -> Failure | None:
     if found.type and not found.stack and isinstance(text, str) and "Traceback (most recent call last)" in text:
         found.stack = text[text.index("Traceback (most") :].replace("\n> File", "\n  File").strip()  # loguru
     return found if found.type or found.text or found.stack else None
+
+
+def _inside(value: Any, depth: int) -> Failure | None:
+    """An exception with a stack in whatever object holds it: loggers nest a program's own fields under any name."""
+    inner = list(value.values()) if isinstance(value, dict) else value
+    for one in inner[:_MOST_FIELDS]:
+        if isinstance(one, dict) and any(_PARTS.get(_PUNCTUATION.sub("", name.lower())) == "stack" for name in one):
+            found = _from_object(one, 0)
+            if found and (_TRACE.search(found.stack) or "\n    at " in found.stack):
+                return found
+        if isinstance(one, dict | list) and depth < _DEEPEST and (found := _inside(one, depth + 1)):
+            return found
+    return None
 
 
 def _fields(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -204,7 +204,6 @@ _EXCEPTIONS = """
     fields.error : Rust tracing-subscriber 0.3
     jsonPayload.exception jsonPayload.error jsonPayload.stack_trace : Google Cloud Logging
     thrown throwable : log4j2 JsonLayout, logback 1.5 JsonEncoder
-    extra.stack_trace metadata.stack @fields.stack message.backtrace : logstash-async 4, winston 3, Ruby logging 2
     stack_trace stackTrace stacktrace : logstash-encoder 8, zap, AWS Lambda
     stack : winston 3, zerolog 1.3x
     errorVerbose : zap
