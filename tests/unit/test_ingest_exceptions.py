@@ -161,7 +161,8 @@ def test_without_a_text_the_exception_is_the_message(fields: dict[str, Any], mes
     [
         {"error": None}, {"error": ""}, {"error": "none"}, {"error": 0}, {"error": False}, {"error": {}}, {"error": []},
         {"error": 0.5}, {"error": {"rate": 0.5}}, {"exception": "null"}, {"stack": "production"}, {"trace": "4bf92f3577b"},
-        {"trace": {"id": "4bf92f3577b"}}, {"full_message": "a longer text"}, {"exc_info": True}, {"error": "17"},
+        {"trace": {"id": "4bf92f3577b"}}, {"full_message": "a longer text"}, {"exc_info": True}, {"stack": "Stack (most recent call last):\n  File \"a.py\", line 3, in f"},
+        {"error": "17"},
     ],
 )  # fmt: skip
 def test_what_is_no_exception_makes_no_error(fields: dict[str, Any]) -> None:

@@ -126,6 +126,9 @@ def test_the_program_is_what_names_it_best(body: dict[str, Any], service: str) -
         ({"status": "error"}, "ERROR"),
         ({"status": "idle"}, "INFO"),
         ({"status": 3}, "INFO"),
+        ({"label": "Error", "prio": 2}, "ERROR"),
+        ({"label": "Pump 4"}, "INFO"),
+        ({"message": "", "error_message": "denied"}, "ERROR"),
         ({"level": {"name": "ERROR", "no": 40}}, "ERROR"),
         ({"Fault": {"value": "x y"}, "message": ""}, "ERROR"),
     ],
@@ -244,6 +247,10 @@ def test_json_that_a_collector_wrapped_is_read() -> None:
     assert one({"message": line, "source_type": "file"}).message == "belt torn"
     assert one({"message": line, "severity": "INFO", "a": 1}).message == line
     assert one({"log": '{"not": "a log"}'}).message == '{"not": "a log"}'
+    wrapped = one({"payload": {"msg": "belt torn", "level": "error", "code": 5}, "topic": "line/4"})
+    assert (wrapped.message, wrapped.severity) == ("belt torn", "ERROR")
+    assert context_of(wrapped) == {"code": 5, "topic": "line/4"}
+    assert context_of(one({"message": "x", "payload": {"msg": "belt torn"}})) == {"payload": {"msg": "belt torn"}}
 
 
 def test_the_level_in_a_containers_line_is_its_severity() -> None:

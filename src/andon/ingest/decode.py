@@ -155,16 +155,13 @@ class Decoder:
     def _record(self, delivery: Delivery, log: Understood, notes: list[str]) -> LogRecord:
         context_text, context = _context(log.context, notes)
         failure = failure_of(context)
-        message = said = log.message
-        if failure is not None:
-            trace = failure.trace
-            message = message or _clean(failure.headline)
-            said = trace if trace.startswith(message) or not log.message else message
-            if said is message and trace not in message:
-                said = f"{message}\n{trace}"
-        elif not message:
-            message = _clean(context_text or "")[:TEXT_FROM_CONTEXT] or "(no message)"
-            said = message if log.service == UNKNOWN else f"{log.service} {message}"
+        message = said = log.message or (plain(failure.headline).partition("\n")[0] if failure else "")
+        if not message:
+            message = said = _clean(context_text or "")[:TEXT_FROM_CONTEXT] or "(no message)"
+            if log.service != UNKNOWN:
+                said = f"{log.service} {message}"
+        if failure is not None and (trace := failure.trace) not in message:
+            said = trace if trace.startswith(message) or message != log.message else f"{said}\n{trace}"
         identity = self._group(said, log.service, context)
         severity, native = self._grade(log, failure is not None, context, notes)
         site, area, line, machine = _place(delivery.subject, context)

@@ -178,7 +178,7 @@ def _from_object(value: Mapping[str, Any], depth: int) -> Failure | None:
     if isinstance(stack, dict):  # Sentry's
         stack = stack.get("frames")
     rendered = ""
-    if isinstance(stack, str):
+    if isinstance(stack, str) and not stack.startswith("Stack (most recent"):  # where it was logged
         text = _uniform(stack.strip("\r\n").removeprefix(": "))
         rendered = text if "\n" in text or _FRAME.match(text) else ""
     elif isinstance(stack, list):

@@ -60,7 +60,7 @@ _MESSAGES = """
     message.errorMessage errorMessage : AWS Lambda JSON logs
     formattedMessage formatted_message renderedMessage rendered_message : logback JsonLayout, NLog 5
     log_message logMessage logmsg log.message logEvent.message : collectors
-    alarmText alarm_text alarmMessage alarm_message MsgText msg_text EventText : WinCC, WinCC Unified
+    alarmText alarm_text alarmMessage alarm_message MsgText msg_text MessageText EventText : WinCC, WinCC Unified
     fault_text faultText error_text errorText error_message : controllers and their gateways
     text : loguru 0.7, alarm lists, chat gateways
     annotations.summary annotations.description : Prometheus Alertmanager 0.25 (one alert)
@@ -71,7 +71,8 @@ _MESSAGES = """
     event.original : Elastic Common Schema 8
     rawmsg : rsyslog 8
     properties.message properties.log : Azure Monitor
-    description summary title : alarm systems, ticket and monitoring gateways
+    alert.signature : Suricata 7
+    description desc summary title : alarm systems, ticket and monitoring gateways
     detail details reason : web APIs (RFC 9457), gateways
     displayPath display_path conditionName ConditionName alarmName alarm_name : Ignition 8.3, OPC UA, ThingsBoard 3
     value : MTConnect JSON, where it is text
@@ -97,6 +98,7 @@ _TIMES = """
     timestampSeconds : Google Cloud (fluentd)
     t : MongoDB 7 (an object), log15
     log_time logtime log_timestamp logTimestamp timestamp_ms timestampMs timeStamp : collectors
+    time_local time_iso8601 start_time tstamp : nginx, Envoy, ABB
     eventTimestamp event_timestamp EventTimestamp source_timestamp sourceTimestamp : gateways, OPC UA PubSub
     date dateTime date_time date_iso8601 : Fluent Bit 3, gateways
     created created_at createdAt createdTime : Python logging (epoch), ThingsBoard 3
@@ -119,8 +121,9 @@ _SEVERITIES = """
     LevelDisplayName level.name level.levelStr level.standardLevel : Windows events, logback JSON, log4j2
     level : pino 10, bunyan 2, winston 3, structlog, slog, zap, zerolog, logrus, GELF, tracing-subscriber, NLog 5
     @fields.level _logLevel context.logLevel : winston 3 logstash(), lambda-log 3, roarr 7
-    error_severity _level_name : PostgreSQL 15 jsonlog, Spring Boot 3 GELF
+    _level_name : Spring Boot 3 GELF
     lvl loglvl levelText : log15, gateways
+    error_severity SeverityLevel severityLevel : PostgreSQL 15 jsonlog, Beckhoff TcEventLogger
     jsonPayload.severity jsonPayload.level : Google Cloud Logging
     severity.text severity.name severity.value severity.label : loggers that write an object
     level_value : logstash-encoder 8 (logback), 40000 is ERROR
@@ -137,7 +140,7 @@ _SEVERITIES = """
     EventType event_type_name : Windows events (NXLog)
     priority prio alarmPriority alarm_priority criticality urgency : Ignition 8.3, WinCC, alarm systems
     nativeSeverity alarmClass alarm_class AlarmClassName MsgClass : MTConnect, WinCC Unified
-    status : Datadog, where it is a level
+    status label MessageType : Datadog, MySQL 8, KUKA, where it is a level
 """
 _PROGRAMS = """
     service.name service_name serviceName : Elastic Common Schema 8, OpenTelemetry
@@ -156,7 +159,7 @@ _PROGRAMS = """
     PROGRAM program : syslog-ng 3.38, rsyslog 8
     app-name appname app_name appName APPNAME : rsyslog 8, syslog gateways
     tags.appname : Telegraf 1.3x (syslog)
-    app application application_name applicationName Properties.Application : winston, Spring, Serilog
+    app app_id application application_name applicationName Properties.Application : winston, Spring, Serilog
     ProviderName provider_name winlog.provider_name : Windows events, winlogbeat 8
     name : pino 10, bunyan 2, Python logging, python-json-logger 4, semantic_logger 4, ougai 2
     syslogtag : rsyslog 8
@@ -221,13 +224,14 @@ TABLE: tuple[Alias, ...] = (
         kept="conditionName ConditionName alarmName alarm_name displayPath data args",
         weak="event log",
     ),
-    *_all("timestamp", _TIMES, kept="RaiseTime startsAt startTs activeTime startTime"),
+    *_all("timestamp", _TIMES, kept="RaiseTime start_time startsAt startTs activeTime startTime"),
     *_all(
         "severity",
         _SEVERITIES,
-        kept="nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status context.logLevel",
+        kept="nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status label MessageType context.logLevel",
         weak="PRIORITY pri-text syslogpriority-text pri_text EventType event_type_name priority prio alarmPriority"
-        " alarm_priority criticality urgency nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status",
+        " alarm_priority criticality urgency nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status label"
+        " MessageType",
     ),
     *_all("service", _PROGRAMS, kept="Category category SourceName sourceName source Source tag channel"),
     *_all("hostname", _HOSTS, kept="originatorName deviceName device_name deviceId device_id device station PLC asset"),

@@ -24,8 +24,9 @@ ReadTime = Callable[[Any, list[str]], str | None]
 TIME_LIMIT = 60
 
 _NOTHING = frozenset((b"null", b'""', b"[]"))
-#: What a text of the reference's field may stand for: loggers' JSON wrapped into a field of a collector's.
-_WRAPPED = re.compile(r"\s*\{.*\}\s*", re.DOTALL)
+#: Objects that collectors put a whole log into, and texts that are none of a log by themselves.
+_WRAPPERS = frozenset(("data", "payload", "event", "body", "log", "entry", "record", "value", "properties"))
+_VAGUE = frozenset(("name", "value"))
 _LOST_LIMIT = 200
 _NODE_RED = frozenset(("timestamp", "id", "type", "name", "z", "path", "_alias", "msg", "nodeid", "event", "msgid"))
 _EARLIEST = 900_000_000  # seconds since 1970: July 1998
@@ -34,17 +35,34 @@ _MEASURED = re.compile(r"[+\-]?\d+[.,]\d|.*%\s*$")
 _LINES = frozenset(("log", "rawmsg", "event.original", "textpayload"))
 #: Where one of them is, ``name`` is that of the alarm and not of a program.
 _ALARM = frozenset(
-    ("displaypath", "display_path", "eventstate", "originatorname", "activestate", "conditionname", "ackedstate")
+    (
+        "displaypath",
+        "display_path",
+        "eventstate",
+        "originatorname",
+        "activestate",
+        "conditionname",
+        "ackedstate",
+        "alarmtext",
+        "alarmclassname",
+        "alarmstate",
+    )
 )
 #: Where an alarm's own name says what is the matter there.
 _PLACES = frozenset(("displaypath", "display_path"))
-#: MTConnect's conditions are named by how bad they are.
-_CONDITIONS = frozenset(("fault.value", "warning.value"))
+#: Names of texts that say how bad it is: MTConnect's conditions, and texts of errors.
+_GRADED = {
+    "fault.value": "FAULT", "warning.value": "WARNING",
+    **dict.fromkeys(("errormessage", "error_message", "errortext", "error_text", "faulttext", "fault_text"), "ERROR"),
+}  # fmt: skip
 #: What these fields must be to be a severity: they have other meanings.
 _FORMS = {
     "s": re.compile(r"[FEWIDV]\d?$"),
-    "status": re.compile(
-        r"(?:emerg(?:ency)?|alert|critical|fatal|err(?:or)?|warn(?:ing)?|notice|info|debug)$", re.IGNORECASE
+    **dict.fromkeys(
+        ("status", "label", "MessageType"),
+        re.compile(
+            r"(?:emerg(?:ency)?|alert|critical|fatal|err(?:or)?|warn(?:ing)?|notice|info|debug)$", re.IGNORECASE
+        ),
     ),
 }
 _PROCESS = re.compile(r"(?<=\S)(?:\[\d+\]:?|:)$")
@@ -85,28 +103,41 @@ def understand(
     severity, field = _severity(fields, notes)
     if severity is None and told in _LINES:
         severity, field = level_in(message) or (None, "")
-    elif severity is None and told in _CONDITIONS:
-        severity, field = told.partition(".")[0], told
+    elif severity is None and told in _GRADED:
+        severity, field = _GRADED[told], told
     timestamp = _timestamp(fields, notes, read_time, moment)
     return Understood(message, hostname, service, severity, field, keys, timestamp, _context(own, fields.tree, notes))
 
 
 def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
-    """The fields of a logger's JSON that a collector put into a text field, with the collector's beside them."""
+    """The fields of a log that a collector put into one of its own, as JSON text or as an object, with its beside them.
+
+    In a field of text it is a logger's line; an object counts where nothing else tells a text.
+    """
+    said = fields.of("message")
+    for name in _WRAPPERS.intersection(fields.tree) if not _tells(said) else ():
+        if (inner := object_in(fields.tree[name])) and _tells(Fields(dict(inner)).of("message")):
+            return _opened(fields.tree, name, inner, notes)
     if any(found.own for found in fields.of("severity")):
         return fields
-    for found in fields.of("message"):
-        if len(found.path) > 1 or not starts(found.raw, b'"{'):
-            continue
-        text = value_of(found.raw)
-        inner = object_in(text.strip()) if isinstance(text, str) and _WRAPPED.fullmatch(text) else None
-        if inner and Fields(dict(inner)).of("message"):
-            keep_all(text.strip().encode(), inner, notes)
-            del fields.tree[found.path[0]]
-            _join(inner, fields.tree, notes)
-            notes.append(f"read the JSON in {short(found.path[0])}")
-            return Fields(inner)
+    for found in said:
+        if len(found.path) == 1 and starts(found.raw, b'"{'):
+            text = value_of(found.raw)
+            inner = object_in(text.strip()) if isinstance(text, str) else None
+            if inner and _tells(Fields(dict(inner)).of("message")):
+                keep_all(text.strip().encode(), inner, notes)
+                return _opened(fields.tree, found.path[0], inner, notes)
     return fields
+
+
+def _tells(found: list[Found]) -> bool:
+    return any(one.alias.name not in _VAGUE for one in found)
+
+
+def _opened(tree: Tree, name: str, inner: Tree, notes: list[str]) -> Fields:
+    _join(inner, {key: raw for key, raw in tree.items() if key != name}, notes)
+    notes.append(f"read the log in {short(name)}")
+    return Fields(inner)
 
 
 def _join(first: Tree, second: Tree, notes: list[str]) -> None:
