@@ -31,6 +31,7 @@ _OWN = (
 _NAMING = (
     "diagnosticcode", "diagcode", "messagecode", "code", "conditionname", "alarmname", "alarmtext", "problemname",
     "triggername", "msgnumber", "msgnr", "meldungsnummer", "meldenummer", "meldungsnr", "problemid", "alertid",
+    "servicedesc", "servicedescription", "checkname",
 )  # fmt: skip
 _THINGS = (
     "dataitemid", "dataitem", "item", "point", "tag", "alarm", "alert", "sourcename", "eventcode", "eventid",
@@ -57,7 +58,7 @@ _ID_MAX = 6
 _IGNITION = names("source displaypath")
 _ORIGINATOR = names("originator originatorid originatorname originatorentitytype")
 _TYPE, _NAME, _ID, _DATA_ITEM = _ranked("type"), _ranked("name"), _ranked("id"), _ranked("dataitemid")
-_PATH = _ranked("displaypath")
+_PATH, _AREA = _ranked("displaypath"), _ranked("area")
 _CONDITION = _ranked("conditionid", "conditionididentifier")
 # In the order in which they are where an alarm comes from; the first are that whether or not a state is told.
 _SURELY_FROM = _ranked("conditionid", "conditionididentifier", "sourcename", "sourcenode")
@@ -141,13 +142,19 @@ def code_and_item(fields: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """What the alarm of a log that tells of a state is called (a code, else its point), and the point it belongs to."""
     code = first(fields, _CALLED)
     if code is None:
-        called = _TYPE if _ORIGINATOR & fields.keys() else _NAME if _IGNITION & fields.keys() else {}
+        called = _TYPE if _ORIGINATOR & fields.keys() else _NAME if _is_named(fields) else {}
         code = first(fields, called) or _of_path(fields.get("source")) or first(fields, _THING_NAMES)
     if code is None and (_PACKML & fields.keys() or numbered_by_id(fields)):
         code = first(fields, _ID)
     if code is None:
         code = first(fields, _CONDITION, _SOURCE_MAX)
     return code, item_of(fields)
+
+
+def _is_named(fields: Mapping[str, Any]) -> bool:
+    """Whether ``name`` is that of an alarm: Ignition's, or where a state says whether it is acknowledged (AVEVA)."""
+    said = understood(state) if isinstance(state := fields.get("state"), str) else None
+    return not _IGNITION.isdisjoint(fields) or (said is not None and None not in (said.active, said.acknowledged))
 
 
 def item_of(fields: Mapping[str, Any]) -> str | None:
@@ -189,6 +196,8 @@ def source_of(fields: Mapping[str, Any], *, stated: bool) -> str:
     if sure is not None:
         index = fields.get("conditionidnamespaceindex")
         return f"ns={index};{sure}" if isinstance(index, int) else sure
+    if numbered_by_id(fields) and (area := first(fields, _AREA, _SOURCE_MAX)):
+        return area
     return first(fields, _FROM if stated else _PATH, _SOURCE_MAX) or ""
 
 

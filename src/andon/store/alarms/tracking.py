@@ -36,6 +36,7 @@ _KEYS_PER_QUERY = 200
 _FIELD_MAX = 4_096
 #: The fields of Course in their order.
 _COURSE = ("started", "ended", "clears", "priority", "stopped", "acknowledged", "log_id")
+_CHECKS = frozenset(("notification_type", "NOTIFICATIONTYPE", "notificationType", "service_state", "SERVICESTATE"))
 _CLEARED = Report(active=False)
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -90,9 +91,14 @@ def _read(row: Row, times: TimeReader) -> Told | None:
 
 
 def _graded(fields: Mapping[str, Any], row: Row) -> Mapping[str, Any]:
-    """The fields, with a severity that is a state: ``cleared`` as such, the level of an MTConnect condition."""
+    """The fields, with a severity that is a state: ``cleared`` as such, the level of an MTConnect condition.
+
+    And with the service that a check of Nagios is about, whose name it is.
+    """
     if "dataItemId" in fields and (level := row.native or row.own[2] or "").upper() in ("FAULT", "WARNING", "NORMAL"):
         return {**fields, "condition": fields.get("condition", level)}
+    if not _CHECKS.isdisjoint(fields):
+        return {**fields, "servicedesc": row.own[1]}
     said = understood(row.native) if row.native else None
     return {**fields, "nativeSeverity": row.native} if said is not None and said.active is False else fields
 
