@@ -82,13 +82,37 @@ HOSTILE = (
     *("/", "\\", "C:\\a", "\\n", "error 1 ", "error: ", "E1234 ", "[", "[]", '"', "a=1 ", "Jan 1 ", "2025-01-01 "),
     *("<*>", "<*>.", "<*>(", "<", "\0", "\ud800", "😀", "٣", "٣a ", " ---> ", "\n\tat ", "\n\tat a.b(c)", "x1 "),
     *("Traceback (most recent call last)\n", "\n\tat x(\nCaused by: a", "http://", "A0", "AB-1 ", "0.0 ", "=false "),
+    *(
+        "轴3",
+        "报警 1 ",
+        "１【",
+        "e\u0301",
+        "GET /a?b=1 ",
+        "/a?b=1 ",
+        "+1V ",
+        "-1 ",
+        "failed (-1",
+        "W#16#8 ",
+        "Type 1 Code 1 ",
+    ),
+    *(
+        "#012",
+        "\n#0 ",
+        "\na.b\n\ta.go:1",
+        "\n  at a",
+        "  + Exception Group Traceback (most recent call last):\n",
+        "a~b",
+        "a++-b",
+    ),
     *("abc 1 1:1:1 ", "0x", " 0", "2025-01-01 10:00:00 [a] ", "goroutine \n", "a/", "\ue000", "\x1e", " @ ", " | in "),
 )
 
 _CORPUS = r"""error code alarm status signal of 3 17 503 1205 0x80070005 SV0401 F30005 ORA-00600 T04:C42 AL-17
     10.0.0.1:4840 plc-7 axis3 /var/log/plant/a.log C:\temp\x.txt user@plant.local 12.5 mm bar ms 45% drive failed
     Connection refused: HTTP/1.1" exit with errno [Errno : = ( ) , - # \n \t é 😀 <*> @ | in true null ٣
-    2025-01-02T03:04:05Z Jun June aa:bb:cc:01:02:03 blk_-17 event id java.io.IOException: lambda$run$3"""
+    2025-01-02T03:04:05Z Jun June aa:bb:cc:01:02:03 blk_-17 event id java.io.IOException: lambda$run$3
+    第3轴 过载 报警号12 ａ１２【 é GET /a/3/b?c=4 /a?b=1 path=/x HTTP/1.1" 502 failed: -110 (-22) W#16#80C4 2310h 80C4h +24V
+    + - -2147024891 0x0F201C C153A0: Type 03 Code 16 #012 lib-1.2~rc1 x==2 1205.0"""
 _PIECES = st.sampled_from([*_CORPUS.split(), "\n", "\ud800", "\0"])
 #: Texts like log lines, with everything the rules look at, in any order.
 log_texts = st.one_of(

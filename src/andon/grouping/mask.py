@@ -79,6 +79,17 @@ _WIDE: tuple[tuple[Callable[[str], bool], str], ...] = (
         lambda t: t.count("/") > 1,
         r"(?<![\w.\-/])(?:[~.]{0,2}|[\w\-]{1,32}:)(?:/{1,2}[\w.@%+~=$\-]+){2,}/?(?:\?[^\s\"'<>)]*)?",
     ),
+    # app.name/.Part, and a path in a directory that ends in a file: src/main.rs
+    (
+        lambda t: "/" in t and "." in t,
+        r"(?<![\w.\-/])(?:[\w\-]++(?:\.[\w\-]++)+/[\w.$\-/]*[\w$]"
+        r"|[\w\-]++(?:/[\w\-]++)+\.[a-z][a-z0]{0,5}(?![\w/\-]|\.\w))",
+    ),
+    # libacme-utils:amd64 (1.2.3-4)
+    (
+        lambda t: " (0" in t,
+        r"(?<![\w.\-])[a-z][\w+.]*+(?:-[\w+.]++)+(?::\w+)?\s\((?:0:)?0(?:\.0){2,}[\w.~+\-]*\)",
+    ),
     # a path with a query string
     (lambda t: "?" in t, r"(?<![\w.\-/])/[\w.@%+~=$\-]*/?\?[\w.%~\-\[\]]{1,80}=[^\s\"'<>)]*"),
     # host.domain:port

@@ -130,8 +130,8 @@ _RAIL = re.compile(r"(?<![\w.)])[+\-]0(?:\.0)?\s?V(?:DC|AC)?(?!\w)")
 _DECIMAL = re.compile(r"-?\d{2,10}\.0+")
 # The upper halves of HRESULTs and NTSTATUS codes: who reports the error. Others are addresses.
 _FACILITIES = _words(
-    """8000 8001 8002 8003 8004 8007 8008 8009 800A 800B 800F 8010 8011 8013 8015 8018 8024 8028 8031 8034 803D C000 C015
-    C01E C021 C022"""
+    """8000 8001 8002 8003 8004 8007 8008 8009 800A 800B 800F 8010 8011 8013 8015 8018 8024 8028 8031 8034 803D C000
+    C015 C01E C021 C022"""
 )
 _RAILS = _words("3.3 5 9 10 12 15 18 24 28 36 48")
 # systemd names what a process ended with: status=203/EXEC, status=9/KILL.

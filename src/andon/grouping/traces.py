@@ -96,7 +96,8 @@ _LISTINGS = (
     _Listing(
         "Call Trace:",  # the kernel
         re.compile(
-            r"(?:\S{1,20}\s)?(?:\[[\s\d.]{1,20}\])?\s*(?:RIP: \w+:|\[<[0-9a-f]+>\] )?(?!\? )([\w.]{1,200})\+0x[0-9a-f]+/0x"
+            r"(?:\S{1,20}\s)?(?:\[[\s\d.]{1,20}\])?\s*(?:RIP: \w+:|\[<[0-9a-f]+>\] )?"
+            r"(?!\? )([\w.]{1,200})\+0x[0-9a-f]+/0x"
         ),
         re.compile(r"dump_stack|show_stack|__warn|report_bug|panic$|die$|oops_"),
     ),
