@@ -106,6 +106,29 @@ def test_lines_of_real_loggers(file: Path) -> None:
     assert not found, "\n".join(f"{name}: {wrong}" for name, wrong in found.items())
 
 
+@pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("recipe R-77 not found", "socket closed"),
+        ("filler 04 cannot start recipe R-77", "valve is stuck"),
+        ("IllegalArgumentException", "SocketTimeoutException"),
+        ('"alarm_code": "E-2207"', '"alarm_code": "E-3310"'),
+    ],
+)
+def test_another_exception_or_code_is_another_problem(file: Path, before: str, after: str) -> None:
+    """However a logger writes it, and where nothing but it tells two logs apart."""
+    for text in file.read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)["line"]
+        other = json.dumps(line).replace(before, after)
+        if other == json.dumps(line):
+            continue
+        one, two = read(line), read(json.loads(other))
+        assert isinstance(one, LogRecord)
+        assert isinstance(two, LogRecord)
+        assert one.fingerprint != two.fingerprint, (line, one.template)
+
+
 def test_every_language_has_lines() -> None:
     """No file of lines is lost."""
     assert {file.stem for file in FILES} == {"collectors", "go", "java", "node", "php", "python", "ruby", "rust"}

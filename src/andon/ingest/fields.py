@@ -278,10 +278,11 @@ class Fields:
         self.tree = tree
         self._opened: dict[tuple[str, ...], dict[str, msgspec.Raw]] = {(): tree}
         self._found: dict[str, list[Found]] = {}
-        if "attributes" in tree and (pairs := _pairs(tree["attributes"])):
-            del tree["attributes"]
-            for name, raw in pairs.items():
-                tree.setdefault(name, raw)
+        for listed in ("attributes", "kvpList"):
+            if listed in tree and (pairs := _pairs(tree[listed])):
+                del tree[listed]
+                for name, raw in pairs.items():
+                    tree.setdefault(name, raw)
         self._look(tree, (), "")
 
     def _look(self, fields: dict[str, msgspec.Raw], path: tuple[str, ...], prefix: str) -> None:
@@ -316,12 +317,18 @@ class Fields:
 
 
 def _pairs(raw: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
-    """OTLP's attributes, ``[{"key": …, "value": {"stringValue": …}}]``, as an object; None where it is no such list."""
+    """Fields that are listed, as an object; None where it is no such list.
+
+    OTLP's attributes are ``[{"key": …, "value": {"stringValue": …}}]``, logback's pairs ``[{"machine": …}, …]``.
+    """
     try:
-        items = msgspec.json.decode(raw, type=list[_Pair])
+        items = msgspec.json.decode(raw, type=list[dict[str, msgspec.Raw]])
+        if all(len(item) == 1 for item in items):
+            return {name: value for item in items for name, value in item.items()}
+        pairs = msgspec.json.decode(raw, type=list[_Pair])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    return {item.key: msgspec.Raw(msgspec.json.encode(_any_value(item.value))) for item in items}
+    return {pair.key: msgspec.Raw(msgspec.json.encode(_any_value(pair.value))) for pair in pairs}
 
 
 class _Pair(msgspec.Struct):
