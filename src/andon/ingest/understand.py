@@ -286,14 +286,15 @@ def _severity(fields: Fields, notes: list[str]) -> tuple[Any, str]:
     if not found.alias.kept:
         fields.take(found.path)
     name = ".".join(found.path).lower()
-    return value, "node-red.level" if name == "level" and _is_node_red(fields.tree) else name
+    return value, "node-red.level" if name == "level" and _is_node_red(fields) else name
 
 
-def _is_node_red(tree: Tree) -> bool:
+def _is_node_red(fields: Fields) -> bool:
     """Whether a level has the scale of Node-RED: its logs have a few fields of their own, and a time in ms."""
+    tree = fields.tree
     if "timestamp" not in tree or not tree.keys() <= _NODE_RED:
         return False
-    moment = value_of(tree["timestamp"])
+    moment = value_of(tree["timestamp"]) if any(found.path[0] == "msg" for found in fields.of("message")) else None
     return isinstance(moment, int) and moment > 1e12
 
 
