@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -58,6 +59,7 @@ _NAMESPACE = re.compile(r"(?<=\w)\\(?=[A-Z]\w*)")
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 _DEEPEST = 8
 _MOST_FRAMES = _MOST_FIELDS = 200
+_HOLDERS = (dict, list)
 
 
 class Failure(msgspec.Struct, gc=False):
@@ -107,13 +109,14 @@ def _named(context: Mapping[str, Any]) -> Failure | None:
 
 def _inside(value: Any, depth: int) -> Failure | None:
     """An exception with a stack in whatever object holds it: loggers nest a program's own fields under any name."""
-    inner = list(value.values()) if isinstance(value, dict) else value
-    for one in inner[:_MOST_FIELDS]:
+    for one in islice(value.values() if isinstance(value, dict) else value, _MOST_FIELDS):
+        if not isinstance(one, _HOLDERS):
+            continue
         if isinstance(one, dict) and any(_PARTS.get(_PUNCTUATION.sub("", name.lower())) == "stack" for name in one):
             found = _from_object(one, 0)
             if found and (_TRACE.search(found.stack) or "\n    at " in found.stack):
                 return found
-        if isinstance(one, dict | list) and depth < _DEEPEST and (found := _inside(one, depth + 1)):
+        if depth < _DEEPEST and (found := _inside(one, depth + 1)):
             return found
     return None
 
