@@ -154,7 +154,7 @@ class Decoder:
 
     def _record(self, delivery: Delivery, log: Understood, notes: list[str]) -> LogRecord:
         context_text, context = _context(log.context, notes)
-        failure = failure_of(context)
+        failure = failure_of(context, context_text or "")
         message = said = log.message or (plain(failure.headline).partition("\n")[0] if failure else "")
         if not message:
             message = said = _clean(context_text or "")[:TEXT_FROM_CONTEXT] or "(no message)"

@@ -80,12 +80,14 @@ class Failure(msgspec.Struct, gc=False):
         return self.stack or self.headline
 
 
-def failure_of(context: Mapping[str, Any] | None) -> Failure | None:
-    """The exception that ``context`` tells of, None where there is none. Never raises."""
+def failure_of(context: Mapping[str, Any] | None, text: str) -> Failure | None:
+    """The exception that ``context`` (``text`` is its JSON) tells of, None where there is none. Never raises."""
     if not context:
         return None
     named = None if _QUICK.isdisjoint(context) else _named(context)
-    return named if named and named.headline else _inside(context, 0) or named
+    if (named and named.headline) or ("tack" not in text and "race" not in text):
+        return named
+    return _inside(context, 0) or named
 
 
 def _named(context: Mapping[str, Any]) -> Failure | None:
