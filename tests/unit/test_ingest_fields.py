@@ -250,6 +250,7 @@ def test_json_that_a_collector_wrapped_is_read() -> None:
     wrapped = one({"payload": {"msg": "belt torn", "level": "error", "code": 5}, "topic": "line/4"})
     assert (wrapped.message, wrapped.severity) == ("belt torn", "ERROR")
     assert context_of(wrapped) == {"code": 5, "topic": "line/4"}
+    assert one({"event": {"message": "belt torn", "severity": "ERROR"}, "host": "h1"}).severity == "ERROR"
     assert context_of(one({"message": "x", "payload": {"msg": "belt torn"}})) == {"payload": {"msg": "belt torn"}}
 
 

@@ -230,8 +230,8 @@ TABLE: tuple[Alias, ...] = (
         _SEVERITIES,
         kept="nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status label MessageType context.logLevel",
         weak="PRIORITY pri-text syslogpriority-text pri_text EventType event_type_name priority prio alarmPriority"
-        " alarm_priority criticality urgency nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status label"
-        " MessageType",
+        " alarm_priority criticality urgency nativeSeverity alarmClass alarm_class AlarmClassName MsgClass"
+        " status label MessageType",
     ),
     *_all("service", _PROGRAMS, kept="Category category SourceName sourceName source Source tag channel"),
     *_all("hostname", _HOSTS, kept="originatorName deviceName device_name deviceId device_id device station PLC asset"),

@@ -25,7 +25,7 @@ TIME_LIMIT = 60
 
 _NOTHING = frozenset((b"null", b'""', b"[]"))
 #: Objects that collectors put a whole log into, and texts that are none of a log by themselves.
-_WRAPPERS = frozenset(("data", "payload", "event", "body", "log", "entry", "record", "value", "properties"))
+_WRAPPERS = ("data", "payload", "event", "body", "log", "entry", "record", "value", "properties")
 _VAGUE = frozenset(("name", "value"))
 _LOST_LIMIT = 200
 _NODE_RED = frozenset(("timestamp", "id", "type", "name", "z", "path", "_alias", "msg", "nodeid", "event", "msgid"))
@@ -55,15 +55,13 @@ _GRADED = {
     "fault.value": "FAULT", "warning.value": "WARNING",
     **dict.fromkeys(("errormessage", "error_message", "errortext", "error_text", "faulttext", "fault_text"), "ERROR"),
 }  # fmt: skip
+_LEVEL = re.compile(
+    r"(?:emerg(?:ency)?|alert|critical|fatal|err(?:or)?|warn(?:ing)?|notice|info|debug)$", re.IGNORECASE
+)
 #: What these fields must be to be a severity: they have other meanings.
 _FORMS = {
     "s": re.compile(r"[FEWIDV]\d?$"),
-    **dict.fromkeys(
-        ("status", "label", "MessageType"),
-        re.compile(
-            r"(?:emerg(?:ency)?|alert|critical|fatal|err(?:or)?|warn(?:ing)?|notice|info|debug)$", re.IGNORECASE
-        ),
-    ),
+    **dict.fromkeys(("status", "label", "MessageType"), _LEVEL),
 }
 _PROCESS = re.compile(r"(?<=\S)(?:\[\d+\]:?|:)$")
 
@@ -115,8 +113,12 @@ def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
     In a field of text it is a logger's line; an object counts where nothing else tells a text.
     """
     said = fields.of("message")
-    for name in _WRAPPERS.intersection(fields.tree) if not _tells(said) else ():
-        if (inner := object_in(fields.tree[name])) and _tells(Fields(dict(inner)).of("message")):
+    for name in () if _tells(said) else _WRAPPERS:
+        if (
+            name in fields.tree
+            and (inner := object_in(fields.tree[name]))
+            and _tells(Fields(dict(inner)).of("message"))
+        ):
             return _opened(fields.tree, name, inner, notes)
     if any(found.own for found in fields.of("severity")):
         return fields
@@ -131,7 +133,7 @@ def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
 
 
 def _tells(found: list[Found]) -> bool:
-    return any(one.alias.name not in _VAGUE for one in found)
+    return any(one.alias.name not in _VAGUE and not starts(one.raw, b"{") for one in found)
 
 
 def _opened(tree: Tree, name: str, inner: Tree, notes: list[str]) -> Fields:
