@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from andon.grouping import CodeRules, Fingerprinter
+from andon.grouping.code_forms import canonical
 from andon.grouping.codes import PINNED_FIELDS
-from andon.grouping.slots import canonical
 
 fingerprint = Fingerprinter()
 
@@ -19,7 +19,7 @@ def key(message: str, context: dict[str, object] | None = None) -> str:
     "texts",
     [
         ("tls_connect returned -0x2700", "tls_connect returned -0x7780", "tls_connect returned 0x2700"),
-        ("TSEND ends with STATUS = W#16#80A1", "TSEND ends with STATUS = W#16#80C3"),
+        ("TSEND ends with STATUS = W#16#80A1", "TSEND ends with STATUS = w#16#80c3"),
         ("block ended DW#16#0000_8092", "block ended DW#16#0000_8093"),
         ("ERROR_ID := 16#00008092", "ERROR_ID := 16#00008093"),
         ("drive sends code 3210h on node 4", "drive sends code 3220h on node 4"),

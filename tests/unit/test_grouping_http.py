@@ -25,6 +25,8 @@ LINES = {
     "django": '[29/Nov/2026 10:00:00] "GET {} HTTP/1.1" 502 157',
     "actix": "GET {} answered 502",
     "client": "GET https://mes.plant:8443{} failed with status 502",
+    "go": 'Get "http://mes.plant:8443{}": status 502',
+    "aspnet": "Request finished HTTP/1.1 GET http://mes.plant{} - 502 - application/json 12.3ms",
     "logfmt": "method=GET path={} status=502 duration=12",
     "json": '{{"method":"GET","path":"{}","status":502}}',
     "morgan tiny": "502 GET {} 1.2ms",
@@ -44,7 +46,7 @@ def test_method_route_and_status_are_identity(line: str) -> None:
     assert {key(one) for one in same} == {key(base)}
     others = (
         line.format("/lines/17/orders"),
-        base.replace("GET", "POST"),
+        base.replace("GET", "POST").replace("Get", "Post"),
         base.replace("502", "404"),
     )
     assert len({key(base), *map(key, others)}) == 4
@@ -102,6 +104,7 @@ def test_route_is_one_token_that_is_never_a_name() -> None:
             "acme-1.0~rc1",
             "acme-1.2+dfsg-1",
         ),
+        *("com.acme.press/.MainActivity", "src/press/main.rs", "acme-utils:amd64 (1.2.3-4)"),
         *("Package_for_KB5001234~31bf3856ad364e35~amd64~~10.0.1.2", "acme==2.31.0", "libacme++6-1.2.el9.x86_64"),
         *("Package_1_for_KB900001~31bf3856ad364e35~amd64~en-US~6.1.1.7", "acme-2.17.1-SNAPSHOT.jar", "v1.2.3"),
     ],

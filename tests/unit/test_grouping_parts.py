@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 
 from andon.core.errors import ConfigError
-from andon.grouping import CodeRules, codes, headers, mask, routes, slots, traces, writing
+from andon.grouping import CodeRules, code_forms, codes, headers, http_lines, mask, traces, writing
 from support.pattern_texts import DOTNET_TRACE, GO_TRACE, HEADERS, JAVA_TRACE, NODE_TRACE, PYTHON_TRACE, log_texts
 
 
-@pytest.mark.parametrize("module", [mask, headers, codes, routes, writing])
+@pytest.mark.parametrize("module", [mask, headers, codes, http_lines, writing])
 def test_examples_in_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
@@ -106,7 +106,7 @@ def test_tests_for_wide_values_never_hide_one(text: str) -> None:
 @settings(max_examples=300, deadline=None)
 def test_slots_lie_within_the_text_and_hold_digits(text: str) -> None:
     folded = mask.fold(text)
-    for slot in slots.find_slots(folded, 0):
+    for slot in code_forms.find_slots(folded, 0):
         assert "0" in folded[slot.start : slot.end]
 
 

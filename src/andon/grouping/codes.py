@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from andon.core.errors import ConfigError
+from andon.grouping.code_forms import MAX_CODES, canonical, is_signal, is_status
 from andon.grouping.mask import fold, mask_tokens
-from andon.grouping.slots import MAX_CODES, canonical, is_signal, is_status
 from andon.grouping.writing import SEAM, plain
 
 
@@ -74,11 +75,12 @@ class CodeRules:
         if not context:
             return ()
         found: list[tuple[int, str, str]] = []
+        kinds = self._kinds
         for name, value in context.items():
             if isinstance(value, dict):
                 for inner, deep in value.items():
                     self._take(f"{name}.{inner}", deep, found)
-            else:
+            elif kinds.get(name, _OWN):  # of most names it is known that they are none
                 self._take(name, value, found)
         if len(found) > MAX_CODES:
             found = sorted(found)[:MAX_CODES]
@@ -89,11 +91,11 @@ class CodeRules:
         return self._kind(name) >= _PINNED
 
     def _take(self, path: str, value: Any, found: list[tuple[int, str, str]]) -> None:
-        kind = self._kinds.get(path)
-        if kind is None:
-            kind = self._kind(path)
-        if kind and (code := _code(kind, path, value)):
-            found.append((-kind, path, code))
+        kind = self._kind(path)
+        if kind and isinstance(value, int | str | float):
+            short = not isinstance(value, str) or len(value) <= 64
+            if code := (_quick_code if short else _code)(kind, path, value):
+                found.append((-kind, path, code))
 
     def _kind(self, path: str) -> int:
         kind = self._kinds.get(path)
@@ -140,9 +142,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return compiled
 
 
-def _code(kind: int, path: str, value: Any) -> str | None:
+def _code(kind: int, path: str, value: int | str | float) -> str | None:
     """The value of a code field in the one form that a code has, None where it is no code."""
-    if not isinstance(value, int | str | float) or (isinstance(value, bool) and kind < _OWN):
+    if isinstance(value, bool) and kind < _OWN:
         return None
     text = plain(str(value)[:200].strip()).replace(SEAM, "")
     if match := _FLOAT.fullmatch(text):
@@ -159,6 +161,9 @@ def _code(kind: int, path: str, value: Any) -> str | None:
         return None
     text = canonical(text)
     return text.upper() if text[:1].isalpha() and text[-1:].isdigit() else text
+
+
+_quick_code = functools.lru_cache(4096, typed=True)(_code)
 
 
 def _looks_like_code(text: str, field: str) -> bool:

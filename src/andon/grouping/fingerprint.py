@@ -17,10 +17,10 @@ import msgspec
 
 from andon.core.models import Fingerprint
 from andon.grouping import mask
+from andon.grouping.code_forms import MAX_CODES, canonical, find_slots
 from andon.grouping.codes import CodeRules
 from andon.grouping.headers import header_end
-from andon.grouping.routes import find_agents, find_routes
-from andon.grouping.slots import MAX_CODES, canonical, find_slots
+from andon.grouping.http_lines import find_agents, find_routes
 from andon.grouping.traces import condense
 from andon.grouping.writing import plain
 

@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Callable
 
-from andon.grouping.routes import ROUTE
+from andon.grouping.http_lines import ROUTE
 from andon.grouping.writing import SEAM, SIGNS
 
 #: What stands for a masked value, in templates and in skeletons.
@@ -32,7 +32,7 @@ _COMPOUND = rf"[^\W_]+(?:{_JOINT}[^\W_]+)*"
 # Signs of scripts without spaces are no part of the Latin words that they touch.
 _LETTERS = rf"[^\W_{SIGNS}]+"
 # "+ overtravel" is another problem than "- overtravel", and -110 another code than 110; "+ 5" is a value.
-_SIGN = r"(?<!\+)\+(?!\+|\s?[\d<])(?:(?<![^\W_]\+)|(?![^\W_]))|(?<![\w.)\]])[+\-](?=\d)"
+_SIGN = rf"(?<!\+)\+(?!\+|\s?[\d<])(?:(?<![^\W_{SIGNS}]\+)|(?![^\W_{SIGNS}]))|(?<![\w.)\]])[+\-](?=\d)"
 _TOKEN = re.compile(rf"<\*>|{_COMPOUND}")
 _TOKEN_OF_SOME = re.compile(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_COMPOUND}|{_SIGN}")
 _MINUS = re.compile(r"-\d")

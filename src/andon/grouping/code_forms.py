@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from andon.grouping.routes import find_statuses
+from andon.grouping.http_lines import find_statuses
 
 
 def _words(text: str) -> frozenset[str]:
@@ -84,7 +84,7 @@ _THINGS = _words(
 _GRADED = _words("status http response")
 
 _VALUE = (
-    r"-?0[xX][0A-Fa-f]{1,10}|(?:[DLBW]{1,2}#)?0#[0A-Fa-f_]{1,12}|0[0A-Fa-f]{0,8}[hH]|-?0\.0"
+    r"-?0[xX][0A-Fa-f]{1,10}|(?:[DLBWdlbw]{1,2}#)?0#[0A-Fa-f_]{1,12}|0[0A-Fa-f]{0,8}[hH]|-?0\.0"
     r"|-?(?:[A-Z]{1,5}[\-_.]?)?0[A-Z0]{0,5}(?:[\-:][A-Z]{0,2}0)?"
 )
 _JOINED_BY = r"(\.?+(?:\s(?:is|was|of)(?!\w))?+\s?+[:=#\[(\"']{0,3}+\s?+[\"'(]?+)(?=[A-Z0\-])"
@@ -94,7 +94,7 @@ _INTRODUCED_ASCII = re.compile(rf"(?<![A-Za-z0])([A-Za-z]{{2,16}}+){_JOINED_BY}(
 _SIGN_INTRODUCED = re.compile(
     r"(?:报警|警报|告警|報警|警報|故障|错误|錯誤|异常|異常|アラーム|エラー|障害|알람|경보|오류|에러|고장)"
     r"(?:(?:代码|代碼|编码|編碼|编号|代号|号码|號碼|码|碼|号|號|コード|番号|\s?코드|\s?번호|\s?(?:No|ID|code)\.?)"
-    rf"\s?[:=#(\[]?\s?({_VALUE})(?!\w|[.\-:/]0)|\s?[:#(\[]?\s?({_VALUE})(?=$|[:,;.)\]]|\x20\S))"
+    rf"[\s为為是はが는은]{{0,3}}[:=#(\[]{{0,3}}\s?({_VALUE})(?!\w|[.\-:/]0)|\s?[:#(\[]{{0,3}}\s?({_VALUE})(?=$|[:,;.)\]]|\x20\S))"
 )
 _WORD_BEFORE = re.compile(r"([^\W\d_]{2,12})[ _\-]?$")
 _JOINED = re.compile(r"([a-z]+?)(?:code|number|nummer|num|nr|no|id|status)$")
@@ -124,7 +124,7 @@ _TYPE_CODE = re.compile(r"\b[Tt]ype\s?[:=#]?\s?(0)[\s,;/]{1,3}[Cc]ode\s?[:=#]?\s
 _HEX = re.compile(r"0[xX](?<![\w.\-#]0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
 _ASSEMBLER = re.compile(r"0(?<![\w.\-]0)[0A-F]{0,3}h(?!\w)")
 _ENDS_IN_H = tuple(f"{digit}h" for digit in "0ABCDEF")
-_SIEMENS = re.compile(r"(?<![\w#])(?:[DLBW]{1,2}#)?0#[0A-Fa-f_]{1,12}(?!\w)")
+_SIEMENS = re.compile(r"(?<![\w#])(?:[DLBWdlbw]{1,2}#)?0#[0A-Fa-f_]{1,12}(?!\w)")
 _MIXED = re.compile(r"[\s\[(<*#\"']{0,3}([A-Z0]{3,8})(?=[\])]|:\s)")
 _RAIL = re.compile(r"(?<![\w.)])[+\-]0(?:\.0)?\s?V(?:DC|AC)?(?!\w)")
 _DECIMAL = re.compile(r"-?\d{2,10}\.0+")
@@ -293,7 +293,6 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
         slots += [
             Slot(*span, _refusal) for span in find_statuses(folded, start, routes) if not _COUNTS.match(folded, span[1])
         ]
-    slots += _formed(folded, start)
     for match in _SHAPED.finditer(folded, start):
         begin, end = match.span()
         if match[3]:
@@ -304,7 +303,7 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
             slots.append(Slot(begin, end, _titled))
         else:
             slots.append(Slot(begin, end, _clear))
-    return slots
+    return slots + _formed(folded, start)
 
 
 def _formed(folded: str, start: int) -> list[Slot]:

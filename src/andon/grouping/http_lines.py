@@ -12,7 +12,9 @@ from itertools import islice
 #: At most this many requests of one text are looked at.
 MAX_ROUTES = 8
 _METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND")
-_METHOD = f"(?:{'|'.join(_METHODS)})"
+# Go's client writes: Get "http://host/path": reason.
+_GO = ('Get "', 'Post "', 'Put "', 'Patch "', 'Delete "', 'Head "')
+_METHOD = rf"(?:{'|'.join(_METHODS)}|(?:Get|Post|Put|Patch|Delete|Head)(?=\s\"(?:[a-z]{{2,8}}:/)?/))"
 _FIELD = r"(?:path|uri|url|route|endpoint|target|request_uri|request_path|req\.url|http\.target|http\.route)"
 _BETWEEN = r"(?:\s(?:request|call|to|for|on|of|from|url|URL)){0,3}[^\w/<]{1,4}"
 #: How a method with its route, or a field with a route, stands in a template: one token.
@@ -40,7 +42,7 @@ def find_routes(folded: str, start: int) -> list[tuple[int, int, str]]:
     >>> find_routes('"POST /api/press/0/state?x=0 HTTP/0.0" 0', 0)
     [(6, 28, '/api/press/*/state')]
     """
-    if "/" not in folded or not any(method in folded for method in _METHODS):
+    if "/" not in folded or not any(method in folded for method in (*_METHODS, *_GO)):
         return []
     found = list(islice(_REQUEST.finditer(folded, start), MAX_ROUTES))
     if not found and _METHOD_WORD.search(folded, start):
