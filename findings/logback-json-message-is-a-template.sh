@@ -7,7 +7,7 @@
 set -euo pipefail
 place=$(mktemp -d); trap 'rm -rf "$place"' EXIT; cd "$place"
 cat > pom.xml <<'X'
-<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<project><modelVersion>4.0.0</modelVersion>
 <groupId>finding</groupId><artifactId>finding</artifactId><version>1</version>
 <dependencies><dependency><groupId>ch.qos.logback</groupId><artifactId>logback-classic</artifactId><version>1.5.18</version></dependency></dependencies>
 </project>
