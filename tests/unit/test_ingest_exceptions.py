@@ -186,5 +186,5 @@ trees = st.recursive(
 )
 def test_no_value_makes_reading_exceptions_fail(context: dict[str, Any]) -> None:
     """Whatever its form, it is an exception with a text, or none."""
-    found = failure_of(context)
+    found = failure_of(context, "stack")
     assert found is None or isinstance(found.trace, str)

@@ -80,7 +80,7 @@ class _Listing(msgspec.Struct, frozen=True):
 
 _LISTINGS = (
     _Listing(
-        "stack backtrace:",  # Rust
+        "tack backtrace:",  # Rust, and its anyhow
         re.compile(r"\s{1,6}\d+:\s+(?:0x[0-9a-f]+ - )?([\w<].{0,300})"),
         re.compile(r"_?rust_|__rust|<?(?:std|core|alloc|backtrace)::|<.{1,80} as core::|_?start|main$|__libc"),
     ),
@@ -134,7 +134,7 @@ def _parser(text: str) -> Callable[[list[str]], str | None] | None:
         return _groups
     if _TRACEBACK in text:
         return lambda lines: _render(*_python(lines))
-    if "\ngoroutine " in text or text.startswith("goroutine ") or ".go:" in text:
+    if "\ngoroutine " in text or text.startswith("goroutine ") or (".go:" in text and _GO_FILE.search(text)):
         return lambda lines: _render(*_go(lines))
     for listing in _LISTINGS:
         if listing.hint in text:

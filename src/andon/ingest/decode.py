@@ -20,6 +20,7 @@ from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain
 from andon.ingest.cleaning import clean as _clean
 from andon.ingest.cleaning import short as _short
+from andon.ingest.duplicates import keep_all
 from andon.ingest.exceptions import failure_of
 from andon.ingest.pieces import MOST, Piece, lenient, pieces
 from andon.ingest.plain_text import level_in
@@ -143,6 +144,7 @@ class Decoder:
             return None if moment is None else utc_text(moment)
 
         if piece.tree is not None:
+            keep_all(piece.data, piece.tree, notes)
             log = understand(piece.tree, notes, read_time, self._encoding, piece.moment)
             log.timestamp = log.timestamp or utc_text(received)
             return log
@@ -152,7 +154,7 @@ class Decoder:
 
     def _record(self, delivery: Delivery, log: Understood, notes: list[str]) -> LogRecord:
         context_text, context = _context(log.context, notes)
-        failure = failure_of(context)
+        failure = failure_of(context, context_text or "")
         message = said = log.message or (plain(failure.headline).partition("\n")[0] if failure else "")
         if not message:
             message = said = _clean(context_text or "")[:TEXT_FROM_CONTEXT] or "(no message)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -19,8 +20,9 @@ _ROLES = {
     "type": "type name class classname exceptionclass exctype exceptiontype errortype kind",
     "text": """message msg value excvalue exceptionmessage errormessage localizedmessage description detail reason text
         error""",
-    "stack": "stack stacktrace stacktracestring trace traceback backtrace frames extendedstacktrace callstack",
-    "cause": "cause causedby inner innerexception",
+    "stack": """stack stacktrace stacktracestring trace traceback backtrace frames extendedstacktrace steparray
+        callstack""",
+    "cause": "cause causedby inner innerexception previous",
 }
 _PARTS = {name: role for role, names in _ROLES.items() for name in names.split()}
 _NAMES = tuple(dict.fromkeys(alias.name.lower() for alias in TABLE if alias.meaning == "exception"))
@@ -56,7 +58,8 @@ _FAULT = re.compile(
 _NAMESPACE = re.compile(r"(?<=\w)\\(?=[A-Z]\w*)")
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 _DEEPEST = 8
-_MOST_FRAMES = 200
+_MOST_FRAMES = _MOST_FIELDS = 200
+_HOLDERS = (dict, list)
 
 
 class Failure(msgspec.Struct, gc=False):
@@ -77,10 +80,18 @@ class Failure(msgspec.Struct, gc=False):
         return self.stack or self.headline
 
 
-def failure_of(context: Mapping[str, Any] | None) -> Failure | None:
-    """The exception that ``context`` tells of, None where there is none. Never raises."""
-    if not context or _QUICK.isdisjoint(context):
+def failure_of(context: Mapping[str, Any] | None, text: str) -> Failure | None:
+    """The exception that ``context`` (``text`` is its JSON) tells of, None where there is none. Never raises."""
+    if not context:
         return None
+    named = None if _QUICK.isdisjoint(context) else _named(context)
+    if (named and named.headline) or ("tack" not in text and "race" not in text):
+        return named
+    return _inside(context, 0) or named
+
+
+def _named(context: Mapping[str, Any]) -> Failure | None:
+    """The exception in the fields that the table names."""
     fields: dict[str, Any] = {}
     for name, value in _fields(context):
         fields.setdefault(name, value)
@@ -96,6 +107,20 @@ def failure_of(context: Mapping[str, Any] | None) -> Failure | None:
     if found.type and not found.stack and isinstance(text, str) and "Traceback (most recent call last)" in text:
         found.stack = text[text.index("Traceback (most") :].replace("\n> File", "\n  File").strip()  # loguru
     return found if found.type or found.text or found.stack else None
+
+
+def _inside(value: Any, depth: int) -> Failure | None:
+    """An exception with a stack in whatever object holds it: loggers nest a program's own fields under any name."""
+    for one in islice(value.values() if isinstance(value, dict) else value, _MOST_FIELDS):
+        if not isinstance(one, _HOLDERS):
+            continue
+        if isinstance(one, dict) and any(_PARTS.get(_PUNCTUATION.sub("", name.lower())) == "stack" for name in one):
+            found = _from_object(one, 0)
+            if found and (_TRACE.search(found.stack) or "\n    at " in found.stack):
+                return found
+        if depth < _DEEPEST and (found := _inside(one, depth + 1)):
+            return found
+    return None
 
 
 def _fields(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -131,7 +156,7 @@ def _read(value: Any, depth: int = 0) -> Failure | None:
         text = _uniform(text)
         return Failure(stack=text) if _TRACE.search(text) else Failure(text=text)
     if isinstance(value, dict):
-        return _from_object(value, depth)
+        return _from_object(value, depth) if value.keys() != {"exception"} else _read(value["exception"], depth)
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         chain = [one for one in value[:_DEEPEST] if {"exc_type", "exc_value", "values", "value"} & one.keys()]
         if chain:  # the outermost first; Python prints it last
@@ -159,7 +184,7 @@ def _from_object(value: Mapping[str, Any], depth: int) -> Failure | None:
         stack = stack.get("frames")
     rendered = ""
     if isinstance(stack, str) and not stack.startswith("Stack (most recent"):  # where it was logged
-        text = _uniform(stack.strip("\r\n"))
+        text = _uniform(stack.strip("\r\n").removeprefix(": "))
         rendered = text if "\n" in text or _FRAME.match(text) else ""
     elif isinstance(stack, list):
         rendered = _frames(stack)
@@ -167,7 +192,7 @@ def _from_object(value: Mapping[str, Any], depth: int) -> Failure | None:
         found.stack = _headed(found, rendered)
     cause = _read(parts["cause"], depth + 1) if "cause" in parts and depth < _DEEPEST else None
     if cause and cause.headline and cause.headline not in found.stack:
-        found.stack = f"{found.stack or found.headline}\nCaused by: {cause.trace}" if rendered or cause.stack else ""
+        found.stack = f"{found.stack or found.headline}\nCaused by: {cause.trace}"
     return found if found.type or found.text or found.stack else None
 
 

@@ -77,6 +77,8 @@ _MESSAGES = """
     displayPath display_path conditionName ConditionName alarmName alarm_name : Ignition 8.3, OPC UA, ThingsBoard 3
     value : MTConnect JSON, where it is text
     name : ThingsBoard 3, Ignition 8.3: an alarm's
+    data args : log4js 6, consola 3, where the list begins with the text
+    logentry.formatted logentry.message msg.message msg.text : Sentry's events, Node-RED
 """
 _TIMES = """
     @timestamp : Elastic Common Schema, log4j2 2.25 JsonTemplateLayout, logstash-encoder 8, hclog, logstash-logger
@@ -102,6 +104,7 @@ _TIMES = """
     created created_at createdAt createdTime : Python logging (epoch), ThingsBoard 3
     ModificationTime RaiseTime TimeString Time_ms : WinCC Unified, WinCC
     startsAt startTs activeTime : Prometheus Alertmanager, ThingsBoard 3, Ignition 8.3
+    startTime metadata.timestamp written_at written_ts : log4js 6, winston 3 metadata(), SAP's loggers, json-logging 1
     Fault.timestamp Warning.timestamp Unavailable.timestamp Normal.timestamp : MTConnect JSON (cppagent 2)
     tags.time fields.timestamp : Telegraf
     receiveTimestamp received_at receivedAt ingestionTime ReceiveTime : collectors, where nothing else tells a time
@@ -117,6 +120,8 @@ _SEVERITIES = """
     LogLevel log_level : .NET JSON console 8, loggers of many languages
     LevelDisplayName level.name level.levelStr level.standardLevel : Windows events, logback JSON, log4j2
     level : pino 10, bunyan 2, winston 3, structlog, slog, zap, zerolog, logrus, GELF, tracing-subscriber, NLog 5
+    @fields.level _logLevel context.logLevel : winston 3 logstash(), lambda-log 3, roarr 7
+    _level_name : Spring Boot 3 GELF
     lvl loglvl levelText : log15, gateways
     error_severity SeverityLevel severityLevel : PostgreSQL 15 jsonlog, Beckhoff TcEventLogger
     jsonPayload.severity jsonPayload.level : Google Cloud Logging
@@ -146,7 +151,7 @@ _PROGRAMS = """
     log.logger : Elastic Common Schema, log4j2 2.25 JsonTemplateLayout
     loggerName : log4j2 JsonLayout
     record.name : loguru 0.7
-    _logger _logger_name _app _application : GELF 1.1 (log4j2 GelfLayout, logback-gelf)
+    _logger _logger_name _log_logger _app _application : GELF 1.1 (log4j2 GelfLayout, logback-gelf, Spring Boot 3)
     @module : hclog
     SourceContext Properties.SourceContext : Serilog 4
     SYSLOG_IDENTIFIER : journald (systemd 252)
@@ -164,11 +169,14 @@ _PROGRAMS = """
     target : Rust tracing-subscriber 0.3, slog-json
     Category category : .NET JSON console 8
     channel : Monolog 3
-    component module subsystem facility logName logGroup : zerolog, Ruby, GELF 1.0, Google Cloud, AWS CloudWatch
+    component module subsystem logName logGroup : zerolog, Ruby, GELF 1.0, Google Cloud, AWS CloudWatch
     labels.job commonLabels.job job : Prometheus Alertmanager 0.25
     process.name processName process program_name : Elastic Common Schema 8, gateways
     SourceName sourceName source Source : OPC UA, Windows events, Ignition 8.3, Vector
     ident tag : Fluentd, Docker
+    progname categoryName module_path : Ruby's Logger, log4js 6, flexi_logger 0.31
+    @fields.service metadata.service extra.logger_name : winston 3, python-logstash-async 4
+    facility : GELF 1.0
 """
 _HOSTS = """
     host.name host.hostname : Elastic Common Schema 8, OpenTelemetry
@@ -198,7 +206,7 @@ _EXCEPTIONS = """
     @x : Serilog compact
     fields.error : Rust tracing-subscriber 0.3
     jsonPayload.exception jsonPayload.error jsonPayload.stack_trace : Google Cloud Logging
-    thrown : log4j2 JsonLayout
+    thrown throwable : log4j2 JsonLayout, logback 1.5 JsonEncoder
     stack_trace stackTrace stacktrace : logstash-encoder 8, zap, AWS Lambda
     stack : winston 3, zerolog 1.3x
     errorVerbose : zap
@@ -210,12 +218,17 @@ _EXCEPTIONS = """
 
 #: Every alias, in the order of precedence within its meaning.
 TABLE: tuple[Alias, ...] = (
-    *_all("message", _MESSAGES, kept="conditionName ConditionName alarmName alarm_name displayPath", weak="event log"),
-    *_all("timestamp", _TIMES, kept="RaiseTime start_time startsAt startTs activeTime"),
+    *_all(
+        "message",
+        _MESSAGES,
+        kept="conditionName ConditionName alarmName alarm_name displayPath data args",
+        weak="event log",
+    ),
+    *_all("timestamp", _TIMES, kept="RaiseTime start_time startsAt startTs activeTime startTime"),
     *_all(
         "severity",
         _SEVERITIES,
-        kept="nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status label MessageType",
+        kept="nativeSeverity alarmClass alarm_class AlarmClassName MsgClass status label MessageType context.logLevel",
         weak="PRIORITY pri-text syslogpriority-text pri_text EventType event_type_name priority prio alarmPriority"
         " alarm_priority criticality urgency nativeSeverity alarmClass alarm_class AlarmClassName MsgClass"
         " status label MessageType",
@@ -265,10 +278,11 @@ class Fields:
         self.tree = tree
         self._opened: dict[tuple[str, ...], dict[str, msgspec.Raw]] = {(): tree}
         self._found: dict[str, list[Found]] = {}
-        if "attributes" in tree and (pairs := _pairs(tree["attributes"])):
-            del tree["attributes"]
-            for name, raw in pairs.items():
-                tree.setdefault(name, raw)
+        for listed in ("attributes", "kvpList"):
+            if listed in tree and (pairs := _pairs(tree[listed])):
+                del tree[listed]
+                for name, raw in pairs.items():
+                    tree.setdefault(name, raw)
         self._look(tree, (), "")
 
     def _look(self, fields: dict[str, msgspec.Raw], path: tuple[str, ...], prefix: str) -> None:
@@ -303,12 +317,18 @@ class Fields:
 
 
 def _pairs(raw: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
-    """OTLP's attributes, ``[{"key": …, "value": {"stringValue": …}}]``, as an object; None where it is no such list."""
+    """Fields that are listed, as an object; None where it is no such list.
+
+    OTLP's attributes are ``[{"key": …, "value": {"stringValue": …}}]``, logback's pairs ``[{"machine": …}, …]``.
+    """
     try:
-        items = msgspec.json.decode(raw, type=list[_Pair])
+        items = msgspec.json.decode(raw, type=list[dict[str, msgspec.Raw]])
+        if all(len(item) == 1 for item in items):
+            return {name: value for item in items for name, value in item.items()}
+        pairs = msgspec.json.decode(raw, type=list[_Pair])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    return {item.key: msgspec.Raw(msgspec.json.encode(_any_value(item.value))) for item in items}
+    return {pair.key: msgspec.Raw(msgspec.json.encode(_any_value(pair.value))) for pair in pairs}
 
 
 class _Pair(msgspec.Struct):

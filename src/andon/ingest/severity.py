@@ -18,10 +18,10 @@ _DEBUG, _INFO, _WARNING, _ERROR, _CRITICAL = (
     Severity.DEBUG.value, Severity.INFO.value, Severity.WARNING.value, Severity.ERROR.value, Severity.CRITICAL.value,
 )  # fmt: skip
 
-# In lower case, without accents; `_` stands for what joins two words, `*` for any ending. Loggers, alarm systems and
-# controllers first, then German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Polish, Czech, Turkish; Russian;
-# Chinese; Japanese; Korean. A word that two published scales place differently is the more severe.
-_WORDS = {
+#: In lower case, without accents; `_` stands for what joins two words, `*` for any ending. Loggers, alarm systems and
+#: controllers first, then German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Polish, Czech, Turkish;
+#: Russian; Chinese; Japanese; Korean. A word that two published scales place differently is the more severe.
+WORDS = {
     _DEBUG: """
         debug dbg debugging trace trc verbose vrb fine finer finest silly config d t v
         fein feiner am_feinsten ausfuhrlich konfiguration depur* detaille detallado rastreamento traza foutopsporing
@@ -92,8 +92,8 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(sign for sign in parts if not unicodedata.combining(sign)))
 
 
-_LEVELS = {_fold(word): level for level, words in _WORDS.items() for word in words.split() if word[-1] != "*"}
-_STEMS = {_fold(word[:-1]): level for level, words in _WORDS.items() for word in words.split() if word[-1] == "*"}
+_LEVELS = {_fold(word): level for level, words in WORDS.items() for word in words.split() if word[-1] != "*"}
+_STEMS = {_fold(word[:-1]): level for level, words in WORDS.items() for word in words.split() if word[-1] == "*"}
 _EAST = re.compile("[\u3000-\u9fff\uac00-\ud7af]+")
 _FILL = frozenset(_fold(_FILLING).split())
 _EASTERN = sorted((word for word in {*_LEVELS, *_STEMS, *_FILL} if _EAST.match(word)), key=len)
@@ -296,6 +296,11 @@ def _pino(value: float) -> str | None:
     return _bands(value, (30, 40, 50, 60)) if 10 <= value < 70 else None
 
 
+def _node_red(value: float) -> str | None:
+    """Its levels run backwards: 10 is fatal, 20 an error, 50 debug; 98 and 99 are audit and metric."""
+    return _bands(-value, (-49, -39, -29, -19)) if 10 <= value <= 60 else _INFO if value in (98, 99) else None
+
+
 def _monolog(value: float) -> str | None:
     return _bands(value, (200, 300, 400, 500)) if 100 <= value <= 600 else None
 
@@ -323,6 +328,8 @@ _OF_FIELDS: dict[str, Scale] = {
         ("severitynumber severity_number severitynum", _otel),
         ("levelno level_no level.no log.level.no record.level.no", _python),
         ("level_value levelvalue level_int levelint", _logback),
+        ("context.loglevel", _pino),  # roarr
+        ("node-red.level", _node_red),
         ("intlevel level.intlevel", _log4j),
         ("severityvalue", _table("", _DEBUG, _INFO, _WARNING, _ERROR, _CRITICAL)),  # NXLog
         ("nseverity event_nseverity", _table(_WARNING, _INFO, _WARNING, _WARNING, _ERROR, _CRITICAL)),  # Zabbix

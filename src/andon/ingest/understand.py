@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain, short
+from andon.ingest.duplicates import keep_all
 from andon.ingest.fields import Fields, Found, Meaning
 from andon.ingest.pieces import Tree, object_in, starts, value_of
 from andon.ingest.plain_text import is_text, level_in
@@ -27,6 +28,7 @@ _NOTHING = frozenset((b"null", b'""', b"[]"))
 _WRAPPERS = ("data", "payload", "event", "body", "log", "entry", "record", "value", "properties")
 _VAGUE = frozenset(("name", "value"))
 _LOST_LIMIT = 200
+_NODE_RED = frozenset(("timestamp", "id", "type", "name", "z", "path", "_alias", "msg", "nodeid", "event", "msgid"))
 _EARLIEST = 900_000_000  # seconds since 1970: July 1998
 _MEASURED = re.compile(r"[+\-]?\d+[.,]\d|.*%\s*$")
 #: Fields that raw lines of programs come in: they may name a level themselves.
@@ -125,6 +127,7 @@ def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
             text = value_of(found.raw)
             inner = object_in(text.strip()) if isinstance(text, str) else None
             if inner and _tells(Fields(dict(inner)).of("message")):
+                keep_all(text.strip().encode(), inner, notes)
                 return _opened(fields.tree, found.path[0], inner, notes)
     return fields
 
@@ -216,7 +219,8 @@ def _told(found: Found, encoding: str) -> str:
     """The text of a field that may be the message, empty where it is none."""
     value = value_of(found.raw)
     if isinstance(value, list):
-        value = _listed_text(value, encoding)
+        first = value[0] if value and found.alias.kept and isinstance(value[0], str) else None
+        value = _listed_text(value, encoding) or first
     if not isinstance(value, str) or not plain(value):
         return ""
     if found.alias.name.lower().endswith("value") and not any(map(str.isalpha, value)):
@@ -279,11 +283,29 @@ def _severity(fields: Fields, notes: list[str]) -> tuple[Any, str]:
     ]
     graded = [one for one in graded if not one[0].alias.weak] or graded
     if not graded:
-        return None, ""
+        return ("error" if _is_error_of_klog(fields.tree) else None), ""
     found, value = next((one for one in graded if not _is_number(one[1])), graded[0])
     if not found.alias.kept:
         fields.take(found.path)
-    return value, ".".join(found.path).lower()
+    name = ".".join(found.path).lower()
+    return value, "node-red.level" if name == "level" and _is_node_red(fields) else name
+
+
+def _is_node_red(fields: Fields) -> bool:
+    """Whether a level has the scale of Node-RED: its logs have a few fields of their own, and a time in ms."""
+    tree = fields.tree
+    if "timestamp" not in tree or not tree.keys() <= _NODE_RED:
+        return False
+    moment = value_of(tree["timestamp"]) if any(found.path[0] == "msg" for found in fields.of("message")) else None
+    return isinstance(moment, int) and moment > 1e12
+
+
+def _is_error_of_klog(tree: Tree) -> bool:
+    """Kubernetes' JSON has no level: information has a verbosity ``v``, an error has none. Its time is in ms."""
+    if not {"ts", "caller"} <= tree.keys() or "v" in tree:
+        return False
+    moment = value_of(tree["ts"])
+    return isinstance(moment, float) and moment > 1e12
 
 
 def _grade(found: Found) -> Any:
