@@ -139,6 +139,7 @@ orders shipments labels quality returns|Queue "{}" has no consumers
 auftraege etiketten rueckmeldung transport pruefung|Warteschlange {} enthält 4000 Einträge
 pedidos etiquetas avisos envios facturas|la cola {} está llena
 telemetry alarms-raw press-cycles robot-poses audits|Topic {} has a lag of 4000 messages
+hall/press/status hall/oven/status dock/robot/fault dock/scale/state yard/gate/alarm|Publish to {} was not acknowledged
 orders presses_in ovens_in robots_in scales_in|topic={} partition=3 lag=400
 config.xml recipe.dat orders.csv layout.json tags.ini|File {} could not be opened
 ordini.csv ricette.xml turni.ini mappa.json conf.yaml|il file {} non trovato sul disco 2

@@ -175,6 +175,8 @@ def may_vary(word: str, place: int, *, sure: bool = False) -> bool:
 def _place(tokens: Sequence[str], gaps: Sequence[str], at: int) -> Place:
     before, after = gaps[at], gaps[at + 1]
     enclosed = before[-1:] in _OPENING and after[:1] in _CLOSING and before != "" and after != ""
+    if tokens[at].count("/") > 1:  # a topic, a route: no word of a sentence
+        return Place.NAME
     if at == 0:  # what stands before a colon, or in brackets at the start, is who speaks
         return Place.FIXED if enclosed or ":" in after or after[:1] in ("[", "(", "=") else Place.SUBJECT
     last = at == len(tokens) - 1
