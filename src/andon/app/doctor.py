@@ -160,6 +160,12 @@ def _queue(counts: StoreCounts) -> list[CheckResult]:
     if number := counts.pending:
         said = "1 problem waits for the model" if number == 1 else f"{number:,} problems wait for the model"
         results.append(CheckResult("queue", None, said))
+    if number := counts.lost:
+        said = "1 problem of an earlier version is" if number == 1 else f"{number:,} problems of an earlier version are"
+        remedy = "what is known of them stays in `andon patterns`; where one comes again, confirm its fix anew"
+        results.append(
+            CheckResult("upgrade", None, f"{said} not recognised any more: no log of theirs is stored", remedy)
+        )
     return results
 
 

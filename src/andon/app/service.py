@@ -45,6 +45,7 @@ from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
 from andon.grouping.similar import alike
 from andon.grouping.similar_fixes import ConfirmedFixes
+from andon.ingest import regroup
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.intake import PictureLimits
 from andon.ingest.pictures.shrink import for_model
@@ -201,6 +202,7 @@ class Service:
     ) -> tuple[CallerDesk, Recorder, Analyzer]:
         settings = self.settings
         decode = decoder(settings)
+        self.health.report(regroup.PART, regroup.BEGINS)  # until the recorder has seen to it
         admission, policy = model_admission(settings, self.store), analysis_policy(settings)
         desk = CallerDesk(
             self.store,
@@ -245,6 +247,7 @@ class Service:
             pinned=code_rules(settings).is_pinned,
             limits=PictureLimits(max_bytes=settings.picture_max_bytes),
             referenced=fetcher.wake,
+            renew=functools.partial(regroup.regroup, self.store, decoder(settings), self.health),
         )
         return desk, recorder, analyzer
 

@@ -16,9 +16,11 @@ from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailab
 from andon.core.models import SEVERITY_NOT_UNDERSTOOD, Decoded, Delivery, LogRecord, Merge, Recorded, Reject
 from andon.core.telemetry import Health, Metrics
 from andon.grouping.codes import CodeRules
+from andon.grouping.fingerprint import RecentCache
 from andon.grouping.merge import Merger, rebuilt
 from andon.ingest.decode import reject_of
 from andon.ingest.pictures.intake import PictureLimits, take_out
+from andon.ingest.regroup import as_before
 from andon.store import Store, problems, recording
 
 log = structlog.get_logger(__name__)
@@ -40,6 +42,8 @@ class Batch(msgspec.Struct):
     # Numbers rather than the lists they came in: so many lists kept for a while wake the garbage collector often.
     logs: list[int] = []
     refused: list[int] = []
+    #: See :meth:`Store.record`.
+    heirs: dict[str, str] = {}
 
     def add(self, delivery: Delivery, decoded: Decoded) -> None:
         """Take in a delivery and what it holds."""
@@ -68,7 +72,7 @@ class Recorder:
     to explain.
 
     ``limits`` are those of pictures that come in a log; ``referenced`` is called when logs named pictures that are to
-    be fetched.
+    be fetched. ``renew`` is what must be done to the database before the first log is recorded.
     """
 
     stream: LogStream
@@ -83,6 +87,7 @@ class Recorder:
     queued: Callable[[], None]
     limits: PictureLimits = field(default_factory=PictureLimits)
     referenced: Callable[[], None] = lambda: None
+    renew: Callable[[], Awaitable[None]] | None = None
     #: Plain names of the context fields that are codes however many values they have.
     pinned: Callable[[str], bool] = CodeRules().is_pinned
     _merger: Merger | None = field(default=None, init=False)
@@ -90,6 +95,8 @@ class Recorder:
     _regrouped: int | None = field(default=None, init=False)
     #: Proven and not stored yet: they go along with the next transaction, until one succeeds.
     _merges: list[Merge] = field(default_factory=list, init=False)
+    #: Fingerprints, each with the one that the first version would have given its log, "" where that is no other.
+    _met: RecentCache[str, str] = field(default_factory=lambda: RecentCache(20_000), init=False)
 
     async def run(self) -> None:
         """Recover what a power cut took, then record for ever.
@@ -97,6 +104,8 @@ class Recorder:
         Two batches are in hand at most: while one is written by the store's thread, the next is decoded.
         """
         self._merger = None  # what an earlier run had in hand may not have been stored
+        if self.renew is not None:
+            await self.renew()
         await self._recover()
         storing: asyncio.Task[None] | None = None
         try:
@@ -154,8 +163,21 @@ class Recorder:
             if rows > self.batch and batch.deliveries:
                 yield batch
                 batch, rows = Batch(), size
+            self._look_back(delivery, decoded.records, batch.heirs)
             batch.add(delivery, decoded)
         yield batch
+
+    def _look_back(self, delivery: Delivery, records: Sequence[LogRecord], heirs: dict[str, str]) -> None:
+        """Note which problems the first version took for another: if they are new, they inherit what is known of it."""
+        for record in records:
+            old = self._met.get(record.fingerprint)
+            if old is None:
+                before = as_before(delivery)
+                found = [] if before is None else self.decode(before).records
+                old = found[0].fingerprint if found and found[0].fingerprint != record.fingerprint else ""
+                self._met.put(record.fingerprint, old)
+            if old:
+                heirs[record.fingerprint] = old
 
     async def _acknowledge(self, batch: Batch) -> None:
         """Each delivery once: what holds a log is acknowledged, what holds none is never to be delivered again."""
@@ -178,7 +200,7 @@ class Recorder:
             started = time.monotonic()
             try:
                 merges = await self._find_merges(batch.records)
-                recorded = await self.store.record(batch.records, batch.rejects, merges)
+                recorded = await self.store.record(batch.records, batch.rejects, merges, batch.heirs)
             except (StoreFull, StoreUnavailable) as error:
                 self.metrics.store_errors.inc()
                 self.on_stalled(True)
@@ -234,7 +256,7 @@ class Recorder:
         for delivery, places, rejects in batch.messages():
             decoded = Decoded(batch.records[places.start : places.stop], list(rejects))
             try:
-                one = await self.store.record(decoded.records, decoded.rejects)
+                one = await self.store.record(decoded.records, decoded.rejects, (), batch.heirs)
             except (StoreFull, StoreUnavailable):
                 raise
             except StoreError as error:

@@ -46,7 +46,8 @@ class Explained(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """All that is known about a problem. ``newest`` is its newest log, with the explanation that is shown for it.
+    """All that is known about a problem. ``newest`` is its newest log; ``explanation`` what that one, or else the
+    problem, shows.
 
     ``breakdown`` is of the 30 days up to that log, ``goes_with`` of the last one: null where too much was logged to
     look at each minute.
@@ -54,6 +55,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     pattern: PatternSummary
     newest: StoredLog | None
+    explanation: Explained | None
     hosts: list[PatternHost]
     merges: list[PatternMerge]
     history: list[AnalysisEntry]
@@ -66,9 +68,11 @@ class Problem(msgspec.Struct, frozen=True):
 def gather(connection: Connection, pattern_id: int, shifts: Sequence[Shift], zone: ZoneInfo) -> Problem:
     """Read a problem. Raises NotFound where there is none with this id."""
     pattern = problems.summary(connection, pattern_id)
+    newest = newest_log(connection, pattern)
     return Problem(
         pattern=pattern,
-        newest=newest_log(connection, pattern),
+        newest=newest,
+        explanation=explanation_of(connection, pattern, newest),
         hosts=problems.hosts_of(connection, pattern_id),
         merges=problems.merges_of(connection, pattern_id),
         history=queue.history_of(connection, pattern_id),
@@ -124,20 +128,22 @@ def similar(connection: Connection, pattern: PatternSummary) -> list[Similar]:
     return [Similar(known[key].id, score, known[key].template, known[key].rung) for key, score in found]
 
 
-def explanation_of(log: StoredLog | None) -> Explained | None:
-    """What a problem's newest log shows; None where nothing yet."""
-    if log is None or log.analysis is None:
-        return None
-    return Explained(log.analysis, log.rung, log.provisional, log.analysis_id)
+def explanation_of(connection: Connection, pattern: PatternSummary, newest: StoredLog | None) -> Explained | None:
+    """What a problem's newest log shows, or without a stored log the problem itself; None where nothing yet."""
+    if newest is not None:
+        if newest.analysis is None:
+            return None
+        return Explained(newest.analysis, newest.rung, newest.provisional, newest.analysis_id)
+    shown = queue.shown_for(connection, [pattern.id]).get(pattern.id)
+    return None if shown is None else Explained(shown.text, shown.rung, shown.provisional, shown.id)
 
 
 def as_object(problem: Problem) -> dict[str, Any]:
-    """A problem as JSON values; ``explanation`` is what its newest log shows, null where nothing yet."""
+    """A problem as JSON values; ``explanation`` is null where there is none yet."""
     newest = problem.newest
-    names = ("hosts", "merges", "history", "resolutions", "similar", "breakdown", "goes_with")
+    names = ("explanation", "hosts", "merges", "history", "resolutions", "similar", "breakdown", "goes_with")
     return {
         "pattern": problem.pattern,
-        "explanation": explanation_of(newest),
         "newest_message": None if newest is None else newest.message,
         **{name: getattr(problem, name) for name in names},
     }

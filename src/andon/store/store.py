@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
@@ -31,7 +31,7 @@ from andon.store.engine.database import (
 )
 from andon.store.engine.deadline import in_time
 from andon.store.engine.postgres import UNLOCKED
-from andon.store.recording.writer import Recorder
+from andon.store.recording.writer import NO_HEIRS, Recorder
 from andon.store.rules.analysis import AnalysisPolicy, novel
 from andon.store.rules.retention import KeepPolicy, keep_all
 from andon.store.schema.dialect import is_postgres
@@ -164,7 +164,11 @@ class Store:
             self._writer.dispose()
 
     async def record(
-        self, records: Sequence[LogRecord], rejects: Sequence[Reject], joins: Sequence[Merge] = ()
+        self,
+        records: Sequence[LogRecord],
+        rejects: Sequence[Reject],
+        joins: Sequence[Merge] = (),
+        heirs: Mapping[str, str] = NO_HEIRS,
     ) -> Recorded:
         """Store a batch exactly once: rows, patterns, rollups, pending analyses and durable waiters together.
 
@@ -172,14 +176,21 @@ class Store:
         A value that the database refuses raises StoreError, and nothing is stored; :meth:`refused` finds it.
         ``joins`` merge patterns in the same transaction (applying one again changes nothing): a pattern that joins an
         explained or waiting one asks for no analysis of its own, and open analyses of joined patterns are closed.
+        ``heirs`` are patterns that, where they are new, show what another one of the first version shows.
         """
-        return await self._in_thread(self._writing, lambda: self._record(records, rejects, joins))
+        return await self._in_thread(self._writing, lambda: self._record(records, rejects, joins, heirs))
 
-    def _record(self, records: Sequence[LogRecord], rejects: Sequence[Reject], joins: Sequence[Merge]) -> Recorded:
+    def _record(
+        self,
+        records: Sequence[LogRecord],
+        rejects: Sequence[Reject],
+        joins: Sequence[Merge],
+        heirs: Mapping[str, str],
+    ) -> Recorded:
         try:
             self._check_file()
             with translated(self._path), self._writer.begin() as connection:
-                done, learnt = self._recorder.record(connection, records, rejects, joins)
+                done, learnt = self._recorder.record(connection, records, rejects, joins, heirs)
             self._check_file()  # before the caller acknowledges
         except BaseException as error:
             self._recorder.forget()

@@ -39,9 +39,8 @@ def print_problem(problem: Problem, settings: Settings) -> None:
     """One problem for people."""
     print_place(problem, settings)
     print_course(problem)
-    newest = problem.newest
     label = explained_by(problem.pattern.rung, problem.pattern.provisional, problem.pattern.status)
-    text = newest.analysis if newest is not None and newest.analysis else "Not explained yet."
+    text = problem.explanation.text if problem.explanation else "Not explained yet."
     console.print(Panel(plain(text), title=f"explanation: {label}", title_align="left"))
     print_resolutions(problem, settings)
     print_history(problem, settings)

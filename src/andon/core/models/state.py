@@ -23,7 +23,10 @@ class StreamState(msgspec.Struct, frozen=True):
 
 
 class StoreCounts(msgspec.Struct, frozen=True):
-    """Sizes for ``doctor``, metrics and the demo's summary. ``bytes`` is the size of the database on disk."""
+    """Sizes for ``doctor``, metrics and the demo's summary. ``bytes`` is the size of the database on disk.
+
+    ``lost`` are patterns of an earlier version that no new log can lead to.
+    """
 
     logs: int
     patterns: int
@@ -32,6 +35,7 @@ class StoreCounts(msgspec.Struct, frozen=True):
     failed: int
     analyses_by_rung: dict[str, int]
     bytes: int
+    lost: int
 
 
 class Spent(msgspec.Struct, frozen=True):

@@ -249,4 +249,5 @@ def sizes(connection: Connection) -> StoreCounts:
             name.removeprefix("rung:"): value for name, value in kept.items() if value and name.startswith("rung:")
         },
         bytes=size(connection, database_of(connection)),
+        lost=kept.get("grouping:lost", 0),
     )

@@ -12,11 +12,25 @@ from andon.store.problems.overview import (
     merges_of,
     summary,
 )
+from andon.store.problems.rekeying import (
+    OldLog,
+    OldPattern,
+    Part,
+    Regrouped,
+    old_logs,
+    outdated,
+    regrouped_so_far,
+    rekey,
+)
 
 __all__ = [
+    "OldLog",
+    "OldPattern",
+    "Part",
     "PatternHost",
     "PatternMerge",
     "PatternSort",
+    "Regrouped",
     "fixed_patterns",
     "fixes_of",
     "fixes_within",
@@ -25,7 +39,11 @@ __all__ = [
     "listing",
     "merge",
     "merges_of",
+    "old_logs",
+    "outdated",
     "reanalyze",
+    "regrouped_so_far",
+    "rekey",
     "resolution_of",
     "resolve",
     "revoke",

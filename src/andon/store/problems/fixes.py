@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy import Connection, select, update
 
 from andon.core.errors import NotFound, StoreError
@@ -29,10 +30,17 @@ def resolve(
         raise StoreError(f"a resolution takes texts of {_LONGEST:,} characters at most: shorten it")
     root = members.known_root(connection, pattern_id)
     values = {"fix": texts[0], "cause": texts[1] or None, "author": texts[2] or None, "created_at": stored(now)}
-    made = connection.execute(resolutions.insert().values(pattern_id=pattern_id, **values))
-    found = Resolution(id=merges.inserted_id(made), pattern_id=pattern_id, **values)  # type: ignore[arg-type]
-    _show_fix(connection, root, found, now)
+    found = add(connection, Resolution(id=0, pattern_id=pattern_id, **values))  # type: ignore[arg-type]
+    show(connection, root, found, now)
     return found
+
+
+def add(connection: Connection, fix: Resolution) -> Resolution:
+    """Store a fix as it is, but for its id."""
+    values = msgspec.structs.asdict(fix)
+    del values["id"]
+    made = connection.execute(resolutions.insert().values(values))
+    return msgspec.structs.replace(fix, id=merges.inserted_id(made))
 
 
 def revoke(connection: Connection, pattern_id: int, resolution_id: int | None, now: float) -> Resolution:
@@ -63,7 +71,7 @@ def _show_without(connection: Connection, root: int, gone: Resolution, left: lis
     if not shown:
         return
     if left:
-        _show_fix(connection, root, left[0], now)
+        show(connection, root, left[0], now)
         return
     before = connection.execute(
         select(analyses.c.id)
@@ -80,14 +88,14 @@ def _show_without(connection: Connection, root: int, gone: Resolution, left: lis
     merges.ask(connection, root, "revoked", caller=True)
 
 
-def _rendered(fix: Resolution) -> str:
+def rendered(fix: Resolution) -> str:
     """A confirmed fix as the text that logs show."""
     by = f" by {fix.author}" if fix.author else ""
     cause = f"\nCause: {fix.cause}" if fix.cause else ""
     return f"Confirmed fix: {fix.fix}{cause}\n(Confirmed{by} on {fix.created_at[:10]}.)"
 
 
-def _show_fix(connection: Connection, root: int, fix: Resolution, now: float) -> None:
+def show(connection: Connection, root: int, fix: Resolution, now: float) -> None:
     """A finished analysis with the fix as its text, shown by the whole problem at once."""
     waiting = merges.open_analysis(connection, root)
     if waiting is not None:
@@ -99,7 +107,7 @@ def _show_fix(connection: Connection, root: int, fix: Resolution, now: float) ->
         status=AnalysisStatus.DONE,
         created_at=fix.created_at,
         rung=Rung.RESOLUTION,
-        text=_rendered(fix),
+        text=rendered(fix),
         source=f"resolution {fix.id}",
         finished_at=fix.created_at,
     )

@@ -61,7 +61,7 @@ def apply(connection: Connection, wanted: Sequence[Merge]) -> dict[int, int]:
         )
         roots: dict[str, int] = {row.fingerprint: row.root for row in rows}
         child, parent = roots.get(one.child), roots.get(one.parent)
-        if child is None or parent is None or child == parent or _kept_apart(connection, child, parent):
+        if child is None or parent is None or child == parent or are_kept_apart(connection, child, parent):
             continue
         join(connection, child, parent, one.position, one.words)
         for old, into in moved.items():
@@ -90,10 +90,15 @@ def join(connection: Connection, child: int, parent: int, position: int, words: 
         and (before is None or not before.final or (joining.rung == Rung.RESOLUTION and before.rung != Rung.RESOLUTION))
     )
     if takes_over:
-        values = select(*(patterns.c[name] for name in _EXPLAINED)).where(patterns.c.id == child)
-        members.update_pattern(connection, parent, **connection.execute(values).mappings().one())
+        explain_alike(connection, parent, child)
     _share_queue(connection, child, parent, keep_renewal=before is not None and before.final and not takes_over)
     members.note_hosts(connection, parent)
+
+
+def explain_alike(connection: Connection, pattern_id: int, like: int) -> None:
+    """Let a pattern show the explanation that another one shows."""
+    values = select(*(patterns.c[name] for name in _EXPLAINED)).where(patterns.c.id == like)
+    members.update_pattern(connection, pattern_id, **connection.execute(values).mappings().one())
 
 
 def _share_queue(connection: Connection, child: int, parent: int, *, keep_renewal: bool) -> None:
@@ -265,6 +270,7 @@ def _between(theirs: Any, ours: Any) -> Any:
     )
 
 
-def _kept_apart(connection: Connection, child: int, parent: int) -> bool:
+def are_kept_apart(connection: Connection, child: int, parent: int) -> bool:
+    """Whether a person has separated anything of these two problems."""
     found = connection.execute(select(kept_apart.c.one).where(_between(_keys(child), _keys(parent))).limit(1)).scalar()
     return found is not None

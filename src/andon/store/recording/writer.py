@@ -10,7 +10,7 @@ batch does not use, and inserts many rows by one statement.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -21,7 +21,7 @@ from andon.core.models import LogRecord, Merge, Recorded, Reject, now_text
 from andon.core.times import unix_minute
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
-from andon.store.problems import merges
+from andon.store.problems import merges, rekeying
 from andon.store.recording import handled_sequences, pictures
 from andon.store.recording.batch import LATE, Columns, Group, Key, Known, Message, columns_of, fresh, group_by_pattern
 from andon.store.recording.drop import left_out
@@ -39,6 +39,8 @@ _IDENTIFIED = "SELECT id, fingerprint FROM patterns WHERE fingerprint IN ({})"
 #: Columns of ``logs`` that carry the name of a record's field: always written, and only where used.
 _ALWAYS = ("timestamp", "hostname", "severity", "service", "message")
 _SOMETIMES = ("context", "severity_native", "site", "area", "line", "machine", "notes", "raw")
+#: Nobody inherits anything.
+NO_HEIRS: Mapping[str, str] = {}
 
 
 class Learnt(msgspec.Struct):
@@ -92,6 +94,7 @@ class Recorder:
         records: Sequence[LogRecord],
         rejects: Sequence[Reject],
         joins: Sequence[Merge] = (),
+        heirs: Mapping[str, str] = NO_HEIRS,
     ) -> tuple[Recorded, Learnt]:
         """Write the batch inside the open transaction; hand the second value to :meth:`learn` after the commit."""
         learnt = Learnt()
@@ -126,7 +129,7 @@ class Recorder:
             left_out=set(out),
         )
         if new_records:
-            ids, pattern_ids = self._write(connection, new_records, new_keys, joins, done, learnt)
+            ids, pattern_ids = self._write(connection, new_records, new_keys, joins, heirs, done, learnt)
             for index, log_id, pattern_id in zip(new, ids, pattern_ids, strict=True):
                 done.log_ids[index] = log_id
                 done.pattern_ids[index] = pattern_id
@@ -171,6 +174,7 @@ class Recorder:
         records: Sequence[LogRecord],
         keys: list[Key],
         joins: Sequence[Merge],
+        heirs: Mapping[str, str],
         done: Recorded,
         learnt: Learnt,
     ) -> tuple[list[int], list[int]]:
@@ -190,10 +194,15 @@ class Recorder:
         _save_patterns(connection, columns, groups, new, known)
         pairs = _add_rollups(connection, columns, pattern_ids)
         done.new_patterns = len(new)
+        changed = [
+            rekeying.inherit(connection, groups[key].id, heirs[key], self._clock())
+            for key in groups
+            if key in new and key in heirs
+        ]
         if joins:
             self._merge(connection, joins, done)
-            if done.moved:
-                known, problems = stored_patterns(connection, [group.id for group in groups.values()])
+        if done.moved or any(changed):
+            known, problems = stored_patterns(connection, [group.id for group in groups.values()])
         done.queued = self._queuer.queue(connection, groups.values(), known, problems, pairs, first_id)
         done.explained = {problem.root for problem in problems.values() if problem.explained}
         roots = {pattern_id: problem.root for pattern_id, problem in problems.items() if problem.root != pattern_id}

@@ -216,6 +216,7 @@ Index("picture_fetches_log", picture_fetches.c.log_id)
 # ``rung:<rung>``; ``regrouped`` counts the merges and splits that people asked for, so that a running service notices
 # them; ``indexed`` is the id of the last log whose words and fields are counted; ``dropped:<rule>`` counts messages
 # that a rule kept from being stored, ``most_logs`` is the largest number of logs that retention found,
+# ``grouping`` is the version of the patterns' fingerprints, ``grouping:…`` how far they were made anew,
 # ``unmerged`` how many logs were deleted since the index of words was last merged, ``first:<stream>`` the first
 # sequence that the stream still held.
 counters = clustered("counters", key(Text, "name"), given(BigInteger, "value"))

@@ -65,7 +65,7 @@ def problem_answer(connection: Connection, pattern_id: int) -> ProblemAnswer:
     log = newest_log(connection, pattern)
     return ProblemAnswer(
         pattern=pattern,
-        explanation=explanation_of(log),
+        explanation=explanation_of(connection, pattern, log),
         newest_message=None if log is None else log.message,
         hosts=problems.hosts_of(connection, pattern_id),
         merges=problems.merges_of(connection, pattern_id),
