@@ -396,6 +396,20 @@ async def test_a_rare_part_of_a_problem_with_a_fix_is_found(tmp_path: Path, monk
     assert {key for _, key, *_ in await tables(tmp_path / "split.db", old, split)} == {"x", "y", "z"}
 
 
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+async def test_of_several_fixes_that_meet_the_newest_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: tuple[int, int]
+) -> None:
+    """Whichever of the problems had it; all are kept."""
+    monkeypatch.setattr(fingerprint, "VERSION", "99")
+    path = tmp_path / "agent.db"
+    made = [(problems.resolve, id_, f"fix {n}", None, None, NOW + n) for n, id_ in enumerate(order)]
+    await tables(path, {"a": "A", "b": "B"}, {"a": "x", "b": "x"}, *made)
+    shown = "SELECT a.text LIKE 'Confirmed fix: fix 1%' FROM patterns AS p JOIN analyses AS a ON a.id = p.analysis_id"
+    assert query(path, f"{shown} WHERE p.merged_into IS NULL") == [(1,)]
+    assert query(path, "SELECT count(*) FROM resolutions WHERE revoked_at IS NULL") == [(2,)]
+
+
 async def test_what_a_person_separated_is_not_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither where both have one fingerprint now, nor, under the new fingerprints, by what is learned later."""
     monkeypatch.setattr(fingerprint, "VERSION", "99")

@@ -22,9 +22,11 @@ _TOO_DEEP = "is nested too deeply to be read"
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_trees = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
-#: Lists of logs: OTLP/JSON, Telegraf, AWS CloudWatch, Azure Monitor, Prometheus Alertmanager. An object that says
-#: something itself is no batch.
-_BATCHES = frozenset(("resourceLogs", "scopeLogs", "logRecords", "metrics", "logEvents", "records", "alerts"))
+#: Lists of logs: OTLP/JSON, Telegraf, AWS CloudWatch, Azure Monitor, Prometheus Alertmanager, OPC UA. An object that
+#: says something itself is no batch.
+_BATCHES = frozenset(
+    ("resourceLogs", "scopeLogs", "logRecords", "metrics", "logEvents", "records", "alerts", "Messages")
+)
 _SAID = frozenset(("message", "msg", "event", "text", "log", "body", "severity", "level"))
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 # Not encodings: UTF-16 and -32, whose parts are written as UTF-8, and bytes of which some could not be read.
@@ -69,6 +71,7 @@ def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
     if whole.tree is not None:
         trees = [] if _BATCHES.isdisjoint(whole.tree) else list(_unpacked(whole.tree))
         if len(trees) < 2:
+            whole.tree = trees[0] if trees else whole.tree
             return [whole], b""
         bodies = [msgspec.json.encode(tree) for tree in trees]
         parts = zip(bodies[:MOST], trees, strict=False)

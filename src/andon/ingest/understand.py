@@ -48,6 +48,7 @@ _ALARM = frozenset(
         "alarmstate",
     )
 )
+_ACK_AND_STATE = re.compile(r'"\s*(?:un)?ack(?:ed|nowledged)?[ _](?:alm|rtn)\s*"', re.IGNORECASE | re.ASCII)
 #: Where an alarm's own name says what is the matter there.
 _PLACES = frozenset(("displaypath", "display_path"))
 #: Names of texts that say how bad it is: MTConnect's conditions, and texts of errors.
@@ -94,7 +95,7 @@ def understand(
     own = None if context is None else fields.tree.pop(context)
     if context not in (None, "context"):
         notes.append(f"context was called {short(str(context))}")
-    alarm = not _ALARM.isdisjoint(keys)
+    alarm = not _ALARM.isdisjoint(keys) or ("state" in keys and _is_alarm_state(fields.tree))
     message, told = _message(fields, notes, encoding, alarm)
     hostname = _name(fields, notes, "hostname")
     service = _name(fields, notes, "service", alarm)
@@ -105,6 +106,15 @@ def understand(
         severity, field = _GRADED[told], told
     timestamp = _timestamp(fields, notes, read_time, moment)
     return Understood(message, hostname, service, severity, field, keys, timestamp, _context(own, fields.tree, notes))
+
+
+def _is_alarm_state(tree: Tree) -> bool:
+    """Whether a state says too whether somebody saw it, as AVEVA's do: UNACK_ALM, ACK_RTN."""
+    return any(
+        len(raw) < TIME_LIMIT and _ACK_AND_STATE.fullmatch(bytes(raw).decode("utf-8", "replace"))
+        for name, raw in tree.items()
+        if name.lower() == "state"
+    )
 
 
 def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
@@ -199,7 +209,7 @@ def _message(fields: Fields, notes: list[str], encoding: str, alarm: bool) -> tu
     found, text = told[0]
     if found.alias.weak and " " not in text.strip():
         found, text = next(((f, t) for f, t in told if " " in t.strip()), told[0])
-    if not found.alias.kept:
+    if not found.alias.kept and found.alias.name != "name":
         _take_text(fields, found, text, notes)
     name = found.alias.name.lower()
     if name in _PLACES and told[-1][0].alias.name == "name":

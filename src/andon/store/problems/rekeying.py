@@ -199,10 +199,21 @@ def _take(connection: Connection, old: OldPattern, part: Part) -> bool:
     if ours == theirs or merges.are_kept_apart(connection, ours, theirs):
         return False
     child, parent = max(ours, theirs), min(ours, theirs)
+    newest = _newest_fix(connection, child) > _newest_fix(connection, parent)
     merges.join(connection, child, parent, 0, ())
+    if newest:
+        merges.explain_alike(connection, parent, child)
     for (alarm,) in run(connection, "SELECT id FROM alarms WHERE code = ?", (f"pattern {child}",)).all():
         _rename(connection, alarm, parent)
     return True
+
+
+def _newest_fix(connection: Connection, root: int) -> int:
+    """The id of the fix of a problem that was confirmed last; 0 where it shows none."""
+    shown = members.shown(connection, root)
+    if shown is None or not shown.final or shown.rung != Rung.RESOLUTION:
+        return 0
+    return max((fix.id for fix in members.fixes(connection, root)), default=0)
 
 
 def _rename(connection: Connection, alarm: int, root: int, pattern_id: int | None = None) -> None:
