@@ -138,6 +138,13 @@ def said(context: dict[str, Any]) -> Report:
         ({"detail": {"alarmName": "cpu", "state": {"value": "ALARM", "reason": "x"}}}, UP, False),
         ({"data": {"essentials": {"alertRule": "hot", "monitorCondition": "Resolved"}}}, OVER, False),
         ({"Alarmnummer": 3, "aktiv": True}, UP, False),
+        ({"event_action": "resolve", "dedup_key": "oven/hot"}, OVER, False),
+        ({"alarmId": "A", "state": "STARTED"}, UP, False),
+        ({"alarmId": "A", "state": "end"}, OVER, False),
+        ({**CODE, "상태": "발생"}, UP, False),
+        ({**CODE, "состояние": "снята"}, OVER, False),
+        ({"id_alarma": 7, "estado": "inactiva"}, OVER, False),
+        ({**CODE, "status": "hersteld"}, OVER, False),
         ({"código": "E7", "estado": "Alarma finalizada"}, OVER, False),
         # wrapped
         ({"conditionName": {"dataType": 12, "value": "Hi"}, "activeState": {"value": {"text": "Active"}}}, UP, False),

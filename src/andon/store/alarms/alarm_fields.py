@@ -25,14 +25,15 @@ _OWN = (
     "alarmcode", "alertcode", "faultcode", "errorcode", "nativecode", "alarmno", "alarmnumber", "alarmid", "faultno",
     "faultnumber", "faultid", "errorno", "errornumber", "errorid", "tripcode", "warningcode", "evid", "alertname",
     "alarmnummer", "fehlernummer", "fehlercode", "storcode", "stornummer", "codedefaut", "codealarme",
-    "codiceallarme", "codigoalarma", "codigodealarma", "codigofalla", "报警代码", "报警号", "报警编号", "故障代码",
-    "告警代码", "告警编号", "アラーム番号", "アラームコード", "エラーコード",
+    "codiceallarme", "codigoalarma", "codigodealarma", "idalarma", "idalarme", "idallarme", "numeroalarma",
+    "numeroalarme", "numeroallarme", "codigofalla", "报警代码", "报警号", "报警编号", "故障代码", "告警代码",
+    "告警编号", "アラーム番号", "アラームコード", "エラーコード",
 )  # fmt: skip
 _NAMING = (
     "diagnosticcode", "diagcode", "messagecode", "code", "conditionname", "alarmname", "alarmtext", "problemname",
     "triggername", "msgnumber", "msgnr", "messagenumber", "meldungsnummer", "meldenummer", "meldungsnr", "problemid",
-    "alertid", "servicedesc", "servicedescription", "checkname", "rulename", "alertrule", "alarmmodelname", "codigo",
-    "codice", "代码", "编号", "番号",
+    "alertid", "servicedesc", "servicedescription", "checkname", "rulename", "alertrule", "dedupkey",
+    "alarmmodelname", "codigo", "codice", "代码", "编号", "番号",
 )  # fmt: skip
 _THINGS = (
     "dataitemid", "dataitem", "item", "point", "tag", "alarm", "alert", "sourcename", "eventcode", "eventid",
@@ -64,12 +65,12 @@ _CONDITION = _ranked("conditionid", "conditionididentifier", "conditionidid")
 # In the order in which they are where an alarm comes from; the first are that whether or not a state is told.
 _SURELY_FROM = _ranked("sourcename", "sourcenode")
 _FROM = _ranked(
-    "source", "sourceobject", "displaypath", "sourcepath", "tagpath", "originatorname", "originatorid", "originator",
-    "entityname", "tagname", "point", "tag", "item", "dataitem", "instance", "objectname", "dpelement", "dpe", "dp",
-    "datapoint", "datenpunkt", "sensorname", "sensorid", "device", "devicename", "deviceid", "gerat",
-    "anlage", "equipo", "dispositivo", "appareil", "equipement", "设备", "设备名称", "设备编号",
-    "装置", "設備", "keyvalue", "equipment", "equipmentname", "equipmentid", "asset", "assetname", "assetid", "station", "component", "origin",
-    "plc", "node", "nodeid", "area", "line",
+    "source", "sourceobject", "displaypath", "sourcepath", "tagpath",
+    "originatorname", "originatorid", "originator", "entityname", "tagname", "point", "tag", "item", "dataitem",
+    "instance", "objectname", "dpelement", "dpe", "dp", "datapoint", "datenpunkt", "sensorname", "sensorid", "device",
+    "devicename", "deviceid", "gerat", "anlage", "equipo", "dispositivo", "appareil", "equipement", "设备",
+    "设备名称", "设备编号", "装置", "設備", "keyvalue", "equipment", "equipmentname", "equipmentid", "asset",
+    "assetname", "assetid", "station", "component", "origin", "plc", "node", "nodeid", "area", "line",
 )  # fmt: skip
 _NOT_IDENTITY = names("alertname severity priority level job team alertgroup monitor prometheus receiver replica")
 

@@ -23,11 +23,13 @@ _TABLE: tuple[tuple[_Kind, int, str], ...] = (
     ("raised", ANYWHERE, """active raised coming incoming came annunciated triggered firing fired alerting
         kommt kommend gekommen kommen apparu apparue apparait apparition insorto insorta"""),
     ("raised", CODED, """set occurred occurrence occurs appeared arrived problem trigger activated reopened aktiv
-        aktiviert ausgelost ausgeloest anstehend ansteht angekommen actif declenche declenchee attivo attiva attivato
-        attivata comparso comparsa entrato activo activa activado activada aparecido aparecida ocurrido ativo ativa
-        ativado actief opgekomen aktywny активен активна активно активный сработал сработала возникла возник появился
-        发生 發生 激活 触发 觸發 产生 產生 出现 上线 発生 発報 アクティブ 발생 활성"""),
-    ("raised", NAMED, "on alm act inalarm alarming open opened create created ein offen 报警中 告警中 警報中"),
+        aktiviert ausgelost ausgeloest anstehend ansteht angekommen actif declenche declenchee attivo attiva
+        attivato attivata comparso comparsa entrato activo activa activado activada aparecido aparecida ocurrido
+        ativo ativa ativado actief opgekomen aktywny aktif aktivni aktivt активен активна активно активный сработал
+        сработала возникла возник появился 发生 發生 激活 触发 觸發 产生 產生 出现 上线 発生 発報 アクティブ 발생
+        활성"""),
+    ("raised", NAMED, """on alm act inalarm alarming open opened create created start started begin began present
+        ein offen beginn inicio inizio debut 报警中 告警中 警報中"""),
     ("weak", NAMED, """alarm alarme allarme alarma 报警 報警 告警 警报 警報 アラーム 경보 알람"""),
     ("weak", ALARMS, """fault faulted warning warn error err critical crit major minor down unreachable storung
         stoerung fehler 故障 異常 异常"""),
@@ -38,10 +40,11 @@ _TABLE: tuple[tuple[_Kind, int, str], ...] = (
         inaktiv beseitigt zuruckgesetzt verschwunden inactif inactive rearme rearmee resolu resolue normale inattivo
         inattiva disattivato disattivata cessato cessata risolto risolta ripristinato scomparso inactivo inactiva
         desactivado desactivada finalizado finalizada desaparecido desaparecida resuelto resuelta normalizado
-        normalizada inativo inativa desativado resolvido inactief verdwenen opgelost nieaktywny неактивен неактивна
-        снят снята сброшен сброшена устранен устранена норма 恢复 恢復 消除 清除 解除 消失 复位 復位 复归 復歸 正常
-        结束 復帰 復旧 回復 消去 リセット 해제 복구 소거 정상 복귀"""),
-    ("cleared", NAMED, "off ok norm nr inact good up close closed aus geschlossen"),
+        normalizada inativo inativa desativado resolvido inactief verdwenen opgelost hersteld nieaktywny neaktivni
+        pasif aterstalld aterstallt неактивен неактивна снят снята сброшен сброшена устранен устранена норма 恢复
+        恢復 消除 清除 解除 消失 复位 復位 复归 復歸 正常 结束 復帰 復旧 回復 消去 リセット
+        해제 복구 소거 정상 복귀"""),
+    ("cleared", NAMED, "off ok norm nr inact good up close closed end ended absent aus geschlossen ende fin fine"),
     ("acked", ANYWHERE, """ack acked acknowledged acknowledge acknowledgement acknowledgment quittiert quittierung
         quittieren acquitte acquittee acquittement riconosciuto riconosciuta tacitato tacitata reconocido reconocida
         reconhecido geaccepteerd bevestigd квитирован квитирована квитировано подтвержден подтверждена 确认 確認 已读

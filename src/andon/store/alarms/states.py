@@ -39,7 +39,7 @@ _SURE = names(
 )
 _VAGUE = names(
     """state status event transition eventtype eventaction statetext newstate currentstate direction zustand ereignis
-    etat statut evenement stato evento estado value 状态 狀態 事件 状態"""
+    etat statut evenement stato evento estado stav durum статус состояние 상태 value 状态 狀態 事件 状態"""
 )
 # Whether anything is active, alarm or not.
 _VAGUELY = names("active isactive aktiv istaktiv actif attivo activo activa ativo ativa 激活 是否激活")
