@@ -179,6 +179,17 @@ def test_what_names_no_alarm_and_was_never_active_is_one_by_itself(tmp_path: Pat
     assert query(other, "SELECT occurrences, state FROM alarms") == [(1, "cleared")]
 
 
+def test_a_text_that_is_a_state_is_one(tmp_path: Path) -> None:
+    """A field ``event`` is the text of a log that has no other; a sentence says nothing."""
+    path, code = tmp_path / "agent.db", {"alarm_code": "E5"}
+    texts = ("AlarmRaised", "Alarm confirmed", "Resolved")
+    store_events(path, [Event(n, code, message=text) for n, text in enumerate(texts)])
+    assert query(path, "SELECT occurrences, state, acked_at IS NULL FROM alarms") == [(1, "cleared", 0)]
+    other = tmp_path / "other.db"
+    store_events(other, [Event(0, code, message="Alarm"), Event(9, code, message="The fault has been cleared by hand")])
+    assert query(other, "SELECT occurrences, state FROM alarms") == [(2, "unknown")]
+
+
 def test_what_a_person_put_aside_is_not_counted(tmp_path: Path) -> None:
     """Shelved on a panel: the alarm stays active, and came once."""
     path = tmp_path / "agent.db"
