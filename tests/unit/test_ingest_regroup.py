@@ -30,6 +30,7 @@ from andon.ingest.decode import Decoder
 from andon.ingest.regroup import as_before, of_template, regroup
 from andon.insight import problem
 from andon.store import Store, problems, queue
+from andon.store.rules.retention import KeepPolicy, KeepRule
 from andon.testing import ScriptedAnalyst
 from support import before
 from support.pipeline import Pipeline, pipeline, until
@@ -394,6 +395,21 @@ async def test_a_rare_part_of_a_problem_with_a_fix_is_found(tmp_path: Path, monk
     assert [key for _, key, *_ in await tables(tmp_path / "plain.db", old, rare)] == ["x"]
     split = {**rare, "log 01": "z"}
     assert {key for _, key, *_ in await tables(tmp_path / "split.db", old, split)} == {"x", "y", "z"}
+
+
+async def test_a_rule_of_retention_holds_for_the_parts_of_the_problem_that_it_names(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was silenced stays silent, and what was to be kept is kept; other problems are as they were."""
+    monkeypatch.setattr(fingerprint, "VERSION", "99")
+    old, new = {"a": "A", "c": "C", "c1": "C"}, {"a": "x", "c": "y", "c1": "z"}
+    assert [root for *_, root in await tables(database, old, new)] == [1, 2, 3]
+    store = await Store.open(database, keeping=KeepPolicy((KeepRule("quiet", "none", pattern=2),)))
+    try:
+        done = await store.record(recorded(new, new, 20), [])
+    finally:
+        await store.close()
+    assert done.left_out == {1, 2}
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])

@@ -27,6 +27,8 @@ MOST_PARTS = 100
 _VERSION, _WANTED, _AFTER, _LAST = "grouping", "grouping:wanted", "grouping:after", "grouping:last"
 #: The last pattern of the first version, which read no fields of a message but the reference's.
 _FIRST = "grouping:first"
+#: Begins the kept number that says which old pattern a new one came out of.
+_PART = "part:"
 #: What was done: in place, into an older one, into several, patterns made by that, and those nothing is known of.
 _DONE = ("renewed", "joined", "split", "parts", "lost")
 
@@ -241,6 +243,7 @@ def _branch(
     target = _holder(connection, part.key)
     if target is None:
         target = _added(connection, root, part)
+        set_counter(connection, f"{_PART}{target}", old.id)
         if old.apart:
             _keep_apart(connection, old.fingerprint, part.key)
     theirs = _root(connection, target)
@@ -262,9 +265,16 @@ def inherit(connection: Connection, pattern_id: int, key: str, now: float) -> bo
     root = run(connection, sql, (key, read_counter(connection, _FIRST))).scalar()
     if root is None:
         return False
+    set_counter(connection, f"{_PART}{pattern_id}", root)
     _explain(connection, pattern_id, root)
     _hand_down(connection, members.fixes(connection, root)[::-1], pattern_id, pattern_id, now)
     return True
+
+
+def parts_of(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """The patterns that came out of these old ones."""
+    sql = f"SELECT name FROM counters WHERE name >= '{_PART}' AND name < 'part;' AND value IN ({{}})"  # noqa: S608
+    return [int(name.removeprefix(_PART)) for (name,) in rows_for(connection, sql, ids)]
 
 
 def _explain(connection: Connection, pattern_id: int, root: int) -> None:
