@@ -107,7 +107,7 @@ def test_a_number_is_of_its_fields_its_neighbours_or_its_sizes_scale(
 
 
 @pytest.mark.parametrize(
-    "value", ["purple", "Prio 1", "P1", "A1", "E 5", "no errors", "Kein Fehler", "ERROR: disk full", "9999", 9999, 55, -4, 25,
+    "value", ["purple", "Prio 1", "P1x", "A1", "E 5", "no errors", "Kein Strom", "ERROR: disk full", "9999", 9999, 55, -4, 25,
               7.5, True, [1, 2], {"x": "y"}, "x" * 500, 1e300, "!", "\x00"],
 )  # fmt: skip
 def test_what_is_not_understood_is_a_warning(value: object) -> None:
