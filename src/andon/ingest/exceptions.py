@@ -85,6 +85,11 @@ class Failure(msgspec.Struct, gc=False):
         return self.stack or self.headline
 
 
+def holds_trace(text: str) -> bool:
+    """Whether a text has the stack of an exception in it."""
+    return _TRACE.search(text) is not None
+
+
 def failure_of(context: Mapping[str, Any] | None, text: str) -> Failure | None:
     """The exception that ``context`` (``text`` is its JSON) tells of, None where there is none. Never raises."""
     if not context:

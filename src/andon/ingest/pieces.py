@@ -30,6 +30,7 @@ _BATCHES = frozenset(
 )
 #: Names that are lists of logs where each says something: Google Cloud, New Relic, AWS, OPC UA PubSub.
 _MAYBE = frozenset(("entries", "logs", "events", "Records", "Messages"))
+_LISTS = _BATCHES | _MAYBE
 _SAID = frozenset(("message", "msg", "event", "text", "log", "body", "severity", "level"))
 _SAYING = _SAID | {"payload", "textpayload", "jsonpayload", "eventname", "@message"}
 # Where the next part begins behind one that is broken: in rows, in arrays; and what is counted to find its end.
@@ -86,8 +87,7 @@ def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
     """
     whole = read(data, encoding)
     if whole.tree is not None:
-        trees = list(_unpacked(whole.tree))
-        if trees[0] is whole.tree:
+        if _LISTS.isdisjoint(whole.tree) or (trees := list(_unpacked(whole.tree)))[0] is whole.tree:
             return [whole], b""
         bodies = [msgspec.json.encode(tree) for tree in trees]
         parts = zip(bodies[:MOST], trees, strict=False)
@@ -119,7 +119,7 @@ def _beyond(items: list[bytes]) -> bytes:
 
 def _unpacked(tree: Tree) -> Iterator[Tree]:
     """The logs of a collector's batch, each with what stands around it; the object itself where it is no batch."""
-    name = next((name for name in tree if name in _BATCHES or name in _MAYBE), None)
+    name = next((name for name in tree if name in _LISTS), None)
     inner = [] if name is None or not _SAID.isdisjoint(tree) else _listed(name, tree[name])
     if name is None or not inner:
         yield tree

@@ -57,7 +57,8 @@ WORDS = {
         estop interlock shutdown halt
         fehler* storung* stoerung* stormeldung* stoermeldung* ausfall* defekt* hoch schwer* erreur* defaut* panne*
         grave* alarme alarma elev* haut* majeur* errores fallo falla averia alto alta mayor errore errori guasto*
-        allarm* maggiore anomalia erros falha* defeito* maior fout fouten storing* hoog ernstig fel błąd* blad* chyb* hata
+        allarm* maggiore anomalia erros falha* defeito* maior fout fouten storing* hoog ernstig fel błąd* blad* chyb*
+        hata
         ошибк* ошибоч* тревог* неисправн* отказ* сбой сбои высок* серьезн*
         错误 錯誤 故障 报警 報警 警报 警報 异常 異常 失败 失敗 重要 主要 出错 高 エラー アラーム アラート 障害
         오류 에러 고장 알람 경보 이상 실패 높음 장애

@@ -16,7 +16,7 @@ from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain, short
 from andon.ingest.duplicates import keep_all
 from andon.ingest.exceptions import NAMES as EXCEPTIONS
 from andon.ingest.exceptions import NOTHING
-from andon.ingest.fields import WORDS_ONLY, Fields, Found, Meaning, folded
+from andon.ingest.fields import REFERENCE, WORDS_ONLY, Fields, Found, Meaning, folded, shape_of
 from andon.ingest.pieces import Tree, object_in, starts, value_of
 from andon.ingest.plain_text import is_text, level_in
 
@@ -26,6 +26,7 @@ ReadTime = Callable[[Any, list[str]], str | None]
 TIME_LIMIT = 60
 
 _NOTHING = frozenset((b"null", b'""', b"[]"))
+_ALL, _LISTED = frozenset(REFERENCE), frozenset(("attributes", "kvplist"))
 #: What collectors put a whole log into, and texts that are none of a log by themselves.
 _WRAPPERS = frozenset(
     (
@@ -100,6 +101,8 @@ def understand(
     tree: Tree, notes: list[str], read_time: ReadTime, encoding: str, moment: msgspec.Raw | None
 ) -> Understood:
     """The log in ``tree``, which is used up. ``moment`` is its time where it names none."""
+    if tree.keys() >= _ALL and (whole := _of_reference(tree, notes, read_time)):
+        return whole
     fields = _unwrapped(Fields(tree), notes)
     keys = fields.names
     own = None
@@ -117,6 +120,28 @@ def understand(
         severity, field = _GRADED[told], told
     timestamp = _timestamp(fields, notes, read_time, moment)
     return Understood(message, hostname, service, severity, field, keys, timestamp, _context(own, fields.tree, notes))
+
+
+def _of_reference(tree: Tree, notes: list[str], read_time: ReadTime) -> Understood | None:
+    """The log where the reference's names tell all of it, and what else there is is context; None where they do not."""
+    keys = shape_of(tree).names
+    if ("context" in keys and "context" not in tree) or not _LISTED.isdisjoint(keys):
+        return None
+    message, timestamp, severity, service, hostname = (value_of(tree[name]) for name in REFERENCE)
+    if not all(isinstance(one, str) and 0 < len(one.strip()) <= NAME_LIMIT for one in (service, hostname)):
+        return None
+    text = plain(message) if isinstance(message, str) else ""
+    told: list[str] = []
+    graded = severity.strip() if isinstance(severity, str) else type(severity) is int
+    time = read_time(timestamp, told) if text and graded else None
+    if time is None:
+        return None
+    notes += told
+    for name in REFERENCE:
+        del tree[name]
+    own = tree.pop("context", None)
+    host, program = name_of(hostname, notes, "hostname"), name_of(service, notes, "service")
+    return Understood(text, host, program, severity, "severity", keys, time, _context(own, tree, notes))
 
 
 def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
