@@ -337,6 +337,13 @@ def test_a_numbers_scale_is_told_by_what_stands_beside_it(body: dict[str, Any], 
     assert one(body).severity == severity
 
 
+def test_alarms_that_only_have_a_path_are_as_many_problems() -> None:
+    """A path is a value in a text; its end is what the alarm is called."""
+    one_path, other = one({"displayPath": "Line1/Pump/Overload"}), one({"displayPath": "Line2/Tank/HighLevel"})
+    assert one_path.message == "Line1/Pump: Overload"
+    assert one_path.fingerprint != other.fingerprint
+
+
 def test_a_log_under_any_name_is_read_where_nothing_else_tells_a_text() -> None:
     """An exception and an object that only has a text are none."""
     line = {"message": "belt torn", "level": "error", "time": MOMENT}

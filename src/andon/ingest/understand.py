@@ -260,6 +260,8 @@ def _message(fields: Fields, notes: list[str], encoding: str, alarm: bool) -> tu
     name = found.alias.name.lower()
     if name in _PLACES and told[-1][0].alias.name == "name":
         text = f"{text}: {told[-1][1]}"
+    elif name in _PLACES and "/" in text:  # a path alone is a value: two alarms would be one
+        text = ": ".join(text.rsplit("/", 1))
     return plain(text), name
 
 
