@@ -381,6 +381,9 @@ class Fields:
             if name in tree and (inner := _typed(tree[name])) is not None:
                 tree[name] = inner
         self.names = self._look(tree, (), "").names
+        if len(self._opened) > 1:
+            for found in self._found.values():
+                found.sort()  # ranks differ, and where they do not, paths do
 
     def _look(self, fields: dict[str, msgspec.Raw], path: tuple[str, ...], prefix: str) -> Shape:
         shape = shape_of(fields, prefix)
@@ -396,10 +399,7 @@ class Fields:
 
     def of(self, meaning: Meaning) -> list[Found]:
         """The fields that may have this meaning, the one that goes before the others first."""
-        found = self._found.get(meaning, [])
-        if len(found) > 1 and len(self._opened) > 1:
-            found.sort()  # ranks differ, and where they do not, paths do
-        return found
+        return self._found.get(meaning, [])
 
     def take(self, path: tuple[str, ...]) -> None:
         """Remove a field from :attr:`tree`; an object that it leaves empty goes with it."""

@@ -186,7 +186,7 @@ def read(data: bytes, encoding: str) -> Piece:
 
 def starts(raw: msgspec.Raw, sign: bytes) -> bool:
     """Whether a value as it was sent starts with ``sign``."""
-    return bytes(memoryview(raw)[: len(sign)]) == sign
+    return bytes(raw).startswith(sign)
 
 
 def object_in(text: str | msgspec.Raw) -> Tree | None:

@@ -377,7 +377,7 @@ _WINDOWS = frozenset(
 
 def _of_keys(field: str, keys: Collection[str]) -> Scale | None:
     """The scale of the logger or system that the other fields' names tell."""
-    names = {str(key).lower() for key in keys}
+    names = set(map(str.lower, keys))
     if field == "level" and names & {"eventid", "event_id", "id"} and names & _WINDOWS:
         return _windows
     if field == "loglevel":

@@ -221,6 +221,8 @@ def _own(fields: Fields, meaning: Meaning, notes: list[str]) -> tuple[Found, Any
     An object is none where it holds a field of that meaning: ``{"service": {"name": …}}``.
     """
     found = fields.of(meaning)
+    if not found or not found[0].own:
+        return None
     for one in found:
         if not one.own:
             break
