@@ -274,3 +274,11 @@ def test_no_value_makes_reading_fail_and_none_is_believed_that_is_unlikely(value
         assert value is None or (note is not None and len(note) < 150)
     else:
         assert EARLIEST <= moment <= RECEIVED + AHEAD
+
+
+@pytest.mark.parametrize(
+    "value", ["2025-01-01 02:00", 1736906400, "Jan 5 10:00:00", "9999-12-31T23:59:59Z", 253402300799]
+)
+def test_a_log_that_came_on_the_last_day_of_the_calendar_is_read(value: object) -> None:
+    """Nothing lies a day ahead of it."""
+    TimeReader().read(value, datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))

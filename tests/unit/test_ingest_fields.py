@@ -107,6 +107,8 @@ def test_the_text_is_what_tells_most(body: dict[str, Any], message: str) -> None
         ({"job": "4711", "channel": "plc"}, "plc"),
         ({"unit": "bar"}, "unknown"),
         ({"name": "HighLevel", "displayPath": "Tank"}, "unknown"),
+        ({"Name": "TK1.Hi", "State": "UNACK_ALM"}, "unknown"),
+        ({"name": "press", "state": "running"}, "press"),
     ],
 )
 def test_the_program_is_what_names_it_best(body: dict[str, Any], service: str) -> None:

@@ -156,6 +156,10 @@ def test_collectors_batches_keep_what_stands_around_their_logs() -> None:
     assert [(record.message, record.service, record.severity) for record in found] == [
         (t, "gw", "ERROR") for t in TEXTS
     ]
+    alone = decoded(
+        {"receiver": "shift", "alerts": [{"status": "firing", "annotations": {"summary": "belt torn"}}]}
+    ).records
+    assert [record.message for record in alone] == ["belt torn"]
     assert len(decoded({"message": "x", "records": [{"msg": "a"}, {"msg": "b"}]}).records) == 1
     assert len(decoded({"records": [1, 2]}).records) == 1
 

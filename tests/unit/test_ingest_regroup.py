@@ -30,6 +30,7 @@ from andon.ingest.decode import Decoder
 from andon.ingest.regroup import as_before, of_template, regroup
 from andon.insight import problem
 from andon.store import Store, problems, queue
+from andon.store.rules.retention import KeepPolicy, KeepRule
 from andon.testing import ScriptedAnalyst
 from support import before
 from support.pipeline import Pipeline, pipeline, until
@@ -394,6 +395,35 @@ async def test_a_rare_part_of_a_problem_with_a_fix_is_found(tmp_path: Path, monk
     assert [key for _, key, *_ in await tables(tmp_path / "plain.db", old, rare)] == ["x"]
     split = {**rare, "log 01": "z"}
     assert {key for _, key, *_ in await tables(tmp_path / "split.db", old, split)} == {"x", "y", "z"}
+
+
+async def test_a_rule_of_retention_holds_for_the_parts_of_the_problem_that_it_names(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was silenced stays silent, and what was to be kept is kept; other problems are as they were."""
+    monkeypatch.setattr(fingerprint, "VERSION", "99")
+    old, new = {"a": "A", "c": "C", "c1": "C"}, {"a": "x", "c": "y", "c1": "z"}
+    assert [root for *_, root in await tables(database, old, new)] == [1, 2, 3]
+    store = await Store.open(database, keeping=KeepPolicy((KeepRule("quiet", "none", pattern=2),)))
+    try:
+        done = await store.record(recorded(new, new, 20), [])
+    finally:
+        await store.close()
+    assert done.left_out == {1, 2}
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+async def test_of_several_fixes_that_meet_the_newest_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: tuple[int, int]
+) -> None:
+    """Whichever of the problems had it; all are kept."""
+    monkeypatch.setattr(fingerprint, "VERSION", "99")
+    path = tmp_path / "agent.db"
+    made = [(problems.resolve, id_, f"fix {n}", None, None, NOW + n) for n, id_ in enumerate(order)]
+    await tables(path, {"a": "A", "b": "B"}, {"a": "x", "b": "x"}, *made)
+    shown = "SELECT a.text LIKE 'Confirmed fix: fix 1%' FROM patterns AS p JOIN analyses AS a ON a.id = p.analysis_id"
+    assert query(path, f"{shown} WHERE p.merged_into IS NULL") == [(1,)]
+    assert query(path, "SELECT count(*) FROM resolutions WHERE revoked_at IS NULL") == [(2,)]
 
 
 async def test_what_a_person_separated_is_not_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,36 @@ def test_open_alarms_of_before_live_on(tmp_path: Path) -> None:
     assert query(path, "SELECT ended - started FROM occurrences WHERE alarm_id IN (41, 42)") == [(60.0,), (70.0,)]
 
 
+def test_what_names_no_alarm_and_was_never_active_is_one_by_itself(tmp_path: Path) -> None:
+    """An error with ``status: normal`` is missing in no rate; the end of what is known to be active is no alarm."""
+    path = tmp_path / "agent.db"
+    store_events(path, [Event(0, {"status": "normal", "mode": "auto"}), Event(1, {"ack": True})])
+    assert query(path, "SELECT occurrences FROM alarms") == [(2,)]
+    other = tmp_path / "other.db"
+    store_events(other, [Event(0, {"state": "raised"}), Event(1, {"ack": True}), Event(2, {"state": "cleared"})])
+    assert query(other, "SELECT occurrences, state FROM alarms") == [(1, "cleared")]
+
+
+def test_a_text_that_is_a_state_is_one(tmp_path: Path) -> None:
+    """A field ``event`` is the text of a log that has no other; a sentence says nothing."""
+    path, code = tmp_path / "agent.db", {"alarm_code": "E5"}
+    texts = ("AlarmRaised", "Alarm confirmed", "Resolved")
+    store_events(path, [Event(n, code, message=text) for n, text in enumerate(texts)])
+    assert query(path, "SELECT occurrences, state, acked_at IS NULL FROM alarms") == [(1, "cleared", 0)]
+    other = tmp_path / "other.db"
+    store_events(other, [Event(0, code, message="Alarm"), Event(9, code, message="The fault has been cleared by hand")])
+    assert query(other, "SELECT occurrences, state FROM alarms") == [(2, "unknown")]
+
+
+def test_what_a_person_put_aside_is_not_counted(tmp_path: Path) -> None:
+    """Shelved on a panel: the alarm stays active, and came once."""
+    path = tmp_path / "agent.db"
+    store_events(
+        path, [Event(0, {"alarm_code": "E5", "state": "active"}), Event(1, {"alarm_code": "E5", "state": "Shelved"})]
+    )
+    assert query(path, "SELECT occurrences, state FROM alarms") == [(1, "active")]
+
+
 @pytest.mark.parametrize(
     ("context", "levels"),
     [({"alarm_code": "E5"}, ("CLEARED", "Cleared", "clear")), ({"dataItemId": "s1", "nativeCode": "7"}, ("NORMAL",))],

@@ -120,6 +120,32 @@ def said(context: dict[str, Any]) -> Report:
         ({**CODE, "状態": "発生中"}, UP, False),
         ({**CODE, "状態": "復帰"}, OVER, False),
         ({**CODE, "state": "해제"}, OVER, False),
+        # what an alarm word says of the words beside it; who waits for whom
+        ({"event": "Alarm reset", "event_id": 17}, OVER, False),
+        ({"eventType": "AlarmConfirmed", "eventId": 17}, NOTHING, True),
+        ({"code": "9", "status": "Alarm off"}, OVER, False),
+        ({"alarmName": "Hot", "alarmState": "Inactive, waiting for confirmation"}, OVER, False),
+        ({"alarm": "Hot", "currentState": "In Alarm, Unacknowledged"}, UP, False),
+        ({"conditionName": "Hot", "newState": "ACTIVE ENABLED"}, UP, False),
+        # WinCC OA, KUKA, Grafana, Zabbix, Icinga, AWS IoT Events
+        ({"dpElement": "System1:oven.hot", "direction": "CAME"}, UP, False),
+        ({"MessageNumber": "KSS1", "event": "Set"}, UP, False),
+        ({"ruleName": "Oven", "state": "ok"}, OVER, False),
+        ({"triggerid": "17", "value": "1"}, UP, False),
+        ({"state": 2.0, "state_type": 1, "check_result": {"output": "full"}}, UP, False),
+        ({"state": 0.0, "state_type": 1, "check_result": {"output": "ok"}}, OVER, False),
+        ({"alarmModelName": "press", "keyValue": "m1", "alarmState": {"stateName": "ACTIVE"}}, UP, False),
+        ({"detail": {"alarmName": "cpu", "state": {"value": "ALARM", "reason": "x"}}}, UP, False),
+        ({"data": {"essentials": {"alertRule": "hot", "monitorCondition": "Resolved"}}}, OVER, False),
+        ({"Alarmnummer": 3, "aktiv": True}, UP, False),
+        ({"event_action": "resolve", "dedup_key": "oven/hot"}, OVER, False),
+        ({"alarmId": "A", "state": "STARTED"}, UP, False),
+        ({"alarmId": "A", "state": "end"}, OVER, False),
+        ({**CODE, "상태": "발생"}, UP, False),
+        ({**CODE, "состояние": "снята"}, OVER, False),
+        ({"id_alarma": 7, "estado": "inactiva"}, OVER, False),
+        ({**CODE, "status": "hersteld"}, OVER, False),
+        ({"código": "E7", "estado": "Alarma finalizada"}, OVER, False),
         # wrapped
         ({"conditionName": {"dataType": 12, "value": "Hi"}, "activeState": {"value": {"text": "Active"}}}, UP, False),
         ({"Fault": {"dataItemId": "s1", "nativeCode": "7", "value": "overload"}}, UP, False),
@@ -160,6 +186,15 @@ def test_states_as_vendors_write_them(context: dict[str, Any], active: bool | No
         {"condition": {"id": 1, "name": "Warning"}},
         {"event_action": "user-login"},
         {"start": "soon", "end": "later", "alarm_code": "F12"},
+        {"active": True, "user": "bob"},
+        {"status": "inactive", "account": "4711"},
+        {"aktiv": False, "session": "x"},
+        {"state": "cleared", "cache": "L2"},
+        {"state": "active", "unit": "nginx.service"},
+        {"ack": True, "container": "c1"},
+        {"direction": "incoming", "peer": "10.0.0.7"},
+        {"direction": "outgoing"},
+        {"state": 2, "code": 5},
     ],
 )
 def test_what_is_about_something_else(context: dict[str, Any]) -> None:
@@ -180,7 +215,7 @@ def test_what_is_about_something_else(context: dict[str, Any]) -> None:
             "Oil", "Oil", "ns=4;i=77",
         ),
         ({"ConditionName": "Hi", "SourceName": "1:Oil", "ActiveState": True, "source": "bridge"}, "Hi", "Oil", "Oil"),
-        ({"ConditionId": {"Identifier": 77, "NamespaceIndex": 4}, "ActiveState": True}, "77", None, "ns=4;77"),
+        ({"ConditionId": {"Identifier": 77, "NamespaceIndex": 4}, "ActiveState": True}, "77", None, "ns=4;i=77"),
         ({"dataItemId": "Zload", "condition": "FAULT", "nativeCode": "OVL"}, "OVL", "Zload", "Zload"),
         (
             {"dataItemId": "Zload", "condition": "FAULT", "nativeCode": "OVL", "conditionId": "c2"},
@@ -205,6 +240,21 @@ def test_what_is_about_something_else(context: dict[str, Any]) -> None:
         ({"alert": {"status": "firing", "labels": {"alertname": "Full", "instance": "n1"}}}, "Full", None, "n1"),
         ({"alarm": {"code": 9, "device": "pump 3", "state": "active"}}, "9", None, "pump 3"),
         ({"ID": 8, "Trigger": True}, "8", None, ""),
+        (
+            {
+                "ConditionId": "NodeId(Identifier='T1', NamespaceIndex=2, NodeIdType=<NodeIdType.String: 3>)",
+                "ConditionName": "Hi",
+                "ActiveState": True,
+            },
+            "Hi", None, "ns=2;s=T1",
+        ),
+        ({"ConditionId": "NodeId{ns=2, id=T1}", "ConditionName": "Hi", "Active": True}, "Hi", None, "ns=2;s=T1"),
+        ({"ConditionId": "NS2|String|T1", "ConditionName": "Hi", "Active": True}, "Hi", None, "ns=2;s=T1"),
+        (
+            {"ConditionId": {"IdType": 1, "Id": "T1", "Namespace": 2}, "ConditionName": "Hi", "Active": True},
+            "Hi", None, "ns=2;s=T1",
+        ),
+        ({"ObjectName": "TIC1", "alarm_code": "Hi", "EventState": "RTN"}, "Hi", None, "TIC1"),
         ({"alarm_code": 1205.0, "state": "active"}, "1205", None, ""),
         ({"alarm_code": "1205.0"}, "1205", None, ""),
         ({"alarm_code": " SV  0401 "}, "SV 0401", None, ""),
@@ -238,6 +288,23 @@ def test_a_firing_alert_has_no_end_yet() -> None:
 def test_what_else_may_be_active(context: dict[str, Any]) -> None:
     """A session, a line: that is no reason to take a log for a warning."""
     assert not says_active(context)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"alarm_code": "F12", "state": "Shelved"},
+        {"alarmState": "Unshelved"},
+        {"alarm_name": "Hot", "state": "disabled"},
+    ],
+)
+def test_what_a_person_put_aside_is_no_alarm_by_itself(context: dict[str, Any]) -> None:
+    """Nor does it say that it is over; one that is active beside that is."""
+    report = said(context)
+    assert report.aside
+    assert not report.stated
+    assert said({"alarm_code": "F12", "state": "Active, Shelved"}).active
+    assert not said({"error_code": 17, "state": "disabled"}).aside
 
 
 def test_an_open_time_of_an_alarm_is_active() -> None:

@@ -25,6 +25,8 @@ from zoneinfo import ZoneInfo
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 #: So far ahead of its receipt a time may lie: clocks are wrong by zones.
 AHEAD = timedelta(days=1)
+#: The calendar ends.
+_NEAREST = datetime(9999, 12, 30, tzinfo=UTC)
 _RECENT = timedelta(days=31)
 
 _CLOCK = (
@@ -127,6 +129,7 @@ class TimeReader:
         """
         if value is None:
             return None, None
+        near = min(near, _NEAREST)
         quick = self._quick(value, after)
         if quick is not None and EARLIEST <= quick <= near + AHEAD:
             return quick, None

@@ -59,6 +59,7 @@ _ALARM = frozenset(
         "alarmstate",
     )
 )
+_ACK_AND_STATE = re.compile(r'"\s*(?:un)?ack(?:ed|nowledged)?[ _](?:alm|rtn)\s*"', re.IGNORECASE | re.ASCII)
 #: Where an alarm's own name says what is the matter there.
 _PLACES = frozenset(("displaypath", "display_path"))
 _ERRORS = """
@@ -109,7 +110,7 @@ def understand(
     if "context" in keys:
         context = next(name for name in ("context", *fields.tree) if name in fields.tree and name.lower() == "context")
         own = fields.tree.pop(context)
-    alarm = not _ALARM.isdisjoint(keys)
+    alarm = not _ALARM.isdisjoint(keys) or ("state" in keys and _is_alarm_state(fields.tree))
     message, told = _message(fields, notes, encoding, alarm)
     hostname = _name(fields, notes, "hostname")
     service = _name(fields, notes, "service", alarm)
@@ -120,6 +121,15 @@ def understand(
         severity, field = _GRADED[told], told
     timestamp = _timestamp(fields, notes, read_time, moment)
     return Understood(message, hostname, service, severity, field, keys, timestamp, _context(own, fields.tree, notes))
+
+
+def _is_alarm_state(tree: Tree) -> bool:
+    """Whether a state says too whether somebody saw it, as AVEVA's do: UNACK_ALM, ACK_RTN."""
+    return any(
+        len(raw) < TIME_LIMIT and _ACK_AND_STATE.fullmatch(bytes(raw).decode("utf-8", "replace"))
+        for name, raw in tree.items()
+        if name.lower() == "state"
+    )
 
 
 def _of_reference(tree: Tree, notes: list[str], read_time: ReadTime) -> Understood | None:
@@ -257,7 +267,7 @@ def _message(fields: Fields, notes: list[str], encoding: str, alarm: bool) -> tu
     found, text = told[0]
     if found.alias.weak and " " not in text.strip():
         found, text = next(((f, t) for f, t in told if " " in t.strip()), told[0])
-    if not found.alias.kept:
+    if not found.alias.kept and found.alias.name != "name":
         _take_text(fields, found, text, notes)
     name = found.alias.name.lower()
     if name in _PLACES and told[-1][0].alias.name == "name":

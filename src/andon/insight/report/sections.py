@@ -48,7 +48,7 @@ def sections(report: ShiftReport) -> dict[str, Section]:
             [(bar.source, f"{bar.count:,}", lasting(bar.seconds)) for bar in report.bars],
             empty="Nothing.",
         ),
-        "top": _problems("Top problems", report.top, "No log was recorded in this shift."),
+        "top": _problems("Top problems", report.top, "No log of WARNING or worse was recorded in this shift."),
         "new": _problems("New problems", report.new, "Nothing was seen for the first time."),
         "rising": _problems("What rose", report.rising, "Nothing rose beyond what chance explains."),
         "quiet": Section(

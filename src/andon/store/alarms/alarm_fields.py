@@ -24,18 +24,20 @@ def _ranked(*wanted: str) -> dict[str, int]:
 _OWN = (
     "alarmcode", "alertcode", "faultcode", "errorcode", "nativecode", "alarmno", "alarmnumber", "alarmid", "faultno",
     "faultnumber", "faultid", "errorno", "errornumber", "errorid", "tripcode", "warningcode", "evid", "alertname",
-    "alarmnummer", "fehlernummer", "fehlercode", "storcode", "stornummer", "codedefaut", "codealarme", "codiceallarme",
-    "codigoalarma", "codigodealarma", "codigofalla", "报警代码", "报警号", "故障代码", "告警代码", "アラーム番号",
-    "アラームコード", "エラーコード",
+    "alarmnummer", "fehlernummer", "fehlercode", "storcode", "stornummer", "codedefaut", "codealarme",
+    "codiceallarme", "codigoalarma", "codigodealarma", "idalarma", "idalarme", "idallarme", "numeroalarma",
+    "numeroalarme", "numeroallarme", "codigofalla", "报警代码", "报警号", "报警编号", "故障代码", "告警代码",
+    "告警编号", "アラーム番号", "アラームコード", "エラーコード",
 )  # fmt: skip
 _NAMING = (
     "diagnosticcode", "diagcode", "messagecode", "code", "conditionname", "alarmname", "alarmtext", "problemname",
-    "triggername", "msgnumber", "msgnr", "meldungsnummer", "meldenummer", "meldungsnr", "problemid", "alertid",
-    "servicedesc", "servicedescription", "checkname",
+    "triggername", "msgnumber", "msgnr", "messagenumber", "meldungsnummer", "meldenummer", "meldungsnr", "problemid",
+    "alertid", "servicedesc", "servicedescription", "checkname", "rulename", "alertrule", "dedupkey",
+    "alarmmodelname", "codigo", "codice", "代码", "编号", "番号",
 )  # fmt: skip
 _THINGS = (
     "dataitemid", "dataitem", "item", "point", "tag", "alarm", "alert", "sourcename", "eventcode", "eventid",
-    "messagenumber", "triggerid",
+    "triggerid",
 )  # fmt: skip
 _ITEMS = _ranked("dataitemid", "dataitem", "item", "point", "tag", "sourcename")
 _OWN_NAMES, _CALLED, _THING_NAMES = _ranked(*_OWN), _ranked(*_OWN, *_NAMING), _ranked(*_THINGS)
@@ -47,7 +49,7 @@ BESIDE_CODE = CODES.union(
 )
 NAMES = (
     frozenset(name for name in _CALLED if not name.startswith(("error", "fehler", "native", "evid", "エラー")))
-    - names("diagnosticcode diagcode messagecode code")
+    - names("diagnosticcode diagcode messagecode code codigo codice 代码 编号 番号")
 ) | names("triggerid displaypath originatorid originatorname")
 
 _PACKML = names("trigger ackdatetime")
@@ -59,14 +61,16 @@ _IGNITION = names("source displaypath")
 _ORIGINATOR = names("originator originatorid originatorname originatorentitytype")
 _TYPE, _NAME, _ID, _DATA_ITEM = _ranked("type"), _ranked("name"), _ranked("id"), _ranked("dataitemid")
 _PATH, _AREA = _ranked("displaypath"), _ranked("area")
-_CONDITION = _ranked("conditionid", "conditionididentifier")
+_CONDITION = _ranked("conditionid", "conditionididentifier", "conditionidid")
 # In the order in which they are where an alarm comes from; the first are that whether or not a state is told.
-_SURELY_FROM = _ranked("conditionid", "conditionididentifier", "sourcename", "sourcenode")
+_SURELY_FROM = _ranked("sourcename", "sourcenode")
 _FROM = _ranked(
-    "source", "displaypath", "sourcepath", "tagpath", "originatorname", "originatorid", "originator", "entityname",
-    "tagname", "point", "tag", "item", "dataitem", "instance", "device", "devicename", "deviceid", "equipment",
-    "equipmentname", "equipmentid", "asset", "assetname", "assetid", "station", "component", "origin", "plc", "node",
-    "nodeid", "area", "line",
+    "source", "sourceobject", "displaypath", "sourcepath", "tagpath",
+    "originatorname", "originatorid", "originator", "entityname", "tagname", "point", "tag", "item", "dataitem",
+    "instance", "objectname", "dpelement", "dpe", "dp", "datapoint", "datenpunkt", "sensorname", "sensorid", "device",
+    "devicename", "deviceid", "gerat", "anlage", "equipo", "dispositivo", "appareil", "equipement", "设备",
+    "设备名称", "设备编号", "装置", "設備", "keyvalue", "equipment", "equipmentname", "equipmentid", "asset",
+    "assetname", "assetid", "station", "component", "origin", "plc", "node", "nodeid", "area", "line",
 )  # fmt: skip
 _NOT_IDENTITY = names("alertname severity priority level job team alertgroup monitor prometheus receiver replica")
 
@@ -74,15 +78,23 @@ _LEVELS = names("fault warning normal unavailable")
 _ALARMS = ("alarm", "alert", "fault", "condition")
 _AROUND = names(
     """data payload fields properties attributes values body details labels commonlabels grouplabels annotations
-    tags context"""
+    tags context detail essentials"""
 )
-_BOXES = names("text value id name")
+_BOXES = names("text value id name statename")
 
 _PUNCTUATION = re.compile(r"[\W_]+")
 _NAMESPACE = re.compile(r"(?<![a-z0-9])\d{1,3}:(?=[a-z])")
 _HANDLE = re.compile(r"[0-9a-fA-F-]{16,}|.{61,}", re.DOTALL)
 _WHOLE = re.compile(r"(\d{1,15})\.0+")
 _INDEX = re.compile(r"\d{1,3}:(?=[^\W\d])")
+# A NodeId as asyncua, Milo and others print it, and the namespaces of one in JSON.
+_NODE = re.compile(
+    r"NodeId\(Identifier='?(?P<a>.*?)'?, NamespaceIndex=(?P<an>\d+).*"
+    r"|NodeId\{ns=(?P<bn>\d+), id=(?P<b>.*)\}"
+    r"|NS(?P<cn>\d+)\|\w+\|(?P<c>.*)",
+    re.DOTALL,
+)
+_SPACES = ("conditionidnamespaceindex", "conditionidnamespace", "conditionidns")
 _ALARM_PATH = re.compile(r"/alm:([^/]{1,60})$")
 _NAME_MAX, _SOURCE_MAX, _DEPTH_MAX, _FIELDS_MAX = 60, 300, 3, 1_000
 
@@ -192,13 +204,23 @@ def source_of(fields: Mapping[str, Any], *, stated: bool) -> str:
         return item or "" if told else f"{item}/{condition}"
     if isinstance(labels := fields.get("labels"), dict):
         return _of_labels(labels)
-    sure = first(fields, _SURELY_FROM, _SOURCE_MAX)
-    if sure is not None:
-        index = fields.get("conditionidnamespaceindex")
-        return f"ns={index};{sure}" if isinstance(index, int) else sure
+    if (node := first(fields, _CONDITION, _SOURCE_MAX)) is not None:
+        return _node(node, fields)
+    if (sure := first(fields, _SURELY_FROM, _SOURCE_MAX)) is not None:
+        return sure
     if numbered_by_id(fields) and (area := first(fields, _AREA, _SOURCE_MAX)):
         return area
     return first(fields, _FROM if stated else _PATH, _SOURCE_MAX) or ""
+
+
+def _node(text: str, fields: Mapping[str, Any]) -> str:
+    """A NodeId in one notation, ``ns=2;s=Tank1.High``: libraries print it in many ways."""
+    space: Any = next((fields[name] for name in _SPACES if isinstance(fields.get(name), int)), None)
+    if found := _NODE.fullmatch(text):
+        part = found.groupdict()
+        name = next(key for key in "abc" if part[key] is not None)
+        text, space = part[name], int(part[name + "n"])
+    return text if space is None else f"ns={space};{'i' if text.isdecimal() else 's'}={text}"
 
 
 def _of_labels(labels: Mapping[str, Any]) -> str:

@@ -64,7 +64,8 @@ class Alarm(msgspec.Struct):
     def tell(self, report: Report, at: float, priority: int, log_id: int) -> list[float]:
         """Take in what a log of the time ``at`` says; the moments at which the alarm became active because of it.
 
-        A log that states nothing is an activation by itself, and leaves no time behind. ``priority`` 0 is none.
+        A log that states nothing is an activation by itself, and leaves no time behind. ``priority`` 0 is none. So is
+        one that names no alarm and says that something is over, or seen, which was never known to be active.
         """
         self.last_seen = max(self.last_seen, at)
         if not report.stated:
@@ -73,6 +74,9 @@ class Alarm(msgspec.Struct):
             return [at] if priority else []
         self.stated = True
         new: list[float] = []
+        if report.code is None and not (report.active or report.spans or self.times) and priority:
+            self._wake(at)
+            new = [at]
         started = at if report.started is None else report.started
         if (report.active or report.spans) and priority:
             new = self._raise(started, report, priority, log_id)

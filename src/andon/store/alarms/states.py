@@ -27,7 +27,7 @@ from andon.store.alarms.alarm_fields import (
     own_code,
     source_of,
 )
-from andon.store.alarms.state_words import ALARMS, ANYWHERE, CODED, NAMED, Said, understood
+from andon.store.alarms.state_words import ALARMS, ANYWHERE, CODED, NAMED, NOWHERE, Said, understood
 
 # Fields that are about alarms and nothing else, and those that are about a state of anything.
 _SURE = names(
@@ -38,16 +38,19 @@ _SURE = names(
     statutalarme statoallarme estadoalarma estadodealarma 报警状态 報警狀態 告警状态 警报状态 アラーム状態 警報状態"""
 )
 _VAGUE = names(
-    """state status event transition eventtype eventaction statetext newstate zustand ereignis etat statut evenement
-    stato evento estado value 状态 狀態 事件 状態"""
+    """state status event transition eventtype eventaction statetext newstate currentstate direction zustand ereignis
+    etat statut evenement stato evento estado stav durum статус состояние 상태 value 状态 狀態 事件 状態"""
 )
-_ACTIVE = names(
-    """active isactive activestate activestateid alarmactive inalarm isinalarm trigger alarm alarming faultactive
-    alertactive"""
+# Whether anything is active, alarm or not.
+_VAGUELY = names("active isactive aktiv istaktiv actif attivo activo activa ativo ativa 激活 是否激活")
+_ACTIVE = _VAGUELY | names(
+    """activestate activestateid alarmactive inalarm isinalarm trigger alarm alarming faultactive alertactive
+    anstehend"""
 )
 _OVER = names("cleared iscleared alarmcleared resolved isresolved")
 _ACKED = names(
-    "acked ackedstate ackedstateid acknowledged isacked isacknowledged ackstate ack alarmacked alarmacknowledged"
+    """acked ackedstate ackedstateid acknowledged isacked isacknowledged ackstate ack alarmacked alarmacknowledged
+    quittiert acquitte acquittee riconosciuto riconosciuta reconocido reconocida reconhecido 已确认"""
 )
 _ACK_TIME = names(
     "ackdatetime acktime ackedat acknowledgedat acktimestamp acknowledgetime ackts acknowledgedtime acknowledgmenttime"
@@ -56,12 +59,14 @@ _ACK_BY = names("ackedby ackuser acknowledgedby ackby ackusername")
 _START = names(
     """start started startedat startsat starttime starttimestamp timestampstart startdatetime datetimestart begin
     begintime activesince raisedat raisetime raisedtime timeraised activetime activatedat occurredat occurrencetime
-    comingtime incomingtime alarmstart startzeit kommtzeit beginn debut inizio inicio"""
+    comingtime incomingtime fireddatetime firedat alarmstart startzeit kommtzeit beginn debut datedebut inizio
+    datainizio inicio fechainicio fechadeinicio horainicio 开始时间 发生时间 報警時間 报警时间 開始時刻 発生時刻"""
 )
 _END = names(
     """end ended endedat endsat endtime endtimestamp timestampend enddatetime datetimeend clearedat cleartime
-    clearedtime timecleared resolvedat recoveredat recoverytime goingtime outgoingtime alarmend endzeit
-    gehtzeit ende fin fine"""
+    clearedtime timecleared resolvedat resolveddatetime recoveredat recoverytime goingtime outgoingtime alarmend
+    endzeit gehtzeit ende fin datefin fine datafine fechafin fechadefin horafin 结束时间 恢复时间 消除时间 終了時刻
+    復帰時刻"""
 )
 _DURATION = {"duration": 1.0, "durationseconds": 1.0, "durationsec": 1.0, "durations": 1.0, "durationms": 0.001}
 _STOPPED = names("stopped stop productionstopped linestopped machinestopped causesstop")
@@ -72,7 +77,18 @@ _TRUE, _FALSE = frozenset({"true", "yes", "1", "on"}), frozenset({"false", "no",
 _TELLING = _SURE.union(
     _VAGUE, _ACTIVE, _OVER, _ACKED, _ACK_TIME, _START, _SEVERITY, names("retain stateafter conditionname")
 )
-_ANYTHING = _VAGUE | _START | names("active isactive")
+_ANYTHING = _VAGUE | _START | _VAGUELY
+# What has a state and is no alarm, where nothing names one; of people's accounts only whether they are active.
+_OTHERS = names(
+    """cache cachename cachekey dns workflow workflowid workflowname pipeline pool circuit circuitbreaker connection
+    connectionid peer container containerid containername pod podname deployment replicas subscription license licence
+    payment invoice transaction transactionid vrrp cart"""
+)
+_PEOPLE = names(
+    """user username userid useremail login session sessionid account accountid accountname customer customerid
+    member tenant tenantid"""
+)
+_TRAFFIC = names("in out incoming outgoing coming going inbound outbound")
 _UNITS = names("substate loadstate unitfilestate")  # systemd's, whose ActiveState is no alarm's
 _STOPS = frozenset(
     {"stop", "stopped", "forced outage", "emergency stop", "downtime", "unplanned downtime", "unplanned stop",
@@ -96,7 +112,8 @@ class Report(msgspec.Struct, frozen=True):
 
     ``active`` and ``acknowledged`` are None where nothing is said. ``spans`` says that the log tells of one whole time
     from ``started`` to ``ended`` (None: still active). ``everything`` clears all that is active of ``item``.
-    ``source`` tells alarms of one code apart; empty where the log names none.
+    ``source`` tells alarms of one code apart; empty where the log names none. ``aside``: it tells that a person put
+    the alarm aside, or took it back, and nothing else.
     """
 
     code: str | None = None
@@ -111,6 +128,7 @@ class Report(msgspec.Struct, frozen=True):
     stopped: bool = False
     everything: bool = False
     source: str = ""
+    aside: bool = False
 
     @property
     def stated(self) -> bool:
@@ -138,7 +156,7 @@ def says_active(context: Mapping[str, Any]) -> bool:
 
 def _is_evident(fields: Mapping[str, Any]) -> bool:
     """Whether it is an alarm that is active: lines, users and sessions are so too."""
-    if _numbered(fields) or not (CODES.isdisjoint(fields) and NAMES.isdisjoint(fields)):
+    if _numbered(fields) or _checked(fields) or not (CODES.isdisjoint(fields) and NAMES.isdisjoint(fields)):
         return True
     return any(
         name not in _ANYTHING or (isinstance(fields[name], str) and fields[name].strip().lower() != "active")
@@ -157,7 +175,7 @@ def read(context: Mapping[str, Any], at: float, times: TimeReader = _UTC) -> Rep
     if span[0]:
         active = None if active else active
     elif active is None and acknowledged[0] is None:
-        return _plain_report(fields)
+        return Report(aside=True) if _is_aside(fields, trust) else _plain_report(fields)
     code, item = code_and_item(fields)
     everything = active is False and item is not None and code == item and "sourcename" not in fields
     source = source_of(fields, stated=True)
@@ -172,7 +190,9 @@ def _trust(fields: Mapping[str, Any]) -> int:
     """How sure a word must be in a field that may be about anything, with these fields beside it."""
     if numbered_by_id(fields):
         return NAMED
-    return ANYWHERE if BESIDE_CODE.isdisjoint(fields) else CODED if NAMES.isdisjoint(fields) else NAMED
+    if BESIDE_CODE.isdisjoint(fields):
+        return ANYWHERE if _OTHERS.isdisjoint(fields) and not str(fields.get("unit")).endswith(".service") else NOWHERE
+    return CODED if NAMES.isdisjoint(fields) else NAMED
 
 
 def _among(fields: Mapping[str, Any], wanted: frozenset[str]) -> list[str]:
@@ -181,7 +201,10 @@ def _among(fields: Mapping[str, Any], wanted: frozenset[str]) -> list[str]:
 
 
 def _active(fields: Mapping[str, Any], trust: int) -> bool | None:
+    person = trust <= ANYWHERE and not _PEOPLE.isdisjoint(fields)
     for name in _among(fields, _ACTIVE):
+        if (trust == NOWHERE or person) and name in _ANYTHING:
+            continue
         if (truth := _flag(name, fields[name])) is not None and _UNITS.isdisjoint(fields):
             return truth
     if trust > ANYWHERE:
@@ -190,9 +213,14 @@ def _active(fields: Mapping[str, Any], trust: int) -> bool | None:
                 return not value
     if (numbered := _numbered(fields)) is not None:
         return numbered[0]
+    if (checked := _checked(fields)) is not None:
+        return checked
     for wanted, trusted in ((_SURE, ALARMS), (_VAGUE, trust)):
         for name in _among(fields, wanted):
-            said = _word_state(fields[name], trusted)
+            value = fields[name]
+            if trusted <= ANYWHERE and _is_other(name, value, person=person):
+                continue
+            said = _word_state(value, trusted)
             if said is None and trusted == NAMED:
                 said = _truth_state(name, fields)
             if said is not None:
@@ -201,6 +229,25 @@ def _active(fields: Mapping[str, Any], trust: int) -> bool | None:
         if (word := _said(fields[name])) is not None and word.active is False and trust > ANYWHERE:
             return False
     return _condition(fields) if "conditionname" in fields or "ackedstate" in fields else None
+
+
+def _checked(fields: Mapping[str, Any]) -> bool | None:
+    """Of a check of Icinga: 0 is well, 1 to 3 are not, as ``state`` beside ``state_type`` (soft or hard)."""
+    state = fields.get("state")
+    if "statetype" not in fields or isinstance(state, bool) or state not in (0, 1, 2, 3):
+        return None
+    return bool(state)
+
+
+def _is_other(name: str, value: Any, *, person: bool) -> bool:
+    """Whether a word is that of something else, where nothing names an alarm: of traffic, of an account."""
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return (name == "direction" and word in _TRAFFIC) or (person and word in ("active", "inactive"))
+
+
+def _is_aside(fields: Mapping[str, Any], trust: int) -> bool:
+    said = ((name, _said(fields[name])) for name in _among(fields, _SURE | _VAGUE))
+    return any(one.aside and one.needs <= (ALARMS if name in _SURE else trust) for name, one in said if one)
 
 
 def _flag(name: str, value: Any) -> bool | None:
@@ -236,7 +283,7 @@ def _digit(value: Any) -> bool | None:
 def _truth_state(name: str, fields: Mapping[str, Any]) -> bool | None:
     """A truth, or 1 and 0, beside the name of an alarm. A number is a state's only where its field says so."""
     value = fields[name]
-    if isinstance(value, bool) or name == "state" or not _ACKED.isdisjoint(fields):
+    if isinstance(value, bool) or name == "state" or "triggerid" in fields or not _ACKED.isdisjoint(fields):
         return _digit(value)
     return None
 
@@ -281,7 +328,7 @@ def _acknowledged(
     by = next((fields[name][:100] for name in _among(fields, _ACK_BY) if isinstance(fields[name], str)), None)
     if when is not None:
         return True, when, by
-    for name in _among(fields, _ACKED):
+    for name in () if trust == NOWHERE else _among(fields, _ACKED):
         value = fields[name]
         if (truth := _truth(value)) is not None:
             return truth, None, by

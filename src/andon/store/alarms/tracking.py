@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from andon.core.timestamps import TimeReader
 from andon.store.alarms.lifecycle import Course
 from andon.store.alarms.matching import STATE, TOLD, Entry, Told, match, of_items
-from andon.store.alarms.state_words import understood
+from andon.store.alarms.state_words import CODED, understood
 from andon.store.alarms.states import SILENT, Report, read
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
@@ -36,7 +36,11 @@ _KEYS_PER_QUERY = 200
 _FIELD_MAX = 4_096
 #: The fields of Course in their order.
 _COURSE = ("started", "ended", "clears", "priority", "stopped", "acknowledged", "log_id")
-_CHECKS = frozenset(("notification_type", "NOTIFICATIONTYPE", "notificationType", "service_state", "SERVICESTATE"))
+_CHECKS = frozenset(
+    ("notification_type", "NOTIFICATIONTYPE", "notificationType", "service_state", "SERVICESTATE", "state_type")
+)
+#: Texts that may be nothing but a state.
+_STATE_MAX = 40
 _CLEARED = Report(active=False)
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -85,6 +89,8 @@ def _read(row: Row, times: TimeReader) -> Told | None:
     report = read(fields, at, times) if fields else SILENT
     if not report.stated and not priority:
         return None
+    if report.aside:
+        return None
     if report.spans and not priority and report.active is None:  # a time of what is no alarm but information
         return None
     return Told(row, at, report, priority, row.own[6] or row.own[0] or "", report.code or "")
@@ -93,14 +99,21 @@ def _read(row: Row, times: TimeReader) -> Told | None:
 def _graded(fields: Mapping[str, Any], row: Row) -> Mapping[str, Any]:
     """The fields, with a severity that is a state: ``cleared`` as such, the level of an MTConnect condition.
 
-    And with the service that a check of Nagios is about, whose name it is.
+    And with the service that a check of Nagios is about, whose name it is, and with a text that is a state.
     """
     if "dataItemId" in fields and (level := row.native or row.own[2] or "").upper() in ("FAULT", "WARNING", "NORMAL"):
         return {**fields, "condition": fields.get("condition", level)}
     if not _CHECKS.isdisjoint(fields):
         return {**fields, "servicedesc": row.own[1]}
     said = understood(row.native) if row.native else None
-    return {**fields, "nativeSeverity": row.native} if said is not None and said.active is False else fields
+    if said is not None and said.active is False:
+        return {**fields, "nativeSeverity": row.native}
+    # a field ``event`` at the top is the text where no other is
+    if len(row.message) <= _STATE_MAX and "event" not in fields:
+        told = understood(row.message)
+        if told is not None and told.needs <= CODED:
+            return {**fields, "event": row.message}
+    return fields
 
 
 def _fields(context: str | None) -> Mapping[str, Any]:

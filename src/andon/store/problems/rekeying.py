@@ -27,6 +27,8 @@ MOST_PARTS = 100
 _VERSION, _WANTED, _AFTER, _LAST = "grouping", "grouping:wanted", "grouping:after", "grouping:last"
 #: The last pattern of the first version, which read no fields of a message but the reference's.
 _FIRST = "grouping:first"
+#: Begins the kept number that says which old pattern a new one came out of.
+_PART = "part:"
 #: What was done: in place, into an older one, into several, patterns made by that, and those nothing is known of.
 _DONE = ("renewed", "joined", "split", "parts", "lost")
 
@@ -199,10 +201,21 @@ def _take(connection: Connection, old: OldPattern, part: Part) -> bool:
     if ours == theirs or merges.are_kept_apart(connection, ours, theirs):
         return False
     child, parent = max(ours, theirs), min(ours, theirs)
+    newest = _newest_fix(connection, child) > _newest_fix(connection, parent)
     merges.join(connection, child, parent, 0, ())
+    if newest:
+        merges.explain_alike(connection, parent, child)
     for (alarm,) in run(connection, "SELECT id FROM alarms WHERE code = ?", (f"pattern {child}",)).all():
         _rename(connection, alarm, parent)
     return True
+
+
+def _newest_fix(connection: Connection, root: int) -> int:
+    """The id of the fix of a problem that was confirmed last; 0 where it shows none."""
+    shown = members.shown(connection, root)
+    if shown is None or not shown.final or shown.rung != Rung.RESOLUTION:
+        return 0
+    return max((fix.id for fix in members.fixes(connection, root)), default=0)
 
 
 def _rename(connection: Connection, alarm: int, root: int, pattern_id: int | None = None) -> None:
@@ -230,6 +243,7 @@ def _branch(
     target = _holder(connection, part.key)
     if target is None:
         target = _added(connection, root, part)
+        set_counter(connection, f"{_PART}{target}", old.id)
         if old.apart:
             _keep_apart(connection, old.fingerprint, part.key)
     theirs = _root(connection, target)
@@ -251,9 +265,16 @@ def inherit(connection: Connection, pattern_id: int, key: str, now: float) -> bo
     root = run(connection, sql, (key, read_counter(connection, _FIRST))).scalar()
     if root is None:
         return False
+    set_counter(connection, f"{_PART}{pattern_id}", root)
     _explain(connection, pattern_id, root)
     _hand_down(connection, members.fixes(connection, root)[::-1], pattern_id, pattern_id, now)
     return True
+
+
+def parts_of(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """The patterns that came out of these old ones."""
+    sql = f"SELECT name FROM counters WHERE name >= '{_PART}' AND name < 'part;' AND value IN ({{}})"  # noqa: S608
+    return [int(name.removeprefix(_PART)) for (name,) in rows_for(connection, sql, ids)]
 
 
 def _explain(connection: Connection, pattern_id: int, root: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from andon.core.models import LogRecord
+from andon.store.problems import rekeying
 from andon.store.rules.retention import Judge, KeepPolicy
 from andon.store.schema.dialect import rows_for, run
 
@@ -36,11 +37,15 @@ def left_out(
 
 
 def families_of(connection: Connection, policy: KeepPolicy) -> dict[int, frozenset[int]]:
-    """The patterns that are part of each problem that a rule names, by the id in the rule."""
+    """The patterns that are part of each problem that a rule names, by the id in the rule.
+
+    With those that an upgrade made of it: the rule was meant for their logs.
+    """
     found: dict[int, frozenset[int]] = {}
     for named in policy.named_patterns:
         rows = run(connection, "SELECT id FROM patterns WHERE id = ? OR merged_into = ?", (named, named))
-        found[named] = frozenset(row[0] for row in rows) | {named}
+        family = frozenset(row[0] for row in rows) | {named}
+        found[named] = family.union(rekeying.parts_of(connection, sorted(family)))
     return found
 
 
