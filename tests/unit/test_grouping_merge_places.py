@@ -253,8 +253,8 @@ def test_a_word_known_as_a_name_counts_twice_elsewhere() -> None:
 def test_where_values_stand_too_persons_have_any_name() -> None:
     """One with a digit in it shows that names stand there; a name may then be a listed word."""
     names = ["anna", "bert", "carl", "dora", "emil", "FILTER", "PlcmSpIp"]
-    assert problems("login of user {} denied", ["anna1", *names], seed=None) == 1
-    assert problems("login of user {} denied", names, seed=None) == 2
+    assert problems("login, user {} came", ["anna1", *names], seed=None) == 1
+    assert problems("user {} came", names, seed=None) == 2
 
 
 def test_a_value_and_a_word_join_only_where_names_stand() -> None:
