@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -122,12 +123,15 @@ _COUNTS = re.compile(
 )
 _SHAPED = re.compile(r"(?<![\w.\-/])([A-Z]{1,5}+)[\-.]?0([A-Z]?)(:[A-Z]{1,3}0)?(?![\w\-]|\.0|/\w)")
 # Codes by their form: see find_slots.
-_FAILED_WITH = re.compile(r"(?:[:=]\s?|\(|(?:failed|failure|aborted|rc|err)\s)(-0)(?=[)\],;]|[.\s]*$)", re.IGNORECASE)
+_FAILED_WITH = re.compile(
+    r"(?:[:=]\s?|\(|(?:failed|failure|aborted|rc|err)\s)(-0)(?=[)\],;]|\s\(|[.\s]*$)", re.IGNORECASE
+)
 _FAILING = re.compile(
     r"fail|err|unable|can(?:no|'|\s?no)t|could\s?n[o']t|time[d\s-]{0,2}out|invalid|abort|refus|reject|lost|denied|\bbad\b",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"-0(?<![\w.)\]]-0)(?![\w.]|[:/\-]0)")
+_NEGATIVE_HEX = re.compile(r"-0[xX](?<![\w.)\]]-0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
 _TYPE_CODE = re.compile(r"\b[Tt]ype\s?[:=#]?\s?(0)[\s,;/]{1,3}[Cc]ode\s?[:=#]?\s?(0)(?!\w)")
 _HEX = re.compile(r"0[xX](?<![\w.\-#]0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
 _ASSEMBLER = re.compile(r"0(?<![\w.\-]0)[0A-F]{0,3}h(?!\w)")
@@ -357,10 +361,12 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
 def _formed(folded: str, start: int) -> list[Slot]:
     """Codes of a form that few values have: ``failed: -110``, ``0x80070005``, ``W#16#80C4``, ``80C4h``, ``+24V``."""
     slots: list[Slot] = []
+    if "-0x" in folded or "-0X" in folded:
+        slots += [Slot(*match.span(), _number) for match in _NEGATIVE_HEX.finditer(folded, start)]
     if "-0" in folded:
         slots += [
             Slot(*match.span(1), _errno)
-            for match in _FAILED_WITH.finditer(folded, start)
+            for match in islice(_FAILED_WITH.finditer(folded, start), 4 * MAX_CODES)
             if _FAILING.search(folded, max(start, match.start() - 80), match.start(1))
         ]
         slots += [

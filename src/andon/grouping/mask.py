@@ -77,8 +77,14 @@ _WIDE: tuple[tuple[Callable[[str], bool], str], ...] = (
     # a node of an OPC UA server
     (lambda t: "=0;" in t, r"(?<!\w)(?:nsu?|svr)=[\w:/.\-]{1,200};[sigb]=(?:\"[^\"]{0,100}\"|[^\s\"'<>,;)\]}])+"),
     (lambda t: "urn:" in t, r"(?<!\w)urn:[^\s\"'<>\])}|,;]+"),
-    # cron: (user) CMD (command)
-    (lambda t: ") CMD (" in t, r"(?<=\()[\w.\-]{1,64}(?=\) CMD \()|(?<=\) CMD \()[^\n]+(?=\))"),
+    # Base64
+    (
+        lambda t: "+" in t,
+        r"(?<![\w+/.\-])(?=[A-Za-z/+]{0,60}0)(?=[A-Z0/+]{0,60}[a-z])(?=[a-z0/+]{0,60}[A-Z])(?=[A-Za-z0/]{0,60}\+)"
+        r"(?=[A-Za-z0+/]{16})[A-Za-z0+/]+={0,2}(?![\w+/\-.])",
+    ),
+    # whose command cron runs: (user) CMD (command)
+    (lambda t: ") CMD (" in t, r"(?<=\()[\w.\-]{1,64}(?=\) CMD \()"),
     # UUID
     (lambda t: t.count("-") > 3, r"(?<![\w\-])[0a-fA-F]{1,8}-(?:[0a-fA-F]{1,4}-){3}[0a-fA-F]{1,12}(?![\w\-])"),
     # MAC, IPv6, time of day
@@ -89,7 +95,8 @@ _WIDE: tuple[tuple[Callable[[str], bool], str], ...] = (
         r"(?<![\w\\.\-:/])(?!FAIL|ERR|WARN|ABORT|FATAL|ALARM|FAULT|TRIP|STOP)[A-Z][A-Z0\-_]{1,20}\\"
         r"(?![ntrbf](?:[^a-z]|$))[A-Za-z][\w.\-]{1,62}\w\$?(?![\w\\:])"
         r"|(?<=[\"'])[A-Za-z]:\\[^\"'<>|*?\n]{0,255}(?=[\"'])"
-        r"|(?<!\w)[A-Za-z]:\\[^\s\"'<>|:*?;,)\]]*|\\\\[\w.$\-]{1,64}\\[^\s\"'<>|:*?;,)\]]*",
+        r"|(?<!\w)[A-Za-z]:\\(?:Program Files(?: \(x0\))?|Documents and Settings)?"
+        r"[^\s\"'<>|:*?;,)\]]*|\\\\[\w.$\-]{1,64}\\[^\s\"'<>|:*?;,)\]]*",
     ),
     # Unix path of two parts or more, with a host or scheme before it
     (
