@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -112,6 +114,37 @@ def test_a_listed_word_among_proven_names_is_a_name(form: str, listed: str) -> N
 def test_what_is_wrong_with_a_person_is_no_name(word: str) -> None:
     """ "user unknown in realm" is not about somebody called so."""
     assert ends_as([f"login of user {name} in realm of plant" for name in [*PEOPLE, word]]) == 2
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "tag {} went TRUE on unit 3",
+        'variable "{}" was set by unit 3',
+        "rule {} fired for cell of hall",
+        "record {} was written to the book of unit 3",
+    ],
+)
+@pytest.mark.parametrize("write", [str, lambda word: "_".join(re.findall("[A-Z][a-z]*", word)).upper()])
+def test_a_compound_that_tells_what_is_wrong_is_no_name(form: str, write: Callable[[str], str]) -> None:
+    """Alarm bits are tags and rules too; which of them came is the problem."""
+    wrong = ["LidOpen", "BeltTorn", "HopperEmpty", "LowSteam", "NoCarton", "OverPressure", "StuckFlap", "ChuteJam"]
+    assert ends_as([form.format(write(word)) for word in wrong]) == len(wrong)
+    named = ["LidColour", "BeltType", "HopperNorth", "SteamRecipe", "CartonKind", "PressCount", "FlapArea"]
+    assert ends_as([form.format(write(word)) for word in named]) == 1
+
+
+def test_what_an_operator_is_needed_for_is_no_name() -> None:
+    texts = ["tea", "sorting", "relabelling", "stamping", "weighing", "counting"]
+    assert ends_as([f"operator {text} needed in cell of hall" for text in texts]) == len(texts)
+
+
+@pytest.mark.parametrize("form", ["key {} pressed in hall of plant", "field {} winding in hall of plant"])
+def test_things_with_faults_of_their_own_are_named_by_quotes(form: str) -> None:
+    """A key, a field and a column are parts of machines as often as of tables."""
+    texts = ["overcurrent", "start", "jog", "loss", "ground", "reversal"]
+    assert ends_as([form.format(text) for text in texts]) == len(texts)
+    assert ends_as([form.format(f"'{name}'") for name in PEOPLE]) == 1
 
 
 def test_a_full_name_is_one_name_of_two_words() -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from enum import IntEnum
 
-from andon.grouping.fault_words import FAULT_WORDS, names_fault
+from andon.grouping.fault_words import FAULT_WORDS, names_fault, out_of_range, tells_fault
 from andon.grouping.mask import HOLE, IDENTITY
 
 
@@ -51,21 +51,21 @@ _THINGS = _words(
     namespace cluster deployment queue topic channel stream exchange consumer subscriber publisher subscription
     producer group role table schema database db collection bucket dataset file filename folder directory dir path
     share volume mount export library package archive document record tag variable recipe program job order
-    field column property setting cache relation
+    property setting cache relation
     session thread plugin model project repository repo branch tenant site realm ssid bssid report template rule
     policy profile partition registry calendar agent logger certificate shop mailbox rechner knoten warteschlange
     thema kanal tabelle datenbank datei ordner verzeichnis pfad freigabe laufwerk archiv schlüssel rezept programm
     auftrag sitzung projekt bericht lager hôte serveur nœud sujet base fichier dossier répertoire partage recette
     programme ordre lot projet rapport servidor nodo cola tema tabla archivo fichero carpeta directorio receta
     programa orden lote proyecto informe coda argomento tabella cartella percorso ricetta programma ordine lotto
-    progetto rapporto 主机 队列 文件 表 ホスト キュー ファイル 호스트 큐 파일 index key view
+    progetto rapporto 主机 队列 文件 表 ホスト キュー ファイル 호스트 큐 파일 index view
 """
 )
 # Things that have faults of their own: "printer jammed", but "printer zebra is out of paper".
 _BODIES = _words(
     """machine device part product article image printer screen agv batch material slot macchina maschine gerät
     artikel produkt drucker imprimante produit equipo artículo producto impresora articolo prodotto stampante
-    charge pallet robot roboter
+    charge pallet robot roboter key field column
 """
 )
 # What stands behind one of these is what happened, or how things stand.
@@ -103,6 +103,8 @@ _BEFORE_PREDICATES = _words(
 )
 # What stands behind one of these is as often a name as not; a word of a reason before them decides.
 _MARKERS = _words("for from by für von vom pour par por para per da durch")
+# "operator assistance needed"
+_NEEDED = _words("needed required necessary requested erforderlich nötig requis requise necesario richiesto")
 # Behind "user" these say what is wrong, where any other listed word is what somebody is called.
 _NO_NAMES = _words(
     """unknown missing error errors failure fault invalid timeout lookup creation deletion registration lockout login
@@ -170,12 +172,15 @@ def places(tokens: Sequence[str], text: str) -> bytes:
 def may_vary(word: str, place: int, *, sure: bool = False, proven: bool = False) -> bool:
     """Whether ``word`` can be one of the names that a place holds; ``sure`` where it is known to hold values too,
     ``proven`` where enough other names stood there: Amber is a name then, and a colour elsewhere."""
+    if place >= Place.NAME and not sure and not _LAST_PART(word)[1:] and tells_fault(word):
+        return False
     if proven and place == Place.PERSON and not _DONE(word) and word.casefold() not in _NO_NAMES:
         return True
     if sure and (place == Place.PERSON or len(word) < 4):  # of short words many mean several things
         return True
     if place >= Place.NAME:
-        return word.casefold() not in FAULT_WORDS and (place == Place.PERSON or not _DONE(word))
+        small = word.casefold()
+        return small not in FAULT_WORDS and not out_of_range(small) and (place == Place.PERSON or not _DONE(word))
     last = _LAST_PART(word)[-1]
     if not sure and ((len(last) > 1 and last.isupper()) or (_CAMEL.match(last) and not _QUALIFIED(word))):
         return False
@@ -218,6 +223,8 @@ def _place(tokens: Sequence[str], gaps: Sequence[str], at: int) -> Place:
     last = at == len(tokens) - 1
     previous = tokens[at - 1]
     kind = "" if _SENTENCE_END.search(before) else _kind(previous)
+    if kind == "person" and not last and tokens[at + 1].casefold() in _NEEDED:
+        return Place.FIXED
     if kind == "person" or (enclosed and kind == "thing" and before[-1] not in "([{"):
         return Place.PERSON
     if kind == "thing":
