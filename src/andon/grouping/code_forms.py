@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import msgspec
 
 from andon.grouping.http_lines import find_statuses
+from andon.grouping.writing import SEAM
 
 
 def _words(text: str) -> frozenset[str]:
@@ -59,6 +61,7 @@ _IDENTIFIED = _words("error err alarm fault failure event diag diagnostic warnin
 _PAIRS = frozenset(
     [(system, "error") for system in ("os", "ads", "sql", "http", "winsock", "socket", "exit")]
     + [(system, "exception") for system in ("modbus", "sql")]
+    + [("process", "exited"), ("container", "exited"), ("windows", "event")]
     + [(ended, "with") for ended in ("exited", "returned", "terminated", "completed", "finished", "ended", "failed")]
 )
 # Words that do so where the number does not count or measure; "errors" and "failed" do count.
@@ -68,10 +71,15 @@ _WEAK = (
 )
 # Verbs count more often than not ("returned 5 rows"): behind them only what looks like a code is one. So behind the
 # names that CANopen and PROFINET give to their messages.
-_VERBS = _words("returned raised reports reported tripped triggered emergency emcy diagnosis")
+_VERBS = _words(
+    """returned raised reports reported tripped triggered emergency emcy diagnosis faulted alarmed errored replied
+    answered responded replies answers responds"""
+)
+# What these name is counted or numbered; only hexadecimal numbers are codes behind them.
+_TOLD = _words("event message received meldung signalled signaled")
 # They are abbreviated with a full stop: "Alarm No. 17".
 _DOTTED = _words("no nr num")
-_INTRODUCERS = _STRONG | _NUMBERED | _WEAK | _VERBS | {word for _, word in _PAIRS}
+_INTRODUCERS = _STRONG | _NUMBERED | _WEAK | _VERBS | _TOLD | {word for _, word in _PAIRS}
 # Labels rather than words of a sentence: what follows their colon is their value.
 _LABELS = _words("status code ret http")
 # Words before a bare "code" that make it the name of a thing.
@@ -91,10 +99,11 @@ _JOINED_BY = r"(\.?+(?:\s(?:is|was|of)(?!\w))?+\s?+[:=#\[(\"']{0,3}+\s?+[\"'(]?+
 _INTRODUCED = re.compile(rf"(?<![^\W_])([^\W\d_]{{2,16}}+){_JOINED_BY}({_VALUE})(?!\w|[.\-:/]0)")
 _INTRODUCED_ASCII = re.compile(rf"(?<![A-Za-z0])([A-Za-z]{{2,16}}+){_JOINED_BY}({_VALUE})(?!\w|[.\-:/]0)")
 # The same in scripts without spaces, where "报警 3 次" counts.
+_COUNTERS = "次个個件条條本台回分秒小时時天日度번개회건초시"
 _SIGN_INTRODUCED = re.compile(
     r"(?:报警|警报|告警|報警|警報|故障|错误|錯誤|异常|異常|アラーム|エラー|障害|알람|경보|오류|에러|고장)"
     r"(?:(?:代码|代碼|编码|編碼|编号|代号|号码|號碼|码|碼|号|號|コード|番号|\s?코드|\s?번호|\s?(?:No|ID|code)\.?)"
-    rf"[\s为為是はが는은]{{0,3}}[:=#(\[]{{0,3}}\s?({_VALUE})(?!\w|[.\-:/]0)|\s?[:#(\[]{{0,3}}\s?({_VALUE})(?=$|[:,;.)\]]|\x20\S))"
+    rf"[\s为為是はが는은]{{0,3}}[:=#(\[]{{0,3}}\s?({_VALUE})(?!\w|[.\-:/]0)|\s?[:#(\[]{{0,3}}\s?({_VALUE})(?=$|[:,;.)\]]|\x20\S|{SEAM}[^{_COUNTERS}]))"
 )
 _WORD_BEFORE = re.compile(r"([^\W\d_]{2,12})[ _\-]?$")
 _JOINED = re.compile(r"([a-z]+?)(?:code|number|nummer|num|nr|no|id|status)$")
@@ -114,18 +123,35 @@ _COUNTS = re.compile(
 )
 _SHAPED = re.compile(r"(?<![\w.\-/])([A-Z]{1,5}+)[\-.]?0([A-Z]?)(:[A-Z]{1,3}0)?(?![\w\-]|\.0|/\w)")
 # Codes by their form: see find_slots.
-_FAILED_WITH = re.compile(r"(?:[:=]\s?|\(|(?:failed|failure|aborted|rc|err)\s)(-0)(?=[)\],;]|[.\s]*$)", re.IGNORECASE)
+_FAILED_WITH = re.compile(
+    r"(?:[:=]\s?|\(|(?:failed|failure|aborted|rc|err)\s)(-0)(?=[)\],;]|\s\(|[.\s]*$)", re.IGNORECASE
+)
 _FAILING = re.compile(
     r"fail|err|unable|can(?:no|'|\s?no)t|could\s?n[o']t|time[d\s-]{0,2}out|invalid|abort|refus|reject|lost|denied|\bbad\b",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"-0(?<![\w.)\]]-0)(?![\w.]|[:/\-]0)")
+_NEGATIVE_HEX = re.compile(r"-0[xX](?<![\w.)\]]-0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
 _TYPE_CODE = re.compile(r"\b[Tt]ype\s?[:=#]?\s?(0)[\s,;/]{1,3}[Cc]ode\s?[:=#]?\s?(0)(?!\w)")
 _HEX = re.compile(r"0[xX](?<![\w.\-#]0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
 _ASSEMBLER = re.compile(r"0(?<![\w.\-]0)[0A-F]{0,3}h(?!\w)")
 _ENDS_IN_H = re.compile(r"[0A-F]h(?!\w)").search
 _SIEMENS = re.compile(r"(?<![\w#])(?:[DLBWdlbw]{1,2}#)?0#[0A-Fa-f_]{1,12}(?!\w)")
 _MIXED = re.compile(r"[\s\[(<*#\"']{0,3}([A-Z0]{3,8})(?=[\])]|:\s)")
+# Wherever they stand: displays of drives and servo amplifiers (E.OC1, A.710, A.C90, AL.30.1), robots (C153A0, KSS01205)
+# and switches (%LINK-3-UPDOWN).
+_DISPLAYED = re.compile(
+    r"(?<![\w.\-/])(?:E\.[A-Z]{1,3}0|A\.[A-Fb-d0]{1,3}|AL\.[A-F]?0[A-F]?(?:\.0)?|C0A0|KSS0|%[A-Z][A-Z0_]*(?:-[A-Z0_]+)*-0-[A-Z][A-Z0_]+)"
+    r"(?![\w\-]|\.\w)"
+)
+_LIKE_DISPLAYED = re.compile(r"E\.|%|A\.[0-9A-Fb-d]{3}$|AL\.[0-9A-F]{2}|C\d{1,3}A\d{1,2}$|KSS\d{5}$").match
+# The names of exceptions may hold digits: AmazonS3Exception.
+_EXCEPTION = re.compile(r"(?<![\w.\-$])[A-Za-z][\w.$]{1,120}(?<=[a-z0])(?:Exception|Error)(?!\w)")
+# PS0010 ALARM, alarm PS 0010: a shape beside the word for what it is.
+_BEFORE_ALARM = re.compile(r"\s(?:alarm|fault|error|warning|trip|störung|fehler)(?![\w/])", re.IGNORECASE)
+_SPACED = re.compile(r"[A-Z]{1,3}\s0(?![\w.:/\-])")
+_ALARM_WORDS = ("larm ", "LARM ", "ault ", "AULT ", "rror ", "RROR ")
+_PREPOSITIONS = ("AT", "ON", "IN", "TO", "OF", "BY")
 _RAIL = re.compile(r"(?<![\w.)])[+\-]0(?:\.0)?\s?V(?:DC|AC)?(?!\w)")
 _DECIMAL = re.compile(r"-?\d{2,10}\.0+")
 # The upper halves of HRESULTs and NTSTATUS codes: who reports the error. Others are addresses.
@@ -204,6 +230,15 @@ def _assembler(value: str) -> bool:
     return len(value) == 5
 
 
+def _displayed(value: str) -> bool:
+    return _LIKE_DISPLAYED(value) is not None
+
+
+def _beside(value: str) -> bool:
+    """At least four digits; of what has fewer it is not known whether it is a code or a machine."""
+    return _prefixed(value.replace(" ", ""), range(4, 7)) or (" " not in value and _titled(value))
+
+
 def _rail(value: str) -> bool:
     return value[1:].partition("V")[0].strip() in _RAILS
 
@@ -233,6 +268,10 @@ def _refusal(value: str) -> bool:
 def _unlike_count(value: str) -> bool:
     """Not a plain number, unless it is an error of HTTP."""
     return _number(value) and (not value.isdigit() or _refusal(value))
+
+
+def _hexadecimal(value: str) -> bool:
+    return value[:2] in ("0x", "0X") and 4 <= len(value) <= 10
 
 
 def _prefixed(value: str, digits: range) -> bool:
@@ -293,6 +332,17 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
         slots += [
             Slot(*span, _refusal) for span in find_statuses(folded, start, routes) if not _COUNTS.match(folded, span[1])
         ]
+    if "E." in folded or "A." in folded or "AL." in folded or "C0A0" in folded or "KSS0" in folded or "%" in folded:
+        slots += [Slot(*match.span(), _displayed) for match in _DISPLAYED.finditer(folded, start)]
+    if any(word in folded for word in _ALARM_WORDS):
+        slots += [
+            Slot(*match.span(), _beside)
+            for match in _SPACED.finditer(folded, start)
+            if folded[max(0, match.start() - 6) : match.start()].lower() in ("alarm ", "fault ", "error ")
+            and not match[0].startswith(_PREPOSITIONS)
+        ]
+    if "Exception" in folded or "Error" in folded:
+        slots += [Slot(*match.span(), bool) for match in _EXCEPTION.finditer(folded, start) if "0" in match[0]]
     for match in _SHAPED.finditer(folded, start):
         begin, end = match.span()
         if match[3]:
@@ -301,6 +351,8 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
             slots.append(Slot(begin, end, _clear))
         elif _BRACKETS.fullmatch(folded, start, begin) or _TITLE_END.match(folded, end):
             slots.append(Slot(begin, end, _titled))
+        elif folded[end : end + 1] == " " and _BEFORE_ALARM.match(folded, end):
+            slots.append(Slot(begin, end, _beside))
         else:
             slots.append(Slot(begin, end, _clear))
     return slots + _formed(folded, start)
@@ -309,10 +361,12 @@ def find_slots(folded: str, start: int, routes: Sequence[int] = ()) -> list[Slot
 def _formed(folded: str, start: int) -> list[Slot]:
     """Codes of a form that few values have: ``failed: -110``, ``0x80070005``, ``W#16#80C4``, ``80C4h``, ``+24V``."""
     slots: list[Slot] = []
+    if "-0x" in folded or "-0X" in folded:
+        slots += [Slot(*match.span(), _number) for match in _NEGATIVE_HEX.finditer(folded, start)]
     if "-0" in folded:
         slots += [
             Slot(*match.span(1), _errno)
-            for match in _FAILED_WITH.finditer(folded, start)
+            for match in islice(_FAILED_WITH.finditer(folded, start), 4 * MAX_CODES)
             if _FAILING.search(folded, max(start, match.start() - 80), match.start(1))
         ]
         slots += [
@@ -372,7 +426,9 @@ def _introduced(folded: str, match: re.Match[str]) -> Callable[[str], bool] | No
     if joined and joined[1] in _KINDS:
         return is_status if joined[1] in _GRADED else _number if word.endswith("id") else _named
     if word in _VERBS:
-        return _unlike_count if joint == " " else None
+        return _unlike_count if joint in (" ", ": ", ":") and not _COUNTS.match(folded, match.end()) else None
+    if word in _TOLD and match[3][:2] in ("0x", "0X"):
+        return _hexadecimal
     if word not in _WEAK or (word == "code" and kind in _THINGS) or _COUNTS.match(folded, match.end()):
         return None
     if _WEAK_JOIN.fullmatch(joint):

@@ -26,7 +26,8 @@ CODE_FIELDS = _words(
     exception_class exception_code fault_code fault_id fault_no fault_nr fault_num fault_number failure_code
     failure_id trip_code code sub_code error_subcode minor_code major_code status_code http_status
     http_status_code http_code response_code exit_code exit_status return_code ret_code result_code
-    reason_code errno signal term_signal exit_signal signo sqlstate sqlcode sql_state sql_code hresult
+    reason_code reason failure_reason fault_reason error_reason trip_reason stop_reason
+    errno signal term_signal exit_signal signo sqlstate sqlcode sql_state sql_code hresult
     ntstatus diagnostic_code diag_code diag_id warning_code warning_id message_code abort_code bugcheck_code
     stop_code emcy_code dtc spn fmi fehlercode fehlernummer fehlernr fehler_id störungscode störungsnummer
     stoerungscode stoercode meldungsnummer meldenummer alarmnummer code_erreur code_défaut code_defaut
@@ -43,7 +44,7 @@ _OWNERS = _words(
     """error err errors alarm alarms alert fault failure exception event status response http result warning
     diagnostic diag trip abort reason exit process data payload body detail details info context extra extras
     fields attributes attrs params parameters properties props meta metadata record log labels tags values
-    opcua opc plc winlog msg message"""
+    opcua opc plc winlog msg message grpc rpc mqtt amqp modbus canopen profinet sql tls"""
 )
 _PLAIN = re.compile(r"[\w.:/#+\-$`]{1,128}")
 _SEPARATORS = re.compile(r"[\W_]+")

@@ -7,6 +7,7 @@ which patterns are one. It adds to what position and form say (:mod:`andon.group
 from __future__ import annotations
 
 import functools
+import re
 
 _ENGLISH = """
     accumulator actuator agitator airbag amplifier anode antenna arm armature auger axis axle backlash barrel battery
@@ -33,32 +34,11 @@ _ENGLISH = """
     diameter displacement distance feedrate flow force frequency height humidity inertia length level load moisture
     noise oxygen pitch porosity position power pressure radius resistance roughness roundness speed steam surface
     temperature tension thickness throughput tolerance torque turbidity vacuum velocity vibration viscosity voltage
-    volume water wear weight width abrasion abort aborted absent ajar arcing bent blackout bleed blocked blockage
-    blown blurred bounced bouncing breakage breakdown broken brownout burned burnt burst buckled cancelled canceled
-    cavitation chatter chipped clash clogged closed cold collapse collapsed collided collision condensation congestion
-    contaminated contamination corroded corrosion corrupt corrupted corruption crack cracked crash crashed creep
-    crushed damage damaged dead deadlock decoupled deflated deformed degraded delamination delayed dented depleted
-    derailed desync detached deviation dirty disabled disconnect disconnected discharged displaced distorted disturbed
-    drained drift dropped dropout dry duplicate earthfault eccentric empty enabled eroded error exceeded excessive
-    exhausted expired exploded fail failed failing failure fallen fatigue fault faulted faulty fire flashover flicker
-    flood flooded foam fog foreign fouled fracture fractured freewheeling friction frozen full fused gap glitch
-    groundfault halted hang hard hazard held hot hung hunting icing idle imbalance imbalanced implausible inactive
-    incomplete inhibited interference interrupted interruption invalid inverted inverse isolated jam jammed jitter
-    jump kinked knock late leak leakage leaked leaking limp loose loosened lost low malformed malfunction melted
-    misaligned misalignment misfeed misfire mismatch missing mistimed muted nodata noisy obstructed obstruction
-    occluded offline offset open opened oscillating oscillation outage overflow overheat overheated overheating
-    oversized overrun overtravel overlap overdue oxidation panic parted partial peeled pinched pitted plugged polluted
-    preempted punctured quenched rattling ragged rejected resonance restarted reversed ripped rough ruptured running
-    rust rusted saturated scorched scratch scratched seized separated severed shattered shed sheared shock short
-    shorted shortage shortcircuit shutdown singularity skewed skipped slack slip slipped slipping slow sluggish smoke
-    smoking soiled spark spatter spike spill spilled splash split stale stalled stall starved starvation stick
-    sticking stopped stray stuck surge suspended swollen tangled tear throttled tilted timeout timedout tipped torn
-    trapped trip tripped twisted unbalanced unbalance uncalibrated undercut underflow underrun unlatched unlocked
-    unplugged unpowered unreachable unstable unsteady unstretched vibrating warped watchdog waterlogged wet wobble
-    wobbling worn wrinkled accepted acknowledged active alarm alarmed armed authentication authorization automatic bad
-    busy calibrating certificate checksum cleared communication completed configuration connect connected connection
-    crc critical degradation denied deny disarmed done emergency estop ethernet eviction exception expiry finished
-    firmware forbidden granted handshake hardware heartbeat high homed homing hungup ignored illegal initialisation
+    volume water wear weight width
+    accepted acknowledged active alarm alarmed armed authentication authorization automatic bad busy calibrating
+    certificate checksum cleared communication completed configuration connect connected connection crc critical
+    degradation denied deny disarmed done emergency estop ethernet eviction exception expiry finished firmware
+    forbidden granted handshake hardware heartbeat high homed homing hungup ignored illegal initialisation
     initialization initializing killed locked login logout manual mute network normal notfound ok oom overwritten
     paused parity pending permission permitted protocol quota ready refused released reset resumed revoked safety
     secured segfault setup signature skew software standby started starting stopping success succeeded synchronization
@@ -67,7 +47,33 @@ _ENGLISH = """
     backward forwards backwards clockwise counterclockwise anticlockwise above below beyond behind upstream downstream
     inbound outbound inside outside horizontal vertical lateral positive negative plus minus infeed outfeed red green
     amber yellow blue white black orange purple violet pink brown grey gray cyan magenta on off true false yes no none
-    null lookup creation deletion registration lockout
+    null lookup creation deletion registration lockout start stop jog clear teach enable disable unload intervention
+    acknowledgement assistance confirmation refill attention approval
+"""
+# Nothing but what is wrong: a compound with one of these is no name of a thing ("MotorOverload", "door_open").
+_SYMPTOMS = """
+    abrasion abort aborted absent ajar arcing bent blackout bleed blocked blockage blown blurred bounced bouncing
+    breakage breakdown broken brownout burned burnt burst buckled cancelled canceled cavitation chatter chipped clash
+    clogged closed cold collapse collapsed collided collision condensation congestion contaminated contamination
+    corroded corrosion corrupt corrupted corruption crack cracked crash crashed creep crushed damage damaged dead
+    deadlock decoupled deflated deformed degraded delamination delayed dented depleted derailed desync detached
+    deviation dirty disabled disconnect disconnected discharged displaced distorted disturbed drained drift dropped
+    dropout dry duplicate earthfault eccentric empty enabled eroded error exceeded excessive exhausted expired
+    exploded fail failed failing failure fallen fatigue fault faulted faulty fire flashover flicker flood flooded foam
+    fog foreign fouled fracture fractured freewheeling friction frozen full fused gap glitch groundfault halted hang
+    hard hazard held hot hung hunting icing idle imbalance imbalanced implausible inactive incomplete inhibited
+    interference interrupted interruption invalid inverted inverse isolated jam jammed jitter jump kinked knock late
+    leak leakage leaked leaking limp loose loosened lost low malformed malfunction melted misaligned misalignment
+    misfeed misfire mismatch missing mistimed muted nodata noisy obstructed obstruction occluded offline offset open
+    opened oscillating oscillation outage overflow overheat overheated overheating oversized overrun overtravel
+    overlap overdue oxidation panic parted partial peeled pinched pitted plugged polluted preempted punctured quenched
+    rattling ragged rejected resonance restarted reversed ripped rough ruptured running rust rusted saturated scorched
+    scratch scratched seized separated severed shattered shed sheared shock short shorted shortage shortcircuit
+    shutdown singularity skewed skipped slack slip slipped slipping slow sluggish smoke smoking soiled spark spatter
+    spike spill spilled splash split stale stalled stall starved starvation stick sticking stopped stray stuck surge
+    suspended swollen tangled tear throttled tilted timeout timedout tipped torn trapped trip tripped twisted
+    unbalanced unbalance uncalibrated undercut underflow underrun unlatched unlocked unplugged unpowered unreachable
+    unstable unsteady unstretched vibrating warped watchdog waterlogged wet wobble wobbling worn wrinkled
 """
 _GERMAN = """
     abluft abzug achse akku anode anlage anker antrieb aufzug ausleger band batterie behälter beleuchtung bremse
@@ -149,8 +155,10 @@ _CJK = """
     펌프 밸브 센서 엔코더 주축 베어링 벨트 배터리 케이블 팬 필터 브레이크 압력 온도 전류 전압 속도 과부하 과열
     과전류 과전압 저전압 이상 정지 단선 단락 누설 충돌 시간초과 적색 녹색 황색 청색 열림 닫힘
 """
-FAULT_WORDS = frozenset(" ".join((_ENGLISH, _GERMAN, _FRENCH, _SPANISH_ITALIAN, _CJK)).casefold().split())
+FAULT_WORDS = frozenset(" ".join((_ENGLISH, _SYMPTOMS, _GERMAN, _FRENCH, _SPANISH_ITALIAN, _CJK)).casefold().split())
 
+_WRONG = frozenset(_SYMPTOMS.split()) | {"high", "over", "under", "no", "not", "wrong", "weak", "fault", "stop"}
+_PARTS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
 # "overspeed", "Unterspannung", "surintensité": a quantity that left its range.
 _OUT_OF_RANGE = ("over", "under", "über", "unter", "sobre", "sub", "sur", "sous", "sovra", "sotto", "mis", "ueber")
 # German writes "Hydraulikpumpe" as one word; the part it names stands last. So do some English ones: "lightcurtain".
@@ -167,6 +175,20 @@ def names_fault(word: str) -> bool:
     last = word.casefold().replace("-", "_").rpartition("_")[2]
     if last in FAULT_WORDS or any(len(last) - cut > 3 and last[:-cut] in FAULT_WORDS for cut in (1, 2)):
         return True
-    if any(last.startswith(prefix) and last[len(prefix) :] in FAULT_WORDS for prefix in _OUT_OF_RANGE):
-        return True
-    return any(last[start:] in FAULT_WORDS for start in range(3, len(last) - _SHORTEST_HEAD + 1))
+    return out_of_range(last) or any(last[start:] in FAULT_WORDS for start in range(3, len(last) - _SHORTEST_HEAD + 1))
+
+
+def out_of_range(word: str) -> bool:
+    """Whether ``word`` (in small letters) is a quantity that left its range: "overcurrent"."""
+    return any(word.startswith(prefix) and word[len(prefix) :] in FAULT_WORDS for prefix in _OUT_OF_RANGE)
+
+
+@functools.lru_cache(maxsize=16_384)
+def tells_fault(word: str) -> bool:
+    """Whether a compound has a part that says what is wrong.
+
+    >>> tells_fault("MotorOverload"), tells_fault("LOW_AIR"), tells_fault("tank_level"), tells_fault("leak")
+    (True, True, False, False)
+    """
+    parts = [part.casefold() for part in _PARTS.findall(word)]
+    return len(parts) > 1 and any(part in _WRONG or out_of_range(part) for part in parts)

@@ -66,14 +66,38 @@ _HAS_MONTH = re.compile(_MONTH).search
 _WIDE: tuple[tuple[Callable[[str], bool], str], ...] = (
     # URL
     (lambda t: "://" in t, r"(?<![\w+.\-])[A-Za-z][A-Za-z0+.\-]{1,15}://[^\s\"'<>\])}|,;]+"),
-    # e-mail, user@host
-    (lambda t: "@" in t, r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,4}"),
+    # package@^1.2.3, e-mail, user@host
+    (
+        lambda t: "@" in t,
+        r"(?<![\w.\-@/])@?[\w.\-]+(?:/[\w.\-]+)?@[\^~<>=v]{0,3}0(?:\.[\w.\-+]*\w)?(?!\w)"
+        r"|(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,4}",
+    ),
+    # 'user'@'host', as databases write accounts
+    (lambda t: "'@'" in t, r"'[^'\s]{0,64}'@'[^'\s]{0,255}'"),
+    # a node of an OPC UA server
+    (lambda t: "=0;" in t, r"(?<!\w)(?:nsu?|svr)=[\w:/.\-]{1,200};[sigb]=(?:\"[^\"]{0,100}\"|[^\s\"'<>,;)\]}])+"),
+    (lambda t: "urn:" in t, r"(?<!\w)urn:[^\s\"'<>\])}|,;]+"),
+    # Base64
+    (
+        lambda t: "+" in t,
+        r"(?<![\w+/.\-])(?=[A-Za-z/+]{0,60}0)(?=[A-Z0/+]{0,60}[a-z])(?=[a-z0/+]{0,60}[A-Z])(?=[A-Za-z0/]{0,60}\+)"
+        r"(?=[A-Za-z0+/]{16})[A-Za-z0+/]+={0,2}(?![\w+/\-.])",
+    ),
+    # whose command cron runs: (user) CMD (command)
+    (lambda t: ") CMD (" in t, r"(?<=\()[\w.\-]{1,64}(?=\) CMD \()"),
     # UUID
     (lambda t: t.count("-") > 3, r"(?<![\w\-])[0a-fA-F]{1,8}-(?:[0a-fA-F]{1,4}-){3}[0a-fA-F]{1,12}(?![\w\-])"),
     # MAC, IPv6, time of day
     (lambda t: t.count(":") > 1, r"(?<![\w:.])(?=[a-fA-F:]{0,20}0)(?:[0a-fA-F]{0,4}:){2,31}[0a-fA-F]{1,4}(?![\w:])"),
-    # Windows and UNC paths
-    (lambda t: "\\" in t, r"(?<!\w)[A-Za-z]:\\[^\s\"'<>|:*?;,)\]]*|\\\\[\w.$\-]{1,64}\\[^\s\"'<>|:*?;,)\]]*"),
+    # PLANT\jane (but not FAILED\nCaused), Windows and UNC paths, in quotes with blanks
+    (
+        lambda t: "\\" in t,
+        r"(?<![\w\\.\-:/])(?!FAIL|ERR|WARN|ABORT|FATAL|ALARM|FAULT|TRIP|STOP)[A-Z][A-Z0\-_]{1,20}\\"
+        r"(?![ntrbf](?:[^a-z]|$))[A-Za-z][\w.\-]{1,62}\w\$?(?![\w\\:])"
+        r"|(?<=[\"'])[A-Za-z]:\\[^\"'<>|*?\n]{0,255}(?=[\"'])"
+        r"|(?<!\w)[A-Za-z]:\\(?:Program Files(?: \(x0\))?|Documents and Settings)?"
+        r"[^\s\"'<>|:*?;,)\]]*|\\\\[\w.$\-]{1,64}\\[^\s\"'<>|:*?;,)\]]*",
+    ),
     # Unix path of two parts or more, with a host or scheme before it
     (
         lambda t: t.count("/") > 1,
@@ -137,7 +161,7 @@ def digit_runs(text: str) -> list[str]:
 
 def wide_spans(folded: str, start: int) -> list[tuple[int, int]]:
     """Where addresses, paths, dates and other values of several tokens stand, from ``start`` on."""
-    which = tuple(test(folded) for test, _ in _WIDE)
+    which = tuple([test(folded) for test, _ in _WIDE])
     if not any(which):
         return []
     return [match.span() for match in _wide_pattern(which).finditer(folded, start)]
@@ -159,8 +183,15 @@ def mask_tokens(folded: str) -> str:
 def _hole_if_digit(match: re.Match[str]) -> str:
     text = match[0]
     if "0" in text or (not text.isascii() and any(map(str.isdigit, text))):
-        return HOLE
+        return _reason(text) if "_" in text and text.isupper() else HOLE
     return text
+
+
+def _reason(text: str) -> str:
+    """A name of a reason keeps its words though one holds a digit: X509_V_ERR_CERT_HAS_EXPIRED, ST12_MOTOR_FAULT."""
+    parts = text.split("_")
+    named = parts[-1].isalpha() and len(parts[-1]) > 2 and sum(map(str.isalpha, parts)) > 1 and len(parts) > 2
+    return text.replace("0", "#") if named and "".join(parts).isalnum() else HOLE
 
 
 def tidy(masked: str) -> str:
@@ -200,9 +231,9 @@ def skeleton(text: str) -> tuple[str, ...]:
 
 def words(tokens: tuple[str, ...]) -> int:
     """How many of ``tokens`` are words: not holes, not single letters."""
-    return sum(len(token) > 1 and token != HOLE for token in tokens)
+    return len([token for token in tokens if len(token) > 1]) - tokens.count(HOLE)
 
 
 def says(tokens: tuple[str, ...]) -> int:
     """As :func:`words`, but a run of signs counts as the words that it holds: one for two signs."""
-    return words(tokens) + sum(len(token) // 2 for token in tokens if token[0] >= "\u0900" and _SIGN_RUN.match(token))
+    return words(tokens) + sum([len(token) // 2 for token in tokens if token[0] >= "\u0900" and _SIGN_RUN.match(token)])

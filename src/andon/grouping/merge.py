@@ -23,7 +23,7 @@ from andon.core.models import Merge
 from andon.grouping import noise
 from andon.grouping.codes import CodeRules
 from andon.grouping.mask import ELLIPSIS, FRAMES, HOLE, TAIL, skeleton, words
-from andon.grouping.places import Place, dotted, may_vary, places
+from andon.grouping.places import Place, dotted, may_vary, places, varies_with_others
 
 #: How many different words in one place show that the place holds a value.
 EVIDENCE = 5
@@ -37,6 +37,12 @@ _UNCERTAIN: dict[int, int] = {Place.SUBJECT: 35, Place.PLAIN: 7}
 _VALUE: dict[int, int] = {Place.SUBJECT: 0, Place.PLAIN: 7}
 # And so many a dotted name.
 _DOTTED = 5
+# So many more different names must stand in each of several places that vary together where nothing announces them.
+_MARKED = 3
+#: Patterns that wait for that under one shape are looked at while there are not more of them.
+_WAITING = 400
+# With so many words around it a place where names stood holds a name, whatever else the word means.
+_SAID = 3
 # Below this a value and a word in one place are no evidence either.
 _MIN_CONTEXT = 2
 _PINNED = CodeRules().is_pinned
@@ -85,6 +91,8 @@ class Merger:
         #: Shapes that words proved to be one pattern (True: values stand there too), and those where words name faults.
         self._proven: dict[int, bool] = {}
         self._closed: dict[int, None] = {}
+        #: Patterns that differ in several places where names stand, and how many there must be to look at them again.
+        self._pairs: dict[int, list[str]] = {}
         #: Words that turned out to be names; they are likelier names elsewhere too.
         self._names: dict[str, None] = {}
         self._fields: dict[int, noise.Fields] = {}
@@ -136,6 +144,7 @@ class Merger:
         merges: list[Merge] = []
         if tokens:
             self._learn(key, tokens, merges)
+            self._stand_together(key, merges)
             if Place.FIELD in where:
                 self._watch_fields(key, merges)
         if len(self._patterns) > self._capacity:
@@ -170,11 +179,41 @@ class Merger:
         context = words(noise.unsealed(tokens))  # a service says nothing of what a word means in its logs
         if shape in self._holes and context >= _MIN_CONTEXT and (there := self._standing(shape)):
             self._weigh(tokens, _difference(tokens, self._known(there[0])), context, merges)
-        where = self._known(key).places
+        where, never, field = self._known(key).places, int(Place.FIXED), int(Place.FIELD)
         for position, token in enumerate(tokens):
-            if token != HOLE and Place.FIXED < where[position] < Place.FIELD:
+            if token != HOLE and never < where[position] < field:
                 hole = (*tokens[:position], HOLE, *tokens[position + 1 :])
                 self._stand_in(key, hole, position, context - (len(token) > 1), merges)
+
+    def _stand_together(self, key: str, merges: list[Merge]) -> None:
+        """Join what differs from ``key`` in several places that hold names, where enough names stood in each."""
+        at, wide = _named(self._known(key))
+        if not at or (context := words(noise.unsealed(wide))) < _MIN_CONTEXT:
+            return
+        shape = hash(wide)
+        if shape in self._proven and (general := self._exact.get(shape)) is not None:
+            self._join(general, key, wide, at[0], tuple(self._known(key).tokens[position] for position in at), merges)
+            return
+        waiting = self._pairs.setdefault(shape, [])
+        if len(waiting) >= _WAITING:
+            return
+        waiting.append(key)
+        if len(waiting) < self._evidence or (len(waiting) > 40 and len(waiting) % 10):
+            return
+        for position in at:
+            stood = {self._known(one).tokens[position] for one in waiting}
+            place = self._known(key).places[position]
+            names = sum(may_vary(word, place) for word in stood)
+            wanted = self._evidence + (0 if place >= Place.NAME else _MARKED) + _MORE_EVIDENCE.get(context + 1, 0)
+            if names < wanted or 4 * names < 3 * len(stood):
+                return
+        del self._pairs[shape]
+        self._proven[shape] = False
+        for one in waiting:
+            self._join(
+                waiting[0], one, wide, at[0], tuple(self._known(one).tokens[position] for position in at), merges
+            )
+        self._learn(waiting[0], wide, merges)
 
     def _stand_in(self, key: str, hole: tuple[str, ...], position: int, context: int, merges: list[Merge]) -> None:
         """``key`` has a word where ``hole`` has its hole at ``position``: join where that is enough evidence."""
@@ -184,7 +223,7 @@ class Merger:
         if shape in self._proven and (general := self._exact.get(shape)) is not None:
             pattern = self._known(key)
             word = pattern.tokens[position]
-            if may_vary(word, pattern.places[position], sure=self._proven[shape]):
+            if may_vary(word, pattern.places[position], sure=self._proven[shape], proven=context >= _SAID):
                 _remember(self._names, (word,), self._capacity)
                 self._join(general, key, hole, position, (word,), merges)
             return
@@ -220,7 +259,8 @@ class Merger:
         del self._holes[shape]
         self._proven[shape] = general is not None
         _remember(self._names, names, self._capacity)
-        joining = [one for one, word in stood.items() if may_vary(word, place, sure=general is not None)]
+        sure, said = general is not None, context >= _SAID
+        joining = [one for one, word in stood.items() if may_vary(word, place, sure=sure, proven=said)]
         for one in joining:
             self._join(general or joining[0], one, hole, position, names, merges)
         # The group now stands for the wider text, which may differ from other texts in one more place.
@@ -317,6 +357,8 @@ class Merger:
                 there.remove(key)
                 if not there:
                     del self._holes[shape]
+        if key in (waiting := self._pairs.get(hash(_named(pattern)[1]), [])):
+            waiting.remove(key)
         self._members.pop(key, None)
         parent = self._parent.pop(key, None)
         if parent is not None:
@@ -351,6 +393,24 @@ def _difference(general: tuple[str, ...], pattern: _Pattern) -> int:
     """Where ``general`` has a hole for a word of ``pattern``; of several places the one that says least of it."""
     there = (at for at, (a, b) in enumerate(zip(general, pattern.tokens, strict=False)) if a != b)
     return min(there, key=pattern.places.__getitem__, default=0)
+
+
+def _named(pattern: _Pattern) -> tuple[list[int], tuple[str, ...]]:
+    """The places of a pattern where names stand that may vary together, and its tokens with holes there."""
+    plain = int(Place.PLAIN)
+    if max(pattern.places, default=0) <= plain:
+        return [], ()
+    at = [
+        position
+        for position, place in enumerate(pattern.places)
+        if place > plain and varies_with_others(pattern.tokens[position], place)
+    ]
+    if len(at) < 2:
+        return [], ()
+    wide = list(pattern.tokens)
+    for position in at:
+        wide[position] = HOLE
+    return at, tuple(wide)
 
 
 def _fields(pattern: _Pattern) -> list[int]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from enum import IntEnum
 
-from andon.grouping.fault_words import FAULT_WORDS, names_fault
+from andon.grouping.fault_words import FAULT_WORDS, names_fault, out_of_range, tells_fault
 from andon.grouping.mask import HOLE, IDENTITY
 
 
@@ -28,7 +28,7 @@ class Place(IntEnum):
     MARKED = 3
     #: Behind the word for a kind of thing: queue, host, file.
     NAME = 4
-    #: Behind the word for a kind of person.
+    #: Behind the word for a kind of person; in quotes behind that for a thing.
     PERSON = 5
     #: A code field of the context.
     FIELD = 6
@@ -51,20 +51,21 @@ _THINGS = _words(
     namespace cluster deployment queue topic channel stream exchange consumer subscriber publisher subscription
     producer group role table schema database db collection bucket dataset file filename folder directory dir path
     share volume mount export library package archive document record tag variable recipe program job order
+    property setting cache relation
     session thread plugin model project repository repo branch tenant site realm ssid bssid report template rule
     policy profile partition registry calendar agent logger certificate shop mailbox rechner knoten warteschlange
     thema kanal tabelle datenbank datei ordner verzeichnis pfad freigabe laufwerk archiv schlüssel rezept programm
     auftrag sitzung projekt bericht lager hôte serveur nœud sujet base fichier dossier répertoire partage recette
     programme ordre lot projet rapport servidor nodo cola tema tabla archivo fichero carpeta directorio receta
     programa orden lote proyecto informe coda argomento tabella cartella percorso ricetta programma ordine lotto
-    progetto rapporto 主机 队列 文件 表 ホスト キュー ファイル 호스트 큐 파일 index key view
+    progetto rapporto 主机 队列 文件 表 ホスト キュー ファイル 호스트 큐 파일 index view
 """
 )
 # Things that have faults of their own: "printer jammed", but "printer zebra is out of paper".
 _BODIES = _words(
     """machine device part product article image printer screen agv batch material slot macchina maschine gerät
     artikel produkt drucker imprimante produit equipo artículo producto impresora articolo prodotto stampante
-    charge pallet robot roboter
+    charge pallet robot roboter key field column
 """
 )
 # What stands behind one of these is what happened, or how things stand.
@@ -102,6 +103,14 @@ _BEFORE_PREDICATES = _words(
 )
 # What stands behind one of these is as often a name as not; a word of a reason before them decides.
 _MARKERS = _words("for from by für von vom pour par por para per da durch")
+# "operator assistance needed"
+_NEEDED = _words("needed required necessary requested erforderlich nötig requis requise necesario richiesto")
+# Behind "user" these say what is wrong, where any other listed word is what somebody is called.
+_NO_NAMES = _words(
+    """unknown missing error errors failure fault invalid timeout lookup creation deletion registration lockout login
+    logout authentication authorization permission session password name service alarm communication process"""
+)
+_FROM, _TO = _words("from von aus de da"), _words("to nach zu a à")
 _LINKS = _words("with of on in at as to into onto through via mit auf an im am zu zum zur de di en con a su")
 # "connection to mesdb", but "failed to start", "changed to idle".
 _LINKED_TO = _words(
@@ -131,7 +140,9 @@ _IDENTITY = re.compile(
 )
 _LAST_PART = re.compile(r"[.@/$]").split
 # "file deleted", "Datei kopiert", "fichier renommé", "file eliminato": what was done to it, not its name.
-_DONE = re.compile(r"(?!.*[.@/$])[^\W\d_A-Z][^\W\d_]{2,}(?:ed|iert|[^\W\d_]ée?s?|[aiu]t[oa]|[ai]d[oa])$").match
+_DONE = re.compile(r"(?!.*[.@/$]|.*data$)[^\W\d_A-Z][^\W\d_]{2,}(?:ed|iert|[^\W\d_]ée?s?|[aiu]t[oa]|[ai]d[oa])$").match
+# A class in its package: what goes wrong has such a name where it is an exception.
+_QUALIFIED = re.compile(r"(?!.*(?:[Ee]rrors?|[Ff]aults?|[Ee]xceptions?)\b)[a-z]\w*(?:\.\w+){2,}$").match
 _CAMEL = re.compile(r".*[a-z][A-Z]|.*[A-Z]{2}[a-z]")
 #: A dotted name, an address or a path is likelier a value than a word is.
 dotted = re.compile(r"[^.@/$]+[.@/$]").match
@@ -151,25 +162,55 @@ def places(tokens: Sequence[str], text: str) -> bytes:
     for at, token in enumerate(tokens):
         if at and ":" in gaps[at] and _kind(tokens[at - 1]) == "reason":
             explained = True
-        place = (
-            Place.FIXED
-            if token == HOLE or len(token) < 2 or _IDENTITY.match(token) or IDENTITY.match(token)
-            else _place(tokens, gaps, at)
-        )
+        place = Place.FIXED if _is_identity(token) else _place(tokens, gaps, at)
+        if at and found[-1] == Place.PERSON and _surname(tokens, gaps, at):
+            place = Place.PERSON
         found.append(Place.FIXED if explained and place <= Place.PLAIN else place)
     return bytes(found)
 
 
-def may_vary(word: str, place: int, *, sure: bool = False) -> bool:
-    """Whether ``word`` can be one of the names that a place holds; ``sure`` where it is known to hold values too."""
+def may_vary(word: str, place: int, *, sure: bool = False, proven: bool = False) -> bool:
+    """Whether ``word`` can be one of the names that a place holds; ``sure`` where it is known to hold values too,
+    ``proven`` where enough other names stood there: Amber is a name then, and a colour elsewhere."""
+    if place >= Place.NAME and not sure and not _LAST_PART(word)[1:] and tells_fault(word):
+        return False
+    if proven and place == Place.PERSON and not _DONE(word) and word.casefold() not in _NO_NAMES:
+        return True
     if sure and (place == Place.PERSON or len(word) < 4):  # of short words many mean several things
         return True
     if place >= Place.NAME:
-        return word.casefold() not in FAULT_WORDS and (place == Place.PERSON or not _DONE(word))
+        small = word.casefold()
+        return small not in FAULT_WORDS and not out_of_range(small) and (place == Place.PERSON or not _DONE(word))
     last = _LAST_PART(word)[-1]
-    if not sure and ((len(last) > 1 and last.isupper()) or _CAMEL.match(last)):
+    if not sure and ((len(last) > 1 and last.isupper()) or (_CAMEL.match(last) and not _QUALIFIED(word))):
         return False
     return not names_fault(last)
+
+
+def _surname(tokens: Sequence[str], gaps: Sequence[str], at: int) -> bool:
+    """Whether the word behind a person's name is the second part of it, amid a sentence of small letters."""
+    return (
+        tokens[at - 1][0].isupper()
+        and tokens[at].istitle()
+        and gaps[at] == " "
+        and at < len(tokens) - 1
+        and tokens[at + 1][0].islower()
+        and _kind(tokens[at]) == ""
+    )
+
+
+@functools.lru_cache(maxsize=16_384)
+def _is_identity(token: str) -> bool:
+    return bool(token == HOLE or len(token) < 2 or _IDENTITY.match(token) or IDENTITY.match(token))
+
+
+def varies_with_others(word: str, place: int) -> bool:
+    """Whether ``word`` stands where a name is announced and is none of the words that announce one ("for host …")."""
+    return (
+        Place.MARKED <= place < Place.FIELD
+        and (place > Place.NAME or not _kind(word))
+        and may_vary(word, place, proven=True)
+    )
 
 
 def _place(tokens: Sequence[str], gaps: Sequence[str], at: int) -> Place:
@@ -182,7 +223,9 @@ def _place(tokens: Sequence[str], gaps: Sequence[str], at: int) -> Place:
     last = at == len(tokens) - 1
     previous = tokens[at - 1]
     kind = "" if _SENTENCE_END.search(before) else _kind(previous)
-    if kind == "person":
+    if kind == "person" and not last and tokens[at + 1].casefold() in _NEEDED:
+        return Place.FIXED
+    if kind == "person" or (enclosed and kind == "thing" and before[-1] not in "([{"):
         return Place.PERSON
     if kind == "thing":
         # "host: alpha" names it, "answer of the host: timeout" does not.
@@ -190,6 +233,8 @@ def _place(tokens: Sequence[str], gaps: Sequence[str], at: int) -> Place:
     if kind == "body":
         named = before.strip() or (not last and tokens[at + 1].casefold() in _BEFORE_PREDICATES)
         return Place.NAME if named else _at_end(tokens, gaps, at)
+    if kind == "reason" and _QUALIFIED(tokens[at]) and before.isspace():
+        return Place.PLAIN
     if kind == "reason" or (previous == HOLE and before.isspace()):
         return Place.FIXED
     if ":" in before:
@@ -206,13 +251,14 @@ def _amid(tokens: Sequence[str], gaps: Sequence[str], at: int) -> Place:
     previous, earlier = tokens[at - 1].casefold(), tokens[at - 2].casefold() if at > 1 else ""
     if previous in _MARKERS:
         return Place.FIXED if earlier in _UNDONE else Place.MARKED
+    if at > 3 and previous in _TO and tokens[at - 3].casefold() in _FROM and tokens[at - 4].casefold() not in _UNDONE:
+        return Place.MARKED
+    if previous in _LINKS and earlier in _LINKED_TO:
+        return Place.MARKED
     if previous in _BEFORE_PREDICATES:
         return Place.FIXED
-    if previous in _LINKS:
-        if earlier in _LINKED_TO:
-            return Place.MARKED
-        if earlier in _UNDONE or _kind(earlier) == "reason" or previous == "to":
-            return Place.FIXED
+    if previous in _LINKS and (earlier in _UNDONE or _kind(earlier) == "reason" or previous == "to"):
+        return Place.FIXED
     return _at_end(tokens, gaps, at)
 
 
