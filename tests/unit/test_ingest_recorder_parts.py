@@ -78,9 +78,9 @@ async def test_a_transaction_takes_so_many_rows_at_the_borders_of_messages(
         taken: list[list[int]] = []
         record = p.store.record
 
-        async def noted(records: Any, rejects: Any, joins: Any = ()) -> Any:
+        async def noted(records: Any, rejects: Any, *more: Any) -> Any:
             taken.append(sorted(each.sequence for each in (*records, *rejects)))
-            return await record(records, rejects, joins)
+            return await record(records, rejects, *more)
 
         monkeypatch.setattr(p.store, "record", noted)
         sizes = (1, 3, 1, 1, 5, 4, 2, 9, 1)

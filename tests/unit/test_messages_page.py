@@ -64,6 +64,12 @@ def test_examples_of_times() -> None:
         assert bool(record.notes) is because.startswith("noted"), (written, record.notes)
 
 
+def test_examples_of_notes() -> None:
+    """Each message is noted so."""
+    for sent, noted in rows("notes"):
+        assert [decoded(quoted(sent)[0]).first().notes] == quoted(noted)
+
+
 def test_examples_of_problems(tmp_path: Path) -> None:
     """Each line's texts are as many problems as it says."""
     for number, (texts, count) in enumerate(rows("problems")):
