@@ -20,7 +20,6 @@ from andon.app.cli import main, output
 from andon.bus.connection import BusConnection, connect
 from support.environment import plain_environment
 
-
 #: A broker that nobody runs.
 _NOWHERE = "nats://127.0.0.1:9"
 
