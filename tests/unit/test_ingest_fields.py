@@ -273,6 +273,104 @@ def test_opentelemetrys_attributes_are_fields() -> None:
     assert context_of(record) == {"alarm_code": 1205, "tags": ["a", 1.5], "more": {"b": True}}
 
 
+@pytest.mark.parametrize(
+    ("body", "message", "severity"),
+    [
+        ({"Meldung": "Riemen gerissen", "Schweregrad": "Fehler"}, "Riemen gerissen", "ERROR"),
+        ({"Stoertext": "x", "Störungstext": "Riemen gerissen"}, "Riemen gerissen", "ERROR"),
+        ({"报警内容": "皮带断裂", "报警级别": "严重"}, "皮带断裂", "CRITICAL"),
+        ({"mensaje": "correa rota", "gravedad": "alta"}, "correa rota", "ERROR"),
+        ({"Descripcio\u0301n": "correa rota", "nivel": "ERROR"}, "correa rota", "ERROR"),
+        ({"メッセージ": "ベルト切れ", "重要度": "高"}, "ベルト切れ", "ERROR"),
+        ({"сообщение": "ремень порван", "уровень": "ошибка"}, "ремень порван", "ERROR"),
+        ({"sMessage": "belt torn", "eSeverity": "High"}, "belt torn", "ERROR"),
+        ({"alarm-text": "belt torn", "AlarmSeverity": "Major"}, "belt torn", "ERROR"),
+        ({"_msg": "belt torn", "log-level": "warn"}, "belt torn", "WARNING"),
+        ({"M": "belt torn", "L": "ERROR", "N": "reader"}, "belt torn", "ERROR"),
+        ({"SERVICEOUTPUT": "no ping", "SERVICESTATE": "CRITICAL"}, "no ping", "CRITICAL"),
+        ({"type": "Warning", "reason": "BackOff", "message": "belt torn"}, "belt torn", "WARNING"),
+        ({"event": "Error", "message": "belt torn"}, "belt torn", "ERROR"),
+        ({"payload": "belt torn", "topic": "line/4"}, "belt torn", "INFO"),
+        ({"payload": "ON", "topic": "line/4"}, '{"payload":"ON","topic":"line/4"}', "INFO"),
+        ({"level": "83 mm", "text": "tank filled"}, "tank filled", "INFO"),
+        ({"message": "cycle done", "error": "no error", "fault": {"message": "OK"}}, "cycle done", "INFO"),
+        ({"message": "cycle done", "error": {"code": 0, "message": "OK"}}, "cycle done", "INFO"),
+    ],
+)
+def test_names_are_spelled_and_translated_in_many_ways(body: dict[str, Any], message: str, severity: str) -> None:
+    """Joints, accents, prefixes of types and the languages of a plant's programmers change nothing."""
+    record = one(body)
+    assert (record.message, record.severity) == (message, severity)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"Datum": "15.01.2025", "Uhrzeit": "02:14:23"},
+        {"日期": "2025-01-15", "时间": "02:14:23"},
+        {"event_date": "2025.01.15", "event_time": "02:14:23"},
+        {"fecha": "15/01/2025", "hora": "02:14:23"},
+        {"Zeitstempel": "15.01.2025 02:14:23"},
+        {"发生时间": 1736907263000},
+    ],
+)
+def test_a_day_and_a_clocks_time_beside_each_other_are_one(body: dict[str, Any]) -> None:
+    """Gateways write the two into fields of their own, in their language."""
+    record = one({"message": "x", **body})
+    assert (record.timestamp, record.context, record.notes) == (MOMENT, None, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "severity"),
+    [
+        ({"level": 50, "time": 1736907263000, "message": "x"}, "ERROR"),
+        ({"level": 50, "time": "2025-01-15 02:14:23,000", "message": "x"}, "CRITICAL"),
+        ({"LogLevel": 4, "Category": "Plc", "Message": "x"}, "ERROR"),
+        ({"SeverityLevel": 3, "Message": "x"}, "ERROR"),
+        ({"level": 500, "channel": "app", "datetime": MOMENT, "message": "x"}, "CRITICAL"),
+        ({"level": 3, "id": 7, "logName": "System", "message": "x"}, "WARNING"),
+        ({"severity": 20, "entityId": "a", "sourceId": "b", "description": "x"}, "ERROR"),
+    ],
+)
+def test_a_numbers_scale_is_told_by_what_stands_beside_it(body: dict[str, Any], severity: str) -> None:
+    """pino whatever its keys are called, .NET, TwinCAT and Azure, Monolog, Windows, MindSphere."""
+    assert one(body).severity == severity
+
+
+def test_alarms_that_only_have_a_path_are_as_many_problems() -> None:
+    """A path is a value in a text; its end is what the alarm is called."""
+    one_path, other = one({"displayPath": "Line1/Pump/Overload"}), one({"displayPath": "Line2/Tank/HighLevel"})
+    assert one_path.message == "Line1/Pump: Overload"
+    assert one_path.fingerprint != other.fingerprint
+
+
+def test_a_log_under_any_name_is_read_where_nothing_else_tells_a_text() -> None:
+    """An exception and an object that only has a text are none."""
+    line = {"message": "belt torn", "level": "error", "time": MOMENT}
+    for body in ({"nested": line}, {"gateway7": line}, {"payload": json.dumps(line)}, {"alarm": {"text": "belt torn"}}):
+        assert one(body).message == "belt torn", body
+    assert one({"err": {"message": "belt torn", "level": "x"}}).message == "belt torn"
+    assert one({"request": {"text": "belt torn"}}).message.startswith("{")
+
+
+def test_a_name_that_stands_twice_in_the_references_own_message_loses_nothing() -> None:
+    """Its first severity counts, as with other loggers, and the first text is kept."""
+    head = b'{"timestamp":"2025-01-15T02:14:23.000Z","hostname":"h","service":"s",'
+    record = one(head + b'"severity":"ERROR","message":"belt torn","severity":"INFO"}')
+    assert (record.severity, context_of(record)) == ("ERROR", {"severity (2)": "INFO"})
+    record = one(head + b'"severity":"ERROR","message":"belt torn","message":"oil low"}')
+    assert (record.message, context_of(record)) == ("oil low", {"message (2)": "belt torn"})
+
+
+@given(st.dictionaries(st.sampled_from(["machine", "alarm_code", "a", "level"]), st.integers(0, 99), max_size=3))
+def test_the_short_way_for_the_references_names_is_the_long_one(extra: dict[str, int]) -> None:
+    """Whether other fields stand at the top or in the context."""
+    top, inside = one({**SAMPLES, **extra}), one({**SAMPLES, "context": extra})
+    assert context_of(top) == context_of(inside) == extra
+    named = (*REFERENCE, "fingerprint", "machine", "notes")
+    assert [getattr(top, name) for name in named] == [getattr(inside, name) for name in named]
+
+
 leaves = (
     st.none()
     | st.booleans()

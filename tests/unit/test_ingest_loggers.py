@@ -17,12 +17,12 @@ import pytest
 from andon.core.models import SUBJECT, Delivery, LogRecord
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
-from andon.ingest.fields import TABLE
+from andon.ingest.fields import TABLE, folded
 
 FILES = sorted((Path(__file__).parents[1] / "fixtures" / "loggers").glob("*.jsonl"))
 RECEIVED = datetime(2026, 11, 29, 23, tzinfo=UTC)
 #: Fields whose values a row has in a form of its own.
-_CHANGED = {alias.name.lower() for alias in TABLE if alias.meaning in ("timestamp", "severity")}
+_CHANGED = {folded(alias.name) for alias in TABLE if alias.meaning in ("timestamp", "severity")}
 _CHANGED |= {
     "timestamp",
     "severity",
@@ -60,7 +60,7 @@ def values(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _is_changed(name: str) -> bool:
     """Whether the field, or an object that it is in, has a form of its own in the row."""
-    parts = name.split(".")
+    parts = folded(name).split(".")
     return any(".".join(parts[:count]) in _CHANGED for count in range(1, len(parts) + 1))
 
 
@@ -71,7 +71,7 @@ def lost(line: Any, row: LogRecord) -> list[str]:
     return [
         f"{name} {text[:40]!r}"
         for name, text in values(line)
-        if not _is_changed(name.lower()) and any(part.strip() not in kept for part in text.splitlines())
+        if not _is_changed(name) and any(part.strip() not in kept for part in text.splitlines())
     ]
 
 

@@ -62,11 +62,63 @@ def test_a_part_that_is_no_log_is_rejected_with_its_place_while_the_others_are_s
     ]
 
 
-def test_a_line_that_was_cut_is_kept_as_text_among_the_others() -> None:
-    """The logs before and behind it are whole."""
-    found = decoded(A + b'\n{"msg":"cut o\n' + C)
-    assert [record.message for record in found.records] == ["belt torn", '{"msg":"cut o', "fan stuck"]
-    assert found.records[1].notes == "not JSON, kept as text"
+@pytest.mark.parametrize(
+    ("data", "texts", "broken"),
+    [
+        (
+            A + b'\n{"msg":"the end of it was cut o\n' + C,
+            ["belt torn", "fan stuck"],
+            b'{"msg":"the end of it was cut o',
+        ),
+        (A + b'\n{"msg":"a comma too many",}\n' + C, ["belt torn", "fan stuck"], b'{"msg":"a comma too many",}'),
+        (
+            b"[" + A + b',{"msg":"a comma too many",},' + C + b"]",
+            ["belt torn", "fan stuck"],
+            b'{"msg":"a comma too many",}',
+        ),
+        (
+            b"[" + A + b",\n" + B + b',{"msg":"the end","list":[{"a":1},{"b"',
+            TEXTS[:2],
+            b'{"msg":"the end","list":[{"a":1},{"b"',
+        ),
+        (b"[" + A + b"," + B, TEXTS[:2], None),
+    ],
+)
+def test_what_is_broken_among_logs_is_rejected_and_the_others_are_stored(
+    data: bytes, texts: list[str], broken: bytes | None
+) -> None:
+    """In rows and in arrays, also where the array itself was cut off or holds arrays."""
+    found = decoded(data)
+    assert [record.message for record in found.records] == texts
+    assert [reject.data for reject in found.rejects] == ([] if broken is None else [broken])
+    places = [one.part for one in (*found.records, *found.rejects)]
+    assert sorted(places) == list(range(len(places)))
+
+
+def test_arrays_of_logs_in_an_array_are_taken_apart() -> None:
+    """Values are not."""
+    found = decoded(b"[[" + A + b"],[" + B + b",[" + C + b"]],[1,2]]")
+    assert [(record.message, record.part) for record in found.records] == list(zip(TEXTS, range(3), strict=True))
+    assert [(reject.data, reject.part) for reject in found.rejects] == [(b"[1,2]", 3)]
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        {"records": [{"msg": "belt torn", "level": "error"}], "app": "gw"},
+        {"entries": [{"jsonPayload": {"message": "belt torn"}, "severity": "ERROR"}], "app": "gw"},
+        {"logs": [{"message": "belt torn", "level": "error"}], "app": "gw"},
+        {"Messages": [{"Payload": {"Message": {"Text": "belt torn"}, "Severity": 700}}], "app": "gw"},
+        {"streams": [{"stream": {"app": "gw", "level": "error"}, "values": [["1767225600000000000", "belt torn"]]}]},
+        {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": "belt torn"}, "severityText": "E"}]}],
+                           "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "gw"}}]}}]},
+    ],
+)  # fmt: skip
+def test_a_batch_of_one_log_is_that_log(batch: dict[str, Any]) -> None:
+    """It is no other kind of message than one of two."""
+    record = one(batch)
+    assert (record.message, record.severity, record.service) == ("belt torn", "ERROR", "gw")
+    assert one({"events": [{"id": 1}, {"id": 2}], "machine": "M3"}).context
 
 
 @pytest.mark.parametrize("data", [b"[]", b"[1, 2]", b"[[1], [2]]", b" [ ] "])
@@ -147,6 +199,24 @@ def test_plain_text_is_a_log(data: bytes, text: str) -> None:
         ("ERROR:root:pump stopped", "ERROR"),
         ("[FATAL] pump stopped", "CRITICAL"),
         ("Warning: pump stopped", "WARNING"),
+        ("[2026-01-15T02:14:23Z ERROR plc::reader] pump stopped", "ERROR"),
+        ("[02:14:23 WRN] pump slow", "WARNING"),
+        ("2:14PM FTL pump stopped", "CRITICAL"),
+        ("[2026-01-15 02:14:23] plant.ERROR: pump stopped", "ERROR"),
+        ("15.01.2026;02:14:23;Störung;815;Pumpe steht", "ERROR"),
+        ("ERRO[0044] pump stopped", "ERROR"),
+        ("fail: Plant.Reader[7]\n      pump stopped", "ERROR"),
+        ("E, [2026-01-15T02:14:23.5 #7] ERROR -- : pump stopped", "ERROR"),
+        ("=ERROR REPORT==== 15-Jan-2026::02:14:23 ===", "ERROR"),
+        ("Jan 15 02:14:23 gw3 reader[77]: ERROR: pump stopped", "ERROR"),
+        ("FEHLER: Pumpe steht", "ERROR"),
+        ("[错误] 泵停止", "ERROR"),
+        ("警告：油压过低", "WARNING"),
+        ('{"message":"pump stopped","severity":"ERROR", and then it was cut', "ERROR"),
+        ("<alarm><severity>ERROR</severity><text>pump stopped</text></alarm>", "ERROR"),
+        ("KeyError: 4\n\tat plant.Pump.run(Pump.java:7)", "ERROR"),
+        ("Alarm 815 quittiert", "INFO"),
+        ("3 ERROR lines since 02:14", "INFO"),
         ("Error budget is fine", "INFO"),
         ("the pump reported an ERROR", "INFO"),
     ],

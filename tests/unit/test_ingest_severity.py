@@ -109,7 +109,7 @@ def test_a_number_is_of_its_fields_its_neighbours_or_its_sizes_scale(
 
 
 @pytest.mark.parametrize(
-    "value", ["purple", "Prio 1", "P1", "A1", "E 5", "no errors", "Kein Fehler", "ERROR: disk full", "9999", 9999, 55, -4, 25,
+    "value", ["purple", "Prio 1", "P1x", "A1", "E 5", "no errors", "Kein Strom", "ERROR: disk full", "9999", 9999, 55, -4, 25,
               7.5, True, [1, 2], {"x": "y"}, "x" * 500, 1e300, "!", "\x00"],
 )  # fmt: skip
 def test_what_is_not_understood_is_a_warning(value: object) -> None:
@@ -218,3 +218,14 @@ def test_a_word_whose_bytes_were_no_utf8_is_a_matter_of_the_encoding() -> None:
     """No line of ``[severities]`` would bring back what the text has lost."""
     (said,) = _severities(settings_of(), [("St\ufffdrung", 1, 7)])
     assert said.remedy == "its bytes are no UTF-8: set ANDON_ENCODING, such as cp1252, gbk or shift_jis"
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [("Sammelstörung", "ERROR"), ("Antriebsfehler", "ERROR"), ("Bedienhinweis", "INFO"), ("Vorlaufwarnung", "WARNING"),
+     ("P1", "CRITICAL"), ("P4", "WARNING"), ("HH", "ERROR"), ("help", "INFO"), ("logging.ERROR", "ERROR"),
+     ("SEVERITY_UNSPECIFIED", "INFO"), ("kein Fehler", "INFO"), ("注意喚起", "WARNING"), ("предупредительный", "WARNING")],
+)  # fmt: skip
+def test_compounds_limits_priorities_and_levels_of_own_are_words(sent: str, meant: str) -> None:
+    """German ones end with what they are; process limits, incident priorities and winston's levels are known."""
+    assert (read(sent).severity, read(sent).understood) == (meant, True)

@@ -21,7 +21,7 @@ from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain
 from andon.ingest.cleaning import clean as _clean
 from andon.ingest.cleaning import short as _short
 from andon.ingest.duplicates import keep_all
-from andon.ingest.exceptions import failure_of
+from andon.ingest.exceptions import failure_of, holds_trace
 from andon.ingest.pieces import MOST, Piece, lenient, pieces
 from andon.ingest.plain_text import level_in
 from andon.ingest.severity import SeverityReader
@@ -96,6 +96,8 @@ class Decoder:
             or len(wire.hostname) > NAME_LIMIT
             or len(wire.service) > NAME_LIMIT
             or (isinstance(wire.timestamp, str) and len(wire.timestamp) > TIME_LIMIT)
+            or delivery.data.count(b'"message"') > 1  # the last of a name that stands twice is not all
+            or delivery.data.count(b'"severity"') > 1
             or not (delivery.data.isascii() or _is_utf8(delivery.data))
         ):
             return self._any(delivery)
@@ -107,7 +109,8 @@ class Decoder:
             wire.severity,
             "severity",
             _NO_KEYS,
-            self._timestamp(wire.timestamp, delivery.stored_ns, notes),
+            self._stored(wire.timestamp, delivery.stored_ns)
+            or self._timestamp(wire.timestamp, delivery.stored_ns, notes),
             wire.context,
         )
         record = self._record(delivery, log, notes)
@@ -139,6 +142,8 @@ class Decoder:
         received = _EPOCH + timedelta(microseconds=delivery.stored_ns // 1000)
 
         def read_time(value: Any, told: list[str]) -> str | None:
+            if stored := self._stored(value, delivery.stored_ns):
+                return stored
             moment, note = self._times.read(value, received)
             told += [note] if note else []
             return None if moment is None else utc_text(moment)
@@ -163,7 +168,8 @@ class Decoder:
         if failure is not None and (trace := failure.trace) not in message:
             said = trace if trace.startswith(message) or message != log.message else f"{said}\n{trace}"
         identity = self._group(said, log.service, context)
-        severity, native = self._grade(log, failure is not None, context, notes)
+        failed = failure is not None or (log.severity is None and "\n" in message and holds_trace(message))
+        severity, native = self._grade(log, failed, context, notes)
         site, area, line, machine = _place(delivery.subject, context)
         return LogRecord(
             stream=delivery.stream,
@@ -202,6 +208,14 @@ class Decoder:
         return severity, native
 
     def _timestamp(self, value: Any, stored_ns: int, notes: list[str]) -> str:
+        received = _EPOCH + timedelta(microseconds=stored_ns // 1000)
+        moment, note = self._times.read(value, received)
+        if note:
+            notes.append(note)
+        return utc_text(moment or received)
+
+    def _stored(self, value: Any, stored_ns: int) -> str | None:
+        """A time in the form in which it is stored, or nearly so; None where it is in another."""
         if stored_ns // _DAY != self._day:
             self._day = stored_ns // _DAY
             self._likely = utc_text(_EPOCH + timedelta(days=self._day) + AHEAD)
@@ -217,11 +231,7 @@ class Decoder:
                 if len(value) == _SECONDS_LENGTH and value[4] + value[7] + value[10] == "--T" and value[11:13] < "24":
                     datetime.fromisoformat(value)
                     return f"{value[:-1]}.000Z"
-        received = _EPOCH + timedelta(microseconds=stored_ns // 1000)
-        moment, note = self._times.read(value, received)
-        if note:
-            notes.append(note)
-        return utc_text(moment or received)
+        return None
 
 
 def reject_of(delivery: Delivery, reason: str, data: bytes | None = None, part: int = 0) -> Reject:

@@ -18,14 +18,16 @@ from andon.ingest.pieces import Tree
 #: Of a level and a time the first is the logger's own, of all else the last, as readers usually take it; but slog and
 #: zap write their text behind nothing but these.
 _HEAD = frozenset(("time", "ts", "level", "source", "caller", "logger"))
-_FIRST = frozenset(alias.name.lower() for alias in TABLE if alias.meaning in ("severity", "timestamp"))
+_FIRST = frozenset(
+    ("severity", "timestamp", *(alias.name.lower() for alias in TABLE if alias.meaning in ("severity", "timestamp")))
+)
 _value = json.JSONDecoder(strict=False).raw_decode
 _BLANKS = " \t\r\n"
 
 
 def keep_all(data: bytes, tree: Tree, notes: list[str]) -> None:
     """Add to ``tree``, which ``data`` was read as, the values of names that came twice, as ``name (2)``; note them."""
-    size = sum(len(name) + len(raw) for name, raw in tree.items()) + 4 * len(tree) + 1
+    size = sum(map(len, tree)) + sum(map(len, tree.values())) + 4 * len(tree) + 1
     if len(data) == size + (2 * len(tree) - 1 if b'": ' in data else 0):
         return  # written close, or as Python does: every byte is accounted for
     try:

@@ -25,16 +25,16 @@ _ROLES = {
     "cause": "cause causedby inner innerexception previous",
 }
 _PARTS = {name: role for role, names in _ROLES.items() for name in names.split()}
-_NAMES = tuple(dict.fromkeys(alias.name.lower() for alias in TABLE if alias.meaning == "exception"))
+NAMES = tuple(dict.fromkeys(alias.name.lower() for alias in TABLE if alias.meaning == "exception"))
 #: Fields beside each other that are parts of one exception; stacks; the others without a dot are whole exceptions.
 _LONE = (
     "exception_class", "exception_type", "exception_message",
     "errortype", "error_type", "errormessage", "error_message",
 )  # fmt: skip
-_STACKS = tuple(name for name in _NAMES if _PARTS.get(name.replace("_", "")) == "stack")
-_WHOLE = tuple(name for name in _NAMES if "." not in name and name not in _LONE + _STACKS)
+_STACKS = tuple(name for name in NAMES if _PARTS.get(name.replace("_", "")) == "stack")
+_WHOLE = tuple(name for name in NAMES if "." not in name and name not in _LONE + _STACKS)
 #: Objects that hold the fields of a log, its exception among them.
-_WITHIN = frozenset(name.split(".")[0] for name in _NAMES if "." in name) - frozenset(_WHOLE)
+_WITHIN = frozenset(name.split(".")[0] for name in NAMES if "." in name) - frozenset(_WHOLE)
 _QUICK = frozenset(
     form
     for alias in TABLE
@@ -43,8 +43,13 @@ _QUICK = frozenset(
     for form in (name, name.lower(), name.upper(), name.title(), name.title().replace("_", ""))
 )
 
-_NOTHING = frozenset(
-    ("", "none", "null", "nil", "false", "true", "no", "yes", "ok", "success", "undefined", "n/a", "unknown")
+#: What stands in a field of an exception where there is none.
+NOTHING = frozenset(
+    (
+        *("", "none", "null", "nil", "false", "true", "no", "yes", "ok", "success", "undefined", "n/a", "unknown"),
+        *("no error", "no errors", "no fault", "kein fehler", "keine", "kein", "ninguno", "sin error", "aucune"),
+        *("nessuno", "无", "正常", "なし", "없음"),
+    )
 )
 _TRACE = re.compile(r"Traceback \(most recent call last\)|\n\s+at \S|(?:^|\n)goroutine \d+ \[")
 _GO = re.compile(r"^(\S[^\n]{0,200}?)(?:\([^()\n]{0,200}\))?\n\t(\S{1,300}?:\d+)(?: \+0x[0-9a-f]+)?$", re.MULTILINE)
@@ -55,7 +60,7 @@ _FRAME = re.compile(r"\s*(?:at \S|File \"|\.\.\. \d+|\|)")
 _FAULT = re.compile(
     r"(?:[A-Za-z_][\w$.:/]{0,120})?(?:Exception|Error|Fault|Failure|Warning|Throwable|Interrupt|Exit|Timeout|Iteration)(?::|$)"
 )
-_NAMESPACE = re.compile(r"(?<=\w)\\(?=[A-Z]\w*)")
+NAMESPACE = re.compile(r"(?<=\w)\\(?=[A-Z]\w*)")
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 _DEEPEST = 8
 _MOST_FRAMES = _MOST_FIELDS = 200
@@ -78,6 +83,11 @@ class Failure(msgspec.Struct, gc=False):
     def trace(self) -> str:
         """The whole of it."""
         return self.stack or self.headline
+
+
+def holds_trace(text: str) -> bool:
+    """Whether a text has the stack of an exception in it."""
+    return _TRACE.search(text) is not None
 
 
 def failure_of(context: Mapping[str, Any] | None, text: str) -> Failure | None:
@@ -151,7 +161,7 @@ def _read(value: Any, depth: int = 0) -> Failure | None:
     """``value`` as an exception, whatever its form."""
     if isinstance(value, str):
         text = value.strip()
-        if text.lower() in _NOTHING or not any(map(str.isalpha, text)):
+        if text.lower() in NOTHING or not any(map(str.isalpha, text)):
             return None
         text = _uniform(text)
         return Failure(stack=text) if _TRACE.search(text) else Failure(text=text)
@@ -172,7 +182,7 @@ def _from_object(value: Mapping[str, Any], depth: int) -> Failure | None:
     parts: dict[str, Any] = {}
     for name, one in value.items():
         role = _PARTS.get(_PUNCTUATION.sub("", name.lower().rpartition(".")[2]))
-        if role and one not in (None, "", [], {}):
+        if role and one not in (None, "", [], {}) and not (role == "text" and str(one).strip().lower() in NOTHING):
             parts.setdefault(role, one)
     kind = parts.get("type")
     said = parts.get("text")
@@ -207,7 +217,7 @@ def _headed(found: Failure, rendered: str) -> str:
 
 def _fault(headline: str) -> str:
     """A headline that is known for one: by the name of a fault, with dots in it."""
-    headline = _NAMESPACE.sub(".", headline)
+    headline = NAMESPACE.sub(".", headline)
     return headline if _FAULT.match(headline) or _FRAME.match(headline) else f"Error: {headline}"
 
 

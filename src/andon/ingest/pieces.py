@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -22,10 +23,19 @@ _TOO_DEEP = "is nested too deeply to be read"
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_trees = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
-#: Lists of logs: OTLP/JSON, Telegraf, AWS CloudWatch, Azure Monitor, Prometheus Alertmanager. An object that says
-#: something itself is no batch.
-_BATCHES = frozenset(("resourceLogs", "scopeLogs", "logRecords", "metrics", "logEvents", "records", "alerts"))
+#: Lists of logs: OTLP/JSON, Telegraf, AWS CloudWatch, Azure Monitor, Prometheus Alertmanager, Grafana Loki. An object
+#: that says something itself is no batch.
+_BATCHES = frozenset(
+    ("resourceLogs", "scopeLogs", "logRecords", "metrics", "logEvents", "records", "alerts", "streams")
+)
+#: Names that are lists of logs where each says something: Google Cloud, New Relic, AWS, OPC UA PubSub.
+_MAYBE = frozenset(("entries", "logs", "events", "Records", "Messages"))
+_LISTS = _BATCHES | _MAYBE
 _SAID = frozenset(("message", "msg", "event", "text", "log", "body", "severity", "level"))
+_SAYING = _SAID | {"payload", "textpayload", "jsonpayload", "eventname", "@message"}
+# Where the next part begins behind one that is broken: in rows, in arrays; and what is counted to find its end.
+_ROW, _ITEM = re.compile(r"\n\s*(?=\{)"), re.compile(r"[,\n]\s*(?=\{)")
+_BRACES = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 # Not encodings: UTF-16 and -32, whose parts are written as UTF-8, and bytes of which some could not be read.
 _WIDE, _DAMAGED = "wide", "damaged"
@@ -48,6 +58,16 @@ class Piece(msgspec.Struct, gc=False):
     refused: str = ""
 
 
+class _Stream(msgspec.Struct):
+    """What Loki is sent: lines with their time in ns, and the labels of all."""
+
+    stream: Tree
+    values: list[list[msgspec.Raw]]
+
+
+_decode_streams = msgspec.json.Decoder(list[_Stream]).decode
+
+
 class _Coding(NamedTuple):
     """The text of some bytes, how to get the bytes back, and what was done to read them."""
 
@@ -57,7 +77,7 @@ class _Coding(NamedTuple):
 
     @property
     def back(self) -> str:
-        return "utf-8" if self.encoding == _WIDE else self.encoding
+        return "utf-8" if self.encoding in (_WIDE, _DAMAGED) else self.encoding
 
 
 def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
@@ -67,8 +87,7 @@ def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
     """
     whole = read(data, encoding)
     if whole.tree is not None:
-        trees = [] if _BATCHES.isdisjoint(whole.tree) else list(_unpacked(whole.tree))
-        if len(trees) < 2:
+        if _LISTS.isdisjoint(whole.tree) or (trees := list(_unpacked(whole.tree)))[0] is whole.tree:
             return [whole], b""
         bodies = [msgspec.json.encode(tree) for tree in trees]
         parts = zip(bodies[:MOST], trees, strict=False)
@@ -78,9 +97,9 @@ def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
     items = (
         _items(data, text, coding)
         if text[:1] == "["
-        else list(_in_a_row(data, text, coding))
+        else _in_a_row(data, text, coding, _ROW)
         if text[:1] == "{"
-        else []
+        else None
     )
     if text[:1] == "[" and items is not None:
         if not items:
@@ -100,17 +119,29 @@ def _beyond(items: list[bytes]) -> bytes:
 
 def _unpacked(tree: Tree) -> Iterator[Tree]:
     """The logs of a collector's batch, each with what stands around it; the object itself where it is no batch."""
-    name = next((name for name in tree if name in _BATCHES), None)
-    inner = None
-    if name is not None and not _SAID.intersection(tree):
-        with contextlib.suppress(*_UNREADABLE):
-            inner = _decode_trees(tree[name])
-    if not inner:
+    name = next((name for name in tree if name in _LISTS), None)
+    inner = [] if name is None or not _SAID.isdisjoint(tree) else _listed(name, tree[name])
+    if name is None or not inner:
         yield tree
         return
     around = {key: raw for key, raw in tree.items() if key != name}
     for one in inner:
         yield from _unpacked({(f"{key} (2)" if key in one else key): raw for key, raw in around.items()} | one)
+
+
+def _listed(name: str, raw: msgspec.Raw) -> list[Tree]:
+    try:
+        if name == "streams":
+            return [
+                {**one.stream, **dict(zip(("ts", "log", "metadata"), value, strict=False))}
+                for one in _decode_streams(raw)
+                for value in one.values
+            ]
+        trees = _decode_trees(raw)
+    except _UNREADABLE:
+        return []
+    told = name in _BATCHES or all(any(key.lower() in _SAYING for key in one) for one in trees)
+    return trees if told else []
 
 
 def read(data: bytes, encoding: str) -> Piece:
@@ -155,7 +186,7 @@ def read(data: bytes, encoding: str) -> Piece:
 
 def starts(raw: msgspec.Raw, sign: bytes) -> bool:
     """Whether a value as it was sent starts with ``sign``."""
-    return bytes(memoryview(raw)[: len(sign)]) == sign
+    return bytes(raw).startswith(sign)
 
 
 def object_in(text: str | msgspec.Raw) -> Tree | None:
@@ -196,38 +227,76 @@ def _coded(data: bytes, encoding: str) -> _Coding:
 
 
 def _items(data: bytes, text: str, coding: _Coding) -> list[bytes] | None:
-    """The parts of an array, each as its bytes; None where it is none that can be read."""
+    """The parts of an array, each as its bytes; None where it is none that can be read.
+
+    Of one that is broken or was cut off they are the objects in it, and what is between them.
+    """
     try:
         if coding.encoding == _DAMAGED:
-            return [bytes(item) for item in _decode_items(data)]
-        return [bytes(item).decode().encode(coding.back) for item in _decode_items(text)]
+            return list(_flat(_decode_items(data)))
+        return [item.decode().encode(coding.back) for item in _flat(_decode_items(text))]
     except _UNREADABLE:
         pass
     try:
         value = lenient(text)
     except (ValueError, RecursionError):
-        return None
+        return _in_a_row(data, text, coding, _ITEM) if text[1:].lstrip()[:1] in ("{", "[") else None
     return [bytes(to_raw(item)) for item in value] if isinstance(value, list) else None
 
 
-def _in_a_row(data: bytes, text: str, coding: _Coding) -> Iterator[bytes]:
-    """The objects that stand behind each other, with or without line ends; what is cut off is a part as well."""
+def _flat(items: list[msgspec.Raw]) -> Iterator[bytes]:
+    """The items of an array, and instead of arrays of logs in it theirs."""
+    for item in map(bytes, items):
+        inner = _decode_items(item) if item[:1] == b"[" else []
+        parts = [bytes(one) for one in inner]
+        if any(map(_readable, parts)) and not _is_event(parts):
+            yield from _flat(inner)
+        else:
+            yield item
+
+
+def _in_a_row(data: bytes, text: str, coding: _Coding, joint: re.Pattern[str]) -> list[bytes] | None:
+    """The objects that stand behind each other, with or without line ends; what is cut off is a part as well.
+
+    None where none of them can be read.
+    """
+    found = list(_rows(data, text, coding, joint))
+    return found if any(read(item, coding.back).tree is not None for item in found if item[:1] == b"{") else None
+
+
+def _rows(data: bytes, text: str, coding: _Coding, joint: re.Pattern[str]) -> Iterator[bytes]:
     damaged = coding.encoding == _DAMAGED
     if damaged:
         text = data.decode("utf-8", "surrogateescape").rstrip("\0").strip(_PADDING)
+    if joint is _ITEM:
+        text = text[1:].removesuffix("]")
     decoder = json.JSONDecoder(strict=False)
     position = 0
     while position < len(text):
-        end = text.find("\n{", position + 1)
+        end = -1
         if text[position] == "{":
             with contextlib.suppress(ValueError, RecursionError):
                 _, end = decoder.raw_decode(text, position)
-        end = end if end >= 0 else len(text)
+            end = end if end >= 0 else _closed(text, position)
+        if end < 0:
+            following = (_ROW if text[position] == "{" else joint).search(text, position + 1)
+            end = following.start() if following else len(text)
         part = text[position:end].strip(_PADDING + ",")
-        yield part.encode("utf-8", "surrogateescape") if damaged else part.encode(coding.back)
+        if part:
+            yield part.encode("utf-8", "surrogateescape") if damaged else part.encode(coding.back)
         while end < len(text) and text[end] in _PADDING + ",":
             end += 1
         position = end
+
+
+def _closed(text: str, at: int) -> int:
+    """Where the object at ``at``, which cannot be read, is closed on its line; -1 where it is not."""
+    line_end, depth = text.find("\n{", at), 0
+    for sign in _BRACES.finditer(text, at, line_end if line_end >= 0 else len(text)):
+        depth += {"{": 1, "}": -1}.get(sign[0], 0)
+        if not depth and sign[0] == "}":
+            return sign.end()
+    return -1
 
 
 def _is_event(items: list[bytes]) -> bool:
@@ -258,8 +327,8 @@ def _event(item: bytes, encoding: str) -> Piece:
     """One part of an array: an object, or a time with one."""
     if item.lstrip()[:1] != b"[":
         piece = read(item, encoding)
-        if piece.tree is None and not piece.refused and item[:1] not in (b'"', b"{"):
-            return Piece(item, refused="is JSON but not an object")
+        if piece.tree is None and not piece.refused and item[:1] != b'"':
+            return Piece(item, refused="is broken JSON" if item[:1] == b"{" else "is JSON but not an object")
         return piece
     try:
         parts = [bytes(part) for part in _decode_items(item)]

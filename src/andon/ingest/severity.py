@@ -23,7 +23,7 @@ _DEBUG, _INFO, _WARNING, _ERROR, _CRITICAL = (
 #: Russian; Chinese; Japanese; Korean. A word that two published scales place differently is the more severe.
 WORDS = {
     _DEBUG: """
-        debug dbg debugging trace trc verbose vrb fine finer finest silly config d t v
+        debug dbg debugging trace trc verbose vrb fine finer finest silly config all verb dbug vv vvv d t v
         fein feiner am_feinsten ausfuhrlich konfiguration depur* detaille detallado rastreamento traza foutopsporing
         отлад* трассир* подробн*
         调试 調試 偵錯 除錯 跟踪 追踪 追蹤 详细 詳細 デバッグ トレース 디버그 추적 상세
@@ -31,7 +31,9 @@ WORDS = {
     _INFO: """
         info inf information informational notice ntc note normal check_function function_check ok okay good healthy
         success succ audit_success success_audit log http mark logalways diagnostic* cleared clear resolved recover*
-        no_alarm no_error no_fault event message status infor notification* i n
+        no_alarm no_error no_fault event message status infor notification* i n help
+        prompt data input start ready done complete activity trivial audit operation* p5
+        kein_fehler keine_storung kein_alarm
         hinweis* meldung* betriebsmeldung* mitteilung* ereignis* informati* inform* remarque* nota notifica* melding*
         bilgi
         инфо* сведени* норма нормальн* уведомлен*
@@ -41,26 +43,30 @@ WORDS = {
         warning warn wrn warni w off_spec out_of_spec out_of_specification maintenance_required maintenance minor medium
         med moderate average low very_low lowest attention caution advisory audit_failure failure_audit non_critical
         noncritical degraded indeterminate not_classified unknown unavailable pause hi lo deviation
-        uncertain warnung* warnmeldung* vorwarnung* achtung wartung* mittel* niedrig* gering* leicht* avertiss* averti*
+        uncertain non_fatal nonfatal h l p3 p4 vorsicht cuidado
+        warnung* warnmeldung* vorwarnung* achtung wartung* mittel* niedrig* gering* leicht* avertiss* averti*
         mineur* moyen* faible* advert* aviso* atencion atencao medio media bajo baja baixo baixa menor avvis* avvert*
         attenzione minore basso waarschuw* let_op gemiddeld laag varning* ostrzez* varovan* uyari
-        предупрежд* внимани* средн* низк*
-        警告 告警 注意 预警 預警 次要 轻微 輕微 一般 中 低 提醒 中等 ワーニング 軽微 軽故障 軽度
+        предупре* внимани* средн* низк*
+        警告 告警 注意 注意喚起 预警 預警 次要 轻微 輕微 一般 中 低 提醒 中等 ワーニング 軽微 軽故障 軽度
         경고 주의 보통 낮음 경미
     """,
     _ERROR: """
         error err erro eror e severe fault failure fail failed high major alarm exception stop abort violation trip
-        tripped bad nok defect hihi high_high lolo low_low
+        tripped bad nok defect hihi high_high lolo low_low hh ll p2
+        estop interlock shutdown halt
         fehler* storung* stoerung* stormeldung* stoermeldung* ausfall* defekt* hoch schwer* erreur* defaut* panne*
         grave* alarme alarma elev* haut* majeur* errores fallo falla averia alto alta mayor errore errori guasto*
-        allarm* maggiore anomalia erros falha* defeito* maior fout fouten storing* hoog ernstig fel blad* chyb* hata
+        allarm* maggiore anomalia erros falha* defeito* maior fout fouten storing* hoog ernstig fel błąd* blad* chyb*
+        hata
         ошибк* ошибоч* тревог* неисправн* отказ* сбой сбои высок* серьезн*
-        错误 錯誤 故障 报警 報警 警报 警報 异常 異常 失败 失敗 重要 主要 出错 高 エラー アラーム 障害
+        错误 錯誤 故障 报警 報警 警报 警報 异常 異常 失败 失敗 重要 主要 出错 高 エラー アラーム アラート 障害
         오류 에러 고장 알람 경보 이상 실패 높음 장애
     """,
     _CRITICAL: """
         critical crit crt cri c fatal ftl f alert alrt emerg emrg emergency emergenc* panic pnc dpanic assert wtf
-        urgent very_high highest disaster catastroph* blocker danger page non_recoverable nonrecoverable
+        urgent very_high highest disaster catastroph* blocker danger page non_recoverable nonrecoverable p0 p1
+        unrecoverable
         kritisch* notfall* notaus not_aus nothalt not_halt fatal* dringend* gefahr* lebensgefahr
         schwerwiegender_fehler schwerer_fehler schwere_storung
         critiqu* urgence* urgente* critic* emergencia* emergenza* peligro pericolo perigo
@@ -74,11 +80,23 @@ WORDS = {
 _FILLING = """
     level lvl severity sev log loglevel number alarm event message msg status priority prio qt upper lower limit kern
     system process safety operator device user mail daemon auth syslog lpr news uucp cron authpriv ftp local
-    security audit stufe klasse niveau nivel livello
+    security audit logging entry type eventlog stufe klasse niveau nivel livello
     报警 報警 级 級 级别 級別 等级 等級 信息 レベル 등급
 """
 _MISSING = frozenset(
-    {"none", "null", "nil", "undefined", "unspecified", "unset", "not_set", "notset", "n_a", "default"}
+    (
+        "none",
+        "null",
+        "nil",
+        "undefined",
+        "unspecified",
+        "severity_unspecified",
+        "unset",
+        "not_set",
+        "notset",
+        "n_a",
+        "default",
+    )
 )
 _BLANK = frozenset("-\u2013\u2014_?. ")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -94,6 +112,12 @@ def _fold(text: str) -> str:
 
 _LEVELS = {_fold(word): level for level, words in WORDS.items() for word in words.split() if word[-1] != "*"}
 _STEMS = {_fold(word[:-1]): level for level, words in WORDS.items() for word in words.split() if word[-1] == "*"}
+# German compounds end with what they are.
+_ENDINGS = {
+    **dict.fromkeys(("fehler", "storung", "stoerung", "ausfall", "alarm"), _ERROR),
+    "warnung": _WARNING,
+    "hinweis": _INFO,
+}
 _EAST = re.compile("[\u3000-\u9fff\uac00-\ud7af]+")
 _FILL = frozenset(_fold(_FILLING).split())
 _EASTERN = sorted((word for word in {*_LEVELS, *_STEMS, *_FILL} if _EAST.match(word)), key=len)
@@ -256,7 +280,8 @@ def _segments(token: str) -> list[str]:
 
 def _level(word: str) -> str | None:
     found = _LEVELS.get(word) or (_LEVELS.get(word.removesuffix("s")) if len(word) > 3 else None)
-    return found or next((_STEMS[word[:end]] for end in range(len(word), 1, -1) if word[:end] in _STEMS), None)
+    found = found or next((_STEMS[word[:end]] for end in range(len(word), 1, -1) if word[:end] in _STEMS), None)
+    return found or next((level for ending, level in _ENDINGS.items() if word.endswith(ending)), None)
 
 
 #: Says what a number is, None for one that is not on the scale.
@@ -278,6 +303,7 @@ _SYSLOG = (_CRITICAL, _CRITICAL, _CRITICAL, _ERROR, _WARNING, _INFO, _INFO, _DEB
 _syslog = _table(*_SYSLOG)
 _ignition = _table(_INFO, _WARNING, _WARNING, _ERROR, _CRITICAL)  # its alarm journal
 _windows = _table(_INFO, _CRITICAL, _ERROR, _WARNING, _INFO, _DEBUG)
+_microsoft = _table(_DEBUG, _DEBUG, _INFO, _WARNING, _ERROR, _CRITICAL, _INFO)  # .NET's LogLevel
 
 
 def _pri(value: float) -> str | None:
@@ -305,6 +331,10 @@ def _monolog(value: float) -> str | None:
     return _bands(value, (200, 300, 400, 500)) if 100 <= value <= 600 else None
 
 
+def _mindsphere(value: float) -> str | None:
+    return {20: _ERROR, 30: _WARNING, 40: _INFO}.get(int(value))
+
+
 def _logback(value: float) -> str | None:
     return _bands(value, (20_000, 30_000, 40_000, 50_000)) if value >= 1_000 else None
 
@@ -328,9 +358,10 @@ _OF_FIELDS: dict[str, Scale] = {
         ("severitynumber severity_number severitynum", _otel),
         ("levelno level_no level.no log.level.no record.level.no", _python),
         ("level_value levelvalue level_int levelint", _logback),
-        ("context.loglevel", _pino),  # roarr
+        ("context.loglevel pino.level", _pino),  # roarr
         ("node-red.level", _node_red),
         ("intlevel level.intlevel", _log4j),
+        ("severitylevel", _table(_DEBUG, _INFO, _WARNING, _ERROR, _CRITICAL)),  # TwinCAT, Azure
         ("severityvalue", _table("", _DEBUG, _INFO, _WARNING, _ERROR, _CRITICAL)),  # NXLog
         ("nseverity event_nseverity", _table(_WARNING, _INFO, _WARNING, _WARNING, _ERROR, _CRITICAL)),  # Zabbix
         ("devicehealth device_health", _table(_INFO, _ERROR, _INFO, _WARNING, _WARNING)),  # NE 107
@@ -339,14 +370,20 @@ _OF_FIELDS: dict[str, Scale] = {
 }  # fmt: skip
 _CONDITIONS = frozenset({"conditionname", "conditionid", "sourcenode", "activestate", "activestate/id", "ackedstate"})
 _EVENTS = frozenset({"eventtype", "retain", "sourcename", "eventid"})
-_WINDOWS = frozenset({"providername", "provider", "provider_name", "channel", "eventrecordid", "recordnumber"})
+_WINDOWS = frozenset(
+    {"providername", "provider", "provider_name", "channel", "logname", "eventrecordid", "recordnumber"}
+)
 
 
 def _of_keys(field: str, keys: Collection[str]) -> Scale | None:
     """The scale of the logger or system that the other fields' names tell."""
-    names = {str(key).lower() for key in keys}
-    if field == "level" and names & {"eventid", "event_id"} and names & _WINDOWS:
+    names = set(map(str.lower, keys))
+    if field == "level" and names & {"eventid", "event_id", "id"} and names & _WINDOWS:
         return _windows
+    if field == "loglevel":
+        return _microsoft if names & {"category", "eventid", "state"} else None
+    if field == "severity" and {"entityid", "sourceid"} <= names:
+        return _mindsphere
     if {"displaypath", "eventtype"} <= names:
         return _ignition
     if names & _CONDITIONS or len(names & _EVENTS) > 2 or {"eventtype", "retain"} <= names:
@@ -355,7 +392,7 @@ def _of_keys(field: str, keys: Collection[str]) -> Scale | None:
         return None
     if "short_message" in names:  # GELF
         return _syslog
-    if {"channel", "level_name"} <= names:
+    if "channel" in names and names & {"level_name", "datetime"}:
         return _monolog
     pino = {"pid", "hostname"} <= names or {"time", "msg"} <= names or {"v", "msg"} <= names
     return _pino if pino else None

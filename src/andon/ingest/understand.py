@@ -14,7 +14,9 @@ import msgspec
 
 from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain, short
 from andon.ingest.duplicates import keep_all
-from andon.ingest.fields import Fields, Found, Meaning
+from andon.ingest.exceptions import NAMES as EXCEPTIONS
+from andon.ingest.exceptions import NOTHING
+from andon.ingest.fields import REFERENCE, WORDS_ONLY, Fields, Found, Meaning, folded, shape_of
 from andon.ingest.pieces import Tree, object_in, starts, value_of
 from andon.ingest.plain_text import is_text, level_in
 
@@ -24,13 +26,22 @@ ReadTime = Callable[[Any, list[str]], str | None]
 TIME_LIMIT = 60
 
 _NOTHING = frozenset((b"null", b'""', b"[]"))
-#: Objects that collectors put a whole log into, and texts that are none of a log by themselves.
-_WRAPPERS = ("data", "payload", "event", "body", "log", "entry", "record", "value", "properties")
+_ALL, _LISTED = frozenset(REFERENCE), frozenset(("attributes", "kvplist"))
+#: What collectors put a whole log into, and texts that are none of a log by themselves.
+_WRAPPERS = frozenset(
+    (
+        *("data", "payload", "event", "body", "log", "entry", "record", "value", "properties", "source", "document"),
+        *("alarm", "alert", "fault", "notification", "params", "nested", "basedata"),
+    )
+)
 _VAGUE = frozenset(("name", "value"))
 _LOST_LIMIT = 200
 _NODE_RED = frozenset(("timestamp", "id", "type", "name", "z", "path", "_alias", "msg", "nodeid", "event", "msgid"))
 _EARLIEST = 900_000_000  # seconds since 1970: July 1998
-_MEASURED = re.compile(r"[+\-]?\d+[.,]\d|.*%\s*$")
+_UNIT = r"(?:[munk]?[mlgAVWs]|cm|°?[CFK]|k?Pa|m?bar|psi|k?Hz|rpm|t)"
+_MEASURED = re.compile(rf"[+\-]?\d+[.,]\d|.*%\s*$|[+\-]?\d+\s?{_UNIT}$")
+#: Fields that hold a text or anything else.
+_SENTENCES = frozenset(("M", "_raw", "payload", "output"))
 #: Fields that raw lines of programs come in: they may name a level themselves.
 _LINES = frozenset(("log", "rawmsg", "event.original", "textpayload"))
 #: Where one of them is, ``name`` is that of the alarm and not of a program.
@@ -50,19 +61,23 @@ _ALARM = frozenset(
 )
 #: Where an alarm's own name says what is the matter there.
 _PLACES = frozenset(("displaypath", "display_path"))
+_ERRORS = """
+    errormessage error_message errortext error_text faulttext fault_text störungstext störtext fehlertext
+    fehlermeldung störung fehler 故障描述 故障信息 错误信息 エラー内容 エラーメッセージ
+"""
 #: Names of texts that say how bad it is: MTConnect's conditions, and texts of errors.
 _GRADED = {
     "fault.value": "FAULT", "warning.value": "WARNING",
-    **dict.fromkeys(("errormessage", "error_message", "errortext", "error_text", "faulttext", "fault_text"), "ERROR"),
+    **dict.fromkeys(_ERRORS.split(), "ERROR"),
 }  # fmt: skip
 _LEVEL = re.compile(
-    r"(?:emerg(?:ency)?|alert|critical|fatal|err(?:or)?|warn(?:ing)?|notice|info|debug)$", re.IGNORECASE
+    r"(?:emerg(?:ency)?|alert|critical|fatal|error|err|warning|warn|notice|information|info|debug"
+    r"|notfall|kritisch|störung|stoerung|fehler|warnung|hinweis)$",
+    re.IGNORECASE,
 )
 #: What these fields must be to be a severity: they have other meanings.
-_FORMS = {
-    "s": re.compile(r"[FEWIDV]\d?$"),
-    **dict.fromkeys(("status", "label", "MessageType"), _LEVEL),
-}
+_FORMS = {"s": re.compile(r"[FEWIDV]\d?$"), "L": _LEVEL, **dict.fromkeys(WORDS_ONLY, _LEVEL)}
+_DAY, _CLOCK = re.compile(r"\d[\d./\-年月日]{5,11}$"), re.compile(r"\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?$")
 _PROCESS = re.compile(r"(?<=\S)(?:\[\d+\]:?|:)$")
 
 
@@ -86,14 +101,14 @@ def understand(
     tree: Tree, notes: list[str], read_time: ReadTime, encoding: str, moment: msgspec.Raw | None
 ) -> Understood:
     """The log in ``tree``, which is used up. ``moment`` is its time where it names none."""
+    if tree.keys() >= _ALL and (whole := _of_reference(tree, notes, read_time)):
+        return whole
     fields = _unwrapped(Fields(tree), notes)
-    keys = frozenset(name.lower() for name in fields.tree)
-    context = None
+    keys = fields.names
+    own = None
     if "context" in keys:
         context = next(name for name in ("context", *fields.tree) if name in fields.tree and name.lower() == "context")
-    own = None if context is None else fields.tree.pop(context)
-    if context not in (None, "context"):
-        notes.append(f"context was called {short(str(context))}")
+        own = fields.tree.pop(context)
     alarm = not _ALARM.isdisjoint(keys)
     message, told = _message(fields, notes, encoding, alarm)
     hostname = _name(fields, notes, "hostname")
@@ -101,10 +116,32 @@ def understand(
     severity, field = _severity(fields, notes)
     if severity is None and told in _LINES:
         severity, field = level_in(message) or (None, "")
-    elif severity is None and told in _GRADED:
+    elif severity is None and told in _GRADED and message.lower() not in NOTHING:
         severity, field = _GRADED[told], told
     timestamp = _timestamp(fields, notes, read_time, moment)
     return Understood(message, hostname, service, severity, field, keys, timestamp, _context(own, fields.tree, notes))
+
+
+def _of_reference(tree: Tree, notes: list[str], read_time: ReadTime) -> Understood | None:
+    """The log where the reference's names tell all of it, and what else there is is context; None where they do not."""
+    keys = shape_of(tree).names
+    if ("context" in keys and "context" not in tree) or not _LISTED.isdisjoint(keys):
+        return None
+    message, timestamp, severity, service, hostname = (value_of(tree[name]) for name in REFERENCE)
+    if not all(isinstance(one, str) and 0 < len(one.strip()) <= NAME_LIMIT for one in (service, hostname)):
+        return None
+    text = plain(message) if isinstance(message, str) else ""
+    told: list[str] = []
+    graded = severity.strip() if isinstance(severity, str) else type(severity) is int
+    time = read_time(timestamp, told) if text and graded else None
+    if time is None:
+        return None
+    notes += told
+    for name in REFERENCE:
+        del tree[name]
+    own = tree.pop("context", None)
+    host, program = name_of(hostname, notes, "hostname"), name_of(service, notes, "service")
+    return Understood(text, host, program, severity, "severity", keys, time, _context(own, tree, notes))
 
 
 def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
@@ -113,23 +150,44 @@ def _unwrapped(fields: Fields, notes: list[str]) -> Fields:
     In a field of text it is a logger's line; an object counts where nothing else tells a text.
     """
     said = fields.of("message")
-    for name in () if _tells(said) else _WRAPPERS:
-        if (
-            name in fields.tree
-            and (inner := object_in(fields.tree[name]))
-            and _tells(Fields(dict(inner)).of("message"))
-        ):
-            return _opened(fields.tree, name, inner, notes)
+    if not _tells(said) and (wrapped := _wrapped(fields.tree, notes)):
+        return _opened(fields.tree, *wrapped, notes)
     if any(found.own for found in fields.of("severity")):
         return fields
     for found in said:
         if len(found.path) == 1 and starts(found.raw, b'"{'):
-            text = value_of(found.raw)
-            inner = object_in(text.strip()) if isinstance(text, str) else None
+            told: list[str] = []
+            inner = _object_in_text(found.raw, told)
             if inner and _tells(Fields(dict(inner)).of("message")):
-                keep_all(text.strip().encode(), inner, notes)
+                notes += told
                 return _opened(fields.tree, found.path[0], inner, notes)
     return fields
+
+
+def _wrapped(tree: Tree, notes: list[str]) -> tuple[str, Tree] | None:
+    """The field that holds a log, and that log. Under a name of its own it must be one without doubt."""
+    for name, raw in tree.items():
+        told: list[str] = []
+        inner = object_in(raw) if starts(raw, b"{") else _object_in_text(raw, told) if starts(raw, b'"{') else None
+        plain_name = folded(name)
+        if not inner or plain_name in EXCEPTIONS:
+            continue
+        fields = Fields(dict(inner))
+        if _tells(said := fields.of("message")) and (
+            plain_name in _WRAPPERS
+            or (said[0].alias.name in ("message", "msg") and (fields.of("severity") or fields.of("timestamp")))
+        ):
+            notes += told
+            return name, inner
+    return None
+
+
+def _object_in_text(raw: msgspec.Raw, notes: list[str]) -> Tree | None:
+    text = value_of(raw)
+    if not isinstance(text, str) or (inner := object_in(text.strip())) is None:
+        return None
+    keep_all(text.strip().encode(), inner, notes)
+    return inner
 
 
 def _tells(found: list[Found]) -> bool:
@@ -158,22 +216,22 @@ def _join(first: Tree, second: Tree, notes: list[str]) -> None:
 
 
 def _own(fields: Fields, meaning: Meaning, notes: list[str]) -> tuple[Found, Any] | None:
-    """The reference's field where it is there and not empty. One in another case is noted; an empty one is removed.
+    """The reference's field where it is there and not empty; an empty one is removed.
 
     An object is none where it holds a field of that meaning: ``{"service": {"name": …}}``.
     """
     found = fields.of(meaning)
+    if not found or not found[0].own:
+        return None
     for one in found:
         if not one.own:
-            continue
+            break
         value = value_of(one.raw)
         if value is None and bytes(one.raw) != b"null":
             notes.append(f"{meaning} cannot be read")
         elif value is None or value == "" or (isinstance(value, str) and not value.strip()):
             fields.take(one.path)
         elif not isinstance(value, dict) or not any(len(f.path) > 1 and f.path[0] == one.path[0] for f in found):
-            if one.path[-1] != meaning:
-                notes.append(f"{meaning} was called {short(one.path[-1])}")
             return one, value
     return None
 
@@ -204,6 +262,8 @@ def _message(fields: Fields, notes: list[str], encoding: str, alarm: bool) -> tu
     name = found.alias.name.lower()
     if name in _PLACES and told[-1][0].alias.name == "name":
         text = f"{text}: {told[-1][1]}"
+    elif name in _PLACES and "/" in text:  # a path alone is a value: two alarms would be one
+        text = ": ".join(text.rsplit("/", 1))
     return plain(text), name
 
 
@@ -223,7 +283,10 @@ def _told(found: Found, encoding: str) -> str:
         value = _listed_text(value, encoding) or first
     if not isinstance(value, str) or not plain(value):
         return ""
-    if found.alias.name.lower().endswith("value") and not any(map(str.isalpha, value)):
+    name = found.alias.name
+    if name.lower().endswith("value") and not any(map(str.isalpha, value)):
+        return ""
+    if name in _SENTENCES and value.isascii() and " " not in value.strip():
         return ""
     return value
 
@@ -250,6 +313,8 @@ def _listed_text(value: Any, encoding: str) -> str | None:
 def _name(fields: Fields, notes: list[str], meaning: Meaning, alarm: bool = False) -> str:
     """The host or the program; an ``alarm`` has a name of its own."""
     own = _own(fields, meaning, notes)
+    if own is not None and isinstance(own[1], list) and len(own[1]) == 1:
+        own = own[0], own[1][0]
     if own is not None:
         if not isinstance(own[1], str) or len(own[1]) <= NAME_LIMIT:
             fields.take(own[0].path)
@@ -287,8 +352,16 @@ def _severity(fields: Fields, notes: list[str]) -> tuple[Any, str]:
     found, value = next((one for one in graded if not _is_number(one[1])), graded[0])
     if not found.alias.kept:
         fields.take(found.path)
-    name = ".".join(found.path).lower()
-    return value, "node-red.level" if name == "level" and _is_node_red(fields) else name
+    name = found.alias.name.lower()
+    if name == "level" and _is_number(value):
+        name = "node-red.level" if _is_node_red(fields) else "pino.level" if _is_pino(fields.tree) else name
+    return value, name
+
+
+def _is_pino(tree: Tree) -> bool:
+    """Whether a level has the scale of pino, which writes a time in ms: where base and messageKey are a site's own."""
+    moment = value_of(tree["time"]) if "time" in tree else None
+    return isinstance(moment, int) and moment > 1e12
 
 
 def _is_node_red(fields: Fields) -> bool:
@@ -334,11 +407,13 @@ def _timestamp(fields: Fields, notes: list[str], read_time: ReadTime, moment: ms
             fields.take(own[0].path)
         return time or ""
     first: list[str] = []
-    named: dict[str, Found] = {}
+    days: list[Found] = []
+    clocks: list[Found] = []
     for found in fields.of("timestamp"):
         value = None if found.own else value_of(found.raw)
         if isinstance(value, str):
-            named.setdefault(found.alias.name, found)
+            days += [found] if _DAY.match(value.strip()) else []
+            clocks += [found] if _CLOCK.match(value.strip()) else []
         if not _may_be_time(value):
             continue
         told: list[str] = []
@@ -348,11 +423,11 @@ def _timestamp(fields: Fields, notes: list[str], read_time: ReadTime, moment: ms
                 fields.take(found.path)
             return time
         first = first or told
-    if "date" in named and "time" in named:
-        time = read_time(f"{value_of(named['date'].raw)} {value_of(named['time'].raw)}", [])
+    if days and clocks:
+        time = read_time(f"{value_of(days[0].raw).strip()} {value_of(clocks[0].raw).strip()}", [])
         if time:
-            fields.take(named["date"].path)
-            fields.take(named["time"].path)
+            fields.take(days[0].path)
+            fields.take(clocks[0].path)
             return time
     notes += first
     return "" if moment is None else read_time(value_of(moment), notes) or ""
