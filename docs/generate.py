@@ -31,6 +31,8 @@ BEGIN, END = "<!-- settings:begin -->", "<!-- settings:end -->"
 EVAL_BEGIN, EVAL_END = "<!-- evaluation:begin -->", "<!-- evaluation:end -->"
 WORDS_BEGIN, WORDS_END = "<!-- words:begin -->", "<!-- words:end -->"
 FIELDS_BEGIN, FIELDS_END = "<!-- fields:begin -->", "<!-- fields:end -->"
+#: Scripts by their first letter, the last first.
+SCRIPTS = {"Korean": "\uac00", "Chinese and Japanese": "\u3041", "Russian": "а", "Latin": ""}
 #: Columns of the evaluation's table.
 EVAL_RATES = ("category", "component", "cause", "first_check", "enough_evidence", "severity", "forbidden")
 
@@ -123,12 +125,15 @@ def field_rows() -> str:
 
 
 def word_rows() -> str:
-    """The words of severities, as a Markdown table."""
+    """The words of severities by their script, as a Markdown table."""
     rows = []
     for level, words in WORDS.items():
-        shown = ", ".join(word.replace("_", " ").replace("*", "…") for word in words.split())
-        rows.append(f"| {level} | {shown} |")
-    return "\n".join(("| severity | words; … is any ending |", "|---|---|", *rows)) + "\n"
+        shown: dict[str, list[str]] = {script: [] for script in SCRIPTS}
+        for word in words.split():
+            script = next(name for name, begins in SCRIPTS.items() if word[0] >= begins)
+            shown[script].append(word.replace("_", " ").replace("*", "…"))
+        rows += [f"| {level} | {', '.join(found)} |" for found in reversed(shown.values()) if found]
+    return "\n".join(("| severity | words |", "|---|---|", *rows)) + "\n"
 
 
 def messages_page(text: str) -> str:

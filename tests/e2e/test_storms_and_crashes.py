@@ -158,8 +158,8 @@ def test_each_problem_is_asked_once_whatever_happens(tmp_path: Path) -> None:
     with ollama(tmp_path, "--latency", "0.05") as model:
         with running(tmp_path, PROVIDER="OLLAMA", OLLAMA_HOST=model.url) as andon:
             for round_number in range(3):
-                andon.publish(*[log(text.format(n, n * 7)) for text in texts for n in range(40)])
-                stored = 200 * (round_number + 1)
+                andon.publish(*[log(text.format(n, n * 7)) for text in texts for n in range(20)])
+                stored = 100 * (round_number + 1)
                 until(lambda stored=stored: andon.count(where="analysis IS NOT NULL") == stored, f"{stored} explained")  # type: ignore[misc]
                 andon.kill() if round_number == 0 else andon.stop()
                 andon.start()
@@ -184,7 +184,7 @@ def test_model_away_then_back(tmp_path: Path) -> None:
             assert model.calls == 1
 
 
-@pytest.mark.parametrize("behaviour", ["hang", "500", "garbage", "empty", "half-json", "only-thinking"])
+@pytest.mark.parametrize("behaviour", ["hang", "only-thinking"])  # test_ladder_ollama.py has more of them
 def test_a_broken_model_ends_in_a_labelled_answer(tmp_path: Path, behaviour: str) -> None:
     """Whatever the model does, the row ends with an answer that says where it comes from, after bounded calls."""
     with ollama(tmp_path, "--behaviour", behaviour) as model:

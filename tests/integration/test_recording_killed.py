@@ -65,11 +65,11 @@ async def test_a_split_message_survives_a_recorder_that_is_killed(tmp_path: Path
         message(*logs[:3], 7, *logs[3:]),
         message(7, 8),
         *[message({"message": "Oven door open"}, 9, {"message": f"Pump {n} dry"}) for n in range(40)],
-        message(*[{"message": f"Storm {n}"} for n in range(10_000)]),
+        message(*[{"message": f"Storm {n}"} for n in range(2_000)]),
     ]
     counts = "SELECT (SELECT COUNT(*) FROM logs), (SELECT COUNT(*) FROM rejects), (SELECT SUM(count) FROM patterns)"
-    whole = (6 + 80 + 10_000, 1 + 2 + 40, 6 + 80 + 10_000)
-    sizes = [7, 2, *[3] * 40, 10_000]
+    whole = (6 + 80 + 2_000, 1 + 2 + 40, 6 + 80 + 2_000)
+    sizes = [7, 2, *[3] * 40, 2_000]
     by_message = "SELECT seq, COUNT(*) FROM (SELECT seq FROM logs UNION ALL SELECT seq FROM rejects) GROUP BY seq"
     database = tmp_path / "agent.db"
     async with running_broker(tmp_path) as broker, client(broker.url) as nc:

@@ -15,8 +15,13 @@ from typing import Any
 import pytest
 import structlog
 
+from andon.app import broker_client
 from andon.app.cli import main, output
+from andon.bus.connection import BusConnection, connect
 from support.environment import plain_environment
+
+#: A broker that nobody runs.
+_NOWHERE = "nats://127.0.0.1:9"
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Commands:
         self.data = data
         self.settings = {
             "PROVIDER": "PLAYBOOK",
-            "NATS_URL": "nats://127.0.0.1:9",
+            "NATS_URL": _NOWHERE,
             "DB_PATH": "",
             "ANDON_DATA_DIR": str(data),
             "ANDON_HTTP_PORT": "9",
@@ -53,7 +58,14 @@ class Commands:
     def __call__(self, *arguments: str) -> Outcome:
         """Run ``andon ARGUMENTS``."""
         self._capture.readouterr()
-        with _environment(self.settings), _argv(arguments), _width(int(self.settings["COLUMNS"])):
+        with (
+            _environment(self.settings),
+            _argv(arguments),
+            _width(int(self.settings["COLUMNS"])),
+            pytest.MonkeyPatch.context() as patched,
+        ):
+            if self.settings["NATS_URL"] == _NOWHERE:
+                patched.setattr(broker_client, "connect", _impatient)
             try:
                 main()
                 status = 0
@@ -64,6 +76,11 @@ class Commands:
                 logging.getLogger().handlers.clear()
         texts = self._capture.readouterr()
         return Outcome(status, texts.out, texts.err)
+
+
+async def _impatient(url: str, **how: Any) -> BusConnection:
+    """No test waits for seconds where nothing listens."""
+    return await connect(url, **{**how, "timeout": 0.1})
 
 
 @contextmanager

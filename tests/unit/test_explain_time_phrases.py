@@ -79,7 +79,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.text(max_size=80) | st.lists(PIECES, max_size=8).map(" ".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_text_gives_a_window_of_the_past_or_none(text: str) -> None:
     found = window(text, NOW)
     assert found is None or found.since < found.until <= NOW
@@ -122,7 +122,7 @@ def test_names_in_a_question(question: str, field: str, expected: object) -> Non
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_names_are_found_in_any_text_without_trouble(text: str) -> None:
     found = find_names(text, NAMES)
     assert set(found.hosts) <= set(NAMES.hosts)

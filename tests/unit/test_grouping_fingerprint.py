@@ -198,7 +198,7 @@ def test_long_template_is_cut_but_the_rest_still_counts() -> None:
 
 
 @given(log_texts, st.sampled_from(["", "svc-1", "plc", "\ud800\x00 s @ 7"]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_text_has_a_storable_fingerprint(text: str, service: str) -> None:
     found = Fingerprinter()(text, service, {"code": text[:40], text: 5})
     assert re.fullmatch(r"[0-9a-f]{16}", found.key)
@@ -208,7 +208,7 @@ def test_any_text_has_a_storable_fingerprint(text: str, service: str) -> None:
 
 
 @given(st.lists(st.tuples(log_texts, st.sampled_from(["", "a", "b1", "b2"])), min_size=1, max_size=8), st.randoms())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_cache_never_changes_an_answer(texts: list[tuple[str, str]], chance: random.Random) -> None:
     """Texts that differ in their digits only share cache entries; each must get what it gets without a cache."""
     cached, tiny, plain = Fingerprinter(), Fingerprinter(cache_entries=2), Fingerprinter(cache_entries=0)

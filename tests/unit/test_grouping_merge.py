@@ -124,7 +124,7 @@ def test_the_oldest_stays_whatever_the_order_of_adding() -> None:
     ),
     st.randoms(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_merging_is_consistent_in_any_order(texts: list[str], chance: random.Random) -> None:
     """Every merge names known patterns, older into which younger goes, and roots are never merged themselves."""
     merger = Merger()

@@ -207,7 +207,7 @@ _REASONS = (
 
 
 @given(st.lists(made_up(), min_size=25, max_size=30, unique=True), st.sampled_from(_REASONS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_words_where_a_reason_stands_never_join_however_many(words: list[str], form: str) -> None:
     """Also words that no list knows: the place decides."""
     assert problems(form, words) == len(words)
@@ -231,7 +231,7 @@ def test_words_in_capitals_and_camels_are_reasons_where_nothing_says_name(seed: 
 
 
 @given(st.lists(made_up(), min_size=12, max_size=16, unique=True), st.randoms())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_where_nothing_tells_it_takes_more_words(words: list[str], chance: random.Random) -> None:
     """Five are enough where a name is announced, twelve amid a sentence, forty where the subject stands."""
     seed = chance.randrange(100)
@@ -300,7 +300,7 @@ def test_places(text: str, word: str, place: Place) -> None:
 
 
 @given(st.text(max_size=80), st.lists(st.text(min_size=1, max_size=8), max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_token_has_a_place_whatever_the_text(text: str, tokens: list[str]) -> None:
     """Also where the tokens do not stand in the text."""
     found = places(tokens, text)

@@ -18,7 +18,7 @@ def test_examples_in_docstrings_hold(module: object) -> None:
 
 
 @given(log_texts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_header_leaves_letters_or_nothing_is_stripped(text: str) -> None:
     folded = mask.fold(text)
     end = headers.header_end(folded)
@@ -94,7 +94,7 @@ def test_wide_values_are_found(text: str, masked: list[str]) -> None:
 
 
 @given(log_texts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_tests_for_wide_values_never_hide_one(text: str) -> None:
     """The cheap test before each expression may only say no where the expression finds nothing."""
     folded = mask.fold(text)
@@ -103,7 +103,7 @@ def test_tests_for_wide_values_never_hide_one(text: str) -> None:
 
 
 @given(log_texts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_slots_lie_within_the_text_and_hold_digits(text: str) -> None:
     folded = mask.fold(text)
     for slot in code_forms.find_slots(folded, 0):
@@ -161,7 +161,7 @@ def test_other_texts_are_no_trace(text: str) -> None:
 
 
 @given(log_texts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_broken_traces_are_condensed_or_left(text: str) -> None:
     for broken in (
         f"Traceback (most recent call last)\n{text}",

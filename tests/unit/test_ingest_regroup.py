@@ -307,7 +307,7 @@ _grouped = st.lists(st.integers(0, 5), min_size=len(_TEXTS), max_size=len(_TEXTS
 _some = st.sets(st.sampled_from(_TEXTS), max_size=4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     old=_grouped, new=_grouped, fixed=_some, explained=_some, merged=st.lists(st.tuples(*[st.sampled_from(_TEXTS)] * 2))
 )

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.app.doctor import _severities
 from andon.core.models import SEVERITY_RANK
 from andon.ingest.severity import SeverityReader
 from support.commands import Commands
 from support.pipeline import log, pipeline, until
+from support.settings import settings_of
 
 read = SeverityReader()
 
@@ -210,6 +212,12 @@ def test_what_was_not_understood_is_counted_and_told(tmp_path: Path, capsys: pyt
         )
     ]
     assert told(ANDON_SEVERITIES='{"prio7": "error", "4711": "INFO"}') == []
+
+
+def test_a_word_whose_bytes_were_no_utf8_is_a_matter_of_the_encoding() -> None:
+    """No line of ``[severities]`` would bring back what the text has lost."""
+    (said,) = _severities(settings_of(), [("St\ufffdrung", 1, 7)])
+    assert said.remedy == "its bytes are no UTF-8: set ANDON_ENCODING, such as cp1252, gbk or shift_jis"
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,25 @@ def test_examples_of_times() -> None:
         assert bool(record.notes) is because.startswith("noted"), (written, record.notes)
 
 
+def test_examples_of_notes() -> None:
+    """Each message is noted so."""
+    for sent, noted in rows("notes"):
+        assert [decoded(quoted(sent)[0]).first().notes] == quoted(noted)
+
+
+def test_fields_that_name_the_fault() -> None:
+    """Two values of each field are one problem or two, as it says; of a status of HTTP only errors are told apart."""
+    for (result, cell), wanted in zip(rows("codes"), (2, 1), strict=True):
+        assert result.startswith("two" if wanted == 2 else "one")
+        for name in quoted(cell):
+            outer, dot, inner = name.rpartition(".")
+            keys = set()
+            for value in (404, 503) if "status" in name else (17, 18):
+                fields = {outer: {inner: value}} if dot else {name: value}
+                keys.add(decoded(json.dumps({"message": "pump stopped", **fields})).first().fingerprint)
+            assert len(keys) == wanted, name
+
+
 def test_examples_of_problems(tmp_path: Path) -> None:
     """Each line's texts are as many problems as it says."""
     for number, (texts, count) in enumerate(rows("problems")):

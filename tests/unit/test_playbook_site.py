@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from andon.core.models import Rung
@@ -245,6 +245,7 @@ FILES |= WRONG.map(lambda text: text.encode("utf-8", "replace")) | VALUES.map(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(name=st.sampled_from(["aaa.yaml", "vocabulary.yaml", "zzz.yml"]), content=FILES)
 @example(name="vocabulary.yaml", content=b"pump: [$pump]\ndrive: $drive")
 def test_no_file_raises_or_harms_another_rule(name: str, content: bytes) -> None:

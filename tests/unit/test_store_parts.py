@@ -134,7 +134,7 @@ STATE = (
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(made=MESSAGES, data=st.data())
 def test_messages_of_several_parts_delivered_again_give_the_same_state(
     made: list[list[str | None]], data: st.DataObject

@@ -133,7 +133,7 @@ def test_filters_hold_together(filled: Database) -> None:
     assert _messages(filled, pattern_id=1, severity="WARNING", text="fault", until="2025-01-15T02:04:00.000Z") == [4, 2]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     limit=st.integers(1, 7),
     severity=st.sampled_from([None, "DEBUG", "INFO", "ERROR", "CRITICAL"]),

@@ -161,7 +161,7 @@ messages_of = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(made=messages_of, data=st.data())
 def test_redelivery_in_any_order_and_split_gives_the_same_state(
     made: list[tuple[str, str, str, int, bool] | None], data: st.DataObject
@@ -172,7 +172,7 @@ def test_redelivery_in_any_order_and_split_gives_the_same_state(
 
 
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(made=messages_of, data=st.data())
 def test_redelivery_gives_the_same_state_on_a_server(

@@ -465,7 +465,7 @@ _log = st.tuples(
 _history = st.lists(st.tuples(st.integers(0, 3), st.lists(_log, max_size=5)), min_size=1, max_size=4)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rules=st.lists(_rule, max_size=4), history=_history, later=st.integers(0, 60))
 def test_what_stays_is_what_the_rules_say(rules: list[KeepRule], history: Any, later: int) -> None:
     """For any rules and logs, in however many runs; the totals add up, and another run finds nothing."""

@@ -63,50 +63,49 @@ def found(path: Database, **asked: Any) -> list[int]:
     return sorted(looked)
 
 
+FOUND = [
+    ("ora-00600", [1]),
+    ("00600", [1]),
+    ("storung", [2]),
+    ("STÖRUNG", [2]),
+    ("uberstrom achse", [2]),
+    ("10.0.0.5", [3]),
+    ("10.0.0.50", []),
+    ("temperature", [4, 7]),
+    ("temper high", [4]),
+    ("emperature", []),
+    ("zone_7", [4]),
+    ('"zone_7 (98 %)"', [4]),
+    ('"high temperature"', []),
+    ("温度过高", [5]),
+    ("过高", []),
+    ('"过高 报警"', [5]),
+    ('"警 4"', [5]),
+    ('"one_7"', []),
+    ('"7 (9"', [4]),
+    ('"perature high"', []),
+    ('"EMPERATURES"', []),
+    ("5 m²", [8]),
+    ("ﬁlter", [8]),
+    ("98 %", [4]),
+    ("AND", [6]),
+    ("stop OR refused", []),
+    ("NEAR(gate)", [6]),
+    ('"', [6]),
+    ('""', []),
+    (" ", [1, 2, 3, 4, 5, 6, 7, 8]),
+    ("--", [6]),
+    ("* OR 1=1", []),
+    ("nothing", []),
+]
+
+
 @pytest.mark.parametrize("indexed", [True, False])
-@pytest.mark.parametrize(
-    ("text", "sequences"),
-    [
-        ("ora-00600", [1]),
-        ("00600", [1]),
-        ("storung", [2]),
-        ("STÖRUNG", [2]),
-        ("uberstrom achse", [2]),
-        ("10.0.0.5", [3]),
-        ("10.0.0.50", []),
-        ("temperature", [4, 7]),
-        ("temper high", [4]),
-        ("emperature", []),
-        ("zone_7", [4]),
-        ('"zone_7 (98 %)"', [4]),
-        ('"high temperature"', []),
-        ("温度过高", [5]),
-        ("过高", []),
-        ('"过高 报警"', [5]),
-        ('"警 4"', [5]),
-        ('"one_7"', []),
-        ('"7 (9"', [4]),
-        ('"perature high"', []),
-        ('"EMPERATURES"', []),
-        ("5 m²", [8]),
-        ("ﬁlter", [8]),
-        ("98 %", [4]),
-        ("AND", [6]),
-        ("stop OR refused", []),
-        ("NEAR(gate)", [6]),
-        ('"', [6]),
-        ('""', []),
-        (" ", [1, 2, 3, 4, 5, 6, 7, 8]),
-        ("--", [6]),
-        ("* OR 1=1", []),
-        ("nothing", []),
-    ],
-)
-def test_what_a_text_finds(database: Database, indexed: bool, text: str, sequences: list[int]) -> None:
+def test_what_a_text_finds(database: Database, indexed: bool) -> None:
     """Words, beginnings and phrases; nothing a person types is an operator; the index changes no answer."""
-    path = database
-    store(path, dict(MESSAGES), indexed=indexed)
-    assert found(path, text=text) == sequences
+    store(database, dict(MESSAGES), indexed=indexed)
+    for text, sequences in FOUND:
+        assert found(database, text=text) == sequences, text
 
 
 @given(text=st.text(max_size=40))
@@ -188,7 +187,7 @@ def test_every_way_of_searching_finds_what_was_asked_for(
     patterns = {row[0]: row[1] for row in query(path, "SELECT fingerprint, id FROM patterns")}
     empty = 0
     with Visitor(path) as visitor:
-        for _ in range(120):
+        for _ in range(60):
             asked = _any_query(dice, list(patterns.values()))
             right = sorted(
                 (row["timestamp"], n) for n, row in rows.items() if _fits(asked, row, patterns[row["pattern"]])
@@ -197,13 +196,13 @@ def test_every_way_of_searching_finds_what_was_asked_for(
                 right.reverse()
             seen: list[tuple[str, int]] = []
             page = visitor.read(search.find, asked)
-            while page and len(seen) < 30:
+            while page and len(seen) < 12:
                 seen += [(row.timestamp, row.id) for row in page]
                 page = visitor.read(search.find, msgspec.structs.replace(asked, before=seen[-1]))
             assert seen == right[: len(seen)], asked
             assert page or len(seen) == len(right), asked
             empty += not right
-    assert 10 < empty < 100
+    assert 5 < empty < 50
 
 
 _WORDS = ["pump", "pumps", "servo", "Überstrom", "interlock", "12", "4711"]

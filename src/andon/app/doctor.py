@@ -146,7 +146,10 @@ def _severities(settings: Settings, unread: list[tuple[str, int, int]]) -> list[
         f"{logs:,} of the newest logs {said} not understood and taken for WARNING, such as {native!r} of log {log_id}"
     )
     line = f'{json.dumps(native, ensure_ascii=False)} = "ERROR"'
-    return [CheckResult("severities", None, detail, f"say what it means under [severities] in andon.toml: {line}")]
+    remedy = f"say what it means under [severities] in andon.toml: {line}"
+    if "\ufffd" in native:
+        remedy = "its bytes are no UTF-8: set ANDON_ENCODING, such as cp1252, gbk or shift_jis"
+    return [CheckResult("severities", None, detail, remedy)]
 
 
 def _queue(counts: StoreCounts) -> list[CheckResult]:

@@ -108,8 +108,8 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     severities: dict[str, OwnSeverity] = Field(
         {},
         max_length=1_000,
-        description="What severities of the site's own mean that Andon does not know, words and numbers, in a table "
-        '`[severities]` of `andon.toml`: `"Prio7" = "ERROR"`.',
+        description="What the site's own severities mean, words or numbers: a table `[severities]` in `andon.toml` "
+        'with lines such as `"Prio7" = "ERROR"`.',
     )
     encoding: str = Field(
         "utf-8",
@@ -182,8 +182,8 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     )
     code_fields: list[str] = Field(
         [],
-        description="Context fields whose values keep problems apart, beside the built-in ones such as `alarm_code`: "
-        "a list in `andon.toml`.",
+        description="Fields, in the context or beside `message`, whose values keep problems apart, beside the built-in "
+        'ones such as `alarm_code`: a list in `andon.toml`, such as `["message_id"]`.',
     )
     shifts: list[ShiftSettings] = Field(
         THREE_SHIFTS,
