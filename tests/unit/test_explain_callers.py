@@ -93,7 +93,7 @@ async def test_plain_caller_of_a_reject_is_told_the_reason(tmp_path: Path) -> No
         p.publish(b"\x00garbage", reply="inbox.1")
         p.start()
         reply = await next_reply(inbox)
-        assert "not JSON" in reply["error"]
+        assert "nor JSON" in reply["error"]
         assert places(p) == 0
 
 
@@ -118,7 +118,7 @@ async def test_endpoint_refuses_garbage_and_keeps_it(tmp_path: Path) -> None:
 
     async with pipeline(tmp_path) as p:
         p.start()
-        with pytest.raises(MessageRejected, match="not JSON"):
+        with pytest.raises(MessageRejected, match="nor JSON"):
             await p.desk.analyze(b"\x00garbage")
         await until(lambda: p.sql("SELECT data FROM rejects") == [(b"\x00garbage",)], "the reject")
         assert places(p) == 0

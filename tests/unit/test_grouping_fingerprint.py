@@ -109,6 +109,16 @@ def test_template_reads_like_the_message(message: str, template: str) -> None:
     assert Fingerprinter()(message, "svc", None).template == template
 
 
+def test_a_text_that_is_one_value_says_its_words() -> None:
+    """Alarms that are named by their path alone are as many problems as they have names; the numbers do not count."""
+    group = Fingerprinter()
+    texts = ("Line1/Pump/Overload", "Line2/Pump/Overload", "Line1/Pump/Overtemp", "/hall2/oven/door")
+    keys = [group(text, "scada", None).key for text in texts]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+    assert group("10.4.7.1", "scada", None).key == group("5", "scada", None).key
+
+
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS.keys())
 def test_header_is_not_identity(header: str) -> None:
     assert key(header + "lost connection to the drive") == key("lost connection to the drive")

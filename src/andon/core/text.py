@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # C0 but for tab and newline, DEL, C1; marks and overrides of the writing direction; line and paragraph separators;
 # halves of surrogate pairs, which no terminal can be sent.
@@ -23,6 +24,18 @@ def printable(text: str) -> str:
 def printable_json(text: str) -> str:
     """The same for JSON text: the escapes are JSON's own, so that the values stay what they are."""
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def unaccented(text: str) -> str:
+    """``text`` in small letters, without accents and in one width: how names and words of many languages are compared.
+
+    >>> unaccented("Störung"), unaccented("ＡＬＡＲＭ")
+    ('storung', 'alarm')
+    """
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
+    return unicodedata.normalize("NFC", "".join(sign for sign in apart if not "\u0300" <= sign <= "\u036f"))
 
 
 def counted(count: int, noun: str) -> str:

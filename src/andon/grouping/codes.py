@@ -35,8 +35,8 @@ CODE_FIELDS = _words(
     报警代码 报警编码 报警号 报警编号 故障代码 故障码 故障号 错误代码
     错误码 错误号 エラーコード エラー番号 アラームコード アラーム番号 异常代码 알람코드 오류코드 에러코드"""
 )
-#: Of these, on the top level of the context, and of the site's own fields every value is identity for good: that there
-#: are many values of them is never taken as a sign that they count something.
+#: These (on the top level of the context) and the site's own fields stay identity however many values they have; any
+#: other code field that has a new value in nearly every log is taken for a counter in the end (see ``noise``).
 PINNED_FIELDS = _words("alarm_code error_code event_id")
 # Names that say little by themselves count in an object only where it is about what happened, or says nothing.
 _BARE = _words("code signal exception id")

@@ -40,6 +40,7 @@ _PRIVATE = {ord("0") + digit: 0xE000 + digit for digit in range(10)}
 _PUBLIC = {private: chr(plain) for plain, private in _PRIVATE.items()}
 _PRIVATE_DIGITS = re.compile("[\ue000-\ue009]")
 _HAS_PRIVATE = _PRIVATE_DIGITS.search
+_WORD = re.compile(r"[^\W_]+")
 
 _BEGIN = itemgetter(0)
 
@@ -203,10 +204,18 @@ def _make_plan(folded: str) -> _Plan:
     if any(isinstance(part, _Hole) for part in parts):
         return _Plan(_joined(parts), None)
     text = mask.tidy("".join(part for part in parts if isinstance(part, str)))
+    if text == mask.HOLE:
+        text = _words_within(folded[start:])
     tokens = mask.skeleton(text)
     if mask.says(tokens) < GENERIC_WORDS or _HAS_PRIVATE(text):
         return _Plan((text,), None)
     return _Plan((text,), _named(text, tokens))
+
+
+def _words_within(folded: str) -> str:
+    """The words of a text that is a single value (a path, an address): all that it says."""
+    words = _WORD.findall(folded[: mask.TEMPLATE_LIMIT])
+    return mask.tidy(" ".join(mask.HOLE if any(map(str.isdigit, word)) else word for word in words)) or mask.HOLE
 
 
 def _choose(found: list[Any], spans: list[tuple[int, int, Any]]) -> list[Any]:

@@ -224,13 +224,10 @@ def _groups(lines: list[str]) -> str | None:
         text = chain[0].text + (CAUSED_BY + root.text if root is not chain[0] and root.text else "")
         parts.setdefault(_DIGITS.sub("#", text), _Failure(text, root.frames))
     inner = [parts[text] for text in sorted(parts)[:_MAX_PARTS]]
-    frames = next((part.frames for part in inner if part.frames), []) or next(
-        (one.frames for one in outer if one.frames), []
-    )
-    if frames is None:
-        return None
+    frames = next((one.frames for one in (*inner, *outer) if one.frames), [])
     own = _GROUP.sub("", outer[0].text) if outer else ""
-    return WITH.join((_headed(lead, own), *(part.text for part in inner))) + FRAMES + ", ".join(_distinct(frames))
+    told = WITH.join((_headed(lead, own), *(part.text for part in inner)))
+    return told + FRAMES + ", ".join(_distinct(frames)) if frames else told
 
 
 def _at_style(lines: list[str]) -> tuple[str, list[_Failure]]:

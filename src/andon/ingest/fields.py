@@ -9,12 +9,12 @@ system go before all of them and are not in it.
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from andon.core.text import unaccented
 from andon.ingest.pieces import object_in, starts, value_of
 
 Meaning = Literal["message", "timestamp", "severity", "service", "hostname", "exception"]
@@ -299,10 +299,7 @@ _LONGEST_NAME = 64
 def folded(name: str) -> str:
     """A name without what the same names of different producers differ in."""
     head, dot, last = name.rpartition(".")
-    low = (head + dot + _TYPED.sub("", last)).lower().translate(_JOINTS)
-    if low.isascii():
-        return low
-    return "".join(sign for sign in unicodedata.normalize("NFKD", low) if not unicodedata.combining(sign))
+    return unaccented(head + dot + _TYPED.sub("", last)).translate(_JOINTS)
 
 
 def _places() -> dict[str, list[tuple[int, Alias]]]:

@@ -107,7 +107,7 @@ def pieces(data: bytes, encoding: str) -> tuple[list[Piece], bytes]:
         if _is_event(items):
             items = [data]
         elif not any(_readable(item) for item in items):
-            return [Piece(data, refused="is JSON but not an object")], b""
+            return [Piece(data, refused="is an array that holds no object")], b""
     if not items or (len(items) == 1 and text[:1] == "{"):
         return [whole], b""
     return [_event(item, encoding) for item in items[:MOST]], _beyond(items)
@@ -161,7 +161,7 @@ def read(data: bytes, encoding: str) -> Piece:
     try:
         piece.tree = _decode_fields(text)
     except _UNREADABLE as error:
-        reason = _TOO_DEEP if isinstance(error, RecursionError) else f"is not JSON ({error})"
+        reason = _TOO_DEEP if isinstance(error, RecursionError) else f"is neither text nor JSON ({error})"
     else:
         return piece
     try:
@@ -179,7 +179,7 @@ def read(data: bytes, encoding: str) -> Piece:
             piece.tree = tree
             return piece
     elif isinstance(value, list):
-        piece.refused = "is JSON but not an object"
+        piece.refused = "is an array that holds no object"
         return piece
     return _as_text(piece, coding, text, "JSON but no object", "is empty" if not text else "is JSON but not an object")
 

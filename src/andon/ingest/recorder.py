@@ -261,7 +261,7 @@ class Recorder:
                 raise
             except StoreError as error:
                 decoded = await self._without_refused(delivery, decoded, str(error))
-                one = await self.store.record(decoded.records, decoded.rejects)
+                one = await self.store.record(decoded.records, decoded.rejects, (), batch.heirs)
             stored.add(delivery, decoded)
             _add(total, one)
         batch.records, batch.rejects, batch.logs, batch.refused = (

@@ -31,7 +31,7 @@ _FEW, _MORE, _FIXED = 16, 1_000, 200_000
 #: Characters of a log's text and of its context beyond which it is none of those.
 _LONG = 32_000
 #: What :meth:`Health.report` calls this, and what it says before the first step.
-PART, BEGINS = "grouping", "stored problems are looked at: they may have the fingerprints of an earlier version"
+PART, BEGINS = "grouping", "checking whether stored problems have fingerprints of an earlier version"
 _REFERENCE = frozenset({"timestamp", "hostname", "severity", "service", "message", "context"})
 #: A text with its quotes.
 _SHORTEST = 3

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple
 
 from andon.core.models import SEVERITY_NOT_UNDERSTOOD, SEVERITY_RANK, Severity
-from andon.core.text import printable
+from andon.core.text import printable, unaccented
 
 _DEBUG, _INFO, _WARNING, _ERROR, _CRITICAL = (
     Severity.DEBUG.value, Severity.INFO.value, Severity.WARNING.value, Severity.ERROR.value, Severity.CRITICAL.value,
@@ -102,16 +101,8 @@ _BLANK = frozenset("-\u2013\u2014_?. ")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
-def _fold(text: str) -> str:
-    """In lower case, without accents and wide forms."""
-    if text.isascii():
-        return text.lower()
-    parts = unicodedata.normalize("NFKD", text.casefold())
-    return unicodedata.normalize("NFC", "".join(sign for sign in parts if not unicodedata.combining(sign)))
-
-
-_LEVELS = {_fold(word): level for level, words in WORDS.items() for word in words.split() if word[-1] != "*"}
-_STEMS = {_fold(word[:-1]): level for level, words in WORDS.items() for word in words.split() if word[-1] == "*"}
+_LEVELS = {unaccented(word): level for level, words in WORDS.items() for word in words.split() if word[-1] != "*"}
+_STEMS = {unaccented(word[:-1]): level for level, words in WORDS.items() for word in words.split() if word[-1] == "*"}
 # German compounds end with what they are.
 _ENDINGS = {
     **dict.fromkeys(("fehler", "storung", "stoerung", "ausfall", "alarm"), _ERROR),
@@ -119,7 +110,7 @@ _ENDINGS = {
     "hinweis": _INFO,
 }
 _EAST = re.compile("[\u3000-\u9fff\uac00-\ud7af]+")
-_FILL = frozenset(_fold(_FILLING).split())
+_FILL = frozenset(unaccented(_FILLING).split())
 _EASTERN = sorted((word for word in {*_LEVELS, *_STEMS, *_FILL} if _EAST.match(word)), key=len)
 _SEGMENT = re.compile("|".join(reversed(_EASTERN)))
 
@@ -214,13 +205,13 @@ class SeverityReader:
 
 def _of_words(native: str, field: str, keys: Collection[str]) -> Reading:
     """What a text says that is no number."""
-    text = _fold(native)
+    text = unaccented(native)
     key = _JOINTS.sub("_", text).strip("_")
     if pri := _PRI.fullmatch(text):
         return Reading(_SYSLOG[int(pri[1]) % 8], native, said="number")
     if key in _MISSING or _BLANK.issuperset(text):
         return Reading(_INFO, native or None, said="nothing")
-    level = _LEVELS.get(key) or _LEVELS.get(_JOINTS.sub("_", _fold(_CAMEL.sub("_", native))).strip("_"))
+    level = _LEVELS.get(key) or _LEVELS.get(_JOINTS.sub("_", unaccented(_CAMEL.sub("_", native))).strip("_"))
     if level is None and len(text) <= _LONGEST:
         bare = text.strip("[](){}<>:;,.*#!| \"'")
         if slog := _SLOG.fullmatch(bare):
@@ -228,7 +219,7 @@ def _of_words(native: str, field: str, keys: Collection[str]) -> Reading:
         elif (custom := _CUSTOM.fullmatch(bare)) and not 0 <= int(custom[1]) <= 7:
             level = _python(float(custom[1])) or _DEBUG  # Python's name of a level that has none, and zap's
         else:
-            level = _of_tokens(_TOKEN.findall(_fold(_CAMEL.sub("_", native))))
+            level = _of_tokens(_TOKEN.findall(unaccented(_CAMEL.sub("_", native))))
             if level is None and (number := _only_number(text)):
                 return _of_number(float(number), native, field, keys)
     return (

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from andon.store.alarms.state_words import abbreviated, fold, understood
+from andon.core.text import unaccented
+from andon.store.alarms.state_words import abbreviated, understood
 
 
 def names(text: str) -> frozenset[str]:
     """Plain names, from a text with blanks."""
-    return frozenset(fold(text).split())
+    return frozenset(unaccented(text).split())
 
 
 def _ranked(*wanted: str) -> dict[str, int]:
@@ -101,7 +102,7 @@ _NAME_MAX, _SOURCE_MAX, _DEPTH_MAX, _FIELDS_MAX = 60, 300, 3, 1_000
 
 @functools.lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
-    return _PUNCTUATION.sub("", _NAMESPACE.sub("", fold(name)))
+    return _PUNCTUATION.sub("", _NAMESPACE.sub("", unaccented(name)))
 
 
 def flat(context: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import re
-import unicodedata
 from typing import Literal
 
 import msgspec
+
+from andon.core.text import unaccented
 
 #: Where words count: in any field of a state, beside a code, beside the name of an alarm, in a field of alarms alone;
 #: NOWHERE is where something else has a state.
@@ -81,16 +82,8 @@ class Said(msgspec.Struct, frozen=True):
     aside: bool = False
 
 
-def fold(text: str) -> str:
-    """``text`` in small letters, without accents and in one width: how names and words are compared."""
-    if text.isascii():
-        return text.lower()
-    apart = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
-    return unicodedata.normalize("NFC", "".join(sign for sign in apart if not "\u0300" <= sign <= "\u036f"))
-
-
 _WORDS: dict[str, tuple[_Kind, int]] = {
-    word: (kind, needs) for kind, needs, words in reversed(_TABLE) for word in fold(words).split()
+    word: (kind, needs) for kind, needs, words in reversed(_TABLE) for word in unaccented(words).split()
 }
 
 
@@ -116,7 +109,7 @@ def abbreviated(text: str) -> str:
 
 def _tokens(text: str) -> list[str]:
     found: list[str] = []
-    for word in _RUN.findall(_WAITING.sub("unacked", _PHRASES.sub("inalarm", fold(_CAMEL.sub(" ", text))))):
+    for word in _RUN.findall(_WAITING.sub("unacked", _PHRASES.sub("inalarm", unaccented(_CAMEL.sub(" ", text))))):
         found += [word] if word.isascii() or word in _WORDS else _pieces(word)
         if len(found) > _WORDS_MAX:
             break
