@@ -184,7 +184,7 @@ def test_analyze_endpoint_refuses_what_is_no_log_and_keeps_it(asked: Andon) -> N
     answer = asyncio.run(work())
     assert answer.headers is not None
     assert answer.headers["Nats-Service-Error-Code"] == "400"
-    assert "not JSON" in answer.headers["Nats-Service-Error"]
+    assert "neither text nor JSON" in answer.headers["Nats-Service-Error"]
     until(lambda: (b"\x00not a log at all",) in asked.sql("SELECT data FROM rejects"), "the reject")
 
 
