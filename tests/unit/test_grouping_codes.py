@@ -200,3 +200,18 @@ def test_pinned_fields() -> None:
     rules = CodeRules()
     assert all(map(rules.is_pinned, (*PINNED_FIELDS, "AlarmCode", "EventID")))
     assert not any(map(rules.is_pinned, ("code", "winlog.event_id", "status_code", "order", "msg_id")))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "VFD trip {} at line 3", "Inverter trip ({})", "Trip {}", "Inverter tripped: {}", "Drive in fault state {}",
+        "Warnung {} am Antrieb", "alarm {} on pump 2",
+    ],
+)  # fmt: skip
+def test_trip_codes_with_digits_are_identity(frame: str) -> None:
+    """Frequency converters show two letters and a digit; the number of the line does not count."""
+    group = Fingerprinter()
+    codes = ("OC1", "OC2", "OU1", "OL1", "GF1")
+    assert len({group(frame.format(code), "drives", None).key for code in codes}) == len(codes)
+    assert group("VFD trip OC1 at line 3", "", None).key == group("VFD trip OC1 at line 8", "", None).key

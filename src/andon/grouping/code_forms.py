@@ -45,7 +45,7 @@ _STRONG = _words("errno sqlstate sqlcode hresult ntstatus rc hr nrc dtc spn fmi"
 _FOREIGN = _words(
     """fehler störung stoerung erreur défaut defaut alarme errore allarme guasto alarma falla fallo fout storing erro
     falha ошибка ошибки авария неисправность тревога błąd usterka hata arıza chyba porucha hiba virhe vika fel
-    feil fejl"""
+    feil fejl warnung störmeldung stoermeldung"""
 )
 # Words that do so in front of one of _NUMBERED: "error number 17", "exit_code=1", "alarmId: 5".
 _KINDS = (
@@ -72,14 +72,14 @@ _WEAK = (
 # Verbs count more often than not ("returned 5 rows"): behind them only what looks like a code is one. So behind the
 # names that CANopen and PROFINET give to their messages.
 _VERBS = _words(
-    """returned raised reports reported tripped triggered emergency emcy diagnosis faulted alarmed errored replied
+    """returned raised reports reported trip tripped triggered emergency emcy diagnosis faulted alarmed errored replied
     answered responded replies answers responds"""
 )
 # What these name is counted or numbered; only hexadecimal numbers are codes behind them.
 _TOLD = _words("event message received meldung signalled signaled")
 # They are abbreviated with a full stop: "Alarm No. 17".
 _DOTTED = _words("no nr num")
-_INTRODUCERS = _STRONG | _NUMBERED | _WEAK | _VERBS | _TOLD | {word for _, word in _PAIRS}
+_INTRODUCERS = _STRONG | _NUMBERED | _WEAK | _VERBS | _TOLD | {"state"} | {word for _, word in _PAIRS}
 # Labels rather than words of a sentence: what follows their colon is their value.
 _LABELS = _words("status code ret http")
 # Words before a bare "code" that make it the name of a thing.
@@ -425,8 +425,10 @@ def _introduced(folded: str, match: re.Match[str]) -> Callable[[str], bool] | No
         return _number
     if joined and joined[1] in _KINDS:
         return is_status if joined[1] in _GRADED else _number if word.endswith("id") else _named
-    if word in _VERBS:
-        return _unlike_count if joint in (" ", ": ", ":") and not _COUNTS.match(folded, match.end()) else None
+    if word in _VERBS or (word == "state" and kind in _WEAK):
+        return (
+            _unlike_count if joint in (" ", ": ", ":", " (", "(") and not _COUNTS.match(folded, match.end()) else None
+        )
     if word in _TOLD and match[3][:2] in ("0x", "0X"):
         return _hexadecimal
     if word not in _WEAK or (word == "code" and kind in _THINGS) or _COUNTS.match(folded, match.end()):

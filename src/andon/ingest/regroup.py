@@ -33,8 +33,6 @@ _LONG = 32_000
 #: What :meth:`Health.report` calls this, and what it says before the first step.
 PART, BEGINS = "grouping", "checking whether stored problems have fingerprints of an earlier version"
 _REFERENCE = frozenset({"timestamp", "hostname", "severity", "service", "message", "context"})
-#: A text with its quotes.
-_SHORTEST = 3
 _read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -110,7 +108,7 @@ def as_before(delivery: Delivery) -> Delivery | None:
         return None
     kept = {name: value for name, value in fields.items() if name.lower() in _REFERENCE}
     text = bytes(kept.get("message", b""))
-    if len(kept) == len(fields) or text[:1] != b'"' or len(text) < _SHORTEST:
+    if len(kept) == len(fields) or text[:1] != b'"' or text == b'""':
         return None
     return msgspec.structs.replace(delivery, data=msgspec.json.encode(kept), headers=None)
 
