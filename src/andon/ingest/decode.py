@@ -22,7 +22,7 @@ from andon.ingest.cleaning import clean as _clean
 from andon.ingest.cleaning import short as _short
 from andon.ingest.duplicates import keep_all
 from andon.ingest.exceptions import failure_of, holds_trace
-from andon.ingest.pieces import MOST, Piece, lenient, pieces
+from andon.ingest.pieces import MOST, Piece, lenient, object_in, pieces
 from andon.ingest.plain_text import level_in
 from andon.ingest.severity import SeverityReader
 from andon.ingest.understand import TIME_LIMIT, Understood, understand
@@ -58,7 +58,6 @@ class _Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 _decode_message = msgspec.json.Decoder(_Message).decode
 _NO_KEYS: frozenset[str] = frozenset()
 _decode_any = msgspec.json.Decoder().decode
-_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.encode
 
 
@@ -278,9 +277,8 @@ def _context(raw: msgspec.Raw, notes: list[str]) -> tuple[str | None, dict[str, 
 
 def _without_images(data: bytes) -> bytes:
     """The context with no pictures in it, which are what makes it large; unchanged where it cannot be read."""
-    try:
-        fields = _decode_fields(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    fields = object_in(data)
+    if fields is None:
         return data
     if "images" in fields:
         fields["images"] = _NONE

@@ -189,7 +189,7 @@ def starts(raw: msgspec.Raw, sign: bytes) -> bool:
     return bytes(raw).startswith(sign)
 
 
-def object_in(text: str | msgspec.Raw) -> Tree | None:
+def object_in(text: str | bytes | msgspec.Raw) -> Tree | None:
     """The fields of the JSON object that ``text`` is, None where it is none."""
     try:
         return _decode_fields(text)

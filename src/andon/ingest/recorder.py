@@ -88,7 +88,7 @@ class Recorder:
     limits: PictureLimits = field(default_factory=PictureLimits)
     referenced: Callable[[], None] = lambda: None
     renew: Callable[[], Awaitable[None]] | None = None
-    #: Plain names of the context fields that are codes however many values they have.
+    #: Tells which context fields (by name) are codes however many values they have.
     pinned: Callable[[str], bool] = CodeRules().is_pinned
     _merger: Merger | None = field(default=None, init=False)
     _counted: Sequence[LogRecord] | None = field(default=None, init=False)

@@ -17,6 +17,7 @@ from andon.core.models import STREAM, SUBJECT, Decoded, Delivery, LogRecord
 from andon.core.telemetry import Health
 from andon.grouping import fingerprint
 from andon.grouping.mask import ELLIPSIS, TAIL
+from andon.ingest.pieces import object_in
 from andon.store import Connection, Store, problems
 
 log = structlog.get_logger(__name__)
@@ -33,7 +34,6 @@ _LONG = 32_000
 #: What :meth:`Health.report` calls this, and what it says before the first step.
 PART, BEGINS = "grouping", "checking whether stored problems have fingerprints of an earlier version"
 _REFERENCE = frozenset({"timestamp", "hostname", "severity", "service", "message", "context"})
-_read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 async def regroup(store: Store, decode: Decode, health: Health) -> None:
@@ -102,9 +102,8 @@ def as_before(delivery: Delivery) -> Delivery | None:
 
     Nor where that version found no text: what it knew was about other logs too.
     """
-    try:
-        fields = _read_fields(delivery.data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    fields = object_in(delivery.data)
+    if fields is None:
         return None
     kept = {name: value for name, value in fields.items() if name.lower() in _REFERENCE}
     text = bytes(kept.get("message", b""))

@@ -166,7 +166,7 @@ def rekey(connection: Connection, old: OldPattern, parts: Sequence[Part], now: f
         return
     first, *others = parts
     if others:
-        root = _root(connection, old.id)
+        root = members.known_root(connection, old.id)
         standing = members.fixes(connection, root)[::-1]
         others = [part for part in others[:MOST_PARTS] if _branch(connection, old, root, part, standing, now)]
         if others:
@@ -174,12 +174,6 @@ def rekey(connection: Connection, old: OldPattern, parts: Sequence[Part], now: f
     joined = _take(connection, old, first)
     done = {"renewed": not joined, "joined": joined, "split": bool(others), "parts": len(others)}
     add_to_counters(connection, {f"grouping:{name}": int(number) for name, number in done.items()})
-
-
-def _root(connection: Connection, pattern_id: int) -> int:
-    sql = "SELECT COALESCE(merged_into, id) FROM patterns WHERE id = ?"
-    found: int = run(connection, sql, (pattern_id,)).scalar_one()
-    return found
 
 
 def _holder(connection: Connection, key: str) -> int | None:
@@ -197,7 +191,7 @@ def _take(connection: Connection, old: OldPattern, part: Part) -> bool:
             run(connection, "DELETE FROM kept_apart WHERE one = ? OR other = ?", (old.fingerprint, old.fingerprint))
         return False
     members.update_pattern(connection, old.id, template=part.template)
-    ours, theirs = _root(connection, old.id), _root(connection, holder)
+    ours, theirs = members.known_root(connection, old.id), members.known_root(connection, holder)
     if ours == theirs or merges.are_kept_apart(connection, ours, theirs):
         return False
     child, parent = max(ours, theirs), min(ours, theirs)
@@ -246,7 +240,7 @@ def _branch(
         set_counter(connection, f"{_PART}{target}", old.id)
         if old.apart:
             _keep_apart(connection, old.fingerprint, part.key)
-    theirs = _root(connection, target)
+    theirs = members.known_root(connection, target)
     if theirs == root:
         return False
     _hand_down(connection, standing, target, theirs, now)
