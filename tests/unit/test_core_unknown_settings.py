@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.app.doctor import _disk
+from andon.app.doctor.storage_checks import disk
 from andon.app.http_server import HttpServer
 from andon.app.web.app import build_app
 from andon.core.errors import ConfigError, InUseError
@@ -56,7 +56,7 @@ def test_doctor_complains_of_a_data_directory_that_is_a_file(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("x")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
-        result = _disk(load_settings(data_dir=place, db_path=""))
+        result = disk(load_settings(data_dir=place, db_path=""))
         assert (result.ok, "is a file" in result.detail) == (False, True)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.app.doctor import _severities
+from andon.app.doctor.storage_checks import severities
 from andon.core.models import SEVERITY_RANK
 from andon.ingest.severity import SeverityReader
 from support.commands import Commands
@@ -216,7 +216,7 @@ def test_what_was_not_understood_is_counted_and_told(tmp_path: Path, capsys: pyt
 
 def test_a_word_whose_bytes_were_no_utf8_is_a_matter_of_the_encoding() -> None:
     """No line of ``[severities]`` would bring back what the text has lost."""
-    (said,) = _severities(settings_of(), [("St\ufffdrung", 1, 7)])
+    (said,) = severities(settings_of(), [("St\ufffdrung", 1, 7)])
     assert said.remedy == "its bytes are no UTF-8: set ANDON_ENCODING, such as cp1252, gbk or shift_jis"
 
 

@@ -1,0 +1,95 @@
+"""Disk and database, and what in the database wants attention."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from andon.core.errors import ConfigError, StoreError
+from andon.core.models import CheckResult, StoreCounts
+from andon.core.settings.settings import Settings
+from andon.core.text import counted
+from andon.ingest.severity import SeverityReader
+from andon.store import Visitor, counts, recording
+
+#: Below this much free disk space (bytes) doctor warns, and below a tenth of it complains.
+LITTLE_ROOM = 1024**3
+#: So many of the newest logs are looked through for severities that were not understood.
+NEWEST = 10_000
+
+
+def disk(settings: Settings) -> CheckResult:
+    """Whether the data directory can be written and has room."""
+    directory = settings.database.parent if isinstance(settings.database, Path) else settings.data_dir
+    place = directory
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        remedy = "set ANDON_DATA_DIR (or DB_PATH) to another"
+        return CheckResult("disk", False, f"{place} is a file where a directory is needed", remedy)
+    free = shutil.disk_usage(place).free
+    detail = f"{free / 1024**3:.1f} GiB free at {directory}"
+    if not os.access(place, os.W_OK):
+        return CheckResult("disk", False, f"{place} cannot be written", "correct its permissions or set ANDON_DATA_DIR")
+    if free < LITTLE_ROOM:
+        ok = None if free >= LITTLE_ROOM // 10 else False
+        return CheckResult("disk", ok, detail, "make room: recording stops when the disk is full")
+    return CheckResult("disk", True, detail)
+
+
+def database(settings: Settings) -> list[CheckResult]:
+    """What the database holds, and what in it wants attention."""
+    path = settings.database
+    if isinstance(path, Path) and not path.exists():
+        return [CheckResult("database", None, f"{path} does not exist yet", "`andon run` creates it")]
+    try:
+        with Visitor(path) as visitor:
+            found = visitor.read(counts.sizes)
+            unread = visitor.read(recording.severities_not_understood, NEWEST)
+    except (StoreError, ConfigError) as error:  # the driver of PostgreSQL may be missing
+        return [CheckResult("database", False, str(error))]
+    size = f"{found.bytes / 1024**2:.1f} MiB"
+    held = f"{counted(found.logs, 'log')}, {counted(found.patterns, 'pattern')}"
+    results = [CheckResult("database", True, f"{path}: {held}, {size}")]
+    return results + severities(settings, unread) + _queue(found)
+
+
+def severities(settings: Settings, unread: list[tuple[str, int, int]]) -> list[CheckResult]:
+    """Severities of the newest logs that are not understood, unless they are by now."""
+    read = SeverityReader(settings.severities)
+    left = [one for one in unread if not read(one[0]).understood]
+    if not left:
+        return []
+    native, _, log_id = left[0]
+    logs = sum(count for _, count, _ in left)
+    said = "has a severity that is" if logs == 1 else "have severities that are"
+    detail = (
+        f"{logs:,} of the newest logs {said} not understood and taken for WARNING, such as {native!r} of log {log_id}"
+    )
+    line = f'{json.dumps(native, ensure_ascii=False)} = "ERROR"'
+    remedy = f"say what it means under [severities] in andon.toml: {line}"
+    if "\ufffd" in native:
+        remedy = "its bytes are no UTF-8: set ANDON_ENCODING, such as cp1252, gbk or shift_jis"
+    return [CheckResult("severities", None, detail, remedy)]
+
+
+def _queue(counts: StoreCounts) -> list[CheckResult]:
+    results = []
+    if number := counts.rejects:
+        said = "1 message was not understood" if number == 1 else f"{number:,} messages were not understood"
+        results.append(CheckResult("rejects", None, said, "see `andon rejects`"))
+    if counts.failed:
+        remedy = "the playbook's answers stand for them; see the reasons with `andon queue --failed`"
+        results.append(CheckResult("analyses", None, f"{counts.failed:,} got no answer from the model", remedy))
+    if number := counts.pending:
+        said = "1 problem waits for the model" if number == 1 else f"{number:,} problems wait for the model"
+        results.append(CheckResult("queue", None, said))
+    if number := counts.lost:
+        said = "1 problem of an earlier version is" if number == 1 else f"{number:,} problems of an earlier version are"
+        remedy = "what is known of them stays in `andon patterns`; where one comes again, confirm its fix anew"
+        results.append(
+            CheckResult("upgrade", None, f"{said} not recognised any more: no log of theirs is stored", remedy)
+        )
+    return results
