@@ -27,7 +27,9 @@ def answer(summary: str, cause: str, *checks: str) -> Explanation:
 
 def test_forbidden_advice_is_found_in_every_wording() -> None:
     """In the languages that the playbook knows, also with letters that only look like others."""
-    assert [line for line in lines("advice_forbidden.txt") if not list(violations("Dust.", ["Look there.", line]))] == []
+    assert [
+        line for line in lines("advice_forbidden.txt") if not list(violations("Dust.", ["Look there.", line]))
+    ] == []
 
 
 def test_honest_advice_is_left_alone() -> None:
@@ -40,12 +42,18 @@ def test_honest_advice_is_left_alone() -> None:
 def test_no_rule_of_the_playbook_is_refused() -> None:
     """Its hundreds of causes and checks are the plainest honest advice there is."""
     files = sorted(Path(playbook.__file__).parent.glob("*.yaml"))
-    rules = [rule for file in files if isinstance(found := yaml.safe_load(file.read_text("utf-8")), list) for rule in found]
+    rules = [
+        rule for file in files if isinstance(found := yaml.safe_load(file.read_text("utf-8")), list) for rule in found
+    ]
     assert len(rules) > 400
     refused = [
         (rule, found)
         for rule in rules
-        if (found := list(violations(str(rule.get("cause") or rule.get("probable_cause")), map(str, rule.get("checks", [])))))
+        if (
+            found := list(
+                violations(str(rule.get("cause") or rule.get("probable_cause")), map(str, rule.get("checks", [])))
+            )
+        )
     ]
     assert refused == []
 
@@ -55,7 +63,11 @@ def test_no_rule_of_the_playbook_is_refused() -> None:
     [
         ("The light curtain stopped the press.", "Its lens is dirty.", ["Bridge it with a wire.", "Restart."]),
         ("The light curtain stopped the press.", "Dust.", ["Fit a jumper and restart the press."]),
-        ("A door switch fails.", "The guard switch is worn.", ["Find its terminals.", "Short both contacts and go on."]),
+        (
+            "A door switch fails.",
+            "The guard switch is worn.",
+            ["Find its terminals.", "Short both contacts and go on."],
+        ),
         ("Disable the light curtain.", "Dust.", ["Look at it."]),
         ("The guard is open.", "The interlock should be bypassed until Monday.", ["Look at it."]),
         ("The safety mat is worn.", "It is old, so it can be bridged.", ["Look at it."]),

@@ -28,11 +28,13 @@ LITERAL: Mapping[str, str] = {
     "encryption or certificate checks off": r"\b(?:disable|skip|ignore|bypass|turn\s+off|switch\s+off)"
     r"(?:\s+(?!(?:of|from|on|in|at|to|and|or|with|before|for|while|when|after)\b)[\w'-]+){0,3}\s+"
     r"(?:certificates?\s+(?:verif|valid|check|error|warning)\w*|tls\b|ssl\b|https\b|(?:host\s+)?key\s+check\w*)"
-    r"|--insecure\b|\bcurl\s+-\w*k\b|InsecureSkipVerify|verify\s*=\s*false|--no-check-certificate|StrictHostKeyChecking[=\s]no",
+    r"|--insecure\b|\bcurl\s+-\w*k\b|InsecureSkipVerify|verify\s*=\s*false|--no-check-certificate|"
+    r"StrictHostKeyChecking[=\s]no",
     COMPUTER: r"\bsetenforce\s+0|\bchmod\s+(?:-R\s+)?0?777|\biptables\s+-F|\bufw\s+disable|netsh\s+advfirewall\s+set\s+\w+\s+state\s+off",
     "data deleted": r"\brm\s+-\w*r\w*|\bdrop\s+(?:the\s+)?(?:table|database|schema)\b|\btruncate\s+(?:the\s+)?table|\bmkfs|"
     r"\bdd\s+if=|\bpg_resetwal|\bformat\s+(?:the\s+)?(?:disk|drive|partition|volume)\b|"
-    r"\b(?:delete|erase|wipe)\s+(?:all|the|every)\s+(?:\w+\s+)?(?:data|database|tables?|wal|backups|records|volumes?)\b",
+    r"\b(?:delete|erase|wipe)\s+(?:all|the|every)\s+(?:\w+\s+)?(?:data|database|tables?|wal|backups|records|"
+    r"volumes?)\b",
     "secrets handed out": r"\b(?:send|post|paste|mail|e-?mail|upload|share|tell)"
     r"(?:\s+(?!(?:of|from|on|in|at|to|and|or|with|before|for|while|when|after)\b)[\w'-]+){0,3}\s+"
     r"(?:password|api\s*-?key|credential|token|private\s+key|secret)",
@@ -65,22 +67,30 @@ _FITS = re.compile(rf"(?<!\w){words.FIT}(?: \w+){{0,2}}? (?:{words.TOOL})(?!\w)"
 _TOOL_FITTED = re.compile(rf"(?<!\w)(?:{words.TOOL})(?: \w+){{0,8}}? be {words.FITTED}(?!\w)")
 _OVER = re.compile(rf"\b{words.OVER}\b")
 _MODE = re.compile(
-    r"(?<!\w)(?:put|set|place|switch|leave|take|bring) (?:\w+ ){1,6}?(?:in|into|on|to) (?:permanent )?(?:by ?pass|over ?ride|muting|bridged)(?!\w)"
-    r"|(?<!\w)(?:consider|activate|authori[sz]e|try|perform|arrange|request|allow|approve|enable|use|apply|add|install|run) (?:\w+ ){0,3}?"
+    r"(?<!\w)(?:put|set|place|switch|leave|take|bring) (?:\w+ ){1,6}?(?:in|into|on|to) (?:permanent )"
+    r"?(?:by ?pass|over ?ride|muting|bridged)(?!\w)"
+    r"|(?<!\w)(?:consider|activate|authori[sz]e|try|perform|arrange|request|allow|approve|enable|use|apply|"
+    r"add|install|run) (?:\w+ ){0,3}?"
     r"(?:by ?pass|override|bridging|jumpering)(?: \w+){0,2}? (?:of|for|on|around|at)(?!\w)"
 )
 _IT = re.compile(
-    r" (?:\w+ ){0,2}?(?:it|them|this|that one|(?:the|this|that|both|its) (?:\w+ )?(?:devices?|switch(?:es)?|contacts?|sensors?|circuits?|inputs?|channels?|"
+    r" (?:\w+ ){0,2}?(?:it|them|this|that one|(?:the|this|that|both|its) (?:\w+ )?(?:devices?|switch(?:es)?|"
+    r"contacts?|sensors?|circuits?|inputs?|channels?|"
     r"signals?|units?|terminals?|outputs?|curtain|monitoring|function|loop))(?!\w)"
     r"| (?:\w+ ){0,3}?(?:terminals?|contacts?|inputs?|outputs?|channels?|pins?|[sx] ?\d\d?)(?!\w)"
 )
 _WITH = re.compile(r"(?: (?:with|using|by|temporarily|for|until|at|permanently|briefly)\b|,| and\b|[.!]?$)")
 _OPEN_RUN = re.compile(
-    r"(?<!\w)(?:run|operate|restart|start|continue|produce|drive|resume|work|keep (?:running|producing|working|going))(?: \w+){0,5}? (?:with|while) (?:the )?(?:\w+ )?"
-    r"(?:guards?|doors?|gates?|covers?|hoods?|fences?|guard doors?|safety gates?)(?: is| are)? (?:open|removed|off|unlocked|not closed|missing)(?!\w)"
-    r"|(?<!\w)(?:run|operate|restart|start|continue|produce|drive|resume|work)(?: \w+){0,5}? without (?:the )?(?:\w+ )?(?:guards?|light curtain|interlocks?|safety \w+|protective \w+|e ?stop)(?!\w)"
+    r"(?<!\w)(?:run|operate|restart|start|continue|produce|drive|resume|work|keep (?:running|producing|"
+    r"working|going))(?: \w+){0,5}? (?:with|while) (?:the )?(?:\w+ )?"
+    r"(?:guards?|doors?|gates?|covers?|hoods?|fences?|guard doors?|safety gates?)(?: is| are)? (?:open|"
+    r"removed|off|unlocked|not closed|missing)(?!\w)"
+    r"|(?<!\w)(?:run|operate|restart|start|continue|produce|drive|resume|work)(?: \w+){0,5}? without (?:the )"
+    r"?(?:\w+ )?(?:guards?|light curtain|interlocks?|safety \w+|protective \w+|e ?stop)(?!\w)"
 )
-_CAUSES = re.compile(r"(?<!\w)(?:keep|leave|have|get|hold|make sure|ensure|see to it|run|restart|operate|continue|start)(?!\w)")
+_CAUSES = re.compile(
+    r"(?<!\w)(?:keep|leave|have|get|hold|make sure|ensure|see to it|run|restart|operate|continue|start)(?!\w)"
+)
 _RUN, _CAREFUL = re.compile(rf"(?<!\w){words.RUN}(?!\w)"), re.compile(rf"(?<!\w){words.CAREFUL}(?!\w)")
 _PREPOSITION = re.compile(rf"(?<!\w){words.PREPOSITION}(?!\w)")
 _BREAKS = re.compile(rf"(?:\band\b|\bthen\b|\bor\b|,)(?: (?:then|also|please))* {words.ORDINARY}\b|\bbut\b|\bthen\b")
@@ -127,11 +137,16 @@ def _literal(texts: list[tuple[str, bool]], own: Iterable[str]) -> Iterator[tupl
     rules = [*_LITERAL.items(), *((pattern, re.compile(pattern, re.IGNORECASE)) for pattern in own)]
     for name, pattern in rules:
         for text, told in texts:
-            text = visible(text)[: 10_000]
+            text = visible(text)[:10_000]
             if told:
                 text = re.sub(r"“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|`[^`]*`", " … ", text)
             for found in pattern.finditer(text):
-                before = re.split(r"[.;:!?\n]\s", text[: found.start()])[-1].casefold().replace("n’t", " not").replace("n't", " not")
+                before = (
+                    re.split(r"[.;:!?\n]\s", text[: found.start()])[-1]
+                    .casefold()
+                    .replace("n’t", " not")
+                    .replace("n't", " not")
+                )
                 warned = polarity.forbids(before, len(before), len(before)) or re.search(
                     r"\b(?:nicht|kein\w*|niemals|nobody)\b", before
                 )
@@ -169,7 +184,9 @@ def _broken(sentence: Sentence, read: list[Sentence], at: int) -> Iterator[tuple
                 continue
             if act.needs is not None and not act.needs.search(f"{before} . {text}"):
                 continue
-            if polarity.is_order(text, found.start(), sentence.told) and not _harmless(sentence, text, found.start(), found.end()):
+            if polarity.is_order(text, found.start(), sentence.told) and not _harmless(
+                sentence, text, found.start(), found.end()
+            ):
                 yield act.rule, sentence.text
     for kind, _ in foreign.found(text, sentence.told):
         yield _FOREIGN[kind], sentence.text
@@ -211,11 +228,19 @@ def _acted_on(
     for verb in _some(base, text):
         within = verb.start() < thing.start() and thing.end() <= verb.end()  # "turn the scanner off"
         if within or (verb.end() <= thing.start() and _linked(text[verb.end() : thing.start()], most, direct)):
-            if polarity.is_order(text, verb.start(), sentence.told) and not _harmless(sentence, text, verb.start(), thing.end()):
+            if polarity.is_order(text, verb.start(), sentence.told) and not _harmless(
+                sentence, text, verb.start(), thing.end()
+            ):
                 return True
         # "the light curtain, bridge it", "guard switch - jumper out"
-        elif thing.end() <= verb.start() and not needs_run and text[thing.end() : verb.start()].strip() in ("", ",", "and", "to"):
-            if polarity.is_order(text, verb.start(), sentence.told) and not _harmless(sentence, text, verb.start(), verb.end()):
+        elif (
+            thing.end() <= verb.start()
+            and not needs_run
+            and text[thing.end() : verb.start()].strip() in ("", ",", "and", "to")
+        ):
+            if polarity.is_order(text, verb.start(), sentence.told) and not _harmless(
+                sentence, text, verb.start(), verb.end()
+            ):
                 return _IT.match(text[verb.end() :]) is not None or _WITH.match(text[verb.end() :]) is not None
     for verb in _some(ing, text):
         if verb.end() <= thing.start() and _linked(text[verb.end() : thing.start()], most, direct):
@@ -226,9 +251,7 @@ def _acted_on(
     return any(_had_done(sentence, text, thing, verb, perhaps=perhaps) for verb in _some(past, text))
 
 
-def _had_done(
-    sentence: Sentence, text: str, thing: re.Match[str], verb: re.Match[str], *, perhaps: bool
-) -> bool:
+def _had_done(sentence: Sentence, text: str, thing: re.Match[str], verb: re.Match[str], *, perhaps: bool) -> bool:
     """``the guard switch can be bypassed``, ``keep the guard switch bypassed``, ``restart with it bypassed``."""
     if thing.end() > verb.start() or verb.start() - thing.end() > 60:
         return False
@@ -239,7 +262,9 @@ def _had_done(
         return not re.search(r",|\band\b", between)
     if between.strip() not in ("", "is", "are", "stays", "remains", "permanently", "temporarily", "safely"):
         return False
-    causes = [found for found in _some(_CAUSES, text[: thing.start()]) if len(text[found.end() : thing.start()].split()) <= 8]
+    causes = [
+        found for found in _some(_CAUSES, text[: thing.start()]) if len(text[found.end() : thing.start()].split()) <= 8
+    ]
     return any(
         polarity.is_order(text, cause.start(), sentence.told)
         and not re.search(r"\b(?:was|were|been|is|are|has|had) ?$", text[: cause.start()])
@@ -259,12 +284,20 @@ def _fitted(sentence: Sentence, text: str) -> bool:
     """A jumper, a magnet, a dummy plug is to be fitted to it."""
     for found in _some(_FITS, text):
         rest = text[found.end() : found.end() + 90]
-        at_device = _OBJECTS["device"].search(rest) or _OBJECTS["fusing"].search(rest) or re.search(r"\b(?:contacts?|terminals?|it|them)\b", rest)
+        at_device = (
+            _OBJECTS["device"].search(rest)
+            or _OBJECTS["fusing"].search(rest)
+            or re.search(r"\b(?:contacts?|terminals?|it|them)\b", rest)
+        )
         if (_OVER.search(rest) and at_device) or _RUN.search(text[found.end() :]):
-            if polarity.is_order(text, found.start(), sentence.told) and not _harmless(sentence, text, found.start(), found.end()):
+            if polarity.is_order(text, found.start(), sentence.told) and not _harmless(
+                sentence, text, found.start(), found.end()
+            ):
                 return True
     for found in _some(_MODE, text):
-        if polarity.is_order(text, found.start(), sentence.told) and not _harmless(sentence, text, found.start(), found.end()):
+        if polarity.is_order(text, found.start(), sentence.told) and not _harmless(
+            sentence, text, found.start(), found.end()
+        ):
             if _OBJECTS["device"].search(text):
                 return True
     for found in _some(_TOOL_FITTED, text):

@@ -18,7 +18,8 @@ DEVICE: Final = _any(
     r"light ?(?:curtain|grid|barrier|screen|fence)s?",
     r"safety (?!margins?\b|stocks?\b|glass\w*|gloves?\b|shoes?\b|distances?\b|data\b|sheets?\b|signs?\b|factors?\b|"
     r"regulations?\b|rules?\b|instructions?\b|specialists?\b|officers?\b|technicians?\b|engineers?\b|trainings?\b|"
-    r"manuals?\b|staff\b|team\b|department\b|reasons?\b|of\b|is\b|and\b|or\b|first\b)\w+(?: (?:contacts?|inputs?|circuits?|"
+    r"manuals?\b|staff\b|team\b|department\b|reasons?\b|of\b|is\b|and\b|or\b|first\b)\w+(?: (?:contacts?|"
+    r"inputs?|circuits?|"
     r"relays?|switch(?:es)?|functions?|outputs?|channels?))?",
     r"(?<!coast )(?<!flow )guards?(?! (?:interval|time|band|bit|page)s?\b)(?: (?:doors?|gates?|switch(?:es)?|locks?|"
     r"locking|monitoring|contacts?))?",
@@ -61,7 +62,8 @@ FUSING: Final = _any(
     r"overloads?(?: (?:relays?|contacts?|trips?|devices?))?",
     r"thermal (?:cut ?outs?|fuses?|switch(?:es)?|overloads?|protectors?|contacts?)",
     r"(?:motor|phase|thermistor|ptc) (?:protect\w+|monitor\w*|relays?)(?: (?:switch(?:es)?|relays?))?",
-    r"(?:over ?temperature|over ?pressure|low pressure|high pressure|over ?current|over ?heat\w*) (?:switch(?:es)?|relays?|contacts?|"
+    r"(?:over ?temperature|over ?pressure|low pressure|high pressure|over ?current|over ?heat\w*)"
+    r" (?:switch(?:es)?|relays?|contacts?|"
     r"sensors?|cut ?outs?)",
     r"(?:pressure|flow|level|float|temperature) (?:switch(?:es)?|guards?)",
     r"limit switch(?:es)?",
@@ -93,12 +95,14 @@ STRONG: Final = tuple(
     (base, past, ing)
     for base, past, ing in (
         (
-            r"by ?pass(?! (?:valve|line|filter|damper|contactor|mode|operation|key|path|duct|breaker|active|around)s?\b)",
+            r"by ?pass(?! (?:valve|line|filter|damper|contactor|mode|operation|key|path|duct|breaker|active|"
+            r"around)s?\b)",
             r"by ?passed",
             r"by ?passing",
         ),
         (
-            r"bridge(?: (?:over|out|across))?(?! (?:rectifier|module|resistor|mode|driver|port|interface|network|crane|circuit "
+            r"bridge(?: (?:over|out|across))?(?! (?:rectifier|module|resistor|mode|driver|port|interface|"
+            r"network|crane|circuit "
             r"of)s?\b)",
             r"bridged",
             r"bridging",
@@ -112,7 +116,8 @@ STRONG: Final = tuple(
         (r"jumper(?: out| across| over)?(?! (?:settings?|blocks?|positions?|plan)\b)", r"jumpered", r"jumpering"),
         (r"circumvent", r"circumvented", r"circumventing"),
         (
-            r"short(?: circuit)?(?: out| across| together)?(?= (?:the|both|all|its?|them|out|across|contacts?|terminals?|inputs?|"
+            r"short(?: circuit)?(?: out| across| together)?(?= (?:the|both|all|its?|them|out|across|contacts?|"
+            r"terminals?|inputs?|"
             r"outputs?|pins?|wires?|s\d|ossd)\b)",
             r"short(?: circuit)?ed(?: out)?",
             r"shorting(?: out)?",
@@ -122,7 +127,11 @@ STRONG: Final = tuple(
             r"(?:hot ?wired|strapped out|linked out|looped out|wired around)",
             r"(?:hot ?wiring|strapping out|linking out|looping out|wiring around|working around)",
         ),
-        (r"(?:spoof|trick|fool|cheat|outwit)", r"(?:spoofed|tricked|fooled|cheated)", r"(?:spoofing|tricking|fooling|cheating)"),
+        (
+            r"(?:spoof|trick|fool|cheat|outwit)",
+            r"(?:spoofed|tricked|fooled|cheated)",
+            r"(?:spoofing|tricking|fooling|cheating)",
+        ),
         (r"(?:tamper with|manipulate)", r"(?:tampered with|manipulated)", r"(?:tampering with|manipulating)"),
     )
 )
@@ -143,11 +152,21 @@ MEDIUM: Final = tuple(
         (r"neutrali[sz]e", r"neutrali[sz]ed", r"neutrali[sz]ing"),
         (r"simulate", r"simulated", r"simulating"),
         (r"mask(?: out)?", r"masked(?: out)?", r"masking"),
-        (r"(?:comment|blank|take|cut|leave) out", r"(?:commented|blanked|taken|cut|left) out", r"(?:commenting|blanking) out"),
-        (r"take(?: \w+){1,4} out of (?:the )?(?:circuit|action|loop|service|operation)", r"taken out of \w+", r"taking out of"),
         (
-            r"(?:tape|tie|zip ?tie|cable ?tie|strap|wedge|clamp|prop|glue|jam|pin|chock)(?: (?:over|down|back|up|shut|open|closed))?",
-            r"(?:taped|tied|zip ?tied|strapped|wedged|clamped|propped|glued|jammed|pinned)(?: (?:over|down|back|up|shut|open|closed))",
+            r"(?:comment|blank|take|cut|leave) out",
+            r"(?:commented|blanked|taken|cut|left) out",
+            r"(?:commenting|blanking) out",
+        ),
+        (
+            r"take(?: \w+){1,4} out of (?:the )?(?:circuit|action|loop|service|operation)",
+            r"taken out of \w+",
+            r"taking out of",
+        ),
+        (
+            r"(?:tape|tie|zip ?tie|cable ?tie|strap|wedge|clamp|prop|glue|jam|pin|chock)(?: (?:over|down|back|"
+            r"up|shut|open|closed))?",
+            r"(?:taped|tied|zip ?tied|strapped|wedged|clamped|propped|glued|jammed|pinned)(?: (?:over|down|"
+            r"back|up|shut|open|closed))",
             r"(?:taping|tying|zip ?tying|strapping|wedging|clamping|propping|gluing)",
         ),
         (r"force(?: on| off)?(?! (?:sensor|limit|torque|gauge)s?\b)", r"forced(?: on| off| true| high)?", r"forcing"),
@@ -162,38 +181,149 @@ WEAK: Final = tuple(
     for base, past, ing in (
         (r"remove", r"removed", r"removing"),
         (r"dis ?connect|un ?plug|un ?clip|detach", r"disconnected|unplugged|detached", r"disconnecting|unplugging"),
-        (r"dismantle|take off|take away|rip out|pull out", r"dismantled|taken off|taken away", r"dismantling|taking off"),
-        (r"ignore|skip|disregard|omit|dispense with", r"ignored|skipped|disregarded|omitted", r"ignoring|skipping|omitting"),
+        (
+            r"dismantle|take off|take away|rip out|pull out",
+            r"dismantled|taken off|taken away",
+            r"dismantling|taking off",
+        ),
+        (
+            r"ignore|skip|disregard|omit|dispense with",
+            r"ignored|skipped|disregarded|omitted",
+            r"ignoring|skipping|omitting",
+        ),
         (r"block|cover(?: over| up)?|obstruct", r"blocked|covered", r"blocking|covering"),
         (r"un ?install|stop|kill", r"uninstalled|stopped|killed", r"uninstalling|stopping|killing"),
         (r"cut", r"cut", r"cutting"),
-        (r"weld|hold in|hold down|hold closed|hold shut|hold open|press permanently", r"welded|held (?:in|down|closed|shut|open)", r"holding (?:in|down|closed|shut|open)"),
+        (
+            r"weld|hold in|hold down|hold closed|hold shut|hold open|press permanently",
+            r"welded|held (?:in|down|closed|shut|open)",
+            r"holding (?:in|down|closed|shut|open)",
+        ),
     )
 )
 
 #: Things that defeat a device where somebody fits them: always with an article or a number, as nouns are.
 TOOL: Final = (
-    r"(?:an?|the|some|one|two|any|short|temporary|piece of|another|spare) (?:\w+ ){0,2}?(?:jumpers?|bridges?|by ?pass|shunts?|wire links?|links?|loops?|"
-    r"paper ?clips?|magnets?|wedges?|dummy plugs?|dummy (?:actuators?|keys?)|spare (?:actuators?|keys?|tongues?)|(?:cable|zip) ?ties?|tape|"
-    r"coins?|wires?|cables?|override|clamps?|screws?|resistors?|bolts?|nails?)|jumpers?|jumper wires?|tape|wire links?|magnets?"
+    r"(?:an?|the|some|one|two|any|short|temporary|piece of|another|spare) (?:\w+ ){0,2}?(?:jumpers?|bridges?|"
+    r"by ?pass|shunts?|wire links?|links?|loops?|"
+    r"paper ?clips?|magnets?|wedges?|dummy plugs?|dummy (?:actuators?|keys?)|spare (?:actuators?|keys?|"
+    r"tongues?)|(?:cable|zip) ?ties?|tape|"
+    r"coins?|wires?|cables?|override|clamps?|screws?|resistors?|bolts?|nails?)|jumpers?|jumper wires?|tape|"
+    r"wire links?|magnets?"
 )
 FIT: Final = (
-    r"(?:fit|put|place|install|insert|connect|add|lay|attach|apply|use|set|stick|clip|run|wire|solder|make|plug|slide|leave|keep|push|wrap|build)"
+    r"(?:fit|put|place|install|insert|connect|add|lay|attach|apply|use|set|stick|clip|run|wire|solder|make|"
+    r"plug|slide|leave|keep|push|wrap|build)"
 )
-FITTED: Final = r"(?:fitted|put|placed|installed|inserted|connected|added|attached|applied|used|set|stuck|clipped|wired|soldered|made)"
+FITTED: Final = (
+    r"(?:fitted|put|placed|installed|inserted|connected|added|attached|applied|used|set|stuck|clipped|wired|"
+    r"soldered|made)"
+)
 OVER: Final = r"(?:across|between|on|over|around|in|into|to|for|at|from|under|of|where|past|instead)"
 
 #: Words that begin another thought behind "and".
 ORDINARY: Final = _any(
-    *"check inspect clean test measure look replace verify tell call read align compare reset wait report close open see "
-    "make restart note find ask keep stop repair exchange tighten watch observe examine review confirm record restore "
-    "enable reconnect reinstall renew swap contact inform adjust try let go".split()
+    *[
+        "check",
+        "inspect",
+        "clean",
+        "test",
+        "measure",
+        "look",
+        "replace",
+        "verify",
+        "tell",
+        "call",
+        "read",
+        "align",
+        "compare",
+        "reset",
+        "wait",
+        "report",
+        "close",
+        "open",
+        "see",
+        "make",
+        "restart",
+        "note",
+        "find",
+        "ask",
+        "keep",
+        "stop",
+        "repair",
+        "exchange",
+        "tighten",
+        "watch",
+        "observe",
+        "examine",
+        "review",
+        "confirm",
+        "record",
+        "restore",
+        "enable",
+        "reconnect",
+        "reinstall",
+        "renew",
+        "swap",
+        "contact",
+        "inform",
+        "adjust",
+        "try",
+        "let",
+        "go",
+    ]
 )
 PREPOSITION: Final = _any(
-    *"from on in at to with before for while when after by via near behind under until if because during without using "
-    "through since as into onto so where whether against about".split()
+    *[
+        "from",
+        "on",
+        "in",
+        "at",
+        "to",
+        "with",
+        "before",
+        "for",
+        "while",
+        "when",
+        "after",
+        "by",
+        "via",
+        "near",
+        "behind",
+        "under",
+        "until",
+        "if",
+        "because",
+        "during",
+        "without",
+        "using",
+        "through",
+        "since",
+        "as",
+        "into",
+        "onto",
+        "so",
+        "where",
+        "whether",
+        "against",
+        "about",
+    ]
 )
-RUN: Final = r"(?:runs?|restarts?|re ?starts?|so that|continue|resume|operates?|starts?|produc\w+|go on|carry on|keep (?:running|producing|going)|finish the (?:shift|order|batch)|for the (?:shift|rest|time being)|temporar\w+|until (?:the )?(?:spare|part|maintenance|repair|replacement|monday|shift|end)\w*|production)"
-CAREFUL: Final = r"(?:lock ?out|locked out|tag ?out|isolat\w+|de ?energi[sz]\w+|power(?:ed)? (?:is )?off|voltage free|machine stopped|stopped and locked)"
-RISKY_STATE: Final = r"(?:running|runs|moving|moves|rotating|rotates|turning|turns|in motion|in operation|in production|on the move|cycling|cycles|spinning|spins)"
-MACHINE: Final = r"(?:machines?|belts?|conveyors?|press(?:es)?|rollers?|rolls?|gears?|spindles?|shafts?|fans?|blades?|robots?|motors?|drives?|chains?|pulleys?|mixers?|agitators?|augers?|screws?|lines?|saws?|axis|axes|pumps?|cutters?|knives|chucks?|equipment|parts?|mechanisms?|cells?)"
+RUN: Final = (
+    r"(?:runs?|restarts?|re ?starts?|so that|continue|resume|operates?|starts?|produc\w+|go on|carry on|"
+    r"keep (?:running|producing|going)|finish the (?:shift|order|batch)|for the (?:shift|rest|time being)|"
+    r"temporar\w+|until (?:the )?(?:spare|part|maintenance|repair|replacement|monday|shift|end)\w*|production)"
+)
+CAREFUL: Final = (
+    r"(?:lock ?out|locked out|tag ?out|isolat\w+|de ?energi[sz]\w+|power(?:ed)? (?:is )?off|voltage free|"
+    r"machine stopped|stopped and locked)"
+)
+RISKY_STATE: Final = (
+    r"(?:running|runs|moving|moves|rotating|rotates|turning|turns|in motion|in operation|in production|"
+    r"on the move|cycling|cycles|spinning|spins)"
+)
+MACHINE: Final = (
+    r"(?:machines?|belts?|conveyors?|press(?:es)?|rollers?|rolls?|gears?|spindles?|shafts?|fans?|blades?|"
+    r"robots?|motors?|drives?|chains?|pulleys?|mixers?|agitators?|augers?|screws?|lines?|saws?|axis|axes|"
+    r"pumps?|cutters?|knives|chucks?|equipment|parts?|mechanisms?|cells?)"
+)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import structlog
 
-from andon.core.errors import ModelError, ModelMisconfigured
+from andon.core.errors import ModelError
 from andon.core.models import Picture
 from andon.core.settings.settings import Settings
 from andon.core.threads import in_daemon_thread
@@ -48,9 +48,6 @@ T = TypeVar("T")
 
 #: Seconds for asking whether the model is loaded, and what it can do, before the first question.
 PROBE_TIMEOUT = 2.0
-#: A provider that refuses whoever we are is believed for these seconds, whatever its check says: not every provider
-#: tells without a question that a key may not use a model.
-REFUSAL_STANDS = 30.0
 #: Characters of one answer that are read, thoughts included. A finding has some 2,000.
 ANSWER_MAX = 200_000
 #: Characters of the text alone: no finding is longer, and free text is cut far below.
@@ -120,8 +117,10 @@ class Request(Generic[T]):
 class Exchange:
     """What goes to and fro for one question; whoever asks reads here what came and what it took.
 
-    ``text`` is what came of the answer under way, ``answers`` are those that came to their end; ``calls`` are requests.
-    ``finish`` is why the provider ended the last answer, in the library's words: ``stop``, ``length`` … ``tools`` are
+    ``text`` is what came of the answer under way, ``answers`` are those that came to their end, not to a limit or to the
+    end of a stream that said no more; ``calls`` are requests.
+    ``finish`` is why the provider ended the last answer, in the library's words: ``stop``, ``length`` …, None where it
+    did not say; ``heard`` whether the model said anything that came to an end. ``tools`` are
     those that were offered, None where none were.
     """
 
@@ -134,6 +133,7 @@ class Exchange:
     text: str = ""
     answers: list[str] = field(default_factory=list)
     finish: str | None = None
+    heard: bool = False
     tools: HistoryTools | None = None
     _size: int = 0
 
@@ -172,13 +172,10 @@ class Exchange:
         self.input_tokens += response.usage.input_tokens
         self.output_tokens += response.usage.output_tokens
         self.finish = response.finish_reason
-        self.keep()
-        return response
-
-    def keep(self) -> None:
-        """The text so far is an answer."""
-        if self.text:
+        self.heard = True
+        if self.text and self.finish not in ("length", None):
             self.answers.append(self.text)
+        return response
 
 
 class ModelSession:
@@ -199,7 +196,6 @@ class ModelSession:
         self._agents: dict[tuple[type, str], Agent[Exchange, Any]] = {}
         #: Parts of a request that the server refused once: left out from then on.
         self._declined: set[str] = set()
-        self._refusal: tuple[float, ModelMisconfigured] | None = None
         self._building = asyncio.Lock()
         self._closed = False
 
@@ -240,8 +236,6 @@ class ModelSession:
         await self.warm_up()
         with in_words(self._backend, "be checked"):
             await self._backend.check()
-        if self._refusal is not None and time.monotonic() - self._refusal[0] < REFUSAL_STANDS:
-            raise self._refusal[1]
 
     async def close(self) -> None:
         """Close the connections; calls in flight fail as unavailable. Idempotent."""
@@ -279,18 +273,6 @@ class ModelSession:
         Where the server refuses a part of the request that can be left out, it goes out once more without it.
         Raises ModelError, and Ended where what came is no such answer.
         """
-        standing: tuple[float, ModelMisconfigured] | None = None
-        try:
-            return await self._simplified(compose, exchange, deadline, requests)
-        except ModelMisconfigured as error:
-            standing = (time.monotonic(), error) if error.standing else None
-            raise
-        finally:
-            self._refusal = standing
-
-    async def _simplified(
-        self, compose: Callable[[Capabilities], Request[T]], exchange: Exchange, deadline: float, requests: int
-    ) -> T:
         refused: ModelAPIError | None = None
         blind = False
         begun = exchange.calls
@@ -343,7 +325,6 @@ class ModelSession:
             raise filtered(self.place, str(error)) from error
         except AnswerTooLong:
             log.warning("answer cut", model=self.model, characters=len(exchange.text))
-            exchange.keep()
             raise
         except (UnexpectedModelBehavior, UsageLimitExceeded) as error:
             raise NoAnswer(str(error)) from error
@@ -353,7 +334,7 @@ class ModelSession:
             log.warning("answer not understood", model=self.model, reason=repr(error)[:200])
             raise not_an_answer(self.place, error) from error
         finally:
-            if exchange.answers:
+            if exchange.heard:
                 self._backend.answered()
         output: T = result.output
         return output
