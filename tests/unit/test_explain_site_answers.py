@@ -20,7 +20,9 @@ AWAY = ModelUnavailable("Ollama does not answer.")
 
 def runbook(place: Path, match: str, body: str = "1. Open the bypass valve.") -> None:
     (place / "runbooks").mkdir(exist_ok=True)
-    (place / "runbooks" / "pump.md").write_text(f"---\ntitle: Pump care\nmatch: {match}\n---\n{body}\n", encoding="utf-8")
+    (place / "runbooks" / "pump.md").write_text(
+        f"---\ntitle: Pump care\nmatch: {match}\n---\n{body}\n", encoding="utf-8"
+    )
 
 
 @asynccontextmanager
@@ -106,7 +108,7 @@ async def test_asking_again_about_a_known_problem_needs_no_model(tmp_path: Path)
     model = away()
     async with site(tmp_path, model) as (p, _):
         p.publish(log("Disk full on historian"), log("Pump A lost pressure"))
-        await until(lambda: sorted(shown(p)) == [("playbook", True), ("runbook", False)], "first answers")
+        await until(lambda: set(shown(p)) == {("playbook", True), ("runbook", False)}, "first answers")
         (pattern,) = p.sql("SELECT id FROM patterns WHERE template LIKE '%pressure%'")[0]
         await asyncio.to_thread(change, p.path, problems.reanalyze, pattern)
         p.analyzer.wake()

@@ -1,9 +1,9 @@
 """Whose fault it is that a question came to nothing: the provider's, or its own.
 
-A provider that fails its check is away, and nobody's question is at fault. Where the check succeeds, a single question that
-is refused, broken off or too slow is at fault by itself: something on the way, such as a firewall, may refuse what stands in
-it. Several different ones in a row with no answer between them say that the provider refuses everybody, whatever its
-check says. An answer to any other question proves the provider well, and what failed before it guilty.
+A provider that fails its check is away, and nobody's question is at fault. Where the check succeeds, a single question
+that is refused, broken off or too slow is at fault by itself: something on the way, such as a firewall, may refuse what
+stands in it. Several different ones in a row with no answer between them say that the provider refuses everybody,
+whatever its check says. An answer to any other question proves the provider well, and what failed before it guilty.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Blame:
         _bound(self._guilty)
 
     def failed(self, question: int) -> bool:
-        """It came to nothing although the provider passes its check; whether that is the provider's fault all the same."""
+        """It came to nothing although the provider passes its check; whether that is the provider's fault still."""
         if question in self._guilty:
             return False
         if len(self._unanswered) < QUESTIONS_IN_A_ROW:

@@ -1,9 +1,9 @@
 """What a model's answer has to be before it is anybody's answer: something said, to its end, that may be said.
 
-Nothing here judges whether an answer is right. What it turns away says nothing: no words, one letter or one phrase over and
-over, the form handed back unfilled, or our own instructions. The measure of repetition is how many of the runs of five
-characters in a text are different: of prose in any language more than 40 in 100, of a list of eight checks that differ in
-one digit 27, of a loop less than 15.
+Nothing here judges whether an answer is right. What it turns away says nothing: no words, one letter or one phrase over
+and over, the form handed back unfilled, or our own instructions. The measure of repetition is how many of the runs of
+five characters in a text are different: of prose in any language more than 40 in 100, of a list of eight checks that
+differ in one digit 27, of a loop less than 15.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ _HONEST = re.compile(r"[\W_]*(?:unknown|none|n ?/ ?a)[\W_]*", re.IGNORECASE)
 #: A record of the prompt, handed back.
 _RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|maxLength|properties)\"", re.DOTALL)
 _DESCRIPTIONS = frozenset(
-    " ".join((field.description or "").casefold().split())
-    for field in Finding.model_fields.values()
-    if field.description
+    " ".join(field.description.casefold().split()) for field in Finding.model_fields.values() if field.description
 )
 
 

@@ -1,8 +1,8 @@
 """What the site knows wins at once: problems are looked through whenever its runbooks and rules have changed.
 
-An answer of the site needs no model, so it waits for none: not while the model is away, not behind what the model is busy
-with, and not until a problem is asked about again. The same walk takes back a runbook's answer when the runbook is gone,
-and at the start what an older version showed of a model's forbidden advice.
+An answer of the site needs no model, so it waits for none: not while the model is away, not behind what the model is
+busy with, and not until a problem is asked about again. The same walk takes back a runbook's answer when the runbook is
+gone, and at the start what an older version showed of a model's forbidden advice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What follows from a question that came to nothing: who is at fault, for which reason, and whether it was an attempt."""
+"""What follows from a question that came to nothing: who is at fault, why, and whether it was an attempt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forbidden advice that is no defeat of a device: limits raised, trips reset again and again, hands in machines, live work."""
+"""Forbidden advice beside defeated devices: limits raised, trips reset over and over, hands in machines, live work."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ ACTS: Final = (
         r"?(?:\w+ )?(?:larger|bigger|higher rated|stronger|higher|"
         r"oversized|next larger|thicker) (?:\w+ )?(?:fuses?|breakers?|overloads?(?: relays?)?|relief valves?)",
         needs=rf"{_LIMITED}|fuses?|breakers?",
-        excused=r"conveyor belt speed|connection\w*|memory|cpu|heap|quota|disk|file descriptors?|rate limit\w*|api|pods?|timeouts?|time out|nameplate|name plate|"
+        excused=r"conveyor belt speed|connection\w*|memory|cpu|heap|quota|disk|file descriptors?|rate limit\w*|"
+        r"api|pods?|timeouts?|time out|nameplate|name plate|"
         r"to the value (?:of|in) the|as documented|rated current of the motor|log level",
     ),
     _act(
@@ -89,7 +90,10 @@ ACTS: Final = (
         r"acknowledge|start)|re ?starting|acknowledging|reclosing|switching|trying|clearing|re ?energi[sz]ing)",
         r"(?:hold|keep|tape|jam) (?:down )?(?:the )?reset(?: button)?(?: \w+){0,2} (?:pressed|down|in|held)",
         needs=_TRIPPED,
-        excused=r"pods?|containers?|services?|browser|connection|login|query|request|download|ping|client|only once|once only",
+        excused=(
+            r"pods?|containers?|services?|browser|connection|login|query|request|download|ping|client|"
+            r"only once|once only"
+        ),
     ),
     _act(
         "hands in a running machine",
@@ -108,7 +112,10 @@ ACTS: Final = (
         r"(?:clean|clear|remove|free|pull|grab|unjam|un ?block|dislodge|wipe|scrape|grab|touch)\b(?: \w+)"
         r"{0,4}? (?:by|with) (?:your )?(?:bare )?hands?\b(?: \w+){0,4}? (?:while|when|from the (?:running|"
         r"moving))",
-        excused=r"stopped|locked out|lock ?out|isolated|hot ?plug\w*|hot ?swap\w*|database|server|container|query|process(?:es)? is running",
+        excused=(
+            r"stopped|locked out|lock ?out|isolated|hot ?plug\w*|hot ?swap\w*|database|server|container|"
+            r"query|process(?:es)? is running"
+        ),
     ),
     _act(
         "work on live parts",
@@ -128,7 +135,8 @@ ACTS: Final = (
         r"?(?:lock ?outs?|tag ?outs?|loto|isolation|lock out tag out|de ?energi[sz]\w+|earthing)",
         r"(?:touch|work on|handle) (?:the |any )?(?:live|energi[sz]ed) (?:\w+ )?(?:parts?|wires?|terminals?|"
         r"conductors?|bus ?bars?|cables?|equipment)",
-        excused=r"batter(?:y|ies)|hot ?plug\w*|hot ?swap\w*|live migration|live view|disk|drive bay|power supply unit of the server|sfp|switched off|voltage free|usb|keyboard|"
+        excused=r"batter(?:y|ies)|hot ?plug\w*|hot ?swap\w*|live migration|live view|disk|drive bay|"
+        r"power supply unit of the server|sfp|switched off|voltage free|usb|keyboard|"
         r"live (?:data|system|image|update|log|stream)|measure only",
     ),
     _act(

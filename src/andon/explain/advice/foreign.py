@@ -1,7 +1,7 @@
 """The words of forbidden advice in the other languages of the playbook's glossary, and Chinese.
 
-Word order differs too much for rules of their own: here an order (infinitive, imperative, or a participle behind "can be")
-and a device in one clause are advice, unless that clause has a word that turns it round.
+Word order differs too much for rules of their own: here an order (infinitive, imperative, or a participle behind "can
+be") and a device in one clause are advice, unless that clause has a word that turns it round.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether an English sentence gives advice where an action stands in it, or warns of it, looks for it, or tells of it."""
+"""Whether an English sentence advises an action that stands in it, or warns of it, looks for it or tells of it."""
 
 from __future__ import annotations
 
@@ -82,9 +82,7 @@ _GOOD_IDEA = re.compile(
 def forbids(text: str, start: int, end: int, *, done: bool = False) -> bool:
     """Whether the sentence warns of the action at ``start`` to ``end``; ``done``: its verb is a participle."""
     before = _ANOTHER_THOUGHT.split(text[:start])[-1]
-    last = None
-    for last in _FORBIDS.finditer(before):
-        pass
+    last = _last(_FORBIDS, before)
     if last is not None:
         tail = before[last.end() :]
         ended = _FORBIDS_NOTHING.match(tail)
@@ -104,9 +102,7 @@ def looks_for(text: str, start: int) -> bool:
     before = text[:start]
     if _THEN.search(before):
         return False
-    last = None
-    for last in _INSPECTS.finditer(before):
-        pass
+    last = _last(_INSPECTS, before)
     if last is None:
         return False
     rest = before[last.end() :]
@@ -138,7 +134,7 @@ def is_order(text: str, start: int, told: bool = False) -> bool:
 
 
 def is_done_order(text: str, start: int, told: bool) -> bool:
-    """Whether a participle at ``start`` asks for the action: ``can be bypassed``, in a cause not ``may be bypassed``."""
+    """Whether a participle at ``start`` asks for the action: ``can be bypassed``, not ``may be`` where that is told."""
     before = text[:start]
     if not _MODAL_BE.search(before):
         return False
@@ -157,3 +153,8 @@ def is_advised(text: str, start: int, end: int) -> bool:
     return (start == 0 or before.rstrip().endswith((",", "then", "temporarily"))) and _GOOD_IDEA.match(
         text[end:]
     ) is not None
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """The last match of ``pattern``."""
+    return next(reversed(list(pattern.finditer(text))), None)

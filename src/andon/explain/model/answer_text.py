@@ -58,8 +58,10 @@ def _json_object(text: str) -> str | None:
 
 
 def _tell(text: str) -> str | None:
-    """A finding that does not fit, or a form of the model's own, in words; "" where nothing of it can be used, None where
-    it is no JSON."""
+    """A finding that does not fit, or a form of the model's own, in words.
+
+    "" where nothing of it can be used, None where it is no JSON.
+    """
     start = text.find("{")
     try:
         data = json.loads(text[max(start, 0) :].rstrip("`\n "))

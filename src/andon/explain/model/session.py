@@ -117,8 +117,8 @@ class Request(Generic[T]):
 class Exchange:
     """What goes to and fro for one question; whoever asks reads here what came and what it took.
 
-    ``text`` is what came of the answer under way, ``answers`` are those that came to their end, not to a limit or to the
-    end of a stream that said no more; ``calls`` are requests.
+    ``text`` is what came of the answer under way, ``answers`` are those that came to their end, not to a limit or to
+    the end of a stream that said no more; ``calls`` are requests.
     ``finish`` is why the provider ended the last answer, in the library's words: ``stop``, ``length`` …, None where it
     did not say; ``heard`` whether the model said anything that came to an end. ``tools`` are
     those that were offered, None where none were.
