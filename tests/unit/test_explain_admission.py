@@ -57,7 +57,7 @@ def answers(tested: Admission, count: int, seconds: float) -> None:
     """``count`` answers while every place was taken."""
     for _ in range(count):
         tested.running = tested.limit
-        tested.answered(seconds)
+        tested.answered(1, seconds)
     tested.running = 0
 
 

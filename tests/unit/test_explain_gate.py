@@ -27,7 +27,7 @@ def said(summary: str, cause: str = CAUSE, checks: list[str] | None = None) -> E
     ("answer", "fault"),
     [
         (said("a" * 300, "a" * 600, ["a" * 240]), "over and over"),
-        (said("The drive is too warm.", "x" * 600), "over and over"),
+        (said("The drive is too warm.", "z" * 600), "over and over"),
         (said("abab" * 60, "ab" * 200, ["ba" * 90]), "over and over"),
         (said("The fan is blocked. " * 14), "over and over"),
         (said("The drive is too warm.", "error error error error error error error error error error error"), "over"),

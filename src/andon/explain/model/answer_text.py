@@ -31,7 +31,8 @@ def free_text(raw: str) -> str | None:
     JSON that breaks off is none either: what is missing may be the word that turned the rest round.
     """
     text = answer_text(raw)
-    if text.lstrip().startswith(("{", "[", "```")) and (told := _tell(text)) is not None:
+    meant = text.lstrip().startswith(("{", "[", "```")) or ("{" in text and '"summary"' in text)
+    if meant and (told := _tell(text)) is not None:
         return told or None
     shown = "\n".join(line.rstrip() for line in visible(text).splitlines()).strip()
     if not _readable(text, shown):

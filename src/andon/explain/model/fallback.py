@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Question
 from andon.core.settings.providers import Member
 from andon.core.settings.settings import Settings
@@ -83,7 +83,7 @@ class FallbackAnalyst:
     The first that does not rest is asked, and the next where it fails and a further call is granted. ``check`` asks
     those that rest too, and one that is well rests no longer. The configured provider is warmed up, the others when
     they are first asked.
-    A bad answer of a model (ModelAnswerError) is an answer: nobody else is asked for another. A member that is away, or
+    A bad answer (ModelAnswerError) is an answer: nobody else is asked for another. A member that is away, or
     answers nobody, rests for a growing time, so that a dead provider does not cost its time-out with each question;
     where it fails at one question only, the next is asked that one.
     """
@@ -108,11 +108,7 @@ class FallbackAnalyst:
             asked += 1
             try:
                 explanation = await member.analyst.explain(question, again)
-            except (ModelUnavailable, ModelMisconfigured, ModelAnswerError) as error:
-                if isinstance(error, ModelAnswerError) and error.by_model:
-                    member.answered(question.pattern_id)
-                    error.tokens += tokens
-                    raise
+            except (ModelUnavailable, ModelMisconfigured) as error:
                 await member.failed(question.pattern_id, error)
                 failure = error
                 tokens += error.tokens
