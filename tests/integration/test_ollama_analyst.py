@@ -216,8 +216,8 @@ def test_a_stream_that_ends_without_a_word_is_no_answer(ollama: Ollama) -> None:
     raw = b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":'
     raw += b'{"role":"assistant","content":' + json.dumps(PROSE).encode() + b'},"finish_reason":null}]}\n\n'
     error = failure(ollama, Answer(raw=raw), Answer(raw=raw))
-    assert isinstance(error, ModelAnswerError)
-    assert "broke off in the middle of its answer" in str(error)
+    assert isinstance(error, ModelUnavailable)
+    assert "broke off its answer (the stream ended in the middle of the answer)" in str(error)
 
 
 @pytest.mark.parametrize("behaviour", ["empty", "only-thinking", "binary-text", "garbage"])
@@ -413,7 +413,8 @@ def test_closing_ends_questions_in_flight(ollama: Ollama) -> None:
 
 def test_a_readable_first_answer_outlives_a_failed_repair(ollama: Ollama) -> None:
     """Where the repair round meets a busy server, what came before is kept."""
-    explanation = explain(ollama, Answer(text=HALF), Answer(status=503, error="busy"))
+    whole = json.dumps({"summary": "The disk of db-01 is full, so nothing is written."})
+    explanation = explain(ollama, Answer(text=whole), Answer(status=503, error="busy"))
     assert explanation.text.startswith("The disk of db-01 is full")
 
 

@@ -114,6 +114,8 @@ class ModelBusy(ModelUnavailable):
 class ModelMisconfigured(ModelError):
     """The provider refuses the request as configured: check key, model name and address."""
 
+    #: Whether it says so of our account or our model, so that the next question would meet the same.
+    standing = False
     #: Whether the question is longer than the model's context: a shorter one may fit.
     too_long = False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelUnavailable
+from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.explain.admission import Admission
 from andon.explain.interfaces import Analyst
 
@@ -32,4 +32,7 @@ async def verdict_on(admission: Admission, analyst: Analyst, question: int, erro
         guilty = admission.away(question, str(outage), retry_after)
         return Verdict(f"Each time it has this question: {outage}" if guilty else str(outage), guilty, retry_after)
     reason = error.alone or reason
-    return Verdict(reason, not admission.failed(question, reason), retry_after)
+    provider = admission.failed(question, reason)
+    # a server that fails at everything has been tried; one that refuses everybody has looked at nothing
+    refuses = isinstance(error, ModelMisconfigured | ModelAnswerError)
+    return Verdict(reason, counted=not (provider and refuses), retry_after=retry_after)

@@ -33,7 +33,7 @@ from andon.explain.model.session import (
     Request,
 )
 from andon.explain.providers.backend import Backend, Capabilities
-from andon.explain.providers.failures import broken_off, cut_off, endless
+from andon.explain.providers.failures import cut_off, endless
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse, ModelResponsePart
@@ -194,8 +194,6 @@ class ModelAnalyst(ModelSession):
     def _nothing_usable(self, exchange: FindingExchange) -> ModelAnswerError:
         if exchange.finish == "length":
             return cut_off(self.place, self.max_output_tokens)
-        if exchange.heard and exchange.finish is None and exchange.text.strip():
-            return broken_off(self.place)
         if exchange.tools is not None and not exchange.answers:
             return ModelAnswerError(
                 f"{self.model} at {self.place.url} looked things up and gave no finding before its requests "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from andon.core.errors import ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
+from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Question
 from andon.core.settings.providers import Member
 from andon.core.settings.settings import Settings
@@ -42,7 +42,7 @@ class _Member:
 
     async def failed(self, question: int, error: ModelError) -> None:
         """Leave it alone for a while where it is away, but not for one question that it alone cannot answer."""
-        if not isinstance(error, ModelBusy):
+        if isinstance(error, ModelMisconfigured):
             try:
                 await self.analyst.check()
             except ModelError as outage:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import structlog
 
-from andon.core.errors import ModelError
+from andon.core.errors import ModelError, ModelMisconfigured
 from andon.core.models import Picture
 from andon.core.settings.settings import Settings
 from andon.core.threads import in_daemon_thread
@@ -48,6 +48,9 @@ T = TypeVar("T")
 
 #: Seconds for asking whether the model is loaded, and what it can do, before the first question.
 PROBE_TIMEOUT = 2.0
+#: What a provider says of our account or our model is believed for these seconds, whatever its check says: not every
+#: provider tells without a question that a model is not there.
+REFUSAL_STANDS = 30.0
 #: Characters of one answer that are read, thoughts included. A finding has some 2,000.
 ANSWER_MAX = 200_000
 #: Characters of the text alone: no finding is longer, and free text is cut far below.
@@ -117,8 +120,8 @@ class Request(Generic[T]):
 class Exchange:
     """What goes to and fro for one question; whoever asks reads here what came and what it took.
 
-    ``text`` is what came of the answer under way, ``answers`` are those that came to their end, not to a limit or to
-    the end of a stream that said no more; ``calls`` are requests.
+    ``text`` is what came of the answer under way, ``answers`` are those that came to their end and not to a limit;
+    ``calls`` are requests.
     ``finish`` is why the provider ended the last answer, in the library's words: ``stop``, ``length`` …, None where it
     did not say; ``heard`` whether the model said anything that came to an end. ``tools`` are
     those that were offered, None where none were.
@@ -173,7 +176,7 @@ class Exchange:
         self.output_tokens += response.usage.output_tokens
         self.finish = response.finish_reason
         self.heard = True
-        if self.text and self.finish not in ("length", None):
+        if self.text and self.finish != "length":
             self.answers.append(self.text)
         return response
 
@@ -196,6 +199,7 @@ class ModelSession:
         self._agents: dict[tuple[type, str], Agent[Exchange, Any]] = {}
         #: Parts of a request that the server refused once: left out from then on.
         self._declined: set[str] = set()
+        self._refusal: tuple[float, ModelMisconfigured] | None = None
         self._building = asyncio.Lock()
         self._closed = False
 
@@ -236,6 +240,8 @@ class ModelSession:
         await self.warm_up()
         with in_words(self._backend, "be checked"):
             await self._backend.check()
+        if self._refusal is not None and time.monotonic() - self._refusal[0] < REFUSAL_STANDS:
+            raise self._refusal[1]
 
     async def close(self) -> None:
         """Close the connections; calls in flight fail as unavailable. Idempotent."""
@@ -273,6 +279,18 @@ class ModelSession:
         Where the server refuses a part of the request that can be left out, it goes out once more without it.
         Raises ModelError, and Ended where what came is no such answer.
         """
+        standing: tuple[float, ModelMisconfigured] | None = None
+        try:
+            return await self._simplified(compose, exchange, deadline, requests)
+        except ModelMisconfigured as error:
+            standing = (time.monotonic(), error) if error.standing else None
+            raise
+        finally:
+            self._refusal = standing
+
+    async def _simplified(
+        self, compose: Callable[[Capabilities], Request[T]], exchange: Exchange, deadline: float, requests: int
+    ) -> T:
         refused: ModelAPIError | None = None
         blind = False
         begun = exchange.calls

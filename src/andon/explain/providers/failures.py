@@ -68,6 +68,13 @@ def refused(message: str, alone: str | None = None) -> ModelMisconfigured:
     return error
 
 
+def standing(message: str) -> ModelMisconfigured:
+    """The provider says of our account or our model what holds for every question, whatever its check can tell."""
+    error = ModelMisconfigured(message)
+    error.standing = True
+    return error
+
+
 def only_this(place: Place, did: str, said: str) -> str:
     """What to say of a failure that one question met at a provider that passes its check."""
     return (
@@ -137,11 +144,10 @@ def from_api_error(error: ModelAPIError, place: Place, deadline: float) -> Model
 def from_status(status: int, detail: str, place: Place, *, retry_after: float | None = None) -> ModelError:
     """The ModelError for an HTTP status that is no success. ``detail`` is the provider's own message."""
     error = _from_status(status, detail, place, retry_after)
-    if error.alone is None and not isinstance(error, ModelBusy | ModelAnswerError):
-        too_long = isinstance(error, ModelMisconfigured) and error.too_long
-        if not too_long:
-            said = f"{status}: {detail}" if detail else f"{status}"
-            error.alone = only_this(place, "refused" if status < 500 else "failed at", said)
+    said_of_us = isinstance(error, ModelMisconfigured) and (error.too_long or error.standing)
+    if error.alone is None and not said_of_us and not isinstance(error, ModelBusy | ModelAnswerError):
+        said = f"{status}: {detail}" if detail else f"{status}"
+        error.alone = only_this(place, "refused" if status < 500 else "failed at", said)
     return error
 
 
@@ -155,9 +161,9 @@ def _from_status(status: int, detail: str, place: Place, retry_after: float | No
         )
     # OpenAI says 429 for an account without credit, Anthropic 400; Google says the same words and when to come back
     if status == 402 or (status in (400, 429) and _NO_CREDIT.search(told) and retry_after is None):
-        return refused(f"{place.name} at {place.url} wants to be paid first ({said}): top up the account.")
+        return standing(f"{place.name} at {place.url} wants to be paid first ({said}): top up the account.")
     if status == 404 and ("model" in told or "deployment" in told):
-        return refused(f"{place.name} at {place.url} does not have the model {place.model}: {place.when_missing}")
+        return standing(f"{place.name} at {place.url} does not have the model {place.model}: {place.when_missing}")
     if status == 404:
         return refused(f"{place.url} is not {place.within} ({said}): {place.when_wrong}")
     if status < 400:
@@ -282,15 +288,6 @@ def endless(place: Place) -> ModelAnswerError:
     return ModelAnswerError(
         f"{place.model} at {place.url} went on writing beyond what any answer needs: choose another MODEL if "
         f"this goes on."
-    )
-
-
-def broken_off(place: Place) -> ModelAnswerError:
-    """The stream ended in the middle of a text, without a word that this is its end."""
-    return ModelAnswerError(
-        f"{place.model} at {place.url} broke off in the middle of its answer: it is asked again; look into "
-        f"the server's "
-        "own log if this goes on."
     )
 
 
