@@ -28,7 +28,7 @@ RESPONSE_MAX = 4 * 2**20
 
 
 #: By what a stream of an answer is known, and by what its end is: OpenAI's, Anthropic's and Google's.
-_BEGUN = (b'"choices"', b"content_block", b'"candidates"')
+_BEGUN = (b'"content":"', b'"content": "', b'"arguments"', b"content_block_delta", b'"candidates"')
 _ENDED = (b"[DONE]", b'"finish_reason":"', b'"finish_reason": "', b"message_stop", b'"finishReason"')
 
 
