@@ -99,7 +99,11 @@ class Service:
         Raises AndonError with one sentence where something essential cannot start.
         """
         async with AsyncExitStack() as stack:
-            stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))
+            access = self.settings.file_access
+            stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database, access))
+            if self.settings.embedded_broker:
+                with contextlib.suppress(OSError):  # the broker says what is wrong with the directory
+                    await asyncio.to_thread(access.make_directory, self.settings.data_dir)
             http = self._make_http(self)
             self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
             stack.callback(http.close)
@@ -158,7 +162,8 @@ class Service:
         """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
         settings = self.settings
         preparing = asyncio.create_task(
-            asyncio.to_thread(prepare, settings.database, durability=settings.durability), name="prepare"
+            asyncio.to_thread(prepare, settings.database, durability=settings.durability, access=settings.file_access),
+            name="prepare",
         )
         try:
             if settings.embedded_broker:

@@ -14,6 +14,7 @@ import typer
 from andon.app.cli.filters import Json, time_of
 from andon.app.cli.output import command_settings, console, plain, print_outcome, user_name
 from andon.core.models.history import ShiftWindow
+from andon.core.private_files import written_whole
 from andon.core.times import seconds_or
 from andon.insight.report import shift_report as reports
 from andon.insight.report.report_page import page
@@ -109,7 +110,8 @@ def _hand_over(made: ShiftReport, form: Form | None, out: Path | None) -> None:
     text = _rendered(made, form or "md")
     if out is not None:
         try:
-            out.write_text(text, encoding="utf-8")
+            with written_whole(out) as file:
+                file.write(text.encode())
         except OSError as error:
             raise typer.BadParameter(f"{out} cannot be written ({error.strerror})", param_hint="--out") from None
         names = ", ".join(one.name for one in made.signatures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,7 @@ def run(
 def _run(given: dict[str, Any]) -> None:
     settings = load_settings(**given)
     configure_logging(settings.log_level, settings.log_format)
+    os.umask(0o077)  # for what the broker and libraries make
     if found := remarks():
         structlog.get_logger(__name__).warning("settings without effect", remarks=found)
     run_service(settings, web.listen)
