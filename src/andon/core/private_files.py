@@ -83,6 +83,16 @@ def access_for(group: str) -> FileAccess:
     return FileAccess(number)
 
 
+@contextlib.contextmanager
+def private_umask() -> Iterator[None]:
+    """Within this, what programs and libraries make by themselves, the broker among them, is the user's alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def share_sidecars(path: Path) -> None:
     """Give the files that SQLite keeps beside a database the group of the database; their mode they have from it."""
     with contextlib.suppress(OSError):  # there are none, or they are another user's

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import socket
 import time
@@ -23,6 +22,7 @@ from andon.app.service import Service, first_error
 from andon.app.wiring import public
 from andon.core.errors import AndonError, InUseError, ModelError
 from andon.core.models import SEVERITY_RANK, SUBJECT, LogQuery
+from andon.core.private_files import private_umask
 from andon.store import Visitor, counts, lock_database, search
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ def demo(
     Example: andon demo
     """
     base = command_settings()
-    os.umask(0o077)  # for what the broker and libraries make
     try:
         prepare_directory(data_dir, base.file_access)
     except OSError as error:
@@ -64,7 +63,8 @@ def demo(
     http_port = free_port_near(base.http_host, base.http_port)
     settings = command_settings(data_dir=data_dir, db_path="", nats_url="", nats_port=nats_port, http_port=http_port)
     try:
-        asyncio.run(_demo(settings, stay=stay, rows=rows))
+        with private_umask():
+            asyncio.run(_demo(settings, stay=stay, rows=rows))
     except BaseExceptionGroup as group:
         raise first_error(group) from None
 
