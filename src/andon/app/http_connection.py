@@ -81,11 +81,15 @@ class Connection(H11Protocol):
         return self._since if waits else None
 
     def _make_room(self) -> bool:
-        """End the connection that keeps us waiting longest; whether there was one."""
-        waiting = [(since, id(one), one) for one in self.connections if (since := _stalled(one)) is not None]
+        """End the connection that keeps us waiting longest, those that read an answer last; whether there was one."""
+        waiting = [
+            (one.transport.get_write_buffer_size() > 0, since, id(one), one)
+            for one in self.connections
+            if (since := _stalled(one)) is not None
+        ]
         if not waiting:
             return False
-        _, _, oldest = min(waiting)
+        *_, oldest = min(waiting)
         self.connections.discard(oldest)
         oldest.transport.abort()
         return True

@@ -58,7 +58,8 @@ class FileAccess:
     def _settle(self, path: Path, mode: int) -> None:
         if self.group is not None:
             os.chown(path, -1, self.group)
-        path.chmod(mode)  # whatever the process's umask took away
+        with contextlib.suppress(PermissionError):  # of a file system without modes, which doctor tells
+            path.chmod(mode)  # whatever the process's umask took away
 
 
 #: For the user who runs Andon, and for nobody else.
@@ -127,9 +128,10 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(opened, "wb") as file:
             if before is not None:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):  # another user's
                     os.fchown(opened, before.st_uid, before.st_gid)
-                os.fchmod(opened, stat.S_IMODE(before.st_mode))
+                with contextlib.suppress(OSError):
+                    os.fchmod(opened, stat.S_IMODE(before.st_mode))
             yield file
         part.replace(target)
     finally:
