@@ -82,6 +82,7 @@ def prepare_directory(path: Path, access: FileAccess) -> None:
             raise DemoError(f"a demo is still running in {path}; stop it first") from None
         shutil.rmtree(path)
     access.make_directory(path)
+    access.make_file(path / MARK)
     (path / MARK).write_text("The demo deletes this directory when it starts again.\n", encoding="utf-8")
 
 
