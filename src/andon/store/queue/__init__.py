@@ -15,7 +15,13 @@ from andon.store.queue.queue import (
 )
 from andon.store.queue.site import Glance, answer_at_once, glances, question_about, waiting_after, withdraw
 from andon.store.queue.usage import spend, spent
-from andon.store.queue.waiters import explained_waiters, overdue_waiters, put_off_waiters, remove_waiters
+from andon.store.queue.waiters import (
+    explained_waiters,
+    overdue_waiters,
+    put_off_waiters,
+    refused_waiters,
+    remove_waiters,
+)
 
 __all__ = [
     "AnalysisEntry",
@@ -37,6 +43,7 @@ __all__ = [
     "prioritise",
     "put_off_waiters",
     "question_about",
+    "refused_waiters",
     "release",
     "remove_waiters",
     "show_meanwhile",
