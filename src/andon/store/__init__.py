@@ -7,7 +7,7 @@ nowhere else.
 
 from sqlalchemy import Connection
 
-from andon.store import agent_history, alarms, counts, problems, queue, recording, retention, search
+from andon.store import agent_history, alarms, counts, period, problems, queue, recording, retention, search
 from andon.store.engine.database import Durability
 from andon.store.engine.database_lock import lock_database
 from andon.store.engine.prepare import Preparation, prepare
@@ -42,6 +42,7 @@ __all__ = [
     "keep_all",
     "lock_database",
     "novel",
+    "period",
     "pictures",
     "prepare",
     "problems",
