@@ -51,10 +51,15 @@ def period(connection: Connection, scopes: Sequence[HistoryQuery], only: Collect
             by_problem[roots.get(row[0], row[0])].append(row)
     told = _templates(connection, by_problem)
     problems = [_seen(root, told.get(root, ""), parts) for root, parts in by_problem.items()]
-    problems.sort(key=lambda one: (-one.weight, -one.count, one.first_seen, one.pattern_id))
+    problems.sort(key=by_weight)
     worst_first = sorted(severities, key=rank_of, reverse=True)
     total, of_problems = sum(severities.values()), sum(one.count for one in problems)
     return Period(total, {name: severities[name] for name in worst_first}, problems, total - of_problems)
+
+
+def by_weight(one: PatternSeen) -> tuple[int, int, int, str, int]:
+    """What a problem is sorted by; the worse of two that weigh the same comes first."""
+    return -one.weight, -rank_of(one.worst_severity), -one.count, one.first_seen, one.pattern_id
 
 
 def _seen(root: int, template: str, parts: list[Any]) -> PatternSeen:
@@ -94,6 +99,12 @@ def by_field(
         .limit(limit)
     )
     return [(value, int(found), int(kinds)) for value, found, kinds in rows]
+
+
+def codes(connection: Connection, limit: int = 5_000) -> list[str]:
+    """The codes of alarms."""
+    query = select(alarms.c.code).where(~alarms.c.code.startswith("pattern ")).distinct().limit(limit)
+    return [str(code) for code in connection.execute(query).scalars() if code]
 
 
 def log_ids(connection: Connection) -> tuple[int, int] | None:

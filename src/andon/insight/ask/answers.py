@@ -1,5 +1,7 @@
-"""What answers a question itself, where it asks for something that Andon has a function for: a log, what is active, what
-is frequent, new, rising or silent, where, how often, what helped. Lines of text; :mod:`facts_text` tells the rest.
+"""What answers a question itself, where it asks for something that Andon has a function for.
+
+That is a log, what is active, what is frequent, new, rising or silent, where, how often, what helped. Each is lines of
+text; :mod:`facts_text` tells the rest.
 """
 
 from __future__ import annotations
@@ -10,15 +12,15 @@ from datetime import datetime, timedelta
 import msgspec
 
 from andon.core.errors import NotFound
-from andon.core.models import HistoryQuery, PatternSeen, utc_text
+from andon.core.models import PatternSeen, utc_text
 from andon.core.models.history import Place
 from andon.core.text import counted
 from andon.core.times import lasting, seconds
 from andon.explain.model.time_phrases import shown
 from andon.insight.ask import figures
-from andon.insight.ask.facts_text import alarm_line, cited, known, plain, problem_line
+from andon.insight.ask.facts_text import EXAMPLES, alarm_line, plain, problem_line
 from andon.insight.ask.question import Route
-from andon.insight.ask.retrieval import Retrieved, scope_words
+from andon.insight.ask.retrieval import Retrieved
 from andon.insight.trends import trends
 from andon.insight.trends.rates import between, occurrences
 from andon.store import Ask, agent_history, alarms, counts, period, problems
@@ -26,11 +28,6 @@ from andon.store.period import CountedField
 
 _LISTED = 10
 _TIMES = 5
-#: Questions of which none is answered by an empty list.
-EXAMPLES = (
-    'Ask about a time, a place, a problem, a code or a word: "what happened on line 3 since 06:00", "what is active now", '
-    '"the most frequent this week", "what is new since yesterday", "what about log 514", "how do I fix F30004".'
-)
 _PLACES = ("line", "machine", "area", "site", "hostname")
 
 
@@ -99,7 +96,7 @@ async def _frequent(_ask: Ask, found: Retrieved) -> list[str]:
     lines = ["Most frequent, by logs:"] if every else []
     total = sum(one.count for one in every)
     lines += [
-        f"{problem_line(one, f'{number}.')}, {one.count / total:.0%} of the logs"
+        f"{problem_line(one, found, f'{number}.')}, {_share(one.count, total)} of the logs"
         for number, one in enumerate(every[:top], 1)
     ]
     return lines
@@ -123,9 +120,11 @@ async def _where(ask: Ask, found: Retrieved) -> list[str]:
 
 async def _count(_ask: Ask, found: Retrieved) -> list[str]:
     every = sorted(_all(found), key=lambda one: (-one.count, one.pattern_id))
+    if not every:
+        return ["None."]
     now = found.inquiry.now
     lines = [
-        f"{problem_line(one)}, from {shown(one.first_seen, now)} to {shown(one.last_seen, now)}"
+        f"{problem_line(one, found)}, from {shown(one.first_seen, now)} to {shown(one.last_seen, now)}"
         for one in every[:_LISTED]
     ]
     return lines + ([f"And {counted(len(every) - _LISTED, 'problem')} more."] if len(every) > _LISTED else [])
@@ -139,7 +138,9 @@ async def _new(ask: Ask, found: Retrieved) -> list[str]:
     if not new:
         return ["No problem was seen for the first time in that time."] if found.period and found.period.logs else []
     lines = [f"{counted(len(new), 'problem')} seen for the first time then, the newest first:"]
-    lines += [f"{problem_line(one)}, first at {shown(first[one.pattern_id], now)}" for one in new[::-1][:_LISTED]]
+    lines += [
+        f"{problem_line(one, found)}, first at {shown(first[one.pattern_id], now)}" for one in new[::-1][:_LISTED]
+    ]
     return lines + ([f"And {len(new) - _LISTED:,} more: `andon trends new`."] if len(new) > _LISTED else [])
 
 
@@ -171,17 +172,14 @@ async def _beside(ask: Ask, found: Retrieved) -> list[str]:
     before = [msgspec.structs.replace(one, since=utc_text(begin - length), until=scope.since) for one in found.scopes]
     earlier = await ask(period.period, before, found.only)
     logs, then = found.period.logs, earlier.logs
-    change = "as many" if logs == then else "more" if logs > then else "fewer"
-    times = f", {logs / then:.1f} times as many" if then and logs != then else ""
-    return (
-        [
-            f"{change[0].upper()}{change[1:]} than before: {counted(logs, 'log')} of {counted(len(found.period.problems), 'problem')}, "
-            f"against {counted(then, 'log')} of {counted(len(earlier.problems), 'problem')} in the {lasting(length.total_seconds())} "
-            f"before{times}."
-        ]
-        if logs != then
-        else [f"As many as before: {counted(logs, 'log')} in both times."]
-    )
+    if logs == then:
+        return [f"As many as before: {counted(logs, 'log')} in both times."]
+    now_problems, then_problems = (counted(len(one.problems), "problem") for one in (found.period, earlier))
+    times = f" ({logs / then:.1f} times as many)" if then else ""
+    return [
+        f"{'More' if logs > then else 'Fewer'} than before: {counted(logs, 'log')} of {now_problems}, against "
+        f"{counted(then, 'log')} of {then_problems} in the {lasting(length.total_seconds())} before{times}."
+    ]
 
 
 async def _trend(ask: Ask, found: Retrieved, kind: trends.Kind, title: str) -> list[str]:
@@ -195,7 +193,8 @@ async def _trend(ask: Ask, found: Retrieved, kind: trends.Kind, title: str) -> l
         if scope.host
         else [Place(field, scope.place) for field in _PLACES if scope.place]
     )
-    for place in names or [None]:
+    places: list[Place | None] = [*names] or [None]
+    for place in places:
         asked = trends.Asked(since, until, since - max(7 * trends.DAY, 3 * (until - since)), place, _LISTED)
         try:
             rows = await ask(trends.find, kind, asked)
@@ -248,7 +247,7 @@ async def _before(ask: Ask, found: Retrieved) -> list[str]:
     """How often the problem in question occurred, and when; the heaviest one where none is named."""
     if not found.problems:
         return []
-    seen, facts = found.problems[0]
+    facts = found.problems[0][1]
     now = found.inquiry.now
     until = now.timestamp() + 60
     minutes = await ask(counts.minutes_of, facts.pattern_id, seconds(facts.first_seen) - 60, until)
@@ -288,6 +287,10 @@ async def _acknowledged(ask: Ask, found: Retrieved) -> list[str]:
         by = plain(one.acked_by or "somebody unknown", 60)
         lines.append(f"- {at:%Y-%m-%d %H:%M:%S %Z} by {by}{note}: {plain(one.source)}")
     return lines
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count / total:.0%}" if count * 100 >= total else "under 1%"
 
 
 def _all(found: Retrieved) -> list[PatternSeen]:

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from andon.core.models import SEVERITY_RANK, SEVERITY_WEIGHT, PatternFacts, PatternSeen, Severity
+from andon.core.models import SEVERITY_RANK, SEVERITY_WEIGHT, PatternFacts, PatternSeen
 from andon.core.redact import clean, visible
 from andon.core.text import counted
 from andon.explain.model.fence import encode, facts_fields, listing, log_line, problem_fields
 from andon.explain.model.time_phrases import shown
+from andon.insight.ask.figures import Group
 from andon.insight.ask.question import Route
 from andon.insight.ask.retrieval import TOLD, Retrieved, first_of, scope_words
 from andon.store.alarms import AlarmEntry
@@ -29,12 +30,19 @@ _ACTIVE_TOLD = 3
 #: Shares of the room: the problems with what is known of them, the logs that show them; the rest is for what led up.
 _PROBLEMS, _LOGS = 0.5, 0.75
 WEIGHED = ", ".join(f"{name} {weight}" for name, weight in SEVERITY_WEIGHT.items() if weight)
+EXAMPLES = (
+    'Ask about a time, a place, a problem, a code or a word: "what happened on line 3 since 06:00", '
+    '"what is active now", "the most frequent this week", "what is new since yesterday", "what about log 514", '
+    '"how do I fix F30004".'
+)
 #: What is asked in these ways is answered by what is told; the problems are not told one by one as well.
 _ANSWERED = frozenset(Route) - {Route.OVERVIEW, Route.FIRST, Route.LOG, Route.PROBLEM, Route.FIX, Route.BEFORE}
+#: What is asked in these ways is about a time as a whole.
+_SEEN_WHOLE = frozenset({Route.OVERVIEW, Route.FIRST})
 
 
 def prompt_lines(found: Retrieved, room: int) -> tuple[list[str], set[int]]:
-    """Lines of JSON for a fence, within about ``room`` bytes, and the ids of the logs in them. The totals come first."""
+    """Lines of JSON for a fence, within about ``room`` bytes, the totals first, and the ids of the logs in them."""
     now = found.inquiry.now
     lines = [encode({"totals": clean(one, 400)}) for one in totals(found)]
     lines += [encode({"note": clean(note, 300)}) for note in found.notes]
@@ -82,8 +90,11 @@ def _report(found: Retrieved) -> Iterator[str]:
     answered = found.question.route in _ANSWERED
     if not answered:
         yield from _firsts(found)
+    if found.question.route in _SEEN_WHOLE:
         yield from _active(found)
-    if found.groups and not answered:
+    if found.unmatched and not (found.scope.host or found.scope.place):
+        yield from _heaviest(found)
+    elif found.groups and not answered:
         yield from problem_list(found)
     if found.alike:
         yield ""
@@ -92,10 +103,10 @@ def _report(found: Retrieved) -> Iterator[str]:
             last = f"last at {shown(facts.last_seen, found.inquiry.now)}"
             yield f"- problem {facts.pattern_id}, {last}: {plain(facts.template)}{cited(facts.newest[:1])}"
             yield from known(facts)
-    if found.timeline and found.question.route in (Route.OVERVIEW, Route.FIRST):
+    if found.timeline and found.question.route in _SEEN_WHOLE and not found.unmatched:
         host = plain(found.timeline[0].hostname)
         yield ""
-        yield f"What {host} logged around the first error, in order:"
+        yield f"What {host} logged around its worst log, in order:"
         for log in found.timeline:
             said = f"{plain(log.service, 40)}: {plain(log.message)} [log {log.id}]"
             yield f"- {shown(log.timestamp, found.inquiry.now)} {log.severity} {said}"
@@ -103,6 +114,16 @@ def _report(found: Retrieved) -> Iterator[str]:
         for hint in found.runbooks:
             yield ""
             yield f"Runbook that may apply: {plain(hint.title)} ({plain(hint.source)})"
+
+
+def _heaviest(found: Retrieved) -> Iterator[str]:
+    """What weighs most by name alone, where nothing is what was asked for."""
+    if found.groups:
+        yield ""
+        yield "The heaviest problems of that time:"
+        yield from (problem_line(group.head, found) for group in found.groups[:_IN_FULL])
+    yield ""
+    yield EXAMPLES
 
 
 def totals(found: Retrieved) -> list[str]:
@@ -115,6 +136,8 @@ def totals(found: Retrieved) -> list[str]:
     where = scope_words(found.scopes, found.inquiry.now)
     logs, problems = counted(period.logs, "log"), counted(len(period.problems), "problem")
     lines = [f"{where}: {logs}{those} of {problems}{f' ({of_each})' if of_each else ''}."]
+    if period.ungrouped:
+        lines.append(f"{counted(period.ungrouped, 'log')} of them belong{'s' * (period.ungrouped == 1)} to no problem.")
     if found.fits and found.only is None:
         fitting = [one for group in found.groups for one in (group.head, *group.alike)]
         logs, problems = counted(sum(one.count for one in fitting), "log"), counted(len(fitting), "problem")
@@ -165,9 +188,13 @@ def alarm_line(one: AlarmEntry, now: datetime) -> str:
 
 
 def problem_list(found: Retrieved) -> Iterator[str]:
-    """The problems by weight: the first with what to check in full, the others by name."""
+    """The problems by weight: the first, the worst and what came first with all there is to check, others by name."""
     groups = {group.head.pattern_id: group for group in found.groups}
     several = len(found.groups) > 1
+    first = first_of(found)
+    worst = max(
+        (seen for seen, _ in found.problems), key=lambda one: SEVERITY_RANK.get(one.worst_severity, 1), default=None
+    )
     yield ""
     if several:
         yield f"Problems by weight (logs × severity: {WEIGHED}):"
@@ -176,31 +203,35 @@ def problem_list(found: Retrieved) -> Iterator[str]:
         group = groups.get(seen.pattern_id)
         yield from _told(number, seen, facts, found)
         if group is not None and group.alike:
-            ids = " ".join(f"#{one.pattern_id}" for one in group.alike[:20]) + (" …" if len(group.alike) > 20 else "")
-            logs = counted(sum(one.count for one in group.alike), "log")
-            yield f"   And {counted(len(group.alike), 'look-alike')}: {ids} ({logs})."
+            yield f"   And {_look_alikes(group)}."
         text = facts.fixes[0].fix if facts.fixes else facts.explanation or ""
         if text and text in said:
             yield f"   The same answer as for problem {said[text]}."
         else:
             said[text] = seen.pattern_id
-            yield from known(facts, whole=number <= _IN_FULL)
+            yield from known(facts, whole=number <= _IN_FULL or seen in (first, worst))
         yield ""
-    rest = [group.head for group in found.groups if all(group.head != seen for seen, _ in found.problems)]
-    for number, one in enumerate(rest[: _NAMED - TOLD], len(found.problems) + 1):
-        yield problem_line(one, f"{number}.")
+    told = {seen.pattern_id for seen, _ in found.problems}
+    rest = [group for group in found.groups if group.head.pattern_id not in told]
+    for number, group in enumerate(rest[: _NAMED - TOLD], len(found.problems) + 1):
+        also = f" (and {_look_alikes(group)})" if group.alike else ""
+        yield f"{problem_line(group.head, found, f'{number}.')}{also}"
     if len(rest) > _NAMED - TOLD:
-        left = rest[_NAMED - TOLD :]
+        left = [one for group in rest[_NAMED - TOLD :] for one in (group.head, *group.alike)]
         logs = counted(sum(one.count for one in left), "log")
         yield f"And {counted(len(left), 'problem')} more with {logs}: `andon trends top` lists them."
 
 
-def problem_line(one: PatternSeen, mark: str = "-") -> str:
+def _look_alikes(group: Group) -> str:
+    ids = " ".join(f"#{one.pattern_id}" for one in group.alike[:20]) + (" …" if len(group.alike) > 20 else "")
+    return f"{counted(len(group.alike), 'look-alike')}: {ids} ({counted(sum(one.count for one in group.alike), 'log')})"
+
+
+def problem_line(one: PatternSeen, found: Retrieved, mark: str = "-") -> str:
     """A problem as a line of a list."""
-    times = counted(one.count, "time")
-    return (
-        f"{mark} {one.worst_severity}, {times}, problem {one.pattern_id}: {plain(one.template)}{cited([one.last_log])}"
-    )
+    log = found.samples.get(one.last_log or 0)
+    said = plain(one.template if log is None else log.message) + cited([one.last_log])
+    return f"{mark} {one.worst_severity}, {counted(one.count, 'time')}, problem {one.pattern_id}: {said}"
 
 
 def _told(number: int, seen: PatternSeen, facts: PatternFacts, found: Retrieved) -> Iterator[str]:
@@ -241,11 +272,6 @@ def _lines(explanation: str) -> list[str]:
 
 def _text(text: str) -> str:
     return " ".join(clean(text, _WHOLE).split())
-
-
-def worst(problems: Iterable[PatternSeen]) -> Severity:
-    """The worst severity among problems."""
-    return max((Severity(one.worst_severity) for one in problems), key=SEVERITY_RANK.__getitem__, default=Severity.INFO)
 
 
 def cited(ids: Iterable[int | None]) -> str:

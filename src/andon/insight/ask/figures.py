@@ -69,12 +69,12 @@ async def period_of(ask: Ask, scopes: list[HistoryQuery], only: Collection[int] 
         for root in roots
         if root in known
     ]
-    problems.sort(key=lambda one: (-one.weight, one.pattern_id))
+    problems.sort(key=period.by_weight)
     return Period(sum(one.count for one in problems), {}, problems)
 
 
 def fold(problems: Sequence[PatternSeen]) -> list[Group]:
-    """The problems in their order, each with the later ones that read like it."""
+    """The problems in their order, each with the later ones that read like it and are about as severe."""
     index = SimilarIndex(capacity=FOLDED_MAX)
     first = problems[:FOLDED_MAX]
     by_key = {str(one.pattern_id): one for one in first}
@@ -88,21 +88,24 @@ def fold(problems: Sequence[PatternSeen]) -> list[Group]:
         elif key in by_key:
             del by_key[key]
             index.remove(key)
-            alike = [other for other, _ in index.similar(one.template, FOLDED_MAX, LOOK_ALIKE)] if one.template else []
+            like = index.similar(one.template, FOLDED_MAX, LOOK_ALIKE) if one.template else []
+            alike = [other for other, _ in like if abs(_rank(by_key[other]) - _rank(one)) < 2]
             groups.append(Group(one, [by_key.pop(other) for other in alike]))
             for other in alike:
                 index.remove(other)
     return groups
 
 
+def _rank(one: PatternSeen) -> int:
+    return SEVERITY_RANK.get(one.worst_severity, Severity.INFO.rank)
+
+
 def worst_kept(groups: list[Group], told: int) -> list[Group]:
     """The first ``told`` groups, and in place of the last the worst one where none of them is so severe."""
     chosen = groups[:told]
-    worst = max(groups, key=lambda group: SEVERITY_RANK.get(group.head.worst_severity, 1), default=None)
-    if worst is not None and chosen:
-        rank = SEVERITY_RANK.get(worst.head.worst_severity, 1)
-        if rank > max(SEVERITY_RANK.get(group.head.worst_severity, 1) for group in chosen):
-            chosen[-1] = worst
+    worst = max(groups, key=lambda group: _rank(group.head), default=None)
+    if worst is not None and _rank(worst.head) > max(_rank(group.head) for group in chosen):
+        chosen[-1] = worst
     return chosen
 
 

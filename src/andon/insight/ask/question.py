@@ -7,6 +7,7 @@ problems that fit are told either way.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -104,6 +105,7 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
             r"\b(?:happened|happen|occurred|occur|seen|had|was|been)\b.{0,30}\bbefore\W*\Z|\bever\s(?:happen\w*|seen|had|occur\w*)"
             r"|\b(?:has|did|have)\s(?:this|it|that|we|they)\b.{0,30}\b(?:already|again)\b"
             r"|\bschon\s(?:ein|öfter|früher|mehr|mal)\w*|\bwiederholt?\b|\bwhen\s(?:was|did)\b.{0,40}\blast\b"
+            r"|\bwann\b.{0,40}\b(?:zuletzt|letzte[nrs]?)\b"
         ),
     ),
     (
@@ -202,8 +204,8 @@ _COMMON = frozenset(
 )
 
 
-def read_question(text: str, telling: list[str]) -> Question:
-    """What ``text`` asks for; ``telling`` are its words that are no names and no common ones."""
+def read_question(text: str, telling: list[str], named: Iterable[str] = ()) -> Question:
+    """What ``text`` asks for; ``telling`` are its words that are not common, ``named`` the names that it has."""
     log_ids, problem_ids = _ids(_LOG, text), _ids(_PROBLEM, text)
     which = _WHICH.search(text)
     route = next((route for route, pattern in _ROUTES if pattern.search(text)), Route.OVERVIEW)
@@ -215,7 +217,8 @@ def read_question(text: str, telling: list[str]) -> Question:
         route = Route.PROBLEM
     top = next((int(number) for found in _TOP.finditer(text) for number in found.groups() if number), None)
     field = "machine" if which is None else next(name for name, said in which.groupdict().items() if said)
-    return Question(route, log_ids, problem_ids, top, field, _words(telling))
+    parts = {part for name in named for part in re.findall(r"[^\W\d_]+", name.lower())}
+    return Question(route, log_ids, problem_ids, top, field, _words([one for one in telling if one not in parts]))
 
 
 def _ids(pattern: re.Pattern[str], text: str) -> list[int]:

@@ -6,17 +6,18 @@ Models that cannot call tools are shown this in the prompt; without a model it i
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import msgspec
 
+from andon.core.errors import UnknownName
 from andon.core.models import (
     SEVERITY_RANK,
     Hint,
     HistoryQuery,
+    Names,
     PatternFacts,
     PatternSeen,
     Period,
@@ -25,6 +26,7 @@ from andon.core.models import (
     utc_text,
 )
 from andon.core.models.explanations import question_of
+from andon.core.names import choice, listed, nearest, quoted
 from andon.core.redact import clean
 from andon.explain.model.history_tools import COMPARED, HistoryTools
 from andon.explain.model.time_phrases import shown
@@ -34,7 +36,7 @@ from andon.insight.ask.figures import FirstOut, Group
 from andon.insight.ask.name_filter import Named, find_names
 from andon.insight.ask.question import Question, Route, read_question
 from andon.insight.ask.scope import Time
-from andon.store import Ask, agent_history
+from andon.store import Ask, agent_history, names, period
 from andon.store.alarms import AlarmEntry
 
 #: Problems that are told with what is known of them.
@@ -42,8 +44,16 @@ TOLD = 6
 _TIMELINE, _AROUND = 14, 200
 _BEFORE, _AFTER = timedelta(minutes=10), timedelta(minutes=5)
 _QUOTED = 160
+#: Problems that are told where a question of this kind names none.
+_SHORTER = {Route.BEFORE: 1, Route.FIX: 3}
+#: Problems of which the newest log is looked up, the heaviest and the most frequent.
+_SAMPLED = 40
+#: Words that are looked for in the logs themselves where no problem's text has any.
+_SEARCHED = 6
 #: What is asked of all time where no time is named but something that has happened.
 _OF_EVER = frozenset({Route.FIX, Route.BEFORE, Route.COUNT})
+#: What is asked of these is answered by none where nothing reads like the question's words.
+_COUNTED = frozenset({Route.COUNT, Route.FREQUENT, Route.NEW, Route.BEFORE, Route.FIX})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +65,9 @@ class Inquiry:
     now: datetime
     since: str | None = None
     until: str | None = None
-    host: str | None = None
-    place: str | None = None
-    service: str | None = None
+    host: Names | None = None
+    place: Names | None = None
+    service: Names | None = None
 
 
 @dataclass
@@ -66,8 +76,9 @@ class Retrieved:
 
     ``period`` is all of the time and place, ``groups`` its problems that fit the question, look-alikes folded,
     ``problems`` the first of them with what is known of each. ``nearest`` is the log that another time had to be taken
-    for, which ``asked`` had none of. ``timeline`` is what the host of the first bad log recorded around it, once for
-    each row of the same problem. ``told`` is what answers the question itself, in lines.
+    for, which ``asked`` had none of. ``timeline`` is what the host of the worst log recorded around it, the first log
+    of each problem. ``samples`` are the newest logs of more problems, by id. ``told`` is what answers the question
+    itself, in lines; ``unmatched`` says that nothing reads like the question's words.
     """
 
     inquiry: Inquiry
@@ -86,24 +97,35 @@ class Retrieved:
     asked: Time | None = None
     nearest: StoredLog | None = None
     logs: dict[int, StoredLog] = field(default_factory=dict)
+    samples: dict[int, StoredLog] = field(default_factory=dict)
     timeline: list[StoredLog] = field(default_factory=list)
     alike: list[tuple[PatternFacts, float]] = field(default_factory=list)
     runbooks: list[Hint] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    unmatched: bool = False
 
 
 async def retrieve(
     inquiry: Inquiry, ask: Ask, tools: HistoryTools, runbooks: MarkdownRunbooks | None = None
 ) -> Retrieved:
-    """The facts for ``inquiry``. Raises QueryTooSlow and StoreUnavailable."""
+    """The facts for ``inquiry``. Raises UnknownName for a filter or a question about a place that no log names,
+    QueryTooSlow and StoreUnavailable."""
     found = Retrieved(inquiry)
     span = await ask(agent_history.span)
     if span is None:
         found.notes.append("No log is stored yet.")
         return found
-    named = find_names(inquiry.text, await ask(agent_history.names))
-    found.question = read_question(inquiry.text, named.words)
+    inquiry = found.inquiry = await _read_names(inquiry, ask, found.notes)
+    named = find_names(inquiry.text, await ask(names.of_site))
+    if named.unknown and not (named.hosts or named.places or inquiry.host or inquiry.place):
+        raise UnknownName("; ".join(named.unknown))
+    found.notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in named.unknown]
+    found.question = read_question(
+        inquiry.text, named.words, [*named.hosts, *named.places, *named.services, *named.unclear]
+    )
     await _only(ask, named, found)
+    if named.severity != Severity.CRITICAL and (found.only is not None or found.question.words):
+        named = named._replace(severity=None)  # "the pump fault" is about the pump, however severe it is
     await _look(ask, named, found)
     if found.period is None or not found.period.logs:
         oldest, newest = (shown(one, inquiry.now) for one in span)
@@ -111,6 +133,8 @@ async def retrieve(
     else:
         found.first_outs = await figures.first_outs(ask, found.scopes, inquiry.now)
     found.active = await figures.active_now(ask, found.scopes, inquiry.now)
+    if not found.fits and found.question.route in _SHORTER:
+        del found.groups[_SHORTER[found.question.route] :]
     await _tell(ask, found)
     if found.question.words and not found.fits:
         found.alike = await _alike(tools, found)
@@ -119,14 +143,34 @@ async def retrieve(
     return found
 
 
+async def _read_names(inquiry: Inquiry, ask: Ask, notes: list[str]) -> Inquiry:
+    """``inquiry`` with the names that logs carry in its filters."""
+    given = HistoryQuery(host=inquiry.host, place=inquiry.place, service=inquiry.service)
+    read = await ask(names.read, given)
+    notes += [f"{note[0].upper()}{note[1:]}." for note in read.notes]
+    return replace(inquiry, host=read.query.host, place=read.query.place, service=read.query.service)
+
+
 async def _only(ask: Ask, named: Named, found: Retrieved) -> None:
     """The problems that the question names, by a code, their ids or the id of a log; None for all."""
     found.codes, coded = await scope.coded(ask, named, found.inquiry.text)
     if found.codes:
         found.only, found.fits = coded, " or ".join(found.codes)
         if not coded:
-            codes = ", ".join(map(repr, found.codes))
-            found.notes.append(f"No stored log has {codes}, in its text or its fields, however it is written.")
+            said = ", ".join(map(quoted, found.codes))
+            near = choice("code", nearest(found.codes[0], await ask(period.codes)))
+            found.notes.append(f"No stored log has {said}, in its text or its fields, however it is written.")
+            found.notes.append(
+                f"Of the codes of alarms {near}." if near.startswith("there") else "No alarm has a code."
+            )
+    for thing in named.unclear:
+        if having := await ask(period.problems_of_code, thing):
+            found.only, found.fits = (
+                (found.only or set()) | having,
+                " or ".join(filter(None, [found.fits, repr(thing)])),
+            )
+        else:
+            found.notes.append(f"No log names a place or host {thing!r}, nor has it in its text.")
     asked = found.question
     if asked.problem_ids:
         roots = [await ask(agent_history.pattern, one) for one in asked.problem_ids]
@@ -177,21 +221,30 @@ async def _read(ask: Ask, found: Retrieved) -> None:
 
 async def _fit(ask: Ask, found: Retrieved) -> bool:
     """Keep the problems that have the question's words; whether another time has to be looked at."""
-    words, period = found.question.words, found.period
-    if period is None or found.only is not None or not words:
-        return period is not None and not period.logs
-    if fitting := figures.with_words(period.problems, words):
-        found.fits = _quoted(words)
+    words, logged = found.question.words, found.period
+    if logged is None or not words:
+        return logged is not None and not logged.logs
+    if found.only is not None:
+        found.groups = figures.fold(figures.with_words(logged.problems, words) or logged.problems)
+        return not logged.logs
+    if fitting := figures.with_words(logged.problems, words):
+        found.fits = _either(words)
         found.groups = figures.fold(fitting)
         return False
     known = await ask(agent_history.templates, COMPARED)
     seen = [PatternSeen(id_, text, 0, "", "", Severity.INFO, 0) for id_, text in known]
     roots = {one.pattern_id for one in figures.with_words(seen, words)[:500]}
+    if not roots:  # a word that stands in texts only where others have something else, or in fields
+        for word in words[:_SEARCHED]:
+            roots |= await ask(period.problems_of_code, word)
     if roots and await scope.nearest(ask, [_timeless(one) for one in found.scopes], roots) is not None:
-        found.only, found.fits = roots, _quoted(words)
+        found.only, found.fits = roots, _either(words)
         return True
-    found.notes.append(f"No problem reads like {_quoted(words)}; all that was logged then follows.")
-    return not period.logs
+    found.notes.append(f"No problem reads like {_either(words)}, then or at any other time.")
+    found.unmatched = True
+    if found.question.route in _COUNTED:
+        found.groups = []
+    return not logged.logs
 
 
 async def _move(ask: Ask, found: Retrieved, scopes: list[HistoryQuery], time: Time, log: StoredLog) -> None:
@@ -224,7 +277,7 @@ def scope_words(scopes: list[HistoryQuery], now: datetime) -> str:
     parts = [scope.span_words(first.since, first.until, now)]
     for name in ("host", "place", "service"):
         values = list(dict.fromkeys(value for one in scopes if (value := getattr(one, name)) is not None))
-        parts += [f"{name} {' and '.join(clean(str(value), 80) for value in values)}"] if values else []
+        parts += [f"{name} {' and '.join(clean(listed(value), 120) for value in values)}"] if values else []
     if first.severity is not None:
         parts.append(f"{first.severity} and worse" if first.severity != Severity.CRITICAL else "CRITICAL")
     return ", ".join(parts)
@@ -239,12 +292,17 @@ async def _tell(ask: Ask, found: Retrieved) -> None:
     first = first_of(found)
     if first is not None and first not in [seen for seen, _ in found.problems]:
         facts = await ask(agent_history.pattern, first.pattern_id, first.last_seen)
-        found.problems[TOLD - 1 :] = [] if facts is None else [(first, facts)]
+        found.problems += [] if facts is None else [(first, facts)]
     ids = [i for seen, _ in found.problems for i in (seen.first_log, seen.last_log) if i is not None]
     found.logs |= {one.id: one for one in await ask(agent_history.logs_of, ids)}
+    every = sorted((one for group in found.groups for one in (group.head, *group.alike)), key=lambda one: -one.count)
+    more = [*(group.head for group in found.groups[:_SAMPLED]), *every[:_SAMPLED]]
+    samples = await ask(agent_history.logs_of, [one.last_log for one in more if one.last_log is not None])
+    found.samples = {one.id: one for one in samples}
     bad = [one for one in found.logs.values() if SEVERITY_RANK.get(one.severity, 1) >= Severity.ERROR.rank]
-    if bad:
-        found.timeline = await _timeline(ask, min(bad, key=lambda one: (one.timestamp, one.id)))
+    if bad:  # the worst, and of those what came first
+        begin = min(bad, key=lambda one: (-SEVERITY_RANK[one.severity], one.timestamp, one.id))
+        found.timeline = await _timeline(ask, begin)
 
 
 def first_of(found: Retrieved) -> PatternSeen | None:
@@ -264,9 +322,10 @@ async def _timeline(ask: Ask, around: StoredLog) -> list[StoredLog]:
     since, until = utc_text(middle - _BEFORE), utc_text(middle + _AFTER)
     asked = HistoryQuery(host=around.hostname, since=since, until=until, oldest_first=True, limit=_AROUND)
     around_it = await ask(agent_history.find, asked)
-    # of a row of the same problem the first log says it all
-    runs = itertools.groupby(around_it, key=lambda one: one.pattern_id or one.id)
-    return [next(run) for _, run in itertools.islice(runs, _TIMELINE)]
+    firsts: dict[tuple[int | None, int], StoredLog] = {}
+    for one in around_it:  # of the logs of a problem the first says it all
+        firsts.setdefault((one.pattern_id, 0 if one.pattern_id else one.id), one)
+    return list(firsts.values())[:_TIMELINE]
 
 
 async def _alike(tools: HistoryTools, found: Retrieved) -> list[tuple[PatternFacts, float]]:
@@ -286,7 +345,7 @@ def _runbooks(runbooks: MarkdownRunbooks, found: Retrieved) -> list[Hint]:
     return list(hints.values())[:3]
 
 
-def _quoted(words: Collection[str]) -> str:
+def _either(words: Collection[str]) -> str:
     return " or ".join(repr(clean(word, 60)) for word in words)
 
 

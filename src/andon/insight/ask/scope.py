@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from andon.core.models import HistoryQuery, StoredLog, utc_text
+from andon.core.models import HistoryQuery, Names, StoredLog, utc_text
+from andon.core.names import WORDS, key, level_of
 from andon.core.times import Skipped
 from andon.explain.model.time_phrases import NoWindow, shown, window
 from andon.insight.ask.name_filter import Named
@@ -28,6 +29,11 @@ _NUMBER = re.compile(
     r"(?:code\s|nr\.?\s?|no\.?\s?|number\s)?#?(\d{2,9})\b(?!\s?(?:times|mal|x\b|[:.]\d))",
     re.IGNORECASE,
 )
+
+
+_SHORT_CODE = re.compile(r"(?<![\w-])[A-Za-z]{1,4}-\d{1,3}(?![\w-])")
+#: What is so long is no count: an order, a part, a serial number.
+_LONG_NUMBER = re.compile(r"(?<![\w.:/-])\d{6,19}(?![\w:/-])")
 
 
 class Time(NamedTuple):
@@ -62,7 +68,7 @@ def scopes_of(base: HistoryQuery, named: Named) -> list[HistoryQuery]:
     if base.host or base.place:
         return [base]
     name = "host" if named.hosts else "place"
-    values: list[str | None] = [*(named.hosts or named.places)[:_SCOPES]]
+    values: list[Names | None] = [*(named.hosts or named.places)[:_SCOPES]]
     return [msgspec.structs.replace(base, **{name: value}) for value in values or [None]]
 
 
@@ -78,11 +84,20 @@ def fewer(named: Named) -> Iterator[tuple[str, Named]]:
 
 async def coded(ask: Ask, named: Named, text: str) -> tuple[list[str], set[int]]:
     """The codes that a question names, and the problems that have one of them."""
-    codes = list(dict.fromkeys([*named.codes, *_NUMBER.findall(text)]))[:5]
+    said = dict.fromkeys(
+        [*named.codes, *_SHORT_CODE.findall(text), *_NUMBER.findall(text), *_LONG_NUMBER.findall(text)]
+    )
+    codes = [code for code in said if not _is_name(code, named)][:5]
     found: set[int] = set()
     for code in codes:
         found |= await ask(period.problems_of_code, code)
     return codes, found
+
+
+def _is_name(code: str, named: Named) -> bool:
+    """Whether what looks like a code is a place or host: L-3, Line-3."""
+    names = (*named.hosts, *named.places, *named.services, *named.unclear)
+    return level_of(code) is not None or any(key(code, level) == key(name, level) for name in names for level in WORDS)
 
 
 async def nearest(ask: Ask, scopes: Iterable[HistoryQuery], only: Collection[int] | None) -> StoredLog | None:
