@@ -128,7 +128,7 @@ def unknown(noun: str, said: str, near: Nearest, *, where: str = "") -> str:
 
 def choice(noun: str, near: Nearest) -> str:
     """How many there are, and the nearest."""
-    names, count = ", ".join(map(shown, near.names)), f"{'more than ' if near.more else ''}{near.known:,}"
+    names, count = ", ".join(map(shown, near.names)), f"{'at least ' if near.more else ''}{near.known:,}"
     if not near.known:
         return "no log names any"
     if near.known == 1 and not near.more:

@@ -67,7 +67,7 @@ class Read(NamedTuple, Generic[Q]):
 class Known(NamedTuple):
     """Names of one kind; with ``more`` there may be others."""
 
-    names: list[str]
+    names: frozenset[str]
     more: bool
 
 
@@ -105,7 +105,7 @@ def read_place(connection: Connection, place: Place | None) -> Read[Place | None
 def of_site(connection: Connection) -> SiteNames:
     """The names that occur in the records."""
     reader = _Reader(connection)
-    names = {f"{level}s": reader.known(level).names[:_SITE_MAX] for level in COLUMNS}
+    names = {f"{level}s": sorted(reader.known(level).names)[:_SITE_MAX] for level in COLUMNS}
     return SiteNames(**names)
 
 
@@ -140,21 +140,20 @@ class _Reader:
         """The names of any of these kinds that are meant, of the kind that is named by its word where one is."""
         if isinstance(said, tuple):
             return said
-        known = {level: self.known(level).names for level in levels}
-        both = sorted({name for names in known.values() for name in names})
-        found = _found("", said, both)
-        level = ""
-        if found is None:
-            own = reading.level_of(said)
-            for level in sorted(levels, key=lambda one: one != own):
-                if (found := _found(level, said, known[level])) is not None:
-                    break
-        if found is None and any(self.known(one).more and self._recorded(**{one: said}) for one in levels):
+        every = frozenset[str]().union(*(self.known(level).names for level in levels))
+        more = [level for level in levels if self.known(level).more]
+        own = reading.level_of(said)
+        level, found = "place", _found("", said, every)
+        for one in sorted(levels, key=lambda one: one != own):
+            if found is None and (found := _found(one, said, self.known(one).names)) is not None:
+                level = one
+        if found is None and any(self._recorded(**{one: said}) for one in more):
             found = said
+        if found is None and own is not None and own in levels:
+            return self._unknown(own, said, reading.nearest(said, self.known(own).names, more=own in more))
         if found is None:
-            more = any(self.known(one).more for one in levels)
-            return self._unknown("place", said, reading.nearest(said, both, more=more))
-        return self._told(level or "place", said, found)
+            return self._unknown("place", said, reading.nearest(said, every, more=bool(more)))
+        return self._told(level, said, found)
 
     def field(self, name: str, value: str) -> tuple[str, str]:
         """A field of contexts with its value, which is a note where no log has it. Raises UnknownName."""
@@ -184,7 +183,7 @@ class _Reader:
             raise UnknownName(f"there is no problem {pattern_id}; {_problems_near(self._connection, pattern_id)}")
 
     def known(self, level: str) -> Known:
-        """The names of one kind, as people sort them."""
+        """The names of one kind."""
         if level not in self._known:
             self._known[level] = self._look_up(level)
         return self._known[level]
@@ -207,7 +206,7 @@ class _Reader:
             at = list(COLUMNS).index(level)
             found.update(str(row[at]) for row in self._fresh if row[at])
         more = (full and level != "host") or waiting > _FRESH_MAX
-        return Known(reading.in_order(found), more)
+        return Known(frozenset(found), more)
 
     def _fresh_fields(self) -> set[str]:
         mark = watermark.mark(self._connection)

@@ -21,9 +21,8 @@ from andon.app.cli.filters import (
     Since,
     UntilNow,
     named_options,
-    print_found,
-    read_names,
 )
+from andon.app.cli.named import print_found, read_names, tell
 from andon.app.cli.output import (
     Cell,
     command_settings,
@@ -113,6 +112,8 @@ def alarms(
                 )
             else:
                 now = visitor.read(store.alarms.listing, "active", time.time(), where, 10_000)
+                if not report.figures.judged:
+                    tell(read.empty)
                 _show_figures(report, now, zone, as_json)
 
 

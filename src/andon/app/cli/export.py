@@ -10,7 +10,8 @@ import msgspec
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from andon.app.cli.filters import LogFilters, read_names, spread, tell
+from andon.app.cli.filters import LogFilters, spread
+from andon.app.cli.named import read_names, tell
 from andon.app.cli.output import command_settings, errors
 from andon.core.text import counted
 from andon.insight import export as writing

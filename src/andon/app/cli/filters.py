@@ -5,20 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
-from andon.app.cli.output import Cell, errors, plain, print_rows
 from andon.core.models import ID_MAX, LogQuery
 from andon.insight import filters
 from andon.insight.filters import WrongFilter
-from andon.store import Visitor, names
-from andon.store.names import Read
-
-Q = TypeVar("Q")
-T = TypeVar("T")
 
 #: Rows listed unless told otherwise.
 LISTED = 50
@@ -70,34 +64,6 @@ class LogFilters(NamedTuple):
             return filters.log_query(
                 zone, pattern_id=given.pop("pattern"), limit=limit, oldest_first=oldest_first, **given
             )
-
-
-def read_names(visitor: Visitor, query: Q) -> Read[Q]:
-    """``query`` with the names that logs carry; how they were read is told on standard error. Raises UnknownName."""
-    read = visitor.read(names.read, query)
-    tell(read.notes)
-    return read
-
-
-def print_found(
-    read: Read[Any],
-    found: Sequence[T],
-    columns: Sequence[str],
-    row: Callable[[T], Sequence[Cell]],
-    none: str,
-    *,
-    as_json: bool,
-) -> None:
-    """As :func:`andon.app.cli.output.print_rows`; where there is nothing, it is told which names are known."""
-    if as_json and not found:
-        tell(read.empty)
-    print_rows(found, columns, row, read.none(none), as_json=as_json)
-
-
-def tell(notes: Iterable[str]) -> None:
-    """Notes on standard error, each a line."""
-    for note in notes:
-        errors.print(plain(f"{note[:1].upper()}{note[1:]}."), style="dim", soft_wrap=True)
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:

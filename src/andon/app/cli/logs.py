@@ -12,7 +12,8 @@ from rich.panel import Panel
 
 from andon import store
 from andon.app.cli import pictures
-from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Rows, id_argument, read_names, spread, tell
+from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Rows, id_argument, spread
+from andon.app.cli.named import read_names, tell
 from andon.app.cli.output import (
     WIDE,
     Cell,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from andon.app.cli.filters import Json, Since, UntilNow, named_options, tell
+from andon.app.cli.filters import Json, Since, UntilNow, named_options
+from andon.app.cli.named import tell
 from andon.app.cli.output import (
     Cell,
     command_settings,
