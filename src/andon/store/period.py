@@ -89,10 +89,12 @@ def _templates(connection: Connection, roots: Iterable[int]) -> dict[int, str]:
 def by_field(
     connection: Connection, scopes: Sequence[HistoryQuery], field: CountedField, limit: int = 10
 ) -> list[tuple[str, int, int]]:
-    """(value, logs, problems' patterns) of a field in any of ``scopes``, what has most logs first."""
+    """(value, logs, problems) of a field in any of ``scopes``, what has most logs first."""
     column, count = logs.c[field], func.count()
+    root = func.coalesce(patterns.c.merged_into, logs.c.pattern_id)
     rows = connection.execute(
-        select(column, count, func.count(func.distinct(logs.c.pattern_id)))
+        select(column, count, func.count(func.distinct(root)))
+        .select_from(logs.outerjoin(patterns, patterns.c.id == logs.c.pattern_id))
         .where(column.is_not(None), _any_of(scopes))
         .group_by(column)
         .order_by(count.desc(), column)
