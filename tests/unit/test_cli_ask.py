@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from andon.app.cli import ask as _ask  # noqa: F401 - loads the module, which its function hides
+from andon.app.cli import ask as ask_module
 from support.commands import Commands
 from support.ollama import Answer, Ollama
 from support.shift import fill
 
-ask_module = sys.modules["andon.app.cli.ask"]
 ASKED = ("why did line 3 stop?", "--since", "2025-01-15", "--until", "2025-01-16")
 
 

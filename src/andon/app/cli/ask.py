@@ -49,8 +49,9 @@ def ask(
 ) -> None:
     """Ask about the history in your own words; the answer cites the logs it rests on.
 
-    Time words (last night, since 06:00, yesterday between 2 and 4 pm), hosts, lines and codes are read from the
-    question. Without a model the answer is what the database holds about it.
+    Time words (last night, since 06:00, yesterday between 2 and 4 pm), hosts, lines, codes and what is asked for (the
+    most frequent, what is new, what about log 514, how do I fix F30004) are read from the question, in English or
+    German. Without a model the answer is what the database holds about it.
 
     Example: andon ask "why did line 3 stop last night?"
     """
