@@ -44,7 +44,7 @@ from andon.store.alarms import AlarmFilter
 if TYPE_CHECKING:
     from andon.insight.alarms.alarm_report import AlarmReport
     from andon.insight.alarms.metrics import Contributor
-    from andon.store.alarms import AlarmEntry, AlarmList, Share
+    from andon.store.alarms import AlarmCounts, AlarmEntry, AlarmList, Share
     from andon.store.names import Read
 
 _SHELF = "8h"
@@ -93,12 +93,7 @@ def alarms(
         if (which := next((one for one, on in lists.items() if on), None)) is not None:
             _show_list(visitor.read(store.alarms.listing, which, time.time(), where, limit), which, zone, read, as_json)
         elif chosen == ["chattering"]:
-            counts = visitor.read(store.alarms.counts, start, end, where)
-            found = counts.chattering[:limit]
-            names = ("id>", "in a minute>", "times>", "where", "code", "says~")
-            seen = "no alarm came three times within a minute" if counts.periods else NOTHING
-            none = f"Nothing chatters: {seen}."
-            print_found(read, found, names, _chattering_row, none, as_json=as_json)
+            _show_chattering(visitor.read(store.alarms.counts, start, end, where), limit, read, as_json)
         else:
             report = visitor.read(find, start, end, where, named=limit if chosen else FLOODS_NAMED)
             if chosen == ["floods"]:
@@ -186,6 +181,13 @@ def _row(one: AlarmEntry, which: AlarmList, zone: ZoneInfo) -> tuple[Cell, ...]:
         first = at(since, zone), lasting(time.time() - since)
     code = "" if one.code.startswith("pattern ") else one.code
     return one.id, *first, severity_text(one.severity), one.where, code, f"{one.occurrences:,}", aside, one.text
+
+
+def _show_chattering(counts: AlarmCounts, limit: int, read: Read[Any], as_json: bool) -> None:
+    names = ("id>", "in a minute>", "times>", "where", "code", "says~")
+    seen = "no alarm came three times within a minute" if counts.periods else NOTHING
+    none = f"Nothing chatters: {seen}."
+    print_found(read, counts.chattering[:limit], names, _chattering_row, none, as_json=as_json)
 
 
 def _chattering_row(one: Share) -> tuple[Cell, ...]:

@@ -45,7 +45,8 @@ _WORDS_MAX = 60
 class Named(NamedTuple):
     """What was found.
 
-    ``unknown`` are sentences about lines, machines, areas and sites that the question names and the records do not;
+    ``unknown`` are sentences about lines, machines, areas and sites that the question names and the records do not,
+    though they name others;
     ``unclear`` are things such as "hall b" that are called so in no record, but may stand in texts.
     """
 
@@ -76,7 +77,7 @@ def find_names(question: str, names: SiteNames) -> Named:
         places += [place for place in called if place not in places and place not in hosts]
         if called or _plain(found) in map(_plain, (*hosts, *places)):
             continue
-        if level in of_level and found[-1].isdecimal() and found in unquoted:
+        if level is not None and of_level.get(level) and found[-1].isdecimal() and found in unquoted:
             missing.append(unknown(level, found, nearest(found, of_level[level])))
         elif not found.endswith((" a", " i")):  # "is the machine a problem?"
             unclear.append(found)

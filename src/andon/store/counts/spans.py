@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models import Names
 from andon.core.models.history import Place
-from andon.core.names import glob
+from andon.core.names import glob, listed
 from andon.core.times import unix_minute
 from andon.store.engine.watermark import mark, newest_id
 from andon.store.schema.dialect import IDS_PER_QUERY, marks, run
@@ -125,7 +125,7 @@ def hosts_of(connection: Connection, place: Place) -> list[str]:
     fits = _fits(place.names)
     names = [name for (name,) in map(tuple, rows) if fits(name)]
     if len(names) > _NAMES_MAX:
-        raise QueryTooSlow(f"{place.names!r} fits {len(names):,} hosts: ask about {_NAMES_MAX} at most")
+        raise QueryTooSlow(f"{listed(place.names)} are {len(names):,} hosts: ask about {_NAMES_MAX} at most")
     return names
 
 
