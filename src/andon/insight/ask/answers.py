@@ -17,7 +17,7 @@ from andon.core.models.history import Place
 from andon.core.text import counted
 from andon.core.times import lasting, seconds
 from andon.explain.model.time_phrases import shown
-from andon.insight.ask import figures
+from andon.insight.ask import figures, scope
 from andon.insight.ask.facts_text import EXAMPLES, alarm_line, plain, problem_line
 from andon.insight.ask.question import Route
 from andon.insight.ask.retrieval import Retrieved
@@ -56,6 +56,14 @@ async def _log(ask: Ask, found: Retrieved) -> list[str]:
         if log.pattern_id is None:
             lines.append("  It belongs to no problem.")
     return lines
+
+
+async def _last(ask: Ask, found: Retrieved) -> list[str]:
+    log = await scope.nearest(ask, found.scopes, found.only)
+    if log is None:
+        return []
+    where = f"{log.severity} of {shown(log.timestamp, found.inquiry.now)} on {plain(log.hostname, 80)}"
+    return [f"The last one is log {log.id}, {where}: {plain(log.message, 4_000)} [log {log.id}]"]
 
 
 async def _problem(ask: Ask, found: Retrieved) -> list[str]:
@@ -164,12 +172,12 @@ async def _changed(ask: Ask, found: Retrieved) -> list[str]:
 
 async def _beside(ask: Ask, found: Retrieved) -> list[str]:
     """The logs of the time beside those of as long a time before."""
-    scope, now = found.scope, found.inquiry.now
-    if scope.since is None or found.period is None:
+    asked, now = found.scope, found.inquiry.now
+    if asked.since is None or found.period is None:
         return []
-    begin = datetime.fromisoformat(scope.since)
-    length = (now if scope.until is None else datetime.fromisoformat(scope.until)) - begin
-    before = [msgspec.structs.replace(one, since=utc_text(begin - length), until=scope.since) for one in found.scopes]
+    begin = datetime.fromisoformat(asked.since)
+    length = (now if asked.until is None else datetime.fromisoformat(asked.until)) - begin
+    before = [msgspec.structs.replace(one, since=utc_text(begin - length), until=asked.since) for one in found.scopes]
     earlier = await ask(period.period, before, found.only)
     logs, then = found.period.logs, earlier.logs
     if logs == then:
@@ -183,21 +191,21 @@ async def _beside(ask: Ask, found: Retrieved) -> list[str]:
 
 
 async def _trend(ask: Ask, found: Retrieved, kind: trends.Kind, title: str) -> list[str]:
-    scope = found.scope
-    if scope.since is None:
+    looked = found.scope
+    if looked.since is None:
         return []
-    since = seconds(scope.since)
-    until = seconds(scope.until) if scope.until else found.inquiry.now.timestamp()
+    since = seconds(looked.since)
+    until = seconds(looked.until) if looked.until else found.inquiry.now.timestamp()
     names = (
-        [Place("hostname", scope.host)]
-        if scope.host
-        else [Place(field, scope.place) for field in _PLACES if scope.place]
+        [Place("hostname", looked.host)]
+        if looked.host
+        else [Place(field, looked.place) for field in _PLACES if looked.place]
     )
     places: list[Place | None] = [*names] or [None]
     for place in places:
-        asked = trends.Asked(since, until, since - max(7 * trends.DAY, 3 * (until - since)), place, _LISTED)
+        question = trends.Asked(since, until, since - max(7 * trends.DAY, 3 * (until - since)), place, _LISTED)
         try:
-            rows = await ask(trends.find, kind, asked)
+            rows = await ask(trends.find, kind, question)
         except NotFound:
             continue
         if not rows.rows:
@@ -300,6 +308,7 @@ def _all(found: Retrieved) -> list[PatternSeen]:
 _WORK: dict[Route, Callable[[Ask, Retrieved], Awaitable[list[str]]]] = {
     Route.HELP: _help,
     Route.LOG: _log,
+    Route.LAST: _last,
     Route.PROBLEM: _problem,
     Route.ACTIVE: _active,
     Route.FREQUENT: _frequent,

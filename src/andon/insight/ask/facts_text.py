@@ -92,7 +92,7 @@ def _report(found: Retrieved) -> Iterator[str]:
         yield from _firsts(found)
     if found.question.route in _SEEN_WHOLE:
         yield from _active(found)
-    if found.unmatched and not (found.scope.host or found.scope.place):
+    if found.unmatched and not (found.scope.host or found.scope.place or found.scope.service):
         yield from _heaviest(found)
     elif found.groups and not answered:
         yield from problem_list(found)
@@ -148,7 +148,7 @@ def totals(found: Retrieved) -> list[str]:
 def _firsts(found: Retrieved) -> list[str]:
     """What came first: in each flood, or else of all problems."""
     now, lines = found.inquiry.now, []
-    for one in found.first_outs:
+    for one in found.first_outs if not found.fits else []:
         span = f"{shown(one.start, now)} to {shown(one.end, now)}, {counted(one.alarms, 'alarm')}"
         if one.log is None:
             lines.append(f"First-out of the flood of {span}: {plain(one.source)}.")

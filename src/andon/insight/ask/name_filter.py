@@ -40,6 +40,17 @@ _COMMON = frozenset(
     """.split()  # noqa: SIM905 - a list of strings would take a page
 )
 _WORDS_MAX = 60
+_GERMAN_THINGS = {
+    "halle": "hall",
+    "zelle": "cell",
+    "presse": "press",
+    "roboter": "robot",
+    "ofen": "oven",
+    "mühle": "mill",
+    "schrank": "cabinet",
+    "schaltschrank": "cabinet",
+}
+_GERMAN_THING = re.compile(rf"\b(?:{'|'.join(_GERMAN_THINGS)})(?=\s{{0,3}}#?\d)", re.IGNORECASE)
 
 
 class Named(NamedTuple):
@@ -60,9 +71,14 @@ class Named(NamedTuple):
     unclear: list[str]
 
 
+def _in_english(text: str) -> str:
+    """``text`` with the German word for a thing in English where a number follows: "Presse 4" is "press 4"."""
+    return _GERMAN_THING.sub(lambda found: _GERMAN_THINGS[found[0].lower()], text)
+
+
 def find_names(question: str, names: SiteNames) -> Named:
     """What ``question`` names. A name is compared without regard to case, blanks, dashes and leading zeros."""
-    text = question[:2_000]
+    text = _in_english(question[:2_000])
     words = _WORD.findall(text)[:_WORDS_MAX]
     spoken = _grams(words)
     hosts = _found(names.hosts, spoken)

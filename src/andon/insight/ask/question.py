@@ -33,6 +33,7 @@ class Route(StrEnum):
     BEFORE = "before"
     COUNT = "count"
     ACKNOWLEDGED = "acknowledged"
+    LAST = "last"
     HELP = "help"
 
 
@@ -71,6 +72,9 @@ _WHICH = _re(
     r"\b(?:which|what|welche[rsn]?)\s(?:of\sthe\s)?(?:"
     + "|".join(f"(?P<{name}>{words})" for name, words in _FIELDS.items())
     + r")\b.{0,60}\b(?:most|worst|more|many|noisiest|often|häufig\w*|meist\w*|viele?|schlimm\w*)\b"
+)
+_TOP_FIELDS = _re(
+    r"\btop\s(?:\d{1,3}\s)?(?:" + "|".join(f"(?P<{name}>{words})" for name, words in _FIELDS.items()) + r")\b"
 )
 _WHERE = _re(r"\A\W*(?:where|wo)\b|\b(?:noisiest|loudest)\b")
 
@@ -141,6 +145,13 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        Route.LAST,
+        _re(
+            r"\b(?:last|latest|newest|most\srecent|letzte[nrs]?|neueste[nrs]?)\s"
+            r"(?:logs?|log\sentry|message|entry|alarm|error|fault|event|meldung|eintrag|fehler|störung|alarmmeldung)\b"
+        ),
+    ),
+    (
         Route.FREQUENT,
         _re(
             r"\bmost\s(?:frequent|common|often|alarms?|errors?|logs?|faults?|of)\b|\bfrequent\b|\btop\b|\bpareto\b"
@@ -198,6 +209,8 @@ _COMMON = frozenset(
     montag dienstag mittwoch donnerstag freitag samstag sonntag abend mittag mitternacht vormittag
     nachmittag
     angehalten gestoppt stehengeblieben stillstand gestanden anlage anlagen ausfall gestört
+    running runs broken okay clock host hosts again january february march april june july august september october
+    november december januar februar märz mai juni juli oktober dezember läuft laufen kaputt wieder
     getting logging wann wohin sag nochmal bisher aktiv aktuell quittiert quittierte abhilfe behebe behebt schlimm
     kritisch kritisches kritische
     """.split()  # noqa: SIM905 - a list of strings would take a page
@@ -206,8 +219,8 @@ _COMMON = frozenset(
 
 def read_question(text: str, telling: list[str], named: Iterable[str] = ()) -> Question:
     """What ``text`` asks for; ``telling`` are its words that are not common, ``named`` the names that it has."""
-    log_ids, problem_ids = _ids(_LOG, text), _ids(_PROBLEM, text)
-    which = _WHICH.search(text)
+    log_ids, problem_ids = _ids(_LOG, text), _ids(_PROBLEM, _LOG.sub(" ", text))
+    which = _WHICH.search(text) or _TOP_FIELDS.search(text)
     route = next((route for route, pattern in _ROUTES if pattern.search(text)), Route.OVERVIEW)
     if which is not None or (route in (Route.OVERVIEW, Route.FREQUENT) and _WHERE.search(text)):
         route = Route.WHERE
