@@ -6,6 +6,7 @@ text; :mod:`facts_text` tells the rest.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -28,6 +29,7 @@ from andon.store.period import CountedField
 
 _LISTED = 10
 _TIMES = 5
+_ALARM = re.compile(r"\balarm", re.IGNORECASE)
 _PLACES = ("line", "machine", "area", "site", "hostname")
 
 
@@ -59,7 +61,10 @@ async def _log(ask: Ask, found: Retrieved) -> list[str]:
 
 
 async def _last(ask: Ask, found: Retrieved) -> list[str]:
-    log = await scope.nearest(ask, found.scopes, found.only)
+    scopes = found.scopes
+    if _ALARM.search(found.inquiry.text):  # what only informs is none
+        scopes = [msgspec.structs.replace(one, severity=one.severity or "WARNING") for one in scopes]
+    log = await scope.nearest(ask, scopes, found.only)
     if log is None:
         return []
     where = f"{log.severity} of {shown(log.timestamp, found.inquiry.now)} on {plain(log.hostname, 80)}"

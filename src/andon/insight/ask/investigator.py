@@ -160,13 +160,14 @@ class Investigator:
         return result
 
     async def _first_look(self, inquiry: Inquiry) -> Retrieved:
+        scope = HistoryQuery(since=inquiry.since, until=inquiry.until)
+        found = Retrieved(inquiry, scope, [scope])
         try:
             found = await retrieve(inquiry, self._history, self._tools(inquiry, None), self._runbooks)
             if found.scopes:
                 found.told = await told(self._history, found)
         except QueryTooSlow as error:
-            scope = HistoryQuery(since=inquiry.since, until=inquiry.until)
-            return Retrieved(inquiry, scope, [scope], notes=[f"{str(error)[0].upper()}{str(error)[1:]}."])
+            found.notes.append(f"{str(error)[0].upper()}{str(error)[1:]}.")
         return found
 
     def _tools(self, inquiry: Inquiry, room: int | None, watch: Watch | None = None) -> HistoryTools:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from andon.core.errors import UnknownName
+from andon.core.errors import QueryTooSlow, UnknownName
 from andon.core.models import (
     SEVERITY_RANK,
     Hint,
@@ -131,7 +131,10 @@ async def retrieve(
         oldest, newest = (shown(one, inquiry.now) for one in span)
         found.notes.append(f"Logs are stored from {oldest} to {newest}.")
     else:
-        found.first_outs = await figures.first_outs(ask, found.scopes, inquiry.now)
+        try:
+            found.first_outs = await figures.first_outs(ask, found.scopes, inquiry.now)
+        except QueryTooSlow:
+            found.notes.append("So much was logged then that floods were not looked for.")
     found.active = await figures.active_now(ask, found.scopes, inquiry.now)
     if not found.fits and found.question.route in _SHORTER:
         del found.groups[_SHORTER[found.question.route] :]
