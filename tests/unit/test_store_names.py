@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from andon.core.errors import UnknownName
+from andon.core.errors import NotFound, UnknownName
 from andon.core.models import HistoryQuery, LogQuery, LogRecord
 from andon.core.models.history import Place
 from andon.core.settings.database_url import Database
-from andon.store import Visitor, agent_history, alarms, names, search
+from andon.store import Visitor, agent_history, alarms, counts, names, search
 from andon.store.alarms import AlarmFilter
 from support.store_data import a_log
 from support.weeks import fill
@@ -116,6 +116,8 @@ def test_more_names_than_are_told_apart(new_database: Callable[[], Database]) ->
         for number in (0, 299, 399):
             query = visitor.read(names.read, LogQuery(machine=f"M-{number}")).query
             assert len(visitor.read(search.find, query)) == 1
+        with pytest.raises(NotFound, match="too many machines to count this one by itself"):
+            visitor.read(counts.activity, 0.0, 2e9, Place("machine", "M-399"))
         assert "there are at least 404, the nearest: M-40, " in _error(visitor, LogQuery(machine="M-400"))
 
 
