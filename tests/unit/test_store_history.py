@@ -14,6 +14,7 @@ from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models import HistoryQuery, LogRecord, Merge, Spent
 from andon.core.settings.database_url import Database
 from andon.store import Visitor, agent_history, change, changer, period, problems, queue, search
+from andon.store import names as store_names
 from andon.store.names import of_site
 from support.store_data import NOW, a_log, an_answer, opened
 
@@ -199,6 +200,15 @@ def test_reading_history_writes_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     with Visitor(path) as visitor, pytest.raises(NotFound):
         visitor.read(search.log, 99)
+
+
+def test_names_are_told_while_more_logs_wait_for_the_index_than_are_read(
+    site: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_names, "_FRESH_MAX", 3)
+    found = asked(site, of_site)
+    assert found.services
+    assert "Press-7" in found.hosts
 
 
 def test_a_period_is_counted_whole_however_many_logs_it_has(database: Database) -> None:
