@@ -156,7 +156,7 @@ async def _read_names(inquiry: Inquiry, ask: Ask, notes: list[str]) -> Inquiry:
 
 async def _only(ask: Ask, named: Named, found: Retrieved) -> None:
     """The problems that the question names, by a code, their ids or the id of a log; None for all."""
-    found.codes, coded = await scope.coded(ask, named, found.inquiry.text)
+    found.codes, coded = await scope.coded(ask, named, found.inquiry.text, found.notes)
     if found.codes:
         found.only, found.fits = coded, " or ".join(found.codes)
         if not coded:
@@ -167,7 +167,7 @@ async def _only(ask: Ask, named: Named, found: Retrieved) -> None:
                 f"Of the codes of alarms {near}." if near.startswith("there") else "No alarm has a code."
             )
     for thing in named.unclear:
-        if having := await ask(period.problems_of_code, thing):
+        if having := await scope.having(ask, thing, found.notes):
             found.only, found.fits = (
                 (found.only or set()) | having,
                 " or ".join(filter(None, [found.fits, repr(thing)])),
@@ -239,7 +239,7 @@ async def _fit(ask: Ask, found: Retrieved) -> bool:
     roots = {one.pattern_id for one in figures.with_words(seen, words)[:500]}
     if not roots:  # a word that stands in texts only where others have something else, or in fields
         for word in words[:_SEARCHED]:
-            roots |= await ask(period.problems_of_code, word)
+            roots |= await scope.having(ask, word, found.notes)
     if roots and await scope.nearest(ask, [_timeless(one) for one in found.scopes], roots) is not None:
         found.only, found.fits = roots, _either(words)
         return True

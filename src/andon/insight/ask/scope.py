@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from andon.core.errors import QueryTooSlow
 from andon.core.models import HistoryQuery, Names, StoredLog, utc_text
 from andon.core.names import WORDS, key, level_of
+from andon.core.redact import clean
 from andon.core.times import Skipped
 from andon.explain.model.time_phrases import NoWindow, shown, window
 from andon.insight.ask.name_filter import Named
@@ -82,7 +84,7 @@ def fewer(named: Named) -> Iterator[tuple[str, Named]]:
             yield what, left
 
 
-async def coded(ask: Ask, named: Named, text: str) -> tuple[list[str], set[int]]:
+async def coded(ask: Ask, named: Named, text: str, notes: list[str]) -> tuple[list[str], set[int]]:
     """The codes that a question names, and the problems that have one of them."""
     said = dict.fromkeys(
         [*named.codes, *_SHORT_CODE.findall(text), *_NUMBER.findall(text), *_LONG_NUMBER.findall(text)]
@@ -90,8 +92,17 @@ async def coded(ask: Ask, named: Named, text: str) -> tuple[list[str], set[int]]
     codes = [code for code in said if not _is_name(code, named)][:5]
     found: set[int] = set()
     for code in codes:
-        found |= await ask(period.problems_of_code, code)
+        found |= await having(ask, code, notes)
     return codes, found
+
+
+async def having(ask: Ask, said: str, notes: list[str]) -> set[int]:
+    """The problems that have what is said in their text or fields; none where that takes too long, which is noted."""
+    try:
+        return await ask(period.problems_of_code, said)
+    except QueryTooSlow:
+        notes.append(f"There are so many logs that {clean(said, 60)!r} could not be looked for in all of them.")
+        return set()
 
 
 def _is_name(code: str, named: Named) -> bool:
