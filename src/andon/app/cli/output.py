@@ -52,7 +52,7 @@ SEVERITY_STYLES = {
 #: From this many characters on a terminal shows all columns of a listing.
 WIDE = 130
 #: Columns that wrapped text needs beside what it is indented by; narrower than that it is left to the terminal.
-LEAST_ROOM = 16
+LEAST_ROOM = 8
 _MARK = re.compile(r" *(?:(?:\d{1,3}\.|[-*•]) +)?")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
