@@ -12,7 +12,7 @@ from rich.panel import Panel
 
 from andon import store
 from andon.app.cli import pictures
-from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Rows, id_argument, spread
+from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Redact, Rows, id_argument, spread
 from andon.app.cli.output import (
     WIDE,
     Cell,
@@ -31,6 +31,8 @@ from andon.app.cli.output import (
 )
 from andon.core.errors import NotFound
 from andon.core.models import StoredLog
+from andon.core.redact import Redactor
+from andon.insight.export import redacted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -47,6 +49,7 @@ def logs(
     oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
     limit: Rows = LISTED,
     as_json: JsonArray = False,
+    redact: Redact = False,
 ) -> None:
     """List stored logs, newest first.
 
@@ -56,6 +59,9 @@ def logs(
     query = which.query(settings.time_zone, limit=limit, oldest_first=oldest)
     with store.Visitor(settings.database) as visitor:
         rows = visitor.read(store.search.find, query)
+    if redact:
+        redactor = Redactor()
+        rows = [redacted(row, redactor) for row in rows]
     print_json([as_object(row) for row in rows]) if as_json else print_table(rows, settings)
 
 

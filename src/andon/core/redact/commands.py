@@ -10,7 +10,7 @@ from andon.core.redact.values import Span
 
 #: A word of a command line, and of an argument list written as JSON.
 _ARGUMENT = re.compile(
-    r"\\*\"(?P<double>[^\"\n]{0,2000}?)\\*\"|'(?P<single>[^'\n]{0,2000})'|(?P<bare>(?:[^\s\"',\[\]|;`]|,(?=[^\s\"'])"
+    r"\\*\"(?P<double>[^\"\n]{0,2000}?)\\*\"|'(?P<single>[^'\n]{0,2000})'|(?P<bare>(?:[^\s\"',\[\]|;`]|[,;](?=[^\s\"'])"
     r"|(?<=[^\s])[\"'](?=\w))+)|(?P<end>[|;\n`])"
 )
 _COMMAND = re.compile(

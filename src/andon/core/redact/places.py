@@ -19,12 +19,11 @@ _PEM = re.compile(
 )
 _BARE_LOGIN = re.compile(
     r"(?<![\w.@/:\-])(?P<user>[a-z_][\w.\-]{0,40})(?::"
-    r"|%3a)(?P<pass>[^\s@/:\"'<>,;]{3,100})@(?P<host>\d{1,3}(?:\.\d{1,3}){3}"
+    r"|%3a)(?P<pass>[^\s@/:\"'<>]{3,100})@(?P<host>\d{1,3}(?:\.\d{1,3}){3}"
     r"|[a-z][\w\-]{0,60}(?:\.[\w\-]{1,60}){0,6})(?![\w@])"
 )
-_ADDRESSES = frozenset(
-    "mailto from to cc bcc user by email mail host at sip sips ssh acct reply-to sender xmpp message-id id oid urn"
-    " tel".split()
+_ADDRESSES = re.compile(
+    r"(?:mailto|from|to|b?cc|user|by|e?mail|host|at|sips?|ssh|acct|reply-to|sender|xmpp|message-id|id|oid|urn|tel)\Z"
 )
 _ORACLE = re.compile(
     r"(?:thin:|(?:sqlplus|rman|expdp|impdp|sqlldr|exp|imp|tkprof)\b[^\n"
@@ -81,7 +80,7 @@ _GEAR = re.compile(
     r"|\benable\s{1,3}(?:secret|password)(?:\s{1,3}level\s{1,3}\d{1,2})?|\bkey-string|\b(?:tacacs\+?"
     r"|radius)(?:-server)?\s{1,3}(?:host\s{1,3}\S{1,60}\s{1,3}|shared\s)?(?:key|secret)|\br[ow]community6?"
     r"|\bcom2sec6?\s{1,3}\S{1,40}\s{1,3}\S{1,40}"
-    r"|\bmessage-digest-key\s{1,3}\d{1,3}\s{1,3}md5|\bisakmp\s{1,3}key|\bpre-shared-key(?:\s{1,3}(?:local|remote"
+    r"|\bmessage-digest-key\s{1,3}(?:\d{1,3}|<\*>)(?:\s{1,3}md5)?|\bisakmp\s{1,3}key|\bpre-shared-key(?:\s{1,3}(?:local|remote"
     r"|address\s\S{1,40}))?"
     r"|\bauthentication(?:-key\s{1,3}\d{1,5})?\s{1,3}md5|\bwpa-psk|\bpsk\s{1,3}(?:set-key\s{1,3})?(?=ascii|hex)"
     r"|\bset-key"
@@ -89,7 +88,7 @@ _GEAR = re.compile(
     r"|\bauthentication-key"
     r"|\b(?:wpa[23]?|wifi|wi-fi|wlan|wep)[\s\-](?:passphrase|psk|password|key|passwort|schlussel)(?:\s{1,2}(?:is|ist"
     r"|lautet))?)"
-    r"\s{1,3}(?P<level>(?:ascii|hex|plain|cipher|simple|[0-9]{1,2})\s{1,3}){0,2}(?=\S)"
+    r"\s{1,3}(?P<level>(?:ascii|hex|plain|cipher|simple|[0-9]{1,2}|<\*>)\s{1,3}){0,2}(?=\S)"
 )
 _WIFI_CODE = re.compile(r"\bwifi:(?:[^\n]{0,200}?;)?p:(?P<value>[^\n]{1,128}?)(?<!\\);")
 _SIM = re.compile(r"\bat\+(?:cpin|clck|cpwd)=(?P<value>[^\s]{4,60})")
@@ -180,7 +179,7 @@ _AUTHORITY_ENDS = re.compile(r"[/?#]")
 def _bare_login(_text: str, shadow: str) -> Iterator[Span]:
     for found in _BARE_LOGIN.finditer(shadow):
         value, host = found["pass"], found["host"]
-        if found["user"] in _ADDRESSES or words.is_plain(value):
+        if _ADDRESSES.match(found["user"]) or words.is_plain(value):
             continue
         if (words.is_opaque(value) or host[0].isdigit()) and not (value.isdigit() and len(value) > 8):
             yield Span(*found.span("pass"))

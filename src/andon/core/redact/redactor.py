@@ -18,6 +18,9 @@ from andon.core.redact.visible import composed, folded, visible
 _ROUNDS = 4
 #: Secrets that are looked for wherever they stand, once they were found; each has so many characters.
 _REMEMBERED, _LONG_ENOUGH = 64, 8
+#: No bound: of a file, which is as long as it is.
+_WHOLE = 2**31
+_PIECE = re.compile(r"[A-Za-z]{4,}")
 _HALF_PLACEHOLDER = re.compile(r"\[secret \d{0,6}\Z|\[(?:s(?:e(?:c(?:r(?:e(?:t)?)?)?)?)?)?\Z")
 
 
@@ -49,6 +52,24 @@ class Redactor:
                 at = span.end
             text = "".join((*pieces, text[at:]))
         return text
+
+    def again(self, text: str, *, masked: bool = False) -> str:
+        """``text``, redacted before, without what was found to be a secret since, where nothing else says so.
+
+        ``masked`` is a problem's text, in which parts of a secret may stand beside holes.
+        """
+        for secret in self._opaque:
+            text = text.replace(secret, self.placeholder(secret))
+            for piece in _PIECE.findall(secret) if masked and secret.isascii() else ():
+                if piece != secret:
+                    text = re.sub(rf"(?<![^\W_]){re.escape(piece)}(?![^\W_])", self.placeholder(secret), text)
+        return text
+
+    def text(self, text: str) -> str:
+        """A text as it is where it holds no secret, else visible and redacted."""
+        shown = visible(text)
+        told = self.redact(shown)
+        return text if told == shown else told
 
     def placeholder(self, secret: str) -> str:
         """What stands for ``secret``."""
@@ -92,7 +113,7 @@ class Redactor:
         if value is None or isinstance(value, bool | float):
             return value
         if isinstance(value, int):
-            return value if abs(value) < 2**63 else "…"
+            return value if abs(value) < 2**63 or limit == _WHOLE else "…"
         if depth <= 0:
             return "…"
         if isinstance(value, dict):
@@ -103,7 +124,7 @@ class Redactor:
 
     def whole(self, value: Any) -> Any:
         """A JSON value without its secrets and otherwise as it is, whatever its size."""
-        return self.value(value, depth=200, items=2**31, limit=2**31)
+        return self.value(value, depth=200, items=_WHOLE, limit=_WHOLE)
 
     def _text(self, text: str, depth: int, items: int, limit: int) -> str:
         """A string; one that is JSON itself is taken apart where its names are seen by that alone."""

@@ -10,10 +10,8 @@ from andon.core.redact import commands, words
 from andon.core.redact.visible import folded
 
 WHOLE: Final = (-1, -1)
-_NAMING = frozenset(
-    "name key k n field param parameter property option header setting attribute id label variable var env title"
-    " type".split()
-)
+_NAMING = frozenset(("name", "key", "k", "n", "field", "param", "parameter", "property", "option", "header", "setting"))
+_NAMING |= {"attribute", "id", "label", "variable", "var", "env", "title", "type"}
 _VALUED = re.compile(
     r"(?:.*[_\-.\s])?(?:values?|val|v|wert|data|content|text|current|new|old|default|secret|from|to|stringvalue"
     r"|string)\Z"

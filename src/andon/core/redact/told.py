@@ -53,7 +53,7 @@ _TO = re.compile(
     r"(?:\s[^\W\d_]{2,20})?)\s(?:to|auf|a|en|na|naar|till|til|" + folded("на") + r")\s{1,3}(?:be\s)?"
 )
 _LEVEL = re.compile(
-    r"\s{1,4}(?:\d\s{1,4}|(?:ascii|hex|plain|encrypted|cipher|simple|sha256|sha512|md5)\s(?:\d\s)?){0,2}"
+    r"\s{1,4}(?:(?:\d|<\*>)\s{1,4}|(?:ascii|hex|plain|encrypted|cipher|simple|sha256|sha512|md5)\s(?:\d\s)?){0,2}"
 )
 _USER_BEFORE = re.compile(
     rf"(?:user(?:name)?|login|logon|account|benutzer(?:name)?|utilisateur|usuario|utente|gebruiker|uzytkownik"
@@ -169,7 +169,8 @@ def _from_to(text: str, shadow: str, end: int, window: str) -> Iterator[Span] | 
         return None
     old, new = value_at(text, found.start("old")), value_at(text, found.end())
     spans = [one for one in (old, new) if one is not None and _named_value(text, shadow, one)]
-    return iter(spans) if len(spans) == 2 else None
+    masked = sum(one is not None and shadow[one.start : one.end] == "<*>" for one in (old, new))
+    return iter(spans) if spans and len(spans) + masked == 2 else None
 
 
 def _named_value(text: str, shadow: str, span: Span) -> bool:
@@ -199,7 +200,7 @@ def _follows(text: str, shadow: str, end: int, kind: str, window: str) -> Span |
         )
     if words.is_plain(value) or raw[0] == "{" or (raw[0] in "-/" and not span.quoted) or "=" in value[1:-1].rstrip("="):
         return None
-    level = any(c.isdigit() for c in gap[0])
+    level = any(c.isdigit() or c == "*" for c in gap[0])
     if _OPTION_BEFORE.search(window[-60:]) and not raw.startswith("-"):
         return span
     if span.quoted and kind != "token":

@@ -133,12 +133,12 @@ def run_at(text: str, at: int) -> Span | None:
             break
         place += 1
     end = place
-    while end > at:
+    while end > at and not text.endswith("<*>", at, end):
         last = text[end - 1]
-        if (last in ",;:.>|&" and not text[at:end].endswith("==")) or (last in ")]}" and _unopened(text[at:end], last)):
-            end -= 1
-        else:
+        trailing = last in ",;:.>|&" and not text[at:end].endswith("==")
+        if not trailing and not (last in ")]}" and _unopened(text[at:end], last)):
             break
+        end -= 1
     return Span(at, end) if end > at and not PLACEHOLDER.match(text, at) else None
 
 

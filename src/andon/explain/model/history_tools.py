@@ -20,7 +20,7 @@ from pydantic import Field
 from andon.core.errors import QueryTooSlow, StoreError
 from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, utc_text
 from andon.core.models.explanations import question_of
-from andon.core.redact import clean
+from andon.core.redact import clean, one_numbering
 from andon.core.times import read_time
 from andon.explain.model.fence import encode, facts_fields, fenced, fit, listing, log_line, problem_fields, size
 from andon.explain.model.time_phrases import shown
@@ -89,6 +89,10 @@ def _tool(work: Tool[P]) -> Tool[P]:
 
     @functools.wraps(work)
     async def answer(self: HistoryTools, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        with one_numbering() as redactor:
+            return redactor.again(await looked_up(self, *args, **kwargs))
+
+    async def looked_up(self: HistoryTools, /, *args: P.args, **kwargs: P.kwargs) -> str:
         if self.spent:
             return NO_MORE
         given = signature.bind(self, *args, **kwargs)

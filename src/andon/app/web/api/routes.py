@@ -39,6 +39,7 @@ from andon.app.web.api.parameters import (
     zone_of,
 )
 from andon.core.models import PatternSummary
+from andon.core.redact import Redactor
 from andon.core.settings.settings import Settings
 from andon.core.times import seconds
 from andon.insight import filters, problem
@@ -86,7 +87,7 @@ def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def export(asked: Annotated[LogExport, Query()]) -> Response:
         """Stored logs as a file, oldest first: JSON lines, or CSV that is safe in a spreadsheet."""
         query = asked.query(zone, limit=files.PAGE, oldest=True)
-        return await files.stream(ask, query, asked.format, asked.limit)
+        return await files.stream(ask, query, asked.format, asked.limit, Redactor() if asked.redact else None)
 
 
 def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
