@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import random
 import re
+import runpy
 import string
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.core.redact import Redactor, clean, clean_value, one_numbering, redact, visible
-from andon.core.redact.tokens import Rule, rules
+from andon.core.redact.tokens import rules
 from support.growth import grows_like_a_line
 from support.secret_spellings import CONTEXTS, OTHER, PIN, PINS, PLAIN, TEXTS, S
 
@@ -43,33 +46,61 @@ def _made(recipe: str) -> str:
 JWT = _made("eyJ{alnum:20}.eyJ{alnum:24}.{alnum:30}")
 
 
-@pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("secret", [S, OTHER])
-def test_every_spelling_is_seen(text: str, secret: str) -> None:
+def test_every_spelling_is_seen(secret: str) -> None:
     """However a secret is written, nothing of it is left, and a second pass changes nothing."""
-    once = redact(visible(text.format(secret)))
-    assert secret not in once
-    assert redact(once) == once
+    shown = [redact(visible(text.format(secret))) for text in TEXTS]
+    assert [one for one in shown if secret in one] == []
+    assert [redact(one) for one in shown] == shown
 
 
-@pytest.mark.parametrize("text", PINS)
-def test_a_persons_pin_is_seen(text: str) -> None:
+def test_a_persons_pin_is_seen() -> None:
     """Digits that open something go, however they are told."""
-    assert PIN not in redact(text.format(PIN))
+    assert [text for text in PINS if PIN in redact(text.format(PIN))] == []
 
 
-@pytest.mark.parametrize("context", CONTEXTS, ids=lambda one: str(one)[:60])
-def test_every_form_of_a_context_is_seen(context: dict[str, object]) -> None:
+def test_every_form_of_a_context_is_seen() -> None:
     """In objects, lists, pairs, argument lists, tables, headers, texts within, and as a key."""
-    shown = json.dumps(clean_value(context), ensure_ascii=False)
-    assert not [one for one in (S, OTHER, PIN, "0.4711") if one in shown]
-    assert clean_value(json.loads(shown)) == json.loads(shown)
+    shown = [json.dumps(clean_value(context), ensure_ascii=False) for context in CONTEXTS]
+    assert [one for one in shown if any(secret in one for secret in (S, OTHER, PIN, "0.4711"))] == []
+    assert [clean_value(json.loads(one)) for one in shown] == [json.loads(one) for one in shown]
 
 
-@pytest.mark.parametrize("text", PLAIN)
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_what_is_no_secret_stays() -> None:
     """Codes, addresses and messages about secrets are what a fault is known by."""
-    assert redact(text) == text
+    assert [(text, redact(text)) for text in PLAIN if redact(text) != text] == []
+    values = [{"message": text, "k": [text]} for text in PLAIN]
+    assert [clean_value(one) for one in values] == values
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"pin": 3, "token_type": "Bearer", "password_expired": True, "tokens": 512, "max_tokens": 1024, "key": "F4"},
+        {"name": "spindle", "value": 5.2, "auth": {"method": "none", "failed": True}, "bypass": True, "pass": 12},
+        {"fields": ["user", "password", "email"], "missing": ["password", "email"], "community": None, "pwm": 45},
+        {"secret_name": "mes-db", "key_switch": 2, "public_key_size": 4096, "session": "0x3f", "pin": "X4-3"},
+        {
+            "columns": ["axis", "torque"],
+            "rows": [["X", 5.2]],
+            "argv": ["mkdir", "-p", "/data"],
+            "ports": ["-p", "80:80"],
+        },
+        {"node": "ns=2;s=A.B", "id": "7f3e4a52-9b1c-4d8e-a6f0-1234567890ab", "commit": "a1306dd" * 5 + "a1306"},
+        {"big": 2**62, "none": None, "password": None, "secret": "", "token": []},
+    ],
+)
+def test_fields_that_hold_no_secret_stay(value: dict[str, object]) -> None:
+    """Also under names that have a secret's word in them."""
+    assert clean_value(value) == value
+
+
+def test_what_the_repository_brings_loses_nothing() -> None:
+    """The labelled cases, the playbook with its examples, the demo's shift, the loggers' lines."""
+    tool = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "redactions.py"))
+    count, taken = tool["taken_from"](tool["bundled"]())
+    assert count > 5_000
+    assert taken == []
 
 
 @pytest.mark.parametrize(
@@ -119,31 +150,30 @@ def test_a_redactor_numbers_what_it_is_given() -> None:
     assert one.value({"secret": "x1", "n": [1, None]}) == {"secret": "[secret 5]", "n": [1, None]}
 
 
-@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.id)
-def test_every_token_rule_catches_its_example_and_no_other(rule: Rule) -> None:
-    """By itself, in a sentence, and not within a longer word; a shorter one is none."""
-    token = _made(rule.example)
-    assert any(one in token.lower() for one in rule.contains)
-    assert redact(f"got {token}, retry").startswith("got ")
-    assert "[secret 1]" in redact(f"got {token}, retry")
-    found = rule.pattern.search(f"got {token}, retry")
-    assert found is not None
-    assert found.end() == len(f"got {token}")
-    assert rule.pattern.search(f"got {_made(rule.other)}, retry") is None
+def test_every_token_rule_catches_its_example_and_no_other() -> None:
+    """By itself and in a sentence, whole; a shorter one is none."""
+    for rule in rules():
+        token = _made(rule.example)
+        assert any(one in token.lower() for one in rule.contains), rule.id
+        found = rule.pattern.search(f"got {token}, retry")
+        assert found is not None, rule.id
+        assert found.end() == len(f"got {token}"), rule.id
+        assert "[secret 1]" in redact(f"got {token}, retry"), rule.id
+        assert rule.pattern.search(f"got {_made(rule.other)}, retry") is None, rule.id
 
 
-@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.id)
-def test_every_token_rule_is_linear(rule: Rule) -> None:
-    """On its own beginning, again and again, and on a run that never ends it."""
-    for unit in (
-        _made(rule.other),
-        _made(rule.other) + "-",
-        _made(rule.example)[:-1] + " ",
-        rule.contains[0],
-        "a1.",
-        "A",
-    ):
-        assert grows_like_a_line(lambda size, u=unit: rule.pattern.findall(u * (size // len(u))), 2_000)  # type: ignore[misc]
+def test_every_token_rule_is_linear() -> None:
+    """On its own beginning, again and again, and on what never ends it."""
+    slow = []
+    for rule in rules():
+        for unit in (_made(rule.other), _made(rule.example)[:-1] + " ", rule.contains[0]):
+
+            def work(size: int, unit: str = unit, find: Any = rule.pattern.findall) -> None:
+                find(unit * (size // len(unit)))
+
+            if not grows_like_a_line(work, 1_000):
+                slow.append((rule.id, unit))
+    assert slow == []
 
 
 @given(st.text(max_size=300))
@@ -258,10 +288,49 @@ UNITS = [
         "password '",
         "sk-a-",
     ),
+    *(
+        "<password>",
+        "password is ",
+        "changed password from a to ",
+        "pin ",
+        "key=",
+        '\\"password\\":',
+        "mysql -p ",
+        "[",
+        "(",
+    ),
+    *(
+        '{"name":"password",',
+        '"value":"x","name":"password",',
+        "into t(pwd) values ('a'),",
+        "user a password ",
+        "a:b@",
+        "http://a:b",
+    ),
+    *(
+        "snmp-server community ",
+        "authorization: digest a=b,",
+        "password=[",
+        "password='it's ",
+        "login with a/",
+        "&quot;password",
+    ),
+    *(
+        "passwort von a auf ",
+        "密码",
+        "ｐａｓｓｗｏｒｄ",
+        "n\u0303",
+        "-u a:b ",
+        "net use x /user:a ",
+        "\\",
+        '\\"',
+        "<*>",
+        "x-key: ",
+    ),
 ]
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_linear(unit: str) -> None:
     """The cost grows with the length."""
-    assert grows_like_a_line(lambda size: redact(visible(unit * (size // len(unit)))), 4_000)
+    assert grows_like_a_line(lambda size: redact(visible(unit * (size // len(unit)))), 1_000)

@@ -137,6 +137,8 @@ def _signed(text: str, shadow: str, behind: int, kind: str, window: str) -> Span
     sign = _SIGN.match(shadow, behind) or _SIGN_AFTER_WORD.match(shadow, behind)
     if sign is None:
         return None
+    if kind == "sign" and not _may_be_random(text, sign.end()):
+        return None
     span = value_at(text, sign.end())
     if span is None:
         return None
@@ -172,3 +174,13 @@ def _signed(text: str, shadow: str, behind: int, kind: str, window: str) -> Span
     if shadow[behind - 3 : behind] == "pwd" and _PWD_PATH.match(value):
         return None
     return kept(text, shadow, span)
+
+
+#: The characters of which keys drawn by lot are made, with what may stand before.
+_DRAWN = re.compile(r"[\"'\\]{0,8}[\w+/.~\-%=]{12,400}")
+
+
+def _may_be_random(text: str, at: int) -> bool:
+    """Whether what begins at ``at`` is worth a closer look."""
+    found = _DRAWN.match(text, at)
+    return found is not None and any(c.isdigit() for c in found[0])

@@ -72,7 +72,8 @@ class Redactor:
         return text if told == shown else told
 
     def placeholder(self, secret: str) -> str:
-        """What stands for ``secret``."""
+        """What stands for ``secret``, with or without the mark that ended its sentence."""
+        secret = secret.rstrip("?!.") or secret
         number = self._numbers.get(secret)
         if number is None:
             number = self._numbers[secret] = self._next

@@ -14,7 +14,7 @@ PARSED = re.compile(
     r"|undefined)\s[\w\s]{0,12}\Z"
 )
 #: More words before a colon: the value has to look the more like one.
-_SIGN_AFTER_WORDS = re.compile(r"(?:\s[^\W_]{1,20}){1,5}\s?:\s{1,4}")
+_SIGN_AFTER_WORDS = re.compile(r"(?:[^\S\n][^\W_]{1,20}){1,5}[^\S\n]?:[^\S\n]{1,4}")
 _PREPOSITION = re.compile(
     rf"\s(?:for|of|to|on|fur|von|des|der|pour|de|di|para|do|da|dla|pro|voor|till|til|{folded('для|от')})\s"
 )

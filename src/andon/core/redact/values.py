@@ -16,6 +16,8 @@ _CLOSERS = {"[": "]", "{": "}", "(": ")"}
 _BRACKETS = {
     one: re.compile(rf"[{re.escape(one + other)}]" if one != "(" else r"[()\n]") for one, other in _CLOSERS.items()
 }
+#: Characters of a value without blanks in between words.
+_SCRIPT_MOST = 200
 #: Characters of one value, and marks that are looked at as its end.
 _LONGEST, _TRIES = 20_000, 64
 #: Behind a comma or the like another name begins, and the value has ended.
@@ -104,6 +106,8 @@ def run_at(text: str, at: int) -> Span | None:
     place = at
     limit = min(len(text), at + _LONGEST)
     own_script = _CJK.match(text, at) is None
+    if not own_script:
+        limit = min(limit, at + _SCRIPT_MOST)
     while place < limit:
         found = _ENDS.search(text, place, limit)
         stop = limit if found is None else found.start()

@@ -244,6 +244,10 @@ def is_short_number(word: str) -> bool:
     return _NUMBER.match(word) is not None
 
 
+#: Characters of a word by which it is judged.
+_LOOKED_AT = 400
+
+
 def entropy(word: str) -> float:
     """Bits for each character, by how often each occurs in ``word``."""
     total = len(word)
@@ -252,6 +256,7 @@ def entropy(word: str) -> float:
 
 def is_random(word: str) -> bool:
     """Whether ``word`` looks drawn by lot: long, of both cases and digits, with much in each character."""
+    word = word[:_LOOKED_AT]
     return (
         len(word) >= 20
         and word.count("/") < 3
