@@ -31,8 +31,6 @@ from andon.app.cli.output import (
 )
 from andon.core.errors import NotFound
 from andon.core.models import StoredLog
-from andon.core.redact import Redactor
-from andon.insight.export import redacted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -60,6 +58,9 @@ def logs(
     with store.Visitor(settings.database) as visitor:
         rows = visitor.read(store.search.find, query)
     if redact:
+        from andon.core.redact import Redactor  # compiles what other listings do not need
+        from andon.insight.export import redacted
+
         redactor = Redactor()
         rows = [redacted(row, redactor) for row in rows]
     print_json([as_object(row) for row in rows]) if as_json else print_table(rows, settings)

@@ -14,7 +14,6 @@ import typer
 from andon.app.cli.filters import Json, Redact, time_of
 from andon.app.cli.output import command_settings, console, plain, print_outcome, user_name
 from andon.core.models.history import ShiftWindow
-from andon.core.redact import Redactor
 from andon.core.times import seconds_or
 from andon.insight.report import shift_report as reports
 from andon.insight.report.report_page import page
@@ -80,6 +79,8 @@ def report(
             change(settings.database, alarms.sign, window, sign, frozen, by=user_name(), now=now)
             made = visitor.read(reports.signed, window) or made
     if redact:
+        from andon.core.redact import Redactor  # compiles what other reports do not need
+
         made = msgspec.convert(Redactor().whole(msgspec.to_builtins(made)), type(made))
     _hand_over(made, wanted, out)
 

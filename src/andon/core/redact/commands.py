@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from andon.core.redact import words
+from andon.core.redact import vocabulary
 from andon.core.redact.values import Span
 
 #: A word of a command line, and of an argument list written as JSON.
@@ -181,7 +181,9 @@ def _of(
         first = login.start("login")
         yield at, first + inner.start("pass"), first + inner.end("pass")
     elif joined is not None and _is_secret_option(joined["name"]):
-        if not words.says_nothing(joined["value"]) and not ("=" in joined["value"] and joined["name"] in ("p", "P")):
+        if not vocabulary.says_nothing(joined["value"]) and not (
+            "=" in joined["value"] and joined["name"] in ("p", "P")
+        ):
             yield at, joined.start("value"), joined.end("value")
     elif (
         value is not None
@@ -189,7 +191,7 @@ def _of(
         and len(long["name"]) > 1
         and _is_secret_option(long["name"])
     ):
-        if not words.is_plain(value.lower()) or argument.startswith("--"):
+        if not vocabulary.is_plain(value.lower()) or argument.startswith("--"):
             yield at + 1, 0, len(value)
     elif names:
         yield from _by_command(names, argument, value, at, arguments)
@@ -197,7 +199,7 @@ def _of(
 
 def _is_secret_option(name: str) -> bool:
     name = name.lower()
-    return name in ("p", "pw", "rp", "pass", "pwd") or words.kind_of_key(name) not in (None, "counted")
+    return name in ("p", "pw", "rp", "pass", "pwd") or vocabulary.kind_of_key(name) not in (None, "counted")
 
 
 def _is_login(found: re.Match[str], option: str, names: list[str]) -> bool:
@@ -207,8 +209,8 @@ def _is_login(found: re.Match[str], option: str, names: list[str]) -> bool:
     if found["mark"] == "%":
         return (
             option in ("-U", "--user", "-u") and any(name.startswith(("smb", "rpc", "winexe", "net")) for name in names)
-        ) or words.is_opaque(value)
-    return not value.startswith("//") and not words.says_nothing(value)
+        ) or vocabulary.is_opaque(value)
+    return not value.startswith("//") and not vocabulary.says_nothing(value)
 
 
 def _by_command(
@@ -282,4 +284,4 @@ def _net_use(arguments: Sequence[str], at: int) -> Iterator[tuple[int, int, int]
 
 def _sets_password(arguments: Sequence[str], at: int) -> bool:
     """Whether ``net user NAME WORD`` sets a password, and is no prose."""
-    return not arguments[at].startswith("/") and ("/add" in arguments or words.is_opaque(arguments[at]))
+    return not arguments[at].startswith("/") and ("/add" in arguments or vocabulary.is_opaque(arguments[at]))

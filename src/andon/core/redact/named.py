@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from andon.core.redact import words
+from andon.core.redact import vocabulary
 from andon.core.redact.told import CHANGED, PARSED, pin, told
 from andon.core.redact.values import QUOTE, Span, kept, value_at
 
@@ -54,7 +54,7 @@ _PWD_PATH = re.compile(r"(?:[/~]|[a-z]:[\\/]|\.{1,2}/)")
 def named(text: str, shadow: str) -> Iterator[Span]:
     """The secrets of ``text`` that its folded form ``shadow`` has a name for."""
     done = 0
-    for hit in words.NAME.finditer(shadow):
+    for hit in vocabulary.NAME.finditer(shadow):
         if hit.start() < done:
             continue
         kind = hit.lastgroup or ""
@@ -74,7 +74,7 @@ def _of(text: str, shadow: str, start: int, end: int, kind: str) -> Iterator[Spa
     if (element := _element(text, shadow, start, behind)) is not None:
         yield element
         return
-    if words.is_about(shadow[end : end + 40]) and shadow[end : end + 2] not in ("s ", "s:", "s="):
+    if vocabulary.is_about(shadow[end : end + 40]) and shadow[end : end + 2] not in ("s ", "s:", "s="):
         # "password policy: x" is about a password; "password: policy" is not looked at here
         if not shadow[end].isspace() or kind in ("token", "secret", "credential"):
             return
@@ -145,29 +145,29 @@ def _signed(text: str, shadow: str, behind: int, kind: str, window: str) -> Span
     value = shadow[span.start : span.end].strip()
     mark = sign["sign"] or "|"
     equals = mark.startswith(("=", ":=")) or "3d" in mark
-    if (mark in (",", "),") and not words.is_opaque(value)) or (mark == "|" and kind != "password"):
+    if (mark in (",", "),") and not vocabulary.is_opaque(value)) or (mark == "|" and kind != "password"):
         return None  # a list of names, or a table's head
     if (
         not span.quoted
-        and words.is_plain(value)
+        and vocabulary.is_plain(value)
         and not (equals and len(value) > 1 and value not in ("yes", "no", "ok"))
     ):
         return None
     if (
         kind in ("token", "secret", "credential")
         and PARSED.search(window[-40:])
-        and not (len(value) >= 8 and words.is_opaque(value))
+        and not (len(value) >= 8 and vocabulary.is_opaque(value))
     ):
         return None
-    if kind == "token" and not equals and (words.is_short_number(value) or len(value) < 3):
+    if kind == "token" and not equals and (vocabulary.is_short_number(value) or len(value) < 3):
         return None
-    if kind in ("secret", "credential", "community") and not equals and not span.quoted and words.is_formed(value):
+    if kind in ("secret", "credential", "community") and not equals and not span.quoted and vocabulary.is_formed(value):
         return None
-    if kind == "short" and (words.is_short_number(value) or (not equals and words.is_formed(value))):
+    if kind == "short" and (vocabulary.is_short_number(value) or (not equals and vocabulary.is_formed(value))):
         return None
     if (
         kind == "sign"
-        and not words.is_random(text[span.start : span.end])
+        and not vocabulary.is_random(text[span.start : span.end])
         and not (window.endswith(("&", "?")) and len(value) >= 8)
     ):
         return None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from andon.core.redact import commands, places, structures, tokens, words
+from andon.core.redact import commands, positions, structures, tokens, vocabulary
 from andon.core.redact.named import named
 from andon.core.redact.values import PLACEHOLDER, Span
 from andon.core.redact.visible import composed, folded, visible
@@ -178,7 +178,7 @@ class Redactor:
         if value is None or value in ("", [], {}):
             return value
         if isinstance(value, str):
-            if PLACEHOLDER.fullmatch(value) or words.says_nothing(folded(value)):
+            if PLACEHOLDER.fullmatch(value) or vocabulary.says_nothing(folded(value)):
                 return value
             scheme, blank, secret = value.partition(" ")
             if blank and scheme.lower() in ("bearer", "basic", "digest", "token", "apikey") and secret.strip():
@@ -196,7 +196,7 @@ def _can_be_found(secret: str) -> bool:
     return (
         len(secret) >= _LONG_ENOUGH
         and " " not in secret
-        and words.is_opaque(secret)
+        and vocabulary.is_opaque(secret)
         and not PLACEHOLDER.search(secret)
         and any(c.isalpha() for c in secret)
         and secret[:1] not in "[{"
@@ -207,9 +207,9 @@ def secrets_in(text: str, known: list[str] | None = None) -> list[Span]:
     """Where secrets stand in ``text``, in order and apart; what is a placeholder already is none."""
     shadow = folded(text)
     spans: list[Span] = []
-    if any(stem in shadow for stem in words.STEMS):
+    if any(stem in shadow for stem in vocabulary.STEMS):
         spans += named(text, shadow)
-    spans += places.found_in(text, shadow)
+    spans += positions.found_in(text, shadow)
     spans += commands.found_in(text, shadow)
     spans += tokens.found_in(text, shadow)
     for secret in known or ():

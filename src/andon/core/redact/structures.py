@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from andon.core.redact import commands, words
+from andon.core.redact import commands, vocabulary
 from andon.core.redact.visible import folded
 
 WHOLE: Final = (-1, -1)
@@ -39,7 +39,7 @@ def secret_columns(value: Mapping[Any, Any]) -> tuple[Any, frozenset[int]] | Non
     )
     if names is None or not all(isinstance(one, str) for one in names):
         return None
-    secret = frozenset(at for at, one in enumerate(names) if words.kind_of_key(one) not in (None, "counted"))
+    secret = frozenset(at for at, one in enumerate(names) if vocabulary.kind_of_key(one) not in (None, "counted"))
     for one in _ROWS:
         rows = value[lowered[one]] if one in lowered else None
         if secret and isinstance(rows, list) and any(isinstance(row, list) for row in rows):
@@ -48,7 +48,7 @@ def secret_columns(value: Mapping[Any, Any]) -> tuple[Any, frozenset[int]] | Non
 
 
 def _is_secret(key: str, inner: Any) -> bool:
-    kind = words.kind_of_key(key)
+    kind = vocabulary.kind_of_key(key)
     if kind is None or inner is None:
         return False
     if kind == "counted":  # "tokens": a number counts them, anything else is them
@@ -59,7 +59,9 @@ def _is_secret(key: str, inner: Any) -> bool:
         return isinstance(inner, str)
     if kind == "credential" and isinstance(inner, bool):
         return False
-    return not (kind == "token" and isinstance(inner, str) and words.is_plain(folded(inner)) and not inner.isdigit())
+    return not (
+        kind == "token" and isinstance(inner, str) and vocabulary.is_plain(folded(inner)) and not inner.isdigit()
+    )
 
 
 def _is_weak_secret(key: str, inner: Any) -> bool:
@@ -73,14 +75,14 @@ def _is_weak_secret(key: str, inner: Any) -> bool:
         return re.fullmatch(r"\d{4,12}", said) is not None
     if isinstance(inner, int | float) or said.isdigit():
         return (len(said) >= 4 and key not in ("pass", "clave", "parola")) or (key == "pass" and len(said) >= 6)
-    return not words.is_plain(folded(said)) and not (
+    return not vocabulary.is_plain(folded(said)) and not (
         key == "auth" and folded(said) in ("basic", "bearer", "digest", "ntlm", "oauth2", "oauth", "psk", "open")
     )
 
 
 def _is_name(text: str) -> bool:
-    return (" " not in text.strip() and words.kind_of_key(text) not in (None, "counted")) or (
-        words.kind_of_key(text) == "password" and len(text) < 40
+    return (" " not in text.strip() and vocabulary.kind_of_key(text) not in (None, "counted")) or (
+        vocabulary.kind_of_key(text) == "password" and len(text) < 40
     )
 
 
@@ -92,7 +94,9 @@ def secret_items(value: Sequence[Any]) -> dict[int, tuple[int, int]]:
         found = {at: WHOLE if part == (0, len(value[at])) else part for at, part in found.items()}
         if len(value) > 2 and len(value) % 2 == 0:  # names and values by turns, as of raw headers
             for at in range(0, len(value), 2):
-                if _names_next(value, at) and any(not words.is_opaque(one) and one[:1].isupper() for one in value[::2]):
+                if _names_next(value, at) and any(
+                    not vocabulary.is_opaque(one) and one[:1].isupper() for one in value[::2]
+                ):
                     found[at + 1] = WHOLE
     if len(value) == 2 and isinstance(value[0], str) and _names_next(value, 0):
         found[1] = WHOLE
@@ -110,7 +114,7 @@ def _names_next(value: Sequence[Any], at: int) -> bool:
     ):
         return False
     said = folded(inner) if isinstance(inner, str) else ""
-    return not (said and (words.is_plain(said) or said in _CARELESS or _is_name(said)))
+    return not (said and (vocabulary.is_plain(said) or said in _CARELESS or _is_name(said)))
 
 
 def has_secret(value: Any, depth: int = 12) -> bool:

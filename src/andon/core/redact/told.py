@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from andon.core.redact import words
+from andon.core.redact import vocabulary
 from andon.core.redact.values import Span, kept, value_at
 from andon.core.redact.visible import folded
 
@@ -100,12 +100,16 @@ def told(text: str, shadow: str, start: int, end: int, kind: str, window: str) -
     if kind in ("password", "key") and (words_ := _SIGN_AFTER_WORDS.match(shadow, end)) is not None:
         span = value_at(text, words_.end())
         raw = "" if span is None else text[span.start : span.end]
-        if span is not None and words.is_opaque(raw) and (words.is_mixed(raw) or _PREPOSITION.match(words_[0])):
+        if (
+            span is not None
+            and vocabulary.is_opaque(raw)
+            and (vocabulary.is_mixed(raw) or _PREPOSITION.match(words_[0]))
+        ):
             yield span
             return
     if (
         shadow[end : end + 1].isspace()
-        and words.is_about(shadow[end : end + 40])
+        and vocabulary.is_about(shadow[end : end + 40])
         and not CHANGED.match(shadow, end + 1)
     ):
         return
@@ -133,7 +137,7 @@ def told(text: str, shadow: str, start: int, end: int, kind: str, window: str) -
             yield span
             return
     before = _AS.search(window[-120:])
-    if before is not None and words.is_opaque(before["value"]) and kind in ("password", "key", "short"):
+    if before is not None and vocabulary.is_opaque(before["value"]) and kind in ("password", "key", "short"):
         first = start - len(window[-120:]) + before.start("value")
         yield Span(first, first + len(before["value"]))
     span = _follows(text, shadow, end, kind, window)
@@ -148,13 +152,15 @@ def _own_verb(shadow: str, start: int, end: int) -> re.Match[str] | None:
 def _is_told(text: str, shadow: str, span: Span, *, far: bool) -> bool:
     """Whether what follows a verb is a value and not what the sentence says of the secret."""
     value = shadow[span.start : span.end]
-    if kept(text, shadow, span) is None or words.is_plain(value):
+    if kept(text, shadow, span) is None or vocabulary.is_plain(value):
         return False
-    if span.quoted or words.is_opaque(value):
+    if span.quoted or vocabulary.is_opaque(value):
         return True
     if value.isdigit() and len(value) >= 4:
         return _UNIT.match(shadow, span.end) is None
-    return not far and value.isalpha() and not words.is_formed(value) and bool(_CLAUSE_ENDS.match(shadow, span.end))
+    return (
+        not far and value.isalpha() and not vocabulary.is_formed(value) and bool(_CLAUSE_ENDS.match(shadow, span.end))
+    )
 
 
 def _from_to(text: str, shadow: str, end: int, window: str) -> Iterator[Span] | None:
@@ -165,7 +171,7 @@ def _from_to(text: str, shadow: str, end: int, window: str) -> Iterator[Span] | 
     ):
         return None
     between = found["between"]
-    if words.is_about(between) and not CHANGED.match(between.lstrip()):
+    if vocabulary.is_about(between) and not CHANGED.match(between.lstrip()):
         return None
     old, new = value_at(text, found.start("old")), value_at(text, found.end())
     spans = [one for one in (old, new) if one is not None and _named_value(text, shadow, one)]
@@ -177,77 +183,62 @@ def _named_value(text: str, shadow: str, span: Span) -> bool:
     value = shadow[span.start : span.end]
     return (
         kept(text, shadow, span) is not None
-        and (span.quoted or not words.is_formed(value))
-        and not words.is_short_number(value)
+        and (span.quoted or not vocabulary.is_formed(value))
+        and not vocabulary.is_short_number(value)
     )
 
 
 def _follows(text: str, shadow: str, end: int, kind: str, window: str) -> Span | None:
     """A value that follows its name with nothing but a blank between: ``user admin password x``."""
     gap = _LEVEL.match(shadow, end)
-    if gap is None:
-        return None
-    span = value_at(text, gap.end())
-    if span is None or kept(text, shadow, span) is None:
+    span = None if gap is None else value_at(text, gap.end())
+    if gap is None or span is None or kept(text, shadow, span) is None:
         return None
     value, raw = shadow[span.start : span.end], text[span.start : span.end]
     if raw[0] in "([":
-        inner = raw[1:-1]
-        return (
-            Span(span.start + 1, span.end - 1)
-            if kind in ("password", "short") and " " not in inner and words.is_opaque(inner)
-            else None
-        )
-    if words.is_plain(value) or raw[0] == "{" or (raw[0] in "-/" and not span.quoted) or "=" in value[1:-1].rstrip("="):
+        single = kind in ("password", "short") and " " not in raw and vocabulary.is_opaque(raw[1:-1])
+        return Span(span.start + 1, span.end - 1) if single else None
+    if vocabulary.is_plain(value) or raw[0] == "{" or (raw[0] in "-/" and not span.quoted):
         return None
-    level = any(c.isdigit() or c == "*" for c in gap[0])
+    if "=" in value[1:-1].rstrip("="):
+        return None  # another name and its value
     if _OPTION_BEFORE.search(window[-60:]) and not raw.startswith("-"):
         return span
+    level = any(c.isdigit() or c == "*" for c in gap[0])
+    return span if _is_following(shadow, span, raw, end, kind, window, level) else None
+
+
+def _is_following(shadow: str, span: Span, raw: str, end: int, kind: str, window: str, level: bool) -> bool:
+    """Whether a value directly behind a name is the secret, and not what is said of it."""
+    value = shadow[span.start : span.end]
+    opaque, formed = vocabulary.is_opaque(value), vocabulary.is_formed(value)
+    ends = _CLAUSE_ENDS.match(shadow, span.end) is not None
     if span.quoted and kind != "token":
-        strong = kind in ("password", "key", "pin_code", "community", "short")
-        return span if strong and not (" " in raw and words.is_formed(value.split()[0])) and len(raw) < 80 else None
+        sentence = " " in raw and vocabulary.is_formed(value.split()[0])
+        return kind in ("password", "key", "pin_code", "community", "short") and not sentence and len(raw) < 80
     if kind == "community":
-        direct = "snmp" in window[-30:] or "string" in shadow[max(0, end - 12) : end]
-        return (
-            span
-            if direct
-            and (
-                words.is_opaque(value)
-                or (not words.is_formed(value) and _CLAUSE_ENDS.match(shadow, span.end))
-                or "snmp-server" in window[-30:]
-                or re.match(r"\s+r[ow]\b", shadow[span.end : span.end + 6])
-            )
-            else None
-        )
+        told_by = "snmp" in window[-30:] or "string" in shadow[max(0, end - 12) : end]
+        configured = "snmp-server" in window[-30:] or _READ_WRITE.match(shadow, span.end) is not None
+        return told_by and (opaque or configured or (not formed and ends))
     if _USER_BEFORE.search(window[-100:]):
-        return span if not words.is_formed(value) or words.is_opaque(value) else None
+        return opaque or not formed
     if level:
-        return span if kind != "short" and words.is_opaque(value) else None
+        return opaque and kind != "short"
     if kind in ("password", "short"):
-        if words.is_opaque(value) and len(value) >= 4 and not (kind == "short" and words.is_short_number(value)):
-            return span
-        near = _WITH_BEFORE.search(window[-50:]) or shadow[end - 2 : end] == "pw"
-        ends = _CLAUSE_ENDS.match(shadow, span.end)
-        return span if near and ends and not words.is_formed(value) and not _measured(value) else None
+        if opaque and len(value) >= 4 and not (kind == "short" and vocabulary.is_short_number(value)):
+            return True
+        near = _WITH_BEFORE.search(window[-50:]) is not None or shadow[end - 2 : end] == "pw"
+        return near and ends and not formed and not any(c.isdigit() for c in value)
     if kind == "key":
-        return span if len(value) >= 6 and words.is_opaque(value) else None
-    if kind == "token" and span.quoted and not PARSED.search(window[-40:]) and len(raw) >= 8 and words.is_opaque(value):
-        return span
-    return (
-        span
-        if (
-            len(value) >= 8
-            and words.is_opaque(value)
-            and words.entropy(value) > 2.5
-            and kind == "token"
-            and _secretive(raw)
-        )
-        else None
-    )
+        return opaque and len(value) >= 6
+    if kind != "token" or not opaque or len(value) < 8:
+        return False
+    if span.quoted and not PARSED.search(window[-40:]):
+        return True
+    return vocabulary.entropy(value) > 2.5 and _secretive(raw)
 
 
-def _measured(value: str) -> bool:
-    return any(c.isdigit() for c in value) and not words.is_opaque(value)
+_READ_WRITE = re.compile(r"\s+r[ow]\b")
 
 
 def _secretive(word: str) -> bool:
@@ -269,7 +260,7 @@ def pin(text: str, shadow: str, start: int, end: int, kind: str, signed: re.Matc
         return
     value = shadow[span.start : span.end]
     if kind == "pin_code":
-        if any(c.isdigit() for c in value) or (span.quoted and not words.is_plain(value)):
+        if any(c.isdigit() for c in value) or (span.quoted and not vocabulary.is_plain(value)):
             yield span
         return
     digits = re.fullmatch(r"\d{4,12}", value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from andon.core.redact import words
+from andon.core.redact import vocabulary
 
 PLACEHOLDER = re.compile(r"\[secret \d{1,6}\]")
 #: A quotation mark as it is, escaped (JSON in JSON), as an entity (XML), percent-encoded (URL), or as a code point.
@@ -158,6 +158,6 @@ def kept(text: str, shadow: str, span: Span) -> Span | None:
         start += 1
     while end > start and text[end - 1].isspace():
         end -= 1
-    if end <= start or words.says_nothing(shadow[start:end]):
+    if end <= start or vocabulary.says_nothing(shadow[start:end]):
         return None
     return Span(start, end, span.quoted)

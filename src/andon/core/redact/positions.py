@@ -10,7 +10,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 
-from andon.core.redact import words
+from andon.core.redact import vocabulary
 from andon.core.redact.values import QUOTE, Span, run_at, value_at
 
 _PEM = re.compile(
@@ -141,7 +141,7 @@ def _values(pattern: re.Pattern[str]) -> Finder:
     def find(text: str, shadow: str) -> Iterator[Span]:
         for found in pattern.finditer(shadow):
             span = value_at(text, found.end())
-            if span is not None and not words.is_plain(shadow[span.start : span.end]):
+            if span is not None and not vocabulary.is_plain(shadow[span.start : span.end]):
                 yield span
 
     return find
@@ -179,9 +179,9 @@ _AUTHORITY_ENDS = re.compile(r"[/?#]")
 def _bare_login(_text: str, shadow: str) -> Iterator[Span]:
     for found in _BARE_LOGIN.finditer(shadow):
         value, host = found["pass"], found["host"]
-        if _ADDRESSES.match(found["user"]) or words.is_plain(value):
+        if _ADDRESSES.match(found["user"]) or vocabulary.is_plain(value):
             continue
-        if (words.is_opaque(value) or host[0].isdigit()) and not (value.isdigit() and len(value) > 8):
+        if (vocabulary.is_opaque(value) or host[0].isdigit()) and not (value.isdigit() and len(value) > 8):
             yield Span(*found.span("pass"))
 
 
@@ -207,15 +207,17 @@ def _authorization(text: str, shadow: str) -> Iterator[Span]:
         if _PARAMETERS.match(value) and known:
             line = re.compile(r"[^\n\"'](?:[^\n']{0,2000}?)(?='|\n|\Z)").match(text, start)
             yield Span(start, line.end() if line else span.end)
-        elif not words.is_plain(value) and (known or words.is_opaque(value) or not words.is_formed(value)):
-            alone = known or words.is_opaque(value) or re.compile(r"\s*(?:\n|\Z|[\"'])").match(text, span.end)
+        elif not vocabulary.is_plain(value) and (
+            known or vocabulary.is_opaque(value) or not vocabulary.is_formed(value)
+        ):
+            alone = known or vocabulary.is_opaque(value) or re.compile(r"\s*(?:\n|\Z|[\"'])").match(text, span.end)
             if alone:
                 yield span
 
 
 def _is_credential(text: str, at: int) -> bool:
     span = run_at(text, at)
-    return span is not None and words.is_opaque(text[span.start : span.end]) and span.end - span.start >= 6
+    return span is not None and vocabulary.is_opaque(text[span.start : span.end]) and span.end - span.start >= 6
 
 
 def _cookie(text: str, shadow: str) -> Iterator[Span]:
@@ -232,7 +234,7 @@ def _cookie(text: str, shadow: str) -> Iterator[Span]:
         if span is not None:
             done = span.end
             value = shadow[span.start : span.end]
-            if "=" in value or not words.is_formed(value.split(" ")[0]):
+            if "=" in value or not vocabulary.is_formed(value.split(" ")[0]):
                 yield span
 
 
@@ -254,7 +256,7 @@ def _insert(text: str, shadow: str) -> Iterator[Span]:
     """The cells of rows that stand under a column with a secret's name."""
     for found in _INSERT.finditer(shadow):
         names = [one.strip(" \"'`[]") for one in found["columns"].split(",")]
-        secret = {at for at, name in enumerate(names) if words.kind_of_key(name) not in (None, "counted")}
+        secret = {at for at, name in enumerate(names) if vocabulary.kind_of_key(name) not in (None, "counted")}
         at = found.end()
         for _ in range(200 if secret else 0):
             row = _ROW.match(shadow, at)
@@ -268,7 +270,7 @@ def _insert(text: str, shadow: str) -> Iterator[Span]:
                 if (
                     number in secret
                     and (span := value_at(text, cell.start("cell")))
-                    and not words.says_nothing(shadow[span.start : span.end])
+                    and not vocabulary.says_nothing(shadow[span.start : span.end])
                 ):
                     yield Span(span.start, min(span.end, cell.end("cell")), True)
                 place = cell.end()
@@ -281,18 +283,18 @@ def _login(text: str, shadow: str) -> Iterator[Span]:
         if span is None:
             continue
         value = shadow[span.start : span.end]
-        if words.is_plain(value) or found["user"] in ("http", "https", "n", "host"):
+        if vocabulary.is_plain(value) or found["user"] in ("http", "https", "n", "host"):
             continue
         told = found["by"] in ("with", "using", "mit", "avec", "con", "com", "met", "med") or (
             found["creds"] and found["creds"] != "login"
         )
         port = value.isdigit() and found["mark"].strip() == ":"
-        if not told and found["by"] and not (words.is_opaque(value) and _odd(text[span.start : span.end])):
+        if not told and found["by"] and not (vocabulary.is_opaque(value) and _odd(text[span.start : span.end])):
             continue
         if not port and (
-            words.is_opaque(value)
-            or (told and not words.is_formed(value) and found["mark"].strip() == "/")
-            or (told and found["creds"] and not words.is_formed(value))
+            vocabulary.is_opaque(value)
+            or (told and not vocabulary.is_formed(value) and found["mark"].strip() == "/")
+            or (told and found["creds"] and not vocabulary.is_formed(value))
         ):
             yield span
 
@@ -308,14 +310,14 @@ def _wifi_gear(text: str, shadow: str) -> Iterator[Span]:
         if span is None:
             continue
         value = shadow[span.start : span.end]
-        if not words.is_formed(value) or value in ("public", "private"):
+        if not vocabulary.is_formed(value) or value in ("public", "private"):
             yield span
 
 
 def _signed_url(text: str, shadow: str) -> Iterator[Span]:
     for found in _SIGNED_URL.finditer(shadow):
         value = text[found.start("value") : found.end("value")]
-        if shadow[found.start() + 1 :].startswith(("sig", "x-")) or words.is_random(value):
+        if shadow[found.start() + 1 :].startswith(("sig", "x-")) or vocabulary.is_random(value):
             yield Span(*found.span("value"))
 
 
