@@ -269,7 +269,9 @@ def _by_command(
 
 def _is_port(value: str, names: list[str], arguments: Sequence[str]) -> bool:
     """Whether a value of ``-p`` is a port: of psql always, of docker but for its login."""
-    return bool(re.fullmatch(r"[\d.:/a-z]*\d{1,5}(?:/\w{3})?", value)) if "login" not in arguments else False
+    return (
+        bool(re.fullmatch(r"(?:[\d.]+:)?\d{1,5}(?::\d{1,5})?(?:/\w{3})?", value)) if "login" not in arguments else False
+    )
 
 
 def _net_use(arguments: Sequence[str], at: int) -> Iterator[tuple[int, int, int]]:

@@ -145,7 +145,8 @@ def _signed(text: str, shadow: str, behind: int, kind: str, window: str) -> Span
     value = shadow[span.start : span.end].strip()
     mark = sign["sign"] or "|"
     equals = mark.startswith(("=", ":=")) or "3d" in mark
-    if (mark in (",", "),") and not vocabulary.is_opaque(value)) or (mark == "|" and kind != "password"):
+    option = window.endswith("-")
+    if (mark in (",", "),") and not option and not vocabulary.is_opaque(value)) or (mark == "|" and kind != "password"):
         return None  # a list of names, or a table's head
     if (
         not span.quoted

@@ -45,14 +45,14 @@ _SCHEME = re.compile(rf"(?P<scheme>{_SCHEMES}|[a-z][a-z0-9\-]{{2,30}})(?:\s{{1,4
 _KNOWN_SCHEME = re.compile(rf"(?:{_SCHEMES})\Z")
 _PARAMETERS = re.compile(r"[\w\-]{1,40}\s{0,2}=\s{0,2}")
 _COOKIE = re.compile(
-    rf"(?<![\w])(?:set-)?cookie2?(?:{QUOTE})?\s{{0,4}}(?::|=(?=[\"'])|,(?=\s{{0,2}}\"))\s{{0,4}}(?P<open>{QUOTE})?"
+    rf"(?<![\w])(?:set-)?cookie2?(?:{QUOTE})?\s{{0,4}}(?::|=(?=[\"'])|,(?=\s{{0,2}}\")|\s(?=[\w.\-]{{1,40}}=))\s{{0,4}}(?P<open>{QUOTE})?"
 )
 _SESSION = re.compile(
     r"(?:jsessionid|phpsessid|asp\.net_sessionid|connect\.sid|laravel_session"
     r"|\.aspnetcore\.[\w.]{1,40})\s{0,2}=\s{0,2}(?P<value>[^\s;,\"'<>&]{6,256})"
 )
 _BEARER = re.compile(
-    r"(?<![a-z])(?:bearer|digest|apikey)\s{1,4}(?P<value>(?=[a-z._~+/=-]{0,200}\d|[a-z._~+/=-]{24})[\w.~+/=-]{8,4096})"
+    r"(?<![a-z])(?:bearer|digest|apikey)(?:\s{1,4}|\s?[:=]\s?)(?P<value>(?=[a-z._~+/=-]{0,200}\d|[a-z._~+/=-]{24})[\w.~+/=-]{8,4096})"
 )
 _BASIC = re.compile(r"(?<![a-z])basic\s{1,4}(?P<value>[a-z0-9+/]{6,1000}={0,2})(?![\w+/=])")
 _API_HEADER = re.compile(
@@ -100,7 +100,7 @@ _LOGIN = re.compile(
     r"(?:\s{1,3}(?:failed|attempt|ok|rejected|succeeded|refused|fehlgeschlagen|echouee))?\s{1,3}(?P<by>with|as|using"
     r"|mit|als|avec|con|com|met|med|comme|fur|for)"
     r"(?:\s{1,3}(?:the|default|user|account|den|dem|benutzer)){0,2}"
-    r"|(?P<creds>credentials?|creds|zugangsdaten|anmeldedaten|identifiants|credenciales|credenziali|credenciais"
+    r"|(?P<creds>credentials?|creds|zugangsdaten|anmeldedaten|anmeldung|identifiants|credenciales|credenziali|credenciais"
     r"|login|userpass|user/pass(?:word)?|benutzer/passwort|auth)"
     r"(?:\s{1,3}(?:are|is|were|lauten|sind|sont|son|used|of|for))?\s{0,3}[:=]?)"
     rf"[\s(]{{1,3}}(?P<open>{QUOTE})?(?P<user>[a-z_][\w.@\-]{{0,40}})(?:{QUOTE})?\s?(?P<mark>[/:]"
@@ -289,7 +289,12 @@ def _login(text: str, shadow: str) -> Iterator[Span]:
             found["creds"] and found["creds"] != "login"
         )
         port = value.isdigit() and found["mark"].strip() == ":"
-        if not told and found["by"] and not (vocabulary.is_opaque(value) and _odd(text[span.start : span.end])):
+        if (
+            not told
+            and found["by"]
+            and found["mark"] == "/"
+            and not (vocabulary.is_opaque(value) and _odd(text[span.start : span.end]))
+        ):
             continue
         if not port and (
             vocabulary.is_opaque(value)

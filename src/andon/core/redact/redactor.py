@@ -108,7 +108,7 @@ class Redactor:
         # what was found late may stand early as well
         return made if len(self._opaque) == known else self._value(made, depth, items, limit)
 
-    def _value(self, value: Any, depth: int, items: int, limit: int) -> Any:
+    def _value(self, value: Any, depth: int, items: int, limit: int, parent: str = "") -> Any:
         if isinstance(value, str):
             return self._text(value, depth, items, limit)
         if value is None or isinstance(value, bool | float):
@@ -118,7 +118,7 @@ class Redactor:
         if depth <= 0:
             return "…"
         if isinstance(value, dict):
-            return self._object(value, depth, items, limit)
+            return self._object(value, depth, items, limit, parent)
         if isinstance(value, list):
             return self._list(value, depth, items, limit)
         return self.clean(str(value), limit)
@@ -140,15 +140,17 @@ class Redactor:
                 return self.clean(told, limit)
         return cleaned
 
-    def _object(self, value: dict[Any, Any], depth: int, items: int, limit: int) -> dict[str, Any]:
+    def _object(self, value: dict[Any, Any], depth: int, items: int, limit: int, parent: str) -> dict[str, Any]:
         made: dict[str, Any] = {}
-        secret = structures.secret_fields(value)
+        secret = structures.secret_fields(value, parent)
         table = structures.secret_columns(value)
         for key, inner in list(value.items())[:items]:
             name = self.clean(str(key), 80)
             if table is not None and key == table[0] and key not in secret:
                 inner = [self._row(row, table[1]) for row in inner[:items]]
-            made[name] = self._hidden(inner) if key in secret else self._value(inner, depth - 1, items, limit)
+            made[name] = (
+                self._hidden(inner) if key in secret else self._value(inner, depth - 1, items, limit, str(key)[:80])
+            )
         return made
 
     def _row(self, row: Any, secret: frozenset[int]) -> Any:

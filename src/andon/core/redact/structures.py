@@ -21,9 +21,15 @@ _ROWS = ("rows", "values", "data", "records", "row")
 _CARELESS = frozenset(["user", "username", "email", "id", "name", "login", "role", "roles", "host", "port"])
 
 
-def secret_fields(value: Mapping[Any, Any]) -> set[Any]:
-    """The keys of an object under which a secret stands."""
+def secret_fields(value: Mapping[Any, Any], parent: str = "") -> set[Any]:
+    """The keys of an object under which a secret stands; ``parent`` is the key of the object itself."""
     found = {key for key, inner in value.items() if _is_secret(str(key), inner)}
+    if parent:  # {"api": {"key": …}}
+        found |= {
+            key
+            for key, inner in value.items()
+            if isinstance(inner, str) and vocabulary.kind_of_key(f"{parent}_{key}") == "key"
+        }
     lowered = {str(key).lower(): key for key in value}
     for name, key in lowered.items():
         if name in _NAMING and isinstance(value[key], str) and len(value[key]) <= 80 and _is_name(value[key]):
@@ -70,7 +76,8 @@ def _is_weak_secret(key: str, inner: Any) -> bool:
         return False
     said = str(inner)
     if isinstance(inner, dict | list):
-        return "pin" not in key and key not in ("auth", "pass") and bool(inner)
+        pair = isinstance(inner, list) and len(inner) == 2 and all(isinstance(one, str) for one in inner)
+        return "pin" not in key and bool(inner) and (pair or key not in ("auth", "pass", "bearer"))
     if "pin" in key:
         return re.fullmatch(r"\d{4,12}", said) is not None
     if isinstance(inner, int | float) or said.isdigit():

@@ -37,7 +37,7 @@ _VERB_OWN_NAMES = re.compile(rf"(?:hasl|hesl|salasan|tunnus|losenord|adgangs|kod
 _VERB_EAST = re.compile(r"(?:\s?(?:是|为|為|は|が|を|는|은|이|가|：|:|)\s?)")
 _NOT_EAST = re.compile(r"[^\x00-\u2fff]")
 CHANGED = re.compile(
-    r"(?:chang|updat|re-?set|\bset(?:ting|s)?\b|geander|ander|gewechsel|gesetzt|wechsel|cambi|modifi|alter|zmien"
+    r"(?:chang|updat|re-?set|\bset(?:ting|s)?\b|geander|ander|gewechsel|gesetzt|wechsel|cambi|modifi|gewijzig|andra|ændr|alter|zmien"
     r"|zmen|byt|skift|endr|vaihd|degistir|"
     rf"{folded('изменен|смен')}|改|変更|변경|rotat|renew|replac|ersetzt)"
 )
@@ -87,7 +87,12 @@ _PIN_CUE = re.compile(
     r"|eingegeben|eingabe|falsch|falsche"
     r"|ungultig|bediener|benutzer|saisi|code|tried|try|authent|access|door|terminal)"
 )
-_PIN_GAP = re.compile(r"\s{0,4}(?:nr\.?\s|no\.?\s|#\s?)?")
+_PIN_GAP = re.compile(
+    r"[\s(]{0,4}(?:nr\.?\s|no\.?\s|#\s?)?|(?:[^\S\n\-]|-)[^\W\d_]{2,20}(?:\s[^\W\d_]{2,20}){0,2}\s?:\s{0,3}"
+)
+_PIN_CHANGED = re.compile(
+    rf"[^\n.;\d]{{1,40}}?\s(?P<old>\d{{4,8}})\s(?:to|auf|a|en|in|na|naar|till?|{folded('на')})\s(?P<new>\d{{4,8}})(?!\w)"
+)
 _UNIT = re.compile(
     r"\s?(?:char|zeichen|bytes?\b|bits?\b|days?\b|tage|hours?\b|minutes?\b|seconds?\b|ms\b|s\b|times?\b|attempts?\b"
     r"|of\b)"
@@ -158,9 +163,9 @@ def _is_told(text: str, shadow: str, span: Span, *, far: bool) -> bool:
         return True
     if value.isdigit() and len(value) >= 4:
         return _UNIT.match(shadow, span.end) is None
-    return (
-        not far and value.isalpha() and not vocabulary.is_formed(value) and bool(_CLAUSE_ENDS.match(shadow, span.end))
-    )
+    word = value.rstrip("!?")  # a sentence may end with these, and so may a password
+    ends = _CLAUSE_ENDS.match(shadow, span.end) is not None
+    return ends and not far and word.isalpha() and not vocabulary.is_formed(word)
 
 
 def _from_to(text: str, shadow: str, end: int, window: str) -> Iterator[Span] | None:
@@ -252,6 +257,11 @@ def pin(text: str, shadow: str, start: int, end: int, kind: str, signed: re.Matc
     """Four to eight digits that open something; the pins of a connector have fewer, or say where they are."""
     verb = _VERB.match(shadow, end) or _VERB_EAST.match(shadow, end)
     verb = verb if verb is not None and verb[0].strip() else None
+    changed = _PIN_CHANGED.match(shadow, end)
+    if changed is not None and CHANGED.search(shadow[end : changed.end() + 30]):
+        yield Span(*changed.span("old"))
+        yield Span(*changed.span("new"))
+        return
     gap = signed or verb or _PIN_GAP.match(shadow, end)
     if gap is None:
         return

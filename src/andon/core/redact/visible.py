@@ -18,6 +18,7 @@ _LOOK_ALIKE = {
     **dict(zip("авекмнорстухіѕјԁɡӏԛԝ", "abekmhopctyxisjdglqw", strict=True)),
     **dict(zip("αεικορτυχν", "aeikoptuxv", strict=True)),
     **dict(zip("łøđıħŧ", "lodiht", strict=True)),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
 }
 
 

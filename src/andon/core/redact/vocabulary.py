@@ -20,7 +20,8 @@ def _any(*words: str) -> str:
 
 #: Words for what somebody types to prove who they are.
 PASSWORDS = _any(
-    "password|passwords|passwd|passwrd|passw0rd|passwort|passwörter|passphrase|pass phrase|passcode|pass code|pwd"
+    "pass word|password|passwords|passwd|passw0rd|"
+    "passwrd|passwort|passwörter|passphrase|pass phrase|passcode|pass code|pwd"
     "|paswoord",
     "kennwort|kennwörter|losungswort|zugangscode|access code|unlock code|security code|freischaltcode",
     "verification code|2fa code|mfa code|otp code|one time code|bestätigungscode|sicherheitscode|entsperrcode"
@@ -28,7 +29,7 @@ PASSWORDS = _any(
     "mot de passe|mots de passe|motdepasse|phrase secrète|phrase de passe|contraseña|contrasena|contrasenya",
     "senha|palavra passe|palavra chave de acesso|parola d'ordine|parola d’ordine|wachtwoord|wachtzin|toegangscode",
     "hasło|hasła|hasłem|heslo|hesla|hesly|şifre|lösenord|adgangskode|kodeord|passord|salasana|salasanan|tunnussana",
-    "jelszó|jelszava|jelszavak|parola de acces|lozinka|geslo|slaptažodis|parool|mật khẩu|κωδικός πρόσβασης",
+    "jelszó|jelszava|jelszavak|parola de acces|lozinka|geslo|slaptažodis|parool|mật khẩu|κωδικός|비번",
     "пароль|пароля|паролем|паролю|пароли|密码|密碼|口令|通行码|パスワード|パスフレーズ|비밀번호|패스워드|암호",
     "סיסמה|كلمة المرور|كلمة السر|รหัสผ่าน|पासवर्ड",
 )
@@ -105,7 +106,7 @@ STEMS = tuple(
                 "hmac",
                 "auth",
             ),
-            *("community", "otp", "puk", "mdp", "code", "kod"),
+            *("community", "otp", "puk", "mdp", "code", "kod", "bearer", folded("비번")),
             *map(
                 folded,
                 ("kenn", "losungs", "geheim", "parol", "parool", "mot de", "mots de", "motde", "phrase", "contras"),
@@ -277,7 +278,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WHOLE = re.compile(
     r"(?:(?:proxy|www)?[\s_.\-]?authori[sz]ation|(?:set[\s_.\-]?)?cookies?2?|x[\s_.\-]auth|(?:http_)?auth|pin|pw"
     r"|pass|psw|mdp|sig|otp"
-    r"|jsessionid|phpsessid|asp[._]net_sessionid|pgpassword|mysql_pwd|snmp[\s_.\-]?community|(?:ro|rw|read"
+    r"|bearer|jsessionid|phpsessid|asp[._]net_sessionid|pgpassword|mysql_pwd|snmp[\s_.\-]?community|(?:ro|rw|read"
     r"|write)[\s_.\-]?community"
     r"|community[\s_.\-]?(?:string|name)?|credentials?|creds)\Z"
 )
@@ -296,7 +297,13 @@ def kind_of_key(key: str) -> str | None:
         return None
     whole = _WHOLE.match(name)
     if whole:
-        return "weak" if name in ("pin", "pass", "auth") else "credential" if name.startswith("cred") else "whole"
+        return (
+            "weak"
+            if name in ("pin", "pass", "auth", "bearer")
+            else "credential"
+            if name.startswith("cred")
+            else "whole"
+        )
     every = list(NAME.finditer(name))
     found = every[-1] if every else None
     if found is None or found.lastgroup in ("sign", None):
