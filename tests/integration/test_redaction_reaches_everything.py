@@ -115,7 +115,7 @@ def site_of(path: Path) -> Path:
             number,
             key,
             timestamp=f"2025-01-15T02:15:0{number}.000Z",
-            hostname="edge-1",
+            hostname="edge-1" if number == 1 else f"edge password={S}",
             severity="ERROR",
             service="bridge",
             message=message,
@@ -147,6 +147,7 @@ def test_questions_facts_and_tools_tell_a_model_no_secret(tmp_path: Path) -> Non
         ("problem_statistics", {"pattern_id": 1}),
         ("similar_problems", {"text": "connect refused"}),
         ("runbooks", {"text": "connect refused"}),
+        ("search_logs", {"host": "edge-9"}),  # answered with the names that are known
     )
 
     async def main(url: str) -> None:

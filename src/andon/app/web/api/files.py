@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal
 
 import msgspec
 from fastapi.responses import StreamingResponse
 
-from andon.app.web.api.answers import ProblemAnswer
+from andon.app.web.api.answers import ProblemAnswer, noted
 from andon.core.models import LogQuery, StoredLog
 from andon.core.redact import Redactor
 from andon.insight.export import csv_chunks, json_chunks, redacted
@@ -24,7 +24,12 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 
 
 async def stream(
-    ask: Ask, query: LogQuery, form: Literal["csv", "jsonl"], limit: int | None, redactor: Redactor | None
+    ask: Ask,
+    query: LogQuery,
+    form: Literal["csv", "jsonl"],
+    limit: int | None,
+    notes: Sequence[str],
+    redactor: Redactor | None,
 ) -> StreamingResponse:
     """The logs of ``query`` as a file, without secrets where there is a ``redactor``.
 
@@ -52,7 +57,7 @@ async def stream(
         async for data in following:
             yield data
 
-    headers = {"Content-Disposition": f'attachment; filename="andon-logs.{form}"'}
+    headers = {"Content-Disposition": f'attachment; filename="andon-logs.{form}"', **noted(notes)}
     return StreamingResponse(whole(), media_type=_TYPES[form], headers=headers)
 
 
