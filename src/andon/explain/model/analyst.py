@@ -17,6 +17,7 @@ import structlog
 
 from andon.core.errors import ModelAnswerError, ModelError
 from andon.core.models import Explanation, Question, Rung
+from andon.core.redact import one_numbering
 from andon.explain.finding import Finding, ModelFinding, render, settle
 from andon.explain.interfaces import AskAgain
 from andon.explain.model import prompts
@@ -123,6 +124,10 @@ class ModelAnalyst(ModelSession):
         self.prompt_version = prompts.prompt_version(settings.agent_name, settings.agent_instructions)
 
     async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
+        with one_numbering():  # of the prompt, and of what tools return to it
+            return await self._explain(question, again)
+
+    async def _explain(self, question: Question, again: AskAgain | None) -> Explanation:
         await self.warm_up()  # our own affair: the deadline is the model's
         started = time.perf_counter()
         exchange = FindingExchange(again=again)

@@ -31,7 +31,7 @@ from typing import NamedTuple
 import msgspec
 
 from andon.core.models import Explanation, Hint, Question, Rung, Severity, StoredLog
-from andon.core.redact import clean, visible
+from andon.core.redact import clean, one_numbering, visible
 from andon.explain.expressions import TEXT_MAX, Expression, expression
 from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, SUMMARY_MAX, Finding, worst
 from andon.explain.site_files import SiteFiles
@@ -134,7 +134,8 @@ class MarkdownRunbooks:
         if not matches or not _answers(matches[0], question):
             return None
         runbook = matches[0]
-        finding = _finding(runbook, question)
+        with one_numbering():
+            finding = _finding(runbook, question)
         return Explanation(
             rung=Rung.RUNBOOK,
             text=f"{runbook.title}\n{runbook.body}\nFrom the runbook {runbook.source}.",
