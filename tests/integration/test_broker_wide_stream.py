@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from andon.bus import jetstream_api
-from andon.bus.jetstream_api import ensure_stream
 from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.publisher import JetStreamPublisher
+from andon.bus.stream_guard import StreamGuard
 from andon.core.models import ANALYSIS_SUBJECT, CONSUMER, STREAM, SUBJECT
 from support.bus import client, drain, recreate_consumer, running_broker
 
@@ -33,7 +33,7 @@ async def test_a_consumer_that_reads_answers_is_narrowed(tmp_path: Path) -> None
     async with running_broker(tmp_path) as broker, client(broker.url) as nc:
         await jetstream_api.request(nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": ["agent.>"]})
         await recreate_consumer(nc)
-        await ensure_stream(nc)
+        await StreamGuard(nc, ours=True).settle()
         config = (await jetstream_api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}"))["config"]
         assert config["filter_subjects"] == [SUBJECT, f"{SUBJECT}.>"]
 

@@ -20,5 +20,5 @@ def listen(service: Service) -> HttpServer:
 
     # the store is looked up with each question: it opens after the port is taken
     api = build_router(lambda *args, **kwargs: service.store.ask(*args, **kwargs), settings)
-    app = build_app(service.health, service.metrics, service.refresh, token, api)
+    app = build_app(service.health, service.metrics, service.refresh, token, api, freshen=service.freshen)
     return HttpServer(app, settings.http_host, settings.http_port)

@@ -13,15 +13,22 @@ from andon.app.web.api import describe
 from andon.core.telemetry import Health, Metrics
 
 
+async def _nothing() -> None:
+    """Where nobody looks."""
+
+
 def build_app(
     health: Health,
     metrics: Metrics,
     refresh: Callable[[], Awaitable[None]],
     token: str = "",
     api: APIRouter | None = None,
+    *,
+    freshen: Callable[[], Awaitable[None]] = _nothing,
 ) -> FastAPI:
     """The application. ``refresh`` brings the gauges up to date before a scrape; ``token`` guards all but health.
 
+    ``freshen`` brings what is known of the broker up to date before an answer that depends on it.
     ``api`` are the routes under ``/api``; with them comes their description, ``/openapi.json``.
     """
     app = FastAPI(title="Andon", version=andon.__version__, docs_url=None, redoc_url=None, openapi_url=None)
@@ -39,6 +46,7 @@ def build_app(
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
         """200 once logs can be taken and stored, else 503 with what is wrong."""
+        await freshen()
         problems = health.problems
         body = {"status": "ready" if not problems else "not ready", "problems": problems}
         return JSONResponse(body, status_code=200 if not problems else 503)
@@ -46,6 +54,7 @@ def build_app(
     @app.get("/metrics", dependencies=[Depends(authorised)])
     async def prometheus() -> Response:
         """Prometheus text."""
+        await freshen()
         metrics.ready.set(1 if health.ready else 0)
         await refresh()
         text, content_type = metrics.render()
