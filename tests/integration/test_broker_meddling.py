@@ -353,6 +353,19 @@ async def test_a_sealed_stream_is_read_before_it_goes(server: str) -> None:
         assert [each.sequence for each in await drain(here.stream, 1)] == [4]
 
 
+@pytest.mark.parametrize("ours", [True, False])
+async def test_a_consumer_behind_the_end_is_made_anew(server: str, ours: bool) -> None:
+    """Whosever the broker is: it would pass over every log that comes next."""
+    async with site(server, ours=ours) as here:
+        await here.send(2)
+        await here.record()
+        await here.acknowledged()
+        await recreate_consumer(here.other, deliver_policy="by_start_sequence", opt_start_seq=500)
+        assert await here.guard.check() is None
+        await here.send(2)
+        assert await here.record() == {"log 3", "log 4"}
+
+
 async def test_logs_without_content_are_not_recorded_empty(server: str) -> None:
     """While the consumer hands out headers only nothing comes; afterwards everything, whole."""
     async with site(server, ours=False) as here:

@@ -21,6 +21,7 @@ from andon.bus.jetstream_api import (
     covers,
     filters,
     filters_of,
+    reads_answers,
     with_subjects,
 )
 from andon.core.models import ANALYZE_SUBJECT, CONSUMER, STREAM
@@ -28,6 +29,9 @@ from andon.core.models import ANALYZE_SUBJECT, CONSUMER, STREAM
 #: Logs get lost or lie there; a limit that a site may have chosen; worth knowing.
 Grade = Literal["loses", "narrows", "note"]
 Info = Mapping[str, Any]
+
+RESUME = f"resume it (`nats consumer resume {STREAM} {CONSUMER}`)"
+FLOOR = "ack_floor"  # told like a setting, though it is none
 
 OVERHEAD = 64 << 10  # subject, headers and ack subject, which JetStream counts as well
 PULL_BYTES = 16 << 20
@@ -96,11 +100,21 @@ class Difference(msgspec.Struct, frozen=True):
 def compare(stream: Info, consumer: Info, max_payload: int) -> list[Difference]:
     """What of both INFO answers is not as Andon needs it, the worst first. ``max_payload`` is the broker's."""
     found = [
+        *_stands(stream, consumer),
         *_of_stream(stream, consumer["config"], max_payload),
         *_of_consumer(consumer, stream["config"], max_payload),
     ]
     order: tuple[Grade, ...] = ("loses", "narrows", "note")
     return sorted(found, key=lambda each: order.index(each.grade))
+
+
+def _stands(stream: Info, consumer: Info) -> Iterator[Difference]:
+    """A consumer of another stream, or of a tail that is lost. Its answer must be the older of the two."""
+    begins, last = consumer["config"].get("opt_start_seq") or 1, stream["state"]["last_seq"]
+    floor = max(consumer["ack_floor"]["stream_seq"], begins - 1)
+    if floor > last:
+        found = f"begins after sequence {floor}, but the stream ends at {last}, so logs are passed over"
+        yield Difference("consumer", FLOOR, "loses", found, "delete it, Andon makes it again", anew=True)
 
 
 def _of_stream(info: Info, consumer: Info, max_payload: int) -> Iterator[Difference]:
@@ -191,9 +205,7 @@ def _of_consumer(info: Info, stream: Info, max_payload: int) -> Iterator[Differe
     yield from _filter(config, stream)
     if info.get("paused") or _in_future(config.get("pause_until")):
         until = config.get("pause_until") or "later"
-        yield Difference(
-            "consumer", "pause_until", "loses", f"is paused until {until}, no log is handed out", "resume it"
-        )
+        yield Difference("consumer", "pause_until", "loses", f"is paused until {until}, no log is handed out", RESUME)
     if (most := config.get("max_deliver") or -1) > 0:
         found = f"has max_deliver {most}, a log that is not stored by then is given up"
         yield Difference("consumer", "max_deliver", "loses", found, "set it to -1", 0, {"max_deliver": -1}, anew=True)
@@ -204,16 +216,16 @@ def _of_consumer(info: Info, stream: Info, max_payload: int) -> Iterator[Differe
 
 
 def _filter(config: Info, stream: Info) -> Iterator[Difference]:
-    taken, only = filters_of(config), filters(stream)
+    taken = filters_of(config)
     if taken and not all(any(covers(each, subject) for each in taken) for subject in SUBJECTS):
         found = f"reads {' and '.join(taken)} only, other logs are passed over"
         remedy = "delete it, Andon makes it again where it stands"
         yield Difference("consumer", "filter_subjects", "loses", found, remedy, anew=True)
-    elif only and not all(any(covers(subject, each) for subject in SUBJECTS) for each in taken or [">"]):
-        found = "reads Andon's own answers as logs"
-        change = {"filter_subject": None, **only}
+    elif reads_answers(stream, config):
+        found = "hands out Andon's own answers with the logs"
+        change = {"filter_subject": None, **filters(stream)}
         remedy = f"set its filter_subjects to {' and '.join(SUBJECTS)}"
-        yield Difference("consumer", "filter_subjects", "loses", found, remedy, 0, change)
+        yield Difference("consumer", "filter_subjects", "note", found, remedy, 0, change)
 
 
 def _requests(config: Info, max_payload: int) -> Iterator[Difference]:
@@ -237,7 +249,7 @@ def _requests(config: Info, max_payload: int) -> Iterator[Difference]:
             continue
         grade: Grade = "loses" if value < least else "note"
         timed = setting in ("max_expires", "ack_wait")
-        shown, goal = (_seconds(value), _seconds(right)) if timed else (f"{value:,}", str(right))
+        shown, goal = (_seconds(value), _seconds(right) if right else "0") if timed else (f"{value:,}", str(right))
         found = f"has {setting} {shown}, {loses[setting] if grade == 'loses' else effect}"
         change = {setting: right}
         yield Difference(

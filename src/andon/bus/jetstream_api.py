@@ -22,6 +22,7 @@ from andon.core.models import ANALYSIS_SUBJECT, ANALYZE_SUBJECT, CONSUMER, STREA
 log = structlog.get_logger(__name__)
 
 SUBJECTS = (SUBJECT, f"{SUBJECT}.>")
+ANSWERS = (f"{ANALYSIS_SUBJECT}.>", ANALYZE_SUBJECT)
 SECOND = 1_000_000_000  # JetStream counts in nanoseconds
 ACK_WAIT = 30 * SECOND
 MAX_AGE = 24 * 3600 * SECOND
@@ -45,7 +46,7 @@ class ApiError(BrokerError):
 class Setup(msgspec.Struct, frozen=True):
     """What there is: ``born_ns`` is when the stream was created (ns since 1970), the rest are the consumer's limits.
 
-    0 or less means no limit; ``max_expires`` counts nanoseconds.
+    0 or less means no limit; ``max_expires`` counts nanoseconds. ``mixed``: our own answers come along.
     """
 
     born_ns: int
@@ -54,6 +55,7 @@ class Setup(msgspec.Struct, frozen=True):
     max_batch: int = 0
     max_bytes: int = 0
     max_expires: int = 0
+    mixed: bool = False
 
 
 async def request(
@@ -127,14 +129,15 @@ def state_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> StreamSt
 
 
 async def ensure_stream(
-    nc: BusConnection, *, start: int = 0, first: int = 0, timeout: float = 5.0
+    nc: BusConnection, *, start: int = 0, first: int = 0, adopt: bool = True, timeout: float = 5.0
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Create what is missing of the log stream and its durable consumer, add our subjects, and leave the rest as it is.
+    """Create what is missing of the log stream and its durable consumer, and leave the rest as it is.
 
     ``start`` is the sequence after which a newly made consumer begins, ``first`` the first one of a newly made stream.
+    ``adopt`` adds our subjects to a stream that lacks them.
     Returns both INFO answers. Raises BrokerUnavailable, or BrokerError where the broker's set-up forbids it.
     """
-    stream = await _ensure_stream(nc, first, timeout)
+    stream = await _ensure_stream(nc, first, adopt, timeout)
     return stream, await _ensure_consumer(nc, start, timeout, filters(stream["config"]))
 
 
@@ -148,10 +151,11 @@ def setup_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> Setup:
         max_batch=config.get("max_batch", 0),
         max_bytes=config.get("max_bytes", 0),
         max_expires=config.get("max_expires", 0),
+        mixed=reads_answers(stream["config"], config),
     )
 
 
-async def _ensure_stream(nc: BusConnection, first: int, timeout: float) -> dict[str, Any]:
+async def _ensure_stream(nc: BusConnection, first: int, adopt: bool, timeout: float) -> dict[str, Any]:
     wanted = {
         "name": STREAM,
         "subjects": list(SUBJECTS),
@@ -174,7 +178,7 @@ async def _ensure_stream(nc: BusConnection, first: int, timeout: float) -> dict[
         # one takes nothing.
         fed = not config.get("subjects") and (config.get("sources") or config.get("mirror"))
         subjects = with_subjects(config.get("subjects", []))
-        if fed or config.get("sealed") or subjects == config.get("subjects"):
+        if fed or not adopt or config.get("sealed") or subjects == config.get("subjects"):
             return found
         log.info("stream gets subjects", stream=STREAM, subjects=subjects)
         return await request(nc, f"STREAM.UPDATE.{STREAM}", {**config, "subjects": subjects}, timeout=timeout)
@@ -244,10 +248,20 @@ def filters(stream_config: Mapping[str, Any]) -> dict[str, Any]:
 
     Else nothing, so that it takes everything: whoever gives the stream another subject wants its messages read.
     """
-    answers = (f"{ANALYSIS_SUBJECT}.>", ANALYZE_SUBJECT)
     subjects: list[str] = stream_config.get("subjects") or []
-    mixed = any(covers(s, answer) for s in subjects for answer in answers)
+    mixed = any(covers(s, answer) for s in subjects for answer in ANSWERS)
     return {"filter_subjects": list(SUBJECTS)} if mixed else {}
+
+
+def reads_answers(stream_config: Mapping[str, Any], consumer_config: Mapping[str, Any]) -> bool:
+    """Whether such a consumer hands out our own answers as if they were logs."""
+    taken = filters_of(consumer_config) or [">"]
+    return bool(filters(stream_config)) and not all(any(covers(s, f) for s in SUBJECTS) for f in taken)
+
+
+def is_answer(subject: str) -> bool:
+    """Whether a message on ``subject`` is one of our own answers, or a request for one."""
+    return any(covers(answer, subject) for answer in ANSWERS)
 
 
 def filters_of(config: Mapping[str, Any]) -> list[str]:

@@ -97,6 +97,8 @@ class JetStreamLogStream:
                 raise closed_error(self._nc)
             if reader.trouble is None:
                 taken = reader.take(limit)
+                if self.guard.setup is not None and self.guard.setup.mixed:
+                    taken = await self._logs_of(taken)
                 await reader.ask()
                 if taken:
                     return taken
@@ -193,6 +195,11 @@ class JetStreamLogStream:
         except nats.errors.Error as error:
             self.dropped_answers += len(subjects)
             log.warning("acknowledging failed, the messages come again", messages=len(subjects), error=str(error))
+
+    async def _logs_of(self, taken: list[Delivery]) -> list[Delivery]:
+        """Without our own answers, which somebody's filter lets through: recorded, they would be answered again."""
+        await self.terminate([each for each in taken if jetstream_api.is_answer(each.subject)])
+        return [each for each in taken if not jetstream_api.is_answer(each.subject)]
 
     async def _repair(self, left: float) -> None:
         """See what is there, make again what is missing, then go on reading."""

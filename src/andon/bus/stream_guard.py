@@ -18,7 +18,7 @@ from nats.aio.subscription import Subscription
 
 from andon.bus import jetstream_api
 from andon.bus.connection import BusConnection
-from andon.bus.expectations import Difference, compare
+from andon.bus.expectations import FLOOR, Difference, compare
 from andon.bus.jetstream_api import ApiError, Setup, ensure_stream, request
 from andon.core.errors import BrokerError
 from andon.core.models import CONSUMER, STREAM
@@ -103,8 +103,11 @@ class StreamGuard:
             self.changed.clear()
             stream, consumer = await self._found(timeout)
             differences = compare(stream, consumer, self._nc.max_payload)
-            if self._ours and differences:
-                stream, consumer = await self._mend(stream, consumer, differences, timeout)
+            # A consumer that stands behind the stream's end is of no use to anybody, whosever the broker is.
+            mending = [each for each in differences if self._ours or each.setting == FLOOR]
+            if mending:
+                await self._mend(stream, consumer, mending, timeout)
+                stream, consumer = await jetstream_api.infos(self._nc, timeout)
                 differences = compare(stream, consumer, self._nc.max_payload)
             self._known(stream, consumer, differences)
             self.setup = jetstream_api.setup_of(stream, consumer)
@@ -129,24 +132,29 @@ class StreamGuard:
 
     async def _found(self, timeout: float) -> tuple[dict[str, Any], dict[str, Any]]:
         """Both INFO answers, after making what is missing."""
-        same = False
         try:
-            stream = await request(self._nc, f"STREAM.INFO.{STREAM}", timeout=timeout)
-            same = jetstream_api.born(stream) == self._born
-            consumer = await request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
+            stream, consumer = await jetstream_api.infos(self._nc, timeout)
         except ApiError as error:
             if error.code not in jetstream_api.MISSING:
                 raise
+            await self._make(timeout)
         else:
-            if self.setup is None and not stream["config"].get("sealed"):
-                stream, consumer = await ensure_stream(self._nc, timeout=timeout)
-            return stream, consumer
-        # What was acknowledged need not come again; of another stream we know nothing.
-        stream, consumer = await ensure_stream(self._nc, start=self._floor if same else 0, timeout=timeout)
+            if self.setup is not None:
+                return stream, consumer
+            await ensure_stream(self._nc, timeout=timeout)  # with our subjects
+        return await jetstream_api.infos(self._nc, timeout)
+
+    async def _make(self, timeout: float) -> None:
+        """Make stream and consumer again: what was acknowledged need not come again, of another stream none was."""
+        try:
+            same = jetstream_api.born(await request(self._nc, f"STREAM.INFO.{STREAM}", timeout=timeout)) == self._born
+        except ApiError:
+            same = False
+        adopt = self._ours or self.setup is None
+        await ensure_stream(self._nc, start=self._floor if same else 0, adopt=adopt, timeout=timeout)
         if self.setup is not None:
             self.recreated += 1
             log.warning("log stream set up again", stream_kept=same, recreated=self.recreated)
-        return stream, consumer
 
     def _known(self, stream: dict[str, Any], consumer: dict[str, Any], differences: Sequence[Difference]) -> None:
         """Remember what there is, and say what is wrong with it."""
@@ -179,7 +187,7 @@ class StreamGuard:
 
     async def _mend(
         self, stream: dict[str, Any], consumer: dict[str, Any], differences: Sequence[Difference], timeout: float
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> None:
         """Put right what can be; what the broker refuses stays and is told."""
         of_stream = [each for each in differences if each.part == "stream"]
         of_consumer = [each for each in differences if each.part == "consumer"]
@@ -189,39 +197,40 @@ class StreamGuard:
                 config = _changed(stream["config"], changes)
                 stream = await request(self._nc, f"STREAM.UPDATE.{STREAM}", config, timeout=timeout)
                 done += [each for each in of_stream if not each.anew]
-            if any(each.setting == "pause_until" for each in of_consumer):
-                await request(self._nc, f"CONSUMER.PAUSE.{STREAM}.{CONSUMER}", {}, timeout=timeout)
-                done += [each for each in of_consumer if each.setting == "pause_until"]
-            if any(each.anew for each in of_consumer):
-                consumer = await self._consumer_anew(stream, timeout)
-                done += [each for each in of_consumer if each.setting != "pause_until"]
-            elif changes := _merged(of_consumer):
-                config = _changed((await self._consumer(timeout))["config"], changes)
-                body = {"stream_name": STREAM, "config": config, "action": "update"}
-                await request(self._nc, f"CONSUMER.CREATE.{STREAM}.{CONSUMER}", body, timeout=timeout)
-                done += [each for each in of_consumer if each.setting != "pause_until"]
-            consumer = await self._consumer(timeout)
-            if any(each.anew for each in of_stream):
-                stream, consumer, replaced = await self._stream_anew(stream, consumer, timeout)
-                done += [each for each in of_stream if each.anew and replaced]
+            if of_consumer:
+                consumer = await self._mend_consumer(stream, consumer, of_consumer, timeout)
+                done += of_consumer
+            if any(each.anew for each in of_stream) and await self._stream_anew(stream, consumer, timeout):
+                done += [each for each in of_stream if each.anew]
         except ApiError as error:
             log.warning("what was changed could not be put back", reason=str(error))
-            stream, consumer = await jetstream_api.infos(self._nc, timeout)
         for each in done:
             log.warning("put back what somebody changed", what=each.part, setting=each.setting, found=each.found)
             self._put_back(each.setting)
         if done and self.setup is not None:
             self._times.append(time.monotonic())
-        return stream, consumer
+
+    async def _mend_consumer(
+        self, stream: dict[str, Any], consumer: dict[str, Any], differences: Sequence[Difference], timeout: float
+    ) -> dict[str, Any]:
+        if any(each.anew for each in differences):
+            return await self._consumer_anew(stream, consumer, timeout)
+        if any(each.setting == "pause_until" for each in differences):
+            await request(self._nc, f"CONSUMER.PAUSE.{STREAM}.{CONSUMER}", {}, timeout=timeout)
+        if changes := _merged(differences):
+            config = _changed(consumer["config"], {**changes, "pause_until": None})
+            body = {"stream_name": STREAM, "config": config, "action": "update"}
+            await request(self._nc, f"CONSUMER.CREATE.{STREAM}.{CONSUMER}", body, timeout=timeout)
+        return await self._consumer(timeout)
 
     async def _consumer(self, timeout: float) -> dict[str, Any]:
         return await request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
 
-    async def _consumer_anew(self, stream: dict[str, Any], timeout: float) -> dict[str, Any]:
+    async def _consumer_anew(self, stream: dict[str, Any], consumer: dict[str, Any], timeout: float) -> dict[str, Any]:
         """Replace the consumer by ours, which begins after what was acknowledged while it could be trusted."""
         start = self._floor
         if self.setup is None:  # what an earlier one acknowledged is compared with the database when recording begins
-            start = (await self._consumer(timeout))["ack_floor"]["stream_seq"]
+            start = consumer["ack_floor"]["stream_seq"]
         elif jetstream_api.born(stream) != self._born:
             start = 0
         start = min(start, stream["state"]["last_seq"])
@@ -230,34 +239,33 @@ class StreamGuard:
         _, consumer = await ensure_stream(self._nc, start=start, timeout=timeout)
         return consumer
 
-    async def _stream_anew(
-        self, stream: dict[str, Any], consumer: dict[str, Any], timeout: float
-    ) -> tuple[dict[str, Any], dict[str, Any], bool]:
+    async def _stream_anew(self, stream: dict[str, Any], consumer: dict[str, Any], timeout: float) -> bool:
         """Replace a stream that no update can put right, once everything in it is recorded; whether that was so.
 
         Its sequences go on where they were, so that none stands for two logs.
         """
         config = stream["config"]
         if not self.reading or not _recorded(consumer):
-            return stream, consumer, False
+            return False
         if not config.get("sealed"):  # nothing may come in between the last look and the end
-            aside = _changed(config, {"subjects": ASIDE, "mirror": None})
+            aside = _changed(config, {"subjects": ASIDE})
             await request(self._nc, f"STREAM.UPDATE.{STREAM}", aside, timeout=timeout)
-        last, deadline = 0, time.monotonic() + DRAIN_SECONDS
+        deadline = time.monotonic() + DRAIN_SECONDS
         while True:
             stream, consumer = await jetstream_api.infos(self._nc, timeout)
-            last = stream["state"]["last_seq"]
             if _recorded(consumer):
                 break
             if time.monotonic() > deadline:
                 back = _changed(stream["config"], {"subjects": config.get("subjects")})
-                return await request(self._nc, f"STREAM.UPDATE.{STREAM}", back, timeout=timeout), consumer, False
+                await request(self._nc, f"STREAM.UPDATE.{STREAM}", back, timeout=timeout)
+                return False
             await asyncio.sleep(DRAIN_LOOK)
-        log.warning("stream replaced", stream=STREAM, messages=stream["state"]["messages"], next_sequence=last + 1)
+        last, messages = stream["state"]["last_seq"], stream["state"]["messages"]
+        log.warning("stream replaced", stream=STREAM, messages=messages, next_sequence=last + 1)
         await request(self._nc, f"STREAM.DELETE.{STREAM}", timeout=timeout)
-        stream, consumer = await ensure_stream(self._nc, start=last, first=last + 1, timeout=timeout)
+        await ensure_stream(self._nc, start=last, first=last + 1, timeout=timeout)
         self.recreated += 1
-        return stream, consumer, True
+        return True
 
     async def _no_room(self) -> str | None:
         """What the account or our own broker may store is used up: every log is refused."""
