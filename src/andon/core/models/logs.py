@@ -16,7 +16,8 @@ class Delivery(msgspec.Struct, gc=False):
     ``stored_ns`` is when the broker stored it (nanoseconds since 1970). Stream, sequence and ``stored_ns``
     together are the identity of a message: sequences alone are used again after a broker lost its tail. A row that
     is made of it adds the place in the message, because one message may hold several logs.
-    ``token`` is what the adapter needs to acknowledge it.
+    ``token`` is what the adapter needs to acknowledge it. ``arrived`` counts what the connection received, so that a
+    larger one came later; 0 where nobody counts.
     """
 
     data: bytes
@@ -26,6 +27,7 @@ class Delivery(msgspec.Struct, gc=False):
     stored_ns: int
     token: str
     headers: Mapping[str, str] | None = None
+    arrived: int = 0
 
 
 class NewPicture(msgspec.Struct, frozen=True, gc=False):
@@ -97,7 +99,8 @@ class LogRecord(msgspec.Struct, gc=False):
 class Reject(msgspec.Struct, gc=False):
     """A message, or the part of it at place ``part``, that could not be understood.
 
-    Kept with its raw bytes, never retried by itself.
+    Kept with its raw bytes, never retried by itself. ``reply_to`` is a subject that durably waits for an answer: the
+    first reject of a message that holds no log may have it.
     """
 
     stream: str
@@ -107,6 +110,7 @@ class Reject(msgspec.Struct, gc=False):
     reason: str
     data: bytes
     part: int = 0
+    reply_to: str | None = None
 
 
 class Decoded(msgspec.Struct, gc=False):

@@ -23,6 +23,19 @@ ID_MAX = 2**63 - 1
 CALLER_PATIENCE = 30.0
 
 
+#: What is sent to these subjects, or below them, comes back to Andon or means something to those that listen for it.
+OWN_SUBJECTS = (SUBJECT, ANALYZE_SUBJECT, ANALYSIS_SUBJECT)
+
+
+def comes_back(subject: str) -> bool:
+    """Whether an answer to ``subject`` would be taken for a log, a question or an announcement, or steer the broker.
+
+    >>> comes_back("agent.analyze"), comes_back("agent.technical.support.graz"), comes_back("agent.analyzer")
+    (True, True, False)
+    """
+    return subject.startswith("$") or any(subject == own or subject.startswith(f"{own}.") for own in OWN_SUBJECTS)
+
+
 class Severity(enum.StrEnum):
     """The normalised scale; ``rank`` orders it."""
 
