@@ -101,7 +101,7 @@ class Service:
         Raises AndonError with one sentence where something essential cannot start.
         """
         async with AsyncExitStack() as stack:
-            stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))
+            await asyncio.to_thread(self._occupy, stack)
             http = self._make_http(self)
             self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
             stack.callback(http.close)
@@ -159,11 +159,20 @@ class Service:
                 await ended(*background)
         log.info("stopped")
 
+    def _occupy(self, stack: AsyncExitStack) -> None:
+        """Make the data directory, and lock the database until ``stack`` ends."""
+        settings, access = self.settings, self.settings.file_access
+        stack.enter_context(lock_database(settings.database, access))
+        if settings.embedded_broker:
+            with contextlib.suppress(OSError):  # the broker says what is wrong with the directory
+                access.make_directory(settings.data_dir)
+
     async def _open(self, stack: AsyncExitStack) -> None:
         """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
         settings = self.settings
         preparing = asyncio.create_task(
-            asyncio.to_thread(prepare, settings.database, durability=settings.durability), name="prepare"
+            asyncio.to_thread(prepare, settings.database, durability=settings.durability, access=settings.file_access),
+            name="prepare",
         )
         try:
             if settings.embedded_broker:

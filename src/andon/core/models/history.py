@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from andon.core.models.terms import Names
+
 
 class Priority(enum.StrEnum):
     """How urgently an operator has to act, as alarm management counts it."""
@@ -71,10 +73,10 @@ class Comparison(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Part of a site: a field of the record (``hostname``, ``site``, ``area``, ``line``, ``machine``) and a glob."""
+    """Part of a site: a field of the record (``hostname``, ``site``, ``area``, ``line``, ``machine``) and names."""
 
     field: str
-    glob: str
+    names: Names
 
 
 class Activity(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from andon.core.errors import MessageRejected
+from andon.core.models.terms import Names
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -226,15 +227,15 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     """Which logs a question is about. Every filter is optional and all must hold.
 
     ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity. ``host``
-    and ``service`` are exact or globs (``*``, ``?``). ``limit`` is the most rows told, the newest unless
-    ``oldest_first``.
+    and ``service`` are names (``andon.store.names`` reads what people write). ``limit`` is the most rows told, the
+    newest unless ``oldest_first``.
     """
 
     since: str | None = None
     until: str | None = None
     severity: str | None = None
-    host: str | None = None
-    service: str | None = None
+    host: Names | None = None
+    service: Names | None = None
     text: str | None = None
     pattern_id: int | None = None
     limit: int = 50
@@ -242,7 +243,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogQuery(Filters, frozen=True, kw_only=True):
-    """Which logs to list; the place (``site`` … ``machine``) is exact or globs too.
+    """Which logs to list; the place (``site`` … ``machine``) are names too.
 
     ``text`` is words that must occur, each at least as the beginning of a word, and phrases in double quotes; case and
     accents do not matter. ``fields`` are context fields with the values they must have. ``before`` continues a listing:
@@ -250,10 +251,10 @@ class LogQuery(Filters, frozen=True, kw_only=True):
     """
 
     before: tuple[str, int] | None = None
-    site: str | None = None
-    area: str | None = None
-    line: str | None = None
-    machine: str | None = None
+    site: Names | None = None
+    area: Names | None = None
+    line: Names | None = None
+    machine: Names | None = None
     fields: tuple[tuple[str, str], ...] = ()
 
 

@@ -17,6 +17,8 @@ ANALYZE_SUBJECT = "agent.analyze"
 ANALYSIS_SUBJECT = "agent.analysis"
 REPLY_TO_HEADER = "Reply-To"
 
+#: What a filter takes for a name: one, or a glob of ``*`` and ``?``; or several names, each exact.
+Names = str | tuple[str, ...]
 #: The largest id that a database holds.
 ID_MAX = 2**63 - 1
 #: How long a waiting caller waits at most, in seconds (the reference's limit).

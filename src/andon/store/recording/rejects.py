@@ -7,11 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, false, func, or_, select
 
-from andon.core.errors import NotFound
 from andon.core.models import StoredReject
 from andon.store.engine import audit
 from andon.store.engine.counters import add_to_counters
-from andon.store.engine.database import database_of
+from andon.store.engine.unknown import no_such
 from andon.store.recording import handled_sequences
 from andon.store.recording.batch import Message
 from andon.store.schema.dialect import IDS_PER_QUERY
@@ -37,7 +36,7 @@ def reject(connection: Connection, reject_id: int) -> StoredReject:
     """One reject; raises NotFound."""
     row = connection.execute(_select_rejects().where(rejects.c.id == reject_id)).one_or_none()
     if row is None:
-        raise _no_reject(connection, reject_id)
+        raise no_such(connection, "reject", reject_id)
     return StoredReject(*row)
 
 
@@ -95,11 +94,7 @@ def mark_retried(connection: Connection, reject_id: int, now: str) -> None:
     """Note that a reject was published again ``now`` (stored form); raises NotFound where there is no such reject."""
     changed = connection.execute(rejects.update().where(rejects.c.id == reject_id).values(retried_at=now)).rowcount
     if not changed:
-        raise _no_reject(connection, reject_id)
-
-
-def _no_reject(connection: Connection, reject_id: int) -> NotFound:
-    return NotFound(f"no reject {reject_id} in {database_of(connection)}: `andon rejects` lists those that are there")
+        raise no_such(connection, "reject", reject_id)
 
 
 def _select_rejects() -> Select[Any]:
