@@ -33,7 +33,9 @@ ADVISORIES = (
     *(f"{ADVISORY}.CONSUMER.{what}.{STREAM}.{CONSUMER}" for what in ("CREATED", "DELETED", "PAUSE")),
 )
 AUDIT = f"{ADVISORY}.API"
-AUDITED = tuple(f"$JS.API.CONSUMER.{what}.{STREAM}".encode() for what in ("CREATE", "DURABLE.CREATE", "PAUSE"))
+AUDITED = tuple(
+    f"$JS.API.CONSUMER.{what}.{STREAM}".encode() for what in ("CREATE", "DURABLE.CREATE", "DELETE", "PAUSE")
+)
 
 MINUTE = 60.0
 FIGHT = 3  # times within a minute that something may be put back before somebody else is said to be at it
