@@ -125,6 +125,7 @@ class Service:
                 def start(name: str, part: Callable[[], object]) -> asyncio.Task[None]:
                     return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
 
+                site = analyzer.site
                 serving = group.create_task(http.run(), name="http")
                 guard = self._stream.guard
                 self._watch = watch = Watch(
@@ -135,13 +136,15 @@ class Service:
                 background = [
                     start("watch", watch.run),
                     *([start("broker", self.broker.supervise)] if self.broker else []),
-                    start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan)),
+                    start(
+                        "runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan, changed=site.changed)
+                    ),
                     start("indexer", functools.partial(keep_indexed, self.store, self.metrics)),
                     start("retention", self._retainer.run),
                 ]
                 await callers.listen(desk.analyze, desk.plain)
                 taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]
-                answering = [start("callers", desk.run), start("analyzer", analyzer.run)]
+                answering = [start("callers", desk.run), start("analyzer", analyzer.run), start("site", site.run)]
                 self.health.report("service", None)
                 place = str(self.settings.database)
                 log.info("ready", broker=public(self.settings, self.broker), http=self.http_port, database=place)
@@ -245,6 +248,7 @@ class Service:
                 self.playbook.explain,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
+                own_rules=lambda: len(self.playbook),
                 history=self.store.look_up if settings.investigate == "on" else None,
             ),
             admission,
