@@ -31,6 +31,7 @@ from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.object_store import NatsObjects
 from andon.bus.publisher import JetStreamPublisher
 from andon.bus.requests import NatsCallers
+from andon.bus.stream_guard import StreamGuard
 from andon.core.errors import AndonError, BrokerError, StoreError
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
@@ -89,6 +90,7 @@ class Service:
         self.store: Store
         self.broker: EmbeddedBroker | None = None
         self._stream: JetStreamLogStream
+        self._watch: Watch | None = None
         self._connection: BusConnection
         self._gauges_at = 0.0
         self._retainer: Retainer | None = None
@@ -125,7 +127,10 @@ class Service:
 
                 site = analyzer.site
                 serving = group.create_task(http.run(), name="http")
-                watch = Watch(self._stream, self.store, self.health, broker=self._broker_problem)
+                guard = self._stream.guard
+                self._watch = watch = Watch(
+                    guard.check, self.store, self.health, broker=self._broker_problem, changed=guard.changed
+                )
                 rules = Retention(self.store, retention_policy(self.settings))
                 self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
                 background = [
@@ -193,8 +198,16 @@ class Service:
             times=TimeReader(ZoneInfo(settings.time_zone), settings.day_first),
         )
         stack.push_async_callback(self.store.close)
-        self._stream = await JetStreamLogStream.open(self._connection, batch=settings.record_batch)
+        guard = StreamGuard(
+            self._connection,
+            ours=self.broker is not None,
+            store_bytes=settings.nats_max_store,
+            put_back=lambda setting: self.metrics.put_back.labels(setting).inc(),
+        )
+        self._stream = await JetStreamLogStream.open(self._connection, guard=guard, batch=settings.record_batch)
         stack.push_async_callback(self._stream.close)
+        await guard.listen()
+        stack.push_async_callback(guard.close)
         if self.analyst is not None:
             stack.push_async_callback(self.analyst.close)
 
@@ -272,6 +285,11 @@ class Service:
         if not self._connection.is_connected:
             return f"no connection to the broker at {self._connection.address}; connecting again"
         return None
+
+    async def freshen(self) -> None:
+        """Look at the broker unless that was done a moment ago: whoever asks whether we are ready is told the truth."""
+        if self._watch is not None:
+            await self._watch.freshen()
 
     async def refresh(self) -> None:
         """Bring the gauges up to date, at most once a second; what cannot be asked now keeps its last value."""

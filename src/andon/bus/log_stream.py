@@ -14,8 +14,10 @@ import structlog
 
 from andon.bus import jetstream_api
 from andon.bus.connection import BusConnection, closed_error
-from andon.bus.jetstream_api import Setup, ensure_stream
-from andon.bus.pull_consumer import OVERHEAD, PullReader, parse_ack_subject
+from andon.bus.expectations import OVERHEAD
+from andon.bus.jetstream_api import Setup
+from andon.bus.pull_consumer import PullReader, parse_ack_subject
+from andon.bus.stream_guard import StreamGuard
 from andon.core.errors import BrokerError, BrokerUnavailable
 from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
 
@@ -28,6 +30,7 @@ RETRY_PAUSE = 0.2
 REPEAT_LOG_AFTER = 30.0
 CHECK_TIMEOUT = 2.0
 REPLAY_ATTEMPTS = 5
+REPAIR_PAUSE = 1.0  # between two repairs that did not help
 
 ACK = "+ACK"
 NAK = "-NAK"
@@ -38,47 +41,64 @@ class JetStreamLogStream:
     """See :class:`andon.bus.interfaces.LogStream`; made by :meth:`open`, ended by :meth:`close`.
 
     A pull that is cancelled loses nothing: what has arrived stays here for the next.
-    ``reader`` holds what waits to be pulled. ``recreated`` counts how often the stream or the consumer had to be made
-    again, ``reconnects`` how often the connection was lost, ``dropped_answers`` the acks that were given up (their
-    messages come again).
+    ``reader`` holds what waits to be pulled, ``guard`` sees to stream and consumer. ``reconnects`` counts how often the
+    connection was lost, ``dropped_answers`` the acks that were given up (their messages come again).
     """
 
-    def __init__(self, nc: BusConnection, setup: Setup, *, batch: int = BATCH, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        nc: BusConnection,
+        setup: Setup,
+        *,
+        guard: StreamGuard | None = None,
+        batch: int = BATCH,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         self._nc = nc
         self._setup = setup
-        self._floor = setup.ack_floor
+        self.guard = guard or StreamGuard(nc)
         self._held: deque[tuple[Delivery, str]] = deque()
         self._verified = True
         self._changes = 0
         self._closed = False
-        # More than the consumer lets be unacknowledged would never arrive, and half of it may be in the reader's hands.
-        batch = max(1, min(batch, setup.max_ack_pending // 2)) if setup.max_ack_pending > 0 else batch
         max_bytes = max(max_bytes, nc.max_payload + OVERHEAD)
         self.reader = PullReader(nc, STREAM, CONSUMER, batch=batch, max_bytes=max_bytes)
+        self.reader.obey(setup)
         self._unwatch = nc.watch(self._connection_changed)
         self._warned_at: float | None = None
-        self.recreated = 0
+        self._repaired_at = 0.0
         self.reconnects = 0
         self.dropped_answers = 0
 
     @classmethod
-    async def open(cls, nc: BusConnection, *, batch: int = BATCH, max_bytes: int = MAX_BYTES) -> JetStreamLogStream:
+    async def open(
+        cls, nc: BusConnection, *, guard: StreamGuard | None = None, batch: int = BATCH, max_bytes: int = MAX_BYTES
+    ) -> JetStreamLogStream:
         """Make sure that stream and consumer exist and start reading. Raises BrokerUnavailable or BrokerError.
 
         ``batch`` messages and ``max_bytes`` bound one pull.
         """
-        stream = cls(nc, await ensure_stream(nc), batch=batch, max_bytes=max_bytes)
+        guard = guard or StreamGuard(nc)
+        stream = cls(nc, await guard.settle(), guard=guard, batch=batch, max_bytes=max_bytes)
         await stream.reader.open()
         return stream
+
+    @property
+    def recreated(self) -> int:
+        """How often the stream or the consumer had to be made again."""
+        return self.guard.recreated
 
     async def pull(self, limit: int, wait: float) -> list[Delivery]:
         deadline = time.monotonic() + wait
         reader = self.reader
+        self.guard.reading = True
         while True:
             if self._closed or self._nc.is_closed:
                 raise closed_error(self._nc)
             if reader.trouble is None:
                 taken = reader.take(limit)
+                if self.guard.setup is not None and self.guard.setup.mixed:
+                    taken = await self._logs_of(taken)
                 await reader.ask()
                 if taken:
                     return taken
@@ -102,10 +122,17 @@ class JetStreamLogStream:
         await self._answer(deliveries, NAK if delay <= 0 else f'{NAK} {{"delay": {int(delay * jetstream_api.SECOND)}}}')
 
     async def state(self) -> StreamState:
-        state, born_ns = await jetstream_api.stream_state(self._nc)
-        if born_ns == self._setup.born_ns:
-            self._floor = max(self._floor, state.ack_floor)
-        return state
+        try:
+            stream, consumer = await jetstream_api.infos(self._nc)
+        except jetstream_api.ApiError as error:
+            if error.code not in jetstream_api.MISSING:
+                raise BrokerUnavailable(str(error)) from None
+            self._verified = False
+            self.reader.forget("stream or consumer missing")
+            await self.guard.settle()
+            stream, consumer = await jetstream_api.infos(self._nc)
+        self.guard.saw(stream, consumer)
+        return jetstream_api.state_of(stream, consumer)
 
     async def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
         attempts = 0
@@ -160,7 +187,7 @@ class JetStreamLogStream:
                 self._held.popleft()
                 self.dropped_answers += 1
             return
-        born = self._setup.born_ns
+        born = (self.guard.setup or self._setup).born_ns
         subjects = [d.token for d in deliveries if d.token and d.stored_ns >= born]
         self.dropped_answers += len(deliveries) - len(subjects)
         try:
@@ -169,12 +196,20 @@ class JetStreamLogStream:
             self.dropped_answers += len(subjects)
             log.warning("acknowledging failed, the messages come again", messages=len(subjects), error=str(error))
 
+    async def _logs_of(self, taken: list[Delivery]) -> list[Delivery]:
+        """Without our own answers, which somebody's filter lets through: recorded, they would be answered again."""
+        await self.terminate([each for each in taken if jetstream_api.is_answer(each.subject)])
+        return [each for each in taken if not jetstream_api.is_answer(each.subject)]
+
     async def _repair(self, left: float) -> None:
         """See what is there, make again what is missing, then go on reading."""
+        since, self._repaired_at = time.monotonic() - self._repaired_at, time.monotonic()
+        if since < REPAIR_PAUSE:
+            await asyncio.sleep(min(RETRY_PAUSE, left))
         trouble, changes = self.reader.trouble, self._changes
         timeout = min(CHECK_TIMEOUT, max(left, 0.2))
         try:
-            setup = await self._check(timeout)
+            setup = await self.guard.settle(timeout)
         except BrokerError as error:
             if self._warned_at is None or time.monotonic() - self._warned_at > REPEAT_LOG_AFTER:
                 self._warned_at = time.monotonic()
@@ -184,8 +219,8 @@ class JetStreamLogStream:
         if self._changes != changes:
             return  # the connection went again meanwhile
         self._setup = setup
-        self._floor = setup.ack_floor
         self._verified = True
+        self.reader.obey(setup)
         self.reader.trouble = None
         held = list(self._held)
         self._held.clear()
@@ -195,23 +230,6 @@ class JetStreamLogStream:
         tell = log.debug if self._warned_at is None else log.info
         self._warned_at = None
         tell("log stream is read again", trouble=trouble, held_answers=len(held))
-
-    async def _check(self, timeout: float) -> Setup:
-        try:
-            stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}", timeout=timeout)
-            consumer = await jetstream_api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
-            if jetstream_api.fits(consumer["config"]):
-                return jetstream_api.setup_of(stream, consumer)
-            same = True
-        except jetstream_api.ApiError as error:
-            if error.code not in jetstream_api.MISSING:
-                raise
-            same = error.code == jetstream_api.CONSUMER_MISSING and jetstream_api.born(stream) == self._setup.born_ns
-        # What was acknowledged need not come again; of another stream we know nothing.
-        setup = await ensure_stream(self._nc, start=self._floor if same else 0, timeout=timeout)
-        self.recreated += 1
-        log.warning("log stream set up again", trouble=self.reader.trouble, recreated=self.recreated)
-        return setup
 
     async def _replay_once(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
         try:

@@ -143,6 +143,12 @@ class Metrics:
     )
     task_restarts = _Metric(Counter, "andon_task_restarts", "Parts started again after a failure.", "part")
     broker_restarts = _Metric(Gauge, "andon_broker_restarts", "Times the embedded broker was started again.")
+    put_back = _Metric(
+        Counter,
+        "andon_broker_put_back",
+        "Settings of stream and consumer that others changed, put back.",
+        "setting",
+    )
     ready = _Metric(Gauge, "andon_ready", "1 while logs can be taken and stored.")
     logs = _Metric(Gauge, "andon_store_logs", "Logs in the database.")
     patterns = _Metric(Gauge, "andon_store_patterns", "Patterns in the database.")

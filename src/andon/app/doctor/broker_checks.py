@@ -11,7 +11,8 @@ from typing import Any
 from andon.app.broker_client import connect_as
 from andon.bus.address import masked
 from andon.bus.embedded.binary import find_binary
-from andon.bus.jetstream_api import stream_state
+from andon.bus.expectations import Difference, compare
+from andon.bus.jetstream_api import MISSING, ApiError, infos, state_of
 from andon.core.errors import AndonError, BrokerError
 from andon.core.models import CheckResult
 from andon.core.settings.settings import Settings
@@ -64,14 +65,31 @@ async def broker(settings: Settings, *, running: bool) -> list[CheckResult]:
     except BrokerError as error:
         return [*results, CheckResult("broker", False, str(error))]
     try:
-        state, _ = await stream_state(connection)
+        stream, consumer = await infos(connection, CONNECT_SECONDS)
+    except ApiError as error:
+        missing = error.code in MISSING
+        remedy = "`andon run` makes what is missing" if missing else "see whether its user may use JetStream"
+        results.append(CheckResult("broker", None if missing else False, f"{address} answers; {error}", remedy))
     except AndonError as error:
         results.append(CheckResult("broker", None, f"{address} answers; {error}", "`andon run` creates the stream"))
     else:
+        state = state_of(stream, consumer)
         held, waiting = counted(state.messages, "message"), state.pending + state.ack_pending
         detail = f"{address}: stream {state.stream} holds {held}, {waiting:,} not yet stored"
         remedy = "the recorder is behind or stopped; see the service's log" if waiting > BACKLOG else ""
         results.append(CheckResult("broker", None if remedy else True, detail, remedy))
+        own = settings.embedded_broker
+        results += [_changed(each, own=own) for each in compare(stream, consumer, connection.max_payload)]
     finally:
         await connection.close()
     return results
+
+
+def _changed(difference: Difference, *, own: bool) -> CheckResult:
+    """A setting of stream or consumer that is not as Andon needs it."""
+    loses = difference.grade == "loses"
+    remedy = difference.remedy
+    if own:
+        later = difference.anew and difference.part == "stream"
+        remedy = "the running service puts it back" + (" once all logs in it are stored" if later else "")
+    return CheckResult("broker", False if loses else None, f"the {difference.part} {difference.found}", remedy)
