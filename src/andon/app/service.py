@@ -24,6 +24,7 @@ from andon.app.background.retainer import Retainer
 from andon.app.background.supervise import keep_running
 from andon.app.background.watch import Watch
 from andon.app.retention_policy import retention_policy
+from andon.app.starting import Starting, in_thread
 from andon.app.wiring import analysis_policy, broker_url, code_rules, decoder, model_admission, public
 from andon.bus.connection import BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
@@ -31,7 +32,7 @@ from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.object_store import NatsObjects
 from andon.bus.publisher import JetStreamPublisher
 from andon.bus.requests import NatsCallers
-from andon.core.errors import AndonError, BrokerError, StoreError
+from andon.core.errors import AndonError, BrokerError, StoreError, StoreFull, StoreUnavailable
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
 from andon.core.timestamps import TimeReader
@@ -86,12 +87,20 @@ class Service:
         self.analyst: Analyst | None = build_analyst(settings, look)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
         self.playbook: SitePlaybook
-        self.store: Store
+        self._starting = Starting(self.health)
+        self._store: Store | None = None
         self.broker: EmbeddedBroker | None = None
         self._stream: JetStreamLogStream
         self._connection: BusConnection
         self._gauges_at = 0.0
         self._retainer: Retainer | None = None
+
+    @property
+    def store(self) -> Store:
+        """The database. Raises StoreUnavailable while the start has not come to it."""
+        if self._store is None:
+            raise StoreUnavailable("Andon is starting and has not opened its database yet: see /readyz, and ask again")
+        return self._store
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
         """Start everything, call ``ready``, work until ``stop`` is set, stop everything in order.
@@ -99,10 +108,14 @@ class Service:
         Raises AndonError with one sentence where something essential cannot start.
         """
         async with AsyncExitStack() as stack:
-            stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))
+            locked = await self._lock(stack)
             http = self._make_http(self)
             self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
             stack.callback(http.close)
+            serving = asyncio.create_task(http.run(), name="http")  # already now: it says what the start waits for
+            stack.push_async_callback(ended, serving)
+            if not locked:
+                await self._starting.step("database", self._database_place, functools.partial(self._take_lock, stack))
             await self._open(stack)
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
@@ -123,7 +136,7 @@ class Service:
                 def start(name: str, part: Callable[[], object]) -> asyncio.Task[None]:
                     return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
 
-                serving = group.create_task(http.run(), name="http")
+                group.create_task(_heed(serving), name="http-heed")
                 watch = Watch(self._stream, self.store, self.health, broker=self._broker_problem)
                 rules = Retention(self.store, retention_policy(self.settings))
                 self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
@@ -156,35 +169,73 @@ class Service:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
-        settings = self.settings
-        preparing = asyncio.create_task(
-            asyncio.to_thread(prepare, settings.database, durability=settings.durability), name="prepare"
-        )
+        settings, step = self.settings, self._starting.step
+        prepared = functools.partial(in_thread, prepare, settings.database, durability=settings.durability)
         try:
-            if settings.embedded_broker:
-                self.broker = EmbeddedBroker(settings)
-                await stack.enter_async_context(self.broker)
-            self._connection = await connect(broker_url(settings, self.broker), name=settings.agent_name)
-            stack.push_async_callback(self._connection.close)
-        finally:
-            prepared = await asyncio.shield(preparing)
-        if prepared.taken_over:
-            log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
+            async with asyncio.TaskGroup() as opening:
+                preparing = opening.create_task(step("database", self._database_place, prepared), name="prepare")
+                opening.create_task(self._connect(stack), name="connect")
+        except BaseExceptionGroup as group:
+            raise first_error(group) from None
+        done = preparing.result()
+        if done.taken_over:
+            log.info("took over the reference system's database", rows=done.taken_over, backup=str(done.backup))
         self.playbook = await asyncio.to_thread(SitePlaybook, settings.playbook)
         await asyncio.to_thread(self.runbooks.scan)
         await asyncio.to_thread(self.playbook.scan)
-        self.store = await Store.open(
+        self._store = await step("database", self._database_place, self._open_store)
+        stack.push_async_callback(self._store.close)
+        self._stream = await self._open_stream()
+        stack.push_async_callback(self._stream.close)
+        if self.analyst is not None:
+            stack.push_async_callback(self.analyst.close)
+
+    async def _connect(self, stack: AsyncExitStack) -> None:
+        """Start the broker where it is ours, and connect to it."""
+        if self.settings.embedded_broker:
+            self.broker = EmbeddedBroker(self.settings, health=self.health)
+            await self._starting.step("broker", self.settings.data_dir, self.broker.start)
+            stack.push_async_callback(self.broker.stop)
+        self._connection = await connect(broker_url(self.settings, self.broker), name=self.settings.agent_name)
+        stack.push_async_callback(self._connection.close)
+
+    @property
+    def _database_place(self) -> Path:
+        """The directory on whose disk the database lies, as far as it is one of ours."""
+        database = self.settings.database
+        return database.parent if isinstance(database, Path) else self.settings.data_dir
+
+    async def _lock(self, stack: AsyncExitStack) -> bool:
+        """Take the database's lock; False where the disk has no room even for that."""
+        try:
+            await self._take_lock(stack)
+        except StoreFull:
+            return False
+        return True
+
+    async def _take_lock(self, stack: AsyncExitStack) -> None:
+        stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))
+
+    async def _open_store(self) -> Store:
+        settings = self.settings
+        return await Store.open(
             settings.database,
             durability=settings.durability,
             policy=analysis_policy(settings),
             keeping=retention_policy(settings),
             times=TimeReader(ZoneInfo(settings.time_zone), settings.day_first),
         )
-        stack.push_async_callback(self.store.close)
-        self._stream = await JetStreamLogStream.open(self._connection, batch=settings.record_batch)
-        stack.push_async_callback(self._stream.close)
-        if self.analyst is not None:
-            stack.push_async_callback(self.analyst.close)
+
+    async def _open_stream(self) -> JetStreamLogStream:
+        """The log stream; an embedded broker that gives up meanwhile, as the disk is full, is started again."""
+        opening = functools.partial(JetStreamLogStream.open, self._connection, batch=self.settings.record_batch)
+        if self.broker is None:
+            return await opening()
+        supervising = asyncio.create_task(self.broker.supervise(), name="broker-while-starting")
+        try:
+            return await self._starting.step("broker", self.settings.data_dir, opening)
+        finally:
+            await ended(supervising)
 
     def _look(self, question: Question) -> HistoryTools:
         """What a model may look things up with while it explains ``question``."""
@@ -284,6 +335,8 @@ class Service:
             metrics.pending.set(sizes.pending)
             metrics.failed.set(sizes.failed)
             metrics.store_bytes.set(sizes.bytes)
+        if self._store is None:
+            return
         try:
             async with asyncio.timeout(1.0):
                 state = await self._stream.state()
@@ -305,6 +358,11 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
+
+
+async def _heed(serving: asyncio.Task[None]) -> None:
+    """End as ``serving`` does, which somebody else owns."""
+    await asyncio.shield(serving)
 
 
 def lease_owner(settings: Settings, http_port: int) -> str:

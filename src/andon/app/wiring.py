@@ -39,7 +39,9 @@ def decoder(settings: Settings) -> Decoder:
 
 def broker_url(settings: Settings, broker: EmbeddedBroker | None) -> str:
     """Where to connect: the embedded broker's actual port, or the configured address."""
-    return settings.broker_url if broker is None else settings.broker_url_at(urlsplit(broker.url).port or 4222)
+    if broker is None:
+        return settings.broker_url
+    return settings.broker_url_at(urlsplit(broker.url).port or 4222, broker.login)
 
 
 def public(settings: Settings, broker: EmbeddedBroker | None = None) -> str:

@@ -37,6 +37,8 @@ FLOOD_SECONDS = 3.0
 PROBE_SECONDS = 0.2  # after a flood: how long a look is enough to see that it still lasts
 ASIDE_SECONDS = 2.0
 CLOSE_TIMEOUT = 2.0
+#: What begins so commands the broker; whoever may only send logs must not have us publish there.
+RESERVED = "$"
 STOPPING = "Andon is stopping: ask again when it runs"
 
 
@@ -156,6 +158,8 @@ class NatsCallers(Callers):
     async def _accept(self, request: Request) -> None:
         """Work on a request, as soon as there is room; awaited one by one, so the next ones wait behind it."""
         size = len(request.data)
+        if request._msg.reply.startswith(RESERVED):  # noqa: SLF001 - the library's own request does not tell it
+            return
         if self._is_full(size):
             self.held_up += 1
         while self._is_full(size) and not self._closing:
@@ -194,7 +198,7 @@ class NatsCallers(Callers):
     async def _on_plain(self, message: Msg) -> None:
         self._seen += 1
         reply = message.reply
-        if not reply or reply.startswith("$JS.") or self._owns(reply) or self._plain is None:
+        if not reply or reply.startswith(RESERVED) or self._owns(reply) or self._plain is None:
             return
         self._plain(message.data, message.subject, reply)
 

@@ -41,6 +41,8 @@ def build_app(
         """200 once logs can be taken and stored, else 503 with what is wrong."""
         problems = health.problems
         body = {"status": "ready" if not problems else "not ready", "problems": problems}
+        if health.notes:
+            body["notes"] = health.notes
         return JSONResponse(body, status_code=200 if not problems else 503)
 
     @app.get("/metrics", dependencies=[Depends(authorised)])
