@@ -228,7 +228,7 @@ class EmbeddedBroker:
         try:
             async with asyncio.timeout(COMPARE_TIMEOUT), server.probing() as probe:
                 missing = await self._store.passed_over(probe, before)
-                for sentence in [] if missing else await self._store.lost(probe):
+                for sentence in [] if missing else await self._store.lost(probe, server.rebuilt):
                     log.error("the broker's store was damaged", problem=sentence)
                     self.lost.append(sentence)
                 self._note([])

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from andon.bus.embedded.probe import Probe
 from andon.core.errors import BrokerStartError
 from andon.core.models import CONSUMER, STREAM
+from andon.core.text import counted
 
 #: Directories of the store that damaged things are moved to begin like this.
 ASIDE = "damaged-"
@@ -116,18 +117,24 @@ class Store:
                 missing += [(stream, consumer) for consumer in sorted(gone)]
         return [(stream, consumer) for stream, consumer in missing if _exists(self._place(stream, consumer))]
 
-    async def lost(self, probe: Probe) -> list[str]:
-        """A sentence for each stream of whose messages the broker could not read some, and cut them off."""
+    async def lost(self, probe: Probe, rebuilt: bool) -> list[str]:
+        """A sentence for each stream of whose messages the broker could not read some, and cut them off.
+
+        It does not always say so. ``rebuilt``: it had to read all of a stream's messages, so that gaps in their numbers
+        may be a loss.
+        """
         told = []
         for stream in sorted(await probe.names("STREAM.NAMES", "streams")):
-            lost = (await probe.ask(f"STREAM.INFO.{stream}"))["state"].get("lost")
-            if lost and lost.get("bytes"):
-                which = f", {len(lost['msgs']):,} messages," if lost.get("msgs") else ""
-                place = self._place(stream, "") / MESSAGES
-                told.append(
-                    f"{lost['bytes']:,} bytes{which} of the stream {stream} in {place} could not be read and are lost; "
-                    "check the disk, and ask who sent logs last to send them again"
-                )
+            state = (await probe.ask(f"STREAM.INFO.{stream}", {"deleted_details": True}))["state"]
+            lost = state.get("lost") or {}
+            missing = max(len(lost.get("msgs") or ()), state.get("num_deleted", 0) if rebuilt else 0)
+            if not missing and not lost.get("bytes"):
+                continue
+            what = counted(missing, "message") if missing else f"{lost['bytes']:,} bytes"
+            told.append(
+                f"{what} of the stream {stream} could not be read from {self._place(stream, '') / MESSAGES}: where "
+                "nobody deleted them the disk lost them; check it, and have logs that were sent last sent again"
+            )
         return told
 
     def _awaits_making(self, stream: str) -> bool:

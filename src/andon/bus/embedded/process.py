@@ -42,6 +42,7 @@ PASSED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD
 
 #: Its configuration holds passwords, and only we read that.
 EXPECTED = "Plaintext passwords detected"
+REBUILDS = "Recovering stream state from index errored"
 #: What a line of it holds where a disk or a quota is full.
 NO_ROOM = ("no space left on device", "disk quota exceeded")
 #: How its lines begin when it starts to read a stream's store, and when it has.
@@ -76,6 +77,8 @@ class ServerProcess:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._drain_task = asyncio.create_task(self._drain(), name="broker-log")
         self._restoring = False
+        #: Whether it had to look through all messages of a stream, as its index did not fit them.
+        self.rebuilt = False
         self.pid = process.pid
         self.port = 0
         #: Why the last check failed, in a few words; empty while there was none.
@@ -281,6 +284,7 @@ class ServerProcess:
         level, text = parse_log_line(line)
         if text.startswith(RESTORES):
             self._restoring = text.startswith(RESTORES[0])
+        self.rebuilt = self.rebuilt or REBUILDS in text
         if text.startswith(EXPECTED):
             level = "debug"
         log.log(logging.getLevelNamesMapping()[level.upper()], "broker log", text=text)
