@@ -94,6 +94,8 @@ def _configured(settings: Settings) -> Login | None:
 
 def _read(path: Path) -> Login:
     """What the file holds. Raises OSError, and ValueError where it is damaged or others may read it."""
+    if path.is_symlink():
+        raise ValueError("it is a link")
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     with os.fdopen(fd, encoding="utf-8") as file:
         if stat.S_IMODE(os.fstat(fd).st_mode) & 0o077:
