@@ -60,10 +60,26 @@ def test_a_start_on_a_full_disk_waits(small_disk: Path) -> None:
         andon.until(lambda: andon.get("/readyz")[0] == 200, "readiness")
         andon.publish(log("Coolant low"))
         andon.until(lambda: andon.count() == 1, "the log")
+        gets_full_and_free_again(andon)
         assert andon.stop() == 0
         fill(small_disk / "data")
         waits()
         assert andon.stop() == 0
+
+
+def gets_full_and_free_again(andon: Andon) -> None:
+    """The broker gives a stream up on which a write failed: it is started again, and not before there is room."""
+    ballast = fill(andon.data)
+
+    def noticed() -> bool:
+        andon.publish(log("Coolant low, and nowhere to write that"))
+        return "room is left for the broker" in andon.get("/readyz")[1]
+
+    andon.until(noticed, "/readyz to notice")
+    ballast.unlink()
+    andon.until(lambda: andon.get("/readyz")[0] == 200, "readiness")
+    andon.publish(log("Coolant is back"))
+    andon.until(lambda: andon.count(where="message = 'Coolant is back'") == 1, "the log")
 
 
 def test_logs_outlive_a_damaged_stream(tmp_path: Path) -> None:

@@ -42,6 +42,10 @@ PASSED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD
 
 #: Its configuration holds passwords, and only we read that.
 EXPECTED = "Plaintext passwords detected"
+#: How lines about a stream's store begin.
+STORES = ("Filestore [", "JetStream stream '")
+#: What it says when a write to a stream failed: that stream takes no message any more until the next start.
+WRITE_FAILED = "critical write error"
 REBUILDS = "Recovering stream state from index errored"
 #: What a line of it holds where a disk or a quota is full.
 NO_ROOM = ("no space left on device", "disk quota exceeded")
@@ -77,6 +81,7 @@ class ServerProcess:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._drain_task = asyncio.create_task(self._drain(), name="broker-log")
         self._restoring = False
+        self._write_failed = ""
         #: Whether it had to look through all messages of a stream, as its index did not fit them.
         self.rebuilt = False
         self.pid = process.pid
@@ -214,8 +219,8 @@ class ServerProcess:
             # A timeout is an OSError too.
             self.trouble = str(error) or f"it did not answer within {timeout:g} s"
             return False
-        self.trouble = ""
-        return True
+        self.trouble = self._write_failed
+        return not self._write_failed
 
     def probing(self) -> AbstractAsyncContextManager[Probe]:
         """A connection to it, of the supervisor's own. Raises as :func:`andon.bus.embedded.probe.probing`."""
@@ -284,7 +289,9 @@ class ServerProcess:
         level, text = parse_log_line(line)
         if text.startswith(RESTORES):
             self._restoring = text.startswith(RESTORES[0])
-        self.rebuilt = self.rebuilt or REBUILDS in text
+        if text.startswith(STORES):  # a line about a client may hold what that calls itself
+            self.rebuilt = self.rebuilt or REBUILDS in text
+            self._write_failed = self._write_failed or (text if WRITE_FAILED in text.lower() else "")
         if text.startswith(EXPECTED):
             level = "debug"
         log.log(logging.getLevelNamesMapping()[level.upper()], "broker log", text=text)
