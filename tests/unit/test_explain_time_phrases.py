@@ -19,7 +19,9 @@ NOW = datetime(2025, 1, 15, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 NAMES = SiteNames(
     hosts=["press-7", "plc-03", "db-01", "line"],
     services=["drive", "mes", "error"],
-    places=["north", "line-3", "line-04", "7", "press-7"],
+    areas=["north"],
+    lines=["line-3", "line-04"],
+    machines=["7", "press-7"],
 )
 
 
@@ -114,7 +116,12 @@ def test_stored_times_are_shown_in_the_sites_zone() -> None:
         ("which faults", "severity", "ERROR"),
         ("why did it stop", "severity", None),
         ("why did the coolant pump leak last night?", "words", ["coolant", "pump", "leak"]),
-        ("line 9 and press 7 and hall b", "unknown", ["line 9", "hall b"]),
+        ("line 9 and press 7 and hall b", "unknown", ["no line is called 'line 9'; there are 2: line-04, line-3"]),
+        ("line 9 and press 7 and hall b", "unclear", ["hall b"]),
+        ("is the machine a problem?", "unclear", []),
+        ("Warum stand Linie 3?", "places", ["line-3"]),
+        ("why did LINE_03 stop, and line-4?", "places", ["line-04", "line-3"]),
+        ("what is 'no token at line 12'?", "unknown", []),
     ],
 )
 def test_names_in_a_question(question: str, field: str, expected: object) -> None:

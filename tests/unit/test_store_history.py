@@ -14,6 +14,7 @@ from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models import HistoryQuery, LogRecord, Merge, Spent
 from andon.core.settings.database_url import Database
 from andon.store import Visitor, agent_history, change, changer, problems, queue, search
+from andon.store.names import of_site
 from support.store_data import NOW, a_log, an_answer, opened
 
 pytest_plugins = ["support.databases"]
@@ -138,9 +139,10 @@ def test_logs_by_id_leave_out_those_that_do_not_exist(site: Database) -> None:
 
 
 def test_names_are_those_of_the_records(site: Database) -> None:
-    names = asked(site, agent_history.names)
+    names = asked(site, of_site)
     assert names.hosts == ["Press-7", "db-01", "oven-1"]
     assert names.services == ["drive", "postgres"]
+    assert names.lines == ["line-2", "line-3", "line-4"]
     assert names.places == ["line-2", "line-3", "line-4", "north"]
 
 

@@ -108,14 +108,7 @@ class Service:
         Raises AndonError with one sentence where something essential cannot start.
         """
         async with AsyncExitStack() as stack:
-            locked = await self._lock(stack)
-            http = self._make_http(self)
-            self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
-            stack.callback(http.close)
-            serving = asyncio.create_task(http.run(), name="http")  # already now: it says what the start waits for
-            stack.push_async_callback(ended, serving)
-            if not locked:
-                await self._starting.step("database", self._database_place, functools.partial(self._take_lock, stack))
+            http, serving = await self._answer_http(stack)
             await self._open(stack)
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
@@ -205,13 +198,22 @@ class Service:
         database = self.settings.database
         return database.parent if isinstance(database, Path) else self.settings.data_dir
 
-    async def _lock(self, stack: AsyncExitStack) -> bool:
-        """Take the database's lock; False where the disk has no room even for that."""
+    async def _answer_http(self, stack: AsyncExitStack) -> tuple[HttpServer, asyncio.Task[None]]:
+        """Take the database's lock and serve HTTP, which says what the rest of the start waits for."""
+        take = functools.partial(self._take_lock, stack)
         try:
-            await self._take_lock(stack)
+            await take()  # first: who starts Andon twice is to hear of that, not of the port
+            locked = True
         except StoreFull:
-            return False
-        return True
+            locked = False
+        http = self._make_http(self)
+        self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
+        stack.callback(http.close)
+        serving = asyncio.create_task(http.run(), name="http")
+        stack.push_async_callback(ended, serving)
+        if not locked:
+            await self._starting.step("database", self._database_place, take)
+        return http, serving
 
     async def _take_lock(self, stack: AsyncExitStack) -> None:
         stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))

@@ -14,6 +14,7 @@
     │   ├── StoreTooNew        a newer Andon wrote this database
     │   ├── QueryTooSlow       a question to the database reads more than its time allows: narrow it
     │   └── NotFound           the record asked for is not in the store
+    │       └── UnknownName    nothing in the store is called so: a host, a place, a service, a field, a problem
     ├── MessageRejected        a published message cannot be understood; it is kept in ``rejects``
     ├── PictureRefused         a picture that came with a log is not kept; the log's notes say why
     └── ModelError
@@ -82,6 +83,10 @@ class QueryTooSlow(StoreError):
 
 class NotFound(StoreError):
     """Nothing with this id is stored: list first, then ask for an id that is there."""
+
+
+class UnknownName(NotFound):
+    """A filter names what no log names: the sentence tells how many there are, and which come nearest."""
 
 
 class MessageRejected(AndonError):

@@ -133,7 +133,10 @@ class Metrics:
     )
     callers = _Metric(Gauge, "andon_callers_waiting", "Callers that wait for an analysis in memory.")
     callers_dropped = _Metric(Counter, "andon_callers_dropped", "Callers that found every waiting place taken.")
-    replies = _Metric(Counter, "andon_replies", "Answers sent to callers, by way.", "way")
+    replies = _Metric(Counter, "andon_replies", "Answers sent to callers who asked, by way.", "way")
+    answers_unasked = _Metric(
+        Counter, "andon_answers_unasked", "Answers sent to publishers that wait for the broker's acknowledgement only."
+    )
     task_restarts = _Metric(Counter, "andon_task_restarts", "Parts started again after a failure.", "part")
     broker_restarts = _Metric(Gauge, "andon_broker_restarts", "Times the embedded broker was started again.")
     ready = _Metric(Gauge, "andon_ready", "1 while logs can be taken and stored.")

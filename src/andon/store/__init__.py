@@ -7,7 +7,7 @@ nowhere else.
 
 from sqlalchemy import Connection
 
-from andon.store import agent_history, alarms, counts, problems, queue, recording, retention, search
+from andon.store import agent_history, alarms, counts, names, problems, queue, recording, retention, search
 from andon.store.engine.database import Durability
 from andon.store.engine.database_lock import lock_database
 from andon.store.engine.prepare import Preparation, prepare
@@ -41,6 +41,7 @@ __all__ = [
     "deleted_by_others",
     "keep_all",
     "lock_database",
+    "names",
     "novel",
     "pictures",
     "prepare",

@@ -11,6 +11,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from andon.app.cli.filters import LogFilters, spread
+from andon.app.cli.named import read_names, tell
 from andon.app.cli.output import command_settings, errors
 from andon.core.text import counted
 from andon.insight import export as writing
@@ -53,12 +54,16 @@ def export(
         kind = writing.format_of(form, out)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--format" if form else "FILE") from None
-    rows = _counted(_pages(settings.database, query, limit))
+    with Visitor(settings.database) as visitor:
+        read = read_names(visitor, query)
+    rows = _counted(_pages(settings.database, read.query, limit))
     if out is None:
         written = writing.write(rows, sys.stdout.buffer, kind)
     else:
         written = writing.write_file(rows, out, kind)
         errors.print(f"{counted(written, 'log')} written to {out}.", highlight=False)
+    if not written:
+        tell(read.empty)
 
 
 def _pages(database: Database, query: LogQuery, limit: int | None) -> Iterator[list[StoredLog]]:

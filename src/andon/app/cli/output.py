@@ -154,7 +154,7 @@ def print_rows(
     elif found:
         print_listing(names, map(row, found))
     else:
-        console.print(none)
+        console.print(plain(none))
 
 
 def print_listing(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:

@@ -43,6 +43,8 @@ from andon.core.models.terms import SEVERITY_NOT_UNDERSTOOD as SEVERITY_NOT_UNDE
 from andon.core.models.terms import SEVERITY_RANK as SEVERITY_RANK
 from andon.core.models.terms import STREAM as STREAM
 from andon.core.models.terms import SUBJECT as SUBJECT
+from andon.core.models.terms import Names as Names
 from andon.core.models.terms import Severity as Severity
+from andon.core.models.terms import comes_back as comes_back
 from andon.core.models.terms import now_text as now_text
 from andon.core.models.terms import utc_text as utc_text

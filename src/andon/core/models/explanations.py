@@ -142,8 +142,12 @@ class StoredAnalysis(msgspec.Struct, frozen=True):
 
 
 class Waiter(msgspec.Struct, frozen=True):
-    """A durable caller: the subject that gets the analysis of log ``log_id``."""
+    """A durable caller: the subject that gets the analysis of log ``log_id``, or is told of ``reject_id``.
+
+    ``log_id`` is 0 where the message was refused.
+    """
 
     id: int
     log_id: int
     reply_to: str
+    reject_id: int | None = None

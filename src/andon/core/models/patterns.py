@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from andon.core.models.logs import Filters
+from andon.core.models.terms import Names
 
 
 class Fingerprint(msgspec.Struct, frozen=True, gc=False):
@@ -66,11 +69,14 @@ class PatternSummary(msgspec.Struct, frozen=True):
 class HistoryQuery(Filters, frozen=True, kw_only=True):
     """Which part of the site's history a question is about.
 
-    ``place`` is a site, area, line or machine, exact or a glob. It, host, service and ``text``, a substring of the
+    ``place`` is a site, area, line or machine. It, host, service and ``text``, a substring of the
     message, are compared without regard to case.
     """
 
-    place: str | None = None
+    #: What a place is looked for among, in this order.
+    PLACES: ClassVar[tuple[str, ...]] = ("line", "machine", "area", "site")
+
+    place: Names | None = None
 
 
 class PatternSeen(msgspec.Struct, frozen=True):
@@ -119,8 +125,16 @@ class PatternFacts(msgspec.Struct, frozen=True):
 
 
 class SiteNames(msgspec.Struct, frozen=True):
-    """Names that occur in the records, each list sorted and bounded; places are of all levels of ISA-95."""
+    """Names that occur in the records, each list sorted and bounded."""
 
-    hosts: list[str]
-    services: list[str]
-    places: list[str]
+    hosts: list[str] = []
+    services: list[str] = []
+    sites: list[str] = []
+    areas: list[str] = []
+    lines: list[str] = []
+    machines: list[str] = []
+
+    @property
+    def places(self) -> list[str]:
+        """Those of all levels of ISA-95."""
+        return sorted({*self.sites, *self.areas, *self.lines, *self.machines})

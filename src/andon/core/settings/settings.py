@@ -31,7 +31,7 @@ from andon.core.models import SEVERITY_RANK
 from andon.core.settings.database_url import Database, parse_database
 from andon.core.settings.listeners import ListenerSettings
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
-from andon.core.settings.retention import RetentionSettings, SeverityName
+from andon.core.settings.retention import RetentionSettings, SeverityName, parse_keep
 from andon.core.settings.site import MONTH_FIRST, THREE_SHIFTS, OwnSeverity, ServiceSettings, ShiftSettings
 
 #: Names taken over from the reference system, without a prefix.
@@ -211,6 +211,9 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         description="Most bytes the database may hold, 0 for no limit; beyond it the oldest of the least severe logs "
         "go.",
     )
+    retention_rejects: str = Field(
+        "90d", description='How long messages that were not understood are kept: `"90d"`, `"12h"`, `"forever"`.'
+    )
     renew_after: float = Field(
         30.0, ge=0, le=3650, description="Age at which an explanation is made anew, in days; 0 means never by age."
     )
@@ -273,6 +276,10 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
         parse_database(self.db_path)
+        try:
+            parse_keep(self.retention_rejects)
+        except ValueError as error:
+            raise ValueError(f"ANDON_RETENTION_REJECTS={self.retention_rejects}: {error}") from None
         if 0 < self.retention_max_bytes < LEAST_CAP:
             raise ValueError(
                 f"ANDON_RETENTION_MAX_BYTES={self.retention_max_bytes} is less than an empty database and a day's "

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from andon.core.models import HistoryQuery, PatternFacts, PatternSeen
+from andon.core.names import listed
 from andon.core.redact import clean, visible
 from andon.core.text import counted
 from andon.explain.model.fence import encode, facts_fields, listing, log_line, problem_fields
@@ -118,7 +119,7 @@ def scope_words(scope: HistoryQuery, now: datetime) -> str:
     else:
         parts = ["In all that is stored" if until is None else f"Before {until}"]
     named = {"host": scope.host, "place": scope.place, "service": scope.service}
-    parts += [f"{name} {_plain(value, 80)}" for name, value in named.items() if value is not None]
+    parts += [f"{name} {_plain(listed(value), 80)}" for name, value in named.items() if value is not None]
     if scope.severity is not None:
         parts.append(f"{scope.severity} and worse")
     if scope.text is not None:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import msgspec
 
+from andon.core.errors import UnknownName
 from andon.core.models import (
     SEVERITY_RANK,
     Hint,
     HistoryQuery,
+    Names,
     PatternFacts,
     PatternSeen,
     Severity,
@@ -28,7 +30,7 @@ from andon.explain.model.history_tools import HistoryTools
 from andon.explain.model.time_phrases import shown, window
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.insight.ask.name_filter import Named, find_names
-from andon.store import Ask, agent_history
+from andon.store import Ask, agent_history, names
 
 TOLD = 6
 #: Problems of the window that are looked through for the question's words.
@@ -48,9 +50,9 @@ class Inquiry:
     now: datetime
     since: str | None = None
     until: str | None = None
-    host: str | None = None
-    place: str | None = None
-    service: str | None = None
+    host: Names | None = None
+    place: Names | None = None
+    service: Names | None = None
 
 
 @dataclass
@@ -75,15 +77,20 @@ class Retrieved:
 async def retrieve(
     inquiry: Inquiry, ask: Ask, tools: HistoryTools, runbooks: MarkdownRunbooks | None = None
 ) -> Retrieved:
-    """The facts for ``inquiry``. Raises QueryTooSlow and StoreUnavailable."""
+    """The facts for ``inquiry``. Raises UnknownName for a filter or a question about a place that no log names,
+    QueryTooSlow and StoreUnavailable."""
     found = Retrieved(inquiry)
     span = await ask(agent_history.span)
     if span is None:
         found.notes.append("No log is stored yet.")
         return found
-    named = find_names(inquiry.text, await ask(agent_history.names))
+    inquiry = found.inquiry = await _read(inquiry, ask, found.notes)
+    named = find_names(inquiry.text, await ask(names.of_site))
+    if named.unknown and not (named.hosts or named.places or inquiry.host or inquiry.place):
+        raise UnknownName("; ".join(named.unknown))
     found.scope = scope = _window(inquiry, span, found.notes)
-    found.notes += [f"No log names a place or host {place!r}." for place in named.unknown]
+    found.notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in named.unknown]
+    found.notes += [f"No log names a place or host {thing!r}." for thing in named.unclear]
     scopes = list(_scopes(inquiry, named, scope))
     problems = await _problems(ask, scopes)
     if not problems and scopes != [scope]:
@@ -99,6 +106,14 @@ async def retrieve(
     if runbooks is not None:
         found.runbooks = _runbooks(runbooks, found)
     return found
+
+
+async def _read(inquiry: Inquiry, ask: Ask, notes: list[str]) -> Inquiry:
+    """``inquiry`` with the names that logs carry in its filters."""
+    given = HistoryQuery(host=inquiry.host, place=inquiry.place, service=inquiry.service)
+    read = await ask(names.read, given)
+    notes += [f"{note[0].upper()}{note[1:]}." for note in read.notes]
+    return replace(inquiry, host=read.query.host, place=read.query.place, service=read.query.service)
 
 
 def _window(inquiry: Inquiry, span: tuple[str, str], notes: list[str]) -> HistoryQuery:

@@ -13,7 +13,13 @@ from andon.store.queue.queue import (
     shown_for,
 )
 from andon.store.queue.usage import spend, spent
-from andon.store.queue.waiters import explained_waiters, overdue_waiters, put_off_waiters, remove_waiters
+from andon.store.queue.waiters import (
+    explained_waiters,
+    overdue_waiters,
+    put_off_waiters,
+    refused_waiters,
+    remove_waiters,
+)
 
 __all__ = [
     "AnalysisEntry",
@@ -30,6 +36,7 @@ __all__ = [
     "postpone",
     "prioritise",
     "put_off_waiters",
+    "refused_waiters",
     "release",
     "remove_waiters",
     "show_meanwhile",

@@ -1,15 +1,17 @@
 """What one batch writes (logs, patterns, rollups, pending analyses and waiters), and what was refused."""
 
 from andon.store.recording.noted import severities_not_understood
-from andon.store.recording.rejects import list_rejects, mark_retried, reject
+from andon.store.recording.rejects import delete_rejects, list_rejects, mark_retried, reject, reject_ids
 from andon.store.recording.sequences import messages_of, missing_ranges, newest_sequence
 
 __all__ = [
+    "delete_rejects",
     "list_rejects",
     "mark_retried",
     "messages_of",
     "missing_ranges",
     "newest_sequence",
     "reject",
+    "reject_ids",
     "severities_not_understood",
 ]
