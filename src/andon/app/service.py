@@ -160,10 +160,20 @@ class Service:
                 await ended(*background)
         log.info("stopped")
 
+    def _occupy(self, stack: AsyncExitStack) -> None:
+        """Make the data directory, and lock the database until ``stack`` ends."""
+        settings, access = self.settings, self.settings.file_access
+        stack.enter_context(lock_database(settings.database, access))
+        if settings.embedded_broker:
+            with contextlib.suppress(OSError):  # the broker says what is wrong with the directory
+                access.make_directory(settings.data_dir)
+
     async def _open(self, stack: AsyncExitStack) -> None:
         """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
         settings, step = self.settings, self._starting.step
-        prepared = functools.partial(in_thread, prepare, settings.database, durability=settings.durability)
+        prepared = functools.partial(
+            in_thread, prepare, settings.database, durability=settings.durability, access=settings.file_access
+        )
         try:
             async with asyncio.TaskGroup() as opening:
                 preparing = opening.create_task(step("database", self._database_place, prepared), name="prepare")
@@ -200,7 +210,10 @@ class Service:
 
     async def _answer_http(self, stack: AsyncExitStack) -> tuple[HttpServer, asyncio.Task[None]]:
         """Take the database's lock and serve HTTP, which says what the rest of the start waits for."""
-        take = functools.partial(self._take_lock, stack)
+
+        async def take() -> None:
+            await asyncio.to_thread(self._occupy, stack)
+
         try:
             await take()  # first: who starts Andon twice is to hear of that, not of the port
             locked = True
@@ -214,9 +227,6 @@ class Service:
         if not locked:
             await self._starting.step("database", self._database_place, take)
         return http, serving
-
-    async def _take_lock(self, stack: AsyncExitStack) -> None:
-        stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))
 
     async def _open_store(self) -> Store:
         settings = self.settings

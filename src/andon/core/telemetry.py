@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from andon.core.text import printable
+from andon.core.text import printable, printable_json
 
 M = TypeVar("M")
 
@@ -60,7 +60,8 @@ def configure_logging(level: str = "info", form: str = "auto") -> None:
     ]
     last: list[Any]
     if as_json:
-        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        last = [structlog.processors.format_exc_info, renderer, lambda _logger, _name, line: printable_json(line)]
     else:  # the default shows the values of local variables, and among them may be a key
         plain = structlog.dev.plain_traceback
         last = [_harmless, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]

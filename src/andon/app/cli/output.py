@@ -15,11 +15,14 @@ from rich.text import Text
 
 from andon.core.settings.settings import load_settings
 from andon.core.telemetry import configure_logging
-from andon.core.text import printable, printable_json
+from andon.core.text import json_escaped, printable, printable_json
 from andon.core.times import local, read_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
     from andon.core.models import StoredLog, StoredReject
     from andon.core.settings.settings import Settings
@@ -27,8 +30,15 @@ if TYPE_CHECKING:
 
 
 class _Console(Console):
-    """One that says that its reader left by the usual error: ``SystemExit``, rich's own way, would tear an event loop
-    apart."""
+    """One on which no text steers the terminal, whoever prints it.
+
+    That its reader left it says by the usual error: ``SystemExit``, rich's own way, would tear an event loop apart.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The pieces of what is printed, with escapes for what would be obeyed; styles and cursors stay."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else piece._replace(text=printable(piece.text))
 
     def on_broken_pipe(self) -> None:
         """Raises BrokenPipeError."""
@@ -87,15 +97,9 @@ def write_json(data: bytes) -> None:
     """JSON text on standard output, harmless for a terminal, and whole where the output is not UTF-8."""
     text = printable_json(data.decode("utf-8", "surrogatepass"))
     if not (sys.stdout.encoding or "").lower().startswith("utf"):
-        text = _NOT_ASCII.sub(_escaped, text)
+        text = _NOT_ASCII.sub(lambda found: json_escaped(found[0]), text)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-def _escaped(match: re.Match[str]) -> str:
-    """A character as JSON escapes it: one or two UTF-16 units."""
-    units = match[0].encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
 def severity_text(severity: str) -> Text:

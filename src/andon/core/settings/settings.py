@@ -28,6 +28,7 @@ from pydantic_settings import (
 
 from andon.core.errors import ConfigError
 from andon.core.models import SEVERITY_RANK
+from andon.core.private_files import FileAccess, access_for
 from andon.core.settings.database_url import Database, parse_database
 from andon.core.settings.listeners import ListenerSettings
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
@@ -88,6 +89,12 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
 
     data_dir: Path = Field(
         Path("data"), description="Directory of everything Andon keeps: database, broker store (`jetstream`), locks."
+    )
+    data_group: str = Field(
+        "",
+        max_length=100,
+        description="Group of this machine whose members may read the database and its directory, when they are made "
+        "(0640, 0750); empty means nobody but the user who runs Andon (0600, 0700).",
     )
     durability: Literal["normal", "strict"] = Field(
         "normal",
@@ -293,6 +300,11 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     def day_first(self) -> bool:
         """Whether 02/01/2025 is the second of January."""
         return self.date_order == "day-first" or (self.date_order == "auto" and self.time_zone not in MONTH_FIRST)
+
+    @property
+    def file_access(self) -> FileAccess:
+        """Who may read what Andon makes in its data directory. Raises ConfigError where the group cannot be used."""
+        return access_for(self.data_group.strip())
 
     @property
     def database(self) -> Database:
