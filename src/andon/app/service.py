@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import functools
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -22,17 +21,18 @@ import andon
 from andon.app.background.indexing import keep_indexed
 from andon.app.background.retainer import Retainer
 from andon.app.background.supervise import keep_running
+from andon.app.background.tasks import ended, first_error, heed
 from andon.app.background.watch import Watch
 from andon.app.retention_policy import retention_policy
 from andon.app.starting import Starting, in_thread
-from andon.app.wiring import analysis_policy, broker_url, code_rules, decoder, model_admission, public
+from andon.app.wiring import analysis_policy, broker_url, code_rules, decoder, lease_owner, model_admission, public
 from andon.bus.connection import BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.object_store import NatsObjects
 from andon.bus.publisher import JetStreamPublisher
 from andon.bus.requests import NatsCallers
-from andon.core.errors import AndonError, BrokerError, StoreError, StoreFull, StoreUnavailable
+from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailable
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
 from andon.core.timestamps import TimeReader
@@ -64,8 +64,6 @@ log = structlog.get_logger(__name__)
 STOP_WITHIN = 9.0
 #: Questions that are with the model when the stop comes may still be answered for so long, in seconds.
 ANSWERED_WITHIN = 4.0
-#: A part that does not end on being cancelled is cancelled again after these seconds.
-CANCEL_AGAIN = 2.0
 #: Requests to the endpoint that may be on their way into the stream while every place to wait is taken.
 STORING = 1024
 
@@ -129,7 +127,7 @@ class Service:
                 def start(name: str, part: Callable[[], object]) -> asyncio.Task[None]:
                     return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
 
-                group.create_task(_heed(serving), name="http-heed")
+                group.create_task(heed(serving), name="http-heed")
                 watch = Watch(self._stream, self.store, self.health, broker=self._broker_problem)
                 rules = Retention(self.store, retention_policy(self.settings))
                 self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
@@ -359,33 +357,6 @@ class Service:
             metrics.stream_bytes.set(state.bytes)
 
 
-async def ended(*tasks: asyncio.Task[None]) -> None:
-    """Cancel and wait; what a task raises while it ends is the task group's to report.
-
-    Cancels again after a while: a library's ``asyncio.wait_for`` swallows a cancellation (before Python 3.12) where
-    what it waits for comes at the same moment.
-    """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
-
-
-async def _heed(serving: asyncio.Task[None]) -> None:
-    """End as ``serving`` does, which somebody else owns."""
-    await asyncio.shield(serving)
-
-
-def lease_owner(settings: Settings, http_port: int) -> str:
-    """The name under which analyses are claimed: the same after a restart, and another one for each service.
-
-    A database file has one service. Of those that share a server's, one machine may run several.
-    """
-    host = socket.gethostname()
-    return host if isinstance(settings.database, Path) else f"{host}:{http_port}"
-
-
 def run_service(settings: Settings, listen: Listen) -> None:
     """Run the service in this process until SIGTERM or SIGINT. Raises AndonError."""
     service = Service(settings, listen)
@@ -394,14 +365,6 @@ def run_service(settings: Settings, listen: Listen) -> None:
             runner.run(_until_signal(service))
     except BaseExceptionGroup as group:
         raise first_error(group) from None
-
-
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error in the group that is meant for users; the group itself where there is none."""
-    error: BaseException = group.subgroup(AndonError) or group
-    while error is not group and isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
