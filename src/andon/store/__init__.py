@@ -7,7 +7,7 @@ nowhere else.
 
 from sqlalchemy import Connection
 
-from andon.store import agent_history, alarms, counts, names, problems, queue, recording, retention, search
+from andon.store import agent_history, alarms, counts, names, period, problems, queue, recording, retention, search
 from andon.store.engine.database import Durability
 from andon.store.engine.database_lock import lock_database
 from andon.store.engine.prepare import Preparation, prepare
@@ -43,6 +43,7 @@ __all__ = [
     "lock_database",
     "names",
     "novel",
+    "period",
     "pictures",
     "prepare",
     "problems",

@@ -33,7 +33,7 @@ Order = Literal["first", "count", "severity"]
 
 def find(connection: Connection, query: HistoryQuery) -> list[StoredLog]:
     """Logs in the order of their time, newest first unless the query says otherwise."""
-    where = _conditions(query)
+    where = conditions(query)
     limit = _rows(query.limit)
     times, ids = (logs.c.timestamp, logs.c.id) if query.oldest_first else (logs.c.timestamp.desc(), logs.c.id.desc())
     severities = at_least(query.severity)
@@ -54,7 +54,7 @@ def problems(connection: Connection, query: HistoryQuery, order: Order = "first"
     Of very many logs the newest are looked at.
     """
     severities = at_least(query.severity)
-    where = _conditions(query) + ([logs.c.severity.in_(severities)] if severities else [])
+    where = conditions(query) + ([logs.c.severity.in_(severities)] if severities else [])
     window = (
         select(logs.c.id, logs.c.pattern_id, logs.c.timestamp, logs.c.severity, logs.c.hostname)
         .where(logs.c.pattern_id.is_not(None), *where)
@@ -222,7 +222,8 @@ def _rows(limit: int) -> int:
     return max(1, min(limit, ROWS_MAX))
 
 
-def _conditions(query: HistoryQuery) -> list[ColumnElement[bool]]:
+def conditions(query: HistoryQuery) -> list[ColumnElement[bool]]:
+    """What a log of ``query`` must satisfy but for its severity."""
     found: list[ColumnElement[bool]] = []
     if query.since is not None:
         found.append(logs.c.timestamp >= query.since)

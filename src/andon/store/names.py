@@ -194,7 +194,7 @@ class _Reader:
         found = {str(value) for value, rest in map(tuple, rows) if not rest}
         full = len(found) < len(rows)
         waiting = watermark.newest_id(connection) - watermark.mark(connection)
-        if full or waiting > _FRESH_MAX:  # what keeps count of alarms and hosts names more of them
+        if (full or waiting > _FRESH_MAX) and level != "service":  # what keeps count of alarms and hosts names more
             sql = f"SELECT DISTINCT {column} FROM alarms"  # noqa: S608
             if level == "host":
                 sql = f"{sql} UNION SELECT DISTINCT hostname FROM pattern_hosts"  # noqa: S608

@@ -127,6 +127,9 @@ async def _demo(settings: Settings, *, stay: bool, rows: int) -> None:
             stop.set()
     console.print(f"Look further:  ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon logs --severity ERROR")
     console.print(f"               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon patterns --sort count")
+    console.print(
+        f'               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon ask "why did line 3 stop last night?"'
+    )
     console.print("Start the service itself with:  make run")
 
 

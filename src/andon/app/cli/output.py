@@ -61,6 +61,9 @@ SEVERITY_STYLES = {
 }
 #: From this many characters on a terminal shows all columns of a listing.
 WIDE = 130
+#: Columns that wrapped text needs beside what it is indented by; narrower than that it is left to the terminal.
+LEAST_ROOM = 8
+_MARK = re.compile(r" *(?:(?:\d{1,3}\.|[-*•]) +)?")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -147,6 +150,28 @@ def span_seconds(value: str, option: str) -> float:
         return read_span(value).total_seconds()
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def print_wrapped(text: str) -> None:
+    """Lines of text, on a terminal wrapped at words under what follows their blanks, number or dash.
+
+    Whatever is read by something else than a terminal gets the lines as they are.
+    """
+    for line in text.splitlines():
+        shown = plain(line)
+        room = console.width - len(_mark(shown.plain))
+        if not console.is_terminal or room < LEAST_ROOM:
+            console.print(shown, soft_wrap=True)
+            continue
+        mark = _mark(shown.plain)
+        for number, piece in enumerate(Text(shown.plain[len(mark) :]).wrap(console, room)):
+            piece.rstrip()
+            console.print(Text(mark if not number else " " * len(mark)) + piece, soft_wrap=True)
+
+
+def _mark(line: str) -> str:
+    found = _MARK.match(line)
+    return found[0] if found is not None else ""
 
 
 def print_rows(

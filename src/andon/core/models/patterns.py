@@ -83,6 +83,7 @@ class PatternSeen(msgspec.Struct, frozen=True):
     """One problem within a part of history: what of it was logged there.
 
     ``first_log`` and ``last_log`` are ids of the logs that were stored first and last there, None where not asked for.
+    ``weight`` is its logs × their severity (:data:`SEVERITY_WEIGHT`), where it was asked for.
     """
 
     pattern_id: int
@@ -94,6 +95,20 @@ class PatternSeen(msgspec.Struct, frozen=True):
     hosts: int
     first_log: int | None = None
     last_log: int | None = None
+    weight: int = 0
+
+
+class Period(msgspec.Struct, frozen=True):
+    """All that was logged in a part of history: how many logs, of which severities, and every problem, the heaviest
+    first.
+
+    ``ungrouped`` are logs of no problem, as a database that was taken over has them.
+    """
+
+    logs: int
+    severities: dict[str, int]
+    problems: list[PatternSeen]
+    ungrouped: int = 0
 
 
 class PatternFacts(msgspec.Struct, frozen=True):

@@ -53,6 +53,10 @@ class Severity(enum.StrEnum):
         return SEVERITY_RANK[self]
 
 
+#: What one log weighs by its severity, where problems are told by weight.
+SEVERITY_WEIGHT = {"CRITICAL": 30, "ERROR": 10, "WARNING": 3, "INFO": 1, "DEBUG": 0}
+
+
 SEVERITY_RANK: Mapping[str, int] = {s.value: i for i, s in enumerate(Severity)}
 #: How the note on a log ends whose severity was neither a word nor a number that is known.
 SEVERITY_NOT_UNDERSTOOD = "not understood, taken for WARNING"

@@ -21,9 +21,9 @@ _PLACE = re.compile(rf"\b((?:{_KIND})[\s_-]{{0,3}}#?(?:\d{{1,4}}|(?<=[\s_-])[a-z
 #: Texts that are quoted: "unexpected token at line 12" names no place.
 _QUOTED = re.compile(r"""(?<!\w)(?:"[^"]*"|'[^']*'|`[^`]*`)(?!\w)""")
 _SEVERITIES = (
-    (re.compile(r"\bcriticals?\b", re.IGNORECASE), "CRITICAL"),
-    (re.compile(r"\b(?:errors?|faults?|failures?|failed)\b", re.IGNORECASE), "ERROR"),
-    (re.compile(r"\bwarnings?\b", re.IGNORECASE), "WARNING"),
+    (re.compile(r"\b(?:criticals?|kritisch\w{0,3})\b", re.IGNORECASE), "CRITICAL"),
+    (re.compile(r"\b(?:errors?|faults?|failures?|failed|fehlern?)\b", re.IGNORECASE), "ERROR"),
+    (re.compile(r"\b(?:warnings?|warnung(?:en)?)\b", re.IGNORECASE), "WARNING"),
 )
 #: Words that tell nothing apart.
 _COMMON = frozenset(
@@ -40,6 +40,17 @@ _COMMON = frozenset(
     """.split()  # noqa: SIM905 - a list of strings would take a page
 )
 _WORDS_MAX = 60
+_GERMAN_THINGS = {
+    "halle": "hall",
+    "zelle": "cell",
+    "presse": "press",
+    "roboter": "robot",
+    "ofen": "oven",
+    "mühle": "mill",
+    "schrank": "cabinet",
+    "schaltschrank": "cabinet",
+}
+_GERMAN_THING = re.compile(rf"\b(?:{'|'.join(_GERMAN_THINGS)})(?=\s{{0,3}}#?\d)", re.IGNORECASE)
 
 
 class Named(NamedTuple):
@@ -60,9 +71,14 @@ class Named(NamedTuple):
     unclear: list[str]
 
 
+def _in_english(text: str) -> str:
+    """``text`` with the German word for a thing in English where a number follows: "Presse 4" is "press 4"."""
+    return _GERMAN_THING.sub(lambda found: _GERMAN_THINGS[found[0].lower()], text)
+
+
 def find_names(question: str, names: SiteNames) -> Named:
     """What ``question`` names. A name is compared without regard to case, blanks, dashes and leading zeros."""
-    text = question[:2_000]
+    text = _in_english(question[:2_000])
     words = _WORD.findall(text)[:_WORDS_MAX]
     spoken = _grams(words)
     hosts = _found(names.hosts, spoken)
