@@ -128,19 +128,22 @@ class Service:
                     return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
 
                 group.create_task(heed(serving), name="http-heed")
+                site = analyzer.site
                 watch = Watch(self._stream, self.store, self.health, broker=self._broker_problem)
                 rules = Retention(self.store, retention_policy(self.settings))
                 self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
                 background = [
                     start("watch", watch.run),
                     *([start("broker", self.broker.supervise)] if self.broker else []),
-                    start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan)),
+                    start(
+                        "runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan, changed=site.changed)
+                    ),
                     start("indexer", functools.partial(keep_indexed, self.store, self.metrics)),
                     start("retention", self._retainer.run),
                 ]
                 await callers.listen(desk.analyze, desk.plain)
                 taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]
-                answering = [start("callers", desk.run), start("analyzer", analyzer.run)]
+                answering = [start("callers", desk.run), start("analyzer", analyzer.run), start("site", site.run)]
                 self.health.report("service", None)
                 place = str(self.settings.database)
                 log.info("ready", broker=public(self.settings, self.broker), http=self.http_port, database=place)
@@ -284,6 +287,7 @@ class Service:
                 self.playbook.explain,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
+                own_rules=lambda: len(self.playbook),
                 history=self.store.look_up if settings.investigate == "on" else None,
             ),
             admission,

@@ -102,6 +102,8 @@ class ModelError(AndonError):
 
     #: What the call took all the same, as far as it is known.
     tokens = 0
+    #: What to say instead where the provider passes its check, so that only this question met the failure.
+    alone: str | None = None
 
 
 class ModelUnavailable(ModelError):
@@ -122,7 +124,7 @@ class ModelBusy(ModelUnavailable):
 class ModelMisconfigured(ModelError):
     """The provider refuses the request as configured: check key, model name and address."""
 
-    #: Whether it refuses whoever we are and whatever is asked, so that the next question would meet the same.
+    #: Whether it says so of our account or our model, so that the next question would meet the same.
     standing = False
     #: Whether the question is longer than the model's context: a shorter one may fit.
     too_long = False
@@ -130,3 +132,6 @@ class ModelMisconfigured(ModelError):
 
 class ModelAnswerError(ModelError):
     """The provider answered, but not with an explanation (empty, cut off, not readable)."""
+
+    #: Whether the model itself said something, which proves it well; a filter or something in its place did else.
+    by_model = True

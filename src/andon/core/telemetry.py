@@ -114,6 +114,9 @@ class Metrics:
     store_errors = _Metric(Counter, "andon_store_errors", "Batches that could not be stored at once.")
     analyses = _Metric(Counter, "andon_analyses", "Explanations given, by rung.", "rung")
     model_calls = _Metric(Counter, "andon_model_calls", "Calls of the model, by result.", "result")
+    advice_refused = _Metric(
+        Counter, "andon_advice_refused", "Answers of a model that were kept back because their advice is forbidden."
+    )
     model_seconds = _Metric(
         Histogram,
         "andon_model_seconds",

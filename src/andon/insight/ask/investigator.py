@@ -24,6 +24,7 @@ from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
 from andon.core.settings.settings import Settings
 from andon.explain.admission import Budget
+from andon.explain.advice import refusal, violations
 from andon.explain.model.fence import fenced, size
 from andon.explain.model.history_tools import ROOM, WRONG_CALLS, HistoryTools, usable_by
 from andon.explain.model.prompts import BYTES_PER_TOKEN
@@ -258,6 +259,9 @@ class Investigator:
         answer = visible(strip_thinking(text)).strip()
         if not answer:
             raise ModelAnswerError(f"{session.model} at {url} gave an empty answer: choose another MODEL.")
+        refused = refusal(violations("", [answer]))
+        if refused is not None:
+            raise ModelAnswerError(f"The answer of {session.model} is not shown: {refused}")
         words.show(text)
         return f"{answer} … (the answer ended at its limit of tokens)" if words.finish == "length" else answer
 
