@@ -175,6 +175,8 @@ class Health:
 
     def __init__(self) -> None:
         self._problems: dict[str, str] = {"service": "starting"}
+        #: Part → what happened to it and is over, for whoever asks while this process lives.
+        self.notes: dict[str, str] = {}
 
     def report(self, part: str, problem: str | None) -> bool:
         """Set (or clear with None) what is wrong with ``part``; True where that changed something."""

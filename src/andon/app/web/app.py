@@ -56,6 +56,8 @@ def build_app(
         await freshen()
         problems = health.problems
         body = {"status": "ready" if not problems else "not ready", "problems": problems}
+        if health.notes:
+            body["notes"] = health.notes
         return JSONResponse(body, status_code=200 if not problems else 503)
 
     @app.get("/metrics", dependencies=[Depends(authorised)])
