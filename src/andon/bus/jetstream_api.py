@@ -101,8 +101,9 @@ async def stream_state(nc: BusConnection) -> tuple[StreamState, int]:
     Raises BrokerUnavailable, also where one of them does not exist.
     """
     try:
-        stream = await request(nc, f"STREAM.INFO.{STREAM}")
+        # In this order: what was acknowledged lies within the stream, however quickly both move.
         consumer = await request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
+        stream = await request(nc, f"STREAM.INFO.{STREAM}")
     except ApiError as error:
         raise BrokerUnavailable(f"{error}. Andon makes it again") from None
     kept = stream["state"]
@@ -116,6 +117,8 @@ async def stream_state(nc: BusConnection) -> tuple[StreamState, int]:
         delivered=consumer["delivered"]["stream_seq"],
         pending=consumer["num_pending"],
         ack_pending=consumer["num_ack_pending"],
+        first_ns=max(0, int(datetime.fromisoformat(kept["first_ts"]).timestamp() * 1_000_000) * 1000),
+        born_ns=born(stream),
     )
     return state, born(stream)
 
@@ -128,7 +131,25 @@ async def ensure_stream(nc: BusConnection, *, start: int = 0, timeout: float = 5
     """
     stream = await _ensure_stream(nc, timeout)
     consumer = await _ensure_consumer(nc, start, timeout, filters(stream["config"]))
+    end = await end_below(nc, consumer, timeout)
+    if end is not None:
+        floor = consumer["ack_floor"]["stream_seq"]
+        log.warning("consumer replaced", consumer=CONSUMER, ack_floor=floor, reason=f"the stream ends at {end}")
+        await request(nc, f"CONSUMER.DELETE.{STREAM}.{CONSUMER}", timeout=timeout)
+        consumer = await _ensure_consumer(nc, end, timeout, filters(stream["config"]))
     return setup_of(stream, consumer)
+
+
+async def end_below(nc: BusConnection, consumer: Mapping[str, Any], timeout: float) -> int | None:
+    """The stream's last sequence where that is below the ack floor of ``consumer``'s INFO answer; None where it is not.
+
+    Such a floor is that of another stream, or of a tail that the broker lost: what comes next would not be delivered.
+    """
+    floor = consumer["ack_floor"]["stream_seq"]
+    if not floor:
+        return None
+    end: int = (await request(nc, f"STREAM.INFO.{STREAM}", timeout=timeout))["state"]["last_seq"]
+    return end if end < floor else None
 
 
 def setup_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> Setup:

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import nats.errors
 import structlog
+from msgspec import structs
 
 from andon.bus import jetstream_api
 from andon.bus.connection import BusConnection, closed_error
@@ -60,6 +61,8 @@ class JetStreamLogStream:
         self.recreated = 0
         self.reconnects = 0
         self.dropped_answers = 0
+        self._answered = 0
+        self._repairs = 0
 
     @classmethod
     async def open(cls, nc: BusConnection, *, batch: int = BATCH, max_bytes: int = MAX_BYTES) -> JetStreamLogStream:
@@ -93,28 +96,43 @@ class JetStreamLogStream:
                 self._verified = False
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        self._answered += len(deliveries)
         await self._answer(deliveries, ACK)
 
     async def terminate(self, deliveries: Sequence[Delivery]) -> None:
+        self._answered += len(deliveries)
         await self._answer(deliveries, TERM)
 
     async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
+        self._answered += len(deliveries)
         await self._answer(deliveries, NAK if delay <= 0 else f'{NAK} {{"delay": {int(delay * jetstream_api.SECOND)}}}')
 
     async def state(self) -> StreamState:
         state, born_ns = await jetstream_api.stream_state(self._nc)
         if born_ns == self._setup.born_ns:
-            self._floor = max(self._floor, state.ack_floor)
-        return state
+            self._floor = max(self._floor, min(state.ack_floor, state.last_sequence))
+        if state.ack_floor > state.last_sequence and self.reader.trouble is None:
+            self.reader.forget("the ack floor lies above the stream's end")  # so that pulling repairs it
+        changes = self._changes + self._repairs
+        return structs.replace(state, changes=changes, in_hand=self.reader.received - self._answered)
 
-    async def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+    def replay(self, first: int, last: int) -> AsyncGenerator[list[Delivery]]:
+        return self._read(first, last, {})
+
+    async def keys(self, first: int, last: int) -> AsyncGenerator[list[tuple[int, int]]]:
+        async with contextlib.aclosing(self._read(first, last, {"headers_only": True})) as batches:
+            async for batch in batches:
+                yield [(each.sequence, each.stored_ns) for each in batch]
+
+    async def _read(self, first: int, last: int, how: dict[str, Any]) -> AsyncGenerator[list[Delivery]]:
         attempts = 0
         while first <= last:
             try:
-                async for batch in self._replay_once(first, last):
-                    attempts = 0
-                    first = batch[-1].sequence + 1
-                    yield batch
+                async with contextlib.aclosing(self._replay_once(first, last, how)) as batches:
+                    async for batch in batches:
+                        attempts = 0
+                        first = batch[-1].sequence + 1
+                        yield batch
             except _Interrupted as error:
                 attempts += 1
                 if attempts >= REPLAY_ATTEMPTS or self._nc.is_closed:
@@ -186,6 +204,7 @@ class JetStreamLogStream:
         self._setup = setup
         self._floor = setup.ack_floor
         self._verified = True
+        self._repairs += 1
         self.reader.trouble = None
         held = list(self._held)
         self._held.clear()
@@ -200,7 +219,10 @@ class JetStreamLogStream:
         try:
             stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}", timeout=timeout)
             consumer = await jetstream_api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
-            if jetstream_api.fits(consumer["config"]):
+            if (
+                jetstream_api.fits(consumer["config"])
+                and await jetstream_api.end_below(self._nc, consumer, timeout) is None
+            ):
                 return jetstream_api.setup_of(stream, consumer)
             same = True
         except jetstream_api.ApiError as error:
@@ -213,13 +235,13 @@ class JetStreamLogStream:
         log.warning("log stream set up again", trouble=self.reader.trouble, recreated=self.recreated)
         return setup
 
-    async def _replay_once(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+    async def _replay_once(self, first: int, last: int, how: dict[str, Any]) -> AsyncGenerator[list[Delivery]]:
         try:
             stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}")
             first, last = max(first, stream["state"]["first_seq"]), min(last, stream["state"]["last_seq"])
             if first > last or stream["config"].get("retention", "limits") != "limits":
                 return  # only a limits stream still holds what was acknowledged
-            name = await self._ephemeral(first, jetstream_api.filters(stream["config"]))
+            name = await self._ephemeral(first, how | jetstream_api.filters(stream["config"]))
         except BrokerError as error:
             raise _Interrupted(str(error)) from None
         reader = PullReader(self._nc, STREAM, name, batch=BATCH, max_bytes=self.reader.max_bytes, no_wait=True)

@@ -73,6 +73,8 @@ class PullReader:
         self.max_bytes = max_bytes
         #: Size of the payloads here that the reader has not taken.
         self.buffered_bytes = 0
+        #: How many messages ever came.
+        self.received = 0
         self._changed = asyncio.Event()
         #: Why the last pull ended, where that needs more than asking again.
         self.trouble: str | None = None
@@ -162,6 +164,7 @@ class PullReader:
                 log.warning("message with an unknown ack subject", subject=message.subject, ack=message.reply)
                 return
             self._buffer.append(message)
+            self.received += 1
             self.buffered_bytes += len(message.data)
             self._wanted -= 1
             if self._wanted <= 0 and self._open:

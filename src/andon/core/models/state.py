@@ -9,6 +9,9 @@ class StreamState(msgspec.Struct, frozen=True):
     """Where stream and consumer stand.
 
     ``ack_floor`` is the last sequence below which all is acknowledged, ``delivered`` the highest handed out.
+    ``first_ns`` is when the first message was stored, ``born_ns`` when the stream was made (ns since 1970, 0 where that
+    is not known). ``changes`` is another number whenever connection, stream or consumer may be others than before.
+    ``in_hand`` counts what was handed to this reader and is not answered.
     """
 
     stream: str
@@ -20,6 +23,10 @@ class StreamState(msgspec.Struct, frozen=True):
     delivered: int
     pending: int
     ack_pending: int
+    first_ns: int = 0
+    born_ns: int = 0
+    changes: int = 0
+    in_hand: int = 0
 
 
 class StoreCounts(msgspec.Struct, frozen=True):

@@ -2,14 +2,24 @@
 
 from andon.store.recording.noted import severities_not_understood
 from andon.store.recording.rejects import list_rejects, mark_retried, reject
-from andon.store.recording.sequences import messages_of, missing_ranges, newest_sequence
+from andon.store.recording.sequences import (
+    checked,
+    messages_of,
+    missing_ranges,
+    newest_sequence,
+    set_checked,
+    unknown,
+)
 
 __all__ = [
+    "checked",
     "list_rejects",
     "mark_retried",
     "messages_of",
     "missing_ranges",
     "newest_sequence",
     "reject",
+    "set_checked",
     "severities_not_understood",
+    "unknown",
 ]
