@@ -238,7 +238,7 @@ class JetStreamLogStream:
     async def _replay_once(self, first: int, last: int, how: dict[str, Any]) -> AsyncGenerator[list[Delivery]]:
         try:
             stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}")
-            first, last = max(first, stream["state"]["first_seq"]), min(last, stream["state"]["last_seq"])
+            first, last = max(first, stream["state"]["first_seq"], 1), min(last, stream["state"]["last_seq"])
             if first > last or stream["config"].get("retention", "limits") != "limits":
                 return  # only a limits stream still holds what was acknowledged
             name = await self._ephemeral(first, how | jetstream_api.filters(stream["config"]))

@@ -122,10 +122,11 @@ class Recovery:
         self._stale = await self.store.read(recording.newest_sequence, name)
         mark = await self.store.read(recording.checked, name)
         self._noted = (mark[0], -math.inf)
-        ranges = [(state.first_sequence, end)]
-        if state.first_sequence <= mark[0] and await self._holds(mark):
+        first = max(1, state.first_sequence)  # 0 where nothing was ever published
+        ranges = [(first, end)]
+        if first <= mark[0] and await self._holds(mark):
             below = min(mark[0], end)
-            args = (name, state.first_sequence, below, state.first_ns, NEAR)
+            args = (name, first, below, state.first_ns, NEAR)
             ranges = [*await self.store.read(recording.missing_ranges, *args), (below + 1, end)]
         if stored := await self._compare(name, ranges):
             log.warning("logs delivered before were not in the database and were read again", logs=stored)
