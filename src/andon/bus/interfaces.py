@@ -35,6 +35,9 @@ class LogStream(Protocol):
         Deliveries from here need no ack (their ``token`` is empty). Raises BrokerUnavailable.
         """
 
+    async def skip(self, last: int) -> None:
+        """Let the consumer go on after sequence ``last``, whatever it has not delivered before. Raises BrokerError."""
+
     def keys(self, first: int, last: int) -> AsyncGenerator[list[tuple[int, int]]]:
         """As :meth:`replay`, of each message only its sequence and when it was stored (ns): so it costs little."""
 

@@ -27,6 +27,7 @@ ACK_WAIT = 30 * SECOND
 MAX_ACK_PENDING = 8192
 STREAM_MISSING = 10059  # error codes of the server: server/errors.json in its sources
 CONSUMER_MISSING = 10014
+MESSAGE_MISSING = 10037
 MISSING = (STREAM_MISSING, CONSUMER_MISSING)
 EXISTS = (10058, 10148)  # the stream, the consumer
 ATTEMPTS = 5  # several processes may create the same things at once

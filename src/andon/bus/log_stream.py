@@ -29,6 +29,8 @@ RETRY_PAUSE = 0.2
 REPEAT_LOG_AFTER = 30.0
 CHECK_TIMEOUT = 2.0
 REPLAY_ATTEMPTS = 5
+#: Looking for the end of what the broker cannot read, every so many messages are tried: blocks of its store hold more.
+PROBE_STEP = 256
 
 ACK = "+ACK"
 NAK = "-NAK"
@@ -62,6 +64,7 @@ class JetStreamLogStream:
         self.reconnects = 0
         self.dropped_answers = 0
         self._answered = 0
+        self._unreadable = (0, 0)
         self._repairs = 0
 
     @classmethod
@@ -114,7 +117,14 @@ class JetStreamLogStream:
         if state.ack_floor > state.last_sequence and self.reader.trouble is None:
             self.reader.forget("the ack floor lies above the stream's end")  # so that pulling repairs it
         changes = self._changes + self._repairs
-        return structs.replace(state, changes=changes, in_hand=self.reader.received - self._answered)
+        in_hand = self.reader.received - self._answered
+        return structs.replace(state, changes=changes, in_hand=in_hand, unreadable=self._unreadable)
+
+    async def skip(self, last: int) -> None:
+        log.warning("consumer replaced", consumer=CONSUMER, after_sequence=last, reason="it stands still")
+        self._floor = max(self._floor, last)  # our pull ends with its consumer, and is repaired
+        await jetstream_api.request(self._nc, f"CONSUMER.DELETE.{STREAM}.{CONSUMER}")
+        await ensure_stream(self._nc, start=last)
 
     def replay(self, first: int, last: int) -> AsyncGenerator[list[Delivery]]:
         return self._read(first, last, {})
@@ -140,6 +150,12 @@ class JetStreamLogStream:
                         f"reading back sequences {first} to {last} of {STREAM} failed ({error}): try again later"
                     ) from None
                 await asyncio.sleep(RETRY_PAUSE)
+            except _Unreadable as found:
+                if found.last >= last:
+                    return
+                self._unreadable = (found.first, found.last)
+                log.error("the broker cannot read its store", stream=STREAM, first=found.first, last=found.last)
+                first = found.last + 1
             else:
                 return
 
@@ -253,6 +269,10 @@ class JetStreamLogStream:
                 await reader.ask()
                 taken = await self._next_batch(reader)
                 if not taken:
+                    try:
+                        await self._look_for_damage(name, first, last)
+                    except BrokerError as error:
+                        raise _Interrupted(str(error)) from None
                     return
                 wanted: list[Delivery] = []
                 for each in taken:
@@ -270,6 +290,33 @@ class JetStreamLogStream:
             await reader.close()
             with contextlib.suppress(BrokerError):
                 await jetstream_api.request(self._nc, f"CONSUMER.DELETE.{STREAM}.{name}", timeout=1.0)
+
+    async def _look_for_damage(self, consumer: str, first: int, last: int) -> None:
+        """Raises _Unreadable where a consumer stands before ``first`` because the broker cannot read what is there.
+
+        A consumer never goes on from a damaged block of the store, nor says so: it looks as if there were no more.
+        """
+        info = await jetstream_api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{consumer}")
+        if not info["num_pending"] or await self._readable(first):
+            return
+        bad, good = first, min(first + PROBE_STEP, last)
+        while not await self._readable(good):
+            if good == last:
+                raise _Unreadable(first, last)
+            bad, good = good, min(good + PROBE_STEP, last)
+        while good - bad > 1:
+            middle = (bad + good) // 2
+            bad, good = (bad, middle) if await self._readable(middle) else (middle, good)
+        raise _Unreadable(first, bad)
+
+    async def _readable(self, sequence: int) -> bool:
+        try:
+            await jetstream_api.request(self._nc, f"STREAM.MSG.GET.{STREAM}", {"seq": sequence})
+        except jetstream_api.ApiError as error:
+            if error.code != jetstream_api.MESSAGE_MISSING:
+                raise
+            return False
+        return True
 
     async def _next_batch(self, reader: PullReader) -> list[Delivery]:
         """What arrived; [] when the stream has nothing more."""
@@ -295,6 +342,14 @@ class JetStreamLogStream:
         body = {"stream_name": STREAM, "config": config}
         name: str = (await jetstream_api.request(self._nc, f"CONSUMER.CREATE.{STREAM}", body))["name"]
         return name
+
+
+class _Unreadable(Exception):
+    """The broker does not give these messages, and gives later ones."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(first, last)
+        self.first, self.last = first, last
 
 
 class _Interrupted(Exception):

@@ -173,6 +173,12 @@ class MemoryBus:
             self._floor += 1
             self._done.discard(self._floor)
 
+    def skip(self, last: int) -> None:
+        """Deliver nothing up to ``last`` any more."""
+        self._next = max(self._next, last + 1)
+        self._due = {sequence: at for sequence, at in self._due.items() if sequence > last}
+        self._floor = max(self._floor, last)
+
     def give_back(self, sequence: int, delay: float) -> None:
         """The message comes again after ``delay`` seconds."""
         if sequence in self._due:
@@ -249,6 +255,9 @@ class MemoryLogStream:
         kept = self._bus.kept(first, last)
         for start in range(0, len(kept), REPLAY_BATCH):
             yield kept[start : start + REPLAY_BATCH]
+
+    async def skip(self, last: int) -> None:
+        self._bus.skip(last)
 
     async def keys(self, first: int, last: int) -> AsyncGenerator[list[tuple[int, int]]]:
         async for batch in self.replay(first, last):

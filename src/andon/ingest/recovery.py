@@ -27,10 +27,10 @@ log = structlog.get_logger(__name__)
 #: What :meth:`Health.report` calls this, and what it says before the first look.
 PART, BEGINS = "recovery", "comparing what the stream holds with the database"
 #: Seconds between two looks; after a look that failed it takes longer and longer.
-EVERY, EVERY_AT_MOST = 2.0, 30.0
+EVERY, EVERY_AT_MOST = 1.0, 30.0
 #: Seconds after which messages that others hold are read by us too; the second where others may be recorders of the
 #: same database, to whom the broker gives what one of them holds for too long.
-HELD, HELD_SHARED = 3.0, 45.0
+HELD, HELD_SHARED = 2.5, 45.0
 #: Seconds without a log that somebody else took, after which nobody is said to take any.
 QUIET = 30.0
 #: Missing messages with fewer than so many between them are read together.
@@ -62,8 +62,15 @@ class Recovery:
     _stale: int = field(default=0, init=False)
     #: What was delivered up to here may have been lost by ourselves.
     _ours: int = field(default=0, init=False)
-    #: An ack floor that does not move, since when, and what was delivered then.
-    _stuck: tuple[int, float, int] = field(default=(0, 0.0, 0), init=False)
+    #: Where the consumer does not go on, and whether it delivers nothing at all; since when, what was delivered then.
+    _late: tuple[int, bool] = field(default=(0, False), init=False)
+    _late_since: float = field(default=0.0, init=False)
+    _delivered: int = field(default=0, init=False)
+    _standing: bool = field(default=False, init=False)
+    #: What the broker cannot read, as far as it was told.
+    _unreadable: tuple[int, int] = field(default=(0, 0), init=False)
+    _unreadable_at: float = field(default=-math.inf, init=False)
+    _looked: float = field(default=0.0, init=False)
     #: How many logs others took, and when the last was found.
     _taken: int = field(default=0, init=False)
     _taken_at: float = field(default=0.0, init=False)
@@ -109,6 +116,10 @@ class Recovery:
         else:
             await self._follow(state)
         await self._note(state.stream)
+        if state.unreadable != self._unreadable:
+            self._unreadable, self._unreadable_at = state.unreadable, time.monotonic()
+        if self._standing and state.delivered < state.unreadable[1] <= self._checked:
+            await self.stream.skip(self._checked)  # past what the broker cannot read: what lies behind is stored by now
         self._tell()
 
     async def _compare_all(self, state: StreamState) -> None:
@@ -132,22 +143,15 @@ class Recovery:
             log.warning("logs delivered before were not in the database and were read again", logs=stored)
         await self.store.write(set_floor, name, state.first_sequence, time.time())
         self._checked, self._ours = end, state.delivered
-        self._stuck = (0, 0.0, 0)
+        self._late_since, self._standing = time.monotonic(), False
 
     async def _holds(self, key: tuple[int, int]) -> bool:
         async with aclosing(self.stream.keys(key[0], key[0])) as found:
             return key in [one async for keys in found for one in keys]
 
     async def _follow(self, state: StreamState) -> None:
-        """Compare what was acknowledged since the last look, and what others hold without acknowledging it."""
-        now = time.monotonic()
-        end = state.ack_floor
-        patience = HELD_SHARED if self.store.shared else HELD
-        if state.ack_floor != self._stuck[0] or state.ack_pending <= state.in_hand:
-            self._stuck = (state.ack_floor, now, state.delivered)
-        elif now - self._stuck[1] >= patience:
-            end = max(end, self._stuck[2])
-            self._stuck = (state.ack_floor, now, state.delivered)
+        """Compare what was acknowledged since the last look, and what should have come to us meanwhile."""
+        end = max(state.ack_floor, self._beyond_the_floor(state))
         if end <= self._checked:
             return
         first, name = self._checked + 1, state.stream
@@ -156,11 +160,35 @@ class Recovery:
         ranges += await self.store.read(recording.missing_ranges, name, counted, end, 0, NEAR)
         stored = await self._compare(name, ranges)
         self._checked = end
-        if stored and end > self._ours:
-            if not self._taken:
-                log.warning("another client takes messages from our consumer", consumer=CONSUMER, read_again=stored)
-            self._taken += stored
-            self._taken_at = time.monotonic()
+        if not stored or end <= self._ours or self._standing:
+            return
+        if not self._taken:
+            log.warning("logs are missing from what we are delivered", consumer=CONSUMER, read_again=stored)
+        self._taken += stored
+        self._taken_at = time.monotonic()
+
+    def _beyond_the_floor(self, state: StreamState) -> int:
+        """Up to where messages above the ack floor are late: others hold them, or the consumer stands still; 0 if none.
+
+        The latter it does before a damaged block of the broker's store, and whenever somebody has paused it.
+        """
+        now = time.monotonic()
+        patience = HELD_SHARED if self.store.shared else HELD
+        looked, self._looked = self._looked, now
+        standing = bool(state.pending) and not state.ack_pending and not state.in_hand
+        held = state.ack_pending > state.in_hand
+        where = (state.delivered if standing else state.ack_floor, standing)
+        # After a while in which this process did not run, much may be on its way to us.
+        if where != self._late or not (standing or held) or now - looked > max(HELD, 2 * EVERY):
+            self._late, self._late_since, self._delivered = where, now, state.delivered
+            self._standing = False
+        elif standing and now - self._late_since >= HELD:
+            self._standing = True
+            return state.last_sequence
+        elif held and now - self._late_since >= patience:
+            before, self._delivered, self._late_since = self._delivered, state.delivered, now
+            return before
+        return 0
 
     async def _compare(self, name: str, ranges: Sequence[tuple[int, int]]) -> int:
         """Read again what the stream holds of these ranges and the database does not; how many logs that were."""
@@ -203,10 +231,18 @@ class Recovery:
 
     def _tell(self) -> None:
         told = None
+        if time.monotonic() - self._unreadable_at < QUIET:
+            first, last = self._unreadable
+            told = (
+                f"the broker cannot read sequences {first} to {last} of {STREAM}: its store is damaged; what was not "
+                "stored of them is lost, what came after them is recorded"
+            )
         if self._taken and time.monotonic() - self._taken_at >= QUIET:
             log.info("no other client takes messages any more", read_again=self._taken)
             self._taken = 0
-        if self._taken:
+        if self._standing and told is None:
+            told = f"{CONSUMER} of {STREAM} delivers nothing, though logs wait: they are read from the stream instead"
+        elif self._taken and told is None:
             told = (
                 f"another client, or an Andon with another database, takes messages from {CONSUMER} of {STREAM}: "
                 f"{self._taken:,} logs were read again; stop it or give it a consumer of its own"
