@@ -145,7 +145,8 @@ async def remake(nc: BusConnection, **config: Any) -> None:
 
 
 async def floor(nc: BusConnection) -> int:
-    return (await jetstream_api.stream_state(nc))[0].ack_floor
+    consumer = await jetstream_api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
+    return int(consumer["ack_floor"]["stream_seq"])
 
 
 async def reaches(nc: BusConnection, wanted: int) -> None:
