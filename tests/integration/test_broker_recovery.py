@@ -96,6 +96,8 @@ async def recording(
     task = asyncio.create_task(recorder.run())
     try:
         await until(lambda: task.done() or not site.told.startswith(recovery.BEGINS), "the first comparison")
+        if task.done():
+            task.result()
         yield site
     finally:
         task.cancel()
