@@ -33,7 +33,7 @@ LABEL org.opencontainers.image.title="Andon" \
       org.opencontainers.image.documentation="docs/container.md"
 RUN groupadd --gid 10001 andon \
     && useradd --uid 10001 --gid andon --home-dir /data --no-create-home --shell /usr/sbin/nologin andon \
-    && install -d -o andon -g andon -m 0750 /data
+    && install -d -o andon -g andon -m 0700 /data
 COPY --from=build /opt/andon /opt/andon
 COPY --chmod=0755 container/andon container/andon-ready /usr/local/bin/
 # The listeners face the container's network, so Andon demands credentials: container/andon makes them on first start.

@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCKED := $(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test quick lint format bench figures docs lock clean
+.PHONY: help setup demo run test quick lint format bench chaos figures docs lock clean
 
 help:  ## Print what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ format: $(STAMP)  ## Format the code
 
 bench: $(STAMP)  ## Measure the record path beside its yardsticks
 	@$(BIN)/python -m bench
+
+chaos: $(STAMP)  ## Break a running service for ten minutes and count what is lost; ALL=1 for an hour
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(ALL),--all) $(if $(WRITE),--write) --seed $(or $(SEED),1)
 
 figures: $(STAMP)  ## Measure the layout of the code beside its goals
 	@$(BIN)/python tools/figures.py

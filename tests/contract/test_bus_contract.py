@@ -368,7 +368,7 @@ def test_a_plain_request_gets_the_ack_and_then_the_reply(on_bus: OnBus) -> None:
         replies: list[asyncio.Task[None]] = []
         seen: list[tuple[bytes, str]] = []
 
-        def plain(data: bytes, subject: str, reply: str) -> None:
+        def plain(data: bytes, subject: str, reply: str, arrived: int) -> None:
             seen.append((data, subject))
             replies.append(asyncio.create_task(bus.respond(reply, b"the analysis")))
 
@@ -387,7 +387,7 @@ def test_our_own_publishing_is_no_plain_request(on_bus: OnBus) -> None:
 
     async def check(bus: AnyBus) -> None:
         seen: list[bytes] = []
-        await bus.callers.listen(no_analysis, lambda data, _subject, _reply: seen.append(data))
+        await bus.callers.listen(no_analysis, lambda data, *_: seen.append(data))
         await bus.publisher.store(b"our own", subject=SUBJECT)
         await bus.plain(b"a caller's", 1)
         await until(lambda: bool(seen), "the caller's request")

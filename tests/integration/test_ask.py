@@ -24,6 +24,7 @@ from andon.explain.model import session as session_module
 from andon.insight.ask.investigator import Investigated, Investigator
 from andon.insight.ask.retrieval import Inquiry
 from andon.store import change, problems, queue
+from support import line_three
 from support.ollama import Answer, Ollama
 from support.patience import PATIENCE
 from support.shift import HOSTILE, MORNING, SERVO, STOP, fill
@@ -142,6 +143,22 @@ def test_a_model_without_tools_is_shown_the_facts(ollama: Ollama, site: Path) ->
     assert any("fuse F12" in line.get("explanation", "") for line in lines)
     assert "From 2025-01-14 18:00:00 UTC to 2025-01-15 06:00:00 UTC, place line-3" in prompt
     assert "Badge reader" not in prompt
+
+
+def test_the_totals_of_the_whole_time_stand_first_in_the_prompt(ollama: Ollama, tmp_path: Path) -> None:
+    """However few of its logs there is room for."""
+    ollama.capabilities = ["completion"]
+    ollama.script(GOOD)
+    day = line_three.fill(tmp_path / "agent.db")
+
+    async def work() -> Investigated:
+        async with opened(day, ollama.url, model_prompt_tokens=1500) as made:
+            return await made.answer(Inquiry(text="what happened on L3 since 00:00", now=line_three.ASKED_AT))
+
+    answer = asyncio.run(work())
+    first = fenced(ollama.requests[0]["messages"][-1]["content"])[0]
+    assert "place L3: 837 logs of 9 problems (1 CRITICAL, 29 ERROR, 804 WARNING, 3 INFO)" in first["totals"]
+    assert (answer.mode, answer.facts["totals"]["logs"]) == ("facts", 837)
 
 
 def test_hostile_text_stays_inside_the_fence_and_secrets_stay_here(ollama: Ollama, site: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,10 +15,10 @@ from nats.aio.msg import Msg
 
 from andon.bus import jetstream_api
 from andon.bus import requests as replies_module
-from andon.bus.jetstream_api import ensure_stream
+from andon.bus.jetstream_api import ensure_stream, stream_state
 from andon.bus.publisher import Item, JetStreamPublisher
 from andon.bus.requests import NatsCallers
-from andon.core.errors import BrokerUnavailable
+from andon.core.errors import BrokerUnavailable, MessageRejected
 from andon.core.models import ANALYZE_SUBJECT, STREAM, SUBJECT
 from support.bus import client, running_broker, until
 from support.patience import PATIENCE
@@ -160,6 +162,56 @@ async def test_the_service_can_be_discovered(tmp_path: Path) -> None:
         await callers.close()
 
 
+async def test_discovery_tells_errors_and_how_long_answers_took(tmp_path: Path) -> None:
+    """A refused request is an error with its sentence; the time is that until the answer, not until it was taken in."""
+
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        go = asyncio.Event()
+
+        async def analyze(data: bytes) -> bytes:
+            if data == b"bad":
+                raise MessageRejected("it is no log")
+            await go.wait()
+            return b"done"
+
+        callers = NatsCallers(nc, version="1.2.3")
+        await callers.listen(analyze, lambda *_: None)
+        began = time.perf_counter_ns()
+        asking = asyncio.create_task(nc.request(ANALYZE_SUBJECT, b"good", timeout=PATIENCE))
+        await nc.request(ANALYZE_SUBJECT, b"bad", timeout=PATIENCE)
+        waited = time.perf_counter_ns()
+        go.set()
+        await asking
+        stats = json.loads((await nc.request("$SRV.STATS.andon", timeout=PATIENCE)).data)["endpoints"][0]
+        assert (stats["num_requests"], stats["num_errors"], stats["last_error"]) == (2, 1, "400:it is no log")
+        assert stats["processing_time"] <= 2 * (time.perf_counter_ns() - began)
+        assert stats["average_processing_time"] == stats["processing_time"] // 2
+        assert stats["processing_time"] >= (waited - began) // 4  # the good one waited for the bad one's answer
+        await callers.close()
+
+
+@pytest.mark.parametrize("reply", [SUBJECT, f"{SUBJECT}.graz", ANALYZE_SUBJECT])
+async def test_an_answer_is_never_sent_where_it_would_be_a_log(tmp_path: Path, reply: str) -> None:
+    """A request may name our own subjects for its reply: it is worked on, and the answer goes nowhere."""
+
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        await ensure_stream(nc)
+        asked: list[bytes] = []
+
+        async def analyze(data: bytes) -> bytes:
+            asked.append(data)
+            return b"the answer"
+
+        callers = NatsCallers(nc, version="1.2.3")
+        await callers.listen(analyze, lambda *_: None)
+        await nc.publish(ANALYZE_SUBJECT, b"question", reply=reply)
+        await nc.request(ANALYZE_SUBJECT, b"last", timeout=PATIENCE)
+        assert asked == [b"question", b"last"]
+        state, _ = await stream_state(nc)
+        assert state.messages == 0
+        await callers.close()
+
+
 async def test_a_flood_is_stepped_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While too much comes with a reply subject nothing is heard; afterwards callers are heard again."""
     monkeypatch.setattr(replies_module, "FLOOD_SECONDS", 0.15)
@@ -170,7 +222,7 @@ async def test_a_flood_is_stepped_aside(tmp_path: Path, monkeypatch: pytest.Monk
         await ensure_stream(nc)
         seen: list[bytes] = []
         callers = NatsCallers(nc, version="1.2.3", flood_rate=100)
-        await callers.listen(nothing, lambda data, _subject, _reply: seen.append(data))
+        await callers.listen(nothing, lambda data, *_: seen.append(data))
         flooding = True
 
         async def flood() -> None:

@@ -11,6 +11,7 @@ import pytest
 from andon.app.cli.demo import DemoError, free_port_near, prepare_directory
 from andon.bus.embedded.binary import find_binary
 from andon.bus.publisher import JetStreamPublisher
+from andon.core.private_files import PRIVATE
 from support.commands import Commands
 from support.patience import PATIENCE
 from support.ports import free_ports
@@ -71,7 +72,7 @@ def test_demo_leaves_other_files_alone(tmp_path: Path) -> None:
     """A directory without its mark is not emptied."""
     (tmp_path / "mine").write_text("x")
     with pytest.raises(DemoError, match="something else"):
-        prepare_directory(tmp_path)
+        prepare_directory(tmp_path, PRIVATE)
     assert (tmp_path / "mine").exists()
 
 

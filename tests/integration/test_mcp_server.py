@@ -63,7 +63,7 @@ def test_a_client_finds_reading_tools_alone_and_asks_them(tmp_path: Path) -> Non
     assert HOSTILE.replace("<", "\\u003c").replace('"', '\\"') in found
     assert "hunter2" not in found
     assert '"logs":6' in figures
-    assert missing == "There is no problem 99: list_problems names those that are there."
+    assert missing == "there is no problem 99; there are 6, the nearest: 6, 5, 4, 3, 2"
     assert "is no time" in late
     assert "LOUD" in refused
     assert "Traceback" not in refused

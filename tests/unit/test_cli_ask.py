@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
 
+from andon.app.cli import ask as ask_module
 from support.commands import Commands
 from support.ollama import Answer, Ollama
 from support.shift import fill
@@ -47,6 +52,31 @@ def test_json_holds_the_answer_and_the_logs_it_cites(andon: Commands) -> None:
     assert (value["mode"], value["model"], value["unknown"]) == ("none", None, [])
     assert {1, 3, 9} <= {row["id"] for row in value["cited"]}
     assert value["question"] == ASKED[0]
+
+
+def test_json_has_what_the_database_says_as_values(andon: Commands) -> None:
+    facts = andon("ask", *ASKED, "--json").json["facts"]
+    assert facts["route"] == "overview"
+    assert facts["place"] == ["line-3"]
+    assert facts["totals"] == {"logs": 10, "problems": 5, "severities": {"CRITICAL": 1, "ERROR": 7, "WARNING": 2}}
+    assert [head["logs"] for head in facts["problems"]] == [6, 1, 1, 1, 1]
+    assert facts["window"]["since"] == "2025-01-15T00:00:00.000Z"
+
+
+@given(st.lists(st.text("ab \n", max_size=12), max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_a_models_words_break_between_words_as_they_come(pieces: list[str]) -> None:
+    shown = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ask_module, "console", Console(file=shown, force_terminal=True, width=20, color_system=None))
+        watch = ask_module.Following()
+        for piece in pieces:
+            watch.text(piece)
+        watch.restart()
+    whole = "".join(pieces)
+    assert shown.getvalue().split() == whole.split()
+    lines = (line.rstrip() for line in shown.getvalue().splitlines())
+    assert all(len(line) <= 20 or " " not in line.strip() for line in lines)
 
 
 def test_a_models_answer_is_printed_with_its_logs_and_its_mistakes(

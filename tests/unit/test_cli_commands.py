@@ -38,7 +38,7 @@ def test_a_listed_command_is_itself_when_it_is_called() -> None:
     root = typer.main.get_command(app)
     context = root.make_context("andon", ["rejects"])
     _, rejects, rest = root.resolve_command(context, ["rejects", "show"])  # type: ignore[attr-defined]  # a group
-    assert (sorted(rejects.commands), rest) == (["list", "retry", "show"], ["show"])
+    assert (sorted(rejects.commands), rest) == (["delete", "list", "retry", "show"], ["show"])
 
 
 def _loaded(names: list[str], *arguments: str) -> set[str]:

@@ -12,7 +12,7 @@ from andon.app.cli.send import is_file_of_logs
 from andon.core.models import Rung
 from andon.store import queue
 from support.commands import Commands
-from support.store_data import NOW, a_log, a_reject, an_answer, opened
+from support.store_data import NOW, a_log, a_reject, an_answer, opened, query
 
 
 @pytest.fixture
@@ -84,6 +84,23 @@ def test_rejects_lists_shows_and_gives_the_raw_bytes(andon: Commands) -> None:
     assert [row["id"] for row in andon("rejects", "list", "-n", "1", "--json").json] == [2]
     assert "not JSON" in andon("rejects", "show", "2").out
     assert andon("rejects", "show", "2", "--json").json["data"] == "/3s="
+
+
+def test_rejects_are_deleted_by_id_by_age_and_all(andon: Commands, tmp_path: Path) -> None:
+    """The audit book says who did; what is not there is said before anything is deleted."""
+    assert andon("rejects", "delete").status == 2
+    missing = andon("rejects", "delete", "1", "9")
+    assert (missing.status, "no reject 9" in missing.err) == (1, True)
+    assert "Nothing" in andon("rejects", "delete", "--older-than", "90y").out
+    wrong = andon("rejects", "delete", "--older-than", "30 days")
+    assert (wrong.status, "30 days" in wrong.err) == (2, True)
+    assert "1 reject deleted" in andon("rejects", "--delete", "1").out
+    assert [row["id"] for row in andon("rejects", "--json").json] == [2]
+    assert "1 reject deleted" in andon("rejects", "--delete-all").out
+    assert andon("rejects", "list", "--all", "--json").json == []
+    told = query(tmp_path / "agent.db", "SELECT actor, detail FROM audit WHERE action = 'rejects.delete' ORDER BY id")
+    assert [json.loads(detail)["ids"] for _, detail in told] == [[1], [2]]
+    assert all(actor for actor, _ in told)
 
 
 @pytest.mark.parametrize(

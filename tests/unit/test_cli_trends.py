@@ -84,10 +84,10 @@ def test_mistakes_are_told(andon: Commands, arguments: list[str]) -> None:
 
 
 def test_a_place_that_nobody_named(andon: Commands) -> None:
-    """One sentence, exit 1."""
+    """One sentence, as for any option that is wrong."""
     told = andon("trends", "--line", "L9")
-    assert told.status == 1
-    assert told.err.startswith("andon: no line 'L9' is known")
+    assert told.status == 2
+    assert told.err == "andon: no line is called 'L9'; no log names any\n"
 
 
 def test_the_longest_time_there_is(andon: Commands) -> None:

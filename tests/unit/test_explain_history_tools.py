@@ -74,10 +74,27 @@ def test_more_than_fits_is_said_with_how_to_narrow(site: Path) -> None:
 
 
 def test_nothing_found_says_what_is_stored(site: Path) -> None:
-    assert answered(site, lambda tools: tools.search_logs(host="oven-9")) == (
-        "Nothing matches. Logs are stored from 2025-01-15 01:50:00 UTC to 2025-01-15 03:03:00 UTC; names and places "
-        "must be as logs write them."
+    assert answered(site, lambda tools: tools.search_logs(host="press 7", until="2025-01-01")) == (
+        "Host 'press 7' is read as press-7.\nKnown, without a match: host press-7.\n"
+        "Nothing matches. Logs are stored from 2025-01-15 01:50:00 UTC to 2025-01-15 03:03:00 UTC."
     )
+
+
+def test_a_name_that_is_not_known_is_told_with_the_nearest(site: Path) -> None:
+    """To each tool that takes one, so that the model asks again with one that is there."""
+    nearest = "no host is called 'oven-9'; there are 3: press-7, plc-3, badge-1"
+    assert answered(site, lambda tools: tools.search_logs(host="oven-9")) == nearest
+    assert answered(site, lambda tools: tools.host_timeline("oven-9", "8h")) == nearest
+    assert answered(site, lambda tools: tools.list_problems(host="oven-9")) == nearest
+    for work in (
+        lambda tools: tools.list_problems(place="line 9"),
+        lambda tools: tools.search_logs(service="no-such"),
+        lambda tools: tools.search_logs(pattern_id=99),
+        lambda tools: tools.problem_statistics(99),
+    ):
+        assert re.match(
+            r"(no (place|service) is called|there is no problem 99;).* there (are \d|is one)", answered(site, work)
+        )
 
 
 def test_a_timeline_is_one_hosts_logs_in_order(site: Path) -> None:

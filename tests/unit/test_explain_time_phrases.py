@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from andon.core.models import SiteNames
 from andon.core.times import Skipped
-from andon.explain.model.time_phrases import shown, window
+from andon.explain.model.time_phrases import NoWindow, shown, window
 from andon.insight.ask.name_filter import find_names
 
 #: A Wednesday, in winter.
@@ -19,7 +19,9 @@ NOW = datetime(2025, 1, 15, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 NAMES = SiteNames(
     hosts=["press-7", "plc-03", "db-01", "line"],
     services=["drive", "mes", "error"],
-    places=["north", "line-3", "line-04", "7", "press-7"],
+    areas=["north"],
+    lines=["line-3", "line-04"],
+    machines=["7", "press-7"],
 )
 
 
@@ -49,6 +51,33 @@ NAMES = SiteNames(
         ("on 2025-01-14 at 13:00", "14 12:30", "14 13:30"),
         ("since 2025-01-10", "10 00:00", "15 09:30"),
         ("before 8:00", "15 00:00", "15 08:00"),
+        ("since 2025-01-10T22:00", "10 22:00", "15 09:30"),
+        ("from 2025-01-10 22:00 to 2025-01-11 06:00", "10 22:00", "11 06:00"),
+        ("between 2 and 4 pm", "14 14:00", "14 16:00"),
+        ("since yesterday at 14:00", "14 14:00", "15 09:30"),
+        ("since 6", "15 06:00", "15 09:30"),
+        ("since 3 days", "12 09:30", "15 09:30"),
+        ("since two hours ago", "15 07:30", "15 09:30"),
+        ("from Monday to Tuesday", "13 00:00", "15 00:00"),
+        ("the day before yesterday", "13 00:00", "14 00:00"),
+        ("top 5 this week", "13 00:00", "15 09:30"),
+        ("last Wednesday", "08 00:00", "09 00:00"),
+        ("this month", "01 00:00", "15 09:30"),
+        ("on 14 January at 13:00", "14 12:30", "14 13:30"),
+        ("January 14th", "14 00:00", "15 00:00"),
+        ("am 14.01.2025", "14 00:00", "15 00:00"),
+        ("warum stand Linie 3 heute Nacht?", "14 18:00", "15 06:00"),
+        ("was war letzte Nacht los", "14 18:00", "15 06:00"),
+        ("heute früh", "15 05:00", "15 09:30"),
+        ("gestern Abend", "14 17:00", "14 23:00"),
+        ("vorgestern", "13 00:00", "14 00:00"),
+        ("seit gestern 14 Uhr", "14 14:00", "15 09:30"),
+        ("gestern zwischen 14 und 16 Uhr", "14 14:00", "14 16:00"),
+        ("seit Montag", "13 00:00", "15 09:30"),
+        ("am Montag um 14:30", "13 14:00", "13 15:00"),
+        ("in den letzten 8 Stunden", "15 01:30", "15 09:30"),
+        ("vor 2 Stunden", "15 07:00", "15 08:00"),
+        ("seit 6 Uhr 15", "15 06:15", "15 09:30"),
     ],
 )
 def test_time_words_become_a_window(question: str, since: str, until: str) -> None:
@@ -63,14 +92,30 @@ def test_time_words_become_a_window(question: str, since: str, until: str) -> No
         "why is line 3 down?",
         "what was the last fault",
         "about 3 errors",
-        "on 2025-02-31",
+        "it may 3 times a day",
+        "überlast am Motor",
         "at line 7",
-        "2026-01-01",
         "",
     ],
 )
 def test_without_time_words_there_is_no_window(question: str) -> None:
     assert window(question, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("on 2025-02-31", "in no calendar"),
+        ("at 25:99", "in no calendar"),
+        ("since 2026-01-01", "2026-01-01 00:00 is yet to come"),
+        ("will line 3 stop tomorrow?", "'tomorrow' is yet to come"),
+        ("was ist nächste Woche", "yet to come"),
+        ("on 03/04/2024", "may be two days: write 2024-03-04 or"),
+    ],
+)
+def test_a_time_that_no_log_can_be_of_is_told(question: str, said: str) -> None:
+    with pytest.raises(NoWindow, match=said):
+        window(question, NOW)
 
 
 PIECES = st.sampled_from(
@@ -81,7 +126,10 @@ PIECES = st.sampled_from(
 @given(st.text(max_size=80) | st.lists(PIECES, max_size=8).map(" ".join))
 @settings(max_examples=150, deadline=None)
 def test_any_text_gives_a_window_of_the_past_or_none(text: str) -> None:
-    found = window(text, NOW)
+    try:
+        found = window(text, NOW)
+    except NoWindow:
+        return
     assert found is None or found.since < found.until <= NOW
 
 
@@ -104,6 +152,9 @@ def test_stored_times_are_shown_in_the_sites_zone() -> None:
         ("is line 4 ok", "places", ["line-04"]),
         ("what about press 7 and PLC-03", "hosts", ["press-7", "plc-03"]),
         ("is plc 3 alive", "hosts", ["plc-03"]),
+        ("was ist mit der Presse 7", "hosts", ["press-7"]),
+        ("warum steht Linie 3", "places", ["line-3"]),
+        ("kritische Fehler", "severity", "CRITICAL"),
         ("machine 7", "places", ["7"]),
         ("the line stopped", "hosts", []),
         ("any error?", "services", []),
@@ -114,7 +165,12 @@ def test_stored_times_are_shown_in_the_sites_zone() -> None:
         ("which faults", "severity", "ERROR"),
         ("why did it stop", "severity", None),
         ("why did the coolant pump leak last night?", "words", ["coolant", "pump", "leak"]),
-        ("line 9 and press 7 and hall b", "unknown", ["line 9", "hall b"]),
+        ("line 9 and press 7 and hall b", "unknown", ["no line is called 'line 9'; there are 2: line-04, line-3"]),
+        ("line 9 and press 7 and hall b", "unclear", ["hall b"]),
+        ("is the machine a problem?", "unclear", []),
+        ("Warum stand Linie 3?", "places", ["line-3"]),
+        ("why did LINE_03 stop, and line-4?", "places", ["line-04", "line-3"]),
+        ("what is 'no token at line 12'?", "unknown", []),
     ],
 )
 def test_names_in_a_question(question: str, field: str, expected: object) -> None:

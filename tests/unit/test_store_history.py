@@ -13,7 +13,9 @@ from sqlalchemy import Connection
 from andon.core.errors import NotFound, QueryTooSlow
 from andon.core.models import HistoryQuery, LogRecord, Merge, Spent
 from andon.core.settings.database_url import Database
-from andon.store import Visitor, agent_history, change, changer, problems, queue, search
+from andon.store import Visitor, agent_history, change, changer, period, problems, queue, search
+from andon.store import names as store_names
+from andon.store.names import of_site
 from support.store_data import NOW, a_log, an_answer, opened
 
 pytest_plugins = ["support.databases"]
@@ -138,9 +140,10 @@ def test_logs_by_id_leave_out_those_that_do_not_exist(site: Database) -> None:
 
 
 def test_names_are_those_of_the_records(site: Database) -> None:
-    names = asked(site, agent_history.names)
+    names = asked(site, of_site)
     assert names.hosts == ["Press-7", "db-01", "oven-1"]
     assert names.services == ["drive", "postgres"]
+    assert names.lines == ["line-2", "line-3", "line-4"]
     assert names.places == ["line-2", "line-3", "line-4", "north"]
 
 
@@ -197,3 +200,50 @@ def test_reading_history_writes_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     with Visitor(path) as visitor, pytest.raises(NotFound):
         visitor.read(search.log, 99)
+
+
+def test_names_are_told_while_more_logs_wait_for_the_index_than_are_read(
+    site: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_names, "_FRESH_MAX", 3)
+    found = asked(site, of_site)
+    assert found.services
+    assert "Press-7" in found.hosts
+
+
+def test_a_period_is_counted_whole_however_many_logs_it_has(database: Database) -> None:
+    """What is merged counts as one problem; a log in two of the scopes counts once."""
+    records = [a_log(n, ("one", "two", "three")[n % 3], severity=("ERROR", "WARNING")[n % 2]) for n in range(1, 601)]
+    records += [a_log(n, "four", severity="CRITICAL", hostname="press-7", line="L3") for n in range(601, 605)]
+    filled(database, records, [Merge("two", "one", -1, ())])
+    scopes = [HistoryQuery(limit=5), HistoryQuery(place="l3"), HistoryQuery(host="press-7")]
+    found = asked(database, period.period, scopes)
+    assert (found.logs, found.ungrouped) == (604, 0)
+    assert found.severities == {"CRITICAL": 4, "ERROR": 300, "WARNING": 300}
+    assert [(one.count, one.weight, one.hosts) for one in found.problems] == [
+        (400, 2600, 1),
+        (200, 1300, 1),
+        (4, 120, 1),
+    ]
+    assert found.problems[0].first_log == 1
+    (only,) = asked(database, period.period, [HistoryQuery(severity="ERROR")], {found.problems[0].pattern_id}).problems
+    assert only.count == 200
+    assert asked(database, period.by_field, scopes, "hostname") == [("plc-01", 600, 2), ("press-7", 4, 1)]
+    assert asked(database, period.by_field, scopes[1:], "line") == [("L3", 4, 1)]
+    assert asked(database, period.log_ids) == (1, 604)
+
+
+@pytest.mark.parametrize("spelling", ["E-4711", "e4711", "E 4711", "E_4711"])
+def test_a_code_is_found_however_it_is_written(database: Database, spelling: str) -> None:
+    filled(
+        database,
+        [
+            a_log(1, "text", message="Axis fault E-4711 on X", template="Axis fault E-4711 on X"),
+            a_log(2, "field", message="Fault", template="Fault @ alarm_code=E4711", context='{"alarm_code":"E4711"}'),
+            a_log(3, "longer", message="Axis fault E-47112", template="Axis fault E-47112"),
+            a_log(4, "other", message="E-4712", template="E-4712"),
+        ],
+    )
+    ids = asked(database, period.problems_of_code, spelling)
+    texts = {one.template for one in asked(database, problems.listing, 10) if one.id in ids}
+    assert texts == {"Axis fault E-4711 on X", "Fault @ alarm_code=E4711"}

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from andon.core.errors import InUseError, StoreError
-from andon.core.models import STREAM, LogQuery, LogRecord, Merge, NewPicture, Recorded
+from andon.core.models import STREAM, LogQuery, LogRecord, Merge, NewPicture, Recorded, Reject
 from andon.core.settings.database_url import Database
 from andon.store import (
     KeepPolicy,
@@ -35,6 +36,7 @@ from andon.store import (
     search,
     set_floor,
 )
+from andon.store.retention.delete import used_bytes
 from andon.store.rules.retention import CAP, Judge, hour_of
 from support.retaining import answer_all, fill, keeping, retain
 from support.store_data import NS, Clock, a_log, an_answer, query
@@ -660,5 +662,73 @@ def test_deletions_by_a_command_are_told_apart(database: Database) -> None:
             assert [(label, logs) for _, label, logs in await store.read(deleted_by_others)] == [("r", 5)]
         told = query(database, "SELECT actor FROM audit ORDER BY id")
         assert told == [("retention",), ("andon retention --run (eva)",)]
+
+    asyncio.run(work())
+
+
+def _rejects(count: int, first: int = 1) -> list[Reject]:
+    return [
+        Reject(STREAM, n, NS + n, "agent.technical.support", "is empty", b"?" * 100)
+        for n in range(first, first + count)
+    ]
+
+
+def test_what_was_not_understood_goes_at_its_age(database: Database) -> None:
+    """With rules or without; a message that its stream still holds is not taken in again, logs are not touched."""
+
+    async def work() -> None:
+        clock = Clock()
+        async with keeping(database, KeepPolicy(rejects=_DAY), clock) as store:
+            await store.record(_mixed(5, 1000), _rejects(300))
+            clock.now += _HOUR
+            await store.record([], _rejects(10, 301))
+            assert (await retain(store))[0] == {}
+            clock.now += _DAY - _HOUR + 1
+            assert (await retain(store))[0] == {"rejects": 300}
+            sizes = await store.read(counts.sizes)
+            assert (sizes.rejects, sizes.logs) == (10, 5)
+            again = await store.record([], _rejects(310))
+            assert (again.rejected, again.duplicates) == (0, 310)
+            entries = (await store.read(retention.state)).deletions
+            assert [(one.subject, one.detail["logs"]) for one in entries] == [("rejects", 300)]
+        assert query(database, "SELECT MIN(id), COUNT(*) FROM rejects") == [(301, 10)]
+
+    asyncio.run(work())
+
+
+def test_rejects_are_kept_for_ever_where_the_site_says_so(database: Database) -> None:
+    """And none is forecast to go."""
+
+    async def work() -> None:
+        clock = Clock()
+        async with keeping(database, KeepPolicy(), clock) as store:
+            await store.record([], _rejects(3))
+            clock.now += 400 * _DAY
+            assert (await retain(store))[0] == {}
+            assert (await store.read(retention.predict, KeepPolicy(), clock.now)).logs == {}
+            forecast = await store.read(retention.predict, KeepPolicy(rejects=_DAY), clock.now)
+            assert (forecast.logs, forecast.bytes) == ({"rejects": 3}, {"rejects": 300})
+
+    asyncio.run(work())
+
+
+def test_the_cap_takes_what_was_not_understood_before_any_log(tmp_path: Path) -> None:
+    """A flood of garbage costs no log, and what came within the hour stays."""
+    path = tmp_path / "agent.db"
+
+    async def work() -> None:
+        clock = Clock()
+        async with keeping(path, KeepPolicy(max_bytes=1), clock) as probe:
+            empty = await probe.read(used_bytes)
+        async with keeping(path, KeepPolicy(max_bytes=empty + 600_000), clock) as store:
+            large = [msgspec.structs.replace(one, data=b"?" * 20_000) for one in _rejects(60)]
+            await store.record(_mixed(20, 1000), large[:50])
+            clock.now += 2 * _HOUR
+            await store.record([], large[50:])
+            deleted, last = await retain(store)
+            assert set(deleted) == {CAP}
+            sizes = await store.read(counts.sizes)
+            assert (sizes.logs, last.over) == (20, False)
+            assert 10 <= sizes.rejects == 60 - deleted[CAP] < 50
 
     asyncio.run(work())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from andon.app.http_connection import Connection
 from andon.core.errors import ConfigError, InUseError
 
 if TYPE_CHECKING:
@@ -35,11 +36,14 @@ class HttpServer:
         self._socket: socket.socket | None = None
         config = uvicorn.Config(
             app,
+            http=Connection,
             log_config=None,
             access_log=False,
             lifespan="off",
             loop="none",
             ws="none",
+            proxy_headers=False,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=GRACE,
             server_header=False,
         )

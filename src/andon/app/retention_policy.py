@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from andon.core.settings.retention import RetentionSettings
+from andon.core.settings.retention import RetentionSettings, parse_keep
 from andon.core.settings.settings import Settings
 from andon.store import KeepPolicy, KeepRule
 
@@ -21,7 +21,7 @@ def retention_policy(settings: Settings) -> KeepPolicy:
         )
         for one, label in zip(settings.retention, labels(settings), strict=True)
     ]
-    return KeepPolicy(tuple(rules), settings.retention_max_bytes)
+    return KeepPolicy(tuple(rules), settings.retention_max_bytes, rejects=parse_keep(settings.retention_rejects))
 
 
 def labels(settings: Settings) -> list[str]:

@@ -99,7 +99,7 @@ class Service:
         Raises AndonError with one sentence where something essential cannot start.
         """
         async with AsyncExitStack() as stack:
-            stack.enter_context(await asyncio.to_thread(lock_database, self.settings.database))
+            await asyncio.to_thread(self._occupy, stack)
             http = self._make_http(self)
             self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
             stack.callback(http.close)
@@ -123,6 +123,7 @@ class Service:
                 def start(name: str, part: Callable[[], object]) -> asyncio.Task[None]:
                     return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
 
+                site = analyzer.site
                 serving = group.create_task(http.run(), name="http")
                 watch = Watch(self._stream, self.store, self.health, broker=self._broker_problem)
                 rules = Retention(self.store, retention_policy(self.settings))
@@ -130,13 +131,15 @@ class Service:
                 background = [
                     start("watch", watch.run),
                     *([start("broker", self.broker.supervise)] if self.broker else []),
-                    start("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan)),
+                    start(
+                        "runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan, changed=site.changed)
+                    ),
                     start("indexer", functools.partial(keep_indexed, self.store, self.metrics)),
                     start("retention", self._retainer.run),
                 ]
                 await callers.listen(desk.analyze, desk.plain)
                 taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]
-                answering = [start("callers", desk.run), start("analyzer", analyzer.run)]
+                answering = [start("callers", desk.run), start("analyzer", analyzer.run), start("site", site.run)]
                 self.health.report("service", None)
                 place = str(self.settings.database)
                 log.info("ready", broker=public(self.settings, self.broker), http=self.http_port, database=place)
@@ -154,11 +157,20 @@ class Service:
                 await ended(*background)
         log.info("stopped")
 
+    def _occupy(self, stack: AsyncExitStack) -> None:
+        """Make the data directory, and lock the database until ``stack`` ends."""
+        settings, access = self.settings, self.settings.file_access
+        stack.enter_context(lock_database(settings.database, access))
+        if settings.embedded_broker:
+            with contextlib.suppress(OSError):  # the broker says what is wrong with the directory
+                access.make_directory(settings.data_dir)
+
     async def _open(self, stack: AsyncExitStack) -> None:
         """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
         settings = self.settings
         preparing = asyncio.create_task(
-            asyncio.to_thread(prepare, settings.database, durability=settings.durability), name="prepare"
+            asyncio.to_thread(prepare, settings.database, durability=settings.durability, access=settings.file_access),
+            name="prepare",
         )
         try:
             if settings.embedded_broker:
@@ -223,6 +235,7 @@ class Service:
                 self.playbook.explain,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
+                own_rules=lambda: len(self.playbook),
                 history=self.store.look_up if settings.investigate == "on" else None,
             ),
             admission,

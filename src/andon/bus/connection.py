@@ -43,16 +43,25 @@ async def heeding(waiting: Awaitable[T]) -> T:
             raise asyncio.CancelledError
 
 
+class ArrivedMsg(Msg):
+    """A message with its place among all that the connection received, from 1: subscriptions are served in no order."""
+
+    arrived = 0
+
+
 class BusConnection(Client):
     """nats-py's client, which tells any number of watchers when the broker comes and goes.
 
     ``address`` is for messages: it holds no credentials. ``error_count`` counts what the client reported.
     """
 
+    msg_class = ArrivedMsg
+
     def __init__(self, address: str) -> None:
         super().__init__()
         self.address = address
         self.error_count = 0
+        self._arrived = 0
         self.refusal = asyncio.get_running_loop().create_future()
         self._watchers: dict[Callable[[bool], None], None] = {}  # in their order
         self._last_logged = ("", 0.0)
@@ -148,9 +157,12 @@ class BusConnection(Client):
     def _build_message(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> Any:
         """A subject that is not UTF-8 must not end the read loop, and with it the batch it came in."""
         try:
-            return super()._build_message(sid, subject, reply, data, headers)
+            message = super()._build_message(sid, subject, reply, data, headers)
         except UnicodeDecodeError:
-            return super()._build_message(sid, _readable(subject), _readable(reply), data, headers)
+            message = super()._build_message(sid, _readable(subject), _readable(reply), data, headers)
+        self._arrived += 1
+        message.arrived = self._arrived
+        return message
 
     async def _process_pong(self) -> None:
         """The answer to a ping whose sender gave up (cancelled, timed out) must not end the read loop either."""

@@ -60,8 +60,9 @@ class Publisher(Protocol):
         """Plain publish to somebody who should be listening; False where nobody is. Raises as ``send``."""
 
 
-#: Called with (payload, subject, reply subject) of a plain request on the log subject.
-PlainRequestHandler = Callable[[bytes, str, str], None]
+#: Called with (payload, subject, reply subject or "", place among what the connection received) of each message that is
+#: heard on the log subject.
+PlainRequestHandler = Callable[[bytes, str, str, int], None]
 
 #: Called with the payload of a request to the analyze endpoint; returns the reply or raises AndonError.
 AnalyzeHandler = Callable[[bytes], Awaitable[bytes]]

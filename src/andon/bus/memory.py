@@ -57,6 +57,7 @@ class MemoryBus:
         self._max_payload = max_payload
         self._messages: dict[int, Delivery] = {}  # without a token, until one is delivered
         self._last = 0
+        self._arrived = 0
         self._next = 1
         self._due: dict[int, float] = {}  # delivered, not acknowledged: when it comes again
         self._done: set[int] = set()  # acknowledged above the floor
@@ -89,10 +90,19 @@ class MemoryBus:
         """A subject nobody else uses."""
         return f"_INBOX.{uuid.uuid4().hex}"
 
-    def publish(self, subject: str, data: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None) -> int:
+    def publish(
+        self,
+        subject: str,
+        data: bytes,
+        *,
+        reply: str = "",
+        headers: Mapping[str, str] | None = None,
+        ours: bool = False,
+    ) -> int:
         """Publish as a client would; returns the sequence where the stream took it, else 0.
 
-        With ``reply``, the stream's acknowledgement goes there first, as a real one's does.
+        With ``reply``, the stream's acknowledgement goes there first, as a real one's does. The listener for callers
+        does not hear what is ``ours``.
         """
         self.check(len(data))
         sequence = 0
@@ -100,8 +110,9 @@ class MemoryBus:
             sequence = self._store(subject, data, headers)
             if reply:
                 self.hand_out(reply, json.dumps({"stream": STREAM, "seq": sequence}).encode())
-                if self.listener is not None:
-                    self.listener.plain_request(data, subject, reply)
+            if self.listener is not None and not ours:
+                self._arrived += 1
+                self.listener.plain_request(data, subject, reply, self._arrived)
         elif subject == ANALYZE_SUBJECT and self.listener is not None:
             self.listener.analyze_request(data, reply)
         self.hand_out(subject, data, headers)
@@ -160,7 +171,8 @@ class MemoryBus:
                 self.settle(sequence)  # the stream forgot it meanwhile
                 continue
             self._due[sequence] = now + self._ack_wait
-            taken.append(msgspec.structs.replace(stored, token=f"ack.{sequence}"))
+            self._arrived += 1
+            taken.append(msgspec.structs.replace(stored, token=f"ack.{sequence}", arrived=self._arrived))
         return taken
 
     def settle(self, sequence: int) -> None:
@@ -280,7 +292,7 @@ class MemoryPublisher:
         with_id = dict(headers or {})
         if message_id is not None:
             with_id[MESSAGE_ID] = message_id
-        sequence = self._bus.publish(subject, data, headers=with_id or None)
+        sequence = self._bus.publish(subject, data, headers=with_id or None, ours=True)
         if not sequence:
             raise BrokerUnavailable(f"no stream takes {subject}: publish on {SUBJECTS[0]} or below it")
         return sequence
@@ -321,10 +333,10 @@ class MemoryCallers(Callers):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def plain_request(self, data: bytes, subject: str, reply: str) -> None:
-        """A plain request on the log subject came in."""
-        if self._plain is not None and not reply.startswith("$JS."):
-            self._plain(data, subject, reply)
+    def plain_request(self, data: bytes, subject: str, reply: str, arrived: int) -> None:
+        """A message on the log subject came in."""
+        if self._plain is not None:
+            self._plain(data, subject, reply, arrived)
 
     def analyze_request(self, data: bytes, reply: str) -> None:
         """A request to the analyze endpoint came in."""

@@ -16,10 +16,9 @@ from collections import deque
 
 import nats.errors
 import structlog
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from andon.bus.connection import BusConnection
+from andon.bus.connection import ArrivedMsg, BusConnection
 from andon.bus.jetstream_api import SECOND
 from andon.core.models import Delivery
 
@@ -62,7 +61,7 @@ class PullReader:
         self._nc = nc
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._no_wait = no_wait
-        self._buffer: deque[Msg] = deque()
+        self._buffer: deque[ArrivedMsg] = deque()
         self._inbox = ""
         self._subscription: Subscription | None = None
         self._number = 0
@@ -86,7 +85,7 @@ class PullReader:
         self._inbox = self._nc.new_inbox()
         self._subscription = await self._nc.subscribe(
             f"{self._inbox}.*",
-            cb=self._receive,
+            cb=self._receive,  # type: ignore[arg-type]  # BusConnection makes ArrivedMsg
             pending_msgs_limit=16 * self.batch + 1024,
             pending_bytes_limit=max(8 * self.max_bytes, MAX_PULL_BYTES),
         )
@@ -114,7 +113,10 @@ class PullReader:
             self.buffered_bytes -= len(message.data)
             stream, sequence, _, stored_ns = parse_ack_subject(message.reply)
             token = message.reply
-            taken.append(Delivery(message.data, message.subject, stream, sequence, stored_ns, token, message.headers))
+            arrived = message.arrived
+            taken.append(
+                Delivery(message.data, message.subject, stream, sequence, stored_ns, token, message.headers, arrived)
+            )
         return taken
 
     async def wait(self, seconds: float) -> None:
@@ -157,7 +159,7 @@ class PullReader:
         self.forget("heartbeats stopped")
         return True
 
-    async def _receive(self, message: Msg) -> None:
+    async def _receive(self, message: ArrivedMsg) -> None:
         self._heard = time.monotonic()
         if message.reply.startswith(ACK_PREFIX):
             if message.reply.count(".") not in (8, 10, 11):

@@ -11,20 +11,19 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import nats.errors
 import structlog
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.micro import add_service
 from nats.micro.request import Request
-from nats.micro.service import Service
+from nats.micro.service import Service, ServiceConfig, ServiceStats
 
-from andon.bus.connection import BusConnection, closed_error
+from andon.bus.connection import ArrivedMsg, BusConnection, closed_error
 from andon.bus.interfaces import AnalyzeHandler, PlainRequestHandler
 from andon.bus.jetstream_api import SUBJECTS
 from andon.core.errors import AndonError, BrokerUnavailable, MessageRejected, ModelUnavailable, StoreError
-from andon.core.models import ANALYZE_SUBJECT
+from andon.core.models import ANALYZE_SUBJECT, comes_back
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +79,33 @@ class Callers:
             await respond(answer)
 
 
+@dataclass
+class _Tally:
+    """What became of requests: how many ended, how many were refused, how long all took, and the last error."""
+
+    ended: int = 0
+    refused: int = 0
+    nanoseconds: int = 0
+    last_error: str | None = None
+
+
+class _CountedService(Service):
+    """nats-py counts a request as done when it is taken in; here it is when it was answered."""
+
+    def __init__(self, nc: BusConnection, config: ServiceConfig, tally: _Tally) -> None:
+        super().__init__(nc, config)
+        self._tally = tally
+
+    def stats(self) -> ServiceStats:
+        """What discovery is told: nats-py's, with errors and times as they are."""
+        stats, tally = super().stats(), self._tally
+        for endpoint in stats.endpoints:
+            endpoint.num_errors, endpoint.last_error = tally.refused, tally.last_error
+            endpoint.processing_time = tally.nanoseconds
+            endpoint.average_processing_time = tally.nanoseconds // max(1, tally.ended)
+        return stats
+
+
 class NatsCallers(Callers):
     """Listening for callers that wait: the micro-service endpoint and plain requests on the log subject.
 
@@ -112,6 +138,7 @@ class NatsCallers(Callers):
         self._service: Service | None = None
         self._subscriptions: list[Subscription] = []
         self._guard_task: asyncio.Task[None] | None = None
+        self._tally = _Tally()
         self._seen = 0
         self.floods = 0
         self.held_up = 0
@@ -121,12 +148,10 @@ class NatsCallers(Callers):
         self._analyze, self._plain = analyze, plain
         self._closing = False
         try:
-            self._service = await add_service(
-                self._nc,
-                name=SERVICE,
-                version=self._version,
-                description="Explains the logs of a manufacturing site",
-            )
+            about = "Explains the logs of a manufacturing site"
+            config = ServiceConfig(name=SERVICE, version=self._version, description=about)
+            self._service = _CountedService(self._nc, config, self._tally)
+            await self._service.start()
             await self._service.add_endpoint(name="analyze", subject=ANALYZE_SUBJECT, handler=self._accept)
             await self._subscribe()
             await self._nc.flush()  # from here on the broker knows us: who asks next is answered
@@ -155,17 +180,19 @@ class NatsCallers(Callers):
 
     async def _accept(self, request: Request) -> None:
         """Work on a request, as soon as there is room; awaited one by one, so the next ones wait behind it."""
-        size = len(request.data)
+        size, since = len(request.data), time.perf_counter_ns()
         if self._is_full(size):
             self.held_up += 1
         while self._is_full(size) and not self._closing:
             self._room.clear()
             await self._room.wait()
         if self._closing:
+            self._tally.ended += 1
+            self._tally.refused += 1
             with contextlib.suppress(ValueError, nats.errors.Error):
                 await request.respond_error("503", STOPPING)
             return
-        task = asyncio.create_task(self._serve(request), name="analyze-request")
+        task = asyncio.create_task(self._serve(request, since), name="analyze-request")
         self._requests.add(task)
         self._bytes += size
         task.add_done_callback(lambda done: self._served(done, size))
@@ -179,29 +206,39 @@ class NatsCallers(Callers):
         self._bytes -= size
         self._room.set()
 
-    async def _serve(self, request: Request) -> None:
+    async def _serve(self, request: Request, since: int) -> None:
+        tally = self._tally
+        deaf = comes_back(request._msg.reply)  # noqa: SLF001 - Request has no other way to tell it
+
         async def respond(answer: bytes) -> None:
             size, most = len(answer), self._nc.max_payload
             if size > most:
-                await request.respond_error("500", f"the analysis has {size} bytes and the broker takes {most}")
-            else:
+                await refuse("500", f"the analysis has {size} bytes and the broker takes {most}")
+            elif not deaf:
                 await request.respond(answer)
 
-        # A caller that wants no reply makes Request.respond raise ValueError; nats.errors mean it cannot be reached.
-        with contextlib.suppress(ValueError, nats.errors.Error):
-            await self._answer(request.data, respond, request.respond_error)
+        async def refuse(code: str, reason: str) -> None:
+            tally.refused += 1
+            tally.last_error = f"{code}:{reason}"
+            if not deaf:
+                await request.respond_error(code, reason)
 
-    async def _on_plain(self, message: Msg) -> None:
+        try:
+            # Request.respond raises ValueError for a caller that wants no reply, nats.errors for one out of reach.
+            with contextlib.suppress(ValueError, nats.errors.Error):
+                await self._answer(request.data, respond, refuse)
+        finally:
+            tally.ended += 1
+            tally.nanoseconds += time.perf_counter_ns() - since
+
+    async def _on_plain(self, message: ArrivedMsg) -> None:
         self._seen += 1
-        reply = message.reply
-        if not reply or reply.startswith("$JS.") or self._owns(reply) or self._plain is None:
-            return
-        self._plain(message.data, message.subject, reply)
+        if self._plain is not None and not self._owns(message.reply):
+            self._plain(message.data, message.subject, message.reply, message.arrived)
 
     async def _subscribe(self) -> None:
-        self._subscriptions = [
-            await self._nc.subscribe(subject, queue=QUEUE_GROUP, cb=self._on_plain) for subject in SUBJECTS
-        ]
+        hear: Callable[..., Awaitable[None]] = self._on_plain  # a connection of ours makes ArrivedMsg
+        self._subscriptions = [await self._nc.subscribe(subject, queue=QUEUE_GROUP, cb=hear) for subject in SUBJECTS]
 
     async def _unsubscribe(self) -> None:
         subscriptions, self._subscriptions = self._subscriptions, []

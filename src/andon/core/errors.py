@@ -13,6 +13,7 @@
     │   ├── StoreTooNew        a newer Andon wrote this database
     │   ├── QueryTooSlow       a question to the database reads more than its time allows: narrow it
     │   └── NotFound           the record asked for is not in the store
+    │       └── UnknownName    nothing in the store is called so: a host, a place, a service, a field, a problem
     ├── MessageRejected        a published message cannot be understood; it is kept in ``rejects``
     ├── PictureRefused         a picture that came with a log is not kept; the log's notes say why
     └── ModelError
@@ -79,6 +80,10 @@ class NotFound(StoreError):
     """Nothing with this id is stored: list first, then ask for an id that is there."""
 
 
+class UnknownName(NotFound):
+    """A filter names what no log names: the sentence tells how many there are, and which come nearest."""
+
+
 class MessageRejected(AndonError):
     """A published message cannot be understood; it is kept with this reason in ``rejects``."""
 
@@ -92,6 +97,8 @@ class ModelError(AndonError):
 
     #: What the call took all the same, as far as it is known.
     tokens = 0
+    #: What to say instead where the provider passes its check, so that only this question met the failure.
+    alone: str | None = None
 
 
 class ModelUnavailable(ModelError):
@@ -112,7 +119,7 @@ class ModelBusy(ModelUnavailable):
 class ModelMisconfigured(ModelError):
     """The provider refuses the request as configured: check key, model name and address."""
 
-    #: Whether it refuses whoever we are and whatever is asked, so that the next question would meet the same.
+    #: Whether it says so of our account or our model, so that the next question would meet the same.
     standing = False
     #: Whether the question is longer than the model's context: a shorter one may fit.
     too_long = False
@@ -120,3 +127,6 @@ class ModelMisconfigured(ModelError):
 
 class ModelAnswerError(ModelError):
     """The provider answered, but not with an explanation (empty, cut off, not readable)."""
+
+    #: Whether the model itself said something, which proves it well; a filter or something in its place did else.
+    by_model = True

@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from andon.core.text import printable
+from andon.core.text import printable, printable_json
 
 M = TypeVar("M")
 
@@ -60,7 +60,8 @@ def configure_logging(level: str = "info", form: str = "auto") -> None:
     ]
     last: list[Any]
     if as_json:
-        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        last = [structlog.processors.format_exc_info, renderer, lambda _logger, _name, line: printable_json(line)]
     else:  # the default shows the values of local variables, and among them may be a key
         plain = structlog.dev.plain_traceback
         last = [_harmless, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
@@ -115,6 +116,9 @@ class Metrics:
     store_errors = _Metric(Counter, "andon_store_errors", "Batches that could not be stored at once.")
     analyses = _Metric(Counter, "andon_analyses", "Explanations given, by rung.", "rung")
     model_calls = _Metric(Counter, "andon_model_calls", "Calls of the model, by result.", "result")
+    advice_refused = _Metric(
+        Counter, "andon_advice_refused", "Answers of a model that were kept back because their advice is forbidden."
+    )
     model_seconds = _Metric(
         Histogram,
         "andon_model_seconds",
@@ -135,7 +139,10 @@ class Metrics:
     )
     callers = _Metric(Gauge, "andon_callers_waiting", "Callers that wait for an analysis in memory.")
     callers_dropped = _Metric(Counter, "andon_callers_dropped", "Callers that found every waiting place taken.")
-    replies = _Metric(Counter, "andon_replies", "Answers sent to callers, by way.", "way")
+    replies = _Metric(Counter, "andon_replies", "Answers sent to callers who asked, by way.", "way")
+    answers_unasked = _Metric(
+        Counter, "andon_answers_unasked", "Answers sent to publishers that wait for the broker's acknowledgement only."
+    )
     task_restarts = _Metric(Counter, "andon_task_restarts", "Parts started again after a failure.", "part")
     broker_restarts = _Metric(Gauge, "andon_broker_restarts", "Times the embedded broker was started again.")
     ready = _Metric(Gauge, "andon_ready", "1 while logs can be taken and stored.")

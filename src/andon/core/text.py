@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
-# C0 but for tab and newline, DEL, C1; marks and overrides of the writing direction; line and paragraph separators;
-# halves of surrogate pairs, which no terminal can be sent.
+# C0 but for tab and newline, DEL, C1; marks and overrides of the writing direction; line and paragraph separators; what
+# has no width and hides among letters, but for the joiners that some scripts are written with; halves of surrogate
+# pairs, which no terminal can be sent.
 _STEERING = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
 
@@ -23,7 +26,18 @@ def printable(text: str) -> str:
 
 def printable_json(text: str) -> str:
     """The same for JSON text: the escapes are JSON's own, so that the values stay what they are."""
-    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _STEERING.sub(lambda found: json_escaped(found[0]), text)
+
+
+def json_escaped(character: str) -> str:
+    """A character as JSON escapes it: one or two UTF-16 units."""
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
+
+
+def html_text(text: str) -> str:
+    """The same as HTML shows it, in an element or an attribute: no markup is read from it."""
+    return html.escape(printable(text))
 
 
 def unaccented(text: str) -> str:
@@ -49,4 +63,4 @@ def counted(count: int, noun: str) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

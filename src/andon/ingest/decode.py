@@ -14,7 +14,17 @@ from typing import Any
 
 import msgspec
 
-from andon.core.models import REPLY_TO_HEADER, SUBJECT, Decoded, Delivery, LogRecord, Reject, Severity, utc_text
+from andon.core.models import (
+    REPLY_TO_HEADER,
+    SUBJECT,
+    Decoded,
+    Delivery,
+    LogRecord,
+    Reject,
+    Severity,
+    comes_back,
+    utc_text,
+)
 from andon.core.timestamps import AHEAD, TimeReader
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.cleaning import NAME_LIMIT, UNKNOWN, name_of, plain
@@ -135,6 +145,8 @@ class Decoder:
         if beyond:
             reason = f"is more than the {MOST:,} logs that one message may hold"
             decoded.rejects.append(reject_of(delivery, reason, beyond, len(parts)))
+        if delivery.headers and not decoded.records:
+            decoded.rejects[0].reply_to = _reply_to(delivery, [])
         return decoded
 
     def _understood(self, delivery: Delivery, piece: Piece, notes: list[str]) -> Understood:
@@ -313,7 +325,7 @@ def _reply_to(delivery: Delivery, notes: list[str]) -> str | None:
     if not subject:
         return None
     bad = len(subject) > NAME_LIMIT or any(not t or t in ("*", ">") for t in subject.split("."))
-    if bad or any(c.isspace() for c in subject) or subject.startswith(("$", SUBJECT)):
+    if bad or any(c.isspace() for c in subject) or comes_back(subject):
         notes.append(f"Reply-To {_short(subject)} is no subject to answer on")
         return None
     return subject

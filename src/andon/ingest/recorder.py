@@ -289,15 +289,16 @@ class Recorder:
         split = len(decoded.records) + len(decoded.rejects) > 1
         reasons = await self.store.refused(decoded.records) if split else {0: reason}
         if not reasons:
-            return Decoded([], [reject_of(delivery, f"cannot be stored: {reason}")])
+            refused = reject_of(delivery, f"cannot be stored: {reason}")
+            refused.reply_to = decoded.records[0].reply_to if decoded.records else None
+            return Decoded([], [refused])
         rejects = list(decoded.rejects)
         for place, why in reasons.items():
             record = decoded.records[place]
             data = _bytes_of(record) if split else None
             rejects.append(reject_of(delivery, f"cannot be stored: {why}", data, record.part))
         taken = [record for place, record in enumerate(decoded.records) if place not in reasons]
-        for record in taken[:1]:
-            record.reply_to = decoded.records[0].reply_to
+        (taken or rejects)[0].reply_to = decoded.records[0].reply_to
         return Decoded(taken, rejects)
 
     async def _tell(self, batch: Batch, recorded: Recorded) -> None:

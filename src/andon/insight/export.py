@@ -7,7 +7,6 @@ import contextlib
 import csv
 import gzip
 import io
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -17,6 +16,7 @@ import msgspec
 from andon.core import extras
 from andon.core.errors import StoreUnavailable
 from andon.core.models import StoredLog
+from andon.core.private_files import written_whole
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -51,20 +51,16 @@ def format_of(named: str | None, out: Path | None) -> Format:
 
 def write_file(pages: Iterable[list[StoredLog]], out: Path, form: Format) -> int:
     """Write into a file that appears under its name only when it is whole; how many logs. Raises StoreUnavailable."""
-    part = out.with_name(f".{out.name}.part-{os.getpid()}")
     try:
-        with part.open("wb") as raw, contextlib.ExitStack() as stack:
+        with written_whole(out) as raw, contextlib.ExitStack() as stack:
             file: Any = raw
             if out.name.endswith(".gz"):
                 file = stack.enter_context(gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0))
             count = write(pages, file, form)
-        part.replace(out)
     except OSError as error:
         raise StoreUnavailable(
             f"{out} cannot be written ({error.strerror or error}): check the directory and its free space"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return count
 
 

@@ -7,7 +7,7 @@ nowhere else.
 
 from sqlalchemy import Connection
 
-from andon.store import agent_history, alarms, counts, problems, queue, recording, retention, search
+from andon.store import agent_history, alarms, counts, names, period, problems, queue, recording, retention, search
 from andon.store.engine.database import Durability
 from andon.store.engine.database_lock import lock_database
 from andon.store.engine.prepare import Preparation, prepare
@@ -41,7 +41,9 @@ __all__ = [
     "deleted_by_others",
     "keep_all",
     "lock_database",
+    "names",
     "novel",
+    "period",
     "pictures",
     "prepare",
     "problems",

@@ -12,21 +12,18 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select, union_all
 
-from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, PatternSeen, Severity, SiteNames, StoredLog
+from andon.core.models import ID_MAX, HistoryQuery, Names, PatternFacts, PatternSeen, Severity, StoredLog
 from andon.core.times import stored, unix_minute
 from andon.store.engine.rows import select_logs, to_log
 from andon.store.problems import members
 from andon.store.queue import queue
 from andon.store.rules.analysis import at_least, rank_of, severity_of
 from andon.store.schema.expressions import contains, like_of_glob
-from andon.store.schema.tables import logs, pattern_hosts, pattern_minutes, patterns
+from andon.store.schema.tables import logs, pattern_minutes, patterns
 
 ROWS_MAX = 500
 #: Newest logs of a window that are grouped into problems: half a second of reading on a small box.
 GROUPED_MAX = 200_000
-#: Newest logs whose names are read.
-NAMED_MAX = 20_000
-_NAMES_EACH = 500
 _TOP_HOSTS = 10
 _NEWEST = 5
 
@@ -36,7 +33,7 @@ Order = Literal["first", "count", "severity"]
 
 def find(connection: Connection, query: HistoryQuery) -> list[StoredLog]:
     """Logs in the order of their time, newest first unless the query says otherwise."""
-    where = _conditions(query)
+    where = conditions(query)
     limit = _rows(query.limit)
     times, ids = (logs.c.timestamp, logs.c.id) if query.oldest_first else (logs.c.timestamp.desc(), logs.c.id.desc())
     severities = at_least(query.severity)
@@ -57,7 +54,7 @@ def problems(connection: Connection, query: HistoryQuery, order: Order = "first"
     Of very many logs the newest are looked at.
     """
     severities = at_least(query.severity)
-    where = _conditions(query) + ([logs.c.severity.in_(severities)] if severities else [])
+    where = conditions(query) + ([logs.c.severity.in_(severities)] if severities else [])
     window = (
         select(logs.c.id, logs.c.pattern_id, logs.c.timestamp, logs.c.severity, logs.c.hostname)
         .where(logs.c.pattern_id.is_not(None), *where)
@@ -217,26 +214,6 @@ def span(connection: Connection) -> tuple[str, str] | None:
     return None if oldest is None or newest is None else (str(oldest), str(newest))
 
 
-def names(connection: Connection) -> SiteNames:
-    """Hosts, services and places of the newest records."""
-    newest = (
-        select(logs.c.service, logs.c.site, logs.c.area, logs.c.line, logs.c.machine)
-        .order_by(logs.c.id.desc())
-        .limit(NAMED_MAX)
-        .subquery()
-    )
-    services = select(newest.c.service).distinct().limit(_NAMES_EACH)
-    levels = [newest.c.site, newest.c.area, newest.c.line, newest.c.machine]
-    named = [select(level.label("place")).distinct().limit(_NAMES_EACH).subquery() for level in levels]
-    places = union_all(*(select(level.c.place) for level in named))
-    hosts = select(pattern_hosts.c.hostname).distinct().limit(10 * _NAMES_EACH)
-    return SiteNames(_sorted(connection, hosts), _sorted(connection, services), _sorted(connection, places))
-
-
-def _sorted(connection: Connection, query: Any) -> list[str]:
-    return sorted({str(name) for name in connection.execute(query).scalars() if name})
-
-
 def _rank(severity: Any) -> ColumnElement[int]:
     return case({s.value: rank_of(s.value) for s in Severity}, value=severity, else_=rank_of(Severity.INFO.value))
 
@@ -245,7 +222,8 @@ def _rows(limit: int) -> int:
     return max(1, min(limit, ROWS_MAX))
 
 
-def _conditions(query: HistoryQuery) -> list[ColumnElement[bool]]:
+def conditions(query: HistoryQuery) -> list[ColumnElement[bool]]:
+    """What a log of ``query`` must satisfy but for its severity."""
     found: list[ColumnElement[bool]] = []
     if query.since is not None:
         found.append(logs.c.timestamp >= query.since)
@@ -266,6 +244,9 @@ def _conditions(query: HistoryQuery) -> list[ColumnElement[bool]]:
     return found
 
 
-def _like(column: Any, pattern: str) -> ColumnElement[bool]:
-    """Exact or a glob of ``*`` and ``?``, without regard to case; LIKE is understood by every database."""
+def _like(column: Any, pattern: Names) -> ColumnElement[bool]:
+    """One of several names; else exact or a glob of ``*`` and ``?``, without regard to case, which LIKE knows in every
+    database."""
+    if isinstance(pattern, tuple):
+        return column.in_(pattern)  # type: ignore[no-any-return]
     return func.lower(column).like(like_of_glob(pattern.lower()), escape="\\")

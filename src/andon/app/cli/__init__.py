@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 from andon.app.cli.interrupt import ends_at_once
-from andon.core.errors import AndonError
+from andon.core.errors import AndonError, UnknownName
 from andon.core.text import printable
 
 
@@ -25,7 +25,7 @@ def main() -> None:
         _require_text(sys.argv[1:])
         app()
     except AndonError as error:
-        _end(str(error), 1)
+        _end(str(error), 2 if isinstance(error, UnknownName) else 1)  # as for any option that is wrong
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `andon logs | head`: the reader left, which is no error

@@ -10,7 +10,19 @@ import typer
 from rich.text import Text
 
 from andon import store
-from andon.app.cli.filters import LISTED, Area, Host, Json, Line, Machine, Rows, Since, UntilNow, named_options
+from andon.app.cli.filters import (
+    LISTED,
+    Area,
+    Host,
+    Json,
+    Line,
+    Machine,
+    Rows,
+    Since,
+    UntilNow,
+    named_options,
+)
+from andon.app.cli.named import print_found, read_names, tell
 from andon.app.cli.output import (
     Cell,
     command_settings,
@@ -19,7 +31,6 @@ from andon.app.cli.output import (
     print_json,
     print_listing,
     print_outcome,
-    print_rows,
     severity_text,
     span_seconds,
     user_name,
@@ -33,7 +44,8 @@ from andon.store.alarms import AlarmFilter
 if TYPE_CHECKING:
     from andon.insight.alarms.alarm_report import AlarmReport
     from andon.insight.alarms.metrics import Contributor
-    from andon.store.alarms import AlarmEntry, AlarmList, Share
+    from andon.store.alarms import AlarmCounts, AlarmEntry, AlarmList, Share
+    from andon.store.names import Read
 
 _SHELF = "8h"
 
@@ -76,19 +88,17 @@ def alarms(
         start, end = window(since, until, settings.time_zone, 30 * DAY)
     where = AlarmFilter(host=host, site=site, area=area, line=line, machine=machine, place=place)
     with store.Visitor(settings.database) as visitor:
+        read = read_names(visitor, where)
+        where = read.query
         if (which := next((one for one, on in lists.items() if on), None)) is not None:
-            _show_list(visitor.read(store.alarms.listing, which, time.time(), where, limit), which, zone, as_json)
+            _show_list(visitor.read(store.alarms.listing, which, time.time(), where, limit), which, zone, read, as_json)
         elif chosen == ["chattering"]:
-            counts = visitor.read(store.alarms.counts, start, end, where)
-            found = counts.chattering[:limit]
-            names = ("id>", "in a minute>", "times>", "where", "code", "says~")
-            seen = "no alarm came three times within a minute" if counts.periods else NOTHING
-            none = f"Nothing chatters: {seen}."
-            print_rows(found, names, _chattering_row, none, as_json=as_json)
+            _show_chattering(visitor.read(store.alarms.counts, start, end, where), limit, read, as_json)
         else:
             report = visitor.read(find, start, end, where, named=limit if chosen else FLOODS_NAMED)
             if chosen == ["floods"]:
-                print_rows(
+                print_found(
+                    read,
                     report.figures.floods[-limit:],
                     ("began", "for>", "alarms>", "first was~"),
                     lambda one: (at(one.start, zone), lasting(one.end - one.start), f"{one.alarms:,}", one.first),
@@ -97,6 +107,8 @@ def alarms(
                 )
             else:
                 now = visitor.read(store.alarms.listing, "active", time.time(), where, 10_000)
+                if not report.figures.judged:
+                    tell(read.empty)
                 _show_figures(report, now, zone, as_json)
 
 
@@ -144,7 +156,7 @@ def shelve(
     print_outcome(done, [sentence], as_json=as_json)
 
 
-def _show_list(found: list[AlarmEntry], which: AlarmList, zone: ZoneInfo, as_json: bool) -> None:
+def _show_list(found: list[AlarmEntry], which: AlarmList, zone: ZoneInfo, read: Read[Any], as_json: bool) -> None:
     none = {
         "active": "No alarm is known to be active.",
         "stale": "No alarm has been active for a day.",
@@ -154,7 +166,7 @@ def _show_list(found: list[AlarmEntry], which: AlarmList, zone: ZoneInfo, as_jso
     first = {"shelved": ("until", "by"), "all": ("last", "state")}.get(which, ("since", "for>"))
     aside = "why?" if which == "shelved" else "seen by?"
     names = ("id>", *first, "severity", "where", "code", "times>?", aside, "says~")
-    print_rows(found, names, lambda one: _row(one, which, zone), none[which], as_json=as_json)
+    print_found(read, found, names, lambda one: _row(one, which, zone), none[which], as_json=as_json)
 
 
 def _row(one: AlarmEntry, which: AlarmList, zone: ZoneInfo) -> tuple[Cell, ...]:
@@ -169,6 +181,13 @@ def _row(one: AlarmEntry, which: AlarmList, zone: ZoneInfo) -> tuple[Cell, ...]:
         first = at(since, zone), lasting(time.time() - since)
     code = "" if one.code.startswith("pattern ") else one.code
     return one.id, *first, severity_text(one.severity), one.where, code, f"{one.occurrences:,}", aside, one.text
+
+
+def _show_chattering(counts: AlarmCounts, limit: int, read: Read[Any], as_json: bool) -> None:
+    names = ("id>", "in a minute>", "times>", "where", "code", "says~")
+    seen = "no alarm came three times within a minute" if counts.periods else NOTHING
+    none = f"Nothing chatters: {seen}."
+    print_found(read, counts.chattering[:limit], names, _chattering_row, none, as_json=as_json)
 
 
 def _chattering_row(one: Share) -> tuple[Cell, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.cells import cell_len
 
 from andon.app.cli.filters import Since, Until, time_of
 from andon.app.cli.logs import as_object as log_object
@@ -17,6 +19,7 @@ from andon.app.cli.output import (
     plain,
     print_json,
     print_listing,
+    print_wrapped,
     severity_text,
     shown_time,
 )
@@ -28,6 +31,9 @@ from andon.insight.ask.retrieval import Inquiry
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
     from andon.insight.ask.investigator import Investigated
+
+
+_SPACES = re.compile(r"(\s+)")
 
 
 def ask(
@@ -43,8 +49,9 @@ def ask(
 ) -> None:
     """Ask about the history in your own words; the answer cites the logs it rests on.
 
-    Time words (last night, since 06:00, yesterday between 2 and 4 pm), hosts, lines and codes are read from the
-    question. Without a model the answer is what the database holds about it.
+    Time words (last night, since 06:00, yesterday between 2 and 4 pm), hosts, lines, codes and what is asked for (the
+    most frequent, what is new, what about log 514, how do I fix F30004) are read from the question, in English or
+    German. Without a model the answer is what the database holds about it.
 
     Example: andon ask "why did line 3 stop last night?"
     """
@@ -78,25 +85,50 @@ async def _answer(settings: Settings, inquiry: Inquiry, *, follow: bool) -> Inve
 
 
 class Following(Watch):
-    """Prints an answer as it comes: the model's words on standard output, what it looks up on standard error."""
+    """Prints an answer as it comes: the model's words on standard output, what it looks up on standard error.
+
+    On a terminal lines end between words, so the last word is held back until what follows it has come.
+    """
 
     def __init__(self) -> None:
         self._within_line = False
+        self._column = 0
+        self._held = ""
         self._status = errors.status("asking …")
         if errors.is_terminal:
             self._status.start()
 
     def text(self, piece: str) -> None:
         self._status.stop()
+        if console.is_terminal:
+            *words, self._held = _SPACES.split(self._held + piece)
+            piece = "".join(map(self._wrapped, words))
+        self._print(piece)
+
+    def restart(self) -> None:
+        self._status.stop()
+        self._print(self._wrapped(self._held))
+        self._held = ""
+        if self._within_line:
+            console.out("", highlight=False)
+        self._within_line, self._column = False, 0
+
+    def _print(self, piece: str) -> None:
         console.out(piece, end="", highlight=False)
         console.file.flush()
         self._within_line = not piece.endswith("\n") if piece else self._within_line
 
-    def restart(self) -> None:
-        self._status.stop()
-        if self._within_line:
-            console.out("", highlight=False)
-        self._within_line = False
+    def _wrapped(self, word: str) -> str:
+        """A word, blanks or line ends, as they are printed behind what was."""
+        if "\n" in word:
+            self._column = cell_len(word.rpartition("\n")[2])
+            return word
+        taken = cell_len(word)
+        if self._column and not word.isspace() and self._column + taken > console.width:
+            self._column = taken
+            return f"\n{word}"
+        self._column += taken
+        return word
 
     def looked(self, tool: str, asked: str) -> None:
         self.restart()
@@ -115,9 +147,10 @@ def as_object(answer: Investigated, question: str) -> dict[str, Any]:
 def print_answer(answer: Investigated, settings: Settings) -> None:
     """What a model's words do not say by themselves: how the answer came about, and the logs behind it."""
     if answer.mode == "none":
-        console.print(plain(f"No model answered: {answer.reason}"), style="yellow", soft_wrap=True)
-        console.print("This is what the database holds about the question.\n", style="dim")
-        console.print(plain(answer.text), soft_wrap=True)
+        print_wrapped(f"No model answered: {answer.reason}")
+        print_wrapped("This is what the database holds about the question.")
+        console.print()
+        print_wrapped(answer.text)
         if answer.cited:
             console.print("\n`andon show ID` shows a log whole.", style="dim")
         return

@@ -11,6 +11,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from andon.app.cli.interrupt import ends_at_once
+from andon.core.text import printable
 
 
 class Entry(NamedTuple):
@@ -85,7 +86,7 @@ COMMANDS = {
         "patterns:app",
         "List problems with everything merged into them, the newest log first; the rate is logs per hour over a day.",
     ),
-    "rejects": Entry("rejects:app", "Messages that could not be understood: list, show, retry."),
+    "rejects": Entry("rejects:app", "Messages that could not be understood: list, show, retry, delete."),
     "models": Entry("models:app", "The models of OLLAMA and EMBEDDED: list, show, pull."),
 }
 
@@ -96,6 +97,14 @@ class LazyGroup(TyperGroup):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.commands = {name: TyperCommand(name, help=entry.help) for name, entry in COMMANDS.items()}
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. What is wrong with its arguments may quote names that are stored: they steer nothing."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = printable(error.message)
+            raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command that ``args`` name, itself rather than what the list shows of it, and the arguments behind it."""

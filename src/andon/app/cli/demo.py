@@ -22,10 +22,12 @@ from andon.app.service import Service, first_error
 from andon.app.wiring import public
 from andon.core.errors import AndonError, InUseError, ModelError
 from andon.core.models import SEVERITY_RANK, SUBJECT, LogQuery
+from andon.core.private_files import private_umask
 from andon.store import Visitor, counts, lock_database, search
 
 if TYPE_CHECKING:
     from andon.core.models import StoredLog
+    from andon.core.private_files import FileAccess
     from andon.core.settings.settings import Settings
 
 #: Written into the demo's directory, so that nothing else is ever deleted.
@@ -49,24 +51,25 @@ def demo(
 
     Example: andon demo
     """
+    base = command_settings()
     try:
-        prepare_directory(data_dir)
+        prepare_directory(data_dir, base.file_access)
     except OSError as error:
         raise DemoError(
             f"{error.filename or data_dir} cannot be used for the demo's data ({error.strerror}); "
             "choose another --data-dir"
         ) from None
-    base = command_settings()
     nats_port = free_port_near(base.nats_host, base.nats_port)
     http_port = free_port_near(base.http_host, base.http_port)
     settings = command_settings(data_dir=data_dir, db_path="", nats_url="", nats_port=nats_port, http_port=http_port)
     try:
-        asyncio.run(_demo(settings, stay=stay, rows=rows))
+        with private_umask():
+            asyncio.run(_demo(settings, stay=stay, rows=rows))
     except BaseExceptionGroup as group:
         raise first_error(group) from None
 
 
-def prepare_directory(path: Path) -> None:
+def prepare_directory(path: Path, access: FileAccess) -> None:
     """An empty directory with our mark. Raises DemoError where something else lives there, or a demo still runs."""
     if path.exists():
         if not path.is_dir():
@@ -78,7 +81,8 @@ def prepare_directory(path: Path) -> None:
         except InUseError:
             raise DemoError(f"a demo is still running in {path}; stop it first") from None
         shutil.rmtree(path)
-    path.mkdir(parents=True)
+    access.make_directory(path)
+    access.make_file(path / MARK)
     (path / MARK).write_text("The demo deletes this directory when it starts again.\n", encoding="utf-8")
 
 
@@ -122,6 +126,9 @@ async def _demo(settings: Settings, *, stay: bool, rows: int) -> None:
             stop.set()
     console.print(f"Look further:  ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon logs --severity ERROR")
     console.print(f"               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon patterns --sort count")
+    console.print(
+        f'               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon ask "why did line 3 stop last night?"'
+    )
     console.print("Start the service itself with:  make run")
 
 

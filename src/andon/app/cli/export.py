@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +12,9 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from andon.app.cli.filters import LogFilters, spread
+from andon.app.cli.named import read_names, tell
 from andon.app.cli.output import command_settings, errors
-from andon.core.text import counted
+from andon.core.text import counted, printable
 from andon.insight import export as writing
 from andon.store import Visitor, search
 
@@ -53,12 +55,26 @@ def export(
         kind = writing.format_of(form, out)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--format" if form else "FILE") from None
-    rows = _counted(_pages(settings.database, query, limit))
+    with Visitor(settings.database) as visitor:
+        read = read_names(visitor, query)
+    rows = _counted(_pages(settings.database, read.query, limit))
     if out is None:
-        written = writing.write(rows, sys.stdout.buffer, kind)
+        file = _Terminal() if sys.stdout.isatty() and kind != "parquet" else sys.stdout.buffer
+        written = writing.write(rows, file, kind)
     else:
         written = writing.write_file(rows, out, kind)
         errors.print(f"{counted(written, 'log')} written to {out}.", highlight=False)
+    if not written:
+        tell(read.empty)
+
+
+class _Terminal(io.BytesIO):
+    """Standard output where a person looks at it: what would steer the terminal is shown instead."""
+
+    def write(self, chunk: bytes) -> int:  # type: ignore[override]  # of an export, in whole characters
+        """Show a piece of an export."""
+        sys.stdout.write(printable(chunk.decode("utf-8", "replace").replace("\r\n", "\n")))
+        return len(chunk)
 
 
 def _pages(database: Database, query: LogQuery, limit: int | None) -> Iterator[list[StoredLog]]:

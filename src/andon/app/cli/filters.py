@@ -32,9 +32,9 @@ Since = Annotated[str | None, typer.Option(help="From this time on: 2025-01-15T0
 Until = Annotated[str | None, typer.Option(help="Before this time.")]
 UntilNow = Annotated[str | None, typer.Option(help="Before this time; the present unless given.")]
 Host = Annotated[str | None, typer.Option(help="This host; * and ? stand for anything.")]
-Area = Annotated[str | None, typer.Option(help="This area.")]
-Line = Annotated[str | None, typer.Option(help="This line.")]
-Machine = Annotated[str | None, typer.Option(help="This machine.")]
+Area = Annotated[str | None, typer.Option(help="This area; `area 2` finds A2.")]
+Line = Annotated[str | None, typer.Option(help="This line; `line 3` finds L3.")]
+Machine = Annotated[str | None, typer.Option(help="This machine; `press 4` finds PRESS-04.")]
 
 
 class LogFilters(NamedTuple):

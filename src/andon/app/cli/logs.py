@@ -13,6 +13,7 @@ from rich.panel import Panel
 from andon import store
 from andon.app.cli import pictures
 from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Rows, id_argument, spread
+from andon.app.cli.named import read_names, tell
 from andon.app.cli.output import (
     WIDE,
     Cell,
@@ -55,8 +56,13 @@ def logs(
     settings = command_settings()
     query = which.query(settings.time_zone, limit=limit, oldest_first=oldest)
     with store.Visitor(settings.database) as visitor:
-        rows = visitor.read(store.search.find, query)
-    print_json([as_object(row) for row in rows]) if as_json else print_table(rows, settings)
+        read = read_names(visitor, query)
+        rows = visitor.read(store.search.find, read.query)
+    if not rows and as_json:
+        tell(read.empty)
+    print_json([as_object(row) for row in rows]) if as_json else print_table(
+        rows, settings, read.none("No logs match.")
+    )
 
 
 def show(
@@ -116,10 +122,10 @@ def rung_label(row: StoredLog) -> str:
     return explained_by(row.rung, row.provisional, row.analysis_status)
 
 
-def print_table(rows: list[StoredLog], settings: Settings) -> None:
-    """The listing for people."""
+def print_table(rows: list[StoredLog], settings: Settings, none: str = "No logs match.") -> None:
+    """The listing for people, or that there is ``none``."""
     if not rows:
-        console.print("No logs match.")
+        console.print(plain(none))
         return
     wide = console.width >= WIDE
     time = shown_time if wide else short_time

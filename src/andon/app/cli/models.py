@@ -34,6 +34,7 @@ from andon.app.cli.output import (
     shown_size,
 )
 from andon.core.errors import ConfigError
+from andon.core.text import printable_json
 from andon.core.threads import in_daemon_thread
 from andon.explain.providers.backend import Access
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
@@ -160,7 +161,7 @@ async def pull(settings: Settings, name: str, *, as_json: bool) -> None:
     async with ollama(settings) as admin, contextlib.aclosing(admin.pull(name)) as steps:
         if as_json:
             async for step in steps:
-                sys.stdout.write(msgspec.json.encode(step).decode() + "\n")
+                sys.stdout.write(printable_json(msgspec.json.encode(step).decode()) + "\n")
                 sys.stdout.flush()
             return
         with Progress(*columns, console=errors) as progress:

@@ -15,11 +15,14 @@ from rich.text import Text
 
 from andon.core.settings.settings import load_settings
 from andon.core.telemetry import configure_logging
-from andon.core.text import printable, printable_json
+from andon.core.text import json_escaped, printable, printable_json
 from andon.core.times import local, read_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
     from andon.core.models import StoredLog, StoredReject
     from andon.core.settings.settings import Settings
@@ -27,8 +30,15 @@ if TYPE_CHECKING:
 
 
 class _Console(Console):
-    """One that says that its reader left by the usual error: ``SystemExit``, rich's own way, would tear an event loop
-    apart."""
+    """One on which no text steers the terminal, whoever prints it.
+
+    That its reader left it says by the usual error: ``SystemExit``, rich's own way, would tear an event loop apart.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The pieces of what is printed, with escapes for what would be obeyed; styles and cursors stay."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else piece._replace(text=printable(piece.text))
 
     def on_broken_pipe(self) -> None:
         """Raises BrokenPipeError."""
@@ -51,6 +61,9 @@ SEVERITY_STYLES = {
 }
 #: From this many characters on a terminal shows all columns of a listing.
 WIDE = 130
+#: Columns that wrapped text needs beside what it is indented by; narrower than that it is left to the terminal.
+LEAST_ROOM = 8
+_MARK = re.compile(r" *(?:(?:\d{1,3}\.|[-*•]) +)?")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -87,15 +100,9 @@ def write_json(data: bytes) -> None:
     """JSON text on standard output, harmless for a terminal, and whole where the output is not UTF-8."""
     text = printable_json(data.decode("utf-8", "surrogatepass"))
     if not (sys.stdout.encoding or "").lower().startswith("utf"):
-        text = _NOT_ASCII.sub(_escaped, text)
+        text = _NOT_ASCII.sub(lambda found: json_escaped(found[0]), text)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-def _escaped(match: re.Match[str]) -> str:
-    """A character as JSON escapes it: one or two UTF-16 units."""
-    units = match[0].encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
 def severity_text(severity: str) -> Text:
@@ -133,7 +140,9 @@ def short_time(stored: str | None, zone: str) -> str:
 def explained_by(rung: str | None, provisional: bool, status: str | None) -> str:
     """How a shown explanation came about, in a word or two; ``status`` is that of the newest analysis."""
     if rung is None:
-        return {"pending": "waiting", "leased": "being asked", "failed": "failed"}.get(status or "", "-")
+        return {"pending": "waiting", "leased": "being asked", "failed": "failed", "refused": "refused"}.get(
+            status or "", "-"
+        )
     return f"{rung} (provisional)" if provisional else rung
 
 
@@ -145,6 +154,28 @@ def span_seconds(value: str, option: str) -> float:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
+def print_wrapped(text: str) -> None:
+    """Lines of text, on a terminal wrapped at words under what follows their blanks, number or dash.
+
+    Whatever is read by something else than a terminal gets the lines as they are.
+    """
+    for line in text.splitlines():
+        shown = plain(line)
+        room = console.width - len(_mark(shown.plain))
+        if not console.is_terminal or room < LEAST_ROOM:
+            console.print(shown, soft_wrap=True)
+            continue
+        mark = _mark(shown.plain)
+        for number, piece in enumerate(Text(shown.plain[len(mark) :]).wrap(console, room)):
+            piece.rstrip()
+            console.print(Text(mark if not number else " " * len(mark)) + piece, soft_wrap=True)
+
+
+def _mark(line: str) -> str:
+    found = _MARK.match(line)
+    return found[0] if found is not None else ""
+
+
 def print_rows(
     found: Sequence[T], names: Sequence[str], row: Callable[[T], Sequence[Cell]], none: str, *, as_json: bool
 ) -> None:
@@ -154,7 +185,7 @@ def print_rows(
     elif found:
         print_listing(names, map(row, found))
     else:
-        console.print(none)
+        console.print(plain(none))
 
 
 def print_listing(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from andon.app.cli.output import console, plain, shown_size
 from andon.core.errors import AndonError, PictureRefused
+from andon.core.private_files import PRIVATE, written_whole
 from andon.ingest.pictures.header import SUFFIXES
 from andon.ingest.pictures.shrink import thumbnail
 
@@ -57,10 +58,11 @@ def save(log_id: int, pictures: list[Picture], directory: Path) -> list[Path]:
     """
     written = []
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        PRIVATE.make_directory(directory)
         for number, picture in enumerate(pictures, 1):
             path = directory / f"log-{log_id}-{number}-{picture.sha256[:12]}{SUFFIXES.get(picture.media_type, '.bin')}"
-            path.write_bytes(picture.data)
+            with written_whole(path) as file:
+                file.write(picture.data)
             written.append(path)
     except OSError as error:
         raise AndonError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -23,15 +24,20 @@ from andon.app.cli.output import (
     print_outcome,
     short_time,
     shown_time,
+    user_name,
 )
-from andon.core.models import ID_MAX, SUBJECT, StoredReject, now_text
+from andon.core.models import ID_MAX, SUBJECT, StoredReject, now_text, utc_text
+from andon.core.settings.retention import parse_age
+from andon.core.text import counted
 from andon.store import Visitor, change, recording
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
 
 app = typer.Typer(
-    help="Messages that could not be understood: list, show, retry.", invoke_without_command=True, add_completion=False
+    help="Messages that could not be understood: list, show, retry, delete.",
+    invoke_without_command=True,
+    add_completion=False,
 )
 
 Every = Annotated[bool, typer.Option("--all", help="List those published again, too.")]
@@ -45,6 +51,11 @@ def rejects(
         typer.Option("--retry", metavar="ID", min=1, max=ID_MAX, help="Publish this reject again; may be repeated."),
     ] = None,
     retry_all: Annotated[bool, typer.Option("--retry-all", help="Publish every reject not yet retried again.")] = False,
+    delete: Annotated[
+        list[int] | None,
+        typer.Option("--delete", metavar="ID", min=1, max=ID_MAX, help="Delete this reject; may be repeated."),
+    ] = None,
+    delete_all: Annotated[bool, typer.Option("--delete-all", help="Delete every reject.")] = False,
     limit: Rows = LISTED,
     every: Every = False,
     as_json: Json = False,
@@ -55,7 +66,11 @@ def rejects(
     """
     if context.invoked_subcommand is not None:
         return
-    if retry or retry_all:
+    if (delete or delete_all) and (retry or retry_all):
+        raise typer.BadParameter("choose --retry or --delete")
+    if delete or delete_all:
+        delete_rejects(delete or [], every=delete_all)
+    elif retry or retry_all:
         retry_rejects(retry or [], every=retry_all)
     else:
         list_command(limit, every, as_json)
@@ -119,6 +134,40 @@ def show_command(
 def retry_command(reject_ids: Annotated[list[int], id_argument("ID...", "Ids of the rejects.")]) -> None:
     """Publish rejects again, byte for byte: after an update that understands them, for example."""
     retry_rejects(reject_ids, every=False)
+
+
+@app.command("delete")
+def delete_command(
+    reject_ids: Annotated[list[int] | None, id_argument("[ID...]", "Ids of the rejects.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="TIME", help="Delete those received before: 30d, 12h.")
+    ] = None,
+    retried: Annotated[bool, typer.Option("--retried", help="Delete those that were published again.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Delete every reject.")] = False,
+) -> None:
+    """Delete rejects for good, with their bytes; the audit book says who did. Those of 90 days' age go by themselves.
+
+    Example: andon rejects delete --older-than 30d
+    """
+    if not (reject_ids or older_than or retried or every):
+        raise typer.BadParameter("name rejects by their ids, or with --older-than, --retried or --all")
+    delete_rejects(reject_ids or [], every=every, older_than=older_than, retried=retried)
+
+
+def delete_rejects(ids: list[int], *, every: bool, older_than: str | None = None, retried: bool = False) -> None:
+    """Delete these, and those that the options tell. Raises NotFound for an id that is not there."""
+    settings, actor = command_settings(), user_name() or "unknown"
+    before = None
+    if older_than is not None:
+        try:
+            before = utc_text(datetime.now(UTC) - timedelta(seconds=parse_age(older_than)))
+        except ValueError as error:
+            raise typer.BadParameter(f"{older_than!r} is {error}", param_hint="--older-than") from None
+    with Visitor(settings.database) as visitor:
+        wanted = {visitor.read(recording.reject, one).id for one in ids}
+        wanted |= set(visitor.read(recording.reject_ids, before, retried=retried, every=every))
+    deleted = change(settings.database, recording.delete_rejects, sorted(wanted), actor) if wanted else 0
+    console.print(f"{counted(deleted, 'reject')} deleted." if deleted else "Nothing to delete.")
 
 
 def retry_rejects(ids: list[int], *, every: bool) -> None:

@@ -14,6 +14,8 @@ import typer
 from andon.app.cli.filters import Json, time_of
 from andon.app.cli.output import command_settings, console, plain, print_outcome, user_name
 from andon.core.models.history import ShiftWindow
+from andon.core.private_files import written_whole
+from andon.core.text import printable_json
 from andon.core.times import seconds_or
 from andon.insight.report import shift_report as reports
 from andon.insight.report.report_page import page
@@ -109,7 +111,8 @@ def _hand_over(made: ShiftReport, form: Form | None, out: Path | None) -> None:
     text = _rendered(made, form or "md")
     if out is not None:
         try:
-            out.write_text(text, encoding="utf-8")
+            with written_whole(out) as file:
+                file.write(text.encode())
         except OSError as error:
             raise typer.BadParameter(f"{out} cannot be written ({error.strerror})", param_hint="--out") from None
         names = ", ".join(one.name for one in made.signatures)
@@ -124,5 +127,5 @@ def _hand_over(made: ShiftReport, form: Form | None, out: Path | None) -> None:
 
 def _rendered(made: ShiftReport, form: Form) -> str:
     if form == "json":
-        return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
+        return printable_json(msgspec.json.format(msgspec.json.encode(made), indent=2).decode()) + "\n"
     return page(made) if form == "html" else markdown(made)

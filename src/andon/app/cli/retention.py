@@ -24,6 +24,7 @@ from andon.app.cli.output import (
     user_name,
 )
 from andon.app.retention_policy import described, labels, retention_policy
+from andon.core.settings.retention import parse_keep
 from andon.core.telemetry import Metrics
 from andon.core.text import counted
 
@@ -71,7 +72,8 @@ def _show(settings: Settings, *, as_json: bool) -> None:
             {"label": label, "rule": described(one), **one.model_dump(exclude_none=True, exclude={"name"})}
             for label, one in zip(labels(settings), settings.retention, strict=True)
         ]
-        print_json({"rules": rules, "max_bytes": settings.retention_max_bytes, "state": state})
+        kept = {"max_bytes": settings.retention_max_bytes, "rejects": settings.retention_rejects}
+        print_json({"rules": rules, **kept, "state": state})
         return
     _print_rules(settings, state)
     cap = f" of {shown_size(settings.retention_max_bytes)} allowed" if settings.retention_max_bytes else ""
@@ -96,6 +98,7 @@ def _row(one: AuditEntry, settings: Settings) -> tuple[Cell, ...]:
 def _print_rules(settings: Settings, state: RetentionState) -> None:
     if not settings.retention:
         console.print("No rules: every log is kept for ever. docs/retention.md shows how to write them.")
+        _print_rejects(settings)
         return
     rows = [
         (number, label, described(rule), f"{state.dropped[label]:,}" if label in state.dropped else "")
@@ -103,6 +106,13 @@ def _print_rules(settings: Settings, state: RetentionState) -> None:
     ]
     print_listing((">", "rule", "logs~", "never stored>"), rows)
     console.print("The first rule that matches a log counts; logs that none matches are kept for ever.", style="dim")
+    _print_rejects(settings)
+
+
+def _print_rejects(settings: Settings) -> None:
+    forever = parse_keep(settings.retention_rejects) is None
+    kept = "for ever" if forever else f"for {settings.retention_rejects}"
+    console.print(f"Messages that were not understood are kept {kept} (ANDON_RETENTION_REJECTS).", style="dim")
 
 
 def _dry_run(settings: Settings, *, as_json: bool) -> None:

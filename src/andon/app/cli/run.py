@@ -12,6 +12,7 @@ import typer
 from andon.app import web
 from andon.app.cli.interrupt import ends_at_once
 from andon.app.service import run_service
+from andon.core.private_files import private_umask
 from andon.core.settings.settings import load_settings
 from andon.core.settings.unknown import remarks
 from andon.core.telemetry import configure_logging
@@ -38,6 +39,7 @@ def _run(given: dict[str, Any]) -> None:
     configure_logging(settings.log_level, settings.log_format)
     if found := remarks():
         structlog.get_logger(__name__).warning("settings without effect", remarks=found)
-    run_service(settings, web.listen)
+    with private_umask():
+        run_service(settings, web.listen)
     # All is closed. Python's last walk through every object of every library would take 0.3 s, on a busy machine more.
     gc.freeze()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from andon.app.cli.filters import Json, Since, UntilNow, named_options
+from andon.app.cli.named import tell
 from andon.app.cli.output import (
     Cell,
     command_settings,
@@ -22,7 +23,7 @@ from andon.app.cli.output import (
 )
 from andon.core.text import counted
 from andon.insight.trends import trends as finding
-from andon.store import Visitor
+from andon.store import Visitor, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,9 @@ def trends(
     if place is not None and chosen in ("first-out", "together"):
         raise typer.BadParameter(f"{chosen} is told for the whole site: leave --host and the place out")
     with Visitor(settings.database) as visitor:
+        read = visitor.read(names.read_place, place)
+        tell(read.notes)
+        asked = asked._replace(place=read.query)
         if chosen == "first-out":
             floods = visitor.read(finding.first_out, asked.since, asked.until, asked.limit)
             print_json(floods) if as_json else print_floods(floods, settings)
@@ -84,6 +88,8 @@ def trends(
         else:
             kinds = [one for one in finding.KINDS if chosen in (None, one)]
             found: dict[str, Trends] = {one: visitor.read(finding.find, one, asked) for one in kinds}
+            if not any(one.logs for one in found.values()):
+                tell(read.empty)
             if as_json:
                 print_json(found[chosen] if chosen else found)
                 return
@@ -108,11 +114,11 @@ def print_trends(found: Trends, settings: Settings) -> None:
     elif not found.rows:
         console.print("  None.")
     if found.rows:
-        names, cells = _TABLES[found.kind]
+        columns, cells = _TABLES[found.kind]
         rows = (
             (row.pattern_id, *cells(row, zone), severity_text(row.worst_severity), row.template) for row in found.rows
         )
-        print_listing(("id>", *names, "worst", "problem~"), rows)
+        print_listing(("id>", *columns, "worst", "problem~"), rows)
 
 
 def _top_cells(row: Trend, _zone: str) -> tuple[Cell, ...]:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 import andon
-from andon.app.doctor import broker_checks, model_checks, site_checks, storage_checks
+from andon.app.doctor import access_checks, broker_checks, model_checks, site_checks, storage_checks
 from andon.core.models import CheckResult
 from andon.core.settings.settings import Settings
 
@@ -17,6 +17,7 @@ async def examine(settings: Settings) -> list[CheckResult]:
     results += site_checks.settings_read(settings)
     results.append(await asyncio.to_thread(storage_checks.disk, settings))
     results += await asyncio.to_thread(storage_checks.database, settings)
+    results += await asyncio.to_thread(access_checks.permissions, settings)
     ready = await asyncio.to_thread(broker_checks.service, settings)
     results.append(ready)
     results += await broker_checks.broker(settings, running=ready.ok is not None)

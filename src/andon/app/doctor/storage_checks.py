@@ -24,7 +24,7 @@ def disk(settings: Settings) -> CheckResult:
     """Whether the data directory can be written and has room."""
     directory = settings.database.parent if isinstance(settings.database, Path) else settings.data_dir
     place = directory
-    while not place.exists() and place != place.parent:
+    while not os.path.exists(place) and place != place.parent:  # nor is what this user may not look into
         place = place.parent
     if not place.is_dir():
         remedy = "set ANDON_DATA_DIR (or DB_PATH) to another"
@@ -42,12 +42,15 @@ def disk(settings: Settings) -> CheckResult:
 def database(settings: Settings) -> list[CheckResult]:
     """What the database holds, and what in it wants attention."""
     path = settings.database
-    if isinstance(path, Path) and not path.exists():
-        return [CheckResult("database", None, f"{path} does not exist yet", "`andon run` creates it")]
     try:
+        if isinstance(path, Path) and not path.exists():
+            return [CheckResult("database", None, f"{path} does not exist yet", "`andon run` creates it")]
         with Visitor(path) as visitor:
             found = visitor.read(counts.sizes)
             unread = visitor.read(recording.severities_not_understood, NEWEST)
+    except PermissionError:
+        remedy = "ask as the user who runs Andon, or see ANDON_DATA_GROUP"
+        return [CheckResult("database", False, f"{path} is not open to this user", remedy)]
     except (StoreError, ConfigError) as error:  # the driver of PostgreSQL may be missing
         return [CheckResult("database", False, str(error))]
     size = f"{found.bytes / 1024**2:.1f} MiB"

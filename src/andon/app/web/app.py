@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 import andon
 from andon.app.web.api import describe
+from andon.app.web.guard import Guard, HostNames
 from andon.core.telemetry import Health, Metrics
 
 
@@ -19,17 +20,23 @@ def build_app(
     refresh: Callable[[], Awaitable[None]],
     token: str = "",
     api: APIRouter | None = None,
+    hosts: HostNames | None = None,
 ) -> FastAPI:
     """The application. ``refresh`` brings the gauges up to date before a scrape; ``token`` guards all but health.
 
-    ``api`` are the routes under ``/api``; with them comes their description, ``/openapi.json``.
+    ``api`` are the routes under ``/api``; with them comes their description, ``/openapi.json``. ``hosts`` are the names
+    under which it may be asked, None for any.
     """
     app = FastAPI(title="Andon", version=andon.__version__, docs_url=None, redoc_url=None, openapi_url=None)
 
+    app.add_middleware(Guard, hosts=hosts)
+
     def authorised(request: Request) -> None:
-        given = request.headers.get("authorization", "")
-        if token and not secrets.compare_digest(given.encode(), f"Bearer {token}".encode()):
-            raise HTTPException(401, "present the token of ANDON_HTTP_TOKEN: Authorization: Bearer …")
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        right = secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() == "bearer"
+        if token and not right:
+            sentence = "present the token of ANDON_HTTP_TOKEN: Authorization: Bearer …"
+            raise HTTPException(401, sentence, {"WWW-Authenticate": "Bearer"})
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:

@@ -27,6 +27,7 @@ from andon.core.models.patterns import Merge as Merge
 from andon.core.models.patterns import PatternFacts as PatternFacts
 from andon.core.models.patterns import PatternSeen as PatternSeen
 from andon.core.models.patterns import PatternSummary as PatternSummary
+from andon.core.models.patterns import Period as Period
 from andon.core.models.patterns import Resolution as Resolution
 from andon.core.models.patterns import SiteNames as SiteNames
 from andon.core.models.state import CheckResult as CheckResult
@@ -41,8 +42,11 @@ from andon.core.models.terms import ID_MAX as ID_MAX
 from andon.core.models.terms import REPLY_TO_HEADER as REPLY_TO_HEADER
 from andon.core.models.terms import SEVERITY_NOT_UNDERSTOOD as SEVERITY_NOT_UNDERSTOOD
 from andon.core.models.terms import SEVERITY_RANK as SEVERITY_RANK
+from andon.core.models.terms import SEVERITY_WEIGHT as SEVERITY_WEIGHT
 from andon.core.models.terms import STREAM as STREAM
 from andon.core.models.terms import SUBJECT as SUBJECT
+from andon.core.models.terms import Names as Names
 from andon.core.models.terms import Severity as Severity
+from andon.core.models.terms import comes_back as comes_back
 from andon.core.models.terms import now_text as now_text
 from andon.core.models.terms import utc_text as utc_text

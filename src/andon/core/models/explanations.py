@@ -22,12 +22,16 @@ class Rung(enum.StrEnum):
 
 
 class AnalysisStatus(enum.StrEnum):
-    """State of a row of ``analyses``. PENDING rows are the queue; a PENDING row may hold a provisional text."""
+    """State of a row of ``analyses``. PENDING rows are the queue; a PENDING row may hold a provisional text.
+
+    A REFUSED row keeps what a model said and may not be shown: in ``finding``, with the reason in ``last_error``.
+    """
 
     PENDING = "pending"
     LEASED = "leased"
     DONE = "done"
     FAILED = "failed"
+    REFUSED = "refused"
 
 
 class Hint(msgspec.Struct, frozen=True):
@@ -142,8 +146,12 @@ class StoredAnalysis(msgspec.Struct, frozen=True):
 
 
 class Waiter(msgspec.Struct, frozen=True):
-    """A durable caller: the subject that gets the analysis of log ``log_id``."""
+    """A durable caller: the subject that gets the analysis of log ``log_id``, or is told of ``reject_id``.
+
+    ``log_id`` is 0 where the message was refused.
+    """
 
     id: int
     log_id: int
     reply_to: str
+    reject_id: int | None = None

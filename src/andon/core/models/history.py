@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from andon.core.models.terms import Names
+
 
 class Priority(enum.StrEnum):
     """How urgently an operator has to act, as alarm management counts it."""
@@ -32,11 +34,21 @@ class ShiftWindow(msgspec.Struct, frozen=True):
     end: float
 
 
+class Observations(NamedTuple):
+    """How often each value of a field was observed inside and outside, where what came in one storm counts as one."""
+
+    inside: Mapping[str, float]
+    outside: Mapping[str, float]
+    inside_total: float
+    outside_total: float
+
+
 class FieldCounts(NamedTuple):
     """How often each value of a field occurs in the logs in question and in the others.
 
     The totals count the logs that carry the field at all; they may be larger than the sums where rare values were left
-    out, of which there were at most ``others``.
+    out, of which there were at most ``others``. ``independent`` are the same counts, of independent observations
+    instead of logs; None where each log is one.
     """
 
     inside: Mapping[str, int]
@@ -44,6 +56,7 @@ class FieldCounts(NamedTuple):
     inside_total: int
     outside_total: int
     others: int = 0
+    independent: Observations | None = None
 
 
 class Comparison(NamedTuple):
@@ -60,10 +73,10 @@ class Comparison(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Part of a site: a field of the record (``hostname``, ``site``, ``area``, ``line``, ``machine``) and a glob."""
+    """Part of a site: a field of the record (``hostname``, ``site``, ``area``, ``line``, ``machine``) and names."""
 
     field: str
-    glob: str
+    names: Names
 
 
 class Activity(NamedTuple):
@@ -101,6 +114,7 @@ class Difference(msgspec.Struct, frozen=True):
 
     ``of_inside`` and ``of_outside`` count the logs that carry the field at all. ``lift`` is the ratio of the two shares
     (infinite where no other log has the value). ``p`` is corrected for the number of values that were looked at.
+    ``also`` are other fields with their values that the same logs have: the same fact by other names.
     """
 
     field: str
@@ -111,3 +125,4 @@ class Difference(msgspec.Struct, frozen=True):
     of_outside: int
     lift: float
     p: float
+    also: tuple[tuple[str, str], ...] = ()

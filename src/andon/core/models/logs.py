@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from andon.core.errors import MessageRejected
+from andon.core.models.terms import Names
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -16,7 +17,8 @@ class Delivery(msgspec.Struct, gc=False):
     ``stored_ns`` is when the broker stored it (nanoseconds since 1970). Stream, sequence and ``stored_ns``
     together are the identity of a message: sequences alone are used again after a broker lost its tail. A row that
     is made of it adds the place in the message, because one message may hold several logs.
-    ``token`` is what the adapter needs to acknowledge it.
+    ``token`` is what the adapter needs to acknowledge it. ``arrived`` counts what the connection received, so that a
+    larger one came later; 0 where nobody counts.
     """
 
     data: bytes
@@ -26,6 +28,7 @@ class Delivery(msgspec.Struct, gc=False):
     stored_ns: int
     token: str
     headers: Mapping[str, str] | None = None
+    arrived: int = 0
 
 
 class NewPicture(msgspec.Struct, frozen=True, gc=False):
@@ -97,7 +100,8 @@ class LogRecord(msgspec.Struct, gc=False):
 class Reject(msgspec.Struct, gc=False):
     """A message, or the part of it at place ``part``, that could not be understood.
 
-    Kept with its raw bytes, never retried by itself.
+    Kept with its raw bytes, never retried by itself. ``reply_to`` is a subject that durably waits for an answer: the
+    first reject of a message that holds no log may have it.
     """
 
     stream: str
@@ -107,6 +111,7 @@ class Reject(msgspec.Struct, gc=False):
     reason: str
     data: bytes
     part: int = 0
+    reply_to: str | None = None
 
 
 class Decoded(msgspec.Struct, gc=False):
@@ -222,15 +227,15 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     """Which logs a question is about. Every filter is optional and all must hold.
 
     ``since`` and ``until`` are stored-form times (inclusive, exclusive). ``severity`` is the least severity. ``host``
-    and ``service`` are exact or globs (``*``, ``?``). ``limit`` is the most rows told, the newest unless
-    ``oldest_first``.
+    and ``service`` are names (``andon.store.names`` reads what people write). ``limit`` is the most rows told, the
+    newest unless ``oldest_first``.
     """
 
     since: str | None = None
     until: str | None = None
     severity: str | None = None
-    host: str | None = None
-    service: str | None = None
+    host: Names | None = None
+    service: Names | None = None
     text: str | None = None
     pattern_id: int | None = None
     limit: int = 50
@@ -238,7 +243,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogQuery(Filters, frozen=True, kw_only=True):
-    """Which logs to list; the place (``site`` … ``machine``) is exact or globs too.
+    """Which logs to list; the place (``site`` … ``machine``) are names too.
 
     ``text`` is words that must occur, each at least as the beginning of a word, and phrases in double quotes; case and
     accents do not matter. ``fields`` are context fields with the values they must have. ``before`` continues a listing:
@@ -246,10 +251,10 @@ class LogQuery(Filters, frozen=True, kw_only=True):
     """
 
     before: tuple[str, int] | None = None
-    site: str | None = None
-    area: str | None = None
-    line: str | None = None
-    machine: str | None = None
+    site: Names | None = None
+    area: Names | None = None
+    line: Names | None = None
+    machine: Names | None = None
     fields: tuple[tuple[str, str], ...] = ()
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from andon.core.models.logs import Filters
+from andon.core.models.terms import Names
 
 
 class Fingerprint(msgspec.Struct, frozen=True, gc=False):
@@ -66,17 +69,21 @@ class PatternSummary(msgspec.Struct, frozen=True):
 class HistoryQuery(Filters, frozen=True, kw_only=True):
     """Which part of the site's history a question is about.
 
-    ``place`` is a site, area, line or machine, exact or a glob. It, host, service and ``text``, a substring of the
+    ``place`` is a site, area, line or machine. It, host, service and ``text``, a substring of the
     message, are compared without regard to case.
     """
 
-    place: str | None = None
+    #: What a place is looked for among, in this order.
+    PLACES: ClassVar[tuple[str, ...]] = ("line", "machine", "area", "site")
+
+    place: Names | None = None
 
 
 class PatternSeen(msgspec.Struct, frozen=True):
     """One problem within a part of history: what of it was logged there.
 
     ``first_log`` and ``last_log`` are ids of the logs that were stored first and last there, None where not asked for.
+    ``weight`` is its logs × their severity (:data:`SEVERITY_WEIGHT`), where it was asked for.
     """
 
     pattern_id: int
@@ -88,6 +95,20 @@ class PatternSeen(msgspec.Struct, frozen=True):
     hosts: int
     first_log: int | None = None
     last_log: int | None = None
+    weight: int = 0
+
+
+class Period(msgspec.Struct, frozen=True):
+    """All that was logged in a part of history: how many logs, of which severities, and every problem, the heaviest
+    first.
+
+    ``ungrouped`` are logs of no problem, as a database that was taken over has them.
+    """
+
+    logs: int
+    severities: dict[str, int]
+    problems: list[PatternSeen]
+    ungrouped: int = 0
 
 
 class PatternFacts(msgspec.Struct, frozen=True):
@@ -119,8 +140,16 @@ class PatternFacts(msgspec.Struct, frozen=True):
 
 
 class SiteNames(msgspec.Struct, frozen=True):
-    """Names that occur in the records, each list sorted and bounded; places are of all levels of ISA-95."""
+    """Names that occur in the records, each list sorted and bounded."""
 
-    hosts: list[str]
-    services: list[str]
-    places: list[str]
+    hosts: list[str] = []
+    services: list[str] = []
+    sites: list[str] = []
+    areas: list[str] = []
+    lines: list[str] = []
+    machines: list[str] = []
+
+    @property
+    def places(self) -> list[str]:
+        """Those of all levels of ISA-95."""
+        return sorted({*self.sites, *self.areas, *self.lines, *self.machines})

@@ -17,10 +17,25 @@ ANALYZE_SUBJECT = "agent.analyze"
 ANALYSIS_SUBJECT = "agent.analysis"
 REPLY_TO_HEADER = "Reply-To"
 
+#: What a filter takes for a name: one, or a glob of ``*`` and ``?``; or several names, each exact.
+Names = str | tuple[str, ...]
 #: The largest id that a database holds.
 ID_MAX = 2**63 - 1
 #: How long a waiting caller waits at most, in seconds (the reference's limit).
 CALLER_PATIENCE = 30.0
+
+
+#: What is sent to these subjects, or below them, comes back to Andon or means something to those that listen for it.
+OWN_SUBJECTS = (SUBJECT, ANALYZE_SUBJECT, ANALYSIS_SUBJECT)
+
+
+def comes_back(subject: str) -> bool:
+    """Whether an answer to ``subject`` would be taken for a log, a question or an announcement, or steer the broker.
+
+    >>> comes_back("agent.analyze"), comes_back("agent.technical.support.graz"), comes_back("agent.analyzer")
+    (True, True, False)
+    """
+    return subject.startswith("$") or any(subject == own or subject.startswith(f"{own}.") for own in OWN_SUBJECTS)
 
 
 class Severity(enum.StrEnum):
@@ -36,6 +51,10 @@ class Severity(enum.StrEnum):
     def rank(self) -> int:
         """0 (DEBUG) to 4 (CRITICAL)."""
         return SEVERITY_RANK[self]
+
+
+#: What one log weighs by its severity, where problems are told by weight.
+SEVERITY_WEIGHT = {"CRITICAL": 30, "ERROR": 10, "WARNING": 3, "INFO": 1, "DEBUG": 0}
 
 
 SEVERITY_RANK: Mapping[str, int] = {s.value: i for i, s in enumerate(Severity)}

@@ -6,11 +6,18 @@ What listens elsewhere than on loopback must demand credentials.
 from __future__ import annotations
 
 import ipaddress
+import json
+import re
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+_AUTHORITY = re.compile(r"(\[[^\[\]]+\]|[^:\[\]/?#@\\\s]+)(?::(\d{0,5}))?")
+_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+_NAME_MAX = 253
 
 
 def is_loopback(host: str) -> bool:
@@ -21,6 +28,37 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def host_and_port(authority: str) -> tuple[str, str] | None:
+    """Name and port (empty where none is given) of what a URL or a Host header names; None where it names no host.
+
+    The name is in the form in which names are compared: small letters without the last dot, in ASCII (IDNA), an address
+    in its short form without brackets.
+
+    >>> host_and_port("Localhost.:8420"), host_and_port("[0:0::1]"), host_and_port("a@b")
+    (('localhost', '8420'), ('::1', ''), None)
+    """
+    found = _AUTHORITY.fullmatch(authority)
+    name = _host_name(found[1] if found else authority)
+    return None if name is None else (name, (found[2] or "") if found else "")
+
+
+def _host_name(text: str) -> str | None:
+    if len(text) > _NAME_MAX:
+        return None
+    bare = text[1:-1] if text[:1] + text[-1:] == "[]" else text
+    try:
+        address = ipaddress.ip_address(bare.partition("%")[0].removesuffix("."))
+    except ValueError:
+        pass
+    else:
+        return str(getattr(address, "ipv4_mapped", None) or address)
+    try:
+        name = text.removesuffix(".").encode("idna").decode().lower()
+    except UnicodeError:
+        return None
+    return name if _NAME.fullmatch(name) else None
 
 
 class ListenerSettings(BaseModel):
@@ -55,8 +93,52 @@ class ListenerSettings(BaseModel):
     http_port: int = Field(8420, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one.")
     http_token: SecretStr = Field(
         SecretStr(""),
-        description="Bearer token that HTTP clients must present (`/healthz` and `/readyz` are always open).",
+        description="Bearer token that HTTP clients must present (`/healthz` and `/readyz` are always open): letters, "
+        "digits and signs of ASCII.",
     )
+    http_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Further names under which browsers and programs may ask the HTTP server where it listens on "
+        "loopback, beside `localhost` and its addresses: `andon.plant.example, *.lab.example`.",
+    )
+
+    @field_validator("http_hosts", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        return found if isinstance(found, list) else [name for name in re.split(r"[,;\s]+", value) if name]
+
+    @field_validator("http_hosts")
+    @classmethod
+    def _names_of_hosts(cls, value: list[str]) -> list[str]:
+        names = []
+        for one in map(str.strip, value):
+            wild = one.startswith("*.")
+            found = host_and_port(one[2:] if wild else one)
+            if one == "*":
+                raise ValueError("* would let every page ask, which is what the names are for: name the hosts")
+            if found is None or (wild and ":" in found[0]):
+                raise ValueError(
+                    f"{one!r} is no name of a host: write names such as andon.plant.example or *.lab.example"
+                )
+            names.append(f"*.{found[0]}" if wild else found[0])
+        return names
+
+    @field_validator("http_token")
+    @classmethod
+    def _token_of_ascii(cls, value: SecretStr) -> SecretStr:
+        token = value.get_secret_value().strip()
+        if not all(" " <= sign <= "~" for sign in token):
+            raise ValueError(
+                "the token holds a character outside of ASCII, which HTTP clients send in different ways: "
+                "choose letters, digits and signs of ASCII"
+            )
+        return SecretStr(token)
 
     @model_validator(mode="after")
     def _exposed_listeners_need_credentials(self) -> Self:

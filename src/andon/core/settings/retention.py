@@ -25,6 +25,16 @@ def parse_age(text: str) -> float:
     return float(seconds)
 
 
+def parse_keep(text: str) -> float | None:
+    """Seconds of a time such as ``90d``, None of ``forever``. Raises ValueError with a sentence."""
+    if text.strip().lower() == "forever":
+        return None
+    try:
+        return parse_age(text)
+    except ValueError as error:
+        raise ValueError(f'{error}, and not "forever"') from None
+
+
 def _names(value: Any) -> Any:
     """One severity or several, in upper or lower case."""
     found = [value] if isinstance(value, str) else value

@@ -28,10 +28,11 @@ from pydantic_settings import (
 
 from andon.core.errors import ConfigError
 from andon.core.models import SEVERITY_RANK
+from andon.core.private_files import FileAccess, access_for
 from andon.core.settings.database_url import Database, parse_database
 from andon.core.settings.listeners import ListenerSettings
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
-from andon.core.settings.retention import RetentionSettings, SeverityName
+from andon.core.settings.retention import RetentionSettings, SeverityName, parse_keep
 from andon.core.settings.site import MONTH_FIRST, THREE_SHIFTS, OwnSeverity, ServiceSettings, ShiftSettings
 
 #: Names taken over from the reference system, without a prefix.
@@ -85,6 +86,12 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
 
     data_dir: Path = Field(
         Path("data"), description="Directory of everything Andon keeps: database, broker store (`jetstream`), locks."
+    )
+    data_group: str = Field(
+        "",
+        max_length=100,
+        description="Group of this machine whose members may read the database and its directory, when they are made "
+        "(0640, 0750); empty means nobody but the user who runs Andon (0600, 0700).",
     )
     durability: Literal["normal", "strict"] = Field(
         "normal",
@@ -208,6 +215,9 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
         description="Most bytes the database may hold, 0 for no limit; beyond it the oldest of the least severe logs "
         "go.",
     )
+    retention_rejects: str = Field(
+        "90d", description='How long messages that were not understood are kept: `"90d"`, `"12h"`, `"forever"`.'
+    )
     renew_after: float = Field(
         30.0, ge=0, le=3650, description="Age at which an explanation is made anew, in days; 0 means never by age."
     )
@@ -270,6 +280,10 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
         parse_database(self.db_path)
+        try:
+            parse_keep(self.retention_rejects)
+        except ValueError as error:
+            raise ValueError(f"ANDON_RETENTION_REJECTS={self.retention_rejects}: {error}") from None
         if 0 < self.retention_max_bytes < LEAST_CAP:
             raise ValueError(
                 f"ANDON_RETENTION_MAX_BYTES={self.retention_max_bytes} is less than an empty database and a day's "
@@ -283,6 +297,11 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     def day_first(self) -> bool:
         """Whether 02/01/2025 is the second of January."""
         return self.date_order == "day-first" or (self.date_order == "auto" and self.time_zone not in MONTH_FIRST)
+
+    @property
+    def file_access(self) -> FileAccess:
+        """Who may read what Andon makes in its data directory. Raises ConfigError where the group cannot be used."""
+        return access_for(self.data_group.strip())
 
     @property
     def database(self) -> Database:

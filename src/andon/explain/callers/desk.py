@@ -1,9 +1,9 @@
 """The desk where callers wait for the analysis of a log they sent.
 
-A caller is matched with its stored log by the bytes it sent: it registers before (or just after) the recorder sees the
-same bytes in the stream. Places are bounded, and because every JetStream publisher sets a reply subject too, most
-"callers" of plain messages do not wait at all: they cost a place for a moment, never raise a priority, and give their
-place up to a caller who surely waits.
+A caller is matched with its stored log by the bytes it sent, as ``expected.py`` says: it registers before (or just
+after) the recorder sees them in the stream. Places are bounded, and because every JetStream publisher sets a reply
+subject too, most "callers" of plain messages do not wait at all: they cost a place for a moment, never raise a
+priority, and give their place up to a caller who surely waits.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import asyncio
 import contextlib
 import functools
 import time
+import uuid
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import TypeVar
 
 import msgspec
 import structlog
@@ -31,12 +31,13 @@ from andon.core.models import (
     Delivery,
     LogRecord,
     Recorded,
-    Reject,
     StoredAnalysis,
+    comes_back,
 )
 from andon.core.telemetry import Metrics
 from andon.explain.callers import payloads, slots
 from andon.explain.callers.durable import DurableCallers
+from andon.explain.callers.expected import REQUEST, Expected, Stored, about_of
 from andon.explain.callers.fallback_reply import Fallback, understood
 from andon.explain.callers.slots import Caller, Slots
 from andon.explain.interfaces import Rules
@@ -45,28 +46,12 @@ from andon.store import Store, queue
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-K = TypeVar("K")
-C = TypeVar("C", list[Caller], deque[Caller])
-
 SLOTS = 4096
 SLOTS_BYTES = 32 * 1024 * 1024
 #: Nothing could be stored for so many seconds: callers whose log is not stored are answered as well as it goes.
 STALLED = 3.0
-
-
-class _Stored:
-    """A stored batch; its index by payload is made when somebody asks, which in a quiet hour nobody does."""
-
-    def __init__(self, batch: Batch, recorded: Recorded) -> None:
-        self._facts = (batch, recorded)
-
-    @functools.cached_property
-    def by_payload(self) -> dict[bytes, payloads.Subject]:
-        """What is stored of each payload."""
-        batch, _ = self._facts
-        found = ((delivery, _about(places, rejects, *self._facts)) for delivery, places, rejects in batch.messages())
-        return {delivery.data: about[1] for delivery, about in found if about is not None}
+#: A log of a caller's bytes that was taken for another's is the caller's after all where no other came for so long.
+PASSED = 1.0
 
 
 @dataclass(eq=False, repr=False)
@@ -104,10 +89,10 @@ class CallerDesk:
             clock=self.wall_clock,
         )
         self._slots = Slots(SLOTS, SLOTS_BYTES)
-        self._expected: dict[bytes, deque[Caller]] = {}
+        self._expected = Expected()
         self._attached: dict[int, list[Caller]] = {}
         #: The last two batches: for callers that are heard of a moment late.
-        self._recent: deque[_Stored] = deque(maxlen=2)
+        self._recent: deque[Stored] = deque(maxlen=2)
         self._late: list[Caller] = []
         self._unasked: dict[int, list[Caller]] = {}
         self._stalled_since: float | None = None
@@ -115,10 +100,15 @@ class CallerDesk:
 
     # Where callers come in.
 
-    def plain(self, payload: bytes, subject: str, reply: str) -> None:
-        """A message with a reply subject was published on the log subject."""
+    def plain(self, payload: bytes, subject: str, reply: str, arrived: int = 0) -> None:
+        """A message was published on the log subject; who named a reply subject may wait there for an answer."""
+        if not reply or comes_back(reply):
+            self._expected.note(payload)
+            return
         send = functools.partial(self.publisher.send, reply)
-        self._expect(Caller(payload, send, self.clock() + self.patience, "request"))
+        caller = Caller(payload, send, self.clock() + self.patience, "request", arrived=arrived)
+        caller.asked = not slots.shared_inbox(reply)
+        self._expect(caller)
 
     async def analyze(self, payload: bytes) -> bytes:
         """The micro-service endpoint: store the log, wait for its analysis, return the reply.
@@ -141,11 +131,12 @@ class CallerDesk:
         except MessageRejected as error:
             rejected = str(error)
         deadline = self.clock() + self.patience
-        caller = Caller(payload, answer, deadline, "endpoint", rank, lambda: settle(None))
+        request = f"{REQUEST}{uuid.uuid4().hex}"
+        caller = Caller(payload, answer, deadline, "endpoint", rank, lambda: settle(None), request=request)
         if not self._expect(caller):
             settle(None)
         try:
-            sequence = await self.publisher.store(payload, subject=SUBJECT)
+            sequence = await self.publisher.store(payload, subject=SUBJECT, message_id=request)
             if rejected is not None:
                 raise MessageRejected(f"the message {rejected}; it is kept, see `andon rejects`")
             body = await done
@@ -169,15 +160,18 @@ class CallerDesk:
             if one.displaced is not None:
                 one.displaced()
         self.metrics.callers.set(len(self._slots))
-        for recent in reversed(self._recent):
-            known = recent.by_payload.get(caller.payload)
-            if known is not None and not caller.urgent:  # recorded before the caller was heard of
-                caller.about = known
-                self._late.append(caller)
-                self._wake.set()
+        for recent in self._recent if caller.request is None else ():
+            known = recent.take(caller)
+            if known is not None:  # recorded before the caller was heard of
+                self._match_late(caller, known)
                 return True
-        self._expected.setdefault(caller.payload, deque()).append(caller)
+        self._expected.add(caller)
         return True
+
+    def _match_late(self, caller: Caller, about: payloads.Subject) -> None:
+        caller.about = about
+        self._late.append(caller)
+        self._wake.set()
 
     def _leave(self, caller: Caller) -> bool:
         left = self._slots.leave(caller)
@@ -190,9 +184,12 @@ class CallerDesk:
         self._off_lists(caller)
 
     def _off_lists(self, caller: Caller) -> None:
-        _remove(self._expected, caller.payload, caller)
-        if caller.about is not None and caller.about.pattern_id is not None:
-            _remove(self._attached, caller.about.pattern_id, caller)
+        self._expected.discard(caller)
+        if caller.about is not None and (callers := self._attached.get(caller.about.pattern_id or 0)) is not None:
+            with contextlib.suppress(ValueError):
+                callers.remove(caller)
+            if not callers:
+                del self._attached[caller.about.pattern_id or 0]
 
     # What the recorder tells.
 
@@ -209,18 +206,24 @@ class CallerDesk:
         Those whose message went to ``rejects``, or is not stored by a rule of retention, are told so at once.
         """
         self._follow(recorded.moved)
-        self._recent.append(_Stored(batch, recorded))
+        stored = Stored(batch, recorded)
+        self._recent.append(stored)
         if not self._expected:
             return
-        # What was stored before has no id now: whoever sent the same bytes again waits for the next.
         urgent: list[int] = []
         patterns: set[int] = set()
         for delivery, places, rejects in batch.messages():
-            if delivery.data not in self._expected:
+            found = about_of(places, rejects, batch, recorded)
+            if found is None and places and recorded.left_out.isdisjoint(places):
+                continue  # it was stored before: whoever sent the same bytes again waits for the next
+            caller = self._expected.take(delivery)
+            if caller is None:
+                if found is not None:
+                    self._note_passed(delivery, found[1])
                 continue
-            found = _about(places, rejects, batch, recorded)
+            stored.taken.add(delivery.sequence)
             if found is not None:
-                caller, (record, about) = self._next(delivery.data), found
+                record, about = found
                 if about.log_id is not None and about.pattern_id is not None:
                     self._attach(caller, about, about.pattern_id)
                     patterns.add(about.pattern_id)
@@ -228,11 +231,8 @@ class CallerDesk:
                     if caller.urgent and about.pattern_id not in recorded.explained:
                         urgent.append(about.log_id)
             elif not places:
-                caller = self._next(delivery.data)
-                reason = rejects[0].reason
-                await self._answer_now(caller, payloads.refusal(caller.payload, reason, agent=self.agent))
-            elif not recorded.left_out.isdisjoint(places):
-                caller = self._next(delivery.data)
+                await self._answer_now(caller, payloads.refusal(caller.payload, rejects, agent=self.agent))
+            else:
                 await self._answer_now(caller, self._fallback.unstored(caller.payload))
         try:
             if urgent:
@@ -241,13 +241,10 @@ class CallerDesk:
         except StoreError as error:
             log.warning("callers not answered now", error=str(error))
 
-    def _next(self, payload: bytes) -> Caller:
-        """Who came first of those that wait for these bytes; expected no more."""
-        callers = self._expected[payload]
-        caller = callers.popleft()
-        if not callers:
-            del self._expected[payload]
-        return caller
+    def _note_passed(self, delivery: Delivery, about: payloads.Subject) -> None:
+        caller = self._expected.passed(delivery)
+        if caller is not None:
+            caller.passed, caller.passed_at = about, self.clock()
 
     def _follow(self, moved: Mapping[int, int]) -> None:
         """Problems (by the id of the pattern that stood for each) turned out to be part of others."""
@@ -308,7 +305,10 @@ class CallerDesk:
         except AndonError as error:
             log.warning("reply not sent", way=caller.way, error=str(error))
         else:
-            self.metrics.replies.labels(caller.way).inc()
+            if caller.asked:
+                self.metrics.replies.labels(caller.way).inc()
+            else:
+                self.metrics.answers_unasked.inc()
 
     # Its own task: patience and durable callers.
 
@@ -327,6 +327,10 @@ class CallerDesk:
                     await self._wake.wait()
 
     async def _attach_late(self) -> None:
+        for caller in self._slots:
+            if caller.about is None and caller.passed is not None and self.clock() - caller.passed_at >= PASSED:
+                self._expected.discard(caller)
+                self._match_late(caller, caller.passed)
         late, self._late = self._late, []
         patterns: set[int] = set()
         for caller in late:
@@ -384,26 +388,3 @@ class CallerDesk:
             else:
                 body = self._fallback.best(caller.payload, stored, None, caller.about)
             await self._send(caller, body)
-
-
-def _about(
-    places: range, rejects: Sequence[Reject], batch: Batch, recorded: Recorded
-) -> tuple[LogRecord, payloads.Subject] | None:
-    """The first log of a message that was stored just now, and what a reply says of it; None where none was.
-
-    Its logs stand at ``places`` of the batch.
-    """
-    ids = [(place, log_id) for place in places if (log_id := recorded.log_ids[place]) is not None]
-    if not ids:
-        return None
-    first, log_id = ids[0]
-    record, rest = batch.records[first], payloads.rest_of(rejects, [one for _, one in ids])
-    return record, payloads.Subject(log_id, recorded.pattern_ids[first], record.severity, rest)
-
-
-def _remove(waiting: dict[K, C], key: K, caller: Caller) -> None:
-    callers = waiting.get(key)
-    if callers is not None and caller in callers:
-        callers.remove(caller)
-        if not callers:
-            del waiting[key]

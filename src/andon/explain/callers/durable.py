@@ -9,7 +9,7 @@ import structlog
 
 from andon.bus.interfaces import Publisher
 from andon.core.errors import BrokerError, BrokerUnavailable
-from andon.core.models import StoredAnalysis, StoredLog, Waiter
+from andon.core.models import StoredAnalysis, StoredLog, StoredReject, Waiter
 from andon.core.telemetry import Metrics
 from andon.explain.callers import payloads
 from andon.explain.callers.fallback_reply import Fallback
@@ -45,6 +45,8 @@ class DurableCallers:
 
     async def answer(self) -> None:
         """Answer whom there is an explanation for, and who waited long enough. Raises StoreError and BrokerError."""
+        while refused := await self.store.read(queue.refused_waiters, BATCH, self.clock()):
+            await self._refuse(refused)
         while explained := await self.store.read(queue.explained_waiters, BATCH, self.clock()):
             await self._deliver(explained)
         away = self.away()
@@ -58,13 +60,27 @@ class DurableCallers:
         return await self.store.read(queue.overdue_waiters, seconds, BATCH, self.clock())
 
     async def _deliver(self, answers: Sequence[tuple[Waiter, StoredLog, StoredAnalysis | None]]) -> None:
+        rests = await self.store.read(recording.messages_of, [stored.id for _, stored, _ in answers])
+        bodies = []
+        for waiter, stored, answer in answers:
+            about = payloads.subject_of(stored, payloads.Rest(*rests.get(stored.id, ())))
+            bodies.append((waiter, self.fallback.best(payloads.payload_of(stored), stored, answer, about)))
+        await self._send(bodies)
+
+    async def _refuse(self, refused: Sequence[tuple[Waiter, Sequence[StoredReject]]]) -> None:
+        """Say that a message was not understood."""
+        gone = [waiter for waiter, rejects in refused if not rejects]
+        if gone:  # a person deleted the reject
+            await self.store.write(queue.remove_waiters, gone)
+        told = [(waiter, rejects) for waiter, rejects in refused if rejects]
+        agent = self.fallback.agent
+        await self._send([(one, payloads.refusal(kept[0].data, kept, agent=agent)) for one, kept in told])
+
+    async def _send(self, answers: Sequence[tuple[Waiter, bytes]]) -> None:
         """Send; who is not listening now is tried again later."""
         heard: list[Waiter] = []
         unheard: list[Waiter] = []
-        rests = await self.store.read(recording.messages_of, [stored.id for _, stored, _ in answers])
-        for waiter, stored, answer in answers:
-            about = payloads.subject_of(stored, payloads.Rest(*rests.get(stored.id, ())))
-            body = self.fallback.best(payloads.payload_of(stored), stored, answer, about)
+        for waiter, body in answers:
             try:
                 listening = await self.publisher.deliver(waiter.reply_to, body)
             except BrokerUnavailable:

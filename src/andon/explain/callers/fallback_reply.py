@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from andon.core.errors import MessageRejected
 from andon.core.models import SUBJECT, Decoded, Delivery, LogRecord, StoredAnalysis, StoredLog
 from andon.core.models.explanations import question_about
 from andon.explain.callers import payloads
@@ -34,10 +33,9 @@ class Fallback:
     def unstored(self, payload: bytes, about: payloads.Subject | None = None) -> bytes:
         """The reply about a log that cannot be looked up now; ``about`` is what is known of it."""
         decoded = _decoded(self.understand, payload)
-        try:
-            record = decoded.first()
-        except MessageRejected as error:
-            return payloads.refusal(payload, str(error), agent=self.agent)
+        if not decoded.records:
+            return payloads.refusal(payload, decoded.rejects, agent=self.agent)
+        record = decoded.first()
         log = unstored_log(record)
         return self._made(
             payload, log, record.template, about or payloads.subject_of(log, payloads.rest_of(decoded.rejects))

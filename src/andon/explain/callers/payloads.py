@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from andon.core.models import Explanation, Reject, Rung, StoredAnalysis, StoredLog, now_text
+from andon.core.models import Explanation, Reject, Rung, StoredAnalysis, StoredLog, StoredReject, now_text
 
 _encode = msgspec.json.encode
 
@@ -84,19 +84,22 @@ def reply(
     return _encode(body)
 
 
-def refusal(payload: bytes, reason: str, *, agent: str) -> bytes:
-    """The answer to a caller whose message was not understood."""
-    return _encode(
-        {
-            "original_message": original(payload),
-            "analysis": f"This message was not understood: it {reason}. It is kept; see `andon rejects`.",
-            "timestamp": now_text(),
-            "agent": agent,
-            "rung": None,
-            "provisional": False,
-            "error": reason,
-        }
-    )
+def refusal(payload: bytes, rejects: Sequence[Reject | StoredReject], *, agent: str) -> bytes:
+    """The answer to a caller whose message was not understood: ``rejects`` are its parts, one at least."""
+    reason = rejects[0].reason
+    body = {
+        "original_message": original(payload),
+        "analysis": f"This message was not understood: it {reason}. It is kept; see `andon rejects`.",
+        "timestamp": now_text(),
+        "agent": agent,
+        "rung": None,
+        "provisional": False,
+        "error": reason,
+    }
+    if len(rejects) > 1:
+        body["rejected"] = [{"part": one.part, "reason": one.reason} for one in rejects[:_REJECTED_TOLD]]
+        body["rejected_count"] = len(rejects)
+    return _encode(body)
 
 
 def announcement(log: StoredLog, template: str, answer: StoredAnalysis) -> bytes:

@@ -12,6 +12,21 @@ from andon.explain.callers import payloads
 #: The rank of a plain caller, who may be no caller at all; requests to the endpoint rank above by their severity.
 PLAIN = 0
 _RANKS = len(Severity) + 1
+_NUID = 22
+
+
+def shared_inbox(reply: str) -> bool:
+    """Whether ``reply`` is one of the inboxes that a client keeps for all its requests: its last part is a request's.
+
+    Such a client takes the first message that comes for a request, which is the broker's acknowledgement, and drops the
+    second, which is our answer; who waits for an answer subscribes to a subject of its own. Clients make these as
+    ``<prefix>.<NUID>.<request>``, with a NUID of 22 letters and digits.
+
+    >>> shared_inbox("_INBOX.JZ0eRjbNqTmTkTqzZaKZAq.3f2a"), shared_inbox("_INBOX.JZ0eRjbNqTmTkTqzZaKZAq")
+    (True, False)
+    """
+    owner = reply.split(".")[-2:-1]
+    return bool(owner) and len(owner[0]) == _NUID and owner[0].isalnum()
 
 
 class Caller(msgspec.Struct, eq=False):
@@ -19,6 +34,11 @@ class Caller(msgspec.Struct, eq=False):
 
     ``rank`` above :data:`PLAIN` is that of a caller who asked for exactly one reply, and raises the priority.
     ``displaced`` is called where somebody more urgent got the place. ``about`` is the stored log, once there is one.
+
+    ``request`` is the id of the message that a request to the endpoint becomes. ``arrived`` is the caller's place among
+    what the connection received (0 where nobody counts), ``behind`` how many equal messages that came before it are not
+    recorded yet. ``passed`` is a log of the same bytes that was taken for another's, ``passed_at`` since when (the
+    desk's clock). ``asked`` says whether the sender surely reads an answer.
     """
 
     payload: bytes
@@ -28,6 +48,12 @@ class Caller(msgspec.Struct, eq=False):
     rank: int = PLAIN
     displaced: Callable[[], None] | None = None
     about: payloads.Subject | None = None
+    request: str | None = None
+    arrived: int = 0
+    behind: int = 0
+    passed: payloads.Subject | None = None
+    passed_at: float = 0.0
+    asked: bool = True
 
     @property
     def urgent(self) -> bool:

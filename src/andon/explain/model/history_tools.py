@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpe
 import structlog
 from pydantic import Field
 
-from andon.core.errors import QueryTooSlow, StoreError
+from andon.core.errors import QueryTooSlow, StoreError, UnknownName
 from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, utc_text
 from andon.core.models.explanations import question_of
 from andon.core.redact import clean
@@ -27,7 +27,8 @@ from andon.explain.model.time_phrases import shown
 from andon.explain.providers.backend import Capabilities
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar import Likeness
-from andon.store import Ask, agent_history
+from andon.store import Ask, agent_history, names
+from andon.store.names import Read
 
 if TYPE_CHECKING:
     from pydantic_ai.toolsets import AbstractToolset
@@ -67,10 +68,10 @@ Severe = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 When = Annotated[
     str | None, Field(max_length=60, description="ISO 8601 (2025-01-15T02:00) or an age like 30m, 8h, 2d.")
 ]
-Name = Annotated[str | None, Field(max_length=200, description="Exact, or with * and ? as wildcards, in any case.")]
+Name = Annotated[str | None, Field(max_length=200, description="As logs write it, or with * and ? as wildcards.")]
 Place = Annotated[
     str | None,
-    Field(max_length=200, description="A site, area, line or machine, such as line-3; * and ? are wildcards."),
+    Field(max_length=200, description="A site, area, line or machine, such as line 3; * and ? are wildcards."),
 ]
 PatternId = Annotated[int, Field(ge=1, le=ID_MAX, description="Id of a problem, from the other tools.")]
 
@@ -107,7 +108,7 @@ def _tool(work: Tool[P]) -> Tool[P]:
         try:
             async with asyncio.timeout(self._timeout):
                 text = await work(self, *args, **kwargs)
-        except Refused as error:
+        except (Refused, UnknownName) as error:
             text = str(error)
         except (QueryTooSlow, TimeoutError):
             text = f"That reads too much of the database. {NARROW}"
@@ -203,7 +204,7 @@ class HistoryTools:
     @_tool
     async def host_timeline(
         self,
-        host: Annotated[str, Field(min_length=1, max_length=200, description="The host, exactly as logs name it.")],
+        host: Annotated[str, Field(min_length=1, max_length=200, description="The host, as logs name it.")],
         at: Annotated[str, Field(max_length=60, description="The moment: ISO 8601 or an age like 8h.")],
         minutes_before: Annotated[int, Field(ge=0, le=1440)] = 10,
         minutes_after: Annotated[int, Field(ge=0, le=1440)] = 5,
@@ -247,11 +248,13 @@ class HistoryTools:
             place=place,
             limit=limit + 1,
         )
-        found = await self._ask(agent_history.problems, query, order)
+        read = await self._ask(names.read, query)
+        found = await self._ask(agent_history.problems, read.query, order)
         if not found:
-            return await self._nothing()
+            return await self._nothing(read)
         self.seen.update(i for one in found[:limit] for i in (one.first_log, one.last_log) if i is not None)
-        return self._lines((encode(problem_fields(one, self._now())) for one in found[:limit]), more=len(found) > limit)
+        lines = (encode(problem_fields(one, self._now())) for one in found[:limit])
+        return self._lines(lines, more=len(found) > limit, notes=read.notes)
 
     @_tool
     async def problem_statistics(self, pattern_id: PatternId, at: When = None) -> str:
@@ -307,20 +310,22 @@ class HistoryTools:
     async def _problem(self, pattern_id: int, at: str | None = None) -> PatternFacts:
         found = await self._ask(agent_history.pattern, pattern_id, at)
         if found is None:
-            raise Refused(f"There is no problem {pattern_id}: list_problems names those that are there.")
+            await self._ask(names.known_problem, pattern_id)
+            raise Refused("No problem is stored yet.")
         return found
 
     async def _logs(self, query: HistoryQuery) -> str:
         """What ``query`` finds but the last of its limit, which only shows that there is more."""
-        found = await self._ask(agent_history.find, query)
+        read = await self._ask(names.read, query)
+        found = await self._ask(agent_history.find, read.query)
         if not found:
-            return await self._nothing()
+            return await self._nothing(read)
         lines = [log_line(one, _LOG_MAX) for one in found[: query.limit - 1]]
         kept = listing(lines, self._output_room()).lines
         self.seen.update(one.id for one in found[: len(kept)])
-        return self._lines(lines, more=len(found) >= query.limit)
+        return self._lines(lines, more=len(found) >= query.limit, notes=read.notes)
 
-    def _lines(self, lines: Iterable[str], *, more: bool = False) -> str:
+    def _lines(self, lines: Iterable[str], *, more: bool = False, notes: Iterable[str] = ()) -> str:
         """The lines that fit, and words to narrow the question where that is not all."""
         every = list(lines)
         room = self._output_room()
@@ -329,7 +334,7 @@ class HistoryTools:
             kept = [encode({"cut": fit(every[0], max(200, room - 20))})]
             left_out = len(every) - 1
         note = f"\nNot all that matches is shown. {NARROW}" if more or left_out else ""
-        return f"{fenced(kept)}{note}"
+        return f"{''.join(map(_sentence, notes))}{fenced(kept)}{note}"
 
     def _output_room(self) -> int:
         return OUTPUT_MAX if self._room is None else max(400, min(OUTPUT_MAX, self._room))
@@ -342,14 +347,17 @@ class HistoryTools:
         except ValueError as error:
             raise Refused(f"{error}.") from None
 
-    async def _nothing(self) -> str:
+    async def _nothing(self, read: Read[HistoryQuery]) -> str:
         span = await self._ask(agent_history.span)
         if span is None:
             return "Nothing matches: no log is stored yet."
         oldest, newest = (shown(one, self._now()) for one in span)
-        return (
-            f"Nothing matches. Logs are stored from {oldest} to {newest}; names and places must be as logs write them."
-        )
+        said = "".join(map(_sentence, [*read.notes, *read.empty]))
+        return f"{said}Nothing matches. Logs are stored from {oldest} to {newest}."
+
+
+def _sentence(note: str) -> str:
+    return f"{note[:1].upper()}{clean(note[1:], 400)}.\n"
 
 
 def usable_by(can: Capabilities) -> bool:

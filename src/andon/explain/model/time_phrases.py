@@ -1,37 +1,79 @@
-"""Time words in a question: "last night", "since 06:00", "yesterday between 2 and 4 pm", "in the last 8 hours".
+"""Time words in a question: "last night", "since Monday 06:00", "yesterday between 2 and 4 pm", "in the last 8 hours".
 
-English, as people on a shift write it. Pure functions over an aware ``now`` in the site's zone.
+English, as people on a shift write it, and German by way of :mod:`time_words_german`. Pure functions over an aware
+``now`` in the site's zone.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 from andon.core.times import COUNT, UNIT, Skipped, local, on_the_wall, span
+from andon.explain.model.time_words_german import in_english
 
 #: A moment that is named without an end means this much before and after it.
 AROUND = timedelta(minutes=30)
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTHS = (
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "may",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "oct",
+    "nov",
+    "dec",
+    "mär",
+    "mai",
+    "okt",
+    "dez",
+)
+_MONTH_NUMBERS = dict(zip(_MONTHS, (*range(1, 13), 3, 5, 10, 12), strict=True))
 #: Parts of a day by the hours at which they begin and end; a night belongs to the day on which it begins.
 _PARTS = {"morning": (5, 12), "afternoon": (12, 18), "evening": (17, 23), "night": (18, 30)}
+_QUESTION_MAX = 2_000
 
-_LAST = re.compile(rf"\b(?:last|past|previous|recent)\s{{1,3}}(?:{COUNT}\s{{0,3}})?{UNIT}\b", re.IGNORECASE)
-_AGO = re.compile(rf"\b{COUNT}\s{{0,3}}{UNIT}\s{{1,3}}ago\b", re.IGNORECASE)
-_DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
-_CLOCK = r"(?:(\d{1,2}):(\d{2})(?::\d{2})?\s?(am|pm)?|(\d{1,2})\s?(am|pm)|(\d{1,2})\s?h\b|(noon|midnight))"
-_DAY_AND = re.compile(
-    rf"\b(?:(today|yesterday|tonight|overnight|this|last|{'|'.join(_DAYS)})\b[\s']{{0,3}}s?\s{{0,3}})?"
-    r"(morning|afternoon|evening|night)?",
-    re.IGNORECASE,
+
+def _re(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_CLOCK = r"(?:\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]m\b)?|\d{1,2}\s?[ap]m\b|\d{1,2}\s?h\b|noon\b|midnight\b)"
+_CLOCK_PARTS = _re(r"(\d{1,2})(?::(\d{2}))?(?::\d{2})?\s?(am|pm|h)?")
+_DAY = rf"(?:(?:the\s)?day\sbefore\syesterday|yesterday|today|(?:last\s)?(?:{'|'.join(_DAYS)})|\d{{4}}-\d{{2}}-\d{{2}})"
+_MOMENT = rf"(?:on\s)?(?:({_DAY})(?:T|\s?,?\s(?:at\s)?))?({_CLOCK})"
+_FROM, _TO = r"\b(?:between|from|since)\s{1,3}", r"\s{0,3}(?:and|to|until|till|-|–)\s{0,3}"
+
+_LAST = _re(rf"\b(?:last|past|previous|recent)\s{{1,3}}(?:{COUNT}\s{{0,3}})?{UNIT}\b")
+_FOR = _re(rf"\b(?:since|for)\s{{1,3}}{COUNT}\s{{0,3}}{UNIT}\b(?!\s{{1,3}}ago)")
+_AGO = _re(rf"\b{COUNT}\s{{0,3}}{UNIT}\s{{1,3}}ago\b")
+_CALENDAR = _re(r"\b(this|last)\s{1,3}(week|month|year)\b")
+_AHEAD = _re(r"\b(?:tomorrow|next\s{1,3}(?:hour|night|day|week|month|year|shift|\w+day))\b")
+_DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})(?=T?\b)")
+_DAY_AND = _re(
+    rf"\b(?:(day\sbefore\syesterday|today|yesterday|tonight|overnight|this|(?:last\s)?(?:{'|'.join(_DAYS)})|last)\b"
+    r"[\s']{0,3}s?\s{0,3})?"
+    r"(morning|afternoon|evening|night)?"
 )
-_BETWEEN = re.compile(
-    rf"\b(?:between|from)\s{{1,3}}{_CLOCK}\s{{0,3}}(?:and|to|until|till|-|–)\s{{0,3}}{_CLOCK}", re.IGNORECASE
-)
-_SINCE = re.compile(rf"\b(since|after|before|until|till|at|around|about|by)\s{{1,3}}{_CLOCK}", re.IGNORECASE)
-_SINCE_DAY = re.compile(r"\b(?:since|after|from)\s{1,3}\Z", re.IGNORECASE)
+_BETWEEN = _re(rf"{_FROM}{_MOMENT}{_TO}{_MOMENT}")
+_BETWEEN_BARE = _re(rf"\b(between|from)\s{{1,3}}(\d{{1,2}}){_TO}(\d{{1,2}}(?::\d{{2}})?\s?(?:[ap]m\b)?)")
+_BETWEEN_DAYS = _re(rf"{_FROM}({_DAY}){_TO}({_DAY})\b")
+_SINCE = _re(rf"\b(since|after|from|before|until|till|at|around|about|by)\s{{1,3}}{_MOMENT}")
+_SINCE_BARE = _re(r"\b(since|after|before|until)\s{1,3}(\d{1,2})(?=\s*(?:[?!.,]|\Z|on\b|o'?clock))")
+_ON = _re(rf"\b({_DAY})(?:T|\s?,?\s(?:at\s)?)({_CLOCK})")
+_SINCE_DAY = _re(r"\b(?:since|after|from)\s{1,3}(?:the\s)?\Z")
+_DOTTED = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2}\b)?(?!\d)")
+_SLASHED = re.compile(r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b")
+_MONTH, _YEAR = rf"({'|'.join(_MONTH_NUMBERS)})[a-zä]{{0,6}}\b", r"(?:,?\s(\d{4})\b)?"
+_NAMED = _re(rf"\b(\d{{1,2}})(?:st|nd|rd|th|\.)?\s(?:of\s)?{_MONTH}{_YEAR}")
+_NAMED_FIRST = _re(rf"\b(?!may\s\d+\s\w){_MONTH}\.?\s(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:){_YEAR}")
 
 
 class Window(NamedTuple):
@@ -42,81 +84,192 @@ class Window(NamedTuple):
     words: str
 
 
+class NoWindow(ValueError):
+    """A question names a time that no log can be of, or that may be two; says so in a sentence."""
+
+
 def window(question: str, now: datetime) -> Window | None:
     """The stretch of time that a question is about, None where it names none; never in the future.
 
-    Raises Skipped where it names a time that the clock skips in spring.
+    Raises Skipped where it names a time that the clock skips in spring, and NoWindow.
     """
-    text = question[:2_000]
+    text = in_english(question[:_QUESTION_MAX])
     try:
-        found = _ages(text, now) or _clock(text, now) or _day(text, now)
-    except Skipped:
+        text = _with_dates(text, now)
+        found = _ages(text, now) or _two(text, now) or _one(text, now) or _calendar(text, now) or _day(text, now)
+    except (Skipped, NoWindow):
         raise
-    except (ValueError, OverflowError):  # a date that no calendar has
-        return None
+    except (ValueError, OverflowError):
+        raise NoWindow("that the question names is in no calendar") from None
     if found is None:
+        if (ahead := _AHEAD.search(text)) is not None:
+            raise NoWindow(f"{ahead[0]!r} is yet to come, and logs tell of the past only")
         return None
+    if found.since >= now:
+        raise NoWindow(f"{found.since:%Y-%m-%d %H:%M} is yet to come, and logs tell of the past only")
     until = min(found.until, now)
     return Window(found.since, until, " ".join(found.words.split())) if found.since < until else None
 
 
+def _with_dates(text: str, now: datetime) -> str:
+    """``text`` with 15.01.2025, 15 January and Jan 15th as 2025-01-15; without a year the last one that was."""
+
+    def iso(day: str, month: int, year: str | None) -> str:
+        chosen = int(year) + (2000 if len(year) == 2 else 0) if year else now.year
+        if not year and date(chosen, month, int(day)) > now.date():
+            chosen -= 1
+        return date(chosen, month, int(day)).isoformat()
+
+    def slashed(found: re.Match[str]) -> str:
+        first, second, year = found.groups()
+        if int(first) <= 12 and int(second) <= 12 and first != second:
+            raise NoWindow(f"{found[0]} may be two days: write {year}-{int(first):02}-{int(second):02} or the other")
+        return iso(second, int(first), year) if int(second) > 12 else iso(first, int(second), year)
+
+    text = _SLASHED.sub(slashed, text)
+    text = _DOTTED.sub(lambda m: iso(m[1], int(m[2]), m[3]), text)
+    text = _NAMED.sub(lambda m: iso(m[1], _MONTH_NUMBERS[m[2].lower()], m[3]), text)
+    return _NAMED_FIRST.sub(lambda m: iso(m[2], _MONTH_NUMBERS[m[1].lower()], m[3]), text)
+
+
 def _ages(text: str, now: datetime) -> Window | None:
-    if (found := _LAST.search(text)) is not None:
+    if (found := _LAST.search(text) or _FOR.search(text)) is not None:
         return Window(now - span(found[1], found[2]), now, found[0])
     if (found := _AGO.search(text)) is not None:
         age = span(found[1], found[2])
+        if _SINCE_DAY.search(text[: found.start()]):
+            return Window(now - age, now, found[0])
         around = max(AROUND, min(age / 4, timedelta(hours=12)))
         return Window(now - age - around, now - age + around, found[0])
     return None
 
 
-def _clock(text: str, now: datetime) -> Window | None:
-    """What is said with the hands of a clock, on the day that is named, or the last time it was so late."""
-    base = _day(text, now)
-    start = base.since if base is not None else now
-    night = base is not None and base.since.time() >= time(18) and base.until - base.since > timedelta(hours=6)
+class _Base:
+    """The day that a question names, on which its clock times are; without one the last time that it was so late."""
 
-    def at(groups: tuple[str | None, ...]) -> datetime:
-        clock = _time(groups)
-        day = start.date() + (timedelta(days=1) if night and clock.hour < 12 else timedelta())
-        found = on_the_wall(datetime.combine(day, clock), now.tzinfo or UTC)
-        return found - timedelta(days=1) if base is None and found > now else found
+    def __init__(self, text: str, now: datetime) -> None:
+        self.now = now
+        self.day = _day(text, now)
+        self._start = now if self.day is None else self.day.since
+        #: Whether the day is a night, of which the hours after midnight are the next day's.
+        self.night = (
+            self.day is not None
+            and self.day.since.time() >= time(18)
+            and self.day.until - self.day.since > timedelta(hours=6)
+        )
 
+    def at(self, day: str | None, clock: str) -> datetime:
+        """The moment at which the clock showed this, on the named day or else on the base's."""
+        shown = _time(clock)
+        if day is not None:
+            return _wall(_date_of(day, self.now), shown, self.now)
+        on = self._start + (timedelta(days=1) if self.night and shown.hour < 12 else timedelta())
+        found = _wall(on, shown, self.now)
+        return _wall(on - timedelta(days=1), shown, self.now) if self.day is None and found > self.now else found
+
+
+def _two(text: str, now: datetime) -> Window | None:
+    """From one moment or day to another."""
+    if (days := _BETWEEN_DAYS.search(text)) is not None:
+        first, last = _date_of(days[1], now), _date_of(days[2], now)
+        if last >= first:
+            return Window(first, last + timedelta(days=1), days[0])
+    base = _Base(text, now)
     if (two := _BETWEEN.search(text)) is not None:
-        first, second = at(two.groups()[:7]), at(two.groups()[7:])
-        if second <= first:  # over midnight, or "from 2 to 4 pm" of yesterday
-            first, second = (first - timedelta(days=1), second) if base is None else (first, second + timedelta(days=1))
-        return Window(first, second, two[0])
-    if (one := _SINCE.search(text)) is None:
+        day, begin, other_day, end = two.groups()
+    elif (two := _BETWEEN_BARE.search(text)) is not None:
+        half = (re.search(r"[ap]m", two[3], re.IGNORECASE) or [""])[0]
+        day, begin, other_day, end = None, f"{two[2]}{half or ':00'}", None, two[3]
+        end = end if half or ":" in end else f"{end.strip()}:00"
+    else:
         return None
-    word, there = one[1].lower(), at(one.groups()[1:])
-    if word in ("since", "after"):
-        return Window(there, max(base.until, there) if base is not None and not night else now, one[0])
+    first = base.at(day, begin)
+    second = base.at(other_day or day, end)
+    if second <= first:  # over midnight, or "from 2 to 4 pm" of yesterday
+        back = base.day is None and day is None
+        first, second = (first - timedelta(days=1), second) if back else (first, second + timedelta(days=1))
+    return Window(first, second, two[0])
+
+
+def _one(text: str, now: datetime) -> Window | None:
+    """Since, until or around one moment that is said with the hands of a clock."""
+    base = _Base(text, now)
+    if (one := _SINCE.search(text)) is not None:
+        word, day, clock = one[1].lower(), one[2], one[3]
+    elif (one := _SINCE_BARE.search(text)) is not None:
+        word, day, clock = one[1].lower(), None, f"{one[2]}:00"
+    elif (one := _ON.search(text)) is not None:
+        word, day, clock = "at", one[1], one[2]
+    else:
+        return None
+    there = base.at(day, clock)
+    if word in ("since", "after", "from"):
+        bounded = base.day is not None and day is None and not base.night
+        return Window(there, max(base.day.until, there) if bounded and base.day else now, one[0])
     if word in ("before", "until", "till", "by"):
-        return Window(base.since if base is not None and base.since < there else there - 8 * 2 * AROUND, there, one[0])
+        whole = base.day is not None and base.day.since < there
+        return Window(base.day.since if whole and base.day else there - 8 * 2 * AROUND, there, one[0])
     return Window(there - AROUND, there + AROUND, one[0])
 
 
-def _time(groups: tuple[str | None, ...]) -> time:
-    hour, minute, half, hour_alone, half_alone, hour_h, word = groups
-    if word is not None:
-        return time(12 if word.lower() == "noon" else 0)
-    number = int(hour or hour_alone or hour_h or 0)
-    part = (half or half_alone or "").lower()
-    if part:
+def _time(clock: str) -> time:
+    """What a clock shows. Raises ValueError for what none does."""
+    if clock.lower() in ("noon", "midnight"):
+        return time(12 if clock.lower() == "noon" else 0)
+    parts = _CLOCK_PARTS.fullmatch(clock.strip())
+    if parts is None:
+        raise ValueError("no such time")
+    number, half = int(parts[1]), (parts[3] or "").lower()
+    if half in ("am", "pm"):
         if not 1 <= number <= 12:
             raise ValueError("no such hour")
-        number = number % 12 + (12 if part == "pm" else 0)
-    return time(number % 24 if number == 24 else number, int(minute or 0))
+        number = number % 12 + (12 if half == "pm" else 0)
+    return time(number % 24 if number == 24 else number, int(parts[2] or 0))
+
+
+def _wall(day: datetime, clock: time, now: datetime) -> datetime:
+    return on_the_wall(datetime.combine(day.date(), clock), now.tzinfo or UTC)
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _date_of(word: str, now: datetime) -> datetime:
+    """The midnight at which a day begins that :data:`_DAY` found. Raises ValueError for a date that no calendar has."""
+    midnight, said = _midnight(now), word.lower().strip()
+    if said[:1].isdigit():
+        return midnight.replace(year=int(said[:4]), month=int(said[5:7]), day=int(said[8:10]))
+    if said.endswith("before yesterday"):
+        return midnight - timedelta(days=2)
+    if said in ("today", "yesterday"):
+        return midnight - timedelta(days=said == "yesterday")
+    past = (midnight.weekday() - _DAYS.index(said.removeprefix("last").strip())) % 7
+    return midnight - timedelta(days=past or (7 if said.startswith("last") else 0))
+
+
+def _calendar(text: str, now: datetime) -> Window | None:
+    """This week, from Monday on; this or the last month and year."""
+    found = _CALENDAR.search(text)
+    if found is None:
+        return None
+    midnight = _midnight(now)
+    if found[2].lower() == "week":
+        return Window(midnight - timedelta(days=midnight.weekday()), now, found[0])
+    start = midnight.replace(day=1) if found[2].lower() == "month" else midnight.replace(month=1, day=1)
+    if found[1].lower() == "this":
+        return Window(start, now, found[0])
+    before = (start - timedelta(days=1)).replace(day=1)
+    return Window(before if found[2].lower() == "month" else before.replace(month=1), start, found[0])
 
 
 def _day(text: str, now: datetime) -> Window | None:
     """A day, or a part of one, that is named."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if (date := _DATE.search(text)) is not None:
-        day = midnight.replace(year=int(date[1]), month=int(date[2]), day=int(date[3]))
+    midnight = _midnight(now)
+    if (dated := _DATE.search(text)) is not None:
         part = re.search(r"\b(morning|afternoon|evening|night)\b", text, re.IGNORECASE)
-        return _part(day, part[1].lower() if part else None, date[0], text[: date.start()], now)
+        day = _date_of(dated[0], now)
+        return _part(day, part[1].lower() if part else None, dated[0], text[: dated.start()], now)
     for found in _DAY_AND.finditer(text):
         word, part_word = (found[1] or "").lower(), (found[2] or "").lower() or None
         if not word or (word in ("this", "last") and part_word is None and not found[0].strip()):
@@ -131,9 +284,11 @@ def _day(text: str, now: datetime) -> Window | None:
 def _named_day(word: str, part: str | None, midnight: datetime, now: datetime) -> datetime | None:
     if word in ("this", "last") and part is None:
         return None
-    if word == "yesterday":
-        return midnight - timedelta(days=1)
-    if word in _DAYS:
+    if word in ("yesterday", "day before yesterday"):
+        return midnight - timedelta(days=1 if word == "yesterday" else 2)
+    if word.startswith("last ") and part is None:
+        return _date_of(word, now)
+    if (word := word.removeprefix("last ")) in _DAYS:
         begun = part is None or now.hour >= _PARTS[part][0]  # so that today's weekday can mean today
         return midnight - timedelta(days=(midnight.weekday() - _DAYS.index(word)) % 7 or (0 if begun else 7))
     if word in ("last", "overnight", "this", "tonight") and part in ("night", None):

@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -24,6 +24,7 @@ from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, visible
 from andon.core.settings.settings import Settings
 from andon.explain.admission import Budget
+from andon.explain.advice import refusal, violations
 from andon.explain.model.fence import fenced, size
 from andon.explain.model.history_tools import ROOM, WRONG_CALLS, HistoryTools, usable_by
 from andon.explain.model.prompts import BYTES_PER_TOKEN
@@ -32,9 +33,11 @@ from andon.explain.model.session import AnswerTooLong, ModelSession, NoAnswer, N
 from andon.explain.providers.backend import Backend, Capabilities
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar import alike
+from andon.insight.ask.answers import told
 from andon.insight.ask.conversation import Conversation, Watch
-from andon.insight.ask.facts_text import prompt_lines, report, scope_words
-from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve
+from andon.insight.ask.facts_object import facts_of
+from andon.insight.ask.facts_text import prompt_lines, report
+from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve, scope_words
 from andon.store import Ask, agent_history
 
 log = structlog.get_logger(__name__)
@@ -76,7 +79,8 @@ class Investigated:
 
     ``mode`` says how it came about: by a model with ``tools``, by a model shown the ``facts``, or by ``none``;
     ``reason`` says why then. ``looked`` are the calls of tools as (tool, what was asked), ``scope`` is the part of
-    history in words. ``latency`` is in seconds.
+    history in words. ``facts`` are what the database holds about the question, as JSON values. ``latency`` is in
+    seconds.
     """
 
     text: str
@@ -93,6 +97,7 @@ class Investigated:
     input_tokens: int = 0
     output_tokens: int = 0
     latency: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Investigator:
@@ -150,15 +155,21 @@ class Investigator:
         if result is None:
             text = report(found)
             result = await self._answered(found, text, "none", cited_ids(text))
+            result.text = checked(text, {one.id for one in result.cited})
             result.reason = reason
         result.latency = round(time.perf_counter() - started, 3)
         return result
 
     async def _first_look(self, inquiry: Inquiry) -> Retrieved:
+        scope = HistoryQuery(since=inquiry.since, until=inquiry.until)
+        found = Retrieved(inquiry, scope, [scope])
         try:
-            return await retrieve(inquiry, self._history, self._tools(inquiry, None), self._runbooks)
+            found = await retrieve(inquiry, self._history, self._tools(inquiry, None), self._runbooks)
+            if found.scopes:
+                found.told = await told(self._history, found)
         except QueryTooSlow as error:
-            return Retrieved(inquiry, HistoryQuery(since=inquiry.since, until=inquiry.until), notes=[f"{error}."])
+            found.notes.append(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        return found
 
     def _tools(self, inquiry: Inquiry, room: int | None, watch: Watch | None = None) -> HistoryTools:
         return HistoryTools(
@@ -205,7 +216,8 @@ class Investigator:
         """``text`` with those of the logs ``ids`` that are stored, in the order in which it cites them."""
         known = {one.id: one for one in await self._history(agent_history.logs_of, ids)}
         cited = [known[one] for one in cited_ids(text) if one in known]
-        return Investigated(text, mode, scope_words(found.scope, found.inquiry.now), found.notes, cited)
+        where = scope_words(found.scopes, found.inquiry.now)
+        return Investigated(text, mode, where, found.notes, cited, facts=facts_of(found))
 
     def _request(
         self, session: ModelSession, can: Capabilities, found: Retrieved, words: Conversation, look: bool
@@ -247,6 +259,9 @@ class Investigator:
         answer = visible(strip_thinking(text)).strip()
         if not answer:
             raise ModelAnswerError(f"{session.model} at {url} gave an empty answer: choose another MODEL.")
+        refused = refusal(violations("", [answer]))
+        if refused is not None:
+            raise ModelAnswerError(f"The answer of {session.model} is not shown: {refused}")
         words.show(text)
         return f"{answer} … (the answer ended at its limit of tokens)" if words.finish == "length" else answer
 
@@ -274,7 +289,7 @@ def _prompt(found: Retrieved, lines: list[str]) -> str:
     inquiry = found.inquiry
     return (
         f"It is {inquiry.now:%A %Y-%m-%d %H:%M %Z}. What the records show at a first look "
-        f"({scope_words(found.scope, inquiry.now)}) follows until the second mark; it may not be all.\n"
+        f"({scope_words(found.scopes, inquiry.now)}) follows until the second mark; it may not be all.\n"
         f"{fenced(lines)}\n"
         f"The question is: {json.dumps(clean(inquiry.text, _QUESTION_MAX), ensure_ascii=False)}"
     )

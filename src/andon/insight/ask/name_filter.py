@@ -7,16 +7,23 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from andon.core.models import SiteNames
+from andon.core.names import WORDS, key, level_of, meant, nearest, unknown
 
 _WORD = re.compile(r"[^\W_]+(?:[._/:-][^\W_]+)*")
 _CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*\b")
-#: Words behind which a number or letter names a place.
-_KIND = r"(?:line|area|site|plant|hall|machine|cell|station|zone|press|robot|oven|mill|cabinet)"
-_PLACE = re.compile(rf"\b({_KIND})\s{{1,3}}#?(\d{{1,4}}|[a-z])\b", re.IGNORECASE)
+#: Kinds of places by their words, and things behind whose word a number or letter may name one.
+_LEVELS = ("line", "machine", "area", "site")
+_THINGS = "hall cell station zone press robot oven mill cabinet"
+_KIND = "|".join(
+    sorted({*_THINGS.split(), *(word for level in _LEVELS for word in WORDS[level].split())}, key=len)[::-1]
+)
+_PLACE = re.compile(rf"\b((?:{_KIND})[\s_-]{{0,3}}#?(?:\d{{1,4}}|(?<=[\s_-])[a-z]))\b", re.IGNORECASE)
+#: Texts that are quoted: "unexpected token at line 12" names no place.
+_QUOTED = re.compile(r"""(?<!\w)(?:"[^"]*"|'[^']*'|`[^`]*`)(?!\w)""")
 _SEVERITIES = (
-    (re.compile(r"\bcriticals?\b", re.IGNORECASE), "CRITICAL"),
-    (re.compile(r"\b(?:errors?|faults?|failures?|failed)\b", re.IGNORECASE), "ERROR"),
-    (re.compile(r"\bwarnings?\b", re.IGNORECASE), "WARNING"),
+    (re.compile(r"\b(?:criticals?|kritisch\w{0,3})\b", re.IGNORECASE), "CRITICAL"),
+    (re.compile(r"\b(?:errors?|faults?|failures?|failed|fehlern?)\b", re.IGNORECASE), "ERROR"),
+    (re.compile(r"\b(?:warnings?|warnung(?:en)?)\b", re.IGNORECASE), "WARNING"),
 )
 #: Words that tell nothing apart.
 _COMMON = frozenset(
@@ -33,10 +40,26 @@ _COMMON = frozenset(
     """.split()  # noqa: SIM905 - a list of strings would take a page
 )
 _WORDS_MAX = 60
+_GERMAN_THINGS = {
+    "halle": "hall",
+    "zelle": "cell",
+    "presse": "press",
+    "roboter": "robot",
+    "ofen": "oven",
+    "mühle": "mill",
+    "schrank": "cabinet",
+    "schaltschrank": "cabinet",
+}
+_GERMAN_THING = re.compile(rf"\b(?:{'|'.join(_GERMAN_THINGS)})(?=\s{{0,3}}#?\d)", re.IGNORECASE)
 
 
 class Named(NamedTuple):
-    """What was found. ``unknown`` are places that the question names and the records do not."""
+    """What was found.
+
+    ``unknown`` are sentences about lines, machines, areas and sites that the question names and the records do not,
+    though they name others;
+    ``unclear`` are things such as "hall b" that are called so in no record, but may stand in texts.
+    """
 
     hosts: list[str]
     services: list[str]
@@ -45,32 +68,43 @@ class Named(NamedTuple):
     severity: str | None
     words: list[str]
     unknown: list[str]
+    unclear: list[str]
+
+
+def _in_english(text: str) -> str:
+    """``text`` with the German word for a thing in English where a number follows: "Presse 4" is "press 4"."""
+    return _GERMAN_THING.sub(lambda found: _GERMAN_THINGS[found[0].lower()], text)
 
 
 def find_names(question: str, names: SiteNames) -> Named:
     """What ``question`` names. A name is compared without regard to case, blanks, dashes and leading zeros."""
-    text = question[:2_000]
+    text = _in_english(question[:2_000])
     words = _WORD.findall(text)[:_WORDS_MAX]
     spoken = _grams(words)
     hosts = _found(names.hosts, spoken)
     places = [place for place in _found(names.places, spoken) if place not in hosts]
-    numbered = {found[0]: _plain(found[2]) for found in _PLACE.finditer(text)}
-    known = {_plain(name) for name in (*hosts, *places)}
-    unknown: list[str] = []
-    for said, number in numbered.items():
-        if _plain(said) in known:
+    unquoted = " ".join(_QUOTED.sub(" ", text).split())
+    missing: list[str] = []
+    unclear: list[str] = []
+    for found in dict.fromkeys(" ".join(found[1].split()) for found in _PLACE.finditer(text)):
+        level = level_of(found)
+        of_level = {"line": names.lines, "machine": names.machines, "area": names.areas, "site": names.sites}
+        called = meant(found, of_level.get(level or "", names.places), level or "")
+        places += [place for place in called if place not in places and place not in hosts]
+        if called or _plain(found) in map(_plain, (*hosts, *places)):
             continue
-        bare = [place for place in names.places if _plain(place) == number]
-        places += [place for place in bare if place not in places]
-        if not bare:
-            unknown.append(" ".join(said.split()))
+        if level is not None and of_level.get(level) and found[-1].isdecimal() and found in unquoted:
+            missing.append(unknown(level, found, nearest(found, of_level[level])))
+        elif not found.endswith((" a", " i")):  # "is the machine a problem?"
+            unclear.append(found)
+    known = {_plain(name) for name in (*hosts, *places)}
     services = [name for name in _found(names.services, spoken) if name.lower() not in _COMMON]
     known |= {_plain(name) for name in (*places, *services)}
     codes = [code for code in _codes(text) if _plain(code) not in known]
     severity = next((level for pattern, level in _SEVERITIES if pattern.search(text)), None)
     others = [w for w in map(str.lower, words) if len(w) > 2 and w not in _COMMON and not w.isdigit()]
     telling = list(dict.fromkeys(w for w in others if _plain(w) not in known))
-    return Named(hosts, services, places, codes, severity, telling, unknown)
+    return Named(hosts, services, places, codes, severity, telling, missing, unclear)
 
 
 def _codes(text: str) -> list[str]:
@@ -80,8 +114,7 @@ def _codes(text: str) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """Letters and digits alone, in lower case, without zeros in front of a number."""
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\W_]+", "\x1f", name.lower())).replace("\x1f", "")
+    return key(name, "")
 
 
 def _grams(words: list[str]) -> set[str]:

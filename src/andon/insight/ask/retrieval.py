@@ -1,42 +1,59 @@
-"""Facts for a question without a model's help: what it names, the problems of that time and place, what led up to them.
+"""Facts for a question without a model's help: the totals of its time and place, its problems by weight, what came
+first, what is active, what is known of the heaviest problems.
 
 Models that cannot call tools are shown this in the prompt; without a model it is the answer.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import msgspec
 
+from andon.core.errors import QueryTooSlow, UnknownName
 from andon.core.models import (
     SEVERITY_RANK,
     Hint,
     HistoryQuery,
+    Names,
     PatternFacts,
     PatternSeen,
+    Period,
     Severity,
     StoredLog,
     utc_text,
 )
 from andon.core.models.explanations import question_of
-from andon.core.times import Skipped
-from andon.explain.model.history_tools import HistoryTools
-from andon.explain.model.time_phrases import shown, window
+from andon.core.names import choice, listed, nearest, quoted
+from andon.core.redact import clean
+from andon.explain.model.history_tools import COMPARED, HistoryTools
+from andon.explain.model.time_phrases import shown
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
+from andon.insight.ask import figures, scope
+from andon.insight.ask.figures import FirstOut, Group
 from andon.insight.ask.name_filter import Named, find_names
-from andon.store import Ask, agent_history
+from andon.insight.ask.question import Question, Route, read_question
+from andon.insight.ask.scope import Time
+from andon.store import Ask, agent_history, names, period
+from andon.store.alarms import AlarmEntry
 
+#: Problems that are told with what is known of them.
 TOLD = 6
-#: Problems of the window that are looked through for the question's words.
-_LISTED = 60
-_SCOPES = 3
 _TIMELINE, _AROUND = 14, 200
-_DEFAULT_SPAN = timedelta(hours=24)
 _BEFORE, _AFTER = timedelta(minutes=10), timedelta(minutes=5)
+_QUOTED = 160
+#: Problems that are told where a question of this kind names none.
+_SHORTER = {Route.BEFORE: 1, Route.FIX: 3}
+#: Problems of which the newest log is looked up, the heaviest and the most frequent.
+_SAMPLED = 40
+#: Words that are looked for in the logs themselves where no problem's text has any.
+_SEARCHED = 6
+#: What is asked of all time where no time is named but something that has happened.
+_OF_EVER = frozenset({Route.FIX, Route.BEFORE, Route.COUNT})
+#: What is asked of these is answered by none where nothing reads like the question's words.
+_COUNTED = frozenset({Route.COUNT, Route.FREQUENT, Route.NEW, Route.BEFORE, Route.FIX})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,144 +65,254 @@ class Inquiry:
     now: datetime
     since: str | None = None
     until: str | None = None
-    host: str | None = None
-    place: str | None = None
-    service: str | None = None
+    host: Names | None = None
+    place: Names | None = None
+    service: Names | None = None
 
 
 @dataclass
 class Retrieved:
     """What was found. ``notes`` say what had to be assumed or left out; ``logs`` are by id.
 
-    ``problems`` come with what is known of each, the most telling first; ``timeline`` is what the host of the first bad
-    log recorded around it, once for each row of the same problem.
+    ``period`` is all of the time and place, ``groups`` its problems that fit the question, look-alikes folded,
+    ``problems`` the first of them with what is known of each. ``nearest`` is the log that another time had to be taken
+    for, which ``asked`` had none of. ``timeline`` is what the host of the worst log recorded around it, the first log
+    of each problem. ``samples`` are the newest logs of more problems, by id. ``told`` is what answers the question
+    itself, in lines; ``unmatched`` says that nothing reads like the question's words.
     """
 
     inquiry: Inquiry
     scope: HistoryQuery = HistoryQuery()  # noqa: RUF009 - immutable
+    scopes: list[HistoryQuery] = field(default_factory=list)
+    question: Question = Question(Route.OVERVIEW, [], [], None, "machine", [])  # noqa: RUF009 - immutable
+    codes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    period: Period | None = None
+    groups: list[Group] = field(default_factory=list)
     problems: list[tuple[PatternSeen, PatternFacts]] = field(default_factory=list)
-    more_problems: int = 0
+    only: set[int] | None = None
+    fits: str = ""
+    first_outs: list[FirstOut] = field(default_factory=list)
+    active: list[AlarmEntry] | None = None
+    asked: Time | None = None
+    nearest: StoredLog | None = None
     logs: dict[int, StoredLog] = field(default_factory=dict)
+    samples: dict[int, StoredLog] = field(default_factory=dict)
     timeline: list[StoredLog] = field(default_factory=list)
     alike: list[tuple[PatternFacts, float]] = field(default_factory=list)
     runbooks: list[Hint] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    unmatched: bool = False
 
 
 async def retrieve(
     inquiry: Inquiry, ask: Ask, tools: HistoryTools, runbooks: MarkdownRunbooks | None = None
 ) -> Retrieved:
-    """The facts for ``inquiry``. Raises QueryTooSlow and StoreUnavailable."""
+    """The facts for ``inquiry``. Raises UnknownName for a filter or a question about a place that no log names,
+    QueryTooSlow and StoreUnavailable."""
     found = Retrieved(inquiry)
     span = await ask(agent_history.span)
     if span is None:
         found.notes.append("No log is stored yet.")
         return found
-    named = find_names(inquiry.text, await ask(agent_history.names))
-    found.scope = scope = _window(inquiry, span, found.notes)
-    found.notes += [f"No log names a place or host {place!r}." for place in named.unknown]
-    scopes = list(_scopes(inquiry, named, scope))
-    problems = await _problems(ask, scopes)
-    if not problems and scopes != [scope]:
-        problems = await _relaxed(ask, named, found)
-    elif scopes:
-        found.scope = scopes[0]
-    if not problems:
+    inquiry = found.inquiry = await _read_names(inquiry, ask, found.notes)
+    named = find_names(inquiry.text, await ask(names.of_site))
+    if named.unknown and not (named.hosts or named.places or inquiry.host or inquiry.place):
+        raise UnknownName("; ".join(named.unknown))
+    found.notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in named.unknown]
+    found.question = read_question(
+        inquiry.text, named.words, [*named.hosts, *named.places, *named.services, *named.unclear]
+    )
+    await _only(ask, named, found)
+    if named.severity != Severity.CRITICAL and (found.only is not None or found.question.words):
+        named = named._replace(severity=None)  # "the pump fault" is about the pump, however severe it is
+    await _look(ask, named, found)
+    if found.period is None or not found.period.logs:
         oldest, newest = (shown(one, inquiry.now) for one in span)
-        found.notes.append(f"No log matches in that time; logs are stored from {oldest} to {newest}.")
-    await _tell(ask, problems, named, found)
-    if not problems or (named.words and not any(_score(seen, named) for seen, _ in found.problems)):
-        found.alike = await _alike(tools, named, found)
+        found.notes.append(f"Logs are stored from {oldest} to {newest}.")
+    else:
+        try:
+            found.first_outs = await figures.first_outs(ask, found.scopes, inquiry.now)
+        except QueryTooSlow:
+            found.notes.append("So much was logged then that floods were not looked for.")
+    found.active = await figures.active_now(ask, found.scopes, inquiry.now)
+    if not found.fits and found.question.route in _SHORTER:
+        del found.groups[_SHORTER[found.question.route] :]
+    await _tell(ask, found)
+    if found.question.words and not found.fits:
+        found.alike = await _alike(tools, found)
     if runbooks is not None:
         found.runbooks = _runbooks(runbooks, found)
     return found
 
 
-def _window(inquiry: Inquiry, span: tuple[str, str], notes: list[str]) -> HistoryQuery:
-    """The time asked about: as given, as said, or the last 24 hours of which there are logs."""
-    if inquiry.since is not None or inquiry.until is not None:
-        return HistoryQuery(since=inquiry.since, until=inquiry.until)
-    untold = "The question names no time"
-    try:
-        said = window(inquiry.text, inquiry.now)
-    except Skipped as error:
-        said, untold = None, f"The time {error}"
-    if said is not None:
-        return HistoryQuery(since=utc_text(said.since), until=utc_text(said.until))
-    since = utc_text(inquiry.now - _DEFAULT_SPAN)
-    newest = span[1]
-    if newest >= since:
-        notes.append(f"{untold}: the last 24 hours were looked at.")
-        return HistoryQuery(since=since)
-    try:
-        end = datetime.fromisoformat(newest)
-    except ValueError:  # taken over as it was
-        return HistoryQuery()
-    notes.append(
-        f"{untold} and the newest log is of {shown(newest, inquiry.now)}: the 24 hours before it were looked at."
+async def _read_names(inquiry: Inquiry, ask: Ask, notes: list[str]) -> Inquiry:
+    """``inquiry`` with the names that logs carry in its filters."""
+    given = HistoryQuery(host=inquiry.host, place=inquiry.place, service=inquiry.service)
+    read = await ask(names.read, given)
+    notes += [f"{note[0].upper()}{note[1:]}." for note in read.notes]
+    return replace(inquiry, host=read.query.host, place=read.query.place, service=read.query.service)
+
+
+async def _only(ask: Ask, named: Named, found: Retrieved) -> None:
+    """The problems that the question names, by a code, their ids or the id of a log; None for all."""
+    found.codes, coded = await scope.coded(ask, named, found.inquiry.text, found.notes)
+    if found.codes:
+        found.only, found.fits = coded, " or ".join(found.codes)
+        if not coded:
+            said = ", ".join(map(quoted, found.codes))
+            near = choice("code", nearest(found.codes[0], await ask(period.codes)))
+            found.notes.append(f"No stored log has {said}, in its text or its fields, however it is written.")
+            found.notes.append(
+                f"Of the codes of alarms {near}." if near.startswith("there") else "No alarm has a code."
+            )
+    for thing in named.unclear:
+        if having := await scope.having(ask, thing, found.notes):
+            found.only, found.fits = (
+                (found.only or set()) | having,
+                " or ".join(filter(None, [found.fits, repr(thing)])),
+            )
+        else:
+            found.notes.append(f"No log names a place or host {thing!r}, nor has it in its text.")
+    asked = found.question
+    if asked.problem_ids:
+        roots = [await ask(agent_history.pattern, one) for one in asked.problem_ids]
+        found.only = {one.pattern_id for one in roots if one is not None}
+        found.fits = "that number"
+    elif asked.route == Route.LOG:
+        logs = await ask(agent_history.logs_of, asked.log_ids)
+        facts = [await ask(agent_history.pattern, one.pattern_id) for one in logs if one.pattern_id is not None]
+        found.only = {one.pattern_id for one in facts if one is not None}
+        found.logs = {one.id: one for one in logs}
+        found.fits = "that number"
+
+
+async def _look(ask: Ask, named: Named, found: Retrieved) -> None:
+    """The part of history that is asked about, or the nearest that has logs, and all that was logged there."""
+    inquiry, asked = found.inquiry, found.question
+    ever = found.only is not None or (bool(asked.words) and asked.route in _OF_EVER)
+    time = scope.time_of(inquiry.text, inquiry.now, (inquiry.since, inquiry.until), found.notes, ever=ever)
+    base = HistoryQuery(
+        since=time.since, until=time.until, host=inquiry.host, place=inquiry.place, service=inquiry.service
     )
-    return HistoryQuery(since=utc_text(end - _DEFAULT_SPAN))
-
-
-def _scopes(inquiry: Inquiry, named: Named, base: HistoryQuery) -> Iterator[HistoryQuery]:
-    """``base`` with what is named or given; one for each host, or else for each place."""
-    service, code = (next(iter(names), None) for names in (named.services, named.codes))
-    base = msgspec.structs.replace(base, service=inquiry.service or service, severity=named.severity, text=code)
-    if inquiry.host or inquiry.place:
-        yield msgspec.structs.replace(base, host=inquiry.host or None, place=inquiry.place or None)
+    found.scopes = scope.scopes_of(base, named)
+    found.scope = found.scopes[0]
+    if found.only is not None and not found.only:
         return
-    name = "host" if named.hosts else "place"
-    values: list[str | None] = [*(named.hosts or named.places)[:_SCOPES]]
-    yield from (msgspec.structs.replace(base, **{name: value}) for value in values or [None])
+    await _read(ask, found)
+    if not await _fit(ask, found):
+        return
+    found.asked, wanted = time, found.fits or None
+    for what, left in [("", named), *scope.fewer(named)]:
+        scopes = scope.scopes_of(base, left)
+        only = found.only
+        log = await scope.nearest(ask, scopes, only)
+        if log is None:
+            continue
+        if what:
+            found.notes.append(f"No log at all matches everything the question names; this leaves out the {what}.")
+        await _move(ask, found, scopes, time, log)
+        return
+    if wanted is None or found.period is None or not found.period.logs:
+        found.notes.append(f"{_searched(found)}: no log, nor at any other time.")
 
 
-_ORDERS: tuple[agent_history.Order, ...] = ("severity", "first")
+async def _read(ask: Ask, found: Retrieved) -> None:
+    found.period = await figures.period_of(ask, found.scopes, found.only, found.notes)
+    found.groups = figures.fold(found.period.problems)
 
 
-async def _problems(ask: Ask, scopes: list[HistoryQuery]) -> dict[int, PatternSeen]:
-    """The problems of all scopes by id: the worst, and those that came first."""
-    problems: dict[int, PatternSeen] = {}
-    for scope in scopes:
-        for order in _ORDERS:
-            for seen in await ask(agent_history.problems, msgspec.structs.replace(scope, limit=_LISTED), order):
-                problems.setdefault(seen.pattern_id, seen)
-    return problems
+async def _fit(ask: Ask, found: Retrieved) -> bool:
+    """Keep the problems that have the question's words; whether another time has to be looked at."""
+    words, logged = found.question.words, found.period
+    if logged is None or not words:
+        return logged is not None and not logged.logs
+    if found.only is not None:
+        found.groups = figures.fold(figures.with_words(logged.problems, words) or logged.problems)
+        return not logged.logs
+    if fitting := figures.with_words(logged.problems, words):
+        found.fits = _either(words)
+        found.groups = figures.fold(fitting)
+        return False
+    known = await ask(agent_history.templates, COMPARED)
+    seen = [PatternSeen(id_, text, 0, "", "", Severity.INFO, 0) for id_, text in known]
+    roots = {one.pattern_id for one in figures.with_words(seen, words)[:500]}
+    if not roots:  # a word that stands in texts only where others have something else, or in fields
+        for word in words[:_SEARCHED]:
+            roots |= await scope.having(ask, word, found.notes)
+    if roots and await scope.nearest(ask, [_timeless(one) for one in found.scopes], roots) is not None:
+        found.only, found.fits = roots, _either(words)
+        return True
+    found.notes.append(f"No problem reads like {_either(words)}, then or at any other time.")
+    found.unmatched = True
+    if found.question.route in _COUNTED:
+        found.groups = []
+    return not logged.logs
 
 
-async def _relaxed(ask: Ask, named: Named, found: Retrieved) -> dict[int, PatternSeen]:
-    """Nothing matches all that is named: leave out the code and the severity, then the service, then the place."""
-    for what, fewer in (
-        ("the code or severity", named._replace(codes=[], severity=None)),
-        ("the service", named._replace(codes=[], severity=None, services=[])),
-        ("the place or host", named._replace(codes=[], severity=None, services=[], hosts=[], places=[])),
-    ):
-        scopes = list(_scopes(found.inquiry, fewer, found.scope))
-        if problems := await _problems(ask, scopes):
-            found.notes.append(f"No log matches everything the question names; this leaves out {what}.")
-            found.scope = scopes[0]
-            return problems
-    return {}
+async def _move(ask: Ask, found: Retrieved, scopes: list[HistoryQuery], time: Time, log: StoredLog) -> None:
+    """Look at the time nearest to the one that was asked about, in which ``log`` is."""
+    found.nearest, now = log, found.inquiry.now
+    found.notes.append(f"{_searched(found)}: no log{f' with {found.fits}' if found.fits else ''}.")
+    past = time.until is None or log.timestamp < time.until
+    said = f"{shown(log.timestamp, now)}, {clean(log.hostname, 80)}: {clean(' '.join(log.message.split()), _QUOTED)}"
+    found.notes.append(f"The {'last one before' if past else 'first one after'} is of {said} [log {log.id}].")
+    place = scope.moved(time, log, now)
+    if place is None:
+        return
+    other, what = place
+    found.scopes = [msgspec.structs.replace(one, since=other.since, until=other.until) for one in scopes]
+    found.scope = found.scopes[0]
+    found.notes.append(f"What follows is about {what}.")
+    await _read(ask, found)
 
 
-async def _tell(ask: Ask, problems: dict[int, PatternSeen], named: Named, found: Retrieved) -> None:
-    """Choose the problems to tell, and fetch what is known of them and the logs that show them."""
-    ranked = sorted(
-        problems.values(),
-        key=lambda seen: (-_score(seen, named), -SEVERITY_RANK.get(seen.worst_severity, 1), seen.first_seen),
-    )
-    chosen = ranked[:TOLD]
-    first = min(ranked, key=lambda seen: (seen.first_seen, seen.first_log or 0), default=None)
-    if first is not None and first not in chosen:
-        chosen[-1] = first
-    found.more_problems = len(ranked) - len(chosen)
-    for seen in chosen:
-        if (facts := await ask(agent_history.pattern, seen.pattern_id, seen.last_seen)) is not None:
-            found.problems.append((seen, facts))
-    ids = [i for seen in chosen for i in (seen.first_log, seen.last_log) if i is not None]
-    found.logs = {one.id: one for one in await ask(agent_history.logs_of, ids)}
+def _searched(found: Retrieved) -> str:
+    """What was looked for, in words."""
+    return scope_words(found.scopes, found.inquiry.now)
+
+
+def scope_words(scopes: list[HistoryQuery], now: datetime) -> str:
+    """The part of history that was looked at, in words."""
+    if not scopes:
+        return "In all that is stored"
+    first = scopes[0]
+    parts = [scope.span_words(first.since, first.until, now)]
+    for name in ("host", "place", "service"):
+        values = list(dict.fromkeys(value for one in scopes if (value := getattr(one, name)) is not None))
+        parts += [f"{name} {' and '.join(clean(listed(value), 120) for value in values)}"] if values else []
+    if first.severity is not None:
+        parts.append(f"{first.severity} and worse" if first.severity != Severity.CRITICAL else "CRITICAL")
+    return ", ".join(parts)
+
+
+async def _tell(ask: Ask, found: Retrieved) -> None:
+    """Fetch what is known of the problems that are told, and the logs that show them."""
+    told = figures.worst_kept(found.groups, TOLD)
+    for group in told:
+        if (facts := await ask(agent_history.pattern, group.head.pattern_id, group.head.last_seen)) is not None:
+            found.problems.append((group.head, facts))
+    first = first_of(found)
+    if first is not None and first not in [seen for seen, _ in found.problems]:
+        facts = await ask(agent_history.pattern, first.pattern_id, first.last_seen)
+        found.problems += [] if facts is None else [(first, facts)]
+    ids = [i for seen, _ in found.problems for i in (seen.first_log, seen.last_log) if i is not None]
+    found.logs |= {one.id: one for one in await ask(agent_history.logs_of, ids)}
+    every = sorted((one for group in found.groups for one in (group.head, *group.alike)), key=lambda one: -one.count)
+    more = [*(group.head for group in found.groups[:_SAMPLED]), *every[:_SAMPLED]]
+    samples = await ask(agent_history.logs_of, [one.last_log for one in more if one.last_log is not None])
+    found.samples = {one.id: one for one in samples}
     bad = [one for one in found.logs.values() if SEVERITY_RANK.get(one.severity, 1) >= Severity.ERROR.rank]
-    if bad:
-        found.timeline = await _timeline(ask, min(bad, key=lambda one: (one.timestamp, one.id)))
+    if bad:  # the worst, and of those what came first
+        begin = min(bad, key=lambda one: (-SEVERITY_RANK[one.severity], one.timestamp, one.id))
+        found.timeline = await _timeline(ask, begin)
+
+
+def first_of(found: Retrieved) -> PatternSeen | None:
+    """What came first, of what is a warning or worse if anything is; None where nothing was found."""
+    every = [one for group in found.groups for one in (group.head, *group.alike)]
+    bad = [one for one in every if SEVERITY_RANK.get(one.worst_severity, 1) >= Severity.WARNING.rank]
+    return min(bad or every, key=lambda one: (one.first_seen, one.first_log or 0), default=None)
 
 
 async def _timeline(ask: Ask, around: StoredLog) -> list[StoredLog]:
@@ -196,24 +323,17 @@ async def _timeline(ask: Ask, around: StoredLog) -> list[StoredLog]:
     if middle.tzinfo is None:
         return []
     since, until = utc_text(middle - _BEFORE), utc_text(middle + _AFTER)
-    scope = HistoryQuery(host=around.hostname, since=since, until=until, oldest_first=True, limit=_AROUND)
-    around_it = await ask(agent_history.find, scope)
-    # of a row of the same problem the first log says it all
-    runs = itertools.groupby(around_it, key=lambda one: one.pattern_id or one.id)
-    return [next(run) for _, run in itertools.islice(runs, _TIMELINE)]
+    asked = HistoryQuery(host=around.hostname, since=since, until=until, oldest_first=True, limit=_AROUND)
+    around_it = await ask(agent_history.find, asked)
+    firsts: dict[tuple[int | None, int], StoredLog] = {}
+    for one in around_it:  # of the logs of a problem the first says it all
+        firsts.setdefault((one.pattern_id, 0 if one.pattern_id else one.id), one)
+    return list(firsts.values())[:_TIMELINE]
 
 
-def _score(seen: PatternSeen, named: Named) -> int:
-    """How many of the question's telling words the problem has; a word counts by its beginning, so that plurals do."""
-    template = seen.template.lower()
-    return sum(word[: max(4, len(word) - 2)] in template for word in named.words)
-
-
-async def _alike(tools: HistoryTools, named: Named, found: Retrieved) -> list[tuple[PatternFacts, float]]:
-    if not named.words and not named.codes:
-        return []
+async def _alike(tools: HistoryTools, found: Retrieved) -> list[tuple[PatternFacts, float]]:
     told = {seen.pattern_id for seen, _ in found.problems}
-    alike = await tools.alike(" ".join([*named.codes, *named.words]), None)
+    alike = await tools.alike(" ".join([*found.codes, *found.question.words]), None)
     return [(facts, score) for facts, score in alike if facts.pattern_id not in told]
 
 
@@ -226,3 +346,11 @@ def _runbooks(runbooks: MarkdownRunbooks, found: Retrieved) -> list[Hint]:
             questions.append(question_of(log.message, log.service, log.hostname))
     hints = {hint.source: hint for question in questions for hint in runbooks.hints(question)}
     return list(hints.values())[:3]
+
+
+def _either(words: Collection[str]) -> str:
+    return " or ".join(repr(clean(word, 60)) for word in words)
+
+
+def _timeless(one: HistoryQuery) -> HistoryQuery:
+    return msgspec.structs.replace(one, since=None, until=None)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from andon.core.models.history import Comparison, Difference, FieldCounts
-from andon.core.times import clock
 from andon.grouping.codes import CodeRules
+from andon.insight.differences import hours
 from andon.insight.differences.lift import differences
 from andon.insight.shifts.calendar import Shift, window_at
 from andon.store import Connection, search
@@ -18,6 +17,11 @@ from andon.store import Connection, search
 _CODES = CodeRules()
 #: With fewer logs in question nothing can be told from chance.
 LEAST_LOGS = 5
+#: So many values that stand out are looked through for the same facts.
+FOUND_MAX = 500
+#: Two fields with the same value tell the same fact where so large a share of the logs has both, at least.
+_NEARLY = 0.9
+_OWN_FIRST = ("machine", "line", "area", "site", "hostname", "service", "shift")
 
 
 class DiffResult(msgspec.Struct, frozen=True):
@@ -66,9 +70,11 @@ def find(compared: Comparison, shifts: Sequence[Shift] | None, zone: ZoneInfo, *
     fields = dict(compared.fields)
     if shifts is not None:
         fields = {name: counts for name, counts in fields.items() if not _is_own_code(name, counts)}
-        fields["shift"] = _by_hour(compared, lambda at: one.name if (one := window_at(shifts, at, zone)) else None)
-        fields["hour of day"] = _by_hour(compared, lambda at: f"{clock(at, zone):%H}:00")
-    found = differences(fields, limit=limit)
+        fields["shift"] = hours.by_name(
+            compared.hours, lambda at: one.name if (one := window_at(shifts, at, zone)) else None
+        )
+        fields["hour of day"] = hours.of_the_day(compared.hours, zone)
+    found = _when_once(folded(differences(fields, limit=FOUND_MAX)))[:limit]
     return DiffResult(compared.inside, compared.outside, compared.exact, found, _note(compared, found))
 
 
@@ -88,18 +94,60 @@ def _note(compared: Comparison, found: list[Difference]) -> str | None:
         return f"{few} too few to tell a difference from chance"
     if not compared.outside:
         return "there are no other logs in this time to compare with: choose a longer one"
-    return None if found else "nothing stands out beyond what chance explains"
+    if found:
+        return None
+    events = compared.fields["hostname"].independent if "hostname" in compared.fields else None
+    if events is not None and round(events.inside_total) < LEAST_LOGS:
+        came = "at one time" if round(events.inside_total) <= 1 else f"in {round(events.inside_total)} bursts"
+        return f"all {compared.inside:,} logs came {came}: too few events to tell a difference from chance"
+    return "nothing stands out beyond what chance explains"
 
 
-def _by_hour(compared: Comparison, name: Callable[[float], str | None]) -> FieldCounts:
-    inside: Counter[str] = Counter()
-    outside: Counter[str] = Counter()
-    for hour, (here, there) in compared.hours.items():
-        value = name(hour * 3600.0)
-        if value is not None:
-            inside[value] += here
-            outside[value] += there
-    return FieldCounts(+inside, +outside, inside.total(), outside.total())
+def folded(found: Sequence[Difference]) -> list[Difference]:
+    """Each fact once: what the same logs have under several names becomes ``also`` of one.
+
+    The same logs: as many of those in question and as many of the others, or nearly as many with the same value (a
+    machine's name as ``machine``, ``hostname`` and in the context).
+    """
+    groups: list[list[Difference]] = []
+    for one in found:
+        for group in groups:
+            if all(one.field != other.field for other in group) and _same(group[0], one):
+                group.append(one)
+                break
+        else:
+            groups.append([one])
+    facts = []
+    for group in groups:
+        first, *others = sorted(group, key=_by_name)
+        facts.append(msgspec.structs.replace(first, also=tuple((one.field, one.value) for one in others)))
+    return facts
+
+
+def _when_once(found: list[Difference]) -> list[Difference]:
+    """Shift and hour of the day both tell when; the more telling one is enough."""
+    when = [one for one in found if one.field in ("shift", "hour of day")]
+    return [one for one in found if one not in when or one.field == when[0].field]
+
+
+def _same(one: Difference, other: Difference) -> bool:
+    if (one.inside, one.outside) == (other.inside, other.outside):
+        return True
+    fewer, more = sorted((one.inside, other.inside))
+    value = _plain(one.value)
+    named = one.field.rpartition(".")[2] == other.field.rpartition(".")[2]
+    telling = named or not (value.isalpha() or value.isdigit())
+    return telling and value == _plain(other.value) and fewer >= _NEARLY * more
+
+
+def _plain(value: str) -> str:
+    return "".join(c for c in value.casefold() if c.isalnum())
+
+
+def _by_name(one: Difference) -> tuple[int, int, int, str]:
+    """The one that covers most first, then the record's own fields."""
+    own = _OWN_FIRST.index(one.field) if one.field in _OWN_FIRST else len(_OWN_FIRST)
+    return -one.inside, own, len(one.field), one.field
 
 
 def sentence(d: Difference) -> str:
@@ -107,7 +155,11 @@ def sentence(d: Difference) -> str:
 
     >>> sentence(Difference("firmware", "2.1.4", 41, 48, 285, 2000, 5.994, 1e-20))
     'firmware 2.1.4: 41 of 48, 6.0 × more often (p < 0.001)'
+    >>> sentence(Difference("machine", "P4", 9, 9, 0, 50, float("inf"), 1e-5, (("hostname", "p4"), ("recipe", "R7"))))
+    'machine P4 (also hostname; recipe R7): 9 of 9, nowhere else (p < 0.001)'
     """
+    names = [field if _plain(value) == _plain(d.value) else f"{field} {value}" for field, value in d.also]
+    also = f" (also {'; '.join(names)})" if names else ""
     chance = "p < 0.001" if d.p < 0.001 else f"p = {d.p:.3f}"
     times = "nowhere else" if d.outside == 0 else f"{d.lift:.1f} × more often"
-    return f"{d.field} {d.value}: {d.inside:,} of {d.of_inside:,}, {times} ({chance})"
+    return f"{d.field} {d.value}{also}: {d.inside:,} of {d.of_inside:,}, {times} ({chance})"

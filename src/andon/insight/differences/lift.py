@@ -4,7 +4,8 @@ For each value of each field the logs in question are held against the others in
 expected count is at least five, the G-test (log-likelihood ratio, one degree of freedom) gives the chance of such a
 table, else Fisher's exact test; both one-sided, because only what is more frequent explains anything. The chances are
 corrected by Holm's step-down method for all values of all fields that were there to be found, so that a field with
-thousands of values (a serial number) has to be thousands of times as convincing.
+thousands of values (a serial number) has to be thousands of times as convincing. Where the counts say how many
+independent observations the logs are, chance and ratio are those of observations: a storm is one event.
 
 Sources: Sokal & Rohlf, Biometry (G-test); Fisher 1922; Holm 1979; Cochran's rule of five for expected counts.
 """
@@ -41,17 +42,28 @@ def differences(
         if counts.inside_total <= 0 or counts.outside_total <= 0:
             continue
         tested += len(counts.inside.keys() | counts.outside.keys()) + counts.others
-        for value, inside in counts.inside.items():
-            outside = counts.outside.get(value, 0)
-            if inside < least_count or inside * counts.outside_total <= outside * counts.inside_total:
-                continue
-            p = chance(inside, counts.inside_total, outside, counts.outside_total)
-            lift = math.inf if outside == 0 else (inside / counts.inside_total) / (outside / counts.outside_total)
-            found.append(Difference(field, value, inside, counts.inside_total, outside, counts.outside_total, lift, p))
+        for value, logs in counts.inside.items():
+            if logs >= least_count and (one := _compared(field, value, counts, least_count)) is not None:
+                found.append(one)
     chances = holm([row.p for row in found], tested)
     kept = [msgspec.structs.replace(row, p=p) for row, p in zip(found, chances, strict=True) if p < alpha]
     kept.sort(key=lambda d: (-_weight(d), d.p, d.field, d.value))
     return kept[:limit]
+
+
+def _compared(field: str, value: str, counts: FieldCounts, least_count: int) -> Difference | None:
+    """One value inside and outside; None where it is not more frequent inside."""
+    of = counts.independent or counts
+    inside, outside = of.inside.get(value, 0), of.outside.get(value, 0)
+    logs, others = counts.inside[value], counts.outside.get(value, 0)
+    if others == 0:
+        outside = 0
+    inside_total, outside_total = max(of.inside_total, inside), max(of.outside_total, outside)
+    if round(inside) < least_count or inside * outside_total <= outside * inside_total:
+        return None
+    p = chance(round(inside), round(inside_total), round(outside), max(1, round(outside_total)))
+    lift = math.inf if others == 0 or not outside else (inside / inside_total) / (outside / outside_total)
+    return Difference(field, value, logs, counts.inside_total, others, counts.outside_total, lift, p)
 
 
 def _weight(d: Difference) -> float:

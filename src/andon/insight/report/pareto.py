@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import NamedTuple
+
+from andon.core.text import html_text
 
 WIDTH = 760
 _ROW, _TOP, _LABEL, _VALUE = 24, 30, 300, 110
@@ -27,8 +28,8 @@ def chart(title: str, bars: Sequence[Column], colour: str) -> str:
     total, largest = sum(bar.size for bar in ranked), max((bar.size for bar in ranked), default=1.0)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'role="img" aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13">',
-        f'<text x="0" y="18" font-weight="600">{escape(title)}</text>',
+        f'role="img" aria-label="{html_text(title)}" font-family="system-ui, sans-serif" font-size="13">',
+        f'<text x="0" y="18" font-weight="600">{html_text(title)}</text>',
     ]
     so_far = 0.0
     for index, bar in enumerate(ranked):
@@ -36,10 +37,10 @@ def chart(title: str, bars: Sequence[Column], colour: str) -> str:
         y, length = _TOP + _ROW * index, max(2.0, room * bar.size / largest)
         label = bar.label if len(bar.label) <= _LABEL_MAX else bar.label[: _LABEL_MAX - 1] + "…"
         parts += [
-            f'<text x="{_LABEL - 8}" y="{y + 15}" text-anchor="end">{escape(label)}'
-            f"<title>{escape(bar.label)}</title></text>",
+            f'<text x="{_LABEL - 8}" y="{y + 15}" text-anchor="end">{html_text(label)}'
+            f"<title>{html_text(bar.label)}</title></text>",
             f'<rect x="{_LABEL}" y="{y + 3}" width="{length:.1f}" height="{_ROW - 8}" rx="2" fill="{colour}"/>',
-            f'<text x="{_LABEL + length + 6:.1f}" y="{y + 15}">{escape(bar.shown)} '
+            f'<text x="{_LABEL + length + 6:.1f}" y="{y + 15}">{html_text(bar.shown)} '
             f'<tspan fill="#666" font-size="11">{100 * so_far / total:.0f} %</tspan></text>',
         ]
     return "".join(parts) + "</svg>"

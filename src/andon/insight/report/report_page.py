@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
 
+from andon.core.text import html_text
 from andon.core.times import lasting
 from andon.insight.report.pareto import Column, chart
 from andon.insight.report.sections import Section, opening, sections, when
@@ -41,40 +41,42 @@ def page(report: ShiftReport) -> str:
     if report.bars:
         inner["pareto"] = _pareto(report)
     body = [
-        f"<h1>{escape(title)}</h1>",
-        *(f'<p class="aside">{escape(line)}</p>' for line in opening(report)),
-        *(f"<h2>{escape(section.title)}</h2>\n{inner[name]}" for name, section in found.items()),
+        f"<h1>{html_text(title)}</h1>",
+        *(f'<p class="aside">{html_text(line)}</p>' for line in opening(report)),
+        *(f"<h2>{html_text(section.title)}</h2>\n{inner[name]}" for name, section in found.items()),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        f"<title>{html_text(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
         + "\n".join(body)
         + "\n</body></html>\n"
     )
 
 
 def _body(section: Section) -> str:
-    intro = f"<p>{escape(section.intro)}</p>" if section.intro else ""
+    intro = f"<p>{html_text(section.intro)}</p>" if section.intro else ""
     if section.rows:
         return intro + _table(section.names, section.rows)
     if section.items:
-        return f"{intro}<ul>{''.join(f'<li>{escape(item)}</li>' for item in section.items)}</ul>"
-    return "<p>" + _COMMAND.sub(r"<code>\1</code>", escape(section.empty)) + "</p>"
+        return f"{intro}<ul>{''.join(f'<li>{html_text(item)}</li>' for item in section.items)}</ul>"
+    return "<p>" + _COMMAND.sub(r"<code>\1</code>", html_text(section.empty)) + "</p>"
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Cells are escaped here; the names of columns are those of :class:`Section`."""
     kinds = [name[-1:] for name in names]
     classes = {">": ' class="n"', ".": ' class="t"'}
-    head = "".join(f"<th{classes.get(k, '')}>{escape(n.rstrip('>!.'))}</th>" for n, k in zip(names, kinds, strict=True))
+    head = "".join(
+        f"<th{classes.get(k, '')}>{html_text(n.rstrip('>!.'))}</th>" for n, k in zip(names, kinds, strict=True)
+    )
     lines = []
     for row in rows:
         cells = [
-            f'<td class="t"><span class="{escape(cell)}">{escape(cell)}</span></td>'
+            f'<td class="t"><span class="{html_text(cell)}">{html_text(cell)}</span></td>'
             if kind == "!"
-            else f"<td{classes.get(kind, '')}>{escape(cell)}</td>"
+            else f"<td{classes.get(kind, '')}>{html_text(cell)}</td>"
             for cell, kind in zip(row, kinds, strict=True)
         ]
         lines.append(f"<tr>{''.join(cells)}</tr>")

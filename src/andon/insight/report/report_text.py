@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from andon.core.text import printable
 from andon.insight.report.sections import Section, opening, sections, when
 from andon.insight.report.shift_report import ShiftReport
 
@@ -33,5 +34,5 @@ def _body(section: Section) -> str:
 
 def _plain(text: str, limit: int = _CELL_MAX) -> str:
     """A text on one line that Markdown reads no markup from."""
-    words = " ".join(text.split())
+    words = printable(" ".join(text.split()))
     return _MARKUP.sub(r"\\\1", words if len(words) <= limit else words[: limit - 1] + "…")

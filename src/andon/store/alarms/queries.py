@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal_column, or_, select, union_all
 
-from andon.core.errors import NotFound
-from andon.core.models import ID_MAX
+from andon.core.models import ID_MAX, Names
 from andon.core.models.history import Priority
 from andon.store.alarms.tracking import ACKS, PERIOD, PERIODS_A_DAY
-from andon.store.engine.database import database_of
+from andon.store.engine.unknown import no_such
 from andon.store.schema.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
 from andon.store.schema.dialect import portions
-from andon.store.schema.expressions import matches_glob
+from andon.store.schema.expressions import matches_names
 from andon.store.schema.tables import counters
 
 #: ``active`` leaves shelved ones out; ``waiting`` are the active ones nobody acknowledged; ``all`` is the newest first.
@@ -35,14 +34,16 @@ _Where = Sequence[ColumnElement[bool]]
 
 
 class AlarmFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which alarms: exact names, or globs of ``*`` and ``?``. ``place`` is any of site, area, line, machine, host."""
+    """Which alarms; ``place`` is any of site, area, line, machine, host."""
 
-    host: str | None = None
-    site: str | None = None
-    area: str | None = None
-    line: str | None = None
-    machine: str | None = None
-    place: str | None = None
+    PLACES: ClassVar[tuple[str, ...]] = ("line", "machine", "area", "site", "host")
+
+    host: Names | None = None
+    site: Names | None = None
+    area: Names | None = None
+    line: Names | None = None
+    machine: Names | None = None
+    place: Names | None = None
 
 
 EVERYWHERE = AlarmFilter()
@@ -164,9 +165,7 @@ def alarm(connection: Connection, alarm_id: int) -> AlarmEntry:
     query = _entries().where(alarms.c.id == alarm_id)
     row = connection.execute(query).one_or_none() if 0 < alarm_id <= ID_MAX else None
     if row is None:
-        raise NotFound(
-            f"no alarm {alarm_id} in {database_of(connection)}: `andon alarms --all` lists those that are there"
-        )
+        raise no_such(connection, "alarm", alarm_id)
     return AlarmEntry(*row)
 
 
@@ -225,9 +224,9 @@ def _clearing() -> Select[tuple[Any]]:
 def _conditions(chosen: AlarmFilter) -> _Where:
     columns = {"host": "hostname", "site": "site", "area": "area", "line": "line", "machine": "machine"}
     given = [(column, getattr(chosen, name)) for name, column in columns.items()]
-    found = [matches_glob(alarms.c[column], value) for column, value in given if value is not None]
+    found = [matches_names(alarms.c[column], value) for column, value in given if value is not None]
     if chosen.place is not None:
-        found.append(or_(*(matches_glob(alarms.c[column], chosen.place) for column in columns.values())))
+        found.append(or_(*(matches_names(alarms.c[column], chosen.place) for column in columns.values())))
     return found
 
 

@@ -43,7 +43,7 @@ def activity(
     """Every problem that occurred in ``since`` ≤ t < ``until`` (unix seconds, whole minutes).
 
     With ``by_days`` the periods are days (UTC), which is quicker. Of a host by its minutes; of another part of the site
-    by the whole days that the span touches. Raises NotFound where no such place is known.
+    by the whole days that the span touches; raises NotFound where it is not counted by itself.
     """
     if place is not None and place.field != "hostname":
         first, last = int(since // _DAY), int(-(-until // _DAY))

@@ -6,15 +6,15 @@ which only a part is asked for, come from ``pattern_minutes``, which the recorde
 
 from __future__ import annotations
 
-import fnmatch
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from andon.core.errors import NotFound, QueryTooSlow
+from andon.core.models import Names
 from andon.core.models.history import Place
+from andon.core.names import glob, listed
 from andon.core.times import unix_minute
 from andon.store.engine.watermark import mark, newest_id
 from andon.store.schema.dialect import IDS_PER_QUERY, marks, run
@@ -27,6 +27,7 @@ _NAMES_MAX = 500
 
 #: SQL with its values.
 Part = tuple[str, list[Any]]
+_NOTHING: Part = ("SELECT day AS period, pattern_id, count FROM facets WHERE 1 = 0", [])
 
 
 def by_pattern(
@@ -85,7 +86,7 @@ def by_minute(
     """Counts of these hosts and patterns (None: of all) from ``pattern_minutes``, by periods of ``length`` minutes."""
     only, values = of_patterns(patterns)
     if hosts is not None:
-        only += f" AND hostname IN ({marks(hosts)})"
+        only += f" AND hostname IN ({marks(hosts)})" if hosts else " AND 1 = 0"
     sql = (
         f"SELECT minute / {length} AS period, pattern_id, count FROM pattern_minutes"  # noqa: S608
         f" WHERE minute >= ? AND minute < ?{only}"
@@ -94,17 +95,23 @@ def by_minute(
 
 
 def of_place(connection: Connection, place: Place, first: int, last: int) -> Part:
-    """Counts of a part of the site by day, from ``first`` to before ``last``. Raises NotFound where none fits."""
+    """Counts of a part of the site by day, from ``first`` to before ``last``. Raises NotFound where it has no count of
+    its own."""
     rows = run(
         connection,
         "SELECT v.field_id, v.id, v.value FROM fields AS f JOIN field_values AS v ON v.field_id = f.id"
         " WHERE f.name = ? AND v.rest = ?",
         (place.field, False),
     )
-    fits = _glob(place.glob)
-    found = [(int(field), int(id_)) for field, id_, value in map(tuple, rows) if fits.fullmatch(value)]
+    fits = _fits(place.names)
+    found = [(int(field), int(id_)) for field, id_, value in map(tuple, rows) if fits(value)]
     if not found:
-        raise NotFound(f"no {place.field} {place.glob!r} is known: choose one that logs name")
+        rest = (
+            "SELECT v.id FROM fields AS f JOIN field_values AS v ON v.field_id = f.id WHERE f.name = ? AND v.rest = ?"
+        )
+        if run(connection, rest, (place.field, True)).first() is not None:
+            raise NotFound(f"logs name too many {place.field}s to count this one by itself: ask about another place")
+        return _NOTHING
     return (
         "SELECT day AS period, pattern_id, count FROM facets WHERE field_id = ? AND day >= ? AND day < ?"  # noqa: S608
         f" AND value_id IN ({marks(found)})",
@@ -113,19 +120,17 @@ def of_place(connection: Connection, place: Place, first: int, last: int) -> Par
 
 
 def hosts_of(connection: Connection, place: Place) -> list[str]:
-    """The hosts that fit. Raises NotFound where none does, QueryTooSlow where it is too many."""
+    """The hosts that fit. Raises QueryTooSlow where it is too many."""
     rows = run(connection, "SELECT DISTINCT hostname FROM pattern_hosts")
-    fits = _glob(place.glob)
-    names = [name for (name,) in map(tuple, rows) if fits.fullmatch(name)]
-    if not names:
-        raise NotFound(f"no host {place.glob!r} is known: choose one that logs name")
+    fits = _fits(place.names)
+    names = [name for (name,) in map(tuple, rows) if fits(name)]
     if len(names) > _NAMES_MAX:
-        raise QueryTooSlow(f"{place.glob!r} fits {len(names):,} hosts: ask about {_NAMES_MAX} at most")
+        raise QueryTooSlow(f"{listed(place.names)} are {len(names):,} hosts: ask about {_NAMES_MAX} at most")
     return names
 
 
-def _glob(pattern: str) -> re.Pattern[str]:
-    return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))
+def _fits(names: Names) -> Callable[[str], object]:
+    return glob(names).fullmatch if isinstance(names, str) else frozenset(names).__contains__
 
 
 def ends(connection: Connection, table: str, column: str) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from andon.core.errors import StoreFull, StoreTooNew, StoreUnavailable
+from andon.core.private_files import share_sidecars
 from andon.core.settings.database_url import Database, PostgresAddress
 from andon.store.engine import postgres
 from andon.store.schema import tables
@@ -143,8 +144,17 @@ def database_of(connection: Connection) -> Database:
 
 def require(path: Database) -> None:
     """Raise StoreUnavailable where there is no database file; whether a server answers is seen on connecting."""
-    if isinstance(path, Path) and not path.exists():
-        raise StoreUnavailable(f"no database at {path}: start `andon run` or set DB_PATH")
+    if not isinstance(path, Path):
+        return
+    try:
+        path.stat()
+    except PermissionError:
+        raise StoreUnavailable(
+            f"the database {path} is not open to this user: ask as the user who runs Andon, or let Andon open it to a "
+            "group with ANDON_DATA_GROUP (docs/installing.md)"
+        ) from None
+    except OSError:
+        raise StoreUnavailable(f"no database at {path}: start `andon run` or set DB_PATH") from None
 
 
 def size(connection: Connection, path: Database) -> int:
@@ -180,6 +190,7 @@ def writer_engine(
             secure_delete="OFF",  # overwriting what is deleted doubles the writes of retention
             foreign_keys="OFF",
         )
+        share_sidecars(path)
         return connection
 
     return _engine(path, connect, "BEGIN IMMEDIATE", poolclass=StaticPool)
@@ -215,6 +226,7 @@ def visitor_engine(path: Database, busy_timeout: float = BUSY_TIMEOUT) -> Engine
         try:
             _reading(connection)
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+            share_sidecars(path)
         except sqlite3.OperationalError as error:
             connection.close()
             # A database in WAL mode cannot be opened where its helper files cannot be made. When there are

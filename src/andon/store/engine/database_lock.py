@@ -7,11 +7,14 @@ import fcntl
 import os
 
 from andon.core.errors import InUseError, StoreUnavailable
+from andon.core.private_files import PRIVATE, FileAccess
 from andon.core.settings.database_url import Database, PostgresAddress
 
 
-def lock_database(db_path: Database) -> contextlib.ExitStack:
+def lock_database(db_path: Database, access: FileAccess = PRIVATE) -> contextlib.ExitStack:
     """Take the lock ``<db_path>.lock``, our process id inside, without waiting; closing this gives it back.
+
+    ``access`` says who may read what is made new, directories included.
 
     The operating system does so when the process ends, however it ends. The file stays: removing it would let two
     others lock two files.
@@ -25,8 +28,9 @@ def lock_database(db_path: Database) -> contextlib.ExitStack:
         return contextlib.ExitStack()
     path = db_path.with_name(db_path.name + ".lock")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        access.make_directory(path.parent)
+        access.make_file(path)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreUnavailable(
             f"the lock file {path} cannot be made ({error.strerror}): check the path and its permissions"

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from andon.core.errors import StoreUnavailable
+from andon.core.private_files import PRIVATE, FileAccess
 from andon.core.settings.database_url import Database, PostgresAddress
 from andon.store.engine import postgres, reference_import, vacuum
 from andon.store.engine.database import (
@@ -44,17 +45,17 @@ class Preparation:
     migrated_from: str | None = None
 
 
-def prepare(db_path: Database, *, durability: Durability) -> Preparation:
+def prepare(db_path: Database, *, durability: Durability, access: FileAccess = PRIVATE) -> Preparation:
     """Make the database at ``db_path`` ready for use; call it once, before :meth:`Store.open`.
 
-    Creates directories and file, brings an older schema up to date, and takes over a file of the reference
-    system after backing it up. Each of these is one transaction. A database of PostgreSQL must be there, empty or
-    ours; several processes may prepare it at once, one after the other does it. Raises StoreUnavailable where the
-    database cannot be used or holds something else, StoreTooNew for a newer one, StoreFull without room, ConfigError
-    where the driver of PostgreSQL is not installed.
+    Creates directories and file, open to whom ``access`` says, brings an older schema up to date, and takes over a file
+    of the reference system after backing it up. Each of these is one transaction. A database of PostgreSQL must be
+    there, empty or ours; several processes may prepare it at once, one after the other does it. Raises StoreUnavailable
+    where the database cannot be used or holds something else, StoreTooNew for a newer one, StoreFull without room,
+    ConfigError where the driver of PostgreSQL is not installed.
     """
     with translated(db_path):
-        done = _on_server(db_path) if isinstance(db_path, PostgresAddress) else _in_file(db_path, durability)
+        done = _on_server(db_path) if isinstance(db_path, PostgresAddress) else _in_file(db_path, durability, access)
     if done != Preparation():
         _log.info(
             "database prepared",
@@ -73,11 +74,11 @@ def _on_server(address: PostgresAddress) -> Preparation:
         return _bring_up_to_date(engine, address)
 
 
-def _in_file(path: Path, durability: Durability) -> Preparation:
-    _check_path(path)
+def _in_file(path: Path, durability: Durability, access: FileAccess) -> Preparation:
+    _check_path(path, access)
     _refuse_foreign(path)
     if (found := reference_import.inspect(path)) is not None:
-        backup = reference_import.back_up(path)
+        backup = reference_import.back_up(path, access)
     with disposed(writer_engine(path, durability)) as engine:
         if found is None:
             done = _bring_up_to_date(engine, path)
@@ -90,19 +91,19 @@ def _in_file(path: Path, durability: Durability) -> Preparation:
         return done
 
 
-def _check_path(path: Path) -> None:
-    """Make the directories and refuse what cannot become a database, before SQLite touches anything."""
+def _check_path(path: Path, access: FileAccess) -> None:
+    """Make directories and file, and refuse what cannot become a database, before SQLite touches anything."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        access.make_directory(path.parent)
         if path.is_dir():
             raise StoreUnavailable(f"the database {path} is a directory: let DB_PATH name a file")
-        if path.exists():
-            with path.open("r+b") as file:
-                magic = file.read(len(_SQLITE_MAGIC))
-            if magic not in (b"", _SQLITE_MAGIC):
-                raise StoreUnavailable(
-                    f"the database {path} is not an SQLite database: choose another DB_PATH or move the file away"
-                )
+        access.make_file(path)
+        with path.open("r+b") as file:
+            magic = file.read(len(_SQLITE_MAGIC))
+        if magic not in (b"", _SQLITE_MAGIC):
+            raise StoreUnavailable(
+                f"the database {path} is not an SQLite database: choose another DB_PATH or move the file away"
+            )
     except OSError as error:
         raise StoreUnavailable(
             f"the database {path} cannot be created or written ({error.strerror}): check the path and its permissions"

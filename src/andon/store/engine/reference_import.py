@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from andon.core.errors import StoreUnavailable
 from andon.core.models import Rung
+from andon.core.private_files import FileAccess
 from andon.store.schema import tables
 from andon.store.schema.columns import metadata
 
@@ -55,7 +56,7 @@ def inspect(db_path: Path) -> frozenset[str] | None:
     return columns & {*_REQUIRED, *_OPTIONAL}
 
 
-def back_up(db_path: Path) -> Path:
+def back_up(db_path: Path, access: FileAccess) -> Path:
     """Copy the database beside itself, complete and on the disk when this returns; never overwrites a copy."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     target = db_path.with_name(f"{db_path.name}.reference-{stamp}.bak")
@@ -65,6 +66,7 @@ def back_up(db_path: Path) -> Path:
         number += 1
     unfinished = db_path.with_name(f"{db_path.name}.reference.part")
     unfinished.unlink(missing_ok=True)
+    access.make_file(unfinished)
     try:
         with (
             contextlib.closing(sqlite3.connect(db_path)) as source,

@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, union_all, update
 
-from andon.core.errors import NotFound
 from andon.core.models import Resolution
 from andon.core.times import unix_minute
-from andon.store.engine.database import database_of
+from andon.store.engine.unknown import no_such
 from andon.store.rules.analysis import rank_of, severity_of
 from andon.store.schema.dialect import IDS_PER_QUERY
 from andon.store.schema.tables import analyses, logs, pattern_hosts, pattern_minutes, patterns, resolutions
@@ -69,9 +68,7 @@ def known_root(connection: Connection, pattern_id: int) -> int:
     """As :func:`root_of`; raises NotFound where there is no such pattern."""
     root = root_of(connection, pattern_id)
     if root is None:
-        raise NotFound(
-            f"no pattern {pattern_id} in {database_of(connection)}: `andon patterns` lists those that are there"
-        )
+        raise no_such(connection, "pattern", pattern_id)
     return root
 
 

@@ -1,14 +1,15 @@
-"""Durable callers: rows of ``waiters``, each a subject that gets the explanation of a log."""
+"""Durable callers: rows of ``waiters``, each a subject that gets a log's explanation, or hears that it was refused."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, update
+from sqlalchemy import Connection, Select, delete, select, update
 
-from andon.core.models import StoredAnalysis, StoredLog, Waiter
+from andon.core.models import StoredAnalysis, StoredLog, StoredReject, Waiter
 from andon.store.engine.rows import EXPLAINED, FINAL, select_logs_and_analyses, to_log_and_analysis
+from andon.store.recording.rejects import rejects_of_message
 from andon.store.schema.dialect import IDS_PER_QUERY
 from andon.store.schema.tables import logs, waiters
 
@@ -27,6 +28,18 @@ def overdue_waiters(
     query = _select(now, limit).where(waiters.c.created_at <= now - older_than)
     found = [to_log_and_analysis(row) for row in connection.execute(query)]
     return [(Waiter(*waiter), log, analysis) for log, analysis, waiter in found]
+
+
+def refused_waiters(connection: Connection, limit: int, now: float) -> list[tuple[Waiter, list[StoredReject]]]:
+    """Callers whose message was refused, oldest first, with what is kept of it: one reject at least."""
+    query = (
+        select(waiters.c.id, waiters.c.log_id, waiters.c.reply_to, waiters.c.reject_id)
+        .where(waiters.c.reject_id.is_not(None), waiters.c.not_before <= now)
+        .order_by(waiters.c.id)
+        .limit(limit)
+    )
+    found = [Waiter(*row) for row in connection.execute(query)]
+    return [(waiter, rejects_of_message(connection, waiter.reject_id or 0)) for waiter in found]
 
 
 def _select(now: float, limit: int) -> Select[Any]:

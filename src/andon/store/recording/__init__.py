@@ -1,7 +1,7 @@
 """What one batch writes (logs, patterns, rollups, pending analyses and waiters), and what was refused."""
 
 from andon.store.recording.noted import severities_not_understood
-from andon.store.recording.rejects import list_rejects, mark_retried, reject
+from andon.store.recording.rejects import delete_rejects, list_rejects, mark_retried, reject, reject_ids
 from andon.store.recording.sequences import (
     checked,
     messages_of,
@@ -13,12 +13,14 @@ from andon.store.recording.sequences import (
 
 __all__ = [
     "checked",
+    "delete_rejects",
     "list_rejects",
     "mark_retried",
     "messages_of",
     "missing_ranges",
     "newest_sequence",
     "reject",
+    "reject_ids",
     "set_checked",
     "severities_not_understood",
     "unknown",

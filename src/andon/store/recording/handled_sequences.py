@@ -80,6 +80,13 @@ def add(connection: Connection, found: Iterable[Range]) -> None:
     insert_rows(connection, "gone", columns, rows, longer)
 
 
+def remember(connection: Connection, deleted: Iterable[Message]) -> None:
+    """Remember those of these deleted messages that their stream may still deliver: they are not to be stored anew."""
+    held = floors(connection)
+    again = {key for key in deleted if key[2] and key[1] >= held.get(key[0], 0)}
+    add(connection, ranges(again, again))
+
+
 def known(connection: Connection, keys: Collection[Message]) -> set[Message]:
     """Which of these messages are remembered."""
     found: set[Message] = set()

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
-from andon.core.models import LogRecord, Merge, Recorded, Reject, now_text
+from andon.core.models import LogRecord, Merge, Recorded, Reject, now_text, utc_text
 from andon.core.times import unix_minute
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
@@ -135,7 +136,8 @@ class Recorder:
                 done.pattern_ids[index] = pattern_id
         elif joins:
             self._merge(connection, joins, done)
-        _insert_rejects(connection, [rejects[i] for i in new_rejects], [reject_keys[i] for i in new_rejects])
+        refused = [rejects[i] for i in new_rejects]
+        _insert_rejects(connection, refused, [reject_keys[i] for i in new_rejects], self._clock())
         add_to_counters(connection, {"logs": done.stored, "patterns": done.new_patterns, "rejects": done.rejected})
         add_to_counters(connection, {f"dropped:{label}": count for label, count in done.dropped.items()})
         return done, learnt
@@ -345,13 +347,22 @@ def _add_rollups(connection: Connection, columns: Columns, pattern_ids: list[int
     return ordered
 
 
-def _insert_rejects(connection: Connection, rejects: list[Reject], keys: list[Key]) -> None:
-    now = now_text()
-    rows = [(*key, r.subject, r.reason, r.data, now) for key, r in zip(keys, rejects, strict=True)]
+def _insert_rejects(connection: Connection, rejects: list[Reject], keys: list[Key], clock: float) -> None:
+    received = utc_text(datetime.fromtimestamp(clock, UTC))
+    rows = [(*key, r.subject, r.reason, r.data, received) for key, r in zip(keys, rejects, strict=True)]
     if rows:
         run(
             connection,
             "INSERT INTO rejects (stream_id, seq, stored_ns, part, subject, reason, data, received_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
+        )
+    waiting = [(r.reply_to, clock, *key) for key, r in zip(keys, rejects, strict=True) if r.reply_to is not None]
+    if waiting:
+        run(
+            connection,
+            "INSERT INTO waiters (log_id, reply_to, created_at, not_before, reject_id)"
+            " SELECT 0, CAST(? AS TEXT), CAST(? AS DOUBLE PRECISION), 0, id FROM rejects"
+            " WHERE stream_id = ? AND seq = ? AND stored_ns = ? AND part = ?",
+            waiting,
         )

@@ -175,17 +175,9 @@ def _delete(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
     if samples and run(connection, "SELECT 1 FROM samples LIMIT 1").scalar():
         run(connection, "DELETE FROM samples WHERE pattern_id = ? AND hour = ? AND log_id = ?", samples)
     run(connection, f"DELETE FROM retention_later WHERE log_id IN ({marks(ids)})", ids)  # noqa: S608
-    _forget(connection, rows)
+    handled_sequences.remember(connection, ((row[_WIDTH], row[_WIDTH + 1], row[_WIDTH + 2]) for row in rows))
     vacuum.note_unmerged(connection, len(ids))
     add_to_counters(connection, {"logs": -len(ids), "pictures": -_delete_pictures(connection, ids)})
-
-
-def _forget(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
-    """Remember those that their stream may still deliver, so that they are not stored anew."""
-    floors = handled_sequences.floors(connection)
-    keys = [tuple(row[_WIDTH : _WIDTH + 3]) for row in rows]
-    again = {key for key in keys if key[2] and key[1] >= floors.get(key[0], 0)}
-    handled_sequences.add(connection, handled_sequences.ranges(again, again))
 
 
 def _delete_pictures(connection: Connection, ids: Sequence[int]) -> int:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
+from andon.core.models import utc_text
 from andon.store.engine import audit, vacuum, watermark
 from andon.store.engine.counters import read_counters
 from andon.store.recording.drop import families_of
+from andon.store.recording.rejects import rejects_before
 from andon.store.retention import delete
 from andon.store.rules.analysis import rank_of
-from andon.store.rules.retention import CAP, FUTURE, LOOKED, Judge, KeepPolicy, age_of, hour_of
+from andon.store.rules.retention import CAP, FUTURE, LOOKED, REJECTS, Judge, KeepPolicy, age_of, hour_of
 from andon.store.schema.dialect import run
 
 _LOOK = 5_000
@@ -76,6 +79,11 @@ def predict(
         position = rows[-1][0]
         if told is not None:
             told(position, last)
+    if policy.rejects is not None:
+        before = utc_text(datetime.fromtimestamp(max(0.0, now - policy.rejects), UTC))
+        count, size = rejects_before(connection, before)
+        if count:
+            seen.logs[REJECTS], seen.bytes[REJECTS] = count, size
     if policy.max_bytes:
         seen.cap(delete.used_bytes(connection) - policy.max_bytes)
     return Forecast(dict(seen.logs), dict(seen.bytes))

@@ -10,19 +10,21 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
-from andon.core.models import Retained
+from andon.core.models import Retained, utc_text
 from andon.store.engine import audit, vacuum, watermark
 from andon.store.recording.drop import families_of
+from andon.store.recording.rejects import delete_rejects, oldest_rejects
 from andon.store.retention import delete
 from andon.store.retention.delete import Candidate, Removal
 from andon.store.retention.gap_closing import Gaps
 from andon.store.rules.analysis import rank_of
-from andon.store.rules.retention import CAP, FUTURE, LOOKED, Judge, KeepPolicy, age_of
+from andon.store.rules.retention import CAP, FUTURE, LOOKED, REJECTS, Judge, KeepPolicy, age_of
 from andon.store.schema.dialect import run
 from andon.store.store import Store
 
@@ -41,9 +43,14 @@ _ENTRIES = 50
 
 
 class Portion(msgspec.Struct):
-    """What looking at some logs found: candidates, logs to look at again later or no more, and the mark after them."""
+    """What looking at some logs found: candidates, logs to look at again later or no more, and the mark after them.
+
+    ``rejects`` are ids of messages that were not understood, which go for the reason ``label``.
+    """
 
     candidates: list[Candidate] = []
+    rejects: list[int] = []
+    label: str = REJECTS
     later: list[int] = []
     settled: list[int] = []
     mark: tuple[float, int] | None = None
@@ -109,8 +116,10 @@ class Run:
         self._cap_at = of.cap_at
         self._actor = of.actor
         self._stages: list[Callable[[Connection], Portion | None]] = [
+            *([functools.partial(self._look_at_rejects, policy.rejects)] if policy.rejects is not None else []),
             *([self._look_again] if policy.rules else []),
             *(functools.partial(self._look, age) for age in policy.thresholds),
+            *([self._look_at_rejects_for_cap] if policy.max_bytes else []),
             *(functools.partial(self._look_for_cap, rank) for rank in (_RANKS if policy.max_bytes else ())),
         ]
         self._position = 0
@@ -131,6 +140,21 @@ class Run:
             if self.portion is None:
                 self._stages.pop(0)
                 self._position = 0
+
+    def _look_at_rejects(self, age: float, connection: Connection) -> Portion | None:
+        """At messages that were not understood and are older than this."""
+        before = utc_text(datetime.fromtimestamp(max(0.0, self._now - age), UTC))
+        found = oldest_rejects(connection, before, _MOST)
+        return Portion(rejects=found) if found else None
+
+    def _look_at_rejects_for_cap(self, connection: Connection) -> Portion | None:
+        """The same, while the database is too large: what nobody understood goes before any log."""
+        if delete.used_bytes(connection) <= self._policy.max_bytes:
+            return None
+        portion = self._look_at_rejects(self._policy.spared, connection)
+        if portion is not None:
+            portion.label = CAP
+        return portion
 
     def _look_again(self, connection: Connection) -> Portion | None:
         """At logs that something needed, or whose time of storing was in the future."""
@@ -258,7 +282,13 @@ class Run:
     def _remove(self, connection: Connection, portion: Portion) -> dict[str, int]:
         """Remove some of what was found; how many, by rule. With the last of it the mark moves on."""
         deleted: dict[str, int] = {}
-        if portion.candidates and self._capping and delete.used_bytes(connection) <= self._policy.max_bytes:
+        if portion.rejects:
+            removal = Removal()
+            removal.logs[portion.label] = delete_rejects(connection, portion.rejects[: self._chunk])
+            del portion.rejects[: self._chunk]
+            self._note(connection, removal)
+            deleted = removal.logs
+        elif portion.candidates and self._capping and delete.used_bytes(connection) <= self._policy.max_bytes:
             # Small enough: what is left goes the next time.
             for rank, position in self._cap_at.items():
                 if position == self._position:
@@ -274,7 +304,7 @@ class Run:
             self._note(connection, removal)
             self._gaps.note(removal.gaps)
             deleted = removal.logs
-        if not portion.candidates:
+        if not portion.candidates and not portion.rejects:
             self._finish(connection, portion)
             self.portion = None
         return deleted

@@ -20,6 +20,8 @@ import msgspec
 Fate = Literal["keep", "sample", "go"]
 #: What the cap's deletions are counted under.
 CAP = "size cap"
+#: What deletions of messages that were not understood are counted under.
+REJECTS = "rejects"
 #: Rows that claim to be stored later than this from now (seconds) were stored under a wrong clock.
 FUTURE = 86_400.0
 PLACES = ("site", "area", "line", "machine")
@@ -73,12 +75,14 @@ class Looks(msgspec.Struct, frozen=True, gc=False):
 class KeepPolicy:
     """The rules in their order, and the cap on the database's size in bytes (0 for none).
 
-    The cap spares logs that were stored less than ``spared`` seconds ago, and what a rule keeps for ever.
+    The cap spares logs that were stored less than ``spared`` seconds ago, and what a rule keeps for ever. Messages that
+    were not understood are kept for ``rejects`` seconds, None for ever; the cap takes them before any log.
     """
 
     rules: tuple[KeepRule, ...] = ()
     max_bytes: int = 0
     spared: float = 3600.0
+    rejects: float | None = None
 
     @functools.cached_property
     def thresholds(self) -> tuple[float, ...]:

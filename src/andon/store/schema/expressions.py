@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import Boolean, ColumnElement, Text, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NULLTYPE, TypeEngine
 
+from andon.core.models import Names
 from andon.store.schema.dialect import SECONDS_TEXT
 
 _PLACE = re.compile(r"\{(\d)\}")
@@ -46,9 +47,9 @@ _contains = _function(
 )
 
 
-def is_glob(pattern: str) -> bool:
+def is_glob(pattern: Names) -> TypeGuard[str]:
     """Whether a text that people write for a name stands for several: it holds ``*`` or ``?``."""
-    return "*" in pattern or "?" in pattern
+    return isinstance(pattern, str) and ("*" in pattern or "?" in pattern)
 
 
 def like_of_glob(pattern: str) -> str:
@@ -57,8 +58,10 @@ def like_of_glob(pattern: str) -> str:
     return escaped.replace("*", "%").replace("?", "_")
 
 
-def matches_glob(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-    """Whether the whole text fits a glob of ``*`` and ``?`` alone, or is the name; upper and lower case differ."""
+def matches_names(column: ColumnElement[Any], pattern: Names) -> ColumnElement[bool]:
+    """Whether the whole text fits a glob of ``*`` and ``?`` alone, or is a name; upper and lower case differ."""
+    if isinstance(pattern, tuple):
+        return column.in_(pattern)
     if not is_glob(pattern):
         return column == pattern
     glob = pattern.replace("[", "[[]")  # SQLite's sets of characters are not ours

@@ -32,7 +32,7 @@ from andon.store.schema.columns import ID, Text, clustered, given, key, metadata
 from andon.store.schema.dialect import LOG_WORDS, SECONDS_TEXT
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -169,6 +169,7 @@ waiters = numbered(
     given(BigInteger, "log_id"),
     given(Text, "reply_to"),
     given(Float, "created_at", "not_before"),  # unix seconds
+    optional(BigInteger, "reject_id"),  # of a refused message, whose log_id is 0
 )
 
 rejects = numbered(

@@ -1,17 +1,18 @@
 """Logs in question beside other logs: how often each value of each field occurs in both.
 
 Few logs are read one by one. Many are counted: those of all patterns by whole hours, those of one by whole days.
+``independence.py`` says how many independent observations they are.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container
-from typing import NamedTuple
+from collections.abc import Container, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from andon.core.models.history import Comparison, FieldCounts
+from andon.core.models.history import Comparison, FieldCounts, Observations
 from andon.core.times import unix_minute
 from andon.store.counts.spans import ends, of_patterns
 from andon.store.engine.watermark import first_id
@@ -19,11 +20,18 @@ from andon.store.problems import members
 from andon.store.schema.dialect import is_postgres, marks, run
 from andon.store.search.candidates import moment_text
 from andon.store.search.facets import OWN, SCATTERED, VALUES_MAX, context_fields
+from andon.store.search.independence import Pair, by_stretch, storms, stretch, worth
 
 #: Up to so many logs in question are read one by one; more are counted.
 EXACT_MAX = 30_000
+#: Up to so many other logs are read too, to see which came together; of more the hours say it.
+OTHERS_MAX = 10_000
 _HOUR = 3600
 _DAYS_MAX = 20_000
+_READ = "timestamp, hostname, service, severity, site, area, line, machine, context"
+
+#: A log that was read: minute, host, and what it carries.
+Row = tuple[int, str, list[Pair]]
 
 
 class _Side:
@@ -34,16 +42,33 @@ class _Side:
         self.totals: Counter[str] = Counter()
         self.rest: Counter[str] = Counter()
         self.hours: Counter[int] = Counter()
-        #: (field, value) of logs that are read one by one.
-        self.pairs: Counter[tuple[str, str]] = Counter()
+        #: Logs that were read one by one.
+        self.rows: list[Row] = []
+        #: Independent observations: of each (field, value), and of each field whatever its value.
+        self.observed: dict[Pair, float] = {}
+        self.observed_of: dict[str, float] = {}
 
     @property
     def logs(self) -> int:
         return sum(self.hours.values())
 
-    def split_pairs(self) -> None:
+    def observe_rows(self, minutes: int) -> None:
+        """Where the logs were read, each host and stretch of so many minutes is an observation."""
+        if not self.rows:
+            return
+        self.observed = dict(by_stretch(self.rows, minutes))
+        for (field, _), count in self.observed.items():
+            self.observed_of[field] = self.observed_of.get(field, 0.0) + count
+
+    def observed_values(self, field: str) -> dict[str, float]:
+        """Observations of a field's values, of those that are told apart."""
+        return {value: self.observed.get((field, value), 0.0) for value in self.values.get(field, ())}
+
+    def count_rows(self) -> None:
         """Take what was met one by one into the counts."""
-        for (field, value), count in self.pairs.items():
+        pairs = Counter(pair for _, _, pairs in self.rows for pair in pairs)
+        self.hours = Counter(minute // 60 for minute, _, _ in self.rows)
+        for (field, value), count in pairs.items():
             self.totals[field] += count
             self.values[field][value] += count
 
@@ -54,10 +79,17 @@ def compare_pattern(connection: Connection, pattern_id: int, since: float, until
     hours = _Hours.around(since, until)
     if (read := _read(connection, patterns, since, until, hours)) is not None:
         inside, in_whole_hours = read
-        return _joined(inside, _without(_counted(connection, None, hours, inside.totals), in_whole_hours), exact=True)
+        outside = _without(_counted(connection, None, hours, inside.totals), in_whole_hours)
+        outside.rows = _others(connection, patterns, hours, outside.logs)
+        if not outside.rows:
+            _weigh(connection, None, outside, in_whole_hours.rows)
+        return _joined(inside, outside, exact=True)
     hours = hours.whole_days()
     inside = _counted(connection, patterns, hours)
-    return _joined(inside, _without(_counted(connection, None, hours, inside.totals), inside), exact=False)
+    outside = _without(_counted(connection, None, hours, inside.totals), inside)
+    _weigh(connection, patterns, inside)
+    _weigh(connection, None, outside)
+    return _joined(inside, outside, exact=False)
 
 
 def compare_windows(
@@ -114,7 +146,9 @@ def _side(
     if beside is not None:
         other = _Hours.around(*beside)
         hours = hours.without(other if patterns is None else other.whole_days())
-    return _counted(connection, patterns, hours), False
+    side = _counted(connection, patterns, hours)
+    _weigh(connection, patterns, side)
+    return side, False
 
 
 def _read(
@@ -136,8 +170,7 @@ def _read(
         values = [*values, first_id(connection, hours.first)]
     found = run(
         connection,
-        "SELECT timestamp, hostname, service, severity, site, area, line, machine, context FROM logs"  # noqa: S608
-        f" WHERE {time} >= ? AND {time} < ?{condition} LIMIT ?",
+        f"SELECT {_READ} FROM logs WHERE {time} >= ? AND {time} < ?{condition} LIMIT ?",  # noqa: S608
         (moment_text(hours.first * _HOUR), moment_text(hours.last * _HOUR), *values, 2 * EXACT_MAX + 1),
     )
     inside, beside = _Side(), _Side()
@@ -145,20 +178,35 @@ def _read(
     for count, row in enumerate(map(tuple, found), 1):
         if count > 2 * EXACT_MAX:  # very many that are not counted yet
             return None
-        moment = str(row[0])
-        side = inside if first <= moment < last else beside
-        side.hours[unix_minute(moment) // 60] += 1
-        side.pairs.update([(name, str(value)) for name, value in zip(OWN, row[1:8], strict=True) if value])
-        side.pairs.update(context_fields(row[8])[0])
+        side = inside if first <= str(row[0]) < last else beside
+        side.rows.append(_taken_apart(row))
     around = _Side()
-    around.hours = inside.hours + beside.hours
-    if around.logs < counted:
+    around.rows = inside.rows + beside.rows
+    if len(around.rows) < counted:
         return None
-    around.pairs = inside.pairs + beside.pairs
     for side in (inside, around):
-        side.split_pairs()
+        side.count_rows()
         _put_aside_what_is_not_kept(connection, side)
     return inside, around
+
+
+def _others(connection: Connection, patterns: list[int], hours: _Hours, count: int) -> list[Row]:
+    """The logs of these hours that are not of ``patterns``; [] unless all of the ``count`` can be read soon."""
+    if not 0 < count <= OTHERS_MAX:
+        return []
+    found = run(
+        connection,
+        f"SELECT {_READ} FROM logs WHERE timestamp >= ? AND timestamp < ?"  # noqa: S608
+        f" AND (pattern_id IS NULL OR pattern_id NOT IN ({marks(patterns)})) LIMIT ?",
+        (moment_text(hours.first * _HOUR), moment_text(hours.last * _HOUR), *patterns, 2 * OTHERS_MAX),
+    )
+    rows = [_taken_apart(tuple(row)) for row in found]
+    return rows if count <= len(rows) < 2 * OTHERS_MAX else []
+
+
+def _taken_apart(row: tuple[Any, ...]) -> Row:
+    pairs = [(name, str(value)) for name, value in zip(OWN, row[1:8], strict=True) if value]
+    return unix_minute(str(row[0])), str(row[1]), pairs + context_fields(row[8])[0]
 
 
 def _about(connection: Connection, patterns: list[int] | None, hours: _Hours) -> int:
@@ -218,6 +266,56 @@ def _counted(
     return side
 
 
+def _weigh(connection: Connection, patterns: list[int] | None, side: _Side, without: Sequence[Row] = ()) -> None:
+    """Turn the counts of a side into independent observations.
+
+    Logs ``without`` stand in the counts of all logs and are not of this side.
+    """
+    excess = storms(side.hours)
+    each = worth(side.hours, excess)
+    if patterns is not None:  # counted by days: a day has too much what its hours have
+        days: Counter[int] = Counter()
+        too_many: defaultdict[int, float] = defaultdict(float)
+        for hour, count in side.hours.items():
+            days[hour // 24] += count
+            too_many[hour // 24] += count * excess.get(hour, 0.0)
+        excess = {day: many / days[day] for day, many in too_many.items() if many}
+    observed = {(field, value): float(n) for field, values in side.values.items() for value, n in values.items()}
+    totals = {field: float(n) for field, n in side.totals.items()}
+    for field, value, moment, count in _in_moments(connection, patterns, tuple(excess), totals):
+        totals[field] -= excess[moment] * count
+        if (field, value) in observed:
+            observed[field, value] -= excess[moment] * count
+    for minute, _, pairs in without:
+        share = excess.get(minute // 60, 0.0)
+        for pair in pairs if share else ():
+            totals[pair[0]] = totals.get(pair[0], 0.0) + share
+            if pair in observed:
+                observed[pair] += share
+    side.observed = {pair: max(0.0, count) * each for pair, count in observed.items()}
+    side.observed_of = {field: max(0.0, count) * each for field, count in totals.items()}
+
+
+def _in_moments(
+    connection: Connection, patterns: list[int] | None, moments: tuple[int, ...], fields: Container[str]
+) -> Iterator[tuple[str, str, int, int]]:
+    """(field, value, hour or day, logs) of these hours, or of these days of ``patterns``."""
+    if not moments:
+        return
+    condition, values = of_patterns(patterns)
+    table, moment = ("facet_hours", "hour") if patterns is None else ("facets", "day")
+    for name, field in map(tuple, run(connection, "SELECT name, id FROM fields").all()):
+        if name in fields:
+            found = run(
+                connection,
+                f"SELECT v.value, f.{moment}, f.count FROM {table} AS f JOIN field_values AS v ON v.id = f.value_id"  # noqa: S608
+                f" WHERE f.field_id = ? AND f.{moment} IN ({marks(moments)}){condition}",
+                (field, *moments, *values),
+            )
+            for value, at, count in map(tuple, found):
+                yield name, value, at, int(count)
+
+
 def _without(everything: _Side, part: _Side) -> _Side:
     """What is in ``everything`` and not in ``part``."""
     left = _Side()
@@ -230,6 +328,9 @@ def _without(everything: _Side, part: _Side) -> _Side:
 
 
 def _joined(inside: _Side, outside: _Side, *, exact: bool) -> Comparison:
+    minutes = [minute for minute, _, _ in inside.rows or outside.rows]
+    for side in (inside, outside):
+        side.observe_rows(stretch(max(minutes) - min(minutes)) if minutes else 1)
     fields = {
         name: FieldCounts(
             inside.values.get(name, Counter()),
@@ -237,6 +338,12 @@ def _joined(inside: _Side, outside: _Side, *, exact: bool) -> Comparison:
             total,
             outside.totals[name],
             inside.rest[name] + outside.rest[name],
+            Observations(
+                inside.observed_values(name),
+                outside.observed_values(name),
+                inside.observed_of.get(name, 0.0),
+                outside.observed_of.get(name, 0.0),
+            ),
         )
         for name, total in inside.totals.items()
     }

@@ -30,15 +30,14 @@ from sqlalchemy import (
     union_all,
 )
 
-from andon.core.errors import NotFound
 from andon.core.models import LogQuery, StoredLog
 from andon.store.engine import watermark
-from andon.store.engine.database import database_of
 from andon.store.engine.rows import select_logs, to_log
+from andon.store.engine.unknown import no_such
 from andon.store.problems import members
 from andon.store.rules.analysis import at_least
 from andon.store.schema.dialect import IDS_PER_QUERY, SEARCHED_WORDS, is_postgres
-from andon.store.schema.expressions import is_glob, matches_glob, unindexed
+from andon.store.schema.expressions import is_glob, matches_names, unindexed
 from andon.store.schema.search_tables import pattern_hours
 from andon.store.schema.tables import logs, pattern_hosts, patterns
 from andon.store.search.candidates import candidates, hour_text, hours
@@ -99,7 +98,7 @@ def log(connection: Connection, log_id: int) -> StoredLog:
     """One log with its analysis; raises NotFound."""
     found = log_or_none(connection, log_id)
     if found is None:
-        raise NotFound(f"no log {log_id} in {database_of(connection)}: `andon logs` lists those that are there")
+        raise no_such(connection, "log", log_id)
     return found
 
 
@@ -189,7 +188,7 @@ def _never(connection: Connection, query: LogQuery, ids: list[int]) -> bool:
     if query.host is None or is_glob(query.host):
         return False
     hosts = pattern_hosts.c
-    host = select(hosts.pattern_id).where(hosts.pattern_id.in_(ids), hosts.hostname == query.host)
+    host = select(hosts.pattern_id).where(hosts.pattern_id.in_(ids), matches_names(hosts.hostname, query.host))
     return connection.execute(host.limit(1)).first() is None
 
 
@@ -241,7 +240,11 @@ def _after(query: LogQuery, time: Any) -> list[ColumnElement[bool]]:
 def _named(query: LogQuery) -> list[tuple[str, list[str]]]:
     """The fields of the record that must have one of some values which the index knows."""
     given = [(column, getattr(query, name)) for name, column in _GLOBBED.items()]
-    found = [(column, [value]) for column, value in given if value and not is_glob(value)]
+    found = [
+        (column, [value] if isinstance(value, str) else [*value])
+        for column, value in given
+        if value and not is_glob(value)
+    ]
     severities = at_least(query.severity)
     return [*found, ("severity", severities)] if severities and set(severities) <= set(SEVERE) else found
 
@@ -254,7 +257,7 @@ def _times(query: LogQuery, time: Any) -> list[ColumnElement[bool]]:
 def _conditions(connection: Connection, query: LogQuery, time: Any = _TIME) -> list[ColumnElement[bool]]:
     given = [(column, getattr(query, name)) for name, column in _GLOBBED.items()]
     found = _times(query, time)
-    found += [matches_glob(logs.c[column], pattern) for column, pattern in given if pattern is not None]
+    found += [matches_names(logs.c[column], pattern) for column, pattern in given if pattern is not None]
     if query.pattern_id is not None:
         found.append(logs.c.pattern_id.in_(members.members(connection, query.pattern_id, IDS_PER_QUERY)))
     return found

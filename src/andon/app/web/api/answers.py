@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ _log = structlog.get_logger(__name__)
 #: Seconds after which a client may ask again where the database was too slow or away.
 RETRY_AFTER = 5
 JSON = "application/json"
+#: How the names in filters were read, where they were not taken as they are.
+NOTE = "Andon-Note"
 
 
 class Log(StoredLog, frozen=True, kw_only=True):
@@ -31,10 +34,14 @@ class Log(StoredLog, frozen=True, kw_only=True):
 
 
 class LogPage(msgspec.Struct, frozen=True):
-    """Logs in order; ``next`` continues the listing, null at its end."""
+    """Logs in order; ``next`` continues the listing, null at its end.
+
+    ``notes`` tell how the names in the filters were read, and which are known although nothing matches.
+    """
 
     logs: list[Log]
     next: str | None
+    notes: list[str] = []
 
 
 class ProblemAnswer(msgspec.Struct, frozen=True):
@@ -74,9 +81,15 @@ _shown: dict[str, type] = {"Error": Error}
 _REF = "#/components/schemas/{name}"
 
 
-def send(value: object) -> Response:
-    """A value as JSON; what is infinite or no number is null."""
-    return Response(msgspec.json.encode(value, enc_hook=str), media_type=JSON)
+def send(value: object, notes: Iterable[str] = ()) -> Response:
+    """A value as JSON; what is infinite or no number is null. ``notes`` go into the header :data:`NOTE`."""
+    return Response(msgspec.json.encode(value, enc_hook=str), media_type=JSON, headers=noted(notes))
+
+
+def noted(notes: Iterable[str]) -> dict[str, str]:
+    """The header with these notes; none where there are none."""
+    text = "; ".join(notes).encode("ascii", "backslashreplace").decode()
+    return {NOTE: text} if text else {}
 
 
 def shows(kind: type, *, several: bool = False) -> dict[int | str, dict[str, Any]]:
@@ -98,7 +111,7 @@ def _problem(status: str) -> dict[str, Any]:
 FAILURES: dict[int | str, dict[str, Any]] = {
     400: _problem("A parameter is wrong or unknown."),
     401: _problem("The token is missing or wrong."),
-    404: _problem("Nothing with this id, or no such place."),
+    404: _problem("Nothing with this id, or a filter names what no log names."),
     503: _problem("The database is away, or the question reads more than its time allows: ask for less."),
 }
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal
 
 import msgspec
 from fastapi.responses import StreamingResponse
 
-from andon.app.web.api.answers import ProblemAnswer
+from andon.app.web.api.answers import ProblemAnswer, noted
 from andon.core.models import LogQuery, StoredLog
 from andon.insight.export import csv_chunks, json_chunks
 from andon.insight.problem import explanation_of, newest_log
@@ -22,7 +22,9 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def stream(ask: Ask, query: LogQuery, form: Literal["csv", "jsonl"], limit: int | None) -> StreamingResponse:
+async def stream(
+    ask: Ask, query: LogQuery, form: Literal["csv", "jsonl"], limit: int | None, notes: Sequence[str]
+) -> StreamingResponse:
     """The logs of ``query`` as a file. Raises StoreError where not even the first page can be read.
 
     A later page that cannot be read breaks the answer off, which HTTP shows to the client as incomplete.
@@ -47,7 +49,7 @@ async def stream(ask: Ask, query: LogQuery, form: Literal["csv", "jsonl"], limit
         async for data in following:
             yield data
 
-    headers = {"Content-Disposition": f'attachment; filename="andon-logs.{form}"'}
+    headers = {"Content-Disposition": f'attachment; filename="andon-logs.{form}"', **noted(notes)}
     return StreamingResponse(whole(), media_type=_TYPES[form], headers=headers)
 
 

@@ -48,7 +48,7 @@ from andon.insight.report import shift_report as reports
 from andon.insight.shifts.calendar import NoShift, site_shifts, working_of
 from andon.insight.trends import breakdown, trends
 from andon.insight.trends.trends import DAY, Kind
-from andon.store import Ask, alarms, problems, queue, retention, search
+from andon.store import Ask, alarms, names, problems, queue, retention, search
 from andon.store.alarms import AlarmEntry, AlarmFilter
 from andon.store.queue import AnalysisEntry
 
@@ -71,11 +71,13 @@ def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def logs(asked: Annotated[LogListing, Query()]) -> Response:
         """Stored logs, newest first, page by page."""
         query = asked.query(zone, limit=asked.limit + 1, oldest=asked.oldest, after=asked.next)
-        rows = await ask(lambda connection: [as_log(row) for row in search.find(connection, query)])
+        read = await ask(names.read, query)
+        rows = await ask(lambda connection: [as_log(row) for row in search.find(connection, read.query)])
         shown = rows[: asked.limit]
         more = len(rows) > len(shown)
         after = asked.cursor(shown[-1].timestamp, shown[-1].id, oldest=asked.oldest) if more else None
-        return send(LogPage(shown, after))
+        notes = read.notes if rows else [*read.notes, *read.empty]
+        return send(LogPage(shown, after, notes), notes)
 
     @router.get("/logs/{log_id}", responses=shows(Log), tags=["logs"])
     async def log(log_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
@@ -86,7 +88,8 @@ def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def export(asked: Annotated[LogExport, Query()]) -> Response:
         """Stored logs as a file, oldest first: JSON lines, or CSV that is safe in a spreadsheet."""
         query = asked.query(zone, limit=files.PAGE, oldest=True)
-        return await files.stream(ask, query, asked.format, asked.limit)
+        read = await ask(names.read, query)
+        return await files.stream(ask, read.query, asked.format, asked.limit, read.notes)
 
 
 def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
@@ -139,7 +142,9 @@ def _trends(router: APIRouter, ask: Ask, settings: Settings) -> None:
                 question = trends.ask(
                     asked.since, asked.until, asked.baseline, zone=zone, place=place, limit=asked.limit
                 )
-            return send(await ask(trends.find, kind, question))
+            read = await ask(names.read_place, question.place)
+            found = await ask(trends.find, kind, question._replace(place=read.query))
+            return send(found, read.notes if found.logs else [*read.notes, *read.empty])
 
     add("top", "The most frequent problems, of the last day.")
     add("new", "Problems that were seen for the first time.")
@@ -201,14 +206,17 @@ def _alarms(router: APIRouter, ask: Ask, settings: Settings) -> None:
     @router.get("/alarms", responses=shows(AlarmEntry, several=True), tags=["alarms"])
     async def listing(asked: Annotated[AlarmListing, Query()]) -> Response:
         """Alarms of a list: active, stale, shelved or all."""
-        where = AlarmFilter(**asked.places())
-        return send(await ask(alarms.listing, asked.list, time.time(), where, asked.limit))
+        read = await ask(names.read, AlarmFilter(**asked.places()))
+        found = await ask(alarms.listing, asked.list, time.time(), read.query, asked.limit)
+        return send(found, read.notes if found else [*read.notes, *read.empty])
 
     @router.get("/alarms/figures", responses=shows(alarm_report.AlarmReport), tags=["alarms"])
     async def figures(asked: Annotated[Place, Query()]) -> Response:
         """How good the alarms are, beside the targets of ISA-18.2; of the last 30 days."""
         span = asked.seconds(zone, 30 * DAY)
-        return send(await ask(alarm_report.find, *span, AlarmFilter(**asked.places())))
+        read = await ask(names.read, AlarmFilter(**asked.places()))
+        found = await ask(alarm_report.find, *span, read.query)
+        return send(found, read.notes if found.figures.judged else [*read.notes, *read.empty])
 
     @router.get("/report", responses=shows(reports.ShiftReport), tags=["alarms"])
     async def shift_report(asked: Annotated[ReportQuestion, Query()]) -> Response:

@@ -1,0 +1,112 @@
+"""What stands in front of every route: for whom a request is meant, and from which page it comes.
+
+A browser sends what any page tells it to, and a page whose name its owner turns to 127.0.0.1 counts as the same origin.
+So where only this machine reaches us and no token is demanded, a request must name one of our own names; and what
+changes something must not come from another site's page, wherever we listen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from andon.core.settings.listeners import host_and_port, is_loopback
+from andon.core.text import printable
+
+#: Methods that change nothing (RFC 9110).
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+#: A target that is a whole address instead of a path.
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+_PORTS = {"http": "80", "https": "443"}
+_SHOWN = 100
+
+
+class HostNames:
+    """The names under which a server that listens on loopback may be asked: its own, and those of the settings."""
+
+    def __init__(self, bound: str, others: Iterable[str] = ()) -> None:
+        self._names = {bound.lower(), "localhost", *others}
+        self._domains = tuple(name[1:] for name in self._names if name.startswith("*."))
+
+    def __contains__(self, authority: str) -> bool:
+        """Whether ``authority`` (a name or address, with any port or none) is one of them."""
+        found = host_and_port(authority)
+        return found is not None and (
+            found[0] in self._names or found[0].endswith(self._domains) or is_loopback(found[0])
+        )
+
+
+class Guard:
+    """ASGI middleware that refuses with one sentence. ``hosts`` None lets every name pass: a token protects there."""
+
+    def __init__(self, app: ASGIApp, hosts: HostNames | None = None) -> None:
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it with the refusal."""
+        refused = self._refusal(scope) if scope["type"] == "http" else None
+        await (self._app if refused is None else refused)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> JSONResponse | None:
+        headers = Headers(scope=scope)
+        asked = _authorities(scope, headers)
+        if self._hosts is not None:
+            wrong = next((name for name in asked or [""] if name not in self._hosts), None)
+            if wrong is not None or len(headers.getlist("host")) > 1:
+                return JSONResponse({"detail": _misdirected(wrong or "")}, 421)
+        if scope["method"] not in _SAFE and (why := _foreign(headers, asked)):
+            return JSONResponse({"detail": f"{why}: what changes something is taken from Andon's own pages only"}, 403)
+        return None
+
+
+def _authorities(scope: Scope, headers: Headers) -> list[str]:
+    """Whom the request is meant for: each Host header, and the target where that is a whole address."""
+    names = [_text(value) for value in headers.getlist("host")]
+    if absolute := _ABSOLUTE.match(scope.get("raw_path", b"").decode("latin-1")):
+        names.append(absolute[1])
+    return names
+
+
+def _text(value: str) -> str:
+    """A header's value as the UTF-8 it was sent in, where it was."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def _misdirected(name: str) -> str:
+    said = f"{printable(name[:_SHOWN])} is none of the names" if name else "the request does not name one of the names"
+    return (
+        f"{said} under which Andon answers on this machine (localhost, 127.0.0.1, [::1]): "
+        "ask for one of them, or add the name to ANDON_HTTP_HOSTS"
+    )
+
+
+def _foreign(headers: Headers, asked: list[str]) -> str | None:
+    """Why a request comes from another site's page; None where it comes from ours, or from no page at all."""
+    for site in headers.getlist("sec-fetch-site"):
+        if site.strip().lower() not in ("same-origin", "none"):
+            return f"the request comes from another site's page (Sec-Fetch-Site: {printable(site[:_SHOWN])})"
+    for origin in headers.getlist("origin"):
+        if len(set(asked)) != 1 or not _same(origin, asked[0]):
+            return f"the request comes from a page of another origin ({printable(origin[:_SHOWN]) or 'none named'})"
+    return None
+
+
+def _same(origin: str, host: str) -> bool:
+    """Whether a page of ``origin`` was loaded from ``host``."""
+    try:
+        parts = urlsplit(origin.strip())
+    except ValueError:
+        return False
+    ours, theirs = host_and_port(host), host_and_port(parts.netloc)
+    if parts.scheme not in _PORTS or parts.path or parts.query or parts.fragment or ours is None or theirs is None:
+        return False
+    default = _PORTS[parts.scheme]
+    return (ours[0], ours[1] or default) == (theirs[0], theirs[1] or default)

@@ -1,0 +1,47 @@
+"""What is said where nothing is stored under an id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from andon.core.errors import NotFound
+from andon.core.models import ID_MAX
+from andon.core.names import NEAREST, Nearest, choice
+from andon.store.engine.counters import read_counter
+from andon.store.engine.database import database_of
+from andon.store.schema.alarm_tables import alarms
+from andon.store.schema.tables import logs, patterns, rejects
+
+_TABLES: dict[str, tuple[Any, str]] = {
+    "log": (logs, "andon logs"),
+    "pattern": (patterns, "andon patterns"),
+    "reject": (rejects, "andon rejects"),
+    "alarm": (alarms, "andon alarms --all"),
+}
+
+
+def no_such(connection: Connection, noun: str, wanted: int) -> NotFound:
+    """The error that there is no log, pattern, reject or alarm with this id, naming the ids that come nearest."""
+    near = nearest_ids(connection, noun, wanted)
+    if not near.known:
+        return NotFound(f"no {noun} {wanted} in {database_of(connection)}: none is stored yet")
+    listed = f"`{_TABLES[noun][1]}` lists them"
+    return NotFound(f"no {noun} {wanted} in {database_of(connection)}; {choice(noun, near)}: {listed}")
+
+
+def nearest_ids(connection: Connection, noun: str, wanted: int) -> Nearest:
+    """The ids next to one that is not there, and how many there are: two short walks of the key and a kept number."""
+    table: Any = _TABLES[noun][0]
+    key = table.c.id
+    at = max(-1, min(wanted, ID_MAX))
+    below = select(key).where(key < at).order_by(key.desc()).limit(NEAREST)
+    above = select(key).where(key > at).order_by(key).limit(NEAREST)
+    found = [int(one) for query in (below, above) for one in connection.execute(query).scalars()]
+    if noun == "alarm":
+        count = int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+    else:
+        count = read_counter(connection, f"{noun}s")
+    ids = sorted(found, key=lambda one: (abs(one - wanted), one))[:NEAREST]
+    return Nearest([str(one) for one in ids], max(count, len(found)))

@@ -1,0 +1,246 @@
+"""What ``andon ask`` answers by itself: totals of all of the time, problems by weight, and what was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from andon.app.investigation import investigator
+from andon.core.errors import UnknownName
+from andon.core.models import utc_text
+from andon.core.settings.settings import Settings
+from andon.insight.ask.investigator import Investigated
+from andon.insight.ask.retrieval import Inquiry
+from andon.store import Visitor, alarms, change, period, problems
+from support.line_three import ASKED_AT, CHECKS, DAY, fill, records
+from support.store_data import query
+
+ON_L3 = "what happened on L3 since 00:00"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The day, and what people did about it."""
+    path = fill(tmp_path_factory.mktemp("line-three") / "agent.db")
+    problem = of(path, "Weld current")
+    change(path, problems.resolve, problem, "Replaced the caps of gun 4", "Worn caps", "Mia", ASKED_AT.timestamp())
+    with Visitor(path) as visitor:
+        active = visitor.read(alarms.listing, "active", ASKED_AT.timestamp())
+    change(path, alarms.acknowledge, active[0].id, "Noah", "fitter is on his way", now=ASKED_AT.timestamp())
+    return path
+
+
+def of(path: Path, text: str) -> int:
+    """The id of the problem with this text."""
+    return int(query(path, "SELECT id FROM patterns WHERE template LIKE ?", (f"%{text}%",))[0][0])
+
+
+def asked(site: Path, question: str, now: datetime = ASKED_AT, **filters: str) -> Investigated:
+    async def work() -> Investigated:
+        settings = Settings(db_path=str(site), data_dir=site.parent, provider="PLAYBOOK", runbooks=site.parent / "rb")
+        async with investigator(settings) as made:
+            return await made.answer(Inquiry(text=question, now=now, **filters))
+
+    return asyncio.run(work())
+
+
+def counted(since: datetime, until: datetime, line: str | None = None) -> Counter[str]:
+    """Logs by the key of their problem, counted here."""
+    inside = (one for one in records() if utc_text(since) <= one.timestamp < utc_text(until))
+    return Counter(one.fingerprint for one in inside if line in (None, one.line))
+
+
+def test_the_totals_are_those_of_all_of_the_time_and_every_problem_is_named(site: Path) -> None:
+    expected = counted(DAY, ASKED_AT, "L3")
+    answer = asked(site, ON_L3)
+    assert f"place L3: {expected.total():,} logs of {len(expected)} problems" in answer.text.splitlines()[0]
+    assert answer.facts["totals"]["logs"] == expected.total() == 837
+    heads = answer.facts["problems"]
+    every = [one for head in heads for one in (head, *head["look_alikes"])]
+    assert sorted(one["logs"] for one in every) == sorted(expected.values())
+    assert heads[0]["logs"] == expected["weld"]
+    assert [head["weight"] for head in heads] == sorted((head["weight"] for head in heads), reverse=True)
+    for head in heads:
+        assert f"roblem {head['id']}" in answer.text
+    assert re.search(rf"1\. WARNING, {expected['weld']} times on weld-31: Weld current", answer.text)
+
+
+def test_look_alikes_are_folded_into_the_heavier_one(site: Path) -> None:
+    answer = asked(site, ON_L3)
+    closed = of(site, "door closed")
+    (opened,) = (head for head in answer.facts["problems"] if head["id"] == of(site, "door opened"))
+    assert [one["id"] for one in opened["look_alikes"]] == [closed]
+    assert f"1 look-alike: #{closed} (1 log)" in answer.text
+    assert f"\nproblem {closed}" not in answer.text
+
+
+def test_the_floods_first_out_and_what_is_active_are_told(site: Path) -> None:
+    answer = asked(site, ON_L3)
+    (flood,) = answer.facts["first_out"]
+    assert flood["log"]["message"] == "Weld current below limit on gun 4"
+    assert f"at {DAY:%Y-%m-%d} 01:00:00 UTC, weld-31" in answer.text
+    assert "First-out of the flood of" in answer.text
+    assert {one["code"] for one in answer.facts["active"]} == {"E-4711", "E-4712"}
+    assert "Active now: 2 alarms, 1 of them acknowledged: conveyor-3: E-471" in answer.text
+
+
+def test_what_to_check_is_told_whole(site: Path) -> None:
+    lines = [line.strip() for line in asked(site, ON_L3).text.splitlines()]
+    for number, check in enumerate(CHECKS, 1):
+        assert f"{number}. {check}" in lines
+
+
+def test_what_a_technician_confirmed_goes_before_an_explanation(site: Path) -> None:
+    answer = asked(site, ON_L3)
+    assert "Confirmed fix: Replaced the caps of gun 4 (cause: Worn caps)" in answer.text
+    assert "Dress the electrode caps" not in answer.text
+
+
+def test_every_log_that_is_cited_is_stored(site: Path) -> None:
+    answer = asked(site, ON_L3)
+    ids = {int(one) for one in re.findall(r"\[log (\d+)\]", answer.text)}
+    assert ids == {one.id for one in answer.cited}
+    assert len(ids) > 8
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "why did line 3 stop last night?",
+        "Line-3 last night",
+        "warum stand Linie 3 heute Nacht?",
+        "was war letzte Nacht an l3 los",
+        "what happened on line 03 between 18:00 and 06:00",
+    ],
+)
+def test_a_night_on_a_line_however_it_is_asked(site: Path, question: str) -> None:
+    answer = asked(site, question)
+    expected = counted(DAY - timedelta(hours=6), DAY + timedelta(hours=6), "L3")
+    assert answer.facts["totals"]["logs"] == expected.total()
+    assert "Line stopped by emergency chain" in answer.text
+    assert "Label roll" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("question", "route", "said"),
+    [
+        ("the most frequent?", "frequent", "1. WARNING, 800 times, problem"),
+        ("die häufigsten Störungen dieser Woche", "frequent", "1. WARNING, 800 times, problem"),
+        ("what about log 514", "log", "Log 514: WARNING of 2025-01-15"),
+        ("what is in log 99999", "log", "There is no log 99999: ids go from 1 to 848."),
+        ("log #514", "log", "Log 514: WARNING of 2025-01-15"),
+        ("compare logs 5, 6 and 7", "log", "Log 7: WARNING of 2025-01-15"),
+        ("what about #1", "problem", "Problem 1 (ERROR): 18 logs"),
+        (
+            "what was the last fault on L3",
+            "last",
+            "The last one is log 546, ERROR of 2025-01-15 02:07:20 UTC on conv-33",
+        ),
+        ("top 2 machines", "where", "2. conveyor-3: 18 logs of 2 problems"),
+        ("tell me about problem 12", "problem", "There is no problem 12: 10 are known"),
+        ("what is new since yesterday", "new", "9 problems seen for the first time then"),
+        ("was ist neu seit gestern", "new", "9 problems seen for the first time then"),
+        ("what is active now", "active", "2 alarms are active now:"),
+        ("was steht an?", "active", "2 alarms are active now:"),
+        ("what was first?", "first", "First-out of the flood of"),
+        ("was war zuerst?", "first", "First-out of the flood of"),
+        ("how do I fix E-4711", "fix", "No fix is confirmed for it yet"),
+        ("wie behebe ich E4711?", "fix", "A part lies across gate 2."),
+        ("which fix worked for the weld current", "fix", "by Mia: Replaced the caps of gun 4"),
+        ("what did we do last time", "fix", "by Mia: Replaced the caps of gun 4"),
+        ("has E-4711 happened before?", "before", "Yes: problem 1 occurred 7 times with 18 logs"),
+        ("how often did the feeder run empty", "count", "Feeder of press empty"),
+        ("how often did the gripper slip", "count", "None."),
+        ("wie viele Fehler heute", "count", "ERROR and worse: 35 logs of 6 problems"),
+        ("which machine has most alarms", "where", "1. welder-1: 800 logs of 1 problem"),
+        ("welche Linie hat die meisten Störungen", "where", "1. L3: 834 logs of 7 problems"),
+        ("what changed since Monday", "changed", "More than before: 843 logs of 10 problems, against 2 logs"),
+        ("is it getting worse?", "rising", "Rising beyond chance:"),
+        ("who acknowledged the jam", "acknowledged", "by Noah (fitter is on his way): conveyor-3"),
+        ("anything critical?", "overview", "CRITICAL: 1 log of 1 problem"),
+        ("temperature alarm oven 2", "overview", "4 logs with 'oven 2' of 1 problem"),
+        ("what is wrong with press 4", "overview", "place press-4: 12 logs of 2 problems"),
+        ("hello", "help", "Ask about a time, a place"),
+        ("asdf qwer zxcv", "overview", "No problem reads like 'asdf' or 'qwer' or 'zxcv', then or at any other time."),
+        ("?!", "overview", "842 logs of 10 problems"),
+        ("will line 3 stop tomorrow?", "overview", "'tomorrow' is yet to come"),
+        ("what happened on 2025-02-30", "overview", "The time that the question names is in no calendar."),
+        ("errors on 03/04/2024", "overview", "may be two days"),
+        ("how do I fix F-9", "fix", "No stored log has 'F-9'"),
+        ("why " * 700, "overview", "842 logs of 10 problems"),
+    ],
+)
+def test_questions_go_to_what_answers_them(site: Path, question: str, route: str, said: str) -> None:
+    answer = asked(site, question)
+    assert answer.facts["route"] == route
+    assert said in answer.text
+    assert answer.mode == "none"
+
+
+def test_where_nothing_was_logged_it_says_what_was_searched_and_what_is_nearest(site: Path) -> None:
+    later = ASKED_AT + timedelta(days=40)
+    answer = asked(site, "why did line 3 stop last night?", now=later)
+    first, second, third = answer.text.splitlines()[:3]
+    assert first == "From 2025-02-23 18:00:00 UTC to 2025-02-24 06:00:00 UTC, place L3: no log."
+    assert second.startswith("The last one before is of 2025-01-15 05:50:00 UTC, hmi-3: Guard door closed [log ")
+    assert third == "What follows is about the same hours of the nearest day that has any."
+    assert "From 2025-01-14 18:00:00 UTC to 2025-01-15 06:00:00 UTC, place L3: 837 logs" in answer.text
+    assert answer.facts["nearest"]["timestamp"] == "2025-01-15T05:50:00.000Z"
+    assert answer.facts["window"]["asked"]["since"] == "2025-02-23T18:00:00.000Z"
+
+
+def test_before_all_that_is_stored_the_first_log_is_the_nearest(site: Path) -> None:
+    answer = asked(site, "what happened on 2024-06-01?")
+    assert "From 2024-06-01 00:00:00 UTC to 2024-06-02 00:00:00 UTC: no log." in answer.text
+    assert "The first one after is of 2025-01-08 03:00:00 UTC" in answer.text
+
+
+def test_words_that_nothing_of_the_time_has_are_found_at_another(site: Path) -> None:
+    answer = asked(site, "why was the label roll empty since 08:00?")
+    assert "no log with 'label' or 'roll' or 'empty'" in answer.text
+    assert "ERROR, 5 times on label-41: Label roll empty" in answer.text
+
+
+def test_words_are_no_condition_that_all_must_hold(site: Path) -> None:
+    answer = asked(site, "why is the oil so terribly warm today")
+    assert "Of these, 4 logs of 1 problem has 'oil' or" in answer.text
+    assert [head["text"] for head in answer.facts["problems"]] == ["Oil temperature high on oven 2"]
+
+
+def test_a_place_that_no_log_names_is_refused_with_those_that_are_known(site: Path) -> None:
+    with pytest.raises(UnknownName, match=r"'line 9'; there are 2: L\d, L\d"):
+        asked(site, "why did line 9 stop?")
+
+
+def test_filters_that_are_given_go_before_what_the_question_says(site: Path) -> None:
+    answer = asked(site, "what happened", place="L4", since="2025-01-15T00:00:00.000Z")
+    assert answer.facts["totals"] == {"logs": 5, "problems": 1, "severities": {"ERROR": 5}}
+
+
+def test_a_time_with_too_many_logs_is_told_from_the_counts(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from andon.core.errors import QueryTooSlow
+
+    def slow(*_: object) -> None:
+        raise QueryTooSlow("too much")
+
+    monkeypatch.setattr(period, "period", slow)
+    answer = asked(site, "what happened since 00:00")
+    assert answer.facts["totals"]["logs"] == counted(DAY, ASKED_AT).total()
+    assert "counted by whole minutes" in answer.text
+
+
+def test_nothing_is_written(site: Path) -> None:
+    before = query(site, "SELECT count(*) FROM audit")
+    asked(site, ON_L3)
+    assert query(site, "SELECT count(*) FROM audit") == before
+
+
+def test_the_time_of_an_answer_is_told(site: Path) -> None:
+    began = time.perf_counter()
+    assert 0 < asked(site, ON_L3).latency <= time.perf_counter() - began
