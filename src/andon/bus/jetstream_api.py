@@ -29,6 +29,7 @@ MAX_AGE = 24 * 3600 * SECOND
 MAX_ACK_PENDING = 8192
 STREAM_MISSING = 10059  # error codes of the server: server/errors.json in its sources
 CONSUMER_MISSING = 10014
+MESSAGE_MISSING = 10037
 MISSING = (STREAM_MISSING, CONSUMER_MISSING)
 EXISTS = (10058, 10148)  # the stream, the consumer
 SUBJECTS_TAKEN = 10065
@@ -125,6 +126,8 @@ def state_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> StreamSt
         delivered=consumer["delivered"]["stream_seq"],
         pending=consumer["num_pending"],
         ack_pending=consumer["num_ack_pending"],
+        first_ns=max(0, int(datetime.fromisoformat(kept["first_ts"]).timestamp() * 1_000_000) * 1000),
+        born_ns=born(stream),
     )
 
 

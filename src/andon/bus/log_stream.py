@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import nats.errors
 import structlog
+from msgspec import structs
 
 from andon.bus import jetstream_api
 from andon.bus.connection import BusConnection, closed_error
@@ -30,6 +31,8 @@ RETRY_PAUSE = 0.2
 REPEAT_LOG_AFTER = 30.0
 CHECK_TIMEOUT = 2.0
 REPLAY_ATTEMPTS = 5
+#: Looking for the end of what the broker cannot read, every so many messages are tried: blocks of its store hold more.
+PROBE_STEP = 256
 REPAIR_PAUSE = 1.0  # between two repairs that did not help
 
 ACK = "+ACK"
@@ -69,6 +72,9 @@ class JetStreamLogStream:
         self._repaired_at = 0.0
         self.reconnects = 0
         self.dropped_answers = 0
+        self._answered = 0
+        self._unreadable = (0, 0)
+        self._repairs = 0
 
     @classmethod
     async def open(
@@ -91,7 +97,6 @@ class JetStreamLogStream:
     async def pull(self, limit: int, wait: float) -> list[Delivery]:
         deadline = time.monotonic() + wait
         reader = self.reader
-        self.guard.reading = True
         while True:
             if self._closed or self._nc.is_closed:
                 raise closed_error(self._nc)
@@ -113,12 +118,15 @@ class JetStreamLogStream:
                 self._verified = False
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        self._answered += len(deliveries)
         await self._answer(deliveries, ACK)
 
     async def terminate(self, deliveries: Sequence[Delivery]) -> None:
+        self._answered += len(deliveries)
         await self._answer(deliveries, TERM)
 
     async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
+        self._answered += len(deliveries)
         await self._answer(deliveries, NAK if delay <= 0 else f'{NAK} {{"delay": {int(delay * jetstream_api.SECOND)}}}')
 
     async def state(self) -> StreamState:
@@ -132,16 +140,36 @@ class JetStreamLogStream:
             await self.guard.settle()
             stream, consumer = await jetstream_api.infos(self._nc)
         self.guard.saw(stream, consumer)
-        return jetstream_api.state_of(stream, consumer)
+        state = jetstream_api.state_of(stream, consumer)
+        if state.ack_floor > state.last_sequence and self.reader.trouble is None:
+            self.reader.forget("the ack floor lies above the stream's end")  # so that pulling repairs it
+        changes = self._changes + self._repairs
+        in_hand = self.reader.received - self._answered
+        return structs.replace(state, changes=changes, in_hand=in_hand, unreadable=self._unreadable)
 
-    async def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+    def compared(self) -> None:
+        self.guard.reading = True
+
+    async def skip(self, last: int) -> None:
+        await self.guard.skip(last)  # our pull ends with its consumer, and is repaired
+
+    def replay(self, first: int, last: int) -> AsyncGenerator[list[Delivery]]:
+        return self._read(first, last, {})
+
+    async def keys(self, first: int, last: int) -> AsyncGenerator[list[tuple[int, int]]]:
+        async with contextlib.aclosing(self._read(first, last, {"headers_only": True})) as batches:
+            async for batch in batches:
+                yield [(each.sequence, each.stored_ns) for each in batch]
+
+    async def _read(self, first: int, last: int, how: dict[str, Any]) -> AsyncGenerator[list[Delivery]]:
         attempts = 0
         while first <= last:
             try:
-                async for batch in self._replay_once(first, last):
-                    attempts = 0
-                    first = batch[-1].sequence + 1
-                    yield batch
+                async with contextlib.aclosing(self._replay_once(first, last, how)) as batches:
+                    async for batch in batches:
+                        attempts = 0
+                        first = batch[-1].sequence + 1
+                        yield batch
             except _Interrupted as error:
                 attempts += 1
                 if attempts >= REPLAY_ATTEMPTS or self._nc.is_closed:
@@ -149,6 +177,12 @@ class JetStreamLogStream:
                         f"reading back sequences {first} to {last} of {STREAM} failed ({error}): try again later"
                     ) from None
                 await asyncio.sleep(RETRY_PAUSE)
+            except _Unreadable as found:
+                if found.last >= last:
+                    return
+                self._unreadable = (found.first, found.last)
+                log.error("the broker cannot read its store", stream=STREAM, first=found.first, last=found.last)
+                first = found.last + 1
             else:
                 return
 
@@ -220,6 +254,7 @@ class JetStreamLogStream:
             return  # the connection went again meanwhile
         self._setup = setup
         self._verified = True
+        self._repairs += 1
         self.reader.obey(setup)
         self.reader.trouble = None
         held = list(self._held)
@@ -231,13 +266,13 @@ class JetStreamLogStream:
         self._warned_at = None
         tell("log stream is read again", trouble=trouble, held_answers=len(held))
 
-    async def _replay_once(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+    async def _replay_once(self, first: int, last: int, how: dict[str, Any]) -> AsyncGenerator[list[Delivery]]:
         try:
             stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}")
-            first, last = max(first, stream["state"]["first_seq"]), min(last, stream["state"]["last_seq"])
+            first, last = max(first, stream["state"]["first_seq"], 1), min(last, stream["state"]["last_seq"])
             if first > last or stream["config"].get("retention", "limits") != "limits":
                 return  # only a limits stream still holds what was acknowledged
-            name = await self._ephemeral(first, jetstream_api.filters(stream["config"]))
+            name = await self._ephemeral(first, how | jetstream_api.filters(stream["config"]))
         except BrokerError as error:
             raise _Interrupted(str(error)) from None
         reader = PullReader(self._nc, STREAM, name, batch=BATCH, max_bytes=self.reader.max_bytes, no_wait=True)
@@ -249,6 +284,10 @@ class JetStreamLogStream:
                 await reader.ask()
                 taken = await self._next_batch(reader)
                 if not taken:
+                    try:
+                        await self._look_for_damage(name, first, last)
+                    except BrokerError as error:
+                        raise _Interrupted(str(error)) from None
                     return
                 wanted: list[Delivery] = []
                 for each in taken:
@@ -266,6 +305,33 @@ class JetStreamLogStream:
             await reader.close()
             with contextlib.suppress(BrokerError):
                 await jetstream_api.request(self._nc, f"CONSUMER.DELETE.{STREAM}.{name}", timeout=1.0)
+
+    async def _look_for_damage(self, consumer: str, first: int, last: int) -> None:
+        """Raises _Unreadable where a consumer stands before ``first`` because the broker cannot read what is there.
+
+        A consumer never goes on from a damaged block of the store, nor says so: it looks as if there were no more.
+        """
+        info = await jetstream_api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{consumer}")
+        if not info["num_pending"] or await self._readable(first):
+            return
+        bad, good = first, min(first + PROBE_STEP, last)
+        while not await self._readable(good):
+            if good == last:
+                raise _Unreadable(first, last)
+            bad, good = good, min(good + PROBE_STEP, last)
+        while good - bad > 1:
+            middle = (bad + good) // 2
+            bad, good = (bad, middle) if await self._readable(middle) else (middle, good)
+        raise _Unreadable(first, bad)
+
+    async def _readable(self, sequence: int) -> bool:
+        try:
+            await jetstream_api.request(self._nc, f"STREAM.MSG.GET.{STREAM}", {"seq": sequence})
+        except jetstream_api.ApiError as error:
+            if error.code != jetstream_api.MESSAGE_MISSING:
+                raise
+            return False
+        return True
 
     async def _next_batch(self, reader: PullReader) -> list[Delivery]:
         """What arrived; [] when the stream has nothing more."""
@@ -291,6 +357,14 @@ class JetStreamLogStream:
         body = {"stream_name": STREAM, "config": config}
         name: str = (await jetstream_api.request(self._nc, f"CONSUMER.CREATE.{STREAM}", body))["name"]
         return name
+
+
+class _Unreadable(Exception):
+    """The broker does not give these messages, and gives later ones."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(first, last)
+        self.first, self.last = first, last
 
 
 class _Interrupted(Exception):

@@ -75,6 +75,8 @@ class PullReader:
         self.max_bytes = max_bytes
         #: Size of the payloads here that the reader has not taken.
         self.buffered_bytes = 0
+        #: How many messages ever came.
+        self.received = 0
         self._changed = asyncio.Event()
         #: Why the last pull ended, where that needs more than asking again.
         self.trouble: str | None = None
@@ -175,11 +177,13 @@ class PullReader:
             if message.reply.count(".") not in (8, 10, 11):
                 log.warning("message with an unknown ack subject", subject=message.subject, ack=message.reply)
                 return
-            if not message.data and (message.headers or {}).get(MESSAGE_SIZE, "0") != "0":
+            stripped = not message.data and (message.headers or {}).get(MESSAGE_SIZE, "0") != "0"
+            if stripped and not self._no_wait:  # our own reading back may want nothing else
                 self.forget("messages come without their content")
                 await self._nc.publish(message.reply, NAK_LATER)
                 return
             self._buffer.append(message)
+            self.received += 1
             self.buffered_bytes += len(message.data)
             self._wanted -= 1
             if self._wanted <= 0 and self._open:

@@ -115,6 +115,14 @@ class StreamGuard:
             self.setup = jetstream_api.setup_of(stream, consumer)
             return self.setup
 
+    async def skip(self, last: int) -> None:
+        """Replace the consumer by one that goes on after ``last``. Raises BrokerError."""
+        async with self._lock:
+            log.warning("consumer replaced", consumer=CONSUMER, after_sequence=last, reason="it stands still")
+            self._floor = max(self._floor, last)
+            await request(self._nc, f"CONSUMER.DELETE.{STREAM}.{CONSUMER}")
+            await ensure_stream(self._nc, start=last)
+
     def saw(self, stream: dict[str, Any], consumer: dict[str, Any]) -> None:
         """Somebody else asked for both INFO answers: note what they tell of what is acknowledged."""
         if self.setup is not None and jetstream_api.born(stream) == self._born:

@@ -95,7 +95,9 @@ class Metrics:
     severities_not_understood = _Metric(
         Counter, "andon_severities_not_understood", "Logs stored as WARNING whose severity was not understood."
     )
-    recovered = _Metric(Counter, "andon_logs_recovered", "Acknowledged logs read again from the stream on start.")
+    recovered = _Metric(
+        Counter, "andon_logs_recovered", "Logs read again from the stream that were not in the database."
+    )
     batch_seconds = _Metric(
         Histogram,
         "andon_record_seconds",
