@@ -35,6 +35,9 @@ class LogStream(Protocol):
         Deliveries from here need no ack (their ``token`` is empty). Raises BrokerUnavailable.
         """
 
+    def compared(self) -> None:
+        """Note that everything which was acknowledged before is in the database."""
+
     async def skip(self, last: int) -> None:
         """Let the consumer go on after sequence ``last``, whatever it has not delivered before. Raises BrokerError."""
 

@@ -268,6 +268,9 @@ class MemoryLogStream:
         for start in range(0, len(kept), REPLAY_BATCH):
             yield kept[start : start + REPLAY_BATCH]
 
+    def compared(self) -> None:
+        return
+
     async def skip(self, last: int) -> None:
         self._bus.skip(last)
 

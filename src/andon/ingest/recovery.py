@@ -143,6 +143,7 @@ class Recovery:
             log.warning("logs delivered before were not in the database and were read again", logs=stored)
         await self.store.write(set_floor, name, state.first_sequence, time.time())
         self._checked, self._ours = end, state.delivered
+        self.stream.compared()
         self._late_since, self._standing = time.monotonic(), False
 
     async def _holds(self, key: tuple[int, int]) -> bool:
