@@ -145,6 +145,41 @@ async def test_messages_that_cannot_be_read_are_told(sound: Path, tmp_path: Path
         assert "9 messages" in health.notes["broker"]
 
 
+async def test_a_block_that_cannot_be_unpacked_costs_no_other(tmp_path: Path) -> None:
+    """nats-server clears the whole stream away for it: what else lies there is kept, the block moved aside."""
+    settings, health = settings_of(data_dir=tmp_path, nats_port=-1), Health()
+    async with EmbeddedBroker(settings) as broker, client(broker.url) as nc:
+        await (await JetStreamLogStream.open(nc)).close()
+        for number in range(38):  # three blocks of 8 MB, and some
+            await nc.request(SUBJECT, str(number).encode() + bytes(900_000), timeout=5)
+    messages = tmp_path / LOG_STREAM / "msgs"
+    (messages / "index.db").unlink()  # as after a kill
+    packed = bytearray((messages / "2.blk").read_bytes())
+    packed[1000:1300] = bytes(300)
+    (messages / "2.blk").write_bytes(packed)
+
+    async with EmbeddedBroker(settings, health=health) as broker, client(broker.url) as nc:
+        state = (await request(nc, f"STREAM.INFO.{STREAM}"))["state"]
+        assert (state["first_seq"], state["last_seq"]) == (1, 38)
+        assert 20 < state["messages"] < 38
+        (moved,) = broker.moved
+        assert moved.path == messages / "2.blk"
+        assert moved.to.read_bytes() == packed
+        assert str(moved.to) in health.notes["broker"]
+    assert not (tmp_path / "jetstream" / "kept").exists()
+    assert not (tmp_path / "jetstream" / "trial").exists()
+
+
+async def test_a_start_that_was_interrupted_loses_nothing(sound: Path, tmp_path: Path) -> None:
+    """Killed after the server cleared a stream away: the next start puts it back."""
+    shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "jetstream" / "kept").mkdir()
+    (tmp_path / LOG_STREAM).rename(tmp_path / "jetstream" / "kept" / STREAM)
+
+    async with EmbeddedBroker(settings_of(data_dir=tmp_path, nats_port=-1)) as broker, client(broker.url) as nc:
+        assert (await request(nc, f"STREAM.INFO.{STREAM}"))["state"]["messages"] == LOGS
+
+
 async def test_a_store_of_somebody_elses_is_not_taken_for_damaged(
     sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

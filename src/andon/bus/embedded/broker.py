@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import os
 import socket
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -24,6 +26,7 @@ from andon.bus.embedded.probe import ProbeError
 from andon.bus.embedded.process import ServerProcess, port_taken
 from andon.core.disk import MEBIBYTE, free_bytes, has_room, no_room
 from andon.core.errors import BrokerError, BrokerFull, BrokerStartError, InUseError
+from andon.core.models import STREAM
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health
 
@@ -158,9 +161,10 @@ class EmbeddedBroker:
                 await server.end(2.0)
                 raise
             if not missing:
+                await asyncio.to_thread(self._store.kept.drop)
                 break
             await server.end(5.0)
-            self._note(await asyncio.to_thread(self._store.move_passed_over, missing))
+            self._note(await self._move(missing, functools.partial(self._reads, binary, timeout)))
         else:
             raise BrokerStartError(
                 f"the broker does not read all of its store {self._store_dir}: see the warnings in the log, and move "
@@ -175,9 +179,36 @@ class EmbeddedBroker:
         self.problem = None
         self._health.report("broker", None)
 
-    async def _ready_server(self, binary: Path, timeout: float) -> ServerProcess:
+    async def _move(
+        self, missing: list[tuple[str, str]], reads: Callable[[Sequence[str]], Awaitable[bool]]
+    ) -> list[Moved]:
+        """Move aside what keeps the server from reading what is ``missing``. Raises BrokerStartError."""
         try:
-            config, ports_dir = await asyncio.to_thread(self._write_config)
+            found = await self._store.move_unreadable(reads) if (STREAM, "") in missing else []
+            rest = [one for one in missing if one != (STREAM, "")] if found else missing
+            found += await asyncio.to_thread(self._store.move_passed_over, rest)
+            await asyncio.to_thread(self._store.kept.drop)
+        except OSError as error:
+            raise self._unusable(error) from error
+        return found
+
+    async def _reads(self, binary: Path, timeout: float, blocks: Sequence[str]) -> bool:
+        """Whether a server that has only these blocks of the log stream reads them."""
+        self._tell("the broker's store is damaged; what can be read of it is being found, it takes no log yet")
+        trial = await asyncio.to_thread(self._store.kept.try_out, STREAM, blocks)
+        server = await self._ready_server(binary, timeout, trial)
+        try:
+            async with asyncio.timeout(COMPARE_TIMEOUT), server.probing() as probe:
+                return STREAM in await probe.names("STREAM.NAMES", "streams")
+        except (ProbeError, EOFError, ValueError) as error:
+            raise BrokerStartError(f"the broker does not say what it can read ({error}): start again") from error
+        finally:
+            await server.end(2.0)
+
+    async def _ready_server(self, binary: Path, timeout: float, trial: Path | None = None) -> ServerProcess:
+        """One on our store, or on that in ``trial``, at a port that nobody knows."""
+        try:
+            config, ports_dir = await asyncio.to_thread(self._write_config, trial)
         except OSError as error:
             raise BrokerStartError(
                 f"{error.filename or self._run_dir} cannot be written by the broker ({error.strerror}): "
@@ -209,12 +240,16 @@ class EmbeddedBroker:
             self._store.clear_probes()
             self._store.require_access()
             self._note(self._store.move_misplaced())
+            self._store.kept.take()
             return self._store.listing()
         except OSError as error:
-            raise BrokerStartError(
-                f"{error.filename or self._store_dir} of the broker's store cannot be used ({error.strerror}): check "
-                "the disk and its permissions, or set ANDON_DATA_DIR to another directory"
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> BrokerStartError:
+        return BrokerStartError(
+            f"{error.filename or self._store_dir} of the broker's store cannot be used ({error.strerror}): check "
+            "the disk and its permissions, or set ANDON_DATA_DIR to another directory"
+        )
 
     def _note(self, moved: list[Moved]) -> None:
         for one in moved:
@@ -239,14 +274,17 @@ class EmbeddedBroker:
                 "if that lasts"
             ) from error
 
-    def _write_config(self) -> tuple[Path, Path]:
-        ports_dir = self._run_dir / "ports"
+    def _write_config(self, trial: Path | None) -> tuple[Path, Path]:
+        run_dir, store_dir, port = self._run_dir, self._store_dir, self._port
+        if trial is not None:
+            run_dir, store_dir, port = trial, trial, -1
+        ports_dir = run_dir / "ports"
         ports_dir.mkdir(parents=True, exist_ok=True)
         for stale in ports_dir.glob("*.ports"):  # a killed server leaves its own behind
             stale.unlink()
         self.login = ensure_login(self._settings)
-        config = self._run_dir / "nats-server.conf"
-        text = render_config(self._settings, self._store_dir, self._port, self.login)
+        config = run_dir / "nats-server.conf"
+        text = render_config(self._settings, store_dir, port, self.login)
         fd = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             os.fchmod(fd, 0o600)

@@ -14,11 +14,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from andon.bus.embedded.probe import Probe
+from andon.bus.embedded.salvage import Kept, unreadable
 from andon.core.errors import BrokerStartError
 from andon.core.models import CONSUMER, STREAM
 from andon.core.text import counted
@@ -49,6 +51,7 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._streams = directory / "jetstream" / ACCOUNT / "streams"
+        self.kept = Kept(directory, self._streams)
 
     def listing(self) -> dict[str, set[str]]:
         """The streams that lie there, with their durable consumers."""
@@ -115,7 +118,11 @@ class Store:
         for stream in sorted(known & before.keys()):
             if gone := before[stream] - await probe.names(f"CONSUMER.NAMES.{stream}", "consumers"):
                 missing += [(stream, consumer) for consumer in sorted(gone)]
-        return [(stream, consumer) for stream, consumer in missing if _exists(self._place(stream, consumer))]
+        return [
+            (stream, consumer)
+            for stream, consumer in missing
+            if _exists(self._place(stream, consumer)) or (not consumer and self.kept.holds(stream))
+        ]
 
     async def lost(self, probe: Probe, rebuilt: bool) -> list[str]:
         """A sentence for each stream of whose messages the broker could not read some, and cut them off.
@@ -148,7 +155,9 @@ class Store:
         for stream, consumer in missing:
             path = self._place(stream, consumer)
             if not _exists(path):
-                continue
+                if consumer:
+                    continue
+                self.kept.put_back(stream)
             if consumer:
                 found.append(self._move_consumer(path))
             elif stream == STREAM and (path / MESSAGES).is_dir():
@@ -157,6 +166,22 @@ class Store:
                 kept = "what it holds is kept there; whoever made the stream makes it again"
                 found.append(self._move(path, "a stream of the broker", kept))
         return found
+
+    async def move_unreadable(self, reads: Callable[[Sequence[str]], Awaitable[bool]]) -> list[Moved]:
+        """Put the log stream back, which the server cleared away, without the blocks that ``reads`` refuses.
+
+        Nothing where it is there. Raises OSError, BrokerStartError.
+        """
+        if _exists(self._place(STREAM, "")) or not self.kept.holds(STREAM):
+            return []
+        if not await reads([]):
+            return []  # it is not the messages
+        if not (bad := await unreadable(self.kept.blocks(STREAM), reads)):
+            return []
+        self.kept.put_back(STREAM)
+        told = "what of its logs is not in the database is lost"
+        place = self._place(STREAM, "") / MESSAGES
+        return [self._move(place / name, "messages of the log stream", told) for name in bad]
 
     def _move_description(self, stream: Path) -> Moved:
         """Leave the messages, which the stream finds when it is made again; so is our consumer of it."""
