@@ -18,7 +18,7 @@ from andon.bus.connection import BusConnection
 from andon.bus.jetstream_api import ensure_stream
 from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.publisher import JetStreamPublisher
-from andon.core.models import CONSUMER, STREAM, SUBJECT, Recorded
+from andon.core.models import CONSUMER, STREAM, SUBJECT, Recorded, StreamState
 from andon.core.settings.database_url import Database
 from andon.core.telemetry import Health, Metrics
 from andon.ingest import recovery
@@ -402,6 +402,52 @@ async def test_a_purged_stream_brings_nothing_back(tmp_path: Path) -> None:
         async with recording(database, nc) as site:
             await until(lambda: site.count() == 30, "logs of high sequences")
             assert site.told == ""
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "lost"),
+    [
+        ("STREAM.PURGE", {}, "5 messages"),
+        ("STREAM.PURGE", {"keep": 3}, "2 messages"),
+        ("STREAM.MSG.DELETE", {"seq": 23}, "1 message"),
+        ("STREAM.DELETE", None, "5 messages"),
+    ],
+)
+async def test_what_is_removed_before_it_is_stored_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str, body: dict[str, Any] | None, lost: str
+) -> None:
+    """However somebody removes it: what is lost is counted and said, what is left is recorded."""
+    monkeypatch.setattr(recovery, "HELD", 0.3)
+    database, seen = tmp_path / "agent.db", []
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        await recorded(database, nc, 20)
+        async with recording(database, nc, pulling=False) as site:
+            asked = site.stream.state
+
+            async def state() -> StreamState:
+                seen.append(await asked())
+                return seen[-1]
+
+            site.stream.state = state  # type: ignore[method-assign]
+            await publish(nc, 5)
+            await until(lambda: len(seen) > 1 and seen[-2].last_sequence == 25, "a look at all of them")
+            await jetstream_api.request(nc, f"{operation}.{STREAM}", body)
+            await until(lambda: f"{lost} of {STREAM} are lost" in site.told, "word of what is lost")
+            assert site.told == site.health.notes[recovery.PART]
+            assert site.metrics.registry.get_sample_value("andon_logs_lost_total") == int(lost[0])
+            await until(lambda: site.count() == 25 - int(lost[0]), "what is left")
+
+
+async def test_what_was_removed_while_nobody_recorded_is_told(tmp_path: Path) -> None:
+    """The stream's age limit, for one, on a box that was switched off for two days."""
+    database = tmp_path / "agent.db"
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc:
+        await recorded(database, nc, 20)
+        await publish(nc, 8)
+        await jetstream_api.request(nc, f"STREAM.PURGE.{STREAM}", {"seq": 26})
+        async with recording(database, nc) as site:
+            await until(lambda: site.count() == 23, "what is left")
+            await until(lambda: "5 messages" in site.told, "word of what is lost")
 
 
 async def test_what_was_left_out_or_deleted_stays_away(tmp_path: Path, database: Database) -> None:

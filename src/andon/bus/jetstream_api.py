@@ -128,6 +128,8 @@ def state_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> StreamSt
         ack_pending=consumer["num_ack_pending"],
         first_ns=max(0, int(datetime.fromisoformat(kept["first_ts"]).timestamp() * 1_000_000) * 1000),
         born_ns=born(stream),
+        # A mirror has the gaps of what it mirrors.
+        whole=not (filters_of(consumer["config"]) or filters(stream["config"]) or stream["config"].get("mirror")),
     )
 
 

@@ -145,7 +145,8 @@ class JetStreamLogStream:
             self.reader.forget("the ack floor lies above the stream's end")  # so that pulling repairs it
         changes = self._changes + self._repairs
         in_hand = self.reader.received - self._answered
-        return structs.replace(state, changes=changes, in_hand=in_hand, unreadable=self._unreadable)
+        more = {"in_hand": in_hand, "answered": self._answered, "unreadable": self._unreadable}
+        return structs.replace(state, changes=changes, **more)
 
     def compared(self) -> None:
         self.guard.reading = True

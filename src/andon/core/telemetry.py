@@ -98,6 +98,9 @@ class Metrics:
     recovered = _Metric(
         Counter, "andon_logs_recovered", "Logs read again from the stream that were not in the database."
     )
+    lost = _Metric(
+        Counter, "andon_logs_lost", "Messages that were removed from the stream before they could be stored."
+    )
     batch_seconds = _Metric(
         Histogram,
         "andon_record_seconds",

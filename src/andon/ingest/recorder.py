@@ -107,7 +107,7 @@ class Recorder:
         self._merger = None  # what an earlier run had in hand may not have been stored
         if self.renew is not None:
             await self.renew()
-        recovery = Recovery(self.stream, self.store, self.health, self._take_again)
+        recovery = Recovery(self.stream, self.store, self.health, self._take_again, self.metrics.lost.inc)
         await recovery.begin()
         recovering = asyncio.create_task(recovery.run(), name="recorder-recovery")
         storing: asyncio.Task[None] | None = None

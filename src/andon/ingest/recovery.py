@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
@@ -20,6 +22,7 @@ from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, StoreError
 from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
 from andon.core.telemetry import Health
+from andon.core.text import counted
 from andon.store import Store, recording, set_floor
 
 log = structlog.get_logger(__name__)
@@ -31,7 +34,7 @@ EVERY, EVERY_AT_MOST = 1.0, 30.0
 #: Seconds after which messages that others hold are read by us too; the second where others may be recorders of the
 #: same database, to whom the broker gives what one of them holds for too long.
 HELD, HELD_SHARED = 2.5, 45.0
-#: Seconds without a log that somebody else took, after which nobody is said to take any.
+#: Seconds without a log that somebody else took, or that was lost, after which that is no trouble any more.
 QUIET = 30.0
 #: Missing messages with fewer than so many between them are read together.
 NEAR = 200
@@ -41,17 +44,33 @@ LONG = 10_000
 NOTE_MESSAGES, NOTE_SECONDS = 20_000, 60.0
 
 
+class Gap(NamedTuple):
+    """Sequences that are not stored and not in the stream, of messages that came from ``since_ns`` to ``until_ns``.
+
+    What is in hand of them is stored when ``answered`` deliveries of ours are, and others had time ``since`` then.
+    """
+
+    first: int
+    last: int
+    since_ns: int
+    until_ns: int
+    answered: int
+    since: float
+
+
 @dataclass(eq=False, repr=False)
 class Recovery:
     """Compares whole keys (sequence and stored-at time): sequences alone are used again.
 
     ``take`` stores deliveries as if they had been pulled, and returns how many logs and rejects were new.
+    ``count_lost`` is told how many messages were removed from the stream before they were stored.
     """
 
     stream: LogStream
     store: Store
     health: Health
     take: Callable[[Sequence[Delivery]], Awaitable[int]]
+    count_lost: Callable[[float], None]
     _state: StreamState | None = field(default=None, init=False)
     #: Born and changes of the stream that was compared.
     _known: tuple[int, int] | None = field(default=None, init=False)
@@ -60,6 +79,9 @@ class Recovery:
     _noted: tuple[int, float] = field(default=(0, 0.0), init=False)
     #: Up to here the database may hold other messages of the same sequences, so that counting tells nothing.
     _stale: int = field(default=0, init=False)
+    #: The newest sequence that was stored or left out when we began, and when the newest that was stored came.
+    _newest: int = field(default=0, init=False)
+    _newest_ns: int = field(default=0, init=False)
     #: What was delivered up to here may have been lost by ourselves.
     _ours: int = field(default=0, init=False)
     #: Where the consumer does not go on, and whether it delivers nothing at all; since when, what was delivered then.
@@ -74,6 +96,11 @@ class Recovery:
     #: How many logs others took, and when the last was found.
     _taken: int = field(default=0, init=False)
     _taken_at: float = field(default=0.0, init=False)
+    #: The stream at the last look; what may have been removed from it unseen, how much was, and when that was found.
+    _before: StreamState | None = field(default=None, init=False)
+    _gaps: list[Gap] = field(default_factory=list, init=False)
+    _lost: int = field(default=0, init=False)
+    _lost_at: float = field(default=-math.inf, init=False)
 
     async def begin(self) -> None:
         """See how stream and consumer stand; call it before anything is pulled. Raises BrokerUnavailable."""
@@ -82,6 +109,9 @@ class Recovery:
         self._state = await self.stream.state()
         # What a process that was killed had in hand would come again, but only after the ack wait.
         self._ours = 0 if self._state.in_hand else self._state.delivered
+        name = self._state.stream
+        _, self._newest_ns = await self.store.read(recording.newest_message, name)
+        self._newest = await self.store.read(recording.newest_sequence, name)
 
     async def run(self) -> None:
         """Compare, then look every now and then, for ever."""
@@ -111,10 +141,13 @@ class Recovery:
                 log.warning("ack floor above the stream's end", floor=state.ack_floor, last=state.last_sequence)
             return
         if self._known != (state.born_ns, state.changes) or state.last_sequence < self._checked:
+            self._suspect_removed(state)
             await self._compare_all(state)
             self._known = (state.born_ns, state.changes)
         else:
             await self._follow(state)
+        self._before = state
+        await self._count_gaps(state)
         await self._note(state.stream)
         if state.unreadable != self._unreadable:
             self._unreadable, self._unreadable_at = state.unreadable, time.monotonic()
@@ -133,6 +166,8 @@ class Recovery:
         self._stale = await self.store.read(recording.newest_sequence, name)
         mark = await self.store.read(recording.checked, name)
         self._noted = (mark[0], -math.inf)
+        if self._before is None and 0 < state.born_ns <= self._newest_ns:  # while we were away
+            self._suspect(state, self._newest + 1, state.first_sequence - 1, 0)
         first = max(1, state.first_sequence)  # 0 where nothing was ever published
         ranges = [(first, end)]
         if first <= mark[0] and await self._holds(mark):
@@ -157,9 +192,13 @@ class Recovery:
             return
         first, name = self._checked + 1, state.stream
         ranges = [(first, min(end, self._stale))] if first <= self._stale else []
-        counted = max(first, self._stale + 1)
-        ranges += await self.store.read(recording.missing_ranges, name, counted, end, 0, NEAR)
+        known = max(first, self._stale + 1)
+        ranges += await self.store.read(recording.missing_ranges, name, known, end, 0, NEAR)
         stored = await self._compare(name, ranges)
+        if ranges:
+            # What came before the stream was made is of another; unless it was made again with its messages.
+            made = state.born_ns if state.born_ns <= state.first_ns else 0
+            self._suspect(state, first if made else known, end, made)
         self._checked = end
         if not stored or end <= self._ours or self._standing:
             return
@@ -221,6 +260,41 @@ class Recovery:
                     stored += await self.take(wanted) if wanted else 0
         return stored
 
+    def _suspect_removed(self, state: StreamState) -> None:
+        """Where the stream is another than a moment ago, what the other held and we had not seen is gone."""
+        before = self._before
+        if before is None or before.born_ns == state.born_ns or 0 < state.first_ns < state.born_ns:
+            return  # the last: made again with its messages
+        self._suspect(before, self._checked + 1, before.last_sequence, 0, state.born_ns)
+
+    def _suspect(self, state: StreamState, first: int, last: int, since_ns: int, until_ns: int = sys.maxsize) -> None:
+        unreadable = state.unreadable[0] <= last and first <= state.unreadable[1]  # told by itself
+        if state.whole and first <= last and not unreadable:
+            in_hand = state.answered + state.in_hand
+            self._gaps.append(Gap(first, last, since_ns, until_ns, in_hand, time.monotonic()))
+
+    async def _count_gaps(self, state: StreamState) -> None:
+        """See what of the gaps is still not stored, now that what we had in hand is."""
+        before = time.monotonic() - (HELD_SHARED if self.store.shared else 0)
+        ripe = [gap for gap in self._gaps if state.answered >= gap.answered and gap.since <= before]
+        self._gaps = [gap for gap in self._gaps if gap not in ripe]
+        lost = 0
+        for gap in ripe:
+            args = (state.stream, gap.first, gap.last, gap.since_ns, 1, gap.until_ns)
+            lost += sum(high - low + 1 for low, high in await self.store.read(recording.missing_ranges, *args))
+        if lost:
+            self._lost, self._lost_at = self._lost + lost, time.monotonic()
+            self.count_lost(lost)
+            log.error("messages were removed from the stream before they were stored", messages=lost)
+            self.health.notes[PART] = self._lost_sentence
+
+    @property
+    def _lost_sentence(self) -> str:
+        return (
+            f"{counted(self._lost, 'message')} of {STREAM} are lost: somebody, or a limit of the stream, removed them "
+            "before they were stored; have what was sent then sent again"
+        )
+
     async def _note(self, name: str) -> None:
         """Note in the database up to where all is stored, so that the next start begins there."""
         noted, at = self._noted
@@ -241,6 +315,8 @@ class Recovery:
         if self._taken and time.monotonic() - self._taken_at >= QUIET:
             log.info("no other client takes messages any more", read_again=self._taken)
             self._taken = 0
+        if time.monotonic() - self._lost_at < QUIET and told is None:
+            told = self._lost_sentence
         if self._standing and told is None:
             told = f"{CONSUMER} of {STREAM} delivers nothing, though logs wait: they are read from the stream instead"
         elif self._taken and told is None:

@@ -11,8 +11,9 @@ class StreamState(msgspec.Struct, frozen=True):
     ``ack_floor`` is the last sequence below which all is acknowledged, ``delivered`` the highest handed out.
     ``first_ns`` is when the first message was stored, ``born_ns`` when the stream was made (ns since 1970, 0 where that
     is not known). ``changes`` is another number whenever connection, stream or consumer may be others than before.
-    ``in_hand`` counts what was handed to this reader and is not answered. ``unreadable`` are sequences (first, last)
-    that the broker could not read when it was asked for them, (0, 0) where there were none.
+    ``in_hand`` counts what was handed to this reader and is not answered, ``answered`` what was. ``unreadable`` are
+    sequences (first, last) that the broker could not read when it was asked for them, (0, 0) where there were none.
+    ``whole``: all sequences of the stream come to us, so that one that is not there was removed.
     """
 
     stream: str
@@ -28,6 +29,8 @@ class StreamState(msgspec.Struct, frozen=True):
     born_ns: int = 0
     changes: int = 0
     in_hand: int = 0
+    answered: int = 0
+    whole: bool = False
     unreadable: tuple[int, int] = (0, 0)
 
 

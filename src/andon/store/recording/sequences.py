@@ -18,7 +18,7 @@ SELECT MAX(seq) FROM (
     SELECT MAX(seq) FROM rejects WHERE stream_id = ?
 ) AS stored
 """
-_WITHIN = "stream_id = ? AND seq BETWEEN ? AND ? AND stored_ns >= ?"
+_WITHIN = "stream_id = ? AND seq BETWEEN ? AND ? AND stored_ns BETWEEN ? AND ?"
 # A message may hold logs and rejects: it counts once.
 _COUNT = """
 SELECT (SELECT COUNT(*) FROM (SELECT DISTINCT seq FROM logs WHERE {within}) AS of_logs)
@@ -50,6 +50,7 @@ UNION
 SELECT seq, stored_ns FROM rejects WHERE stream_id = ? AND seq BETWEEN ? AND ?
 """
 _NEWEST = "SELECT seq, stored_ns FROM {} WHERE stream_id = ? AND seq <= ? ORDER BY seq DESC, stored_ns DESC LIMIT 1"
+_EVER = 2**63 - 1
 #: Counters: up to which message of a stream everything that it held is stored.
 _CHECKED, _CHECKED_NS = "checked:", "checked_ns:"
 # What stands beside some logs in the messages they came in.
@@ -71,22 +72,22 @@ def newest_sequence(connection: Connection, stream: str) -> int:
 
 
 def missing_ranges(
-    connection: Connection, stream: str, first: int, last: int, since_ns: int = 0, near: int = 1
+    connection: Connection, stream: str, first: int, last: int, since_ns: int = 0, near: int = 1, until_ns: int = _EVER
 ) -> list[tuple[int, int]]:
     """Ranges (inclusive) within ``first``..``last`` of which nothing is stored, nor was handled otherwise.
 
-    Rows of before ``since_ns`` do not count: a stream that was made anew has other messages of their sequences. Ranges
-    with fewer than ``near`` sequences between them are one.
+    Rows of before ``since_ns`` or after ``until_ns`` do not count: a stream that was made anew has other messages of
+    their sequences. Ranges with fewer than ``near`` sequences between them are one.
     """
     if last < first:
         return []
     stream_id = run(connection, _STREAM, (stream,)).scalar()
     if stream_id is None:
         return [(first, last)]
-    within = (stream_id, first, last, since_ns)
+    within = (stream_id, first, last, since_ns, until_ns)
     if run(connection, _COUNT, (*within, *within, since_ns)).scalar_one() == last - first + 1:
         return []
-    gone = handled_sequences.stretches(connection, *within)
+    gone = handled_sequences.stretches(connection, *within[:4])
     found: list[tuple[int, int]] = []
     for low, high in _without(map(tuple, run(connection, _GAPS, (first, *within, *within, last))), gone):
         if found and low - found[-1][1] <= near:
@@ -131,11 +132,21 @@ def checked(connection: Connection, stream: str) -> tuple[int, int]:
 def set_checked(connection: Connection, stream: str, last: int) -> None:
     """Everything that the stream held up to sequence ``last`` is stored: note the newest message of it."""
     stream_id = run(connection, _STREAM, (stream,)).scalar()
-    rows = [row for table in ("logs", "rejects") for row in run(connection, _NEWEST.format(table), (stream_id, last))]
-    if rows:
-        sequence, stored_ns = max(map(tuple, rows))
+    sequence, stored_ns = _newest(connection, stream_id, last)
+    if sequence:
         set_counter(connection, _CHECKED + stream, sequence)
         set_counter(connection, _CHECKED_NS + stream, stored_ns)
+
+
+def newest_message(connection: Connection, stream: str) -> tuple[int, int]:
+    """The stored message (sequence, stored-at ns) of the highest sequence; (0, 0) for none."""
+    return _newest(connection, run(connection, _STREAM, (stream,)).scalar(), _EVER)
+
+
+def _newest(connection: Connection, stream_id: int | None, last: int) -> tuple[int, int]:
+    rows = [row for table in ("logs", "rejects") for row in run(connection, _NEWEST.format(table), (stream_id, last))]
+    sequence, stored_ns = max(map(tuple, rows), default=(0, 0))
+    return sequence, stored_ns
 
 
 def messages_of(connection: Connection, log_ids: Sequence[int]) -> dict[int, tuple[list[int], list[tuple[int, str]]]]:
