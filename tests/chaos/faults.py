@@ -226,6 +226,13 @@ async def delete_stream(site: Site, _random: random.Random) -> float | None:
         return await site.told_or_mended()
 
 
+async def purge(site: Site, random_: random.Random) -> float | None:
+    """Another client purges the stream but for some messages, when all in it is stored."""
+    async with site.quiet(), site.client() as js:
+        await js.purge_stream(STREAM, keep=random_.randrange(20))
+    return None
+
+
 async def empty_meta(site: Site, _random: random.Random) -> float | None:
     """The stream's description on the disk is emptied while the broker is down, when all in it is stored."""
     async with site.quiet():
@@ -276,6 +283,7 @@ FAULTS = (
     Fault("consumer paused", pause_consumer, 1, 4),
     Fault("consumer deleted", delete_consumer, 2, 8),
     Fault("stream deleted", delete_stream, 1, 6),
+    Fault("stream purged", purge, 2, 8),
     Fault("stream's description emptied", empty_meta, 1, 4),
     Fault("stream's blocks damaged", damage_block, 1, 4),
 )

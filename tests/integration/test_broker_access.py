@@ -21,10 +21,11 @@ from andon.bus.connection import connect
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.embedded.login import ensure_login, find_login, login_path
 from andon.bus.jetstream_api import ensure_stream, request
+from andon.bus.publisher import JetStreamPublisher
 from andon.core.errors import BrokerUnavailable
 from andon.core.models import STREAM, SUBJECT
 from andon.core.settings.settings import Settings
-from support.bus import until
+from support.bus import client, until
 from support.patience import PATIENCE
 from support.ports import free_ports
 from support.settings import settings_of
@@ -86,6 +87,19 @@ async def test_a_producer_sends_logs_and_is_answered(tmp_path: Path) -> None:
                 assert ack.stream == STREAM
                 assert (await nc.request("agent.analyze", b"{}", timeout=PATIENCE)).data == b"explained"
                 assert refused == []
+
+
+async def test_our_own_client_may_be_a_producer(tmp_path: Path) -> None:
+    """What `andon send` is with a producer's login in NATS_URL: it hears acks and answers, and nobody is warned."""
+    async with started(closed(tmp_path)) as (broker, own):
+        await own.subscribe("agent.analyze", cb=_answer)
+        await own.flush()
+        async with client(broker.url.replace("//", "//line3:pw-3@")) as nc:
+            publisher = JetStreamPublisher(nc, timeout=PATIENCE)
+            assert await publisher.store(b"{}", subject=SUBJECT) == 1
+            await publisher.close()
+            assert (await nc.request("agent.analyze", b"{}", timeout=PATIENCE)).data == b"explained"
+            assert nc.error_count == 0
 
 
 async def _answer(message: Any) -> None:

@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 
 from andon.bus.address import Server, masked, servers_of
 from andon.core.errors import BrokerUnavailable
+from andon.core.settings.broker_users import inbox_prefix
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,7 @@ class BusConnection(Client):
         self._last_logged = ("", 0.0)
         self._listed: list[Server] = []
         self._logins: dict[str, Server] = {}
+        self._tried_inbox = ""
 
     def watch(self, watcher: Callable[[bool], None]) -> Callable[[], None]:
         """Call ``watcher`` with True after each reconnect and False after each loss or the close; returns the undo."""
@@ -91,6 +93,20 @@ class BusConnection(Client):
             pending_size=PENDING_BYTES,
             flush_timeout=FLUSH_TIMEOUT,
         )
+
+    async def find_inbox(self) -> None:
+        """See that we hear answers: as a producer of a closed Andon we may hear inboxes of our user only."""
+        user = self._listed[0].user
+        if user is None:
+            return
+        self._tried_inbox = self.new_inbox()
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            subscription = await self.subscribe(self._tried_inbox)
+            await self.flush()  # a refusal comes before its answer
+            await subscription.unsubscribe()
+            if not self._tried_inbox:
+                self._inbox_prefix = bytearray(inbox_prefix(user).encode())
+        self._tried_inbox = ""
 
     async def close(self) -> None:
         """Close for good; idempotent. What still waits for a broker that is gone is dropped."""
@@ -172,8 +188,11 @@ class BusConnection(Client):
 
     async def reported(self, error: Exception) -> None:
         """Count what went wrong and log it, the same thing at most every half minute."""
-        self.error_count += 1
         text = explained(error)
+        if self._tried_inbox and self._tried_inbox.lower() in text.lower():
+            self._tried_inbox = ""
+            return
+        self.error_count += 1
         if _refuses(error) and not self.refusal.done():
             self.refusal.set_result(text)
         now = time.monotonic()
@@ -222,6 +241,7 @@ async def connect(
         await asyncio.wait({opening, connection.refusal}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if opening.done():
             opening.result()
+            await connection.find_inbox()
             return connection
     except (OSError, ValueError, nats.errors.Error) as error:
         raise BrokerUnavailable(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 from pathlib import Path
 
 from andon.bus.embedded.login import Login
 from andon.core.models import ANALYZE_SUBJECT, SUBJECT
+from andon.core.settings.broker_users import inbox_prefix
 from andon.core.settings.settings import Settings
 
 #: What a producer may publish on.
@@ -55,15 +55,6 @@ def _users(settings: Settings, login: Login) -> list[str]:
     return lines
 
 
-def inbox_prefix(user: str) -> str:
-    """What the inboxes of a producer begin with: it hears nothing else.
-
-    >>> inbox_prefix("line3")
-    '_INBOX_line3'
-    """
-    return f"_INBOX_{user}"
-
-
 def _server_name() -> str:
     """``andon-<host>``: stable, so that a restart is the same server to its peers."""
     return "andon-" + (re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname()).strip("-") or "host")
@@ -75,5 +66,10 @@ def bracketed(host: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """``text`` as a string of the server's configuration language, which knows no ``\\u`` escapes."""
-    return json.dumps(text, ensure_ascii=False)
+    """``text`` as a string of the server's configuration language, which knows no ``\\u`` escapes.
+
+    >>> print(_quoted('a"b' + chr(10) + "ü"))
+    "a\\"b\\x0aü"
+    """
+    escaped = (f"\\x{ord(c):02x}" if c < " " else f"\\{c}" if c in '"\\' else c for c in text)
+    return f'"{"".join(escaped)}"'

@@ -11,6 +11,15 @@ OWN_USER = "andon-service"
 _HASH = re.compile(r"\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}")
 
 
+def inbox_prefix(user: str) -> str:
+    """What the inboxes of a producer begin with: it hears nothing else.
+
+    >>> inbox_prefix("line3")
+    '_INBOX_line3'
+    """
+    return f"_INBOX_{user}"
+
+
 class NatsUser(BaseModel):
     """A producer: may send logs and ask for analyses, and hears only its own inbox (``_INBOX_<user>.>``)."""
 
