@@ -49,7 +49,7 @@ class Line:
         if not self._whole:
             writer.transport.abort()
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, asyncio.CancelledError):  # by close(); 3.11's streams log a cancelled task
             there, back = await asyncio.open_connection("127.0.0.1", self._to)
             self._writers |= {writer, back}
             try:
