@@ -20,7 +20,7 @@ from andon.app.doctor import broker_checks
 from andon.bus.connection import connect
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.embedded.login import ensure_login, find_login, login_path
-from andon.bus.jetstream_api import ensure_stream, request
+from andon.bus.jetstream_api import ApiError, ensure_stream, request
 from andon.bus.publisher import JetStreamPublisher
 from andon.core.errors import BrokerUnavailable
 from andon.core.models import STREAM, SUBJECT
@@ -100,6 +100,8 @@ async def test_our_own_client_may_be_a_producer(tmp_path: Path) -> None:
             await publisher.close()
             assert (await nc.request("agent.analyze", b"{}", timeout=PATIENCE)).data == b"explained"
             assert nc.error_count == 0
+            with pytest.raises(ApiError, match=f"does not let this user publish on .*INFO.{STREAM}"):
+                await request(nc, f"STREAM.INFO.{STREAM}", timeout=0.5)
 
 
 async def _answer(message: Any) -> None:

@@ -69,6 +69,8 @@ class BusConnection(Client):
         self._listed: list[Server] = []
         self._logins: dict[str, Server] = {}
         self._tried_inbox = ""
+        #: The broker's last word, in small letters, on what we may not do.
+        self.denied = ""
 
     def watch(self, watcher: Callable[[bool], None]) -> Callable[[], None]:
         """Call ``watcher`` with True after each reconnect and False after each loss or the close; returns the undo."""
@@ -193,6 +195,8 @@ class BusConnection(Client):
             self._tried_inbox = ""
             return
         self.error_count += 1
+        if "permissions violation" in text.lower():
+            self.denied = text.lower()
         if _refuses(error) and not self.refusal.done():
             self.refusal.set_result(text)
         now = time.monotonic()

@@ -74,6 +74,12 @@ async def request(
     except nats.errors.ConnectionClosedError:
         raise closed_error(nc) from None
     except nats.errors.Error as error:
+        if nc.denied.endswith(f'"$js.api.{operation.lower()}'):
+            raise ApiError(
+                f"the broker at {nc.address} does not let this user publish on $JS.API.{operation}: give it the "
+                "permission, or set NATS_URL to another user",
+                0,
+            ) from None
         raise BrokerUnavailable(
             f"the broker at {nc.address} did not answer within {timeout:g} s ({error}): check that it runs"
         ) from None
