@@ -209,7 +209,7 @@ def test_words_that_nothing_of_the_time_has_are_found_at_another(site: Path) -> 
 
 def test_words_are_no_condition_that_all_must_hold(site: Path) -> None:
     answer = asked(site, "why is the oil so terribly warm today")
-    assert "Of these, 4 logs of 1 problem has 'oil' or" in answer.text
+    assert "Of these, 4 logs of 1 problem have 'oil' or" in answer.text
     assert [head["text"] for head in answer.facts["problems"]] == ["Oil temperature high on oven 2"]
 
 

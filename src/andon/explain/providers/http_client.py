@@ -136,17 +136,20 @@ async def _up_to_max(body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
 
 
 async def _to_its_end(body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
-    """A stream that has to say that it is at its end; libraries take any end for one."""
+    """A stream that has to say that it is at its end; libraries take any end for one, and none at all for an answer."""
     import httpx2
 
     begun = ended = False
-    last = b""
+    last, size = b"", 0
     async for chunk in body:
+        size += len(chunk)
         seen = last + chunk
         begun = begun or any(mark in seen for mark in _BEGUN)
         ended = ended or any(mark in seen for mark in _ENDED)
         last = chunk[-32:]
         yield chunk
+    if not size:
+        raise NotAStream("an empty page")
     if begun and not ended:
         raise httpx2.RemoteProtocolError("the stream ended in the middle of the answer")
 

@@ -26,7 +26,7 @@ _SEVERITIES = (
     (re.compile(r"\b(?:warnings?|warnung(?:en)?)\b", re.IGNORECASE), "WARNING"),
 )
 #: Words that tell nothing apart.
-_COMMON = frozenset(
+UNTELLING = frozenset(
     """
     a about after again all alarm alarms also an and any are around as at be because been before between but by can
     cause caused causes could did do does down during error errors ever every fail failed fails failure failures
@@ -98,11 +98,13 @@ def find_names(question: str, names: SiteNames) -> Named:
         elif not found.endswith((" a", " i")):  # "is the machine a problem?"
             unclear.append(found)
     known = {_plain(name) for name in (*hosts, *places)}
-    services = [name for name in _found(names.services, spoken) if name.lower() not in _COMMON]
+    # "press 4" is a machine, and its logs may come from any service, also where one is called "press"
+    left = _PLACE.sub(lambda said: said[0] if " ".join(said[1].split()) in unclear else " ", text)
+    services = [name for name in _found(names.services, _grams(_WORD.findall(left))) if name.lower() not in UNTELLING]
     known |= {_plain(name) for name in (*places, *services)}
     codes = [code for code in _codes(text) if _plain(code) not in known]
     severity = next((level for pattern, level in _SEVERITIES if pattern.search(text)), None)
-    others = [w for w in map(str.lower, words) if len(w) > 2 and w not in _COMMON and not w.isdigit()]
+    others = [w for w in map(str.lower, words) if len(w) > 2 and w not in UNTELLING and not w.isdigit()]
     telling = list(dict.fromkeys(w for w in others if _plain(w) not in known))
     return Named(hosts, services, places, codes, severity, telling, missing, unclear)
 
@@ -126,5 +128,5 @@ def _grams(words: list[str]) -> set[str]:
 
 def _found(names: Iterable[str], spoken: set[str]) -> list[str]:
     """The names that were spoken, longest first: it says most."""
-    found = [name for name in names if len(name) > 1 and _plain(name) in spoken and name.lower() not in _COMMON]
+    found = [name for name in names if len(name) > 1 and _plain(name) in spoken and name.lower() not in UNTELLING]
     return sorted(found, key=lambda name: (-len(name), name))

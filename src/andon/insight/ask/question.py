@@ -33,6 +33,7 @@ class Route(StrEnum):
     BEFORE = "before"
     COUNT = "count"
     ACKNOWLEDGED = "acknowledged"
+    DURATION = "duration"
     LAST = "last"
     HELP = "help"
 
@@ -76,6 +77,11 @@ _WHICH = _re(
 _TOP_FIELDS = _re(
     r"\btop\s(?:\d{1,3}\s)?(?:" + "|".join(f"(?P<{name}>{words})" for name, words in _FIELDS.items()) + r")\b"
 )
+#: Alarms that nobody has seen are asked for among those that are active.
+UNSEEN = _re(
+    r"\b(?:not|never|isn't|aren't|un)[\s-]?(?:yet\s)?(?:been\s)?(?:ack|acked|acknowledged)\b"
+    r"|\b(?:nicht|un)\s?quittiert\w*|\bnobody\b.{0,20}\back"
+)
 _WHERE = _re(r"\A\W*(?:where|wo)\b|\b(?:noisiest|loudest)\b")
 
 #: What is asked for by what a question says, in the order in which it is looked for.
@@ -101,20 +107,30 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
             r"|\bwie\s(?:behebt?e?|löse?n?|repariere?n?|beseitig\w+)\b|\bwie\b.{0,40}\b(?:beheben|lösen|reparieren)\b"
             r"|\bwas\s(?:haben|hat|hatten)\b.{0,40}\b(?:gemacht|getan|geholfen)\b|\b(?:abhilfe|lösung|lösungen)\b"
             r"|\bwas\s(?:tun|hilft|prüfen|soll\sich)\b"
+            r"|\bwho\b.{0,40}\b(?:fixed|repaired|solved|mended|resolved|replaced)\b"
+            r"|\bwer\b.{0,40}\b(?:behoben|repariert|gelöst|beseitigt|ersetzt|getauscht)\b"
         ),
     ),
     (
         Route.BEFORE,
         _re(
-            r"\b(?:happened|happen|occurred|occur|seen|had|was|been)\b.{0,30}\bbefore\W*\Z|\bever\s(?:happen\w*|seen|had|occur\w*)"
+            r"\b(?:happened|happen|occurred|occur|seen|had|was|been|fail|failed|trip|tripped|stop|stopped|did)\b.{0,30}"
+            r"\bbefore\W*\Z|\bmean\stime\sbetween\b|\bmtbf\b|\bever\s(?:happen\w*|seen|had|occur\w*)"
             r"|\b(?:has|did|have)\s(?:this|it|that|we|they)\b.{0,30}\b(?:already|again)\b"
             r"|\bschon\s(?:ein|öfter|früher|mehr|mal)\w*|\bwiederholt?\b|\bwhen\s(?:was|did)\b.{0,40}\blast\b"
             r"|\bwann\b.{0,40}\b(?:zuletzt|letzte[nrs]?)\b"
         ),
     ),
     (
+        Route.DURATION,
+        _re(
+            r"\bhow\slong\b(?!\sago)|\bsince\swhen\b|\bdown-?\s?times?\b|\bduration\b|\bwie\slange?\b|\bseit\swann\b"
+            r"|\b(?:stillstands?|ausfall|stand)(?:zeit|dauer)(?:en)?\b"
+        ),
+    ),
+    (
         Route.COUNT,
-        _re(r"\bhow\s(?:often|many|much|frequently)\b|\bwie\s(?:oft|viele?|häufig)\b|\banzahl\b|\bnumber\sof\b"),
+        _re(r"\bhow\s(?:often|many|much|frequently)\b|\bwie\s?(?:oft|viele?|häufig)\b|\banzahl\b|\bnumber\sof\b"),
     ),
     (
         Route.NEW,
@@ -128,6 +144,7 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
         Route.CHANGED,
         _re(
             r"\bchanged?\b|\bchanges\b|\bdiffer\w+\b|\b(?:ge)?änder(?:t|n|te|ung|ungen)\b|\bunterschied\w*\b|\banders\b"
+            r"|\bcompar(?:e|ed|ing|ison)\b|\bversus\b|\bvs\b|\bvergl(?:eich\w*|ichen)\b"
         ),
     ),
     (
@@ -178,7 +195,7 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
 )
 
 #: Words of questions and of time, which tell no problem from another.
-_COMMON = frozenset(
+COMMON = frozenset(
     """
     acknowledge acknowledged acked active actor actors already anybody anyone anything ask asked bad became become
     better caused change changed changes check checked clear come common count critical current currently date
@@ -213,6 +230,9 @@ _COMMON = frozenset(
     november december januar februar märz mai juni juli oktober dezember läuft laufen kaputt wieder
     getting logging wann wohin sag nochmal bisher aktiv aktuell quittiert quittierte abhilfe behebe behebt schlimm
     kritisch kritisches kritische
+    compare compared comparing comparison versus against than vergleich vergleiche verglichen lang lange wieviel
+    wieviele weekend wochenende downtime downtimes duration ausfallzeit standzeit stillstandszeit unacknowledged unacked
+    unquittiert handover übergabe schichtübergabe hinterlassen mtbf tell gestrige gestrigen heutige heutigen letztes
     """.split()  # noqa: SIM905 - a list of strings would take a page
 )
 
@@ -222,9 +242,11 @@ def read_question(text: str, telling: list[str], named: Iterable[str] = ()) -> Q
     log_ids, problem_ids = _ids(_LOG, text), _ids(_PROBLEM, _LOG.sub(" ", text))
     which = _WHICH.search(text) or _TOP_FIELDS.search(text)
     route = next((route for route, pattern in _ROUTES if pattern.search(text)), Route.OVERVIEW)
+    if route == Route.ACKNOWLEDGED and UNSEEN.search(text):
+        route = Route.ACTIVE
     if which is not None or (route in (Route.OVERVIEW, Route.FREQUENT) and _WHERE.search(text)):
         route = Route.WHERE
-    elif log_ids and route in (Route.OVERVIEW, Route.FIRST, Route.ACTIVE):
+    elif log_ids and route in (Route.OVERVIEW, Route.FIRST, Route.ACTIVE, Route.CHANGED):
         route = Route.LOG
     elif problem_ids and route not in (Route.FIX, Route.BEFORE, Route.COUNT):
         route = Route.PROBLEM
@@ -242,6 +264,6 @@ def _ids(pattern: re.Pattern[str], text: str) -> list[int]:
 def _words(telling: list[str]) -> list[str]:
     """Words by which problems can be told apart, those in other languages also in English."""
     parts = [part for word in telling for part in re.split(r"[-_/.]", word) if len(part) > 2]
-    own = [word for word in parts if word not in _COMMON and not re.search(r"\d", word)]
+    own = [word for word in parts if word not in COMMON and not re.search(r"\d", word)]
     english = load_glossary().translate(own[:20]) if own else []
-    return list(dict.fromkeys([*own, *(word for word in english if len(word) > 2 and word not in _COMMON)]))
+    return list(dict.fromkeys([*own, *(word for word in english if len(word) > 2 and word not in COMMON)]))
