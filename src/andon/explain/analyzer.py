@@ -163,12 +163,10 @@ class Analyzer:
         if silent and await self._answer_in_hand():
             return True
         if not self.admission.free:
-            away = None
+            reason = f"no answer came from the model for {SILENCE:g} s" if silent else ""
             if self.admission.breaker.half_open:
-                away = "the model was away and is being tried with another problem"
-            elif silent:
-                away = f"no answer came from the model for {SILENCE:g} s"
-            if away is not None and await self._answer_provisionally(away):
+                reason = "the model was away and is being tried with another problem"
+            if reason and await self._answer_provisionally(reason):
                 return True
             return await self.site.answer_waiting()
         shortage = await self.admission.budget.shortage()

@@ -110,13 +110,17 @@ def _stream_type() -> type[Any]:
     import httpx2
 
     class Stream(httpx2.AsyncByteStream):
-        """A body as ``read`` passes it on."""
+        """A body as ``read`` passes it on; libraries look for more behind its end, which is not read again."""
 
         def __init__(self, inner: httpx2.AsyncByteStream, read: Callable[..., AsyncIterator[bytes]]) -> None:
             self._inner = inner
             self._read = read
+            self._begun = False
 
         def __aiter__(self) -> AsyncIterator[bytes]:
+            if self._begun:
+                return self._inner.__aiter__()
+            self._begun = True
             return self._read(self._inner)
 
         async def aclose(self) -> None:
