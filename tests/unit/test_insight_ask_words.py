@@ -73,6 +73,8 @@ def test_the_words_for_a_shift_tell_no_problem() -> None:
     [
         ("compare today with yesterday", "compare today ", "27 23"),
         ("is this shift worse than the early shift", "is this shift worse ", "29 05"),
+        ("compare this shift with the last", "compare this shift ", "29 05"),
+        ("compare the last shift with the one before", "compare the last shift ", "28 21"),
         ("heute mit gestern vergleichen", "heute ", "27 23"),
         ("what is wrong with press 4 yesterday", "what is wrong with press 4 yesterday", ""),
         ("compare line 2 with line 3", "compare line 2 with line 3", ""),

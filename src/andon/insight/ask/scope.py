@@ -20,7 +20,7 @@ from andon.core.redact import clean
 from andon.core.times import Skipped
 from andon.explain.model.time_phrases import NoWindow, shown, window
 from andon.insight.ask.name_filter import Named
-from andon.insight.ask.shift_words import working
+from andon.insight.ask.shift_words import one_before, working
 from andon.insight.shifts.calendar import Shift
 from andon.store import Ask, agent_history, period
 
@@ -89,7 +89,8 @@ def compared(text: str, now: datetime, shifts: Sequence[Shift]) -> tuple[str, Ti
     if found is None:
         return text, None
     try:
-        other = working(found[1], now, shifts) or window(found[1], now)
+        other = one_before(text[: found.start()], found[1], now, shifts)
+        other = other or working(found[1], now, shifts) or window(found[1], now)
     except (Skipped, NoWindow):
         other = None
     return (

@@ -40,6 +40,10 @@ _BARE = re.compile(
     rf"\b(?:{_WHICH}|(?:during|in|on|over|since|of|seit|in|während)\s(?:the\s|der\s)?){_WORD}\b(?!\s(?:register|lever|key|fork))",
     re.IGNORECASE,
 )
+_BEFORE = re.compile(
+    r"(?:the\s|der\s)?(?:last|previous|one\sbefore|letzten|vorigen|davor)(?:\sone)?[\s?!.]{0,3}(?:vergleichen)?\W*",
+    re.IGNORECASE,
+)
 _SINCE = re.compile(r"\b(?:since|from|seit|ab)\s{1,3}(?:the\s|der\s|dem\s)?\Z", re.IGNORECASE)
 _DAYS = (
     (re.compile(r"\bgestrige[nrs]?\b", re.IGNORECASE), "yesterday"),
@@ -66,7 +70,7 @@ def working(text: str, now: datetime, shifts: Sequence[Shift]) -> Window | None:
     """
     if not shifts:
         return None
-    zone = now.tzinfo if isinstance(now.tzinfo, ZoneInfo) else ZoneInfo("UTC")
+    zone = _zone(now)
     try:
         if _CHANGE.search(text) is not None:
             return _since_change(now, shifts, zone)
@@ -77,6 +81,18 @@ def working(text: str, now: datetime, shifts: Sequence[Shift]) -> Window | None:
         return None if bare is None else _of_any(text, bare, now, shifts, zone)
     except NoShift as error:
         raise NoWindow(f"is of no shift: {error}") from error
+
+
+def one_before(text: str, rest: str, now: datetime, shifts: Sequence[Shift]) -> Window | None:
+    """The shift before the one of ``text`` where ``rest`` says "the last", "the one before" or the like."""
+    if _BEFORE.fullmatch(rest) is None or (here := working(text, now, shifts)) is None:
+        return None
+    ended = last_before(shifts, here.since.timestamp(), _zone(now))
+    return None if ended is None else Window(_moment(ended.start, now), _moment(ended.end, now), ended.name)
+
+
+def _zone(now: datetime) -> ZoneInfo:
+    return now.tzinfo if isinstance(now.tzinfo, ZoneInfo) else ZoneInfo("UTC")
 
 
 def _named(shifts: Sequence[Shift]) -> re.Pattern[str]:
