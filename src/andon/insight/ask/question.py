@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from andon.core.models import ID_MAX
 from andon.explain.playbook.glossary import load_glossary
+from andon.insight.ask.name_filter import UNTELLING
 
 
 class Route(StrEnum):
@@ -195,44 +196,41 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
 )
 
 #: Words of questions and of time, which tell no problem from another.
-COMMON = frozenset(
+COMMON = UNTELLING | frozenset(
     """
     acknowledge acknowledged acked active actor actors already anybody anyone anything ask asked bad became become
-    better caused change changed changes check checked clear come common count critical current currently date
-    describe detail details differ difference different doing done else end ended entry everything exactly fix fixed
-    fixes fixing flood flooded found frequent frequently further future give gone good got guy halt halted hello hear
-    help helped hey high important increase increasing information interesting just kind know known less list little
-    long look looked looking low machines main major many mean means moment monday tuesday wednesday thursday friday
-    saturday sunday month months much name need newest next noisiest nothing number occur occurred occurring oldest
-    open outage part past pattern patterns please place places plant previous quiet read really recent recently repair
-    repaired report reset resolve resolved rid right rise rising root said saw say says second see seem seems seen
-    serious severe silent similar since situation solution solve solved someone something soon stand standing start
-    started starting state status still stood summary sure take tell test thank thanks thing things think tomorrow
-    tonight top tried trigger triggered trouble try types understand unusual use used want wants watch week weeks went
-    whats whole whom whose work worked working works worse worst year years yes zone midnight noon
-    aber alarm alarme alle allem allen aller alles als also andere anderen anders auf aus beheben bei beim bereich
-    besser bin bis bitte dabei damit dann das dass dein dem den denn der deren des die dies diese diesem diesen dieser
-    dieses doch dort drei durch eben ein eine einem einen einer eines einmal erste erster erstes etwas euch euer fehler
-    fehlern frage fragen früh früher für ganz gab geben gegen gehabt gehört geht gemacht genau gerade geschah geschehen
-    gestern getan gewesen gibt ging haben hallo hat hatte hatten heute hier hilfe hinter ich ihm ihn ihr immer ist
-    jetzt kam kann kannst kein keine kommt können letzte letzten letzter linie linien los löse lösen lösung man maschine
-    maschinen mehr mein meine meldung meldungen meist meiste meisten mich mir mit morgen muss nach nacht nachts neu neue
-    neuen neues nicht nichts noch nun nur nächste oben oder oft ohne passiert passierte pro problem probleme schon sehr
-    sein seine seit sich sie sind sofort soll sollte sonst steht stehen stand störung störungen stunde stunden tag tage
-    tagen trat tun über uhr und uns unser unter viel viele vom von vor vorgestern war waren warum was weil welche
-    welchem welchen welcher welches wen wenn wer werden weshalb wie wieder wieso will wir wird wissen wo woche wochen
-    woran wurde wurden zeige zeigen zuerst zum zur zuletzt zwei zwischen häufig häufiger häufigste häufigsten schlimmer
-    schlechter ausgefallen
-    montag dienstag mittwoch donnerstag freitag samstag sonntag abend mittag mitternacht vormittag
-    nachmittag
-    angehalten gestoppt stehengeblieben stillstand gestanden anlage anlagen ausfall gestört
-    running runs broken okay clock host hosts again january february march april june july august september october
-    november december januar februar märz mai juni juli oktober dezember läuft laufen kaputt wieder
-    getting logging wann wohin sag nochmal bisher aktiv aktuell quittiert quittierte abhilfe behebe behebt schlimm
-    kritisch kritisches kritische
-    compare compared comparing comparison versus against than vergleich vergleiche verglichen lang lange wieviel
-    wieviele weekend wochenende downtime downtimes duration ausfallzeit standzeit stillstandszeit unacknowledged unacked
-    unquittiert handover übergabe schichtübergabe hinterlassen mtbf tell gestrige gestrigen heutige heutigen letztes
+    better change changed changes check checked clear common count current currently date describe detail details
+    differ difference different doing done else end ended entry everything exactly fix fixed fixes fixing flood
+    flooded found frequent frequently further future gone good got guy halt halted hello hear help helped hey high
+    important increase increasing information interesting just kind know known less list little long look looked
+    looking low machines main major mean means moment monday tuesday wednesday thursday friday saturday sunday
+    months name need newest next noisiest nothing number occur occurred occurring oldest open outage part past
+    pattern patterns place places previous quiet read really recent recently repair repaired report reset resolve
+    resolved rid right rise rising root said saw say says second see seem seems seen serious severe silent similar
+    situation solution solve solved someone something soon stand standing start started starting state status stood
+    summary sure take test thank thanks thing things think tomorrow top tried trigger triggered trouble try types
+    understand unusual use used want wants watch weeks whats whole whom whose work worked working works worse worst
+    year years yes zone midnight noon aber alarme alle allem allen aller alles als andere anderen anders auf aus
+    beheben bei beim bereich besser bin bis bitte dabei damit dann das dass dein dem den denn der deren des die dies
+    diese diesem diesen dieser dieses doch dort drei durch eben ein eine einem einen einer eines einmal erste erster
+    erstes etwas euch euer fehler fehlern frage fragen früh früher für ganz gab geben gegen gehabt gehört geht
+    gemacht genau gerade geschah geschehen gestern getan gewesen gibt ging haben hallo hat hatte hatten heute hier
+    hilfe hinter ich ihm ihn ihr immer ist jetzt kam kann kannst kein keine kommt können letzte letzten letzter
+    linie linien los löse lösen lösung man maschine maschinen mehr mein meine meldung meldungen meist meiste meisten
+    mich mir mit morgen muss nach nacht nachts neu neue neuen neues nicht nichts noch nun nur nächste oben oder oft
+    ohne passiert passierte pro probleme schon sehr sein seine seit sich sie sind sofort soll sollte sonst steht
+    stehen störung störungen stunde stunden tag tage tagen trat tun über uhr und uns unser unter viel viele vom von
+    vor vorgestern war waren warum weil welche welchem welchen welcher welches wen wenn wer werden weshalb wie
+    wieder wieso wir wird wissen wo woche wochen woran wurde wurden zeige zeigen zuerst zum zur zuletzt zwei
+    zwischen häufig häufiger häufigste häufigsten schlimmer schlechter ausgefallen montag dienstag mittwoch
+    donnerstag freitag samstag sonntag abend mittag mitternacht vormittag nachmittag angehalten gestoppt
+    stehengeblieben stillstand gestanden anlage anlagen ausfall gestört running runs broken okay clock host hosts
+    january february march april june july august september october november december januar februar märz mai juni
+    juli oktober dezember läuft laufen kaputt getting logging wann wohin sag nochmal bisher aktiv aktuell quittiert
+    quittierte abhilfe behebe behebt schlimm kritisch kritisches kritische compare compared comparing comparison
+    versus against vergleich vergleiche verglichen lang lange wieviel wieviele weekend wochenende downtime downtimes
+    duration ausfallzeit standzeit stillstandszeit unacknowledged unacked unquittiert handover übergabe
+    schichtübergabe hinterlassen mtbf gestrige gestrigen heutige heutigen letztes
     """.split()  # noqa: SIM905 - a list of strings would take a page
 )
 

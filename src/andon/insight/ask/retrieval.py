@@ -33,7 +33,7 @@ from andon.explain.model.time_phrases import shown
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.insight.ask import figures, scope, shift_words, spelling
 from andon.insight.ask.figures import FirstOut, Group
-from andon.insight.ask.name_filter import UNTELLING, Named, find_names
+from andon.insight.ask.name_filter import Named, find_names
 from andon.insight.ask.question import COMMON, Question, Route, read_question
 from andon.insight.ask.scope import Time
 from andon.insight.shifts.calendar import Shift
@@ -255,7 +255,7 @@ async def _fit(ask: Ask, found: Retrieved) -> bool:
     if roots and await scope.nearest(ask, [_timeless(one) for one in found.scopes], roots) is not None:
         found.only, found.fits = roots, _either(words)
         return True
-    if respelt := spelling.corrected(words, (text for _, text in known), COMMON | UNTELLING):
+    if respelt := spelling.corrected(words, (text for _, text in known), COMMON):
         found.notes += [f"{word!r} is read as {meant!r}." for word, meant in respelt.items() if meant is not None]
         left = list(dict.fromkeys(meant for word in words if (meant := respelt.get(word, word)) is not None))
         found.question = found.question._replace(words=left)
