@@ -252,6 +252,8 @@ def test_the_time_of_an_answer_is_told(site: Path) -> None:
     [
         ("compare line 3 with line 4 today", "changed", "L4: 5 logs of 1 problem."),
         ("compare today with yesterday", "changed", "from 2025-01-14 00:00:00 UTC to 2025-01-14 09:30:00 UTC"),
+        ("is it worse than yesterday", "rising", "against 0 logs of 0 problems from 2025-01-14 00:00:00 UTC"),
+        ("more alarms than yesterday?", "rising", "against 0 logs of 0 problems from 2025-01-14 00:00:00 UTC"),
         ("who fixed the weld current", "fix", "Replaced the caps of gun 4"),
         ("how long was E-4711 active", "duration", "and still is (1 time, problem"),
         ("wie lange war der Feeder leer", "duration", "8 times"),

@@ -126,6 +126,7 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
         Route.DURATION,
         _re(
             r"\bhow\slong\b(?!\sago)|\bsince\swhen\b|\bdown-?\s?times?\b|\bduration\b|\bwie\slange?\b|\bseit\swann\b"
+            r"|\blongest\b|\bam\slängsten\b"
             r"|\b(?:stillstands?|ausfall|stand)(?:zeit|dauer)(?:en)?\b"
         ),
     ),
@@ -152,6 +153,7 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
         Route.RISING,
         _re(
             r"\b(?:worse|worsening|better|improv\w+|rising|rises?|increas\w+|trends?|more\soften|more\sand\smore)\b"
+            r"|\b(?:more|fewer|less)\b.{0,30}\bthan\b|\b(?:mehr|weniger)\b.{0,30}\bals\b"
             r"|\b(?:schlimmer|schlechter|besser|zunehm\w*|steig\w*|häufiger)\b|\bnimmt\b.{0,30}\bzu\b"
         ),
     ),
@@ -230,7 +232,8 @@ COMMON = UNTELLING | frozenset(
     quittierte abhilfe behebe behebt schlimm kritisch kritisches kritische compare compared comparing comparison
     versus against vergleich vergleiche verglichen lang lange wieviel wieviele weekend wochenende downtime downtimes
     duration ausfallzeit standzeit stillstandszeit unacknowledged unacked unquittiert handover übergabe
-    schichtübergabe hinterlassen mtbf gestrige gestrigen heutige heutigen letztes
+    schichtübergabe hinterlassen mtbf longest längsten behoben repariert gelöst beseitigt ersetzt getauscht fewer weniger
+    gestrige gestrigen heutige heutigen letztes
     """.split()  # noqa: SIM905 - a list of strings would take a page
 )
 

@@ -204,6 +204,8 @@ async def _look(ask: Ask, named: Named, found: Retrieved, shifts: Sequence[Shift
     ever = found.only is not None or (bool(asked.words) and asked.route in _OF_EVER)
     text, found.against = scope.compared(inquiry.text, inquiry.now, shifts)
     time = scope.time_of(text, inquiry.now, (inquiry.since, inquiry.until), found.notes, shifts, ever=ever)
+    if found.against is not None:
+        time, found.against = scope.since_then(time, found.against, inquiry.now)
     base = HistoryQuery(
         since=time.since, until=time.until, host=inquiry.host, place=inquiry.place, service=inquiry.service
     )

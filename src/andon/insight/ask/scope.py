@@ -100,6 +100,15 @@ def compared(text: str, now: datetime, shifts: Sequence[Shift]) -> tuple[str, Ti
     )
 
 
+def since_then(time: Time, other: Time, now: datetime) -> tuple[Time, Time | None]:
+    """What a comparison with ``other`` alone is about: what came after it, or, where it lasts until now, itself and as
+    long a time before."""
+    if time.said or other.until is None:
+        return time, other
+    ends_now = datetime.fromisoformat(other.until) >= now
+    return (other, None) if ends_now else (Time(other.until, utc_text(now), said=True), other)
+
+
 def scopes_of(base: HistoryQuery, named: Named) -> list[HistoryQuery]:
     """``base`` with what is named: one for each host, or else for each place. What is given goes before."""
     service = base.service or next(iter(named.services), None)
