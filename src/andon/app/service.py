@@ -231,7 +231,7 @@ class Service:
         self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
         stack.callback(http.close)
         serving = asyncio.create_task(http.run(), name="http")
-        stack.push_async_callback(ended, serving)
+        stack.push_async_callback(http.stop, serving)  # cancelled, it would leave its sockets to the loop's end
         if not locked:
             await self._starting.step("database", self._database_place, take)
         return http, serving
