@@ -232,8 +232,8 @@ COMMON = UNTELLING | frozenset(
     quittierte abhilfe behebe behebt schlimm kritisch kritisches kritische compare compared comparing comparison
     versus against vergleich vergleiche verglichen lang lange wieviel wieviele weekend wochenende downtime downtimes
     duration ausfallzeit standzeit stillstandszeit unacknowledged unacked unquittiert handover übergabe
-    schichtübergabe hinterlassen mtbf longest längsten behoben repariert gelöst beseitigt ersetzt getauscht fewer weniger
-    gestrige gestrigen heutige heutigen letztes
+    schichtübergabe hinterlassen mtbf longest längsten behoben repariert gelöst beseitigt ersetzt getauscht fewer
+    weniger gestrige gestrigen heutige heutigen letztes
     """.split()  # noqa: SIM905 - a list of strings would take a page
 )
 
