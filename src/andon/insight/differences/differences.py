@@ -74,7 +74,8 @@ def find(compared: Comparison, shifts: Sequence[Shift] | None, zone: ZoneInfo, *
             compared.hours, lambda at: one.name if (one := window_at(shifts, at, zone)) else None
         )
         fields["hour of day"] = hours.of_the_day(compared.hours, zone)
-    found = _when_once(folded(differences(fields, limit=FOUND_MAX)))[:limit]
+    enough = compared.inside >= LEAST_LOGS
+    found = _when_once(folded(differences(fields, limit=FOUND_MAX)))[:limit] if enough else []
     return DiffResult(compared.inside, compared.outside, compared.exact, found, _note(compared, found))
 
 
@@ -112,7 +113,7 @@ def folded(found: Sequence[Difference]) -> list[Difference]:
     groups: list[list[Difference]] = []
     for one in found:
         for group in groups:
-            if all(one.field != other.field for other in group) and _same(group[0], one):
+            if all(one.field != other.field for other in group) and any(_same(other, one) for other in group):
                 group.append(one)
                 break
         else:
