@@ -65,7 +65,7 @@ class Named(NamedTuple):
     ``unknown`` are sentences about lines, machines, areas and sites that the question names and the records do not,
     though they name others;
     ``unclear`` are things such as "hall b" that are called so in no record, but may stand in texts, each with the
-    sentence that it is unknown.
+    sentence that it is unknown; none where the records name nothing of its kind.
     """
 
     hosts: list[str]
@@ -110,7 +110,8 @@ def find_names(question: str, names: SiteNames) -> Named:
         if level is not None and of_level.get(level) and found[-1].isdecimal() and found in unquoted:
             missing.append(unknown(level, found, nearest(found, of_level[level])))
         elif found in unquoted and not found.endswith((" a", " i")):  # "is the machine a problem?"
-            unclear[found] = unknown("place or host", found, nearest(found, [*names.hosts, *names.places]))
+            near = nearest(found, [*names.hosts, *names.places])
+            unclear[found] = unknown("place or host", found, near) if level is None or of_level[level] else ""
     services = _found(names.services, spoken)
     known = {_plain(name) for name in (*hosts, *places, *services)} | set(WORDS["service"].split() if services else ())
     for level, said in _claims(unquoted, words, of_level):
@@ -129,7 +130,7 @@ def _claims(text: str, words: list[str], of_level: Mapping[str, list[str]]) -> I
         level = next(level for level, kind in WORDS.items() if found[1].lower() in kind.split())
         if of_level[level] and found[2].lower() not in _COMMON:
             yield level, found[2]
-    shapes = {_shape(name): level for level, named in reversed(of_level.items()) for name in named}
+    shapes = {_shape(name): level for level, named in reversed(list(of_level.items())) for name in named}
     for word in words:
         if (level := shapes.get(_shape(word) or " ")) is not None and word in text:
             yield level, word

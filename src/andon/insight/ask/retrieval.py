@@ -170,8 +170,10 @@ async def _only(ask: Ask, named: Named, found: Retrieved) -> None:
                 (found.only or set()) | having,
                 " or ".join(filter(None, [found.fits, repr(thing)])),
             )
-        else:
+        elif sentence:
             unknown.append(sentence)
+        else:
+            found.notes.append(f"No log names a place or host {thing!r}, nor has it in its text.")
     inquiry = found.inquiry
     known = named.hosts or named.places or named.services or inquiry.host or inquiry.place or inquiry.service
     if unknown and not (known or found.only):

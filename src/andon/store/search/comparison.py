@@ -43,7 +43,7 @@ class _Side:
         self.totals: Counter[str] = Counter()
         self.rest: Counter[str] = Counter()
         self.hours: Counter[int] = Counter()
-        #: Over how many hours each (field, value) is spread, where logs are counted by the hour (Kish's effective number).
+        #: Over how many hours each (field, value) is spread, as Kish counts them, where logs are counted so.
         self.spread: dict[Pair, float] = {}
         #: Logs that were read one by one.
         self.rows: list[Row] = []
@@ -255,7 +255,8 @@ def _counted(
         found = run(
             connection,
             "SELECT v.value, v.rest, f.count, f.squares FROM (SELECT value_id, SUM(count) AS count,"  # noqa: S608
-            f" SUM(1.0 * count * count) AS squares FROM {table} WHERE field_id = ? AND {span}{condition} GROUP BY value_id) AS f"
+            f" SUM(1.0 * count * count) AS squares FROM {table}"
+            f" WHERE field_id = ? AND {span}{condition} GROUP BY value_id) AS f"
             " JOIN field_values AS v ON v.id = f.value_id",
             (field, *moments, *values),
         )

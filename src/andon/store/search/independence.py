@@ -1,9 +1,10 @@
 """How many independent observations some logs are: a storm of a thousand logs is one event, not a thousand.
 
-Logs that are read one by one count once for each host and short stretch of time, whatever they repeat. Where more hosts
-than usual log in the same stretch, they tell of one event: such counts are divided by their index of dispersion (variance
-by mean, 1 where hosts log independently of each other). Logs that are counted by the hour weigh less in hours that held many times the usual number, and all together they are worth as many
-stretches as hours of such weights have: Kish's effective sample size, (Σn)² / Σn².
+Logs that are read one by one count once for each host and short stretch of time, whatever they repeat. Hosts that log
+in the same stretch may tell of one event: their number is divided by its index of dispersion (variance by mean), which
+is 1 or less where hosts log independently of each other. Logs that are counted by the hour weigh less in hours that
+held many times the usual number, and all together they are worth as many stretches as hours of such weights have:
+Kish's effective sample size, (Σn)² / Σn².
 
 Source of the formula: Kish, Survey Sampling, 1965.
 """
