@@ -173,8 +173,8 @@ class _Reader:
         if kept[found[0]] < VALUES_MAX:
             values = [row[0] for row in run(self._connection, _VALUES, (found[0],)) if not row[1]]
             if value not in values and not self._recorded(fields=((found[0], value),)):
-                near = ", ".join(map(reading.shown, reading.nearest(value, values).names))
-                there = f"; the nearest of its {counted(len(values), 'value')}: {near}" if near else ""
+                told = ", ".join(map(reading.shown, reading.nearest(value, values).names))
+                there = f"; the nearest of its {counted(len(values), 'value')}: {told}" if told else ""
                 self.notes.append(f"no log has {reading.quoted(f'{found[0]}={value}')}{there}")
         return found[0], value
 

@@ -132,8 +132,9 @@ def _claims(text: str, words: list[str], of_level: Mapping[str, list[str]]) -> I
             yield level, found[2]
     shapes = {_shape(name): level for level, named in reversed(list(of_level.items())) for name in named}
     for word in words:
-        if (level := shapes.get(_shape(word) or " ")) is not None and word in text:
-            yield level, word
+        kind_of_word = shapes.get(_shape(word) or " ")
+        if kind_of_word is not None and word in text:
+            yield kind_of_word, word
 
 
 def _shape(name: str) -> str:
