@@ -2,11 +2,12 @@
 
 from andon.store.recording.noted import severities_not_understood
 from andon.store.recording.rejects import delete_rejects, list_rejects, mark_retried, reject, reject_ids
-from andon.store.recording.sequences import messages_of, missing_ranges, newest_sequence
+from andon.store.recording.sequences import logs_at, messages_of, missing_ranges, newest_sequence
 
 __all__ = [
     "delete_rejects",
     "list_rejects",
+    "logs_at",
     "mark_retried",
     "messages_of",
     "missing_ranges",
