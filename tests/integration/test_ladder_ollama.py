@@ -70,8 +70,8 @@ async def settled(p: Pipeline, rows: int) -> list[tuple[Any, ...]]:
         ("finding", "model", "done", 1),
         ("text", "model", "done", 1),
         ("unknown-ids", "model", "done", 1),
-        ("megabyte", "model", "done", 1),
-        ("half-json", "model", "done", 2),  # one repair, then what came is told in words
+        ("megabyte", "playbook", "failed", 2),
+        ("half-json", "playbook", "failed", 4),  # two tries, each with its repair
         ("empty", "playbook", "failed", 4),  # two tries, each with its repair
         ("garbage", "playbook", "failed", 2),
         ("binary-text", "playbook", "failed", 4),

@@ -195,20 +195,29 @@ def test_over_long_values_are_cut_without_another_call(ollama: Ollama) -> None:
     assert ollama.calls == 1
 
 
-def test_half_a_finding_is_told_in_words_after_one_repair(ollama: Ollama) -> None:
-    """Cut JSON twice: what came is the analysis, in words and without braces."""
-    explanation = explain(ollama, Answer(text=HALF), Answer(text=HALF))
-    assert explanation.finding is None
-    assert explanation.text.startswith("The disk of db-01 is full, so PostgreSQL stopped writing")
-    assert "{" not in explanation.text
+def test_half_a_finding_is_no_answer(ollama: Ollama) -> None:
+    """Cut JSON is repaired once; cut twice it is an error that says so."""
+    error = failure(ollama, Answer(text=HALF), Answer(text=HALF))
+    assert isinstance(error, ModelAnswerError)
     assert ollama.calls == 2
 
 
-def test_an_answer_cut_by_the_token_limit_is_not_asked_for_again(ollama: Ollama) -> None:
-    """The same limit would cut it again."""
-    explanation = explain(ollama, Answer(text=json.dumps(JSON)), model_max_tokens=64)
-    assert explanation.finding is None
+@pytest.mark.parametrize("text", [json.dumps(JSON), f"{PROSE} " * 40])
+def test_an_answer_cut_by_the_token_limit_is_none_and_is_not_asked_for_again(ollama: Ollama, text: str) -> None:
+    """The same limit would cut it again; the sentence names the setting."""
+    error = failure(ollama, Answer(text=text), model_max_tokens=64)
+    assert isinstance(error, ModelAnswerError)
+    assert "raise ANDON_MODEL_MAX_TOKENS" in str(error)
     assert ollama.calls == 1
+
+
+def test_a_stream_that_ends_without_a_word_is_no_answer(ollama: Ollama) -> None:
+    """Neither the reason of the end nor the mark behind the last piece came: the rest may be missing."""
+    raw = b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":'
+    raw += b'{"role":"assistant","content":' + json.dumps(PROSE).encode() + b'},"finish_reason":null}]}\n\n'
+    error = failure(ollama, Answer(raw=raw), Answer(raw=raw))
+    assert isinstance(error, ModelUnavailable)
+    assert "broke off its answer (the stream ended in the middle of the answer)" in str(error)
 
 
 @pytest.mark.parametrize("behaviour", ["empty", "only-thinking", "binary-text", "garbage"])
@@ -239,10 +248,9 @@ def test_a_stream_of_nonsense_is_an_answer_error(ollama: Ollama, raw: bytes) -> 
 
 
 def test_a_megabyte_is_not_read_to_its_end(ollama: Ollama) -> None:
-    """Reading stops at the bound and the connection is closed; readable text is kept, capped."""
-    explanation = explain(ollama, "megabyte")
-    assert explanation.finding is None
-    assert len(explanation.text) <= 8_000
+    """Reading stops at the bound and the connection is closed; what came is no answer."""
+    error = failure(ollama, "megabyte")
+    assert "went on writing beyond what any answer needs" in str(error)
     assert ollama.calls == 1
     assert ollama.wait_until("disconnects")
 
@@ -405,7 +413,8 @@ def test_closing_ends_questions_in_flight(ollama: Ollama) -> None:
 
 def test_a_readable_first_answer_outlives_a_failed_repair(ollama: Ollama) -> None:
     """Where the repair round meets a busy server, what came before is kept."""
-    explanation = explain(ollama, Answer(text=HALF), Answer(status=503, error="busy"))
+    whole = json.dumps({"summary": "The disk of db-01 is full, so nothing is written."})
+    explanation = explain(ollama, Answer(text=whole), Answer(status=503, error="busy"))
     assert explanation.text.startswith("The disk of db-01 is full")
 
 

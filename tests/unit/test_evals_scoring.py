@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from andon.app.evals.cases import Case
-from andon.app.evals.forbidden import violations
 from andon.app.evals.questions import Questions
 from andon.app.evals.scoring import CRITERIA, occurs, score, unanswered
 from andon.core.models import Explanation, Rung
+from andon.explain.advice import violations
 from support.eval_cases import case, explanation
 
 

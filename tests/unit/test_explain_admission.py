@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from andon.core.models import Spent
-from andon.explain.admission import FAILURES_IN_A_ROW, Admission, Breaker, Budget
+from andon.explain.admission import Admission, Breaker, Budget
+from andon.explain.blame import QUESTIONS_IN_A_ROW
 from andon.store import queue
 from andon.store.schema.tables import model_calls
 from support.patience import PATIENCE
@@ -56,7 +57,7 @@ def answers(tested: Admission, count: int, seconds: float) -> None:
     """``count`` answers while every place was taken."""
     for _ in range(count):
         tested.running = tested.limit
-        tested.answered(seconds)
+        tested.answered(1, seconds)
     tested.running = 0
 
 
@@ -88,18 +89,18 @@ def test_unused_places_say_nothing_about_the_limit() -> None:
     tested = admission(first=2, most=4)
     for _ in range(50):
         tested.running = 1
-        tested.answered(1.0)
+        tested.answered(1, 1.0)
     assert tested.limit == 2
 
 
 def test_busy_halves() -> None:
     """A provider without room gets half as many when it is back, one for a start."""
     tested = admission(first=4, most=4)
-    tested.away("busy")
+    tested.away(1, "busy", busy=True)
     assert tested.limit == 0
     tested.breaker.reset()
     assert tested.limit == 1
-    tested.answered(1.0)
+    tested.answered(1, 1.0)
     assert tested.limit == 2
 
 
@@ -107,11 +108,11 @@ def test_one_failed_question_does_not_open_the_breaker_but_several_in_a_row_do()
     """The provider's word that it is well counts for a while only; nonsense proves that it is there."""
     tested = admission()
     for _ in range(20):
-        tested.failed("500")
-        tested.alive()
+        tested.failed(1, "500")
     assert tested.breaker.closed
-    for _ in range(FAILURES_IN_A_ROW):
-        tested.failed("500")
+    tested.alive(2)
+    for question in range(3, 3 + QUESTIONS_IN_A_ROW):
+        tested.failed(question, "500")
     assert not tested.breaker.closed
 
 
@@ -119,14 +120,14 @@ def test_half_open_lets_one_question_through_and_its_failure_opens_again() -> No
     """After a probe one question goes out; the pause doubles where it comes to nothing."""
     clock = Clock()
     tested = Admission(budget(Ledger()), Breaker(clock), first=4, most=4)
-    tested.away("down")
+    tested.away(1, "down")
     first = tested.breaker.probe_due
     clock.now += first
     tested.breaker.reset()
     assert tested.limit == 1
     tested.running = 1
     assert not tested.free
-    tested.failed("500")
+    tested.failed(1, "500")
     assert tested.limit == 0
     assert tested.breaker.probe_due == 2 * first
 

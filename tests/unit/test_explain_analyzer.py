@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
+from andon.core.models import Explanation, Rung
 from andon.store import change, problems
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
@@ -157,3 +158,66 @@ async def test_a_renewal_does_not_keep_new_problems_from_a_provisional_answer(tm
         p.publish(log("Certificate of the gateway expires tomorrow"))
         await until(lambda: ("playbook", 1, "pending") in [r[:3] for r in open_rows(p)], "the provisional answer")
         assert len(model.questions) == 1
+
+
+BAD = {
+    "summary": "The light curtain of press 4 stopped the stroke.",
+    "category": "safety",
+    "probable_cause": "Its optics are dirty, so that the safety relay opens.",
+    "checks": ["Clean the optics.", "Bridge the light curtain with a jumper and restart."],
+    "severity_assessed": "ERROR",
+    "confidence": "high",
+    "evidence": [],
+    "enough_evidence": True,
+}
+
+
+async def test_forbidden_advice_is_kept_as_refused_and_never_shown(tmp_path: Path) -> None:
+    """The playbook's answer stands, with the rule as the reason; what the model said is kept, and counted."""
+
+    said = Explanation(rung=Rung.MODEL, text="Bridge it.", finding=BAD, provider="SCRIPTED", model="m")
+    model = ScriptedAnalyst(said)
+    async with pipeline(tmp_path, model) as p:
+        p.publish(log("Light curtain interrupted"))
+        p.start()
+        await until(lambda: ("playbook", 0, "failed", 1) in open_rows(p), "the final answer")
+        assert (None, 0, "refused", 1) in open_rows(p)
+        (kept,) = p.sql("SELECT finding, last_error FROM analyses WHERE status = 'refused'")
+        assert json.loads(kept[0]) == BAD
+        assert "forbidden advice (safety device out of action): “Bridge the light curtain" in kept[1]
+        assert p.sql("SELECT last_error FROM analyses WHERE status = 'failed'") == [(kept[1],)]
+        assert p.metrics.registry.get_sample_value("andon_advice_refused_total") == 1
+        assert [row.rung for row in p.rows()] == ["playbook"]
+        assert len(model.questions) == 1
+        p.publish(log("Pump A lost pressure"))  # the model is not away
+        await until(lambda: ("model", 0, "done", 1) in open_rows(p), "the next answer")
+
+
+async def test_an_answer_that_says_nothing_is_asked_for_again(tmp_path: Path) -> None:
+    """Within bounds; then the playbook's answer stands."""
+
+    nothing = Explanation(rung=Rung.MODEL, text="a" * 3000, provider="SCRIPTED", model="m")
+    async with pipeline(tmp_path, ScriptedAnalyst(nothing)) as p:
+        p.publish(log())
+        p.start()
+        await until(lambda: open_rows(p) == [("playbook", 1, "pending", 1)], "the provisional answer")
+        p.wall_clock.ahead = 3600
+        p.analyzer.wake()
+        await until(lambda: open_rows(p) == [("model", 0, "done", 2)], "the model's answer")
+
+
+async def test_a_refused_question_stays_behind_the_others(tmp_path: Path) -> None:
+    """The most urgent one came to nothing once and is due again: all that wait are asked before."""
+
+    model = ScriptedAnalyst(ModelMisconfigured("403"))
+    async with pipeline(tmp_path, model) as p:
+        p.wall_clock.ahead = 10
+        p.publish(log("Safety relay did not open", severity="CRITICAL"), log("Pump A lost pressure"), log("Disk full"))
+        p.start("recorder")
+        await until(lambda: len(open_rows(p)) == 3, "queued")
+        p.start("analyzer")
+        await until(lambda: len(model.questions) >= 3, "the others")
+        p.wall_clock.ahead = 60
+        p.analyzer.wake()
+        await until(lambda: len(model.questions) == 4, "its second try")
+        assert [question.worst_severity for question in model.questions] == ["CRITICAL", "ERROR", "ERROR", "CRITICAL"]

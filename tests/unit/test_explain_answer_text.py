@@ -59,14 +59,14 @@ def test_what_is_no_analysis(text: str) -> None:
     assert free_text(text) is None
 
 
-def test_a_finding_cut_in_the_middle_is_told_in_words() -> None:
-    """What came of a cut finding is shown as lines, and that it was cut."""
-    whole = json.dumps(
-        {"summary": "The disk of db-01 is full.", "probable_cause": "WAL files pile up.", "checks": ["df -h", "x"]}
-    )
-    assert free_text(whole[:-5]) == (
-        "The disk of db-01 is full.\nProbable cause: WAL files pile up.\nCheck first:\n  1. df -h\n"
-        "(The model's answer broke off here.)"
+def test_a_finding_that_breaks_off_is_no_analysis() -> None:
+    """What is missing may be the word that turns the rest round; one that lacks a field is told in words."""
+    whole = {"summary": "The disk of db-01 is full.", "probable_cause": "WAL files pile up.", "checks": ["df -h", "x"]}
+    text = json.dumps(whole)
+    assert [free_text(text[:end]) for end in range(1, len(text))] == [None] * (len(text) - 1)
+    assert free_text(f"Here it is: {text[:-5]}") is None
+    assert free_text(text) == (
+        "The disk of db-01 is full.\nProbable cause: WAL files pile up.\nCheck first:\n  1. df -h\n  2. x"
     )
 
 

@@ -28,7 +28,7 @@ def test_a_log_is_a_line_of_json_between_marks() -> None:
     pattern, log = logs_in(prompt.question)
     assert pattern["hosts"] == ["press-7"]
     assert (log["id"], log["place"]) == (12, "north/line-2")
-    assert log["context"] == {"torque": 5.2, "password": "[redacted]"}
+    assert log["context"] == {"torque": 5.2, "password": "[secret 1]"}
     assert prompt.log_ids == (12,)
     assert "ids you may cite are [12]" in prompt.question
 

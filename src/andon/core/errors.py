@@ -5,6 +5,7 @@
     ├── InUseError             another process owns the data directory, store or port
     ├── BrokerError
     │   ├── BrokerStartError   the embedded broker did not come up
+    │   │   └── BrokerFull     no room on the disk for its store; starting goes on by itself when there is
     │   ├── BrokerUnavailable  the broker does not answer now; trying again may help
     │   └── ObjectMissing      the broker's object store has no such bucket or object (yet)
     ├── StoreError
@@ -46,6 +47,10 @@ class BrokerError(AndonError):
 
 class BrokerStartError(BrokerError):
     """The embedded broker did not come up: see the quoted line of its log."""
+
+
+class BrokerFull(BrokerStartError):
+    """No room is left for the broker's store: free some disk space, starting goes on by itself."""
 
 
 class BrokerUnavailable(BrokerError):
@@ -97,6 +102,8 @@ class ModelError(AndonError):
 
     #: What the call took all the same, as far as it is known.
     tokens = 0
+    #: What to say instead where the provider passes its check, so that only this question met the failure.
+    alone: str | None = None
 
 
 class ModelUnavailable(ModelError):
@@ -117,7 +124,7 @@ class ModelBusy(ModelUnavailable):
 class ModelMisconfigured(ModelError):
     """The provider refuses the request as configured: check key, model name and address."""
 
-    #: Whether it refuses whoever we are and whatever is asked, so that the next question would meet the same.
+    #: Whether it says so of our account or our model, so that the next question would meet the same.
     standing = False
     #: Whether the question is longer than the model's context: a shorter one may fit.
     too_long = False
@@ -125,3 +132,6 @@ class ModelMisconfigured(ModelError):
 
 class ModelAnswerError(ModelError):
     """The provider answered, but not with an explanation (empty, cut off, not readable)."""
+
+    #: Whether the model itself said something, which proves it well; a filter or something in its place did else.
+    by_model = True

@@ -16,14 +16,13 @@ from collections.abc import Callable
 import structlog
 
 from andon.core.settings.settings import Settings
+from andon.explain.blame import Blame
 from andon.store import Ask, queue
 
 log = structlog.get_logger(__name__)
 
 PAUSE_FIRST, PAUSE_LAST = 2.0, 30.0
 PAUSE_ASKED_LAST = 900.0
-#: So many questions in a row without an answer open the breaker, although the provider's check succeeds.
-FAILURES_IN_A_ROW = 3
 #: A round of answers this many times slower than the best one seen asks for nothing more, or for less at once.
 NEAR, SLOW = 1.35, 1.7
 #: The best round seen counts a little worse with each round: prompts and machines change.
@@ -167,6 +166,7 @@ class Admission:
     def __init__(self, budget: Budget, breaker: Breaker | None = None, *, first: int = 1, most: int = 4) -> None:
         self.budget = budget
         self.breaker = breaker or Breaker()
+        self.blame = Blame()
         self.running = 0
         self._most = max(1, most)
         self._allowed = min(max(1, first), self._most)
@@ -174,7 +174,6 @@ class Admission:
         self._round: list[float] = []
         self._rest = 0
         self._rest_next = _REST_FIRST
-        self._failures = 0
 
     @property
     def limit(self) -> int:
@@ -193,36 +192,38 @@ class Admission:
         """Whether an ordinary question has to wait for longer than a caller would: model away, or budget used up."""
         return not self.breaker.closed or self.budget.exhausted is not None
 
-    def answered(self, seconds: float) -> None:
+    def answered(self, question: int, seconds: float) -> None:
         """An answer came after ``seconds``. Only where every place was taken does that say anything about the limit."""
         full = self.running >= self._allowed
-        self.alive()
+        self.alive(question)
         if full:
             self._round.append(seconds)
         if len(self._round) >= max(2, self._allowed):
             pace, self._round = statistics.median_high(self._round), []
             self._judge(pace)
 
-    def alive(self) -> None:
+    def alive(self, question: int) -> None:
         """The provider answered, with an explanation or with nonsense: it is there."""
-        self._failures = 0
+        self.blame.answered(question)
         self.breaker.answered()
 
-    def failed(self, reason: str) -> None:
-        """A question came to nothing (500, timeout, broken off) although the provider says that it is well.
+    def failed(self, question: int, reason: str) -> bool:
+        """A question came to nothing (refused, 500, timeout, broken off) although the provider says that it is well;
+        whether that is the provider's fault all the same.
 
-        One is that question's fault; several in a row, or the first one after an outage, are the provider's.
+        The first one after an outage lets the provider rest again, whoever is at fault.
         """
-        self._failures += 1
+        provider = self.blame.failed(question)
         self._lower()
-        if self._failures >= FAILURES_IN_A_ROW or self.breaker.half_open:
-            self.breaker.trip(reason)
+        if provider or self.breaker.half_open:
+            self.breaker.trip(f"No question gets through. {reason}" if provider else reason)
+        return provider
 
-    def away(self, reason: str, retry_after: float | None = None) -> None:
-        """The provider is away, busy or refuses us."""
-        self._failures = 0
+    def away(self, question: int, reason: str, retry_after: float | None = None, *, busy: bool = False) -> bool:
+        """The provider is away, busy or refuses us, after this question; whether the question is at fault for that."""
         self._lower()
         self.breaker.trip(reason, retry_after)
+        return self.blame.away(question, busy=busy)
 
     def _judge(self, pace: float) -> None:
         """One more at once after a round near the best, half as many after a slow one."""

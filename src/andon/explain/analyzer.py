@@ -11,22 +11,25 @@ from dataclasses import KW_ONLY, dataclass
 import structlog
 
 from andon.bus.interfaces import Publisher
-from andon.core.errors import (
-    BrokerError,
-    ModelAnswerError,
-    ModelBusy,
-    ModelError,
-    ModelUnavailable,
-    StoreError,
-    StoreFull,
-    StoreUnavailable,
+from andon.core.errors import BrokerError, ModelAnswerError, ModelError, StoreError, StoreFull, StoreUnavailable
+from andon.core.models import (
+    ANALYSIS_SUBJECT,
+    CALLER_PATIENCE,
+    Explanation,
+    PendingAnalysis,
+    Question,
+    Severity,
+    StoredAnalysis,
 )
-from andon.core.models import ANALYSIS_SUBJECT, CALLER_PATIENCE, Explanation, PendingAnalysis, Severity, StoredAnalysis
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission
+from andon.explain.advice import refusal_of
 from andon.explain.callers.payloads import announcement
+from andon.explain.gate import worthless
 from andon.explain.interfaces import Analyst
 from andon.explain.ladder import Ladder, with_hints
+from andon.explain.site_answers import SiteAnswers
+from andon.explain.verdict import verdict_on
 from andon.ingest.pictures.fetcher import QuestionPictures
 from andon.store import Store, queue
 
@@ -37,6 +40,8 @@ POLL = 1.0
 #: store may take a minute to write it.
 LEASE_MARGIN = 90.0
 RETRY_FIRST, RETRY_LAST = 5.0, 300.0
+#: A question that came to nothing stays behind all others for so long, in seconds.
+BEHIND = 300.0
 #: An answer that the store cannot take now is kept and offered again, for as long as its lease lasts.
 SAVE_AGAIN = 1.0
 #: While the budget leaves only the reserve: how often waiting rows with a provisional answer are looked through.
@@ -74,6 +79,8 @@ class Analyzer:
         self._heard = 0.0
         self._stranded = False
         self._settling = False
+        self._behind: dict[int, float] = {}
+        self.site = SiteAnswers(self.store, self.ladder, self.clock, self._tell)
 
     def wake(self) -> None:
         """Something new waits."""
@@ -149,11 +156,14 @@ class Analyzer:
         if self.analyst is None:
             return await self._answer_alone()
         if not self.admission.breaker.closed and not await self._probe(self.analyst):
-            return await self._answer_provisionally(self.admission.breaker.reason or "the model is away")
+            away = self.admission.breaker.reason or "the model is away"
+            return await self.site.answer_waiting() or await self._answer_provisionally(away)
         silent = self._in_hand and time.monotonic() - self._heard >= SILENCE
         if silent and await self._answer_in_hand():
             return True
         if not self.admission.free:
+            if await self.site.answer_waiting():
+                return True
             if self.admission.breaker.half_open:
                 return await self._answer_provisionally("the model was away and is being tried with another problem")
             if silent:
@@ -168,8 +178,11 @@ class Analyzer:
         return job is not None
 
     async def _claim(self, *, unanswered: bool = False) -> PendingAnalysis | None:
+        now = self.clock()
+        self._behind = {row: until for row, until in self._behind.items() if until > now}
+        lease = self.deadline + LEASE_MARGIN
         return await self.store.write(
-            queue.claim, self.owner, self.deadline + LEASE_MARGIN, self.clock(), unanswered=unanswered
+            queue.claim, self.owner, lease, now, unanswered=unanswered, behind=list(self._behind)
         )
 
     async def _answer_alone(self) -> bool:
@@ -206,12 +219,14 @@ class Analyzer:
                 job.provisional = True
                 answer = await self.store.write(queue.show_meanwhile, job, self.ladder.playbook(job.question))
                 if answer is not None:
-                    await self._tell(job, answer)
+                    await self._tell(job.question, answer)
                 return True
         return False
 
     async def _answer_from_reserve(self, group: asyncio.TaskGroup, analyst: Analyst, shortage: str) -> bool:
         """While the budget is used up but for its reserve: the model for what is urgent, the playbook for the rest."""
+        if await self.site.answer_waiting():
+            return True
         reserve = await self.admission.budget.shortage(urgent=True) is None
         review = reserve and time.monotonic() >= self._review_at
         if review:
@@ -293,11 +308,31 @@ class Analyzer:
             return
         finally:
             self.metrics.model_seconds.observe(time.monotonic() - started)
-        self.admission.answered(time.monotonic() - started)
-        self.metrics.model_calls.labels("answered").inc()
         for direction, tokens in (("input", explanation.input_tokens), ("output", explanation.output_tokens)):
             self.metrics.model_tokens.labels(direction).inc(tokens or 0)
         await self._spend_tokens((explanation.input_tokens or 0) + (explanation.output_tokens or 0))
+        await self._examine(analyst, job, explanation, time.monotonic() - started)
+
+    async def _examine(self, analyst: Analyst, job: PendingAnalysis, explanation: Explanation, seconds: float) -> None:
+        """An answer came: it is final where it says something, and nothing that may not be said."""
+        fault = await asyncio.to_thread(worthless, explanation)
+        if fault is not None:
+            self.metrics.model_calls.labels("worthless").inc()
+            name = explanation.model or analyst.model
+            error = ModelAnswerError(f"The answer of {name} {fault}: choose another MODEL if this goes on.")
+            await self._failed(analyst, job, error)
+            return
+        self.admission.answered(job.pattern_id, seconds)
+        refusal = await asyncio.to_thread(refusal_of, explanation)
+        if refusal is not None:
+            self.metrics.model_calls.labels("refused").inc()
+            self.metrics.advice_refused.inc()
+            reason = f"The answer of {explanation.model or analyst.model} is not shown: {refusal}"
+            log.warning("advice refused", analysis=job.id, reason=reason)
+            await self.store.write(queue.keep_refused, job, explanation, reason)
+            await self._give_up(job, reason)
+            return
+        self.metrics.model_calls.labels("answered").inc()
         await self._finish(job, with_hints(explanation, job.question.hints))
 
     async def _spend_tokens(self, tokens: int) -> None:
@@ -308,25 +343,15 @@ class Analyzer:
 
     async def _failed(self, analyst: Analyst, job: PendingAnalysis, error: ModelError) -> None:
         """No answer: the provider's fault (pause, ask again later) or this question's (a bounded number of tries)."""
-        reason = str(error)
-        retry_after = error.retry_after if isinstance(error, ModelUnavailable) else None
-        away = isinstance(error, ModelBusy)
-        if isinstance(error, ModelAnswerError):
-            self.admission.alive()
-        elif not away:
-            try:
-                await analyst.check()
-            except ModelError as outage:
-                away, reason = True, str(outage)
-            else:
-                self.admission.failed(reason)
-        if away:
-            self.admission.away(reason, retry_after)
-            await self._postpone(job, reason, delay=0.0, counted=False)
+        verdict = await verdict_on(self.admission, analyst, job.pattern_id, error)
+        self._behind[job.id] = self.clock() + BEHIND
+        if not verdict.counted:
+            await self._postpone(job, verdict.reason, delay=0.0, counted=False)
         elif job.attempts >= self.attempts:
-            await self._give_up(job, reason)
+            await self._give_up(job, verdict.reason)
         else:
-            delay = retry_after or min(RETRY_FIRST * 2 ** (job.attempts - 1), RETRY_LAST)
+            delay = verdict.retry_after or min(RETRY_FIRST * 2 ** (job.attempts - 1), RETRY_LAST)
+            reason = verdict.reason
             log.warning("no answer from the model, will ask again", analysis=job.id, reason=reason, seconds=delay)
             await self._postpone(job, reason, delay=delay, counted=True)
 
@@ -336,13 +361,14 @@ class Analyzer:
         answer = await self.store.write(queue.postpone, job, reason, self.clock() + delay, provisional, counted=counted)
         if answer is None:
             return False
-        await self._tell(job, answer)
+        await self._tell(job.question, answer)
         return True
 
     async def _give_up(self, job: PendingAnalysis, reason: str) -> None:
+        self._behind.pop(job.id, None)
         log.warning("the model gives no answer, the playbook's stands", analysis=job.id, reason=reason)
         fallback = self.ladder.playbook(job.question)
-        await self._tell(job, await self.store.write(queue.fail, job, reason, fallback, self.clock()))
+        await self._tell(job.question, await self.store.write(queue.fail, job, reason, fallback, self.clock()))
 
     async def _finish(self, job: PendingAnalysis, explanation: Explanation) -> None:
         """Save and tell. While the store has no room the answer is kept: it may have cost a call."""
@@ -355,14 +381,14 @@ class Analyzer:
                 if time.monotonic() >= until:
                     raise
                 await asyncio.sleep(SAVE_AGAIN)
-        await self._tell(job, answer)
+        await self._tell(job.question, answer)
 
-    async def _tell(self, job: PendingAnalysis, answer: StoredAnalysis) -> None:
+    async def _tell(self, question: Question, answer: StoredAnalysis) -> None:
         self.metrics.analyses.labels(answer.rung).inc()
-        latest = job.question.logs[0]
+        latest = question.logs[0]
         try:
             subject = f"{ANALYSIS_SUBJECT}.{latest.severity}"
-            await self.publisher.send(subject, announcement(latest, job.question.template, answer))
+            await self.publisher.send(subject, announcement(latest, question.template, answer))
         except BrokerError as error:
             log.info("explanation not announced", analysis=answer.id, error=str(error))
         await self.explained(answer)

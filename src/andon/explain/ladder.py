@@ -40,7 +40,7 @@ _EVIDENCE = 3
 class Ladder:
     """The rungs around the model. ``read`` asks the store; ``fixes``, ``runbooks`` and ``history`` may be absent.
 
-    ``clock`` gives seconds.
+    ``own_rules`` is how many of ``rules`` are the site's own. ``clock`` gives seconds.
     """
 
     read: Ask
@@ -49,6 +49,7 @@ class Ladder:
     fixes: ConfirmedFixes | None = None
     runbooks: MarkdownRunbooks | None = None
     history: Ask | None = None
+    own_rules: Callable[[], int] = int
     clock: Callable[[], float] = time.monotonic
     _renewed: float = field(default=0.0, init=False)
     _resolved: int = field(default=0, init=False)

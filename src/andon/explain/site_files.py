@@ -66,7 +66,10 @@ class SiteFiles(Generic[T]):
         Says each new problem once in the log, unless told not to: then ``problems`` has to be looked at.
         """
         found: dict[str, _File[T]] = {}
-        for name, path in self._listing(tell):
+        listing = self._listing(tell)
+        if self._unlisted is not None:  # a share that is away for a while takes nothing out of force
+            return False
+        for name, path in listing:
             before = self._files.get(name)
             found[name] = file = self._look(name, path, before)
             if tell and file.problem is not None and (before is None or before.problem != file.problem):
@@ -115,11 +118,12 @@ class SiteFiles(Generic[T]):
         return _File(state, last_good, f"{self._told(name)} cannot be used ({reason}): correct the file.")
 
 
-async def scan_always(*scans: Callable[[], object]) -> None:
-    """Scan every few seconds, in a thread, for ever."""
+async def scan_always(*scans: Callable[[], bool], changed: Callable[[], None]) -> None:
+    """Scan every few seconds, in a thread, for ever; ``changed`` is called where a scan found something."""
     while True:
-        for scan in scans:
-            await asyncio.to_thread(scan)
+        found = [await asyncio.to_thread(scan) for scan in scans]
+        if any(found):
+            changed()
         await asyncio.sleep(SCAN_EVERY)
 
 

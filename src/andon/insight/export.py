@@ -7,6 +7,7 @@ import contextlib
 import csv
 import gzip
 import io
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -17,6 +18,7 @@ from andon.core import extras
 from andon.core.errors import StoreUnavailable
 from andon.core.models import StoredLog
 from andon.core.private_files import written_whole
+from andon.core.redact import Redactor
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -47,6 +49,32 @@ def format_of(named: str | None, out: Path | None) -> Format:
     if found == "parquet" and name != out.name:
         raise ValueError(f"{out.name}: Parquet is compressed already; leave .gz out")
     return found
+
+
+def redacted(row: StoredLog, redactor: Redactor) -> StoredLog:
+    """``row`` without its secrets; one ``redactor`` serves one file, so that equal ones have equal placeholders."""
+    changes: dict[str, Any] = {"context": _redacted_context(row.context, redactor)}
+    for name in COLUMNS:
+        value = getattr(row, name)
+        if isinstance(value, str) and name != "context":
+            changes[name] = redactor.text(value)
+    if row.raw is not None:
+        try:
+            changes["raw"] = redactor.text(row.raw.decode()).encode()
+        except UnicodeError:
+            changes["raw"] = None  # bytes of an unknown encoding may hold anything
+    return msgspec.structs.replace(row, **changes)
+
+
+def _redacted_context(context: str | None, redactor: Redactor) -> str | None:
+    if not context:
+        return context
+    try:
+        value = json.loads(context)
+    except (ValueError, RecursionError):
+        return redactor.text(context)
+    told = redactor.whole(value)
+    return context if told == value else json.dumps(told, ensure_ascii=False)
 
 
 def write_file(pages: Iterable[list[StoredLog]], out: Path, form: Format) -> int:

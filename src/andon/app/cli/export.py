@@ -11,9 +11,10 @@ import msgspec
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from andon.app.cli.filters import LogFilters, spread
+from andon.app.cli.filters import LogFilters, Redact, spread
 from andon.app.cli.named import read_names, tell
 from andon.app.cli.output import command_settings, errors
+from andon.core.redact import Redactor
 from andon.core.text import counted, printable
 from andon.insight import export as writing
 from andon.store import Visitor, search
@@ -41,11 +42,14 @@ def export(
     *,
     which: LogFilters,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Most rows; all unless given.")] = None,
+    redact: Redact = False,
 ) -> None:
     """Write stored logs, oldest first, to FILE or to standard output.
 
     In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe. Parquet needs the extra
     `parquet`; where it is missing, the command that installs it is named.
+
+    With --redact secrets become [secret 1] and so on, the same number for the same secret throughout the file.
 
     Example: andon export night.csv --since 12h --severity ERROR
     """
@@ -58,6 +62,9 @@ def export(
     with Visitor(settings.database) as visitor:
         read = read_names(visitor, query)
     rows = _counted(_pages(settings.database, read.query, limit))
+    if redact:
+        redactor = Redactor()
+        rows = ([writing.redacted(row, redactor) for row in page] for page in rows)
     if out is None:
         file = _Terminal() if sys.stdout.isatty() and kind != "parquet" else sys.stdout.buffer
         written = writing.write(rows, file, kind)

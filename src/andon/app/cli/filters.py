@@ -19,6 +19,9 @@ LISTED = 50
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonArray = Annotated[bool, typer.Option("--json", help="Print JSON, one array of objects.")]
+Redact = Annotated[
+    bool, typer.Option("--redact", help="Put [secret 1] and so on for passwords, tokens, keys and the like.")
+]
 Rows = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Most rows listed.")]
 
 

@@ -12,7 +12,7 @@ from rich.panel import Panel
 
 from andon import store
 from andon.app.cli import pictures
-from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Rows, id_argument, spread
+from andon.app.cli.filters import LISTED, Json, JsonArray, LogFilters, Redact, Rows, id_argument, spread
 from andon.app.cli.named import read_names, tell
 from andon.app.cli.output import (
     WIDE,
@@ -48,6 +48,7 @@ def logs(
     oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
     limit: Rows = LISTED,
     as_json: JsonArray = False,
+    redact: Redact = False,
 ) -> None:
     """List stored logs, newest first.
 
@@ -60,6 +61,12 @@ def logs(
         rows = visitor.read(store.search.find, read.query)
     if not rows and as_json:
         tell(read.empty)
+    if redact:
+        from andon.core.redact import Redactor  # compiles what other listings do not need
+        from andon.insight.export import redacted
+
+        redactor = Redactor()
+        rows = [redacted(row, redactor) for row in rows]
     print_json([as_object(row) for row in rows]) if as_json else print_table(
         rows, settings, read.none("No logs match.")
     )

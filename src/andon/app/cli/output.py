@@ -140,7 +140,9 @@ def short_time(stored: str | None, zone: str) -> str:
 def explained_by(rung: str | None, provisional: bool, status: str | None) -> str:
     """How a shown explanation came about, in a word or two; ``status`` is that of the newest analysis."""
     if rung is None:
-        return {"pending": "waiting", "leased": "being asked", "failed": "failed"}.get(status or "", "-")
+        return {"pending": "waiting", "leased": "being asked", "failed": "failed", "refused": "refused"}.get(
+            status or "", "-"
+        )
     return f"{rung} (provisional)" if provisional else rung
 
 

@@ -40,6 +40,10 @@ REASONS = {
     "host": "new host",
     "rate": "rate jumped",
     "age": "explanation is old",
+    "site": "runbook or rule",
+    "runbook": "runbook gone",
+    "rule": "rule changed",
+    "advice": "advice refused",
 }
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from andon.app.cli.filters import Json, time_of
+from andon.app.cli.filters import Json, Redact, time_of
 from andon.app.cli.output import command_settings, console, plain, print_outcome, user_name
 from andon.core.models.history import ShiftWindow
 from andon.core.private_files import written_whole
@@ -48,6 +48,7 @@ def report(
     sign: Annotated[
         str | None, typer.Option("--sign", metavar="NAME", help="Sign for the shift, and keep the report as it is now.")
     ] = None,
+    redact: Redact = False,
 ) -> None:
     """Report a shift: figures beside the shift before, what is open and shelved, stops, new problems, fixes, notes.
 
@@ -79,6 +80,10 @@ def report(
             frozen = msgspec.json.encode(made).decode()
             change(settings.database, alarms.sign, window, sign, frozen, by=user_name(), now=now)
             made = visitor.read(reports.signed, window) or made
+    if redact:
+        from andon.core.redact import Redactor  # compiles what other reports do not need
+
+        made = msgspec.convert(Redactor().whole(msgspec.to_builtins(made)), type(made))
     _hand_over(made, wanted, out)
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from andon.app.evals.results import Judgement
 from andon.core.errors import ModelAnswerError
-from andon.core.redact import clean, visible
+from andon.core.redact import clean, one_numbering, visible
 from andon.core.settings.settings import Settings
 from andon.explain.model.fence import encode, fenced
 from andon.explain.model.reasoning import strip_thinking
@@ -42,7 +42,10 @@ class Judge(ModelSession):
     async def rate(self, log: str, explanation: str) -> Judgement:
         """The model's opinion of ``explanation``. Raises ModelError; ModelAnswerError where it gives none."""
         await self.warm_up()
-        shown = fenced([encode({"log": log[:_TEXT_MAX]}), encode({"explanation": explanation[:_TEXT_MAX]})])
+        with one_numbering():
+            shown = fenced(
+                [encode({"log": clean(log, _TEXT_MAX)}), encode({"explanation": clean(explanation, _TEXT_MAX)})]
+            )
         request = Request(instructions=_SYSTEM, prompt=shown, output=str)
         try:
             async with self.deadline() as seconds:

@@ -10,8 +10,8 @@ from functools import lru_cache
 import msgspec
 
 from andon.app.evals.cases import Case
-from andon.app.evals.forbidden import violations
 from andon.core.models import SEVERITY_RANK, Explanation, Question
+from andon.explain.advice import violations
 
 #: What is scored, in the order in which it is shown.
 CRITERIA: tuple[str, ...] = ("category", "component", "cause", "first_check", "checks")

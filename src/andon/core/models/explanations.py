@@ -22,12 +22,16 @@ class Rung(enum.StrEnum):
 
 
 class AnalysisStatus(enum.StrEnum):
-    """State of a row of ``analyses``. PENDING rows are the queue; a PENDING row may hold a provisional text."""
+    """State of a row of ``analyses``. PENDING rows are the queue; a PENDING row may hold a provisional text.
+
+    A REFUSED row keeps what a model said and may not be shown: in ``finding``, with the reason in ``last_error``.
+    """
 
     PENDING = "pending"
     LEASED = "leased"
     DONE = "done"
     FAILED = "failed"
+    REFUSED = "refused"
 
 
 class Hint(msgspec.Struct, frozen=True):

@@ -17,14 +17,24 @@ import structlog
 
 from andon.core.errors import ModelAnswerError, ModelError
 from andon.core.models import Explanation, Question, Rung
+from andon.core.redact import one_numbering
 from andon.explain.finding import Finding, ModelFinding, render, settle
 from andon.explain.interfaces import AskAgain
 from andon.explain.model import prompts
 from andon.explain.model.answer_text import answer_text, free_text
 from andon.explain.model.history_tools import HistoryTools, usable_by
-from andon.explain.model.session import ANSWER_TOOL, Ended, Exchange, Filtered, ModelSession, NotGranted, Request
+from andon.explain.model.session import (
+    ANSWER_TOOL,
+    AnswerTooLong,
+    Ended,
+    Exchange,
+    Filtered,
+    ModelSession,
+    NotGranted,
+    Request,
+)
 from andon.explain.providers.backend import Backend, Capabilities
-from andon.explain.providers.failures import cut_off
+from andon.explain.providers.failures import cut_off, endless
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse, ModelResponsePart
@@ -114,6 +124,10 @@ class ModelAnalyst(ModelSession):
         self.prompt_version = prompts.prompt_version(settings.agent_name, settings.agent_instructions)
 
     async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
+        with one_numbering():  # of the prompt, and of what tools return to it
+            return await self._explain(question, again)
+
+    async def _explain(self, question: Question, again: AskAgain | None) -> Explanation:
         await self.warm_up()  # our own affair: the deadline is the model's
         started = time.perf_counter()
         exchange = FindingExchange(again=again)
@@ -122,6 +136,8 @@ class ModelAnalyst(ModelSession):
         try:
             async with self.deadline() as seconds:
                 finding = await self.run(lambda can: self._request(question, can), exchange, deadline=seconds)
+        except AnswerTooLong:
+            failure = endless(self.place)
         except Ended as end:
             log.info("no finding in the answer", model=self.model, reason=str(end)[:200])
         except ModelError as error:
@@ -163,7 +179,7 @@ class ModelAnalyst(ModelSession):
             text, typed = render(settled), settled.model_dump(mode="json")
         else:
             usable = [text for text in map(free_text, exchange.answers) if text]
-            # An interrupted stream is no answer, whatever came of it; a whole one before it is.
+            # What broke off is no answer, whatever came of it; a whole one before it is.
             if failure is not None and not usable:
                 raise failure
             if not usable:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic_core import from_json
-
 from andon.core.redact import visible
 from andon.explain.finding import clamp
 from andon.explain.model.reasoning import strip_thinking
@@ -30,10 +28,11 @@ def answer_text(raw: str) -> str:
 def free_text(raw: str) -> str | None:
     """What a model wrote as a plain analysis, or None where it is not one (empty, binary, a cut-off stub).
 
-    A finding that was cut off in the middle is told in words as far as it goes.
+    JSON that breaks off is none either: what is missing may be the word that turned the rest round.
     """
     text = answer_text(raw)
-    if text.lstrip().startswith(("{", "[", "```")) and (told := _tell(text)) is not None:
+    meant = text.lstrip().startswith(("{", "[", "```")) or ("{" in text and '"summary"' in text)
+    if meant and (told := _tell(text)) is not None:
         return told or None
     shown = "\n".join(line.rstrip() for line in visible(text).splitlines()).strip()
     if not _readable(text, shown):
@@ -60,12 +59,15 @@ def _json_object(text: str) -> str | None:
 
 
 def _tell(text: str) -> str | None:
-    """A whole or cut-off finding in words; "" where nothing of it can be used, None where it is no JSON."""
+    """A finding that does not fit, or a form of the model's own, in words.
+
+    "" where nothing of it can be used, None where it is no JSON.
+    """
     start = text.find("{")
     try:
-        data = from_json(text[max(start, 0) :].rstrip("`\n "), allow_partial="trailing-strings")
-    except ValueError:
-        return None if start > 0 else ""
+        data = json.loads(text[max(start, 0) :].rstrip("`\n "))
+    except (ValueError, RecursionError):
+        return None if start > 0 and '"summary"' not in text else ""
     if not isinstance(data, dict):
         return ""
     if "$defs" in data or "properties" in data:
@@ -75,10 +77,10 @@ def _tell(text: str) -> str | None:
         lines = [f"{key}: {value}" for key, value in data.items() if isinstance(value, str) and value.strip()]
         told = visible(lines[0].partition(": ")[2] if len(lines) == 1 else "\n".join(lines))
         return told[:FREE_TEXT_MAX] if _readable(told, told) else ""
-    return _words_of(clamp(data), whole=_json_object(text) is not None)
+    return _words_of(clamp(data))
 
 
-def _words_of(data: dict[str, Any], *, whole: bool) -> str:
+def _words_of(data: dict[str, Any]) -> str:
     summary, cause, checks = (data.get(key) for key in ("summary", "probable_cause", "checks"))
     if not isinstance(summary, str) or len(summary) < 20:
         return ""
@@ -88,8 +90,6 @@ def _words_of(data: dict[str, Any], *, whole: bool) -> str:
     if isinstance(checks, list) and checks:
         lines.append("Check first:")
         lines += [f"  {number}. {check}" for number, check in enumerate(checks, 1)]
-    if not whole:
-        lines.append("(The model's answer broke off here.)")
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Question
 from andon.core.settings.providers import Member
 from andon.core.settings.settings import Settings
+from andon.explain.blame import Blame
 from andon.explain.interfaces import Analyst, AskAgain
 from andon.explain.model.analyst import ModelAnalyst
 from andon.explain.model.history_tools import HistoryTools
@@ -32,14 +33,29 @@ class _Member:
         self._clock = clock
         self._rest = REST_FIRST
         self._until = 0.0
+        self._blame = Blame()
         self.failure: ModelError | None = None
 
     @property
     def rests(self) -> bool:
         return self.failure is not None and self._clock() < self._until
 
-    def failed(self, error: ModelError) -> None:
-        """It is away: leave it alone for a while."""
+    async def failed(self, question: int, error: ModelError) -> None:
+        """Leave it alone for a while where it is away, but not for one question that it alone cannot answer."""
+        if isinstance(error, ModelMisconfigured):
+            try:
+                await self.analyst.check()
+            except ModelError as outage:
+                error = outage
+            else:
+                if not self._blame.failed(question):
+                    log.info(
+                        "one question refused, the next is asked", provider=self.analyst.provider, reason=str(error)
+                    )
+                    return
+        self._rest_for(error)
+
+    def _rest_for(self, error: ModelError) -> None:
         asked = error.retry_after if isinstance(error, ModelUnavailable) else None
         pause = self._rest if asked is None else min(max(asked, REST_FIRST), REST_ASKED_LAST)
         self.failure = error
@@ -48,8 +64,13 @@ class _Member:
         name = self.analyst.provider
         log.warning("provider away, the next is asked", provider=name, seconds=pause, reason=str(error))
 
-    def answered(self) -> None:
-        """It is well."""
+    def answered(self, question: int) -> None:
+        """It answered, so it is well."""
+        self._blame.answered(question)
+        self.well()
+
+    def well(self) -> None:
+        """It passes its check."""
         if self.failure is not None:
             log.info("provider is back", provider=self.analyst.provider)
         self.failure = None
@@ -62,8 +83,9 @@ class FallbackAnalyst:
     The first that does not rest is asked, and the next where it fails and a further call is granted. ``check`` asks
     those that rest too, and one that is well rests no longer. The configured provider is warmed up, the others when
     they are first asked.
-    A bad answer (ModelAnswerError) is an answer: nobody else is asked for another. A member that failed rests for a
-    growing time, so that a dead provider does not cost its time-out with each question.
+    A bad answer (ModelAnswerError) is an answer: nobody else is asked for another. A member that is away, or
+    answers nobody, rests for a growing time, so that a dead provider does not cost its time-out with each question;
+    where it fails at one question only, the next is asked that one.
     """
 
     def __init__(self, members: Sequence[ModelAnalyst], clock: Callable[[], float] = time.monotonic) -> None:
@@ -87,11 +109,11 @@ class FallbackAnalyst:
             try:
                 explanation = await member.analyst.explain(question, again)
             except (ModelUnavailable, ModelMisconfigured) as error:
-                member.failed(error)
+                await member.failed(question.pattern_id, error)
                 failure = error
                 tokens += error.tokens
             else:
-                member.answered()
+                member.answered(question.pattern_id)
                 return explanation
         if failure is None:
             first = self._members[0].failure
@@ -107,7 +129,7 @@ class FallbackAnalyst:
             except (ModelUnavailable, ModelMisconfigured) as error:
                 failures.append(error)
             else:
-                member.answered()
+                member.well()
                 return
         raise failures[0]
 

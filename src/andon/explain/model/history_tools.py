@@ -20,7 +20,7 @@ from pydantic import Field
 from andon.core.errors import QueryTooSlow, StoreError, UnknownName
 from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, utc_text
 from andon.core.models.explanations import question_of
-from andon.core.redact import clean
+from andon.core.redact import clean, one_numbering
 from andon.core.times import read_time
 from andon.explain.model.fence import encode, facts_fields, fenced, fit, listing, log_line, problem_fields, size
 from andon.explain.model.time_phrases import shown
@@ -90,6 +90,10 @@ def _tool(work: Tool[P]) -> Tool[P]:
 
     @functools.wraps(work)
     async def answer(self: HistoryTools, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        with one_numbering() as redactor:
+            return redactor.again(await looked_up(self, *args, **kwargs))
+
+    async def looked_up(self: HistoryTools, /, *args: P.args, **kwargs: P.kwargs) -> str:
         if self.spent:
             return NO_MORE
         given = signature.bind(self, *args, **kwargs)
@@ -109,7 +113,7 @@ def _tool(work: Tool[P]) -> Tool[P]:
             async with asyncio.timeout(self._timeout):
                 text = await work(self, *args, **kwargs)
         except (Refused, UnknownName) as error:
-            text = str(error)
+            text = clean(str(error), 1_000)  # names that logs brought stand in it
         except (QueryTooSlow, TimeoutError):
             text = f"That reads too much of the database. {NARROW}"
         except StoreError as error:

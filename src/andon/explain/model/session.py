@@ -48,8 +48,8 @@ T = TypeVar("T")
 
 #: Seconds for asking whether the model is loaded, and what it can do, before the first question.
 PROBE_TIMEOUT = 2.0
-#: A provider that refuses whoever we are is believed for these seconds, whatever its check says: not every provider
-#: tells without a question that a key may not use a model.
+#: What a provider says of our account or our model is believed for these seconds, whatever its check says: not every
+#: provider tells without a question that a model is not there.
 REFUSAL_STANDS = 30.0
 #: Characters of one answer that are read, thoughts included. A finding has some 2,000.
 ANSWER_MAX = 200_000
@@ -120,8 +120,10 @@ class Request(Generic[T]):
 class Exchange:
     """What goes to and fro for one question; whoever asks reads here what came and what it took.
 
-    ``text`` is what came of the answer under way, ``answers`` are those that came to their end; ``calls`` are requests.
-    ``finish`` is why the provider ended the last answer, in the library's words: ``stop``, ``length`` … ``tools`` are
+    ``text`` is what came of the answer under way, ``answers`` are those that came to their end and not to a limit;
+    ``calls`` are requests.
+    ``finish`` is why the provider ended the last answer, in the library's words: ``stop``, ``length`` …, None where it
+    did not say; ``heard`` whether the model said anything that came to an end. ``tools`` are
     those that were offered, None where none were.
     """
 
@@ -134,6 +136,7 @@ class Exchange:
     text: str = ""
     answers: list[str] = field(default_factory=list)
     finish: str | None = None
+    heard: bool = False
     tools: HistoryTools | None = None
     _size: int = 0
 
@@ -172,13 +175,10 @@ class Exchange:
         self.input_tokens += response.usage.input_tokens
         self.output_tokens += response.usage.output_tokens
         self.finish = response.finish_reason
-        self.keep()
-        return response
-
-    def keep(self) -> None:
-        """The text so far is an answer."""
-        if self.text:
+        self.heard = True
+        if self.text and self.finish != "length":
             self.answers.append(self.text)
+        return response
 
 
 class ModelSession:
@@ -343,7 +343,6 @@ class ModelSession:
             raise filtered(self.place, str(error)) from error
         except AnswerTooLong:
             log.warning("answer cut", model=self.model, characters=len(exchange.text))
-            exchange.keep()
             raise
         except (UnexpectedModelBehavior, UsageLimitExceeded) as error:
             raise NoAnswer(str(error)) from error
@@ -353,7 +352,7 @@ class ModelSession:
             log.warning("answer not understood", model=self.model, reason=repr(error)[:200])
             raise not_an_answer(self.place, error) from error
         finally:
-            if exchange.answers:
+            if exchange.heard:
                 self._backend.answered()
         output: T = result.output
         return output

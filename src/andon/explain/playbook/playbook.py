@@ -10,6 +10,7 @@ from operator import itemgetter
 import msgspec
 
 from andon.core.models import Explanation, Question, Rung, StoredLog
+from andon.core.redact import one_numbering
 from andon.explain.finding import Finding, render, worst
 from andon.explain.playbook.general import General, load_general
 from andon.explain.playbook.glossary import load_glossary
@@ -102,8 +103,12 @@ class Playbook:
         """The best rule's answer to ``question``, or the general one. Never raises."""
         started = time.perf_counter()
         at, reading, match = self._chosen(question)
-        if match is not None:
-            return self._ruled(question, at, reading, match, started)
+        with one_numbering():
+            if match is not None:
+                return self._ruled(question, at, reading, match, started)
+            return self._generally(question, reading, started)
+
+    def _generally(self, question: Question, reading: Reading, started: float) -> Explanation:
         severity = worst(question, self._general.floor(reading))
         values = names(question.logs[0]) if question.logs else {}
         finding = self._general.finding(reading, values, severity, [log.id for log in question.logs[:1]])
@@ -113,7 +118,8 @@ class Playbook:
         """The best rule's answer to ``question``, None where none fits. Never raises."""
         started = time.perf_counter()
         at, reading, match = self._chosen(question)
-        return self._ruled(question, at, reading, match, started) if match is not None else None
+        with one_numbering():
+            return self._ruled(question, at, reading, match, started) if match is not None else None
 
     def _ruled(self, question: Question, at: int, reading: Reading, match: Match, started: float) -> Explanation:
         note = f"Answered by {self._answered_by} {match.source}."

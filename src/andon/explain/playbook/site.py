@@ -77,14 +77,16 @@ class SitePlaybook:
                     found.append(f"{file}: rule {rule.id}: its example “{example}” selects {other}")
         return found
 
-    def scan(self, *, tell: bool = True) -> None:
-        """Read what is new or changed; forget what is gone. Never raises. See :meth:`SiteFiles.scan`."""
-        if self._files.scan(tell=tell):
+    def scan(self, *, tell: bool = True) -> bool:
+        """Read what is new or changed; forget what is gone; whether there was anything. See :meth:`SiteFiles.scan`."""
+        changed = self._files.scan(tell=tell)
+        if changed:
             known = self._wrong
             self._build()
             for problem in self._wrong if tell else ():
                 if problem not in known:
                     log.warning("playbook rule not usable", reason=problem)
+        return changed
 
     def match(self, entry: StoredLog) -> Match | None:
         """The rule that answers for one log, None where none fits."""

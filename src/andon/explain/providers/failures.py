@@ -61,11 +61,27 @@ class Place:
         return f"the {self.name[4:]}" if self.name.startswith("The ") else self.name
 
 
-def refused(message: str) -> ModelMisconfigured:
-    """The provider refuses us, whatever is asked: the next question would meet the same."""
+def refused(message: str, alone: str | None = None) -> ModelMisconfigured:
+    """The provider refuses us; ``alone`` is what to say where it passes its check and refused one question only."""
+    error = ModelMisconfigured(message)
+    error.alone = alone
+    return error
+
+
+def standing(message: str) -> ModelMisconfigured:
+    """The provider says of our account or our model what holds for every question, whatever its check can tell."""
     error = ModelMisconfigured(message)
     error.standing = True
     return error
+
+
+def only_this(place: Place, did: str, said: str) -> str:
+    """What to say of a failure that one question met at a provider that passes its check."""
+    return (
+        f"{place.name} at {place.url} {did} this question ({said}) and passes its check: something on the "
+        f"way, such as a "
+        "firewall or a proxy, may refuse what stands in it."
+    )
 
 
 def hidden(text: str, place: Place, limit: int = 200) -> str:
@@ -117,14 +133,25 @@ def from_api_error(error: ModelAPIError, place: Place, deadline: float) -> Model
         said = hidden(_deepest(error), place)
     else:
         return unreachable(place, _deepest(error))
-    return ModelUnavailable(
+    broken = ModelUnavailable(
         f"{place.name} at {place.url} broke off its answer ({said}); it is asked again later.",
         retry_after=error.retry_after,
     )
+    broken.alone = only_this(place, "broke off its answer to", said)
+    return broken
 
 
 def from_status(status: int, detail: str, place: Place, *, retry_after: float | None = None) -> ModelError:
     """The ModelError for an HTTP status that is no success. ``detail`` is the provider's own message."""
+    error = _from_status(status, detail, place, retry_after)
+    said_of_us = isinstance(error, ModelMisconfigured) and (error.too_long or error.standing)
+    if error.alone is None and not said_of_us and not isinstance(error, ModelBusy | ModelAnswerError):
+        said = f"{status}: {detail}" if detail else f"{status}"
+        error.alone = only_this(place, "refused" if status < 500 else "failed at", said)
+    return error
+
+
+def _from_status(status: int, detail: str, place: Place, retry_after: float | None) -> ModelError:
     said = f"{status}: {detail}" if detail else f"{status}"
     told = detail.lower()
     if status in (401, 403) or (status == 400 and _BAD_KEY.search(told)):
@@ -134,9 +161,9 @@ def from_status(status: int, detail: str, place: Place, *, retry_after: float | 
         )
     # OpenAI says 429 for an account without credit, Anthropic 400; Google says the same words and when to come back
     if status == 402 or (status in (400, 429) and _NO_CREDIT.search(told) and retry_after is None):
-        return refused(f"{place.name} at {place.url} wants to be paid first ({said}): top up the account.")
+        return standing(f"{place.name} at {place.url} wants to be paid first ({said}): top up the account.")
     if status == 404 and ("model" in told or "deployment" in told):
-        return refused(f"{place.name} at {place.url} does not have the model {place.model}: {place.when_missing}")
+        return standing(f"{place.name} at {place.url} does not have the model {place.model}: {place.when_missing}")
     if status == 404:
         return refused(f"{place.url} is not {place.within} ({said}): {place.when_wrong}")
     if status < 400:
@@ -172,7 +199,9 @@ def unreachable(place: Place, reason: str) -> ModelUnavailable:
             f"{place.name} at {place.url} shows a certificate that is not trusted here ({said}): set SSL_CERT_FILE to "
             "the certificate of the authority that signed it."
         )
-    return ModelUnavailable(f"{place.name} does not answer at {place.url} ({hidden(reason, place)}): {place.when_away}")
+    away = ModelUnavailable(f"{place.name} does not answer at {place.url} ({hidden(reason, place)}): {place.when_away}")
+    away.alone = only_this(place, "closed the connection on", hidden(reason, place))
+    return away
 
 
 def too_slow(place: Place, deadline: float) -> ModelUnavailable:
@@ -185,10 +214,12 @@ def too_slow(place: Place, deadline: float) -> ModelUnavailable:
 
 def not_understood(place: Place, reason: str) -> ModelAnswerError:
     """Something answers, but it is not a model's answer."""
-    return ModelAnswerError(
+    error = ModelAnswerError(
         f"{place.name} at {place.url} sent something that is no answer ({hidden(reason, place)}): "
         f"check the address, and that {place.model} runs there."
     )
+    error.by_model = False
+    return error
 
 
 def not_an_answer(place: Place, error: Exception) -> ModelError:
@@ -200,7 +231,11 @@ def not_an_answer(place: Place, error: Exception) -> ModelError:
 
 def unlike(place: Place, what: str) -> ModelMisconfigured:
     """Something else than the provider answers at its address: a proxy's page, another program."""
-    return refused(f"{place.url} answers, but not like {place.within} ({hidden(what, place)}): {place.when_wrong}")
+    said = hidden(what, place)
+    return refused(
+        f"{place.url} answers, but not like {place.within} ({said}): {place.when_wrong}",
+        only_this(place, "sent something else than an answer to", said),
+    )
 
 
 def lacks(place: Place, listed: list[str]) -> ModelMisconfigured:
@@ -232,10 +267,12 @@ def _behind(error: BaseException) -> NotAStream | None:
 def filtered(place: Place, reason: str) -> ModelAnswerError:
     """The provider's content filter stopped the question or the answer. ``reason`` is its own word for it."""
     said = f" ({hidden(reason, place)})" if reason else ""
-    return ModelAnswerError(
+    error = ModelAnswerError(
         f"The content filter of {place.within} stopped the answer of {place.model}{said}: relax the filter for this "
         "use, or choose a model on a box of your own."
     )
+    error.by_model = False
+    return error
 
 
 def cut_off(place: Place, limit: int) -> ModelAnswerError:
@@ -243,6 +280,14 @@ def cut_off(place: Place, limit: int) -> ModelAnswerError:
     return ModelAnswerError(
         f"{place.model} at {place.url} used up its {limit} tokens before it gave an answer: "
         "raise ANDON_MODEL_MAX_TOKENS, or choose a MODEL that thinks less."
+    )
+
+
+def endless(place: Place) -> ModelAnswerError:
+    """More came than any answer needs, and reading was stopped."""
+    return ModelAnswerError(
+        f"{place.model} at {place.url} went on writing beyond what any answer needs: choose another MODEL if "
+        f"this goes on."
     )
 
 

@@ -27,6 +27,11 @@ CHECK_TIMEOUT = 8.0
 RESPONSE_MAX = 4 * 2**20
 
 
+#: By what a stream of an answer is known, and by what its end is: OpenAI's, Anthropic's and Google's.
+_BEGUN = (b'"content":"', b'"content": "', b'"arguments"', b"content_block_delta", b'"candidates"')
+_ENDED = (b"[DONE]", b'"finish_reason":"', b'"finish_reason": "', b"message_stop", b'"finishReason"')
+
+
 class ResponseTooLong(ValueError):
     """A response went on beyond RESPONSE_MAX bytes: no answer of a model does."""
 
@@ -86,6 +91,8 @@ async def _watched(response: httpx2.Response) -> None:
     if kind == "text/html":
         await response.aread()
         raise NotAStream(web_page(response.text) or "a web page")
+    if kind == "text/event-stream" and not encoding:
+        response.stream = _stream_type()(response.stream, _to_its_end)
     if kind == "application/json" and encoding in ENCODINGS:
         response.headers.pop("content-encoding", None)
         response.stream = _stream_type()(response.stream, functools.partial(_as_events, encoding))
@@ -126,6 +133,22 @@ async def _up_to_max(body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
             log.warning("response cut", limit=RESPONSE_MAX)
             raise ResponseTooLong(f"the response is longer than {RESPONSE_MAX} bytes")
         yield chunk
+
+
+async def _to_its_end(body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
+    """A stream that has to say that it is at its end; libraries take any end for one."""
+    import httpx2
+
+    begun = ended = False
+    last = b""
+    async for chunk in body:
+        seen = last + chunk
+        begun = begun or any(mark in seen for mark in _BEGUN)
+        ended = ended or any(mark in seen for mark in _ENDED)
+        last = chunk[-32:]
+        yield chunk
+    if begun and not ended:
+        raise httpx2.RemoteProtocolError("the stream ended in the middle of the answer")
 
 
 async def _as_events(encoding: str, body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:

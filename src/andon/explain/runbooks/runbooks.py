@@ -23,14 +23,15 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from andon.core.models import Explanation, Hint, Question, Rung, Severity
-from andon.core.redact import clean, visible
+from andon.core.models import Explanation, Hint, Question, Rung, Severity, StoredLog
+from andon.core.redact import clean, one_numbering, visible
 from andon.explain.expressions import TEXT_MAX, Expression, expression
 from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, SUMMARY_MAX, Finding, worst
 from andon.explain.site_files import SiteFiles
@@ -115,10 +116,16 @@ class MarkdownRunbooks:
         """One sentence for each file that cannot be used as it is, by name."""
         return self._files.problems
 
-    def scan(self, *, tell: bool = True) -> None:
-        """Read what is new or changed; forget what is gone. Never raises. See :meth:`SiteFiles.scan`."""
-        self._files.scan(tell=tell)
+    def scan(self, *, tell: bool = True) -> bool:
+        """Read what is new or changed; forget what is gone; whether there was anything. See :meth:`SiteFiles.scan`."""
+        changed = self._files.scan(tell=tell)
         self._books = tuple(runbook for _, runbook in self._files)
+        return changed
+
+    def may_answer(self, log: StoredLog) -> bool:
+        """Whether some runbook matches a log but for its host, so that its problem is worth a closer look."""
+        seen = _seen(log, ())
+        return any(book.answer and _score(book._replace(host=()), seen) is not None for book in self._books)
 
     def explain(self, question: Question) -> Explanation | None:
         """The most specific matching runbook as the answer; None where there is none, or it is only context."""
@@ -127,7 +134,8 @@ class MarkdownRunbooks:
         if not matches or not _answers(matches[0], question):
             return None
         runbook = matches[0]
-        finding = _finding(runbook, question)
+        with one_numbering():
+            finding = _finding(runbook, question)
         return Explanation(
             rung=Rung.RUNBOOK,
             text=f"{runbook.title}\n{runbook.body}\nFrom the runbook {runbook.source}.",
@@ -147,14 +155,18 @@ class MarkdownRunbooks:
         if not self._books or not question.logs:
             return []
         newest = question.logs[0]
-        seen = _Seen(
-            service=newest.service.lower(),
-            hosts=tuple(host.lower() for host in {newest.hostname, *question.hosts}),
-            text=" ".join(visible(newest.message[:TEXT_MAX]).split()),
-            fields=code_fields(newest.context),
-        )
+        seen = _seen(newest, {newest.hostname, *question.hosts})
         scored = [(score, book) for book in self._books if (score := _score(book, seen)) is not None]
         return [book for _, book in sorted(scored, key=lambda pair: (-pair[0], pair[1].source))]
+
+
+def _seen(log: StoredLog, hosts: Iterable[str]) -> _Seen:
+    return _Seen(
+        service=log.service.lower(),
+        hosts=tuple(host.lower() for host in hosts),
+        text=" ".join(visible(log.message[:TEXT_MAX]).split()),
+        fields=code_fields(log.context),
+    )
 
 
 def parse(source: str, content: str) -> Runbook:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from andon.core.redact import visible
+from andon.explain.advice import refusal, violations
 from andon.explain.model.reasoning import strip_thinking
 from andon.explain.model.session import Exchange, NotGranted
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 #: What may yet become a tag, an escape sequence or a citation is held back until it is complete.
 _UNFINISHED = re.compile(r"[<\[(\x1b][^>\])\n]{0,40}\Z")
+
+#: Characters of an answer under way in which forbidden advice is looked for with each piece: its last sentences.
+_LOOKED_AT = 600
 
 #: Asked before each request: why it may not be made, None where it may; it counts as made then.
 Grant = Callable[[], Awaitable[str | None]]
@@ -72,7 +76,8 @@ class Conversation(Exchange):
     def show(self, raw: str) -> None:
         """Let the watch have what ``raw`` has more of an answer than before."""
         text = visible(strip_thinking(raw))
-        if text == self.shown:
+        # held back until it is clear: "… not!" may yet come
+        if text == self.shown or refusal(violations("", [text[-_LOOKED_AT:]])) is not None:
             return
         if not text.startswith(self.shown):
             self.withdraw()

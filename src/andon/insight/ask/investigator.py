@@ -21,9 +21,10 @@ import structlog
 
 from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, QueryTooSlow
 from andon.core.models import HistoryQuery, StoredLog
-from andon.core.redact import clean, visible
+from andon.core.redact import clean, one_numbering, visible
 from andon.core.settings.settings import Settings
 from andon.explain.admission import Budget
+from andon.explain.advice import refusal, violations
 from andon.explain.model.fence import fenced, size
 from andon.explain.model.history_tools import ROOM, WRONG_CALLS, HistoryTools, usable_by
 from andon.explain.model.prompts import BYTES_PER_TOKEN
@@ -132,6 +133,10 @@ class Investigator:
 
         Raises StoreError where the database cannot be read, ConfigError where a provider's extra is not installed.
         """
+        with one_numbering():  # of the facts, the question, and what tools return
+            return await self._answer(inquiry, watch)
+
+    async def _answer(self, inquiry: Inquiry, watch: Watch | None) -> Investigated:
         started = time.perf_counter()
         found = await self._first_look(inquiry)
         reason = "no model is configured (PROVIDER=PLAYBOOK)"
@@ -227,7 +232,9 @@ class Investigator:
             system, share = f"{system}\n{_LOOK.format(calls=self._tool_calls, zone=f'{inquiry.now:%Z}')}", 0.4
         room = max(self._prompt_budget * BYTES_PER_TOKEN - size(system) - _FRAME, _LEAST)
         lines, words.given = prompt_lines(found, int(room * share))
-        return Request(instructions=system, prompt=_prompt(found, lines), output=str, tools=tools)
+        with one_numbering() as redactor:
+            prompt = redactor.again(_prompt(found, lines))
+        return Request(instructions=system, prompt=prompt, output=str, tools=tools)
 
     def _room(self, session: ModelSession, can: Capabilities) -> int:
         """Bytes that the answers of tools may take together, so that the conversation fits into the window."""
@@ -258,6 +265,9 @@ class Investigator:
         answer = visible(strip_thinking(text)).strip()
         if not answer:
             raise ModelAnswerError(f"{session.model} at {url} gave an empty answer: choose another MODEL.")
+        refused = refusal(violations("", [answer]))
+        if refused is not None:
+            raise ModelAnswerError(f"The answer of {session.model} is not shown: {refused}")
         words.show(text)
         return f"{answer} … (the answer ended at its limit of tokens)" if words.finish == "length" else answer
 

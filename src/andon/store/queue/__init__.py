@@ -5,6 +5,7 @@ from andon.store.queue.queue import (
     claim,
     fail,
     finish,
+    keep_refused,
     log_and_analysis,
     postpone,
     prioritise,
@@ -12,6 +13,7 @@ from andon.store.queue.queue import (
     show_meanwhile,
     shown_for,
 )
+from andon.store.queue.site import Glance, answer_at_once, glances, question_about, waiting_after, withdraw
 from andon.store.queue.usage import spend, spent
 from andon.store.queue.waiters import (
     explained_waiters,
@@ -23,19 +25,24 @@ from andon.store.queue.waiters import (
 
 __all__ = [
     "AnalysisEntry",
+    "Glance",
     "QueueEntry",
+    "answer_at_once",
     "claim",
     "entries",
     "explained_waiters",
     "fail",
     "finish",
+    "glances",
     "history_of",
+    "keep_refused",
     "listing",
     "log_and_analysis",
     "overdue_waiters",
     "postpone",
     "prioritise",
     "put_off_waiters",
+    "question_about",
     "refused_waiters",
     "release",
     "remove_waiters",
@@ -43,4 +50,6 @@ __all__ = [
     "shown_for",
     "spend",
     "spent",
+    "waiting_after",
+    "withdraw",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, update
 
 from andon.core.models import (
     AnalysisStatus,
@@ -19,6 +19,7 @@ from andon.core.models import (
     Question,
     StoredAnalysis,
     StoredLog,
+    now_text,
 )
 from andon.store.engine.counters import add_to_counters
 from andon.store.engine.postgres import unlocked
@@ -43,12 +44,18 @@ _UNLEASED = {"status": AnalysisStatus.PENDING, "lease_owner": None, "lease_until
 
 @unlocked
 def claim(
-    connection: Connection, owner: str, lease: float, now: float, *, unanswered: bool = False
+    connection: Connection,
+    owner: str,
+    lease: float,
+    now: float,
+    *,
+    unanswered: bool = False,
+    behind: Sequence[int] = (),
 ) -> PendingAnalysis | None:
     """Lease the due row of the queue with the highest priority for ``lease`` seconds; None where none is due.
 
     A row whose lease ran out is due again. The claim counts as an attempt. With ``unanswered`` only rows without even a
-    provisional text are taken, those that are not due yet too.
+    provisional text are taken, those that are not due yet too. The rows ``behind`` come where there is no other.
     """
     pending = analyses.c.status == AnalysisStatus.PENDING
     free = and_(analyses.c.status == AnalysisStatus.LEASED, analyses.c.lease_until <= now)
@@ -57,6 +64,14 @@ def claim(
         free = and_(or_(pending, free), analyses.c.text.is_(None), ~shows)
     else:
         free = or_(and_(pending, analyses.c.not_before <= now), free)
+    waiting = list(behind)[:IDS_PER_QUERY]
+    for which in ([and_(free, analyses.c.id.not_in(waiting))] if waiting else []) + [free]:
+        if (job := _claim_first(connection, which, owner, now + lease)) is not None:
+            return job
+    return None
+
+
+def _claim_first(connection: Connection, free: ColumnElement[bool], owner: str, until: float) -> PendingAnalysis | None:
     first_due = (
         select(analyses.c.id)
         .where(analyses.c.finished_at.is_(None), free)
@@ -65,10 +80,10 @@ def claim(
         .with_for_update(skip_locked=True)  # where several may claim at once: PostgreSQL
     )
     while (analysis_id := connection.execute(first_due).scalar()) is not None:
-        leased = {"status": AnalysisStatus.LEASED, "lease_owner": owner, "lease_until": now + lease}
+        leased = {"status": AnalysisStatus.LEASED, "lease_owner": owner, "lease_until": until}
         merges.change_analysis(connection, analysis_id, **leased, attempts=analyses.c.attempts + 1)
         row = _row(connection, analysis_id)
-        if (job := _job(connection, row)) is not None:
+        if (job := job_of(connection, row)) is not None:
             return job
         merges.close_analysis(
             connection, analysis_id, AnalysisStatus.FAILED, last_error="its logs are no longer stored"
@@ -77,7 +92,7 @@ def claim(
     return None
 
 
-def _job(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
+def job_of(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
     """The question of a claimed row: about one log where the row names no pattern, else about the whole problem."""
     own = row.pattern_id is None
     of_log = select(logs.c.pattern_id).where(logs.c.id == row.log_id)
@@ -91,13 +106,7 @@ def _job(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
     template, fingerprint = connection.execute(
         select(patterns.c.template, patterns.c.fingerprint).where(patterns.c.id == root)
     ).one()
-    question = Question(
-        pattern_id=root,
-        template=template,
-        logs=[to_log(log) for log in newest],
-        hosts=[host for host, _, _ in members.hosts(connection, root, _HOSTS_IN_QUESTION)],
-        **msgspec.structs.asdict(members.figures(connection, root)),
-    )
+    question = _question(connection, root, template, [to_log(log) for log in newest])
     return PendingAnalysis(
         id=row.id,
         pattern_id=root,
@@ -108,6 +117,24 @@ def _job(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
         provisional=bool(row.provisional),
         question=question,
     )
+
+
+def _question(connection: Connection, root: int, template: str, newest: list[StoredLog]) -> Question:
+    return Question(
+        pattern_id=root,
+        template=template,
+        logs=newest,
+        hosts=[host for host, _, _ in members.hosts(connection, root, _HOSTS_IN_QUESTION)],
+        **msgspec.structs.asdict(members.figures(connection, root)),
+    )
+
+
+def question_of(connection: Connection, root: int) -> Question | None:
+    """The question about a whole problem; None where its logs are no longer stored."""
+    wanted = members.newest_logs(connection, root, _LOGS_IN_QUESTION)
+    newest = connection.execute(select_logs().where(logs.c.id.in_(wanted)).order_by(logs.c.id.desc())).all()
+    template = connection.execute(select(patterns.c.template).where(patterns.c.id == root)).scalar()
+    return _question(connection, root, template or "", [to_log(log) for log in newest]) if newest else None
 
 
 def finish(connection: Connection, job: PendingAnalysis, explanation: Explanation, now: float) -> StoredAnalysis:
@@ -193,6 +220,30 @@ def fail(connection: Connection, job: PendingAnalysis, error: str, fallback: Exp
         elif root is not None and not held and row.text is None and shown is None:
             _show(connection, job.id, root)
     return _analysis(connection, job.id)
+
+
+def keep_refused(connection: Connection, job: PendingAnalysis, explanation: Explanation, reason: str) -> None:
+    """Keep an answer that may not be shown, beside the row that asked for it: a finished row without a text."""
+    row = _row(connection, job.id)
+    said = explanation.finding if explanation.finding is not None else {"text": explanation.text}
+    merges.add_analysis(
+        connection,
+        pattern_id=row.pattern_id,
+        log_id=row.log_id,
+        reason=row.reason,
+        status=AnalysisStatus.REFUSED,
+        created_at=row.created_at,
+        finished_at=now_text(),
+        attempts=row.attempts,
+        last_error=reason,
+        finding=msgspec.json.encode(said).decode(),
+        provider=explanation.provider,
+        model=explanation.model,
+        prompt_version=explanation.prompt_version,
+        input_tokens=explanation.input_tokens,
+        output_tokens=explanation.output_tokens,
+        latency=explanation.latency,
+    )
 
 
 def _instead_of(connection: Connection, job: PendingAnalysis, root: int, fallback: Explanation) -> StoredAnalysis:
@@ -294,6 +345,11 @@ def _attach_provisionally(connection: Connection, row: Row[Any], explanation: Ex
     if root is not None:
         _show(connection, row.id, root)
     return _analysis(connection, row.id)
+
+
+def attach_provisionally(connection: Connection, analysis_id: int, explanation: Explanation) -> StoredAnalysis | None:
+    """An open row with an answer for now; None where it or its problem shows something already."""
+    return _attach_provisionally(connection, _row(connection, analysis_id), explanation)
 
 
 def _show(connection: Connection, analysis_id: int, root: int) -> None:

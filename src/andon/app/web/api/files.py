@@ -10,7 +10,8 @@ from fastapi.responses import StreamingResponse
 
 from andon.app.web.api.answers import ProblemAnswer, noted
 from andon.core.models import LogQuery, StoredLog
-from andon.insight.export import csv_chunks, json_chunks
+from andon.core.redact import Redactor
+from andon.insight.export import csv_chunks, json_chunks, redacted
 from andon.insight.problem import explanation_of, newest_log
 from andon.store import Ask, Connection, problems, search
 
@@ -23,9 +24,16 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 
 
 async def stream(
-    ask: Ask, query: LogQuery, form: Literal["csv", "jsonl"], limit: int | None, notes: Sequence[str]
+    ask: Ask,
+    query: LogQuery,
+    form: Literal["csv", "jsonl"],
+    limit: int | None,
+    notes: Sequence[str],
+    redactor: Redactor | None,
 ) -> StreamingResponse:
-    """The logs of ``query`` as a file. Raises StoreError where not even the first page can be read.
+    """The logs of ``query`` as a file, without secrets where there is a ``redactor``.
+
+    Raises StoreError where not even the first page can be read.
 
     A later page that cannot be read breaks the answer off, which HTTP shows to the client as incomplete.
     """
@@ -34,7 +42,7 @@ async def stream(
         asked, left = query, limit
         while left is None or left > 0:
             asked = msgspec.structs.replace(asked, limit=query.limit if left is None else min(query.limit, left))
-            data, rows = await ask(_page, asked, form)
+            data, rows = await ask(_page, asked, form, redactor)
             yield data
             if len(rows) < asked.limit:
                 return
@@ -53,9 +61,12 @@ async def stream(
     return StreamingResponse(whole(), media_type=_TYPES[form], headers=headers)
 
 
-def _page(connection: Connection, asked: LogQuery, form: str) -> tuple[bytes, list[StoredLog]]:
+def _page(
+    connection: Connection, asked: LogQuery, form: str, redactor: Redactor | None
+) -> tuple[bytes, list[StoredLog]]:
     rows = search.find(connection, asked)
-    chunks = list(csv_chunks([rows]) if form == "csv" else json_chunks([rows]))
+    told = rows if redactor is None else [redacted(row, redactor) for row in rows]
+    chunks = list(csv_chunks([told]) if form == "csv" else json_chunks([told]))
     if form == "csv" and asked.before is not None:
         del chunks[0]  # the names of the columns stand on the first page
     return b"".join(data for data, _ in chunks), rows

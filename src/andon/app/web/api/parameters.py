@@ -137,6 +137,7 @@ class LogExport(LogFilter):
 
     format: Literal["csv", "jsonl"] = "jsonl"
     limit: Annotated[int | None, Field(ge=1, description="Most logs; all unless given.")] = None
+    redact: Annotated[bool, Field(description="[secret 1] and so on for passwords, tokens, keys and the like.")] = False
 
 
 class PatternListing(Parameters):

@@ -39,6 +39,7 @@ from andon.app.web.api.parameters import (
     zone_of,
 )
 from andon.core.models import PatternSummary
+from andon.core.redact import Redactor
 from andon.core.settings.settings import Settings
 from andon.core.times import seconds
 from andon.insight import filters, problem
@@ -89,7 +90,8 @@ def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
         """Stored logs as a file, oldest first: JSON lines, or CSV that is safe in a spreadsheet."""
         query = asked.query(zone, limit=files.PAGE, oldest=True)
         read = await ask(names.read, query)
-        return await files.stream(ask, read.query, asked.format, asked.limit, read.notes)
+        redactor = Redactor() if asked.redact else None
+        return await files.stream(ask, read.query, asked.format, asked.limit, read.notes, redactor)
 
 
 def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:

@@ -1,0 +1,126 @@
+"""What a model's answer has to be before it is anybody's answer: something said, to its end, that may be said.
+
+Nothing here judges whether an answer is right. What it turns away says nothing: no words, one letter or one phrase over
+and over, the form handed back unfilled, or our own instructions. The measure of repetition is how many of the runs of
+five characters in a text are different: of prose in any language more than 40 in 100, of a list of eight checks that
+differ in one digit 27, of a loop less than 15.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from andon.core.models import Explanation
+from andon.core.redact import visible
+from andon.explain.finding import Finding
+from andon.explain.model import prompts
+
+#: The least share of different runs of characters, and the texts that are long enough to be measured.
+DIFFERENT_LEAST = 0.2
+MEASURED_FROM = 48
+_RUN = 5
+_WINDOW = 240
+#: Letters that an answer has at least; a sign of Chinese or Japanese counts as three.
+LETTERS_LEAST = 12
+#: An answer of so few different letters says nothing.
+_ALPHABET_LEAST = 4
+#: Words in a row that show where a text comes from, and the share of them that makes it a copy.
+_SHINGLE = 6
+_COPIED = 0.5
+_PLACEHOLDER = re.compile(
+    r"[\W_]*(?:(?:(?:a |the |your |enter |insert |write )*(?:string|text|summary|probable[ _]cause|cause|"
+    r"checks?|finding|description|sentence|"
+    r"placeholder|example|value|answer)(?: (?:here|goes here|text|\d+))?)|null|none|nil|undefined|todo|tbd|"
+    r"n ?/ ?a|unknown|foo|bar|xxx+|"
+    r"lorem ipsum.*|(?:str|list|int)\b.*)[\W_]*",
+    re.IGNORECASE | re.DOTALL,
+)
+_HONEST = re.compile(r"[\W_]*(?:unknown|none|n ?/ ?a)[\W_]*", re.IGNORECASE)
+#: A record of the prompt, handed back.
+_RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|maxLength|properties)\"", re.DOTALL)
+_DESCRIPTIONS = frozenset(
+    " ".join(field.description.casefold().split()) for field in Finding.model_fields.values() if field.description
+)
+
+
+def worthless(explanation: Explanation) -> str | None:
+    """Why the answer says nothing, to be read behind "the answer"; None where it says something."""
+    texts = [visible(text).strip() for text in _texts(explanation)]
+    joined = "\n".join(texts)
+    weight = sum(3 if character > "\u2e80" else 1 for character in joined if character.isalpha())
+    if weight < LETTERS_LEAST:
+        return "has no words"
+    if _unfilled(explanation, texts):
+        return "is the form, not filled in"
+    alphabet = {character.casefold() for character in joined if character.isalpha()}
+    if len(alphabet) < _ALPHABET_LEAST or any(_repeats(text) for text in (*texts, joined)):
+        return "says one thing over and over"
+    if len(texts) > 2 and len({" ".join(text.casefold().split()) for text in texts}) == 1:
+        return "says one thing over and over"
+    if _RECORD.match(joined) or _copies(joined):
+        return "repeats the question"
+    return None
+
+
+def _texts(explanation: Explanation) -> Iterator[str]:
+    found = explanation.finding
+    if found is None:
+        yield explanation.text
+        return
+    yield str(found.get("summary", ""))
+    yield str(found.get("probable_cause", ""))
+    checks = found.get("checks")
+    yield from map(str, checks if isinstance(checks, list) else [])
+
+
+def _unfilled(explanation: Explanation, texts: list[str]) -> bool:
+    """Whether summary, cause or every check is a word that stands for one, or the description of the field."""
+    if explanation.finding is None:
+        return _is_placeholder(texts[0])
+    summary, cause, *checks = texts
+    honest = _HONEST.fullmatch(cause) is not None
+    return (
+        _is_placeholder(summary)
+        or (_is_placeholder(cause) and not honest)
+        or all(_is_placeholder(check) for check in checks)
+    )
+
+
+def _is_placeholder(text: str) -> bool:
+    if not any(character.isalnum() for character in text):
+        return True
+    return " ".join(text.casefold().split()) in _DESCRIPTIONS or _PLACEHOLDER.fullmatch(text) is not None
+
+
+def _repeats(text: str) -> bool:
+    """Whether the text, or a long part of it, is a loop."""
+    plain = " ".join(text.casefold().split())
+    if len(plain) < MEASURED_FROM:
+        return False
+    starts = range(0, max(1, len(plain) - _WINDOW + 1), _WINDOW)
+    return any(_share(plain[start : start + _WINDOW]) < DIFFERENT_LEAST for start in starts) or (
+        len(plain) <= 4 * _WINDOW and _share(plain) < DIFFERENT_LEAST
+    )
+
+
+def _share(text: str) -> float:
+    runs = [text[at : at + _RUN] for at in range(len(text) - _RUN + 1)]
+    return len(set(runs)) / len(runs) if len(text) >= MEASURED_FROM else 1.0
+
+
+def _copies(text: str) -> bool:
+    """Whether most of it is what we told the model to do."""
+    shingles = _shingles(text)
+    return len(shingles) >= 4 and len(shingles & _ours()) >= _COPIED * len(shingles)
+
+
+@lru_cache(maxsize=1)
+def _ours() -> frozenset[tuple[str, ...]]:
+    return frozenset(_shingles(prompts.RULES))
+
+
+def _shingles(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.casefold())
+    return {tuple(words[at : at + _SHINGLE]) for at in range(len(words) - _SHINGLE + 1)}
