@@ -144,7 +144,7 @@ def test_a_night_on_a_line_however_it_is_asked(site: Path, question: str) -> Non
             "The last one is log 546, ERROR of 2025-01-15 02:07:20 UTC on conv-33",
         ),
         ("top 2 machines", "where", "2. conveyor-3: 18 logs of 2 problems"),
-        ("tell me about problem 12", "problem", "There is no problem 12: 10 are known"),
+        ("tell me about problems 1 and 12", "problem", "There is no problem 12: 10 are known"),
         ("what is new since yesterday", "new", "9 problems seen for the first time then"),
         ("was ist neu seit gestern", "new", "9 problems seen for the first time then"),
         ("what is active now", "active", "2 alarms are active now:"),
@@ -214,9 +214,19 @@ def test_words_are_no_condition_that_all_must_hold(site: Path) -> None:
     assert [head["text"] for head in answer.facts["problems"]] == ["Oil temperature high on oven 2"]
 
 
-def test_a_place_that_no_log_names_is_refused_with_those_that_are_known(site: Path) -> None:
-    with pytest.raises(UnknownName, match=r"'line 9'; there are 2: L\d, L\d"):
-        asked(site, "why did line 9 stop?")
+@pytest.mark.parametrize(
+    ("question", "refusal"),
+    [
+        ("why did line 9 stop?", r"no line is called 'line 9'; there are 2: L\d, L\d"),
+        ("what happened on L77 last night", r"no line is called 'L77'; there are 2: L\d, L\d"),
+        ("what happened on host nosuch?", r"no host is called 'nosuch'; there are \d+"),
+        ("is press 99 all right", r"no place or host is called 'press 99'; there are \d+"),
+        ("tell me about problem 12", r"there is no problem 12; there are 10"),
+    ],
+)
+def test_what_no_log_names_is_refused_with_what_is_known(site: Path, question: str, refusal: str) -> None:
+    with pytest.raises(UnknownName, match=refusal):
+        asked(site, question)
 
 
 def test_filters_that_are_given_go_before_what_the_question_says(site: Path) -> None:

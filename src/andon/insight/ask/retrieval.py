@@ -128,9 +128,6 @@ async def retrieve(
     inquiry = found.inquiry = replace(inquiry, text=text)
     text = shift_words.without(text, shifts)
     named = find_names(text, site)
-    if named.unknown and not (named.hosts or named.places or inquiry.host or inquiry.place):
-        raise UnknownName("; ".join(named.unknown))
-    found.notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in named.unknown]
     found.question = read_question(text, named.words, [*named.hosts, *named.places, *named.services, *named.unclear])
     await _only(ask, named, found)
     if named.severity != Severity.CRITICAL and (found.only is not None or found.question.words):
@@ -177,18 +174,28 @@ async def _only(ask: Ask, named: Named, found: Retrieved) -> None:
             found.notes.append(
                 f"Of the codes of alarms {near}." if near.startswith("there") else "No alarm has a code."
             )
-    for thing in named.unclear:
+    unknown = list(named.unknown)
+    for thing, sentence in named.unclear.items():
         if having := await scope.having(ask, thing, found.notes):
             found.only, found.fits = (
                 (found.only or set()) | having,
                 " or ".join(filter(None, [found.fits, repr(thing)])),
             )
+        elif sentence:
+            unknown.append(sentence)
         else:
             found.notes.append(f"No log names a place or host {thing!r}, nor has it in its text.")
+    inquiry = found.inquiry
+    known = named.hosts or named.places or named.services or inquiry.host or inquiry.place or inquiry.service
+    if unknown and not (known or found.only):
+        raise UnknownName("; ".join(unknown))
+    found.notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in unknown]
     asked = found.question
     if asked.problem_ids:
         roots = [await ask(agent_history.pattern, one) for one in asked.problem_ids]
         found.only = {one.pattern_id for one in roots if one is not None}
+        if not found.only:
+            await ask(names.known_problem, asked.problem_ids[0])
         found.fits = "that number"
     elif asked.route == Route.LOG:
         logs = await ask(agent_history.logs_of, asked.log_ids)
