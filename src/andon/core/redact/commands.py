@@ -17,7 +17,7 @@ _ARGUMENT = late(
 _COMMAND = late(
     r"(?<![\w\-])(?:[\w.\\/:\-]{0,80}[\\/])?(?P<name>mysql\w{0,8}|mariadb(?:-\w{1,10})?|sshpass|plink|pscp|psftp"
     r"|putty|kitty|psql|pg_dump|net|net1|smbclient"
-    r"|rpcclient|smbmap|winexe|crackmapexec|nxc|sqlcmd|osql|isql|bcp|mosquitto_(?:pub|sub|rr)|ldap\w{3,10}|ipmitool"
+    r"|ssh-keygen|rpcclient|smbmap|winexe|crackmapexec|nxc|sqlcmd|osql|isql|bcp|mosquitto_(?:pub|sub|rr)|ldap\w{3,10}|ipmitool"
     r"|snmp\w{2,12}|xfreerdp|wfreerdp|rdesktop|mstsc"
     r"|redis-cli|mongo|mongosh|mongodump|mongorestore|docker|podman|helm|az|cmdkey|schtasks|psexec(?:64)?|wmic|winrs"
     r"|7z[arz]?|zip|unzip|rar|unrar|htpasswd|lftp|sudo|chpasswd"
@@ -51,6 +51,7 @@ _OPTIONS: tuple[tuple[re.Pattern[str], frozenset[str], frozenset[str]], ...] = t
         ("winrs", "-p /p", ""),
         ("ncftp\\w*", "-p", ""),
         ("vncpasswd|opcua-client", "-p", ""),
+        ("ssh-keygen", "-N -P", ""),
         ("openssl", "-k -K -passin -passout -pass", ""),
         ("nmcli|netsh|wpa_passphrase|iwconfig", "password key keymaterial psk", ""),
     )
@@ -65,6 +66,8 @@ _NET_USER = late(r"/u(?:ser)?:(?P<user>\S{1,80})\Z", re.IGNORECASE)
 _BARE_OPTION = late(
     r"(?<![\w\-])(?:-u|-U|--user|--proxy-user|--auth|-pw|-p:|/p:|/pass:|/pwd:|/password:)", re.IGNORECASE
 )
+#: Behind an option that a sentence speaks of.
+_PROSE = frozenset(("option", "options", "flag", "is", "not", "requires", "needs", "switch", "parameter", "argument"))
 _ARGUMENTS_MOST = 60
 
 
@@ -252,6 +255,7 @@ def _by_command(
             if (
                 argument in apart
                 and value is not None
+                and value.lower() not in _PROSE
                 and not (name in ("psql", "pg_dump", "docker", "podman", "nxc") and _is_port(value, names, arguments))
             ):
                 passed = re.match(r"(?:pass|file|env):", value) if name == "openssl" else None

@@ -65,7 +65,7 @@ _API_HEADER = late(
 
 _SQL = late(
     r"\bidentified\s{1,4}(?:with\s{1,4}\S{1,60}\s{1,4})?(?:by|as)\s{1,4}(?:values\s{1,4}|password\s{1,4})?"
-    r"|\b(?:encrypted\s{1,4})?password\s{0,4}(?:=\s{0,4}n?(?=')|\(\s{0,4}(?=['\"])|(?=['\"]))"
+    r"|\b(?:encrypted\s{1,4})?password\s{0,4}(?:=\s{0,4}n?(?=')|\(\s{0,4}(?=['\"])|(?<=\s)(?=['\"]))"
     r"|\bwith\s{1,4}password\s{0,4}=\s{0,4}n?"
     r"|\bset\s{1,4}password\s{1,4}for\s{1,4}\S{1,80}\s{0,4}=\s{0,4}(?:password\s{0,2}\(\s{0,4})?"
     r"|\bsp_addlogin\s{1,4}(?:@\w{1,20}\s?=\s?)?n?'[^'\n]{0,80}'\s{0,3},\s{0,3}(?:@\w{1,20}\s?=\s?)?n?(?=')"
@@ -93,6 +93,10 @@ _GEAR = late(
     r"|lautet))?)"
     r"\s{1,3}(?P<level>(?:ascii|hex|plain|cipher|simple|[0-9]{1,2}|<\*>)\s{1,3}){0,2}(?=\S)"
 )
+_RADIO_KEY = late(
+    r"\b(?:wlan|wifi|wi-fi|ssid|access\spoint|funk\w{0,12})(?:[\s:=]{1,3}[\w\-\"']{1,24}){0,3}\s{1,3}"
+    r"(?:key|psk|schlussel|code|cle|clave|chiave)(?:\s(?:is|ist|est|es|e|lautet))?[\s:=]{1,3}"
+)
 _WIFI_CODE = late(r"\bwifi:(?:[^\n]{0,200}?;)?p:(?P<value>[^\n]{1,128}?)(?<!\\);")
 _SIM = late(r"\bat\+(?:cpin|clck|cpwd)=(?P<value>[^\s]{4,60})")
 _NETRC = late(r"\blogin\s{1,4}\S{1,80}\s{1,4}password\s{1,4}(?P<value>\S{1,200})")
@@ -105,7 +109,7 @@ _LOGIN = late(
     r"(?:\s{1,3}(?:the|default|user|account|den|dem|benutzer)){0,2}"
     r"|(?P<creds>credentials?|creds|zugangsdaten|anmeldedaten|anmeldung|identifiants|credenciales|credenziali|credenciais"
     r"|login|userpass|user/pass(?:word)?|benutzer/passwort|auth)"
-    r"(?:\s{1,3}(?:are|is|were|lauten|sind|sont|son|used|of|for))?\s{0,3}[:=]?)"
+    r"(?:\s{1,3}(?:are|is|were|lauten|sind|sont|son|used|of|for))?(?:\s[\w\-]{2,30}(?=:\s))?\s{0,3}[:=]?)"
     rf"[\s(]{{1,3}}(?P<open>{QUOTE})?(?P<user>[a-z_][\w.@\-]{{0,40}})(?:{QUOTE})?\s?(?P<mark>[/:]"
     rf"|\s/\s)\s?(?P<pass>[^\s/\"'<>,;]{{2,80}})"
 )
@@ -322,6 +326,13 @@ def _wifi_gear(text: str, shadow: str) -> Iterator[Span]:
             yield span
 
 
+def _radio_key(text: str, shadow: str) -> Iterator[Span]:
+    for found in _RADIO_KEY.finditer(shadow):
+        span = value_at(text, found.end())
+        if span is not None and span.end - span.start >= 8 and vocabulary.is_opaque(text[span.start : span.end]):
+            yield span
+
+
 def _signed_url(text: str, shadow: str) -> Iterator[Span]:
     for found in _SIGNED_URL.finditer(shadow):
         value = text[found.start("value") : found.end("value")]
@@ -365,6 +376,7 @@ _FINDERS: tuple[tuple[tuple[str, ...], Finder], ...] = (
         ),
         _wifi_gear,
     ),
+    (("wlan", "wifi", "wi-fi", "ssid", "access", "funk"), _radio_key),
     (("wifi:",), _groups(_WIFI_CODE)),
     (("at+c",), _groups(_SIM)),
     (("login ",), _groups(_NETRC)),

@@ -17,7 +17,7 @@ PARSED = late(
 #: More words before a colon: the value has to look the more like one.
 _SIGN_AFTER_WORDS = late(r"(?:[^\S\n][^\W_]{1,20}){1,5}[^\S\n]?:[^\S\n]{1,4}")
 _PREPOSITION = late(
-    rf"\s(?:for|of|to|on|fur|von|des|der|pour|de|di|para|do|da|dla|pro|voor|till|til|{folded('для|от')})\s"
+    rf"\s(?:for|of|to|on|fur|von|des|der|pour|du|de|del|della|di|para|do|da|dla|pro|voor|vom|zum|till|til|{folded('для|от')})\s"
 )
 #: Words between a name and the verb: "password for user admin is x", and endings of other languages' grammar.
 _FOR = (
@@ -29,10 +29,11 @@ _VERB = late(
     rf"[^\W\d_]{{0,6}}{_FOR}\s{{1,4}}(?:is|are|was|were|equals|ist|war|waren|lautet|lautete|heisst|est|etait|es|era"
     rf"|fue|foi|e|jest|bylo|byl|bylo"
     r"|je|ar|er|oli|este|{folded('это|был')})(?:\s(?:now|still|currently|jetzt|nun|just|set\sto|simply|maintenant"
-    r"|ahora|adesso|actually|probably))?"
+    r"|ahora|adesso|actually|probably|(?:ab|seit)\s(?:heute|sofort|jetzt)|desormais|dorenavant|neuerdings"
+    r"|wieder|again|(?:from|as\sof)\s(?:now|today)(?:\son)?|a\spartir\sde\s\w+))?"
     r"\s{0,4}[:=]?\s{1,4}"
 )
-_VERB_OWN = late(r"(?:\w{0,4}\s(?:to|on|var|van)\s)")
+_VERB_OWN = late(rf"(?:\w{{0,4}}{_FOR}\s(?:to|on|var|van)\s)")
 _DASH = late(r"\s?[—–]\s{1,3}|\s-{1,2}\s{1,3}")
 _VERB_OWN_NAMES = late(rf"(?:hasl|hesl|salasan|tunnus|losenord|adgangs|kodeord|passord|{folded('парол')})")
 _VERB_EAST = late(r"(?:\s?(?:是|为|為|は|が|を|는|은|이|가|：|:|)\s?)")
@@ -51,7 +52,7 @@ _FROM_TO = late(
 _FROM_TO_EAST = late(r"(?P<between>[^\n]{0,6}?)(?:从|由|を)(?P<old>[!-~]{1,80})(?:改为|更改为|变更为|から|改成)")
 _TO = late(
     r"(?P<between>(?:\s(?:was|has|have|been|is|wurde|ist|hat|a|ete|fue|ha|sido|stato|stata|successfully|erfolgreich"
-    rf"|now|manually))*(?:\s[^\W\d_]{{2,20}})?|(?:\s[^\s.,;:=]{{1,20}}){{0,5}}\s{_CHANGE}\w*)"
+    rf"|now|manually))*(?:\s[^\W\d_]{{2,20}})?|(?:\s[^\s.,;:=]{{1,20}}){{0,5}}\s(?:{_CHANGE}\w*|was|has\sbeen|wurde|ist))"
     rf"\s(?:to|auf|a|en|na|naar|till|til|{folded('на')})\s{{1,3}}(?:be\s)?"
 )
 _LEVEL = late(
@@ -105,13 +106,13 @@ _OPTION_BEFORE = late(r"(?:^|[\s\"'=(])(?:--?|/)[\w\-.]{0,40}\Z")
 
 def told(text: str, shadow: str, start: int, end: int, kind: str, window: str) -> Iterator[Span]:
     """A secret that is told in words."""
-    if kind in ("password", "key") and (words_ := _SIGN_AFTER_WORDS.match(shadow, end)) is not None:
+    if kind in ("password", "key", "short") and (words_ := _SIGN_AFTER_WORDS.match(shadow, end)) is not None:
         span = value_at(text, words_.end())
         raw = "" if span is None else text[span.start : span.end]
         if (
             span is not None
             and vocabulary.is_opaque(raw)
-            and (vocabulary.is_mixed(raw) or _PREPOSITION.match(words_[0]))
+            and (vocabulary.is_mixed(raw) or (kind != "short" and _PREPOSITION.match(words_[0])))
         ):
             yield span
             return
@@ -225,7 +226,7 @@ def _is_following(shadow: str, span: Span, raw: str, end: int, kind: str, window
     if kind == "community":
         told_by = "snmp" in window[-30:] or "string" in shadow[max(0, end - 12) : end]
         configured = "snmp-server" in window[-30:] or _READ_WRITE.match(shadow, span.end) is not None
-        return told_by and (opaque or configured or (not formed and ends))
+        return (opaque and ends) or (told_by and (opaque or configured or (not formed and ends)))
     if _USER_BEFORE.search(window[-100:]):
         return opaque or not formed
     if level:

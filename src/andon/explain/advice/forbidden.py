@@ -22,6 +22,7 @@ from andon.explain.advice.sentences import Sentence, sentences
 
 SAFETY: Final = "safety device out of action"
 WATCHING: Final = "alarm or protection out of action"
+BIGGER: Final = "limit of a safety device raised"
 COMPUTER: Final = "protection of the computer off"
 
 #: What is written with signs, as commands are.
@@ -86,6 +87,11 @@ _IT = late(
     r"| (?:\w+ ){0,3}?(?:terminals?|contacts?|inputs?|outputs?|channels?|pins?|[sx] ?\d\d?)(?!\w)"
 )
 _WITH = late(r"(?: (?:with|using|by|temporarily|for|until|at|permanently|briefly)\b|,| and\b|[.!]?$)")
+_RATINGS = late(
+    r"\b(?:replace|swap|exchange|change|use|fit|install|take|put in|insert|increase|raise|set|go)\b(?: \w+){0,5}? "
+    r"(?P<one>\d{1,4}) ?a(?:mps?|mperes?)?\b(?: \w+){0,3}? (?:(?P<instead>instead of|in place of|rather than|where)"
+    r"|by|with|for|to|against)(?: \w+){0,5}? (?P<other>\d{1,4}) ?a(?:mps?|mperes?)?\b"
+)
 _CAUSES = late(
     r"(?<!\w)(?:keep|leave|have|get|hold|make sure|ensure|see to it|run|restart|operate|continue|start)(?!\w)"
 )
@@ -184,8 +190,20 @@ def _broken(sentence: Sentence, read: list[Sentence], at: int) -> Iterator[tuple
             asked = _advised if re.match(r"\w+ing\b", found[0]) else _asked
             if asked(sentence, text, found.start(), found.end()):
                 yield act.rule, sentence.text
+    if _is_bigger_fuse(sentence, text):
+        yield BIGGER, sentence.text
     for kind, _ in foreign.found(text):
         yield _FOREIGN.get(kind, kind), sentence.text
+
+
+def _is_bigger_fuse(sentence: Sentence, text: str) -> bool:
+    """Whether a fuse is to give way to one of more amperes, by their numbers."""
+    for found in _some(_RATINGS, text) if _OBJECTS["fusing"].search(text) else ():
+        one, other = float(found["one"]), float(found["other"])
+        larger = one > other if found["instead"] else other > one
+        if larger and _asked(sentence, text, found.start(), found.end()):
+            return True
+    return False
 
 
 def _some(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:

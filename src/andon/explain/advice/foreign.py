@@ -37,14 +37,20 @@ class _Language(NamedTuple):
 
 @functools.cache
 def _languages() -> tuple[_Language, ...]:
+    def pattern(listed: list[str]) -> re.Pattern[str]:
+        return words.whole(same_letters("|".join(listed)))
+
     return tuple(
         _Language(
-            *(
-                words.whole(same_letters("|".join(one.get(field, ["$^"]))))
-                for field in _Language._fields
-                if field != "acts"
-            ),
-            tuple((rule, words.whole(same_letters("|".join(acts)))) for rule, acts in one.get("acts", {}).items()),
+            pattern(one["orders"]),
+            pattern(one["done"]),
+            pattern(one["may"]),
+            pattern(one["devices"]),
+            pattern(one["watches"]),
+            pattern(one["computers"]),
+            pattern(one["turned"]),
+            pattern(one["everyday"]),
+            tuple((rule, pattern(acts)) for rule, acts in one.get("acts", {}).items()),
         )
         for name, one in words.table("languages.toml").items()
         if name != "unspaced"
@@ -86,7 +92,7 @@ _REMOVING = late(
 
 
 def found(text: str) -> Iterator[tuple[str, str]]:
-    """(kind, words) of each forbidden order in a sentence of plain text: ``device``, ``watch``, ``computer``, or a rule."""
+    """(kind, words) of each forbidden order in a plain sentence: ``device``, ``watch``, ``computer`` or a rule."""
     if not text.isascii():
         yield from _in_unspaced(text)
     clauses = [clause.strip() for clause in _CLAUSE.split(text)]

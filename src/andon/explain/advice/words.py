@@ -46,8 +46,7 @@ def _forms(verbs: str) -> str:
 def _ing(verb: str) -> tuple[str, ...]:
     """``remove``: ``removing``; ``cut``: ``cutting`` as well; of a verb with a particle, of its first word."""
     first, blank, rest = verb.partition(" ")
-    if first.endswith("e") and not first.endswith("ee"):
-        made = (first[:-1] + "ing",)
-    else:
-        made = (first + "ing", first + first[-1] + "ing") if first[-1] in "bdglmnprt" else (first + "ing",)
+    made = [first.removesuffix("e") + "ing"]
+    if first[-1] in "bdglmnprt":
+        made.append(first + first[-1] + "ing")
     return tuple(form + blank + rest for form in made)
