@@ -90,12 +90,17 @@ _GEAR = late(
     r"|\b(?:auth|priv)\s{1,3}(?:md5|sha(?:-?\d{1,3})?|des|3des|aes(?:-?\s?\d{3})?)|\bset\s{1,3}passwd"
     r"|\bauthentication-key"
     r"|\b(?:wpa[23]?|wifi|wi-fi|wlan|wep)[\s\-](?:passphrase|psk|password|key|passwort|schlussel)(?:\s{1,2}(?:is|ist"
-    r"|lautet))?)"
+    r"|lautet|heisst|heißt))?)"
     r"\s{1,3}(?P<level>(?:ascii|hex|plain|cipher|simple|[0-9]{1,2}|<\*>)\s{1,3}){0,2}(?=\S)"
 )
 _RADIO_KEY = late(
     r"\b(?:wlan|wifi|wi-fi|ssid|access\spoint|funk\w{0,12})(?:[\s:=]{1,3}[\w\-\"']{1,24}){0,3}\s{1,3}"
     r"(?:key|psk|schlussel|code|cle|clave|chiave)(?:\s(?:is|ist|est|es|e|lautet))?[\s:=]{1,3}"
+)
+#: Written into a command that reads a password from its input.
+_PIPED = late(
+    r"\becho\s{1,3}(?:-[ne]{1,2}\s{1,3})?[\"']?(?:(?P<user>[a-z_][\w.\-]{0,30}):)?(?P<value>[^\s\"'|]{3,100})[\"']?\s{0,3}\|"
+    r"\s{0,3}[^|\n]{0,60}?(?:sudo\s[^|\n]{0,20}-s\b|chpasswd|--stdin|--password-stdin|cryptsetup)"
 )
 _WIFI_CODE = late(r"\bwifi:(?:[^\n]{0,200}?;)?p:(?P<value>[^\n]{1,128}?)(?<!\\);")
 _SIM = late(r"\bat\+(?:cpin|clck|cpwd)=(?P<value>[^\s]{4,60})")
@@ -377,6 +382,7 @@ _FINDERS: tuple[tuple[tuple[str, ...], Finder], ...] = (
         _wifi_gear,
     ),
     (("wlan", "wifi", "wi-fi", "ssid", "access", "funk"), _radio_key),
+    (("echo ",), _groups(_PIPED)),
     (("wifi:",), _groups(_WIFI_CODE)),
     (("at+c",), _groups(_SIM)),
     (("login ",), _groups(_NETRC)),

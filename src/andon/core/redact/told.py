@@ -26,7 +26,7 @@ _FOR = (
     rf"|voor|van|{folded('для|от|к')}|the|user|account|plc|hmi)(?:\s[^\s.,;:=]{{1,30}}){{1,4}}?)?"
 )
 _VERB = late(
-    rf"[^\W\d_]{{0,6}}{_FOR}\s{{1,4}}(?:is|are|was|were|equals|ist|war|waren|lautet|lautete|heisst|est|etait|es|era"
+    rf"[^\W\d_]{{0,6}}{_FOR}\s{{1,4}}(?:is|are|was|were|equals|reads|ist|war|waren|lautet|lautete|heisst|heißt|est|etait|es|era"
     rf"|fue|foi|e|jest|bylo|byl|bylo"
     r"|je|ar|er|oli|este|{folded('это|был')})(?:\s(?:now|still|currently|jetzt|nun|just|set\sto|simply|maintenant"
     r"|ahora|adesso|actually|probably|(?:ab|seit)\s(?:heute|sofort|jetzt)|desormais|dorenavant|neuerdings"
@@ -274,7 +274,7 @@ def pin(text: str, shadow: str, start: int, end: int, kind: str, signed: re.Matc
         return
     value = shadow[span.start : span.end]
     if kind == "pin_code":
-        if any(c.isdigit() for c in value) or (span.quoted and not vocabulary.is_plain(value)):
+        if sum(c.isdigit() for c in value) >= 3 or (span.quoted and not vocabulary.is_plain(value)):
             yield span
         return
     digits = re.fullmatch(r"\d{4,12}", value)

@@ -16,7 +16,7 @@ from typing import Final
 from andon.core.late_patterns import late
 from andon.core.models import Explanation
 from andon.core.redact import visible
-from andon.explain.advice import foreign, polarity, words
+from andon.explain.advice import foreign, polarity, unusual, words
 from andon.explain.advice.acts import acts
 from andon.explain.advice.sentences import Sentence, sentences
 
@@ -75,7 +75,7 @@ _TOOL_FITTED = words.whole(r"(?:<tool>)(?: \w+){0,8}? be <fitted>")
 _OVER = words.whole("<over>")
 _MODE = late(
     r"(?<!\w)(?:put|set|place|switch|leave|take|bring) (?:\w+ ){1,6}?(?:in|into|on|to) (?:permanent )"
-    r"?(?:by ?pass|over ?ride|muting|bridged|simulat\w+|maintenance bypass|manual override|forced \w+)(?!\w)"
+    r"?(?:by ?pass|over ?ride|muting|blanking|bridged|simulat\w+|maintenance bypass|manual override|forced \w+)(?!\w)"
     r"|(?<!\w)(?:consider|activate|authori[sz]e|try|perform|arrange|request|allow|approve|enable|use|apply|"
     r"add|install|run) (?:\w+ ){0,3}?"
     r"(?:by ?pass|override|bridging|jumpering)(?: \w+){0,2}? (?:of|for|on|around|at)(?!\w)"
@@ -192,7 +192,11 @@ def _broken(sentence: Sentence, read: list[Sentence], at: int) -> Iterator[tuple
                 yield act.rule, sentence.text
     if _is_bigger_fuse(sentence, text):
         yield BIGGER, sentence.text
-    for kind, _ in foreign.found(text):
+    for order in () if sentence.told else unusual.orders(text):
+        careful = _CAREFUL.search(text) or _harmless(sentence, text, order.start, order.end, done=order.done)
+        if not careful and (order.done or polarity.is_order(text, order.start)):
+            yield SAFETY, sentence.text
+    for kind, _ in foreign.found(text, sentence.text, sentence.told):
         yield _FOREIGN.get(kind, kind), sentence.text
 
 

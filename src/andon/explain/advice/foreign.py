@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 from andon.core.late_patterns import late
 from andon.explain.advice import words
-from andon.explain.advice.sentences import same_letters
+from andon.explain.advice.sentences import plain, same_letters
 
 
 class _Language(NamedTuple):
     """``orders`` are infinitives and imperatives, ``done`` participles, ``may`` what makes an order of a participle.
 
-    ``everyday`` are orders that are given every day for machines and their supply; ``acts`` are advice by themselves.
+    ``everyday`` are orders that are given every day for machines and their supply; ``acts`` are advice by themselves;
+    ``honest`` is all that is honestly done about a device, ``leads`` says that verbs begin a clause.
     """
 
     orders: re.Pattern[str]
@@ -33,6 +34,8 @@ class _Language(NamedTuple):
     turned: re.Pattern[str]
     everyday: re.Pattern[str]
     acts: tuple[tuple[str, re.Pattern[str]], ...]
+    honest: re.Pattern[str] | None
+    leads: bool
 
 
 @functools.cache
@@ -51,6 +54,8 @@ def _languages() -> tuple[_Language, ...]:
             pattern(one["turned"]),
             pattern(one["everyday"]),
             tuple((rule, pattern(acts)) for rule, acts in one.get("acts", {}).items()),
+            pattern(one["honest"]) if "honest" in one else None,
+            one.get("leads", False),
         )
         for name, one in words.table("languages.toml").items()
         if name != "unspaced"
@@ -79,6 +84,11 @@ def _unspaced() -> tuple[_Unspaced, ...]:
 
 
 _NEAR = "[^。；，！？、.;,!?]{0,12}?"
+#: An imperative or infinitive before an article or a preposition of these languages.
+_LEADING = late(
+    r"(?:puis |ensuite |luego |despues |poi |depois |daarna )?(\w{3,}) (?:l|le|la|les|un|une|des|el|los|las"
+    r"|una|unos|o|os|as|um|uma|il|lo|i|gli|de|het|een)\b"
+)
 _CLAUSE_SIGN = late("[。；，！？、.;,!?]")
 #: Only parts that people unite with "or" share one "not".
 _UNITED = late(r"\b(?:oder|noch|ou|ni|oder auch|o|e|und|et|y|en|of|i|lub|ani|och|eller|og|ve|veya)\b")
@@ -91,8 +101,11 @@ _REMOVING = late(
 )
 
 
-def found(text: str) -> Iterator[tuple[str, str]]:
-    """(kind, words) of each forbidden order in a plain sentence: ``device``, ``watch``, ``computer`` or a rule."""
+def found(text: str, written: str, told: bool) -> Iterator[tuple[str, str]]:
+    """(kind, words) of each forbidden order in a sentence: ``device``, ``watch``, ``computer`` or a rule.
+
+    ``text`` is its plain form, ``written`` as it was written: only there nouns are told from verbs in German.
+    """
     if not text.isascii():
         yield from _in_unspaced(text)
     clauses = [clause.strip() for clause in _CLAUSE.split(text)]
@@ -103,6 +116,10 @@ def found(text: str) -> Iterator[tuple[str, str]]:
                     yield rule, clause
             if spoken.turned.search(clause):
                 continue
+            if not told and spoken.honest is not None and spoken.devices.search(clause):
+                verb = _first(spoken, clause) if spoken.leads else _verb(clause, written)
+                if verb and not spoken.honest.fullmatch(verb):
+                    yield "device", clause
             for order in _orders(spoken, clause):
                 if at and _shares_not(spoken, clauses[:at], clause):
                     continue
@@ -114,6 +131,24 @@ def found(text: str) -> Iterator[tuple[str, str]]:
 def _without(clause: str, deed: re.Match[str]) -> str:
     rest = clause[: deed.start()] + _WITHOUT.sub(" ", deed[0]) + clause[deed.end() :]
     return _REMOVING.sub(" ", rest)
+
+
+def _first(spoken: _Language, clause: str) -> str | None:
+    """The word that begins a clause, where it is a verb of this language's form and has an object."""
+    found = _LEADING.match(clause)
+    if found is None or (thing := spoken.devices.search(clause)) is None or thing.start() < found.end():
+        return None
+    return found[1]
+
+
+def _verb(clause: str, written: str) -> str | None:
+    """The infinitive that ends a German clause, or the imperative that begins it."""
+    first = re.match(r"(\w+en) sie\b", clause)
+    if first is not None:
+        return first[1]
+    last = re.search(r"(\w+(?:en|ern|eln))[.!]?$", clause)
+    small = {plain(word) for word in written.split() if word[:1].islower()}
+    return last[1] if last is not None and last[1] in {word.strip(".,!") for word in small} else None
 
 
 def _orders(spoken: _Language, clause: str) -> list[re.Match[str]]:
