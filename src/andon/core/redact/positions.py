@@ -106,7 +106,7 @@ _WIFI_CODE = late(r"\bwifi:(?:[^\n]{0,200}?;)?p:(?P<value>[^\n]{1,128}?)(?<!\\);
 _SIM = late(r"\bat\+(?:cpin|clck|cpwd)=(?P<value>[^\s]{4,60})")
 _NETRC = late(r"\blogin\s{1,4}\S{1,80}\s{1,4}password\s{1,4}(?P<value>\S{1,200})")
 _LOGIN = late(
-    r"(?:\b(?:log[\s\-]?in|log[\s\-]?on|logged[\s\-](?:in|on)|sign(?:ed)?[\s\-]in|authenticat\w{1,5}|anmeldung"
+    r"(?:\b(?:(?:ssh|telnet|s?ftp|rdp|vnc|winrm|mqtt)(?:\s[\w.\-]{1,30}){0,3}|log[\s\-]?in|log[\s\-]?on|logged[\s\-](?:in|on)|sign(?:ed)?[\s\-]in|authenticat\w{1,5}|anmeldung"
     r"|anmelden|angemeldet|eingeloggt"
     r"|einloggen|connexion|connecte|connected|connect|conexion|acceso|accesso|login attempt|tried|auth|default)"
     r"(?:\s{1,3}(?:failed|attempt|ok|rejected|succeeded|refused|fehlgeschlagen|echouee))?\s{1,3}(?P<by>with|as|using"
@@ -360,24 +360,8 @@ _FINDERS: tuple[tuple[tuple[str, ...], Finder], ...] = (
     (("identified", "password", "sp_"), _values(_SQL)),
     (("into",), _insert),
     (
-        (
-            "snmp",
-            "community",
-            "com2sec",
-            "radius",
-            "tacacs",
-            "enable",
-            "key",
-            "md5",
-            "psk",
-            "auth",
-            "priv",
-            "passwd",
-            "wpa",
-            "wifi",
-            "wlan",
-            "wi-fi",
-            "wep",
+        tuple(
+            "snmp community com2sec radius tacacs enable key md5 psk auth priv passwd wpa wifi wlan wi-fi wep".split()
         ),
         _wifi_gear,
     ),
@@ -388,23 +372,8 @@ _FINDERS: tuple[tuple[tuple[str, ...], Finder], ...] = (
     (("login ",), _groups(_NETRC)),
     (("securestring", "networkcredential"), _values(_SECURE_STRING)),
     (
-        (
-            "log",
-            "auth",
-            "cred",
-            "sign",
-            "anmeld",
-            "einge",
-            "einlog",
-            "zugang",
-            "ident",
-            "conne",
-            "acce",
-            "conex",
-            "user",
-            "tried",
-            "default",
-            "benutzer",
+        tuple(
+            "log auth cred sign anmeld einge einlog zugang ident conne acce conex user tried default benutzer ssh telnet ftp rdp vnc mqtt".split()
         ),
         _login,
     ),

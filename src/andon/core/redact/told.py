@@ -56,7 +56,8 @@ _TO = late(
     rf"\s(?:to|auf|a|en|na|naar|till|til|{folded('на')})\s{{1,3}}(?:be\s)?"
 )
 _LEVEL = late(
-    r"\s{1,4}(?:(?:\d|<\*>)\s{1,4}|(?:ascii|hex|plain|encrypted|cipher|simple|sha256|sha512|md5)\s(?:\d\s)?){0,2}"
+    r"\s{1,4}(?:(?:old|new|altes?|neues?|ancien|nouveau|antigu?[ao]|nov[ao]|viej[ao]|nuev[ao]|vecchi[ao]|nuov[ao])\s{1,4})?"
+    r"(?:(?:\d|<\*>)\s{1,4}|(?:ascii|hex|plain|encrypted|cipher|simple|sha256|sha512|md5)\s(?:\d\s)?){0,2}"
 )
 _USER_BEFORE = late(
     rf"(?:user(?:name)?|login|logon|account|benutzer(?:name)?|utilisateur|usuario|utente|gebruiker|uzytkownik"
@@ -92,6 +93,7 @@ _PIN_CUE = late(
     r"|ungultig|bediener|benutzer|saisi|code|tried|try|authent|access|door|terminal)"
 )
 _PIN_GAP = late(
+    r"[\s\-](?:eingabe|entry|input|number|nummer|saisi|inserito|digitad[oa])\s{1,3}|"
     r"[\s(]{0,4}(?:nr\.?\s|no\.?\s|#\s?)?|(?:[^\S\n\-]|-)[^\W\d_]{2,20}(?:\s[^\W\d_]{2,20}){0,2}\s?:\s{0,3}"
 )
 _PIN_CHANGED = late(

@@ -95,9 +95,11 @@ _UNITED = late(r"\b(?:oder|noch|ou|ni|oder auch|o|e|und|et|y|en|of|i|lub|ani|och
 _PURPOSE = late(r"\b(?:um|damit|para|pour|per|por|puis|luego|poi|depois|despues|dann|om|daarna|aby|zeby)\b")
 _CLAUSE = late(r"[,()]|\b(?:avant|antes|prima|bevor|wenn|falls|weil|quand|cuando|quando|jusqu)\b")
 #: Words that turn an order round, but no act: "work without isolating", "remove the part while it runs".
-_WITHOUT = late(r"\b(?:ohne|sans|sin|senza|sem|zonder|bez|utan|uden|uten)\b")
+_WITHOUT = late(lambda: same_letters(r"\b(?:ohne|sans|sin|senza|sem|zonder|bez|без|utan|uden|uten)\b"))
 _REMOVING = late(
-    r"\b(?:entfern|retir|remov|rimuov|togli|verwijder|usun|odstran|fjern|avlagsn|quit|sac|\u0443\u0434\u0430\u043b)\w*"
+    lambda: same_letters(
+        r"\b(?:entfern|retir|remov|rimuov|togli|verwijder|usun|odstran|fjern|avlagsn|quit|sac|удал|убер)\w*"
+    )
 )
 
 
