@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from andon.bus.embedded.binary import find_binary
 from support.patience import PATIENCE
@@ -68,3 +69,55 @@ def test_a_deleted_database_loses_nothing(tmp_path: Path) -> None:
         assert "Traceback" not in andon.log()
         andon.start()
         until(lambda: andon.count() == 2, "both logs")
+
+
+async def change(url: str, stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> None:
+    """Another client's update of stream and consumer."""
+    connection = await connected(url)
+
+    async def api(operation: str, body: object = None) -> Any:
+        answer = await connection.request(f"$JS.API.{operation}", json.dumps(body).encode() if body else b"", PATIENCE)
+        return json.loads(answer.data)
+
+    if stream:
+        config = (await api("STREAM.INFO.AGENT_STREAM"))["config"]
+        assert "error" not in await api("STREAM.UPDATE.AGENT_STREAM", {**config, **stream})
+    if consumer:
+        config = (await api("CONSUMER.INFO.AGENT_STREAM.AGENT_CONSUMER"))["config"]
+        body = {"stream_name": "AGENT_STREAM", "config": {**config, **consumer}, "action": "update"}
+        assert "error" not in await api("CONSUMER.CREATE.AGENT_STREAM.AGENT_CONSUMER", body)
+    await connection.close()
+
+
+def test_what_others_do_to_our_own_broker_is_put_right(tmp_path: Path) -> None:
+    """Though nobody asks: logs are recorded on, the log and /metrics tell of it."""
+    with running(tmp_path) as andon:
+        url = f"nats://127.0.0.1:{andon.nats_port}"
+        changes: list[tuple[dict[str, Any], dict[str, Any]]] = [
+            ({"subjects": ["plant.other"]}, {}),
+            ({}, {"filter_subject": "agent.technical.support.line7"}),
+            ({"sealed": True}, {}),
+        ]
+        for number, (stream, consumer) in enumerate(changes):
+            asyncio.run(change(url, stream, consumer))
+            andon.until(lambda number=number: andon.log().count("put back") > number, "the mending")  # type: ignore[misc]
+            andon.publish(log(f"Conveyor {number} blocked"))
+            andon.until(lambda number=number: andon.count() == number + 1, "the log")  # type: ignore[misc]
+        assert andon.get("/readyz")[0] == 200
+        assert 'andon_broker_put_back_total{setting="sealed"} 1.0' in andon.get("/metrics")[1]
+
+
+def test_what_others_do_to_their_broker_is_told(tmp_path: Path) -> None:
+    """503 with the difference, also in `andon doctor`; nothing is altered; put right by them, it is over."""
+    port = free_ports(1)[0]
+    url = f"nats://127.0.0.1:{port}"
+    with server(port, "-js", "-sd", str(tmp_path / "broker")), running(tmp_path, NATS_URL=url) as andon:
+        asyncio.run(change(url, {"max_msg_size": 10}, {"max_ack_pending": 500}))
+        until(lambda: "max_msg_size 10" in andon.get("/readyz")[1], "/readyz to notice")
+        shown = andon.cli("doctor").stdout.decode()
+        assert "has max_msg_size 10, larger logs are refused" in shown
+        assert "set it to -1" in shown
+        assert "has max_ack_pending 500" in shown
+        assert andon.get("/readyz")[0] == 503
+        asyncio.run(change(url, {"max_msg_size": -1}, {}))
+        until(lambda: andon.get("/readyz")[0] == 200, "/readyz to be well again")

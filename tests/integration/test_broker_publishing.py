@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 
 from andon.bus import jetstream_api
 from andon.bus import requests as replies_module
-from andon.bus.jetstream_api import ensure_stream, stream_state
+from andon.bus.jetstream_api import ensure_stream, infos, state_of
 from andon.bus.publisher import Item, JetStreamPublisher
 from andon.bus.requests import NatsCallers
 from andon.core.errors import BrokerUnavailable, MessageRejected
@@ -207,7 +207,7 @@ async def test_an_answer_is_never_sent_where_it_would_be_a_log(tmp_path: Path, r
         await nc.publish(ANALYZE_SUBJECT, b"question", reply=reply)
         await nc.request(ANALYZE_SUBJECT, b"last", timeout=PATIENCE)
         assert asked == [b"question", b"last"]
-        state, _ = await stream_state(nc)
+        state = state_of(*await infos(nc))
         assert state.messages == 0
         await callers.close()
 

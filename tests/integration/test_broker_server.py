@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from andon.bus.embedded import broker as server_module
-from andon.bus.embedded.binary import find_binary, render_config
+from andon.bus.embedded.binary import find_binary
 from andon.bus.embedded.broker import EmbeddedBroker
+from andon.bus.embedded.config import render_config
 from andon.bus.embedded.process import ServerProcess, parse_log_line
 from andon.bus.jetstream_api import ensure_stream
 from andon.bus.publisher import JetStreamPublisher
@@ -114,9 +115,9 @@ def test_strict_syncs_always() -> None:
     """Strict durability changes the sync interval."""
     strict = settings_of(durability="strict", nats_max_store=70_000_000)
     normal = settings_of(durability="normal", nats_max_store=70_000_000)
-    assert "sync_interval: always" in render_config(strict, Path("/s"), 4222)
-    assert 'sync_interval: "1s"' in render_config(normal, Path("/s"), 4222)
-    assert "max_file: 70000000" in render_config(normal, Path("/s"), 4222)
+    assert "sync_interval: always" in render_config(strict, Path("/s"), 4222, None)
+    assert 'sync_interval: "1s"' in render_config(normal, Path("/s"), 4222, None)
+    assert "max_file: 70000000" in render_config(normal, Path("/s"), 4222, None)
 
 
 def test_runs_away_from_the_main_thread(tmp_path: Path) -> None:

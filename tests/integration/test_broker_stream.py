@@ -21,6 +21,7 @@ from andon.bus.jetstream_api import ensure_stream
 from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.publisher import JetStreamPublisher
 from andon.bus.pull_consumer import parse_ack_subject
+from andon.bus.stream_guard import StreamGuard
 from andon.core.errors import BrokerUnavailable
 from andon.core.models import CONSUMER, STREAM, SUBJECT
 from support.bus import client, drain, recreate_consumer, running_broker, until
@@ -157,9 +158,9 @@ async def test_an_unfit_consumer_is_replaced(tmp_path: Path, old: dict[str, str]
             puller = await nc.jetstream(timeout=PATIENCE).pull_subscribe_bind(CONSUMER, STREAM)
             await (await puller.fetch(2))[-1].ack_sync()
             floor = 2
-        setup = await ensure_stream(nc)
-        assert setup.max_ack_pending == jetstream_api.MAX_ACK_PENDING
-        stream = await JetStreamLogStream.open(nc)
+        guard = StreamGuard(nc, ours=True)
+        assert (await guard.settle()).max_ack_pending == jetstream_api.MAX_ACK_PENDING
+        stream = await JetStreamLogStream.open(nc, guard=guard)
         got = await drain(stream, 3 - floor)
         if old["ack_policy"] != "none":  # without acks everything delivered counts as done
             assert [d.sequence for d in got] == list(range(floor + 1, 4))
@@ -167,14 +168,14 @@ async def test_an_unfit_consumer_is_replaced(tmp_path: Path, old: dict[str, str]
 
 
 async def test_limits_that_lose_logs_are_lifted(tmp_path: Path) -> None:
-    """An explicit pull consumer stays, but max_deliver and a small max_ack_pending go."""
+    """An explicit pull consumer stays, but a small max_ack_pending goes."""
 
     async with running_broker(tmp_path) as broker, client(broker.url) as nc:
         await ensure_stream(nc)
-        await recreate_consumer(nc, max_deliver=3, max_ack_pending=10, ack_wait=7 * jetstream_api.SECOND)
-        await ensure_stream(nc)
+        await recreate_consumer(nc, max_ack_pending=10, ack_wait=7 * jetstream_api.SECOND)
+        await StreamGuard(nc, ours=True).settle()
         config = (await jetstream_api.request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}"))["config"]
-        assert (config["max_deliver"], config["max_ack_pending"]) == (-1, jetstream_api.MAX_ACK_PENDING)
+        assert config["max_ack_pending"] == jetstream_api.MAX_ACK_PENDING
         assert config["ack_wait"] == 7 * jetstream_api.SECOND
 
 

@@ -54,7 +54,7 @@ async def _publish(nc: BusConnection, *messages: bytes) -> None:
 
 
 async def _floor(nc: BusConnection) -> int:
-    return (await jetstream_api.stream_state(nc))[0].ack_floor
+    return jetstream_api.state_of(*await jetstream_api.infos(nc)).ack_floor
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -159,9 +159,15 @@ class Andon:
         self, *arguments: str, stdin: bytes | None = None, seconds: float = PATIENCE
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command against this installation."""
+        return self.cli_as({}, *arguments, stdin=stdin, seconds=seconds)
+
+    def cli_as(
+        self, settings: dict[str, str], *arguments: str, stdin: bytes | None = None, seconds: float = PATIENCE
+    ) -> subprocess.CompletedProcess[bytes]:
+        """The same with other settings than the service has."""
         return subprocess.run(
             [sys.executable, "-m", "andon", *arguments],
-            env={**self.environment, "COLUMNS": "200"},
+            env={**self.environment, "COLUMNS": "200", **settings},
             cwd=self.place,
             input=stdin,
             capture_output=True,

@@ -22,8 +22,15 @@ from support.pipeline import Pipeline, log, pipeline, until
 async def watched(place: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pipeline]:
     """A pipeline with a watch that looks often."""
     monkeypatch.setattr(watch, "EVERY", 0.02)
+    monkeypatch.setattr(watch, "BROKER_EVERY", 0.02)
+    monkeypatch.setattr(watch, "BETWEEN", 0.0)
+
     async with pipeline(place) as p:
-        task = asyncio.create_task(watch.Watch(p.bus.stream(), p.store, p.health, broker=lambda: None).run())
+
+        async def look() -> None:
+            await p.bus.stream().state()
+
+        task = asyncio.create_task(watch.Watch(look, p.store, p.health, broker=lambda: None).run())
         p.health.report("service", None)
         await asyncio.sleep(0)
         try:
@@ -41,6 +48,74 @@ async def test_a_broker_that_is_away_shows_and_its_return_too(tmp_path: Path, mo
         await until(lambda: "broker" in p.health.problems, "the problem")
         p.bus.available = True
         await until(lambda: p.health.ready, "the recovery")
+
+
+class Broker:
+    """Counts how often it is looked at, and answers when it is let."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.problem: str | None = None
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def look(self) -> str | None:
+        self.looks += 1
+        await self.answers.wait()
+        return self.problem
+
+
+async def test_who_asks_gets_what_was_just_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many questions are one look; a change, or time, makes it another."""
+    async with pipeline(tmp_path) as p:
+        broker = Broker()
+        seen = watch.Watch(broker.look, p.store, p.health, broker=lambda: None)
+        for _ in range(5):
+            await asyncio.gather(*(seen.freshen() for _ in range(10)))
+        assert broker.looks == 1
+        broker.problem = "the stream AGENT_STREAM is sealed"
+        seen.changed.set()
+        await seen.freshen()
+        assert p.health.problems["broker"] == broker.problem
+        broker.problem = None
+        monkeypatch.setattr(watch, "FRESH", -1.0)
+        await seen.freshen()
+        assert "broker" not in p.health.problems
+        assert broker.looks == 3
+
+
+async def test_a_look_that_hangs_is_not_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks is told so in time; the answer counts when it comes."""
+    monkeypatch.setattr(watch, "BROKER_PATIENCE", 0.02)
+    async with pipeline(tmp_path) as p:
+        broker = Broker()
+        broker.answers.clear()
+        seen = watch.Watch(broker.look, p.store, p.health, broker=lambda: None, changed=asyncio.Event())
+        for _ in range(3):
+            seen.changed.set()
+            await seen.freshen()
+            assert "did not answer" in p.health.problems["broker"]
+        assert broker.looks == 1
+        broker.answers.set()
+        monkeypatch.setattr(watch, "BROKER_PATIENCE", PATIENCE)
+        seen.changed.set()
+        await seen.freshen()
+        assert "broker" not in p.health.problems
+        assert broker.looks == 1
+
+
+async def test_a_change_is_looked_at_though_nobody_asks(tmp_path: Path) -> None:
+    """What the broker tells of wakes the watch, long before its minute is over."""
+    async with pipeline(tmp_path) as p:
+        broker = Broker()
+        seen = watch.Watch(broker.look, p.store, p.health, broker=lambda: None)
+        task = asyncio.create_task(seen.run())
+        await until(lambda: broker.looks == 1, "the first look")
+        broker.problem = "paused"
+        seen.changed.set()
+        await until(lambda: p.health.problems.get("broker") == "paused", "the second")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_locked_database_shows_and_its_release_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

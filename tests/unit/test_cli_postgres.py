@@ -12,6 +12,7 @@ from andon.core.models import Merge
 from andon.core.settings.database_url import Database
 from andon.store import queue
 from support.commands import Commands, Outcome
+from support.ports import free_ports
 from support.postgres import PASSWORD, QUOTED, Cluster
 from support.store_data import NOW, a_log, a_reject, an_answer, opened, written
 
@@ -115,7 +116,8 @@ def test_a_server_that_is_away_is_one_sentence(
 ) -> None:
     """For the service too: it says so and ends."""
     place = "postgresql://andon:hush@127.0.0.1:9/andon"
-    ended = Commands(tmp_path, capsys, DB_PATH=place, NATS_URL="")(command)
+    (port,) = free_ports(1)
+    ended = Commands(tmp_path, capsys, DB_PATH=place, NATS_URL="", ANDON_HTTP_PORT=str(port))(command)
     assert ended.status == 1
     assert "postgresql://andon@127.0.0.1:9/andon does not answer" in ended.err.replace("\n", " ")
     assert "Traceback" not in ended.err

@@ -23,7 +23,7 @@ from andon.core.errors import StoreFull, StoreUnavailable
 from andon.core.models import STREAM, LogRecord
 from andon.core.settings.database_url import Database, PostgresAddress
 from andon.core.times import unix_minute
-from andon.store import Store, counts, novel, prepare, queue, recording, search
+from andon.store import KeepPolicy, KeepRule, Store, counts, novel, prepare, queue, recording, search
 from andon.store.recording.writer import Recorder
 from support.postgres import Cluster
 from support.service import until
@@ -289,6 +289,49 @@ def test_missing_ranges_count_logs_and_rejects(database: Database) -> None:
             assert await store.read(recording.missing_ranges, STREAM, 5, 6) == []
             assert await store.read(recording.missing_ranges, STREAM, 9, 8) == []
             assert await store.read(recording.missing_ranges, "OTHER", 2, 3) == [(2, 3)]
+
+    asyncio.run(work())
+
+
+def test_rows_of_another_stream_and_messages_left_out(database: Database) -> None:
+    """Rows of before the stream's first message do not count; what has no row but was handled does."""
+
+    async def work() -> None:
+        policy = KeepPolicy((KeepRule("none", "none", service="noise"),))
+        async with opened(database) as store:
+            await store.record([a_log(n, stored_ns=100 + n) for n in range(1, 11)], [])
+            await store.record([a_log(n) for n in (2, 3, 9)], [a_reject(5), a_reject(9, part=1)])
+            ranges = store.read(recording.missing_ranges, STREAM, 1, 10, NS)
+            assert await ranges == [(1, 1), (4, 4), (6, 8), (10, 10)]
+            ranges = store.read(recording.missing_ranges, STREAM, 1, 10, NS, 3)
+            assert await ranges == [(1, 10)]
+            assert await store.read(recording.missing_ranges, STREAM, 1, 10) == []
+        keeping = await Store.open(database, clock=Clock(), keeping=policy)
+        await keeping.record([a_log(n, service="noise") for n in (6, 7)], [])
+        ranges = keeping.read(recording.missing_ranges, STREAM, 1, 12, NS)
+        assert await ranges == [(1, 1), (4, 4), (8, 8), (10, 12)]
+        keys = [(n, NS + n) for n in range(1, 11)]
+        assert await keeping.read(recording.unknown, STREAM, keys) == {(n, NS + n) for n in (1, 4, 8, 10)}
+        old = [(n, 100 + n) for n in range(1, 12)]
+        assert await keeping.read(recording.unknown, STREAM, old) == {(11, 111)}
+        assert await keeping.read(recording.unknown, "OTHER", old) == set(old)
+        await keeping.close()
+
+    asyncio.run(work())
+
+
+def test_up_to_where_all_is_stored(database: Database) -> None:
+    """The newest row of it, a log or a reject; nothing while nothing is stored."""
+
+    async def work() -> None:
+        async with opened(database) as store:
+            await store.write(recording.set_checked, STREAM, 5)
+            assert await store.read(recording.checked, STREAM) == (0, 0)
+            await store.record([a_log(3), a_log(3, stored_ns=7), a_log(9)], [a_reject(6)])
+            for last, newest in ((5, (3, NS + 3)), (8, (6, NS + 6)), (99, (9, NS + 9)), (4, (3, NS + 3))):
+                await store.write(recording.set_checked, STREAM, last)
+                assert await store.read(recording.checked, STREAM) == newest
+            assert await store.read(recording.checked, "OTHER") == (0, 0)
 
     asyncio.run(work())
 

@@ -154,6 +154,24 @@ def test_a_deleted_message_is_not_stored_anew(database: Database) -> None:
     asyncio.run(work())
 
 
+def test_what_came_after_a_lost_tail_is_not_taken_for_handled(database: Database) -> None:
+    """Its sequences were used again while the broker was away: between the ranges of before and after lie others."""
+
+    async def work() -> None:
+        clock = Clock()
+        later = 60 * 10**9
+        async with keeping(database, _rules(KeepRule("all", "none")), clock) as store:
+            await store.record([a_log(n) for n in range(1, 11)], [])
+            await store.record([a_log(n, stored_ns=NS + later + n) for n in range(11, 21)], [])
+            await store.record([a_log(10, stored_ns=NS + 10), a_log(21, stored_ns=NS + later + 21)], [])
+            others = [(n, NS + later // 2 + n) for n in range(5, 21)]
+            assert await store.read(recording.unknown, STREAM, others) == set(others)
+            handled = [(n, NS + (later if n > 10 else 0) + n) for n in range(1, 22)]
+            assert await store.read(recording.unknown, STREAM, handled) == set()
+
+    asyncio.run(work())
+
+
 def test_a_caller_that_waits_gets_its_answer(database: Database) -> None:
     """Its log is stored although a rule says none, and goes once it is answered."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from andon.bus.connection import BusConnection, connect
+from andon.bus.embedded.login import find_login, login_path
 from andon.bus.inbox import ReplyInbox
 from andon.bus.jetstream_api import require_jetstream
 from andon.bus.object_store import put_object
@@ -53,11 +55,20 @@ async def connect_as(settings: Settings, name: str, *, timeout: float = 5.0) -> 
     """
     if not settings.embedded_broker:
         return await connect(settings.broker_url, name=name, timeout=timeout)
+    own = await asyncio.to_thread(find_login, settings)
     start, login = (
         "start it with `andon run`, or correct ANDON_NATS_PORT",
         "check ANDON_NATS_USER and ANDON_NATS_PASSWORD",
     )
-    return await connect(settings.broker_url, name=name, timeout=timeout, start=start, login=login)
+    if settings.nats_access == "closed":
+        login = f"it runs with other credentials than those in {login_path(settings)}: correct ANDON_DATA_DIR"
+    elif own is None:
+        login = (
+            "it demands credentials: set ANDON_NATS_ACCESS, or ANDON_NATS_USER and ANDON_NATS_PASSWORD, as they are "
+            "for `andon run`"
+        )
+    url = settings.broker_url_at(settings.nats_port, own)
+    return await connect(url, name=name, timeout=timeout, start=start, login=login)
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import functools
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -22,16 +21,19 @@ import andon
 from andon.app.background.indexing import keep_indexed
 from andon.app.background.retainer import Retainer
 from andon.app.background.supervise import keep_running
+from andon.app.background.tasks import ended, first_error, heed
 from andon.app.background.watch import Watch
 from andon.app.retention_policy import retention_policy
-from andon.app.wiring import analysis_policy, broker_url, code_rules, decoder, model_admission, public
+from andon.app.starting import Starting, in_thread
+from andon.app.wiring import analysis_policy, broker_url, code_rules, decoder, lease_owner, model_admission, public
 from andon.bus.connection import BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.object_store import NatsObjects
 from andon.bus.publisher import JetStreamPublisher
 from andon.bus.requests import NatsCallers
-from andon.core.errors import AndonError, BrokerError, StoreError
+from andon.bus.stream_guard import StreamGuard
+from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailable
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
 from andon.core.timestamps import TimeReader
@@ -63,8 +65,6 @@ log = structlog.get_logger(__name__)
 STOP_WITHIN = 9.0
 #: Questions that are with the model when the stop comes may still be answered for so long, in seconds.
 ANSWERED_WITHIN = 4.0
-#: A part that does not end on being cancelled is cancelled again after these seconds.
-CANCEL_AGAIN = 2.0
 #: Requests to the endpoint that may be on their way into the stream while every place to wait is taken.
 STORING = 1024
 
@@ -86,12 +86,21 @@ class Service:
         self.analyst: Analyst | None = build_analyst(settings, look)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
         self.playbook: SitePlaybook
-        self.store: Store
+        self._starting = Starting(self.health)
+        self._store: Store | None = None
         self.broker: EmbeddedBroker | None = None
         self._stream: JetStreamLogStream
+        self._watch: Watch | None = None
         self._connection: BusConnection
         self._gauges_at = 0.0
         self._retainer: Retainer | None = None
+
+    @property
+    def store(self) -> Store:
+        """The database. Raises StoreUnavailable while the start has not come to it."""
+        if self._store is None:
+            raise StoreUnavailable("Andon is starting and has not opened its database yet: see /readyz, and ask again")
+        return self._store
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
         """Start everything, call ``ready``, work until ``stop`` is set, stop everything in order.
@@ -99,10 +108,7 @@ class Service:
         Raises AndonError with one sentence where something essential cannot start.
         """
         async with AsyncExitStack() as stack:
-            await asyncio.to_thread(self._occupy, stack)
-            http = self._make_http(self)
-            self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
-            stack.callback(http.close)
+            http, serving = await self._answer_http(stack)
             await self._open(stack)
             publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
@@ -123,9 +129,12 @@ class Service:
                 def start(name: str, part: Callable[[], object]) -> asyncio.Task[None]:
                     return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
 
+                group.create_task(heed(serving), name="http-heed")
                 site = analyzer.site
-                serving = group.create_task(http.run(), name="http")
-                watch = Watch(self._stream, self.store, self.health, broker=self._broker_problem)
+                guard = self._stream.guard
+                self._watch = watch = Watch(
+                    guard.check, self.store, self.health, broker=self._broker_problem, changed=guard.changed
+                )
                 rules = Retention(self.store, retention_policy(self.settings))
                 self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
                 background = [
@@ -167,36 +176,93 @@ class Service:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
-        settings = self.settings
-        preparing = asyncio.create_task(
-            asyncio.to_thread(prepare, settings.database, durability=settings.durability, access=settings.file_access),
-            name="prepare",
+        settings, step = self.settings, self._starting.step
+        prepared = functools.partial(
+            in_thread, prepare, settings.database, durability=settings.durability, access=settings.file_access
         )
         try:
-            if settings.embedded_broker:
-                self.broker = EmbeddedBroker(settings)
-                await stack.enter_async_context(self.broker)
-            self._connection = await connect(broker_url(settings, self.broker), name=settings.agent_name)
-            stack.push_async_callback(self._connection.close)
-        finally:
-            prepared = await asyncio.shield(preparing)
-        if prepared.taken_over:
-            log.info("took over the reference system's database", rows=prepared.taken_over, backup=str(prepared.backup))
+            async with asyncio.TaskGroup() as opening:
+                preparing = opening.create_task(step("database", self._database_place, prepared), name="prepare")
+                opening.create_task(self._connect(stack), name="connect")
+        except BaseExceptionGroup as group:
+            raise first_error(group) from None
+        done = preparing.result()
+        if done.taken_over:
+            log.info("took over the reference system's database", rows=done.taken_over, backup=str(done.backup))
         self.playbook = await asyncio.to_thread(SitePlaybook, settings.playbook)
         await asyncio.to_thread(self.runbooks.scan)
         await asyncio.to_thread(self.playbook.scan)
-        self.store = await Store.open(
+        self._store = await step("database", self._database_place, self._open_store)
+        stack.push_async_callback(self._store.close)
+        self._stream = await self._open_stream()
+        stack.push_async_callback(self._stream.close)
+        await self._stream.guard.listen()
+        stack.push_async_callback(self._stream.guard.close)
+        if self.analyst is not None:
+            stack.push_async_callback(self.analyst.close)
+
+    async def _connect(self, stack: AsyncExitStack) -> None:
+        """Start the broker where it is ours, and connect to it."""
+        if self.settings.embedded_broker:
+            self.broker = EmbeddedBroker(self.settings, health=self.health)
+            await self._starting.step("broker", self.settings.data_dir, self.broker.start)
+            stack.push_async_callback(self.broker.stop)
+        self._connection = await connect(broker_url(self.settings, self.broker), name=self.settings.agent_name)
+        stack.push_async_callback(self._connection.close)
+
+    @property
+    def _database_place(self) -> Path:
+        """The directory on whose disk the database lies, as far as it is one of ours."""
+        database = self.settings.database
+        return database.parent if isinstance(database, Path) else self.settings.data_dir
+
+    async def _answer_http(self, stack: AsyncExitStack) -> tuple[HttpServer, asyncio.Task[None]]:
+        """Take the database's lock and serve HTTP, which says what the rest of the start waits for."""
+
+        async def take() -> None:
+            await asyncio.to_thread(self._occupy, stack)
+
+        try:
+            await take()  # first: who starts Andon twice is to hear of that, not of the port
+            locked = True
+        except StoreFull:
+            locked = False
+        http = self._make_http(self)
+        self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
+        stack.callback(http.close)
+        serving = asyncio.create_task(http.run(), name="http")
+        stack.push_async_callback(http.stop, serving)  # cancelled, it would leave its sockets to the loop's end
+        if not locked:
+            await self._starting.step("database", self._database_place, take)
+        return http, serving
+
+    async def _open_store(self) -> Store:
+        settings = self.settings
+        return await Store.open(
             settings.database,
             durability=settings.durability,
             policy=analysis_policy(settings),
             keeping=retention_policy(settings),
             times=TimeReader(ZoneInfo(settings.time_zone), settings.day_first),
         )
-        stack.push_async_callback(self.store.close)
-        self._stream = await JetStreamLogStream.open(self._connection, batch=settings.record_batch)
-        stack.push_async_callback(self._stream.close)
-        if self.analyst is not None:
-            stack.push_async_callback(self.analyst.close)
+
+    async def _open_stream(self) -> JetStreamLogStream:
+        """The log stream; an embedded broker that gives up meanwhile, as the disk is full, is started again."""
+        guard = StreamGuard(
+            self._connection,
+            ours=self.broker is not None,
+            store_bytes=self.settings.nats_max_store,
+            put_back=lambda setting: self.metrics.put_back.labels(setting).inc(),
+        )
+        batch = self.settings.record_batch
+        opening = functools.partial(JetStreamLogStream.open, self._connection, guard=guard, batch=batch)
+        if self.broker is None:
+            return await opening()
+        supervising = asyncio.create_task(self.broker.supervise(), name="broker-while-starting")
+        try:
+            return await self._starting.step("broker", self.settings.data_dir, opening)
+        finally:
+            await ended(supervising)
 
     def _look(self, question: Question) -> HistoryTools:
         """What a model may look things up with while it explains ``question``."""
@@ -273,6 +339,11 @@ class Service:
             return f"no connection to the broker at {self._connection.address}; connecting again"
         return None
 
+    async def freshen(self) -> None:
+        """Look at the broker unless that was done a moment ago: whoever asks whether we are ready is told the truth."""
+        if self._watch is not None:
+            await self._watch.freshen()
+
     async def refresh(self) -> None:
         """Bring the gauges up to date, at most once a second; what cannot be asked now keeps its last value."""
         now = time.monotonic()
@@ -297,6 +368,8 @@ class Service:
             metrics.pending.set(sizes.pending)
             metrics.failed.set(sizes.failed)
             metrics.store_bytes.set(sizes.bytes)
+        if self._store is None:
+            return
         try:
             async with asyncio.timeout(1.0):
                 state = await self._stream.state()
@@ -307,28 +380,6 @@ class Service:
             metrics.stream_bytes.set(state.bytes)
 
 
-async def ended(*tasks: asyncio.Task[None]) -> None:
-    """Cancel and wait; what a task raises while it ends is the task group's to report.
-
-    Cancels again after a while: a library's ``asyncio.wait_for`` swallows a cancellation (before Python 3.12) where
-    what it waits for comes at the same moment.
-    """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
-
-
-def lease_owner(settings: Settings, http_port: int) -> str:
-    """The name under which analyses are claimed: the same after a restart, and another one for each service.
-
-    A database file has one service. Of those that share a server's, one machine may run several.
-    """
-    host = socket.gethostname()
-    return host if isinstance(settings.database, Path) else f"{host}:{http_port}"
-
-
 def run_service(settings: Settings, listen: Listen) -> None:
     """Run the service in this process until SIGTERM or SIGINT. Raises AndonError."""
     service = Service(settings, listen)
@@ -337,14 +388,6 @@ def run_service(settings: Settings, listen: Listen) -> None:
             runner.run(_until_signal(service))
     except BaseExceptionGroup as group:
         raise first_error(group) from None
-
-
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error in the group that is meant for users; the group itself where there is none."""
-    error: BaseException = group.subgroup(AndonError) or group
-    while error is not group and isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

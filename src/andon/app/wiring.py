@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -39,7 +41,9 @@ def decoder(settings: Settings) -> Decoder:
 
 def broker_url(settings: Settings, broker: EmbeddedBroker | None) -> str:
     """Where to connect: the embedded broker's actual port, or the configured address."""
-    return settings.broker_url if broker is None else settings.broker_url_at(urlsplit(broker.url).port or 4222)
+    if broker is None:
+        return settings.broker_url
+    return settings.broker_url_at(urlsplit(broker.url).port or 4222, broker.login)
 
 
 def public(settings: Settings, broker: EmbeddedBroker | None = None) -> str:
@@ -64,3 +68,12 @@ def model_admission(settings: Settings, store: Store) -> Admission:
     most = settings.gguf_parallel if settings.provider == "EMBEDDED" else settings.model_concurrency
     budget = Budget(store.read, store.write, settings)
     return Admission(budget, first=1 if settings.local_model else CLOUD_FIRST, most=most)
+
+
+def lease_owner(settings: Settings, http_port: int) -> str:
+    """The name under which analyses are claimed: the same after a restart, and another one for each service.
+
+    A database file has one service. Of those that share a server's, one machine may run several.
+    """
+    host = socket.gethostname()
+    return host if isinstance(settings.database, Path) else f"{host}:{http_port}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from andon.core.models import Delivery, StreamState
@@ -29,11 +29,20 @@ class LogStream(Protocol):
     async def state(self) -> StreamState:
         """Where stream and consumer stand. Raises BrokerUnavailable."""
 
-    def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+    def replay(self, first: int, last: int) -> AsyncGenerator[list[Delivery]]:
         """Batches of what the stream still holds of sequences ``first``..``last``; leaves the consumer alone.
 
         Deliveries from here need no ack (their ``token`` is empty). Raises BrokerUnavailable.
         """
+
+    def compared(self) -> None:
+        """Note that everything which was acknowledged before is in the database."""
+
+    async def skip(self, last: int) -> None:
+        """Let the consumer go on after sequence ``last``, whatever it has not delivered before. Raises BrokerError."""
+
+    def keys(self, first: int, last: int) -> AsyncGenerator[list[tuple[int, int]]]:
+        """As :meth:`replay`, of each message only its sequence and when it was stored (ns): so it costs little."""
 
 
 class Publisher(Protocol):

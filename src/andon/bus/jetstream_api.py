@@ -22,13 +22,17 @@ from andon.core.models import ANALYSIS_SUBJECT, ANALYZE_SUBJECT, CONSUMER, STREA
 log = structlog.get_logger(__name__)
 
 SUBJECTS = (SUBJECT, f"{SUBJECT}.>")
+ANSWERS = (f"{ANALYSIS_SUBJECT}.>", ANALYZE_SUBJECT)
 SECOND = 1_000_000_000  # JetStream counts in nanoseconds
 ACK_WAIT = 30 * SECOND
+MAX_AGE = 24 * 3600 * SECOND
 MAX_ACK_PENDING = 8192
 STREAM_MISSING = 10059  # error codes of the server: server/errors.json in its sources
 CONSUMER_MISSING = 10014
+MESSAGE_MISSING = 10037
 MISSING = (STREAM_MISSING, CONSUMER_MISSING)
 EXISTS = (10058, 10148)  # the stream, the consumer
+SUBJECTS_TAKEN = 10065
 ATTEMPTS = 5  # several processes may create the same things at once
 
 
@@ -41,11 +45,18 @@ class ApiError(BrokerError):
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """What :func:`ensure_stream` found or made. ``born_ns`` is when the stream was created (ns since 1970)."""
+    """What there is: ``born_ns`` is when the stream was created (ns since 1970), the rest are the consumer's limits.
+
+    0 or less means no limit; ``max_expires`` counts nanoseconds. ``mixed``: our own answers come along.
+    """
 
     born_ns: int
     ack_floor: int
     max_ack_pending: int
+    max_batch: int = 0
+    max_bytes: int = 0
+    max_expires: int = 0
+    mixed: bool = False
 
 
 async def request(
@@ -95,18 +106,17 @@ async def require_jetstream(nc: BusConnection, timeout: float = 2.0) -> None:
         )
 
 
-async def stream_state(nc: BusConnection) -> tuple[StreamState, int]:
-    """Where stream and consumer stand, and when the stream was made (:func:`born`).
+async def infos(nc: BusConnection, timeout: float = 5.0) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the broker says of stream and consumer. Raises as :func:`request`."""
+    # In this order: what was acknowledged lies within the stream, however quickly both move.
+    consumer = await request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
+    return await request(nc, f"STREAM.INFO.{STREAM}", timeout=timeout), consumer
 
-    Raises BrokerUnavailable, also where one of them does not exist.
-    """
-    try:
-        stream = await request(nc, f"STREAM.INFO.{STREAM}")
-        consumer = await request(nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
-    except ApiError as error:
-        raise BrokerUnavailable(f"{error}. Andon makes it again") from None
+
+def state_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> StreamState:
+    """Where stream and consumer stand, out of both INFO answers."""
     kept = stream["state"]
-    state = StreamState(
+    return StreamState(
         stream=STREAM,
         first_sequence=kept["first_seq"],
         last_sequence=kept["last_seq"],
@@ -116,82 +126,102 @@ async def stream_state(nc: BusConnection) -> tuple[StreamState, int]:
         delivered=consumer["delivered"]["stream_seq"],
         pending=consumer["num_pending"],
         ack_pending=consumer["num_ack_pending"],
+        first_ns=max(0, int(datetime.fromisoformat(kept["first_ts"]).timestamp() * 1_000_000) * 1000),
+        born_ns=born(stream),
     )
-    return state, born(stream)
 
 
-async def ensure_stream(nc: BusConnection, *, start: int = 0, timeout: float = 5.0) -> Setup:
-    """Create what is missing of the log stream and its durable consumer; messages and limits that are there stay.
+async def ensure_stream(
+    nc: BusConnection, *, start: int = 0, first: int = 0, adopt: bool = True, timeout: float = 5.0
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Create what is missing of the log stream and its durable consumer, and leave the rest as it is.
 
-    ``start`` is the sequence after which a newly made consumer begins. Raises BrokerUnavailable, or BrokerError where
-    the broker's set-up forbids it.
+    ``start`` is the sequence after which a newly made consumer begins, ``first`` the first one of a newly made stream.
+    ``adopt`` adds our subjects to a stream that lacks them.
+    Returns both INFO answers. Raises BrokerUnavailable, or BrokerError where the broker's set-up forbids it.
     """
-    stream = await _ensure_stream(nc, timeout)
-    consumer = await _ensure_consumer(nc, start, timeout, filters(stream["config"]))
-    return setup_of(stream, consumer)
+    stream = await _ensure_stream(nc, first, adopt, timeout)
+    return stream, await _ensure_consumer(nc, start, timeout, filters(stream["config"]))
 
 
 def setup_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> Setup:
     """The facts we need out of both INFO answers."""
+    config = consumer["config"]
     return Setup(
         born_ns=born(stream),
         ack_floor=consumer["ack_floor"]["stream_seq"],
-        max_ack_pending=consumer["config"].get("max_ack_pending", MAX_ACK_PENDING),
+        max_ack_pending=config.get("max_ack_pending", MAX_ACK_PENDING),
+        max_batch=config.get("max_batch", 0),
+        max_bytes=config.get("max_bytes", 0),
+        max_expires=config.get("max_expires", 0),
+        mixed=reads_answers(stream["config"], config),
     )
 
 
-async def _ensure_stream(nc: BusConnection, timeout: float) -> dict[str, Any]:
+async def _ensure_stream(nc: BusConnection, first: int, adopt: bool, timeout: float) -> dict[str, Any]:
     wanted = {
         "name": STREAM,
         "subjects": list(SUBJECTS),
         "retention": "limits",
         "storage": "file",
         "discard": "old",
-        "max_age": 24 * 3600 * SECOND,
+        "max_age": MAX_AGE,
         "max_bytes": -1,
         "max_msgs": -1,
         "max_msg_size": -1,
         "compression": "s2",
         "duplicate_window": 120 * SECOND,
         "num_replicas": 1,
+        **({"first_seq": first} if first > 1 else {}),
     }
-    found = await _found_or_made(nc, "stream", STREAM, wanted, timeout, stream=STREAM)
-    config = found["config"]
-    # A stream without subjects that is fed by other streams is a hub's: taking the subjects would store twice.
-    if not config.get("subjects") and (config.get("sources") or config.get("mirror")):
-        return found
-    subjects = with_subjects(config.get("subjects", []))
-    if subjects == config.get("subjects"):
-        return found
-    log.info("stream gets subjects", stream=STREAM, subjects=subjects)
-    return await request(nc, f"STREAM.UPDATE.{STREAM}", {**config, "subjects": subjects}, timeout=timeout)
+    try:
+        found = await _found_or_made(nc, "stream", STREAM, wanted, timeout, stream=STREAM)
+        config = found["config"]
+        # One without subjects that is fed by other streams is a hub's: taking the subjects would store twice. A sealed
+        # one takes nothing.
+        fed = not config.get("subjects") and (config.get("sources") or config.get("mirror"))
+        subjects = with_subjects(config.get("subjects", []))
+        if fed or not adopt or config.get("sealed") or subjects == config.get("subjects"):
+            return found
+        log.info("stream gets subjects", stream=STREAM, subjects=subjects)
+        return await request(nc, f"STREAM.UPDATE.{STREAM}", {**config, "subjects": subjects}, timeout=timeout)
+    except ApiError as error:
+        if error.code != SUBJECTS_TAKEN:
+            raise
+        raise await _taken(nc, timeout) from None
+
+
+async def _taken(nc: BusConnection, timeout: float) -> BrokerError:
+    """The error for log subjects that other streams have."""
+    names = {
+        name
+        for subject in SUBJECTS
+        for name in (await request(nc, "STREAM.NAMES", {"subject": subject}, timeout=timeout)).get("streams") or ()
+    }
+    others = ", ".join(sorted(names - {STREAM})) or "another"
+    return BrokerError(
+        f"logs sent to {SUBJECT} go to the stream {others}, so {STREAM} cannot take them: remove that subject from it, "
+        "Andon goes on by itself"
+    )
 
 
 async def _ensure_consumer(nc: BusConnection, start: int, timeout: float, only: Mapping[str, Any]) -> dict[str, Any]:
-    for _ in range(ATTEMPTS):
-        config = {
-            "name": CONSUMER,
-            "durable_name": CONSUMER,
-            "deliver_policy": "all",
-            "ack_policy": "explicit",
-            "ack_wait": ACK_WAIT,
-            "max_deliver": -1,
-            "max_ack_pending": MAX_ACK_PENDING,
-            "replay_policy": "instant",
-            **only,
-        }
-        if start > 0:
-            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": start + 1}
-        wanted = {"stream_name": STREAM, "config": config, "action": "create"}
-        told = {"consumer": CONSUMER, "after_sequence": start}
-        found = await _found_or_made(nc, "consumer", f"{STREAM}.{CONSUMER}", wanted, timeout, **told)
-        if fits(found["config"]):
-            return await _corrected(nc, found, timeout, only)
-        floor = found["ack_floor"]["stream_seq"]
-        log.warning("consumer replaced", consumer=CONSUMER, ack_floor=floor, reason="not a pull consumer of ours")
-        await request(nc, f"CONSUMER.DELETE.{STREAM}.{CONSUMER}", timeout=timeout)
-        start = max(start, floor)
-    raise _contested("consumer", CONSUMER)
+    config = {
+        "name": CONSUMER,
+        "durable_name": CONSUMER,
+        "deliver_policy": "all",
+        "ack_policy": "explicit",
+        "ack_wait": ACK_WAIT,
+        "max_deliver": -1,
+        "max_ack_pending": MAX_ACK_PENDING,
+        "replay_policy": "instant",
+        **only,
+    }
+    if start > 0:
+        config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": start + 1}
+    wanted = {"stream_name": STREAM, "config": config, "action": "create"}
+    told = {"consumer": CONSUMER, "after_sequence": start}
+    return await _found_or_made(nc, "consumer", f"{STREAM}.{CONSUMER}", wanted, timeout, **told)
 
 
 async def _found_or_made(
@@ -216,53 +246,30 @@ def _contested(kind: str, name: str) -> BrokerError:
     return BrokerError(f"the {kind} {name} keeps changing while Andon sets it up: stop the other program that does it")
 
 
-def fits(config: Mapping[str, Any]) -> bool:
-    """Whether an existing consumer is one we can pull every log from."""
-    taken = _filters_of(config)
-    return (
-        not config.get("deliver_subject")
-        and config.get("ack_policy") == "explicit"
-        and (not taken or all(any(covers(f, s) for f in taken) for s in SUBJECTS))
-    )
-
-
 def filters(stream_config: Mapping[str, Any]) -> dict[str, Any]:
     """What a consumer's configuration has to filter: logs only, where the stream (``agent.>``) keeps our answers too.
 
     Else nothing, so that it takes everything: whoever gives the stream another subject wants its messages read.
     """
-    answers = (f"{ANALYSIS_SUBJECT}.>", ANALYZE_SUBJECT)
     subjects: list[str] = stream_config.get("subjects") or []
-    mixed = any(covers(s, answer) for s in subjects for answer in answers)
+    mixed = any(covers(s, answer) for s in subjects for answer in ANSWERS)
     return {"filter_subjects": list(SUBJECTS)} if mixed else {}
 
 
-def _filters_of(config: Mapping[str, Any]) -> list[str]:
+def reads_answers(stream_config: Mapping[str, Any], consumer_config: Mapping[str, Any]) -> bool:
+    """Whether such a consumer hands out our own answers as if they were logs."""
+    taken = filters_of(consumer_config) or [">"]
+    return bool(filters(stream_config)) and not all(any(covers(s, f) for s in SUBJECTS) for f in taken)
+
+
+def is_answer(subject: str) -> bool:
+    """Whether a message on ``subject`` is one of our own answers, or a request for one."""
+    return any(covers(answer, subject) for answer in ANSWERS)
+
+
+def filters_of(config: Mapping[str, Any]) -> list[str]:
+    """The subjects that a consumer's configuration lets through; [] where it lets through all."""
     return [f for f in (config.get("filter_subject"), *(config.get("filter_subjects") or ())) if f]
-
-
-async def _corrected(
-    nc: BusConnection, found: dict[str, Any], timeout: float, only: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Lift the limits with which an existing consumer would lose logs (max_deliver), stall a batch or read answers."""
-    config = found["config"]
-    wanted = dict(config)
-    if only and not all(any(covers(s, f) for s in SUBJECTS) for f in _filters_of(config) or [">"]):
-        wanted.pop("filter_subject", None)
-        wanted |= only
-    if config.get("max_deliver", -1) > 0:
-        wanted["max_deliver"] = -1
-        wanted.pop("backoff", None)  # the server wants max_deliver above the number of its steps
-    if 0 < config.get("max_ack_pending", 0) < MAX_ACK_PENDING:
-        wanted["max_ack_pending"] = MAX_ACK_PENDING
-    if wanted == config:
-        return found
-    body = {"stream_name": STREAM, "config": wanted, "action": "update"}
-    try:
-        return await request(nc, f"CONSUMER.CREATE.{STREAM}.{CONSUMER}", body, timeout=timeout)
-    except ApiError as error:
-        log.warning("consumer limits stay", consumer=CONSUMER, reason=str(error))
-        return found
 
 
 def covers(pattern: str, subject: str) -> bool:

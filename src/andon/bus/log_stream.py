@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import nats.errors
 import structlog
+from msgspec import structs
 
 from andon.bus import jetstream_api
 from andon.bus.connection import BusConnection, closed_error
-from andon.bus.jetstream_api import Setup, ensure_stream
-from andon.bus.pull_consumer import OVERHEAD, PullReader, parse_ack_subject
+from andon.bus.expectations import OVERHEAD
+from andon.bus.jetstream_api import Setup
+from andon.bus.pull_consumer import PullReader, parse_ack_subject
+from andon.bus.stream_guard import StreamGuard
 from andon.core.errors import BrokerError, BrokerUnavailable
 from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
 
@@ -28,6 +31,9 @@ RETRY_PAUSE = 0.2
 REPEAT_LOG_AFTER = 30.0
 CHECK_TIMEOUT = 2.0
 REPLAY_ATTEMPTS = 5
+#: Looking for the end of what the broker cannot read, every so many messages are tried: blocks of its store hold more.
+PROBE_STEP = 256
+REPAIR_PAUSE = 1.0  # between two repairs that did not help
 
 ACK = "+ACK"
 NAK = "-NAK"
@@ -38,38 +44,55 @@ class JetStreamLogStream:
     """See :class:`andon.bus.interfaces.LogStream`; made by :meth:`open`, ended by :meth:`close`.
 
     A pull that is cancelled loses nothing: what has arrived stays here for the next.
-    ``reader`` holds what waits to be pulled. ``recreated`` counts how often the stream or the consumer had to be made
-    again, ``reconnects`` how often the connection was lost, ``dropped_answers`` the acks that were given up (their
-    messages come again).
+    ``reader`` holds what waits to be pulled, ``guard`` sees to stream and consumer. ``reconnects`` counts how often the
+    connection was lost, ``dropped_answers`` the acks that were given up (their messages come again).
     """
 
-    def __init__(self, nc: BusConnection, setup: Setup, *, batch: int = BATCH, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        nc: BusConnection,
+        setup: Setup,
+        *,
+        guard: StreamGuard | None = None,
+        batch: int = BATCH,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         self._nc = nc
         self._setup = setup
-        self._floor = setup.ack_floor
+        self.guard = guard or StreamGuard(nc)
         self._held: deque[tuple[Delivery, str]] = deque()
         self._verified = True
         self._changes = 0
         self._closed = False
-        # More than the consumer lets be unacknowledged would never arrive, and half of it may be in the reader's hands.
-        batch = max(1, min(batch, setup.max_ack_pending // 2)) if setup.max_ack_pending > 0 else batch
         max_bytes = max(max_bytes, nc.max_payload + OVERHEAD)
         self.reader = PullReader(nc, STREAM, CONSUMER, batch=batch, max_bytes=max_bytes)
+        self.reader.obey(setup)
         self._unwatch = nc.watch(self._connection_changed)
         self._warned_at: float | None = None
-        self.recreated = 0
+        self._repaired_at = 0.0
         self.reconnects = 0
         self.dropped_answers = 0
+        self._answered = 0
+        self._unreadable = (0, 0)
+        self._repairs = 0
 
     @classmethod
-    async def open(cls, nc: BusConnection, *, batch: int = BATCH, max_bytes: int = MAX_BYTES) -> JetStreamLogStream:
+    async def open(
+        cls, nc: BusConnection, *, guard: StreamGuard | None = None, batch: int = BATCH, max_bytes: int = MAX_BYTES
+    ) -> JetStreamLogStream:
         """Make sure that stream and consumer exist and start reading. Raises BrokerUnavailable or BrokerError.
 
         ``batch`` messages and ``max_bytes`` bound one pull.
         """
-        stream = cls(nc, await ensure_stream(nc), batch=batch, max_bytes=max_bytes)
+        guard = guard or StreamGuard(nc)
+        stream = cls(nc, await guard.settle(), guard=guard, batch=batch, max_bytes=max_bytes)
         await stream.reader.open()
         return stream
+
+    @property
+    def recreated(self) -> int:
+        """How often the stream or the consumer had to be made again."""
+        return self.guard.recreated
 
     async def pull(self, limit: int, wait: float) -> list[Delivery]:
         deadline = time.monotonic() + wait
@@ -79,6 +102,8 @@ class JetStreamLogStream:
                 raise closed_error(self._nc)
             if reader.trouble is None:
                 taken = reader.take(limit)
+                if self.guard.setup is not None and self.guard.setup.mixed:
+                    taken = await self._logs_of(taken)
                 await reader.ask()
                 if taken:
                     return taken
@@ -93,28 +118,58 @@ class JetStreamLogStream:
                 self._verified = False
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        self._answered += len(deliveries)
         await self._answer(deliveries, ACK)
 
     async def terminate(self, deliveries: Sequence[Delivery]) -> None:
+        self._answered += len(deliveries)
         await self._answer(deliveries, TERM)
 
     async def release(self, deliveries: Sequence[Delivery], delay: float = 0.0) -> None:
+        self._answered += len(deliveries)
         await self._answer(deliveries, NAK if delay <= 0 else f'{NAK} {{"delay": {int(delay * jetstream_api.SECOND)}}}')
 
     async def state(self) -> StreamState:
-        state, born_ns = await jetstream_api.stream_state(self._nc)
-        if born_ns == self._setup.born_ns:
-            self._floor = max(self._floor, state.ack_floor)
-        return state
+        try:
+            stream, consumer = await jetstream_api.infos(self._nc)
+        except jetstream_api.ApiError as error:
+            if error.code not in jetstream_api.MISSING:
+                raise BrokerUnavailable(str(error)) from None
+            self._verified = False
+            self.reader.forget("stream or consumer missing")
+            await self.guard.settle()
+            stream, consumer = await jetstream_api.infos(self._nc)
+        self.guard.saw(stream, consumer)
+        state = jetstream_api.state_of(stream, consumer)
+        if state.ack_floor > state.last_sequence and self.reader.trouble is None:
+            self.reader.forget("the ack floor lies above the stream's end")  # so that pulling repairs it
+        changes = self._changes + self._repairs
+        in_hand = self.reader.received - self._answered
+        return structs.replace(state, changes=changes, in_hand=in_hand, unreadable=self._unreadable)
 
-    async def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+    def compared(self) -> None:
+        self.guard.reading = True
+
+    async def skip(self, last: int) -> None:
+        await self.guard.skip(last)  # our pull ends with its consumer, and is repaired
+
+    def replay(self, first: int, last: int) -> AsyncGenerator[list[Delivery]]:
+        return self._read(first, last, {})
+
+    async def keys(self, first: int, last: int) -> AsyncGenerator[list[tuple[int, int]]]:
+        async with contextlib.aclosing(self._read(first, last, {"headers_only": True})) as batches:
+            async for batch in batches:
+                yield [(each.sequence, each.stored_ns) for each in batch]
+
+    async def _read(self, first: int, last: int, how: dict[str, Any]) -> AsyncGenerator[list[Delivery]]:
         attempts = 0
         while first <= last:
             try:
-                async for batch in self._replay_once(first, last):
-                    attempts = 0
-                    first = batch[-1].sequence + 1
-                    yield batch
+                async with contextlib.aclosing(self._replay_once(first, last, how)) as batches:
+                    async for batch in batches:
+                        attempts = 0
+                        first = batch[-1].sequence + 1
+                        yield batch
             except _Interrupted as error:
                 attempts += 1
                 if attempts >= REPLAY_ATTEMPTS or self._nc.is_closed:
@@ -122,6 +177,12 @@ class JetStreamLogStream:
                         f"reading back sequences {first} to {last} of {STREAM} failed ({error}): try again later"
                     ) from None
                 await asyncio.sleep(RETRY_PAUSE)
+            except _Unreadable as found:
+                if found.last >= last:
+                    return
+                self._unreadable = (found.first, found.last)
+                log.error("the broker cannot read its store", stream=STREAM, first=found.first, last=found.last)
+                first = found.last + 1
             else:
                 return
 
@@ -160,7 +221,7 @@ class JetStreamLogStream:
                 self._held.popleft()
                 self.dropped_answers += 1
             return
-        born = self._setup.born_ns
+        born = (self.guard.setup or self._setup).born_ns
         subjects = [d.token for d in deliveries if d.token and d.stored_ns >= born]
         self.dropped_answers += len(deliveries) - len(subjects)
         try:
@@ -169,12 +230,20 @@ class JetStreamLogStream:
             self.dropped_answers += len(subjects)
             log.warning("acknowledging failed, the messages come again", messages=len(subjects), error=str(error))
 
+    async def _logs_of(self, taken: list[Delivery]) -> list[Delivery]:
+        """Without our own answers, which somebody's filter lets through: recorded, they would be answered again."""
+        await self.terminate([each for each in taken if jetstream_api.is_answer(each.subject)])
+        return [each for each in taken if not jetstream_api.is_answer(each.subject)]
+
     async def _repair(self, left: float) -> None:
         """See what is there, make again what is missing, then go on reading."""
+        since, self._repaired_at = time.monotonic() - self._repaired_at, time.monotonic()
+        if since < REPAIR_PAUSE:
+            await asyncio.sleep(min(RETRY_PAUSE, left))
         trouble, changes = self.reader.trouble, self._changes
         timeout = min(CHECK_TIMEOUT, max(left, 0.2))
         try:
-            setup = await self._check(timeout)
+            setup = await self.guard.settle(timeout)
         except BrokerError as error:
             if self._warned_at is None or time.monotonic() - self._warned_at > REPEAT_LOG_AFTER:
                 self._warned_at = time.monotonic()
@@ -184,8 +253,9 @@ class JetStreamLogStream:
         if self._changes != changes:
             return  # the connection went again meanwhile
         self._setup = setup
-        self._floor = setup.ack_floor
         self._verified = True
+        self._repairs += 1
+        self.reader.obey(setup)
         self.reader.trouble = None
         held = list(self._held)
         self._held.clear()
@@ -196,30 +266,13 @@ class JetStreamLogStream:
         self._warned_at = None
         tell("log stream is read again", trouble=trouble, held_answers=len(held))
 
-    async def _check(self, timeout: float) -> Setup:
-        try:
-            stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}", timeout=timeout)
-            consumer = await jetstream_api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{CONSUMER}", timeout=timeout)
-            if jetstream_api.fits(consumer["config"]):
-                return jetstream_api.setup_of(stream, consumer)
-            same = True
-        except jetstream_api.ApiError as error:
-            if error.code not in jetstream_api.MISSING:
-                raise
-            same = error.code == jetstream_api.CONSUMER_MISSING and jetstream_api.born(stream) == self._setup.born_ns
-        # What was acknowledged need not come again; of another stream we know nothing.
-        setup = await ensure_stream(self._nc, start=self._floor if same else 0, timeout=timeout)
-        self.recreated += 1
-        log.warning("log stream set up again", trouble=self.reader.trouble, recreated=self.recreated)
-        return setup
-
-    async def _replay_once(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+    async def _replay_once(self, first: int, last: int, how: dict[str, Any]) -> AsyncGenerator[list[Delivery]]:
         try:
             stream = await jetstream_api.request(self._nc, f"STREAM.INFO.{STREAM}")
-            first, last = max(first, stream["state"]["first_seq"]), min(last, stream["state"]["last_seq"])
+            first, last = max(first, stream["state"]["first_seq"], 1), min(last, stream["state"]["last_seq"])
             if first > last or stream["config"].get("retention", "limits") != "limits":
                 return  # only a limits stream still holds what was acknowledged
-            name = await self._ephemeral(first, jetstream_api.filters(stream["config"]))
+            name = await self._ephemeral(first, how | jetstream_api.filters(stream["config"]))
         except BrokerError as error:
             raise _Interrupted(str(error)) from None
         reader = PullReader(self._nc, STREAM, name, batch=BATCH, max_bytes=self.reader.max_bytes, no_wait=True)
@@ -231,6 +284,10 @@ class JetStreamLogStream:
                 await reader.ask()
                 taken = await self._next_batch(reader)
                 if not taken:
+                    try:
+                        await self._look_for_damage(name, first, last)
+                    except BrokerError as error:
+                        raise _Interrupted(str(error)) from None
                     return
                 wanted: list[Delivery] = []
                 for each in taken:
@@ -248,6 +305,33 @@ class JetStreamLogStream:
             await reader.close()
             with contextlib.suppress(BrokerError):
                 await jetstream_api.request(self._nc, f"CONSUMER.DELETE.{STREAM}.{name}", timeout=1.0)
+
+    async def _look_for_damage(self, consumer: str, first: int, last: int) -> None:
+        """Raises _Unreadable where a consumer stands before ``first`` because the broker cannot read what is there.
+
+        A consumer never goes on from a damaged block of the store, nor says so: it looks as if there were no more.
+        """
+        info = await jetstream_api.request(self._nc, f"CONSUMER.INFO.{STREAM}.{consumer}")
+        if not info["num_pending"] or await self._readable(first):
+            return
+        bad, good = first, min(first + PROBE_STEP, last)
+        while not await self._readable(good):
+            if good == last:
+                raise _Unreadable(first, last)
+            bad, good = good, min(good + PROBE_STEP, last)
+        while good - bad > 1:
+            middle = (bad + good) // 2
+            bad, good = (bad, middle) if await self._readable(middle) else (middle, good)
+        raise _Unreadable(first, bad)
+
+    async def _readable(self, sequence: int) -> bool:
+        try:
+            await jetstream_api.request(self._nc, f"STREAM.MSG.GET.{STREAM}", {"seq": sequence})
+        except jetstream_api.ApiError as error:
+            if error.code != jetstream_api.MESSAGE_MISSING:
+                raise
+            return False
+        return True
 
     async def _next_batch(self, reader: PullReader) -> list[Delivery]:
         """What arrived; [] when the stream has nothing more."""
@@ -273,6 +357,14 @@ class JetStreamLogStream:
         body = {"stream_name": STREAM, "config": config}
         name: str = (await jetstream_api.request(self._nc, f"CONSUMER.CREATE.{STREAM}", body))["name"]
         return name
+
+
+class _Unreadable(Exception):
+    """The broker does not give these messages, and gives later ones."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(first, last)
+        self.first, self.last = first, last
 
 
 class _Interrupted(Exception):

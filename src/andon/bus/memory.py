@@ -12,7 +12,7 @@ import contextlib
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -185,6 +185,12 @@ class MemoryBus:
             self._floor += 1
             self._done.discard(self._floor)
 
+    def skip(self, last: int) -> None:
+        """Deliver nothing up to ``last`` any more."""
+        self._next = max(self._next, last + 1)
+        self._due = {sequence: at for sequence, at in self._due.items() if sequence > last}
+        self._floor = max(self._floor, last)
+
     def give_back(self, sequence: int, delay: float) -> None:
         """The message comes again after ``delay`` seconds."""
         if sequence in self._due:
@@ -218,6 +224,8 @@ class MemoryBus:
             delivered=self._next - 1,
             pending=sum(1 for s in sequences if s >= self._next),
             ack_pending=len(self._due),
+            first_ns=min((m.stored_ns for m in self._messages.values()), default=0),
+            in_hand=len(self._due),
         )
 
 
@@ -254,11 +262,21 @@ class MemoryLogStream:
         self._bus.check()
         return self._bus.state()
 
-    async def replay(self, first: int, last: int) -> AsyncIterator[list[Delivery]]:
+    async def replay(self, first: int, last: int) -> AsyncGenerator[list[Delivery]]:
         self._bus.check()
         kept = self._bus.kept(first, last)
         for start in range(0, len(kept), REPLAY_BATCH):
             yield kept[start : start + REPLAY_BATCH]
+
+    def compared(self) -> None:
+        return
+
+    async def skip(self, last: int) -> None:
+        self._bus.skip(last)
+
+    async def keys(self, first: int, last: int) -> AsyncGenerator[list[tuple[int, int]]]:
+        async for batch in self.replay(first, last):
+            yield [(each.sequence, each.stored_ns) for each in batch]
 
     async def close(self) -> None:
         """Stop reading; idempotent."""

@@ -19,16 +19,17 @@ import structlog
 from nats.aio.subscription import Subscription
 
 from andon.bus.connection import ArrivedMsg, BusConnection
-from andon.bus.jetstream_api import SECOND
+from andon.bus.expectations import PULL_EXPIRES
+from andon.bus.jetstream_api import SECOND, Setup
 from andon.core.models import Delivery
 
 log = structlog.get_logger(__name__)
 
 ACK_PREFIX = "$JS.ACK."
-OVERHEAD = 64 << 10  # subject, headers and ack subject, which JetStream counts as well
+MESSAGE_SIZE = "Nats-Msg-Size"  # what the broker took away, where it hands out headers only
+NAK_LATER = b'-NAK {"delay": 1000000000}'
 MAX_PULL_BYTES = 256 << 20
 HEARTBEAT = 1.0  # seconds between the broker's signs of life while a pull waits
-EXPIRES = 15.0  # seconds that a pull waits for messages
 NO_WAIT_TIMEOUT = 5.0
 #: Ends of a pull that only mean "ask again", by the beginning of their text.
 ROUTINE = ("Request Timeout", "Message Size Exceeds MaxBytes", "Batch Completed", "Interest Expired")
@@ -68,15 +69,28 @@ class PullReader:
         self._open = False
         self._wanted = 0
         self._heard = 0.0
+        self._wish = (batch, max_bytes)
+        self._expires = PULL_EXPIRES
         self.batch = batch
         self.max_bytes = max_bytes
         #: Size of the payloads here that the reader has not taken.
         self.buffered_bytes = 0
+        #: How many messages ever came.
+        self.received = 0
         self._changed = asyncio.Event()
         #: Why the last pull ended, where that needs more than asking again.
         self.trouble: str | None = None
         #: Whether a ``no_wait`` pull found nothing more.
         self.exhausted = False
+
+    def obey(self, setup: Setup) -> None:
+        """Ask for no more at once than the consumer allows."""
+        batch, max_bytes = self._wish
+        # More than it lets be unacknowledged would never arrive, and half of it may be in the reader's hands.
+        at_once = max(1, setup.max_ack_pending // 2) if setup.max_ack_pending > 0 else batch
+        self.batch = max(1, min(batch, at_once, setup.max_batch if setup.max_batch > 0 else batch))
+        self.max_bytes = min(max_bytes, setup.max_bytes) if setup.max_bytes > 0 else max_bytes
+        self._expires = min(PULL_EXPIRES, setup.max_expires) if setup.max_expires > 0 else PULL_EXPIRES
 
     async def open(self) -> None:
         """Start listening; nothing is asked for yet."""
@@ -135,8 +149,8 @@ class PullReader:
         if self._no_wait:
             body["no_wait"] = True
         else:
-            body["expires"] = int(EXPIRES * SECOND)
-            body["idle_heartbeat"] = int(HEARTBEAT * SECOND)
+            body["expires"] = self._expires
+            body["idle_heartbeat"] = min(int(HEARTBEAT * SECOND), self._expires // 2)
         try:
             await self._nc.publish(self._next, json.dumps(body).encode(), reply=f"{self._inbox}.{self._number}")
         except nats.errors.Error as error:
@@ -163,7 +177,13 @@ class PullReader:
             if message.reply.count(".") not in (8, 10, 11):
                 log.warning("message with an unknown ack subject", subject=message.subject, ack=message.reply)
                 return
+            stripped = not message.data and (message.headers or {}).get(MESSAGE_SIZE, "0") != "0"
+            if stripped and not self._no_wait:  # our own reading back may want nothing else
+                self.forget("messages come without their content")
+                await self._nc.publish(message.reply, NAK_LATER)
+                return
             self._buffer.append(message)
+            self.received += 1
             self.buffered_bytes += len(message.data)
             self._wanted -= 1
             if self._wanted <= 0 and self._open:

@@ -190,7 +190,8 @@ class NatsCallers(Callers):
             self._tally.ended += 1
             self._tally.refused += 1
             with contextlib.suppress(ValueError, nats.errors.Error):
-                await request.respond_error("503", STOPPING)
+                if not comes_back(request._msg.reply):  # noqa: SLF001 - as below
+                    await request.respond_error("503", STOPPING)
             return
         task = asyncio.create_task(self._serve(request, since), name="analyze-request")
         self._requests.add(task)

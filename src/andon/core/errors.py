@@ -5,6 +5,7 @@
     ├── InUseError             another process owns the data directory, store or port
     ├── BrokerError
     │   ├── BrokerStartError   the embedded broker did not come up
+    │   │   └── BrokerFull     no room on the disk for its store; starting goes on by itself when there is
     │   ├── BrokerUnavailable  the broker does not answer now; trying again may help
     │   └── ObjectMissing      the broker's object store has no such bucket or object (yet)
     ├── StoreError
@@ -46,6 +47,10 @@ class BrokerError(AndonError):
 
 class BrokerStartError(BrokerError):
     """The embedded broker did not come up: see the quoted line of its log."""
+
+
+class BrokerFull(BrokerStartError):
+    """No room is left for the broker's store: free some disk space, starting goes on by itself."""
 
 
 class BrokerUnavailable(BrokerError):

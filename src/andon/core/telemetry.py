@@ -95,7 +95,9 @@ class Metrics:
     severities_not_understood = _Metric(
         Counter, "andon_severities_not_understood", "Logs stored as WARNING whose severity was not understood."
     )
-    recovered = _Metric(Counter, "andon_logs_recovered", "Acknowledged logs read again from the stream on start.")
+    recovered = _Metric(
+        Counter, "andon_logs_recovered", "Logs read again from the stream that were not in the database."
+    )
     batch_seconds = _Metric(
         Histogram,
         "andon_record_seconds",
@@ -143,6 +145,12 @@ class Metrics:
     )
     task_restarts = _Metric(Counter, "andon_task_restarts", "Parts started again after a failure.", "part")
     broker_restarts = _Metric(Gauge, "andon_broker_restarts", "Times the embedded broker was started again.")
+    put_back = _Metric(
+        Counter,
+        "andon_broker_put_back",
+        "Settings of stream and consumer that others changed, put back.",
+        "setting",
+    )
     ready = _Metric(Gauge, "andon_ready", "1 while logs can be taken and stored.")
     logs = _Metric(Gauge, "andon_store_logs", "Logs in the database.")
     patterns = _Metric(Gauge, "andon_store_patterns", "Patterns in the database.")
@@ -169,6 +177,8 @@ class Health:
 
     def __init__(self) -> None:
         self._problems: dict[str, str] = {"service": "starting"}
+        #: Part → what happened to it and is over, for whoever asks while this process lives.
+        self.notes: dict[str, str] = {}
 
     def report(self, part: str, problem: str | None) -> bool:
         """Set (or clear with None) what is wrong with ``part``; True where that changed something."""

@@ -20,14 +20,13 @@ from andon.grouping.fingerprint import RecentCache
 from andon.grouping.merge import Merger, rebuilt
 from andon.ingest.decode import reject_of
 from andon.ingest.pictures.intake import PictureLimits, take_out
+from andon.ingest.recovery import Recovery
 from andon.ingest.regroup import as_before
-from andon.store import Store, problems, recording
+from andon.store import Store, problems
 
 log = structlog.get_logger(__name__)
 
 PULL_WAIT = 1.0
-#: On start, how many sequences below the ack floor are compared with the store even where the newest is there.
-RECHECK = 10_000
 RETRY_FIRST, RETRY_LAST = 0.5, 5.0
 #: The counts in :class:`Recorded`.
 _SUMMED = ("stored", "duplicates", "rejected", "new_patterns", "queued", "pictures", "references", "unfetched")
@@ -90,6 +89,8 @@ class Recorder:
     renew: Callable[[], Awaitable[None]] | None = None
     #: Tells which context fields (by name) are codes however many values they have.
     pinned: Callable[[str], bool] = CodeRules().is_pinned
+    #: Held while a batch is stored: what is pulled and what is read again take turns.
+    _storing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _merger: Merger | None = field(default=None, init=False)
     _counted: Sequence[LogRecord] | None = field(default=None, init=False)
     _regrouped: int | None = field(default=None, init=False)
@@ -99,18 +100,23 @@ class Recorder:
     _met: RecentCache[str, str] = field(default_factory=lambda: RecentCache(20_000), init=False)
 
     async def run(self) -> None:
-        """Recover what a power cut took, then record for ever.
+        """Record for ever, and beside that recover what is missing.
 
         Two batches are in hand at most: while one is written by the store's thread, the next is decoded.
         """
         self._merger = None  # what an earlier run had in hand may not have been stored
         if self.renew is not None:
             await self.renew()
-        await self._recover()
+        recovery = Recovery(self.stream, self.store, self.health, self._take_again)
+        await recovery.begin()
+        recovering = asyncio.create_task(recovery.run(), name="recorder-recovery")
         storing: asyncio.Task[None] | None = None
         try:
             while True:
                 pulled = await self.stream.pull(self.batch, PULL_WAIT)
+                if recovering.done():
+                    await self._give_back(pulled)
+                    recovering.result()
                 taken = 0
                 for batch in self._understood(pulled):
                     try:
@@ -123,19 +129,24 @@ class Recorder:
                     taken += len(batch.deliveries)
                     storing = asyncio.create_task(self._record(batch), name="recorder-batch") if taken else None
         finally:
-            if storing is not None:
-                storing.cancel()
-                await asyncio.wait({storing})
+            tasks = {task for task in (storing, recovering) if task is not None}
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     async def _record(self, batch: Batch) -> None:
+        answered = False
         try:
-            recorded = await self._store_until_done(batch)
-            await self._acknowledge(batch)
+            async with self._storing:
+                recorded = await self._store_until_done(batch)
+                await self._acknowledge(batch)
+                answered = True
+                self.metrics.duplicates.inc(recorded.duplicates)
+                await self._tell(batch, recorded)
         except BaseException:
-            await self._give_back(batch.deliveries)
+            if not answered:
+                await self._give_back(batch.deliveries)
             raise
-        self.metrics.duplicates.inc(recorded.duplicates)
-        await self._tell(batch, recorded)
 
     async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
         """What was in hand when we were stopped: delivered again at once; harmless where it was stored already."""
@@ -312,28 +323,16 @@ class Recorder:
             self.queued()
         await self.on_stored(batch, recorded)
 
-    async def _recover(self) -> None:
-        """Read what was delivered to us before and is not stored.
-
-        Acknowledged rows are missing where a power cut took them from the database; what a killed process had in hand
-        the broker would deliver again by itself, but only after the ack wait.
-        """
-        state = await self.stream.state()
-        last = min(max(state.ack_floor, state.delivered), state.last_sequence)
-        newest = await self.store.read(recording.newest_sequence, state.stream)
-        first = max(state.first_sequence, min(newest + 1, last - RECHECK + 1), 1)
-        gaps = await self.store.read(recording.missing_ranges, state.stream, first, last)
-        if not gaps:
-            return
-        recovered = 0
-        async for deliveries in self.stream.replay(gaps[0][0], gaps[-1][1]):
-            for batch in self._understood(deliveries):
+    async def _take_again(self, deliveries: Sequence[Delivery]) -> int:
+        """Store what was read again; how many logs and rejects were new."""
+        new = 0
+        for batch in self._understood(deliveries):
+            async with self._storing:
                 recorded = await self._store_until_done(batch)
-                recovered += recorded.stored
                 await self._tell(batch, recorded)
-        if recovered:
-            self.metrics.recovered.inc(recovered)
-            log.warning("logs delivered before were not in the database and were read again", logs=recovered)
+            self.metrics.recovered.inc(recorded.stored)
+            new += recorded.stored + recorded.rejected
+        return new
 
 
 def _bytes_of(record: LogRecord) -> bytes:

@@ -133,6 +133,11 @@ class Store:
         recorder = Recorder(policy, clock, keeping=keeping)
         return cls(db_path, writer, readers, recorder, clock, deadline, times)
 
+    @property
+    def shared(self) -> bool:
+        """Whether other services may record into the same database: a file has one."""
+        return not isinstance(self._path, Path)
+
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""
         if self._closing is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 import structlog
 
-from andon.bus.interfaces import LogStream
 from andon.core.errors import BrokerError, StoreError
 from andon.core.telemetry import Health
 from andon.store import Store
@@ -16,6 +17,12 @@ from andon.store import Store
 log = structlog.get_logger(__name__)
 
 EVERY = 1.0
+#: The broker is looked at when it tells of a change, when somebody asks, and after so many seconds at the latest.
+BROKER_EVERY = 60.0
+#: What was seen less than these seconds ago is the answer to who asks.
+FRESH = 2.0
+#: Changes may come without end: so many seconds are between two looks at what they did.
+BETWEEN = 0.05
 #: A broker or a database that takes longer than this to answer does not answer, in seconds.
 BROKER_PATIENCE = 3.0
 STORE_PATIENCE = 4.0
@@ -23,48 +30,80 @@ STORE_PATIENCE = 4.0
 
 @dataclass
 class Watch:
-    """``broker`` tells what is wrong with broker and connection as far as they know themselves."""
+    """``broker`` tells what is wrong with broker and connection as far as they know themselves.
 
-    stream: LogStream
+    ``look`` asks the broker what keeps logs from being recorded; ``changed`` is set when that may have changed.
+    """
+
+    look: Callable[[], Awaitable[str | None]]
     store: Store
     health: Health
+    _: KW_ONLY
     broker: Callable[[], str | None]
-    _checking: asyncio.Task[None] | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _checking: asyncio.Task[None] | None = field(default=None, init=False)
+    _looking: asyncio.Task[str | None] | None = field(default=None, init=False)
+    _looked_at: float = field(default=float("-inf"), init=False)
 
     async def run(self) -> None:
         """Watch for ever."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._watch("broker", self._broker_problem), name="watch-broker")
-                group.create_task(self._watch("database", self._store_problem), name="watch-database")
+                group.create_task(self._watch_broker(), name="watch-broker")
+                group.create_task(self._watch_store(), name="watch-database")
         finally:
-            checking, self._checking = self._checking, None
-            if checking is not None:
-                checking.cancel()
-                await asyncio.gather(checking, return_exceptions=True)
+            tasks = [task for task in (self._checking, self._looking) if task is not None]
+            self._checking = self._looking = None
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _watch(self, part: str, look: Callable[[], Awaitable[str | None]]) -> None:
+    async def freshen(self) -> None:
+        """Return when what is known of the broker is not older than :data:`FRESH`: before an answer to who asks."""
+        stale = self.changed.is_set() or time.monotonic() - self._looked_at > FRESH
+        if stale or self.broker() is not None:
+            await self._look_at_broker()
+
+    async def _watch_broker(self) -> None:
         while True:
-            problem = await look()
-            before = self.health.problems.get(part)
-            self.health.report(part, problem)
-            if problem is not None and before is None:
-                log.error(f"{part} is not well", problem=problem)
-            elif problem is None and before is not None:
-                log.info(f"{part} is well again")
+            await self._look_at_broker()
+            await asyncio.sleep(BETWEEN)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY if "broker" in self.health.problems else BROKER_EVERY):
+                    await self.changed.wait()
+
+    async def _watch_store(self) -> None:
+        while True:
+            self._report("database", await self._store_problem())
             await asyncio.sleep(EVERY)
 
+    async def _look_at_broker(self) -> None:
+        started = time.monotonic()
+        self.changed.clear()
+        self._report("broker", await self._broker_problem())
+        self._looked_at = started
+
+    def _report(self, part: str, problem: str | None) -> None:
+        before = self.health.problems.get(part)
+        self.health.report(part, problem)
+        if problem is not None and before is None:
+            log.error(f"{part} is not well", problem=problem)
+        elif problem is None and before is not None:
+            log.info(f"{part} is well again")
+
     async def _broker_problem(self) -> str | None:
+        """One look at a time: who comes meanwhile waits for the same; one that hangs is not begun again."""
         if (known := self.broker()) is not None:
             return known
-        try:
-            async with asyncio.timeout(BROKER_PATIENCE):
-                await self.stream.state()
-        except BrokerError as error:
-            return str(error)
-        except TimeoutError:
+        if self._looking is None:
+            self._looking = asyncio.create_task(_asked(self.look), name="watch-broker-look")
+        looking = self._looking
+        done, _ = await asyncio.wait({looking}, timeout=BROKER_PATIENCE)
+        if not done:
             return f"the broker did not answer within {BROKER_PATIENCE:g} s: check that it runs"
-        return None
+        if self._looking is looking:
+            self._looking = None
+        return looking.result()
 
     async def _store_problem(self) -> str | None:
         """One check at a time: one that hangs is waited for, so that they do not queue up before the logs."""
@@ -82,3 +121,10 @@ class Watch:
         except StoreError as error:
             return str(error)
         return None
+
+
+async def _asked(look: Callable[[], Awaitable[str | None]]) -> str | None:
+    try:
+        return await look()
+    except BrokerError as error:
+        return str(error)

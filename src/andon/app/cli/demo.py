@@ -14,11 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from andon.app import demo as bundled
 from andon.app import web
+from andon.app.background.tasks import first_error
 from andon.app.broker_client import open_publisher
 from andon.app.cli.logs import rung_label
 from andon.app.cli.output import Cell, command_settings, console, cut, errors, print_listing, severity_text
 from andon.app.cli.send import publish_with_progress
-from andon.app.service import Service, first_error
+from andon.app.service import Service
 from andon.app.wiring import public
 from andon.core.errors import AndonError, InUseError, ModelError
 from andon.core.models import SEVERITY_RANK, SUBJECT, LogQuery

@@ -25,5 +25,5 @@ def listen(service: Service) -> HttpServer:
     api = build_router(lambda *args, **kwargs: service.store.ask(*args, **kwargs), settings)
     # elsewhere than on loopback the settings demand a token, and no browser sends that by itself
     hosts = HostNames(settings.http_host, settings.http_hosts) if is_loopback(settings.http_host) else None
-    app = build_app(service.health, service.metrics, service.refresh, token, api, hosts)
+    app = build_app(service.health, service.metrics, service.refresh, token, api, hosts, freshen=service.freshen)
     return HttpServer(app, settings.http_host, settings.http_port)

@@ -14,6 +14,10 @@ from andon.app.web.guard import Guard, HostNames
 from andon.core.telemetry import Health, Metrics
 
 
+async def _nothing() -> None:
+    """Where nobody looks."""
+
+
 def build_app(
     health: Health,
     metrics: Metrics,
@@ -21,9 +25,12 @@ def build_app(
     token: str = "",
     api: APIRouter | None = None,
     hosts: HostNames | None = None,
+    *,
+    freshen: Callable[[], Awaitable[None]] = _nothing,
 ) -> FastAPI:
     """The application. ``refresh`` brings the gauges up to date before a scrape; ``token`` guards all but health.
 
+    ``freshen`` brings what is known of the broker up to date before an answer that depends on it.
     ``api`` are the routes under ``/api``; with them comes their description, ``/openapi.json``. ``hosts`` are the names
     under which it may be asked, None for any.
     """
@@ -46,13 +53,17 @@ def build_app(
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
         """200 once logs can be taken and stored, else 503 with what is wrong."""
+        await freshen()
         problems = health.problems
         body = {"status": "ready" if not problems else "not ready", "problems": problems}
+        if health.notes:
+            body["notes"] = health.notes
         return JSONResponse(body, status_code=200 if not problems else 503)
 
     @app.get("/metrics", dependencies=[Depends(authorised)])
     async def prometheus() -> Response:
         """Prometheus text."""
+        await freshen()
         metrics.ready.set(1 if health.ready else 0)
         await refresh()
         text, content_type = metrics.render()

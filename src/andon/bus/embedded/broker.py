@@ -9,22 +9,26 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import shutil
 import socket
 import time
 from pathlib import Path
 
 import structlog
 
-from andon.bus.embedded.binary import bracketed, find_binary, render_config, tidy_store
+from andon.bus.embedded.binary import find_binary
+from andon.bus.embedded.config import bracketed, render_config
+from andon.bus.embedded.damage import Moved, Store
 from andon.bus.embedded.lock import StoreLock
+from andon.bus.embedded.login import Login, ensure_login
+from andon.bus.embedded.probe import ProbeError
 from andon.bus.embedded.process import ServerProcess, port_taken
-from andon.core.errors import BrokerError, BrokerStartError, InUseError
+from andon.core.disk import MEBIBYTE, free_bytes, has_room, no_room
+from andon.core.errors import BrokerError, BrokerFull, BrokerStartError, InUseError
 from andon.core.settings.settings import Settings
+from andon.core.telemetry import Health
 
 log = structlog.get_logger(__name__)
 
-MEBIBYTE = 1 << 20
 FIRST_BACKOFF = 0.1
 MAX_BACKOFF = 10.0
 CHECK_EVERY = 2.0  # seconds between health checks
@@ -35,29 +39,40 @@ ROOM = 32 * MEBIBYTE  # free bytes below which a sick broker is taken to suffer 
 REGAINED = 4 * MEBIBYTE  # … until this much more is free than at the worst moment; small disks never have ROOM
 LOG_EVERY = 15  # health checks between two log lines about the same trouble
 RESTART_TIMEOUT = 120.0  # nobody waits for it, and a box may be busy
+COMPARE_TIMEOUT = 30.0
+MENDINGS = 3  # starts in a row that may find damage; more would be a store that is damaged while we look
 
 
 class EmbeddedBroker:
     """A nats-server of our own as the settings describe it, with JetStream in ``jetstream`` of the data directory.
 
     Port -1 takes a free one, and keeps it over restarts so that clients find it again. ``run`` of the data directory
-    gets the generated configuration (mode 0600). ``watchdog`` chooses how the server is bound to our life; None picks
-    what the platform has.
+    gets the generated configuration (mode 0600) and, where the broker is closed, our own login. ``watchdog`` chooses
+    how the server is bound to our life; None picks what the platform has. ``health`` is told while a start takes its
+    time, and what of the store was damaged.
     """
 
-    def __init__(self, settings: Settings, *, watchdog: bool | None = None) -> None:
+    def __init__(self, settings: Settings, *, watchdog: bool | None = None, health: Health | None = None) -> None:
         self._settings = settings
+        self._health = Health() if health is None else health
         self._store_dir = settings.data_dir / "jetstream"
         self._run_dir = settings.data_dir / "run"
         self._host = settings.nats_host
         self._port = settings.nats_port
         self._watchdog = watchdog
         self._lock = StoreLock(self._store_dir)
+        self._store = Store(self._store_dir)
         self._server: ServerProcess | None = None
         self._stopped = False
         self._since = 0.0
         self._backoff = FIRST_BACKOFF
         self.restarts = 0
+        #: How to log in, None where nobody needs to; known once it is started.
+        self.login: Login | None = None
+        #: What of the store was damaged and moved aside in this process's time.
+        self.moved: list[Moved] = []
+        #: What of the store could not be read and is gone, a sentence for each stream.
+        self.lost: list[str] = []
         #: Why the broker does not take or keep messages now, in one sentence; None when it does, as far as we know.
         self.problem: str | None = "the broker is not started"
 
@@ -66,8 +81,12 @@ class EmbeddedBroker:
         """Where clients on this machine connect."""
         if self._port <= 0:
             raise RuntimeError("the broker is not started, so it has no address yet")
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._host, self._host)  # noqa: S104
-        return f"nats://{bracketed(host)}:{self._port}"
+        return f"nats://{bracketed(self._near_host)}:{self._port}"
+
+    @property
+    def _near_host(self) -> str:
+        """The address by which this machine reaches it."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._host, self._host)  # noqa: S104
 
     @property
     def pid(self) -> int | None:
@@ -77,7 +96,8 @@ class EmbeddedBroker:
     async def start(self, timeout: float = 10.0) -> None:
         """Start the server and return when it takes messages: within ``timeout`` seconds, reading its store apart.
 
-        Raises InUseError when another process has the store or the port, BrokerStartError for everything else.
+        Raises InUseError when another process has the store or the port, BrokerFull where the disk has no room,
+        BrokerStartError for everything else. What of the store is damaged is moved aside; see :mod:`.damage`.
         """
         if self._server is not None:
             raise RuntimeError("the broker is started already")
@@ -86,6 +106,14 @@ class EmbeddedBroker:
             await self._lock.take()
             self._probe_port()
             await self._launch(timeout)
+        except BrokerStartError as error:
+            self._lock.release()
+            told = isinstance(error, BrokerFull) or no_room(error)
+            if not told and await asyncio.to_thread(has_room, self._store_dir):
+                raise
+            raise BrokerFull(
+                f"no room is left for the broker's store {self._store_dir}: free some disk space"
+            ) from error
         except BaseException:
             self._lock.release()
             raise
@@ -119,21 +147,25 @@ class EmbeddedBroker:
         await self.stop()
 
     async def _launch(self, timeout: float) -> None:
+        """Start a server that has read all of its store; what it cannot read is moved aside first."""
         binary = find_binary(self._settings.nats_server)
-        try:
-            tidy_store(self._store_dir)
-            config, ports_dir = self._write_config()
-        except OSError as error:
+        for _ in range(MENDINGS):
+            before = await asyncio.to_thread(self._prepare)
+            server = await self._ready_server(binary, timeout)
+            try:
+                missing = await self._passed_over(server, before)
+            except BaseException:
+                await server.end(2.0)
+                raise
+            if not missing:
+                break
+            await server.end(5.0)
+            self._note(await asyncio.to_thread(self._store.move_passed_over, missing))
+        else:
             raise BrokerStartError(
-                f"{error.filename or self._run_dir} cannot be written by the broker ({error.strerror}): "
-                "correct its permissions, or set ANDON_DATA_DIR to another directory"
-            ) from error
-        server = await ServerProcess.launch(binary, config, ports_dir, lock_fd=self._lock.fd, watchdog=self._watchdog)
-        try:
-            await server.ready(self._port, timeout)
-        except BaseException:
-            await server.end(2.0)
-            raise
+                f"the broker does not read all of its store {self._store_dir}: see the warnings in the log, and move "
+                "what they name away"
+            )
         if self._stopped:
             await server.end(2.0)
             raise BrokerStartError("the broker was stopped while it started: start it again")
@@ -141,14 +173,80 @@ class EmbeddedBroker:
         self._port = server.port
         self._since = time.monotonic()
         self.problem = None
+        self._health.report("broker", None)
+
+    async def _ready_server(self, binary: Path, timeout: float) -> ServerProcess:
+        try:
+            config, ports_dir = await asyncio.to_thread(self._write_config)
+        except OSError as error:
+            raise BrokerStartError(
+                f"{error.filename or self._run_dir} cannot be written by the broker ({error.strerror}): "
+                "correct its permissions, or set ANDON_DATA_DIR to another directory"
+            ) from error
+        server = await ServerProcess.launch(
+            binary,
+            config,
+            ports_dir,
+            host=self._near_host,
+            login=self.login,
+            lock_fd=self._lock.fd,
+            watchdog=self._watchdog,
+        )
+        try:
+            await server.ready(self._port, timeout, self._tell)
+        except BaseException:
+            await server.end(2.0)
+            raise
+        return server
+
+    def _tell(self, sentence: str) -> None:
+        self.problem = sentence
+        self._health.report("broker", sentence)
+
+    def _prepare(self) -> dict[str, set[str]]:
+        """Make the store such that a server can read it, and list what it has to read. Raises BrokerStartError."""
+        try:
+            self._store.clear_probes()
+            self._store.require_access()
+            self._note(self._store.move_misplaced())
+            return self._store.listing()
+        except OSError as error:
+            raise BrokerStartError(
+                f"{error.filename or self._store_dir} of the broker's store cannot be used ({error.strerror}): check "
+                "the disk and its permissions, or set ANDON_DATA_DIR to another directory"
+            ) from error
+
+    def _note(self, moved: list[Moved]) -> None:
+        for one in moved:
+            log.error("the broker's store was damaged", what=one.what, path=str(one.path), moved=str(one.to))
+        self.moved += moved
+        if self.moved or self.lost:
+            self._health.notes["broker"] = "; ".join([*map(str, self.moved), *self.lost])
+
+    async def _passed_over(self, server: ServerProcess, before: dict[str, set[str]]) -> list[tuple[str, str]]:
+        """What lies in the store and the server did not read."""
+        try:
+            async with asyncio.timeout(COMPARE_TIMEOUT), server.probing() as probe:
+                missing = await self._store.passed_over(probe, before)
+                for sentence in [] if missing else await self._store.lost(probe, server.rebuilt):
+                    log.error("the broker's store was damaged", problem=sentence)
+                    self.lost.append(sentence)
+                self._note([])
+                return missing
+        except (ProbeError, OSError, EOFError, ValueError) as error:
+            raise BrokerStartError(
+                f"the broker does not say what it holds ({str(error) or 'no answer'}): start again; see its log "
+                "if that lasts"
+            ) from error
 
     def _write_config(self) -> tuple[Path, Path]:
         ports_dir = self._run_dir / "ports"
         ports_dir.mkdir(parents=True, exist_ok=True)
         for stale in ports_dir.glob("*.ports"):  # a killed server leaves its own behind
             stale.unlink()
+        self.login = ensure_login(self._settings)
         config = self._run_dir / "nats-server.conf"
-        text = render_config(self._settings, self._store_dir, self._port)
+        text = render_config(self._settings, self._store_dir, self._port, self.login)
         fd = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             os.fchmod(fd, 0o600)
@@ -198,7 +296,7 @@ class EmbeddedBroker:
             self.problem = (
                 f"no room is left for the broker's store {self._store_dir}: free some disk space"
                 if full
-                else "the broker's health check fails; it is restarted when that lasts"
+                else f"the broker's health check fails ({server.trouble}); it is restarted when that lasts"
             )
             if failed % LOG_EVERY == 1:
                 log.warning("broker is not healthy", problem=self.problem, checks=failed, free_bytes=free)
@@ -228,7 +326,4 @@ class EmbeddedBroker:
 
     async def _free_bytes(self) -> int:
         """What is free where the store is; when that cannot be told, it is not what keeps us from a restart."""
-        try:
-            return (await asyncio.to_thread(shutil.disk_usage, self._store_dir)).free
-        except OSError:
-            return ROOM
+        return await asyncio.to_thread(free_bytes, self._store_dir, ROOM)

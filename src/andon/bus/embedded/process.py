@@ -11,22 +11,27 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import structlog
 
+from andon.bus.embedded.login import Login
+from andon.bus.embedded.probe import Probe, ProbeError, probing
 from andon.core.child_log import lines_of
-from andon.core.errors import BrokerStartError, InUseError
+from andon.core.errors import BrokerFull, BrokerStartError, InUseError
 
 log = structlog.get_logger(__name__)
 
 GUARD = Path(__file__).with_name("guard.py")
 POLL = 0.004  # seconds between looks at a starting server
 MAX_POLL = 0.25
-RESTORE_TIMEOUT = 3600.0  # seconds that a server may read its store: a million messages take 4 s of a processor
+#: Seconds after which a server that reads its store hangs, if it neither computed nor read anything meanwhile.
+STALLED_AFTER = 60.0
 TELL_EVERY = 10.0
 TAIL_LINES = 20
 MAX_LOG_LINE = 4096
@@ -35,6 +40,15 @@ MEMORY_LIMIT = "40MiB"
 #: What a Python and a Go program need of our environment; nothing that may hold a secret.
 PASSED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
+#: Its configuration holds passwords, and only we read that.
+EXPECTED = "Plaintext passwords detected"
+#: How lines about a stream's store begin.
+STORES = ("Filestore [", "JetStream stream '")
+#: What it says when a write to a stream failed: that stream takes no message any more until the next start.
+WRITE_FAILED = "critical write error"
+REBUILDS = "Recovering stream state from index errored"
+#: What a line of it holds where a disk or a quota is full.
+NO_ROOM = ("no space left on device", "disk quota exceeded")
 #: How its lines begin when it starts to read a stream's store, and when it has.
 RESTORES = ("Starting restore for stream", "Restored ")
 #: The banner and the routine are noise to whoever runs Andon, so the server's INF is our debug.
@@ -56,23 +70,40 @@ def parse_log_line(line: str) -> tuple[str, str]:
 class ServerProcess:
     """A running nats-server. :meth:`launch` starts one; :meth:`end` must be awaited in any case."""
 
-    def __init__(self, process: asyncio.subprocess.Process, ports_dir: Path, lifeline: int | None) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, ports_dir: Path, lifeline: int | None, host: str, login: Login | None
+    ) -> None:
         self._process = process
+        self._host = host
+        self._login = login
         self._ports_dir = ports_dir
         self._lifeline = lifeline
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._drain_task = asyncio.create_task(self._drain(), name="broker-log")
         self._restoring = False
+        self._write_failed = ""
+        #: Whether it had to look through all messages of a stream, as its index did not fit them.
+        self.rebuilt = False
         self.pid = process.pid
         self.port = 0
-        self.monitor = ""
+        #: Why the last check failed, in a few words; empty while there was none.
+        self.trouble = ""
 
     @classmethod
     async def launch(
-        cls, binary: Path, config: Path, ports_dir: Path, *, lock_fd: int, watchdog: bool | None
+        cls,
+        binary: Path,
+        config: Path,
+        ports_dir: Path,
+        *,
+        host: str,
+        login: Login | None,
+        lock_fd: int,
+        watchdog: bool | None,
     ) -> ServerProcess:
         """Start the server; it ends with us whatever happens to us. Raises BrokerStartError.
 
+        ``host`` and ``login`` are how it is reached for checks.
         ``watchdog`` None chooses: the kernel's parent-death signal where there is one. That fires when the *thread*
         that started the process ends, so away from the main thread the watchdog is the safe one too.
         """
@@ -93,7 +124,7 @@ class ServerProcess:
             # Shielded, because a loop may start the process all the same and then nobody would know of it.
             process = await asyncio.shield(spawning)
         except asyncio.CancelledError:
-            await cls(await spawning, ports_dir, lifeline).end(2.0)
+            await cls(await spawning, ports_dir, lifeline, host, login).end(2.0)
             raise
         except OSError as error:
             if lifeline is not None:
@@ -102,7 +133,7 @@ class ServerProcess:
         finally:
             if watchdog:
                 os.close(far_end)
-        return cls(process, ports_dir, lifeline)
+        return cls(process, ports_dir, lifeline, host, login)
 
     @property
     def last_line(self) -> str:
@@ -123,52 +154,77 @@ class ServerProcess:
                 await self._process.wait()
         return self._process.returncode is not None
 
-    async def ready(self, port: int, timeout: float) -> None:
+    async def ready(self, port: int, timeout: float, told: Callable[[str], None] = lambda _: None) -> None:
         """Wait until it takes messages. Raises InUseError when ``port`` is taken, BrokerStartError otherwise.
 
         ``timeout`` (seconds) is for what takes no time as a rule. A server that reads its store gets as long as that
-        takes, :data:`RESTORE_TIMEOUT` at most: a backlog of days may take minutes.
+        takes, a backlog of days may take minutes, unless it does nothing for :data:`STALLED_AFTER`. ``told`` is called
+        now and then with a sentence about that.
         """
         loop = asyncio.get_running_loop()
-        started = told = loop.time()
-        allowed = timeout
+        started = moved = told_at = loop.time()
+        allowed, pause, progress = timeout, POLL, self._progress()
         try:
             async with asyncio.timeout(timeout) as deadline:
-                pause = POLL
                 while not self._read_ports() or not await self.healthy(timeout):
                     await self._still_starting(port, pause)
-                    if self.monitor or self._restoring:  # the server logs each failed check: do not drown the rest
+                    if self.port or self._restoring:
                         pause = min(pause * 2, MAX_POLL)
                     now = loop.time()
-                    if not self._restoring or now - started > RESTORE_TIMEOUT or deadline.expired():
+                    if not self._restoring or deadline.expired():
+                        moved = now
+                        continue
+                    if progress != (progress := self._progress()):
+                        moved = now
+                    if now - moved > STALLED_AFTER:
                         continue
                     deadline.reschedule(now + timeout)
                     allowed = now + timeout - started
-                    if now - told > TELL_EVERY:
-                        told = now
-                        log.info("broker is still reading its store", seconds=round(now - started))
+                    if told_at == started or now - told_at > TELL_EVERY:
+                        told_at = now
+                        self._tell_reading(told, now - started, now - moved)
         except TimeoutError:
+            reason = self.trouble or f"its last line: {self.last_line}"
             raise BrokerStartError(
-                f"the broker was not ready within {allowed:.3g} s (its last line: {self.last_line}): "
+                f"the broker was not ready within {allowed:.3g} s ({reason}): "
                 "see its log, and whether the disk is very slow"
             ) from None
 
-    async def healthy(self, timeout: float) -> bool:
-        """Whether its own health check says ok within ``timeout`` seconds."""
-        monitor = urlsplit(f"//{self.monitor}")
+    @staticmethod
+    def _tell_reading(told: Callable[[str], None], seconds: float, idle: float) -> None:
+        if idle > TELL_EVERY:
+            told(f"the broker was reading its store and has done nothing for {idle:.0f} s: the disk may hang")
+            log.warning("broker hangs while it reads its store", idle_seconds=round(idle))
+            return
+        told(f"the broker is reading its store, for {seconds:.0f} s so far; it takes no log yet")
+        if seconds > TELL_EVERY:
+            log.info("broker is still reading its store", seconds=round(seconds))
+
+    def _progress(self) -> object:
+        """What changes while it works: its use of processor and disk. Where nobody tells, it is taken to work."""
         try:
-            async with asyncio.timeout(timeout):
-                reader, writer = await asyncio.open_connection(monitor.hostname, monitor.port)
-                try:
-                    writer.write(f"GET /healthz HTTP/1.0\r\nHost: {self.monitor}\r\n\r\n".encode())
-                    answer = await reader.read()
-                finally:
-                    writer.close()
-                    with contextlib.suppress(OSError):
-                        await writer.wait_closed()
-        except (OSError, TimeoutError):
+            if self._lifeline is not None:  # the process that we know is the watchdog
+                return time.monotonic()
+            used = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+            return used, Path(f"/proc/{self.pid}/io").read_text()
+        except (OSError, IndexError):
+            return time.monotonic()
+
+    async def healthy(self, timeout: float) -> bool:
+        """Whether it lets us in and its JetStream answers, within ``timeout`` seconds; else see ``trouble``."""
+        try:
+            async with asyncio.timeout(timeout), self.probing() as probe:
+                await probe.ask("INFO")
+        except (ProbeError, OSError, EOFError, ValueError) as error:
+            # A timeout is an OSError too.
+            self.trouble = str(error) or f"it did not answer within {timeout:g} s"
             return False
-        return re.match(rb"HTTP/1\.[01] 200\b", answer) is not None
+        self.trouble = self._write_failed
+        return not self._write_failed
+
+    def probing(self) -> AbstractAsyncContextManager[Probe]:
+        """A connection to it, of the supervisor's own. Raises as :func:`andon.bus.embedded.probe.probing`."""
+        return probing(self._host, self.port, self._login)
 
     async def end(self, timeout: float) -> None:
         """SIGTERM, after ``timeout`` seconds SIGKILL; returns when it is gone and its log is read. Idempotent."""
@@ -199,7 +255,10 @@ class ServerProcess:
                 os.kill(pid, number)
 
     async def _still_starting(self, port: int, pause: float) -> None:
-        if not await self.wait(pause):
+        ended = await self.wait(pause)
+        if any(text in line.lower() for line in self._tail for text in NO_ROOM):
+            raise BrokerFull(f"the broker found no room on the disk: {self.last_line}")
+        if not ended:
             return
         await asyncio.wait({self._drain_task}, timeout=1.0)
         if any("address already in use" in line for line in self._tail):
@@ -211,13 +270,12 @@ class ServerProcess:
 
     def _read_ports(self) -> bool:
         """Read the file that the server writes once its store is recovered; its name holds the server's own pid."""
-        for path in () if self.monitor else self._ports_dir.glob("*.ports"):
+        for path in () if self.port else self._ports_dir.glob("*.ports"):
             with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # still being written
-                ports = json.loads(path.read_text())
-                self.port = urlsplit(ports["nats"][0]).port or 0
+                port = urlsplit(json.loads(path.read_text())["nats"][0]).port or 0
                 self.pid = int(path.stem.rpartition("_")[2])
-                self.monitor = urlsplit(ports["monitoring"][0]).netloc
-        return bool(self.monitor)
+                self.port = port
+        return bool(self.port)
 
     async def _drain(self) -> None:
         async for line in lines_of(self._process.stderr, MAX_LOG_LINE):
@@ -231,6 +289,11 @@ class ServerProcess:
         level, text = parse_log_line(line)
         if text.startswith(RESTORES):
             self._restoring = text.startswith(RESTORES[0])
+        if text.startswith(STORES):  # a line about a client may hold what that calls itself
+            self.rebuilt = self.rebuilt or REBUILDS in text
+            self._write_failed = self._write_failed or (text if WRITE_FAILED in text.lower() else "")
+        if text.startswith(EXPECTED):
+            level = "debug"
         log.log(logging.getLevelNamesMapping()[level.upper()], "broker log", text=text)
 
 

@@ -9,6 +9,10 @@ class StreamState(msgspec.Struct, frozen=True):
     """Where stream and consumer stand.
 
     ``ack_floor`` is the last sequence below which all is acknowledged, ``delivered`` the highest handed out.
+    ``first_ns`` is when the first message was stored, ``born_ns`` when the stream was made (ns since 1970, 0 where that
+    is not known). ``changes`` is another number whenever connection, stream or consumer may be others than before.
+    ``in_hand`` counts what was handed to this reader and is not answered. ``unreadable`` are sequences (first, last)
+    that the broker could not read when it was asked for them, (0, 0) where there were none.
     """
 
     stream: str
@@ -20,6 +24,11 @@ class StreamState(msgspec.Struct, frozen=True):
     delivered: int
     pending: int
     ack_pending: int
+    first_ns: int = 0
+    born_ns: int = 0
+    changes: int = 0
+    in_hand: int = 0
+    unreadable: tuple[int, int] = (0, 0)
 
 
 class StoreCounts(msgspec.Struct, frozen=True):

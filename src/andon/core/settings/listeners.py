@@ -9,11 +9,13 @@ import ipaddress
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
+
+from andon.core.settings.broker_users import OWN_USER, NatsUser
 
 _AUTHORITY = re.compile(r"(\[[^\[\]]+\]|[^:\[\]/?#@\\\s]+)(?::(\d{0,5}))?")
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
@@ -72,9 +74,24 @@ class ListenerSettings(BaseModel):
         description="Address the embedded broker listens on; other than loopback it demands user and password.",
     )
     nats_port: int = Field(4222, ge=-1, le=65535, description="Port of the embedded broker; -1 takes a free one.")
-    nats_user: str = Field("", description="User that clients of the embedded broker must present.")
+    nats_user: str = Field(
+        "", description="User that clients of the embedded broker must present; it has every right there."
+    )
     nats_password: SecretStr = Field(
         SecretStr(""), description="Password that clients of the embedded broker must present."
+    )
+    nats_access: Literal["open", "closed"] = Field(
+        "open",
+        description="`open`: every program on this machine may use the embedded broker, unless `ANDON_NATS_USER` is "
+        "set; `closed`: it demands credentials from all but Andon and the commands of the same user. One of `open`, "
+        "`closed`; see [access](access.md).",
+    )
+    nats_users: list[NatsUser] = Field(
+        [],
+        max_length=1_000,
+        description="Producers that log in at the embedded broker, in `andon.toml`: a table `[[nats_users]]` for each "
+        "with `user` and `password` (or its bcrypt hash); they send logs, ask for analyses and hear only "
+        "`_INBOX_<user>.>`.",
     )
     nats_server: Path | None = Field(
         None, description="Path of a `nats-server` binary to run instead of the one Andon was installed with."
@@ -144,11 +161,19 @@ class ListenerSettings(BaseModel):
     def _exposed_listeners_need_credentials(self) -> Self:
         if bool(self.nats_user) != bool(self.nats_password.get_secret_value()):
             raise ValueError("ANDON_NATS_USER and ANDON_NATS_PASSWORD go together: set both or neither")
-        if not is_loopback(self.nats_host) and not (self.nats_user and self.nats_password.get_secret_value()):
+        demands = self.nats_access == "closed" or self.broker_credentials is not None
+        if not is_loopback(self.nats_host) and not demands:
             raise ValueError(
                 f"ANDON_NATS_HOST={self.nats_host} opens the broker to the network: "
-                "set ANDON_NATS_USER and ANDON_NATS_PASSWORD as well"
+                "set ANDON_NATS_USER and ANDON_NATS_PASSWORD as well, or ANDON_NATS_ACCESS=closed"
             )
+        if self.nats_users and not demands:
+            raise ValueError(
+                "ANDON_NATS_USERS names users of a broker that asks nobody who they are: set ANDON_NATS_ACCESS=closed"
+            )
+        names = [OWN_USER, *filter(None, [self.nats_user]), *(one.user for one in self.nats_users)]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"the user {twice} of the broker stands there twice: choose another name for one of them")
         if not is_loopback(self.http_host) and not self.http_token.get_secret_value():
             raise ValueError(
                 f"ANDON_HTTP_HOST={self.http_host} opens the HTTP server to the network: set ANDON_HTTP_TOKEN as well"
@@ -162,7 +187,7 @@ class ListenerSettings(BaseModel):
 
     @property
     def broker_credentials(self) -> tuple[str, str] | None:
-        """User and password that clients of the embedded broker must present, None where it asks for none."""
+        """User and password that have every right at the embedded broker, None where there are none."""
         password = self.nats_password.get_secret_value()
         return (self.nats_user, password) if self.nats_user and password else None
 
@@ -171,13 +196,14 @@ class ListenerSettings(BaseModel):
         """The address clients on this machine use, credentials included where the broker demands them."""
         return self.broker_url_at(self.nats_port)
 
-    def broker_url_at(self, port: int) -> str:
-        """The same with the port that the embedded broker took where it may take any."""
+    def broker_url_at(self, port: int, login: tuple[str, str] | None = None) -> str:
+        """The same with the port that the embedded broker took where it may take any, and with ``login``."""
         if self.nats_url:
             return self.nats_url
         host = self.nats_host if self.nats_host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared, not bound
         host = f"[{host}]" if ":" in host else host
-        if self.broker_credentials is None:
+        login = self.broker_credentials if login is None else login
+        if login is None:
             return f"nats://{host}:{port}"
-        user, password = self.broker_credentials
+        user, password = login
         return f"nats://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}"

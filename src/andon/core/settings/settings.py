@@ -51,6 +51,9 @@ DEFAULT_INSTRUCTIONS = (
     "facts: where the logs do not show the cause, say what would show it."
 )
 
+#: Settings whose values are never shown, beside keys, passwords and tokens.
+_HOLD_SECRETS = frozenset({"ANDON_PROVIDER_OPTIONS", "ANDON_NATS_USERS"})
+
 #: The smallest cap on the database, in bytes.
 LEAST_CAP = 16 * 1024 * 1024
 
@@ -361,8 +364,8 @@ def _sentence(error: Any) -> str:
         return message
     name = str(error["loc"][0])
     name = environment_name(name) if name in Settings.model_fields else name
-    if "API_KEY" in name or "PASSWORD" in name or "TOKEN" in name.split("_") or name == "ANDON_PROVIDER_OPTIONS":
-        return f"{name}: {message}"
+    if "API_KEY" in name or "PASSWORD" in name or "TOKEN" in name.split("_") or name in _HOLD_SECRETS:
+        return ", ".join((name, *_places(error))) + f": {message}"
     if len(error["loc"]) > 1:
         return _sentence_within(name, error, message)
     if error["type"] == "list_type" and isinstance(error["input"], dict):
@@ -371,10 +374,13 @@ def _sentence(error: Any) -> str:
     return f"{name}={error['input']!s}: {message[0].lower()}{message[1:]}"
 
 
+def _places(error: Any) -> list[str]:
+    return [f"entry {place + 1}" if isinstance(place, int) else str(place) for place in error["loc"][1:]]
+
+
 def _sentence_within(name: str, error: Any, message: str) -> str:
     """The same for a mistake within a list or a table: says where."""
-    places = [f"entry {place + 1}" if isinstance(place, int) else str(place) for place in error["loc"][1:]]
-    where = ", ".join((name, *places))
+    where = ", ".join((name, *_places(error)))
     if error["type"] == "missing":
         return f"{where} is missing"
     if error["type"] == "extra_forbidden":

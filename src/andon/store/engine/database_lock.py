@@ -6,7 +6,8 @@ import contextlib
 import fcntl
 import os
 
-from andon.core.errors import InUseError, StoreUnavailable
+from andon.core.disk import no_room
+from andon.core.errors import InUseError, StoreFull, StoreUnavailable
 from andon.core.private_files import PRIVATE, FileAccess
 from andon.core.settings.database_url import Database, PostgresAddress
 
@@ -22,7 +23,8 @@ def lock_database(db_path: Database, access: FileAccess = PRIVATE) -> contextlib
     On PostgreSQL there is nothing to take: each writing transaction locks out the others for its own length, so any
     number of services may share the database; they need a broker that they share as well.
 
-    Raises InUseError where another process holds it, StoreUnavailable where the file cannot be made.
+    Raises InUseError where another process holds it, StoreFull where the disk has no room for the file,
+    StoreUnavailable where it cannot be made.
     """
     if isinstance(db_path, PostgresAddress):
         return contextlib.ExitStack()
@@ -32,13 +34,16 @@ def lock_database(db_path: Database, access: FileAccess = PRIVATE) -> contextlib
         access.make_file(path)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
+        if no_room(error):
+            raise StoreFull(f"no room is left for the database {db_path}: free some disk space") from error
         raise StoreUnavailable(
             f"the lock file {path} cannot be made ({error.strerror}): check the path and its permissions"
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # no room: only a message to others would name us
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     except BlockingIOError as error:
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)

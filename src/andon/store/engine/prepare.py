@@ -8,7 +8,8 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection, Engine
 
-from andon.core.errors import StoreUnavailable
+from andon.core.disk import no_room
+from andon.core.errors import StoreFull, StoreUnavailable
 from andon.core.private_files import PRIVATE, FileAccess
 from andon.core.settings.database_url import Database, PostgresAddress
 from andon.store.engine import postgres, reference_import, vacuum
@@ -105,6 +106,8 @@ def _check_path(path: Path, access: FileAccess) -> None:
                 f"the database {path} is not an SQLite database: choose another DB_PATH or move the file away"
             )
     except OSError as error:
+        if no_room(error):
+            raise StoreFull(f"no room is left for the database {path}: free some disk space") from error
         raise StoreUnavailable(
             f"the database {path} cannot be created or written ({error.strerror}): check the path and its permissions"
         ) from error

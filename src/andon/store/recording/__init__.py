@@ -2,9 +2,17 @@
 
 from andon.store.recording.noted import severities_not_understood
 from andon.store.recording.rejects import delete_rejects, list_rejects, mark_retried, reject, reject_ids
-from andon.store.recording.sequences import messages_of, missing_ranges, newest_sequence
+from andon.store.recording.sequences import (
+    checked,
+    messages_of,
+    missing_ranges,
+    newest_sequence,
+    set_checked,
+    unknown,
+)
 
 __all__ = [
+    "checked",
     "delete_rejects",
     "list_rejects",
     "mark_retried",
@@ -13,5 +21,7 @@ __all__ = [
     "newest_sequence",
     "reject",
     "reject_ids",
+    "set_checked",
     "severities_not_understood",
+    "unknown",
 ]

@@ -7,6 +7,7 @@ transaction, so the place of a log in its message plays no part here.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection
@@ -19,6 +20,9 @@ from andon.store.schema.dialect import run
 #: What is older than this (seconds) is forgotten whatever the stream holds.
 _LONGEST = 90 * 86_400.0
 _FIRST = "first:"
+#: Messages that were stored further apart (ns) are not made one range: between them the broker may have lost its tail
+#: and used the sequences of what it lost again. A machine that lost power is away for longer.
+_APART = 10_000_000_000
 
 #: (stream id, first sequence, last sequence, first stored-at ns, last stored-at ns)
 Range = tuple[int, int, int, int, int]
@@ -40,7 +44,9 @@ def ranges(keys: Iterable[Message], wanted: Collection[Message]) -> list[Range]:
         run_of.clear()
 
     for key in sorted(set(keys)):
-        if run_of and (key[0] != run_of[-1][0] or key[1] > run_of[-1][1] + 1):
+        if run_of and (
+            key[0] != run_of[-1][0] or key[1] > run_of[-1][1] + 1 or not 0 <= key[2] - run_of[-1][2] < _APART
+        ):
             end()
         run_of.append(key)
     end()
@@ -54,8 +60,8 @@ def add(connection: Connection, found: Iterable[Range]) -> None:
         before = run(
             connection,
             "SELECT last_ns, first_seq, first_ns FROM gone WHERE stream_id = ? AND last_seq = ? AND last_ns <= ?"
-            " ORDER BY last_ns DESC LIMIT 1",
-            (stream_id, first - 1, first_ns),
+            " AND last_ns > ? ORDER BY last_ns DESC LIMIT 1",
+            (stream_id, first - 1, first_ns, first_ns - _APART),
         ).one_or_none()
         if before is not None:
             run(
@@ -68,7 +74,8 @@ def add(connection: Connection, found: Iterable[Range]) -> None:
     columns = ("stream_id", "last_seq", "last_ns", "first_seq", "first_ns")
     longer = (
         " ON CONFLICT (stream_id, last_seq, last_ns) DO UPDATE SET first_seq ="
-        " CASE WHEN excluded.first_seq < gone.first_seq THEN excluded.first_seq ELSE gone.first_seq END"
+        " CASE WHEN excluded.first_seq < gone.first_seq THEN excluded.first_seq ELSE gone.first_seq END, first_ns ="
+        " CASE WHEN excluded.first_ns < gone.first_ns THEN excluded.first_ns ELSE gone.first_ns END"
     )
     insert_rows(connection, "gone", columns, rows, longer)
 
@@ -84,16 +91,28 @@ def known(connection: Connection, keys: Collection[Message]) -> set[Message]:
     """Which of these messages are remembered."""
     found: set[Message] = set()
     for stream_id in {key[0] for key in keys}:
-        asked = [key for key in keys if key[0] == stream_id]
+        asked = sorted(key for key in keys if key[0] == stream_id)
         rows = run(
             connection,
             "SELECT first_seq, last_seq, first_ns, last_ns FROM gone"
             " WHERE stream_id = ? AND last_seq >= ? AND first_seq <= ?",
-            (stream_id, min(key[1] for key in asked), max(key[1] for key in asked)),
+            (stream_id, asked[0][1], asked[-1][1]),
         ).all()
         for first, last, first_ns, last_ns in map(tuple, rows):
-            found.update(key for key in asked if first <= key[1] <= last and first_ns <= key[2] <= last_ns)
+            within = asked[bisect_left(asked, (stream_id, first)) : bisect_left(asked, (stream_id, last + 1))]
+            found.update(key for key in within if first_ns <= key[2] <= last_ns)
     return found
+
+
+def stretches(connection: Connection, stream_id: int, first: int, last: int, since_ns: int) -> list[tuple[int, int]]:
+    """Sequences (first, last) of which all were handled, in order, of what was stored at ``since_ns`` or later."""
+    rows = run(
+        connection,
+        "SELECT first_seq, last_seq FROM gone WHERE stream_id = ? AND last_seq >= ? AND first_seq <= ? AND last_ns >= ?"
+        " ORDER BY first_seq, last_seq",
+        (stream_id, first, last, since_ns),
+    )
+    return [(low, high) for low, high in rows]
 
 
 def highest(connection: Connection, stream_id: int) -> int:

@@ -1,11 +1,12 @@
-"""What is stored of a stream: its highest sequence, those that are missing, and all that came in one message."""
+"""What is stored of a stream: its highest sequence, what is missing of it, and all that came in one message."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection
 
+from andon.store.engine.counters import read_counter, set_counter
 from andon.store.recording import handled_sequences
 from andon.store.schema.dialect import rows_for, run
 
@@ -17,6 +18,15 @@ SELECT MAX(seq) FROM (
     SELECT MAX(seq) FROM rejects WHERE stream_id = ?
 ) AS stored
 """
+_WITHIN = "stream_id = ? AND seq BETWEEN ? AND ? AND stored_ns >= ?"
+# A message may hold logs and rejects: it counts once.
+_COUNT = """
+SELECT (SELECT COUNT(*) FROM (SELECT DISTINCT seq FROM logs WHERE {within}) AS of_logs)
+     + (SELECT COUNT(*) FROM (
+            SELECT DISTINCT seq FROM rejects AS r WHERE {within} AND NOT EXISTS
+                (SELECT 1 FROM logs AS l WHERE l.stream_id = r.stream_id AND l.seq = r.seq AND l.stored_ns >= ?)
+        ) AS of_rejects)
+""".replace("{within}", _WITHIN)
 # The sequences in order, from both tables, walked along their indexes, each once though it may hold many logs; a step
 # of more than one is a gap.
 _GAPS = """
@@ -24,16 +34,24 @@ SELECT previous + 1, seq - 1
 FROM (
     SELECT seq, LAG(seq, 1, CAST(? AS BIGINT) - 1) OVER (ORDER BY seq) AS previous
     FROM (
-        SELECT DISTINCT seq FROM logs WHERE stream_id = ? AND seq BETWEEN ? AND ?
+        SELECT DISTINCT seq FROM logs WHERE {within}
         UNION ALL
-        SELECT DISTINCT seq FROM rejects WHERE stream_id = ? AND seq BETWEEN ? AND ?
+        SELECT DISTINCT seq FROM rejects WHERE {within}
         UNION ALL
         SELECT CAST(? AS BIGINT) + 1
     ) AS stored
 ) AS steps
 WHERE seq - previous > 1
 ORDER BY seq
+""".replace("{within}", _WITHIN)
+_KEYS = """
+SELECT seq, stored_ns FROM logs WHERE stream_id = ? AND seq BETWEEN ? AND ?
+UNION
+SELECT seq, stored_ns FROM rejects WHERE stream_id = ? AND seq BETWEEN ? AND ?
 """
+_NEWEST = "SELECT seq, stored_ns FROM {} WHERE stream_id = ? AND seq <= ? ORDER BY seq DESC, stored_ns DESC LIMIT 1"
+#: Counters: up to which message of a stream everything that it held is stored.
+_CHECKED, _CHECKED_NS = "checked:", "checked_ns:"
 # What stands beside some logs in the messages they came in.
 _BESIDE = " FROM logs AS l JOIN {} AS o ON o.stream_id = l.stream_id AND o.seq = l.seq AND o.stored_ns = l.stored_ns"
 _MESSAGES = f"SELECT l.id, o.id{_BESIDE.format('logs')} WHERE l.id IN ({{}}) ORDER BY l.id, o.part"
@@ -52,15 +70,72 @@ def newest_sequence(connection: Connection, stream: str) -> int:
     return 0 if stream_id is None else highest_sequence(connection, stream_id)
 
 
-def missing_ranges(connection: Connection, stream: str, first: int, last: int) -> list[tuple[int, int]]:
-    """Ranges (inclusive) within ``first``..``last`` of which neither a log nor a reject is stored."""
+def missing_ranges(
+    connection: Connection, stream: str, first: int, last: int, since_ns: int = 0, near: int = 1
+) -> list[tuple[int, int]]:
+    """Ranges (inclusive) within ``first``..``last`` of which nothing is stored, nor was handled otherwise.
+
+    Rows of before ``since_ns`` do not count: a stream that was made anew has other messages of their sequences. Ranges
+    with fewer than ``near`` sequences between them are one.
+    """
     if last < first:
         return []
     stream_id = run(connection, _STREAM, (stream,)).scalar()
     if stream_id is None:
         return [(first, last)]
-    within = (stream_id, first, last)
-    return [(low, high) for low, high in run(connection, _GAPS, (first, *within, *within, last))]
+    within = (stream_id, first, last, since_ns)
+    if run(connection, _COUNT, (*within, *within, since_ns)).scalar_one() == last - first + 1:
+        return []
+    gone = handled_sequences.stretches(connection, *within)
+    found: list[tuple[int, int]] = []
+    for low, high in _without(map(tuple, run(connection, _GAPS, (first, *within, *within, last))), gone):
+        if found and low - found[-1][1] <= near:
+            found[-1] = (found[-1][0], high)
+        else:
+            found.append((low, high))
+    return found
+
+
+def _without(gaps: Iterable[tuple[int, ...]], gone: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What is left of ordered ``gaps``, each (first, last), without the ordered stretches ``gone``."""
+    place = 0
+    for low, high in gaps:
+        while place < len(gone) and gone[place][1] < low:
+            place += 1
+        at = place
+        while low <= high and at < len(gone) and gone[at][0] <= high:
+            if gone[at][0] > low:
+                yield low, gone[at][0] - 1
+            low = gone[at][1] + 1
+            at += 1
+        if low <= high:
+            yield low, high
+
+
+def unknown(connection: Connection, stream: str, keys: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Which of these messages (sequence, stored-at ns) are neither stored nor handled otherwise."""
+    stream_id = run(connection, _STREAM, (stream,)).scalar()
+    if stream_id is None or not keys:
+        return set(keys)
+    within = (stream_id, min(keys)[0], max(keys)[0])
+    left = set(keys).difference(map(tuple, run(connection, _KEYS, (*within, *within))))
+    gone = handled_sequences.known(connection, [(stream_id, *key) for key in left]) if left else ()
+    return left.difference(key[1:] for key in gone)
+
+
+def checked(connection: Connection, stream: str) -> tuple[int, int]:
+    """The message (sequence, stored-at ns) up to which everything that the stream held is stored; (0, 0) for none."""
+    return read_counter(connection, _CHECKED + stream), read_counter(connection, _CHECKED_NS + stream)
+
+
+def set_checked(connection: Connection, stream: str, last: int) -> None:
+    """Everything that the stream held up to sequence ``last`` is stored: note the newest message of it."""
+    stream_id = run(connection, _STREAM, (stream,)).scalar()
+    rows = [row for table in ("logs", "rejects") for row in run(connection, _NEWEST.format(table), (stream_id, last))]
+    if rows:
+        sequence, stored_ns = max(map(tuple, rows))
+        set_counter(connection, _CHECKED + stream, sequence)
+        set_counter(connection, _CHECKED_NS + stream, stored_ns)
 
 
 def messages_of(connection: Connection, log_ids: Sequence[int]) -> dict[int, tuple[list[int], list[tuple[int, str]]]]:

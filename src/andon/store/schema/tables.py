@@ -219,7 +219,8 @@ Index("picture_fetches_log", picture_fetches.c.log_id)
 # that a rule kept from being stored, ``most_logs`` is the largest number of logs that retention found,
 # ``grouping`` is the version of the patterns' fingerprints, ``grouping:…`` how far they were made anew,
 # ``unmerged`` how many logs were deleted since the index of words was last merged, ``first:<stream>`` the first
-# sequence that the stream still held.
+# sequence that the stream still held, ``checked:<stream>`` and ``checked_ns:<stream>`` the message up to which
+# everything that it held is stored.
 counters = clustered("counters", key(Text, "name"), given(BigInteger, "value"))
 
 alembic_version = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))

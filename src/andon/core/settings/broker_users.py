@@ -1,0 +1,39 @@
+"""Who may use the embedded broker: what ``andon.toml`` says of each producer's login."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+#: The user that Andon itself is at a closed broker.
+OWN_USER = "andon-service"
+_HASH = re.compile(r"\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}")
+
+
+class NatsUser(BaseModel):
+    """A producer: may send logs and ask for analyses, and hears only its own inbox (``_INBOX_<user>.>``)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    user: str = Field(min_length=1, max_length=64)
+    password: SecretStr
+
+    @field_validator("user")
+    @classmethod
+    def _one_token(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+            raise ValueError("a user is letters, digits, - and _, because its inboxes are named after it")
+        if value == OWN_USER:
+            raise ValueError(f"{OWN_USER} is Andon itself: choose another name")
+        return value
+
+    @field_validator("password")
+    @classmethod
+    def _usable(cls, value: SecretStr) -> SecretStr:
+        password = value.get_secret_value()
+        if not password:
+            raise ValueError("it is empty: choose one, or write its bcrypt hash")
+        if password.startswith("$2") and not _HASH.fullmatch(password):
+            raise ValueError("it begins like a bcrypt hash and is none: choose one that does not begin with $2")
+        return value
