@@ -345,6 +345,10 @@ def _signed_url(text: str, shadow: str) -> Iterator[Span]:
             yield Span(*found.span("value"))
 
 
+def _literals(listed: str) -> tuple[str, ...]:
+    return tuple(listed.split())
+
+
 _FINDERS: tuple[tuple[tuple[str, ...], Finder], ...] = (
     (("-----begin",), _pem),
     (("://",), _userinfo),
@@ -360,9 +364,7 @@ _FINDERS: tuple[tuple[tuple[str, ...], Finder], ...] = (
     (("identified", "password", "sp_"), _values(_SQL)),
     (("into",), _insert),
     (
-        tuple(
-            "snmp community com2sec radius tacacs enable key md5 psk auth priv passwd wpa wifi wlan wi-fi wep".split()
-        ),
+        _literals("snmp community com2sec radius tacacs enable key md5 psk auth priv passwd wpa wifi wlan wi-fi wep"),
         _wifi_gear,
     ),
     (("wlan", "wifi", "wi-fi", "ssid", "access", "funk"), _radio_key),
@@ -372,8 +374,9 @@ _FINDERS: tuple[tuple[tuple[str, ...], Finder], ...] = (
     (("login ",), _groups(_NETRC)),
     (("securestring", "networkcredential"), _values(_SECURE_STRING)),
     (
-        tuple(
-            "log auth cred sign anmeld einge einlog zugang ident conne acce conex user tried default benutzer ssh telnet ftp rdp vnc mqtt".split()
+        _literals(
+            "log auth cred sign anmeld einge einlog zugang ident conne acce conex user tried default benutzer ssh"
+            " telnet ftp rdp vnc mqtt"
         ),
         _login,
     ),
