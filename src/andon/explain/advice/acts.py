@@ -6,7 +6,7 @@ import functools
 import re
 from typing import NamedTuple
 
-from andon.explain.advice import words
+from andon.explain.advice import lexicon
 
 
 class Act(NamedTuple):
@@ -25,9 +25,9 @@ def acts() -> tuple[Act, ...]:
     return tuple(
         Act(
             one["rule"],
-            words.whole("|".join(one["patterns"])),
-            words.whole(one["excused"]) if "excused" in one else None,
-            words.whole(one["needs"]) if "needs" in one else None,
+            lexicon.whole("|".join(one["patterns"])),
+            lexicon.whole(one["excused"]) if "excused" in one else None,
+            lexicon.whole(one["needs"]) if "needs" in one else None,
         )
-        for one in words.table("acts.toml")["act"]
+        for one in lexicon.table("acts.toml")["act"]
     )

@@ -16,7 +16,7 @@ from typing import Final
 from andon.core.late_patterns import late
 from andon.core.models import Explanation
 from andon.core.redact import visible
-from andon.explain.advice import foreign, polarity, unusual, words
+from andon.explain.advice import foreign, lexicon, polarity, unusual
 from andon.explain.advice.acts import acts
 from andon.explain.advice.sentences import Sentence, sentences
 
@@ -54,14 +54,14 @@ _LOOKED_BACK = 4
 def _verbs(kind: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     def column(at: int) -> re.Pattern[str]:
         return late(
-            lambda: r"(?<!\w)(?:" + "|".join(verb[at] for verb in words.table("english.toml")[kind]) + r")(?!\w)"
+            lambda: r"(?<!\w)(?:" + "|".join(verb[at] for verb in lexicon.table("english.toml")[kind]) + r")(?!\w)"
         )
 
     return column(0), column(1), column(2)
 
 
 _STRONG, _MEDIUM, _WEAK, _IGNORED = _verbs("strong"), _verbs("medium"), _verbs("weak"), _verbs("ignored")
-_OBJECTS = {kind: words.whole(f"<{kind}>") for kind in ("device", "fusing", "watch", "computer")}
+_OBJECTS = {kind: lexicon.whole(f"<{kind}>") for kind in ("device", "fusing", "watch", "computer")}
 #: Rule, its objects, and the verbs that break it: always, for the object itself, and where the machine is to run.
 _RULES = (
     (SAFETY, ("device",), _STRONG, _MEDIUM, _WEAK),
@@ -70,9 +70,9 @@ _RULES = (
     (COMPUTER, ("computer",), _STRONG, _MEDIUM, _WEAK),
 )
 _FOREIGN = {"device": SAFETY, "watch": WATCHING, "computer": COMPUTER}
-_FITS = words.whole(r"<fit>(?: \w+){0,2}? (?:<tool>)")
-_TOOL_FITTED = words.whole(r"(?:<tool>)(?: \w+){0,8}? be <fitted>")
-_OVER = words.whole("<over>")
+_FITS = lexicon.whole(r"<fit>(?: \w+){0,2}? (?:<tool>)")
+_TOOL_FITTED = lexicon.whole(r"(?:<tool>)(?: \w+){0,8}? be <fitted>")
+_OVER = lexicon.whole("<over>")
 _MODE = late(
     r"(?<!\w)(?:put|set|place|switch|leave|take|bring) (?:\w+ ){1,6}?(?:in|into|on|to) (?:permanent )"
     r"?(?:by ?pass|over ?ride|muting|blanking|bridged|simulat\w+|maintenance bypass|manual override|forced \w+)(?!\w)"
@@ -95,10 +95,10 @@ _RATINGS = late(
 _CAUSES = late(
     r"(?<!\w)(?:keep|leave|have|get|hold|make sure|ensure|see to it|run|restart|operate|continue|start)(?!\w)"
 )
-_RUN, _CAREFUL = words.whole("<run>"), words.whole("<careful>")
-_PREPOSITION = words.whole("<preposition>")
+_RUN, _CAREFUL = lexicon.whole("<run>"), lexicon.whole("<careful>")
+_PREPOSITION = lexicon.whole("<preposition>")
 _BREAKS = late(
-    lambda: words.filled(r"(?:\band\b|\bthen\b|\bor\b|,)(?: (?:then|also|please))* <ordinary>\b|\bbut\b|\bthen\b")
+    lambda: lexicon.filled(r"(?:\band\b|\bthen\b|\bor\b|,)(?: (?:then|also|please))* <ordinary>\b|\bbut\b|\bthen\b")
 )
 
 

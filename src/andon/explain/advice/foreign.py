@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from andon.core.late_patterns import late
-from andon.explain.advice import words
+from andon.explain.advice import lexicon
 from andon.explain.advice.sentences import plain, same_letters
 
 
@@ -41,7 +41,7 @@ class _Language(NamedTuple):
 @functools.cache
 def _languages() -> tuple[_Language, ...]:
     def pattern(listed: list[str]) -> re.Pattern[str]:
-        return words.whole(same_letters("|".join(listed)))
+        return lexicon.whole(same_letters("|".join(listed)))
 
     return tuple(
         _Language(
@@ -57,7 +57,7 @@ def _languages() -> tuple[_Language, ...]:
             pattern(one["honest"]) if "honest" in one else None,
             one.get("leads", False),
         )
-        for name, one in words.table("languages.toml").items()
+        for name, one in lexicon.table("languages.toml").items()
         if name != "unspaced"
     )
 
@@ -74,7 +74,7 @@ class _Unspaced(NamedTuple):
 @functools.cache
 def _unspaced() -> tuple[_Unspaced, ...]:
     made = []
-    for one in words.table("languages.toml")["unspaced"].values():
+    for one in lexicon.table("languages.toml")["unspaced"].values():
         deed, thing, computers, before, behind = (
             same_letters(one[field]) for field in ("orders", "devices", "computers", "before", "behind")
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from andon.core.late_patterns import late
-from andon.explain.advice import words
+from andon.explain.advice import lexicon
 
 
 class Order(NamedTuple):
@@ -38,10 +38,10 @@ _PLACE = late(
     r"|if|whether|where|since|like|than|as|during|front of|next to|and|or|to see|so that|that|which)"
     r" (?:the |an? |its |any )?(?:\w+ )?\Z"
 )
-_HONEST = words.whole("<honest>(?: (?:out|off|up|down))?")
-_HONEST_DONE = words.whole(r"(?:<honest>)(?:e?d|n|en|ed|ped|ted|red|led)?|<honest_done>")
-_HAD_DONE = late(lambda: words.filled(r" (?:\w+ ){0,2}?(?:(?:<honest>)(?:e?d|ped|ted|red|led)|<honest_done>)(?!\w)"))
-_DEVICE = words.whole("<device>")
+_HONEST = lexicon.whole("<honest>(?: (?:out|off|up|down))?")
+_HONEST_DONE = lexicon.whole(r"(?:<honest>)(?:e?d|n|en|ed|ped|ted|red|led)?|<honest_done>")
+_HAD_DONE = late(lambda: lexicon.filled(r" (?:\w+ ){0,2}?(?:(?:<honest>)(?:e?d|ped|ted|red|led)|<honest_done>)(?!\w)"))
+_DEVICE = lexicon.whole("<device>")
 #: Of a device that was named before.
 _PART = late(
     r" (?:its|their|the|both|the two) (?:\w+ )?(?:wires|leads|cores|contacts|terminals|lever|plug|ends|tongue)\b"
