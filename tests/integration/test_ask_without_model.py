@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections import Counter
@@ -19,7 +20,7 @@ from andon.insight.ask.investigator import Investigated
 from andon.insight.ask.retrieval import Inquiry
 from andon.store import Visitor, alarms, change, period, problems
 from support.line_three import ASKED_AT, CHECKS, DAY, fill, records
-from support.store_data import query
+from support.store_data import a_log, opened, query
 
 ON_L3 = "what happened on L3 since 00:00"
 
@@ -143,7 +144,7 @@ def test_a_night_on_a_line_however_it_is_asked(site: Path, question: str) -> Non
             "The last one is log 546, ERROR of 2025-01-15 02:07:20 UTC on conv-33",
         ),
         ("top 2 machines", "where", "2. conveyor-3: 18 logs of 2 problems"),
-        ("tell me about problem 12", "problem", "There is no problem 12: 10 are known"),
+        ("tell me about problems 1 and 12", "problem", "There is no problem 12: 10 are known"),
         ("what is new since yesterday", "new", "9 problems seen for the first time then"),
         ("was ist neu seit gestern", "new", "9 problems seen for the first time then"),
         ("what is active now", "active", "2 alarms are active now:"),
@@ -209,13 +210,23 @@ def test_words_that_nothing_of_the_time_has_are_found_at_another(site: Path) -> 
 
 def test_words_are_no_condition_that_all_must_hold(site: Path) -> None:
     answer = asked(site, "why is the oil so terribly warm today")
-    assert "Of these, 4 logs of 1 problem has 'oil' or" in answer.text
+    assert "Of these, 4 logs of 1 problem have 'oil' or" in answer.text
     assert [head["text"] for head in answer.facts["problems"]] == ["Oil temperature high on oven 2"]
 
 
-def test_a_place_that_no_log_names_is_refused_with_those_that_are_known(site: Path) -> None:
-    with pytest.raises(UnknownName, match=r"'line 9'; there are 2: L\d, L\d"):
-        asked(site, "why did line 9 stop?")
+@pytest.mark.parametrize(
+    ("question", "refusal"),
+    [
+        ("why did line 9 stop?", r"no line is called 'line 9'; there are 2: L\d, L\d"),
+        ("what happened on L77 last night", r"no line is called 'L77'; there are 2: L\d, L\d"),
+        ("what happened on host nosuch?", r"no host is called 'nosuch'; there are \d+"),
+        ("is press 99 all right", r"no place or host is called 'press 99'; there are \d+"),
+        ("tell me about problem 12", r"there is no problem 12; there are 10"),
+    ],
+)
+def test_what_no_log_names_is_refused_with_what_is_known(site: Path, question: str, refusal: str) -> None:
+    with pytest.raises(UnknownName, match=refusal):
+        asked(site, question)
 
 
 def test_filters_that_are_given_go_before_what_the_question_says(site: Path) -> None:
@@ -244,3 +255,61 @@ def test_nothing_is_written(site: Path) -> None:
 def test_the_time_of_an_answer_is_told(site: Path) -> None:
     began = time.perf_counter()
     assert 0 < asked(site, ON_L3).latency <= time.perf_counter() - began
+
+
+@pytest.mark.parametrize(
+    ("question", "route", "said"),
+    [
+        ("compare line 3 with line 4 today", "changed", "L4: 5 logs of 1 problem."),
+        ("compare today with yesterday", "changed", "from 2025-01-14 00:00:00 UTC to 2025-01-14 09:30:00 UTC"),
+        ("is it worse than yesterday", "rising", "against 0 logs of 0 problems from 2025-01-14 00:00:00 UTC"),
+        ("more alarms than yesterday?", "rising", "against 0 logs of 0 problems from 2025-01-14 00:00:00 UTC"),
+        ("who fixed the weld current", "fix", "Replaced the caps of gun 4"),
+        ("how long was E-4711 active", "duration", "and still is (1 time, problem"),
+        ("wie lange war der Feeder leer", "duration", "8 times"),
+        ("which alarms are not acknowledged", "active", "1 alarm is active and not acknowledged now:"),
+        ("any emergancy today", "overview", "'emergancy' is read as 'emergency'."),
+        ("what did the night shift see", "overview", "Shift night of 2025-01-14, 22:00 to 06:00, is meant."),
+        ("when did the guard door last open", "before", "Last at 2025-01-15"),
+    ],
+)
+def test_what_technicians_ask(site: Path, question: str, route: str, said: str) -> None:
+    answer = asked(site, question)
+    assert answer.facts["route"] == route
+    assert said in "\n".join([*answer.notes, answer.text])
+
+
+def test_only_alarms_of_what_is_asked_about_are_told_as_active(site: Path) -> None:
+    assert {one["code"] for one in asked(site, "E-4711").facts["active"]} == {"E-4711"}
+    assert asked(site, "what about the feeder").facts["active"] == []
+
+
+def test_how_long_an_alarm_was_active_is_counted_within_the_time(tmp_path: Path) -> None:
+    """From its state to the next; also of one that began before."""
+    path = tmp_path / "agent.db"
+    day = DAY + timedelta(hours=1)
+    stated = [(0, "active"), (20, "cleared"), (30, "active"), (90, "cleared")]
+
+    async def fill_it() -> None:
+        async with opened(path) as store:
+            rows = [
+                a_log(
+                    number,
+                    "estop",
+                    timestamp=utc_text(day + timedelta(minutes=minute)),
+                    message="E-77 Emergency stop",
+                    template="E-77 Emergency stop",
+                    machine="press-4",
+                    context=json.dumps({"alarm_code": "E-77", "state": state}),
+                )
+                for number, (minute, state) in enumerate(stated, 1)
+            ]
+            await store.record(rows, [])
+            while (await store.index(700))[1]:
+                pass
+
+    asyncio.run(fill_it())
+    whole = asked(path, "how long was the emergency stop active today", now=DAY + timedelta(hours=9))
+    assert "1 h 20 min (2 times" in whole.text
+    part = asked(path, "how long was E-77 active between 1:10 and 1:25", now=DAY + timedelta(hours=9))
+    assert "10 min (1 time" in part.text

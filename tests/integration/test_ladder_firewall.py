@@ -78,6 +78,8 @@ def check_rows(rows: list[tuple[Any, ...]], words: str) -> None:
         ("451", "refused this question (451"),
         ("500", "failed at this question (500"),
         ("html", "sent something else than an answer to this question (a web page, “Blocked by policy”)"),
+        ("empty", "sent something else than an answer to this question (an empty page)"),
+        ("half", "sent something else than an answer to this question (JSON that breaks off)"),
         ("redirect", "sent something else than an answer to this question (302, a redirect to login.example)"),
         ("reset", "broke off its answer to this question"),
         ("cut", "this question"),

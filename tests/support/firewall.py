@@ -2,7 +2,7 @@
 
 In a test ``with Firewall(url, "word", how="403") as wall:`` and ``wall.url`` takes the place of ``url``; from another
 process ``python tests/support/firewall.py URL WORD HOW`` prints its port. ``how`` is a status, or one of ``html``,
-``redirect``, ``reset``, ``cut`` and ``hang``. ``refused`` are the requests it refused.
+``empty``, ``half``, ``redirect``, ``reset``, ``cut`` and ``hang``. ``refused`` are the requests it refused.
 """
 
 from __future__ import annotations
@@ -86,6 +86,9 @@ class Firewall:
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 900\r\n\r\ndata: {")
         elif self.how == "html":
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n" + _PAGE)
+        elif self.how in ("empty", "half"):
+            piece = b'{"id": "x", "choices": [{"index": 0, "mess' if self.how == "half" else b""
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n" + piece)
         elif self.how == "redirect":
             writer.write(b"HTTP/1.1 302 Found\r\nlocation: http://login.example/\r\ncontent-length: 0\r\n\r\n")
         else:

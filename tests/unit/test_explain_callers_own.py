@@ -156,3 +156,21 @@ async def test_only_callers_who_asked_are_counted(tmp_path: Path) -> None:
         await reply_on(caller)
         await until(lambda: counted(p, "andon_answers_unasked_total") == 1, "the publisher's")
         assert p.metrics.registry.get_sample_value("andon_replies_total", {"way": "request"}) == 1
+
+
+async def test_a_request_that_another_service_recorded_gets_its_own(tmp_path: Path) -> None:
+    """Services that share a stream and a database take turns in recording; only the sequence tells whose log it is."""
+    async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+
+        async def unheard(batch: Any, recorded: Any) -> None:
+            """As if the other service had recorded it."""
+
+        p.recorder.on_stored = unheard
+        await heard(p)
+        p.start()
+        p.bus.publish(SUBJECT, PAYLOAD)
+        asking = [asyncio.create_task(p.desk.analyze(PAYLOAD)) for _ in range(3)]
+        await until(lambda: p.bus.state().ack_floor == 4, "all logs")
+        p.clock.now += 1.5
+        answers = await asyncio.gather(*asking)
+        assert sorted(json.loads(answer)["log_id"] for answer in answers) == [2, 3, 4]

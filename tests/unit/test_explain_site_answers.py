@@ -149,3 +149,23 @@ async def test_a_rule_of_the_site_replaces_the_playbooks_answer(tmp_path: Path) 
         p.analyzer.ladder = p.analyzer.site.ladder = Ladder(p.store.read, lambda _: rule, runbooks=books)
         p.analyzer.site.changed()
         await until(lambda: p.rows()[0].analysis == "Our own rule.", "the site's rule")
+
+
+async def test_what_shows_nothing_yet_goes_before_what_is_only_compared(tmp_path: Path) -> None:
+    """However many wait: each is compared on the way to its first answer."""
+    async with site(tmp_path, away()) as (p, _):
+        unanswered: list[int] = []
+        compare = p.analyzer.site.answer_waiting
+
+        async def watched() -> bool:
+            unanswered.append(p.sql("SELECT count(*) FROM analyses WHERE rung IS NULL")[0][0])
+            return await compare()
+
+        p.analyzer.site.answer_waiting = watched  # type: ignore[method-assign]
+        things, faults = (
+            ("Pump", "Valve", "Belt", "Oven", "Press", "Robot", "Mill", "Scale"),
+            "leaks jams burns slips hums",
+        )
+        p.publish(*(log(f"{thing} {fault}") for thing in things for fault in faults.split()))
+        await until(lambda: shown(p) == [("playbook", True)] * 40, "provisional answers")
+        assert sum(count > 0 for count in unanswered) <= 1  # rows may come between the two steps

@@ -166,8 +166,23 @@ def test_stored_times_are_shown_in_the_sites_zone() -> None:
         ("why did it stop", "severity", None),
         ("why did the coolant pump leak last night?", "words", ["coolant", "pump", "leak"]),
         ("line 9 and press 7 and hall b", "unknown", ["no line is called 'line 9'; there are 2: line-04, line-3"]),
-        ("line 9 and press 7 and hall b", "unclear", ["hall b"]),
-        ("is the machine a problem?", "unclear", []),
+        (
+            "line 9 and press 7 and hall b",
+            "unclear",
+            {
+                "hall b": "no place or host is called 'hall b'; there are 9, the nearest: db-01, line, line-3, line-04, north"
+            },
+        ),
+        ("is the machine a problem?", "unclear", {}),
+        ("errors of service foo", "unclear", {"foo": "no service is called 'foo'; there are 3: drive, error, mes"}),
+        (
+            "what happened on plc-77",
+            "unclear",
+            {"plc-77": "no host is called 'plc-77'; there are 4: plc-03, press-7, db-01, line"},
+        ),
+        ("was war auf der Linie Nord", "unclear", {"Nord": "no line is called 'Nord'; there are 2: line-3, line-04"}),
+        ('what is "token at line 12"?', "unclear", {}),
+        ("what is wrong in the line since 5", "unclear", {}),
         ("Warum stand Linie 3?", "places", ["line-3"]),
         ("why did LINE_03 stop, and line-4?", "places", ["line-04", "line-3"]),
         ("what is 'no token at line 12'?", "unknown", []),

@@ -112,3 +112,21 @@ def test_a_storm_in_one_night_does_not_make_a_problem_of_the_night() -> None:
     """A thousand logs in an hour are one night, however many they are."""
     hours = {day * 24 + hour: (1, 5) for day in range(10) for hour in range(0, 24, 3)} | {27: (1000, 5)}
     assert find(Comparison(1079, 400, {}, hours, exact=True), SHIFTS, UTC).differences == []
+
+
+def test_few_logs_are_told_nothing_but_that() -> None:
+    """What is told beside "too few to tell" would be told all the same."""
+    firmware = FieldCounts({"7": 4}, {"7": 5, "6": 1995}, 4, 2000)
+    told = find(Comparison(4, 2000, {"firmware": firmware}, {}, exact=True), [], UTC)
+    assert told.differences == []
+    assert told.note == "4 logs are too few to tell a difference from chance"
+
+
+def test_names_of_one_fact_may_each_be_like_another() -> None:
+    """``plc`` is on as many logs as ``machine``, which has the value of ``hostname``, which other logs have too."""
+    told = facts(
+        hostname=FieldCounts({"m-09": 48}, {"m-09": 60, "m-01": 1940}, 48, 2000),
+        machine=FieldCounts({"M-09": 48}, {"M-09": 52, "M-01": 1940}, 48, 1992),
+        plc=FieldCounts({"M-09-plc": 48}, {"M-09-plc": 52, "M-01-plc": 1940}, 48, 1992),
+    )
+    assert told == [("machine", "M-09", (("hostname", "m-09"), ("plc", "M-09-plc")))]

@@ -383,6 +383,24 @@ def test_a_window_beside_another(database: Database) -> None:
     assert [(d.field, d.value) for d in differences(compared.fields)] == [("hostname", "h1")]
 
 
+def test_a_storm_of_one_value_in_a_busy_time_is_one_event(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted by the hour too: the hour is none of a storm among all logs, and what is new all the time is told."""
+    monkeypatch.setattr("andon.store.search.comparison.EXACT_MAX", 0)
+
+    def a_row(n: int, day: int, hour: int, **context: str) -> dict[str, Any]:
+        return {"timestamp": f"2025-01-{day:02d}T{hour:02d}:{n % 60:02d}:00.000Z", "context": json.dumps(context)}
+
+    rows = [a_row(n, 14, n % 24, recipe=f"R{n % 2}") for n in range(1200)]
+    rows += [a_row(n, 15, n % 10, recipe=f"R{2 + n % 2}") for n in range(600)]
+    rows += [a_row(0, 15, 4, recipe="R2", firmware="9.9") for _ in range(60)]
+    rows += [a_row(n, 14, 4, firmware="1.0") for n in range(60)]
+    store(database, dict(enumerate(rows, 1)))
+    with Visitor(database) as visitor:
+        compared = visitor.read(search.compare_windows, (1_736_899_200, 1_736_935_200), (1_736_812_800, 1_736_899_200))
+    assert (compared.inside, compared.exact) == (660, False)
+    assert {(d.field, d.value) for d in differences(compared.fields)} == {("recipe", "R2"), ("recipe", "R3")}
+
+
 @given(st.one_of(st.none(), st.text(max_size=50), st.dictionaries(st.text(max_size=5), st.integers()).map(json.dumps)))
 def test_whatever_a_context_holds(text: str | None) -> None:
     """Taking it apart is bounded and never fails."""

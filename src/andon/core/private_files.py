@@ -62,6 +62,9 @@ class FileAccess:
             path.chmod(mode)  # whatever the process's umask took away
 
 
+#: The largest number of a group; the next one means "as it is" to the system.
+_GROUP_MAX = 2**32 - 2
+
 #: For the user who runs Andon, and for nobody else.
 PRIVATE = FileAccess()
 
@@ -73,9 +76,11 @@ def access_for(group: str) -> FileAccess:
     try:
         number = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
     except KeyError:
+        number = _GROUP_MAX + 1
+    if number > _GROUP_MAX:
         raise ConfigError(
             f"ANDON_DATA_GROUP={group}: there is no such group on this machine; create it or name another"
-        ) from None
+        )
     if os.geteuid() != 0 and number not in {os.getegid(), *os.getgroups()}:
         raise ConfigError(
             f"ANDON_DATA_GROUP={group}: the user who runs Andon is not a member of this group; "

@@ -157,18 +157,18 @@ class Analyzer:
             return await self._answer_alone()
         if not self.admission.breaker.closed and not await self._probe(self.analyst):
             away = self.admission.breaker.reason or "the model is away"
-            return await self.site.answer_waiting() or await self._answer_provisionally(away)
+            # what has no answer at all goes first: it is compared with what the site knows on the way
+            return await self._answer_provisionally(away) or await self.site.answer_waiting()
         silent = self._in_hand and time.monotonic() - self._heard >= SILENCE
         if silent and await self._answer_in_hand():
             return True
         if not self.admission.free:
-            if await self.site.answer_waiting():
-                return True
+            reason = f"no answer came from the model for {SILENCE:g} s" if silent else ""
             if self.admission.breaker.half_open:
-                return await self._answer_provisionally("the model was away and is being tried with another problem")
-            if silent:
-                return await self._answer_provisionally(f"no answer came from the model for {SILENCE:g} s")
-            return False
+                reason = "the model was away and is being tried with another problem"
+            if reason and await self._answer_provisionally(reason):
+                return True
+            return await self.site.answer_waiting()
         shortage = await self.admission.budget.shortage()
         if shortage is not None:
             return await self._answer_from_reserve(group, self.analyst, shortage)
@@ -225,15 +225,13 @@ class Analyzer:
 
     async def _answer_from_reserve(self, group: asyncio.TaskGroup, analyst: Analyst, shortage: str) -> bool:
         """While the budget is used up but for its reserve: the model for what is urgent, the playbook for the rest."""
-        if await self.site.answer_waiting():
-            return True
         reserve = await self.admission.budget.shortage(urgent=True) is None
         review = reserve and time.monotonic() >= self._review_at
         if review:
             self._review_at = time.monotonic() + REVIEW
         job = await self._claim(unanswered=not review)
         if job is None:
-            return review
+            return await self.site.answer_waiting() or review
         if reserve and _is_urgent(job):
             await self._take_up(group, analyst, job)
             return True

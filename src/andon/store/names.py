@@ -16,6 +16,7 @@ from andon.core import names as reading
 from andon.core.errors import UnknownName
 from andon.core.models import LogQuery, Names, SiteNames
 from andon.core.models.history import Place
+from andon.core.text import counted
 from andon.store.engine import unknown, watermark
 from andon.store.problems import members
 from andon.store.schema.dialect import run
@@ -164,15 +165,17 @@ class _Reader:
             return name, value
         if len(found) != 1:
             near = reading.nearest(name, list(kept), more=len(kept) >= FIELDS_MAX - len(OWN))
-            self._unknown("field", name, near)
+            own = name.lower() in OWN or name.lower() in COLUMNS
+            self._unknown("field", name, near, " in contexts (it has a filter of its own)" if own else "")
             return name, value
         if found[0] != name:
             self.notes.append(f"field {reading.quoted(name)} is read as {reading.shown(found[0])}")
         if kept[found[0]] < VALUES_MAX:
             values = [row[0] for row in run(self._connection, _VALUES, (found[0],)) if not row[1]]
             if value not in values and not self._recorded(fields=((found[0], value),)):
-                there = reading.choice("value", reading.nearest(value, values))
-                self.notes.append(f"no log has {reading.quoted(f'{found[0]}={value}')}; of its values {there}")
+                told = ", ".join(map(reading.shown, reading.nearest(value, values).names))
+                there = f"; the nearest of its {counted(len(values), 'value')}: {told}" if told else ""
+                self.notes.append(f"no log has {reading.quoted(f'{found[0]}={value}')}{there}")
         return found[0], value
 
     def pattern(self, pattern_id: int) -> None:
@@ -223,9 +226,9 @@ class _Reader:
             self.notes.append(f"{level} {reading.quoted(said)} is read as {reading.listed(found)}")
         return found
 
-    def _unknown(self, noun: str, said: str, near: reading.Nearest) -> str:
+    def _unknown(self, noun: str, said: str, near: reading.Nearest, where: str = "") -> str:
         if not self._is_empty(noun):
-            raise UnknownName(reading.unknown(noun, said, near))
+            raise UnknownName(reading.unknown(noun, said, near, where=where))
         return said
 
     def _is_empty(self, noun: str) -> bool:

@@ -59,6 +59,8 @@ def logs(
     with store.Visitor(settings.database) as visitor:
         read = read_names(visitor, query)
         rows = visitor.read(store.search.find, read.query)
+        timed = not rows and (query.since is not None or query.until is not None)
+        span = visitor.read(store.agent_history.span) if timed else None
     if not rows and as_json:
         tell(read.empty)
     if redact:
@@ -67,9 +69,13 @@ def logs(
 
         redactor = Redactor()
         rows = [redacted(row, redactor) for row in rows]
-    print_json([as_object(row) for row in rows]) if as_json else print_table(
-        rows, settings, read.none("No logs match.")
-    )
+    if as_json:
+        print_json([as_object(row) for row in rows])
+        return
+    none = "No logs match."
+    if span is not None:
+        none = f"{none} The newest log of all is from {shown_time(span[1], settings.time_zone)}."
+    print_table(rows, settings, read.none(none))
 
 
 def show(

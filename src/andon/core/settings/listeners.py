@@ -152,7 +152,7 @@ class ListenerSettings(BaseModel):
         token = value.get_secret_value().strip()
         if not all(" " <= sign <= "~" for sign in token):
             raise ValueError(
-                "the token holds a character outside of ASCII, which HTTP clients send in different ways: "
+                "the token holds a control character or one outside ASCII, which HTTP clients send in different ways: "
                 "choose letters, digits and signs of ASCII"
             )
         return SecretStr(token)

@@ -42,7 +42,7 @@ from andon.explain.callers.fallback_reply import Fallback, understood
 from andon.explain.callers.slots import Caller, Slots
 from andon.explain.interfaces import Rules
 from andon.ingest.recorder import Batch
-from andon.store import Store, queue
+from andon.store import Store, queue, recording
 
 log = structlog.get_logger(__name__)
 
@@ -136,7 +136,7 @@ class CallerDesk:
         if not self._expect(caller):
             settle(None)
         try:
-            sequence = await self.publisher.store(payload, subject=SUBJECT, message_id=request)
+            sequence = caller.sequence = await self.publisher.store(payload, subject=SUBJECT, message_id=request)
             if rejected is not None:
                 raise MessageRejected(f"the message {rejected}; it is kept, see `andon rejects`")
             body = await done
@@ -316,8 +316,8 @@ class CallerDesk:
         """Answer durable callers and those whose patience ended; for ever."""
         while True:
             self._wake.clear()
-            steps = self._attach_late, self._answer_shown, self._answer_unasked, self._answer_overdue
-            for step in (*steps, self._durable.answer):
+            attach = self._attach_elsewhere, self._attach_late
+            for step in (*attach, self._answer_shown, self._answer_unasked, self._answer_overdue, self._durable.answer):
                 try:
                     await step()
                 except (StoreError, BrokerError) as error:
@@ -325,6 +325,18 @@ class CallerDesk:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._wake.wait()
+
+    async def _attach_elsewhere(self) -> None:
+        """Another service that shares the stream and the database may have recorded a request to our endpoint."""
+        since = self.clock() + self.patience - PASSED
+        waiting = {c.sequence: c for c in self._slots if c.sequence and c.about is None and c.deadline <= since}
+        if not waiting:
+            return
+        found = await self.store.read(recording.logs_at, STREAM, sorted(waiting), self.wall_clock() - 2 * self.patience)
+        for sequence, (log_id, pattern_id, severity) in found.items():
+            self._expected.discard(waiting[sequence])
+            self._match_late(waiting[sequence], payloads.Subject(log_id, pattern_id, severity))
+        await self.store.write(queue.prioritise, [log_id for log_id, *_ in found.values()])
 
     async def _attach_late(self) -> None:
         for caller in self._slots:
@@ -373,9 +385,7 @@ class CallerDesk:
         try:
             stored, answer = await self.store.read(queue.log_and_analysis, log_id)
         except StoreError as error:
-            log.warning(
-                "a stored log cannot be read, its callers get the playbook's answer", log=log_id, error=str(error)
-            )
+            log.warning("callers of a stored log get the playbook's answer", log=log_id, error=str(error))
             stored, answer = None, None
         for caller in late:
             if caller not in self._slots:  # answered while we asked the store

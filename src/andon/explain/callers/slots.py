@@ -35,7 +35,8 @@ class Caller(msgspec.Struct, eq=False):
     ``rank`` above :data:`PLAIN` is that of a caller who asked for exactly one reply, and raises the priority.
     ``displaced`` is called where somebody more urgent got the place. ``about`` is the stored log, once there is one.
 
-    ``request`` is the id of the message that a request to the endpoint becomes. ``arrived`` is the caller's place among
+    ``request`` is the id of the message that a request to the endpoint becomes, ``sequence`` its place in the stream
+    once it is there. ``arrived`` is the caller's place among
     what the connection received (0 where nobody counts), ``behind`` how many equal messages that came before it are not
     recorded yet. ``passed`` is a log of the same bytes that was taken for another's, ``passed_at`` since when (the
     desk's clock). ``asked`` says whether the sender surely reads an answer.
@@ -49,6 +50,7 @@ class Caller(msgspec.Struct, eq=False):
     displaced: Callable[[], None] | None = None
     about: payloads.Subject | None = None
     request: str | None = None
+    sequence: int = 0
     arrived: int = 0
     behind: int = 0
     passed: payloads.Subject | None = None

@@ -55,7 +55,8 @@ _LAST = _re(rf"\b(?:last|past|previous|recent)\s{{1,3}}(?:{COUNT}\s{{0,3}})?{UNI
 _FOR = _re(rf"\b(?:since|for)\s{{1,3}}{COUNT}\s{{0,3}}{UNIT}\b(?!\s{{1,3}}ago)")
 _AGO = _re(rf"\b{COUNT}\s{{0,3}}{UNIT}\s{{1,3}}ago\b")
 _CALENDAR = _re(r"\b(this|last)\s{1,3}(week|month|year)\b")
-_AHEAD = _re(r"\b(?:tomorrow|next\s{1,3}(?:hour|night|day|week|month|year|shift|\w+day))\b")
+_WEEKEND = _re(r"\b(?:(last|past|previous)\s{1,3})?week-?\s?end\b")
+_AHEAD = _re(r"\b(?:tomorrow|next\s{1,3}(?:hour|night|day|week|weekend|month|year|\w+day))\b")
 _DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})(?=T?\b)")
 _DAY_AND = _re(
     rf"\b(?:(day\sbefore\syesterday|today|yesterday|tonight|overnight|this|(?:last\s)?(?:{'|'.join(_DAYS)})|last)\b"
@@ -249,11 +250,16 @@ def _date_of(word: str, now: datetime) -> datetime:
 
 
 def _calendar(text: str, now: datetime) -> Window | None:
-    """This week, from Monday on; this or the last month and year."""
+    """The last weekend that has begun, this week from Monday on, this or the last month and year."""
+    midnight = _midnight(now)
+    if (weekend := _WEEKEND.search(text)) is not None and not _AHEAD.search(text):
+        days = (midnight.weekday() - 5) % 7 + (7 if weekend[1] and midnight.weekday() >= 5 else 0)
+        saturday = midnight - timedelta(days=days)
+        since = _SINCE_DAY.search(text[: weekend.start()]) is not None
+        return Window(saturday, now if since else saturday + timedelta(days=2), weekend[0])
     found = _CALENDAR.search(text)
     if found is None:
         return None
-    midnight = _midnight(now)
     if found[2].lower() == "week":
         return Window(midnight - timedelta(days=midnight.weekday()), now, found[0])
     start = midnight.replace(day=1) if found[2].lower() == "month" else midnight.replace(month=1, day=1)

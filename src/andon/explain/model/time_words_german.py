@@ -85,6 +85,8 @@ _RULES = (
         _pattern(rf"(?:letzte[nrs]?|vergangene[nrs]?)\s+(?:{_COUNT}\s+)?{_UNIT}"),
         lambda m: f"last {_number(m[1])} {_UNITS[m[2].lower()]}".replace("  ", " "),
     ),
+    (_pattern(r"(?:letzte[sn]?|vorige[sn]?|vergangene[sn]?)\s+wochenende"), lambda _m: "last weekend"),
+    (_pattern(r"wochenende"), lambda _m: "weekend"),
     (_pattern(r"vorgestern"), lambda _m: "day before yesterday"),
     (_pattern(rf"gestern\s+{_PART}"), lambda m: f"yesterday {_PARTS[m[1].lower()]}"),
     (_pattern(r"heute\s+nacht"), lambda _m: "tonight"),
@@ -114,7 +116,7 @@ _RULES = (
     (
         _pattern(
             rf"({'|'.join(_PREPOSITIONS)})\s+(?:dem\s+|am\s+)?(?=\d{{1,4}}[:.-]\d|{'|'.join(_DAYS.values())}"
-            r"|yesterday|today|tonight|midnight|this\s|last\s)"
+            r"|yesterday|today|tonight|midnight|weekend|this\s|last\s)"
         ),
         lambda m: f"{_PREPOSITIONS[m[1].lower()]} ",
     ),

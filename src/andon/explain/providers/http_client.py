@@ -110,13 +110,17 @@ def _stream_type() -> type[Any]:
     import httpx2
 
     class Stream(httpx2.AsyncByteStream):
-        """A body as ``read`` passes it on."""
+        """A body as ``read`` passes it on; libraries look for more behind its end, which is not read again."""
 
         def __init__(self, inner: httpx2.AsyncByteStream, read: Callable[..., AsyncIterator[bytes]]) -> None:
             self._inner = inner
             self._read = read
+            self._begun = False
 
         def __aiter__(self) -> AsyncIterator[bytes]:
+            if self._begun:
+                return self._inner.__aiter__()
+            self._begun = True
             return self._read(self._inner)
 
         async def aclose(self) -> None:
@@ -136,17 +140,20 @@ async def _up_to_max(body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
 
 
 async def _to_its_end(body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
-    """A stream that has to say that it is at its end; libraries take any end for one."""
+    """A stream that has to say that it is at its end; libraries take any end for one, and none at all for an answer."""
     import httpx2
 
     begun = ended = False
-    last = b""
+    last, size = b"", 0
     async for chunk in body:
+        size += len(chunk)
         seen = last + chunk
         begun = begun or any(mark in seen for mark in _BEGUN)
         ended = ended or any(mark in seen for mark in _ENDED)
         last = chunk[-32:]
         yield chunk
+    if not size:
+        raise NotAStream("an empty page")
     if begun and not ended:
         raise httpx2.RemoteProtocolError("the stream ended in the middle of the answer")
 

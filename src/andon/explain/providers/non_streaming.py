@@ -37,7 +37,7 @@ def web_page(text: str) -> str | None:
 def as_events(body: bytes, encoding: str, limit: int) -> bytes:
     """The server-sent events for an answer in one piece; ``body`` itself where it is none that is known.
 
-    At most ``limit`` bytes are unpacked.
+    At most ``limit`` bytes are unpacked. Raises NotAStream for a body that is empty or breaks off.
     """
     data = body
     if encoding == "gzip":
@@ -48,6 +48,10 @@ def as_events(body: bytes, encoding: str, limit: int) -> bytes:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
+        if not data.strip():
+            raise NotAStream("an empty page") from None
+        if data.lstrip()[:1] in (b"{", b"["):
+            raise NotAStream("JSON that breaks off") from None
         return data
     if not isinstance(value, dict):
         return data

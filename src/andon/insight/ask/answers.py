@@ -13,14 +13,15 @@ from datetime import datetime, timedelta
 import msgspec
 
 from andon.core.errors import NotFound
-from andon.core.models import PatternSeen, utc_text
+from andon.core.models import PatternSeen, Period, utc_text
 from andon.core.models.history import Place
+from andon.core.names import listed
 from andon.core.text import counted
 from andon.core.times import lasting, seconds
 from andon.explain.model.time_phrases import shown
 from andon.insight.ask import figures, scope
 from andon.insight.ask.facts_text import EXAMPLES, alarm_line, plain, problem_line
-from andon.insight.ask.question import Route
+from andon.insight.ask.question import UNSEEN, Route
 from andon.insight.ask.retrieval import Retrieved
 from andon.insight.trends import trends
 from andon.insight.trends.rates import between, occurrences
@@ -29,6 +30,7 @@ from andon.store.period import CountedField
 
 _LISTED = 10
 _TIMES = 5
+_WHEN = re.compile(r"\b(?:when|wann)\b", re.IGNORECASE)
 _ALARM = re.compile(r"\balarm", re.IGNORECASE)
 _PLACES = ("line", "machine", "area", "site", "hostname")
 
@@ -91,10 +93,13 @@ async def _problem(ask: Ask, found: Retrieved) -> list[str]:
 
 
 async def _active(_ask: Ask, found: Retrieved) -> list[str]:
-    active, now = found.active or [], found.inquiry.now
+    active, now, unseen = found.active or [], found.inquiry.now, UNSEEN.search(found.inquiry.text) is not None
+    if unseen:
+        active = [one for one in active if one.acked_at is None]
+    what = "active and not acknowledged" if unseen else "active"
     if not active:
-        return ["No alarm is known to be active there now."]
-    lines = [f"{counted(len(active), 'alarm')} {'is' if len(active) == 1 else 'are'} active now:"]
+        return [f"No alarm is known to be {what} there now."]
+    lines = [f"{counted(len(active), 'alarm')} {'is' if len(active) == 1 else 'are'} {what} now:"]
     lines += [alarm_line(one, now) for one in active[:_LISTED]]
     if len(active) > _LISTED:
         lines.append(f"And {len(active) - _LISTED:,} more: `andon alarms --active` lists them.")
@@ -176,22 +181,39 @@ async def _changed(ask: Ask, found: Retrieved) -> list[str]:
 
 
 async def _beside(ask: Ask, found: Retrieved) -> list[str]:
-    """The logs of the time beside those of as long a time before."""
+    """The places beside each other where several are named, and the logs of the time beside those of another: the one
+    that is named, as far as this one has come, or as long a time before."""
     asked, now = found.scope, found.inquiry.now
     if asked.since is None or found.period is None:
         return []
+    lines = []
+    for one in found.scopes if len(found.scopes) > 1 else []:
+        there = await ask(period.period, [one], found.only)
+        name = plain(listed(one.host or one.place or ""), 80)
+        lines.append(f"{name}: {counted(there.logs, 'log')} of {counted(len(there.problems), 'problem')}.")
     begin = datetime.fromisoformat(asked.since)
     length = (now if asked.until is None else datetime.fromisoformat(asked.until)) - begin
-    before = [msgspec.structs.replace(one, since=utc_text(begin - length), until=asked.since) for one in found.scopes]
+    since, until, times = utc_text(begin - length), asked.since, f"in the {lasting(length.total_seconds())} before"
+    other = found.against
+    if other is not None and other.since is not None and other.since < asked.since:
+        open_ = asked.until is None or datetime.fromisoformat(asked.until) >= now
+        end = utc_text(datetime.fromisoformat(other.since) + length) if open_ else asked.since
+        since, until = other.since, min(end, other.until or end, asked.since)
+        times = f"from {shown(since, now)} to {shown(until, now)}"
+    before = [msgspec.structs.replace(one, since=since, until=until) for one in found.scopes]
     earlier = await ask(period.period, before, found.only)
-    logs, then = found.period.logs, earlier.logs
+    return [*lines, *_more_or_fewer(found.period, earlier, times)]
+
+
+def _more_or_fewer(period_: Period, earlier: Period, when: str) -> list[str]:
+    logs, then = period_.logs, earlier.logs
     if logs == then:
-        return [f"As many as before: {counted(logs, 'log')} in both times."]
-    now_problems, then_problems = (counted(len(one.problems), "problem") for one in (found.period, earlier))
+        return [f"As many as before: {counted(logs, 'log')}, and as many {when}."]
+    now_problems, then_problems = (counted(len(one.problems), "problem") for one in (period_, earlier))
     times = f" ({logs / then:.1f} times as many)" if then else ""
     return [
         f"{'More' if logs > then else 'Fewer'} than before: {counted(logs, 'log')} of {now_problems}, against "
-        f"{counted(then, 'log')} of {then_problems} in the {lasting(length.total_seconds())} before{times}."
+        f"{counted(then, 'log')} of {then_problems} {when}{times}."
     ]
 
 
@@ -268,11 +290,38 @@ async def _before(ask: Ask, found: Retrieved) -> list[str]:
     which = "" if found.fits else f"Taken to be about problem {facts.pattern_id}, the heaviest of that time. "
     times = counted(len(starts), "time")
     every = f", one every {lasting((between(starts) or 0) * 60)} on average" if len(starts) > 1 else ""
-    word = "Yes" if len(starts) > 1 else "No"
-    lines = [f"{which}{word}: problem {facts.pattern_id} occurred {times} with {counted(facts.count, 'log')}{every}."]
+    said = "Yes: " if len(starts) > 1 else "No: "
+    if _WHEN.search(found.inquiry.text):
+        said = f"Last at {shown(facts.last_seen, now)}: "
+    lines = [f"{which}{said}problem {facts.pattern_id} occurred {times} with {counted(facts.count, 'log')}{every}."]
     for start in starts[::-1][:_TIMES]:
         moment = utc_text(datetime.fromtimestamp(start * 60, now.tzinfo))
         lines.append(f"- {shown(moment, now)}")
+    return lines
+
+
+async def _lasted(ask: Ask, found: Retrieved) -> list[str]:
+    """How long the alarms of what was found were active; where none said so, from when to when it was logged."""
+    wanted, now = {one.pattern_id for one in _all(found)}, found.inquiry.now
+    since = seconds(found.scope.since) if found.scope.since else 0.0
+    until = seconds(found.scope.until) if found.scope.until else now.timestamp()
+    shares = {}
+    for chosen in figures.alarm_filters(found.scopes):
+        for one in await ask(alarms.durations, since, until, chosen):
+            if one.alarm.pattern_id in wanted:
+                shares[one.alarm.id] = one
+    if not shares:
+        return (
+            ["No alarm there says how long it was active; its logs came", *await _count(ask, found)] if wanted else []
+        )
+    lines = ["How long alarms were active in that time, the longest first:"]
+    every = sorted(shares.values(), key=lambda one: (-(one.seconds or 0), one.alarm.id))
+    for one in every[:_LISTED]:
+        still = ", and still is" if one.alarm.state == "active" and one.seconds is not None else ""
+        long = "its end was never reported" if one.seconds is None else f"{lasting(one.seconds)}{still}"
+        lines.append(
+            f"- {plain(one.alarm.source)}: {long} ({counted(one.count, 'time')}, problem {one.alarm.pattern_id})"
+        )
     return lines
 
 
@@ -326,4 +375,5 @@ _WORK: dict[Route, Callable[[Ask, Retrieved], Awaitable[list[str]]]] = {
     Route.FIX: _fix,
     Route.BEFORE: _before,
     Route.ACKNOWLEDGED: _acknowledged,
+    Route.DURATION: _lasted,
 }

@@ -140,8 +140,9 @@ def totals(found: Retrieved) -> list[str]:
         lines.append(f"{counted(period.ungrouped, 'log')} of them belong{'s' * (period.ungrouped == 1)} to no problem.")
     if found.fits and found.only is None:
         fitting = [one for group in found.groups for one in (group.head, *group.alike)]
-        logs, problems = counted(sum(one.count for one in fitting), "log"), counted(len(fitting), "problem")
-        lines.append(f"Of these, {logs} of {problems} {'has' if len(fitting) == 1 else 'have'} {found.fits}.")
+        total = sum(one.count for one in fitting)
+        logs, problems = counted(total, "log"), counted(len(fitting), "problem")
+        lines.append(f"Of these, {logs} of {problems} {'has' if total == 1 else 'have'} {found.fits}.")
     return lines
 
 
@@ -167,7 +168,8 @@ def _active(found: Retrieved) -> list[str]:
     if found.active is None or found.question.route == Route.ACTIVE:
         return []
     if not found.active:
-        return ["No alarm is known to be active there now."] if found.groups else []
+        which = "No alarm of these" if found.fits else "No alarm there"
+        return [f"{which} is known to be active now."] if found.groups else []
     seen = sum(one.acked_at is not None for one in found.active)
     more = (
         f"; {len(found.active) - _ACTIVE_TOLD} more: `andon alarms --active`"

@@ -168,11 +168,30 @@ async def _first_log(ask: Ask, entry: AlarmEntry, scope: HistoryQuery, since: st
     return None
 
 
-async def active_now(ask: Ask, scopes: list[HistoryQuery], now: datetime) -> list[AlarmEntry]:
-    """The alarms at the places of ``scopes`` that are active now, what nobody has seen first."""
+async def active_now(
+    ask: Ask, scopes: list[HistoryQuery], now: datetime, only: Collection[int] | None
+) -> list[AlarmEntry]:
+    """The alarms at the places of ``scopes`` that are active now, what nobody has seen first; those of the problems
+    ``only`` where any are named."""
     found: dict[int, AlarmEntry] = {}
     for chosen in alarm_filters(scopes):
         for one in await ask(alarms.listing, "active", now.timestamp(), chosen, _ACTIVE_MAX):
             found.setdefault(one.id, one)
     least = max((Severity(scope.severity).rank for scope in scopes if scope.severity), default=0)
-    return [one for one in found.values() if SEVERITY_RANK.get(one.severity, 1) >= least]
+    severe = [one for one in found.values() if SEVERITY_RANK.get(one.severity, 1) >= least]
+    if only is not None:
+        roots = {}
+        for problem in {one.pattern_id for one in severe if one.pattern_id is not None} - set(only):
+            known = await ask(agent_history.pattern, problem)
+            roots[problem] = problem if known is None else known.pattern_id
+        severe = [one for one in severe if roots.get(one.pattern_id or 0, one.pattern_id) in only]
+    services = {
+        name
+        for scope in scopes
+        for name in ([scope.service] if isinstance(scope.service, str) else scope.service or ())
+    }
+    if services:
+        logs = await ask(agent_history.logs_of, [one.log_id for one in severe if one.log_id is not None])
+        said = {one.id for one in logs if one.service in services}
+        severe = [one for one in severe if one.log_id in said]
+    return severe

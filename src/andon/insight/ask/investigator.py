@@ -38,6 +38,7 @@ from andon.insight.ask.conversation import Conversation, Watch
 from andon.insight.ask.facts_object import facts_of
 from andon.insight.ask.facts_text import prompt_lines, report
 from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve, scope_words
+from andon.insight.shifts.calendar import site_shifts
 from andon.store import Ask, agent_history
 
 log = structlog.get_logger(__name__)
@@ -121,6 +122,7 @@ class Investigator:
         self._prompt_budget = settings.model_prompt_tokens
         self._tool_calls = settings.tool_calls
         self._runbooks = runbooks
+        self._shifts = site_shifts(settings)
         self._budget = budget
 
     async def close(self) -> None:
@@ -168,7 +170,7 @@ class Investigator:
         scope = HistoryQuery(since=inquiry.since, until=inquiry.until)
         found = Retrieved(inquiry, scope, [scope])
         try:
-            found = await retrieve(inquiry, self._history, self._tools(inquiry, None), self._runbooks)
+            found = await retrieve(inquiry, self._history, self._tools(inquiry, None), self._runbooks, self._shifts)
             if found.scopes:
                 found.told = await told(self._history, found)
         except QueryTooSlow as error:

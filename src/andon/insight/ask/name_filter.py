@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from andon.core.models import SiteNames
@@ -18,6 +18,12 @@ _KIND = "|".join(
     sorted({*_THINGS.split(), *(word for level in _LEVELS for word in WORDS[level].split())}, key=len)[::-1]
 )
 _PLACE = re.compile(rf"\b((?:{_KIND})[\s_-]{{0,3}}#?(?:\d{{1,4}}|(?<=[\s_-])[a-z]))\b", re.IGNORECASE)
+#: "on host nosuch", "in area north", "auf der Maschine X": what follows the word for a kind of place or thing.
+_CALLED = re.compile(
+    r"\b(?:on|in|at|of|from|for|by|auf|in|an|bei|von|vom|im|am|aus|für|en|de|sur|à|su)\s(?:(?:the|der|dem|die|das|la|el|le)\s)?"
+    rf"({'|'.join(word for words in WORDS.values() for word in words.split())})\s([^\W\d_][\w.-]*\w)",
+    re.IGNORECASE,
+)
 #: Texts that are quoted: "unexpected token at line 12" names no place.
 _QUOTED = re.compile(r"""(?<!\w)(?:"[^"]*"|'[^']*'|`[^`]*`)(?!\w)""")
 _SEVERITIES = (
@@ -26,7 +32,7 @@ _SEVERITIES = (
     (re.compile(r"\b(?:warnings?|warnung(?:en)?)\b", re.IGNORECASE), "WARNING"),
 )
 #: Words that tell nothing apart.
-_COMMON = frozenset(
+UNTELLING = frozenset(
     """
     a about after again all alarm alarms also an and any are around as at be because been before between but by can
     cause caused causes could did do does down during error errors ever every fail failed fails failure failures
@@ -58,7 +64,8 @@ class Named(NamedTuple):
 
     ``unknown`` are sentences about lines, machines, areas and sites that the question names and the records do not,
     though they name others;
-    ``unclear`` are things such as "hall b" that are called so in no record, but may stand in texts.
+    ``unclear`` are things such as "hall b" that are called so in no record, but may stand in texts, each with the
+    sentence that it is unknown; none where the records name nothing of its kind.
     """
 
     hosts: list[str]
@@ -68,7 +75,7 @@ class Named(NamedTuple):
     severity: str | None
     words: list[str]
     unknown: list[str]
-    unclear: list[str]
+    unclear: dict[str, str]
 
 
 def _in_english(text: str) -> str:
@@ -85,26 +92,57 @@ def find_names(question: str, names: SiteNames) -> Named:
     places = [place for place in _found(names.places, spoken) if place not in hosts]
     unquoted = " ".join(_QUOTED.sub(" ", text).split())
     missing: list[str] = []
-    unclear: list[str] = []
+    unclear: dict[str, str] = {}
+    of_level = {
+        "line": names.lines,
+        "machine": names.machines,
+        "area": names.areas,
+        "site": names.sites,
+        "host": names.hosts,
+        "service": names.services,
+    }
     for found in dict.fromkeys(" ".join(found[1].split()) for found in _PLACE.finditer(text)):
         level = level_of(found)
-        of_level = {"line": names.lines, "machine": names.machines, "area": names.areas, "site": names.sites}
         called = meant(found, of_level.get(level or "", names.places), level or "")
         places += [place for place in called if place not in places and place not in hosts]
         if called or _plain(found) in map(_plain, (*hosts, *places)):
             continue
         if level is not None and of_level.get(level) and found[-1].isdecimal() and found in unquoted:
             missing.append(unknown(level, found, nearest(found, of_level[level])))
-        elif not found.endswith((" a", " i")):  # "is the machine a problem?"
-            unclear.append(found)
-    known = {_plain(name) for name in (*hosts, *places)}
-    services = [name for name in _found(names.services, spoken) if name.lower() not in _COMMON]
-    known |= {_plain(name) for name in (*places, *services)}
+        elif found in unquoted and not found.endswith((" a", " i")):  # "is the machine a problem?"
+            near = nearest(found, [*names.hosts, *names.places])
+            unclear[found] = unknown("place or host", found, near) if level is None or of_level[level] else ""
+    # "press 4" is a machine, and its logs may come from any service, also where one is called "press"
+    left = _PLACE.sub(lambda said: said[0] if " ".join(said[1].split()) in unclear else " ", text)
+    services = [name for name in _found(names.services, _grams(_WORD.findall(left))) if name.lower() not in UNTELLING]
+    known = {_plain(name) for name in (*hosts, *places, *services)} | set(WORDS["service"].split() if services else ())
+    for level, said in _claims(unquoted, words, of_level):
+        if _plain(said) not in known and said not in unclear:
+            unclear[said] = unknown(level, said, nearest(said, of_level[level]))
     codes = [code for code in _codes(text) if _plain(code) not in known]
     severity = next((level for pattern, level in _SEVERITIES if pattern.search(text)), None)
-    others = [w for w in map(str.lower, words) if len(w) > 2 and w not in _COMMON and not w.isdigit()]
+    others = [w for w in map(str.lower, words) if len(w) > 2 and w not in UNTELLING and not w.isdigit()]
     telling = list(dict.fromkeys(w for w in others if _plain(w) not in known))
     return Named(hosts, services, places, codes, severity, telling, missing, unclear)
+
+
+def _claims(text: str, words: list[str], of_level: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
+    """What seems to be a name of a kind: it follows the word for the kind, or differs from a name by its numbers."""
+    for found in _CALLED.finditer(text):
+        level = next(level for level, kind in WORDS.items() if found[1].lower() in kind.split())
+        if of_level[level] and found[2].lower() not in UNTELLING:
+            yield level, found[2]
+    shapes = {_shape(name): level for level, named in reversed(list(of_level.items())) for name in named}
+    for word in words:
+        kind_of_word = shapes.get(_shape(word) or " ")
+        if kind_of_word is not None and word in text:
+            yield kind_of_word, word
+
+
+def _shape(name: str) -> str:
+    """A name without what its numbers are; nothing for what is not a word and numbers."""
+    plain = _plain(name)
+    return re.sub(r"\d+", "0", plain) if re.search(r"\d", plain) and re.search(r"[^\W\d_]", plain) else ""
 
 
 def _codes(text: str) -> list[str]:
@@ -126,5 +164,5 @@ def _grams(words: list[str]) -> set[str]:
 
 def _found(names: Iterable[str], spoken: set[str]) -> list[str]:
     """The names that were spoken, longest first: it says most."""
-    found = [name for name in names if len(name) > 1 and _plain(name) in spoken and name.lower() not in _COMMON]
+    found = [name for name in names if len(name) > 1 and _plain(name) in spoken and name.lower() not in UNTELLING]
     return sorted(found, key=lambda name: (-len(name), name))

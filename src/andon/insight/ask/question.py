@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from andon.core.models import ID_MAX
 from andon.explain.playbook.glossary import load_glossary
+from andon.insight.ask.name_filter import UNTELLING
 
 
 class Route(StrEnum):
@@ -33,6 +34,7 @@ class Route(StrEnum):
     BEFORE = "before"
     COUNT = "count"
     ACKNOWLEDGED = "acknowledged"
+    DURATION = "duration"
     LAST = "last"
     HELP = "help"
 
@@ -76,6 +78,11 @@ _WHICH = _re(
 _TOP_FIELDS = _re(
     r"\btop\s(?:\d{1,3}\s)?(?:" + "|".join(f"(?P<{name}>{words})" for name, words in _FIELDS.items()) + r")\b"
 )
+#: Alarms that nobody has seen are asked for among those that are active.
+UNSEEN = _re(
+    r"\b(?:not|never|isn't|aren't|un)[\s-]?(?:yet\s)?(?:been\s)?(?:ack|acked|acknowledged)\b"
+    r"|\b(?:nicht|un)\s?quittiert\w*|\bnobody\b.{0,20}\back"
+)
 _WHERE = _re(r"\A\W*(?:where|wo)\b|\b(?:noisiest|loudest)\b")
 
 #: What is asked for by what a question says, in the order in which it is looked for.
@@ -101,20 +108,31 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
             r"|\bwie\s(?:behebt?e?|löse?n?|repariere?n?|beseitig\w+)\b|\bwie\b.{0,40}\b(?:beheben|lösen|reparieren)\b"
             r"|\bwas\s(?:haben|hat|hatten)\b.{0,40}\b(?:gemacht|getan|geholfen)\b|\b(?:abhilfe|lösung|lösungen)\b"
             r"|\bwas\s(?:tun|hilft|prüfen|soll\sich)\b"
+            r"|\bwho\b.{0,40}\b(?:fixed|repaired|solved|mended|resolved|replaced)\b"
+            r"|\bwer\b.{0,40}\b(?:behoben|repariert|gelöst|beseitigt|ersetzt|getauscht)\b"
         ),
     ),
     (
         Route.BEFORE,
         _re(
-            r"\b(?:happened|happen|occurred|occur|seen|had|was|been)\b.{0,30}\bbefore\W*\Z|\bever\s(?:happen\w*|seen|had|occur\w*)"
+            r"\b(?:happened|happen|occurred|occur|seen|had|was|been|fail|failed|trip|tripped|stop|stopped|did)\b.{0,30}"
+            r"\bbefore\W*\Z|\bmean\stime\sbetween\b|\bmtbf\b|\bever\s(?:happen\w*|seen|had|occur\w*)"
             r"|\b(?:has|did|have)\s(?:this|it|that|we|they)\b.{0,30}\b(?:already|again)\b"
             r"|\bschon\s(?:ein|öfter|früher|mehr|mal)\w*|\bwiederholt?\b|\bwhen\s(?:was|did)\b.{0,40}\blast\b"
             r"|\bwann\b.{0,40}\b(?:zuletzt|letzte[nrs]?)\b"
         ),
     ),
     (
+        Route.DURATION,
+        _re(
+            r"\bhow\slong\b(?!\sago)|\bsince\swhen\b|\bdown-?\s?times?\b|\bduration\b|\bwie\slange?\b|\bseit\swann\b"
+            r"|\blongest\b|\bam\slängsten\b"
+            r"|\b(?:stillstands?|ausfall|stand)(?:zeit|dauer)(?:en)?\b"
+        ),
+    ),
+    (
         Route.COUNT,
-        _re(r"\bhow\s(?:often|many|much|frequently)\b|\bwie\s(?:oft|viele?|häufig)\b|\banzahl\b|\bnumber\sof\b"),
+        _re(r"\bhow\s(?:often|many|much|frequently)\b|\bwie\s?(?:oft|viele?|häufig)\b|\banzahl\b|\bnumber\sof\b"),
     ),
     (
         Route.NEW,
@@ -128,12 +146,14 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
         Route.CHANGED,
         _re(
             r"\bchanged?\b|\bchanges\b|\bdiffer\w+\b|\b(?:ge)?änder(?:t|n|te|ung|ungen)\b|\bunterschied\w*\b|\banders\b"
+            r"|\bcompar(?:e|ed|ing|ison)\b|\bversus\b|\bvs\b|\bvergl(?:eich\w*|ichen)\b"
         ),
     ),
     (
         Route.RISING,
         _re(
             r"\b(?:worse|worsening|better|improv\w+|rising|rises?|increas\w+|trends?|more\soften|more\sand\smore)\b"
+            r"|\b(?:more|fewer|less)\b.{0,30}\bthan\b|\b(?:mehr|weniger)\b.{0,30}\bals\b"
             r"|\b(?:schlimmer|schlechter|besser|zunehm\w*|steig\w*|häufiger)\b|\bnimmt\b.{0,30}\bzu\b"
         ),
     ),
@@ -178,41 +198,42 @@ _ROUTES: tuple[tuple[Route, re.Pattern[str]], ...] = (
 )
 
 #: Words of questions and of time, which tell no problem from another.
-_COMMON = frozenset(
+COMMON = UNTELLING | frozenset(
     """
     acknowledge acknowledged acked active actor actors already anybody anyone anything ask asked bad became become
-    better caused change changed changes check checked clear come common count critical current currently date
-    describe detail details differ difference different doing done else end ended entry everything exactly fix fixed
-    fixes fixing flood flooded found frequent frequently further future give gone good got guy halt halted hello hear
-    help helped hey high important increase increasing information interesting just kind know known less list little
-    long look looked looking low machines main major many mean means moment monday tuesday wednesday thursday friday
-    saturday sunday month months much name need newest next noisiest nothing number occur occurred occurring oldest
-    open outage part past pattern patterns please place places plant previous quiet read really recent recently repair
-    repaired report reset resolve resolved rid right rise rising root said saw say says second see seem seems seen
-    serious severe silent similar since situation solution solve solved someone something soon stand standing start
-    started starting state status still stood summary sure take tell test thank thanks thing things think tomorrow
-    tonight top tried trigger triggered trouble try types understand unusual use used want wants watch week weeks went
-    whats whole whom whose work worked working works worse worst year years yes zone midnight noon
-    aber alarm alarme alle allem allen aller alles als also andere anderen anders auf aus beheben bei beim bereich
-    besser bin bis bitte dabei damit dann das dass dein dem den denn der deren des die dies diese diesem diesen dieser
-    dieses doch dort drei durch eben ein eine einem einen einer eines einmal erste erster erstes etwas euch euer fehler
-    fehlern frage fragen früh früher für ganz gab geben gegen gehabt gehört geht gemacht genau gerade geschah geschehen
-    gestern getan gewesen gibt ging haben hallo hat hatte hatten heute hier hilfe hinter ich ihm ihn ihr immer ist
-    jetzt kam kann kannst kein keine kommt können letzte letzten letzter linie linien los löse lösen lösung man maschine
-    maschinen mehr mein meine meldung meldungen meist meiste meisten mich mir mit morgen muss nach nacht nachts neu neue
-    neuen neues nicht nichts noch nun nur nächste oben oder oft ohne passiert passierte pro problem probleme schon sehr
-    sein seine seit sich sie sind sofort soll sollte sonst steht stehen stand störung störungen stunde stunden tag tage
-    tagen trat tun über uhr und uns unser unter viel viele vom von vor vorgestern war waren warum was weil welche
-    welchem welchen welcher welches wen wenn wer werden weshalb wie wieder wieso will wir wird wissen wo woche wochen
-    woran wurde wurden zeige zeigen zuerst zum zur zuletzt zwei zwischen häufig häufiger häufigste häufigsten schlimmer
-    schlechter ausgefallen
-    montag dienstag mittwoch donnerstag freitag samstag sonntag abend mittag mitternacht vormittag
-    nachmittag
-    angehalten gestoppt stehengeblieben stillstand gestanden anlage anlagen ausfall gestört
-    running runs broken okay clock host hosts again january february march april june july august september october
-    november december januar februar märz mai juni juli oktober dezember läuft laufen kaputt wieder
-    getting logging wann wohin sag nochmal bisher aktiv aktuell quittiert quittierte abhilfe behebe behebt schlimm
-    kritisch kritisches kritische
+    better change changed changes check checked clear common count current currently date describe detail details
+    differ difference different doing done else end ended entry everything exactly fix fixed fixes fixing flood
+    flooded found frequent frequently further future gone good got guy halt halted hello hear help helped hey high
+    important increase increasing information interesting just kind know known less list little long look looked
+    looking low machines main major mean means moment monday tuesday wednesday thursday friday saturday sunday
+    months name need newest next noisiest nothing number occur occurred occurring oldest open outage part past
+    pattern patterns place places previous quiet read really recent recently repair repaired report reset resolve
+    resolved rid right rise rising root said saw say says second see seem seems seen serious severe silent similar
+    situation solution solve solved someone something soon stand standing start started starting state status stood
+    summary sure take test thank thanks thing things think tomorrow top tried trigger triggered trouble try types
+    understand unusual use used want wants watch weeks whats whole whom whose work worked working works worse worst
+    year years yes zone midnight noon aber alarme alle allem allen aller alles als andere anderen anders auf aus
+    beheben bei beim bereich besser bin bis bitte dabei damit dann das dass dein dem den denn der deren des die dies
+    diese diesem diesen dieser dieses doch dort drei durch eben ein eine einem einen einer eines einmal erste erster
+    erstes etwas euch euer fehler fehlern frage fragen früh früher für ganz gab geben gegen gehabt gehört geht
+    gemacht genau gerade geschah geschehen gestern getan gewesen gibt ging haben hallo hat hatte hatten heute hier
+    hilfe hinter ich ihm ihn ihr immer ist jetzt kam kann kannst kein keine kommt können letzte letzten letzter
+    linie linien los löse lösen lösung man maschine maschinen mehr mein meine meldung meldungen meist meiste meisten
+    mich mir mit morgen muss nach nacht nachts neu neue neuen neues nicht nichts noch nun nur nächste oben oder oft
+    ohne passiert passierte pro probleme schon sehr sein seine seit sich sie sind sofort soll sollte sonst steht
+    stehen störung störungen stunde stunden tag tage tagen trat tun über uhr und uns unser unter viel viele vom von
+    vor vorgestern war waren warum weil welche welchem welchen welcher welches wen wenn wer werden weshalb wie
+    wieder wieso wir wird wissen wo woche wochen woran wurde wurden zeige zeigen zuerst zum zur zuletzt zwei
+    zwischen häufig häufiger häufigste häufigsten schlimmer schlechter ausgefallen montag dienstag mittwoch
+    donnerstag freitag samstag sonntag abend mittag mitternacht vormittag nachmittag angehalten gestoppt
+    stehengeblieben stillstand gestanden anlage anlagen ausfall gestört running runs broken okay clock host hosts
+    january february march april june july august september october november december januar februar märz mai juni
+    juli oktober dezember läuft laufen kaputt getting logging wann wohin sag nochmal bisher aktiv aktuell quittiert
+    quittierte abhilfe behebe behebt schlimm kritisch kritisches kritische compare compared comparing comparison
+    versus against vergleich vergleiche verglichen lang lange wieviel wieviele weekend wochenende downtime downtimes
+    duration ausfallzeit standzeit stillstandszeit unacknowledged unacked unquittiert handover übergabe
+    schichtübergabe hinterlassen mtbf longest längsten behoben repariert gelöst beseitigt ersetzt getauscht fewer
+    weniger gestrige gestrigen heutige heutigen letztes
     """.split()  # noqa: SIM905 - a list of strings would take a page
 )
 
@@ -222,9 +243,11 @@ def read_question(text: str, telling: list[str], named: Iterable[str] = ()) -> Q
     log_ids, problem_ids = _ids(_LOG, text), _ids(_PROBLEM, _LOG.sub(" ", text))
     which = _WHICH.search(text) or _TOP_FIELDS.search(text)
     route = next((route for route, pattern in _ROUTES if pattern.search(text)), Route.OVERVIEW)
+    if route == Route.ACKNOWLEDGED and UNSEEN.search(text):
+        route = Route.ACTIVE
     if which is not None or (route in (Route.OVERVIEW, Route.FREQUENT) and _WHERE.search(text)):
         route = Route.WHERE
-    elif log_ids and route in (Route.OVERVIEW, Route.FIRST, Route.ACTIVE):
+    elif log_ids and route in (Route.OVERVIEW, Route.FIRST, Route.ACTIVE, Route.CHANGED):
         route = Route.LOG
     elif problem_ids and route not in (Route.FIX, Route.BEFORE, Route.COUNT):
         route = Route.PROBLEM
@@ -242,6 +265,6 @@ def _ids(pattern: re.Pattern[str], text: str) -> list[int]:
 def _words(telling: list[str]) -> list[str]:
     """Words by which problems can be told apart, those in other languages also in English."""
     parts = [part for word in telling for part in re.split(r"[-_/.]", word) if len(part) > 2]
-    own = [word for word in parts if word not in _COMMON and not re.search(r"\d", word)]
+    own = [word for word in parts if word not in COMMON and not re.search(r"\d", word)]
     english = load_glossary().translate(own[:20]) if own else []
-    return list(dict.fromkeys([*own, *(word for word in english if len(word) > 2 and word not in _COMMON)]))
+    return list(dict.fromkeys([*own, *(word for word in english if len(word) > 2 and word not in COMMON)]))

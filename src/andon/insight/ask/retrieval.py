@@ -6,7 +6,7 @@ Models that cannot call tools are shown this in the prompt; without a model it i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -31,11 +31,12 @@ from andon.core.redact import clean
 from andon.explain.model.history_tools import COMPARED, HistoryTools
 from andon.explain.model.time_phrases import shown
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
-from andon.insight.ask import figures, scope
+from andon.insight.ask import figures, scope, shift_words, spelling
 from andon.insight.ask.figures import FirstOut, Group
 from andon.insight.ask.name_filter import Named, find_names
-from andon.insight.ask.question import Question, Route, read_question
+from andon.insight.ask.question import COMMON, Question, Route, read_question
 from andon.insight.ask.scope import Time
+from andon.insight.shifts.calendar import Shift
 from andon.store import Ask, agent_history, names, period
 from andon.store.alarms import AlarmEntry
 
@@ -51,7 +52,7 @@ _SAMPLED = 40
 #: Words that are looked for in the logs themselves where no problem's text has any.
 _SEARCHED = 6
 #: What is asked of all time where no time is named but something that has happened.
-_OF_EVER = frozenset({Route.FIX, Route.BEFORE, Route.COUNT})
+_OF_EVER = frozenset({Route.FIX, Route.BEFORE, Route.COUNT, Route.DURATION})
 #: What is asked of these is answered by none where nothing reads like the question's words.
 _COUNTED = frozenset({Route.COUNT, Route.FREQUENT, Route.NEW, Route.BEFORE, Route.FIX})
 
@@ -76,9 +77,10 @@ class Retrieved:
 
     ``period`` is all of the time and place, ``groups`` its problems that fit the question, look-alikes folded,
     ``problems`` the first of them with what is known of each. ``nearest`` is the log that another time had to be taken
-    for, which ``asked`` had none of. ``timeline`` is what the host of the worst log recorded around it, the first log
-    of each problem. ``samples`` are the newest logs of more problems, by id. ``told`` is what answers the question
-    itself, in lines; ``unmatched`` says that nothing reads like the question's words.
+    for, which ``asked`` had none of; ``against`` is the other time of a comparison. ``timeline`` is what the host of
+    the worst log recorded around it, the first log of each problem. ``samples`` are the newest logs of more problems,
+    by id. ``told`` is what answers the question itself, in lines; ``unmatched`` says that nothing reads like the
+    question's words.
     """
 
     inquiry: Inquiry
@@ -95,6 +97,7 @@ class Retrieved:
     first_outs: list[FirstOut] = field(default_factory=list)
     active: list[AlarmEntry] | None = None
     asked: Time | None = None
+    against: Time | None = None
     nearest: StoredLog | None = None
     logs: dict[int, StoredLog] = field(default_factory=dict)
     samples: dict[int, StoredLog] = field(default_factory=dict)
@@ -106,7 +109,11 @@ class Retrieved:
 
 
 async def retrieve(
-    inquiry: Inquiry, ask: Ask, tools: HistoryTools, runbooks: MarkdownRunbooks | None = None
+    inquiry: Inquiry,
+    ask: Ask,
+    tools: HistoryTools,
+    runbooks: MarkdownRunbooks | None = None,
+    shifts: Sequence[Shift] = (),
 ) -> Retrieved:
     """The facts for ``inquiry``. Raises UnknownName for a filter or a question about a place that no log names,
     QueryTooSlow and StoreUnavailable."""
@@ -116,17 +123,16 @@ async def retrieve(
         found.notes.append("No log is stored yet.")
         return found
     inquiry = found.inquiry = await _read_names(inquiry, ask, found.notes)
-    named = find_names(inquiry.text, await ask(names.of_site))
-    if named.unknown and not (named.hosts or named.places or inquiry.host or inquiry.place):
-        raise UnknownName("; ".join(named.unknown))
-    found.notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in named.unknown]
-    found.question = read_question(
-        inquiry.text, named.words, [*named.hosts, *named.places, *named.services, *named.unclear]
-    )
+    site = await ask(names.of_site)
+    text = spelling.with_times(inquiry.text, (*site.hosts, *site.places, *site.services), found.notes)
+    inquiry = found.inquiry = replace(inquiry, text=text)
+    text = shift_words.without(text, shifts)
+    named = find_names(text, site)
+    found.question = read_question(text, named.words, [*named.hosts, *named.places, *named.services, *named.unclear])
     await _only(ask, named, found)
     if named.severity != Severity.CRITICAL and (found.only is not None or found.question.words):
         named = named._replace(severity=None)  # "the pump fault" is about the pump, however severe it is
-    await _look(ask, named, found)
+    await _look(ask, named, found, shifts)
     if found.period is None or not found.period.logs:
         oldest, newest = (shown(one, inquiry.now) for one in span)
         found.notes.append(f"Logs are stored from {oldest} to {newest}.")
@@ -135,7 +141,9 @@ async def retrieve(
             found.first_outs = await figures.first_outs(ask, found.scopes, inquiry.now)
         except QueryTooSlow:
             found.notes.append("So much was logged then that floods were not looked for.")
-    found.active = await figures.active_now(ask, found.scopes, inquiry.now)
+    fitting = {one.pattern_id for group in found.groups for one in (group.head, *group.alike)} if found.fits else None
+    chosen = fitting if found.only is None else found.only
+    found.active = await figures.active_now(ask, found.scopes, inquiry.now, chosen)
     if not found.fits and found.question.route in _SHORTER:
         del found.groups[_SHORTER[found.question.route] :]
     await _tell(ask, found)
@@ -166,18 +174,28 @@ async def _only(ask: Ask, named: Named, found: Retrieved) -> None:
             found.notes.append(
                 f"Of the codes of alarms {near}." if near.startswith("there") else "No alarm has a code."
             )
-    for thing in named.unclear:
+    unknown = list(named.unknown)
+    for thing, sentence in named.unclear.items():
         if having := await scope.having(ask, thing, found.notes):
             found.only, found.fits = (
                 (found.only or set()) | having,
                 " or ".join(filter(None, [found.fits, repr(thing)])),
             )
+        elif sentence:
+            unknown.append(sentence)
         else:
             found.notes.append(f"No log names a place or host {thing!r}, nor has it in its text.")
+    inquiry = found.inquiry
+    known = named.hosts or named.places or named.services or inquiry.host or inquiry.place or inquiry.service
+    if unknown and not (known or found.only):
+        raise UnknownName("; ".join(unknown))
+    found.notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in unknown]
     asked = found.question
     if asked.problem_ids:
         roots = [await ask(agent_history.pattern, one) for one in asked.problem_ids]
         found.only = {one.pattern_id for one in roots if one is not None}
+        if not found.only:
+            await ask(names.known_problem, asked.problem_ids[0])
         found.fits = "that number"
     elif asked.route == Route.LOG:
         logs = await ask(agent_history.logs_of, asked.log_ids)
@@ -187,11 +205,14 @@ async def _only(ask: Ask, named: Named, found: Retrieved) -> None:
         found.fits = "that number"
 
 
-async def _look(ask: Ask, named: Named, found: Retrieved) -> None:
+async def _look(ask: Ask, named: Named, found: Retrieved, shifts: Sequence[Shift]) -> None:
     """The part of history that is asked about, or the nearest that has logs, and all that was logged there."""
     inquiry, asked = found.inquiry, found.question
     ever = found.only is not None or (bool(asked.words) and asked.route in _OF_EVER)
-    time = scope.time_of(inquiry.text, inquiry.now, (inquiry.since, inquiry.until), found.notes, ever=ever)
+    text, found.against = scope.compared(inquiry.text, inquiry.now, shifts)
+    time = scope.time_of(text, inquiry.now, (inquiry.since, inquiry.until), found.notes, shifts, ever=ever)
+    if found.against is not None:
+        time, found.against = scope.since_then(time, found.against, inquiry.now)
     base = HistoryQuery(
         since=time.since, until=time.until, host=inquiry.host, place=inquiry.place, service=inquiry.service
     )
@@ -243,6 +264,11 @@ async def _fit(ask: Ask, found: Retrieved) -> bool:
     if roots and await scope.nearest(ask, [_timeless(one) for one in found.scopes], roots) is not None:
         found.only, found.fits = roots, _either(words)
         return True
+    if respelt := spelling.corrected(words, (text for _, text in known), COMMON):
+        found.notes += [f"{word!r} is read as {meant!r}." for word, meant in respelt.items() if meant is not None]
+        left = list(dict.fromkeys(meant for word in words if (meant := respelt.get(word, word)) is not None))
+        found.question = found.question._replace(words=left)
+        return await _fit(ask, found)
     found.notes.append(f"No problem reads like {_either(words)}, then or at any other time.")
     found.unmatched = True
     if found.question.route in _COUNTED:

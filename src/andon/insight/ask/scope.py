@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ from andon.core.redact import clean
 from andon.core.times import Skipped
 from andon.explain.model.time_phrases import NoWindow, shown, window
 from andon.insight.ask.name_filter import Named
+from andon.insight.ask.shift_words import one_before, working
+from andon.insight.shifts.calendar import Shift
 from andon.store import Ask, agent_history, period
 
 DEFAULT_SPAN = timedelta(hours=24)
@@ -33,6 +35,14 @@ _NUMBER = re.compile(
 )
 
 
+_AGAINST = re.compile(
+    r"\b(?:with|compared\s(?:to|with)|against|than|vs\.?|versus|mit|als|gegenüber|gegen)\s{1,3}(?:on\s|in\s|am\s)?(.+)",
+    re.IGNORECASE,
+)
+_COMPARES = re.compile(
+    r"\b(?:compar|vergl|than\b|vs\b|versus\b|als\b|gegenüber\b|worse|better|more\b|fewer|schlimmer|besser)",
+    re.IGNORECASE,
+)
 _SHORT_CODE = re.compile(r"(?<![\w-])[A-Za-z]{1,4}-\d{1,3}(?![\w-])")
 #: What is so long is no count: an order, a part, a serial number.
 _LONG_NUMBER = re.compile(r"(?<![\w.:/-])\d{6,19}(?![\w:/-])")
@@ -46,21 +56,57 @@ class Time(NamedTuple):
     said: bool
 
 
-def time_of(text: str, now: datetime, given: tuple[str | None, str | None], notes: list[str], *, ever: bool) -> Time:
+def time_of(
+    text: str,
+    now: datetime,
+    given: tuple[str | None, str | None],
+    notes: list[str],
+    shifts: Sequence[Shift] = (),
+    *,
+    ever: bool,
+) -> Time:
     """The time that is asked about: as given, as said, or the last 24 hours; all of it where ``ever`` is meant."""
     if any(given):
         return Time(*given, said=True)
-    untold = "The question names no time"
+    said = None
     try:
-        said = window(text, now)
+        shift = working(text, now, shifts)
+        notes += [f"{shift.words}."] if shift is not None else []
+        said = shift or window(text, now)
     except (Skipped, NoWindow) as error:
-        said, untold = None, f"The time {error}"
-        notes.append(f"{untold}.")
+        notes.append(f"The time {error}.")
     if said is not None:
         return Time(utc_text(said.since), utc_text(said.until), said=True)
     if ever:
         return Time(None, None, said=False)
     return Time(utc_text(now - DEFAULT_SPAN), None, said=False)
+
+
+def compared(text: str, now: datetime, shifts: Sequence[Shift]) -> tuple[str, Time | None]:
+    """What stands before "with", "than" and the like, and the time that is named behind; all of ``text`` where none
+    is."""
+    found = _AGAINST.search(text) if _COMPARES.search(text) else None
+    if found is None:
+        return text, None
+    try:
+        other = one_before(text[: found.start()], found[1], now, shifts)
+        other = other or working(found[1], now, shifts) or window(found[1], now)
+    except (Skipped, NoWindow):
+        other = None
+    return (
+        (text, None)
+        if other is None
+        else (text[: found.start()], Time(utc_text(other.since), utc_text(other.until), said=True))
+    )
+
+
+def since_then(time: Time, other: Time, now: datetime) -> tuple[Time, Time | None]:
+    """What a comparison with ``other`` alone is about: what came after it, or, where it lasts until now, itself and as
+    long a time before."""
+    if time.said or other.until is None:
+        return time, other
+    ends_now = datetime.fromisoformat(other.until) >= now
+    return (other, None) if ends_now else (Time(other.until, utc_text(now), said=True), other)
 
 
 def scopes_of(base: HistoryQuery, named: Named) -> list[HistoryQuery]:

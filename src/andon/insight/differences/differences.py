@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from andon.core.models.history import Comparison, Difference, FieldCounts
+from andon.core.names import key
 from andon.grouping.codes import CodeRules
 from andon.insight.differences import hours
 from andon.insight.differences.lift import differences
@@ -74,7 +75,8 @@ def find(compared: Comparison, shifts: Sequence[Shift] | None, zone: ZoneInfo, *
             compared.hours, lambda at: one.name if (one := window_at(shifts, at, zone)) else None
         )
         fields["hour of day"] = hours.of_the_day(compared.hours, zone)
-    found = _when_once(folded(differences(fields, limit=FOUND_MAX)))[:limit]
+    enough = compared.inside >= LEAST_LOGS
+    found = _when_once(folded(differences(fields, limit=FOUND_MAX)))[:limit] if enough else []
     return DiffResult(compared.inside, compared.outside, compared.exact, found, _note(compared, found))
 
 
@@ -112,7 +114,7 @@ def folded(found: Sequence[Difference]) -> list[Difference]:
     groups: list[list[Difference]] = []
     for one in found:
         for group in groups:
-            if all(one.field != other.field for other in group) and _same(group[0], one):
+            if all(one.field != other.field for other in group) and any(_same(other, one) for other in group):
                 group.append(one)
                 break
         else:
@@ -134,14 +136,10 @@ def _same(one: Difference, other: Difference) -> bool:
     if (one.inside, one.outside) == (other.inside, other.outside):
         return True
     fewer, more = sorted((one.inside, other.inside))
-    value = _plain(one.value)
+    value = key(one.value, "")
     named = one.field.rpartition(".")[2] == other.field.rpartition(".")[2]
-    telling = named or not (value.isalpha() or value.isdigit())
-    return telling and value == _plain(other.value) and fewer >= _NEARLY * more
-
-
-def _plain(value: str) -> str:
-    return "".join(c for c in value.casefold() if c.isalnum())
+    telling = named or (any(map(str.isalpha, value)) and any(map(str.isdecimal, value)))
+    return telling and value == key(other.value, "") and fewer >= _NEARLY * more
 
 
 def _by_name(one: Difference) -> tuple[int, int, int, str]:
@@ -158,7 +156,7 @@ def sentence(d: Difference) -> str:
     >>> sentence(Difference("machine", "P4", 9, 9, 0, 50, float("inf"), 1e-5, (("hostname", "p4"), ("recipe", "R7"))))
     'machine P4 (also hostname; recipe R7): 9 of 9, nowhere else (p < 0.001)'
     """
-    names = [field if _plain(value) == _plain(d.value) else f"{field} {value}" for field, value in d.also]
+    names = [field if key(value, "") == key(d.value, "") else f"{field} {value}" for field, value in d.also]
     also = f" (also {'; '.join(names)})" if names else ""
     chance = "p < 0.001" if d.p < 0.001 else f"p = {d.p:.3f}"
     times = "nowhere else" if d.outside == 0 else f"{d.lift:.1f} × more often"

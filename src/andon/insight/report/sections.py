@@ -84,7 +84,7 @@ def opening(report: ShiftReport) -> list[str]:
     zone = ZoneInfo(report.zone)
     lines = []
     if report.running:
-        lines.append(f"The shift still works: counted up to {at(report.until, zone)}.")
+        lines.append(f"The shift is still running: figures up to {at(report.until, zone)}.")
     if report.previous is not None:
         so_far = ", up to the same time of the shift" if report.running else ""
         lines.append(f"Before: the same shift from {at(report.previous.start, zone)}{so_far}.")

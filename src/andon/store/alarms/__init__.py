@@ -19,6 +19,7 @@ from andon.store.alarms.queries import (
     Share,
     alarm,
     counts,
+    durations,
     first_out,
     listing,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "add_note",
     "alarm",
     "counts",
+    "durations",
     "first_out",
     "handovers",
     "listing",

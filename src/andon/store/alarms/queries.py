@@ -194,6 +194,22 @@ def counts(connection: Connection, since: float, until: float, chosen: AlarmFilt
     )
 
 
+def durations(connection: Connection, since: float, until: float, chosen: AlarmFilter = EVERYWHERE) -> list[Share]:
+    """How long alarms were active within a window, also those that began before it; the longest first."""
+    started, ended = occurrences.c.started, func.coalesce(occurrences.c.ended, until)
+    begin = case((started >= since, started), else_=since)
+    known = or_(occurrences.c.ended.is_not(None), occurrences.c.clears)
+    lasted = case((known, case((ended < until, ended), else_=until) - begin))
+    rows = connection.execute(
+        select(occurrences.c.alarm_id, func.count(), func.sum(lasted))
+        .where(started >= since - _STOP_MAX, started < until, ended > since, *_among(_conditions(chosen), occurrences))
+        .group_by(occurrences.c.alarm_id)
+    ).all()
+    alarms_ = _by_id(connection, {row[0] for row in rows})
+    found = [Share(alarms_[id_], int(n), None if s is None else float(s)) for id_, n, s in rows if id_ in alarms_]
+    return sorted(found, key=lambda one: (-(one.seconds or 0.0), one.alarm.id))
+
+
 def first_out(connection: Connection, start: float, end: float, chosen: AlarmFilter = EVERYWHERE) -> AlarmEntry | None:
     """The alarm that came first in a span of whole ten minutes."""
     query = (

@@ -4,6 +4,7 @@ from andon.store.recording.noted import severities_not_understood
 from andon.store.recording.rejects import delete_rejects, list_rejects, mark_retried, reject, reject_ids
 from andon.store.recording.sequences import (
     checked,
+    logs_at,
     messages_of,
     missing_ranges,
     newest_sequence,
@@ -15,6 +16,7 @@ __all__ = [
     "checked",
     "delete_rejects",
     "list_rejects",
+    "logs_at",
     "mark_retried",
     "messages_of",
     "missing_ranges",

@@ -56,6 +56,13 @@ _CHECKED, _CHECKED_NS = "checked:", "checked_ns:"
 _BESIDE = " FROM logs AS l JOIN {} AS o ON o.stream_id = l.stream_id AND o.seq = l.seq AND o.stored_ns = l.stored_ns"
 _MESSAGES = f"SELECT l.id, o.id{_BESIDE.format('logs')} WHERE l.id IN ({{}}) ORDER BY l.id, o.part"
 _REFUSED = f"SELECT l.id, o.part, o.reason{_BESIDE.format('rejects')} WHERE l.id IN ({{}}) ORDER BY l.id, o.part"
+# First logs of messages, the newest of a sequence last: a stream that was made anew counts from 1 again.
+_AT = """
+SELECT l.seq, l.id, COALESCE(p.merged_into, p.id), l.severity
+FROM logs AS l LEFT JOIN patterns AS p ON p.id = l.pattern_id
+WHERE l.stream_id = (SELECT id FROM streams WHERE name = ?) AND l.stored_ns >= ? AND l.seq IN ({})
+ORDER BY l.stored_ns, l.part DESC
+"""
 
 
 def highest_sequence(connection: Connection, stream_id: int) -> int:
@@ -136,6 +143,14 @@ def set_checked(connection: Connection, stream: str, last: int) -> None:
         sequence, stored_ns = max(map(tuple, rows))
         set_counter(connection, _CHECKED + stream, sequence)
         set_counter(connection, _CHECKED_NS + stream, stored_ns)
+
+
+def logs_at(
+    connection: Connection, stream: str, sequences: Sequence[int], since: float
+) -> dict[int, tuple[int, int | None, str]]:
+    """Id, problem and severity of the first log of each of these messages, where stored ``since`` (unix seconds)."""
+    found = rows_for(connection, _AT, sequences, stream, int(since * 1e9))
+    return {seq: (log_id, pattern_id, severity) for seq, log_id, pattern_id, severity in found}
 
 
 def messages_of(connection: Connection, log_ids: Sequence[int]) -> dict[int, tuple[list[int], list[tuple[int, str]]]]:

@@ -6,6 +6,7 @@ Few logs are read one by one. Many are counted: those of all patterns by whole h
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from andon.store.problems import members
 from andon.store.schema.dialect import is_postgres, marks, run
 from andon.store.search.candidates import moment_text
 from andon.store.search.facets import OWN, SCATTERED, VALUES_MAX, context_fields
-from andon.store.search.independence import Pair, by_stretch, storms, stretch, worth
+from andon.store.search.independence import Pair, by_stretch, most, storms, stretch, worth
 
 #: Up to so many logs in question are read one by one; more are counted.
 EXACT_MAX = 30_000
@@ -42,6 +43,8 @@ class _Side:
         self.totals: Counter[str] = Counter()
         self.rest: Counter[str] = Counter()
         self.hours: Counter[int] = Counter()
+        #: Over how many hours each (field, value) is spread, as Kish counts them, where logs are counted so.
+        self.spread: dict[Pair, float] = {}
         #: Logs that were read one by one.
         self.rows: list[Row] = []
         #: Independent observations: of each (field, value), and of each field whatever its value.
@@ -52,11 +55,11 @@ class _Side:
     def logs(self) -> int:
         return sum(self.hours.values())
 
-    def observe_rows(self, minutes: int) -> None:
-        """Where the logs were read, each host and stretch of so many minutes is an observation."""
+    def observe_rows(self, minutes: int, hours: int) -> None:
+        """Where the logs were read, they are looked at by hosts and stretches of so many minutes."""
         if not self.rows:
             return
-        self.observed = dict(by_stretch(self.rows, minutes))
+        self.observed = by_stretch(self.rows, minutes, hours)
         for (field, _), count in self.observed.items():
             self.observed_of[field] = self.observed_of.get(field, 0.0) + count
 
@@ -99,7 +102,7 @@ def compare_windows(
     patterns = None if pattern_id is None else members.of_problem(connection, pattern_id)
     inside, exact = _side(connection, patterns, window, None)
     outside, _ = _side(connection, patterns, baseline, window)
-    return _joined(inside, outside, exact=exact)
+    return _joined(inside, outside, exact=exact, together=False)
 
 
 class _Hours(NamedTuple):
@@ -148,6 +151,8 @@ def _side(
         hours = hours.without(other if patterns is None else other.whole_days())
     side = _counted(connection, patterns, hours)
     _weigh(connection, patterns, side)
+    if beside is None:  # a storm of one value may be no storm among all logs
+        side.observed = {pair: min(n, most(side.spread.get(pair, math.inf))) for pair, n in side.observed.items()}
     return side, False
 
 
@@ -249,17 +254,20 @@ def _counted(
             continue
         found = run(
             connection,
-            "SELECT v.value, v.rest, f.count FROM (SELECT value_id, SUM(count) AS count FROM "  # noqa: S608
-            f"{table} WHERE field_id = ? AND {span}{condition} GROUP BY value_id) AS f"
+            "SELECT v.value, v.rest, f.count, f.squares FROM (SELECT value_id, SUM(count) AS count,"  # noqa: S608
+            f" SUM(1.0 * count * count) AS squares FROM {table}"
+            f" WHERE field_id = ? AND {span}{condition} GROUP BY value_id) AS f"
             " JOIN field_values AS v ON v.id = f.value_id",
             (field, *moments, *values),
         )
-        for value, rest, count in map(tuple, found):
+        for value, rest, count, squares in map(tuple, found):
             side.totals[name] += int(count)
             if rest or kept == SCATTERED:
                 side.rest[name] += int(count)
             else:
                 side.values[name][value] += int(count)
+                if patterns is None:
+                    side.spread[name, value] = int(count) ** 2 / float(squares)
     table = "log_hours" if patterns is None else "pattern_hours"
     sql = f"SELECT hour, SUM(count) FROM {table} WHERE hour >= ? AND hour < ?{condition} GROUP BY hour"  # noqa: S608
     side.hours.update({int(hour): int(count) for hour, count in map(tuple, run(connection, sql, (*hours, *values)))})
@@ -327,10 +335,14 @@ def _without(everything: _Side, part: _Side) -> _Side:
     return left
 
 
-def _joined(inside: _Side, outside: _Side, *, exact: bool) -> Comparison:
+def _joined(inside: _Side, outside: _Side, *, exact: bool, together: bool = True) -> Comparison:
+    """Both sides; ``together`` says that they are of the same time."""
     minutes = [minute for minute, _, _ in inside.rows or outside.rows]
+    length = stretch(max(minutes) - min(minutes)) if minutes else 1
+    both = inside.hours.keys() | outside.hours.keys()
     for side in (inside, outside):
-        side.observe_rows(stretch(max(minutes) - min(minutes)) if minutes else 1)
+        hours = both if together else side.hours.keys()
+        side.observe_rows(length, max(hours) - min(hours) + 1 if hours else 0)
     fields = {
         name: FieldCounts(
             inside.values.get(name, Counter()),
@@ -347,7 +359,5 @@ def _joined(inside: _Side, outside: _Side, *, exact: bool) -> Comparison:
         )
         for name, total in inside.totals.items()
     }
-    hours = {
-        hour: (inside.hours[hour], outside.hours[hour]) for hour in sorted(inside.hours.keys() | outside.hours.keys())
-    }
-    return Comparison(inside.logs, outside.logs, fields, hours, exact)
+    by_hour = {hour: (inside.hours[hour], outside.hours[hour]) for hour in sorted(both)}
+    return Comparison(inside.logs, outside.logs, fields, by_hour, exact)

@@ -1,8 +1,10 @@
 """How many independent observations some logs are: a storm of a thousand logs is one event, not a thousand.
 
-Logs that are read one by one count once for each host and short stretch of time, whatever they repeat. Logs that are
-counted by the hour weigh less in hours that held many times the usual number, and all together they are worth as many
-stretches as hours of such weights have: Kish's effective sample size, (Σn)² / Σn².
+Logs that are read one by one count once for each host and short stretch of time, whatever they repeat. Hosts that log
+in the same stretch may tell of one event: their number is divided by its index of dispersion (variance by mean), which
+is 1 or less where hosts log independently of each other. Logs that are counted by the hour weigh less in hours that
+held many times the usual number, and all together they are worth as many stretches as hours of such weights have:
+Kish's effective sample size, (Σn)² / Σn².
 
 Source of the formula: Kish, Survey Sampling, 1965.
 """
@@ -22,15 +24,27 @@ _PER_HOUR = 60 // _LONGEST
 _STORM = 3.0
 
 
-def by_stretch(rows: Iterable[tuple[int, str, Iterable[Pair]]], minutes: int) -> Counter[Pair]:
-    """In how many stretches of time and hosts each (field, value) was met; ``rows`` are (minute, host, pairs)."""
+def by_stretch(rows: Iterable[tuple[int, str, Iterable[Pair]]], minutes: int, hours: int) -> dict[Pair, float]:
+    """How often each (field, value) was met independently; ``rows`` are (minute, host, pairs), all within ``hours``."""
     met: defaultdict[tuple[int, str], set[Pair]] = defaultdict(set)
     for minute, host, pairs in rows:
         met[minute // minutes, host].update(pairs)
     found: Counter[Pair] = Counter()
     for pairs in met.values():
         found.update(pairs)
-    return found
+    at_once = Counter(at for at, _ in met)
+    mean = len(met) / max(len(at_once), hours * 60 // minutes, 1)
+    dispersion = sum(hosts * hosts for hosts in at_once.values()) / len(met) - mean if met else 1.0
+    return {pair: count / max(1.0, dispersion) for pair, count in found.items()}
+
+
+def most(moments: float) -> float:
+    """How many observations logs may be that are spread over so many hours: in one hour they may be one storm.
+
+    >>> most(1), most(3)
+    (1, 13)
+    """
+    return 1 + _PER_HOUR * (moments - 1)
 
 
 def stretch(minutes: int) -> int:
