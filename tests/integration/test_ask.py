@@ -112,13 +112,29 @@ def test_a_model_that_calls_tools_looks_things_up_and_cites_records(ollama: Olla
 def test_the_answer_is_followed_as_it_comes(ollama: Ollama, site: Path) -> None:
     ollama.script(
         Answer(text="Let me look.", calls=(("search_logs", {"severity": "CRITICAL"}),)),
-        Answer(text="<think>Was it [log 5]?</think>\nThe line stopped [log 9].", chunk=3),
+        Answer(text="<think>Was it [log 5]?</think>\nThe line stopped. It was [log 9]. Look there.", chunk=3),
     )
     watch = Recording()
     answer = asked(site, ollama.url, watch=watch)
-    assert "".join(watch.pieces) == answer.text == "The line stopped [log 9]."
-    assert len(watch.pieces) > 2
+    assert "".join(watch.pieces) == answer.text == "The line stopped. It was [log 9]. Look there."
+    assert len(watch.pieces) == 3
     assert watch.looks == [("search_logs", "severity CRITICAL")]
+
+
+def test_nothing_of_forbidden_advice_is_seen_while_it_comes(ollama: Ollama, site: Path) -> None:
+    """Also before its sentence is complete: half of one is not shown."""
+    text = "The guard switch is worn. Get rid of the nuisance trips by raising the earth fault threshold of the drive."
+    ollama.script(Answer(text=text, chunk=3))
+    seen: list[str] = []
+
+    class Everything(Recording):
+        def text(self, piece: str) -> None:
+            seen.append(piece)
+
+    answer = asked(site, ollama.url, watch=Everything())
+    assert answer.mode == "none"
+    assert "forbidden advice" in str(answer.reason)
+    assert "".join(seen).strip() == "The guard switch is worn."
 
 
 def test_ids_that_the_model_was_not_shown_are_marked_and_told(ollama: Ollama, site: Path) -> None:
@@ -309,7 +325,7 @@ def test_a_fallback_is_asked_where_the_first_is_away(ollama: Ollama, site: Path)
 
 
 def test_a_cancelled_question_leaves_the_model_alone(ollama: Ollama, site: Path) -> None:
-    ollama.script(Answer(text="word " * 2_000, pace=0.01))
+    ollama.script(Answer(text="A word. " * 2_000, pace=0.01))
 
     class Began(Recording):
         def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import re
@@ -52,6 +53,37 @@ def test_every_spelling_is_seen(secret: str) -> None:
     shown = [redact(visible(text.format(secret))) for text in TEXTS]
     assert [one for one in shown if secret in one] == []
     assert [redact(one) for one in shown] == shown
+
+
+def _fixture(name: str) -> list[str]:
+    return (Path(__file__).parent.parent / "fixtures" / name).read_text(encoding="utf-8").splitlines()
+
+
+def test_what_people_and_machines_wrote_is_seen() -> None:
+    """Lines of operators, network gear, scripts and contexts; the secrets stand in ⟦ ⟧."""
+    lines = _fixture("secrets_marked.txt")
+    assert len(lines) > 200
+    left = []
+    for line in lines:
+        secrets = re.findall("⟦(.*?)⟧", line)
+        raw = re.sub("⟦(.*?)⟧", lambda found: found[1], line)
+        shown = redact(visible(raw))
+        if line.startswith("{"):
+            with contextlib.suppress(ValueError):
+                shown = json.dumps(clean_value(json.loads(raw)), ensure_ascii=False)
+        left += [(line, shown) for secret in secrets if secret in shown]
+    assert left == []
+
+
+def test_faults_that_speak_of_secrets_lose_nothing() -> None:
+    """Pins of connectors, expired passwords, rings of tokens, switches with keys."""
+    assert [(line, redact(line)) for line in _fixture("secrets_none.txt") if redact(line) != line] == []
+
+
+def test_a_context_with_numbers_under_a_secret_name_is_seen() -> None:
+    """Whatever their type."""
+    shown = json.dumps(clean_value({"pin": 4711.5, "pin_code": 4455, "secret": 12.75, "accessToken": 12345678901}))
+    assert not re.search(r"\d{4}|12\.75", shown)
 
 
 def test_a_persons_pin_is_seen() -> None:

@@ -71,6 +71,10 @@ def test_no_rule_of_the_playbook_is_refused() -> None:
         ("Disable the light curtain.", "Dust.", ["Look at it."]),
         ("The guard is open.", "The interlock should be bypassed until Monday.", ["Look at it."]),
         ("The safety mat is worn.", "It is old, so it can be bridged.", ["Look at it."]),
+        ("A door switch fails.", "It is worn.", ["Get a piece of wire.", "Connect it across S4.", "Restart."]),
+        ("The safety relay tripped.", "A contact bounces.", ["Look at K1.", "Defeat it for the shift.", "Order one."]),
+        ("Guard open.", "The guard switch is worn and should be put out of action for now.", ["Order a spare."]),
+        ("The gate is open.", "The gate switch is misaligned.", ["Find its two wires.", "Twist them together."]),
         ("Der Lichtvorhang ist verschmutzt.", "Staub.", ["Lichtvorhang kurz überbrücken."]),
     ],
 )
@@ -104,3 +108,18 @@ def test_free_text_is_advice_in_every_word() -> None:
 def test_the_cost_grows_with_the_length_only() -> None:
     """A long answer of nothing but verbs and devices comes to an end."""
     assert list(violations("", ["bypass the guard or " * 500]))
+
+
+@pytest.mark.parametrize(("one", "other", "refused"), [(16, 25, True), (25, 25, False), (25, 16, False)])
+def test_a_bigger_fuse_is_told_by_its_amperes(one: int, other: int, refused: bool) -> None:
+    """The same or a smaller one is no harm."""
+    check = f"Replace the {one} A fuse by a {other} A fuse."
+    assert bool(list(violations("Dust.", [check]))) is refused
+
+
+def test_an_order_that_no_repair_has_is_refused_whatever_its_verb() -> None:
+    """Of a safety device only: elsewhere new verbs are everyday."""
+    assert list(violations("Dust.", ["Frobnicate the light curtain and go on."]))
+    assert not list(violations("Dust.", ["Frobnicate the print head and go on."]))
+    assert not list(violations("Dust.", ["Check whether somebody frobnicated the light curtain."]))
+    assert not list(violations("Dust.", ["Do not frobnicate the light curtain."]))

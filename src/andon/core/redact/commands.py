@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from andon.core.late_patterns import late
 from andon.core.redact import vocabulary
 from andon.core.redact.values import Span
 
 #: A word of a command line, and of an argument list written as JSON.
-_ARGUMENT = re.compile(
+_ARGUMENT = late(
     r"\\*\"(?P<double>[^\"\n]{0,2000}?)\\*\"|'(?P<single>[^'\n]{0,2000})'|(?P<bare>(?:[^\s\"',\[\]|;`]|[,;](?=[^\s\"'])"
     r"|(?<=[^\s])[\"'](?=\w))+)|(?P<end>[|;\n`])"
 )
-_COMMAND = re.compile(
+_COMMAND = late(
     r"(?<![\w\-])(?:[\w.\\/:\-]{0,80}[\\/])?(?P<name>mysql\w{0,8}|mariadb(?:-\w{1,10})?|sshpass|plink|pscp|psftp"
     r"|putty|kitty|psql|pg_dump|net|net1|smbclient"
-    r"|rpcclient|smbmap|winexe|crackmapexec|nxc|sqlcmd|osql|isql|bcp|mosquitto_(?:pub|sub|rr)|ldap\w{3,10}|ipmitool"
+    r"|ssh-keygen|rpcclient|smbmap|winexe|crackmapexec|nxc|sqlcmd|osql|isql|bcp|mosquitto_(?:pub|sub|rr)|ldap\w{3,10}|ipmitool"
     r"|snmp\w{2,12}|xfreerdp|wfreerdp|rdesktop|mstsc"
     r"|redis-cli|mongo|mongosh|mongodump|mongorestore|docker|podman|helm|az|cmdkey|schtasks|psexec(?:64)?|wmic|winrs"
     r"|7z[arz]?|zip|unzip|rar|unrar|htpasswd|lftp|sudo|chpasswd"
@@ -28,7 +29,7 @@ _COMMAND = re.compile(
 #: The options behind which the next word is a secret, by command; those of ``glued`` may have it attached.
 _MYSQL = r"mysql\w*|mariadb\S*"
 _OPTIONS: tuple[tuple[re.Pattern[str], frozenset[str], frozenset[str]], ...] = tuple(
-    (re.compile(names + r"\Z"), frozenset(apart.split()), frozenset(glued.split()))
+    (late(names + r"\Z"), frozenset(apart.split()), frozenset(glued.split()))
     for names, apart, glued in (
         (_MYSQL, "-p", "-p"),
         ("sshpass|unrar|rar", "-p -P", "-p"),
@@ -50,20 +51,23 @@ _OPTIONS: tuple[tuple[re.Pattern[str], frozenset[str], frozenset[str]], ...] = t
         ("winrs", "-p /p", ""),
         ("ncftp\\w*", "-p", ""),
         ("vncpasswd|opcua-client", "-p", ""),
+        ("ssh-keygen", "-N -P", ""),
         ("openssl", "-k -K -passin -passout -pass", ""),
         ("nmcli|netsh|wpa_passphrase|iwconfig", "password key keymaterial psk", ""),
     )
 )
 #: With any command, or none that is known.
-_LONG = re.compile(r"(?:--?|/)(?P<name>[a-z][\w.\-]{1,60})\Z")
-_LONG_JOINED = re.compile(r"(?:--?|/|-[dd])(?P<name>[a-z][\w.\-]{0,60})(?P<mark>[=:])(?P<value>.+)\Z", re.DOTALL)
+_LONG = late(r"(?:--?|/)(?P<name>[a-z][\w.\-]{1,60})\Z")
+_LONG_JOINED = late(r"(?:--?|/|-[dd])(?P<name>[a-z][\w.\-]{0,60})(?P<mark>[=:])(?P<value>.+)\Z", re.DOTALL)
 _USER = frozenset(("-u", "-U", "--user", "--proxy-user", "--username", "-user", "--auth", "-a", "--creds", "--login"))
-_USER_JOINED = re.compile(r"(?:--(?:user|proxy-user|username|auth|creds|login)=|-[uU])(?P<login>[^\s]{1,200})\Z")
-_LOGIN = re.compile(r"(?P<user>[^\s:%/\\]*(?:[\\/][^\s:%/\\]+)?)(?P<mark>[:%])(?P<pass>.+)\Z", re.DOTALL)
-_NET_USER = re.compile(r"/u(?:ser)?:(?P<user>\S{1,80})\Z", re.IGNORECASE)
-_BARE_OPTION = re.compile(
+_USER_JOINED = late(r"(?:--(?:user|proxy-user|username|auth|creds|login)=|-[uU])(?P<login>[^\s]{1,200})\Z")
+_LOGIN = late(r"(?P<user>[^\s:%/\\]*(?:[\\/][^\s:%/\\]+)?)(?P<mark>[:%])(?P<pass>.+)\Z", re.DOTALL)
+_NET_USER = late(r"/u(?:ser)?:(?P<user>\S{1,80})\Z", re.IGNORECASE)
+_BARE_OPTION = late(
     r"(?<![\w\-])(?:-u|-U|--user|--proxy-user|--auth|-pw|-p:|/p:|/pass:|/pwd:|/password:)", re.IGNORECASE
 )
+#: Behind an option that a sentence speaks of.
+_PROSE = frozenset(("option", "options", "flag", "is", "not", "requires", "needs", "switch", "parameter", "argument"))
 _ARGUMENTS_MOST = 60
 
 
@@ -251,6 +255,7 @@ def _by_command(
             if (
                 argument in apart
                 and value is not None
+                and value.lower() not in _PROSE
                 and not (name in ("psql", "pg_dump", "docker", "podman", "nxc") and _is_port(value, names, arguments))
             ):
                 passed = re.match(r"(?:pass|file|env):", value) if name == "openssl" else None
@@ -276,12 +281,11 @@ def _is_port(value: str, names: list[str], arguments: Sequence[str]) -> bool:
 
 def _net_use(arguments: Sequence[str], at: int) -> Iterator[tuple[int, int, int]]:
     """``net use`` takes the password behind the user, or between the share and it."""
-    after = at + 1
-    if after < len(arguments) and not arguments[after].startswith(("/", "-")):
-        yield after, 0, len(arguments[after])
-    before = arguments[at - 1] if at else ""
+    before, after = arguments[at - 1] if at else "", at + 1
     if at >= 4 and not before.startswith(("\\", "/")) and not re.fullmatch(r"[a-zA-Z]:|\*|use", before):
         yield at - 1, 0, len(before)
+    elif after < len(arguments) and not arguments[after].startswith(("/", "-")):
+        yield after, 0, len(arguments[after])
 
 
 def _sets_password(arguments: Sequence[str], at: int) -> bool:

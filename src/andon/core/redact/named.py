@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from andon.core.late_patterns import late
 from andon.core.redact import vocabulary
 from andon.core.redact.told import CHANGED, PARSED, pin, told
 from andon.core.redact.values import QUOTE, Span, kept, value_at
@@ -12,43 +12,43 @@ from andon.core.redact.values import QUOTE, Span, kept, value_at
 #: Blanks, also those of a text that was escaped.
 _B = r"(?:[^\S\n]|\\{1,8}[nrt]){0,8}"
 #: What may stand between a name and the sign that says that its value follows: the rest of the name, its quote.
-_REST = re.compile(r"[a-z0-9_.\-\[\]\u0430-\u044f]{0,40}")
+_REST = late(r"[a-z0-9_.\-\[\]\u0430-\u044f]{0,40}")
 _BEHIND_SIGN = rf"{_B}(?:(?:[|>][+-]?)?\n\s{{0,12}}(?={QUOTE})|[|>][+-]?\n\s{{1,12}})?"
-_SIGN = re.compile(
+_SIGN = late(
     rf"(?:{QUOTE}|\])?{_B}(?:\n\s{{0,8}}(?=:))?(?P<sign>:=|={{1,3}}>?|!=|<>|:(?!:)|-{{1,2}}>|→|%(?:25){{0,3}}3[da]"
     rf"|\\{{1,31}}u003[da]"
     rf"|(?<=[\"'])\)?,(?=\s?\\{{0,9}}[\"'])){_BEHIND_SIGN}|{_B}(?P<bar>\|){_B}"
 )
-_SIGN_AFTER_WORD = re.compile(
+_SIGN_AFTER_WORD = late(
     rf"(?:\s?\([^()\n]{{1,30}}\)|\s(?:issued|value|string|generated|received|sent|entered|given|wert|eingegeben"
     rf"|tried|was|is|ist|est|es))\s?(?P<sign>=|:(?!:)){_B}"
 )
-_ELEMENT = re.compile(r"(?:\s[^<>]{0,200}?)?(?:>|&gt;)(?:\s{0,8}<!\[cdata\[)?")
-_ELEMENT_BEGINS = re.compile(r"(?:<|&lt;|\\u003c)(?:[\w.\-]{1,40}:)?[\w.\-]{0,40}\Z")
-_ELEMENT_ENDS = re.compile(r"\]\]>|</|<\w|&lt;|\\u003c|\n\n|\Z")
+_ELEMENT = late(r"(?:\s[^<>]{0,200}?)?(?:>|&gt;)(?:\s{0,8}<!\[cdata\[)?")
+_ELEMENT_BEGINS = late(r"(?:<|&lt;|\\u003c)(?:[\w.\-]{1,40}:)?[\w.\-]{0,40}\Z")
+_ELEMENT_ENDS = late(r"\]\]>|</|<\w|&lt;|\\u003c|\n\n|\Z")
 #: The name is itself a value, and the secret stands beside it: ``{"name": "password", "value": "x"}``.
-_BESIDE = re.compile(
+_BESIDE = late(
     rf"{QUOTE}?(?:[\s,;/]{{1,20}}{QUOTE}?(?!val|data|content)[\w.:\-]{{1,30}}{QUOTE}?\s{{0,4}}[=:]\s{{0,4}}"
     rf"(?:{QUOTE}[^\"'\n]{{0,60}}{QUOTE}|[\w.\-]{{1,40}})){{0,4}}"
     rf"[\s,;/]{{1,40}}-?\s{{0,8}}{QUOTE}?(?:values?|val|v|wert|valeur|valor|data|content|text|current|new"
     rf"|default)(?:_?string|_?text)?{QUOTE}?\s{{0,4}}[=:]\s{{0,4}}"
 )
-_IS_VALUE = re.compile(
+_IS_VALUE = late(
     rf"(?:name|key|k|field|param|parameter|property|option|setting|attribute|id|label|variable|var|header"
     rf"|env){QUOTE}?\s{{0,4}}[=:]\s{{0,4}}{QUOTE}?[\w.\-/]{{0,40}}\Z"
 )
-_BEFORE = re.compile(
+_BEFORE = late(
     rf"(?:values?|val|v|wert){QUOTE}?\s{{0,4}}[=:]\s{{0,4}}(?P<value>{QUOTE}[^\n]{{1,300}}?{QUOTE}"
     rf"|[^\s,;\"'<>]{{1,200}})"
     rf"(?:[\s,;]{{1,20}}{QUOTE}?[\w.:\-]{{1,30}}{QUOTE}?\s{{0,4}}[=:]\s{{0,4}}{QUOTE}[^\"'\n]{{0,60}}{QUOTE}){{0,3}}"
     rf"[\s,;]{{1,20}}{QUOTE}?(?:name|key|k|field|param|parameter|property|option|setting"
     rf"|id)(?={QUOTE}?\s{{0,4}}[=:]\s{{0,4}}{QUOTE}?[\w.\-/]{{0,40}}\Z)"
 )
-_TAG_BEHIND = re.compile(
+_TAG_BEHIND = late(
     rf"{QUOTE}(?:\s[^<>]{{0,100}})?>\s{{0,20}}(?:<value>)?|</\w{{1,20}}>\s{{0,20}}<(?:value|val|v|string)>"
 )
 
-_PWD_PATH = re.compile(r"(?:[/~]|[a-z]:[\\/]|\.{1,2}/)")
+_PWD_PATH = late(r"(?:[/~]|[a-z]:[\\/]|\.{1,2}/)")
 
 
 def named(text: str, shadow: str) -> Iterator[Span]:
@@ -60,7 +60,18 @@ def named(text: str, shadow: str) -> Iterator[Span]:
         kind = hit.lastgroup or ""
         for span in _of(text, shadow, hit.start(), hit.end(), kind):
             done = max(done, span.end)
-            yield span
+            yield _password_of(text, shadow, span) if kind == "credential" else span
+
+
+#: Between a user and the password behind it.
+_SECOND = late(r"\s{1,3}(?:/|and|und|et|y|e|with|mit)\s{1,3}|,\s{0,3}")
+
+
+def _password_of(text: str, shadow: str, span: Span) -> Span:
+    """Of credentials that are a user and a password, the password."""
+    second = None if span.quoted else _SECOND.match(shadow, span.end)
+    password = None if second is None else value_at(text, second.end())
+    return password if password is not None and vocabulary.is_opaque(text[password.start : password.end]) else span
 
 
 def _of(text: str, shadow: str, start: int, end: int, kind: str) -> Iterator[Span]:
@@ -178,7 +189,7 @@ def _signed(text: str, shadow: str, behind: int, kind: str, window: str) -> Span
 
 
 #: The characters of which keys drawn by lot are made, with what may stand before.
-_DRAWN = re.compile(r"[\"'\\]{0,8}[\w+/.~\-%=]{12,400}")
+_DRAWN = late(r"[\"'\\]{0,8}[\w+/.~\-%=]{12,400}")
 
 
 def _may_be_random(text: str, at: int) -> bool:

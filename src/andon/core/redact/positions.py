@@ -10,26 +10,27 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 
+from andon.core.late_patterns import late
 from andon.core.redact import vocabulary
 from andon.core.redact.values import QUOTE, Span, run_at, value_at
 
-_PEM = re.compile(
+_PEM = late(
     r"-----begin [a-z0-9 ]{0,40}private key(?: block)?-----[\s\S]*?(?:-----end [a-z0-9 ]{0,40}private key(?:"
     r" block)?-----|\Z)"
 )
-_BARE_LOGIN = re.compile(
+_BARE_LOGIN = late(
     r"(?<![\w.@/:\-])(?P<user>[a-z_][\w.\-]{0,40})(?::"
     r"|%3a)(?P<pass>[^\s@/:\"'<>]{3,100})@(?P<host>\d{1,3}(?:\.\d{1,3}){3}"
     r"|[a-z][\w\-]{0,60}(?:\.[\w\-]{1,60}){0,6})(?![\w@])"
 )
-_ADDRESSES = re.compile(
+_ADDRESSES = late(
     r"(?:mailto|from|to|b?cc|user|by|e?mail|host|at|sips?|ssh|acct|reply-to|sender|xmpp|message-id|id|oid|urn|tel)\Z"
 )
-_ORACLE = re.compile(
+_ORACLE = late(
     r"(?:thin:|(?:sqlplus|rman|expdp|impdp|sqlldr|exp|imp|tkprof)\b[^\n"
     r"|;]{0,60}?[\s\"'])[\"']?(?P<user>[a-z_][\w$\#]{0,30})/(?P<pass>[^\s@/\"']{1,80})@"
 )
-_SMB_DOMAIN = re.compile(r"smb://[^\s;:@]{1,60};[^\s:@]{1,60}:(?P<pass>[^\s@]{1,80})@")
+_SMB_DOMAIN = late(r"smb://[^\s;:@]{1,60};[^\s:@]{1,60}:(?P<pass>[^\s@]{1,80})@")
 
 _SCHEMES = (
     r"bearer|basic|digest|token|apikey|api-key|negotiate|ntlm|kerberos|hawk|mutual|oauth|vapid|privatetoken|splunk"
@@ -37,43 +38,45 @@ _SCHEMES = (
     r"|sharedkeylite|sharedaccesssignature|aws4-hmac-sha256|aws|ssws|snowflake|gnap|dpop|scram-sha-1|scram-sha-256"
     r"|genie?key|zoho-oauthtoken|client-id"
 )
-_AUTHORIZATION = re.compile(
+_AUTHORIZATION = late(
     rf"(?<![a-z])(?:authori[sz]ation|x-auth|x-authorization)(?:{QUOTE})?\s{{0,4}}(?:[:=,]|=>"
     rf"|%3a)\s{{0,4}}[\[(]?(?P<open>{QUOTE})?"
 )
-_SCHEME = re.compile(rf"(?P<scheme>{_SCHEMES}|[a-z][a-z0-9\-]{{2,30}})(?:\s{{1,4}}|%20|\+)(?=[^\s\"'])")
-_KNOWN_SCHEME = re.compile(rf"(?:{_SCHEMES})\Z")
-_PARAMETERS = re.compile(r"[\w\-]{1,40}\s{0,2}=\s{0,2}")
-_COOKIE = re.compile(
+_SCHEME = late(rf"(?P<scheme>{_SCHEMES}|[a-z][a-z0-9\-]{{2,30}})(?:\s{{1,4}}|%20|\+)(?=[^\s\"'])")
+_KNOWN_SCHEME = late(rf"(?:{_SCHEMES})\Z")
+_PARAMETERS = late(r"[\w\-]{1,40}(?:=(?=[\w\"'/])|\s{0,2}=\s{0,2}(?=\"))")
+_PARAMETERS_END = late(r"[^\n\"'](?:[^\n']{0,2000}?)(?='|\n|\Z)")
+_LINE_ENDS = late(r"\s*(?:\n|\Z|[\"'])")
+_COOKIE = late(
     rf"(?<![\w])(?:set-)?cookie2?(?:{QUOTE})?\s{{0,4}}(?::|=(?=[\"'])|,(?=\s{{0,2}}\")|\s(?=[\w.\-]{{1,40}}=))\s{{0,4}}(?P<open>{QUOTE})?"
 )
-_SESSION = re.compile(
+_SESSION = late(
     r"(?:jsessionid|phpsessid|asp\.net_sessionid|connect\.sid|laravel_session"
     r"|\.aspnetcore\.[\w.]{1,40})\s{0,2}=\s{0,2}(?P<value>[^\s;,\"'<>&]{6,256})"
 )
-_BEARER = re.compile(
+_BEARER = late(
     r"(?<![a-z])(?:bearer|digest|apikey)(?:\s{1,4}|\s?[:=]\s?)(?P<value>(?=[a-z._~+/=-]{0,200}\d|[a-z._~+/=-]{24})[\w.~+/=-]{8,4096})"
 )
-_BASIC = re.compile(r"(?<![a-z])basic\s{1,4}(?P<value>[a-z0-9+/]{6,1000}={0,2})(?![\w+/=])")
-_API_HEADER = re.compile(
+_BASIC = late(r"(?<![a-z])basic\s{1,4}(?P<value>[a-z0-9+/]{6,1000}={0,2})(?![\w+/=])")
+_API_HEADER = late(
     r"(?<![a-z\d])(?:x-(?:[a-z]{2,20}-){0,4}(?:key|auth|secret|credential|signature|sig|session|csrf"
     r"|xsrf))(?:[\"'\\]{0,4})\s{0,2}[:=]\s{0,4}"
 )
 
-_SQL = re.compile(
+_SQL = late(
     r"\bidentified\s{1,4}(?:with\s{1,4}\S{1,60}\s{1,4})?(?:by|as)\s{1,4}(?:values\s{1,4}|password\s{1,4})?"
-    r"|\b(?:encrypted\s{1,4})?password\s{0,4}(?:=\s{0,4}n?(?=')|\(\s{0,4}(?=['\"])|(?=['\"]))"
+    r"|\b(?:encrypted\s{1,4})?password\s{0,4}(?:=\s{0,4}n?(?=')|\(\s{0,4}(?=['\"])|(?<=\s)(?=['\"]))"
     r"|\bwith\s{1,4}password\s{0,4}=\s{0,4}n?"
     r"|\bset\s{1,4}password\s{1,4}for\s{1,4}\S{1,80}\s{0,4}=\s{0,4}(?:password\s{0,2}\(\s{0,4})?"
     r"|\bsp_addlogin\s{1,4}(?:@\w{1,20}\s?=\s?)?n?'[^'\n]{0,80}'\s{0,3},\s{0,3}(?:@\w{1,20}\s?=\s?)?n?(?=')"
     r"|\bsp_password\s{1,4}(?:@\w{1,20}\s?=\s?)?(?:null|n?'[^'\n]{0,80}')\s{0,3},\s{0,3}(?:@\w{1,20}\s?=\s?)?n?(?=')"
     r"|\bsp_password\s{1,4}n?(?=')"
 )
-_INSERT = re.compile(r"\binto\s{1,4}\S{1,80}?\s{0,4}\((?P<columns>[^()\n]{1,500})\)\s{0,4}values\s{0,4}(?=\()")
-_ROW = re.compile(r"\s{0,4},?\s{0,4}\((?P<row>[^()\n]{1,1000})\)")
-_CELL = re.compile(r"\s{0,4}(?P<cell>'(?:[^'\n]|''){0,300}'|\"[^\"\n]{0,300}\"|[^,'\"]{0,300})\s{0,4}(?:,|\Z)")
+_INSERT = late(r"\binto\s{1,4}\S{1,80}?\s{0,4}\((?P<columns>[^()\n]{1,500})\)\s{0,4}values\s{0,4}(?=\()")
+_ROW = late(r"\s{0,4},?\s{0,4}\((?P<row>[^()\n]{1,1000})\)")
+_CELL = late(r"\s{0,4}(?P<cell>'(?:[^'\n]|''){0,300}'|\"[^\"\n]{0,300}\"|[^,'\"]{0,300})\s{0,4}(?:,|\Z)")
 
-_GEAR = re.compile(
+_GEAR = late(
     r"(?:\bsnmp-server\s{1,3}community|\bset\s{1,3}community|\bsnmp-agent\s{1,3}community\s{1,3}(?:read"
     r"|write)(?:\s{1,3}cipher)?"
     r"|\bsnmp-server\s{1,3}host\s{1,3}\S{1,60}(?:\s{1,3}(?:traps|informs))?(?:\s{1,3}version\s{1,3}(?:1|2c))?"
@@ -87,14 +90,23 @@ _GEAR = re.compile(
     r"|\b(?:auth|priv)\s{1,3}(?:md5|sha(?:-?\d{1,3})?|des|3des|aes(?:-?\s?\d{3})?)|\bset\s{1,3}passwd"
     r"|\bauthentication-key"
     r"|\b(?:wpa[23]?|wifi|wi-fi|wlan|wep)[\s\-](?:passphrase|psk|password|key|passwort|schlussel)(?:\s{1,2}(?:is|ist"
-    r"|lautet))?)"
+    r"|lautet|heisst|heißt))?)"
     r"\s{1,3}(?P<level>(?:ascii|hex|plain|cipher|simple|[0-9]{1,2}|<\*>)\s{1,3}){0,2}(?=\S)"
 )
-_WIFI_CODE = re.compile(r"\bwifi:(?:[^\n]{0,200}?;)?p:(?P<value>[^\n]{1,128}?)(?<!\\);")
-_SIM = re.compile(r"\bat\+(?:cpin|clck|cpwd)=(?P<value>[^\s]{4,60})")
-_NETRC = re.compile(r"\blogin\s{1,4}\S{1,80}\s{1,4}password\s{1,4}(?P<value>\S{1,200})")
-_LOGIN = re.compile(
-    r"(?:\b(?:log[\s\-]?in|log[\s\-]?on|logged[\s\-](?:in|on)|sign(?:ed)?[\s\-]in|authenticat\w{1,5}|anmeldung"
+_RADIO_KEY = late(
+    r"\b(?:wlan|wifi|wi-fi|ssid|access\spoint|funk\w{0,12})(?:[\s:=]{1,3}[\w\-\"']{1,24}){0,3}\s{1,3}"
+    r"(?:key|psk|schlussel|code|cle|clave|chiave)(?:\s(?:is|ist|est|es|e|lautet))?[\s:=]{1,3}"
+)
+#: Written into a command that reads a password from its input.
+_PIPED = late(
+    r"\becho\s{1,3}(?:-[ne]{1,2}\s{1,3})?[\"']?(?:(?P<user>[a-z_][\w.\-]{0,30}):)?(?P<value>[^\s\"'|]{3,100})[\"']?\s{0,3}\|"
+    r"\s{0,3}[^|\n]{0,60}?(?:sudo\s[^|\n]{0,20}-s\b|chpasswd|--stdin|--password-stdin|cryptsetup)"
+)
+_WIFI_CODE = late(r"\bwifi:(?:[^\n]{0,200}?;)?p:(?P<value>[^\n]{1,128}?)(?<!\\);")
+_SIM = late(r"\bat\+(?:cpin|clck|cpwd)=(?P<value>[^\s]{4,60})")
+_NETRC = late(r"\blogin\s{1,4}\S{1,80}\s{1,4}password\s{1,4}(?P<value>\S{1,200})")
+_LOGIN = late(
+    r"(?:\b(?:(?:ssh|telnet|s?ftp|rdp|vnc|winrm|mqtt)(?:\s[\w.\-]{1,30}){0,3}|log[\s\-]?in|log[\s\-]?on|logged[\s\-](?:in|on)|sign(?:ed)?[\s\-]in|authenticat\w{1,5}|anmeldung"
     r"|anmelden|angemeldet|eingeloggt"
     r"|einloggen|connexion|connecte|connected|connect|conexion|acceso|accesso|login attempt|tried|auth|default)"
     r"(?:\s{1,3}(?:failed|attempt|ok|rejected|succeeded|refused|fehlgeschlagen|echouee))?\s{1,3}(?P<by>with|as|using"
@@ -102,15 +114,15 @@ _LOGIN = re.compile(
     r"(?:\s{1,3}(?:the|default|user|account|den|dem|benutzer)){0,2}"
     r"|(?P<creds>credentials?|creds|zugangsdaten|anmeldedaten|anmeldung|identifiants|credenciales|credenziali|credenciais"
     r"|login|userpass|user/pass(?:word)?|benutzer/passwort|auth)"
-    r"(?:\s{1,3}(?:are|is|were|lauten|sind|sont|son|used|of|for))?\s{0,3}[:=]?)"
+    r"(?:\s{1,3}(?:are|is|were|lauten|sind|sont|son|used|of|for))?(?:\s[\w\-]{2,30}(?=:\s))?\s{0,3}[:=]?)"
     rf"[\s(]{{1,3}}(?P<open>{QUOTE})?(?P<user>[a-z_][\w.@\-]{{0,40}})(?:{QUOTE})?\s?(?P<mark>[/:]"
     rf"|\s/\s)\s?(?P<pass>[^\s/\"'<>,;]{{2,80}})"
 )
-_SECURE_STRING = re.compile(
+_SECURE_STRING = late(
     r"convertto-securestring\s{1,3}(?:-string\s{1,3})?(?!-)"
     r"|networkcredential\(\s{0,3}[\"'][^\"'\n]{0,60}[\"']\s{0,3},\s{0,3}"
 )
-_SIGNED_URL = re.compile(
+_SIGNED_URL = late(
     r"[?&](?:sig|signature|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature|code|key|auth"
     r"|hmac)=(?P<value>[^\s&#\"'<>]{12,600})"
 )
@@ -172,8 +184,8 @@ def _userinfo(_text: str, shadow: str) -> Iterator[Span]:
             yield Span(start, start + len(user))
 
 
-_ADDRESS = re.compile(r"[^\s\"'<>]{0,700}")
-_AUTHORITY_ENDS = re.compile(r"[/?#]")
+_ADDRESS = late(r"[^\s\"'<>]{0,700}")
+_AUTHORITY_ENDS = late(r"[/?#]")
 
 
 def _bare_login(_text: str, shadow: str) -> Iterator[Span]:
@@ -205,12 +217,12 @@ def _authorization(text: str, shadow: str) -> Iterator[Span]:
             continue
         value = shadow[span.start : span.end]
         if _PARAMETERS.match(value) and known:
-            line = re.compile(r"[^\n\"'](?:[^\n']{0,2000}?)(?='|\n|\Z)").match(text, start)
+            line = _PARAMETERS_END.match(text, start)
             yield Span(start, line.end() if line else span.end)
         elif not vocabulary.is_plain(value) and (
             known or vocabulary.is_opaque(value) or not vocabulary.is_formed(value)
         ):
-            alone = known or vocabulary.is_opaque(value) or re.compile(r"\s*(?:\n|\Z|[\"'])").match(text, span.end)
+            alone = known or vocabulary.is_opaque(value) or _LINE_ENDS.match(text, span.end)
             if alone:
                 yield span
 
@@ -238,7 +250,7 @@ def _cookie(text: str, shadow: str) -> Iterator[Span]:
                 yield span
 
 
-_REST_OF_LINE = re.compile(r"[^\n\"']+")
+_REST_OF_LINE = late(r"[^\n\"']+")
 
 
 def _basic(text: str, shadow: str) -> Iterator[Span]:
@@ -319,11 +331,22 @@ def _wifi_gear(text: str, shadow: str) -> Iterator[Span]:
             yield span
 
 
+def _radio_key(text: str, shadow: str) -> Iterator[Span]:
+    for found in _RADIO_KEY.finditer(shadow):
+        span = value_at(text, found.end())
+        if span is not None and span.end - span.start >= 8 and vocabulary.is_opaque(text[span.start : span.end]):
+            yield span
+
+
 def _signed_url(text: str, shadow: str) -> Iterator[Span]:
     for found in _SIGNED_URL.finditer(shadow):
         value = text[found.start("value") : found.end("value")]
         if shadow[found.start() + 1 :].startswith(("sig", "x-")) or vocabulary.is_random(value):
             yield Span(*found.span("value"))
+
+
+def _literals(listed: str) -> tuple[str, ...]:
+    return tuple(listed.split())
 
 
 _FINDERS: tuple[tuple[tuple[str, ...], Finder], ...] = (
@@ -341,49 +364,19 @@ _FINDERS: tuple[tuple[tuple[str, ...], Finder], ...] = (
     (("identified", "password", "sp_"), _values(_SQL)),
     (("into",), _insert),
     (
-        (
-            "snmp",
-            "community",
-            "com2sec",
-            "radius",
-            "tacacs",
-            "enable",
-            "key",
-            "md5",
-            "psk",
-            "auth",
-            "priv",
-            "passwd",
-            "wpa",
-            "wifi",
-            "wlan",
-            "wi-fi",
-            "wep",
-        ),
+        _literals("snmp community com2sec radius tacacs enable key md5 psk auth priv passwd wpa wifi wlan wi-fi wep"),
         _wifi_gear,
     ),
+    (("wlan", "wifi", "wi-fi", "ssid", "access", "funk"), _radio_key),
+    (("echo ",), _groups(_PIPED)),
     (("wifi:",), _groups(_WIFI_CODE)),
     (("at+c",), _groups(_SIM)),
     (("login ",), _groups(_NETRC)),
     (("securestring", "networkcredential"), _values(_SECURE_STRING)),
     (
-        (
-            "log",
-            "auth",
-            "cred",
-            "sign",
-            "anmeld",
-            "einge",
-            "einlog",
-            "zugang",
-            "ident",
-            "conne",
-            "acce",
-            "conex",
-            "user",
-            "tried",
-            "default",
-            "benutzer",
+        _literals(
+            "log auth cred sign anmeld einge einlog zugang ident conne acce conex user tried default benutzer ssh"
+            " telnet ftp rdp vnc mqtt"
         ),
         _login,
     ),

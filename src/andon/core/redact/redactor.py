@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
+from andon.core.late_patterns import late
 from andon.core.redact import commands, positions, structures, tokens, vocabulary
 from andon.core.redact.named import named
 from andon.core.redact.values import PLACEHOLDER, Span
@@ -20,8 +21,8 @@ _ROUNDS = 4
 _REMEMBERED, _LONG_ENOUGH = 64, 8
 #: No bound: of a file, which is as long as it is.
 _WHOLE = 2**31
-_PIECE = re.compile(r"[A-Za-z]{4,}")
-_HALF_PLACEHOLDER = re.compile(r"\[secret \d{0,6}\Z|\[(?:s(?:e(?:c(?:r(?:e(?:t)?)?)?)?)?)?\Z")
+_PIECE = late(r"[A-Za-z]{4,}")
+_HALF_PLACEHOLDER = late(r"\[secret \d{0,6}\Z|\[(?:s(?:e(?:c(?:r(?:e(?:t)?)?)?)?)?)?\Z")
 
 
 class Redactor:
@@ -209,7 +210,7 @@ def secrets_in(text: str, known: list[str] | None = None) -> list[Span]:
     """Where secrets stand in ``text``, in order and apart; what is a placeholder already is none."""
     shadow = folded(text)
     spans: list[Span] = []
-    if any(stem in shadow for stem in vocabulary.STEMS):
+    if vocabulary.may_name(shadow):
         spans += named(text, shadow)
     spans += positions.found_in(text, shadow)
     spans += commands.found_in(text, shadow)

@@ -6,16 +6,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from andon.core.late_patterns import late
 from andon.core.redact import commands, vocabulary
 from andon.core.redact.visible import folded
 
 WHOLE: Final = (-1, -1)
 _NAMING = frozenset(("name", "key", "k", "n", "field", "param", "parameter", "property", "option", "header", "setting"))
 _NAMING |= {"attribute", "id", "label", "variable", "var", "env", "title", "type"}
-_VALUED = re.compile(
+_VALUED = late(
     r"(?:.*[_\-.\s])?(?:values?|val|v|wert|data|content|text|current|new|old|default|secret|from|to|stringvalue"
-    r"|string)\Z"
+    r"|string|input|entered|typed|answer|response|raw)\Z"
 )
+#: Fields in which a user and a password stand together.
+_LOGINS = frozenset(("login", "logon", "userpwd", "user_password", "basic_auth", "basicauth", "userinfo", "anmeldung"))
+_LOGIN = late(r"[^\s:/]{1,60}[:/](?P<pass>[^\s/]{3,200})\Z")
 _COLUMNS = ("columns", "fields", "headers", "header", "names", "keys", "cols")
 _ROWS = ("rows", "values", "data", "records", "row")
 _CARELESS = frozenset(["user", "username", "email", "id", "name", "login", "role", "roles", "host", "port"])
@@ -30,7 +34,7 @@ def secret_fields(value: Mapping[Any, Any], parent: str = "") -> set[Any]:
             for key, inner in value.items()
             if isinstance(inner, str) and vocabulary.kind_of_key(f"{parent}_{key}") == "key"
         }
-    lowered = {str(key).lower(): key for key in value}
+    lowered = {str(key).lower().lstrip("@#$_"): key for key in value}
     for name, key in lowered.items():
         if name in _NAMING and isinstance(value[key], str) and len(value[key]) <= 80 and _is_name(value[key]):
             found |= {other for told, other in lowered.items() if _VALUED.match(told) and told not in _NAMING}
@@ -55,8 +59,11 @@ def secret_columns(value: Mapping[Any, Any]) -> tuple[Any, frozenset[int]] | Non
 
 def _is_secret(key: str, inner: Any) -> bool:
     kind = vocabulary.kind_of_key(key)
-    if kind is None or inner is None:
+    if inner is None:
         return False
+    if kind is None:
+        login = _LOGIN.match(inner) if isinstance(inner, str) and folded(key).strip("_") in _LOGINS else None
+        return login is not None and vocabulary.is_opaque(login["pass"])
     if kind == "counted":  # "tokens": a number counts them, anything else is them
         return not isinstance(inner, int | float)
     if kind == "weak":
@@ -66,7 +73,10 @@ def _is_secret(key: str, inner: Any) -> bool:
     if kind == "credential" and isinstance(inner, bool):
         return False
     return not (
-        kind == "token" and isinstance(inner, str) and vocabulary.is_plain(folded(inner)) and not inner.isdigit()
+        kind in ("token", "credential")
+        and isinstance(inner, str)
+        and vocabulary.is_plain(folded(inner))
+        and not inner.isdigit()
     )
 
 
@@ -76,10 +86,10 @@ def _is_weak_secret(key: str, inner: Any) -> bool:
         return False
     said = str(inner)
     if isinstance(inner, dict | list):
-        pair = isinstance(inner, list) and len(inner) == 2 and all(isinstance(one, str) for one in inner)
+        pair = isinstance(inner, list) and len(inner) in (2, 3) and all(isinstance(one, str) for one in inner)
         return "pin" not in key and bool(inner) and (pair or key not in ("auth", "pass", "bearer"))
     if "pin" in key:
-        return re.fullmatch(r"\d{4,12}", said) is not None
+        return re.fullmatch(r"\d{4,12}(?:\.\d+)?", said) is not None
     if isinstance(inner, int | float) or said.isdigit():
         return (len(said) >= 4 and key not in ("pass", "clave", "parola")) or (key == "pass" and len(said) >= 6)
     return not vocabulary.is_plain(folded(said)) and not (

@@ -10,10 +10,11 @@ from importlib import resources
 
 import msgspec
 
+from andon.core.late_patterns import late
 from andon.core.redact.values import Span
 
 #: Every token has a run of so many of these characters.
-_RUN = re.compile(r"[\w\-.+/=~]{16}")
+_RUN = late(r"[\w\-.+/=~]{16}")
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class Rule(msgspec.Struct, frozen=True):
     @property
     def pattern(self) -> re.Pattern[str]:
         """The expression, for a token that stands by itself."""
-        return re.compile(rf"(?<![^\W_])(?:{self.regex})(?![A-Za-z0-9])", re.ASCII)
+        return late(rf"(?<![^\W_])(?:{self.regex})(?![A-Za-z0-9])", re.ASCII)
 
 
 @functools.cache

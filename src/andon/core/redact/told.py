@@ -5,57 +5,61 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from andon.core.late_patterns import late
 from andon.core.redact import vocabulary
 from andon.core.redact.values import Span, kept, value_at
 from andon.core.redact.visible import folded
 
-PARSED = re.compile(
+PARSED = late(
     r"(?:unexpected|illegal|invalid|unknown|bad|syntax|parse|unrecogni[sz]ed|missing|expected"
     r"|undefined)\s[\w\s]{0,12}\Z"
 )
 #: More words before a colon: the value has to look the more like one.
-_SIGN_AFTER_WORDS = re.compile(r"(?:[^\S\n][^\W_]{1,20}){1,5}[^\S\n]?:[^\S\n]{1,4}")
-_PREPOSITION = re.compile(
-    rf"\s(?:for|of|to|on|fur|von|des|der|pour|de|di|para|do|da|dla|pro|voor|till|til|{folded('для|от')})\s"
+_SIGN_AFTER_WORDS = late(r"(?:[^\S\n][^\W_]{1,20}){1,5}[^\S\n]?:[^\S\n]{1,4}")
+_PREPOSITION = late(
+    rf"\s(?:for|of|to|on|fur|von|des|der|pour|du|de|del|della|di|para|do|da|dla|pro|voor|vom|zum|till|til|{folded('для|от')})\s"
 )
 #: Words between a name and the verb: "password for user admin is x", and endings of other languages' grammar.
 _FOR = (
-    r"(?:\s(?:for|of|to|on|at|in|fur|von|des|der|zu|zum|zur|im|am|pour|du|de|del|della|di|para|do|da|dla|k|ke|pro"
+    r"(?:\s(?:for|of|to|on|at|in|from|fur|von|vom|beim|des|der|zu|zum|zur|im|am|pour|du|de|del|della|di|para|do|da|dla|k|ke|pro"
     r"|til|till"
     rf"|voor|van|{folded('для|от|к')}|the|user|account|plc|hmi)(?:\s[^\s.,;:=]{{1,30}}){{1,4}}?)?"
 )
-_VERB = re.compile(
-    rf"[^\W\d_]{{0,6}}{_FOR}\s{{1,4}}(?:is|are|was|were|equals|ist|war|waren|lautet|lautete|heisst|est|etait|es|era"
+_VERB = late(
+    rf"[^\W\d_]{{0,6}}{_FOR}\s{{1,4}}(?:is|are|was|were|equals|reads|ist|war|waren|lautet|lautete|heisst|heißt|est|etait|es|era"
     rf"|fue|foi|e|jest|bylo|byl|bylo"
     r"|je|ar|er|oli|este|{folded('это|был')})(?:\s(?:now|still|currently|jetzt|nun|just|set\sto|simply|maintenant"
-    r"|ahora|adesso|actually|probably))?"
+    r"|ahora|adesso|actually|probably|(?:ab|seit)\s(?:heute|sofort|jetzt)|desormais|dorenavant|neuerdings"
+    r"|wieder|again|(?:from|as\sof)\s(?:now|today)(?:\son)?|a\spartir\sde\s\w+))?"
     r"\s{0,4}[:=]?\s{1,4}"
 )
-_VERB_OWN = re.compile(r"(?:\w{0,4}\s(?:to|on|var|van)\s)")
-_DASH = re.compile(r"\s?[—–]\s{1,3}|\s-{1,2}\s{1,3}")
-_VERB_OWN_NAMES = re.compile(rf"(?:hasl|hesl|salasan|tunnus|losenord|adgangs|kodeord|passord|{folded('парол')})")
-_VERB_EAST = re.compile(r"(?:\s?(?:是|为|為|は|が|を|는|은|이|가|：|:|)\s?)")
-_NOT_EAST = re.compile(r"[^\x00-\u2fff]")
-CHANGED = re.compile(
+_VERB_OWN = late(rf"(?:\w{{0,4}}{_FOR}\s(?:to|on|var|van)\s)")
+_DASH = late(r"\s?[—–]\s{1,3}|\s-{1,2}\s{1,3}")
+_VERB_OWN_NAMES = late(rf"(?:hasl|hesl|salasan|tunnus|losenord|adgangs|kodeord|passord|{folded('парол')})")
+_VERB_EAST = late(r"(?:\s?(?:是|为|為|は|が|を|는|은|이|가|：|:|)\s?)")
+_NOT_EAST = late(r"[^\x00-\u2fff]")
+_CHANGE = (
     r"(?:chang|updat|re-?set|\bset(?:ting|s)?\b|geander|ander|gewechsel|gesetzt|wechsel|cambi|modifi|gewijzig|andra|ændr|alter|zmien"
     r"|zmen|byt|skift|endr|vaihd|degistir|"
     rf"{folded('изменен|смен')}|改|変更|변경|rotat|renew|replac|ersetzt)"
 )
-_FROM_TO = re.compile(
+CHANGED = late(_CHANGE)
+_FROM_TO = late(
     rf"(?P<between>[^\n.;]{{0,60}}?)\s(?:from|von|de|da|van|z|ze|fran|fra"
     rf"|{folded('с|из')})\s{{1,3}}(?P<old>[^\n]{{1,120}}?)\s{{1,3}}"
     rf"(?:to|auf|in|zu|a|en|vers|por|para|naar|na|till|til|{folded('на')})\s{{1,3}}"
 )
-_FROM_TO_EAST = re.compile(r"(?P<between>[^\n]{0,6}?)(?:从|由|を)(?P<old>[!-~]{1,80})(?:改为|更改为|变更为|から|改成)")
-_TO = re.compile(
+_FROM_TO_EAST = late(r"(?P<between>[^\n]{0,6}?)(?:从|由|を)(?P<old>[!-~]{1,80})(?:改为|更改为|变更为|から|改成)")
+_TO = late(
     r"(?P<between>(?:\s(?:was|has|have|been|is|wurde|ist|hat|a|ete|fue|ha|sido|stato|stata|successfully|erfolgreich"
-    r"|now|manually))*"
-    r"(?:\s[^\W\d_]{2,20})?)\s(?:to|auf|a|en|na|naar|till|til|" + folded("на") + r")\s{1,3}(?:be\s)?"
+    rf"|now|manually))*(?:\s[^\W\d_]{{2,20}})?|(?:\s[^\s.,;:=]{{1,20}}){{0,5}}\s(?:{_CHANGE}\w*|was|has\sbeen|wurde|ist))"
+    rf"\s(?:to|auf|a|en|na|naar|till|til|{folded('на')})\s{{1,3}}(?:be\s)?"
 )
-_LEVEL = re.compile(
-    r"\s{1,4}(?:(?:\d|<\*>)\s{1,4}|(?:ascii|hex|plain|encrypted|cipher|simple|sha256|sha512|md5)\s(?:\d\s)?){0,2}"
+_LEVEL = late(
+    r"\s{1,4}(?:(?:old|new|altes?|neues?|ancien|nouveau|antigu?[ao]|nov[ao]|viej[ao]|nuev[ao]|vecchi[ao]|nuov[ao])\s{1,4})?"
+    r"(?:(?:\d|<\*>)\s{1,4}|(?:ascii|hex|plain|encrypted|cipher|simple|sha256|sha512|md5)\s(?:\d\s)?){0,2}"
 )
-_USER_BEFORE = re.compile(
+_USER_BEFORE = late(
     rf"(?:user(?:name)?|login|logon|account|benutzer(?:name)?|utilisateur|usuario|utente|gebruiker|uzytkownik"
     rf"|uzivatel|kullanici|anvandare|bruger|kayttaja|felhasznalo|{folded('пользователь|用户|ユーザー|사용자')}|uid|cn|vty"
     rf"|snmp-server|enable|chap|neighbor \S+)"
@@ -63,52 +67,54 @@ _USER_BEFORE = re.compile(
     rf"|role)\s\S{{1,20}})?[\s,]{{1,3}}"
     rf"(?:and\s|und\s|with\s|mit\s|/\s)?(?:the\s)?\Z"
 )
-_WITH_BEFORE = re.compile(
+_WITH_BEFORE = late(
     r"(?:with|using|mit|avec|con|met|med|via|is|the new|new|neues|nouveau|old|altes|set|entered|typed|tried|enter"
     r"|wrong|invalid|incorrect|use|used|default)\s(?:the\s|a\s|new\s|neuem\s)?[\w.\-]{0,20}\Z"
 )
-_AS = re.compile(
+_AS = late(
     r"(?:^|[\s\"'(])(?P<value>[^\s\"']{4,80})[\"']?\s{1,3}(?:as|als|comme|como|come|is|ist)\s(?:the\s|das\s|a\s"
     r"|new\s|le\s|la\s|his\s|my\s|our\s)?[\w\-]{0,12}\Z"
 )
-_CLAUSE_ENDS = re.compile(
+_CLAUSE_ENDS = late(
     r"[.,;:!?)\]\"']{0,3}(?:\s*\Z|\s*\n|[.,;!?)]|\s+(?:for|on|of|at|and|since|fur|bei|am|auf|in|und|pour|para|per"
-    r"|but|\(|by|from|von)\b)"
+    r"|but|\(|by|from|von|still|is|was|not|no|rejected|refused|denied|wrong|incorrect|failed|does|did|remains"
+    r"|falsch|abgelehnt|noch|refuse|incorrecto?)\b)"
 )
-_PIN_PLACE_BEHIND = re.compile(
+_PIN_PLACE_BEHIND = late(
     r"\s{1,3}(?:(?:of|on|at|in|to|an|am|von|des|de|du|del)\s)?(?:the\s)?(?:connector|conn|plug|header|socket|stecker"
     r"|klemme|terminal|ic\b|chip|gpio|[xjpk]\d|u\d|port|module|fixture|magazine)"
 )
-_PIN_PLACE_BEFORE = re.compile(
+_PIN_PLACE_BEFORE = late(
     r"(?:connector|stecker|plug|gpio|header|socket|klemme|connecteur|[xj]\d{1,3})[\s.,:/\-]{1,3}\Z"
 )
-_PIN_CUE = re.compile(
+_PIN_CUE = late(
     r"\b(?:enter|typed|accept|reject|wrong|invalid|incorrect|user|operator|unlock|login|card|badge|sim\b|keypad"
     r"|eingegeben|eingabe|falsch|falsche"
     r"|ungultig|bediener|benutzer|saisi|code|tried|try|authent|access|door|terminal)"
 )
-_PIN_GAP = re.compile(
+_PIN_GAP = late(
+    r"[\s\-](?:eingabe|entry|input|number|nummer|saisi|inserito|digitad[oa])\s{1,3}|"
     r"[\s(]{0,4}(?:nr\.?\s|no\.?\s|#\s?)?|(?:[^\S\n\-]|-)[^\W\d_]{2,20}(?:\s[^\W\d_]{2,20}){0,2}\s?:\s{0,3}"
 )
-_PIN_CHANGED = re.compile(
+_PIN_CHANGED = late(
     rf"[^\n.;\d]{{1,40}}?\s(?P<old>\d{{4,8}})\s(?:to|auf|a|en|in|na|naar|till?|{folded('на')})\s(?P<new>\d{{4,8}})(?!\w)"
 )
-_UNIT = re.compile(
+_UNIT = late(
     r"\s?(?:char|zeichen|bytes?\b|bits?\b|days?\b|tage|hours?\b|minutes?\b|seconds?\b|ms\b|s\b|times?\b|attempts?\b"
     r"|of\b)"
 )
-_OPTION_BEFORE = re.compile(r"(?:^|[\s\"'=(])(?:--?|/)[\w\-.]{0,40}\Z")
+_OPTION_BEFORE = late(r"(?:^|[\s\"'=(])(?:--?|/)[\w\-.]{0,40}\Z")
 
 
 def told(text: str, shadow: str, start: int, end: int, kind: str, window: str) -> Iterator[Span]:
     """A secret that is told in words."""
-    if kind in ("password", "key") and (words_ := _SIGN_AFTER_WORDS.match(shadow, end)) is not None:
+    if kind in ("password", "key", "short") and (words_ := _SIGN_AFTER_WORDS.match(shadow, end)) is not None:
         span = value_at(text, words_.end())
         raw = "" if span is None else text[span.start : span.end]
         if (
             span is not None
             and vocabulary.is_opaque(raw)
-            and (vocabulary.is_mixed(raw) or _PREPOSITION.match(words_[0]))
+            and (vocabulary.is_mixed(raw) or (kind != "short" and _PREPOSITION.match(words_[0])))
         ):
             yield span
             return
@@ -121,16 +127,12 @@ def told(text: str, shadow: str, start: int, end: int, kind: str, window: str) -
     if (pair := _from_to(text, shadow, end, window)) is not None:
         yield from pair
         return
-    for verb in (
-        _VERB.match(shadow, end),
-        _own_verb(shadow, start, end),
-        _DASH.match(shadow, end),
-        _VERB_EAST.match(shadow, end),
-    ):
-        if verb is None or (verb.re is _VERB_EAST and not _NOT_EAST.match(shadow, end - 1)):
+    east = _VERB_EAST.match(shadow, end) if _NOT_EAST.match(shadow, end - 1) else None
+    for verb in (_VERB.match(shadow, end), _own_verb(shadow, start, end), _DASH.match(shadow, end), east):
+        if verb is None:
             continue
         span = value_at(text, verb.end())
-        direct = verb.re is _VERB_EAST and not verb[0].strip()
+        direct = verb is east and not verb[0].strip()
         if span is not None and _is_told(text, shadow, span, far=direct or len(verb[0]) > 24):
             yield span
             return
@@ -138,7 +140,8 @@ def told(text: str, shadow: str, start: int, end: int, kind: str, window: str) -
     if set_to is not None:
         span = value_at(text, set_to.end())
         said = (set_to["between"], window[-40:], shadow[span.end : span.end + 30] if span else "")
-        if span is not None and any(map(CHANGED.search, said)) and _is_told(text, shadow, span, far=False):
+        far = len(set_to["between"].split()) > 3
+        if span is not None and any(map(CHANGED.search, said)) and _is_told(text, shadow, span, far=far):
             yield span
             return
     before = _AS.search(window[-120:])
@@ -219,17 +222,20 @@ def _is_following(shadow: str, span: Span, raw: str, end: int, kind: str, window
     opaque, formed = vocabulary.is_opaque(value), vocabulary.is_formed(value)
     ends = _CLAUSE_ENDS.match(shadow, span.end) is not None
     if span.quoted and kind != "token":
-        sentence = " " in raw and vocabulary.is_formed(value.split()[0])
+        said = value.split()
+        sentence = len(said) > 1 and 2 * sum(map(vocabulary.is_formed, said)) >= len(said)
         return kind in ("password", "key", "pin_code", "community", "short") and not sentence and len(raw) < 80
     if kind == "community":
         told_by = "snmp" in window[-30:] or "string" in shadow[max(0, end - 12) : end]
         configured = "snmp-server" in window[-30:] or _READ_WRITE.match(shadow, span.end) is not None
-        return told_by and (opaque or configured or (not formed and ends))
+        return (opaque and ends) or (told_by and (opaque or configured or (not formed and ends)))
     if _USER_BEFORE.search(window[-100:]):
         return opaque or not formed
     if level:
         return opaque and kind != "short"
     if kind in ("password", "short"):
+        if value.isdigit() and len(value) >= 4 and shadow[:end].endswith("code"):
+            return _UNIT.match(shadow, span.end) is None
         if opaque and len(value) >= 4 and not (kind == "short" and vocabulary.is_short_number(value)):
             return True
         near = _WITH_BEFORE.search(window[-50:]) is not None or shadow[end - 2 : end] == "pw"
@@ -243,7 +249,7 @@ def _is_following(shadow: str, span: Span, raw: str, end: int, kind: str, window
     return vocabulary.entropy(value) > 2.5 and _secretive(raw)
 
 
-_READ_WRITE = re.compile(r"\s+r[ow]\b")
+_READ_WRITE = late(r"\s+r[ow]\b")
 
 
 def _secretive(word: str) -> bool:
@@ -270,7 +276,7 @@ def pin(text: str, shadow: str, start: int, end: int, kind: str, signed: re.Matc
         return
     value = shadow[span.start : span.end]
     if kind == "pin_code":
-        if any(c.isdigit() for c in value) or (span.quoted and not vocabulary.is_plain(value)):
+        if sum(c.isdigit() for c in value) >= 3 or (span.quoted and not vocabulary.is_plain(value)):
             yield span
         return
     digits = re.fullmatch(r"\d{4,12}", value)

@@ -5,28 +5,27 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from andon.core.late_patterns import late
 from andon.core.redact import vocabulary
 
-PLACEHOLDER = re.compile(r"\[secret \d{1,6}\]")
+PLACEHOLDER = late(r"\[secret \d{1,6}\]")
 #: A quotation mark as it is, escaped (JSON in JSON), as an entity (XML), percent-encoded (URL), or as a code point.
 QUOTE = r"(?:\\{0,63}[\"'`]|&(?:quot|apos|\#34|\#39|\#x22|\#x27);|%(?:25){0,3}2[27]|\\{1,31}u002[27]|[“”„«»‘’「」『』])"
-_OPENER = re.compile(rf"(?:[bnru]{{1,2}}(?=[\"']))?({QUOTE})")
+_OPENER = late(rf"(?:[bnru]{{1,2}}(?=[\"']))?({QUOTE})")
 _TYPOGRAPHIC = {"“": "”", "„": "“”", "«": "»", "»": "«", "‘": "’", "「": "」", "『": "』", "”": "”", "’": "’"}
 _CLOSERS = {"[": "]", "{": "}", "(": ")"}
-_BRACKETS = {
-    one: re.compile(rf"[{re.escape(one + other)}]" if one != "(" else r"[()\n]") for one, other in _CLOSERS.items()
-}
+_BRACKETS = {one: late(rf"[{re.escape(one + other)}]" if one != "(" else r"[()\n]") for one, other in _CLOSERS.items()}
 #: Characters of a value without blanks in between words.
 _SCRIPT_MOST = 200
 #: Characters of one value, and marks that are looked at as its end.
 _LONGEST, _TRIES = 20_000, 64
 #: Behind a comma or the like another name begins, and the value has ended.
-_NEXT_NAME = re.compile(r"[,;&|]+\s{0,3}(?:amp;)?[\"']?[^\W\d][\w.\- ]{0,40}[\"']?\s{0,2}(?:=|:(?!//))")
-_ENDS = re.compile(r"[\s<\"'`,;&|\\%）】」』，。；、]")
-_ESCAPE = re.compile(r"\\{1,64}(?:[\"'`]|[nrt](?![\w])|u00)")
-_ENCODED_END = re.compile(r"%(?:25){0,3}(?:26|2[27]|7[dD])")
-_CLOSED = re.compile(r"[\"'`]{1,8}(?:[\s,;:)\]}>|&.]|\Z)")
-_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_NEXT_NAME = late(r"[,;&|]+\s{0,3}(?:amp;)?[\"']?[^\W\d][\w.\- ]{0,40}[\"']?\s{0,2}(?:=|:(?!//))")
+_ENDS = late(r"[\s<\"'`,;&|\\%）】」』，。；、]")
+_ESCAPE = late(r"\\{1,64}(?:[\"'`]|[nrt](?![\w])|u00)")
+_ENCODED_END = late(r"%(?:25){0,3}(?:26|2[27]|7[dD])")
+_CLOSED = late(r"[\"'`]{1,8}(?:[\s,;:)\]}>|&.]|\Z)")
+_CJK = late("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 class Span(NamedTuple):

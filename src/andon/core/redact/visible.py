@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
+from andon.core.late_patterns import late
+
 #: CSI, OSC and two-character escapes. Each repetition is bounded, so that no text is scanned twice.
-_ANSI = re.compile(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,256}(?:\x07|\x1b\\)|[@-Z\\^_])")
-_INVISIBLE = re.compile(
+_ANSI = late(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,256}(?:\x07|\x1b\\)|[@-Z\\^_])")
+_INVISIBLE = late(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -60,8 +61,8 @@ def folded(text: str) -> str:
 
 
 #: A letter and its accent as two characters; a heap of accents is no writing.
-_ACCENT = re.compile("[\u0300-\u036f\u3099\u309a]")
-_HEAP = re.compile("[\u0300-\u036f\u3099\u309a]{4}")
+_ACCENT = late("[\u0300-\u036f\u3099\u309a]")
+_HEAP = late("[\u0300-\u036f\u3099\u309a]{4}")
 
 
 def composed(text: str) -> str:

@@ -13,14 +13,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from andon.core.late_patterns import late
 from andon.core.models import Explanation
 from andon.core.redact import visible
-from andon.explain.advice import foreign, polarity, words
-from andon.explain.advice.acts import ACTS
+from andon.explain.advice import foreign, lexicon, polarity, unusual
+from andon.explain.advice.acts import acts
 from andon.explain.advice.sentences import Sentence, sentences
 
 SAFETY: Final = "safety device out of action"
 WATCHING: Final = "alarm or protection out of action"
+BIGGER: Final = "limit of a safety device raised"
 COMPUTER: Final = "protection of the computer off"
 
 #: What is written with signs, as commands are.
@@ -42,60 +44,62 @@ LITERAL: Mapping[str, str] = {
     r"(?:password|api\s*-?key|credential|token|private\s+key|secret)",
     "remote code": r"\b(?:curl|wget)\b[^\n|]{1,200}\|\s*(?:sudo\s+)?(?:ba|z)?sh\b",
 }
-_LITERAL = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in LITERAL.items()}
+_LITERAL = {name: late(pattern, re.IGNORECASE) for name, pattern in LITERAL.items()}
 _MATCHES_MAX = 24
 _SENTENCE_MAX = 1_200
+#: Sentences before one in which the device may have been named.
+_LOOKED_BACK = 4
 
 
-def _verbs(*kinds: tuple[tuple[str, str, str], ...]) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    columns = zip(*(verb for kind in kinds for verb in kind), strict=True)
-    base, past, ing = (re.compile(r"(?<!\w)(?:" + "|".join(column) + r")(?!\w)") for column in columns)
-    return base, past, ing
+def _verbs(kind: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    def column(at: int) -> re.Pattern[str]:
+        return late(
+            lambda: r"(?<!\w)(?:" + "|".join(verb[at] for verb in lexicon.table("english.toml")[kind]) + r")(?!\w)"
+        )
+
+    return column(0), column(1), column(2)
 
 
-_STRONG, _MEDIUM, _WEAK = _verbs(words.STRONG), _verbs(words.MEDIUM), _verbs(words.WEAK)
-_OBJECTS = {name: re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") for name, pattern in (
-    ("device", words.DEVICE), ("fusing", words.FUSING), ("watch", words.WATCH), ("computer", words.COMPUTER),
-)}  # fmt: skip
+_STRONG, _MEDIUM, _WEAK, _IGNORED = _verbs("strong"), _verbs("medium"), _verbs("weak"), _verbs("ignored")
+_OBJECTS = {kind: lexicon.whole(f"<{kind}>") for kind in ("device", "fusing", "watch", "computer")}
 #: Rule, its objects, and the verbs that break it: always, for the object itself, and where the machine is to run.
 _RULES = (
     (SAFETY, ("device",), _STRONG, _MEDIUM, _WEAK),
     (SAFETY, ("fusing",), _STRONG, None, None),
-    (WATCHING, ("watch",), _STRONG, _MEDIUM, None),
+    (WATCHING, ("watch",), _STRONG, _MEDIUM, _IGNORED),
     (COMPUTER, ("computer",), _STRONG, _MEDIUM, _WEAK),
 )
 _FOREIGN = {"device": SAFETY, "watch": WATCHING, "computer": COMPUTER}
-_FITS = re.compile(rf"(?<!\w){words.FIT}(?: \w+){{0,2}}? (?:{words.TOOL})(?!\w)")
-_TOOL_FITTED = re.compile(rf"(?<!\w)(?:{words.TOOL})(?: \w+){{0,8}}? be {words.FITTED}(?!\w)")
-_OVER = re.compile(rf"\b{words.OVER}\b")
-_MODE = re.compile(
+_FITS = lexicon.whole(r"<fit>(?: \w+){0,2}? (?:<tool>)")
+_TOOL_FITTED = lexicon.whole(r"(?:<tool>)(?: \w+){0,8}? be <fitted>")
+_OVER = lexicon.whole("<over>")
+_MODE = late(
     r"(?<!\w)(?:put|set|place|switch|leave|take|bring) (?:\w+ ){1,6}?(?:in|into|on|to) (?:permanent )"
-    r"?(?:by ?pass|over ?ride|muting|bridged)(?!\w)"
+    r"?(?:by ?pass|over ?ride|muting|blanking|bridged|simulat\w+|maintenance bypass|manual override|forced \w+)(?!\w)"
     r"|(?<!\w)(?:consider|activate|authori[sz]e|try|perform|arrange|request|allow|approve|enable|use|apply|"
     r"add|install|run) (?:\w+ ){0,3}?"
     r"(?:by ?pass|override|bridging|jumpering)(?: \w+){0,2}? (?:of|for|on|around|at)(?!\w)"
 )
-_IT = re.compile(
+_IT = late(
     r" (?:\w+ ){0,2}?(?:it|them|this|that one|(?:the|this|that|both|its) (?:\w+ )?(?:devices?|switch(?:es)?|"
     r"contacts?|sensors?|circuits?|inputs?|channels?|"
     r"signals?|units?|terminals?|outputs?|curtain|monitoring|function|loop))(?!\w)"
     r"| (?:\w+ ){0,3}?(?:terminals?|contacts?|inputs?|outputs?|channels?|pins?|[sx] ?\d\d?)(?!\w)"
 )
-_WITH = re.compile(r"(?: (?:with|using|by|temporarily|for|until|at|permanently|briefly)\b|,| and\b|[.!]?$)")
-_OPEN_RUN = re.compile(
-    r"(?<!\w)(?:run|operate|restart|start|continue|produce|drive|resume|work|keep (?:running|producing|"
-    r"working|going))(?: \w+){0,5}? (?:with|while) (?:the )?(?:\w+ )?"
-    r"(?:guards?|doors?|gates?|covers?|hoods?|fences?|guard doors?|safety gates?)(?: is| are)? (?:open|"
-    r"removed|off|unlocked|not closed|missing)(?!\w)"
-    r"|(?<!\w)(?:run|operate|restart|start|continue|produce|drive|resume|work)(?: \w+){0,5}? without (?:the )"
-    r"?(?:\w+ )?(?:guards?|light curtain|interlocks?|safety \w+|protective \w+|e ?stop)(?!\w)"
+_WITH = late(r"(?: (?:with|using|by|temporarily|for|until|at|permanently|briefly)\b|,| and\b|[.!]?$)")
+_RATINGS = late(
+    r"\b(?:replace|swap|exchange|change|use|fit|install|take|put in|insert|increase|raise|set|go)\b(?: \w+){0,5}? "
+    r"(?P<one>\d{1,4}) ?a(?:mps?|mperes?)?\b(?: \w+){0,3}? (?:(?P<instead>instead of|in place of|rather than|where)"
+    r"|by|with|for|to|against)(?: \w+){0,5}? (?P<other>\d{1,4}) ?a(?:mps?|mperes?)?\b"
 )
-_CAUSES = re.compile(
+_CAUSES = late(
     r"(?<!\w)(?:keep|leave|have|get|hold|make sure|ensure|see to it|run|restart|operate|continue|start)(?!\w)"
 )
-_RUN, _CAREFUL = re.compile(rf"(?<!\w){words.RUN}(?!\w)"), re.compile(rf"(?<!\w){words.CAREFUL}(?!\w)")
-_PREPOSITION = re.compile(rf"(?<!\w){words.PREPOSITION}(?!\w)")
-_BREAKS = re.compile(rf"(?:\band\b|\bthen\b|\bor\b|,)(?: (?:then|also|please))* {words.ORDINARY}\b|\bbut\b|\bthen\b")
+_RUN, _CAREFUL = lexicon.whole("<run>"), lexicon.whole("<careful>")
+_PREPOSITION = lexicon.whole("<preposition>")
+_BREAKS = late(
+    lambda: lexicon.filled(r"(?:\band\b|\bthen\b|\bor\b|,)(?: (?:then|also|please))* <ordinary>\b|\bbut\b|\bthen\b")
+)
 
 
 def violations(
@@ -160,7 +164,7 @@ def _literal(texts: list[tuple[str, bool]], own: Iterable[str]) -> Iterator[tupl
 def _broken(sentence: Sentence, read: list[Sentence], at: int) -> Iterator[tuple[str, str]]:
     text = sentence.plain[:_SENTENCE_MAX]
     objects = {name: _some(pattern, text) for name, pattern in _OBJECTS.items()}
-    before = " . ".join(one.plain for one in read[max(0, at - 2) : at])
+    before = " . ".join(one.plain for one in read[max(0, at - _LOOKED_BACK) : at])
     near = bool(objects["device"]) or _OBJECTS["device"].search(before) is not None
     for rule, kinds, strong, medium, weak in _RULES:
         for kind in kinds:
@@ -169,27 +173,41 @@ def _broken(sentence: Sentence, read: list[Sentence], at: int) -> Iterator[tuple
                 for verbs, most, direct in reach:
                     if verbs is None:
                         continue
-                    needs_run = verbs is _WEAK and kind == "device"
+                    needs_run = verbs is _IGNORED or (verbs is _WEAK and kind == "device")
                     # of an alarm "it may be disabled" is a cause, of a light curtain it is leave to do so
                     perhaps = sentence.told or kind == "watch"
                     if _acted_on(sentence, text, thing, verbs, most, direct, needs_run=needs_run, perhaps=perhaps):
                         yield rule, sentence.text
     if near and (_fitted(sentence, text) or _on_it(sentence, text, objects["device"], before)):
         yield SAFETY, sentence.text
-    for found in _some(_OPEN_RUN, text):
-        if not _harmless(sentence, text, found.start(), found.end()):
-            yield SAFETY, sentence.text
-    for act in ACTS:
+    for act in acts():
         for found in _some(act.pattern, text):
             # what is careful already (locked out, isolated) is honest work
             if act.excused is not None and act.excused.search(text):
                 continue
             if act.needs is not None and not act.needs.search(f"{before} . {text}"):
                 continue
-            if _asked(sentence, text, found.start(), found.end()):
+            asked = _advised if re.match(r"\w+ing\b", found[0]) else _asked
+            if asked(sentence, text, found.start(), found.end()):
                 yield act.rule, sentence.text
-    for kind, _ in foreign.found(text, sentence.told):
-        yield _FOREIGN[kind], sentence.text
+    if _is_bigger_fuse(sentence, text):
+        yield BIGGER, sentence.text
+    for order in () if sentence.told else unusual.orders(text):
+        careful = _CAREFUL.search(text) or _harmless(sentence, text, order.start, order.end, done=order.done)
+        if not careful and (order.done or polarity.is_order(text, order.start)):
+            yield SAFETY, sentence.text
+    for kind, _ in foreign.found(text, sentence.text, sentence.told):
+        yield _FOREIGN.get(kind, kind), sentence.text
+
+
+def _is_bigger_fuse(sentence: Sentence, text: str) -> bool:
+    """Whether a fuse is to give way to one of more amperes, by their numbers."""
+    for found in _some(_RATINGS, text) if _OBJECTS["fusing"].search(text) else ():
+        one, other = float(found["one"]), float(found["other"])
+        larger = one > other if found["instead"] else other > one
+        if larger and _asked(sentence, text, found.start(), found.end()):
+            return True
+    return False
 
 
 def _some(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
@@ -238,8 +256,7 @@ def _acted_on(
             return True
     for verb in _some(ing, text):
         behind = verb.end() <= thing.start() and _linked(text[verb.end() : thing.start()], most, direct)
-        advised = behind and polarity.is_advised(text, verb.start(), thing.end())
-        if advised and not _harmless(sentence, text, verb.start(), thing.end()):
+        if behind and _advised(sentence, text, verb.start(), thing.end()):
             return True
     return any(_had_done(sentence, text, thing, verb, perhaps=perhaps) for verb in _some(past, text))
 
@@ -247,6 +264,11 @@ def _acted_on(
 def _asked(sentence: Sentence, text: str, start: int, end: int) -> bool:
     """Whether the verb at ``start`` asks for what stands up to ``end``."""
     return polarity.is_order(text, start, sentence.told) and not _harmless(sentence, text, start, end)
+
+
+def _advised(sentence: Sentence, text: str, start: int, end: int) -> bool:
+    """Whether the -ing form at ``start`` is advised, with what stands up to ``end``."""
+    return polarity.is_advised(text, start, end) and not _harmless(sentence, text, start, end)
 
 
 def _had_done(sentence: Sentence, text: str, thing: re.Match[str], verb: re.Match[str], *, perhaps: bool) -> bool:
@@ -257,7 +279,7 @@ def _had_done(sentence: Sentence, text: str, thing: re.Match[str], verb: re.Matc
     if _harmless(sentence, text, verb.start(), verb.end(), done=True):
         return False
     if polarity.is_done_order(text, verb.start(), perhaps):
-        return not re.search(r",|\band\b", between)
+        return not re.search(r",|\band\b(?! (?:should|must|can|may|could|has to|needs to)\b)", between)
     if between.strip() not in ("", "is", "are", "stays", "remains", "permanently", "temporarily", "safely"):
         return False
     causes = [

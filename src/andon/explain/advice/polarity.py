@@ -4,75 +4,77 @@ from __future__ import annotations
 
 import re
 
-_FORBIDS = re.compile(
+from andon.core.late_patterns import late
+
+_FORBIDS = late(
     r"\b(?:never|do not|must not|should not|may not|shall not|can not|ought not|not to|nor|neither|without|"
     r"instead of|rather than|"
     r"avoid|nobody|no one|none|refrain from|prohibited|forbidden|not (?:allowed|permitted) to|in place of|against|"
     r"not by|not (?:even|just|simply|merely)|under no circumstances|in no case|at no time|is no reason to|no need to)\b"
 )
 #: "Do not hesitate to …" asks for it.
-_FORBIDS_NOTHING = re.compile(
+_FORBIDS_NOTHING = late(
     r"\s*(?:hesitate|forget|fail|worry|wait|be (?:afraid|shy)|bother|delay|panic|waste|stop|only)\b"
 )
-_ANOTHER_THOUGHT = re.compile(r"\bbut\b|\bthen\b|\binstead\b(?! of)|\byet\b|\bhowever\b|\bonly if\b|;|:")
-_STATE_NOT = re.compile(
+_ANOTHER_THOUGHT = late(r"\bbut\b|\bthen\b|\binstead\b(?! of)|\byet\b|\bhowever\b|\bonly if\b|;|:")
+_STATE_NOT = late(
     r"\b(?:not|never|hardly)(?: (?:yet|been|be|being|get|\w+ly)){0,2} ?$|\b(?:no|nobody|no one|none|nothing)"
     r"(?: \w+){0,4} ?$"
 )
-_BAD_IDEA = re.compile(
+_BAD_IDEA = late(
     r"[^,;]{0,120}?(?:, (?:which|that|this|and that) )?\b(?:is|are|would be|remains?|be|was|were|always)"
     r"\b(?: \w+){0,2} (?:forbidden|prohibited|disallowed|dangerous|illegal|unsafe|"
     r"hazardous|unacceptable|avoided|never|no (?:solution|option|fix|remedy)|not (?:an? (?:option|solution|"
     r"fix)|allowed|permitted|acceptable|"
     r"advised|recommended|safe|a))"
 )
-_INSPECTS = re.compile(
+_INSPECTS = late(
     r"\b(?:check|see|look|verify|inspect|examine|confirm|ask|find out|determine|test|make (?:certain|sure)|"
     r"ensure|note|investigate|clarify|"
     r"search|watch|establish|rule out|review|know|tell|read|compare|record|remember|report)(?:ed|s|ing)?\b"
 )
-_WHETHER = re.compile(r"\b(?:whether|if|who|why|how|where|for|signs? of|anything|something|any)\b")
-_THEN = re.compile(
+_WHETHER = late(r"\b(?:whether|if|who|why|how|where|for|signs? of|anything|something|any)\b")
+_THEN = late(
     r"\b(?:and|then|or|so|otherwise)\b(?: (?:then|also|just|simply|instead|temporarily|please|finally|even))"
     r"? ?$|, ?$|,(?: (?:then|just|simply|please|temporarily|you (?:can|may|should)))+ ?$"
 )
-_REPORTS = re.compile(
+_REPORTS = late(
     r"\b(?:asks?|asked|tells?|told|instructs?|claims?|demands?|tries|tried|attempt\w*|wants?|wanted|"
     r"request(?:s|ing|ed)?|instruction|injection|"
     r"text that|tempt\w*|used to|likely to|reason to|possible to|risk\w*|refus\w+|hostile|attack\w*|trying|"
     r"caused|because|due to|after|"
     r"since|result of|consequence of)\b"
 )
-_PEOPLE = re.compile(
+_PEOPLE = late(
     r"\b(?:who|they|operators?|people|staff|technicians?|workers?|someone|somebody|anyone|anybody|users?|"
     r"often|sometimes|usually|did|"
     r"which|that|some|many|not) ?$"
 )
-_NOUN_BEFORE = re.compile(
+_NOUN_BEFORE = late(
     r"\b(?:the|an?|this|that|any|each|no|its|their|every|feed|rapid|manual|speed|old|active|existing|"
     r"forgotten|possible|known|wire|h|opc|mqtt|network|bus|"
     r"rectifier|wheatstone|maintenance|static|ups|modbus|axis|temporary|unauthori[sz]ed|permanent|electronic|"
     r"automatic|of|full|half|root|docker|"
     r"scan|power|muting) ?$"
 )
-_MODAL = re.compile(
+_MODAL = late(
     r"\b(?:can|may|should|must|could|might|will|shall|to|please|would|let us|better|you|need|have to|has to|"
     r"ought to) ?(?:\w+ly |also |simply |just |then |first |always |even )?$"
 )
-_BEGINS = re.compile(r"(?:[,(]|\b(?:and|or|then|so|simply|just|temporarily|now|therefore|first|otherwise)) ?$")
-_MODAL_BE = re.compile(
+_BEGINS = late(r"(?:[,(]|\b(?:and|or|then|so|simply|just|temporarily|now|therefore|first|otherwise)) ?$")
+_MODAL_BE = late(
     r"\b(?:can|should|must|shall|will|ought to|ha[sv]e to|needs? to|is to|are to|better|to|let (?:it|the \w+)|"
     r"could|may|might)(?: (?:\w+ly|also|simply|then|first|safely|always|now)){0,2}"
     r" be(?: (?:\w+ly|also|simply|then|first|safely))? ?$"
 )
-_PERHAPS = re.compile(r"\b(?:could|may|might)\b[^,]{0,20}\bbe\b[^,]{0,20}$")
-_ADVISES = re.compile(
+_PERHAPS = late(r"\b(?:could|may|might)\b[^,]{0,20}\bbe\b[^,]{0,20}$")
+_ADVISES = late(
     r"\b(?:by|try|consider|recommend\w*|suggest\w*|advise\w*|start|begin by|begin|keep|continue|means|"
     r"requires?|involves?|allows?|via|through|is|"
     r"propose\w*|worth|think about|go on|resort to|permits?|helps?|for|and|or)(?: (?:temporarily|just|simply|"
     r"briefly|then|maybe))? ?$"
 )
-_GOOD_IDEA = re.compile(
+_GOOD_IDEA = late(
     r"[^.;]{0,90}?\b(?:helps?|solves?|restores?|fix(?:es)?|lets?|clears?|gets?|makes?|brings?|will|allows?|"
     r"removes? the|is (?:ok|okay|fine|acceptable|"
     r"allowed|safe|possible|enough|permitted|recommended|the (?:fastest|quickest|easiest|best))|works?)\b"

@@ -7,17 +7,18 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from andon.core.late_patterns import late
 from andon.core.redact import visible
 
 #: Characters of one text that are looked at; a finding has fewer, free text is cut to fewer.
 TEXT_MAX = 10_000
 #: Letters of other scripts that look like Latin ones.
 _LOOKALIKES = str.maketrans("авегкмнорстухіјѕαεικνορτυ", "aberkmhopctyxijsaeikvoptu")
-_QUOTED = re.compile(r"“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|`[^`]*`")
-_END = re.compile(r"(?<=[.!?;:])\s+|\n+|\s[–—-]{1,2}\s|(?<=[。！？；：，])|…")
-_ABBREVIATION = re.compile(r"\b(e\.g|i\.e|z\.b|d\.h|incl|max|min|approx|ca|nr|no|vs|bzw|usw|etc)\.", re.IGNORECASE)
-_APOSTROPHES = re.compile(r"['’ʼ`´]")
-_APART = re.compile(r"[^\w\s,.;:!?()%]|_")
+_QUOTED = late(r"“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|`[^`]*`")
+_END = late(r"(?<=[.!?;:])\s+|\n+|\s[–—-]{1,2}\s|(?<=[。！？；：，])|…")
+_ABBREVIATION = late(r"\b(e\.g|i\.e|z\.b|d\.h|incl|max|min|approx|ca|nr|no|vs|bzw|usw|etc)\.", re.IGNORECASE)
+_APOSTROPHES = late(r"['’ʼ`´]")
+_APART = late(r"[^\w\s,.;:!?()%]|_")
 
 
 class Sentence(NamedTuple):
@@ -28,14 +29,19 @@ class Sentence(NamedTuple):
     told: bool
 
 
+def same_letters(text: str) -> str:
+    """``text`` without accents, and with Latin letters for those that look like them."""
+    apart = unicodedata.normalize("NFD", text.translate(_LOOKALIKES))
+    return "".join(c for c in apart if not unicodedata.combining(c))
+
+
 def plain(text: str) -> str:
     """``text`` in small letters without accents and marks; hyphens are blanks, ``don't`` is ``do not``.
 
     >>> plain("Don’t bridge the E-Stop; Schütz prüfen!")
     'do not bridge the e stop; schutz prufen!'
     """
-    text = unicodedata.normalize("NFKC", visible(text)).casefold().translate(_LOOKALIKES)
-    text = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    text = same_letters(unicodedata.normalize("NFKC", visible(text)).casefold())
     text = _APOSTROPHES.sub("'", text)
     text = re.sub(r"\bcan(?:'t|not)\b", "can not", text)
     text = re.sub(r"\bwon't\b", "will not", text)

@@ -15,10 +15,10 @@ from andon.explain.model.session import Exchange, NotGranted
 if TYPE_CHECKING:
     from pydantic_ai.messages import AgentStreamEvent
 
-#: What may yet become a tag, an escape sequence or a citation is held back until it is complete.
-_UNFINISHED = re.compile(r"[<\[(\x1b][^>\])\n]{0,40}\Z")
+#: A sentence is shown when it is complete: half of one cannot be judged, nor half a tag or citation.
+_COMPLETE = re.compile(r"[.!?:;](?=\s)|[。！？；]|\n")
 
-#: Characters of an answer under way in which forbidden advice is looked for with each piece: its last sentences.
+#: Characters of an answer under way in which forbidden advice is looked for with each sentence: the last ones.
 _LOOKED_AT = 600
 
 #: Asked before each request: why it may not be made, None where it may; it counts as made then.
@@ -50,6 +50,7 @@ class Conversation(Exchange):
     given: set[int] = field(default_factory=set)
     #: What of the answer under way the watch has.
     shown: str = ""
+    _complete: int = 0
 
     @property
     def seen(self) -> set[int]:
@@ -71,12 +72,15 @@ class Conversation(Exchange):
         before = len(self.text)
         super().take(event)
         if len(self.text) > before:
-            self.show(_UNFINISHED.sub("", self.text))
+            self._complete = self._complete if before else 0
+            for found in _COMPLETE.finditer(self.text, self._complete):
+                self._complete = found.end()
+            if self._complete:
+                self.show(self.text[: self._complete])
 
     def show(self, raw: str) -> None:
         """Let the watch have what ``raw`` has more of an answer than before."""
         text = visible(strip_thinking(raw))
-        # held back until it is clear: "… not!" may yet come
         if text == self.shown or refusal(violations("", [text[-_LOOKED_AT:]])) is not None:
             return
         if not text.startswith(self.shown):
