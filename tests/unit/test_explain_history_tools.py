@@ -93,7 +93,7 @@ def test_a_name_that_is_not_known_is_told_with_the_nearest(site: Path) -> None:
         lambda tools: tools.problem_statistics(99),
     ):
         assert re.match(
-            r"(no (place|service) is called|there is no problem 99;).* there (are \d|is one)", answered(site, work)
+            r"(no (line|service) is called|there is no problem 99;).* there (are \d|is one)", answered(site, work)
         )
 
 
