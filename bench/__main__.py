@@ -12,7 +12,7 @@ from functools import partial
 
 import structlog
 
-from andon.app.service import loop_factory
+from andon.app.lifetime import loop_factory
 from bench import agent_layer, compare, fingerprints, history, record_path, retaining, service_figures, storm
 
 MEASUREMENTS = {

@@ -16,7 +16,7 @@ import pytest
 
 from andon.app import http_connection
 from andon.app.http_server import HttpServer
-from andon.app.service import loop_factory
+from andon.app.lifetime import loop_factory
 from support.patience import PATIENCE
 
 REQUEST = b"GET /held HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -61,8 +59,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-#: How long an orderly stop may take before the process ends anyway, in seconds.
-STOP_WITHIN = 9.0
 #: Questions that are with the model when the stop comes may still be answered for so long, in seconds.
 ANSWERED_WITHIN = 4.0
 #: Requests to the endpoint that may be on their way into the stream while every place to wait is taken.
@@ -131,21 +127,7 @@ class Service:
 
                 group.create_task(heed(serving), name="http-heed")
                 site = analyzer.site
-                guard = self._stream.guard
-                self._watch = watch = Watch(
-                    guard.check, self.store, self.health, broker=self._broker_problem, changed=guard.changed
-                )
-                rules = Retention(self.store, retention_policy(self.settings))
-                self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
-                background = [
-                    start("watch", watch.run),
-                    *([start("broker", self.broker.supervise)] if self.broker else []),
-                    start(
-                        "runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan, changed=site.changed)
-                    ),
-                    start("indexer", functools.partial(keep_indexed, self.store, self.metrics)),
-                    start("retention", self._retainer.run),
-                ]
+                background = [start(name, part) for name, part in self._beside(site.changed)]
                 await callers.listen(desk.analyze, desk.plain)
                 taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]
                 answering = [start("callers", desk.run), start("analyzer", analyzer.run), start("site", site.run)]
@@ -165,6 +147,20 @@ class Service:
                 await http.stop(serving)
                 await ended(*background)
         log.info("stopped")
+
+    def _beside(self, changed: Callable[[], None]) -> list[tuple[str, Callable[[], object]]]:
+        """What runs beside the pipeline, by name; ``changed`` is told when the site's own files are others."""
+        guard = self._stream.guard
+        self._watch = Watch(guard.check, self.store, self.health, broker=self._broker_problem, changed=guard.changed)
+        rules = Retention(self.store, retention_policy(self.settings))
+        self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
+        return [
+            ("watch", self._watch.run),
+            *([("broker", self.broker.supervise)] if self.broker else []),
+            ("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan, changed=changed)),
+            ("indexer", functools.partial(keep_indexed, self.store, self.metrics)),
+            ("retention", self._retainer.run),
+        ]
 
     def _occupy(self, stack: AsyncExitStack) -> None:
         """Make the data directory, and lock the database until ``stack`` ends."""
@@ -378,44 +374,3 @@ class Service:
         else:
             metrics.stream_pending.set(state.pending + state.ack_pending)
             metrics.stream_bytes.set(state.bytes)
-
-
-def run_service(settings: Settings, listen: Listen) -> None:
-    """Run the service in this process until SIGTERM or SIGINT. Raises AndonError."""
-    service = Service(settings, listen)
-    try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_until_signal(service))
-    except BaseExceptionGroup as group:
-        raise first_error(group) from None
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes the event loop: uvloop where it exists, else None for the standard one."""
-    if sys.platform == "win32":
-        return None
-    try:
-        import uvloop
-    except ImportError:  # not there on every interpreter
-        return None
-    return uvloop.new_event_loop
-
-
-async def _until_signal(service: Service) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    running = asyncio.current_task()
-
-    def on_signal() -> None:
-        starting = "service" in service.health.problems
-        if stop.is_set() or starting:
-            if running is not None:  # a second signal, or one during start: end now
-                running.cancel()
-        else:
-            loop.call_later(STOP_WITHIN, lambda: running.cancel() if running else None)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    with contextlib.suppress(asyncio.CancelledError):
-        await service.run(stop)

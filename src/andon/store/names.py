@@ -17,7 +17,7 @@ from andon.core.errors import UnknownName
 from andon.core.models import LogQuery, Names, SiteNames
 from andon.core.models.history import Place
 from andon.core.text import counted
-from andon.store.engine import unknown, watermark
+from andon.store.engine import no_such, watermark
 from andon.store.problems import members
 from andon.store.schema.dialect import run
 from andon.store.schema.expressions import is_glob
@@ -252,4 +252,4 @@ def _found(level: str, said: str, known: Iterable[str]) -> Names | None:
 
 
 def _problems_near(connection: Connection, pattern_id: int) -> str:
-    return reading.choice("problem", unknown.nearest_ids(connection, "pattern", pattern_id))
+    return reading.choice("problem", no_such.nearest_ids(connection, "pattern", pattern_id))

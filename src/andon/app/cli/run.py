@@ -11,7 +11,7 @@ import typer
 
 from andon.app import web
 from andon.app.cli.interrupt import ends_at_once
-from andon.app.service import run_service
+from andon.app.lifetime import run_service
 from andon.core.private_files import private_umask
 from andon.core.settings.settings import load_settings
 from andon.core.settings.unknown import remarks

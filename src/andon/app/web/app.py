@@ -18,6 +18,19 @@ async def _nothing() -> None:
     """Where nobody looks."""
 
 
+def _holds(token: str) -> Callable[[Request], None]:
+    """What lets a request through that presents ``token``; any where that is empty."""
+
+    def authorised(request: Request) -> None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        right = secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() == "bearer"
+        if token and not right:
+            sentence = "present the token of ANDON_HTTP_TOKEN: Authorization: Bearer …"
+            raise HTTPException(401, sentence, {"WWW-Authenticate": "Bearer"})
+
+    return authorised
+
+
 def build_app(
     health: Health,
     metrics: Metrics,
@@ -38,12 +51,7 @@ def build_app(
 
     app.add_middleware(Guard, hosts=hosts)
 
-    def authorised(request: Request) -> None:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        right = secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() == "bearer"
-        if token and not right:
-            sentence = "present the token of ANDON_HTTP_TOKEN: Authorization: Bearer …"
-            raise HTTPException(401, sentence, {"WWW-Authenticate": "Bearer"})
+    authorised = _holds(token)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:

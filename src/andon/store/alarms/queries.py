@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, lite
 from andon.core.models import ID_MAX, Names
 from andon.core.models.history import Priority
 from andon.store.alarms.tracking import ACKS, PERIOD, PERIODS_A_DAY
-from andon.store.engine.unknown import no_such
+from andon.store.engine.no_such import no_such
 from andon.store.schema.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
 from andon.store.schema.dialect import portions
 from andon.store.schema.expressions import matches_names

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, uni
 
 from andon.core.models import Resolution
 from andon.core.times import unix_minute
-from andon.store.engine.unknown import no_such
+from andon.store.engine.no_such import no_such
 from andon.store.rules.analysis import rank_of, severity_of
 from andon.store.schema.dialect import IDS_PER_QUERY
 from andon.store.schema.tables import analyses, logs, pattern_hosts, pattern_minutes, patterns, resolutions

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, and_, delete, false, func, or_, selec
 from andon.core.models import StoredReject
 from andon.store.engine import audit
 from andon.store.engine.counters import add_to_counters
-from andon.store.engine.unknown import no_such
+from andon.store.engine.no_such import no_such
 from andon.store.recording import handled_sequences
 from andon.store.recording.batch import Message
 from andon.store.schema.dialect import IDS_PER_QUERY

@@ -32,8 +32,8 @@ from sqlalchemy import (
 
 from andon.core.models import LogQuery, StoredLog
 from andon.store.engine import watermark
+from andon.store.engine.no_such import no_such
 from andon.store.engine.rows import select_logs, to_log
-from andon.store.engine.unknown import no_such
 from andon.store.problems import members
 from andon.store.rules.analysis import at_least
 from andon.store.schema.dialect import IDS_PER_QUERY, SEARCHED_WORDS, is_postgres

@@ -1,0 +1,57 @@
+"""The service as a process: its event loop, and the signals that end it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable
+
+from andon.app.background.tasks import first_error
+from andon.app.service import Listen, Service
+from andon.core.settings.settings import Settings
+
+#: How long an orderly stop may take before the process ends anyway, in seconds.
+STOP_WITHIN = 9.0
+
+
+def run_service(settings: Settings, listen: Listen) -> None:
+    """Run the service in this process until SIGTERM or SIGINT. Raises AndonError."""
+    service = Service(settings, listen)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_until_signal(service))
+    except BaseExceptionGroup as group:
+        raise first_error(group) from None
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loop: uvloop where it exists, else None for the standard one."""
+    if sys.platform == "win32":
+        return None
+    try:
+        import uvloop
+    except ImportError:  # not there on every interpreter
+        return None
+    return uvloop.new_event_loop
+
+
+async def _until_signal(service: Service) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    running = asyncio.current_task()
+
+    def on_signal() -> None:
+        starting = "service" in service.health.problems
+        if stop.is_set() or starting:
+            if running is not None:  # a second signal, or one during start: end now
+                running.cancel()
+        else:
+            loop.call_later(STOP_WITHIN, lambda: running.cancel() if running else None)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    with contextlib.suppress(asyncio.CancelledError):
+        await service.run(stop)
