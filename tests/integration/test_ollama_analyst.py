@@ -238,13 +238,19 @@ def test_nothing_usable_is_an_answer_error(ollama: Ollama, behaviour: str) -> No
         b'data: {"choices": 5}\n\n',
         b'data: {"choices": [{"delta": {"content": 5}}]}\n\n',
         b"<html>login</html>",
-        b"",
         b"x" * 5_000_000,
     ],
 )
 def test_a_stream_of_nonsense_is_an_answer_error(ollama: Ollama, raw: bytes) -> None:
     """Whatever a server sends in place of a chat completion ends in the one labelled error."""
     assert isinstance(failure(ollama, Answer(raw=raw), Answer(raw=raw)), ModelAnswerError)
+
+
+def test_an_empty_page_is_no_answer_of_the_model(ollama: Ollama) -> None:
+    """It says nothing about the model: somebody stands in between, or it is another server."""
+    error = failure(ollama, Answer(raw=b""), Answer(raw=b""))
+    assert isinstance(error, ModelMisconfigured)
+    assert "an empty page" in str(error)
 
 
 def test_a_megabyte_is_not_read_to_its_end(ollama: Ollama) -> None:

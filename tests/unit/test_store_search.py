@@ -371,6 +371,22 @@ def test_a_storm_is_one_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, o
     assert [(d.field, d.value, d.inside) for d in differences(compared.fields)] == [("firmware", "2.1.4", 340)]
 
 
+def test_a_problem_that_is_one_storm_explains_nothing(tmp_path: Path) -> None:
+    """Minutes of a storm in a day of other logs are one event, although each minute has logs of its own."""
+    path = tmp_path / "agent.db"
+
+    def a_row(minute: int, pattern: str, host: str, firmware: str) -> dict[str, Any]:
+        at = f"2025-01-15T{minute // 60:02d}:{minute % 60:02d}:00.000Z"
+        return {"timestamp": at, "pattern": pattern, "hostname": host, "context": json.dumps({"firmware": firmware})}
+
+    rows = [a_row(300 + n // 60, "storm", "h1", "9.9") for n in range(300)]
+    rows += [a_row(n * 2, f"p{n % 3}", f"h{n % 4}", "2.0") for n in range(600)]
+    store(path, dict(enumerate(rows, 1)))
+    with Visitor(path) as visitor:
+        compared = visitor.read(search.compare_pattern, 1, 1_736_899_200, 1_736_985_600)
+    assert (compared.inside, differences(compared.fields)) == (300, [])
+
+
 def test_a_window_beside_another(database: Database) -> None:
     """What is different now: the hour in question against the day before."""
     path = database

@@ -337,9 +337,11 @@ def _without(everything: _Side, part: _Side) -> _Side:
 
 def _joined(inside: _Side, outside: _Side, *, exact: bool, together: bool = True) -> Comparison:
     """Both sides; ``together`` says that they are of the same time."""
-    minutes = [minute for minute, _, _ in inside.rows or outside.rows]
-    length = stretch(max(minutes) - min(minutes)) if minutes else 1
     both = inside.hours.keys() | outside.hours.keys()
+    minutes = [minute for minute, _, _ in inside.rows or outside.rows]
+    if together:  # a storm is short beside the time that is compared, not beside itself
+        minutes += [minute for minute, _, _ in outside.rows] or [hour * 60 for hour in both]
+    length = stretch(max(minutes) - min(minutes)) if minutes else 1
     for side in (inside, outside):
         hours = both if together else side.hours.keys()
         side.observe_rows(length, max(hours) - min(hours) + 1 if hours else 0)

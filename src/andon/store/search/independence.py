@@ -17,7 +17,7 @@ from statistics import median
 
 Pair = tuple[str, str]
 
-#: A stretch is a hundredth of the time of the logs in question, within these bounds (minutes).
+#: A stretch is a hundredth of the time that is looked at, within these bounds (minutes).
 _SHORTEST, _LONGEST, _STRETCHES = 1, 10, 100
 _PER_HOUR = 60 // _LONGEST
 #: An hour with more than so many times the usual number of logs is a storm.
