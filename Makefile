@@ -61,7 +61,7 @@ format: $(STAMP)  ## Format the code
 bench: $(STAMP)  ## Measure the record path beside its yardsticks
 	@$(BIN)/python -m bench
 
-chaos: $(STAMP)  ## Break a running service for ten minutes and count what is lost; ALL=1 for an hour
+chaos: $(STAMP)  ## Break a running service for ten minutes and count what is lost; ALL=1 for half an hour
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(ALL),--all) $(if $(WRITE),--write) --seed $(or $(SEED),1)
 
 figures: $(STAMP)  ## Measure the layout of the code beside its goals
