@@ -179,7 +179,8 @@ class Site:
         try:
             await self.until(lambda: numbers <= set(self.stored()), "confirmed logs in the database")
         except TimeoutError as error:
-            print(f"  {error}", flush=True)
+            missing = sorted(numbers - set(await asyncio.to_thread(self.stored)))
+            print(f"  {len(missing)} confirmed logs are missing, {missing[:5]} to {missing[-5:]}: {error}", flush=True)
             return False
         return True
 

@@ -47,7 +47,8 @@ class ApiError(BrokerError):
 class Setup(msgspec.Struct, frozen=True):
     """What there is: ``born_ns`` is when the stream was created (ns since 1970), the rest are the consumer's limits.
 
-    0 or less means no limit; ``max_expires`` counts nanoseconds. ``mixed``: our own answers come along.
+    0 or less means no limit; ``max_expires`` counts nanoseconds. ``mixed``: our own answers come along. ``oldest_ns``:
+    no message was stored before; a stream that was made again over its old messages is younger than they are.
     """
 
     born_ns: int
@@ -57,6 +58,7 @@ class Setup(msgspec.Struct, frozen=True):
     max_bytes: int = 0
     max_expires: int = 0
     mixed: bool = False
+    oldest_ns: int = 0
 
 
 async def request(
@@ -132,7 +134,7 @@ def state_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> StreamSt
         delivered=consumer["delivered"]["stream_seq"],
         pending=consumer["num_pending"],
         ack_pending=consumer["num_ack_pending"],
-        first_ns=max(0, int(datetime.fromisoformat(kept["first_ts"]).timestamp() * 1_000_000) * 1000),
+        first_ns=_first_ns(stream),
         born_ns=born(stream),
         # A mirror has the gaps of what it mirrors.
         whole=not (filters_of(consumer["config"]) or filters(stream["config"]) or stream["config"].get("mirror")),
@@ -157,6 +159,7 @@ def setup_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> Setup:
     config = consumer["config"]
     return Setup(
         born_ns=born(stream),
+        oldest_ns=min(born(stream), _first_ns(stream)) if stream["state"]["messages"] else born(stream),
         ack_floor=consumer["ack_floor"]["stream_seq"],
         max_ack_pending=config.get("max_ack_pending", MAX_ACK_PENDING),
         max_batch=config.get("max_batch", 0),
@@ -299,6 +302,11 @@ def with_subjects(existing: list[str]) -> list[str]:
     if not missing:
         return existing
     return [e for e in existing if not any(covers(s, e) for s in missing)] + missing
+
+
+def _first_ns(stream: Mapping[str, Any]) -> int:
+    """When the first message was stored: ns since 1970, rounded down to microseconds; 0 without any."""
+    return max(0, int(datetime.fromisoformat(stream["state"]["first_ts"]).timestamp() * 1_000_000) * 1000)
 
 
 def born(stream: Mapping[str, Any]) -> int:

@@ -222,8 +222,8 @@ class JetStreamLogStream:
                 self._held.popleft()
                 self.dropped_answers += 1
             return
-        born = (self.guard.setup or self._setup).born_ns
-        subjects = [d.token for d in deliveries if d.token and d.stored_ns >= born]
+        oldest = (self.guard.setup or self._setup).oldest_ns
+        subjects = [d.token for d in deliveries if d.token and d.stored_ns >= oldest]
         self.dropped_answers += len(deliveries) - len(subjects)
         try:
             await self._nc.publish_each(subjects, verb)
