@@ -440,6 +440,11 @@ async def test_the_broker_tells_of_changes(server: str, what: str) -> None:
             await request(here.other, f"CONSUMER.DELETE.{STREAM}.{CONSUMER}")
         else:
             await here.update_consumer(headers_only=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE / 4):
+                await here.guard.changed.wait()
+        if what == "pause" and not here.guard.changed.is_set():  # events are sent at most once
+            await here.update_consumer(pause_until="2098-01-01T00:00:00Z")
         async with asyncio.timeout(PATIENCE):
             await here.guard.changed.wait()
 

@@ -25,7 +25,7 @@ FRESH = 2.0
 BETWEEN = 0.05
 #: A broker or a database that takes longer than this to answer does not answer, in seconds.
 BROKER_PATIENCE = 3.0
-STORE_PATIENCE = 4.0
+STORE_PATIENCE = 3.0
 
 
 @dataclass
