@@ -24,7 +24,7 @@ FRESH = 2.0
 #: Changes may come without end: so many seconds are between two looks at what they did.
 BETWEEN = 0.05
 #: A broker or a database that takes longer than this to answer does not answer, in seconds.
-BROKER_PATIENCE = 3.0
+BROKER_PATIENCE = 2.5
 STORE_PATIENCE = 3.0
 
 
