@@ -18,8 +18,9 @@ import structlog
 
 from chaos.faults import FAULTS, Fault
 from chaos.outage import a_day_without_the_model
-from chaos.site import Site, built, small_disk
+from chaos.site import DISK, Site, built
 from chaos.table import Row, markdown, write
+from support.mounts import small_disk
 
 
 async def run(plan: list[Fault], seed: int) -> list[Row]:
@@ -31,7 +32,7 @@ async def run(plan: list[Fault], seed: int) -> list[Row]:
     during: dict[int, str] = {}
     with (
         tempfile.TemporaryDirectory(prefix="andon-chaos-") as directory,
-        small_disk(Path(directory) / "site") as mounted,
+        small_disk(Path(directory) / "site", DISK) as mounted,
     ):
         place = Path(directory) / "site"
         async with built(place, place if mounted else None) as site:

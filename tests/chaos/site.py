@@ -9,8 +9,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -214,22 +214,6 @@ class Site:
 
 async def _silent(_error: Exception) -> None:
     """Errors of a client that breaks things are no news."""
-
-
-@contextmanager
-def small_disk(place: Path) -> Iterator[bool]:
-    """``place`` as a disk of its own; False where we may not mount one."""
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(place)]
-    try:
-        mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    try:
-        yield mounted
-    finally:
-        if mounted:
-            subprocess.run(["umount", "-l", str(place)], check=False)
 
 
 @asynccontextmanager

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import nats
 import pytest
 
+from support import mounts
 from support.patience import PATIENCE
 from support.service import Andon, log, running
 
@@ -20,17 +20,10 @@ META = "jetstream/jetstream/$G/streams/AGENT_STREAM/meta.inf"
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A directory whose ``data`` is a disk of 24 MiB; skips where we may not mount."""
-    data = tmp_path / "data"
-    data.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(data)]
-    try:
-        mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
-    except OSError:
-        mounted = False
-    if not mounted:
-        pytest.skip("mounting a small disk needs root")
-    yield tmp_path
-    subprocess.run(["umount", str(data)], check=True)
+    with mounts.small_disk(tmp_path / "data", 24 << 20) as mounted:
+        if not mounted:
+            pytest.skip("mounting a small disk needs root")
+        yield tmp_path
 
 
 def fill(directory: Path) -> Path:

@@ -25,6 +25,7 @@ from andon.core.settings.database_url import Database, PostgresAddress
 from andon.core.times import unix_minute
 from andon.store import KeepPolicy, KeepRule, Store, counts, novel, prepare, queue, recording, search
 from andon.store.recording.writer import Recorder
+from support import mounts
 from support.postgres import Cluster
 from support.service import until
 from support.store_data import NOW, NS, Clock, a_log, a_reject, an_answer, opened, query, written
@@ -416,17 +417,10 @@ def test_a_full_disk_stops_recording_until_there_is_room(tmp_path: Path) -> None
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A mounted disk of 2 MiB; skips where we may not mount."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
-    try:
-        mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
-    except OSError:
-        mounted = False
-    if not mounted:
-        pytest.skip("mounting a small disk needs root")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with mounts.small_disk(tmp_path / "disk", 2 << 20) as mounted:
+        if not mounted:
+            pytest.skip("mounting a small disk needs root")
+        yield tmp_path / "disk"
 
 
 def test_a_truly_full_disk_is_a_full_store(tiny_disk: Path) -> None:
