@@ -17,7 +17,7 @@ from andon.bus import stream_guard
 from andon.bus.connection import BusConnection
 from andon.bus.embedded.binary import find_binary
 from andon.bus.expectations import compare
-from andon.bus.jetstream_api import MAX_AGE, SECOND, SUBJECTS, ApiError, infos, request
+from andon.bus.jetstream_api import MAX_AGE, SECOND, SUBJECTS, ApiError, infos, request, when_removed
 from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.publisher import JetStreamPublisher
 from andon.bus.stream_guard import StreamGuard
@@ -173,7 +173,7 @@ async def site(server: str, *, ours: bool, stream: Mapping[str, Any] | None = No
         with contextlib.suppress(ApiError):  # the first test
             await request(other, f"STREAM.DELETE.{STREAM}")
         if stream is not None:
-            await request(other, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": list(SUBJECTS), **stream})
+            await when_removed(other, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": list(SUBJECTS), **stream})
         put_back: Counter[str] = Counter()
         guard = StreamGuard(nc, ours=ours, put_back=lambda setting: put_back.update([setting]))
         opened = await JetStreamLogStream.open(nc, guard=guard)
@@ -324,7 +324,7 @@ async def test_a_stream_no_update_can_mend_is_replaced(server: str, kind: Mappin
     """Once all in it is recorded, and its sequences go on; until then it stays."""
     async with site(server, ours=True) as here:
         await request(here.other, f"STREAM.DELETE.{STREAM}")
-        await request(here.other, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": list(SUBJECTS), **kind})
+        await when_removed(here.other, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": list(SUBJECTS), **kind})
         if "allow_msg_counter" not in kind:
             await here.send(3)
             await here.guard.check()

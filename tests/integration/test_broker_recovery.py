@@ -395,7 +395,7 @@ async def test_a_purged_stream_brings_nothing_back(tmp_path: Path) -> None:
             await publish(nc, 5)
             await until(lambda: site.count() == 25, "what comes then")
         await jetstream_api.request(nc, f"STREAM.DELETE.{STREAM}")
-        await jetstream_api.request(
+        await jetstream_api.when_removed(
             nc, f"STREAM.CREATE.{STREAM}", {"name": STREAM, "subjects": [SUBJECT], "first_seq": 100_000}
         )
         await publish(nc, 5)

@@ -6,7 +6,9 @@ them would reset what a newer server or an administrator has set.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -33,7 +35,10 @@ MESSAGE_MISSING = 10037
 MISSING = (STREAM_MISSING, CONSUMER_MISSING)
 EXISTS = (10058, 10148)  # the stream, the consumer
 SUBJECTS_TAKEN = 10065
+STORE_FAILED = 10049
 ATTEMPTS = 5  # several processes may create the same things at once
+#: A server confirms that a stream is deleted before its files are gone, and makes none of that name until they are.
+REMOVAL_SECONDS, REMOVAL_LOOK = 3.0, 0.05
 
 
 class ApiError(BrokerError):
@@ -242,7 +247,7 @@ async def _found_or_made(
     for _ in range(ATTEMPTS):
         for operation, body, passing in (("INFO", None, MISSING), ("CREATE", wanted, EXISTS)):
             try:
-                found = await request(nc, f"{kind.upper()}.{operation}.{path}", body, timeout=timeout)
+                found = await when_removed(nc, f"{kind.upper()}.{operation}.{path}", body, timeout)
             except ApiError as error:
                 if error.code not in passing:
                     raise
@@ -251,6 +256,20 @@ async def _found_or_made(
                     log.info(f"{kind} created", **told)
                 return found
     raise _contested(kind, path.rpartition(".")[2])
+
+
+async def when_removed(
+    nc: BusConnection, operation: str, body: Mapping[str, Any] | None = None, timeout: float = 5.0
+) -> dict[str, Any]:
+    """As :func:`request`; one that meets what is left of a deleted stream is made again until that is gone."""
+    deadline = time.monotonic() + REMOVAL_SECONDS
+    while True:
+        try:
+            return await request(nc, operation, body, timeout=timeout)
+        except ApiError as error:
+            if error.code != STORE_FAILED or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(REMOVAL_LOOK)
 
 
 def _contested(kind: str, name: str) -> BrokerError:

@@ -68,6 +68,7 @@ class StreamGuard:
         self._lock = asyncio.Lock()
         self._accepted: dict[str, float] | None = None
         self._floor = 0
+        self._next = 0  # the first sequence of a stream that was deleted to be replaced
         self._times: deque[float] = deque()
         self._subscriptions: list[Subscription] = []
         self._unwatch: Callable[[], object] = lambda: None
@@ -161,7 +162,9 @@ class StreamGuard:
         except ApiError:
             same = False
         adopt = self._ours or self.setup is None
-        await ensure_stream(self._nc, start=self._floor if same else 0, adopt=adopt, timeout=timeout)
+        start, first = (self._floor, 0) if same else (max(self._next - 1, 0), self._next)
+        await ensure_stream(self._nc, start=start, first=first, adopt=adopt, timeout=timeout)
+        self._next = 0
         if self.setup is not None:
             self.recreated += 1
             log.warning("log stream set up again", stream_kept=same, recreated=self.recreated)
@@ -273,8 +276,8 @@ class StreamGuard:
         last, messages = stream["state"]["last_seq"], stream["state"]["messages"]
         log.warning("stream replaced", stream=STREAM, messages=messages, next_sequence=last + 1)
         await request(self._nc, f"STREAM.DELETE.{STREAM}", timeout=timeout)
-        await ensure_stream(self._nc, start=last, first=last + 1, timeout=timeout)
-        self.recreated += 1
+        self._next = last + 1
+        await self._make(timeout)
         return True
 
     async def _no_room(self) -> str | None:
