@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from andon.app.evals.cases import Case
 from andon.app.evals.judge import Judge
-from andon.app.evals.questions import Questions
 from andon.app.evals.results import CaseResult, Prices, Report, build_report, case_result
 from andon.app.evals.running import Ask, Asked, Runner
 from andon.app.wiring import decoder
@@ -22,6 +20,8 @@ from andon.core.settings.settings import Settings
 from andon.explain.model.fallback import build_analyst
 from andon.explain.playbook import SitePlaybook
 from andon.explain.providers.registry import build_backend
+from andon.explain.trials.cases import Case
+from andon.explain.trials.questions import Questions
 
 log = structlog.get_logger(__name__)
 

@@ -38,7 +38,6 @@ import difflib
 import itertools
 import re
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, get_args
@@ -110,12 +109,6 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
-
-
-def bundled_cases() -> list[Case]:
-    """The cases that come with Andon, in the order of their files' names."""
-    files = [item for item in resources.files(__package__).joinpath("cases").iterdir() if item.name.endswith(".yaml")]
-    return read_cases(sorted(files, key=lambda item: item.name))
 
 
 def site_cases(place: Path) -> list[Case]:
