@@ -14,7 +14,7 @@ LOCKED := $(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
 .PHONY: help setup demo run test models eval-models quick lint format bench chaos figures docs lock clean
 
 help:  ## Print what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Create .venv with Andon and exactly what is locked; EXTRAS=postgres,mcp puts back what an extra lacks
 ifneq ($(EXTRAS),)
