@@ -44,6 +44,7 @@ REASONS = {
     "runbook": "runbook gone",
     "rule": "rule changed",
     "advice": "advice refused",
+    "second": "second opinion",
 }
 
 

@@ -22,6 +22,7 @@ from andon.store.problems.rekeying import (
     regrouped_so_far,
     rekey,
 )
+from andon.store.problems.second_opinions import shown_below
 
 __all__ = [
     "OldLog",
@@ -48,6 +49,7 @@ __all__ = [
     "resolve",
     "revoke",
     "separated",
+    "shown_below",
     "split",
     "summary",
     "templates_of",

@@ -3,8 +3,10 @@
 from andon.store.queue.listing import AnalysisEntry, QueueEntry, entries, history_of, listing
 from andon.store.queue.queue import (
     claim,
+    end_second,
     fail,
     finish,
+    finish_second,
     keep_refused,
     log_and_analysis,
     postpone,
@@ -29,10 +31,12 @@ __all__ = [
     "QueueEntry",
     "answer_at_once",
     "claim",
+    "end_second",
     "entries",
     "explained_waiters",
     "fail",
     "finish",
+    "finish_second",
     "glances",
     "history_of",
     "keep_refused",
