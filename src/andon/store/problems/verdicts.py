@@ -199,8 +199,9 @@ def _standing() -> Select[Any]:
 
 
 def _verdict(row: Row[Any]) -> Verdict:
-    values: list[Any] = [*row]
-    return Verdict(*values[:-1], values[-1] is not None)
+    values: dict[str, Any] = dict(zip(row._fields, row, strict=True))
+    below = values.pop("second_of")
+    return Verdict(**values, second=below is not None)
 
 
 def tallies(connection: Connection) -> Tallies:
