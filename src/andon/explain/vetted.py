@@ -23,7 +23,8 @@ VETTED = frozenset({"rule", "runbook", "resolution"})
 
 _WORD = re.compile(r"\w+")
 #: They tell no two checks apart.
-_SMALL = frozenset("a an and are at by for from in is it its of on or s that the then to whether with".split())
+_SMALL = frozenset(("a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "it", "its", "of", "on", "or", "s"))
+_SMALL |= {"that", "the", "then", "to", "whether", "with"}
 
 
 def with_sources(said: ModelFinding, question: Question) -> Finding:
