@@ -7,7 +7,19 @@ nowhere else.
 
 from sqlalchemy import Connection
 
-from andon.store import agent_history, alarms, counts, names, period, problems, queue, recording, retention, search
+from andon.store import (
+    agent_history,
+    alarms,
+    counts,
+    names,
+    period,
+    problems,
+    queue,
+    recording,
+    retention,
+    search,
+    trials,
+)
 from andon.store.engine.database import Durability
 from andon.store.engine.database_lock import lock_database
 from andon.store.engine.prepare import Preparation, prepare
@@ -53,5 +65,6 @@ __all__ = [
     "retention",
     "search",
     "set_floor",
+    "trials",
     "verdicts",
 ]

@@ -18,7 +18,7 @@ import structlog
 from andon.core.errors import ModelAnswerError, ModelError
 from andon.core.models import Explanation, Question, Rung
 from andon.core.redact import one_numbering
-from andon.explain.finding import Finding, ModelFinding, render, settle
+from andon.explain.finding import ModelFinding, render, settle
 from andon.explain.interfaces import AskAgain
 from andon.explain.model import prompts
 from andon.explain.model.answer_text import answer_text, free_text
@@ -35,6 +35,7 @@ from andon.explain.model.session import (
 )
 from andon.explain.providers.backend import Backend, Capabilities
 from andon.explain.providers.failures import cut_off, endless
+from andon.explain.vetted import with_sources
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse, ModelResponsePart
@@ -131,7 +132,7 @@ class ModelAnalyst(ModelSession):
         await self.warm_up()  # our own affair: the deadline is the model's
         started = time.perf_counter()
         exchange = FindingExchange(again=again)
-        finding: Finding | None = None
+        finding: ModelFinding | None = None
         failure: ModelError | None = None
         try:
             async with self.deadline() as seconds:
@@ -169,13 +170,13 @@ class ModelAnalyst(ModelSession):
         )
 
     def _explanation(
-        self, question: Question, exchange: FindingExchange, finding: Finding | None, failure: ModelError | None
+        self, question: Question, exchange: FindingExchange, finding: ModelFinding | None, failure: ModelError | None
     ) -> Explanation:
         """The explanation for what came. Raises ``failure``, or ModelAnswerError where nothing can be used."""
         if finding is not None:
             seen = exchange.tools.seen if exchange.tools is not None else ()
             shown = [*(entry.id for entry in question.logs), *sorted(seen)]
-            settled = settle(finding, worst_severity=question.worst_severity, log_ids=shown)
+            settled = settle(with_sources(finding, question), worst_severity=question.worst_severity, log_ids=shown)
             text, typed = render(settled), settled.model_dump(mode="json")
         else:
             usable = [text for text in map(free_text, exchange.answers) if text]

@@ -1,0 +1,131 @@
+"""What models answered to labelled cases, which weights were met behind their names, and what technicians say of them.
+
+A row whose case is empty tells when those weights were met last; the newest of them are those behind the name now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Row
+
+from andon.store.schema.dialect import run
+
+#: The verdicts on a model, and on a rule, that count: the newest so many.
+MODEL_VERDICTS, RULE_VERDICTS = 20, 10
+#: Verdicts that are read at most to find those of every rule.
+_READ = 5_000
+
+_ADD = """
+INSERT INTO trials (provider, model, identity, prompt_version, case_id, outcome, answered_at, input_tokens,
+    output_tokens, seconds)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (provider, model, identity, prompt_version, case_id) DO NOTHING
+"""
+_MEET = """
+INSERT INTO trials (provider, model, identity, prompt_version, case_id, outcome, answered_at)
+VALUES (?, ?, ?, ?, '', 'met', ?)
+ON CONFLICT (provider, model, identity, prompt_version, case_id) DO UPDATE SET answered_at = excluded.answered_at
+"""
+_MET = """
+SELECT identity FROM trials WHERE provider = ? AND model = ? AND prompt_version = ? AND case_id = ''
+ORDER BY answered_at DESC, id DESC
+"""
+_OF = """
+SELECT case_id, outcome, answered_at, input_tokens, output_tokens, seconds FROM trials
+WHERE provider = ? AND model = ? AND identity = ? AND prompt_version = ? AND case_id <> '' ORDER BY id
+"""
+_FORGET = """
+DELETE FROM trials WHERE provider = ? AND model = ? AND identity = ? AND prompt_version = ? AND case_id <> ''
+"""
+_ON_MODEL = """
+SELECT analysis_id, author, verdict FROM verdicts
+WHERE provider = ? AND model = ? AND prompt_version = ? AND revoked_at IS NULL ORDER BY id DESC LIMIT ?
+"""
+_ON_RULES = """
+SELECT source, analysis_id, author, verdict FROM verdicts
+WHERE rung = 'playbook' AND source IS NOT NULL AND revoked_at IS NULL ORDER BY id DESC LIMIT ?
+"""
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """What is measured: a model of a provider with these weights (``identity``, "" where nobody knows), asked in the
+    wording of ``prompt_version``."""
+
+    provider: str
+    model: str
+    prompt_version: str
+    identity: str = ""
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One case as a model answered it. ``outcome`` are words of :class:`andon.explain.trials.trial.Outcome`."""
+
+    case_id: str
+    outcome: str
+    answered_at: str
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float | None = None
+
+
+class Tally(NamedTuple):
+    """Verdicts of technicians, one of each on an answer."""
+
+    helpful: int = 0
+    wrong: int = 0
+
+
+def add(connection: Connection, who: Candidate, trial: Trial) -> None:
+    """Store an answer; the first one to a case stands."""
+    spent = (trial.input_tokens, trial.output_tokens, trial.seconds)
+    run(connection, _ADD, (*_key(who), trial.case_id, trial.outcome, trial.answered_at, *spent))
+
+
+def meet(connection: Connection, who: Candidate, now: str) -> None:
+    """Note that these are the weights behind the name now."""
+    run(connection, _MEET, (*_key(who), now))
+
+
+def identities(connection: Connection, provider: str, model: str, prompt_version: str) -> list[str]:
+    """The weights that were met behind this name, those of now first."""
+    return list(run(connection, _MET, (provider, model, prompt_version)).scalars())
+
+
+def of(connection: Connection, who: Candidate) -> list[Trial]:
+    """What it answered so far, in order."""
+    return [Trial(**row._asdict()) for row in run(connection, _OF, _key(who))]
+
+
+def forget(connection: Connection, who: Candidate) -> None:
+    """Delete what it answered, so that it is measured anew."""
+    run(connection, _FORGET, _key(who))
+
+
+def verdicts_on_model(connection: Connection, provider: str, model: str, prompt_version: str) -> Tally:
+    """What technicians said of its newest :data:`MODEL_VERDICTS` answers that were judged."""
+    rows = run(connection, _ON_MODEL, (provider, model, prompt_version, _READ))
+    return _tally(rows, MODEL_VERDICTS)
+
+
+def verdicts_on_rules(connection: Connection) -> dict[str, Tally]:
+    """The same for each rule of the playbook, by its id; :data:`RULE_VERDICTS` each."""
+    by_rule: dict[str, list[Row[*tuple[object, ...]]]] = {}
+    for row in run(connection, _ON_RULES, (_READ,)):
+        by_rule.setdefault(row.source, []).append(row)
+    return {rule: _tally(rows, RULE_VERDICTS) for rule, rows in by_rule.items()}
+
+
+def _key(who: Candidate) -> tuple[str, str, str, str]:
+    return who.provider, who.model, who.identity, who.prompt_version
+
+
+def _tally(rows: Iterable[Row[*tuple[object, ...]]], most: int) -> Tally:
+    """The newest verdict of each person on each answer, ``most`` of them."""
+    newest: dict[tuple[object, object], str] = {}
+    for row in rows:
+        newest.setdefault((row.analysis_id, row.author), row.verdict)
+    counted = list(newest.values())[:most]
+    return Tally(counted.count("helpful"), counted.count("wrong"))
