@@ -35,6 +35,7 @@ from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailab
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
 from andon.core.timestamps import TimeReader
+from andon.explain import placing
 from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import SLOTS, SLOTS_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
@@ -43,6 +44,7 @@ from andon.explain.model.history_tools import ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
+from andon.explain.trust import Trust
 from andon.grouping.similar import alike
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.ingest import regroup
@@ -80,6 +82,7 @@ class Service:
         self.health = Health()
         look = self._look if settings.investigate == "on" and settings.tool_calls else None
         self.analyst: Analyst | None = build_analyst(settings, look)
+        self.trust = Trust(settings)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
         self.playbook: SitePlaybook
         self._starting = Starting(self.health)
@@ -278,10 +281,11 @@ class Service:
         decode = decoder(settings)
         self.health.report(regroup.PART, regroup.BEGINS)  # until the recorder has seen to it
         admission, policy = model_admission(settings, self.store), analysis_policy(settings)
+        rules = placing.undoubted(self.playbook.explain, self.playbook.general, self.trust.doubts)
         desk = CallerDesk(
             self.store,
             publisher,
-            self.playbook.explain,
+            rules,
             decode,
             self.metrics,
             agent=settings.agent_name,
@@ -294,12 +298,13 @@ class Service:
             self.analyst,
             Ladder(
                 self.store.read,
-                self.playbook.explain,
+                rules,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
                 own_rules=lambda: len(self.playbook),
                 history=self.store.look_up if settings.investigate == "on" else None,
             ),
+            self.trust,
             admission,
             self.metrics,
             owner=lease_owner(settings, self.http_port),

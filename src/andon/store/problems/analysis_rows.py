@@ -31,7 +31,7 @@ def add(connection: Connection, **values: Any) -> int:
 
 def answered(explanation: Explanation) -> dict[str, Any]:
     """The columns that hold an explanation."""
-    values = msgspec.structs.asdict(explanation)
+    values = {name: value for name, value in msgspec.structs.asdict(explanation).items() if name in analyses.c}
     if values["finding"] is not None:
         values["finding"] = msgspec.json.encode(values["finding"]).decode()
     return values
