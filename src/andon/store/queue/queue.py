@@ -57,7 +57,7 @@ def claim(
 
     A row whose lease ran out is due again. The claim counts as an attempt. With ``unanswered`` only rows without even a
     provisional text are taken, those that are not due yet too; without ``seconds`` none that waits for a second
-    opinion. The rows ``behind`` come where there is no other.
+    opinion. The rows ``behind`` come where there is no other but those.
     """
     pending = analyses.c.status == AnalysisStatus.PENDING
     free = and_(analyses.c.status == AnalysisStatus.LEASED, analyses.c.lease_until <= now)
@@ -68,8 +68,9 @@ def claim(
         free = or_(and_(pending, analyses.c.not_before <= now), free)
     if unanswered or not seconds:
         free = and_(free, analyses.c.second_of.is_(None))
-    waiting = list(behind)[:IDS_PER_QUERY]
-    for which in ([and_(free, analyses.c.id.not_in(waiting))] if waiting else []) + [free]:
+    waiting, question = list(behind)[:IDS_PER_QUERY], analyses.c.second_of.is_(None)
+    first = [and_(free, question, analyses.c.id.not_in(waiting)), and_(free, question)] if waiting else []
+    for which in [*first, free]:
         if (job := _claim_first(connection, which, owner, now + lease)) is not None:
             return job
     return None
