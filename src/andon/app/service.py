@@ -313,6 +313,7 @@ class Service:
             deadline=settings.model_cold_deadline * (1 + len(settings.fallback_members)),
             explained=desk.explained,
             pictures=pictures,
+            instructions=settings.agent_instructions,
         )
         recorder = Recorder(
             self._stream,

@@ -13,6 +13,7 @@ import structlog
 from andon.bus.interfaces import Publisher
 from andon.core.errors import ModelAnswerError, ModelError, StoreError
 from andon.core.models import CALLER_PATIENCE, Explanation, PendingAnalysis, Severity, StoredAnalysis
+from andon.core.settings.settings import DEFAULT_INSTRUCTIONS
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission
 from andon.explain.gate import fault
@@ -47,7 +48,8 @@ class Analyzer:
     """Works the queue of pending analyses, as many questions at once as ``admission`` lets through.
 
     ``analyst`` None means that the playbook is the configured provider and its answers are final. What an answer of a
-    model is worth says ``trust``. ``clock`` gives unix seconds, the time in which leases and pauses are kept.
+    model is worth says ``trust``; ``instructions`` are those that it was given. ``clock`` gives unix seconds, the time in
+    which leases and pauses are kept.
     """
 
     store: Store
@@ -63,6 +65,7 @@ class Analyzer:
     deadline: float
     explained: Callable[[StoredAnalysis], Awaitable[None]]
     pictures: QuestionPictures | None = None
+    instructions: str = DEFAULT_INSTRUCTIONS
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -314,8 +317,10 @@ class Analyzer:
 
     async def _examine(self, analyst: Analyst, job: PendingAnalysis, explanation: Explanation, seconds: float) -> None:
         """An answer came: it goes where it belongs once it passed the gate."""
-        ruled, blind = self.outcomes.ladder.playbook(job.question), self.trust.blind
-        found = await asyncio.to_thread(fault, job.question, explanation, ruled, blind=blind)
+        ruled, blind = self.outcomes.ladder.rules(job.question), self.trust.blind
+        found = await asyncio.to_thread(
+            fault, job.question, explanation, ruled, blind=blind, instructions=self.instructions
+        )
         if found is None:
             self.admission.answered(job.pattern_id, seconds)
             self.metrics.model_calls.labels("answered").inc()

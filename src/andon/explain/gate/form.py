@@ -12,11 +12,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-import msgspec
-
-from andon.core.models import Explanation, Question
+from andon.core.models import Explanation
 from andon.core.redact import visible
-from andon.explain.advice import refusal_of
 from andon.explain.finding import Finding
 from andon.explain.model import prompts
 
@@ -46,23 +43,6 @@ _RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|m
 _DESCRIPTIONS = frozenset(
     " ".join(field.description.casefold().split()) for field in Finding.model_fields.values() if field.description
 )
-
-
-class Fault(msgspec.Struct, frozen=True):
-    reason: str
-    kind: str
-    repairable: bool
-
-
-def fault(
-    _question: Question, explanation: Explanation, _ruled: Explanation | None, *, blind: bool = False
-) -> Fault | None:
-    """Stands in until the gate's own branch is merged."""
-    if (reason := worthless(explanation)) is not None:
-        return Fault(reason, "loop", True)
-    if (refusal := refusal_of(explanation)) is not None:
-        return Fault(f"is not shown: {refusal}", "advice", False)
-    return None
 
 
 def worthless(explanation: Explanation) -> str | None:
