@@ -8,16 +8,7 @@ import msgspec
 
 from andon.core.models import Standing
 from andon.core.settings.settings import Settings
-
-
-class Score(msgspec.Struct, frozen=True):
-    """Right answers to one kind of cases, and the bounds of the rate: each holds with 90 %."""
-
-    kind: str
-    right: int
-    asked: int
-    low: float
-    high: float
+from andon.explain.trials.decision import Score
 
 
 class ModelTrust(msgspec.Struct, frozen=True, kw_only=True):
