@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 import structlog
 
@@ -29,6 +29,7 @@ from andon.explain.gate import worthless
 from andon.explain.interfaces import Analyst
 from andon.explain.ladder import Ladder, with_hints
 from andon.explain.site_answers import SiteAnswers
+from andon.explain.trials.turns import Turns
 from andon.explain.verdict import verdict_on
 from andon.ingest.pictures.fetcher import QuestionPictures
 from andon.store import Store, queue
@@ -70,6 +71,7 @@ class Analyzer:
     deadline: float
     explained: Callable[[StoredAnalysis], Awaitable[None]]
     pictures: QuestionPictures | None = None
+    turns: Turns = field(default_factory=Turns)
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -298,7 +300,8 @@ class Analyzer:
             job.question = await self.pictures.attach(job.question)
         started = time.monotonic()
         try:
-            explanation = await analyst.explain(job.question, again)
+            async with self.turns.real(behind=job.reason == "second"):
+                explanation = await analyst.explain(job.question, again)
         except ModelError as error:
             self.metrics.model_calls.labels(type(error).__name__).inc()
             await self._spend_tokens(error.tokens)

@@ -121,7 +121,7 @@ def _look(given: Sequence[Answered], limits: Limits) -> tuple[Standing | None, s
         return Standing.UNFIT, f"{useless} of {len(given)} answers could not be used"
     if gain.high < limits.unfit:
         return Standing.UNFIT, f"where the playbook is wrong or has no rule it is {_told(gain)}"
-    if kept.high < KEPT_UNFIT:
+    if kept.high < min(KEPT_UNFIT, limits.kept):
         return Standing.UNFIT, f"where the playbook is right it is {_told(kept)}"
     lacks = [
         f"{where} it is {_told(score)}, which does not prove {least:.0%}"
