@@ -39,11 +39,12 @@ from andon.explain import placing
 from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import SLOTS, SLOTS_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
-from andon.explain.model.fallback import build_analyst
+from andon.explain.model.fallback import build_analyst, each_of
 from andon.explain.model.history_tools import ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
+from andon.explain.trials.examiner import Examiner
 from andon.explain.trust import Trust
 from andon.grouping.similar import alike
 from andon.grouping.similar_fixes import ConfirmedFixes
@@ -116,6 +117,7 @@ class Service:
             limits = PictureLimits(max_bytes=self.settings.picture_max_bytes)
             fetcher = PictureFetcher(self.store, NatsObjects(self._connection).fetch, limits, self.metrics)
             desk, recorder, analyzer = self._pipeline(publisher, fetcher, shown)
+            examiner = await self._examiner(analyzer)
             callers = NatsCallers(
                 self._connection,
                 version=andon.__version__,
@@ -133,6 +135,7 @@ class Service:
                 background = [start(name, part) for name, part in self._beside(site.changed)]
                 await callers.listen(desk.analyze, desk.plain)
                 taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]
+                taking_in.append(start("examiner", examiner.run))
                 answering = [start("callers", desk.run), start("analyzer", analyzer.run), start("site", site.run)]
                 self.health.report("service", None)
                 place = str(self.settings.database)
@@ -263,8 +266,10 @@ class Service:
         finally:
             await ended(supervising)
 
-    def _look(self, question: Question) -> HistoryTools:
-        """What a model may look things up with while it explains ``question``."""
+    def _look(self, question: Question) -> HistoryTools | None:
+        """What a model may look things up with while it explains ``question``; nothing for a trial."""
+        if not question.pattern_id:
+            return None
         return HistoryTools(
             self.store.look_up,
             clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
@@ -331,6 +336,23 @@ class Service:
             renew=functools.partial(regroup.regroup, self.store, decoder(settings), self.health),
         )
         return desk, recorder, analyzer
+
+    async def _examiner(self, analyzer: Analyzer) -> Examiner:
+        """What measures the models behind the analyzer's questions; what is known of them is known before the first."""
+        store = self.store
+        examiner = Examiner(
+            self.settings,
+            each_of(self.analyst),
+            store.read,
+            store.write,
+            self.trust,
+            analyzer.admission,
+            analyzer.turns,
+            self.metrics,
+        )
+        with contextlib.suppress(StoreError):  # it looks again
+            await examiner.renew()
+        return examiner
 
     def _broker_problem(self) -> str | None:
         if self.broker is not None:

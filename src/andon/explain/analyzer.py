@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 import structlog
 
@@ -21,6 +21,7 @@ from andon.explain.interfaces import Analyst
 from andon.explain.ladder import Ladder
 from andon.explain.outcomes import Outcomes
 from andon.explain.site_answers import SiteAnswers
+from andon.explain.trials.turns import Turns
 from andon.explain.trust import Trust
 from andon.explain.verdict import verdict_on
 from andon.ingest.pictures.fetcher import QuestionPictures
@@ -48,8 +49,8 @@ class Analyzer:
     """Works the queue of pending analyses, as many questions at once as ``admission`` lets through.
 
     ``analyst`` None means that the playbook is the configured provider and its answers are final. What an answer of a
-    model is worth says ``trust``; ``instructions`` are those that it was given. ``clock`` gives unix seconds, the time in
-    which leases and pauses are kept.
+    model is worth says ``trust``; ``instructions`` are those that it was given. ``clock`` gives unix seconds, the time
+    in which leases and pauses are kept.
     """
 
     store: Store
@@ -66,6 +67,7 @@ class Analyzer:
     explained: Callable[[StoredAnalysis], Awaitable[None]]
     pictures: QuestionPictures | None = None
     instructions: str = DEFAULT_INSTRUCTIONS
+    turns: Turns = field(default_factory=Turns)
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -302,7 +304,8 @@ class Analyzer:
             job.question = await self.pictures.attach(job.question)
         started = time.monotonic()
         try:
-            explanation = await analyst.explain(job.question, again)
+            async with self.turns.real(behind=job.reason == "second"):
+                explanation = await analyst.explain(job.question, again)
         except ModelError as error:
             self.metrics.model_calls.labels(type(error).__name__).inc()
             await self._spend_tokens(error.tokens)

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from andon.core.models import Standing
+from andon.core.settings.providers import is_local
 from andon.core.settings.settings import Settings
+from andon.explain.trials.bank import trial_cases
+from andon.explain.trials.decision import LOCAL_LOOKS, PAID_LOOKS, Decision, Score, answered, decide, limits_of
+from andon.store import Connection, trials
+from andon.store.trials import Candidate, Tally
 
-
-class Score(msgspec.Struct, frozen=True):
-    """Right answers to one kind of cases, and the bounds of the rate: each holds with 90 %."""
-
-    kind: str
-    right: int
-    asked: int
-    low: float
-    high: float
+#: So many answers found wrong, and more than helpful ones, take trust away; so many helpful ones, and none wrong, give
+#: it to a model that its trials left undecided.
+MODEL_WRONG, MODEL_HELPFUL = 3, 5
+#: A rule that was found wrong so often here, and more often than helpful, is doubted.
+RULE_WRONG = 2
 
 
 class ModelTrust(msgspec.Struct, frozen=True, kw_only=True):
     """What one model is worth, and why.
 
     ``reason`` is one sentence; ``asked`` of ``of`` cases are answered, and more are to come while it is ``testing``.
-    ``changed`` says that other weights were measured behind the same name before. ``helpful`` and ``wrong`` are the
-    newest verdicts of technicians.
+    ``changed`` says that other weights stood behind the same name before. ``helpful`` and ``wrong`` are the newest
+    verdicts of technicians.
     """
 
     provider: str
@@ -86,3 +87,51 @@ class Trust:
     def describe(self) -> Mapping[tuple[str, str], ModelTrust]:
         """What is known of each model, by provider and model."""
         return self._models
+
+
+def known(
+    connection: Connection, settings: Settings, models: Sequence[Candidate]
+) -> tuple[list[ModelTrust], frozenset[str]]:
+    """What the database knows of ``models``, by the weights behind their names now, and doubted rules."""
+    rules = trials.verdicts_on_rules(connection).items()
+    doubted = frozenset(rule for rule, said in rules if said.wrong >= max(RULE_WRONG, said.helpful + 1))
+    return [_known(connection, settings, one) for one in models], doubted
+
+
+def _known(connection: Connection, settings: Settings, who: Candidate) -> ModelTrust:
+    said = trials.verdicts_on_model(connection, who.provider, who.model, who.prompt_version)
+    if settings.model_trust != "measured":
+        always = settings.model_trust == "always"
+        return ModelTrust(
+            provider=who.provider,
+            model=who.model,
+            prompt_version=who.prompt_version,
+            standing=Standing.QUALIFIED if always else Standing.ADVISORY,
+            reason=f"it is not measured (ANDON_MODEL_TRUST={settings.model_trust})",
+            helpful=said.helpful,
+            wrong=said.wrong,
+        )
+    met = trials.identities(connection, who.provider, who.model, who.prompt_version)
+    who = msgspec.structs.replace(who, identity=met[0] if met else "")
+    outcomes = {trial.case_id: trial.outcome for trial in trials.of(connection, who)}
+    looks = LOCAL_LOOKS if is_local(who.provider) else PAID_LOOKS
+    decision = _moved(decide(answered(trial_cases(), outcomes), limits_of(settings), looks), said)
+    return ModelTrust(
+        **msgspec.structs.asdict(who),
+        **{name: getattr(decision, name) for name in ("standing", "reason", "asked", "of", "scores", "chooses")},
+        testing=not decision.done,
+        changed=any(met[1:]),
+        helpful=said.helpful,
+        wrong=said.wrong,
+    )
+
+
+def _moved(decision: Decision, said: Tally) -> Decision:
+    """The decision as the verdicts of technicians leave it: they bound a qualified model and lift an undecided one."""
+    if decision.standing is Standing.QUALIFIED and said.wrong >= max(MODEL_WRONG, said.helpful + 1):
+        reason = f"technicians found {said.wrong} of its newest answers wrong and {said.helpful} helpful"
+        return msgspec.structs.replace(decision, standing=Standing.ADVISORY, reason=reason, chooses=False)
+    if decision.liftable and not said.wrong and said.helpful >= MODEL_HELPFUL:
+        reason = f"technicians found {said.helpful} of its newest answers helpful and none wrong"
+        return msgspec.structs.replace(decision, standing=Standing.QUALIFIED, reason=reason)
+    return decision

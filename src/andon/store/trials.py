@@ -5,11 +5,11 @@ A row whose case is empty tells when those weights were met last; the newest of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from andon.store.schema.dialect import run
 
@@ -41,12 +41,15 @@ _FORGET = """
 DELETE FROM trials WHERE provider = ? AND model = ? AND identity = ? AND prompt_version = ? AND case_id <> ''
 """
 _ON_MODEL = """
-SELECT analysis_id, author, verdict FROM verdicts
+SELECT verdict FROM verdicts
 WHERE provider = ? AND model = ? AND prompt_version = ? AND revoked_at IS NULL ORDER BY id DESC LIMIT ?
 """
 _ON_RULES = """
-SELECT source, analysis_id, author, verdict FROM verdicts
-WHERE rung = 'playbook' AND source IS NOT NULL AND revoked_at IS NULL ORDER BY id DESC LIMIT ?
+SELECT source, verdict FROM verdicts
+WHERE rung = 'playbook' AND source <> 'general' AND revoked_at IS NULL ORDER BY id DESC LIMIT ?
+"""
+_WAITING = """
+SELECT 1 FROM analyses WHERE finished_at IS NULL AND not_before <= ? AND reason <> 'second' LIMIT 1
 """
 
 
@@ -72,7 +75,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(NamedTuple):
-    """Verdicts of technicians, one of each on an answer."""
+    """Verdicts of technicians."""
 
     helpful: int = 0
     wrong: int = 0
@@ -104,28 +107,27 @@ def forget(connection: Connection, who: Candidate) -> None:
     run(connection, _FORGET, _key(who))
 
 
+def idle(connection: Connection, now: float) -> bool:
+    """Whether no problem waits for a model at ``now`` (unix seconds), but for second opinions."""
+    return run(connection, _WAITING, (now,)).scalar() is None
+
+
 def verdicts_on_model(connection: Connection, provider: str, model: str, prompt_version: str) -> Tally:
-    """What technicians said of its newest :data:`MODEL_VERDICTS` answers that were judged."""
-    rows = run(connection, _ON_MODEL, (provider, model, prompt_version, _READ))
-    return _tally(rows, MODEL_VERDICTS)
+    """The newest :data:`MODEL_VERDICTS` verdicts on its answers."""
+    return _tally(run(connection, _ON_MODEL, (provider, model, prompt_version, MODEL_VERDICTS)).scalars().all())
 
 
 def verdicts_on_rules(connection: Connection) -> dict[str, Tally]:
-    """The same for each rule of the playbook, by its id; :data:`RULE_VERDICTS` each."""
-    by_rule: dict[str, list[Row[*tuple[object, ...]]]] = {}
+    """The newest :data:`RULE_VERDICTS` on the answers of each rule of the playbook, by its id."""
+    by_rule: dict[str, list[str]] = {}
     for row in run(connection, _ON_RULES, (_READ,)):
-        by_rule.setdefault(row.source, []).append(row)
-    return {rule: _tally(rows, RULE_VERDICTS) for rule, rows in by_rule.items()}
+        by_rule.setdefault(row.source, []).append(row.verdict)
+    return {rule: _tally(words[:RULE_VERDICTS]) for rule, words in by_rule.items()}
+
+
+def _tally(words: Sequence[str]) -> Tally:
+    return Tally(words.count("helpful"), words.count("wrong"))
 
 
 def _key(who: Candidate) -> tuple[str, str, str, str]:
     return who.provider, who.model, who.identity, who.prompt_version
-
-
-def _tally(rows: Iterable[Row[*tuple[object, ...]]], most: int) -> Tally:
-    """The newest verdict of each person on each answer, ``most`` of them."""
-    newest: dict[tuple[object, object], str] = {}
-    for row in rows:
-        newest.setdefault((row.analysis_id, row.author), row.verdict)
-    counted = list(newest.values())[:most]
-    return Tally(counted.count("helpful"), counted.count("wrong"))

@@ -116,7 +116,7 @@ class ModelAnalyst(ModelSession):
         self,
         backend: Backend,
         settings: Settings,
-        look: Callable[[Question], HistoryTools] | None = None,
+        look: Callable[[Question], HistoryTools | None] | None = None,
     ) -> None:
         super().__init__(backend, settings)
         self._look = look

@@ -107,6 +107,11 @@ class FallbackAnalyst:
     def _next(self) -> ModelAnalyst:
         return next((one for one in self._members if not one.rests), self._members[0]).analyst
 
+    @property
+    def analysts(self) -> list[ModelAnalyst]:
+        """The members, best first."""
+        return [member.analyst for member in self._members]
+
     async def warm_up(self) -> None:
         await self._members[0].analyst.warm_up()
 
@@ -151,9 +156,16 @@ class FallbackAnalyst:
             await member.analyst.close()
 
 
+def each_of(analyst: Analyst | None) -> list[Analyst]:
+    """The analysts that ``analyst`` asks, each of them one model; none for None."""
+    if isinstance(analyst, FallbackAnalyst):
+        return [*analyst.analysts]
+    return [] if analyst is None else [analyst]
+
+
 def build_analyst(
     settings: Settings,
-    look: Callable[[Question], HistoryTools] | None = None,
+    look: Callable[[Question], HistoryTools | None] | None = None,
     *,
     members: Sequence[Member] | None = None,
 ) -> Analyst | None:

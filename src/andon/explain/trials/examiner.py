@@ -1,0 +1,217 @@
+"""Measuring models: one labelled case at a time, behind everything else, until what they are worth is decided."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+
+import structlog
+
+from andon.core.errors import ModelError, StoreError
+from andon.core.models import Standing, now_text
+from andon.core.settings.settings import Settings
+from andon.core.telemetry import Metrics
+from andon.explain.admission import Admission
+from andon.explain.interfaces import Analyst
+from andon.explain.trials.bank import TrialCase, trial_cases
+from andon.explain.trials.trial import failed, judge, question_of
+from andon.explain.trials.turns import BrokenOff, Turns
+from andon.explain.trust import ModelTrust, Trust, known
+from andon.store import Ask, trials
+from andon.store.trials import Candidate, Trial
+
+log = structlog.get_logger(__name__)
+
+#: After a case that took so long the box belongs to others nine times as long: a tenth of its time is the examiner's.
+REST = 9.0
+#: While real questions go first: how often it is looked for a gap; and how often what others stored is read.
+LOOK, RENEW = 2.0, 10.0
+#: The weights behind a name are looked at this often at most, in seconds, and waited for so long: with a question
+#: waiting, and without one.
+IDENTIFY_EVERY, IDENTIFY_WITHIN, IDENTIFY_FIRST = 60.0, 3.0, 60.0
+#: A provider that cannot be asked is left alone so long, twice as long each time.
+AWAY_FIRST, AWAY_LAST = 60.0, 3600.0
+
+
+@dataclass(eq=False, repr=False)
+class Examiner:
+    """Measures ``analysts``, the configured one first, and tells ``trust`` what comes out.
+
+    ``read`` and ``write`` lead to the database. ``pause`` waits some seconds, ``clock`` gives seconds.
+    """
+
+    settings: Settings
+    analysts: Sequence[Analyst]
+    read: Ask
+    write: Ask
+    trust: Trust
+    admission: Admission
+    turns: Turns
+    metrics: Metrics
+    _: KW_ONLY
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._looked = float("-inf")
+        self._identities: dict[int, str] = {}
+        self._away: dict[int, tuple[float, float]] = {}
+        self._renew_at = float("-inf")
+
+    async def run(self) -> None:
+        """Measure what is not measured yet, for ever."""
+        self.turns.before = self.recognise
+        while True:
+            try:
+                rest = await self._step()
+            except StoreError as error:
+                log.info("trials wait for the database", error=str(error))
+                rest = RENEW
+            await self.pause(rest)
+
+    async def _step(self) -> float:
+        """One case where there is a gap; the seconds until the next look."""
+        if self.clock() >= self._renew_at:
+            await self.recognise(IDENTIFY_FIRST)
+            await self.renew()
+        if self.settings.model_trust != "measured":
+            return RENEW
+        for number, analyst in enumerate(self.analysts):
+            if self.clock() < self._away.get(number, (0.0, 0.0))[0]:
+                continue
+            trial = await self.next_case(analyst)
+            if trial is not None:
+                if not await self._gap():
+                    return LOOK
+                return await self._take(number, analyst, trial)
+        return RENEW
+
+    async def _gap(self) -> bool:
+        """Whether nothing real waits, and the budget has room."""
+        admission = self.admission
+        if not (admission.breaker.closed and self.turns.free and not admission.running):
+            return False
+        return await self.read(trials.idle, time.time()) and await admission.budget.shortage() is None
+
+    async def _take(self, number: int, analyst: Analyst, trial: TrialCase) -> float:
+        if await self.admission.budget.take() is not None:
+            return LOOK
+        started = self.clock()
+        try:
+            await self.turns.background(lambda: self.ask(analyst, trial))
+        except BrokenOff:
+            log.debug("trial broken off for a real question", case=trial.case.id)
+        except ModelError as error:
+            pause = self._away.get(number, (0.0, AWAY_FIRST / 2))[1] * 2
+            self._away[number] = self.clock() + min(pause, AWAY_LAST), min(pause, AWAY_LAST)
+            log.info("model cannot be measured now", provider=analyst.provider, seconds=pause, reason=str(error))
+            return LOOK
+        else:
+            self._away.pop(number, None)
+        return REST * (self.clock() - started)
+
+    async def ask(self, analyst: Analyst, trial: TrialCase) -> None:
+        """Ask one case and store what came.
+
+        Raises ModelError, and stores nothing, where that says nothing of the model. The first call is counted already.
+        """
+
+        async def again() -> bool:
+            return await self.admission.budget.take() is None
+
+        self.metrics.model_calls.labels("trial").inc()
+        started = time.monotonic()
+        question = await asyncio.to_thread(question_of, trial)
+        read = written = None
+        try:
+            explanation = await analyst.explain(question, again)
+        except ModelError as error:
+            await self.admission.budget.used(error.tokens)
+            said = await failed(analyst, error)
+            if said is None:
+                raise
+            outcome = said.value
+        else:
+            read, written = explanation.input_tokens, explanation.output_tokens
+            await self.admission.budget.used((read or 0) + (written or 0))
+            outcome = await asyncio.to_thread(judge, trial, question, explanation)
+        self.metrics.trial_answers.labels(outcome.partition(" ")[0]).inc()
+        answer = Trial(
+            case_id=trial.case.id,
+            outcome=outcome,
+            answered_at=now_text(),
+            input_tokens=read,
+            output_tokens=written,
+            seconds=round(time.monotonic() - started, 3),
+        )
+        await self.write(trials.add, await self._candidate(analyst), answer)
+        await self.renew()
+
+    async def next_case(self, analyst: Analyst) -> TrialCase | None:
+        """The case that this model is asked next, None where what it is worth is decided."""
+        found = self.trust.describe().get((analyst.provider, analyst.model))
+        if found is not None and not found.testing:
+            return None
+        answered = {trial.case_id for trial in await self.read(trials.of, await self._candidate(analyst))}
+        return next((one for one in trial_cases() if one.case.id not in answered), None)
+
+    async def recognise(self, patience: float = IDENTIFY_WITHIN) -> None:
+        """Look at the weights behind the names, at most once a minute: other ones are measured anew.
+
+        Each is waited for ``patience`` seconds.
+        """
+        if self.settings.model_trust != "measured" or self.clock() < self._looked + IDENTIFY_EVERY:
+            return
+        self._looked = self.clock()
+        changed = False
+        for number, analyst in enumerate(self.analysts):
+            identity = await _identity(analyst, patience)
+            if identity and identity != self._identities.get(number):
+                self._identities[number] = identity
+                try:
+                    await self.write(trials.meet, _unidentified(analyst, identity), now_text())
+                except StoreError as error:
+                    log.info("weights of a model not noted", error=str(error))
+                changed = True
+        if changed:
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Read what is known of each model and rule, and tell it."""
+        self._renew_at = self.clock() + RENEW
+        models = [_unidentified(analyst) for analyst in self.analysts]
+        before = {key: one.standing for key, one in self.trust.describe().items()}
+        self.trust.learn(*await self.read(known, self.settings, models))
+        for key, one in self.trust.describe().items():
+            if before.get(key, one.standing) is not one.standing:
+                log.info(f"model is {one.standing} now", provider=one.provider, model=one.model, reason=one.reason)
+            self._show(one)
+
+    def _show(self, one: ModelTrust) -> None:
+        for standing in Standing:
+            on = standing is one.standing
+            self.metrics.model_standing.labels(one.provider, one.model, standing.value).set(on)
+        self.metrics.model_trials.labels(one.provider, one.model).set(one.asked)
+        self.metrics.model_trials_wanted.labels(one.provider, one.model).set(one.of if one.testing else one.asked)
+
+    async def _candidate(self, analyst: Analyst) -> Candidate:
+        who = _unidentified(analyst)
+        met = await self.read(trials.identities, who.provider, who.model, who.prompt_version)
+        return _unidentified(analyst, met[0]) if met else who
+
+
+def _unidentified(analyst: Analyst, identity: str = "") -> Candidate:
+    return Candidate(analyst.provider, analyst.model, str(getattr(analyst, "prompt_version", "")), identity)
+
+
+async def _identity(analyst: Analyst, patience: float) -> str:
+    """What tells its weights from others behind the same name; "" where nobody knows, or nobody answers now."""
+    try:
+        async with asyncio.timeout(patience):
+            ask = getattr(analyst, "identity", None)
+            return "" if ask is None else str(await ask())
+    except (ModelError, TimeoutError) as error:
+        log.debug("weights of a model not known now", provider=analyst.provider, error=str(error))
+        return ""
