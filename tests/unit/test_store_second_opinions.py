@@ -181,8 +181,8 @@ def test_retention_keeps_what_a_second_opinion_cites(database: Database) -> None
     tried(database, work)
 
 
-def test_verdicts_are_counted_by_model_and_by_rule(database: Database) -> None:
-    """The last word of a person counts; what is taken back counts no more."""
+def test_the_last_word_of_a_person_on_an_explanation_counts(database: Database) -> None:
+    """Until it is taken back; a confirmed fix that says the same is a word too."""
 
     async def work(store: Store) -> None:
         await store.record([a_log(1)], [])
@@ -194,9 +194,6 @@ def test_verdicts_are_counted_by_model_and_by_rule(database: Database) -> None:
         await store.write(verdicts.judge, 1, "helpful", "ann", "it was the fan", NOW + 1)
         await store.write(verdicts.judge, 1, "wrong", "bob", None, NOW + 2)
         await store.write(verdicts.judge, 1, "wrong", None, None, NOW + 3, second=True)
-        found = await store.read(verdicts.tallies)
-        assert [(one.source, one.helpful, one.wrong) for one in found.rules] == [("drive-hot", 1, 1)]
-        assert [(one.provider, one.model, one.helpful, one.wrong) for one in found.models] == [("OLLAMA", "m", 0, 1)]
         said = await store.read(verdicts.of_problem, 1)
         assert [(one.author, one.verdict, one.second) for one in said] == [
             (None, "wrong", True),
@@ -205,8 +202,9 @@ def test_verdicts_are_counted_by_model_and_by_rule(database: Database) -> None:
         ]
         await store.write(verdicts.take_back, 1, "bob", NOW + 4)
         fix = await store.write(problems.resolve, 1, "Cleaned the cabinet fan", None, "eve", NOW + 5)
-        assert [(one.helpful, one.wrong) for one in (await store.read(verdicts.tallies)).rules] == [(2, 0)]
+        helpful = ["confirmed by fix 1", "it was the fan"]
+        assert [one.note for one in await store.read(verdicts.of_problem, 1) if one.verdict == "helpful"] == helpful
         await store.write(problems.revoke, 1, fix.id, NOW + 6)
-        assert [(one.helpful, one.wrong) for one in (await store.read(verdicts.tallies)).rules] == [(1, 0)]
+        assert [one.note for one in await store.read(verdicts.of_problem, 1)] == [None, "it was the fan"]
 
     tried(database, work)

@@ -77,6 +77,7 @@ class Analyzer:
         self._heard = 0.0
         self._stranded = False
         self._settling = False
+        self._doubted = self.trust.doubted
         self._behind: dict[int, float] = {}
         self.outcomes = Outcomes(
             self.store,
@@ -136,6 +137,9 @@ class Analyzer:
                 self._stranded = True
                 pause = RETRY_FIRST
             self._show()
+            if self.trust.doubted != self._doubted:  # such rules answer no more, or do again
+                self._doubted = self.trust.doubted
+                self.site.changed()
             if not self.admission.breaker.closed:
                 pause = min(pause, max(self.admission.breaker.probe_due, 0.05))
             await self._sleep(pause)

@@ -1,4 +1,4 @@
-"""What technicians say of explanations, helpful or wrong, and what that comes to for each model and each rule.
+"""What technicians say of explanations: helpful or wrong. Models and rules are trusted by it.
 
 A person's last word on an explanation counts. A confirmed fix that says what was shown is a word for it as well.
 """
@@ -9,7 +9,7 @@ import re
 from typing import Any, Literal, get_args
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, case, func, select, update
+from sqlalchemy import Connection, Row, Select, select, update
 
 from andon.core.errors import NotFound, StoreError
 from andon.core.models import Resolution, Rung
@@ -20,8 +20,6 @@ from andon.store.schema.tables import analyses, verdicts
 Word = Literal["helpful", "wrong"]
 WORDS: tuple[str, ...] = get_args(Word)
 _LONGEST = 2_000
-#: The ``source`` of a playbook's answer that no rule gave.
-_NO_RULE = "general"
 #: A fix says what was shown where it shares so many words with it, and at least this share of its own.
 _SHARED, _SHARE = 2, 0.5
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -68,33 +66,6 @@ class Verdict(msgspec.Struct, frozen=True):
     provider: str | None
     model: str | None
     second: bool = False
-
-
-class ModelTally(msgspec.Struct, frozen=True):
-    """What was said of the answers of one model; ``latest`` is when the last word was."""
-
-    provider: str
-    model: str
-    prompt_version: str
-    helpful: int
-    wrong: int
-    latest: str
-
-
-class RuleTally(msgspec.Struct, frozen=True):
-    """What was said of the answers of one rule of the playbook; ``latest`` is when the last word was."""
-
-    source: str
-    helpful: int
-    wrong: int
-    latest: str
-
-
-class Tallies(msgspec.Struct, frozen=True):
-    """All words that stand, by model and by rule, what was judged last first."""
-
-    models: list[ModelTally]
-    rules: list[RuleTally]
 
 
 def judge(
@@ -202,27 +173,6 @@ def _verdict(row: Row[Any]) -> Verdict:
     values: dict[str, Any] = dict(zip(row._fields, row, strict=True))
     below = values.pop("second_of")
     return Verdict(**values, second=below is not None)
-
-
-def tallies(connection: Connection) -> Tallies:
-    """How often explanations were called helpful and wrong, by model and by rule."""
-    of = verdicts.c
-    of_models = _tally(of.rung == Rung.MODEL, of.provider, of.model, of.prompt_version)
-    of_rules = _tally((of.rung == Rung.PLAYBOOK) & (of.source != _NO_RULE), of.source)
-    return Tallies(
-        [
-            ModelTally(provider or "", model or "", version or "", *figures)
-            for provider, model, version, *figures in connection.execute(of_models)
-        ],
-        [RuleTally(*row) for row in connection.execute(of_rules)],
-    )
-
-
-def _tally(which: Any, *by: Any) -> Select[Any]:
-    counts = [func.sum(case((verdicts.c.verdict == word, 1), else_=0)) for word in WORDS]
-    latest = func.max(verdicts.c.created_at)
-    standing = verdicts.c.revoked_at.is_(None)
-    return select(*by, *counts, latest).where(which, standing).group_by(*by).order_by(latest.desc(), *by)
 
 
 def note_fix(connection: Connection, root: int, fix: Resolution, now: float) -> None:
