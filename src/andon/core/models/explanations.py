@@ -114,7 +114,9 @@ class Explanation(msgspec.Struct, kw_only=True):
     """An answer to a :class:`Question`. ``text`` is what ``agent_logs.analysis`` shows.
 
     ``finding`` is the typed finding as plain JSON values, None where the model could only give free text.
-    ``source`` says which rule, runbook or resolution it was. ``latency`` is in seconds.
+    ``source`` says which rule, runbook or resolution it was. ``latency`` is in seconds. ``cited`` are the ids of logs
+    that a model gave as evidence, before those that do not exist were taken out; ``looked_up`` are those that its
+    tools showed it. Neither is stored.
     """
 
     rung: Rung
@@ -127,6 +129,8 @@ class Explanation(msgspec.Struct, kw_only=True):
     input_tokens: int | None = None
     output_tokens: int | None = None
     latency: float | None = None
+    cited: list[int] = []
+    looked_up: list[int] = []
 
 
 class PendingAnalysis(msgspec.Struct):

@@ -173,9 +173,9 @@ class ModelAnalyst(ModelSession):
         self, question: Question, exchange: FindingExchange, finding: ModelFinding | None, failure: ModelError | None
     ) -> Explanation:
         """The explanation for what came. Raises ``failure``, or ModelAnswerError where nothing can be used."""
+        seen = sorted(exchange.tools.seen) if exchange.tools is not None else []
         if finding is not None:
-            seen = exchange.tools.seen if exchange.tools is not None else ()
-            shown = [*(entry.id for entry in question.logs), *sorted(seen)]
+            shown = [*(entry.id for entry in question.logs), *seen]
             settled = settle(with_sources(finding, question), worst_severity=question.worst_severity, log_ids=shown)
             text, typed = render(settled), settled.model_dump(mode="json")
         else:
@@ -195,6 +195,8 @@ class ModelAnalyst(ModelSession):
             prompt_version=self.prompt_version,
             input_tokens=exchange.input_tokens or None,
             output_tokens=exchange.output_tokens or None,
+            cited=finding.evidence if finding is not None else [],
+            looked_up=seen,
         )
 
     def _nothing_usable(self, exchange: FindingExchange) -> ModelAnswerError:

@@ -326,6 +326,7 @@ def _analysis(connection: Connection, analysis_id: int) -> StoredAnalysis:
 
 def _attach(connection: Connection, row: Row[Any], explanation: Explanation, *, provisional: bool) -> None:
     values = msgspec.structs.asdict(explanation)
+    del values["cited"], values["looked_up"]  # what the gate looks at
     finding = values.pop("finding")
     found = None if finding is None else msgspec.json.encode(finding).decode()
     merges.change_analysis(connection, row.id, **values, finding=found, provisional=provisional)
