@@ -136,7 +136,8 @@ class Examiner:
         else:
             read, written = explanation.input_tokens, explanation.output_tokens
             await self.admission.budget.used((read or 0) + (written or 0))
-            outcome = await asyncio.to_thread(judge, trial, question, explanation)
+            instructions = self.settings.agent_instructions
+            outcome = await asyncio.to_thread(judge, trial, question, explanation, instructions=instructions)
         self.metrics.trial_answers.labels(outcome.partition(" ")[0]).inc()
         answer = Trial(
             case_id=trial.case.id,
