@@ -9,6 +9,7 @@ import msgspec
 from andon.core.models import Standing
 from andon.core.settings.providers import is_local
 from andon.core.settings.settings import Settings
+from andon.explain.model.prompts import prompt_version
 from andon.explain.trials.bank import trial_cases
 from andon.explain.trials.decision import LOCAL_LOOKS, PAID_LOOKS, Decision, Score, answered, decide, limits_of
 from andon.store import Connection, trials
@@ -43,6 +44,20 @@ class ModelTrust(msgspec.Struct, frozen=True, kw_only=True):
     changed: bool = False
     helpful: int = 0
     wrong: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """What it is worth and why, for people."""
+        name = f"{self.provider} {self.model}".strip()
+        if not self.testing:
+            return f"{name} is {self.standing}: {self.reason}"
+        asked = f"{self.asked} of {self.of}"
+        if self.standing is not Standing.ADVISORY:
+            return f"{name} is {self.standing}: {self.reason}; it is being tested, {asked}"
+        if self.changed and self.asked < self.of:
+            return f"other weights stand behind {name} than before: it is being tested anew, {asked}"
+        more = f"; {self.reason}" if self.asked else ""
+        return f"{name} is being tested, {asked}{more}"
 
 
 class Trust:
@@ -94,13 +109,26 @@ class Trust:
         return self._models
 
 
+def configured_models(connection: Connection, settings: Settings) -> list[Candidate]:
+    """The models that the settings name, the configured one first; of a provider whose default model only itself knows
+    the one that was measured last."""
+    version = prompt_version(settings.agent_name, settings.agent_instructions)
+    members = [one for one in (settings.configured, *settings.fallback_members) if one.provider != "PLAYBOOK"]
+    names = (settings.model_of(*one) or trials.last_model(connection, one.provider) for one in members)
+    return [Candidate(one.provider, name, version) for one, name in zip(members, names, strict=True)]
+
+
 def known(
     connection: Connection, settings: Settings, models: Sequence[Candidate]
 ) -> tuple[list[ModelTrust], frozenset[str]]:
     """What the database knows of ``models``, by the weights behind their names now, and doubted rules."""
+    return [_known(connection, settings, one) for one in models], frozenset(doubted_rules(connection))
+
+
+def doubted_rules(connection: Connection) -> dict[str, Tally]:
+    """The rules of the playbook that technicians here found wrong, with what they said."""
     rules = trials.verdicts_on_rules(connection).items()
-    doubted = frozenset(rule for rule, said in rules if said.wrong >= max(RULE_WRONG, said.helpful + 1))
-    return [_known(connection, settings, one) for one in models], doubted
+    return {rule: said for rule, said in rules if said.wrong >= max(RULE_WRONG, said.helpful + 1)}
 
 
 def _known(connection: Connection, settings: Settings, who: Candidate) -> ModelTrust:

@@ -37,6 +37,7 @@ _OF = """
 SELECT case_id, outcome, answered_at, input_tokens, output_tokens, seconds FROM trials
 WHERE provider = ? AND model = ? AND identity = ? AND prompt_version = ? AND case_id <> '' ORDER BY id
 """
+_LAST = "SELECT model FROM trials WHERE provider = ? ORDER BY id DESC LIMIT 1"
 _FORGET = """
 DELETE FROM trials WHERE provider = ? AND model = ? AND identity = ? AND prompt_version = ? AND case_id <> ''
 """
@@ -95,6 +96,11 @@ def meet(connection: Connection, who: Candidate, now: str) -> None:
 def identities(connection: Connection, provider: str, model: str, prompt_version: str) -> list[str]:
     """The weights that were met behind this name, those of now first."""
     return list(run(connection, _MET, (provider, model, prompt_version)).scalars())
+
+
+def last_model(connection: Connection, provider: str) -> str:
+    """The model of a provider that was measured last; "" where none was."""
+    return str(run(connection, _LAST, (provider,)).scalar() or "")
 
 
 def of(connection: Connection, who: Candidate) -> list[Trial]:

@@ -91,7 +91,7 @@ COMMANDS = {
         "List problems with everything merged into them, the newest log first; the rate is logs per hour over a day.",
     ),
     "rejects": Entry("rejects:app", "Messages that could not be understood: list, show, retry, delete."),
-    "models": Entry("models:app", "The models of OLLAMA and EMBEDDED: list, show, pull."),
+    "models": Entry("models:app", "Models and what they are worth: list, show, pull, qualify."),
 }
 
 

@@ -147,7 +147,7 @@ class Examiner:
             output_tokens=written,
             seconds=round(time.monotonic() - started, 3),
         )
-        await self.write(trials.add, await self._candidate(analyst), answer)
+        await self.write(trials.add, await self.candidate(analyst), answer)
         await self.renew()
 
     async def next_case(self, analyst: Analyst) -> TrialCase | None:
@@ -155,7 +155,7 @@ class Examiner:
         found = self.trust.describe().get((analyst.provider, analyst.model))
         if found is not None and not found.testing:
             return None
-        answered = {trial.case_id for trial in await self.read(trials.of, await self._candidate(analyst))}
+        answered = {trial.case_id for trial in await self.read(trials.of, await self.candidate(analyst))}
         return next((one for one in trial_cases() if one.case.id not in answered), None)
 
     async def recognise(self, patience: float = IDENTIFY_WITHIN) -> None:
@@ -168,7 +168,7 @@ class Examiner:
         self._looked = self.clock()
         changed = False
         for number, analyst in enumerate(self.analysts):
-            identity = await _identity(analyst, patience)
+            identity = await identity_of(analyst, patience)
             if identity and identity != self._identities.get(number):
                 self._identities[number] = identity
                 try:
@@ -197,7 +197,8 @@ class Examiner:
         self.metrics.model_trials.labels(one.provider, one.model).set(one.asked)
         self.metrics.model_trials_wanted.labels(one.provider, one.model).set(one.of if one.testing else one.asked)
 
-    async def _candidate(self, analyst: Analyst) -> Candidate:
+    async def candidate(self, analyst: Analyst) -> Candidate:
+        """What is measured of it now: with the weights that were met last."""
         who = _unidentified(analyst)
         met = await self.read(trials.identities, who.provider, who.model, who.prompt_version)
         return _unidentified(analyst, met[0]) if met else who
@@ -207,8 +208,8 @@ def _unidentified(analyst: Analyst, identity: str = "") -> Candidate:
     return Candidate(analyst.provider, analyst.model, str(getattr(analyst, "prompt_version", "")), identity)
 
 
-async def _identity(analyst: Analyst, patience: float) -> str:
-    """What tells its weights from others behind the same name; "" where nobody knows, or nobody answers now."""
+async def identity_of(analyst: Analyst, patience: float) -> str:
+    """What tells its weights from others behind the same name; "" where nobody knows, or says it in time."""
     try:
         async with asyncio.timeout(patience):
             ask = getattr(analyst, "identity", None)
