@@ -9,6 +9,7 @@ from pathlib import Path
 from andon.core.errors import ModelAnswerError, ModelUnavailable
 from andon.core.models import Explanation, Rung, SecondOpinion, Standing
 from andon.explain import placing
+from andon.explain.admission import Admission, Budget
 from andon.explain.ladder import Ladder
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.trust import ModelTrust, Trust
@@ -142,6 +143,27 @@ async def test_rules_do_not_wait_behind_what_the_model_is_busy_with(tmp_path: Pa
         p.publish(log(KNOWN))
         await until(lambda: shown(p) == [(None, False), ("playbook", False)], "the rule's answer")
         model.hold.set()
+
+
+async def test_with_the_budget_used_up_rules_answer_and_opinions_wait(tmp_path: Path) -> None:
+    """They are asked for when it has room again."""
+    model = ScriptedAnalyst()
+    settings = settings_of(budget_calls_hour=1)
+    async with pipeline(tmp_path, model, trust=trust()) as p:
+        budget = Budget(p.store.read, p.store.write, settings, p.wall_clock)
+        p.analyzer.admission = Admission(budget, p.breaker)
+        p.publish(log(VAGUE, service="agent"))
+        p.start()
+        await until(lambda: shown(p) == [("model", False)], "what took the budget")
+        p.publish(log(KNOWN), log("Something odd in block 8 again", service="other"))
+        await until(lambda: shown(p)[1:] == [("playbook", False), ("playbook", True)], "the answers")
+        assert len(model.questions) == 1
+        p.wall_clock.ahead = 3700
+        p.analyzer.wake()
+        await until(lambda: shown(p)[2] == ("model", False), "the question first")
+        p.wall_clock.ahead = 7400
+        p.analyzer.wake()
+        await until(lambda: below(p, 1), "the opinion behind it")
 
 
 async def test_a_refused_second_opinion_is_kept_and_not_shown(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def any_loop(said: Said, asked: Asked) -> bool:
         if (
             _stretch(words, _WINDOWS, asked.runs)
             or (counted != words and _stretch(counted, _COUNTING, Counter()))
-            or _few(words)
+            or _few(words, asked)
         ):
             return True
         if any(_in_a_row(words_of(line), asked) for line in text.splitlines()):
