@@ -44,8 +44,8 @@ def any_loop(said: Said, asked: Asked) -> bool:
         counted = ["0" if word.isdecimal() else word for word in words]
         if (
             _stretch(words, _WINDOWS, asked.runs)
-            or (counted != words and _stretch(counted, _COUNTING, Counter()))
-            or _few(words)
+            or (counted != words and _stretch(counted, _COUNTING, asked.runs))
+            or _few(words, asked)
         ):
             return True
         if any(_in_a_row(words_of(line), asked) for line in text.splitlines()):

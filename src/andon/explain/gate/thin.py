@@ -58,4 +58,4 @@ def _tells(words: list[str], at: int) -> bool:
     follows = words[at + 1 : at + 2]
     if word in verbs["unsure"]:
         return bool(follows) and (follows[0] in verbs["objects"] or (at == 0 and len(words) > 3))
-    return bool(follows) or at > 0
+    return bool(follows)
