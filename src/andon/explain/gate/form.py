@@ -33,6 +33,10 @@ _PLACEHOLDER = re.compile(
     r"lorem ipsum.*|(?:str|list|int)\b.*)[\W_]*",
     re.IGNORECASE | re.DOTALL,
 )
+#: A place that was left to be filled in.
+_LEFT = re.compile(
+    r"[\[<{]{1,2}(?:insert|your|description|placeholder|fill|summary|cause|e\.g)\b[^\]>}\n]{0,60}[\]>}]", re.IGNORECASE
+)
 _HONEST = re.compile(r"[\W_]*(?:unknown|none|n ?/ ?a)[\W_]*", re.IGNORECASE)
 #: A record of the prompt, handed back.
 _RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|maxLength|properties)\"", re.DOTALL)
@@ -52,7 +56,7 @@ def worthless(explanation: Explanation, instructions: str = "") -> str | None:
     weight = sum(3 if character > "\u2e80" else 1 for character in joined if character.isalpha())
     if weight < LETTERS_LEAST:
         return "has no words"
-    if _unfilled(explanation, texts):
+    if _unfilled(explanation, texts) or _LEFT.search(joined):
         return "is the form, not filled in"
     alphabet = {character.casefold() for character in joined if character.isalpha()}
     if len(alphabet) < _ALPHABET_LEAST or any(_repeats(text) for text in (*texts, joined)):

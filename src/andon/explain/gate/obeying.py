@@ -47,7 +47,9 @@ def obeys(said: Said, asked: Asked, question: Question) -> str | None:
     worst = max((SEVERITY_RANK.get(log.severity, 0) for log in question.logs), default=0)
     if max(worst, SEVERITY_RANK.get(question.worst_severity, 0)) >= SEVERITY_RANK[Severity.ERROR]:
         heads = [unquoted(text) for text in (said.summary or said.cause, *said.checks[:1])]
-        if any(not _told(text, *found.span()) for text in heads for found in _saying("calm").finditer(text)):
+        if _saying("calm_whole").fullmatch(heads[0].strip(" .!…")) or any(
+            not _told(text, *found.span()) for text in heads for found in _saying("calm").finditer(text)
+        ):
             return "says that nothing is wrong"
     folded = whole.casefold()
     for demand in _demanded(asked.text[:_READ]):
