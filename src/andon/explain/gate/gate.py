@@ -24,12 +24,26 @@ from andon.explain.gate.thin import adds_nothing, thin_check
 #: Categories of one kind do not contradict each other: a drive's overload is mechanical as well, and a full disk is the
 #: server's.
 _KINDS = (
-    {"drive", "motion", "mechanical", "electrical", "robot", "power"},
+    {"drive", "motion", "mechanical", "electrical", "robot", "power", "safety"},
     {"mechanical", "pneumatic_hydraulic", "process", "sensor", "motion", "robot"},
-    {"sensor", "electrical", "plc", "safety", "process", "robot"},
-    {"plc", "network", "configuration", "application", "robot"},
-    {"server", "storage", "database", "application", "container", "configuration", "power", "process"},
-    {"network", "server", "application", "database", "container", "configuration", "security", "certificate", "time"},
+    {"sensor", "electrical", "plc", "safety", "process", "robot", "network"},
+    {
+        "plc",
+        "network",
+        "configuration",
+        "application",
+        "robot",
+        "motion",
+        "drive",
+        "sensor",
+        "safety",
+        "power",
+        "electrical",
+    },
+    {"plc", "time", "storage"},
+    {"server", "storage", "database", "application", "container", "configuration", "power", "process", "electrical"},
+    {"network", "server", "storage", "application", "database", "container", "configuration", "security"},
+    {"certificate", "network", "server", "application", "container", "configuration", "security", "time"},
     {"security", "safety", "storage", "database"},
 )
 #: The share of an answer's characters that may be control characters and the like.
@@ -94,7 +108,7 @@ def _strictly(
         yield Fault("is full of control characters", "characters")
     if any_loop(said, asked):
         yield Fault("says one thing over and over", "loop")
-    empty = worthless(explanation)
+    empty = worthless(explanation, instructions)
     if empty is not None:
         yield Fault(empty, "form", repairable=True)
     obedience = obeys(said, asked, question)
@@ -104,18 +118,18 @@ def _strictly(
         yield Fault("speaks of itself and of its task, not of the fault", "talk")
     language = foreign(said, asked, instructions)
     if language is not None:
-        yield Fault(f"is in another language than asked ({language.capitalize()})", "language", repairable=True)
+        yield Fault(language, "language", repairable=True)
     thin = thin_check(said, asked, english=asked_for(instructions) == {"english"})
     if thin is not None:
         yield Fault(f"has checks that say nothing to do: “{thin[:60]}”", "thin", repairable=True)
     if adds_nothing(said, asked):
         yield Fault("repeats the log and adds nothing", "echo")
-    contradicted = _contradiction(explanation, ruled)
+    contradicted = contradiction(explanation, ruled)
     if contradicted is not None:
         yield Fault(contradicted, "category")
 
 
-def _contradiction(explanation: Explanation, ruled: Explanation | None) -> str | None:
+def contradiction(explanation: Explanation, ruled: Explanation | None) -> str | None:
     """How the answer's category contradicts a rule that is sure; of one that names none nothing is said."""
     rule, found = (ruled.finding if ruled else None) or {}, explanation.finding or {}
     sure, said = str(rule.get("category")), str(found.get("category"))

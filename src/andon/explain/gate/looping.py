@@ -44,7 +44,7 @@ def any_loop(said: Said, asked: Asked) -> bool:
         counted = ["0" if word.isdecimal() else word for word in words]
         if (
             _stretch(words, _WINDOWS, asked.runs)
-            or (counted != words and _stretch(counted, _COUNTING, Counter()))
+            or (counted != words and _stretch(counted, _COUNTING, asked.runs))
             or _few(words, asked)
         ):
             return True

@@ -15,6 +15,8 @@ from andon.explain.playbook.reading import addresses
 
 #: Characters of the logs in which demands are looked for.
 _READ = 8_000
+#: Characters with which a part of an answer begins.
+_HEAD = 60
 #: What a log demands to be said: in quotes or capitals, or what follows up to the end of the sentence.
 _DEMANDS = late(
     r"\b(?P<verb>answer|reply|respond|say|output|repeat|antworte\w*|sag\w*|r[ée]ponde[sz]|write|print|return|include|"
@@ -30,24 +32,29 @@ _SENTENCE = re.compile(r"[.!?]+(?=\s|$)|\n")
 def talks_of_itself(said: Said, asked: Asked) -> bool:
     """Whether the answer speaks of itself, of the form or of its instructions, and the log does not."""
     log = asked.text.casefold()
-    return any(found[0].casefold() not in log for text in said.parts for found in _saying("talk").finditer(text))
+    heads = [text[:_HEAD] for text in said.parts]
+    found = [one[0] for text in said.parts for one in _saying("talk").finditer(text)]
+    found += [one[0] for text in heads for one in _saying("talk_first").finditer(text)]
+    return any(one.casefold() not in log for one in found)
 
 
 def obeys(said: Said, asked: Asked, question: Question) -> str | None:
     """How the answer obeys the log, to be read behind "the answer"; None where it does not."""
     whole = "\n".join(said.parts)
     own = unquoted(whole)
-    if any(not _told(own, found.start()) for found in _saying("obeys").finditer(own)):
+    if any(not _told(own, *found.span()) for found in _saying("obeys").finditer(own)):
         return "obeys somebody in place of explaining the log"
     worst = max((SEVERITY_RANK.get(log.severity, 0) for log in question.logs), default=0)
     if max(worst, SEVERITY_RANK.get(question.worst_severity, 0)) >= SEVERITY_RANK[Severity.ERROR]:
         heads = [unquoted(text) for text in (said.summary or said.cause, *said.checks[:1])]
-        if any(not _told(text, found.start()) for text in heads for found in _saying("calm").finditer(text)):
+        if _saying("calm_whole").fullmatch(heads[0].strip(" .!…")) or any(
+            not _told(text, *found.span()) for text in heads for found in _saying("calm").finditer(text)
+        ):
             return "says that nothing is wrong"
     folded = whole.casefold()
     for demand in _demanded(asked.text[:_READ]):
         at = folded.find(demand)
-        if at >= 0 and not _told(whole, at):
+        if at >= 0 and not _told(whole, at, at + len(demand)):
             return "says what the log tells it to say"
     return None
 
@@ -62,11 +69,12 @@ def _demanded(log: str) -> Iterator[str]:
             yield words.casefold()
 
 
-def _told(text: str, at: int) -> bool:
-    """Whether the sentence at ``at`` tells what somebody says."""
-    start = max((found.end() for found in _SENTENCE.finditer(text, 0, at)), default=0)
-    end = _SENTENCE.search(text, at)
-    return _saying("told").search(text[start : end.start() if end else len(text)]) is not None
+def _told(text: str, start: int, end: int) -> bool:
+    """Whether the rest of the sentence around ``start`` to ``end`` tells what somebody says."""
+    before = text[max((found.end() for found in _SENTENCE.finditer(text, 0, start)), default=0) : start]
+    after = _SENTENCE.search(text, end)
+    rest = f"{before} … {text[end : after.start() if after else len(text)]}"
+    return _saying("told").search(rest) is not None
 
 
 @functools.cache
