@@ -125,6 +125,10 @@ class Ollama:
         self.hold = False
         #: What /api/show says the model can do.
         self.capabilities = ["completion", "thinking"]
+        #: Its template, by /api/show; a bare GGUF file has ``{{ .Prompt }}``.
+        self.template = "{{ if .System }}{{ .System }}{{ end }}{{ .Prompt }}"
+        #: What /api/tags says of its weights.
+        self.digest = "sha256-of-the-weights"
         #: False takes /api/* away: a server with OpenAI's API alone.
         self.native = True
         #: What GET /api/tags answers in place of the models.
@@ -226,9 +230,11 @@ class Ollama:
             return await _send_json(
                 writer,
                 200 if known else 404,
-                {"capabilities": self.capabilities} if known else {"error": "model not found"},
+                {"capabilities": self.capabilities, "template": self.template}
+                if known
+                else {"error": "model not found"},
             )
-        entry = {"details": {"family": "qwen2", "parameter_size": "1.8B"}, "size": 1_117_322_599}
+        entry = {"digest": self.digest, "details": {"family": "qwen2", "parameter_size": "1.8B"}, "size": 1_117_322_599}
         entries = [{"name": name, "model": name, **entry} for name in self.models]
         found: dict[str, Any] = {
             "/api/version": {"version": VERSION},
@@ -331,6 +337,7 @@ class Ollama:
         ids = [int(i) for i in re.findall(r'"id":\s*(\d+)', prompt)]
         message = re.search(r'"message":\s*"((?:[^"\\]|\\.){0,120})', prompt)
         finding: dict[str, Any] = {
+            "fits": "none",
             "summary": "Model finding: " + (json.loads(f'"{message[1]}"') if message else "a problem"),
             "category": "application",
             "probable_cause": "The scripted model names this cause.",
