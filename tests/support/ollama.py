@@ -26,7 +26,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,10 @@ class Ollama:
         self.capabilities = ["completion", "thinking"]
         #: False takes /api/* away: a server with OpenAI's API alone.
         self.native = True
+        #: What the model writes for the last message of a prompt, in place of a finding about its first log.
+        self.findings: Callable[[str], dict[str, Any]] | None = None
+        #: Digest of the weights, as GET /api/tags tells it.
+        self.digest = "9f438cb9cd581fc025612d27f7c1a6669ff83a8bb0ed86c94fcf4c5440555697"
         #: What GET /api/tags answers in place of the models.
         self.tags: bytes | None = None
         self.port = port
@@ -228,7 +232,8 @@ class Ollama:
                 200 if known else 404,
                 {"capabilities": self.capabilities} if known else {"error": "model not found"},
             )
-        entry = {"details": {"family": "qwen2", "parameter_size": "1.8B"}, "size": 1_117_322_599}
+        details = {"family": "qwen2", "parameter_size": "1.8B"}
+        entry = {"details": details, "size": 1_117_322_599, "digest": self.digest}
         entries = [{"name": name, "model": name, **entry} for name in self.models]
         found: dict[str, Any] = {
             "/api/version": {"version": VERSION},
@@ -340,7 +345,7 @@ class Ollama:
             "evidence": ids[:3],
             "enough_evidence": True,
         }
-        finding.update(answer.finding)
+        finding.update(answer.finding or (self.findings(prompt) if self.findings is not None else {}))
         schema = (request.get("response_format") or {}).get("json_schema", {}).get("schema")
         if schema is None:
             self.violations.append("no json_schema was asked for: the answer would not be constrained")

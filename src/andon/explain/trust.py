@@ -54,9 +54,9 @@ class ModelTrust(msgspec.Struct, frozen=True, kw_only=True):
         asked = f"{self.asked} of {self.of}"
         if self.standing is not Standing.ADVISORY:
             return f"{name} is {self.standing}: {self.reason}; it is being tested, {asked}"
-        if self.changed and self.asked < self.of:
-            return f"other weights stand behind {name} than before: it is being tested anew, {asked}"
-        more = f"; {self.reason}" if self.asked else ""
+        more = f"; {self.reason}" if self.reason else ""
+        if self.changed:
+            return f"other weights stand behind {name} than before: it is being tested anew, {asked}{more}"
         return f"{name} is being tested, {asked}{more}"
 
 
@@ -117,7 +117,7 @@ def known(
     connection: Connection, settings: Settings, models: Sequence[Candidate]
 ) -> tuple[list[ModelTrust], frozenset[str]]:
     """What the database knows of ``models``, by the weights behind their names now, and doubted rules."""
-    return [_known(connection, settings, one) for one in models], frozenset(doubted_rules(connection))
+    return [trust_in(connection, settings, one) for one in models], frozenset(doubted_rules(connection))
 
 
 def doubted_rules(connection: Connection) -> dict[str, Tally]:
@@ -126,7 +126,8 @@ def doubted_rules(connection: Connection) -> dict[str, Tally]:
     return {rule: said for rule, said in rules if said.wrong >= max(RULE_WRONG, said.helpful + 1)}
 
 
-def _known(connection: Connection, settings: Settings, who: Candidate) -> ModelTrust:
+def trust_in(connection: Connection, settings: Settings, who: Candidate) -> ModelTrust:
+    """What the database knows of one model, with the weights that are behind its name now."""
     said = trials.verdicts_on_model(connection, who.provider, who.model, who.prompt_version)
     if settings.model_trust != "measured":
         always = settings.model_trust == "always"

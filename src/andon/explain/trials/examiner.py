@@ -18,7 +18,7 @@ from andon.explain.interfaces import Analyst
 from andon.explain.trials.bank import TrialCase, trial_cases
 from andon.explain.trials.trial import failed, judge, question_of
 from andon.explain.trials.turns import BrokenOff, Turns
-from andon.explain.trust import ModelTrust, Trust, known
+from andon.explain.trust import ModelTrust, Trust, known, trust_in
 from andon.store import Ask, trials
 from andon.store.trials import Candidate, Trial
 
@@ -96,6 +96,7 @@ class Examiner:
         return await self.read(trials.idle, time.time()) and await admission.budget.shortage() is None
 
     async def _take(self, number: int, analyst: Analyst, trial: TrialCase) -> float:
+        await analyst.warm_up()  # once, and no time of the model's
         if await self.admission.budget.take() is not None:
             return LOOK
         started = self.clock()
@@ -152,10 +153,11 @@ class Examiner:
 
     async def next_case(self, analyst: Analyst) -> TrialCase | None:
         """The case that this model is asked next, None where what it is worth is decided."""
-        found = self.trust.describe().get((analyst.provider, analyst.model))
-        if found is not None and not found.testing:
+        # as it stands now: somebody else may measure the same model
+        who = await self.candidate(analyst)
+        if not (await self.read(trust_in, self.settings, who)).testing:
             return None
-        answered = {trial.case_id for trial in await self.read(trials.of, await self.candidate(analyst))}
+        answered = {trial.case_id for trial in await self.read(trials.of, who)}
         return next((one for one in trial_cases() if one.case.id not in answered), None)
 
     async def recognise(self, patience: float = IDENTIFY_WITHIN) -> None:
