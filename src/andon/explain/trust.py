@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from andon.core.models import Standing
+from andon.core.models import Standing, now_text
 from andon.core.settings.providers import is_local
 from andon.core.settings.settings import Settings
 from andon.explain.model.prompts import prompt_version
@@ -128,9 +128,8 @@ def doubted_rules(connection: Connection) -> dict[str, Tally]:
 
 def trust_in(connection: Connection, settings: Settings, who: Candidate) -> ModelTrust:
     """What the database knows of one model, with the weights that are behind its name now."""
-    said = trials.verdicts_on_model(connection, who.provider, who.model, who.prompt_version)
     if settings.model_trust != "measured":
-        always = settings.model_trust == "always"
+        said, always = trials.verdicts_on_model(connection, who), settings.model_trust == "always"
         return ModelTrust(
             provider=who.provider,
             model=who.model,
@@ -142,14 +141,19 @@ def trust_in(connection: Connection, settings: Settings, who: Candidate) -> Mode
         )
     met = trials.identities(connection, who.provider, who.model, who.prompt_version)
     who = msgspec.structs.replace(who, identity=met[0] if met else "")
-    outcomes = {trial.case_id: trial.outcome for trial in trials.of(connection, who)}
+    stored = trials.of(connection, who)
+    outcomes = {trial.case_id: trial.outcome for trial in stored}
+    changed = any(met[1:])
+    # what was said of other weights is nothing that these have to answer for
+    since = "" if not changed else min((trial.answered_at for trial in stored), default=now_text())
+    said = trials.verdicts_on_model(connection, who, since)
     looks = LOCAL_LOOKS if is_local(who.provider) else PAID_LOOKS
     decision = _moved(decide(answered(trial_cases(), outcomes), limits_of(settings), looks), said)
     return ModelTrust(
         **msgspec.structs.asdict(who),
         **{name: getattr(decision, name) for name in ("standing", "reason", "asked", "of", "scores", "chooses")},
         testing=not decision.done,
-        changed=any(met[1:]),
+        changed=changed,
         helpful=said.helpful,
         wrong=said.wrong,
     )

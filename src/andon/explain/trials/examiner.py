@@ -91,7 +91,8 @@ class Examiner:
     async def _gap(self) -> bool:
         """Whether nothing real waits, and the budget has room."""
         admission = self.admission
-        if not (admission.breaker.closed and self.turns.free and not admission.running):
+        well = admission.breaker.closed and not admission.breaker.half_open
+        if not well or not self.turns.free or admission.running:
             return False
         return await self.read(trials.idle, time.time()) and await admission.budget.shortage() is None
 
@@ -169,8 +170,8 @@ class Examiner:
             return
         self._looked = self.clock()
         changed = False
-        for number, analyst in enumerate(self.analysts):
-            identity = await identity_of(analyst, patience)
+        identities = await asyncio.gather(*(identity_of(analyst, patience) for analyst in self.analysts))
+        for number, (analyst, identity) in enumerate(zip(self.analysts, identities, strict=True)):
             if identity and identity != self._identities.get(number):
                 self._identities[number] = identity
                 try:
