@@ -125,12 +125,14 @@ class Ollama:
         self.hold = False
         #: What /api/show says the model can do.
         self.capabilities = ["completion", "thinking"]
+        #: Its template, by /api/show; a bare GGUF file has ``{{ .Prompt }}``.
+        self.template = "{{ if .System }}{{ .System }}{{ end }}{{ .Prompt }}"
+        #: What /api/tags says of its weights.
+        self.digest = "sha256-of-the-weights"
         #: False takes /api/* away: a server with OpenAI's API alone.
         self.native = True
         #: What the model writes for the last message of a prompt, in place of a finding about its first log.
         self.findings: Callable[[str], dict[str, Any]] | None = None
-        #: Digest of the weights, as GET /api/tags tells it.
-        self.digest = "9f438cb9cd581fc025612d27f7c1a6669ff83a8bb0ed86c94fcf4c5440555697"
         #: What GET /api/tags answers in place of the models.
         self.tags: bytes | None = None
         self.port = port
@@ -230,10 +232,11 @@ class Ollama:
             return await _send_json(
                 writer,
                 200 if known else 404,
-                {"capabilities": self.capabilities} if known else {"error": "model not found"},
+                {"capabilities": self.capabilities, "template": self.template}
+                if known
+                else {"error": "model not found"},
             )
-        details = {"family": "qwen2", "parameter_size": "1.8B"}
-        entry = {"details": details, "size": 1_117_322_599, "digest": self.digest}
+        entry = {"digest": self.digest, "details": {"family": "qwen2", "parameter_size": "1.8B"}, "size": 1_117_322_599}
         entries = [{"name": name, "model": name, **entry} for name in self.models]
         found: dict[str, Any] = {
             "/api/version": {"version": VERSION},
@@ -336,6 +339,7 @@ class Ollama:
         ids = [int(i) for i in re.findall(r'"id":\s*(\d+)', prompt)]
         message = re.search(r'"message":\s*"((?:[^"\\]|\\.){0,120})', prompt)
         finding: dict[str, Any] = {
+            "fits": "none",
             "summary": "Model finding: " + (json.loads(f'"{message[1]}"') if message else "a problem"),
             "category": "application",
             "probable_cause": "The scripted model names this cause.",

@@ -87,11 +87,9 @@ def oracle(question: Question) -> dict[str, Any]:
     if not expect.first_check:
         return finding(question, category, checks=("Inspect the unit that is named for what it reports.",))
     word = expect.first_check[0]
+    cause = f"The most likely reason is the {expect.cause[0]}: such parts wear, clog or come loose over the years."
     return finding(
-        question,
-        category,
-        f"The {expect.cause[0]} is at fault here.",
-        (f"Check the {word} of that unit, and note it.",),
+        question, category, cause, (f"Check the {word} by eye and with an instrument before anything else.",)
     )
 
 

@@ -11,7 +11,16 @@ from collections.abc import Iterator, Sequence
 
 from andon.core.models import Hint, Question
 from andon.core.redact import clean
-from andon.explain.finding import CHECK_MAX, FITS, Finding, ModelFinding
+from andon.explain.finding import (
+    CAUSE_MAX,
+    CHECK_MAX,
+    CHECKS_MAX,
+    FITS,
+    SUMMARY_MAX,
+    Finding,
+    ModelFinding,
+    worst,
+)
 
 #: The share of telling words that two texts must have in common. Copies, cut or with a few words changed, have 0.85
 #: and more; checks of the same device that ask for something else 0.4 and less (tests/unit/test_explain_vetted.py).
@@ -21,6 +30,7 @@ WORDS_LEAST = 3
 #: What technicians here or the authors of rules have vetted; an explanation of a similar problem is none of it.
 VETTED = frozenset({"rule", "runbook", "resolution"})
 
+_EVIDENCE = 3
 _WORD = re.compile(r"\w+")
 #: They tell no two checks apart.
 _SMALL = frozenset(("a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "it", "its", "of", "on", "or", "s"))
@@ -50,6 +60,25 @@ def with_sources(said: ModelFinding, question: Question) -> Finding:
             "checks": checks,
             "based_on": list(dict.fromkeys(sources)),
             "vetted": [index for index, check in enumerate(checks) if check in vetted],
+        }
+    )
+
+
+def of_rule(rule: Hint, question: Question) -> Finding:
+    """The finding that an offered ``rule`` stands for, in its own words."""
+    checks = [clean(check, CHECK_MAX) for check in rule.checks[:CHECKS_MAX]] or [clean(rule.title, CHECK_MAX)]
+    return Finding.model_validate(
+        {
+            "summary": clean(rule.title, SUMMARY_MAX),
+            "category": rule.category or "unknown",
+            "probable_cause": clean(rule.cause or rule.title, CAUSE_MAX),
+            "checks": checks,
+            "severity_assessed": worst(question),
+            "confidence": "medium",
+            "evidence": [log.id for log in question.logs[:_EVIDENCE]],
+            "enough_evidence": True,
+            "based_on": [rule.source],
+            "vetted": list(range(len(checks))) if rule.checks else [],
         }
     )
 

@@ -24,6 +24,7 @@ from support.http_servers import StandInServer
 from support.patience import PATIENCE
 
 FINDING: dict[str, Any] = {
+    "fits": "none",
     "summary": "The cabinet fan of the spindle drive is blocked.",
     "category": "drive",
     "probable_cause": "Dust on the filter mat.",

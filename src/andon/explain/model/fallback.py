@@ -82,7 +82,7 @@ class FallbackAnalyst:
 
     The first that does not rest is asked, and the next where it fails and a further call is granted. ``check`` asks
     those that rest too, and one that is well rests no longer. The configured provider is warmed up, the others when
-    they are first asked.
+    they are first asked; ``model``, ``identity`` and the rest that tells who it is are that one's too.
     A bad answer (ModelAnswerError) is an answer: nobody else is asked for another. A member that is away, or
     answers nobody, rests for a growing time, so that a dead provider does not cost its time-out with each question;
     where it fails at one question only, the next is asked that one.
@@ -93,6 +93,10 @@ class FallbackAnalyst:
             raise ValueError("a fallback needs at least one member")
         self._members = [_Member(analyst, clock) for analyst in members]
         self.provider, self.model = members[0].provider, members[0].model
+        self.prompt_version = members[0].prompt_version
+
+    async def identity(self) -> str:
+        return await self._members[0].analyst.identity()
 
     @property
     def analysts(self) -> list[ModelAnalyst]:
@@ -102,7 +106,7 @@ class FallbackAnalyst:
     async def warm_up(self) -> None:
         await self._members[0].analyst.warm_up()
 
-    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
+    async def explain(self, question: Question, again: AskAgain | None = None, *, choose: bool = False) -> Explanation:
         failure: ModelError | None = None
         asked = tokens = 0
         for member in self._members:
@@ -112,7 +116,7 @@ class FallbackAnalyst:
                 break
             asked += 1
             try:
-                explanation = await member.analyst.explain(question, again)
+                explanation = await member.analyst.explain(question, again, choose=choose)
             except (ModelUnavailable, ModelMisconfigured) as error:
                 await member.failed(question.pattern_id, error)
                 failure = error

@@ -20,12 +20,16 @@ _CONTEXT_PARSE_MAX = 32_768
 _TEXT_MAX = 600
 
 
-def fenced(lines: Iterable[str]) -> str:
-    """``lines`` of :func:`encode` between two marks with a random word that occurs in none of them."""
+def fenced(lines: Iterable[str], *, brief: bool = False) -> str:
+    """``lines`` of :func:`encode` between two marks with a random word that occurs in none of them.
+
+    ``brief`` takes a shorter word, since a small model reads each digit apart: a log has one guess at it all the same.
+    """
     body = "\n".join(lines)
-    nonce = secrets.token_hex(8)
+    length = 4 if brief else 8
+    nonce = secrets.token_hex(length)
     while nonce in body:
-        nonce = secrets.token_hex(8)
+        nonce = secrets.token_hex(length)
     return f"<<<{nonce}\n{body}\n{nonce}>>>"
 
 

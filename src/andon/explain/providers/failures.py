@@ -293,6 +293,14 @@ def endless(place: Place) -> ModelAnswerError:
     )
 
 
+def goes_in_circles(place: Place) -> ModelAnswerError:
+    """The same words, or nothing but white space, came over and over, and reading was stopped."""
+    return ModelAnswerError(
+        f"{place.model} at {place.url} said one thing over and over and went on writing beyond what any answer needs: "
+        "choose another MODEL if this goes on."
+    )
+
+
 def refused_form(place: Place, reason: str) -> ModelMisconfigured:
     """The model does not know the form in which the site wants findings asked for."""
     return refused(

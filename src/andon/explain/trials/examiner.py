@@ -208,15 +208,13 @@ class Examiner:
 
 
 def _unidentified(analyst: Analyst, identity: str = "") -> Candidate:
-    return Candidate(analyst.provider, analyst.model, str(getattr(analyst, "prompt_version", "")), identity)
+    return Candidate(analyst.provider, analyst.model, analyst.prompt_version, identity)
 
 
 async def identity_of(analyst: Analyst, patience: float) -> str:
     """What tells its weights from others behind the same name; "" where nobody knows, or says it in time."""
     try:
         async with asyncio.timeout(patience):
-            ask = getattr(analyst, "identity", None)
-            return "" if ask is None else str(await ask())
-    except (ModelError, TimeoutError) as error:
-        log.debug("weights of a model not known now", provider=analyst.provider, error=str(error))
+            return await analyst.identity()
+    except TimeoutError:
         return ""
