@@ -270,15 +270,17 @@ async def test_what_stands_behind_all_others_takes_turns_with_trials() -> None:
 
     async def second() -> None:
         async with turns.real(behind=True):
+            await held.wait()
             order.append("second opinion")
 
-    first = asyncio.create_task(turns.background(trial))
-    await asyncio.sleep(0)
-    behind = asyncio.create_task(second())
-    await asyncio.sleep(0)
+    tasks = []
+    for work in (second(), turns.background(trial), second()):
+        tasks.append(asyncio.create_task(work))
+        await asyncio.sleep(0)
+    assert turns.free
     held.set()
-    await asyncio.gather(first, behind)
-    assert order == ["trial begins", "trial ends", "second opinion"]
+    await asyncio.gather(*tasks)
+    assert order == ["second opinion", "trial begins", "trial ends", "second opinion"]
     async with turns.real():
         with pytest.raises(BrokenOff):
             await turns.background(trial)
