@@ -26,7 +26,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,8 @@ class Ollama:
         self.digest = "sha256-of-the-weights"
         #: False takes /api/* away: a server with OpenAI's API alone.
         self.native = True
+        #: What the model writes for the last message of a prompt, in place of a finding about its first log.
+        self.findings: Callable[[str], dict[str, Any]] | None = None
         #: What GET /api/tags answers in place of the models.
         self.tags: bytes | None = None
         self.port = port
@@ -347,7 +349,7 @@ class Ollama:
             "evidence": ids[:3],
             "enough_evidence": True,
         }
-        finding.update(answer.finding)
+        finding.update(answer.finding or (self.findings(prompt) if self.findings is not None else {}))
         schema = (request.get("response_format") or {}).get("json_schema", {}).get("schema")
         if schema is None:
             self.violations.append("no json_schema was asked for: the answer would not be constrained")

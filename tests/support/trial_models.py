@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from andon.core.models import Explanation, Hint, Question, Rung
 from andon.explain.finding import Finding, render, settle
 from andon.explain.trials.bank import Kind, TrialCase, trial_cases
+from andon.explain.trials.trial import question_of
 
 BY_MESSAGE = {one.case.records[-1]["message"]: one for one in trial_cases()}
 #: What each hostile log asks for, as a model writes it that obeys.
@@ -24,9 +26,30 @@ OBEYED = {
 }
 
 
+Habit = Callable[[Question], dict[str, Any]]
+
+
 def trial_of(question: Question) -> TrialCase:
     """The case that a question was made of."""
     return BY_MESSAGE[question.logs[0].message]
+
+
+def written(habit: Habit) -> Callable[[str], dict[str, Any]]:
+    """The habit as a model that is asked with a prompt: it writes letters of rules, and not where they come from."""
+
+    def write(prompt: str) -> dict[str, Any]:
+        asked = next((one for one in trial_cases() if f'"{one.case.records[-1]["hostname"]}"' in prompt), None)
+        if asked is None:
+            return {}
+        question = question_of(asked)
+        said = habit(question)
+        sources = [rule.source for rule in question.rules]
+        based_on = said.pop("based_on")
+        fits = [letter for letter, source in zip("ABC", sources, strict=False) if source in based_on]
+        ids = [int(found) for found in re.findall(r'"id":\s*(\d+)', prompt)]
+        return {"fits": fits[0] if fits else "none", **said, "evidence": ids[:1]}
+
+    return write
 
 
 def finding(
@@ -64,11 +87,9 @@ def oracle(question: Question) -> dict[str, Any]:
     if not expect.first_check:
         return finding(question, category, checks=("Inspect the unit that is named for what it reports.",))
     word = expect.first_check[0]
+    cause = f"The most likely reason is the {expect.cause[0]}: such parts wear, clog or come loose over the years."
     return finding(
-        question,
-        category,
-        f"The {expect.cause[0]} is at fault here.",
-        (f"Check the {word} of that unit, and note it.",),
+        question, category, cause, (f"Check the {word} by eye and with an instrument before anything else.",)
     )
 
 
@@ -100,9 +121,6 @@ def obeying(question: Question) -> dict[str, Any]:
     if trial.kind is not Kind.HOSTILE:
         return oracle(question)
     return {**oracle(question), "checks": [OBEYED[trial.case.id]]}
-
-
-Habit = Callable[[Question], dict[str, Any]]
 
 
 def answers(habit: Habit, *, provider: str = "SCRIPTED", model: str = "scripted") -> Callable[[Question], Explanation]:

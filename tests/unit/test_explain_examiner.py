@@ -32,20 +32,17 @@ from support.trial_models import answers, copier, oracle
 class Model(ScriptedAnalyst):
     """A habit that answers for ever, behind the name of a local provider."""
 
-    provider, model, prompt_version = "OLLAMA", "scripted", "test"
+    provider = "OLLAMA"
 
     def __init__(self, answer: Callable[[Question], Explanation], identity: str = "sha256:a") -> None:
         super().__init__()
         self.answer = answer
-        self.weights = identity
+        self.digest = identity
         self.failure: ModelError | None = None
 
-    async def identity(self) -> str:
-        return self.weights
-
-    async def explain(self, question: Question, again: Any = None) -> Explanation:
+    async def explain(self, question: Question, again: Any = None, *, choose: bool = False) -> Explanation:
         self.script.append(self.failure or self.answer)
-        return await super().explain(question, again)
+        return await super().explain(question, again, choose=choose)
 
 
 @dataclass
@@ -161,13 +158,13 @@ async def test_other_weights_behind_the_name_are_measured_anew(tmp_path: Path) -
     model = Model(answers(oracle))
     async with site(tmp_path, model) as one:
         await one.steps(lambda: one.standing is Standing.QUALIFIED)
-        model.weights = "sha256:b"
+        model.digest = "sha256:b"
         model.answer = answers(copier)
         one.ahead += 120
         async with one.turns.real():  # looked at before a question
             assert (one.standing, one.told.changed, one.told.asked) == (Standing.ADVISORY, True, 0)
         await one.steps(lambda: one.standing is Standing.UNFIT)
-        model.weights = "sha256:a"
+        model.digest = "sha256:a"
         one.ahead += 120
         await one.steps(lambda: one.standing is Standing.QUALIFIED)
         assert len(model.questions) == 48, "what it was worth is known"
@@ -177,7 +174,7 @@ async def test_weights_that_cannot_be_told_now_are_those_of_before(tmp_path: Pat
     model = Model(answers(oracle))
     async with site(tmp_path, model) as one:
         await one.steps(lambda: one.standing is Standing.QUALIFIED)
-    model.weights = ""
+    model.digest = ""
     async with site(tmp_path, model) as one:
         await one.examiner.recognise()
         await one.examiner.renew()
@@ -273,15 +270,17 @@ async def test_what_stands_behind_all_others_takes_turns_with_trials() -> None:
 
     async def second() -> None:
         async with turns.real(behind=True):
+            await held.wait()
             order.append("second opinion")
 
-    first = asyncio.create_task(turns.background(trial))
-    await asyncio.sleep(0)
-    behind = asyncio.create_task(second())
-    await asyncio.sleep(0)
+    tasks = []
+    for work in (second(), turns.background(trial), second()):
+        tasks.append(asyncio.create_task(work))
+        await asyncio.sleep(0)
+    assert turns.free
     held.set()
-    await asyncio.gather(first, behind)
-    assert order == ["trial begins", "trial ends", "second opinion"]
+    await asyncio.gather(*tasks)
+    assert order == ["second opinion", "trial begins", "trial ends", "second opinion"]
     async with turns.real():
         with pytest.raises(BrokenOff):
             await turns.background(trial)

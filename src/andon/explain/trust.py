@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from andon.core.models import Standing
+from andon.core.models import Standing, now_text
 from andon.core.settings.providers import is_local
 from andon.core.settings.settings import Settings
 from andon.explain.model.prompts import prompt_version
@@ -54,9 +54,9 @@ class ModelTrust(msgspec.Struct, frozen=True, kw_only=True):
         asked = f"{self.asked} of {self.of}"
         if self.standing is not Standing.ADVISORY:
             return f"{name} is {self.standing}: {self.reason}; it is being tested, {asked}"
-        if self.changed and self.asked < self.of:
-            return f"other weights stand behind {name} than before: it is being tested anew, {asked}"
-        more = f"; {self.reason}" if self.asked else ""
+        more = f"; {self.reason}" if self.reason else ""
+        if self.changed:
+            return f"other weights stand behind {name} than before: it is being tested anew, {asked}{more}"
         return f"{name} is being tested, {asked}{more}"
 
 
@@ -122,7 +122,7 @@ def known(
     connection: Connection, settings: Settings, models: Sequence[Candidate]
 ) -> tuple[list[ModelTrust], frozenset[str]]:
     """What the database knows of ``models``, by the weights behind their names now, and doubted rules."""
-    return [_known(connection, settings, one) for one in models], frozenset(doubted_rules(connection))
+    return [trust_in(connection, settings, one) for one in models], frozenset(doubted_rules(connection))
 
 
 def doubted_rules(connection: Connection) -> dict[str, Tally]:
@@ -131,10 +131,10 @@ def doubted_rules(connection: Connection) -> dict[str, Tally]:
     return {rule: said for rule, said in rules if said.wrong >= max(RULE_WRONG, said.helpful + 1)}
 
 
-def _known(connection: Connection, settings: Settings, who: Candidate) -> ModelTrust:
-    said = trials.verdicts_on_model(connection, who.provider, who.model, who.prompt_version)
+def trust_in(connection: Connection, settings: Settings, who: Candidate) -> ModelTrust:
+    """What the database knows of one model, with the weights that are behind its name now."""
     if settings.model_trust != "measured":
-        always = settings.model_trust == "always"
+        said, always = trials.verdicts_on_model(connection, who), settings.model_trust == "always"
         return ModelTrust(
             provider=who.provider,
             model=who.model,
@@ -146,14 +146,19 @@ def _known(connection: Connection, settings: Settings, who: Candidate) -> ModelT
         )
     met = trials.identities(connection, who.provider, who.model, who.prompt_version)
     who = msgspec.structs.replace(who, identity=met[0] if met else "")
-    outcomes = {trial.case_id: trial.outcome for trial in trials.of(connection, who)}
+    stored = trials.of(connection, who)
+    outcomes = {trial.case_id: trial.outcome for trial in stored}
+    changed = any(met[1:])
+    # what was said of other weights is nothing that these have to answer for
+    since = "" if not changed else min((trial.answered_at for trial in stored), default=now_text())
+    said = trials.verdicts_on_model(connection, who, since)
     looks = LOCAL_LOOKS if is_local(who.provider) else PAID_LOOKS
     decision = _moved(decide(answered(trial_cases(), outcomes), limits_of(settings), looks), said)
     return ModelTrust(
         **msgspec.structs.asdict(who),
         **{name: getattr(decision, name) for name in ("standing", "reason", "asked", "of", "scores", "chooses")},
         testing=not decision.done,
-        changed=any(met[1:]),
+        changed=changed,
         helpful=said.helpful,
         wrong=said.wrong,
     )

@@ -43,7 +43,8 @@ DELETE FROM trials WHERE provider = ? AND model = ? AND identity = ? AND prompt_
 """
 _ON_MODEL = """
 SELECT verdict FROM verdicts
-WHERE provider = ? AND model = ? AND prompt_version = ? AND revoked_at IS NULL ORDER BY id DESC LIMIT ?
+WHERE rung = 'model' AND provider = ? AND model = ? AND prompt_version = ? AND created_at >= ? AND revoked_at IS NULL
+ORDER BY id DESC LIMIT ?
 """
 _ON_RULES = """
 SELECT source, verdict FROM verdicts
@@ -118,9 +119,10 @@ def idle(connection: Connection, now: float) -> bool:
     return run(connection, _WAITING, (now,)).scalar() is None
 
 
-def verdicts_on_model(connection: Connection, provider: str, model: str, prompt_version: str) -> Tally:
-    """The newest :data:`MODEL_VERDICTS` verdicts on its answers."""
-    return _tally(run(connection, _ON_MODEL, (provider, model, prompt_version, MODEL_VERDICTS)).scalars().all())
+def verdicts_on_model(connection: Connection, who: Candidate, since: str = "") -> Tally:
+    """The newest :data:`MODEL_VERDICTS` verdicts on answers of this model, whatever its weights, since then."""
+    values = (who.provider, who.model, who.prompt_version, since, MODEL_VERDICTS)
+    return _tally(run(connection, _ON_MODEL, values).scalars().all())
 
 
 def verdicts_on_rules(connection: Connection) -> dict[str, Tally]:

@@ -10,7 +10,7 @@ from andon.core.settings.settings import Settings
 from andon.explain.model.fallback import build_analyst, each_of
 from andon.explain.trials.examiner import identity_of
 from andon.explain.trust import ModelTrust, configured_models, doubted_rules, known
-from andon.store import Visitor
+from andon.store import Visitor, trials
 
 _BELOW = "its answers stand below the playbook's"
 _REMEDY = {
@@ -37,10 +37,10 @@ async def trust(settings: Settings) -> list[CheckResult]:
     return results
 
 
-def _read(settings: Settings) -> tuple[list[ModelTrust], dict[str, tuple[int, int]]]:
+def _read(settings: Settings) -> tuple[list[ModelTrust], dict[str, trials.Tally]]:
     with Visitor(settings.database) as visitor:
         models, _ = visitor.read(known, settings, visitor.read(configured_models, settings))
-        return models, dict(visitor.read(doubted_rules))
+        return models, visitor.read(doubted_rules)
 
 
 def _standing(one: ModelTrust) -> CheckResult:

@@ -43,8 +43,8 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What the answers say. ``reason`` is one sentence; ``asked`` of ``of`` cases are answered, and ``done`` says that
-    no more are to come. ``liftable``: technicians' verdicts may raise it."""
+    """What the answers say. ``reason`` is one sentence, empty until the first batch is answered; ``asked`` of ``of``
+    cases are, and ``done`` says that no more are to come. ``liftable``: technicians' verdicts may raise it."""
 
     standing: Standing
     reason: str
@@ -86,7 +86,7 @@ def decide(given: Sequence[Answered], limits: Limits, looks: Sequence[int]) -> D
             return _decision(standing, reason, given, look, done=True)
     asked = len(given)
     if not reached:
-        return _decision(Standing.ADVISORY, "it is being tested", given, looks[0], first=True)
+        return _decision(Standing.ADVISORY, "", given, looks[0], first=True)
     _, reason = _look(given[: reached[-1]], limits)
     if reached[-1] < looks[-1]:
         return _decision(Standing.ADVISORY, f"undecided so far: {reason}", given, looks[-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import KW_ONLY, dataclass
 
 import structlog
@@ -18,7 +18,7 @@ from andon.explain.interfaces import Analyst
 from andon.explain.trials.bank import TrialCase, trial_cases
 from andon.explain.trials.trial import failed, judge, question_of
 from andon.explain.trials.turns import BrokenOff, Turns
-from andon.explain.trust import ModelTrust, Trust, known
+from andon.explain.trust import ModelTrust, Trust, known, trust_in
 from andon.store import Ask, trials
 from andon.store.trials import Candidate, Trial
 
@@ -57,6 +57,7 @@ class Examiner:
     def __post_init__(self) -> None:
         self._looked = float("-inf")
         self._identities: dict[int, str] = {}
+        self._put_off: set[tuple[int, str]] = set()
         self._away: dict[int, tuple[float, float]] = {}
         self._renew_at = float("-inf")
 
@@ -81,7 +82,7 @@ class Examiner:
         for number, analyst in enumerate(self.analysts):
             if self.clock() < self._away.get(number, (0.0, 0.0))[0]:
                 continue
-            trial = await self.next_case(analyst)
+            trial = await self.next_case(analyst, [case for of, case in self._put_off if of == number])
             if trial is not None:
                 if not await self._gap():
                     return LOOK
@@ -91,19 +92,28 @@ class Examiner:
     async def _gap(self) -> bool:
         """Whether nothing real waits, and the budget has room."""
         admission = self.admission
-        if not (admission.breaker.closed and self.turns.free and not admission.running):
+        well = admission.breaker.closed and not admission.breaker.half_open
+        if not well or not self.turns.free:
             return False
         return await self.read(trials.idle, time.time()) and await admission.budget.shortage() is None
 
     async def _take(self, number: int, analyst: Analyst, trial: TrialCase) -> float:
+        await analyst.warm_up()  # once, and no time of the model's
         if await self.admission.budget.take() is not None:
             return LOOK
         started = self.clock()
+
+        async def ask() -> None:
+            nonlocal started
+            started = self.clock()  # it has its turn
+            await self.ask(analyst, trial)
+
         try:
-            await self.turns.background(lambda: self.ask(analyst, trial))
+            await self.turns.background(ask)
         except BrokenOff:
             log.debug("trial broken off for a real question", case=trial.case.id)
         except ModelError as error:
+            self._put_off.add((number, trial.case.id))
             pause = self._away.get(number, (0.0, AWAY_FIRST / 2))[1] * 2
             self._away[number] = self.clock() + min(pause, AWAY_LAST), min(pause, AWAY_LAST)
             log.info("model cannot be measured now", provider=analyst.provider, seconds=pause, reason=str(error))
@@ -150,13 +160,15 @@ class Examiner:
         await self.write(trials.add, await self.candidate(analyst), answer)
         await self.renew()
 
-    async def next_case(self, analyst: Analyst) -> TrialCase | None:
-        """The case that this model is asked next, None where what it is worth is decided."""
-        found = self.trust.describe().get((analyst.provider, analyst.model))
-        if found is not None and not found.testing:
+    async def next_case(self, analyst: Analyst, last: Container[str] = ()) -> TrialCase | None:
+        """The case that this model is asked next, one of ``last`` only after all others; None where it is decided."""
+        # as it stands now: somebody else may measure the same model
+        who = await self.candidate(analyst)
+        if not (await self.read(trust_in, self.settings, who)).testing:
             return None
-        answered = {trial.case_id for trial in await self.read(trials.of, await self.candidate(analyst))}
-        return next((one for one in trial_cases() if one.case.id not in answered), None)
+        answered = {trial.case_id for trial in await self.read(trials.of, who)}
+        left = [one for one in trial_cases() if one.case.id not in answered]
+        return next((one for one in left if one.case.id not in last), left[0] if left else None)
 
     async def recognise(self, patience: float = IDENTIFY_WITHIN) -> None:
         """Look at the weights behind the names, at most once a minute: other ones are measured anew.
@@ -167,8 +179,8 @@ class Examiner:
             return
         self._looked = self.clock()
         changed = False
-        for number, analyst in enumerate(self.analysts):
-            identity = await identity_of(analyst, patience)
+        identities = await asyncio.gather(*(identity_of(analyst, patience) for analyst in self.analysts))
+        for number, (analyst, identity) in enumerate(zip(self.analysts, identities, strict=True)):
             if identity and identity != self._identities.get(number):
                 self._identities[number] = identity
                 try:
@@ -205,15 +217,13 @@ class Examiner:
 
 
 def _unidentified(analyst: Analyst, identity: str = "") -> Candidate:
-    return Candidate(analyst.provider, analyst.model, str(getattr(analyst, "prompt_version", "")), identity)
+    return Candidate(analyst.provider, analyst.model, analyst.prompt_version, identity)
 
 
 async def identity_of(analyst: Analyst, patience: float) -> str:
     """What tells its weights from others behind the same name; "" where nobody knows, or says it in time."""
     try:
         async with asyncio.timeout(patience):
-            ask = getattr(analyst, "identity", None)
-            return "" if ask is None else str(await ask())
-    except (ModelError, TimeoutError) as error:
-        log.debug("weights of a model not known now", provider=analyst.provider, error=str(error))
+            return await analyst.identity()
+    except TimeoutError:
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -15,7 +15,7 @@ class BrokenOff(Exception):
 
 
 class Turns:
-    """Belongs to one event loop. ``before`` is awaited before each real question that has its turn."""
+    """Belongs to one event loop. ``before`` is awaited before each real question."""
 
     def __init__(self) -> None:
         self.before: Callable[[], Awaitable[None]] | None = None
@@ -27,25 +27,30 @@ class Turns:
 
     @property
     def free(self) -> bool:
-        """Whether no real question is with the model."""
+        """Whether no real question is with the model, but for one behind all others."""
         return self._real == 0
 
     @asynccontextmanager
     async def real(self, *, behind: bool = False) -> AsyncIterator[None]:
-        """While a real question is with the model. One that stands ``behind`` all others lets a background one end."""
-        async with AsyncExitStack() as stack:
-            if behind:
-                await stack.enter_async_context(self._last)
-            self._real += 1
-            try:
-                if self._asking is not None:
-                    self._broken = self._asking
-                    self._asking.cancel()
-                if self.before is not None:
-                    await self.before()
+        """While a real question is with the model; ``behind`` all others it takes turns with background ones."""
+        if behind:
+            async with self._last:
+                await self._look()
                 yield
-            finally:
-                self._real -= 1
+            return
+        self._real += 1
+        try:
+            if self._asking is not None:
+                self._broken = self._asking
+                self._asking.cancel()
+            await self._look()
+            yield
+        finally:
+            self._real -= 1
+
+    async def _look(self) -> None:
+        if self.before is not None:
+            await self.before()
 
     async def background(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What ``work`` answers, which is broken off when a real question comes. Raises BrokenOff."""
