@@ -6,10 +6,11 @@ import asyncio
 import json
 from pathlib import Path
 
-from andon.core.errors import ModelAnswerError, ModelUnavailable
-from andon.core.models import Explanation, Rung, SecondOpinion, Standing
+from andon.core.errors import ModelAnswerError, ModelError, ModelUnavailable
+from andon.core.models import Explanation, Question, Rung, SecondOpinion, Standing
 from andon.explain import placing
 from andon.explain.admission import Admission, Budget
+from andon.explain.finding import Finding, render
 from andon.explain.ladder import Ladder
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.trust import ModelTrust, Trust
@@ -30,6 +31,27 @@ def trust(standing: Standing = Standing.ADVISORY) -> Trust:
     if standing is not Standing.ADVISORY:  # what an untested one is
         found.learn([ModelTrust(provider="SCRIPTED", model="scripted", standing=standing)])
     return found
+
+
+def sound(question: Question) -> Explanation:
+    """What a model may say: it passes the gate."""
+    finding = {
+        "summary": "The link between the two parts is lost.",
+        "category": "unknown",
+        "probable_cause": "A connector worked loose by vibration.",
+        "checks": ["Look at the plugs of both parts and press them home.", "Measure the supply at the farther one."],
+        "severity_assessed": question.worst_severity,
+        "confidence": "medium",
+        "evidence": [question.logs[0].id],
+        "enough_evidence": True,
+    }
+    text = render(Finding.model_validate(finding))
+    return Explanation(rung=Rung.MODEL, text=text, finding=finding, provider="SCRIPTED", model="scripted")
+
+
+def a_model(*first: Explanation | ModelError) -> ScriptedAnalyst:
+    """Says that after what it says first."""
+    return ScriptedAnalyst(*first, *[sound] * 20)
 
 
 def shown(p: Pipeline) -> list[tuple[str | None, bool]]:
@@ -53,7 +75,7 @@ def open_rows(p: Pipeline) -> list[tuple[object, ...]]:
 
 async def test_a_rule_answers_at_once_and_the_model_below_it_later(tmp_path: Path) -> None:
     """The caller has the playbook's final answer before the model is asked; what the model says is announced to nobody."""
-    model = ScriptedAnalyst()
+    model = a_model()
     model.hold = asyncio.Event()
     async with pipeline(tmp_path, model, trust=trust()) as p:
         announced = p.bus.subscribe("agent.analysis.>")
@@ -76,7 +98,7 @@ async def test_a_rule_answers_at_once_and_the_model_below_it_later(tmp_path: Pat
 
 async def test_without_a_rule_the_labelled_answer_is_shown(tmp_path: Path) -> None:
     """Rung model, as always; the text says what it is worth."""
-    async with pipeline(tmp_path, ScriptedAnalyst(), trust=trust()) as p:
+    async with pipeline(tmp_path, a_model(), trust=trust()) as p:
         p.publish(log(VAGUE, service="agent"))
         p.start()
         await until(lambda: shown(p) == [("model", False)], "the answer")
@@ -86,7 +108,7 @@ async def test_without_a_rule_the_labelled_answer_is_shown(tmp_path: Path) -> No
 
 async def test_an_unfit_model_is_asked_only_where_no_rule_fits_and_stands_below(tmp_path: Path) -> None:
     """The general answer is final."""
-    model = ScriptedAnalyst()
+    model = a_model()
     async with pipeline(tmp_path, model, trust=trust(Standing.UNFIT)) as p:
         p.publish(log(KNOWN), log(VAGUE, service="agent"))
         p.start()
@@ -98,7 +120,7 @@ async def test_an_unfit_model_is_asked_only_where_no_rule_fits_and_stands_below(
 
 async def test_a_qualified_model_replaces_the_rule(tmp_path: Path) -> None:
     """As it is where every model is trusted."""
-    async with pipeline(tmp_path, ScriptedAnalyst(), trust=trust(Standing.QUALIFIED)) as p:
+    async with pipeline(tmp_path, a_model(), trust=trust(Standing.QUALIFIED)) as p:
         p.publish(log(KNOWN))
         p.start()
         await until(lambda: shown(p) == [("model", False)], "the answer")
@@ -107,8 +129,10 @@ async def test_a_qualified_model_replaces_the_rule(tmp_path: Path) -> None:
 
 async def test_an_answer_of_another_member_is_worth_what_that_one_is(tmp_path: Path) -> None:
     """The qualified model was away, and the next of ANDON_FALLBACK has proved nothing: the rule stands above it."""
-    stranger = Explanation(rung=Rung.MODEL, text="It is the cable of the encoder.", provider="OPENAI", model="new")
-    async with pipeline(tmp_path, ScriptedAnalyst(stranger), trust=trust(Standing.QUALIFIED)) as p:
+    stranger = Explanation(
+        rung=Rung.MODEL, text="Look at the cable of the encoder: its plug is loose.", provider="OPENAI", model="new"
+    )
+    async with pipeline(tmp_path, a_model(stranger), trust=trust(Standing.QUALIFIED)) as p:
         p.publish(log(KNOWN))
         p.start()
         opinion = await until(lambda: below(p), "the second opinion")
@@ -118,7 +142,7 @@ async def test_an_answer_of_another_member_is_worth_what_that_one_is(tmp_path: P
 
 async def test_rules_are_final_while_the_model_is_away(tmp_path: Path) -> None:
     """Nobody waits for it; what no rule knows is provisional, and opinions come when it is back."""
-    model = ScriptedAnalyst(AWAY)
+    model = a_model(AWAY)
     model.outage = AWAY
     async with pipeline(tmp_path, model, trust=trust()) as p:
         p.publish(log(VAGUE, service="agent"), log(KNOWN), log("Disk full on historian", service="historian"))
@@ -134,7 +158,7 @@ async def test_rules_are_final_while_the_model_is_away(tmp_path: Path) -> None:
 
 async def test_rules_do_not_wait_behind_what_the_model_is_busy_with(tmp_path: Path) -> None:
     """Every place is taken by a question without a rule."""
-    model = ScriptedAnalyst()
+    model = a_model()
     model.hold = asyncio.Event()
     async with pipeline(tmp_path, model, trust=trust()) as p:
         p.publish(log(VAGUE, service="agent"))
@@ -147,7 +171,7 @@ async def test_rules_do_not_wait_behind_what_the_model_is_busy_with(tmp_path: Pa
 
 async def test_with_the_budget_used_up_rules_answer_and_opinions_wait(tmp_path: Path) -> None:
     """They are asked for when it has room again."""
-    model = ScriptedAnalyst()
+    model = a_model()
     settings = settings_of(budget_calls_hour=1)
     async with pipeline(tmp_path, model, trust=trust()) as p:
         budget = Budget(p.store.read, p.store.write, settings, p.wall_clock)
@@ -170,7 +194,7 @@ async def test_a_refused_second_opinion_is_kept_and_not_shown(tmp_path: Path) ->
     """So is one that the model gives up on."""
     bad = Explanation(rung=Rung.MODEL, text="Bridge the light curtain with a jumper.", provider="SCRIPTED", model="m")
     nothing = [ModelAnswerError("The answer was empty.")] * 2
-    async with pipeline(tmp_path, ScriptedAnalyst(bad, *nothing), trust=trust()) as p:
+    async with pipeline(tmp_path, a_model(bad, *nothing), trust=trust()) as p:
         p.publish(log(KNOWN))
         p.start()
         refused = "SELECT reason, text, last_error FROM analyses WHERE status = 'refused'"
@@ -189,7 +213,7 @@ async def test_a_refused_second_opinion_is_kept_and_not_shown(tmp_path: Path) ->
 
 async def test_a_fix_or_a_runbook_ends_what_waits_below(tmp_path: Path) -> None:
     """While the model is away, so that the opinions still wait."""
-    model = ScriptedAnalyst()
+    model = a_model()
     model.outage = AWAY
     async with pipeline(tmp_path, model, trust=trust()) as p:
         p.breaker.trip("Ollama does not answer.")
@@ -217,7 +241,7 @@ async def test_a_fix_or_a_runbook_ends_what_waits_below(tmp_path: Path) -> None:
 
 async def test_asking_again_gives_the_rule_and_another_opinion(tmp_path: Path) -> None:
     """The rule answers at once, the model afterwards."""
-    model = ScriptedAnalyst()
+    model = a_model()
     async with pipeline(tmp_path, model, trust=trust()) as p:
         p.publish(log(KNOWN))
         p.start()
@@ -237,7 +261,7 @@ async def test_asking_again_gives_the_rule_and_another_opinion(tmp_path: Path) -
 async def test_every_log_has_its_own(tmp_path: Path) -> None:
     """With ANDON_ANALYZE=every."""
     policy = AnalysisPolicy(Rule("every"))
-    async with pipeline(tmp_path, ScriptedAnalyst(), trust=trust(), policy=policy) as p:
+    async with pipeline(tmp_path, a_model(), trust=trust(), policy=policy) as p:
         p.publish(log(KNOWN), log(KNOWN))
         p.start()
         await until(lambda: below(p, 0) and below(p, 1), "both opinions")
@@ -246,13 +270,13 @@ async def test_every_log_has_its_own(tmp_path: Path) -> None:
 
 async def test_what_was_in_hand_is_asked_again_after_a_restart(tmp_path: Path) -> None:
     """A second opinion that was with the model when the process stopped."""
-    held = ScriptedAnalyst()
+    held = a_model()
     held.hold = asyncio.Event()
     async with pipeline(tmp_path, held, trust=trust()) as p:
         p.publish(log(KNOWN))
         p.start()
         await until(lambda: held.questions, "the question")
-    async with pipeline(tmp_path, ScriptedAnalyst(), trust=trust()) as p:
+    async with pipeline(tmp_path, a_model(), trust=trust()) as p:
         p.start("analyzer")
         await until(lambda: below(p), "the opinion")
 
@@ -261,7 +285,7 @@ async def test_a_rule_that_technicians_doubt_does_not_answer(tmp_path: Path) -> 
     """The model is asked, and its labelled answer shown, as where no rule fits."""
     doubting = trust()
     doubting.learn([], ["drive-undervoltage"])
-    async with pipeline(tmp_path, ScriptedAnalyst(), trust=doubting) as p:
+    async with pipeline(tmp_path, a_model(), trust=doubting) as p:
         known = PLAYBOOK.explain
         source = ""
 
@@ -279,7 +303,7 @@ async def test_a_rule_that_technicians_doubt_does_not_answer(tmp_path: Path) -> 
 
 async def test_without_a_model_opinions_that_waited_are_ended(tmp_path: Path) -> None:
     """PROVIDER=PLAYBOOK after a time with a model; and where every model is trusted."""
-    model = ScriptedAnalyst()
+    model = a_model()
     model.hold = asyncio.Event()
     async with pipeline(tmp_path, model, trust=trust()) as p:
         p.publish(log(KNOWN))
@@ -294,7 +318,7 @@ async def test_without_a_model_opinions_that_waited_are_ended(tmp_path: Path) ->
 async def test_a_rule_that_comes_goes_before_a_labelled_answer(tmp_path: Path) -> None:
     """The site writes one: what it knows wins, and the model speaks below it."""
     rule = Explanation(rung=Rung.PLAYBOOK, text="Our own rule.", source="own", latency=0.0)
-    async with pipeline(tmp_path, ScriptedAnalyst(), trust=trust()) as p:
+    async with pipeline(tmp_path, a_model(), trust=trust()) as p:
         p.tasks.append(asyncio.create_task(p.analyzer.site.run()))
         p.publish(log(VAGUE, service="agent"))
         p.start()

@@ -309,7 +309,8 @@ class Analyzer:
         started = time.monotonic()
         try:
             async with self.turns.real(behind=job.reason == "second"):
-                explanation = await analyst.explain(job.question, again)
+                choose = self.trust.chooses(analyst.provider, analyst.model)
+                explanation = await analyst.explain(job.question, again, choose=choose)
         except ModelError as error:
             self.metrics.model_calls.labels(type(error).__name__).inc()
             await self._spend_tokens(error.tokens)
