@@ -14,7 +14,7 @@ OPEN = "SELECT count(*) FROM analyses WHERE reason = 'second' AND status = 'leas
 def test_a_rule_answers_and_the_second_opinion_survives_kill_9(tmp_path: Path) -> None:
     """The caller has the final answer while the model still thinks; after the kill it is asked again, and heard."""
     asked = {"PROVIDER": "OLLAMA", "ANDON_MODEL_TRUST": "advisory"}
-    with ollama(tmp_path) as model, running(tmp_path, OLLAMA_HOST=model.url, **asked) as andon:
+    with ollama(tmp_path, "--behaviour", "sound") as model, running(tmp_path, OLLAMA_HOST=model.url, **asked) as andon:
         model.hold()
         sent = andon.cli("send", "--service", "drive", "--host", "press-01", "--wait", "--json", KNOWN)
         assert sent.returncode == 0, sent.stderr
