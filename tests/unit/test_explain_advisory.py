@@ -282,23 +282,21 @@ async def test_what_was_in_hand_is_asked_again_after_a_restart(tmp_path: Path) -
 
 
 async def test_a_rule_that_technicians_doubt_does_not_answer(tmp_path: Path) -> None:
-    """The model is asked, and its labelled answer shown, as where no rule fits."""
-    doubting = trust()
-    doubting.learn([], ["drive-undervoltage"])
-    async with pipeline(tmp_path, a_model(), trust=doubting) as p:
-        known = PLAYBOOK.explain
-        source = ""
-
-        def doubts(rule: str) -> bool:
-            nonlocal source
-            source = rule
-            return True
-
-        p.analyzer.outcomes.ladder = Ladder(p.store.read, placing.undoubted(known, PLAYBOOK.general, doubts))
+    """As soon as they do, what it answered is taken back, and the model asked as where no rule fits."""
+    known = trust()
+    async with pipeline(tmp_path, a_model(), trust=known) as p:
+        rules = placing.undoubted(PLAYBOOK.explain, PLAYBOOK.general, known.doubts)
+        p.analyzer.outcomes.ladder = Ladder(p.store.read, rules)
+        p.tasks.append(asyncio.create_task(p.analyzer.site.run()))
         p.publish(log(KNOWN))
         p.start()
-        await until(lambda: shown(p) == [("model", False)], "the answer")
-        assert source
+        await until(lambda: below(p), "the rule's answer, and the model's below it")
+        ((rule,),) = p.sql("SELECT source FROM analyses WHERE rung = 'playbook'")
+        known.learn([], [rule])
+        p.analyzer.wake()
+        await until(lambda: shown(p) == [("model", False)], "the labelled answer")
+        assert (p.rows()[0].analysis or "").startswith("No rule fits.")
+        assert below(p) is None
 
 
 async def test_without_a_model_opinions_that_waited_are_ended(tmp_path: Path) -> None:

@@ -68,12 +68,11 @@ class Outcomes:
         return True
 
     def final(self, question: Question) -> tuple[Explanation, bool] | None:
-        """The playbook's answer where it is final for a problem, and whether a second opinion is asked for; else None.
-
-        Where answers of models are taken as they come, it is."""
+        """The playbook's answer in place of one that was final, and whether a second opinion is asked for; None where
+        the model is to be asked anew."""
         ruled, standing = self.ladder.rules(question), self.standing
-        if standing is Standing.QUALIFIED or placing.settled(standing, ruled):
-            return self.ladder.playbook(question), placing.asked_below(standing, ruled)
+        if self.analyst is None or placing.fits(ruled) or placing.settled(standing, ruled):
+            return self.ladder.playbook(question), self.analyst is not None and placing.asked_below(standing, ruled)
         return None
 
     def useless(self, job: PendingAnalysis) -> str | None:

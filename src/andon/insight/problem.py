@@ -16,8 +16,7 @@ from andon.insight.shifts.calendar import Shift
 from andon.insight.trends.breakdown import Breakdown, breakdown
 from andon.insight.trends.trends import DAY, Together, together
 from andon.store import Connection, problems, queue, search, verdicts
-from andon.store.problems import PatternHost, PatternMerge
-from andon.store.problems.verdicts import Verdict
+from andon.store.problems import PatternHost, PatternMerge, Verdict
 from andon.store.queue import AnalysisEntry
 
 #: Patterns that similar ones are searched in, those with the newest logs first.

@@ -23,6 +23,7 @@ from andon.store.problems.rekeying import (
     rekey,
 )
 from andon.store.problems.second_opinions import shown_below
+from andon.store.problems.verdicts import Verdict
 
 __all__ = [
     "OldLog",
@@ -32,6 +33,7 @@ __all__ = [
     "PatternMerge",
     "PatternSort",
     "Regrouped",
+    "Verdict",
     "fixed_patterns",
     "fixes_of",
     "fixes_within",

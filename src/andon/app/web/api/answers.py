@@ -15,8 +15,7 @@ from fastapi.responses import JSONResponse
 from andon.core.errors import AndonError, NotFound, QueryTooSlow, StoreError
 from andon.core.models import PatternSummary, Resolution, SecondOpinion, StoredLog
 from andon.insight.problem import Explained
-from andon.store.problems import PatternHost, PatternMerge
-from andon.store.problems.verdicts import Verdict
+from andon.store.problems import PatternHost, PatternMerge, Verdict
 from andon.store.retention import RetentionState
 
 _log = structlog.get_logger(__name__)

@@ -52,7 +52,7 @@ from andon.insight.trends import breakdown, trends
 from andon.insight.trends.trends import DAY, Kind
 from andon.store import Ask, alarms, names, problems, queue, retention, search, verdicts
 from andon.store.alarms import AlarmEntry, AlarmFilter
-from andon.store.problems.verdicts import Verdict
+from andon.store.problems import Verdict
 from andon.store.queue import AnalysisEntry
 
 
