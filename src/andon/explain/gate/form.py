@@ -40,6 +40,7 @@ _LEFT = re.compile(
 _HONEST = re.compile(r"[\W_]*(?:unknown|none|n ?/ ?a)[\W_]*", re.IGNORECASE)
 #: A record of the prompt, handed back.
 _RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|maxLength|properties)\"", re.DOTALL)
+_JSON = re.compile(r"\s*(?:[{\[]\s*[\"'{\[]|[{\[]\s*$)")
 _DESCRIPTIONS = frozenset(
     " ".join(field.description.casefold().split()) for field in Finding.model_fields.values() if field.description
 )
@@ -64,7 +65,11 @@ def worthless(explanation: Explanation, instructions: str = "") -> str | None:
     if len(texts) > 2 and len({" ".join(text.casefold().split()) for text in texts}) == 1:
         return "says one thing over and over"
     ours = _shingles(f"{prompts.RULES}\n{instructions}")
-    if _RECORD.match(joined) or any(_copies(text, ours) for text in (joined, *texts)):
+    if (
+        _RECORD.match(joined)
+        or any(_JSON.match(text) for text in texts)
+        or any(_copies(text, ours) for text in (joined, *texts))
+    ):
         return "repeats the question"
     return None
 
