@@ -41,11 +41,10 @@ _HONEST = re.compile(r"[\W_]*(?:unknown|none|n ?/ ?a)[\W_]*", re.IGNORECASE)
 #: A record of the prompt, handed back.
 _RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|maxLength|properties)\"", re.DOTALL)
 _JSON = re.compile(r"\s*(?:[{\[]\s*[\"'{\[]|[{\[]\s*$)")
-#: What the form says of its fields, and the share of a text's words that makes it one of them.
+#: What the form says of its texts, and the share of a text's words that makes it one of them.
 _DESCRIPTIONS = tuple(
-    frozenset(words_of(f"{field.description} up to characters each"))
-    for field in ModelFinding.model_fields.values()
-    if field.description
+    frozenset(words_of(f"{ModelFinding.model_fields[name].description} up to characters each"))
+    for name in ("summary", "probable_cause", "checks")
 )
 _DESCRIBED, _DESCRIBED_LEAST = 0.85, 4
 
