@@ -12,6 +12,11 @@ _SENTENCE = 7
 _NEW, _NEW_SHARE = 3, 0.12
 #: The share of words of the log in a check without a verb that makes it a piece of the log.
 _LOGGED = 0.6
+#: A command to be typed: in backticks, with a flag, or of a program that everybody knows.
+_COMMAND = re.compile(
+    r"`[^`]+`|(?:^|\s)--?[A-Za-z]|\b(?:systemctl|journalctl|kubectl|docker|dmesg|ipconfig|ip|ping|tracert|traceroute|"
+    r"netstat|nslookup|chronyc|sfc|chkdsk|smartctl|select)\s\w"
+)
 _CLAUSE = re.compile(r"[.;:,()]+\s|\s[-–—]\s|\b(?:and|then|or)\b")
 _SIGN = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 
@@ -47,14 +52,14 @@ def _is_thin(check: str, asked: Asked, *, english: bool) -> bool:
     words = [word for word in every if word.isalpha()]
     if _SIGN.search(check):
         return len(words) < 4
-    if len(words) < 2 or asked.holds(every):
+    if asked.holds(every) or (len(words) < 2 and not _COMMAND.search(check)):
         return True
     if not english:
         return False
     idle = lexicon()["idle"]
     if all(word in idle["words"] or word in idle["checking"] for word in words):
         return True
-    if check.rstrip().endswith("?"):
+    if check.rstrip().endswith("?") or _COMMAND.search(check):
         return False
     clauses = [words_of(clause) for clause in _CLAUSE.split(check)]
     orders = any(_tells(clause, 0) for clause in clauses if clause)
