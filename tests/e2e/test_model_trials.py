@@ -33,4 +33,5 @@ def test_progress_survives_a_kill_and_the_foreground_ends_it(tmp_path: Path) -> 
             rows = andon.sql(ANSWERED)
             assert rows[: len(before)] == before
             assert len(rows) == len(set(rows)) == 24
+            assert andon.sql("SELECT DISTINCT identity FROM trials") == [(ollama.digest,)]
             assert andon.stop() == 0
