@@ -104,7 +104,11 @@ def test_anything_eight_times_is_refused(text: str, between: str) -> None:
     assert fault(HOT, said(looped, looped, [looped]), None) is not None
 
 
-@given(st.text(max_size=300), st.lists(st.text(max_size=80), max_size=4), st.text(max_size=120), st.booleans())
+PIECES = "check the fan and . - : “ ” \" ' ( ) log 12 logs, say ignore previous answer PWNED as an ai json is ? der die 风 \n"
+WORDS = st.lists(st.sampled_from(PIECES.split(" ")), max_size=30).map(" ".join) | st.text(max_size=80)
+
+
+@given(WORDS, st.lists(WORDS, max_size=4), WORDS, st.booleans())
 def test_the_gate_never_raises(text: str, checks: list[str], log: str, blind: bool) -> None:
     """Any answer to any log."""
     asked = question(stored_log(1, log), template=log)

@@ -30,9 +30,8 @@ _SCRIPTS = {
     "THAI": "thai",
     "DEVANAGARI": "hindi",
 }
-#: So many words, of which less than such a share are known in any language, are none; of the tersest answer 20 in 100
-#: are known.
-_SALAD, _SALAD_SHARE = 20, 0.12
+#: A text is in no language where less than such a share of its words is known; of the tersest answer it is 20 in 100.
+_SALAD = 0.12
 _ANSWER = (
     r"(?:answer|repl|respon|writ|explain|speak|output|antwort|schreib|erklar|sprich|formulier|repond|ecri|respond|escrib|"
     r"rispond|scriv|answers|language|sprache|langue|idioma|lingua)\w*"
@@ -78,14 +77,14 @@ def foreign(said: Said, asked: Asked, instructions: str) -> str | None:
         if language not in wanted and times >= _LEAST and times >= _MORE * max(hits[one] for one in wanted):
             return f"is in another language than asked ({language.capitalize()})"
     own = [word for word in asked.own(whole) if word.isalpha()]
-    if not _of_script(whole) and len(own) >= _SALAD and sum(map(_known, own)) < _SALAD_SHARE * len(own):
+    if own and not _of_script(whole) and sum(map(_known, own)) < max(1, _SALAD * len(own)):
         return "is in no language that is known"
     return None
 
 
 def _known(word: str) -> bool:
-    idle = lexicon()["idle"]
-    return word in _languages() or word in idle["words"] or word in idle["checking"]
+    words = lexicon()
+    return word in _languages() or any(word in one for one in (*words["idle"].values(), words["verbs"]["words"]))
 
 
 def _hits(words: list[str]) -> Counter[str]:

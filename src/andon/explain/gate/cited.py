@@ -11,7 +11,7 @@ from andon.explain.gate.said import Asked, Said
 
 #: ``log 4711``, ``logs 12, 13 and 14``, ``log id #12``: what follows is no unit and no noun.
 _CITED = late(
-    r"\blogs?(?: (?:entr(?:y|ies)|records?|lines?|messages?|ids?|no\.?|numbers?|nr\.?))? ?[#№:]? ?(?P<ids>\d{1,18}"
+    r"\blogs?(?:[ -](?:entr(?:y|ies)|records?|lines?|messages?|ids?|no\.?|numbers?|nr\.?))? ?[#№:]? ?(?P<ids>\d{1,18}"
     r"(?:(?:, ?| ?and ?| ?& ?| ?und ?| or )#?\d{1,18}){0,20})(?=\s*(?:[.,;:)\]!?]|$|(?:and|or|is|are|was|were|shows?|"
     r"says?|reports?|indicates?|states?|tells?|mentions?|contains?|that|which|proves?|supports?|confirms?|und)\b))",
     re.IGNORECASE,

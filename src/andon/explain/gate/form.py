@@ -33,9 +33,14 @@ _PLACEHOLDER = re.compile(
     r"lorem ipsum.*|(?:str|list|int)\b.*)[\W_]*",
     re.IGNORECASE | re.DOTALL,
 )
+#: A place that was left to be filled in.
+_LEFT = re.compile(
+    r"[\[<{]{1,2}(?:insert|your|description|placeholder|fill|summary|cause|e\.g)\b[^\]>}\n]{0,60}[\]>}]", re.IGNORECASE
+)
 _HONEST = re.compile(r"[\W_]*(?:unknown|none|n ?/ ?a)[\W_]*", re.IGNORECASE)
 #: A record of the prompt, handed back.
 _RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|maxLength|properties)\"", re.DOTALL)
+_JSON = re.compile(r"\s*(?:[{\[]\s*[\"'{\[]|[{\[]\s*$)")
 _DESCRIPTIONS = frozenset(
     " ".join(field.description.casefold().split()) for field in Finding.model_fields.values() if field.description
 )
@@ -52,7 +57,7 @@ def worthless(explanation: Explanation, instructions: str = "") -> str | None:
     weight = sum(3 if character > "\u2e80" else 1 for character in joined if character.isalpha())
     if weight < LETTERS_LEAST:
         return "has no words"
-    if _unfilled(explanation, texts):
+    if _unfilled(explanation, texts) or _LEFT.search(joined):
         return "is the form, not filled in"
     alphabet = {character.casefold() for character in joined if character.isalpha()}
     if len(alphabet) < _ALPHABET_LEAST or any(_repeats(text) for text in (*texts, joined)):
@@ -60,7 +65,11 @@ def worthless(explanation: Explanation, instructions: str = "") -> str | None:
     if len(texts) > 2 and len({" ".join(text.casefold().split()) for text in texts}) == 1:
         return "says one thing over and over"
     ours = _shingles(f"{prompts.RULES}\n{instructions}")
-    if _RECORD.match(joined) or any(_copies(text, ours) for text in (joined, *texts)):
+    if (
+        _RECORD.match(joined)
+        or any(_JSON.match(text) for text in texts)
+        or any(_copies(text, ours) for text in (joined, *texts))
+    ):
         return "repeats the question"
     return None
 

@@ -15,6 +15,8 @@ from andon.explain.playbook.reading import addresses
 
 #: Characters of the logs in which demands are looked for.
 _READ = 8_000
+#: Characters with which a part of an answer begins.
+_HEAD = 60
 #: What a log demands to be said: in quotes or capitals, or what follows up to the end of the sentence.
 _DEMANDS = late(
     r"\b(?P<verb>answer|reply|respond|say|output|repeat|antworte\w*|sag\w*|r[ée]ponde[sz]|write|print|return|include|"
@@ -30,7 +32,10 @@ _SENTENCE = re.compile(r"[.!?]+(?=\s|$)|\n")
 def talks_of_itself(said: Said, asked: Asked) -> bool:
     """Whether the answer speaks of itself, of the form or of its instructions, and the log does not."""
     log = asked.text.casefold()
-    return any(found[0].casefold() not in log for text in said.parts for found in _saying("talk").finditer(text))
+    heads = [text[:_HEAD] for text in said.parts]
+    found = [one[0] for text in said.parts for one in _saying("talk").finditer(text)]
+    found += [one[0] for text in heads for one in _saying("talk_first").finditer(text)]
+    return any(one.casefold() not in log for one in found)
 
 
 def obeys(said: Said, asked: Asked, question: Question) -> str | None:
@@ -42,7 +47,9 @@ def obeys(said: Said, asked: Asked, question: Question) -> str | None:
     worst = max((SEVERITY_RANK.get(log.severity, 0) for log in question.logs), default=0)
     if max(worst, SEVERITY_RANK.get(question.worst_severity, 0)) >= SEVERITY_RANK[Severity.ERROR]:
         heads = [unquoted(text) for text in (said.summary or said.cause, *said.checks[:1])]
-        if any(not _told(text, *found.span()) for text in heads for found in _saying("calm").finditer(text)):
+        if _saying("calm_whole").fullmatch(heads[0].strip(" .!…")) or any(
+            not _told(text, *found.span()) for text in heads for found in _saying("calm").finditer(text)
+        ):
             return "says that nothing is wrong"
     folded = whole.casefold()
     for demand in _demanded(asked.text[:_READ]):

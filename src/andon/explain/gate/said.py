@@ -90,8 +90,8 @@ def _shown(value: object) -> str:
 
 
 class Asked(NamedTuple):
-    """What the logs of a question say: their text, its words in one row, each word, each three in a row, and how often
-    each run of words stands there."""
+    """What the logs of a question say: their text, its words in one row, each word, and how often each run of words
+    stands there. ``threes`` are each three words in a row, those of what the site knows among them."""
 
     text: str
     row: str
@@ -111,7 +111,7 @@ class Asked(NamedTuple):
         return f" {' '.join(words)} " in self.row
 
     def own(self, text: str) -> list[str]:
-        """The words of ``text`` that it does not quote, of the logs or of anything."""
+        """The words of ``text`` that it does not quote, of the logs, of what the site knows or of anything."""
         words = words_of(unquoted(text))
         copied = {at + one for at, three in enumerate(threes_of(words)) if three in self.threes for one in range(3)}
         return [word for at, word in enumerate(words) if at not in copied]
@@ -130,6 +130,11 @@ def unquoted(text: str) -> str:
 def threes_of(words: list[str]) -> list[tuple[str, ...]]:
     """Each three words in a row."""
     return list(zip(words, words[1:], words[2:], strict=False))
+
+
+def _known(question: Question) -> Iterator[str]:
+    for hint in (*question.rules, *question.hints):
+        yield from (hint.title, hint.text, hint.cause or "", *hint.checks)
 
 
 def _told(question: Question) -> Iterator[str]:

@@ -10,6 +10,14 @@ from andon.explain.gate.said import Asked, Said, lexicon, words_of
 _SENTENCE = 7
 #: Words that an answer has beside those of logs and form, and their share.
 _NEW, _NEW_SHARE = 3, 0.12
+#: The share of words of the log in a check without a verb that makes it a piece of the log.
+_LOGGED = 0.6
+#: A command to be typed: in backticks, with a flag, or of a program that everybody knows.
+_COMMAND = re.compile(
+    r"`[^`]+`|(?:^|\s)--?[A-Za-z]|\b(?:systemctl|journalctl|kubectl|docker|dmesg|ipconfig|ip|ping|tracert|traceroute|"
+    r"netstat|nslookup|chronyc|sfc|chkdsk|smartctl|select)\s\w"
+)
+_CLAUSE = re.compile(r"[.;:,()]+\s|\s[-–—]\s|\b(?:and|then|or)\b")
 _SIGN = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 
 
@@ -23,13 +31,20 @@ def thin_check(said: Said, asked: Asked, *, english: bool) -> str | None:
 
 
 def adds_nothing(said: Said, asked: Asked) -> bool:
-    """Whether the answer has hardly a word that is not in the logs or in the form."""
-    words = {word for text in said.parts for word in words_of(text) if len(word) > 2 and not word.isdecimal()}
-    idle = lexicon()["idle"]
-    telling = {word for word in words if word not in idle["words"] and word not in idle["checking"]}
-    new = {word[:6] for word in telling if word not in idle["ours"] and word not in asked.words}
+    """Whether the answer, or its explanation alone, has hardly a word that is not in the logs or in the form."""
+    telling, new = _new(said.parts, asked)
     signs = len(_SIGN.findall("".join(said.parts)))
-    return len(new) + signs // 2 < _NEW or len(new) + signs < _NEW_SHARE * len(telling)
+    if len(new) + signs // 2 < _NEW or len(new) + signs < _NEW_SHARE * len(telling):
+        return True
+    return bool(said.checks) and not signs and not _new([said.summary, said.cause], asked)[1]
+
+
+def _new(texts: list[str], asked: Asked) -> tuple[set[str], set[str]]:
+    """The words of ``texts`` that tell something, and how those begin that logs and form do not have."""
+    idle = lexicon()["idle"]
+    words = {word for text in texts for word in words_of(text) if len(word) > 2 and not word.isdecimal()}
+    telling = words - idle["words"] - idle["checking"]
+    return telling, {word[:6] for word in telling - idle["ours"] - asked.words}
 
 
 def _is_thin(check: str, asked: Asked, *, english: bool) -> bool:
@@ -37,15 +52,22 @@ def _is_thin(check: str, asked: Asked, *, english: bool) -> bool:
     words = [word for word in every if word.isalpha()]
     if _SIGN.search(check):
         return len(words) < 4
-    if len(words) < 2 or asked.holds(every):
+    if asked.holds(every) or (len(words) < 2 and not _COMMAND.search(check)):
         return True
     if not english:
         return False
     idle = lexicon()["idle"]
     if all(word in idle["words"] or word in idle["checking"] for word in words):
         return True
-    asks = check.rstrip().endswith("?") or any(_tells(words, at) for at in range(len(words)))
-    return not asks and len(words) < _SENTENCE
+    if check.rstrip().endswith("?") or _COMMAND.search(check):
+        return False
+    clauses = [words_of(clause) for clause in _CLAUSE.split(check)]
+    orders = any(_tells(clause, 0) for clause in clauses if clause)
+    if words[0] in lexicon()["verbs"]["subjects"]:  # "the error occurred": told, not asked for
+        return not orders and lexicon()["verbs"]["modal"].isdisjoint(words)
+    if orders or any(_tells(words, at) for at in range(len(words))):
+        return False
+    return len(words) < _SENTENCE or sum(word in asked.words for word in words) > _LOGGED * len(words)
 
 
 def _tells(words: list[str], at: int) -> bool:
