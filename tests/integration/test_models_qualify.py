@@ -55,6 +55,14 @@ def test_a_model_that_knows_is_qualified_and_told_of(commands: Commands, ollama:
     assert "OLLAMA deepseek-r1:1.5b is qualified: where the playbook is wrong or has no rule it is right in 10" in shown
     (line,) = doctor(commands, ollama)
     assert line.ok
+    ollama.digest = "other-weights"
+    _, changed = doctor(commands, ollama)
+    assert (changed.ok, changed.remedy) == (None, "`andon models qualify` measures it anew")
+    ollama.script(Answer(), AWAY)
+    assert commands("models", "qualify").status == 1
+    assert "Other weights stand behind OLLAMA deepseek-r1:1.5b than before: it is being tested anew, 1 of 24" in (
+        commands("models").out
+    )
 
 
 def test_a_model_that_copies_is_unfit_and_doctor_says_what_to_change(commands: Commands, ollama: Ollama) -> None:

@@ -192,6 +192,23 @@ async def test_with_the_budget_used_up_rules_answer_and_opinions_wait(tmp_path: 
         await until(lambda: below(p, 1), "the opinion behind it")
 
 
+async def test_a_second_opinion_gives_way_to_a_question(tmp_path: Path) -> None:
+    """Once: it is broken off, asked again behind the question, and not counted as an attempt."""
+    model = a_model()
+    model.hold = asyncio.Event()
+    async with pipeline(tmp_path, model, trust=trust()) as p:
+        p.publish(log(KNOWN))
+        p.start()
+        await until(lambda: len(model.questions) == 1, "the opinion that is asked for")
+        p.publish(log(VAGUE, service="agent"))
+        await until(lambda: len(model.questions) == 2, "the question")
+        assert model.questions[1].logs[0].message == VAGUE
+        model.hold.set()
+        await until(lambda: below(p), "the opinion")
+        assert shown(p) == [("playbook", False), ("model", False)]
+        assert p.sql("SELECT attempts FROM analyses WHERE reason = 'second'") == [(1,)]
+
+
 async def test_a_refused_second_opinion_is_kept_and_not_shown(tmp_path: Path) -> None:
     """So is one that the model gives up on."""
     bad = Explanation(rung=Rung.MODEL, text="Bridge the light curtain with a jumper.", provider="SCRIPTED", model="m")

@@ -74,6 +74,8 @@ class Analyzer:
         self._wake = asyncio.Event()
         self._review_at = 0.0
         self._in_hand: dict[int, PendingAnalysis] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._gave_way: set[int] = set()
         self._heard = 0.0
         self._stranded = False
         self._settling = False
@@ -112,6 +114,7 @@ class Analyzer:
         """Explain what waits, for ever. What is in hand when this is cancelled goes back to the queue."""
         self.admission.running = 0
         self._in_hand.clear()
+        self._gave_way.clear()
         await self.store.write(queue.release, self.owner)
         if self.analyst is not None:
             # Before the first claim: what comes up while the library loads is still sorted by urgency.
@@ -180,7 +183,7 @@ class Analyzer:
                 reason = "the model was away and is being tried with another problem"
             if reason and await self._answer_provisionally(reason):
                 return True
-            return await self.site.answer_waiting()
+            return await self.site.answer_waiting() or await self._make_room()
         shortage = await self.admission.budget.shortage()
         if shortage is not None:
             return await self._answer_from_reserve(group, self.analyst, shortage)
@@ -240,6 +243,16 @@ class Analyzer:
                 return True
         return False
 
+    async def _make_room(self) -> bool:
+        """Break a second opinion off, each once at most, where a question waits that only the model can answer."""
+        opinions = [row for row, job in self._in_hand.items() if job.second_of is not None]
+        if not opinions or not self._gave_way.isdisjoint(opinions):
+            return False
+        if not await self.store.read(queue.question_waits, self.clock()):
+            return False
+        self._gave_way.add(opinions[0])
+        return self._tasks[opinions[0]].cancel()
+
     async def _answer_from_reserve(self, group: asyncio.TaskGroup, analyst: Analyst, shortage: str) -> bool:
         """While the budget is used up but for its reserve: the model for what is urgent, the playbook for the rest."""
         reserve = await self.admission.budget.shortage(urgent=True) is None
@@ -279,20 +292,32 @@ class Analyzer:
             self._heard = time.monotonic()
         self.admission.running += 1
         self._in_hand[job.id] = job
-        group.create_task(self._hold_place(analyst, job), name=f"analysis-{job.id}")
+        self._tasks[job.id] = group.create_task(self._hold_place(analyst, job), name=f"analysis-{job.id}")
         self._show()
 
     async def _hold_place(self, analyst: Analyst, job: PendingAnalysis) -> None:
         try:
-            await self._ask(analyst, job)
+            await self._ask_or_give_way(analyst, job)
         except StoreError as error:
             log.warning("answer not saved, it will be asked for again", analysis=job.id, error=str(error))
             self._stranded = True
         finally:
             self.admission.running -= 1
             self._in_hand.pop(job.id, None)
+            self._tasks.pop(job.id, None)
             self._heard = time.monotonic()
             self._wake.set()
+
+    async def _ask_or_give_way(self, analyst: Analyst, job: PendingAnalysis) -> None:
+        task = asyncio.current_task()
+        try:
+            await self._ask(analyst, job)
+        except asyncio.CancelledError:
+            if task is None or job.id not in self._gave_way or task.cancelling() > 1:
+                raise
+            task.uncancel()
+            self.metrics.model_calls.labels("gave way").inc()
+            await self.outcomes.postpone(job, "a question that is waited for went first", delay=0.0, counted=False)
 
     async def _ask(self, analyst: Analyst, job: PendingAnalysis) -> None:
         async def again() -> bool:

@@ -11,6 +11,7 @@ import structlog
 
 from andon.core.errors import ModelError, StoreError
 from andon.core.models import Standing, now_text
+from andon.core.settings.providers import is_local
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission
@@ -74,8 +75,8 @@ class Examiner:
 
     async def _step(self) -> float:
         """One case where there is a gap; the seconds until the next look."""
+        await self.recognise(IDENTIFY_FIRST)
         if self.clock() >= self._renew_at:
-            await self.recognise(IDENTIFY_FIRST)
             await self.renew()
         if self.settings.model_trust != "measured":
             return RENEW
@@ -173,7 +174,7 @@ class Examiner:
     async def recognise(self, patience: float = IDENTIFY_WITHIN) -> None:
         """Look at the weights behind the names, at most once a minute: other ones are measured anew.
 
-        Each is waited for ``patience`` seconds.
+        They are waited for ``patience`` seconds.
         """
         if self.settings.model_trust != "measured" or self.clock() < self._looked + IDENTIFY_EVERY:
             return
@@ -224,6 +225,8 @@ async def identity_of(analyst: Analyst, patience: float) -> str:
     """What tells its weights from others behind the same name; "" where nobody knows, or says it in time."""
     try:
         async with asyncio.timeout(patience):
+            if is_local(analyst.provider):  # others tell nothing, and their libraries are large
+                await analyst.warm_up()
             return await analyst.identity()
     except TimeoutError:
         return ""

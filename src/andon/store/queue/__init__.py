@@ -15,7 +15,15 @@ from andon.store.queue.queue import (
     show_meanwhile,
     shown_for,
 )
-from andon.store.queue.site import Glance, answer_at_once, glances, question_about, waiting_after, withdraw
+from andon.store.queue.site import (
+    Glance,
+    answer_at_once,
+    glances,
+    question_about,
+    question_waits,
+    waiting_after,
+    withdraw,
+)
 from andon.store.queue.usage import spend, spent
 from andon.store.queue.waiters import (
     explained_waiters,
@@ -47,6 +55,7 @@ __all__ = [
     "prioritise",
     "put_off_waiters",
     "question_about",
+    "question_waits",
     "refused_waiters",
     "release",
     "remove_waiters",
