@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 #: Hints that one question carries at most, and the characters of each that an explanation tells.
 HINTS_MAX = 4
 TOLD_MAX = 400
+#: Rules that a model is offered: as many as it has letters for.
+RULES_MAX = 3
 #: What is resolved is read again from the store after so many seconds.
 RENEW_AFTER = 1.0
 #: Up to so many fixes they are simply read for each question.
@@ -40,7 +42,8 @@ _EVIDENCE = 3
 class Ladder:
     """The rungs around the model. ``read`` asks the store; ``fixes``, ``runbooks`` and ``history`` may be absent.
 
-    ``own_rules`` is how many of ``rules`` are the site's own. ``clock`` gives seconds.
+    ``own_rules`` is how many of ``rules`` are the site's own; ``rules_near`` are those that a model is offered, best
+    first. ``clock`` gives seconds.
     """
 
     read: Ask
@@ -50,6 +53,7 @@ class Ladder:
     runbooks: MarkdownRunbooks | None = None
     history: Ask | None = None
     own_rules: Callable[[], int] = int
+    rules_near: Callable[[Question], list[Hint]] = lambda _: []
     clock: Callable[[], float] = time.monotonic
     _renewed: float = field(default=0.0, init=False)
     _resolved: int = field(default=0, init=False)
@@ -65,8 +69,8 @@ class Ladder:
         return self.runbooks.explain(question) if self.runbooks is not None else None
 
     async def prepare(self, question: Question, *, for_model: bool = False) -> Question:
-        """The question with what the site knows of similar problems, most helpful first; ``for_model`` with facts from
-        history as well. Raises StoreError."""
+        """The question with what the site knows of similar problems, most helpful first; ``for_model`` with the nearest
+        rules and facts from history as well. Raises StoreError."""
         hints: list[Hint] = []
         if self.fixes is not None:
             now = self.clock()
@@ -84,7 +88,8 @@ class Ladder:
             except QueryTooSlow as error:
                 log.info("question goes out without facts", pattern=question.pattern_id, reason=str(error))
                 facts = []
-        return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], facts=facts)
+        rules = self.rules_near(question)[:RULES_MAX] if for_model else question.rules
+        return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], rules=rules, facts=facts)
 
     def playbook(self, question: Question) -> Explanation:
         """The built-in rules' answer, with the question's hints told. Never raises."""
