@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import structlog
 
-from andon.core.errors import ModelAnswerError, ModelError
+from andon.core.errors import ConfigError, ModelAnswerError, ModelError
 from andon.core.models import Explanation, Question, Rung
 from andon.core.redact import one_numbering
 from andon.explain.finding import BriefFinding, Finding, ModelFinding, render, settle
@@ -159,8 +159,9 @@ class ModelAnalyst(ModelSession):
 
     async def identity(self) -> str:
         try:
+            await self.warm_up()
             return await self._backend.identity()
-        except ModelError as error:
+        except (ModelError, ConfigError) as error:
             log.debug("the model's digest is not told", model=self.model, reason=str(error))
             return ""
 
@@ -195,6 +196,14 @@ class ModelAnalyst(ModelSession):
             error.tokens = exchange.input_tokens + exchange.output_tokens
             raise
         explanation.latency = round(time.perf_counter() - started, 4)
+        log.debug(
+            "model answered",
+            model=self.model,
+            read=exchange.input_tokens - exchange.kept_tokens,
+            kept=exchange.kept_tokens,
+            written=exchange.output_tokens,
+            seconds=explanation.latency,
+        )
         return explanation
 
     def _request(self, question: Question, can: Capabilities) -> Request[ModelFinding]:

@@ -123,7 +123,7 @@ class Exchange:
     """What goes to and fro for one question; whoever asks reads here what came and what it took.
 
     ``text`` is what came of the answer under way, ``answers`` are those that came to their end and not to a limit;
-    ``calls`` are requests.
+    ``calls`` are requests, ``kept_tokens`` those of ``input_tokens`` that the server had read before.
     ``finish`` is why the provider ended the last answer, in the library's words: ``stop``, ``length`` …, None where it
     did not say; ``heard`` whether the model said anything that came to an end. ``tools`` are
     those that were offered, None where none were.
@@ -134,6 +134,7 @@ class Exchange:
 
     calls: int = 0
     input_tokens: int = 0
+    kept_tokens: int = 0
     output_tokens: int = 0
     text: str = ""
     answers: list[str] = field(default_factory=list)
@@ -175,6 +176,7 @@ class Exchange:
     def end(self, response: ModelResponse, output_mode: str) -> ModelResponse:
         """An answer came to its end: what of it the library is to read. Raises Ended and Filtered."""
         self.input_tokens += response.usage.input_tokens
+        self.kept_tokens += response.usage.cache_read_tokens
         self.output_tokens += response.usage.output_tokens
         self.finish = response.finish_reason
         self.heard = True
