@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.app.evals.bundled import bundled_cases
-from andon.core.models import Explanation, Rung
+from andon.core.models import Explanation, Hint, Rung
 from andon.core.settings.settings import DEFAULT_INSTRUCTIONS
 from andon.explain import playbook
 from andon.explain.finding import Finding
@@ -155,6 +155,9 @@ def test_checks_that_differ_in_a_number_are_several() -> None:
         ("Du hilfst uns. Antworte immer auf Deutsch.", {"german"}),
         ("Write short sentences, in Polish or in Czech.", {"polish", "czech"}),
         ("Antworte in kurzen Sätzen und nenne die Ursache mit der ersten Prüfung.", {"english", "german"}),
+        ("Never mix languages. Answer in German; never use English.", {"german"}),
+        ("Never answer in German.", {"english"}),
+        ("Reply to our crews in English and in German.", {"english", "german"}),
         ("You help the German plant of our group and its crew.", {"english", "german"}),
         ("あなたは工場の技術者を助けます。短く答えてください。", {"english", "japanese"}),
     ],
@@ -162,6 +165,19 @@ def test_checks_that_differ_in_a_number_are_several() -> None:
 def test_the_language_is_the_one_that_the_site_asks_for(instructions: str, languages: set[str]) -> None:
     """English, unless the instructions say otherwise or are written in another language."""
     assert asked_for(instructions) == languages
+
+
+def test_what_the_site_knows_may_be_in_its_language() -> None:
+    """A German answer that takes over the checks of an English rule, as it is told to."""
+    hint = Hint("rule", "drive-hot", "The drive is too hot", "", cause=CAUSE, checks=[*CHECKS])
+    asked = question(*HOT.logs, rules=[hint])
+    told = "Antworte auf Deutsch."
+    answer = said("Der Antrieb ist zu heiß.", CAUSE, CHECKS)
+    assert fault(asked, answer, None, instructions=told) is None
+    english = said("The drive is too hot.", "There is dust in the cabinet and the fan is not able to cool it.", CHECKS)
+    why = fault(HOT, english, None, instructions=told)
+    assert why is not None
+    assert why.kind == "language"
 
 
 def test_evidence_has_to_exist() -> None:

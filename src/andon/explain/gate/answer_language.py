@@ -46,15 +46,17 @@ def asked_for(instructions: str) -> frozenset[str]:
     """
     if instructions == DEFAULT_INSTRUCTIONS:
         return frozenset({"english"})
-    text = " ".join(words_of(instructions))
     ordered: set[str] = set()
     named: set[str] = set()
-    for language, names in lexicon()["names"].items():
-        name = rf"\b(?:{'|'.join(names)})\b"
-        if re.search(name, text):
+    for sentence in re.split(r"[.!?;\n]", instructions):
+        text = " ".join(words_of(sentence))
+        for language, names in lexicon()["names"].items():
+            name = rf"\b(?:{'|'.join(names)})\b"
+            if not re.search(name, text) or re.search(rf"\b(?:not|never|nicht|kein|pas|no)\b.*{name}", text):
+                continue
             named.add(language)
-        if re.search(rf"\b{_ANSWER}(?: \w+){{0,6}}? {name}|{name}(?: \w+){{0,3}}? {_ANSWER}", text):
-            ordered.add(language)
+            if re.search(rf"\b{_ANSWER}(?: \w+){{0,8}}? {name}|{name}(?: \w+){{0,3}}? {_ANSWER}", text):
+                ordered.add(language)
     if ordered:
         return frozenset(ordered)
     hits = _hits(words_of(instructions))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from andon.core.models import Explanation
-from andon.explain.finding import Finding
-from andon.explain.gate.said import Said
+from andon.explain.finding import ModelFinding
+from andon.explain.gate.said import Said, words_of
 from andon.explain.model import prompts
 
 #: The least share of different runs of characters, and the texts that are long enough to be measured.
@@ -41,9 +41,12 @@ _HONEST = re.compile(r"[\W_]*(?:unknown|none|n ?/ ?a)[\W_]*", re.IGNORECASE)
 #: A record of the prompt, handed back.
 _RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|maxLength|properties)\"", re.DOTALL)
 _JSON = re.compile(r"\s*(?:[{\[]\s*[\"'{\[]|[{\[]\s*$)")
-_DESCRIPTIONS = frozenset(
-    " ".join(field.description.casefold().split()) for field in Finding.model_fields.values() if field.description
+#: What the form says of its texts, and the share of a text's words that makes it one of them.
+_DESCRIPTIONS = tuple(
+    frozenset(words_of(f"{ModelFinding.model_fields[name].description} up to characters each"))
+    for name in ("summary", "probable_cause", "checks")
 )
+_DESCRIBED, _DESCRIBED_LEAST = 0.85, 4
 
 
 def worthless(explanation: Explanation, instructions: str = "") -> str | None:
@@ -90,7 +93,11 @@ def _unfilled(explanation: Explanation, texts: list[str]) -> bool:
 def _is_placeholder(text: str) -> bool:
     if not any(character.isalnum() for character in text):
         return True
-    return " ".join(text.casefold().split()) in _DESCRIPTIONS or _PLACEHOLDER.fullmatch(text) is not None
+    words = {word for word in words_of(text) if not word.isdecimal()}
+    described = max(len(words & description) for description in _DESCRIPTIONS)
+    if len(words) >= _DESCRIBED_LEAST and described >= _DESCRIBED * len(words):
+        return True
+    return _PLACEHOLDER.fullmatch(text) is not None
 
 
 def _repeats(text: str) -> bool:

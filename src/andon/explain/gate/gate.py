@@ -23,28 +23,19 @@ from andon.explain.gate.thin import adds_nothing, thin_check
 
 #: Categories of one kind do not contradict each other: a drive's overload is mechanical as well, and a full disk is the
 #: server's.
-_KINDS = (
-    {"drive", "motion", "mechanical", "electrical", "robot", "power", "safety"},
-    {"mechanical", "pneumatic_hydraulic", "process", "sensor", "motion", "robot"},
-    {"sensor", "electrical", "plc", "safety", "process", "robot", "network"},
-    {
-        "plc",
-        "network",
-        "configuration",
-        "application",
-        "robot",
-        "motion",
-        "drive",
-        "sensor",
-        "safety",
-        "power",
-        "electrical",
-    },
-    {"plc", "time", "storage"},
-    {"server", "storage", "database", "application", "container", "configuration", "power", "process", "electrical"},
-    {"network", "server", "storage", "application", "database", "container", "configuration", "security"},
-    {"certificate", "network", "server", "application", "container", "configuration", "security", "time"},
-    {"security", "safety", "storage", "database"},
+_KINDS = tuple(
+    frozenset(kind.split())
+    for kind in (
+        "drive motion mechanical electrical robot power safety",
+        "mechanical pneumatic_hydraulic process sensor motion robot",
+        "sensor electrical plc safety process robot network",
+        "plc network configuration application robot motion drive sensor safety power electrical",
+        "plc time storage",
+        "server storage database application container configuration power process electrical",
+        "network server storage application database container configuration security",
+        "certificate network server application container configuration security time",
+        "security safety storage database",
+    )
 )
 #: The share of an answer's characters that may be control characters and the like.
 _UNSEEN = 0.02

@@ -20,12 +20,13 @@ READ = 20_000
 #: Words that make a run.
 RUN = 4
 _LOG_READ = 4_000
-_LOGS_READ = 8
+_LOGS_READ, _CHECKS_READ = 8, 20
 #: A sign of Chinese, Japanese or Thai is a word, as a run of other letters or of digits is.
 _SIGNS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"
 _QUOTED = re.compile(
     r"“[^”]{0,400}”|„[^“”]{0,400}[“”]|«[^»]{0,400}»|\"[^\"]{0,400}\"|`[^`]{0,400}`|(?<!\w)'[^'\n]{0,400}'(?!\w)"
 )
+#: A word of so many letters may be a loop of letters, of so many at most.
 _UNIT_MIN, _UNIT_MAX = 8, 40
 _WORD = re.compile(rf"[{_SIGNS}]|[^\W\d_{_SIGNS}]+|\d+")
 
@@ -58,10 +59,7 @@ def _pieces(word: str) -> Iterable[str]:
 
 
 class Said(NamedTuple):
-    """An answer: the words that it shows as they are, and those of each part of it.
-
-    Without a finding the whole text is ``cause``, and ``checks`` is empty.
-    """
+    """What an answer says, as it would be shown; without a finding the whole text is ``cause``."""
 
     summary: str
     cause: str
@@ -79,7 +77,7 @@ class Said(NamedTuple):
         if found is None:
             return cls("", _shown(explanation.text), [])
         checks = found.get("checks")
-        listed = checks if isinstance(checks, list) else []
+        listed = checks[:_CHECKS_READ] if isinstance(checks, list) else []
         return cls(
             _shown(found.get("summary", "")), _shown(found.get("probable_cause", "")), [_shown(one) for one in listed]
         )
@@ -104,7 +102,9 @@ class Asked(NamedTuple):
         """What ``question`` says."""
         text = "\n".join(_told(question))
         words = words_of(text)
-        return cls(text, f" {' '.join(words)} ", frozenset(words), frozenset(threes_of(words)), Counter(runs_of(words)))
+        known = (threes_of(words_of(one[:_LOG_READ])) for one in _known(question))
+        threes = frozenset(itertools.chain(threes_of(words), *known))
+        return cls(text, f" {' '.join(words)} ", frozenset(words), threes, Counter(runs_of(words)))
 
     def holds(self, words: Iterable[str]) -> bool:
         """Whether the logs say these words in this order."""
