@@ -43,6 +43,15 @@ IGNORED_FIELDS = {"max_completion_tokens", "tool_choice", "num_ctx", "keep_alive
 CHARS_PER_TOKEN = 4
 
 
+#: What passes every gate, whatever was asked.
+SOUND: dict[str, Any] = {
+    "summary": "The link between the two parts is lost.",
+    "category": "unknown",
+    "probable_cause": "A connector worked loose by vibration.",
+    "checks": ["Look at the plugs of both parts and press them home.", "Measure the supply at the farther one."],
+}
+
+
 @dataclass(frozen=True)
 class Answer:
     """How one model call goes. ``text=None`` makes a finding that fits the request.
@@ -87,6 +96,7 @@ BEHAVIOURS: dict[str, Answer] = {
     "empty": Answer(text=""),
     "half-json": Answer(text=HALF),
     "megabyte": Answer(text="word " * 210_000, chunk=4_096, pace=0.002, obey_limit=False),
+    "sound": Answer(finding=SOUND),
     "unknown-ids": Answer(finding={"evidence": [999_999_999, 888_888_888]}),
 }
 

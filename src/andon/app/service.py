@@ -35,6 +35,7 @@ from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailab
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
 from andon.core.timestamps import TimeReader
+from andon.explain import placing
 from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import SLOTS, SLOTS_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
@@ -285,10 +286,11 @@ class Service:
         decode = decoder(settings)
         self.health.report(regroup.PART, regroup.BEGINS)  # until the recorder has seen to it
         admission, policy = model_admission(settings, self.store), analysis_policy(settings)
+        rules = placing.undoubted(self.playbook.explain, self.playbook.general, self.trust.doubts)
         desk = CallerDesk(
             self.store,
             publisher,
-            self.playbook.explain,
+            rules,
             decode,
             self.metrics,
             agent=settings.agent_name,
@@ -301,12 +303,13 @@ class Service:
             self.analyst,
             Ladder(
                 self.store.read,
-                self.playbook.explain,
+                rules,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
                 own_rules=lambda: len(self.playbook),
                 history=self.store.look_up if settings.investigate == "on" else None,
             ),
+            self.trust,
             admission,
             self.metrics,
             owner=lease_owner(settings, self.http_port),
@@ -315,6 +318,7 @@ class Service:
             deadline=settings.model_cold_deadline * (1 + len(settings.fallback_members)),
             explained=desk.explained,
             pictures=pictures,
+            instructions=settings.agent_instructions,
         )
         recorder = Recorder(
             self._stream,

@@ -122,6 +122,13 @@ class Metrics:
     advice_refused = _Metric(
         Counter, "andon_advice_refused", "Answers of a model that were kept back because their advice is forbidden."
     )
+    answers_refused = _Metric(
+        Counter,
+        "andon_answers_refused",
+        "Answers of a model that were kept back, by what is wrong with them.",
+        "reason",
+    )
+    second_opinions = _Metric(Counter, "andon_second_opinions", "Answers of a model that are shown below another one.")
     model_seconds = _Metric(
         Histogram,
         "andon_model_seconds",

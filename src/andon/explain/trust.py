@@ -95,8 +95,13 @@ class Trust:
         known = self._models.get((provider, model))
         return self._settings.model_trust == "measured" and known is not None and known.chooses
 
+    @property
+    def doubted(self) -> frozenset[str]:
+        """The rules of the playbook, by their ids, whose answers technicians here found wrong."""
+        return self._doubted
+
     def doubts(self, rule: str) -> bool:
-        """Whether technicians here found the answers of this rule of the playbook (its id) wrong."""
+        """Whether it is one of :attr:`doubted`."""
         return rule in self._doubted
 
     def describe(self) -> Mapping[tuple[str, str], ModelTrust]:

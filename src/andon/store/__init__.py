@@ -25,6 +25,7 @@ from andon.store.engine.database_lock import lock_database
 from andon.store.engine.prepare import Preparation, prepare
 from andon.store.engine.vacuum import compact
 from andon.store.engine.visitor import Ask, Visitor, change, changer
+from andon.store.problems import verdicts
 from andon.store.recording import pictures
 from andon.store.recording.handled_sequences import set_floor
 from andon.store.retention.steps import Retention, deleted_by_others
@@ -65,4 +66,5 @@ __all__ = [
     "search",
     "set_floor",
     "trials",
+    "verdicts",
 ]

@@ -64,6 +64,10 @@ COMMANDS = {
         "Record the confirmed fix of a problem: every log of it shows the fix from now on, "
         "and no model is asked again.",
     ),
+    "verdict": Entry(
+        "verdict_command:verdict",
+        "Say whether the explanation of a problem was helpful or wrong: models and rules are trusted by it.",
+    ),
     "queue": Entry(
         "queue:queue", "List the problems that wait for an explanation, the next one first, and why they wait."
     ),

@@ -25,6 +25,7 @@ class AnalysisStatus(enum.StrEnum):
     """State of a row of ``analyses``. PENDING rows are the queue; a PENDING row may hold a provisional text.
 
     A REFUSED row keeps what a model said and may not be shown: in ``finding``, with the reason in ``last_error``.
+    A row with ``second_of`` is a second opinion below that row, or waits to become one.
     """
 
     PENDING = "pending"
@@ -134,7 +135,11 @@ class Explanation(msgspec.Struct, kw_only=True):
 
 
 class PendingAnalysis(msgspec.Struct):
-    """A claimed row of the queue: ours until the lease ends."""
+    """A claimed row of the queue: ours until the lease ends.
+
+    ``second_of`` is the row below which its answer is to stand as a second opinion; ``provisional`` says that something
+    is shown for it already.
+    """
 
     id: int
     pattern_id: int
@@ -144,6 +149,7 @@ class PendingAnalysis(msgspec.Struct):
     attempts: int
     provisional: bool
     question: Question
+    second_of: int | None = None
 
 
 class StoredAnalysis(msgspec.Struct, frozen=True):
@@ -163,6 +169,18 @@ class StoredAnalysis(msgspec.Struct, frozen=True):
     prompt_version: str | None
     created_at: str
     finished_at: str | None
+
+
+class SecondOpinion(msgspec.Struct, frozen=True):
+    """What a model says below the answer that is shown. ``standing`` is what its answers were worth when it said so."""
+
+    analysis_id: int
+    text: str
+    finding: dict[str, Any] | None
+    provider: str | None
+    model: str | None
+    standing: str | None
+    created_at: str
 
 
 class Waiter(msgspec.Struct, frozen=True):
