@@ -11,7 +11,7 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from andon.app.cli.output import console, errors, plain, print_json, print_listing
-from andon.core.errors import ConfigError, ModelError, ModelUnavailable, StoreUnavailable
+from andon.core.errors import ConfigError, ModelError, ModelUnavailable, StoreError
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission, Budget
 from andon.explain.model.fallback import build_analyst, each_of
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 def of_settings(settings: Settings) -> list[ModelTrust]:
-    """What is known of each configured model, the fallbacks last; nothing of PLAYBOOK. Raises StoreError."""
+    """What is known of each configured model, the fallbacks last; nothing of PLAYBOOK, or without a database."""
     try:
         with Visitor(settings.database) as visitor:
             return visitor.read(known, settings, visitor.read(configured_models, settings))[0]
-    except StoreUnavailable:
-        if isinstance(settings.database, Path) and not settings.database.exists():
-            return []
-        raise
+    except (StoreError, PermissionError) as error:  # the models themselves can be listed all the same
+        if not isinstance(settings.database, Path) or settings.database.exists():
+            errors.print(plain(f"What models are worth cannot be read: {error}"))
+        return []
 
 
 def print_trust(models: list[ModelTrust]) -> None:
