@@ -314,7 +314,7 @@ async def test_a_rule_that_technicians_doubt_does_not_answer(tmp_path: Path) -> 
         known.learn([], [rule])
         p.analyzer.wake()
         await until(lambda: shown(p) == [("model", False)], "the labelled answer")
-        assert (p.rows()[0].analysis or "").startswith("No rule fits.")
+        assert (p.rows()[0].analysis or "").startswith("No rule answers this.")
         assert below(p) is None
 
 
