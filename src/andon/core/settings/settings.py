@@ -137,8 +137,8 @@ class Settings(ListenerSettings, ProviderSettings, TrustSettings, BaseSettings):
         2048,
         ge=64,
         le=65536,
-        description="Longest answer a model may give, in tokens. Where it is not set, a model of `OLLAMA` or `EMBEDDED` "
-        "that does not think gets 400 for a finding.",
+        description="Longest answer a model may give, in tokens. Where it is not set, a model of `OLLAMA` or "
+        "`EMBEDDED` that does not think gets 400 for a finding.",
     )
     model_prompt_tokens: int = Field(
         2000,  # with the longest answer it fits into 4,096 tokens, Ollama's default context
