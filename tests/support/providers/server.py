@@ -31,7 +31,7 @@ FINDING: dict[str, Any] = {
     "checks": ["Look at the filter.", "Measure the air flow."],
     "severity_assessed": "ERROR",
     "confidence": "medium",
-    "evidence": [1],
+    "evidence": [],
     "enough_evidence": True,
 }
 

@@ -149,7 +149,7 @@ class ModelAnalyst(ModelSession):
         self,
         backend: Backend,
         settings: Settings,
-        look: Callable[[Question], HistoryTools] | None = None,
+        look: Callable[[Question], HistoryTools | None] | None = None,
     ) -> None:
         super().__init__(backend, settings)
         self._look = look
@@ -230,9 +230,9 @@ class ModelAnalyst(ModelSession):
         self, question: Question, exchange: FindingExchange, finding: Finding | None, failure: ModelError | None
     ) -> Explanation:
         """The explanation for what came. Raises ``failure``, or ModelAnswerError where nothing can be used."""
+        seen = sorted(exchange.tools.seen) if exchange.tools is not None else []
         if finding is not None:
-            seen = exchange.tools.seen if exchange.tools is not None else ()
-            shown = [*(entry.id for entry in question.logs), *sorted(seen)]
+            shown = [*(entry.id for entry in question.logs), *seen]
             settled = settle(finding, worst_severity=question.worst_severity, log_ids=shown)
             text, typed = render(settled), settled.model_dump(mode="json")
         else:
@@ -252,6 +252,8 @@ class ModelAnalyst(ModelSession):
             prompt_version=self.prompt_version,
             input_tokens=exchange.input_tokens or None,
             output_tokens=exchange.output_tokens or None,
+            cited=finding.evidence if finding is not None else [],
+            looked_up=seen,
         )
 
     def _nothing_usable(self, exchange: FindingExchange) -> ModelAnswerError:

@@ -92,11 +92,33 @@ class FallbackAnalyst:
         if not members:
             raise ValueError("a fallback needs at least one member")
         self._members = [_Member(analyst, clock) for analyst in members]
-        self.provider, self.model = members[0].provider, members[0].model
-        self.prompt_version = members[0].prompt_version
+
+    @property
+    def provider(self) -> str:
+        """The provider that the next question goes to."""
+        return self._next.provider
+
+    @property
+    def model(self) -> str:
+        """Its model."""
+        return self._next.model
+
+    @property
+    def _next(self) -> ModelAnalyst:
+        return next((one for one in self._members if not one.rests), self._members[0]).analyst
+
+    @property
+    def analysts(self) -> list[ModelAnalyst]:
+        """The members, best first."""
+        return [member.analyst for member in self._members]
+
+    @property
+    def prompt_version(self) -> str:
+        """The wording in which that model is asked."""
+        return self._next.prompt_version
 
     async def identity(self) -> str:
-        return await self._members[0].analyst.identity()
+        return await self._next.identity()
 
     async def warm_up(self) -> None:
         await self._members[0].analyst.warm_up()
@@ -142,9 +164,16 @@ class FallbackAnalyst:
             await member.analyst.close()
 
 
+def each_of(analyst: Analyst | None) -> list[Analyst]:
+    """The analysts that ``analyst`` asks, each of them one model; none for None."""
+    if isinstance(analyst, FallbackAnalyst):
+        return [*analyst.analysts]
+    return [] if analyst is None else [analyst]
+
+
 def build_analyst(
     settings: Settings,
-    look: Callable[[Question], HistoryTools] | None = None,
+    look: Callable[[Question], HistoryTools | None] | None = None,
     *,
     members: Sequence[Member] | None = None,
 ) -> Analyst | None:

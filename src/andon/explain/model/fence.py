@@ -91,8 +91,10 @@ def problem_fields(one: PatternSeen, now: datetime) -> dict[str, Any]:
     }
 
 
-def facts_fields(facts: PatternFacts, now: datetime, *, likeness: float | None = None) -> dict[str, Any]:
-    """What is known of a problem, to be encoded."""
+def facts_fields(
+    facts: PatternFacts, now: datetime, *, likeness: float | None = None, opinions: bool = False
+) -> dict[str, Any]:
+    """What is known of a problem, to be encoded; with ``opinions`` what a model says below its explanation too."""
     fields: dict[str, Any] = {
         "pattern_id": facts.pattern_id,
         "problem": clean(facts.template, 300),
@@ -119,6 +121,8 @@ def facts_fields(facts: PatternFacts, now: datetime, *, likeness: float | None =
     if facts.explanation is not None:
         fields["explanation"] = clean(facts.explanation, 2 * _TEXT_MAX)
         fields["explained_by"] = f"{facts.rung}{' (provisional)' if facts.provisional else ''}"
+    if opinions and facts.second_opinion is not None:
+        fields["second_opinion"] = clean(facts.second_opinion, 2 * _TEXT_MAX)
     return fields
 
 

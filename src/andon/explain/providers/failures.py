@@ -206,10 +206,12 @@ def unreachable(place: Place, reason: str) -> ModelUnavailable:
 
 def too_slow(place: Place, deadline: float) -> ModelUnavailable:
     """The deadline passed."""
-    return ModelUnavailable(
+    error = ModelUnavailable(
         f"{place.model} at {place.url} gave no answer within {deadline:g} s: it is asked again later; "
         "choose a smaller MODEL if this goes on."
     )
+    error.late = True
+    return error
 
 
 def not_understood(place: Place, reason: str) -> ModelAnswerError:
