@@ -192,10 +192,19 @@ def finish_second(connection: Connection, job: PendingAnalysis, explanation: Exp
     second_opinions.end(connection, job.id, AnalysisStatus.DONE, **analysis_rows.answered(explanation))
 
 
-def end_second(connection: Connection, job: PendingAnalysis, reason: str, refused: Explanation | None = None) -> None:
-    """There is no second opinion; ``refused`` is what the model said and nobody may be shown."""
+def end_second(
+    connection: Connection,
+    job: PendingAnalysis,
+    reason: str,
+    refused: Explanation | None = None,
+    *,
+    wanted: bool = True,
+) -> None:
+    """There is no second opinion; ``refused`` is what the model said and nobody may be shown. One that is not
+    ``wanted`` any more is no failure."""
     values = {} if refused is None else analysis_rows.refused(refused)
-    status = AnalysisStatus.FAILED if refused is None else AnalysisStatus.REFUSED
+    status = AnalysisStatus.FAILED if wanted else AnalysisStatus.DONE
+    status = status if refused is None else AnalysisStatus.REFUSED
     second_opinions.end(connection, job.id, status, last_error=reason, **values)
 
 
