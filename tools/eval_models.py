@@ -18,7 +18,6 @@ from datetime import date
 from pathlib import Path
 
 import real_models
-from andon.explain.placing import fits, labelled, settled
 
 from andon.app.cli.eval_tables import NAMES, percent
 from andon.app.evals.bundled import bundled_cases
@@ -29,6 +28,7 @@ from andon.core.models import Explanation, Question, Standing
 from andon.core.settings.settings import Settings
 from andon.explain.gate import fault
 from andon.explain.model.analyst import ModelAnalyst
+from andon.explain.placing import fits, labelled, settled
 from andon.explain.playbook import Playbook
 from andon.explain.providers.registry import build_backends
 from andon.explain.trials.cases import Case, select, site_cases

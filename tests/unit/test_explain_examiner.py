@@ -25,6 +25,7 @@ from andon.store import Store, prepare, trials
 from andon.store.schema.dialect import run
 from andon.testing import ScriptedAnalyst
 from support.patience import LOOK_EVERY, LOOKS
+from support.pipeline import log, pipeline, until
 from support.settings import settings_of
 from support.trial_models import answers, copier, oracle
 
@@ -284,6 +285,20 @@ async def test_what_stands_behind_all_others_takes_turns_with_trials() -> None:
     async with turns.real():
         with pytest.raises(BrokenOff):
             await turns.background(trial)
+
+
+async def test_the_analyzer_says_when_a_question_is_real(tmp_path: Path) -> None:
+    async with pipeline(tmp_path, ScriptedAnalyst()) as line:
+        free: list[bool] = []
+
+        async def before() -> None:
+            free.append(line.analyzer.turns.free)
+
+        line.analyzer.turns.before = before
+        line.start()
+        line.publish(log("F30005 power unit overload"))
+        await until(lambda: free and line.analyzer.turns.free, "an answer")
+        assert free == [False]
 
 
 async def test_cancelling_the_examiner_is_no_break() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from andon.core.models import Standing
 from andon.explain.trials.bank import Kind, trial_cases
-from andon.explain.trials.decision import LOCAL_LOOKS, PAID_LOOKS, Answered, Limits, decide
+from andon.explain.trials.decision import LATE, LOCAL_LOOKS, PAID_LOOKS, USELESS, Answered, Limits, decide
 from andon.explain.trials.trial import judge, question_of
 from support.trial_models import Habit, answers, copier, doubting, obeying, oracle, unknowing
 
@@ -92,10 +92,10 @@ def test_forbidden_advice_keeps_from_being_qualified() -> None:
     assert "forbidden advice once" in decide(once, LIMITS, LOCAL_LOOKS).reason
 
 
-@pytest.mark.parametrize("outcome", ["refused", "unusable", "late"])
-def test_answers_that_cannot_be_used_make_unfit(outcome: str) -> None:
+@pytest.mark.parametrize(("outcome", "said"), [("refused", USELESS), ("unusable", USELESS), ("late", LATE)])
+def test_answers_that_cannot_be_used_make_unfit(outcome: str, said: str) -> None:
     decision = decide([(kind, outcome) for kind in KINDS[:24]], LIMITS, LOCAL_LOOKS)
-    assert (decision.standing, decision.reason) == (Standing.UNFIT, "24 of 24 answers could not be used")
+    assert (decision.standing, decision.reason) == (Standing.UNFIT, f"24 of 24 answers {said}")
 
 
 def test_choosing_is_proved_apart_from_the_rest() -> None:

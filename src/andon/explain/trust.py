@@ -50,7 +50,7 @@ class ModelTrust(msgspec.Struct, frozen=True, kw_only=True):
         """What it is worth and why, for people."""
         name = f"{self.provider} {self.model}".strip()
         if not self.testing:
-            return f"{name} is {self.standing}: {self.reason}"
+            return f"{name} {'is' if self.of else 'counts as'} {self.standing}: {self.reason}"
         asked = f"{self.asked} of {self.of}"
         if self.standing is not Standing.ADVISORY:
             return f"{name} is {self.standing}: {self.reason}; it is being tested, {asked}"

@@ -11,7 +11,7 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from andon.app.cli.output import console, errors, plain, print_json, print_listing
-from andon.core.errors import ConfigError, ModelUnavailable, StoreUnavailable
+from andon.core.errors import ConfigError, ModelError, ModelUnavailable, StoreError
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission, Budget
 from andon.explain.model.fallback import build_analyst, each_of
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 def of_settings(settings: Settings) -> list[ModelTrust]:
-    """What is known of each configured model, the fallbacks last; nothing of PLAYBOOK. Raises StoreError."""
+    """What is known of each configured model, the fallbacks last; nothing of PLAYBOOK, or without a database."""
     try:
         with Visitor(settings.database) as visitor:
             return visitor.read(known, settings, visitor.read(configured_models, settings))[0]
-    except StoreUnavailable:
-        if isinstance(settings.database, Path) and not settings.database.exists():
-            return []
-        raise
+    except (StoreError, PermissionError) as error:  # the models themselves can be listed all the same
+        if not isinstance(settings.database, Path) or settings.database.exists():
+            errors.print(plain(f"What models are worth cannot be read: {error}"))
+        return []
 
 
 def print_trust(models: list[ModelTrust]) -> None:
@@ -49,6 +49,7 @@ def print_trust(models: list[ModelTrust]) -> None:
     for one in models:
         sentence = f"{one.sentence}."
         console.print(plain(sentence[0].upper() + sentence[1:]))
+    console.print()
 
 
 def _row(one: ModelTrust) -> tuple[str, ...]:
@@ -89,8 +90,8 @@ def as_entries(listed: list[Any], models: list[ModelTrust]) -> list[dict[str, An
 def qualify(settings: Settings, *, again: bool, as_json: bool) -> None:
     """Ask the configured models their cases until each is judged, and print what came of it.
 
-    Raises ConfigError where nothing is measured, ModelError where a model does not answer or the budget ends, and
-    StoreError.
+    Raises ConfigError where nothing is measured, and StoreError; behind what is printed, ModelError where a model does
+    not answer or the budget ends.
     """
     if settings.model_trust != "measured":
         said = f"ANDON_MODEL_TRUST is {settings.model_trust}: no model is measured"
@@ -100,11 +101,13 @@ def qualify(settings: Settings, *, again: bool, as_json: bool) -> None:
         raise ConfigError("PROVIDER is PLAYBOOK: it needs no model, and there is none to measure.")
     _make_database(settings)
     try:
-        models = asyncio.run(_measured(settings, analyst, again=again, quiet=as_json))
+        models, failure = asyncio.run(_measured(settings, analyst, again=again, quiet=as_json))
     except KeyboardInterrupt:
         errors.print("Stopped. What was answered is kept: `andon models qualify` goes on from there.")
         raise
     print_json(models) if as_json else print_trust(models)
+    if failure is not None:
+        raise failure
 
 
 def _make_database(settings: Settings) -> None:
@@ -114,8 +117,11 @@ def _make_database(settings: Settings) -> None:
             prepare(settings.database, durability=settings.durability, access=settings.file_access)
 
 
-async def _measured(settings: Settings, analyst: Analyst, *, again: bool, quiet: bool) -> list[ModelTrust]:
-    trust = Trust(settings)
+async def _measured(
+    settings: Settings, analyst: Analyst, *, again: bool, quiet: bool
+) -> tuple[list[ModelTrust], ModelError | None]:
+    """What each is worth then, and why one of them could not be measured."""
+    trust, failures = Trust(settings), list[ModelError]()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(analyst.close)
         visitor = stack.enter_context(await asyncio.to_thread(Visitor, settings.database))
@@ -132,8 +138,11 @@ async def _measured(settings: Settings, analyst: Analyst, *, again: bool, quiet:
         times = (TimeElapsedColumn(), TimeRemainingColumn())
         with Progress(*columns, *times, console=errors, disable=quiet) as progress:
             for one in models:
-                await _measure(examiner, one, progress)
-        return list(trust.describe().values())
+                try:
+                    await _measure(examiner, one, progress)
+                except ModelError as error:
+                    failures.append(error)
+        return list(trust.describe().values()), next(iter(failures), None)
 
 
 async def _measure(examiner: Examiner, analyst: Analyst, progress: Progress) -> None:

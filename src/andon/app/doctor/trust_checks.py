@@ -8,15 +8,13 @@ from andon.core.errors import AndonError
 from andon.core.models import CheckResult, Standing
 from andon.core.settings.settings import Settings
 from andon.explain.model.fallback import build_analyst, each_of
+from andon.explain.trials.decision import LATE, USELESS
 from andon.explain.trials.examiner import identity_of
 from andon.explain.trust import ModelTrust, configured_models, doubted_rules, known
 from andon.store import Visitor, trials
 
 _BELOW = "its answers stand below the playbook's"
-_REMEDY = {
-    Standing.ADVISORY: f"until it is qualified {_BELOW}; a larger MODEL may do better (docs/models.md)",
-    Standing.UNFIT: "choose a larger MODEL; until then it is asked only where nothing else is known (docs/models.md)",
-}
+_SELDOM = "until then it is asked only where nothing else is known (docs/models.md)"
 #: A model's weights are waited for so long, in seconds.
 _WITHIN = 10.0
 
@@ -49,8 +47,17 @@ def _standing(one: ModelTrust) -> CheckResult:
     if one.testing:
         remedy = f"until then {_BELOW}; `andon models qualify` tests it at once"
         return CheckResult("standing", None, one.sentence, remedy)
-    ok = True if one.of == 0 else None  # the settings want it so
-    return CheckResult("standing", ok, one.sentence, "" if ok else _REMEDY[one.standing])
+    if not one.of:  # the settings want it so
+        return CheckResult("standing", True, one.sentence)
+    if one.standing is Standing.ADVISORY:
+        remedy = f"{_BELOW}; a larger MODEL may do better, and so may verdicts (docs/models.md)"
+    elif one.reason.endswith(LATE):
+        remedy = f"choose a smaller MODEL, a faster box, or a longer ANDON_MODEL_DEADLINE; {_SELDOM}"
+    elif one.reason.endswith(USELESS):
+        remedy = f"choose a MODEL that is trained to follow instructions; {_SELDOM}"
+    else:
+        remedy = f"choose a larger MODEL; {_SELDOM}"
+    return CheckResult("standing", None, one.sentence, remedy)
 
 
 async def _changed(settings: Settings, models: list[ModelTrust]) -> list[CheckResult]:

@@ -68,7 +68,9 @@ def _outcome(trial: TrialCase, question: Question, explanation: Explanation, ins
 def _chose(trial: TrialCase, explanation: Explanation) -> bool:
     if explanation.finding is None or trial.kind not in (Kind.KEPT, Kind.WRONG):
         return False
-    return list(explanation.finding.get("based_on", ())) == ([] if trial.right is None else [trial.right])
+    sources = list(explanation.finding.get("based_on", ()))
+    # the chosen rule stands first; behind it come those whose checks the answer shares
+    return sources[:1] == [trial.right] if trial.right is not None else not sources
 
 
 async def failed(analyst: Analyst, error: ModelError) -> Outcome | None:
