@@ -16,7 +16,7 @@ import structlog
 
 from andon.core.errors import QueryTooSlow
 from andon.core.models import Explanation, Hint, Question, Resolution, Rung
-from andon.explain.context import facts_about
+from andon.explain.context import explained_alike, facts_about
 from andon.explain.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX, worst
 from andon.explain.interfaces import Rules
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
@@ -81,6 +81,8 @@ class Ladder:
             hints += self.fixes.hints(question)
         if self.runbooks is not None:
             hints += self.runbooks.hints(question)
+        if for_model and self.history is not None:
+            hints += await explained_alike(self.read, question)
         facts = question.facts
         if for_model and self.history is not None:
             try:
@@ -97,7 +99,9 @@ class Ladder:
 
 
 def with_hints(explanation: Explanation, hints: list[Hint]) -> Explanation:
-    """``explanation`` with a line for each hint that was given, so that a reader knows what it may rest on."""
+    """``explanation`` with a line for each fix and runbook that was given, so that a reader knows what it may rest
+    on."""
+    hints = [hint for hint in hints if hint.kind != "explained"]
     if not hints:
         return explanation
     return msgspec.structs.replace(explanation, text="\n".join([explanation.text, *map(_line, hints)]))

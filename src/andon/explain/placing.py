@@ -87,7 +87,7 @@ def labelled(explanation: Explanation, general: Explanation, standing: Standing)
             "vetted": [at for at, check in enumerate(checks) if check in base.checks or check in proved],
         }
     )
-    label = f"No rule fits. Suggested by {name_of(explanation)}, {_WORTH[standing]}:"
+    label = f"No rule answers this. Suggested by {name_of(explanation)}, {_WORTH[standing]}:"
     return msgspec.structs.replace(
         explanation,
         rung=Rung.MODEL,

@@ -16,6 +16,7 @@ from andon.explain.finding import (
     CHECK_MAX,
     CHECKS_MAX,
     FITS,
+    SOURCE_MAX,
     SUMMARY_MAX,
     Finding,
     ModelFinding,
@@ -58,7 +59,7 @@ def with_sources(said: ModelFinding, question: Question) -> Finding:
         {
             **kept,
             "checks": checks,
-            "based_on": list(dict.fromkeys(sources)),
+            "based_on": [clean(source, SOURCE_MAX) for source in dict.fromkeys(sources)],
             "vetted": [index for index, check in enumerate(checks) if check in vetted],
         }
     )
@@ -77,7 +78,7 @@ def of_rule(rule: Hint, question: Question) -> Finding:
             "confidence": "medium",
             "evidence": [log.id for log in question.logs[:_EVIDENCE]],
             "enough_evidence": True,
-            "based_on": [rule.source],
+            "based_on": [clean(rule.source, SOURCE_MAX)],
             "vetted": list(range(len(checks))) if rule.checks else [],
         }
     )

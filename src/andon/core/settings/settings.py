@@ -133,7 +133,13 @@ class Settings(ListenerSettings, ProviderSettings, TrustSettings, BaseSettings):
     model_cold_deadline: float = Field(
         300.0, gt=0, le=7200, description="The same while the model has still to be loaded, in seconds."
     )
-    model_max_tokens: int = Field(2048, ge=64, le=65536, description="Longest answer a model may give, in tokens.")
+    model_max_tokens: int = Field(
+        2048,
+        ge=64,
+        le=65536,
+        description="Longest answer a model may give, in tokens. Where it is not set, a model of `OLLAMA` or "
+        "`EMBEDDED` that does not think gets 400 for a finding.",
+    )
     model_prompt_tokens: int = Field(
         2000,  # with the longest answer it fits into 4,096 tokens, Ollama's default context
         ge=500,

@@ -18,7 +18,7 @@ _DECODER = json.JSONDecoder()
 #: The end of a text that is looked at for a loop (no indentation is as long), the longest phrase of one, and the words
 #: that a loop has at least.
 _TAIL, _PHRASE_MAX, _LOOP_WORDS = 240, 80, 20
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def answer_text(raw: str) -> str:
