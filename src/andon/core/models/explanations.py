@@ -34,11 +34,22 @@ class AnalysisStatus(enum.StrEnum):
     REFUSED = "refused"
 
 
-class Hint(msgspec.Struct, frozen=True):
-    """What the site knows that may bear on a problem: a confirmed fix of a similar problem, or a runbook.
+class Standing(enum.StrEnum):
+    """What a model's answers are worth here: QUALIFIED ones replace the playbook's, ADVISORY ones stand below it, and
+    an UNFIT model is asked only where nothing else is known."""
 
-    ``kind`` is ``resolution`` or ``runbook``; ``source`` names it (``pattern 12``, ``runbooks/oven.md``); ``score`` is
-    the similarity from 0 to 1 where there is one.
+    QUALIFIED = "qualified"
+    ADVISORY = "advisory"
+    UNFIT = "unfit"
+
+
+class Hint(msgspec.Struct, frozen=True):
+    """What is known that may bear on a problem: a confirmed fix of a similar problem, a runbook, the explanation of a
+    similar problem, or a rule of the playbook.
+
+    ``kind`` is ``resolution``, ``runbook``, ``explained`` or ``rule``; ``source`` names it (``pattern 12``,
+    ``runbooks/oven.md``, a rule's id); ``score`` is the similarity from 0 to 1, or a rule's specificity, where there is
+    one. ``category``, ``cause`` and ``checks`` are set where it has them apart from ``text``.
     """
 
     kind: str
@@ -46,12 +57,16 @@ class Hint(msgspec.Struct, frozen=True):
     title: str
     text: str
     score: float | None = None
+    category: str | None = None
+    cause: str | None = None
+    checks: list[str] = []
 
 
 class Question(msgspec.Struct):
     """What the analyst is asked: one problem, seen through its newest logs (newest first, at least one).
 
     ``hints`` are what the rungs above know about similar problems; the analyst shows them to the model and says so.
+    ``rules`` are the rules of the playbook that come nearest, best first: the model may rest on one, or on none.
     ``facts`` are short lines from the site's history (counts, what else the host logged around the same time).
     ``pictures`` came with the logs; a model that cannot see is told that they exist.
     """
@@ -65,6 +80,7 @@ class Question(msgspec.Struct):
     last_seen: str
     worst_severity: str
     hints: list[Hint] = []
+    rules: list[Hint] = []
     facts: list[str] = []
     pictures: list[Picture] = []
 

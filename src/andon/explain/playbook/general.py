@@ -93,6 +93,8 @@ class General:
         """Whether a log reports nothing a rule could explain: a lesson about faults, or one name without a symptom."""
         if not self._lesson.isdisjoint(log.said):
             return True
+        if log.coded:
+            return False
         told = self.telling(log)
         plain = self._plain & log.said
         if any(self._weights[term] >= _MARKED for term in plain):

@@ -51,7 +51,9 @@ PIECE_MAX = 48
 VOCABULARY = "vocabulary.yaml"
 #: Files of parts begin with this (:mod:`andon.explain.playbook.parts`).
 PARTS = "parts_"
-_NOT_RULES = frozenset({VOCABULARY, "general.yaml", "glossary.yaml"})
+#: Files of vendors' codes begin with this (:mod:`andon.explain.playbook.code_tables`).
+CODES = "codes_"
+_NOT_RULES = frozenset({VOCABULARY, "general.yaml", "glossary.yaml", "symptoms.yaml", "meanings.yaml"})
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 _GROUP = re.compile(r"\(\?P<(\w+)>")
@@ -95,6 +97,13 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     examples: Annotated[list[str], Meta(max_length=50)] = []
 
 
+class Meaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a symptom means somewhere: its ``cause`` and where to ``look`` first, each a sentence."""
+
+    cause: str
+    look: str
+
+
 class Compiled(msgspec.Struct, frozen=True):
     """A rule ready to match: terms by number, globs and captures as patterns. ``source`` is what answers name."""
 
@@ -120,17 +129,19 @@ def bundled(name: str, kind: type[T]) -> T:
         raise ConfigError(f"{name}: {error}.") from None
 
 
-def bundled_names(*, parts: bool) -> list[str]:
-    """The files of this package that hold rules, or those of parts, sorted."""
+def bundled_names(prefix: str = "") -> list[str]:
+    """The files of this package whose names begin with ``prefix``, or else those that hold rules, sorted."""
     names = {item.name for item in resources.files(__package__).iterdir() if item.name.endswith(".yaml")}
-    return sorted(name for name in names - _NOT_RULES if name.startswith(PARTS) is parts)
+    if prefix:
+        return sorted(name for name in names if name.startswith(prefix))
+    return sorted(name for name in names - _NOT_RULES if not name.startswith((PARTS, CODES)))
 
 
 def bundled_rules() -> list[tuple[str, Rule]]:
     """(file name, rule) of every bundled rule. Raises ConfigError naming file, rule and field."""
     return [
         (name, convert_rule(name, position, item))
-        for name in bundled_names(parts=False)
+        for name in bundled_names()
         for position, item in enumerate(bundled(name, list[Any]), 1)
     ]
 

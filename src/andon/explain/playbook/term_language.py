@@ -142,6 +142,11 @@ class TermIndex:
             (self._open[head[:_STEM]] if term.open[0] else self._exact[head]).append((number, term))
         return number
 
+    def mark(self, weight: float) -> int:
+        """A number that no text has, for what is found in another way."""
+        self.weights.append(weight)
+        return len(self.weights) - 1
+
     def find(self, words: Sequence[str]) -> set[int]:
         """The numbers of the terms that stand in ``words``."""
         found: set[int] = set()
