@@ -50,6 +50,8 @@ _CLOSE = 0.75
 _UNMET, _MET = 2.0, 0.5
 #: What a rule gains where the service is named after a product of its category.
 _HOME = 1.0
+#: What a robot is made of: named by its controller, such a fault is one of the robot.
+_OF_A_ROBOT = frozenset({"drive", "motion"})
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
@@ -90,6 +92,7 @@ class Playbook:
         vocabulary = Vocabulary(bundled_vocabulary(), index)
         self._general = General(load_general(), vocabulary)
         self._symptoms = Symptoms(load_symptoms(), vocabulary)
+        self._arm = vocabulary.numbers(["$robotarm"])
         self._beside = beside
         self._glossary = load_glossary()
         self._answered_by = answered_by
@@ -183,7 +186,7 @@ class Playbook:
         rule, values = compiled.rule, _values(compiled, reading, log)
         cause, checks = self._told(rule, values, reading)
         title = fill(rule.summary, values)
-        return Hint("rule", compiled.source, title, "", round(score, 2), rule.category, cause, checks)
+        return Hint("rule", compiled.source, title, "", round(score, 2), self._category(rule, reading), cause, checks)
 
     def _nearly(self, reading: Reading) -> Iterator[tuple[Compiled, float]]:
         """The rules of whose lists the log meets some, each with how well; they lose against rules that fit.
@@ -331,6 +334,12 @@ class Playbook:
             cause, checks = told.cause, told.checks
         return fill(cause, values), [fill(check, values) for check in checks[:CHECKS_MAX]]
 
+    def _category(self, rule: Rule, reading: Reading) -> str:
+        """The category of an answer by ``rule``: drives and axes of a robot are its own."""
+        if self._beside is None or rule.category not in _OF_A_ROBOT or self._arm.isdisjoint(reading.named):
+            return rule.category
+        return "robot"
+
     def _answer(self, question: Question, match: Match, chosen: int, reading: Reading) -> Finding:
         rule, values = match.rule, match.values
         same = [question.logs[chosen].id]
@@ -340,7 +349,7 @@ class Playbook:
         cause, checks = self._told(rule, values, reading)
         return Finding(
             summary=fill(rule.summary, values),
-            category=rule.category,  # type: ignore[arg-type]  # checked when the rule was loaded
+            category=self._category(rule, reading),  # type: ignore[arg-type]  # checked when the rule was loaded
             probable_cause=cause,
             checks=checks,
             severity_assessed=worst(question, rule.severity_floor, self._general.floor(reading)),
