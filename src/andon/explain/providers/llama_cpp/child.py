@@ -93,7 +93,9 @@ def parameters(spec: dict[str, Any]) -> Any:
     # beginning that our questions share stays in the slot all the same.
     params.cache_ram_mib = 0
     params.cache_idle_slots = False
-    params.n_ctx_checkpoints = 1
+    # A model that looks back a short way only (Gemma) can go back to the end of that beginning by a snapshot of it: two
+    # are the least that hold it, with one it reads everything anew.
+    params.n_ctx_checkpoints = 2
     return params
 
 
