@@ -56,13 +56,14 @@ _NOT_FOLLOWED = "A part of the log text addresses its reader; it was left out an
 
 
 class Match(msgspec.Struct, frozen=True):
-    """A rule that fits a log, with the values its texts may use."""
+    """A rule that fits a log, with the values its texts may use; ``exact`` where a phrase of it suffices by itself."""
 
     rule: Rule
     source: str
     score: float
     values: dict[str, str]
     confidence: str
+    exact: bool
 
 
 class Beside(msgspec.Struct, frozen=True):
@@ -179,7 +180,7 @@ class Playbook:
 
     def _hint(self, compiled: Compiled, score: float, reading: Reading, log: StoredLog) -> Hint:
         rule, values = compiled.rule, _values(compiled, reading, log)
-        cause, checks = self._told(rule, values, reading)
+        cause, checks = self._told(rule, values, reading, exact=not compiled.codes.isdisjoint(reading.said))
         title = fill(rule.summary, values)
         return Hint("rule", compiled.source, title, "", round(score, 2), rule.category, cause, checks)
 
@@ -233,7 +234,8 @@ class Playbook:
         if best is None:
             return None
         compiled, score = best
-        sure = not compiled.codes.isdisjoint(reading.said) or not any(
+        exact = not compiled.codes.isdisjoint(reading.said)
+        sure = exact or not any(
             score - other < _CLOSE and rival.rule.category != compiled.rule.category for rival, other in scored
         )
         confidence = compiled.rule.confidence
@@ -243,6 +245,7 @@ class Playbook:
             score=score,
             values=_values(compiled, reading, log),
             confidence=confidence if sure or confidence != "high" else "medium",
+            exact=exact,
         )
 
     def _scored(self, reading: Reading) -> list[tuple[Compiled, float]]:
@@ -319,12 +322,12 @@ class Playbook:
         sure = compiled.rule.sure if coded else 0.0
         return own + near + 1.5 * code + sure + 0.5 * preferred + where + compiled.rule.weight
 
-    def _told(self, rule: Rule, values: Mapping[str, str], reading: Reading) -> tuple[str, list[str]]:
+    def _told(self, rule: Rule, values: Mapping[str, str], reading: Reading, *, exact: bool) -> tuple[str, list[str]]:
         """Cause and checks of ``rule``; those of a broad rule or a part with what the log's symptom means there."""
         cause, checks = rule.probable_cause, rule.checks
         if rule.id.startswith((BROAD, PART)):
             when = None if rule.id.startswith(BROAD) else self._beside.when.get(rule.id, {})
-            told = self._symptoms.told(reading.said, rule, when)
+            told = self._symptoms.told(reading.said, rule, when, exact=exact)
             cause, checks = told.cause, told.checks
         return fill(cause, values), [fill(check, values) for check in checks[:CHECKS_MAX]]
 
@@ -334,7 +337,7 @@ class Playbook:
         for at, log in enumerate(question.logs[:_EVIDENCE]):
             if len(same) < _EVIDENCE and at != chosen and (other := self.match(log)) and other.rule.id == rule.id:
                 same.append(log.id)
-        cause, checks = self._told(rule, values, reading)
+        cause, checks = self._told(rule, values, reading, exact=match.exact)
         return Finding(
             summary=fill(rule.summary, values),
             category=rule.category,  # type: ignore[arg-type]  # checked when the rule was loaded

@@ -57,16 +57,17 @@ class Symptoms:
         """The kinds that ``said`` names, the most specific first."""
         return [kind.symptom for kind, _, _ in self._found(said)]
 
-    def told(self, said: Set[int], rule: Rule, when: Mapping[str, Meaning] | None) -> Told:
+    def told(self, said: Set[int], rule: Rule, when: Mapping[str, Meaning] | None, *, exact: bool = False) -> Told:
         """Cause and checks of the broad ``rule``, completed by the symptom that ``said`` names.
 
         ``when`` is what symptoms mean at a part; None for a rule that names no part and says less than any symptom.
+        An ``exact`` rule knows the fault itself: what it says goes first.
         """
         for kind, _, meanings in self._found(said):
             if when is not None and (own := when.get(kind.symptom)):
                 return Told(own.cause, [own.look, *rule.checks])
             if meaning := meanings.get(rule.category):
-                return _joined(meaning, rule, first=kind.first or when is None)
+                return _joined(meaning, rule, first=when is None or (kind.first and not exact))
         return Told(rule.probable_cause, rule.checks)
 
     def _found(self, said: Set[int]) -> list[tuple[Symptom, float, Mapping[str, Meaning]]]:
