@@ -39,6 +39,8 @@ _ENOUGH = 2.0
 _ENOUGH_IF_EVASIVE = 2.5
 #: What a log has to bring where it also says that it does not know, or that all went well.
 _ENOUGH_IN_DOUBT = 4.0
+#: Where a log has fewer words of its own, one that only says “failed” does not help a rule.
+_FEW = 2.6
 #: A log that tells this much and shows a symptom is answered by the broad rule of its kind of equipment.
 _MUCH = 3.5
 #: How the ids of the broad rules begin.
@@ -262,7 +264,7 @@ class Playbook:
             compiled.order: compiled
             for term in reading.said | reading.around
             for compiled in touched.get(term, ())
-            if not compiled.rule.id.startswith(broad)
+            if not compiled.rule.id.startswith(broad) or not compiled.codes.isdisjoint(reading.said)
         }
         homes = self._general.homes(reading)
         return [
@@ -301,20 +303,23 @@ class Playbook:
     def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
         """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""
         said, around, weights = reading.said, reading.around, self._index.weights
+        hollow = self._general.empty(reading, _FEW)
         if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
             return None
-        own = near = 0.0
+        own = near = empty = 0.0
         for group in compiled.groups:
             if spoken := group & said:
-                own += max(weights[term] for term in spoken) + (0.5 if len(spoken) == 2 else len(spoken) > 2)
+                met = max(weights[term] for term in spoken) + (0.5 if len(spoken) == 2 else len(spoken) > 2)
+                own += met
+                empty += met * (spoken <= hollow)
             elif group & around and not compiled.rule.match.spoken:
                 near += 0.5
             else:
-                own = near = 0.0
+                own = near = empty = 0.0
                 break
         coded = compiled.codes & said
         code = max((weights[term] for term in coded), default=0.0)
-        if own + code < enough + (near > 0):
+        if own - empty + code < enough + (near > 0):
             return None
         preferred = sum(weights[term] for term in compiled.prefer & said)
         preferred += 0.5 * len(compiled.prefer & (around - said))
