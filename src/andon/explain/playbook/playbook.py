@@ -51,6 +51,10 @@ _CLOSE = 0.75
 _UNMET, _MET = 2.0, 0.5
 #: What a rule gains where the service is named after a product of its category.
 _HOME = 1.0
+#: What a rule about machines loses where the service is a program of computers alone.
+_AWAY = 2.0
+_COMPUTERS = frozenset({"server", "storage", "database", "container", "certificate", "security", "time"})
+_MACHINES = frozenset({"mechanical", "drive", "motion", "robot", "sensor", "process", "pneumatic_hydraulic", "safety"})
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
@@ -267,8 +271,9 @@ class Playbook:
             if not compiled.rule.id.startswith(broad) or not compiled.codes.isdisjoint(reading.said)
         }
         homes = self._general.homes(reading)
+        away = _MACHINES if homes and homes <= _COMPUTERS else frozenset()
         return [
-            (compiled, score + _HOME * (compiled.rule.category in homes))
+            (compiled, score + _HOME * (compiled.rule.category in homes) - _AWAY * (compiled.rule.category in away))
             for _, compiled in sorted(candidates.items())
             if (score := self._score(compiled, reading, enough)) is not None
         ]
