@@ -41,6 +41,8 @@ _ENOUGH_IF_EVASIVE = 2.5
 _ENOUGH_IN_DOUBT = 4.0
 #: Where a log has fewer words of its own, one that only says “failed” does not help a rule.
 _FEW = 2.6
+#: The same where the log says that it does not know, or sends its reader elsewhere.
+_MANY = 6.0
 #: A log that tells this much and shows a symptom is answered by the broad rule of its kind of equipment.
 _MUCH = 3.5
 #: How the ids of the broad rules begin.
@@ -308,7 +310,7 @@ class Playbook:
     def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
         """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""
         said, around, weights = reading.said, reading.around, self._index.weights
-        hollow = self._general.empty(reading, _FEW)
+        hollow = self._general.empty(reading, _FEW if enough == _ENOUGH else _MANY)
         if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
             return None
         own = near = empty = 0.0
