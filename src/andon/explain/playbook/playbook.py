@@ -55,9 +55,9 @@ _UNMET, _MET = 2.0, 0.5
 #: What a rule gains where the service is named after a product of its category.
 _HOME = 1.0
 #: What a rule about machines loses where the service is a program of computers alone.
-_AWAY = 2.0
+_AWAY = 3.0
 _COMPUTERS = frozenset({"server", "storage", "database", "container", "certificate", "security", "time"})
-_MACHINES = frozenset({"mechanical", "drive", "motion", "robot", "sensor", "process", "pneumatic_hydraulic", "safety"})
+_MACHINES = frozenset({"mechanical", "drive", "motion", "robot", "sensor", "process", "pneumatic_hydraulic", "safety", "plc"})
 #: What a robot is made of: named by its controller, such a fault is one of the robot.
 _OF_A_ROBOT = frozenset({"drive", "motion"})
 _EVIDENCE = 3
