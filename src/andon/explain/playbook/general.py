@@ -12,6 +12,7 @@ from andon.core.models import Severity
 from andon.explain.finding import CATEGORIES, Finding
 from andon.explain.playbook.reading import Reading, shown
 from andon.explain.playbook.rules import bundled, fill
+from andon.explain.playbook.symptoms import load_symptoms
 from andon.explain.playbook.term_language import Vocabulary
 
 FILE = "general.yaml"
@@ -68,7 +69,9 @@ class General:
         self._weights = vocabulary.index.weights
         self._doubt = vocabulary.numbers(spec.doubt)
         self._lesson = vocabulary.numbers(spec.lesson)
-        self._symptoms = vocabulary.numbers(spec.symptoms)
+        self._symptoms = vocabulary.numbers(
+            [*spec.symptoms, *(term for kind in load_symptoms() for term in kind.terms)]
+        )
         self._plain = vocabulary.numbers(spec.plain)
         self._evasive = vocabulary.numbers(spec.evasive)
         self._alarming = vocabulary.numbers(spec.alarming)

@@ -64,13 +64,13 @@ class Glossary:
                 at += 1
         return out[: 2 * MAX_WORDS]
 
-    def _tail(self, word: str) -> Sequence[str]:
+    def _tail(self, word: str) -> list[str]:
         """``word``, or its unknown head and what a long stem behind it means."""
         for at in range(_HEAD, len(word) - _TAIL + 1):
             for stem, _ in self._stems.get(word[at : at + _STEM], ()):
                 if len(stem) >= _TAIL and word.startswith(stem, at):
-                    return (word[:at], *self._compound(word[at:]))
-        return (word,)
+                    return [word[:at], *self._compound(word[at:])]
+        return [word]
 
     def _compound(self, word: str) -> list[str]:
         """The parts of a compound, each translated; the rest as it stands."""

@@ -12,6 +12,7 @@ import msgspec
 from andon.core.models import Explanation, Hint, Question, Rung, StoredLog
 from andon.core.redact import one_numbering
 from andon.explain.finding import CHECKS_MAX, Finding, render, worst
+from andon.explain.playbook.code_tables import PREFIX as CODE
 from andon.explain.playbook.code_tables import CodeTables, code_rules
 from andon.explain.playbook.general import General, load_general
 from andon.explain.playbook.glossary import load_glossary
@@ -28,7 +29,7 @@ from andon.explain.playbook.rules import (
     compile_rule,
     fill,
 )
-from andon.explain.playbook.symptoms import Symptoms, load_symptoms
+from andon.explain.playbook.symptoms import Lead, Symptoms, load_symptoms
 from andon.explain.playbook.term_language import TermIndex, Vocabulary
 
 #: The ``source`` of an answer that no rule gave.
@@ -49,6 +50,8 @@ _CLOSE = 0.75
 _UNMET, _MET = 2.0, 0.5
 #: What a rule gains where the service is named after a product of its category.
 _HOME = 1.0
+#: What a robot is made of: named by its controller, such a fault is one of the robot.
+_OF_A_ROBOT = frozenset({"drive", "motion"})
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
@@ -69,8 +72,8 @@ class Beside(msgspec.Struct, frozen=True):
     """What bundled rules have beside their own words: the ``tables`` that find codes, and by the id of a rule what
     symptoms mean there (``when``)."""
 
-    tables: CodeTables = CodeTables()
-    when: Mapping[str, Mapping[str, Meaning]] = {}
+    tables: CodeTables
+    when: Mapping[str, Mapping[str, Meaning]]
 
 
 class Playbook:
@@ -81,13 +84,15 @@ class Playbook:
         rules: Sequence[Compiled],
         index: TermIndex,
         answered_by: str = "playbook rule",
-        beside: Beside = Beside(),  # noqa: B008 - immutable
+        beside: Beside | None = None,
     ) -> None:
-        """``rules`` are compiled with ``index``; ``answered_by`` is what an answer calls them. Raises ConfigError."""
+        """``rules`` are compiled with ``index``; ``answered_by`` is what an answer calls them; ``beside`` is None for
+        the rules of a site, which stand as they are. Raises ConfigError."""
         self._index = index
         vocabulary = Vocabulary(bundled_vocabulary(), index)
         self._general = General(load_general(), vocabulary)
         self._symptoms = Symptoms(load_symptoms(), vocabulary)
+        self._arm = vocabulary.numbers(["$robotarm"])
         self._beside = beside
         self._glossary = load_glossary()
         self._answered_by = answered_by
@@ -181,7 +186,7 @@ class Playbook:
         rule, values = compiled.rule, _values(compiled, reading, log)
         cause, checks = self._told(rule, values, reading)
         title = fill(rule.summary, values)
-        return Hint("rule", compiled.source, title, "", round(score, 2), rule.category, cause, checks)
+        return Hint("rule", compiled.source, title, "", round(score, 2), self._category(rule, reading), cause, checks)
 
     def _nearly(self, reading: Reading) -> Iterator[tuple[Compiled, float]]:
         """The rules of whose lists the log meets some, each with how well; they lose against rules that fit.
@@ -204,8 +209,9 @@ class Playbook:
 
     def _read(self, log: StoredLog, template: str = "") -> Reading:
         reading = read(log, template, self._index, self._glossary)
-        reading.coded = self._beside.tables.find(reading)
-        reading.said |= reading.coded
+        if self._beside is not None:
+            reading.coded = self._beside.tables.find(reading)
+            reading.said |= reading.coded
         return reading
 
     def _chosen(self, question: Question) -> tuple[int, Reading, Match | None]:
@@ -320,13 +326,19 @@ class Playbook:
         return own + near + 1.5 * code + sure + 0.5 * preferred + where + compiled.rule.weight
 
     def _told(self, rule: Rule, values: Mapping[str, str], reading: Reading) -> tuple[str, list[str]]:
-        """Cause and checks of ``rule``; those of a broad rule or a part with what the log's symptom means there."""
+        """Cause and checks of ``rule``; those of a bundled rule that is not sure with what the symptom means there."""
         cause, checks = rule.probable_cause, rule.checks
-        if rule.id.startswith((BROAD, PART)):
-            when = None if rule.id.startswith(BROAD) else self._beside.when.get(rule.id, {})
-            told = self._symptoms.told(reading.said, rule, when)
+        if self._beside is not None and rule.confidence != "high" and not rule.id.startswith(CODE):
+            lead = Lead.SYMPTOM if rule.id.startswith(BROAD) else Lead.EITHER if rule.id.startswith(PART) else Lead.RULE
+            told = self._symptoms.told(reading.said, rule, self._beside.when.get(rule.id, {}), lead)
             cause, checks = told.cause, told.checks
         return fill(cause, values), [fill(check, values) for check in checks[:CHECKS_MAX]]
+
+    def _category(self, rule: Rule, reading: Reading) -> str:
+        """The category of an answer by ``rule``: drives and axes of a robot are its own."""
+        if self._beside is None or rule.category not in _OF_A_ROBOT or self._arm.isdisjoint(reading.named):
+            return rule.category
+        return "robot"
 
     def _answer(self, question: Question, match: Match, chosen: int, reading: Reading) -> Finding:
         rule, values = match.rule, match.values
@@ -337,7 +349,7 @@ class Playbook:
         cause, checks = self._told(rule, values, reading)
         return Finding(
             summary=fill(rule.summary, values),
-            category=rule.category,  # type: ignore[arg-type]  # checked when the rule was loaded
+            category=self._category(rule, reading),  # type: ignore[arg-type]  # checked when the rule was loaded
             probable_cause=cause,
             checks=checks,
             severity_assessed=worst(question, rule.severity_floor, self._general.floor(reading)),

@@ -123,7 +123,7 @@ class Compiled(msgspec.Struct, frozen=True):
 def bundled(name: str, kind: type[T]) -> T:
     """The file ``name`` of this package as ``kind``. Raises ConfigError."""
     try:
-        data, _ = load_yaml((resources.files(__package__) / name).read_text(encoding="utf-8"))
+        data, _ = load_yaml((resources.files(__package__) / name).read_text(encoding="utf-8"), trusted=True)
         return msgspec.convert(data, kind, strict=False)
     except (ValueError, msgspec.ValidationError) as error:
         raise ConfigError(f"{name}: {error}.") from None

@@ -10,12 +10,13 @@ which it means the same, its cause and the first look::
       for:
         mechanical, motion: {cause: …, look: …}
 
-Rules made of parts and the broad rules are completed by it: the most specific symptom that the log names, the first of
-equals. A part may say itself what a symptom means there (``when`` of :class:`andon.explain.playbook.parts.Part`).
+Bundled rules whose confidence is not high are completed by it: the most specific symptom that the log names, the
+first of equals. A part may say itself what a symptom means there (``when`` in :mod:`andon.explain.playbook.parts`).
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence, Set
 from functools import cache
 
@@ -38,6 +39,15 @@ class Symptom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     first: bool = False
 
 
+class Lead(enum.Enum):
+    """What goes first: the texts of a rule that knows the fault, those of the symptom before those of a rule that
+    hardly says more than a category, or, for a part, what the kind of symptom says."""
+
+    RULE = "rule"
+    SYMPTOM = "symptom"
+    EITHER = "either"
+
+
 class Told(msgspec.Struct, frozen=True):
     """A cause and checks as an answer gives them."""
 
@@ -57,16 +67,15 @@ class Symptoms:
         """The kinds that ``said`` names, the most specific first."""
         return [kind.symptom for kind, _, _ in self._found(said)]
 
-    def told(self, said: Set[int], rule: Rule, when: Mapping[str, Meaning] | None) -> Told:
-        """Cause and checks of the broad ``rule``, completed by the symptom that ``said`` names.
-
-        ``when`` is what symptoms mean at a part; None for a rule that names no part and says less than any symptom.
-        """
+    def told(self, said: Set[int], rule: Rule, when: Mapping[str, Meaning], lead: Lead) -> Told:
+        """Cause and checks of ``rule``, completed by the symptom that ``said`` names; ``when`` is what symptoms mean
+        at a part, ``lead`` which of the two goes first."""
         for kind, _, meanings in self._found(said):
-            if when is not None and (own := when.get(kind.symptom)):
+            if own := when.get(kind.symptom):
                 return Told(own.cause, [own.look, *rule.checks])
             if meaning := meanings.get(rule.category):
-                return _joined(meaning, rule, first=kind.first or when is None)
+                first = lead is Lead.SYMPTOM or (kind.first and lead is Lead.EITHER)
+                return _joined(meaning, rule, first=first)
         return Told(rule.probable_cause, rule.checks)
 
     def _found(self, said: Set[int]) -> list[tuple[Symptom, float, Mapping[str, Meaning]]]:
