@@ -21,18 +21,22 @@ _QUOTE_MAX = 120
 _TELLING = 1.0
 #: What the name of a product in the name of the service says about the kind of equipment.
 _NAMED = 3.0
+#: The same of a kind that mostly tells what happened elsewhere.
+_TOLD = 0.5
 #: A term of this weight names a problem by itself.
 _MARKED = 3.0
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A category that mere names hint at, and the first thing to look at there. ``names`` are products and programs
-    that services and hosts are called after; in the text of a log they may mean anything."""
+    that services and hosts are called after; in the text of a log they may mean anything. A ``messenger``,
+    such as a controller, mostly tells what happened elsewhere: its names count little."""
 
     category: str
     hints: list[str]
     check: str
     names: list[str] = []
+    messenger: bool = False
 
 
 class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,7 +156,8 @@ class General:
             votes = 2 * sum(weights[term] for term in hints & log.said)
             votes += sum(weights[term] for term in hints & log.around)
             votes += 0.5 * sum(weights[term] for term in hints & log.named)
-            votes += _NAMED * (not products.isdisjoint(log.named)) + (not products.isdisjoint(log.around))
+            named = _TOLD if kind.messenger else _NAMED
+            votes += named * (not products.isdisjoint(log.named)) + (not products.isdisjoint(log.around))
             if votes > most:
                 best, most = kind, votes
         return best
