@@ -57,10 +57,9 @@ _HOME = 1.0
 #: What a rule about machines loses where the service is a program of computers alone.
 _AWAY = 3.0
 _COMPUTERS = frozenset({"server", "storage", "database", "container", "certificate", "security", "time"})
-_MACHINES = frozenset({"mechanical", "drive", "motion", "robot", "sensor", "process", "pneumatic_hydraulic", "safety", "plc"})
-#: What a robot is made of: named by its controller, such a fault is one of the robot.
 _MACHINE = frozenset({"mechanical", "electrical", "drive", "motion", "sensor", "safety", "robot", "power"})
 _MACHINE |= {"process", "pneumatic_hydraulic"}
+#: What a robot is made of: named by its controller, such a fault is one of the robot.
 _OF_A_ROBOT = frozenset({"drive", "motion"})
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
@@ -288,7 +287,7 @@ class Playbook:
             if not compiled.rule.id.startswith(broad) or not compiled.codes.isdisjoint(reading.said)
         }
         homes = self._general.homes(reading)
-        away = _MACHINES if homes and homes <= _COMPUTERS else frozenset()
+        away = _MACHINE if homes and homes <= _COMPUTERS else frozenset()
         return [
             (compiled, score + _HOME * (compiled.rule.category in homes) - _AWAY * (compiled.rule.category in away))
             for _, compiled in sorted(candidates.items())
