@@ -37,7 +37,7 @@ GENERAL = "general"
 #: A rule needs this much specificity from the log's own words, not from the names of service and host.
 _ENOUGH = 2.0
 #: What a log has to bring that sends its reader elsewhere ("see the manual", "call service").
-_ENOUGH_IF_EVASIVE = 2.5
+_ENOUGH_IF_EVASIVE = 3.5
 #: What a log has to bring where it also says that it does not know, or that all went well.
 _ENOUGH_IN_DOUBT = 4.0
 #: Where a log has fewer words of its own, one that only says “failed” does not help a rule.
@@ -276,7 +276,7 @@ class Playbook:
             return []
         touched = self._touched
         evasive = self._general.evasive(reading)
-        enough = _ENOUGH_IF_EVASIVE if evasive else _ENOUGH
+        enough = _ENOUGH_IF_EVASIVE if evasive and not reading.coded else _ENOUGH
         if self._general.doubt(reading):
             enough = _ENOUGH_IN_DOUBT
         broad = (*((BROAD,) if evasive or reading.instructed else ()), *((PART,) if evasive else ()))
