@@ -287,7 +287,7 @@ class Playbook:
             if not compiled.rule.id.startswith(broad) or not compiled.codes.isdisjoint(reading.said)
         }
         homes = self._general.homes(reading)
-        away = _MACHINE if homes and homes <= _COMPUTERS else frozenset()
+        away = _MACHINE if homes and homes <= _COMPUTERS and self._beside is not None else frozenset()
         return [
             (compiled, score + _HOME * (compiled.rule.category in homes) - _AWAY * (compiled.rule.category in away))
             for _, compiled in sorted(candidates.items())
@@ -324,7 +324,8 @@ class Playbook:
     def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
         """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""
         said, around, weights = reading.said, reading.around, self._index.weights
-        hollow = self._general.empty(reading, _FEW if enough == _ENOUGH else _MANY)
+        few = _FEW if enough == _ENOUGH else _MANY
+        hollow = self._general.empty(reading, few) if self._beside is not None else frozenset()
         if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
             return None
         own = near = empty = 0.0
