@@ -32,7 +32,7 @@ import msgspec
 from msgspec import Meta
 
 from andon.core.errors import ConfigError
-from andon.explain.expressions import trusted
+from andon.explain.expressions import Trusted
 from andon.explain.playbook.reading import Reading
 from andon.explain.playbook.rules import CODES, Compiled, Rule, bundled, bundled_names, convert_rule
 from andon.explain.playbook.term_language import Vocabulary
@@ -92,7 +92,7 @@ class _Ready(msgspec.Struct, frozen=True):
 
     near: frozenset[int]
     none: frozenset[int]
-    shapes: tuple[re.Pattern[str], ...]
+    shapes: tuple[Trusted, ...]
     base: int
     texts: dict[str, int]
     beginnings: list[tuple[str, int]]
@@ -132,9 +132,9 @@ class CodeTables:
         return frozenset(found)
 
 
-def _codes(shapes: Iterable[re.Pattern[str]], text: str) -> Iterable[str]:
+def _codes(shapes: Iterable[Trusted], text: str) -> Iterable[str]:
     for shape in shapes:
-        for at, found in enumerate(shape.finditer(text)):
+        for at, found in enumerate(shape.pattern.finditer(text)):
             if at == _LOOKED_UP:
                 break
             yield found[1]
@@ -154,10 +154,10 @@ def code_rules(broad: Mapping[str, Rule], vocabulary: Vocabulary, order: int) ->
                 rows = _rows(table, senses)
                 marks = [vocabulary.index.mark(_WEIGHT) for _ in rows]
                 ready = _ready(table, rows, marks, vocabulary)
-            except (ValueError, re.error) as error:
+            except ValueError as error:
                 raise ConfigError(f"{file}: table {table.codes}: {error}.") from None
             tables.append(ready)
-            captures = tuple(trusted(f"(?P<code>{shape})") for shape in table.shape)
+            captures = tuple(Trusted(f"(?P<code>{shape})") for shape in table.shape)
             for (at, row), mark in zip(rows, marks, strict=True):
                 rule = _rule(file, table, at, row, broad)
                 rules.append(
@@ -197,7 +197,7 @@ def _ready(
     return _Ready(
         near=vocabulary.numbers(table.near),
         none=vocabulary.numbers(table.none),
-        shapes=tuple(re.compile(shape, re.IGNORECASE) for shape in table.shape),
+        shapes=tuple(Trusted(shape) for shape in table.shape),
         base=base,
         texts=texts,
         beginnings=beginnings,

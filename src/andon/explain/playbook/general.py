@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cache
 
 import msgspec
@@ -96,11 +96,14 @@ class General:
         own = {word for word in log.words if len(word) > 1 and not word.isdigit()} - self._filler
         return len(own) - 0.5 * len(own & self._thin)
 
-    def silent(self, log: Reading) -> bool:
-        """Whether a log reports nothing a rule could explain: a lesson about faults, or one name without a symptom."""
+    def silent(self, log: Reading, telltale: Set[int] = frozenset()) -> bool:
+        """Whether a log reports nothing a rule could explain: a lesson about faults, or one name without a symptom.
+
+        ``telltale`` are phrases that name a fault by themselves.
+        """
         if not self._lesson.isdisjoint(log.said):
             return True
-        if log.coded:
+        if log.coded or not telltale.isdisjoint(log.said):
             return False
         told = self.telling(log)
         plain = self._plain & log.said
@@ -154,10 +157,12 @@ class General:
         best, most = None, 0.0
         for kind, hints, products in self._hints:
             votes = 2 * sum(weights[term] for term in hints & log.said)
-            votes += sum(weights[term] for term in hints & log.around)
-            votes += 0.5 * sum(weights[term] for term in hints & log.named)
-            named = _TOLD if kind.messenger else _NAMED
-            votes += named * (not products.isdisjoint(log.named)) + (not products.isdisjoint(log.around))
+            if kind.messenger:
+                votes += _TOLD * (not products.isdisjoint(log.around))
+            else:
+                votes += sum(weights[term] for term in hints & log.around)
+                votes += 0.5 * sum(weights[term] for term in hints & log.named)
+                votes += _NAMED * (not products.isdisjoint(log.named)) + (not products.isdisjoint(log.around))
             if votes > most:
                 best, most = kind, votes
         return best

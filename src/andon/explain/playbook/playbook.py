@@ -51,6 +51,8 @@ _UNMET, _MET = 2.0, 0.5
 #: What a rule gains where the service is named after a product of its category.
 _HOME = 1.0
 #: What a robot is made of: named by its controller, such a fault is one of the robot.
+_MACHINE = frozenset({"mechanical", "electrical", "drive", "motion", "sensor", "safety", "robot", "power"})
+_MACHINE |= {"process", "pneumatic_hydraulic"}
 _OF_A_ROBOT = frozenset({"drive", "motion"})
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
@@ -104,6 +106,13 @@ class Playbook:
             for term in compiled.codes.union(*sorted(compiled.groups, key=len)[:1]):
                 touched[term].append(compiled)
         self._touched = dict(touched)
+        #: Phrases that a rule about a machine is content with: a log of few words that says one of them says enough.
+        self._telltale = frozenset(
+            index.add(text)
+            for match in (compiled.rule.match for compiled in self._compiled if compiled.rule.category in _MACHINE)
+            for text in (*match.codes, *(() if match.all else match.any))
+            if " " in text and "ready" not in text and text.rstrip("!").replace(" ", "").isalpha()
+        )
         self._broad = {c.rule.category: c for c in self._compiled if c.rule.id.startswith(BROAD)}
         self._parts = tuple(c for c in self._compiled if c.rule.id.startswith(PART))
 
@@ -253,7 +262,7 @@ class Playbook:
 
     def _scored(self, reading: Reading) -> list[tuple[Compiled, float]]:
         """The rules that fit, each with how well, in their order."""
-        if self._general.silent(reading):
+        if self._general.silent(reading, self._telltale):
             return []
         touched = self._touched
         evasive = self._general.evasive(reading)

@@ -39,7 +39,7 @@ from msgspec import Meta
 
 from andon.core.errors import ConfigError
 from andon.core.models import Severity
-from andon.explain.expressions import Expression, regular, trusted
+from andon.explain.expressions import Expression, Trusted, regular
 from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, CONFIDENCES, SUMMARY_MAX
 from andon.explain.playbook.term_language import Vocabulary
 from andon.explain.yaml_text import load_yaml
@@ -117,7 +117,7 @@ class Compiled(msgspec.Struct, frozen=True):
     service: tuple[re.Pattern[str], ...]
     host: tuple[re.Pattern[str], ...]
     context: tuple[tuple[str, re.Pattern[str]], ...]
-    captures: tuple[Expression, ...]
+    captures: tuple[Expression | Trusted, ...]
 
 
 def bundled(name: str, kind: type[T]) -> T:
@@ -170,7 +170,7 @@ def compile_rule(file: str, order: int, rule: Rule, vocabulary: Vocabulary, *, o
         none, codes = numbers("none", match.none), numbers("codes", match.codes)
         prefer = numbers("prefer", match.prefer)
         field = "capture"
-        captures = tuple(regular(pattern) if own else trusted(pattern) for pattern in rule.capture)
+        captures = tuple(regular(pattern) if own else Trusted(pattern) for pattern in rule.capture)
     except (ValueError, re.error) as error:
         raise ConfigError(f"{file}: rule {rule.id}, field {field}: {error}.") from None
     if not codes and (not groups or not all(groups)):
