@@ -82,7 +82,9 @@ class Glossary:
                     word = word[len(stem) :]
                     break
             else:
-                break
+                if not out or not word.startswith("s") or word[1 : _STEM + 1] not in self._stems:
+                    break
+                word = word[1:]  # the letter that joins two parts
         if not out:
             return self._tail(word)
         if exact := self._phrases.get(word):
