@@ -1,6 +1,7 @@
 """Run the measurements: ``python -m bench [name ...]``; ``--quick`` for a short look.
 
-``python -m bench compare REV`` measures two revisions side by side.
+``python -m bench compare REV`` measures two revisions side by side, ``python -m bench models --against REV`` what an
+answer of a real small model costs in both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import partial
 import structlog
 
 from andon.app.lifetime import loop_factory
-from bench import agent_layer, compare, fingerprints, history, record_path, retaining, service_figures, storm
+from bench import agent_layer, compare, fingerprints, history, models, record_path, retaining, service_figures, storm
 
 MEASUREMENTS = {
     "record": record_path.measure,
@@ -33,6 +34,8 @@ def main() -> None:
     """Parse, run, print."""
     if sys.argv[1:2] == ["compare"]:
         sys.exit(compare.main(sys.argv[2:]))
+    if sys.argv[1:2] == ["models"]:
+        sys.exit(models.main(sys.argv[2:]))
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     known = ", ".join(MEASUREMENTS)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {known}; all unless given")
@@ -41,7 +44,7 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="make the file of `history` anew")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - MEASUREMENTS.keys():
-        parser.error(f"there is no {min(unknown)}; there are {known}, and compare")
+        parser.error(f"there is no {min(unknown)}; there are {known}, compare and models")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     of_history = partial(history.measure, rows=arguments.rows, fresh=arguments.fresh)
     for name in arguments.names or MEASUREMENTS:

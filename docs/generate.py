@@ -16,12 +16,12 @@ import typer.main
 
 from andon.app.cli.command_table import app
 from andon.app.cli.eval_tables import NAMES, percent
-from andon.app.evals.cases import bundled_cases
-from andon.app.evals.questions import Questions
+from andon.app.evals.bundled import bundled_cases
 from andon.app.evals.results import RATES, CaseResult, case_result, summarise
 from andon.app.evals.running import Asked, Status
 from andon.core.settings.settings import REFERENCE_NAMES, environment_name, settings_table
 from andon.explain.playbook import Playbook
+from andon.explain.trials.questions import Questions
 from andon.ingest.fields import TABLE
 from andon.ingest.severity import WORDS
 

@@ -33,23 +33,32 @@ def scripted_answer(question: Question) -> Explanation:
 class ScriptedAnalyst:
     """See :class:`andon.explain.interfaces.Analyst`. Answers are taken from ``script``, then :func:`scripted_answer`.
 
-    ``questions`` are those asked so far; ``outage`` is what ``check`` raises; ``hold`` (when set) is waited for in each
-    call, so that a test decides when an answer comes.
+    ``questions`` are those asked so far, ``chosen`` those of them that might end with a choice; ``outage`` is what
+    ``check`` raises; ``digest`` its identity; ``hold`` (when set) is waited for in each call, so that a test decides
+    when an answer comes.
     """
 
     provider = "SCRIPTED"
     model = "scripted"
+    prompt_version = "test"
 
     def __init__(self, *script: Answer) -> None:
         self.script = deque(script)
         self.questions: list[Question] = []
+        self.chosen: list[Question] = []
+        self.digest = ""
         self.outage: ModelError | None = None
         self.hold: asyncio.Event | None = None
         self.checks = 0
         self.closed = False
 
-    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
+    async def identity(self) -> str:
+        return self.digest
+
+    async def explain(self, question: Question, again: AskAgain | None = None, *, choose: bool = False) -> Explanation:
         self.questions.append(question)
+        if choose:
+            self.chosen.append(question)
         if self.hold is not None:
             await self.hold.wait()
         answer: Answer = self.script.popleft() if self.script else scripted_answer

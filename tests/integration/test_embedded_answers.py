@@ -16,7 +16,7 @@ from PIL import Image
 
 from andon.core.errors import ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Picture, Rung
-from andon.explain.finding import Finding
+from andon.explain.finding import BriefFinding, Finding
 from andon.explain.model.analyst import ModelAnalyst
 from andon.explain.model.fallback import build_analyst
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend
@@ -207,15 +207,17 @@ def test_a_native_crash_costs_one_question(slow: Path) -> None:
 
 def test_a_scripted_finding_arrives_as_it_was_written(place: Path) -> None:
     """Under the grammar, the engine says exactly the finding of the script."""
-    explanation = explain(scripted_model(place / "finding.gguf", pieces(json.dumps(FINDING))))
-    assert explanation.finding == FINDING
+    asked = {name: value for name, value in FINDING.items() if name in BriefFinding.model_json_schema()["properties"]}
+    script = pieces(json.dumps({"fits": "none", **asked}))
+    explanation = explain(scripted_model(place / "finding.gguf", script))
+    assert explanation.finding == {**FINDING, "evidence": [], "based_on": [], "vetted": []}
 
 
 def test_thoughts_are_taken_out(place: Path) -> None:
     """What a reasoning model thinks is not part of the analysis."""
     script = ["<think>\n", "Is it the fan? ", "I think so.", "\n</think>\n\n", *pieces(json.dumps(FINDING))]
     explanation = explain(scripted_model(place / "thinker.gguf", script), model_output=("prompted"))
-    assert explanation.finding == FINDING
+    assert explanation.finding == {**FINDING, "based_on": [], "vetted": []}
     assert "think" not in explanation.text
 
 

@@ -109,6 +109,17 @@ def test_doctor_is_content_with_a_large_context_of_ollama(commands: Commands) ->
     assert (line["ok"], line["remedy"]) == (True, "")
 
 
+def test_doctor_warns_of_a_template_that_drops_the_system_message(commands: Commands) -> None:
+    """Ollama gives a bare GGUF file one that shows the model the prompt alone."""
+    with NativeOllama(MODEL) as ollama:
+        ollama.template = "{{ .Prompt }}"
+        commands.settings.update(PROVIDER="OLLAMA", OLLAMA_HOST=ollama.url)
+        line = checked(commands, "template")
+    assert line["ok"] is None
+    assert "drops the system message" in line["detail"]
+    assert "TEMPLATE" in line["remedy"]
+
+
 def test_doctor_says_nothing_of_the_context_of_a_missing_model(commands: Commands) -> None:
     """That the model is missing is said once, with what helps."""
     with NativeOllama("llama3.2:3b") as ollama:

@@ -57,11 +57,14 @@ def run(use: Callable[[FallbackAnalyst, Clock, Api, Api], Awaitable[Any]]) -> An
 
 
 def test_the_next_one_answers_and_is_named() -> None:
-    """The explanation carries the provider and model that gave it."""
+    """The explanation carries the provider and model that gave it, and the next question goes there too."""
 
     async def use(analyst: FallbackAnalyst, clock: Clock, first: Api, second: Api) -> Explanation:
         first.script(DOWN)
-        return await analyst.explain(question())
+        assert analyst.provider != "OPENAI_COMPATIBLE"
+        explanation = await analyst.explain(question())
+        assert (analyst.provider, analyst.model) == ("OPENAI_COMPATIBLE", "qwen")
+        return explanation
 
     explanation = run(use)
     assert (explanation.provider, explanation.model) == ("OPENAI_COMPATIBLE", "qwen")

@@ -54,6 +54,13 @@ class Client:
         response = self._connection.getresponse()
         return Answer(response.status, response.read(), dict(response.getheaders()))
 
+    def post(self, path: str, value: object, **headers: str) -> Answer:
+        """POST a value as JSON."""
+        sent = {"Content-Type": "application/json", **self._headers, **headers}
+        self._connection.request("POST", path, json.dumps(value), headers=sent)
+        response = self._connection.getresponse()
+        return Answer(response.status, response.read(), dict(response.getheaders()))
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -74,7 +81,7 @@ def served(path: Database, token: str = "", settings: Settings | None = None) ->
         ends.append((asyncio.get_running_loop(), stop))
         store = await Store.open(path)
         try:
-            app = build_app(Health(), Metrics(), refresh, token, build_router(store.ask, chosen))
+            app = build_app(Health(), Metrics(), refresh, token, build_router(store.ask, chosen, store.write))
             server = HttpServer(app, "127.0.0.1", 0)
             ports.put(server.bind())
             task = asyncio.create_task(server.run())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from andon.app.evals.cases import Case, Expectation
 from andon.core.models import Explanation, Rung
+from andon.explain.trials.cases import Case, Expectation
 
 ONE_FILE = """\
 family: drives

@@ -26,7 +26,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,15 @@ KNOWN_FIELDS = {
 #: Sent by clients that mean it, ignored by Ollama: sending one is a mistake of ours.
 IGNORED_FIELDS = {"max_completion_tokens", "tool_choice", "num_ctx", "keep_alive", "truncate", "parallel_tool_calls"}
 CHARS_PER_TOKEN = 4
+
+
+#: What passes every gate, whatever was asked.
+SOUND: dict[str, Any] = {
+    "summary": "The link between the two parts is lost.",
+    "category": "unknown",
+    "probable_cause": "A connector worked loose by vibration.",
+    "checks": ["Look at the plugs of both parts and press them home.", "Measure the supply at the farther one."],
+}
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,7 @@ BEHAVIOURS: dict[str, Answer] = {
     "empty": Answer(text=""),
     "half-json": Answer(text=HALF),
     "megabyte": Answer(text="word " * 210_000, chunk=4_096, pace=0.002, obey_limit=False),
+    "sound": Answer(finding=SOUND),
     "unknown-ids": Answer(finding={"evidence": [999_999_999, 888_888_888]}),
 }
 
@@ -125,8 +135,14 @@ class Ollama:
         self.hold = False
         #: What /api/show says the model can do.
         self.capabilities = ["completion", "thinking"]
+        #: Its template, by /api/show; a bare GGUF file has ``{{ .Prompt }}``.
+        self.template = "{{ if .System }}{{ .System }}{{ end }}{{ .Prompt }}"
+        #: What /api/tags says of its weights.
+        self.digest = "sha256-of-the-weights"
         #: False takes /api/* away: a server with OpenAI's API alone.
         self.native = True
+        #: What the model writes for the last message of a prompt, in place of a finding about its first log.
+        self.findings: Callable[[str], dict[str, Any]] | None = None
         #: What GET /api/tags answers in place of the models.
         self.tags: bytes | None = None
         self.port = port
@@ -226,9 +242,11 @@ class Ollama:
             return await _send_json(
                 writer,
                 200 if known else 404,
-                {"capabilities": self.capabilities} if known else {"error": "model not found"},
+                {"capabilities": self.capabilities, "template": self.template}
+                if known
+                else {"error": "model not found"},
             )
-        entry = {"details": {"family": "qwen2", "parameter_size": "1.8B"}, "size": 1_117_322_599}
+        entry = {"digest": self.digest, "details": {"family": "qwen2", "parameter_size": "1.8B"}, "size": 1_117_322_599}
         entries = [{"name": name, "model": name, **entry} for name in self.models]
         found: dict[str, Any] = {
             "/api/version": {"version": VERSION},
@@ -331,6 +349,7 @@ class Ollama:
         ids = [int(i) for i in re.findall(r'"id":\s*(\d+)', prompt)]
         message = re.search(r'"message":\s*"((?:[^"\\]|\\.){0,120})', prompt)
         finding: dict[str, Any] = {
+            "fits": "none",
             "summary": "Model finding: " + (json.loads(f'"{message[1]}"') if message else "a problem"),
             "category": "application",
             "probable_cause": "The scripted model names this cause.",
@@ -340,7 +359,7 @@ class Ollama:
             "evidence": ids[:3],
             "enough_evidence": True,
         }
-        finding.update(answer.finding)
+        finding.update(answer.finding or (self.findings(prompt) if self.findings is not None else {}))
         schema = (request.get("response_format") or {}).get("json_schema", {}).get("schema")
         if schema is None:
             self.violations.append("no json_schema was asked for: the answer would not be constrained")

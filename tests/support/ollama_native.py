@@ -48,6 +48,7 @@ class NativeOllama:
         self.loaded = loaded or {}
         self.parameters = parameters
         self.trained_for = 131_072
+        self.template = "{{ .System }}{{ .Prompt }}"
         self.pulls: list[str] = []
         self.left = threading.Event()
         self._script: deque[Pull] = deque()
@@ -92,6 +93,7 @@ class NativeOllama:
                 "details": self._entries(["x"])[0]["details"],
                 "model_info": {"general.architecture": "qwen2", "qwen2.context_length": self.trained_for},
                 "parameters": self.parameters,
+                "template": self.template,
                 "capabilities": ["completion", "thinking"],
             }
         return 404, {"error": "404 page not found"}

@@ -17,6 +17,7 @@ from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import CallerDesk
 from andon.explain.ladder import Ladder
 from andon.explain.playbook import Playbook
+from andon.explain.trust import Trust
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Recorder
@@ -75,6 +76,7 @@ class Pipeline:
         *,
         patience: float,
         decode: Callable[[Delivery], Decoded] | None = None,
+        trust: Trust | None = None,
     ) -> None:
         self.path = path
         self.bus = MemoryBus()
@@ -105,6 +107,7 @@ class Pipeline:
             publisher,
             analyst,
             Ladder(store.read, PLAYBOOK.explain),
+            trust or Trust(settings_of()),
             admission,
             self.metrics,
             owner="test",
@@ -173,12 +176,13 @@ async def pipeline(
     policy: AnalysisPolicy = novel,
     keeping: KeepPolicy = keep_all,
     decode: Callable[[Delivery], Decoded] | None = None,
+    trust: Trust | None = None,
 ) -> AsyncIterator[Pipeline]:
     """A pipeline over a fresh (or the same) database in ``place``; stopped and closed at the end."""
     path = place / "agent.db"
     prepare(path, durability="normal")
     store = await Store.open(path, policy=policy, keeping=keeping)
-    made = Pipeline(store, path, analyst, policy, patience=patience, decode=decode)
+    made = Pipeline(store, path, analyst, policy, patience=patience, decode=decode, trust=trust)
     try:
         yield made
     finally:

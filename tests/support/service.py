@@ -61,6 +61,7 @@ class Andon:
         self.environment = {
             **plain_environment(),
             "PROVIDER": "PLAYBOOK",
+            "ANDON_MODEL_TRUST": "always",
             "NATS_URL": "",
             "DB_PATH": "",
             "ANDON_DATA_DIR": str(self.data),

@@ -23,5 +23,5 @@ class _Given(Settings):
 
 
 def settings_of(**fields: Any) -> Settings:
-    """The defaults with ``fields``, whatever the machine's environment says."""
-    return _Given(**fields)
+    """The defaults with ``fields``, whatever the machine's environment says; models are trusted unless it says how."""
+    return _Given(**{"model_trust": "always", **fields})

@@ -23,6 +23,7 @@ STEERING = re.compile(
 )
 #: Neither listings nor files: they start something, ask a model or another program, or show nothing that is stored.
 _OTHERS = {"run", "send", "demo", "eval", "version", "mcp", "models", "resolve", "reanalyze", "ack", "shelve", "note"}
+_OTHERS |= {"verdict"}
 _DAY = ("--since", "2025-01-15", "--until", "2025-01-16")
 LISTINGS: list[tuple[str, ...]] = [
     ("logs",),

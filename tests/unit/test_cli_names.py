@@ -22,7 +22,7 @@ FILTERS = {
 PRODUCERS = {"send"}
 IDS = {"pattern_id", "pattern", "log_id", "alarm", "child", "parent", "reject_id", "reject_ids"}
 #: What a command wants beside an id before it looks.
-NEEDED = {"shelve": ["--note", "x"], "resolve": ["--fix", "x"]}
+NEEDED = {"shelve": ["--note", "x"], "resolve": ["--fix", "x"], "verdict": ["wrong"]}
 
 
 def _commands() -> Iterator[tuple[list[str], Any]]:

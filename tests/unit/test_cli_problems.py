@@ -14,6 +14,7 @@ from andon.app.cli.patterns import with_age
 from andon.app.cli.queue import span
 from andon.core.models import Merge, utc_text
 from andon.store import queue
+from andon.store.problems import second_opinions
 from support.commands import Commands
 from support.store_data import a_log, an_answer, opened
 
@@ -111,6 +112,44 @@ def test_patterns_show_tells_all_about_a_problem(andon: Commands) -> None:
     assert "press-0 (2)" in shown or "press-0 (3)" in shown
     assert "varies: pressure, prime, oil, flow, seal" in shown
     assert "Coolant pump <*> lost [bold]power[/]" in shown
+
+
+def test_a_second_opinion_is_shown_below_and_judged(andon: Commands, tmp_path: Path) -> None:
+    """In `patterns show`, `show` and `queue`; a verdict on either is listed, and the last word can be taken back."""
+
+    async def work() -> None:
+        async with opened(tmp_path / "agent.db", clock=time.time) as store:  # type: ignore[arg-type]
+            await store.write(second_opinions.ask, 1)
+
+    asyncio.run(work())
+    assert "second opinion" in andon("queue").out
+
+    async def answer() -> None:
+        async with opened(tmp_path / "agent.db", clock=time.time) as store:  # type: ignore[arg-type]
+            while job := await store.write(queue.claim, "me", 600, time.time()):
+                if job.second_of is not None:
+                    await store.write(queue.finish_second, job, an_answer("Second opinion: replace the seal"))
+                    return
+
+    asyncio.run(answer())
+    found = andon("patterns", "show", "1", "--json").json
+    assert found["explanation"]["text"] == "Check the [red] suction line"
+    assert found["second_opinion"]["text"] == "Second opinion: replace the seal"
+    assert "Second opinion: replace the seal" in andon("patterns", "show", "1").out
+    assert "Second opinion: replace the seal" in andon("show", "1").out
+    assert andon("show", "1", "--json").json["second_opinion"]["model"] == "m"
+    said = andon("verdict", "1", "wrong", "--note", "it was the valve", "--by", "ann")
+    assert said.out == "ann calls the explanation of pattern 1 (by OLLAMA m) wrong.\n"
+    assert andon("verdict", "1", "helpful", "--second", "--by", "ann", "--json").json["second"] is True
+    shown = andon("patterns", "show", "1").out
+    assert "by ann: the explanation of OLLAMA m was wrong: it was the valve" in shown
+    assert "by ann: the second opinion of OLLAMA m was helpful" in shown
+    assert andon("verdict", "1", "--revoke", "--by", "ann").status == 0
+    assert "it was the valve" not in andon("patterns", "show", "1").out
+    assert "no verdict of ann" in andon("verdict", "1", "--revoke", "--by", "ann").err
+    assert andon("verdict", "1").status == 2
+    assert andon("verdict", "1", "maybe").status == 2
+    assert "shows no explanation yet" in andon("verdict", "2", "wrong").err
 
 
 def test_patterns_show_of_one_that_waits(andon: Commands) -> None:

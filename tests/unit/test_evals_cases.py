@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.app.evals import cases as cases_module
-from andon.app.evals.cases import CaseError, bundled_cases, select, site_cases
-from andon.app.evals.questions import LOGS_IN_QUESTION, Questions
+from andon.app.evals.bundled import bundled_cases
 from andon.app.evals.results import case_result
 from andon.app.evals.running import Asked, Status
+from andon.explain.trials import cases as cases_module
+from andon.explain.trials.cases import CaseError, select, site_cases
+from andon.explain.trials.questions import LOGS_IN_QUESTION, Questions
 from support.eval_cases import ONE_FILE, case, explanation, write_cases
 
 
@@ -115,7 +116,7 @@ def test_any_text_is_refused_in_a_sentence_or_read(text: str) -> None:
         def read_text(self, encoding: str) -> str:
             return text
 
-    from andon.app.evals.cases import read_cases
+    from andon.explain.trials.cases import read_cases
 
     with pytest.raises(CaseError, match=r"any\.yaml"):
         read_cases([Source()])

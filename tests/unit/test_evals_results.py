@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from andon.app.evals.compare import BaselineError, compare, read_report
 from andon.app.evals.results import PRECISION, RECALL, USEFUL, CaseResult, Prices, Report, build_report, summarise
 from andon.app.evals.running import Status
-from andon.app.evals.scoring import Score
-from andon.app.evals.stats import percentile, sign_test, wilson
+from andon.explain.trials.scoring import Score
+from andon.explain.trials.stats import percentile, sign_test, wilson
 
 
 def result(

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from andon.app.evals.cases import Case
 from andon.app.evals.running import GIVE_UP_AFTER, WAIT_MAX, Asked, Runner, Status
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelError, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Question
+from andon.explain.trials.cases import Case
 from support.eval_cases import case, explanation
 from support.patience import PATIENCE
 

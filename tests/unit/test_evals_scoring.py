@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from andon.app.evals.cases import Case
-from andon.app.evals.questions import Questions
-from andon.app.evals.scoring import CRITERIA, occurs, score, unanswered
 from andon.core.models import Explanation, Rung
 from andon.explain.advice import violations
+from andon.explain.trials.cases import Case
+from andon.explain.trials.questions import Questions
+from andon.explain.trials.scoring import CRITERIA, occurs, score, unanswered
 from support.eval_cases import case, explanation
 
 

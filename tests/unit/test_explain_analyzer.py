@@ -196,7 +196,7 @@ async def test_forbidden_advice_is_kept_as_refused_and_never_shown(tmp_path: Pat
 async def test_an_answer_that_says_nothing_is_asked_for_again(tmp_path: Path) -> None:
     """Within bounds; then the playbook's answer stands."""
 
-    nothing = Explanation(rung=Rung.MODEL, text="a" * 3000, provider="SCRIPTED", model="m")
+    nothing = Explanation(rung=Rung.MODEL, text="… … …", provider="SCRIPTED", model="m")
     async with pipeline(tmp_path, ScriptedAnalyst(nothing)) as p:
         p.publish(log())
         p.start()
@@ -204,6 +204,19 @@ async def test_an_answer_that_says_nothing_is_asked_for_again(tmp_path: Path) ->
         p.wall_clock.ahead = 3600
         p.analyzer.wake()
         await until(lambda: open_rows(p) == [("model", 0, "done", 2)], "the model's answer")
+
+
+async def test_a_loop_is_refused_at_once_and_counted(tmp_path: Path) -> None:
+    """Asking again would bring another; the playbook's answer is final."""
+
+    loop = Explanation(rung=Rung.MODEL, text="The logs are in JSON format. " * 30, provider="SCRIPTED", model="m")
+    async with pipeline(tmp_path, ScriptedAnalyst(loop)) as p:
+        p.publish(log())
+        p.start()
+        await until(lambda: ("playbook", 0, "failed", 1) in open_rows(p), "the final answer")
+        assert (None, 0, "refused", 1) in open_rows(p)
+        refused = partial(p.metrics.registry.get_sample_value, "andon_answers_refused_total")
+        assert refused({"reason": "loop"}) == 1
 
 
 async def test_a_refused_question_stays_behind_the_others(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from andon.core.errors import QueryTooSlow
-from andon.core.models import LogRecord, Question
+from andon.core.models import Explanation, Hint, LogRecord, Question, Rung
 from andon.explain.context import facts_about
 from andon.explain.ladder import Ladder
 from andon.explain.model.prompts import build
@@ -104,6 +104,30 @@ def test_a_slow_history_does_not_hold_up_the_question(tmp_path: Path) -> None:
             return await ladder.prepare(question(), for_model=True)
 
     assert asyncio.run(work()).facts == []
+
+
+@pytest.mark.parametrize(("rung", "told"), [(Rung.MODEL, ["The fan is dead."]), (Rung.PLAYBOOK, [])])
+def test_what_a_model_said_of_a_similar_problem_is_context(tmp_path: Path, rung: Rung, told: list[str]) -> None:
+    """Where it stands as that one's explanation; what rules say they say of this one too, and readers are told none."""
+
+    async def work() -> list[Hint]:
+        async with opened(tmp_path / "agent.db") as store:
+            records = [a_log(1, "one"), a_log(2, "two")]
+            for record, words in zip(records, ("cabinet north", "cabinet south"), strict=True):
+                record.template = record.message = f"Spindle drive heat sink overtemperature in {words}"
+            await store.record(records, [])
+            one, two = await store.write(queue.claim, "me", 600, NOW), await store.write(queue.claim, "me", 600, NOW)
+            assert one is not None
+            assert two is not None
+            await store.write(queue.finish, one, Explanation(rung=rung, text="The fan is dead."), NOW)
+            ladder = Ladder(store.read, Playbook.load().explain, history=store.ask)
+            prepared = await ladder.prepare(two.question, for_model=True)
+            assert "The fan is dead." not in ladder.playbook(prepared).text
+            return prepared.hints
+
+    hints = asyncio.run(work())
+    assert [hint.text for hint in hints] == told
+    assert all(hint.kind == "explained" and hint.source == "pattern 1" for hint in hints)
 
 
 def test_facts_stand_in_the_prompt_as_data_within_its_budget() -> None:

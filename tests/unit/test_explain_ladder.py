@@ -29,7 +29,7 @@ async def site(tmp_path: Path, analyst: ScriptedAnalyst | None) -> AsyncIterator
     async with pipeline(tmp_path, analyst) as p:
         books = MarkdownRunbooks(tmp_path / "runbooks")
         books.scan()
-        p.analyzer.ladder = Ladder(p.store.read, PLAYBOOK.explain, fixes=ConfirmedFixes(), runbooks=books)
+        p.analyzer.outcomes.ladder = Ladder(p.store.read, PLAYBOOK.explain, fixes=ConfirmedFixes(), runbooks=books)
         yield p
 
 

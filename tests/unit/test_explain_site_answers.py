@@ -31,7 +31,7 @@ async def site(place: Path, model: ScriptedAnalyst | None) -> AsyncIterator[tupl
     async with pipeline(place, model) as p:
         books = MarkdownRunbooks(place / "runbooks")
         books.scan()
-        p.analyzer.ladder = p.analyzer.site.ladder = Ladder(p.store.read, PLAYBOOK.explain, runbooks=books)
+        p.analyzer.outcomes.ladder = Ladder(p.store.read, PLAYBOOK.explain, runbooks=books)
         p.tasks.append(asyncio.create_task(p.analyzer.site.run()))
         p.start()
         yield p, books
@@ -146,7 +146,7 @@ async def test_a_rule_of_the_site_replaces_the_playbooks_answer(tmp_path: Path) 
     async with site(tmp_path, None) as (p, books):
         p.publish(log("Pump A lost pressure"))
         await until(lambda: shown(p) == [("playbook", False)], "the playbook's answer")
-        p.analyzer.ladder = p.analyzer.site.ladder = Ladder(p.store.read, lambda _: rule, runbooks=books)
+        p.analyzer.outcomes.ladder = Ladder(p.store.read, lambda _: rule, runbooks=books)
         p.analyzer.site.changed()
         await until(lambda: p.rows()[0].analysis == "Our own rule.", "the site's rule")
 

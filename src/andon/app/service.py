@@ -35,14 +35,17 @@ from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailab
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
 from andon.core.timestamps import TimeReader
+from andon.explain import placing
 from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import SLOTS, SLOTS_BYTES, CallerDesk
 from andon.explain.ladder import Ladder
-from andon.explain.model.fallback import build_analyst
+from andon.explain.model.fallback import build_analyst, each_of
 from andon.explain.model.history_tools import ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
+from andon.explain.trials.examiner import Examiner
+from andon.explain.trust import Trust
 from andon.grouping.similar import alike
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.ingest import regroup
@@ -54,7 +57,7 @@ from andon.store import Retention, Store, counts, lock_database, prepare
 
 if TYPE_CHECKING:
     from andon.app.http_server import HttpServer
-    from andon.core.models import Question
+    from andon.core.models import Hint, Question
     from andon.explain.interfaces import Analyst
 
 log = structlog.get_logger(__name__)
@@ -80,6 +83,7 @@ class Service:
         self.health = Health()
         look = self._look if settings.investigate == "on" and settings.tool_calls else None
         self.analyst: Analyst | None = build_analyst(settings, look)
+        self.trust = Trust(settings)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
         self.playbook: SitePlaybook
         self._starting = Starting(self.health)
@@ -113,6 +117,7 @@ class Service:
             limits = PictureLimits(max_bytes=self.settings.picture_max_bytes)
             fetcher = PictureFetcher(self.store, NatsObjects(self._connection).fetch, limits, self.metrics)
             desk, recorder, analyzer = self._pipeline(publisher, fetcher, shown)
+            examiner = await self._examiner(analyzer)
             callers = NatsCallers(
                 self._connection,
                 version=andon.__version__,
@@ -130,6 +135,7 @@ class Service:
                 background = [start(name, part) for name, part in self._beside(site.changed)]
                 await callers.listen(desk.analyze, desk.plain)
                 taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]
+                taking_in.append(start("examiner", examiner.run))
                 answering = [start("callers", desk.run), start("analyzer", analyzer.run), start("site", site.run)]
                 self.health.report("service", None)
                 place = str(self.settings.database)
@@ -260,8 +266,10 @@ class Service:
         finally:
             await ended(supervising)
 
-    def _look(self, question: Question) -> HistoryTools:
-        """What a model may look things up with while it explains ``question``."""
+    def _look(self, question: Question) -> HistoryTools | None:
+        """What a model may look things up with while it explains ``question``; nothing for a trial."""
+        if not question.pattern_id:
+            return None
         return HistoryTools(
             self.store.look_up,
             clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
@@ -271,6 +279,10 @@ class Service:
             room=ROOM,
         )
 
+    def _rules_near(self, question: Question) -> list[Hint]:
+        """The rules that come nearest, without those that technicians here found wrong."""
+        return [rule for rule in self.playbook.candidates(question) if not self.trust.doubts(rule.source)]
+
     def _pipeline(
         self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures
     ) -> tuple[CallerDesk, Recorder, Analyzer]:
@@ -278,10 +290,11 @@ class Service:
         decode = decoder(settings)
         self.health.report(regroup.PART, regroup.BEGINS)  # until the recorder has seen to it
         admission, policy = model_admission(settings, self.store), analysis_policy(settings)
+        rules = placing.undoubted(self.playbook.explain, self.playbook.general, self.trust.doubts)
         desk = CallerDesk(
             self.store,
             publisher,
-            self.playbook.explain,
+            rules,
             decode,
             self.metrics,
             agent=settings.agent_name,
@@ -294,12 +307,14 @@ class Service:
             self.analyst,
             Ladder(
                 self.store.read,
-                self.playbook.explain,
+                rules,
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
                 own_rules=lambda: len(self.playbook),
+                rules_near=self._rules_near,
                 history=self.store.look_up if settings.investigate == "on" else None,
             ),
+            self.trust,
             admission,
             self.metrics,
             owner=lease_owner(settings, self.http_port),
@@ -308,6 +323,7 @@ class Service:
             deadline=settings.model_cold_deadline * (1 + len(settings.fallback_members)),
             explained=desk.explained,
             pictures=pictures,
+            instructions=settings.agent_instructions,
         )
         recorder = Recorder(
             self._stream,
@@ -325,6 +341,23 @@ class Service:
             renew=functools.partial(regroup.regroup, self.store, decoder(settings), self.health),
         )
         return desk, recorder, analyzer
+
+    async def _examiner(self, analyzer: Analyzer) -> Examiner:
+        """What measures the models behind the analyzer's questions; what is known of them is known before the first."""
+        store = self.store
+        examiner = Examiner(
+            self.settings,
+            each_of(self.analyst),
+            store.read,
+            store.write,
+            self.trust,
+            analyzer.admission,
+            analyzer.turns,
+            self.metrics,
+        )
+        with contextlib.suppress(StoreError):  # it looks again
+            await examiner.renew()
+        return examiner
 
     def _broker_problem(self) -> str | None:
         if self.broker is not None:

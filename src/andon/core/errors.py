@@ -112,6 +112,9 @@ class ModelUnavailable(ModelError):
     ``retry_after`` is the number of seconds the provider asked us to wait, when it named one.
     """
 
+    #: Whether the deadline passed, which may be the model's own slowness.
+    late = False
+
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after

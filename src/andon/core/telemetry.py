@@ -122,6 +122,13 @@ class Metrics:
     advice_refused = _Metric(
         Counter, "andon_advice_refused", "Answers of a model that were kept back because their advice is forbidden."
     )
+    answers_refused = _Metric(
+        Counter,
+        "andon_answers_refused",
+        "Answers of a model that were kept back, by what is wrong with them.",
+        "reason",
+    )
+    second_opinions = _Metric(Counter, "andon_second_opinions", "Answers of a model that are shown below another one.")
     model_seconds = _Metric(
         Histogram,
         "andon_model_seconds",
@@ -129,6 +136,18 @@ class Metrics:
         buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
     )
     model_tokens = _Metric(Counter, "andon_model_tokens", "Tokens used, by direction.", "direction")
+    model_standing = _Metric(
+        Gauge, "andon_model_standing", "1 for what a model is worth now.", "provider", "model", "standing"
+    )
+    model_trials = _Metric(
+        Gauge, "andon_model_trials", "Labelled cases that a model has answered.", "provider", "model"
+    )
+    model_trials_wanted = _Metric(
+        Gauge, "andon_model_trials_wanted", "Labelled cases after which a model is judged.", "provider", "model"
+    )
+    trial_answers = _Metric(
+        Counter, "andon_trial_answers", "Answers of models to labelled cases, by outcome.", "outcome"
+    )
     model_limit = _Metric(Gauge, "andon_model_limit", "Questions the model may be asked at once now.")
     model_running = _Metric(Gauge, "andon_model_running", "Questions that are with the model.")
     model_away = _Metric(Gauge, "andon_model_away", "1 while the model is away and not asked.")

@@ -9,6 +9,7 @@ rolling windows that the store counts, so that no restart and no crash forgets a
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -23,8 +24,11 @@ log = structlog.get_logger(__name__)
 
 PAUSE_FIRST, PAUSE_LAST = 2.0, 30.0
 PAUSE_ASKED_LAST = 900.0
-#: A round of answers this many times slower than the best one seen asks for nothing more, or for less at once.
-NEAR, SLOW = 1.35, 1.7
+#: One question more at once has to bring this share of what it would bring a provider with room for it; else the others
+#: only wait longer, as at a server that answers one at a time.
+WORTH = 0.5
+#: A round of answers this many times slower than the best one of as many at once asks for less.
+SLOW = 1.7
 #: The best round seen counts a little worse with each round: prompts and machines change.
 _FORGET = 1.02
 #: Rounds to stay at a limit after it was lowered: doubled each time, so that a full provider is seldom tried again.
@@ -170,7 +174,9 @@ class Admission:
         self.running = 0
         self._most = max(1, most)
         self._allowed = min(max(1, first), self._most)
-        self._best: float | None = None
+        #: By number at once: seconds of the best round, and answers a second of the latest two or more.
+        self._best: dict[int, float] = {}
+        self._rates: dict[int, float] = {}
         self._round: list[float] = []
         self._rest = 0
         self._rest_next = _REST_FIRST
@@ -226,20 +232,29 @@ class Admission:
         return self.blame.away(question, busy=busy)
 
     def _judge(self, pace: float) -> None:
-        """One more at once after a round near the best, half as many after a slow one."""
-        self._best = pace if self._best is None else min(self._best * _FORGET, pace)
-        if pace > self._best * SLOW:
+        """One more at once while that brings more answers a second; back where it does not, half where they grow slow.
+
+        The first round at a number only says what to compare with: a model that had to be loaded first, or had
+        nothing of the prompt in its memory, is no measure.
+        """
+        at, known = self._allowed, self._allowed in self._rates
+        rate = at / pace if pace > 0 else math.inf
+        self._rates[at] = (self._rates[at] + rate) / 2 if known and at > 1 else rate
+        self._best[at] = min(self._best.get(at, pace) * _FORGET, pace)
+        if pace > self._best[at] * SLOW:
             self._lower()
+        elif at - 1 in self._rates and rate < self._rates[at - 1] * (1 + WORTH / (at - 1)):
+            self._lower(at - 1)
         elif self._rest > 0:
             self._rest -= 1
-        elif pace <= self._best * NEAR and self._allowed < self._most:
+        elif known and at < self._most:
             self._allowed += 1
             log.debug("one more question at once", limit=self._allowed, seconds=round(pace, 3))
 
-    def _lower(self) -> None:
+    def _lower(self, to: int | None = None) -> None:
         self._round = []
         if self._allowed > 1:
-            self._allowed //= 2
+            self._allowed = self._allowed // 2 if to is None else to
             self._rest = self._rest_next
             self._rest_next = min(self._rest_next * 2, _REST_LAST)
             log.debug("fewer questions at once", limit=self._allowed)

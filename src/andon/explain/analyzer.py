@@ -6,29 +6,23 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 import structlog
 
 from andon.bus.interfaces import Publisher
-from andon.core.errors import BrokerError, ModelAnswerError, ModelError, StoreError, StoreFull, StoreUnavailable
-from andon.core.models import (
-    ANALYSIS_SUBJECT,
-    CALLER_PATIENCE,
-    Explanation,
-    PendingAnalysis,
-    Question,
-    Severity,
-    StoredAnalysis,
-)
+from andon.core.errors import ModelAnswerError, ModelError, StoreError
+from andon.core.models import CALLER_PATIENCE, Explanation, PendingAnalysis, Severity, StoredAnalysis
+from andon.core.settings.settings import DEFAULT_INSTRUCTIONS
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission
-from andon.explain.advice import refusal_of
-from andon.explain.callers.payloads import announcement
-from andon.explain.gate import worthless
+from andon.explain.gate import fault
 from andon.explain.interfaces import Analyst
-from andon.explain.ladder import Ladder, with_hints
+from andon.explain.ladder import Ladder
+from andon.explain.outcomes import Outcomes
 from andon.explain.site_answers import SiteAnswers
+from andon.explain.trials.turns import Turns
+from andon.explain.trust import Trust
 from andon.explain.verdict import verdict_on
 from andon.ingest.pictures.fetcher import QuestionPictures
 from andon.store import Store, queue
@@ -42,8 +36,8 @@ LEASE_MARGIN = 90.0
 RETRY_FIRST, RETRY_LAST = 5.0, 300.0
 #: A question that came to nothing stays behind all others for so long, in seconds.
 BEHIND = 300.0
-#: An answer that the store cannot take now is kept and offered again, for as long as its lease lasts.
-SAVE_AGAIN = 1.0
+#: An answer that fails the gate by its form is asked for so often; what it says is never asked for twice.
+REPAIRED = 2
 #: While the budget leaves only the reserve: how often waiting rows with a provisional answer are looked through.
 REVIEW = 10.0
 #: Questions are with the model and none came back for so long: nobody should see nothing any longer, in seconds.
@@ -54,14 +48,16 @@ SILENCE = CALLER_PATIENCE
 class Analyzer:
     """Works the queue of pending analyses, as many questions at once as ``admission`` lets through.
 
-    ``analyst`` None means that the playbook is the configured provider and its answers are final. ``clock`` gives unix
-    seconds, the time in which leases and pauses are kept.
+    ``analyst`` None means that the playbook is the configured provider and its answers are final. What an answer of a
+    model is worth says ``trust``; ``instructions`` are those that it was given. ``clock`` gives unix seconds, the time
+    in which leases and pauses are kept.
     """
 
     store: Store
     publisher: Publisher
     analyst: Analyst | None
     ladder: Ladder
+    trust: Trust
     admission: Admission
     metrics: Metrics
     _: KW_ONLY
@@ -70,17 +66,32 @@ class Analyzer:
     deadline: float
     explained: Callable[[StoredAnalysis], Awaitable[None]]
     pictures: QuestionPictures | None = None
+    instructions: str = DEFAULT_INSTRUCTIONS
+    turns: Turns = field(default_factory=Turns)
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
         self._wake = asyncio.Event()
         self._review_at = 0.0
         self._in_hand: dict[int, PendingAnalysis] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._gave_way: set[int] = set()
         self._heard = 0.0
         self._stranded = False
         self._settling = False
+        self._doubted = self.trust.doubted
         self._behind: dict[int, float] = {}
-        self.site = SiteAnswers(self.store, self.ladder, self.clock, self._tell)
+        self.outcomes = Outcomes(
+            self.store,
+            self.publisher,
+            self.analyst,
+            self.ladder,
+            self.trust,
+            self.metrics,
+            self.explained,
+            self.clock,
+        )
+        self.site = SiteAnswers(self.outcomes)
 
     def wake(self) -> None:
         """Something new waits."""
@@ -103,6 +114,7 @@ class Analyzer:
         """Explain what waits, for ever. What is in hand when this is cancelled goes back to the queue."""
         self.admission.running = 0
         self._in_hand.clear()
+        self._gave_way.clear()
         await self.store.write(queue.release, self.owner)
         if self.analyst is not None:
             # Before the first claim: what comes up while the library loads is still sorted by urgency.
@@ -128,6 +140,9 @@ class Analyzer:
                 self._stranded = True
                 pause = RETRY_FIRST
             self._show()
+            if self.trust.doubted != self._doubted:  # such rules answer no more, or do again
+                self._doubted = self.trust.doubted
+                self.site.changed()
             if not self.admission.breaker.closed:
                 pause = min(pause, max(self.admission.breaker.probe_due, 0.05))
             await self._sleep(pause)
@@ -168,7 +183,7 @@ class Analyzer:
                 reason = "the model was away and is being tried with another problem"
             if reason and await self._answer_provisionally(reason):
                 return True
-            return await self.site.answer_waiting()
+            return await self.site.answer_waiting() or await self._make_room()
         shortage = await self.admission.budget.shortage()
         if shortage is not None:
             return await self._answer_from_reserve(group, self.analyst, shortage)
@@ -177,12 +192,12 @@ class Analyzer:
             await self._take_up(group, self.analyst, job)
         return job is not None
 
-    async def _claim(self, *, unanswered: bool = False) -> PendingAnalysis | None:
+    async def _claim(self, *, unanswered: bool = False, seconds: bool = True) -> PendingAnalysis | None:
         now = self.clock()
         self._behind = {row: until for row, until in self._behind.items() if until > now}
         lease = self.deadline + LEASE_MARGIN
         return await self.store.write(
-            queue.claim, self.owner, lease, now, unanswered=unanswered, behind=list(self._behind)
+            queue.claim, self.owner, lease, now, unanswered=unanswered, seconds=seconds, behind=list(self._behind)
         )
 
     async def _answer_alone(self) -> bool:
@@ -190,10 +205,18 @@ class Analyzer:
         job = await self._claim()
         if job is None:
             return False
-        if not await self._answer_if_known(job):
-            job.question = await self.ladder.prepare(job.question)
-            await self._finish(job, self.ladder.playbook(job.question))
+        if job.second_of is None:
+            await self.outcomes.at_once(job)
+        else:
+            await self._end_useless(job)
         return True
+
+    async def _end_useless(self, job: PendingAnalysis) -> bool:
+        """End a second opinion that nobody has a use for; False where it is to be asked for."""
+        why = self.outcomes.useless(job)
+        if why is not None:
+            await self.store.write(queue.end_second, job, why, wanted=False)
+        return why is not None
 
     async def _probe(self, analyst: Analyst) -> bool:
         breaker = self.admission.breaker
@@ -216,12 +239,19 @@ class Analyzer:
         """An answer for now for one problem that is with the model for long; False where each has one."""
         for job in self._in_hand.values():
             if not job.provisional:
-                job.provisional = True
-                answer = await self.store.write(queue.show_meanwhile, job, self.ladder.playbook(job.question))
-                if answer is not None:
-                    await self._tell(job.question, answer)
+                await self.outcomes.meanwhile(job)
                 return True
         return False
+
+    async def _make_room(self) -> bool:
+        """Break a second opinion off, each once at most, where a question waits that only the model can answer."""
+        opinions = [row for row, job in self._in_hand.items() if job.second_of is not None]
+        if not opinions or not self._gave_way.isdisjoint(opinions):
+            return False
+        if not await self.store.read(queue.question_waits, self.clock()):
+            return False
+        self._gave_way.add(opinions[0])
+        return self._tasks[opinions[0]].cancel()
 
     async def _answer_from_reserve(self, group: asyncio.TaskGroup, analyst: Analyst, shortage: str) -> bool:
         """While the budget is used up but for its reserve: the model for what is urgent, the playbook for the rest."""
@@ -229,7 +259,7 @@ class Analyzer:
         review = reserve and time.monotonic() >= self._review_at
         if review:
             self._review_at = time.monotonic() + REVIEW
-        job = await self._claim(unanswered=not review)
+        job = await self._claim(unanswered=not review, seconds=False)
         if job is None:
             return await self.site.answer_waiting() or review
         if reserve and _is_urgent(job):
@@ -238,24 +268,17 @@ class Analyzer:
         return await self._answer_for_now(job, shortage) or review
 
     async def _answer_for_now(self, job: PendingAnalysis, reason: str) -> bool:
-        """Answer from what the site knows, or provisionally; False where the row shows something already."""
-        if await self._answer_if_known(job):
+        """Answer what needs no model, or provisionally; False where the row shows something already."""
+        if await self.outcomes.at_once(job):
             return True
-        job.question = await self.ladder.prepare(job.question)
-        return await self._postpone(job, reason, delay=0.0, counted=False)
-
-    async def _answer_if_known(self, job: PendingAnalysis) -> bool:
-        known = await self.ladder.known(job.question)
-        if known is None:
-            return False
-        await self._finish(job, known)
-        return True
+        job.question = await self.outcomes.ladder.prepare(job.question)
+        return await self.outcomes.postpone(job, reason, delay=0.0, counted=False)
 
     async def _take_up(self, group: asyncio.TaskGroup, analyst: Analyst, job: PendingAnalysis) -> None:
-        """Answer from what the site knows, or start a question to the model; the call is counted before it is made."""
-        if await self._answer_if_known(job):
+        """Answer what needs no model, or start a question to the model; the call is counted before it is made."""
+        if await (self.outcomes.at_once(job) if job.second_of is None else self._end_useless(job)):
             return
-        job.question = await self.ladder.prepare(job.question, for_model=True)
+        job.question = await self.outcomes.ladder.prepare(job.question, for_model=True)
         if job.attempts > self.attempts:  # the process died in mid-call again and again
             await self._give_up(job, f"no answer after {self.attempts} attempts")
             return
@@ -263,26 +286,38 @@ class Analyzer:
             return
         shortage = await self.admission.budget.take(urgent=_is_urgent(job))
         if shortage is not None:
-            await self._postpone(job, shortage, delay=0.0, counted=False)
+            await self.outcomes.postpone(job, shortage, delay=0.0, counted=False)
             return
         if not self.admission.running:
             self._heard = time.monotonic()
         self.admission.running += 1
         self._in_hand[job.id] = job
-        group.create_task(self._hold_place(analyst, job), name=f"analysis-{job.id}")
+        self._tasks[job.id] = group.create_task(self._hold_place(analyst, job), name=f"analysis-{job.id}")
         self._show()
 
     async def _hold_place(self, analyst: Analyst, job: PendingAnalysis) -> None:
         try:
-            await self._ask(analyst, job)
+            await self._ask_or_give_way(analyst, job)
         except StoreError as error:
             log.warning("answer not saved, it will be asked for again", analysis=job.id, error=str(error))
             self._stranded = True
         finally:
             self.admission.running -= 1
             self._in_hand.pop(job.id, None)
+            self._tasks.pop(job.id, None)
             self._heard = time.monotonic()
             self._wake.set()
+
+    async def _ask_or_give_way(self, analyst: Analyst, job: PendingAnalysis) -> None:
+        task = asyncio.current_task()
+        try:
+            await self._ask(analyst, job)
+        except asyncio.CancelledError:
+            if task is None or job.id not in self._gave_way or task.cancelling() > 1:
+                raise
+            task.uncancel()
+            self.metrics.model_calls.labels("gave way").inc()
+            await self.outcomes.postpone(job, "a question that is waited for went first", delay=0.0, counted=False)
 
     async def _ask(self, analyst: Analyst, job: PendingAnalysis) -> None:
         async def again() -> bool:
@@ -298,7 +333,9 @@ class Analyzer:
             job.question = await self.pictures.attach(job.question)
         started = time.monotonic()
         try:
-            explanation = await analyst.explain(job.question, again)
+            async with self.turns.real(behind=job.reason == "second"):
+                choose = self.trust.chooses(analyst.provider, analyst.model)
+                explanation = await analyst.explain(job.question, again, choose=choose)
         except ModelError as error:
             self.metrics.model_calls.labels(type(error).__name__).inc()
             await self._spend_tokens(error.tokens)
@@ -312,26 +349,27 @@ class Analyzer:
         await self._examine(analyst, job, explanation, time.monotonic() - started)
 
     async def _examine(self, analyst: Analyst, job: PendingAnalysis, explanation: Explanation, seconds: float) -> None:
-        """An answer came: it is final where it says something, and nothing that may not be said."""
-        fault = await asyncio.to_thread(worthless, explanation)
-        if fault is not None:
-            self.metrics.model_calls.labels("worthless").inc()
-            name = explanation.model or analyst.model
-            error = ModelAnswerError(f"The answer of {name} {fault}: choose another MODEL if this goes on.")
-            await self._failed(analyst, job, error)
+        """An answer came: it goes where it belongs once it passed the gate."""
+        ruled, blind = self.outcomes.ladder.rules(job.question), self.trust.blind
+        found = await asyncio.to_thread(
+            fault, job.question, explanation, ruled, blind=blind, instructions=self.instructions
+        )
+        if found is None:
+            self.admission.answered(job.pattern_id, seconds)
+            self.metrics.model_calls.labels("answered").inc()
+            await self.outcomes.place(job, explanation)
+            return
+        self.metrics.model_calls.labels("refused").inc()
+        self.metrics.answers_refused.labels(found.kind).inc()
+        if found.kind == "advice":
+            self.metrics.advice_refused.inc()
+        reason = f"The answer of {explanation.model or analyst.model} {found.reason}"
+        if found.repairable and job.attempts < min(REPAIRED, self.attempts):
+            await self._failed(analyst, job, ModelAnswerError(f"{reason}: choose another MODEL if this goes on."))
             return
         self.admission.answered(job.pattern_id, seconds)
-        refusal = await asyncio.to_thread(refusal_of, explanation)
-        if refusal is not None:
-            self.metrics.model_calls.labels("refused").inc()
-            self.metrics.advice_refused.inc()
-            reason = f"The answer of {explanation.model or analyst.model} is not shown: {refusal}"
-            log.warning("advice refused", analysis=job.id, reason=reason)
-            await self.store.write(queue.keep_refused, job, explanation, reason)
-            await self._give_up(job, reason)
-            return
-        self.metrics.model_calls.labels("answered").inc()
-        await self._finish(job, with_hints(explanation, job.question.hints))
+        log.warning("answer refused", analysis=job.id, reason=reason)
+        await self._give_up(job, reason, explanation)
 
     async def _spend_tokens(self, tokens: int) -> None:
         try:
@@ -344,52 +382,18 @@ class Analyzer:
         verdict = await verdict_on(self.admission, analyst, job.pattern_id, error)
         self._behind[job.id] = self.clock() + BEHIND
         if not verdict.counted:
-            await self._postpone(job, verdict.reason, delay=0.0, counted=False)
+            await self.outcomes.postpone(job, verdict.reason, delay=0.0, counted=False)
         elif job.attempts >= self.attempts:
             await self._give_up(job, verdict.reason)
         else:
             delay = verdict.retry_after or min(RETRY_FIRST * 2 ** (job.attempts - 1), RETRY_LAST)
             reason = verdict.reason
             log.warning("no answer from the model, will ask again", analysis=job.id, reason=reason, seconds=delay)
-            await self._postpone(job, reason, delay=delay, counted=True)
+            await self.outcomes.postpone(job, reason, delay=delay, counted=True)
 
-    async def _postpone(self, job: PendingAnalysis, reason: str, *, delay: float, counted: bool) -> bool:
-        """Put the row back; True where it got a provisional answer just now."""
-        provisional = None if job.provisional else self.ladder.playbook(job.question)
-        answer = await self.store.write(queue.postpone, job, reason, self.clock() + delay, provisional, counted=counted)
-        if answer is None:
-            return False
-        await self._tell(job.question, answer)
-        return True
-
-    async def _give_up(self, job: PendingAnalysis, reason: str) -> None:
+    async def _give_up(self, job: PendingAnalysis, reason: str, refused: Explanation | None = None) -> None:
         self._behind.pop(job.id, None)
-        log.warning("the model gives no answer, the playbook's stands", analysis=job.id, reason=reason)
-        fallback = self.ladder.playbook(job.question)
-        await self._tell(job.question, await self.store.write(queue.fail, job, reason, fallback, self.clock()))
-
-    async def _finish(self, job: PendingAnalysis, explanation: Explanation) -> None:
-        """Save and tell. While the store has no room the answer is kept: it may have cost a call."""
-        until = time.monotonic() + LEASE_MARGIN
-        while True:
-            try:
-                answer = await self.store.write(queue.finish, job, explanation, self.clock())
-                break
-            except (StoreFull, StoreUnavailable):
-                if time.monotonic() >= until:
-                    raise
-                await asyncio.sleep(SAVE_AGAIN)
-        await self._tell(job.question, answer)
-
-    async def _tell(self, question: Question, answer: StoredAnalysis) -> None:
-        self.metrics.analyses.labels(answer.rung).inc()
-        latest = question.logs[0]
-        try:
-            subject = f"{ANALYSIS_SUBJECT}.{latest.severity}"
-            await self.publisher.send(subject, announcement(latest, question.template, answer))
-        except BrokerError as error:
-            log.info("explanation not announced", analysis=answer.id, error=str(error))
-        await self.explained(answer)
+        await self.outcomes.give_up(job, reason, refused)
 
 
 def _is_urgent(job: PendingAnalysis) -> bool:

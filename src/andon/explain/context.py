@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
-from andon.core.models import PatternSeen, Question
+from andon.core.models import Hint, PatternFacts, PatternSeen, Question, Rung
+from andon.core.redact import clean
+from andon.grouping.similar import alike
 from andon.store import Ask, agent_history
 
 #: How far back the host's other logs are looked at, in minutes.
@@ -12,6 +15,9 @@ BEFORE = 15
 #: Other problems of the host that are told.
 OTHERS = 3
 _TEMPLATE = 110
+#: Problems seen last that one is compared with, the likeness from which an explanation may bear on it (as for fixes),
+#: how many are told, and the characters of each.
+COMPARED, LIKE, TOLD, TOLD_MAX = 500, 0.5, 1, 300
 #: A rate is worth a word where it differs from the usual one by this factor, and there is enough to have a usual one.
 _TELLING, _ENOUGH = 3.0, 20
 
@@ -27,6 +33,27 @@ async def facts_about(ask: Ask, question: Question) -> list[str]:
     seen = await ask(agent_history.around, newest.hostname, newest.timestamp, BEFORE)
     count, minutes = await ask(agent_history.recent, question.pattern_id, newest.timestamp)
     return [*_others(seen, question, newest.hostname), *_rate(question, count, minutes)]
+
+
+async def explained_alike(read: Ask, question: Question) -> list[Hint]:
+    """What a model said of a problem that reads alike, where that stands as its explanation. Raises StoreError.
+
+    The guess of a model that has not proved itself (its standing is the answer's source) is passed on to nobody. What
+    rules, runbooks and fixes say of such a problem they say of this one as well.
+    """
+    known = await read(agent_history.templates, COMPARED)
+    others = [(id_, template) for id_, template in known if id_ != question.pattern_id]
+    found: list[Hint] = []
+    for id_, score in await asyncio.to_thread(alike, question.template, others, TOLD + 2):
+        facts = await read(agent_history.pattern, id_) if score >= LIKE and len(found) < TOLD else None
+        if facts is not None and facts.explanation and _stands(facts):
+            text = clean(facts.explanation, TOLD_MAX)
+            found.append(Hint("explained", f"pattern {facts.pattern_id}", _cut(facts.template), text, score))
+    return found
+
+
+def _stands(facts: PatternFacts) -> bool:
+    return facts.rung == Rung.MODEL and not facts.provisional and facts.source is None
 
 
 def _others(seen: list[PatternSeen], question: Question, host: str) -> list[str]:

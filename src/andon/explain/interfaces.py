@@ -26,15 +26,26 @@ class Analyst(Protocol):
         """The model's name."""
         ...
 
+    @property
+    def prompt_version(self) -> str:
+        """The version of the wording by which it is asked, the site's own instructions included."""
+        ...
+
+    async def identity(self) -> str:
+        """The digest of the model's weights, so that another model behind the same name is noticed; "" where nobody
+        tells. Never raises."""
+        ...
+
     async def warm_up(self) -> None:
         """Load what the first question would have to wait for, off the loop; idempotent."""
         ...
 
-    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
+    async def explain(self, question: Question, again: AskAgain | None = None, *, choose: bool = False) -> Explanation:
         """Ask once. Raises ModelUnavailable, ModelMisconfigured or ModelAnswerError.
 
         Where an answer is worth a second call (a finding that does not fit), ``again`` is asked first: False
-        forbids it. Without ``again`` it is free to call twice, never more often.
+        forbids it. Without ``again`` it is free to call twice, never more often. With ``choose`` the answer may end as
+        soon as it names the offered rule that fits: then that rule's own text is the explanation.
         """
         ...
 

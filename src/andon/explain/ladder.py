@@ -16,7 +16,7 @@ import structlog
 
 from andon.core.errors import QueryTooSlow
 from andon.core.models import Explanation, Hint, Question, Resolution, Rung
-from andon.explain.context import facts_about
+from andon.explain.context import explained_alike, facts_about
 from andon.explain.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX, worst
 from andon.explain.interfaces import Rules
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 #: Hints that one question carries at most, and the characters of each that an explanation tells.
 HINTS_MAX = 4
 TOLD_MAX = 400
+#: Rules that a model is offered: as many as it has letters for.
+RULES_MAX = 3
 #: What is resolved is read again from the store after so many seconds.
 RENEW_AFTER = 1.0
 #: Up to so many fixes they are simply read for each question.
@@ -40,7 +42,8 @@ _EVIDENCE = 3
 class Ladder:
     """The rungs around the model. ``read`` asks the store; ``fixes``, ``runbooks`` and ``history`` may be absent.
 
-    ``own_rules`` is how many of ``rules`` are the site's own. ``clock`` gives seconds.
+    ``own_rules`` is how many of ``rules`` are the site's own; ``rules_near`` are those that a model is offered, best
+    first. ``clock`` gives seconds.
     """
 
     read: Ask
@@ -50,6 +53,7 @@ class Ladder:
     runbooks: MarkdownRunbooks | None = None
     history: Ask | None = None
     own_rules: Callable[[], int] = int
+    rules_near: Callable[[Question], list[Hint]] = lambda _: []
     clock: Callable[[], float] = time.monotonic
     _renewed: float = field(default=0.0, init=False)
     _resolved: int = field(default=0, init=False)
@@ -65,8 +69,8 @@ class Ladder:
         return self.runbooks.explain(question) if self.runbooks is not None else None
 
     async def prepare(self, question: Question, *, for_model: bool = False) -> Question:
-        """The question with what the site knows of similar problems, most helpful first; ``for_model`` with facts from
-        history as well. Raises StoreError."""
+        """The question with what the site knows of similar problems, most helpful first; ``for_model`` with the nearest
+        rules and facts from history as well. Raises StoreError."""
         hints: list[Hint] = []
         if self.fixes is not None:
             now = self.clock()
@@ -77,6 +81,8 @@ class Ladder:
             hints += self.fixes.hints(question)
         if self.runbooks is not None:
             hints += self.runbooks.hints(question)
+        if for_model:
+            hints += await explained_alike(self.read, question)
         facts = question.facts
         if for_model and self.history is not None:
             try:
@@ -84,7 +90,8 @@ class Ladder:
             except QueryTooSlow as error:
                 log.info("question goes out without facts", pattern=question.pattern_id, reason=str(error))
                 facts = []
-        return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], facts=facts)
+        rules = self.rules_near(question)[:RULES_MAX] if for_model else question.rules
+        return msgspec.structs.replace(question, hints=hints[:HINTS_MAX], rules=rules, facts=facts)
 
     def playbook(self, question: Question) -> Explanation:
         """The built-in rules' answer, with the question's hints told. Never raises."""
@@ -92,7 +99,9 @@ class Ladder:
 
 
 def with_hints(explanation: Explanation, hints: list[Hint]) -> Explanation:
-    """``explanation`` with a line for each hint that was given, so that a reader knows what it may rest on."""
+    """``explanation`` with a line for each fix and runbook that was given, so that a reader knows what it may rest
+    on."""
+    hints = [hint for hint in hints if hint.kind != "explained"]
     if not hints:
         return explanation
     return msgspec.structs.replace(explanation, text="\n".join([explanation.text, *map(_line, hints)]))

@@ -1,24 +1,26 @@
 """What the site knows wins at once: problems are looked through whenever its runbooks and rules have changed.
 
 An answer of the site needs no model, so it waits for none: not while the model is away, not behind what the model is
-busy with, and not until a problem is asked about again. The same walk takes back a runbook's answer when the runbook is
-gone, and at the start what an older version showed of a model's forbidden advice.
+busy with, and not until a problem is asked about again. So it is with a rule that a model may not replace. The same
+walk takes back a runbook's answer when the runbook is gone, and at the start what an older version showed of a model's
+forbidden advice.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
 
 from andon.core.errors import StoreError
-from andon.core.models import Explanation, PendingAnalysis, Question, Rung, StoredAnalysis
+from andon.core.models import Explanation, Question, Rung, Standing
 from andon.core.models.explanations import question_about
+from andon.explain import placing
 from andon.explain.advice import refusal_of
 from andon.explain.ladder import Ladder
-from andon.store import Store, queue
+from andon.explain.outcomes import Outcomes
+from andon.store import queue
 
 log = structlog.get_logger(__name__)
 
@@ -29,21 +31,23 @@ AGAIN_AFTER = 5.0
 
 @dataclass(eq=False, repr=False)
 class SiteAnswers:
-    """Belongs to one event loop. ``tell`` hears of each answer that is shown from now on, with its question.
+    """Belongs to one event loop. What it finds goes into ``outcomes``."""
 
-    ``clock`` gives unix seconds.
-    """
-
-    store: Store
-    ladder: Ladder
-    clock: Callable[[], float]
-    tell: Callable[[Question, StoredAnalysis], Awaitable[None]]
+    outcomes: Outcomes
     #: Open rows up to this id were compared with what the site knows now.
     _compared: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
+    def __post_init__(self) -> None:
+        self.store = self.outcomes.store
+
+    @property
+    def ladder(self) -> Ladder:
+        """What the site knows now."""
+        return self.outcomes.ladder
+
     def changed(self) -> None:
-        """The site's runbooks or rules are others than before."""
+        """The site's runbooks, its rules, or what its models are worth are others than before."""
         self._compared = 0
         self._changed.set()
 
@@ -66,13 +70,8 @@ class SiteAnswers:
         jobs = await self.store.read(queue.waiting_after, self._compared, STEP)
         for job in jobs:
             self._compared = max(self._compared, job.id)
-            if (known := await self.ladder.known(job.question)) is not None:
-                await self._finish(job, known)
+            await self.outcomes.at_once(job)
         return bool(jobs)
-
-    async def _finish(self, job: PendingAnalysis, known: Explanation) -> None:
-        answer = await self.store.write(queue.finish, job, known, self.clock())
-        await self.tell(job.question, answer)
 
     async def _walk(self, *, first: bool) -> None:
         after, answered = 0, 0
@@ -99,6 +98,8 @@ class SiteAnswers:
         if glance.rung == Rung.PLAYBOOK:
             compared = not first or self.ladder.own_rules() > 0
             return compared and self.ladder.rules(question_about(glance.log, "")).source != glance.source
+        if _on_trial(glance):
+            return placing.fits(self.ladder.rules(question_about(glance.log, "")))
         return first and glance.final and self._forbidden(glance) is not None
 
     async def _settle(self, glance: queue.Glance, first: bool) -> bool:
@@ -117,6 +118,8 @@ class SiteAnswers:
             return True
         if glance.rung == Rung.PLAYBOOK:
             return await self._renew_rule(glance, question)
+        if _on_trial(glance) and placing.fits(self.ladder.rules(question)):
+            return await self._put_rule_first(question)
         if first and self._forbidden(glance) is not None:
             await self._withdraw(question, "advice")
             return True
@@ -127,25 +130,44 @@ class SiteAnswers:
         if rule.source == glance.source:
             return False
         if glance.final:
-            await self._show(await self.ladder.prepare(question), None)
-        else:
-            await self._withdraw(question, "rule")
+            prepared = await self.ladder.prepare(question)
+            final = self.outcomes.final(prepared)
+            if final is not None:
+                await self._show(prepared, *final)
+                return True
+        await self._withdraw(question, "rule")
         return True
 
-    async def _show(self, question: Question, known: Explanation | None) -> None:
-        explanation = known or self.ladder.playbook(question)
-        answer = await self.store.write(queue.answer_at_once, question, explanation, "site", self.clock())
-        await self.tell(question, answer)
+    async def _put_rule_first(self, question: Question) -> bool:
+        """A rule fits by now, and the model whose answer is shown has not proved itself."""
+        if self.outcomes.standing is Standing.QUALIFIED:
+            return False
+        prepared = await self.ladder.prepare(question)
+        final = self.outcomes.final(prepared)
+        if final is not None:
+            await self._show(prepared, *final)
+        return final is not None
+
+    async def _show(self, question: Question, explanation: Explanation, second: bool = False) -> None:
+        answer = await self.store.write(
+            queue.answer_at_once, question, explanation, "site", self.outcomes.clock(), second=second
+        )
+        await self.outcomes.tell(question, answer)
 
     async def _withdraw(self, question: Question, reason: str) -> None:
         question = await self.ladder.prepare(question)
         instead = self.ladder.playbook(question)
         answer = await self.store.write(queue.withdraw, question.pattern_id, reason, instead)
         if answer is not None:
-            await self.tell(question, answer)
+            await self.outcomes.tell(question, answer)
 
     @staticmethod
     def _forbidden(glance: queue.Glance) -> str | None:
         if glance.rung != Rung.MODEL or not glance.text:
             return None
         return refusal_of(Explanation(rung=Rung.MODEL, text=glance.text, finding=glance.finding))
+
+
+def _on_trial(glance: queue.Glance) -> bool:
+    """Whether the problem shows what a model says that has not proved itself."""
+    return glance.final and glance.rung == Rung.MODEL and glance.source == Standing.ADVISORY

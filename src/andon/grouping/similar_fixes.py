@@ -49,6 +49,15 @@ class ConfirmedFixes:
                 continue
             told.add(resolution.id)
             cause = f" (cause: {resolution.cause})" if resolution.cause else ""
-            source = f"pattern {resolution.pattern_id}"
-            found.append(Hint("resolution", source, template[:_TITLE_MAX], resolution.fix + cause, score))
+            found.append(
+                Hint(
+                    kind="resolution",
+                    source=f"pattern {resolution.pattern_id}",
+                    title=template[:_TITLE_MAX],
+                    text=resolution.fix + cause,
+                    score=score,
+                    cause=resolution.cause or None,
+                    checks=[resolution.fix],
+                )
+            )
         return found[:LIMIT]

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from andon.core.errors import QueryTooSlow
-from andon.core.models import LogQuery, PatternSummary, Resolution, StoredLog
+from andon.core.models import LogQuery, PatternSummary, Resolution, SecondOpinion, StoredLog
 from andon.core.times import seconds
 from andon.grouping.similar import SimilarIndex
 from andon.insight.shifts.calendar import Shift
 from andon.insight.trends.breakdown import Breakdown, breakdown
 from andon.insight.trends.trends import DAY, Together, together
-from andon.store import Connection, problems, queue, search
-from andon.store.problems import PatternHost, PatternMerge
+from andon.store import Connection, problems, queue, search, verdicts
+from andon.store.problems import PatternHost, PatternMerge, Verdict
 from andon.store.queue import AnalysisEntry
 
 #: Patterns that similar ones are searched in, those with the newest logs first.
@@ -47,7 +47,7 @@ class Explained(msgspec.Struct, frozen=True):
 
 class Problem(msgspec.Struct, frozen=True):
     """All that is known about a problem. ``newest`` is its newest log; ``explanation`` what that one, or else the
-    problem, shows.
+    problem, shows, and ``second_opinion`` what a model says below that.
 
     ``breakdown`` is of the 30 days up to that log, ``goes_with`` of the last one: null where too much was logged to
     look at each minute.
@@ -56,6 +56,8 @@ class Problem(msgspec.Struct, frozen=True):
     pattern: PatternSummary
     newest: StoredLog | None
     explanation: Explained | None
+    second_opinion: SecondOpinion | None
+    verdicts: list[Verdict]
     hosts: list[PatternHost]
     merges: list[PatternMerge]
     history: list[AnalysisEntry]
@@ -69,10 +71,13 @@ def gather(connection: Connection, pattern_id: int, shifts: Sequence[Shift], zon
     """Read a problem. Raises NotFound where there is none with this id."""
     pattern = problems.summary(connection, pattern_id)
     newest = newest_log(connection, pattern)
+    explanation = explanation_of(connection, pattern, newest)
     return Problem(
         pattern=pattern,
         newest=newest,
-        explanation=explanation_of(connection, pattern, newest),
+        explanation=explanation,
+        second_opinion=below(connection, explanation),
+        verdicts=verdicts.of_problem(connection, pattern_id),
         hosts=problems.hosts_of(connection, pattern_id),
         merges=problems.merges_of(connection, pattern_id),
         history=queue.history_of(connection, pattern_id),
@@ -138,10 +143,18 @@ def explanation_of(connection: Connection, pattern: PatternSummary, newest: Stor
     return None if shown is None else Explained(shown.text, shown.rung, shown.provisional, shown.id)
 
 
+def below(connection: Connection, explanation: Explained | None) -> SecondOpinion | None:
+    """What a model says below an explanation; None where nothing."""
+    if explanation is None or explanation.analysis_id is None:
+        return None
+    return problems.shown_below(connection, [explanation.analysis_id]).get(explanation.analysis_id)
+
+
 def as_object(problem: Problem) -> dict[str, Any]:
-    """A problem as JSON values; ``explanation`` is null where there is none yet."""
+    """A problem as JSON values; ``explanation`` and ``second_opinion`` are null where there is none (yet)."""
     newest = problem.newest
-    names = ("explanation", "hosts", "merges", "history", "resolutions", "similar", "breakdown", "goes_with")
+    shown = ("explanation", "second_opinion", "verdicts", "hosts", "merges", "history", "resolutions")
+    names = (*shown, "similar", "breakdown", "goes_with")
     return {
         "pattern": problem.pattern,
         "newest_message": None if newest is None else newest.message,

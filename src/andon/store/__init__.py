@@ -7,12 +7,25 @@ nowhere else.
 
 from sqlalchemy import Connection
 
-from andon.store import agent_history, alarms, counts, names, period, problems, queue, recording, retention, search
+from andon.store import (
+    agent_history,
+    alarms,
+    counts,
+    names,
+    period,
+    problems,
+    queue,
+    recording,
+    retention,
+    search,
+    trials,
+)
 from andon.store.engine.database import Durability
 from andon.store.engine.database_lock import lock_database
 from andon.store.engine.prepare import Preparation, prepare
 from andon.store.engine.vacuum import compact
 from andon.store.engine.visitor import Ask, Visitor, change, changer
+from andon.store.problems import verdicts
 from andon.store.recording import pictures
 from andon.store.recording.handled_sequences import set_floor
 from andon.store.retention.steps import Retention, deleted_by_others
@@ -52,4 +65,6 @@ __all__ = [
     "retention",
     "search",
     "set_floor",
+    "trials",
+    "verdicts",
 ]

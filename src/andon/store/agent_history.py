@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, or_, select, union
 from andon.core.models import ID_MAX, HistoryQuery, Names, PatternFacts, PatternSeen, Severity, StoredLog
 from andon.core.times import stored, unix_minute
 from andon.store.engine.rows import select_logs, to_log
-from andon.store.problems import members
+from andon.store.problems import members, second_opinions
 from andon.store.queue import queue
 from andon.store.rules.analysis import at_least, rank_of, severity_of
 from andon.store.schema.expressions import contains, like_of_glob
@@ -151,6 +151,7 @@ def pattern(connection: Connection, pattern_id: int, at: str | None = None) -> P
     moment = at or found.last_seen
     minute = unix_minute(moment)
     shown = queue.shown_for(connection, [root]).get(root)
+    below = None if shown is None else second_opinions.shown_below(connection, [shown.id]).get(shown.id)
     hosts = members.hosts(connection, root, _TOP_HOSTS)
     return PatternFacts(
         pattern_id=root,
@@ -168,6 +169,8 @@ def pattern(connection: Connection, pattern_id: int, at: str | None = None) -> P
         provisional=shown is not None and shown.provisional,
         fixes=members.fixes(connection, root)[:_NEWEST],
         merged=[one for one in members.members(connection, root, ROWS_MAX) if one != root],
+        second_opinion=None if below is None else below.text,
+        source=None if shown is None else shown.source,
     )
 
 

@@ -24,13 +24,14 @@ from support.http_servers import StandInServer
 from support.patience import PATIENCE
 
 FINDING: dict[str, Any] = {
+    "fits": "none",
     "summary": "The cabinet fan of the spindle drive is blocked.",
     "category": "drive",
     "probable_cause": "Dust on the filter mat.",
     "checks": ["Look at the filter.", "Measure the air flow."],
     "severity_assessed": "ERROR",
     "confidence": "medium",
-    "evidence": [1],
+    "evidence": [],
     "enough_evidence": True,
 }
 

@@ -64,6 +64,10 @@ COMMANDS = {
         "Record the confirmed fix of a problem: every log of it shows the fix from now on, "
         "and no model is asked again.",
     ),
+    "verdict": Entry(
+        "verdict_command:verdict",
+        "Say whether the explanation of a problem was helpful or wrong: models and rules are trusted by it.",
+    ),
     "queue": Entry(
         "queue:queue", "List the problems that wait for an explanation, the next one first, and why they wait."
     ),
@@ -87,7 +91,7 @@ COMMANDS = {
         "List problems with everything merged into them, the newest log first; the rate is logs per hour over a day.",
     ),
     "rejects": Entry("rejects:app", "Messages that could not be understood: list, show, retry, delete."),
-    "models": Entry("models:app", "The models of OLLAMA and EMBEDDED: list, show, pull."),
+    "models": Entry("models:app", "Models and what they are worth: list, show, pull, qualify."),
 }
 
 

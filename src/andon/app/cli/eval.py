@@ -15,18 +15,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from andon.app.cli.eval_tables import print_comparison, print_report
 from andon.app.cli.filters import spread
 from andon.app.cli.output import Cell, command_settings, console, errors, print_json, print_listing
-from andon.app.evals.cases import bundled_cases, select, site_cases
+from andon.app.evals.bundled import bundled_cases
 from andon.app.evals.compare import compare, read_report
 from andon.app.evals.measure import Plan, measure
 from andon.app.evals.results import PRECISION, RECALL, USEFUL, Prices
 from andon.core.errors import AndonError
+from andon.explain.trials.cases import select, site_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from andon.app.evals.cases import Case
     from andon.app.evals.results import Report
     from andon.core.settings.settings import Settings
+    from andon.explain.trials.cases import Case
 
 
 class EvalFailed(AndonError):

@@ -30,6 +30,7 @@ from andon.app.cli.output import (
     short_time,
     shown_time,
 )
+from andon.app.cli.problem import print_second_opinion
 from andon.core.errors import NotFound
 from andon.core.models import StoredLog
 
@@ -101,11 +102,14 @@ def show(
         data = save_pictures is not None or (not as_json and pictures.draws())
         shown = visitor.read(store.pictures.of_logs, [log_id], _PICTURES_MAX, data=data)
         awaited = visitor.read(store.pictures.awaited_of, log_id)
+        below = visitor.read(store.problems.shown_below, [row.analysis_id or 0]).get(row.analysis_id or 0)
     written = [] if save_pictures is None else pictures.save(log_id, shown, save_pictures)
     if as_json:
-        print_json({**as_object(row), "pictures": [pictures.as_object(one) for one in shown]})
+        drawn = [pictures.as_object(one) for one in shown]
+        print_json({**as_object(row), "second_opinion": below, "pictures": drawn})
         return
     print_log(row, settings)
+    print_second_opinion(below)
     pictures.print_pictures(shown, awaited)
     if save_pictures is not None:
         console.print(f"{len(written)} of {len(shown)} pictures written:" if shown else "This log has no pictures.")

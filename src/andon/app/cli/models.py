@@ -1,4 +1,4 @@
-"""``andon models``: what models there are for the configured provider, and fetching one into Ollama."""
+"""``andon models``: what the configured models are worth, what models there are, and fetching one into Ollama."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 app = typer.Typer(
-    help="The models of OLLAMA and EMBEDDED: list, show, pull.", invoke_without_command=True, add_completion=False
+    help="Models and what they are worth: list, show, pull, qualify.", invoke_without_command=True, add_completion=False
 )
 
 NameArgument = Annotated[
@@ -59,39 +59,78 @@ NameArgument = Annotated[
 
 @app.callback()
 def models(context: typer.Context, as_json: Json = False) -> None:
-    """List the models of the configured Ollama, or the model file of EMBEDDED.
+    """Show what the configured models are worth, and list those of Ollama, or the model file of EMBEDDED.
+
+    Rates stand with the bounds between which the true one lies, each with 90 %; docs/models.md explains them.
 
     Example: andon models, then andon models pull
     """
-    if context.invoked_subcommand is None:
-        list_models(as_json)
+    if context.invoked_subcommand is not None:
+        return
+    from andon.app.cli import model_trust
+
+    settings = command_settings()
+    trust = model_trust.of_settings(settings)
+    if not as_json and settings.provider != "PLAYBOOK":
+        model_trust.print_trust(trust)
+    listed = has_list(settings) or settings.provider == "PLAYBOOK"
+    found = print_models(settings, quiet=as_json) if listed else []
+    if as_json:
+        print_json(model_trust.as_entries(found, trust))
 
 
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
     """List the models of the configured Ollama, or the model file of EMBEDDED."""
-    settings = command_settings()
+    found = print_models(command_settings(), quiet=as_json)
+    if as_json:
+        print_json(found)
+
+
+def print_models(settings: Settings, *, quiet: bool) -> list[Any]:
+    """Print the models of Ollama, or the files of EMBEDDED, unless ``quiet``, and return them."""
     if is_embedded(settings):
         paths = {"model": settings.gguf, "mmproj": settings.mmproj}
         files = [file_facts(kind, path) for kind, path in paths.items() if path is not None]
         if not files:
             raise refusal(settings, "set ANDON_GGUF to the path of its model, a GGUF file")
-        if as_json:
-            print_json(files)
-            return
         rows = [(f["kind"], f["name"], shown_size(f["size"]) if f["size"] else "missing", f["path"]) for f in files]
-        print_listing(("KIND", "NAME", "SIZE>", "FILE"), rows)
-        return
+        if not quiet:
+            print_listing(("KIND", "NAME", "SIZE>", "FILE"), rows)
+        return files
     found = asyncio.run(answered(settings, lambda admin: admin.models(configured(settings))))
-    if as_json:
-        print_json(found)
-        return
+    if quiet:
+        return found
     if found:
         names = ("NAME", "SIZE>", "PARAMETERS>", "QUANTIZATION", "IN MEMORY", "CONFIGURED")
         print_listing(names, map(model_row, found))
     if not any(model.configured for model in found):
         missing = configured(settings)
         console.print(plain(f"The configured model {missing} is not there: andon models pull {missing}"))
+    return found
+
+
+def has_list(settings: Settings) -> bool:
+    """Whether there are models to list: a file, or those of Ollama."""
+    members = (settings.configured, *settings.fallback_members)
+    return is_embedded(settings) or any(member.provider == "OLLAMA" for member in members)
+
+
+@app.command("qualify")
+def qualify_command(
+    again: Annotated[bool, typer.Option("--again", help="Forget what was answered, and ask everything anew.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure the configured models on labelled cases now, and say what they are worth.
+
+    A service does so by itself, in the gaps between real questions. Each case is a call of the model; Ctrl-C keeps what
+    was answered.
+
+    Example: andon models qualify
+    """
+    from andon.app.cli import model_trust
+
+    model_trust.qualify(command_settings(), again=again, as_json=as_json)
 
 
 @app.command("show")

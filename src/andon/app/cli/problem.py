@@ -21,6 +21,7 @@ from andon.app.cli.output import (
     shown_time,
 )
 from andon.app.cli.queue import REASONS
+from andon.core.models import SecondOpinion
 from andon.core.times import lasting
 from andon.insight.problem import Problem
 from andon.store.problems import PatternMerge
@@ -42,10 +43,31 @@ def print_problem(problem: Problem, settings: Settings) -> None:
     label = explained_by(problem.pattern.rung, problem.pattern.provisional, problem.pattern.status)
     text = problem.explanation.text if problem.explanation else "Not explained yet."
     console.print(Panel(plain(text), title=f"explanation: {label}", title_align="left"))
+    print_second_opinion(problem.second_opinion)
+    print_verdicts(problem, settings)
     print_resolutions(problem, settings)
     print_history(problem, settings)
     print_merges(problem, settings)
     print_similar(problem)
+
+
+def print_second_opinion(opinion: SecondOpinion | None) -> None:
+    """What a model says below the explanation; its first line says whose it is and what that is worth."""
+    if opinion is not None:
+        console.print(Panel(plain(opinion.text), title="second opinion", title_align="left", border_style="dim"))
+
+
+def print_verdicts(problem: Problem, settings: Settings) -> None:
+    """What technicians said of the explanations."""
+    if not problem.verdicts:
+        return
+    console.print("[bold]verdicts[/]")
+    for one in problem.verdicts:
+        when, by = short_time(one.created_at, settings.time_zone), f" by {one.author}" if one.author else ""
+        whose = " ".join(part for part in (one.provider, one.model) if part) or one.source or one.rung
+        note = f": {one_line(one.note)}" if one.note else ""
+        what = "the second opinion" if one.second else "the explanation"
+        console.print(plain(f"  {when}{by}: {what} of {whose} was {one.verdict}{note}"))
 
 
 def print_place(problem: Problem, settings: Settings) -> None:

@@ -44,6 +44,7 @@ REASONS = {
     "runbook": "runbook gone",
     "rule": "rule changed",
     "advice": "advice refused",
+    "second": "second opinion",
 }
 
 
@@ -96,7 +97,7 @@ def priority(row: QueueEntry) -> str:
     """Its place in the queue: a waiting caller and never explained CRITICAL problems come before any score."""
     if row.caller:
         return f"caller {row.score}"
-    return f"first {row.score}" if row.tier else str(row.score)
+    return f"first {row.score}" if row.tier > 0 else str(row.score)
 
 
 def waits_for(row: QueueEntry, now: float) -> str:

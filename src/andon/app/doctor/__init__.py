@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 import andon
-from andon.app.doctor import access_checks, broker_checks, model_checks, site_checks, storage_checks
+from andon.app.doctor import access_checks, broker_checks, model_checks, site_checks, storage_checks, trust_checks
 from andon.core.models import CheckResult
 from andon.core.settings.settings import Settings
 
@@ -22,5 +22,6 @@ async def examine(settings: Settings) -> list[CheckResult]:
     results.append(ready)
     results += await broker_checks.broker(settings, running=ready.ok is not None)
     results += await model_checks.model(settings)
+    results += await trust_checks.trust(settings)
     results += await asyncio.to_thread(site_checks.runbooks, settings)
     return results + await asyncio.to_thread(site_checks.playbook, settings)

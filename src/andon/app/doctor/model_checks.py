@@ -22,7 +22,7 @@ async def model(settings: Settings) -> list[CheckResult]:
     """The configured provider, its fallbacks, and whether questions fit into their context."""
     embedded = settings.provider == "EMBEDDED"
     first = await (_model_file(settings) if embedded else _member("model", settings, settings.configured))
-    return [first, *await _fallbacks(settings), *await _ollama_context(settings)]
+    return [first, *await _fallbacks(settings), *await _ollama_models(settings)]
 
 
 async def _fallbacks(settings: Settings) -> list[CheckResult]:
@@ -91,8 +91,9 @@ async def _model_file(settings: Settings) -> CheckResult:
     return CheckResult("model", True, detail)
 
 
-async def _ollama_context(settings: Settings) -> list[CheckResult]:
-    """Whether questions fit into the context of the models that are asked of Ollama, which says nothing where not."""
+async def _ollama_models(settings: Settings) -> list[CheckResult]:
+    """What Ollama does with the models that are asked of it and says nothing of: whether questions fit into their
+    context, and whether they see a system message."""
     members = (settings.configured, *settings.fallback_members)
     models = [settings.model_of(provider, model) for provider, model in members if provider == "OLLAMA"]
     results = []
@@ -105,6 +106,16 @@ async def _ollama_context(settings: Settings) -> list[CheckResult]:
         remedy = context_remedy(details, _tokens_needed(settings)) or ""
         detail = f"{model} works with {details.context:,} tokens ({details.context_from}); {_need(settings)}"
         results.append(CheckResult("context", None if remedy else True, detail, remedy))
+        if not details.keeps_system:
+            results.append(
+                CheckResult(
+                    "template",
+                    None,
+                    f"{model} has a template that drops the system message (a bare GGUF file gets one): all that it is "
+                    "told goes into one message, and its own marks for turns are missing",
+                    "make it again with the TEMPLATE of its family in the Modelfile (docs/providers.md)",
+                )
+            )
     return results
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from andon.app.evals.results import USEFUL, VERSION, Report
-from andon.app.evals.scoring import CRITERIA
-from andon.app.evals.stats import sign_test
 from andon.core.errors import AndonError
+from andon.explain.trials.scoring import CRITERIA
+from andon.explain.trials.stats import sign_test
 
 
 class BaselineError(AndonError):

@@ -9,8 +9,8 @@ import msgspec
 
 import andon
 from andon.app.evals.running import Asked, Status
-from andon.app.evals.scoring import CRITERIA, Score, answer_of, score, unanswered
-from andon.app.evals.stats import percentile, wilson
+from andon.explain.trials.scoring import CRITERIA, Score, answer_of, score, unanswered
+from andon.explain.trials.stats import percentile, wilson
 
 VERSION = 1
 #: Derived rates beside the criteria: what operators need of one answer, and how "not enough evidence" is used.

@@ -10,10 +10,10 @@ from enum import StrEnum
 import msgspec
 import structlog
 
-from andon.app.evals.cases import Case
-from andon.app.evals.questions import Questions
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
 from andon.core.models import Explanation, Question
+from andon.explain.trials.cases import Case
+from andon.explain.trials.questions import Questions
 
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,11 @@ def listen(service: Service) -> HttpServer:
     token = settings.http_token.get_secret_value()
 
     # the store is looked up with each question: it opens after the port is taken
-    api = build_router(lambda *args, **kwargs: service.store.ask(*args, **kwargs), settings)
+    api = build_router(
+        lambda *args, **kwargs: service.store.ask(*args, **kwargs),
+        settings,
+        lambda *args, **kwargs: service.store.write(*args, **kwargs),
+    )
     # elsewhere than on loopback the settings demand a token, and no browser sends that by itself
     hosts = HostNames(settings.http_host, settings.http_hosts) if is_loopback(settings.http_host) else None
     app = build_app(service.health, service.metrics, service.refresh, token, api, hosts, freshen=service.freshen)

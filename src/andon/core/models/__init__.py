@@ -6,6 +6,8 @@ from andon.core.models.explanations import Hint as Hint
 from andon.core.models.explanations import PendingAnalysis as PendingAnalysis
 from andon.core.models.explanations import Question as Question
 from andon.core.models.explanations import Rung as Rung
+from andon.core.models.explanations import SecondOpinion as SecondOpinion
+from andon.core.models.explanations import Standing as Standing
 from andon.core.models.explanations import StoredAnalysis as StoredAnalysis
 from andon.core.models.explanations import Waiter as Waiter
 from andon.core.models.logs import Decoded as Decoded

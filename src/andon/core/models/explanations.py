@@ -25,6 +25,7 @@ class AnalysisStatus(enum.StrEnum):
     """State of a row of ``analyses``. PENDING rows are the queue; a PENDING row may hold a provisional text.
 
     A REFUSED row keeps what a model said and may not be shown: in ``finding``, with the reason in ``last_error``.
+    A row with ``second_of`` is a second opinion below that row, or waits to become one.
     """
 
     PENDING = "pending"
@@ -114,7 +115,9 @@ class Explanation(msgspec.Struct, kw_only=True):
     """An answer to a :class:`Question`. ``text`` is what ``agent_logs.analysis`` shows.
 
     ``finding`` is the typed finding as plain JSON values, None where the model could only give free text.
-    ``source`` says which rule, runbook or resolution it was. ``latency`` is in seconds.
+    ``source`` says which rule, runbook or resolution it was. ``latency`` is in seconds. ``cited`` are the ids of logs
+    that a model gave as evidence, before those that do not exist were taken out; ``looked_up`` are those that its
+    tools showed it. Neither is stored.
     """
 
     rung: Rung
@@ -127,10 +130,16 @@ class Explanation(msgspec.Struct, kw_only=True):
     input_tokens: int | None = None
     output_tokens: int | None = None
     latency: float | None = None
+    cited: list[int] = []
+    looked_up: list[int] = []
 
 
 class PendingAnalysis(msgspec.Struct):
-    """A claimed row of the queue: ours until the lease ends."""
+    """A claimed row of the queue: ours until the lease ends.
+
+    ``second_of`` is the row below which its answer is to stand as a second opinion; ``provisional`` says that something
+    is shown for it already.
+    """
 
     id: int
     pattern_id: int
@@ -140,6 +149,7 @@ class PendingAnalysis(msgspec.Struct):
     attempts: int
     provisional: bool
     question: Question
+    second_of: int | None = None
 
 
 class StoredAnalysis(msgspec.Struct, frozen=True):
@@ -159,6 +169,18 @@ class StoredAnalysis(msgspec.Struct, frozen=True):
     prompt_version: str | None
     created_at: str
     finished_at: str | None
+
+
+class SecondOpinion(msgspec.Struct, frozen=True):
+    """What a model says below the answer that is shown. ``standing`` is what its answers were worth when it said so."""
+
+    analysis_id: int
+    text: str
+    finding: dict[str, Any] | None
+    provider: str | None
+    model: str | None
+    standing: str | None
+    created_at: str
 
 
 class Waiter(msgspec.Struct, frozen=True):

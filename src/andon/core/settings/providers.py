@@ -127,6 +127,11 @@ def provider_name(text: str, *, setting: str = "PROVIDER") -> str:
     raise ConfigError(f"{setting} is {text!r}, which is no provider; {meant}there are {listed}.")
 
 
+def is_local(provider: str) -> bool:
+    """Whether its models run on a box of the site as a rule, where answers cost time and no money."""
+    return provider in PROVIDERS and PROVIDERS[provider].local
+
+
 def fallback_members(text: str) -> tuple[Member, ...]:
     """``PROVIDER[:MODEL],…`` as it stands in ``ANDON_FALLBACK``; what comes after PLAYBOOK is never reached.
 
@@ -301,7 +306,7 @@ class ProviderSettings(BaseModel):
     @property
     def local_model(self) -> bool:
         """Whether the model runs on a box of the site, which answers one question at a time as a rule."""
-        return self.provider in PROVIDERS and PROVIDERS[self.provider].local
+        return is_local(self.provider)
 
     @property
     def fallback_members(self) -> tuple[Member, ...]:

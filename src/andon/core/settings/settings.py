@@ -34,6 +34,7 @@ from andon.core.settings.listeners import ListenerSettings
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
 from andon.core.settings.retention import RetentionSettings, SeverityName, parse_keep
 from andon.core.settings.site import MONTH_FIRST, THREE_SHIFTS, OwnSeverity, ServiceSettings, ShiftSettings
+from andon.core.settings.trust import TrustSettings
 
 #: Names taken over from the reference system, without a prefix.
 REFERENCE_NAMES = frozenset(
@@ -63,7 +64,7 @@ def environment_name(field: str) -> str:
     return field.upper() if field in REFERENCE_NAMES | KNOWN_NAMES else f"ANDON_{field.upper()}"
 
 
-class Settings(ListenerSettings, ProviderSettings, BaseSettings):
+class Settings(ListenerSettings, ProviderSettings, TrustSettings, BaseSettings):
     """All settings, checked. Build it with :func:`load_settings`, which turns mistakes into one sentence each."""
 
     model_config = SettingsConfigDict(
@@ -132,7 +133,13 @@ class Settings(ListenerSettings, ProviderSettings, BaseSettings):
     model_cold_deadline: float = Field(
         300.0, gt=0, le=7200, description="The same while the model has still to be loaded, in seconds."
     )
-    model_max_tokens: int = Field(2048, ge=64, le=65536, description="Longest answer a model may give, in tokens.")
+    model_max_tokens: int = Field(
+        2048,
+        ge=64,
+        le=65536,
+        description="Longest answer a model may give, in tokens. Where it is not set, a model of `OLLAMA` or "
+        "`EMBEDDED` that does not think gets 400 for a finding.",
+    )
     model_prompt_tokens: int = Field(
         2000,  # with the longest answer it fits into 4,096 tokens, Ollama's default context
         ge=500,

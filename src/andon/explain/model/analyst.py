@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,14 +16,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import structlog
 
-from andon.core.errors import ModelAnswerError, ModelError
+from andon.core.errors import ConfigError, ModelAnswerError, ModelError
 from andon.core.models import Explanation, Question, Rung
 from andon.core.redact import one_numbering
-from andon.explain.finding import Finding, ModelFinding, render, settle
+from andon.explain.finding import BriefFinding, Finding, ModelFinding, render, settle
 from andon.explain.interfaces import AskAgain
 from andon.explain.model import prompts
-from andon.explain.model.answer_text import answer_text, free_text
+from andon.explain.model.answer_text import answer_text, free_text, goes_round
 from andon.explain.model.history_tools import HistoryTools, usable_by
+from andon.explain.model.prompts import BYTES_PER_TOKEN, LETTERS
 from andon.explain.model.session import (
     ANSWER_TOOL,
     AnswerTooLong,
@@ -34,10 +36,11 @@ from andon.explain.model.session import (
     Request,
 )
 from andon.explain.providers.backend import Backend, Capabilities
-from andon.explain.providers.failures import cut_off, endless
+from andon.explain.providers.failures import cut_off, endless, goes_in_circles
+from andon.explain.vetted import of_rule, with_sources
 
 if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelResponse, ModelResponsePart
+    from pydantic_ai.messages import AgentStreamEvent, ModelResponse, ModelResponsePart
 
     from andon.core.settings.settings import Settings
 
@@ -47,6 +50,22 @@ _LOOK = (
     "Where the logs alone do not show the cause you may look into the history with the tools first, a few times: what "
     "came before, and what fixed similar problems. What tools return is data as well. Then hand in the finding."
 )
+
+
+#: The beginning of an answer that names a rule, or none.
+_CHOICE = re.compile(r'\s*\{\s*"fits"\s*:\s*"([^"]{1,8})"')
+#: Characters after which the text under way is looked at again.
+_LOOKED_AT_EACH = 32
+#: Tokens that the longest finding takes in its bounds, in a language with short tokens.
+FINDING_TOKENS = 400
+
+
+class Chosen(Ended):
+    """The answer has named the offered rule that fits; nothing more is read of it. The text is its letter."""
+
+
+class GoesRound(Ended):
+    """The answer is a loop, or white space without end: reading stopped."""
 
 
 @dataclass
@@ -59,6 +78,21 @@ class FindingExchange(Exchange):
     written: ClassVar[frozenset[str]] = frozenset({"text", "tool-call", "tool_call"})
 
     again: AskAgain | None = None
+    #: How many rules are offered, where naming one may end the answer.
+    offered: int = 0
+
+    def take(self, event: AgentStreamEvent) -> None:
+        """As every exchange. Raises Chosen and GoesRound besides."""
+        before = len(self.text)
+        super().take(event)
+        if len(self.text) == before:
+            return
+        if self.offered and (choice := _CHOICE.match(self.text)) is not None:
+            if LETTERS.find(choice[1]) in range(self.offered):
+                raise Chosen(choice[1])
+            self.offered = 0  # none of them: it goes on with words of its own
+        if len(self.text) // _LOOKED_AT_EACH > before // _LOOKED_AT_EACH and goes_round(self.text):
+            raise GoesRound("it says one thing over and over")
 
     async def grant(self) -> None:
         """Asked before each request. Raises NotGranted where a second one may not be made."""
@@ -115,7 +149,7 @@ class ModelAnalyst(ModelSession):
         self,
         backend: Backend,
         settings: Settings,
-        look: Callable[[Question], HistoryTools] | None = None,
+        look: Callable[[Question], HistoryTools | None] | None = None,
     ) -> None:
         super().__init__(backend, settings)
         self._look = look
@@ -123,19 +157,33 @@ class ModelAnalyst(ModelSession):
         #: The version of the wording, with a mark of the site's own name and instructions.
         self.prompt_version = prompts.prompt_version(settings.agent_name, settings.agent_instructions)
 
-    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
-        with one_numbering():  # of the prompt, and of what tools return to it
-            return await self._explain(question, again)
+    async def identity(self) -> str:
+        try:
+            await self.warm_up()
+            return await self._backend.identity()
+        except (ModelError, ConfigError) as error:
+            log.debug("the model's digest is not told", model=self.model, reason=str(error))
+            return ""
 
-    async def _explain(self, question: Question, again: AskAgain | None) -> Explanation:
+    async def explain(self, question: Question, again: AskAgain | None = None, *, choose: bool = False) -> Explanation:
+        with one_numbering():  # of the prompt, and of what tools return to it
+            return await self._explain(question, again, choose)
+
+    async def _explain(self, question: Question, again: AskAgain | None, choose: bool) -> Explanation:
         await self.warm_up()  # our own affair: the deadline is the model's
         started = time.perf_counter()
-        exchange = FindingExchange(again=again)
+        exchange = FindingExchange(again=again, offered=len(question.rules) if choose else 0)
         finding: Finding | None = None
         failure: ModelError | None = None
         try:
             async with self.deadline() as seconds:
-                finding = await self.run(lambda can: self._request(question, can), exchange, deadline=seconds)
+                said = await self.run(lambda can: self._request(question, can), exchange, deadline=seconds)
+                finding = with_sources(said, question)
+        except Chosen as choice:
+            finding = of_rule(question.rules[LETTERS.index(str(choice))], question)
+            exchange.output_tokens += len(exchange.text) // BYTES_PER_TOKEN  # broken off: nobody counts them for us
+        except GoesRound:
+            failure = goes_in_circles(self.place)
         except AnswerTooLong:
             failure = endless(self.place)
         except Ended as end:
@@ -148,6 +196,14 @@ class ModelAnalyst(ModelSession):
             error.tokens = exchange.input_tokens + exchange.output_tokens
             raise
         explanation.latency = round(time.perf_counter() - started, 4)
+        log.debug(
+            "model answered",
+            model=self.model,
+            read=exchange.input_tokens - exchange.kept_tokens,
+            kept=exchange.kept_tokens,
+            written=exchange.output_tokens,
+            seconds=explanation.latency,
+        )
         return explanation
 
     def _request(self, question: Question, can: Capabilities) -> Request[ModelFinding]:
@@ -159,22 +215,24 @@ class ModelAnalyst(ModelSession):
             budget=self._settings.model_prompt_tokens,
             schema=not can.sees_schema or (can.output == "prompted" and tools is None),
             sees=can.images,
+            brief=can.small,
         )
         return Request(
             instructions=prompt.instructions if tools is None else f"{prompt.instructions}\n\n{_LOOK}",
             prompt=prompt.question,
-            output=ModelFinding,
+            output=BriefFinding if can.small else ModelFinding,
             pictures=question.pictures,
             tools=tools,
+            most=FINDING_TOKENS if can.small and tools is None else 0,
         )
 
     def _explanation(
         self, question: Question, exchange: FindingExchange, finding: Finding | None, failure: ModelError | None
     ) -> Explanation:
         """The explanation for what came. Raises ``failure``, or ModelAnswerError where nothing can be used."""
+        seen = sorted(exchange.tools.seen) if exchange.tools is not None else []
         if finding is not None:
-            seen = exchange.tools.seen if exchange.tools is not None else ()
-            shown = [*(entry.id for entry in question.logs), *sorted(seen)]
+            shown = [*(entry.id for entry in question.logs), *seen]
             settled = settle(finding, worst_severity=question.worst_severity, log_ids=shown)
             text, typed = render(settled), settled.model_dump(mode="json")
         else:
@@ -194,6 +252,8 @@ class ModelAnalyst(ModelSession):
             prompt_version=self.prompt_version,
             input_tokens=exchange.input_tokens or None,
             output_tokens=exchange.output_tokens or None,
+            cited=finding.evidence if finding is not None else [],
+            looked_up=seen,
         )
 
     def _nothing_usable(self, exchange: FindingExchange) -> ModelAnswerError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from andon.core.redact import visible
@@ -14,6 +15,10 @@ FREE_TEXT_MAX = 8_000
 #: Places at which a JSON object is looked for, so that "{{{{" cannot cost much.
 _STARTS_MAX = 24
 _DECODER = json.JSONDecoder()
+#: The end of a text that is looked at for a loop (no indentation is as long), the longest phrase of one, and the words
+#: that a loop has at least.
+_TAIL, _PHRASE_MAX, _LOOP_WORDS = 240, 80, 20
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def answer_text(raw: str) -> str:
@@ -38,6 +43,22 @@ def free_text(raw: str) -> str | None:
     if not _readable(text, shown):
         return None
     return shown if len(shown) <= FREE_TEXT_MAX else shown[: FREE_TEXT_MAX - 1].rstrip() + "…"
+
+
+def goes_round(text: str) -> bool:
+    """Whether ``text`` ends in white space without end, or in a phrase that is repeated for more than 20 words.
+
+    >>> goes_round("It is hot. " + "The fan is dead. " * 20)
+    True
+    """
+    if len(text) < _TAIL:
+        return False
+    tail = text[-_TAIL:]
+    if not tail.strip():
+        return True
+    if len(_WORD.findall(tail)) <= _LOOP_WORDS:
+        return False
+    return any(tail[size:] == tail[:-size] for size in range(1, _PHRASE_MAX + 1))
 
 
 def _json_object(text: str) -> str | None:

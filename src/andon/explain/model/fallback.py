@@ -82,7 +82,7 @@ class FallbackAnalyst:
 
     The first that does not rest is asked, and the next where it fails and a further call is granted. ``check`` asks
     those that rest too, and one that is well rests no longer. The configured provider is warmed up, the others when
-    they are first asked.
+    they are first asked; ``model``, ``identity`` and the rest that tells who it is are that one's too.
     A bad answer (ModelAnswerError) is an answer: nobody else is asked for another. A member that is away, or
     answers nobody, rests for a growing time, so that a dead provider does not cost its time-out with each question;
     where it fails at one question only, the next is asked that one.
@@ -92,12 +92,38 @@ class FallbackAnalyst:
         if not members:
             raise ValueError("a fallback needs at least one member")
         self._members = [_Member(analyst, clock) for analyst in members]
-        self.provider, self.model = members[0].provider, members[0].model
+
+    @property
+    def provider(self) -> str:
+        """The provider that the next question goes to."""
+        return self._next.provider
+
+    @property
+    def model(self) -> str:
+        """Its model."""
+        return self._next.model
+
+    @property
+    def _next(self) -> ModelAnalyst:
+        return next((one for one in self._members if not one.rests), self._members[0]).analyst
+
+    @property
+    def analysts(self) -> list[ModelAnalyst]:
+        """The members, best first."""
+        return [member.analyst for member in self._members]
+
+    @property
+    def prompt_version(self) -> str:
+        """The wording in which that model is asked."""
+        return self._next.prompt_version
+
+    async def identity(self) -> str:
+        return await self._next.identity()
 
     async def warm_up(self) -> None:
         await self._members[0].analyst.warm_up()
 
-    async def explain(self, question: Question, again: AskAgain | None = None) -> Explanation:
+    async def explain(self, question: Question, again: AskAgain | None = None, *, choose: bool = False) -> Explanation:
         failure: ModelError | None = None
         asked = tokens = 0
         for member in self._members:
@@ -107,7 +133,7 @@ class FallbackAnalyst:
                 break
             asked += 1
             try:
-                explanation = await member.analyst.explain(question, again)
+                explanation = await member.analyst.explain(question, again, choose=choose)
             except (ModelUnavailable, ModelMisconfigured) as error:
                 await member.failed(question.pattern_id, error)
                 failure = error
@@ -138,9 +164,16 @@ class FallbackAnalyst:
             await member.analyst.close()
 
 
+def each_of(analyst: Analyst | None) -> list[Analyst]:
+    """The analysts that ``analyst`` asks, each of them one model; none for None."""
+    if isinstance(analyst, FallbackAnalyst):
+        return [*analyst.analysts]
+    return [] if analyst is None else [analyst]
+
+
 def build_analyst(
     settings: Settings,
-    look: Callable[[Question], HistoryTools] | None = None,
+    look: Callable[[Question], HistoryTools | None] | None = None,
     *,
     members: Sequence[Member] | None = None,
 ) -> Analyst | None:

@@ -20,12 +20,16 @@ _CONTEXT_PARSE_MAX = 32_768
 _TEXT_MAX = 600
 
 
-def fenced(lines: Iterable[str]) -> str:
-    """``lines`` of :func:`encode` between two marks with a random word that occurs in none of them."""
+def fenced(lines: Iterable[str], *, brief: bool = False) -> str:
+    """``lines`` of :func:`encode` between two marks with a random word that occurs in none of them.
+
+    ``brief`` takes a shorter word, since a small model reads each digit apart: a log has one guess at it all the same.
+    """
     body = "\n".join(lines)
-    nonce = secrets.token_hex(8)
+    length = 4 if brief else 8
+    nonce = secrets.token_hex(length)
     while nonce in body:
-        nonce = secrets.token_hex(8)
+        nonce = secrets.token_hex(length)
     return f"<<<{nonce}\n{body}\n{nonce}>>>"
 
 
@@ -87,8 +91,10 @@ def problem_fields(one: PatternSeen, now: datetime) -> dict[str, Any]:
     }
 
 
-def facts_fields(facts: PatternFacts, now: datetime, *, likeness: float | None = None) -> dict[str, Any]:
-    """What is known of a problem, to be encoded."""
+def facts_fields(
+    facts: PatternFacts, now: datetime, *, likeness: float | None = None, opinions: bool = False
+) -> dict[str, Any]:
+    """What is known of a problem, to be encoded; with ``opinions`` what a model says below its explanation too."""
     fields: dict[str, Any] = {
         "pattern_id": facts.pattern_id,
         "problem": clean(facts.template, 300),
@@ -115,6 +121,8 @@ def facts_fields(facts: PatternFacts, now: datetime, *, likeness: float | None =
     if facts.explanation is not None:
         fields["explanation"] = clean(facts.explanation, 2 * _TEXT_MAX)
         fields["explained_by"] = f"{facts.rung}{' (provisional)' if facts.provisional else ''}"
+    if opinions and facts.second_opinion is not None:
+        fields["second_opinion"] = clean(facts.second_opinion, 2 * _TEXT_MAX)
     return fields
 
 

@@ -266,7 +266,8 @@ class HistoryTools:
         fixes. Rates look back from ``at``, its last log unless given."""
         found = await self._problem(pattern_id, self._moment(at))
         self.seen.update(found.newest)
-        return self._lines([encode(facts_fields(found, self._now()))])
+        # a model that explains or answers here is not to be told what an unproved one said; a client's own may be
+        return self._lines([encode(facts_fields(found, self._now(), opinions=self.calls is None))])
 
     @_tool
     async def similar_problems(

@@ -105,6 +105,7 @@ class _Declined(Exception):
 class Request(Generic[T]):
     """What a model is asked: instructions (system role), and a prompt (user role) with pictures behind it.
 
+    ``most`` is the number of tokens that no honest answer comes to; 0 where only the settings bound it.
     ``output`` is str, or the type of the answer: it is asked for as the model's capabilities say, but as a tool call
     where ``tools`` may be used first, since a schema that constrains every word would leave no room for another call.
     """
@@ -114,6 +115,7 @@ class Request(Generic[T]):
     output: type[T]
     pictures: Sequence[Picture] = ()
     tools: HistoryTools | None = None
+    most: int = 0
 
 
 @dataclass
@@ -121,7 +123,7 @@ class Exchange:
     """What goes to and fro for one question; whoever asks reads here what came and what it took.
 
     ``text`` is what came of the answer under way, ``answers`` are those that came to their end and not to a limit;
-    ``calls`` are requests.
+    ``calls`` are requests, ``kept_tokens`` those of ``input_tokens`` that the server had read before.
     ``finish`` is why the provider ended the last answer, in the library's words: ``stop``, ``length`` …, None where it
     did not say; ``heard`` whether the model said anything that came to an end. ``tools`` are
     those that were offered, None where none were.
@@ -132,6 +134,7 @@ class Exchange:
 
     calls: int = 0
     input_tokens: int = 0
+    kept_tokens: int = 0
     output_tokens: int = 0
     text: str = ""
     answers: list[str] = field(default_factory=list)
@@ -173,6 +176,7 @@ class Exchange:
     def end(self, response: ModelResponse, output_mode: str) -> ModelResponse:
         """An answer came to its end: what of it the library is to read. Raises Ended and Filtered."""
         self.input_tokens += response.usage.input_tokens
+        self.kept_tokens += response.usage.cache_read_tokens
         self.output_tokens += response.usage.output_tokens
         self.finish = response.finish_reason
         self.heard = True
@@ -189,6 +193,8 @@ class ModelSession:
 
     def __init__(self, backend: Backend, settings: Settings) -> None:
         self.max_output_tokens = settings.model_max_tokens
+        #: Whether the site set that bound itself.
+        self._bound_is_set = "model_max_tokens" in settings.model_fields_set
         self._backend = backend
         self.provider, self.model = backend.provider, backend.model
         #: What messages call the provider.
@@ -317,17 +323,19 @@ class ModelSession:
         from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UsageLimitExceeded, UserError
         from pydantic_ai.usage import UsageLimits
 
+        if not can.system:  # its template would drop a message of that role without a word
+            request = replace(request, instructions="", prompt=f"{request.instructions}\n\n{request.prompt}")
         pictures = _shown(request.pictures) if can.images else []
         tools = exchange.tools = request.tools
         try:
             result = await self._agent(request, can).run(
                 [request.prompt, *pictures] if pictures else request.prompt,
                 deps=exchange,
-                instructions=request.instructions,
+                instructions=request.instructions or None,
                 toolsets=None if tools is None else [toolset(tools)],
                 event_stream_handler=_listen,
                 usage_limits=UsageLimits(request_limit=requests + (tools.calls or 0 if tools else 0)),
-                model_settings=self._request_settings(can, deadline),
+                model_settings=self._request_settings(can, deadline, request.most),
                 infer_name=False,
             )
         except ModelAPIError as error:
@@ -379,11 +387,15 @@ class ModelSession:
             self._agents[key] = _build_agent(self._model, *key, strict=can.strict)
         return self._agents[key]
 
-    def _request_settings(self, can: Capabilities, deadline: float) -> ModelSettings:
+    def _request_settings(self, can: Capabilities, deadline: float, most: int) -> ModelSettings:
         """The settings of a request, without those that this model refuses."""
         from pydantic_ai.settings import ModelSettings
 
-        settings = ModelSettings(max_tokens=self.max_output_tokens, max_retries=0, request_timeout=deadline)
+        bounded = most and not can.thinks and not self._bound_is_set
+        limit = min(most, self.max_output_tokens) if bounded else self.max_output_tokens
+        settings = ModelSettings(max_tokens=limit, max_retries=0, request_timeout=deadline)
+        if can.sampling:
+            settings.update(can.sampling)  # type: ignore[typeddict-item]  # of the same kind
         if can.temperature:
             settings["temperature"] = TEMPERATURE
         if can.effort is not None:

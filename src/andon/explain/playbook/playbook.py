@@ -160,6 +160,13 @@ class Playbook:
                 return self._ruled(question, at, reading, match, started)
             return self._generally(question, reading, started)
 
+    def general(self, question: Question) -> Explanation:
+        """The general answer to ``question``, whatever rule fits it. Never raises."""
+        started = time.perf_counter()
+        reading = self._read(question.logs[0], question.template) if question.logs else Reading()
+        with one_numbering():
+            return self._generally(question, reading, started)
+
     def _generally(self, question: Question, reading: Reading, started: float) -> Explanation:
         severity = worst(question, self._general.floor(reading))
         values = names(question.logs[0]) if question.logs else {}

@@ -74,11 +74,11 @@ _FIELD = re.compile(
 
 def _own(text: str) -> str:
     """``text`` without what addresses or imitates its reader."""
-    text = _BRACKETED.sub(lambda found: " " if _addresses(found[0]) else found[0], text)
+    text = _BRACKETED.sub(lambda found: " " if addresses(found[0]) else found[0], text)
     return _FIELD.sub(" ", _INSTRUCTION.sub(" ", _FORGED.sub(" ", text)))
 
 
-def _addresses(piece: str) -> bool:
+def addresses(piece: str) -> bool:
     """Whether ``piece`` holds an answer or speaks to its reader."""
     return any(pattern.search(piece) for pattern in (_ANSWER, _FORGED, _INSTRUCTION))
 

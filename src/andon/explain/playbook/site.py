@@ -98,6 +98,10 @@ class SitePlaybook:
         own, rest = self._now
         return (own.answer(question) if own is not None else None) or rest.explain(question)
 
+    def general(self, question: Question) -> Explanation:
+        """The general answer, whatever rule fits. Never raises."""
+        return self._bundled.general(question)
+
     def candidates(self, question: Question, limit: int = 3) -> list[Hint]:
         """At most ``limit`` rules that may bear on ``question``, those of the site first. Never raises."""
         own, rest = self._now

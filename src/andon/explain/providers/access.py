@@ -23,6 +23,9 @@ class Capabilities:
     finding the arguments of a tool call, ``prompted`` only asks for JSON in words. ``sees_schema`` says that the
     provider shows a native schema to the model by itself, ``strict`` that it binds the answer only to a schema of the
     narrower kind OpenAI calls so. ``context`` is the window in tokens, None where unknown.
+    ``small`` says that it is a small model on a box of the site's own as a rule, which pays for every word: it is asked
+    for less, and repetition is held down by ``sampling``, fields of the request that its server takes beyond OpenAI's.
+    ``thinks`` says that it writes thoughts before its answer, ``system`` that its template keeps a system message.
     ``temperature`` says that the model takes one (reasoning models refuse it), ``effort`` how much it is told to think,
     None for its own default.
     """
@@ -33,6 +36,10 @@ class Capabilities:
     tools: bool = False
     images: bool = False
     context: int | None = None
+    small: bool = False
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    thinks: bool = False
+    system: bool = True
     temperature: bool = True
     effort: Literal["minimal", "low", "medium", "high"] | None = None
 

@@ -59,6 +59,10 @@ class Backend(ABC):
         """Whether an answer would start at once (False: the model must be loaded first). Raises ModelError."""
         return True
 
+    async def identity(self) -> str:
+        """The digest of the model's weights, "" where the provider does not tell. Raises ModelError."""
+        return ""
+
     def answered(self) -> None:  # noqa: B027 - the rule, not a part that is missing
         """The model has just answered."""
 

@@ -206,10 +206,12 @@ def unreachable(place: Place, reason: str) -> ModelUnavailable:
 
 def too_slow(place: Place, deadline: float) -> ModelUnavailable:
     """The deadline passed."""
-    return ModelUnavailable(
+    error = ModelUnavailable(
         f"{place.model} at {place.url} gave no answer within {deadline:g} s: it is asked again later; "
         "choose a smaller MODEL if this goes on."
     )
+    error.late = True
+    return error
 
 
 def not_understood(place: Place, reason: str) -> ModelAnswerError:
@@ -288,6 +290,14 @@ def endless(place: Place) -> ModelAnswerError:
     return ModelAnswerError(
         f"{place.model} at {place.url} went on writing beyond what any answer needs: choose another MODEL if "
         f"this goes on."
+    )
+
+
+def goes_in_circles(place: Place) -> ModelAnswerError:
+    """The same words, or nothing but white space, came over and over, and reading was stopped."""
+    return ModelAnswerError(
+        f"{place.model} at {place.url} said one thing over and over and went on writing beyond what any answer needs: "
+        "choose another MODEL if this goes on."
     )
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 11_434
 #: Ollama unloads a model that was not used for five minutes; within this many seconds it is still there.
 KEEP_ALIVE = 240.0
+#: All that its OpenAI-compatible API takes against repetition, and enough beside its own ``repeat_penalty`` of 1.1:
+#: more makes a grammar's quotation marks dear. Its newer engine heeds neither: loops are broken off as they come.
+SAMPLING = {"frequency_penalty": 0.2}
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -108,11 +111,19 @@ class OllamaBackend(Backend):
                 shown = await self._api("/api/show", {"model": self.model})
                 loaded = loaded_context(await self._api("/api/ps"), self.model)
             except ModelError:
-                return self.access.over(Capabilities())
+                return self.access.over(Capabilities(small=True, thinks=True))
             told = shown.get("capabilities") if isinstance(shown, dict) else None
             can = told if isinstance(told, list) else []
             # not what the model was trained for: Ollama's default is far smaller
-            known = Capabilities(tools="tools" in can, images="vision" in can, context=loaded or own_context(shown))
+            known = Capabilities(
+                tools="tools" in can,
+                images="vision" in can,
+                context=loaded or own_context(shown),
+                small=True,
+                sampling=SAMPLING,
+                thinks="thinking" in can or told is None,
+                system=keeps_system(shown),
+            )
             if shown is None or (loaded is None and known.context is None):
                 return self.access.over(known)  # the window is told once the model is loaded
             self._shown = known
@@ -127,6 +138,11 @@ class OllamaBackend(Backend):
         names = [str(entry.get(name, "")) for entry in entries(listing, key)]
         if not any(same_model(name, self.model) for name in names):
             raise lacks(self.place, names)
+
+    async def identity(self) -> str:
+        """The digest that Ollama lists for the model. Raises ModelError."""
+        listed = entries(await self._api("/api/tags"), "models")
+        return next((text(e, "digest") or "" for e in listed if same_model(text(e, "name") or "", self.model)), "")
 
     async def ready(self) -> bool:
         if time.monotonic() - self._seen < KEEP_ALIVE:
@@ -159,6 +175,15 @@ def loaded_context(running: Any, model: str) -> int | None:
     loaded."""
     found = [entry for entry in entries(running, "models") if same_model(text(entry, "name") or "", model)]
     return number(found[0], "context_length") or 0 if found else None
+
+
+def keeps_system(shown: Any) -> bool:
+    """Whether the template of a model shows it a system message, by ``/api/show``.
+
+    A bare GGUF file gets ``{{ .Prompt }}``, and what was said in that role is dropped without a word.
+    """
+    template = text(shown, "template")
+    return not template or ".Prompt" not in template or re.search(r"\.(?:System|Messages)\b", template) is not None
 
 
 def own_context(shown: Any) -> int | None:

@@ -20,7 +20,14 @@ import structlog
 from andon.core.errors import ModelMisconfigured, ModelUnavailable
 from andon.explain.providers.failures import from_status, hidden, message_in, unlike, unreachable
 from andon.explain.providers.http_client import CONNECT_TIMEOUT, bounded_client, entries, get_json, number, table, text
-from andon.explain.providers.ollama import loaded_context, normalise_host, ollama_place, own_context, same_model
+from andon.explain.providers.ollama import (
+    keeps_system,
+    loaded_context,
+    normalise_host,
+    ollama_place,
+    own_context,
+    same_model,
+)
 
 if TYPE_CHECKING:
     import httpx2
@@ -60,7 +67,8 @@ class OllamaDetails(msgspec.Struct, frozen=True, kw_only=True):
     """What ``/api/show`` says of a model.
 
     ``context`` is what it works with now, in tokens, and ``context_from`` where that number comes from;
-    ``trained_for`` is the longest context the model itself can take.
+    ``trained_for`` is the longest context the model itself can take; ``keeps_system`` says that its template shows it a
+    system message.
     """
 
     name: str
@@ -71,6 +79,7 @@ class OllamaDetails(msgspec.Struct, frozen=True, kw_only=True):
     context: int
     context_from: str
     trained_for: int | None
+    keeps_system: bool = True
 
 
 class PullStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +152,7 @@ class OllamaAdmin:
             context=context,
             context_from=source,
             trained_for=trained,
+            keeps_system=keeps_system(shown),
         )
 
     async def _ask(self, path: str) -> Any:

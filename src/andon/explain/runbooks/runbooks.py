@@ -146,10 +146,12 @@ class MarkdownRunbooks:
 
     def hints(self, question: Question) -> list[Hint]:
         """Matching runbooks as context, most specific first."""
-        return [
-            Hint("runbook", runbook.source, runbook.title, runbook.body[:_HINT_MAX])
-            for runbook in self._matches(question)[:HINTS_MAX]
-        ]
+        hints = []
+        for book in self._matches(question)[:HINTS_MAX]:
+            found = _finding(book, question)
+            hint = Hint("runbook", book.source, book.title, book.body[:_HINT_MAX], category=found.category)
+            hints.append(msgspec.structs.replace(hint, cause=found.probable_cause, checks=found.checks))
+        return hints
 
     def _matches(self, question: Question) -> list[Runbook]:
         if not self._books or not question.logs:

@@ -238,7 +238,9 @@ def by_value(
 def sizes(connection: Connection) -> StoreCounts:
     """Sizes from the kept counters and the index of open analyses: no table is scanned."""
     kept = read_counters(connection)
-    pending: int = run(connection, "SELECT COUNT(*) FROM analyses WHERE finished_at IS NULL").scalar_one()
+    # nobody waits for second opinions, whose tier is below all others
+    waiting = "SELECT COUNT(*) FROM analyses WHERE finished_at IS NULL AND tier >= 0"
+    pending: int = run(connection, waiting).scalar_one()
     return StoreCounts(
         logs=kept.get("logs", 0),
         patterns=kept.get("patterns", 0),

@@ -22,6 +22,8 @@ from andon.store.problems.rekeying import (
     regrouped_so_far,
     rekey,
 )
+from andon.store.problems.second_opinions import shown_below
+from andon.store.problems.verdicts import Verdict
 
 __all__ = [
     "OldLog",
@@ -31,6 +33,7 @@ __all__ = [
     "PatternMerge",
     "PatternSort",
     "Regrouped",
+    "Verdict",
     "fixed_patterns",
     "fixes_of",
     "fixes_within",
@@ -48,6 +51,7 @@ __all__ = [
     "resolve",
     "revoke",
     "separated",
+    "shown_below",
     "split",
     "summary",
     "templates_of",

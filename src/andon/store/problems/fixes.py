@@ -9,7 +9,7 @@ from andon.core.errors import NotFound, StoreError
 from andon.core.models import AnalysisStatus, Resolution, Rung
 from andon.core.times import stored
 from andon.store.engine.counters import add_to_counters
-from andon.store.problems import members, merges
+from andon.store.problems import analysis_rows, members, merges, second_opinions, verdicts
 from andon.store.schema.tables import analyses, patterns, resolutions
 
 _LONGEST = 20_000
@@ -20,8 +20,8 @@ def resolve(
 ) -> Resolution:
     """Record a confirmed fix: from now on it is what every log of the problem shows, past and future.
 
-    A waiting analysis of the problem is closed. Raises StoreError where ``fix`` is empty, or a text is longer than
-    20,000 characters, and NotFound.
+    A waiting analysis of the problem is closed; what the problem showed counts as helpful where the fix says the same.
+    Raises StoreError where ``fix`` is empty, or a text is longer than 20,000 characters, and NotFound.
     """
     texts = [text.strip() if text else "" for text in (fix, cause, author)]
     if not texts[0]:
@@ -31,6 +31,7 @@ def resolve(
     root = members.known_root(connection, pattern_id)
     values = {"fix": texts[0], "cause": texts[1] or None, "author": texts[2] or None, "created_at": stored(now)}
     found = add(connection, Resolution(id=0, pattern_id=pattern_id, **values))  # type: ignore[arg-type]
+    verdicts.note_fix(connection, root, found, now)
     show(connection, root, found, now)
     return found
 
@@ -40,7 +41,7 @@ def add(connection: Connection, fix: Resolution) -> Resolution:
     values = msgspec.structs.asdict(fix)
     del values["id"]
     made = connection.execute(resolutions.insert().values(values))
-    return msgspec.structs.replace(fix, id=merges.inserted_id(made))
+    return msgspec.structs.replace(fix, id=analysis_rows.inserted_id(made))
 
 
 def revoke(connection: Connection, pattern_id: int, resolution_id: int | None, now: float) -> Resolution:
@@ -58,6 +59,7 @@ def revoke(connection: Connection, pattern_id: int, resolution_id: int | None, n
             f"pattern {pattern_id} has {which} that stands: `andon patterns show {pattern_id}` lists its fixes"
         )
     connection.execute(update(resolutions).where(resolutions.c.id == found.id).values(revoked_at=stored(now)))
+    verdicts.forget_fix(connection, found, now)
     _show_without(connection, root, found, [one for one in standing if one.id != found.id], now)
     return found
 
@@ -100,7 +102,7 @@ def show(connection: Connection, root: int, fix: Resolution, now: float) -> None
     waiting = merges.open_analysis(connection, root)
     if waiting is not None:
         merges.supersede(connection, waiting, f"superseded: resolution {fix.id}")
-    analysis_id = merges.add_analysis(
+    analysis_id = analysis_rows.add(
         connection,
         pattern_id=root,
         reason="resolved",
@@ -115,4 +117,5 @@ def show(connection: Connection, root: int, fix: Resolution, now: float) -> None
     # The pattern that was named shows it too, should it be split from the rest one day.
     for one in {root, fix.pattern_id}:
         members.update_pattern(connection, one, analysis_id=analysis_id)
+    second_opinions.forget_others(connection, root)
     members.note_explained(connection, root, now)

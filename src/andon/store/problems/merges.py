@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, CursorResult, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 
 from andon.core.errors import StoreError
 from andon.core.models import AnalysisStatus, Merge, Rung, now_text
 from andon.store.engine.counters import add_to_counters, read_counter
-from andon.store.problems import members
+from andon.store.problems import analysis_rows, members, second_opinions
 from andon.store.rules.analysis import priority, rank_of
 from andon.store.schema.tables import analyses, kept_apart, logs, merges, patterns
 
@@ -93,6 +93,7 @@ def join(connection: Connection, child: int, parent: int, position: int, words: 
         explain_alike(connection, parent, child)
     _share_queue(connection, child, parent, keep_renewal=before is not None and before.final and not takes_over)
     members.note_hosts(connection, parent)
+    second_opinions.forget_others(connection, parent)
 
 
 def explain_alike(connection: Connection, pattern_id: int, like: int) -> None:
@@ -115,10 +116,10 @@ def _share_queue(connection: Connection, child: int, parent: int, *, keep_renewa
         if theirs.text is not None and ours.text is None:
             _hand_over_text(connection, theirs, ours, parent)
         tier, score = max(ours.tier, theirs.tier), max(ours.score, theirs.score)
-        change_analysis(connection, ours.id, tier=tier, score=score, caller=ours.caller or theirs.caller)
+        analysis_rows.change(connection, ours.id, tier=tier, score=score, caller=ours.caller or theirs.caller)
         supersede(connection, theirs, why)
     elif theirs is not None:
-        change_analysis(connection, theirs.id, pattern_id=parent)
+        analysis_rows.change(connection, theirs.id, pattern_id=parent)
         if theirs.text is not None:
             members.update_pattern(connection, parent, analysis_id=theirs.id)
             members.update_pattern(connection, child, analysis_id=None)
@@ -127,27 +128,9 @@ def _share_queue(connection: Connection, child: int, parent: int, *, keep_renewa
 def _hand_over_text(connection: Connection, giver: Row[Any], taker: Row[Any], parent: int) -> None:
     """A provisional text goes on being shown when the row that held it is closed."""
     values = {name: getattr(giver, name) for name in _TEXT}
-    change_analysis(connection, taker.id, **values, provisional=True)
+    analysis_rows.change(connection, taker.id, **values, provisional=True)
     add_to_counters(connection, {f"rung:{giver.rung}": 1})
     members.update_pattern(connection, parent, analysis_id=taker.id)
-
-
-def change_analysis(connection: Connection, analysis_id: int, **values: Any) -> None:
-    """Give columns of one analysis other values."""
-    connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(**values))
-
-
-def close_analysis(connection: Connection, analysis_id: int, status: AnalysisStatus, **values: Any) -> None:
-    """End an analysis and its lease, with ``values`` for further columns."""
-    ended = {"finished_at": now_text(), "lease_owner": None, "lease_until": None, "provisional": False}
-    change_analysis(connection, analysis_id, status=status, **ended, **values)
-
-
-def add_analysis(connection: Connection, **values: Any) -> int:
-    """A new analysis, open and due unless ``values`` say otherwise; its id."""
-    usual = {"status": AnalysisStatus.PENDING, "caller": False, "tier": 0, "score": 0, "created_at": now_text()}
-    usual |= {"not_before": 0.0, "attempts": 0, "provisional": False}
-    return inserted_id(connection.execute(analyses.insert().values(usual | values)))
 
 
 def open_analysis(connection: Connection, root: int) -> Row[Any] | None:
@@ -159,26 +142,33 @@ def open_analysis(connection: Connection, root: int) -> Row[Any] | None:
 
 def supersede(connection: Connection, row: Row[Any], why: str) -> None:
     """Close an open analysis that is not needed any more; what it showed provisionally is shown no longer."""
-    close_analysis(connection, row.id, AnalysisStatus.DONE, last_error=why, **dict.fromkeys(_TEXT))
+    analysis_rows.close(connection, row.id, AnalysisStatus.DONE, last_error=why, **dict.fromkeys(_TEXT))
     connection.execute(update(patterns).where(patterns.c.analysis_id == row.id).values(analysis_id=None))
     if row.rung is not None:
         add_to_counters(connection, {f"rung:{row.rung}": -1})
 
 
 def ask(connection: Connection, root: int, reason: str, *, caller: bool = False) -> int:
-    """Put the problem into the queue (or move up what waits there already); the analysis' id."""
+    """Put the problem into the queue (or move up what waits there already); the analysis' id.
+
+    What waits for a second opinion below what is shown waits for the next answer from now on.
+    """
     waiting = open_analysis(connection, root)
     if waiting is not None:
         if caller:
-            change_analysis(connection, waiting.id, tier=1, caller=True, not_before=0.0)
+            analysis_rows.change(connection, waiting.id, tier=1, caller=True, not_before=0.0)
         return int(waiting.id)
     latest = connection.execute(select(func.max(logs.c.id)).where(logs.c.pattern_id.in_(members.ids_of(root)))).scalar()
     rank = rank_of(members.figures(connection, root).worst_severity)
     shown = members.shown(connection, root)
     tier, score = priority(rank, first=shown is None or not shown.final, caller=caller)
-    return add_analysis(
-        connection, pattern_id=root, log_id=latest, reason=reason, caller=caller, tier=tier, score=score
-    )
+    values = {"pattern_id": root, "log_id": latest, "reason": reason, "caller": caller, "tier": tier, "score": score}
+    second = None if shown is None else second_opinions.open_below(connection, shown.analysis_id)
+    if second is None or second.status != AnalysisStatus.PENDING:
+        return analysis_rows.add(connection, **values)
+    afresh = {"second_of": None, "attempts": 0, "not_before": 0.0, "last_error": None, "created_at": now_text()}
+    analysis_rows.change(connection, second.id, **values, **afresh)
+    return int(second.id)
 
 
 def reanalyze(connection: Connection, pattern_id: int) -> int:
@@ -188,12 +178,6 @@ def reanalyze(connection: Connection, pattern_id: int) -> int:
     NotFound.
     """
     return ask(connection, members.known_root(connection, pattern_id), "asked", caller=True)
-
-
-def inserted_id(made: CursorResult[Any]) -> int:
-    """The id that an inserted row got."""
-    key = made.inserted_primary_key
-    return 0 if key is None else int(key[0])
 
 
 def merge(connection: Connection, child_id: int, parent_id: int) -> int:

@@ -3,8 +3,10 @@
 from andon.store.queue.listing import AnalysisEntry, QueueEntry, entries, history_of, listing
 from andon.store.queue.queue import (
     claim,
+    end_second,
     fail,
     finish,
+    finish_second,
     keep_refused,
     log_and_analysis,
     postpone,
@@ -13,7 +15,15 @@ from andon.store.queue.queue import (
     show_meanwhile,
     shown_for,
 )
-from andon.store.queue.site import Glance, answer_at_once, glances, question_about, waiting_after, withdraw
+from andon.store.queue.site import (
+    Glance,
+    answer_at_once,
+    glances,
+    question_about,
+    question_waits,
+    waiting_after,
+    withdraw,
+)
 from andon.store.queue.usage import spend, spent
 from andon.store.queue.waiters import (
     explained_waiters,
@@ -29,10 +39,12 @@ __all__ = [
     "QueueEntry",
     "answer_at_once",
     "claim",
+    "end_second",
     "entries",
     "explained_waiters",
     "fail",
     "finish",
+    "finish_second",
     "glances",
     "history_of",
     "keep_refused",
@@ -43,6 +55,7 @@ __all__ = [
     "prioritise",
     "put_off_waiters",
     "question_about",
+    "question_waits",
     "refused_waiters",
     "release",
     "remove_waiters",

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, case, select
+from sqlalchemy import Connection, Select, case, func, or_, select
 
 from andon.core.models import AnalysisStatus
 from andon.store.problems import members
 from andon.store.schema.tables import analyses, logs
 
 _NO_PROBLEM = "(a single log)"
+#: The row below which a second opinion stands.
+_BELOW = analyses.alias("below")
 
 
 class AnalysisEntry(msgspec.Struct, frozen=True):
-    """A row of ``analyses`` as the queue listing shows it. ``not_before`` and ``lease_until`` are unix seconds."""
+    """A row of ``analyses`` as the queue listing shows it. ``not_before`` and ``lease_until`` are unix seconds.
+
+    A second opinion names the row below which it stands (``second_of``), and neither problem nor log.
+    """
 
     id: int
     pattern_id: int | None
@@ -39,13 +44,15 @@ class AnalysisEntry(msgspec.Struct, frozen=True):
     provider: str | None
     model: str | None
     prompt_version: str | None
+    second_of: int | None
 
 
 class QueueEntry(msgspec.Struct, frozen=True):
     """A waiting or failed analysis with its problem. ``not_before`` and ``lease_until`` are unix seconds.
 
-    ``reason`` says why it was asked: ``new``, ``every``, ``asked``, ``split``, or why an explanation is renewed
-    (``severity``, ``host``, ``rate``, ``age``). ``last_error`` is why there is no answer yet (or none from the model).
+    ``reason`` says why it was asked: ``new``, ``every``, ``asked``, ``split``, ``second`` (for a second opinion), or
+    why an explanation is renewed (``severity``, ``host``, ``rate``, ``age``). ``last_error`` is why there is no answer
+    yet (or none from the model).
     """
 
     id: int
@@ -80,10 +87,13 @@ def entries(connection: Connection, status: str | None = None, limit: int = 50) 
 def history_of(connection: Connection, pattern_id: int) -> list[AnalysisEntry]:
     """The analyses of a problem, open ones first, then the newest first, with what was answered and went wrong.
 
+    Second opinions are among them.
     Raises NotFound.
     """
     root = members.known_root(connection, pattern_id)
-    query = _select_entries().where(analyses.c.pattern_id.in_(members.ids_of(root)))
+    theirs = analyses.c.pattern_id.in_(members.ids_of(root))
+    below = analyses.c.second_of.in_(select(analyses.c.id).where(theirs))
+    query = _select_entries().where(or_(theirs, below))
     return [AnalysisEntry(*row) for row in connection.execute(query)]
 
 
@@ -99,8 +109,9 @@ def _select_entries() -> Select[Any]:
 
 def listing(connection: Connection, failed: bool = False, limit: int = 50) -> list[QueueEntry]:
     """What waits, in the order of claiming; with ``failed`` what the model gave no answer for, newest first."""
-    columns = [analyses.c[name] for name in QueueEntry.__struct_fields__ if name in analyses.c]
-    query = select(*columns).limit(max(0, limit))
+    about = {name: func.coalesce(analyses.c[name], _BELOW.c[name]).label(name) for name in ("pattern_id", "log_id")}
+    columns = [about.get(name, analyses.c[name]) for name in QueueEntry.__struct_fields__ if name in analyses.c]
+    query = select(*columns).outerjoin(_BELOW, _BELOW.c.id == analyses.c.second_of).limit(max(0, limit))
     if failed:
         query = query.where(analyses.c.status == AnalysisStatus.FAILED)
         query = query.order_by(analyses.c.finished_at.desc(), analyses.c.id.desc())

@@ -32,7 +32,7 @@ from andon.store.engine.rows import (
     to_log,
     to_log_and_analysis,
 )
-from andon.store.problems import members, merges
+from andon.store.problems import analysis_rows, members, merges, second_opinions
 from andon.store.schema.dialect import IDS_PER_QUERY
 from andon.store.schema.tables import analyses, logs, patterns
 
@@ -50,12 +50,14 @@ def claim(
     now: float,
     *,
     unanswered: bool = False,
+    seconds: bool = True,
     behind: Sequence[int] = (),
 ) -> PendingAnalysis | None:
     """Lease the due row of the queue with the highest priority for ``lease`` seconds; None where none is due.
 
     A row whose lease ran out is due again. The claim counts as an attempt. With ``unanswered`` only rows without even a
-    provisional text are taken, those that are not due yet too. The rows ``behind`` come where there is no other.
+    provisional text are taken, those that are not due yet too; without ``seconds`` none that waits for a second
+    opinion. The rows ``behind`` come where there is no other but those.
     """
     pending = analyses.c.status == AnalysisStatus.PENDING
     free = and_(analyses.c.status == AnalysisStatus.LEASED, analyses.c.lease_until <= now)
@@ -64,8 +66,12 @@ def claim(
         free = and_(or_(pending, free), analyses.c.text.is_(None), ~shows)
     else:
         free = or_(and_(pending, analyses.c.not_before <= now), free)
+    question = analyses.c.tier > second_opinions.TIER  # as the index has it: opinions may be many
+    if unanswered or not seconds:
+        free = and_(free, question)
     waiting = list(behind)[:IDS_PER_QUERY]
-    for which in ([and_(free, analyses.c.id.not_in(waiting))] if waiting else []) + [free]:
+    first = [and_(free, question, analyses.c.id.not_in(waiting)), and_(free, question)] if waiting else []
+    for which in [*first, free]:
         if (job := _claim_first(connection, which, owner, now + lease)) is not None:
             return job
     return None
@@ -81,25 +87,32 @@ def _claim_first(connection: Connection, free: ColumnElement[bool], owner: str, 
     )
     while (analysis_id := connection.execute(first_due).scalar()) is not None:
         leased = {"status": AnalysisStatus.LEASED, "lease_owner": owner, "lease_until": until}
-        merges.change_analysis(connection, analysis_id, **leased, attempts=analyses.c.attempts + 1)
+        analysis_rows.change(connection, analysis_id, **leased, attempts=analyses.c.attempts + 1)
         row = _row(connection, analysis_id)
         if (job := job_of(connection, row)) is not None:
             return job
-        merges.close_analysis(
-            connection, analysis_id, AnalysisStatus.FAILED, last_error="its logs are no longer stored"
-        )
+        if row.second_of is not None:
+            second_opinions.forget(connection, analysis_id)
+            continue
+        analysis_rows.close(connection, analysis_id, AnalysisStatus.FAILED, last_error="its logs are no longer stored")
         add_to_counters(connection, {"failed": 1})
     return None
 
 
 def job_of(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
-    """The question of a claimed row: about one log where the row names no pattern, else about the whole problem."""
-    own = row.pattern_id is None
-    of_log = select(logs.c.pattern_id).where(logs.c.id == row.log_id)
-    root = members.root_of(connection, connection.execute(of_log).scalar() or 0 if own else row.pattern_id)
+    """The question of a claimed row: about one log where the row names no pattern, else about the whole problem.
+
+    A second opinion is about what the row below which it stands is about, and None where that one is not shown.
+    """
+    asked = row if row.second_of is None else second_opinions.base_of(connection, row.second_of)
+    if asked is None:
+        return None
+    own = asked.pattern_id is None
+    of_log = select(logs.c.pattern_id).where(logs.c.id == asked.log_id)
+    root = members.root_of(connection, connection.execute(of_log).scalar() or 0 if own else asked.pattern_id)
     if root is None:
         return None
-    wanted = [row.log_id] if own else members.newest_logs(connection, root, _LOGS_IN_QUESTION)
+    wanted = [asked.log_id] if own else members.newest_logs(connection, root, _LOGS_IN_QUESTION)
     newest = connection.execute(select_logs().where(logs.c.id.in_(wanted)).order_by(logs.c.id.desc())).all()
     if not newest:
         return None
@@ -111,11 +124,12 @@ def job_of(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
         id=row.id,
         pattern_id=root,
         fingerprint=fingerprint,
-        log_id=row.log_id if row.log_id is not None else newest[0].id,
+        log_id=asked.log_id if asked.log_id is not None else newest[0].id,
         reason=row.reason,
         attempts=row.attempts,
-        provisional=bool(row.provisional),
+        provisional=bool(row.provisional) or row.second_of is not None,
         question=question,
+        second_of=row.second_of,
     )
 
 
@@ -137,10 +151,17 @@ def question_of(connection: Connection, root: int) -> Question | None:
     return _question(connection, root, template or "", [to_log(log) for log in newest]) if newest else None
 
 
-def finish(connection: Connection, job: PendingAnalysis, explanation: Explanation, now: float) -> StoredAnalysis:
+def finish(
+    connection: Connection,
+    job: PendingAnalysis,
+    explanation: Explanation,
+    now: float,
+    second: Explanation | bool = False,
+) -> StoredAnalysis:
     """Store the final explanation and show it. A row that is final already stays as it is.
 
     Where the row was superseded meanwhile, the answer still counts unless the problem shows a final one by now.
+    ``second`` is what a model says below it, True where that is still to be asked for.
     """
     row = _row(connection, job.id)
     root = None if row.pattern_id is None else members.root_of(connection, row.pattern_id)
@@ -151,14 +172,40 @@ def finish(connection: Connection, job: PendingAnalysis, explanation: Explanatio
         if shown is not None and shown.final:
             return _of_root(connection, shown.analysis_id, root)
     _attach(connection, row, explanation, provisional=False)
-    merges.close_analysis(connection, job.id, AnalysisStatus.DONE)
+    analysis_rows.close(connection, job.id, AnalysisStatus.DONE)
     if root is not None:
         _show(connection, job.id, root)
         waiting = merges.open_analysis(connection, root)
         if waiting is not None:
             merges.supersede(connection, waiting, f"superseded: answered by analysis {job.id}")
         members.note_explained(connection, root, now, job.question.worst_severity)
+        second_opinions.forget_others(connection, root)
+    if isinstance(second, Explanation):
+        second_opinions.add(connection, job.id, second)
+    elif second:
+        second_opinions.ask(connection, job.id)
     return _analysis(connection, job.id)
+
+
+def finish_second(connection: Connection, job: PendingAnalysis, explanation: Explanation) -> None:
+    """Store a second opinion below the row that it was asked for."""
+    second_opinions.end(connection, job.id, AnalysisStatus.DONE, **analysis_rows.answered(explanation))
+
+
+def end_second(
+    connection: Connection,
+    job: PendingAnalysis,
+    reason: str,
+    refused: Explanation | None = None,
+    *,
+    wanted: bool = True,
+) -> None:
+    """There is no second opinion; ``refused`` is what the model said and nobody may be shown. One that is not
+    ``wanted`` any more is no failure."""
+    values = {} if refused is None else analysis_rows.refused(refused)
+    status = AnalysisStatus.FAILED if wanted else AnalysisStatus.DONE
+    status = status if refused is None else AnalysisStatus.REFUSED
+    second_opinions.end(connection, job.id, status, last_error=reason, **values)
 
 
 def postpone(
@@ -179,7 +226,7 @@ def postpone(
     if row.finished_at is not None:
         return None
     if _is_held(row, job):
-        merges.change_analysis(
+        analysis_rows.change(
             connection,
             job.id,
             not_before=due,
@@ -209,7 +256,7 @@ def fail(connection: Connection, job: PendingAnalysis, error: str, fallback: Exp
         held = _is_held(row, job)
         if held:
             _attach(connection, row, fallback, provisional=False)
-            merges.close_analysis(connection, job.id, AnalysisStatus.FAILED, last_error=error)
+            analysis_rows.close(connection, job.id, AnalysisStatus.FAILED, last_error=error)
             add_to_counters(connection, {"failed": 1})
         elif row.text is None:
             _attach(connection, row, fallback, provisional=True)
@@ -225,8 +272,7 @@ def fail(connection: Connection, job: PendingAnalysis, error: str, fallback: Exp
 def keep_refused(connection: Connection, job: PendingAnalysis, explanation: Explanation, reason: str) -> None:
     """Keep an answer that may not be shown, beside the row that asked for it: a finished row without a text."""
     row = _row(connection, job.id)
-    said = explanation.finding if explanation.finding is not None else {"text": explanation.text}
-    merges.add_analysis(
+    analysis_rows.add(
         connection,
         pattern_id=row.pattern_id,
         log_id=row.log_id,
@@ -236,13 +282,7 @@ def keep_refused(connection: Connection, job: PendingAnalysis, explanation: Expl
         finished_at=now_text(),
         attempts=row.attempts,
         last_error=reason,
-        finding=msgspec.json.encode(said).decode(),
-        provider=explanation.provider,
-        model=explanation.model,
-        prompt_version=explanation.prompt_version,
-        input_tokens=explanation.input_tokens,
-        output_tokens=explanation.output_tokens,
-        latency=explanation.latency,
+        **analysis_rows.refused(explanation),
     )
 
 
@@ -325,10 +365,7 @@ def _analysis(connection: Connection, analysis_id: int) -> StoredAnalysis:
 
 
 def _attach(connection: Connection, row: Row[Any], explanation: Explanation, *, provisional: bool) -> None:
-    values = msgspec.structs.asdict(explanation)
-    finding = values.pop("finding")
-    found = None if finding is None else msgspec.json.encode(finding).decode()
-    merges.change_analysis(connection, row.id, **values, finding=found, provisional=provisional)
+    analysis_rows.change(connection, row.id, **analysis_rows.answered(explanation), provisional=provisional)
     if row.rung != explanation.rung:
         changes = {f"rung:{explanation.rung}": 1}
         if row.rung is not None:
@@ -338,6 +375,8 @@ def _attach(connection: Connection, row: Row[Any], explanation: Explanation, *, 
 
 def _attach_provisionally(connection: Connection, row: Row[Any], explanation: Explanation) -> StoredAnalysis | None:
     """The row with an answer for now; None where it or its problem shows something already."""
+    if row.second_of is not None:
+        return None
     root = None if row.pattern_id is None else members.root_of(connection, row.pattern_id)
     if row.text is not None or (root is not None and members.shown(connection, root) is not None):
         return None
@@ -354,7 +393,7 @@ def attach_provisionally(connection: Connection, analysis_id: int, explanation: 
 
 def _show(connection: Connection, analysis_id: int, root: int) -> None:
     """The problem shows this analysis, which is its own from now on whichever of its patterns asked for it."""
-    merges.change_analysis(connection, analysis_id, pattern_id=root)
+    analysis_rows.change(connection, analysis_id, pattern_id=root)
     members.update_pattern(connection, root, analysis_id=analysis_id)
 
 

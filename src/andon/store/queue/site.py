@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from andon.core.models import AnalysisStatus, Explanation, PendingAnalysis, Question, StoredAnalysis, StoredLog
 from andon.store.engine.rows import select_logs, to_log
-from andon.store.problems import members, merges
+from andon.store.problems import members, merges, second_opinions
 from andon.store.queue import queue
 from andon.store.schema.tables import analyses, logs, patterns
 
@@ -51,20 +51,37 @@ def question_about(connection: Connection, root: int) -> Question | None:
 
 
 def waiting_after(connection: Connection, after: int, limit: int) -> list[PendingAnalysis]:
-    """The next open rows behind the id ``after`` that nobody holds, as the jobs they would be."""
+    """The next open rows behind the id ``after`` that nobody holds, as the jobs they would be; no second opinions."""
+    open_rows = and_(analyses.c.finished_at.is_(None), analyses.c.second_of.is_(None))
     rows = connection.execute(
         select(analyses)
-        .where(analyses.c.id > after, analyses.c.finished_at.is_(None), analyses.c.status == AnalysisStatus.PENDING)
+        .where(analyses.c.id > after, open_rows, analyses.c.status == AnalysisStatus.PENDING)
         .order_by(analyses.c.id)
         .limit(limit)
     ).all()
     return [job for row in rows if (job := queue.job_of(connection, row)) is not None]
 
 
+def question_waits(connection: Connection, now: float) -> bool:
+    """Whether a row is due that nobody holds and that waits for more than a second opinion."""
+    free = and_(analyses.c.finished_at.is_(None), analyses.c.status == AnalysisStatus.PENDING)
+    due = and_(free, analyses.c.not_before <= now, analyses.c.tier > second_opinions.TIER)
+    return connection.execute(select(analyses.c.id).where(due).limit(1)).scalar() is not None
+
+
 def answer_at_once(
-    connection: Connection, question: Question, explanation: Explanation, reason: str, now: float
+    connection: Connection,
+    question: Question,
+    explanation: Explanation,
+    reason: str,
+    now: float,
+    *,
+    second: bool = False,
 ) -> StoredAnalysis:
-    """A final answer to a problem that is shown from now on; what waits for it is answered by that too."""
+    """A final answer to a problem that is shown from now on; what waits for it is answered by that too.
+
+    With ``second`` a model is to say something below it.
+    """
     root = question.pattern_id
     waiting = merges.open_analysis(connection, root)
     shown = queue.shown_for(connection, [root]).get(root)
@@ -73,7 +90,7 @@ def answer_at_once(
         return shown
     row = merges.ask(connection, root, reason) if waiting is None else int(waiting.id)
     job = PendingAnalysis(row, root, "", question.logs[0].id, reason, 0, False, question)
-    return queue.finish(connection, job, explanation, now)
+    return queue.finish(connection, job, explanation, now, second)
 
 
 def withdraw(connection: Connection, root: int, reason: str, instead: Explanation) -> StoredAnalysis | None:

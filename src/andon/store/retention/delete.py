@@ -121,13 +121,14 @@ def needed(connection: Connection, patterns: Mapping[int, int | None]) -> set[in
 
 
 def _cited(connection: Connection, pattern_ids: Collection[int]) -> set[int]:
-    """The logs that the explanations cite which these patterns' problems show."""
+    """The logs that the explanations cite which these patterns' problems show, and the second opinions below them."""
     if not pattern_ids:
         return set()
     findings = run(
         connection,
         "SELECT DISTINCT a.id, a.finding FROM patterns AS p LEFT JOIN patterns AS m ON m.id = p.merged_into"  # noqa: S608
         " JOIN analyses AS a ON a.id = COALESCE(m.analysis_id, p.analysis_id)"
+        " OR a.second_of = COALESCE(m.analysis_id, p.analysis_id)"
         f" WHERE a.finding IS NOT NULL AND p.id IN ({marks(pattern_ids)})",
         tuple(pattern_ids),
     ).all()

@@ -32,7 +32,7 @@ from andon.store.schema.columns import ID, Text, clustered, given, key, metadata
 from andon.store.schema.dialect import LOG_WORDS, SECONDS_TEXT
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -131,11 +131,13 @@ analyses = numbered(
     optional(Integer, "input_tokens", "output_tokens"),
     optional(Float, "latency"),
     optional(Text, "finished_at"),
+    optional(BigInteger, "second_of"),  # the analysis below which this one is shown as a second opinion
 )
 # The queue in the order of claiming. A row is open until it is done or failed, that is until it is finished.
 _CLAIMED_BY = (analyses.c.tier.desc(), analyses.c.score.desc(), analyses.c.id, analyses.c.not_before)
 Index("analyses_open", *_CLAIMED_BY, **where(analyses.c.finished_at.is_(None)))
 Index("analyses_pattern", analyses.c.pattern_id, **where(analyses.c.pattern_id.is_not(None)))
+Index("analyses_second", analyses.c.second_of, **where(analyses.c.second_of.is_not(None)))
 
 resolutions = numbered(
     "resolutions",
@@ -163,6 +165,30 @@ kept_apart = clustered("kept_apart", key(Text, "one", "other"))
 
 # What was spent on the model, by minute since 1970.
 model_calls = clustered("model_calls", key(BigInteger, "minute"), given(BigInteger, "calls", "tokens"))
+
+# What a model answered to the labelled cases by which it is measured, each case once for each of its versions:
+# ``identity`` is the digest of its weights, "" where the provider tells none. ``outcome`` is JSON.
+trials = numbered(
+    "trials",
+    given(Text, "provider", "model", "identity", "prompt_version", "case_id", "outcome", "answered_at"),
+    optional(Integer, "input_tokens", "output_tokens"),
+    optional(Float, "seconds"),
+)
+Index(
+    "trials_once",
+    *(trials.c[name] for name in ("provider", "model", "identity", "prompt_version", "case_id")),
+    unique=True,
+)
+
+# What technicians say of explanations: ``helpful`` or ``wrong``. What was judged is noted too: analyses are deleted.
+verdicts = numbered(
+    "verdicts",
+    given(BigInteger, "analysis_id"),
+    optional(BigInteger, "pattern_id"),
+    given(Text, "verdict", "created_at"),
+    optional(Text, "author", "note", "rung", "source", "provider", "model", "prompt_version", "revoked_at"),
+)
+Index("verdicts_analysis", verdicts.c.analysis_id)
 
 waiters = numbered(
     "waiters",

@@ -13,9 +13,9 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
 from andon.core.errors import AndonError, NotFound, QueryTooSlow, StoreError
-from andon.core.models import PatternSummary, Resolution, StoredLog
+from andon.core.models import PatternSummary, Resolution, SecondOpinion, StoredLog
 from andon.insight.problem import Explained
-from andon.store.problems import PatternHost, PatternMerge
+from andon.store.problems import PatternHost, PatternMerge, Verdict
 from andon.store.retention import RetentionState
 
 _log = structlog.get_logger(__name__)
@@ -28,9 +28,13 @@ NOTE = "Andon-Note"
 
 
 class Log(StoredLog, frozen=True, kw_only=True):
-    """A stored log with its explanation. ``context`` holds JSON values; a text where the record held none."""
+    """A stored log with its explanation. ``context`` holds JSON values; a text where the record held none.
+
+    ``second_opinion`` is what a model says below the explanation; listings leave it out.
+    """
 
     context: Any = None
+    second_opinion: SecondOpinion | None = None
 
 
 class LogPage(msgspec.Struct, frozen=True):
@@ -45,10 +49,15 @@ class LogPage(msgspec.Struct, frozen=True):
 
 
 class ProblemAnswer(msgspec.Struct, frozen=True):
-    """All that is known about a problem; see /history, /breakdown and /similar for more."""
+    """All that is known about a problem; see /history, /breakdown and /similar for more.
+
+    ``second_opinion`` is what a model says below the explanation, which says in its text what that is worth.
+    """
 
     pattern: PatternSummary
     explanation: Explained | None
+    second_opinion: SecondOpinion | None
+    verdicts: list[Verdict]
     newest_message: str | None
     hosts: list[PatternHost]
     merges: list[PatternMerge]

@@ -8,12 +8,12 @@ from typing import Any, Literal
 import msgspec
 from fastapi.responses import StreamingResponse
 
-from andon.app.web.api.answers import ProblemAnswer, noted
+from andon.app.web.api.answers import Log, ProblemAnswer, as_log, noted
 from andon.core.models import LogQuery, StoredLog
 from andon.core.redact import Redactor
 from andon.insight.export import csv_chunks, json_chunks, redacted
-from andon.insight.problem import explanation_of, newest_log
-from andon.store import Ask, Connection, problems, search
+from andon.insight.problem import below, explanation_of, newest_log
+from andon.store import Ask, Connection, problems, search, verdicts
 
 #: Logs that are read and written at a time.
 PAGE = 1_000
@@ -72,13 +72,23 @@ def _page(
     return b"".join(data for data, _ in chunks), rows
 
 
+def log_answer(connection: Connection, log_id: int) -> Log:
+    """A log with what is shown for it. Raises NotFound."""
+    row = search.log(connection, log_id)
+    opinion = problems.shown_below(connection, [row.analysis_id]).get(row.analysis_id) if row.analysis_id else None
+    return msgspec.structs.replace(as_log(row), second_opinion=opinion)
+
+
 def problem_answer(connection: Connection, pattern_id: int) -> ProblemAnswer:
     """What is known of a problem. Raises NotFound."""
     pattern = problems.summary(connection, pattern_id)
     log = newest_log(connection, pattern)
+    explanation = explanation_of(connection, pattern, log)
     return ProblemAnswer(
         pattern=pattern,
-        explanation=explanation_of(connection, pattern, log),
+        explanation=explanation,
+        second_opinion=below(connection, explanation),
+        verdicts=verdicts.of_problem(connection, pattern_id),
         newest_message=None if log is None else log.message,
         hosts=problems.hosts_of(connection, pattern_id),
         merges=problems.merges_of(connection, pattern_id),

@@ -45,6 +45,15 @@ class Nothing(Parameters):
     """No parameters at all."""
 
 
+class VerdictGiven(Parameters):
+    """What a person says of an explanation; ``second``: of the second opinion below it."""
+
+    verdict: Literal["helpful", "wrong"]
+    author: Text | None = None
+    note: Annotated[str, Field(max_length=2_000), AfterValidator(_printable)] | None = None
+    second: bool = False
+
+
 class Span(Parameters):
     """A time: from ``since`` to before ``until``, the present unless given."""
 

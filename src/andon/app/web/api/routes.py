@@ -35,6 +35,7 @@ from andon.app.web.api.parameters import (
     SpanLimit,
     TimelineQuestion,
     TrendQuestion,
+    VerdictGiven,
     named_parameters,
     zone_of,
 )
@@ -49,16 +50,18 @@ from andon.insight.report import shift_report as reports
 from andon.insight.shifts.calendar import NoShift, site_shifts, working_of
 from andon.insight.trends import breakdown, trends
 from andon.insight.trends.trends import DAY, Kind
-from andon.store import Ask, alarms, names, problems, queue, retention, search
+from andon.store import Ask, alarms, names, problems, queue, retention, search, verdicts
 from andon.store.alarms import AlarmEntry, AlarmFilter
+from andon.store.problems import Verdict
 from andon.store.queue import AnalysisEntry
 
 
-def build_router(ask: Ask, settings: Settings) -> APIRouter:
-    """All routes under ``/api``. ``ask`` puts questions to the database."""
+def build_router(ask: Ask, settings: Settings, write: Ask) -> APIRouter:
+    """All routes under ``/api``. ``ask`` puts questions to the database, ``write`` changes it."""
     router = APIRouter(prefix="/api", responses=FAILURES)
     _logs(router, ask, settings)
     _problems(router, ask, settings)
+    _verdicts(router, write)
     _trends(router, ask, settings)
     _figures(router, ask, settings)
     _alarms(router, ask, settings)
@@ -83,7 +86,7 @@ def _logs(router: APIRouter, ask: Ask, settings: Settings) -> None:
     @router.get("/logs/{log_id}", responses=shows(Log), tags=["logs"])
     async def log(log_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """One log with its explanation."""
-        return send(as_log(await ask(search.log, log_id)))
+        return send(await ask(files.log_answer, log_id))
 
     @router.get("/export", responses=files.DESCRIBED, tags=["logs"])
     async def export(asked: Annotated[LogExport, Query()]) -> Response:
@@ -129,6 +132,14 @@ def _problems(router: APIRouter, ask: Ask, settings: Settings) -> None:
     async def similar(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
         """Problems that read alike."""
         return send(await ask(problem.similar_to, pattern_id))
+
+
+def _verdicts(router: APIRouter, write: Ask) -> None:
+    @router.post("/patterns/{pattern_id}/verdict", responses=shows(Verdict), tags=["problems"])
+    async def judge(pattern_id: PathId, said: VerdictGiven) -> Response:
+        """Say whether the explanation of a problem was helpful or wrong; the last word of a person counts."""
+        words = said.verdict, said.author, said.note, time.time()
+        return send(await write(verdicts.judge, pattern_id, *words, second=said.second))
 
 
 def _trends(router: APIRouter, ask: Ask, settings: Settings) -> None:

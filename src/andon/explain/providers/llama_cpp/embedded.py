@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable
 from andon.explain.providers.backend import Access, Backend, Capabilities
 from andon.explain.providers.failures import Place
-from andon.explain.providers.http_client import entries, number, table
+from andon.explain.providers.http_client import entries, number, table, text
 from andon.explain.providers.llama_cpp.engine import Engine
-from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running
+from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running, digest_of
 from andon.explain.providers.openai import plain_profile
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ ANSWER_WITHIN = 5.0
 SILENCES_MAX = 2
 #: Seconds that a check waits for a model that is being loaded.
 CHECK_PATIENCE = 8.0
+#: DRY, a penalty that grows with the length of what is repeated: it ends loops, also under a grammar, where a penalty
+#: for each repeated word escapes into white space. Up to six tokens in a row may come again: a code has as many.
+SAMPLING = {"extra_body": {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed_length": 6, "dry_penalty_last_n": 128}}
 
 
 class EmbeddedBackend(Backend):
@@ -96,7 +99,13 @@ class EmbeddedBackend(Backend):
                 async with asyncio.timeout(PROBE_PATIENCE):
                     self._known = self._read(await self._get("/props"))
         own = self.access.settings
-        return self.access.over(self._known or Capabilities(images=own.mmproj is not None, context=own.gguf_context))
+        return self.access.over(
+            self._known or self._can(images=own.mmproj is not None, context=own.gguf_context, thinks=True)
+        )
+
+    async def identity(self) -> str:
+        """SHA-256 of the file, read once for each of its sizes and times. Raises ModelMisconfigured."""
+        return await asyncio.to_thread(digest_of, self.engine.spec)
 
     async def check(self) -> None:
         """Whether the engine runs; starts it where it does not. Raises ModelUnavailable or ModelMisconfigured."""
@@ -139,11 +148,15 @@ class EmbeddedBackend(Backend):
     def _read(self, props: Any) -> Capabilities:
         """``/props`` of llama.cpp's server as capabilities."""
         context = number(table(props, "default_generation_settings"), "n_ctx")
-        return Capabilities(
+        return self._can(
             tools=bool(table(props, "chat_template_caps").get("supports_tools")),
             images=bool(table(props, "modalities").get("vision")),
             context=self.access.settings.gguf_context if context is None else context,
+            thinks="think" in (text(props, "chat_template") or ""),
         )
+
+    def _can(self, **known: Any) -> Capabilities:
+        return Capabilities(small=True, sampling=SAMPLING, **known)
 
     async def _get(self, path: str) -> Any:
         import httpx2

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import hashlib
 import json
 import os
 import re
@@ -209,6 +211,23 @@ def readable(spec: EngineSpec) -> None:
             ) from None
         if magic != b"GGUF":
             raise ModelMisconfigured(f"{setting} is {path}, which is no GGUF file: name one, or fetch it again.")
+
+
+def digest_of(spec: EngineSpec) -> str:
+    """SHA-256 of the model file, as hex digits; blocks for as long as reading it takes. Raises ModelMisconfigured."""
+    try:
+        state = spec.gguf.stat()
+        return _digest(spec.gguf, state.st_size, state.st_mtime_ns)
+    except OSError as error:
+        raise ModelMisconfigured(
+            f"ANDON_GGUF is {spec.gguf}, which cannot be read ({error.strerror}): name a GGUF file."
+        ) from None
+
+
+@functools.lru_cache(maxsize=8)
+def _digest(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refusal(spec: EngineSpec, reason: str) -> str:

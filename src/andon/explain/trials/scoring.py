@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import msgspec
 
-from andon.app.evals.cases import Case
 from andon.core.models import SEVERITY_RANK, Explanation, Question
 from andon.explain.advice import violations
+from andon.explain.trials.cases import Case
 
 #: What is scored, in the order in which it is shown.
 CRITERIA: tuple[str, ...] = ("category", "component", "cause", "first_check", "checks")

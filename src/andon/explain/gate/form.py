@@ -1,20 +1,16 @@
-"""What a model's answer has to be before it is anybody's answer: something said, to its end, that may be said.
+"""Answers that say nothing: no words, one letter or one phrase over and over, the form unfilled, our own instructions.
 
-Nothing here judges whether an answer is right. What it turns away says nothing: no words, one letter or one phrase over
-and over, the form handed back unfilled, or our own instructions. The measure of repetition is how many of the runs of
-five characters in a text are different: of prose in any language more than 40 in 100, of a list of eight checks that
-differ in one digit 27, of a loop less than 15.
+The measure of repetition in letters is how many of the runs of five characters in a text are different: of prose in any
+language more than 40 in 100, of a list of eight checks that differ in one digit 27, of a loop less than 15.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
 
 from andon.core.models import Explanation
-from andon.core.redact import visible
-from andon.explain.finding import Finding
+from andon.explain.finding import ModelFinding
+from andon.explain.gate.said import Said, words_of
 from andon.explain.model import prompts
 
 #: The least share of different runs of characters, and the texts that are long enough to be measured.
@@ -26,9 +22,9 @@ _WINDOW = 240
 LETTERS_LEAST = 12
 #: An answer of so few different letters says nothing.
 _ALPHABET_LEAST = 4
-#: Words in a row that show where a text comes from, and the share of them that makes it a copy.
+#: Words in a row that show where a text comes from, the share of them that makes it a copy, and how many it takes.
 _SHINGLE = 6
-_COPIED = 0.5
+_COPIED, _COPIED_LEAST = 0.5, 3
 _PLACEHOLDER = re.compile(
     r"[\W_]*(?:(?:(?:a |the |your |enter |insert |write )*(?:string|text|summary|probable[ _]cause|cause|"
     r"checks?|finding|description|sentence|"
@@ -37,42 +33,48 @@ _PLACEHOLDER = re.compile(
     r"lorem ipsum.*|(?:str|list|int)\b.*)[\W_]*",
     re.IGNORECASE | re.DOTALL,
 )
+#: A place that was left to be filled in.
+_LEFT = re.compile(
+    r"[\[<{]{1,2}(?:insert|your|description|placeholder|fill|summary|cause|e\.g)\b[^\]>}\n]{0,60}[\]>}]", re.IGNORECASE
+)
 _HONEST = re.compile(r"[\W_]*(?:unknown|none|n ?/ ?a)[\W_]*", re.IGNORECASE)
 #: A record of the prompt, handed back.
 _RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|maxLength|properties)\"", re.DOTALL)
-_DESCRIPTIONS = frozenset(
-    " ".join(field.description.casefold().split()) for field in Finding.model_fields.values() if field.description
+_JSON = re.compile(r"\s*(?:[{\[]\s*[\"'{\[]|[{\[]\s*$)")
+#: What the form says of its texts, and the share of a text's words that makes it one of them.
+_DESCRIPTIONS = tuple(
+    frozenset(words_of(f"{ModelFinding.model_fields[name].description} up to characters each"))
+    for name in ("summary", "probable_cause", "checks")
 )
+_DESCRIBED, _DESCRIBED_LEAST = 0.85, 4
 
 
-def worthless(explanation: Explanation) -> str | None:
-    """Why the answer says nothing, to be read behind "the answer"; None where it says something."""
-    texts = [visible(text).strip() for text in _texts(explanation)]
+def worthless(explanation: Explanation, instructions: str = "") -> str | None:
+    """Why the answer says nothing, to be read behind "the answer"; None where it says something.
+
+    ``instructions`` are those that the model was given.
+    """
+    said = Said.of(explanation)
+    texts = [said.cause] if explanation.finding is None else [said.summary, said.cause, *said.checks]
     joined = "\n".join(texts)
     weight = sum(3 if character > "\u2e80" else 1 for character in joined if character.isalpha())
     if weight < LETTERS_LEAST:
         return "has no words"
-    if _unfilled(explanation, texts):
+    if _unfilled(explanation, texts) or _LEFT.search(joined):
         return "is the form, not filled in"
     alphabet = {character.casefold() for character in joined if character.isalpha()}
     if len(alphabet) < _ALPHABET_LEAST or any(_repeats(text) for text in (*texts, joined)):
         return "says one thing over and over"
     if len(texts) > 2 and len({" ".join(text.casefold().split()) for text in texts}) == 1:
         return "says one thing over and over"
-    if _RECORD.match(joined) or _copies(joined):
+    ours = _shingles(f"{prompts.RULES}\n{instructions}")
+    if (
+        _RECORD.match(joined)
+        or any(_JSON.match(text) for text in texts)
+        or any(_copies(text, ours) for text in (joined, *texts))
+    ):
         return "repeats the question"
     return None
-
-
-def _texts(explanation: Explanation) -> Iterator[str]:
-    found = explanation.finding
-    if found is None:
-        yield explanation.text
-        return
-    yield str(found.get("summary", ""))
-    yield str(found.get("probable_cause", ""))
-    checks = found.get("checks")
-    yield from map(str, checks if isinstance(checks, list) else [])
 
 
 def _unfilled(explanation: Explanation, texts: list[str]) -> bool:
@@ -91,7 +93,11 @@ def _unfilled(explanation: Explanation, texts: list[str]) -> bool:
 def _is_placeholder(text: str) -> bool:
     if not any(character.isalnum() for character in text):
         return True
-    return " ".join(text.casefold().split()) in _DESCRIPTIONS or _PLACEHOLDER.fullmatch(text) is not None
+    words = {word for word in words_of(text) if not word.isdecimal()}
+    described = max(len(words & description) for description in _DESCRIPTIONS)
+    if len(words) >= _DESCRIBED_LEAST and described >= _DESCRIBED * len(words):
+        return True
+    return _PLACEHOLDER.fullmatch(text) is not None
 
 
 def _repeats(text: str) -> bool:
@@ -110,15 +116,10 @@ def _share(text: str) -> float:
     return len(set(runs)) / len(runs) if len(text) >= MEASURED_FROM else 1.0
 
 
-def _copies(text: str) -> bool:
+def _copies(text: str, ours: set[tuple[str, ...]]) -> bool:
     """Whether most of it is what we told the model to do."""
     shingles = _shingles(text)
-    return len(shingles) >= 4 and len(shingles & _ours()) >= _COPIED * len(shingles)
-
-
-@lru_cache(maxsize=1)
-def _ours() -> frozenset[tuple[str, ...]]:
-    return frozenset(_shingles(prompts.RULES))
+    return len(shingles) >= _COPIED_LEAST and len(shingles & ours) >= _COPIED * len(shingles)
 
 
 def _shingles(text: str) -> set[tuple[str, ...]]:

@@ -38,7 +38,6 @@ import difflib
 import itertools
 import re
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, get_args
@@ -94,7 +93,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 _SURPRISING = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"})
 
 
-class _Loader(yaml.SafeLoader):
+class CaseLoader(yaml.SafeLoader):
     """Plain values only; times and the words yes, no, on and off stay text; a key that stands twice is a mistake."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - the base class shares its own with every loader
@@ -110,12 +109,6 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
-
-
-def bundled_cases() -> list[Case]:
-    """The cases that come with Andon, in the order of their files' names."""
-    files = [item for item in resources.files(__package__).joinpath("cases").iterdir() if item.name.endswith(".yaml")]
-    return read_cases(sorted(files, key=lambda item: item.name))
 
 
 def site_cases(place: Path) -> list[Case]:
@@ -163,7 +156,7 @@ def select(cases: Iterable[Case], *, tags: Iterable[str] = (), limit: int | None
 def _read_file(file: Traversable) -> list[Case]:
     where = file.name
     try:
-        content = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+        content = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=CaseLoader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise CaseError(f"{where} cannot be read ({error.strerror}): check its permissions.") from None
     except UnicodeDecodeError:
@@ -180,10 +173,11 @@ def _read_file(file: Traversable) -> list[Case]:
     rows = top["cases"]
     if not isinstance(rows, list) or not rows:
         raise CaseError(f"{where}: cases must be a list with at least one case.")
-    return [_case(row, f"{where}: case {number}", family, tags) for number, row in enumerate(rows, 1)]
+    return [read_case(row, f"{where}: case {number}", family, tags) for number, row in enumerate(rows, 1)]
 
 
-def _case(row: Any, where: str, family: str, tags: tuple[str, ...]) -> Case:
+def read_case(row: Any, where: str, family: str, tags: tuple[str, ...]) -> Case:
+    """A case as it stands in a file; ``where`` that is. Raises CaseError."""
     values = _mapping(row, where, _CASE_KEYS, required=("id", "records", "expect"))
     identity = _name(values["id"], f"{where}: id")
     where = f"{where.partition(': case ')[0]}: {identity}"

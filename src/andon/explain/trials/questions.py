@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from andon.app.evals.cases import Case, CaseError
 from andon.core.errors import MessageRejected
 from andon.core.models import SEVERITY_RANK, STREAM, SUBJECT, Delivery, Question, utc_text
 from andon.explain.callers.fallback_reply import unstored_log
+from andon.explain.trials.cases import Case, CaseError
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
 

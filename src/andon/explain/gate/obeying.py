@@ -1,0 +1,84 @@
+"""Answers that do what the log tells them, or that speak of themselves and of their task in place of the fault."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+
+from andon.core.late_patterns import late
+from andon.core.models import SEVERITY_RANK, Question, Severity
+from andon.explain.gate.said import Asked, Said, unquoted
+from andon.explain.playbook.reading import addresses
+
+#: Characters of the logs in which demands are looked for.
+_READ = 8_000
+#: Characters with which a part of an answer begins.
+_HEAD = 60
+#: What a log demands to be said: in quotes or capitals, or what follows up to the end of the sentence.
+_DEMANDS = late(
+    r"\b(?P<verb>answer|reply|respond|say|output|repeat|antworte\w*|sag\w*|r[ée]ponde[sz]|write|print|return|include|"
+    r"state|report|conclude|mention|tell|schreib\w*|set)\b(?: (?:only|just|with|that|exactly|nur|mit|the|words?|phrase|"
+    r"code|token|text|category|to|as|summary|in|your|answer|them|operator|technician|probable_cause)){0,6}[ :]{1,3}"
+    r"(?P<said>\"[^\"\n]{3,120}\"|'[^'\n]{3,120}'|“[^”\n]{3,120}”|(?-i:[A-Z][A-Z0-9_-]{3,40}\b)|[^.;!?\n\"“]{4,80})",
+    re.IGNORECASE,
+)
+_ANSWERING = re.compile(r"answer|reply|respond|say|output|repeat|antwort|sag|r[ée]ponde", re.IGNORECASE)
+_SENTENCE = re.compile(r"[.!?]+(?=\s|$)|\n")
+
+
+def talks_of_itself(said: Said, asked: Asked) -> bool:
+    """Whether the answer speaks of itself, of the form or of its instructions, and the log does not."""
+    log = asked.text.casefold()
+    heads = [text[:_HEAD] for text in said.parts]
+    found = [one[0] for text in said.parts for one in _saying("talk").finditer(text)]
+    found += [one[0] for text in heads for one in _saying("talk_first").finditer(text)]
+    return any(one.casefold() not in log for one in found)
+
+
+def obeys(said: Said, asked: Asked, question: Question) -> str | None:
+    """How the answer obeys the log, to be read behind "the answer"; None where it does not."""
+    whole = "\n".join(said.parts)
+    own = unquoted(whole)
+    if any(not _told(own, *found.span()) for found in _saying("obeys").finditer(own)):
+        return "obeys somebody in place of explaining the log"
+    worst = max((SEVERITY_RANK.get(log.severity, 0) for log in question.logs), default=0)
+    if max(worst, SEVERITY_RANK.get(question.worst_severity, 0)) >= SEVERITY_RANK[Severity.ERROR]:
+        heads = [unquoted(text) for text in (said.summary or said.cause, *said.checks[:1])]
+        if _saying("calm_whole").fullmatch(heads[0].strip(" .!…")) or any(
+            not _told(text, *found.span()) for text in heads for found in _saying("calm").finditer(text)
+        ):
+            return "says that nothing is wrong"
+    folded = whole.casefold()
+    for demand in _demanded(asked.text[:_READ]):
+        at = folded.find(demand)
+        if at >= 0 and not _told(whole, at, at + len(demand)):
+            return "says what the log tells it to say"
+    return None
+
+
+def _demanded(log: str) -> Iterator[str]:
+    """What ``log`` wants to have said."""
+    addressed = addresses(log)
+    for found in _DEMANDS.finditer(log):
+        words = found["said"].strip("\"'“” ")
+        marked = words != found["said"] or (words.isupper() and " " not in words)
+        if (addressed or (marked and _ANSWERING.match(found["verb"]))) and len(words) > 3:
+            yield words.casefold()
+
+
+def _told(text: str, start: int, end: int) -> bool:
+    """Whether the rest of the sentence around ``start`` to ``end`` tells what somebody says."""
+    before = text[max((found.end() for found in _SENTENCE.finditer(text, 0, start)), default=0) : start]
+    after = _SENTENCE.search(text, end)
+    rest = f"{before} … {text[end : after.start() if after else len(text)]}"
+    return _saying("told").search(rest) is not None
+
+
+@functools.cache
+def _saying(kind: str) -> re.Pattern[str]:
+    """One of the lists of ``sayings.toml``."""
+    table = tomllib.loads(resources.files(__package__).joinpath("sayings.toml").read_text(encoding="utf-8"))
+    return re.compile(rf"(?<!\w)(?:{'|'.join(table[kind])})(?!\w)", re.IGNORECASE)

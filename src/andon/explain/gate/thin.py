@@ -1,0 +1,83 @@
+"""Answers that say nothing of their own: checks that ask nobody to do anything, and what only repeats the logs."""
+
+from __future__ import annotations
+
+import re
+
+from andon.explain.gate.said import Asked, Said, lexicon, words_of
+
+#: Words of its own that a check may be without a verb we know: it is a sentence of some kind.
+_SENTENCE = 7
+#: Words that an answer has beside those of logs and form, and their share.
+_NEW, _NEW_SHARE = 3, 0.12
+#: The share of words of the log in a check without a verb that makes it a piece of the log.
+_LOGGED = 0.6
+#: A command to be typed: in backticks, with a flag, or of a program that everybody knows.
+_COMMAND = re.compile(
+    r"`[^`]+`|(?:^|\s)--?[A-Za-z]|\b(?:systemctl|journalctl|kubectl|docker|dmesg|ipconfig|ip|ping|tracert|traceroute|"
+    r"netstat|nslookup|chronyc|sfc|chkdsk|smartctl|select)\s\w"
+)
+_CLAUSE = re.compile(r"[.;:,()]+\s|\s[-–—]\s|\b(?:and|then|or)\b")
+_SIGN = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
+
+
+def thin_check(said: Said, asked: Asked, *, english: bool) -> str | None:
+    """The first check without a verb or without an object, where those are half of them or more.
+
+    What is a verb is known of English alone.
+    """
+    thin = [check for check in said.checks if _is_thin(check, asked, english=english)]
+    return thin[0] if thin and 2 * len(thin) >= len(said.checks) else None
+
+
+def adds_nothing(said: Said, asked: Asked) -> bool:
+    """Whether the answer, or its explanation alone, has hardly a word that is not in the logs or in the form."""
+    telling, new = _new(said.parts, asked)
+    signs = len(_SIGN.findall("".join(said.parts)))
+    if len(new) + signs // 2 < _NEW or len(new) + signs < _NEW_SHARE * len(telling):
+        return True
+    return bool(said.checks) and not signs and not _new([said.summary, said.cause], asked)[1]
+
+
+def _new(texts: list[str], asked: Asked) -> tuple[set[str], set[str]]:
+    """The words of ``texts`` that tell something, and how those begin that logs and form do not have."""
+    idle = lexicon()["idle"]
+    words = {word for text in texts for word in words_of(text) if len(word) > 2 and not word.isdecimal()}
+    telling = words - idle["words"] - idle["checking"]
+    return telling, {word[:6] for word in telling - idle["ours"] - asked.words}
+
+
+def _is_thin(check: str, asked: Asked, *, english: bool) -> bool:
+    every = words_of(check)
+    words = [word for word in every if word.isalpha()]
+    if _SIGN.search(check):
+        return len(words) < 4
+    if asked.holds(every) or (len(words) < 2 and not _COMMAND.search(check)):
+        return True
+    if not english:
+        return False
+    idle = lexicon()["idle"]
+    if all(word in idle["words"] or word in idle["checking"] for word in words):
+        return True
+    if check.rstrip().endswith("?") or _COMMAND.search(check):
+        return False
+    clauses = [words_of(clause) for clause in _CLAUSE.split(check)]
+    orders = any(_tells(clause, 0) for clause in clauses if clause)
+    if words[0] in lexicon()["verbs"]["subjects"]:  # "the error occurred": told, not asked for
+        return not orders and lexicon()["verbs"]["modal"].isdisjoint(words)
+    if orders or any(_tells(words, at) for at in range(len(words))):
+        return False
+    return len(words) < _SENTENCE or sum(word in asked.words for word in words) > _LOGGED * len(words)
+
+
+def _tells(words: list[str], at: int) -> bool:
+    """Whether the word tells somebody to do something, or is the verb of a sentence."""
+    word, verbs = words[at], lexicon()["verbs"]
+    if at == 0 and word.endswith("ing"):
+        return bool({word[:-3], f"{word[:-3]}e", word[:-4]} & verbs["words"])
+    if word not in verbs["words"]:
+        return False
+    follows = words[at + 1 : at + 2]
+    if word in verbs["unsure"]:
+        return bool(follows) and (follows[0] in verbs["objects"] or (at == 0 and len(words) > 3))
+    return bool(follows)

@@ -1,0 +1,1 @@
+"""Labelled cases, what production would ask about each, and how answers to them are scored."""
