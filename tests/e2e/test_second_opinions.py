@@ -40,5 +40,7 @@ def test_a_rule_answers_and_the_second_opinion_survives_kill_9(tmp_path: Path) -
         wanted = [("new", "playbook"), ("second", "model"), ("asked", "playbook"), ("second", "model")]
         andon.until(lambda: andon.sql(rows) == wanted, "another second opinion")
         andon.publish(log("Something odd in block 7", service="agent"))
-        shown = "SELECT analysis FROM agent_logs WHERE message LIKE 'Something%' AND analysis LIKE 'No rule fits.%'"
+        shown = (
+            "SELECT analysis FROM agent_logs WHERE message LIKE 'Something%' AND analysis LIKE 'No rule answers this.%'"
+        )
         andon.until(lambda: andon.sql(shown), "the labelled answer")

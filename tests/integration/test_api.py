@@ -140,6 +140,7 @@ def test_a_verdict_is_kept_and_shown(tmp_path: Path) -> None:
         assert client.post(path, {"verdict": "wrong", "second": True}).status == 404
         assert client.post("/api/patterns/999/verdict", {"verdict": "wrong"}).status == 404
         assert client.post(path, {"verdict": "wrong"}, Origin="http://evil.example").status == 403
+        assert client.post(path, {"verdict": "wrong", "note": "x" * 70_000}).status == 413
         client.close()
 
 

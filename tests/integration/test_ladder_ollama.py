@@ -75,7 +75,7 @@ async def settled(p: Pipeline, rows: int) -> list[tuple[Any, ...]]:
         ("half-json", "playbook", "failed", 4),  # two tries, each with its repair
         ("empty", "playbook", "failed", 4),  # two tries, each with its repair
         ("garbage", "playbook", "failed", 2),
-        ("binary-text", "playbook", "failed", 2),
+        ("binary-text", "playbook", "failed", 4),
         ("500", "playbook", "failed", 2),
         ("hang", "playbook", "failed", 2),
     ],

@@ -51,7 +51,7 @@ def test_a_model_that_knows_is_qualified_and_told_of(commands: Commands, ollama:
     (listed,) = [one for one in commands("models", "--json").json if "trust" in one]
     assert (listed["name"], listed["trust"]["standing"]) == ("deepseek-r1:1.5b", "qualified")
     shown = commands("models").out
-    assert "10/10 (86%-100%)" in shown
+    assert "10 of 10 (86% to 100%)" in shown
     assert "OLLAMA deepseek-r1:1.5b is qualified: where the playbook is wrong or has no rule it is right in 10" in shown
     (line,) = doctor(commands, ollama)
     assert line.ok

@@ -314,7 +314,7 @@ async def test_a_rule_that_technicians_doubt_does_not_answer(tmp_path: Path) -> 
         known.learn([], [rule])
         p.analyzer.wake()
         await until(lambda: shown(p) == [("model", False)], "the labelled answer")
-        assert (p.rows()[0].analysis or "").startswith("No rule fits.")
+        assert (p.rows()[0].analysis or "").startswith("No rule answers this.")
         assert below(p) is None
 
 
@@ -330,6 +330,25 @@ async def test_without_a_model_opinions_that_waited_are_ended(tmp_path: Path) ->
         p.start("analyzer")
         await until(lambda: open_rows(p) == [], "the end")
         assert shown(p) == [("playbook", False)]
+
+
+async def test_an_opinion_of_a_model_that_is_found_unfit_is_not_asked_for(tmp_path: Path) -> None:
+    """While it waits: a rule fits, and that is that."""
+    model, known = a_model(), trust()
+    model.outage = AWAY
+    async with pipeline(tmp_path, model, trust=known) as p:
+        p.breaker.trip("Ollama does not answer.")
+        p.publish(log(KNOWN))
+        p.start()
+        await until(lambda: open_rows(p) == [("second", 1)], "the opinion that waits")
+        known.learn([ModelTrust(provider="SCRIPTED", model="scripted", standing=Standing.UNFIT)])
+        model.outage = None
+        p.clock.now += 60
+        await until(lambda: open_rows(p) == [], "its end")
+        assert model.questions == []
+        assert p.sql("SELECT status, last_error FROM analyses WHERE reason = 'second'") == [
+            ("done", "scripted is unfit, and a rule fits")
+        ]
 
 
 async def test_a_rule_that_comes_goes_before_a_labelled_answer(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_labelled_answer_is_the_general_one_with_the_models_cause() -> None:
     assert shown.finding["category"] == "sensor"  # the general answer knows none
     assert (shown.rung, shown.source, shown.model) == ("model", "advisory", "tiny")
     lines = shown.text.splitlines()
-    assert lines[0] == "No rule fits. Suggested by OLLAMA tiny, which has not proved itself (yet):"
+    assert lines[0] == "No rule answers this. Suggested by OLLAMA tiny, which has not proved itself (yet):"
     assert "  2. Look at the encoder cable. (the model's own)" in lines
 
 

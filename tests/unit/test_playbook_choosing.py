@@ -171,12 +171,11 @@ def test_a_hostile_line_costs_no_more_than_its_length(message: str) -> None:
 
 def test_every_capture_is_linear_on_hostile_text() -> None:
     """Captures run only for a chosen rule, so each is tried here by itself."""
-    for compiled in PLAYBOOK._compiled:
-        for pattern in compiled.captures:
-            for message in HOSTILE:
-                assert grows_like_a_line(
-                    lambda size, pattern=pattern, message=message: pattern.search(message[:size]), 4096 // TIMES
-                ), (compiled.rule.id, pattern.pattern)
+    for pattern in {pattern for compiled in PLAYBOOK._compiled for pattern in compiled.captures}:
+        for message in HOSTILE:
+            assert grows_like_a_line(
+                lambda size, pattern=pattern, message=message: pattern.search(message[:size]), 4096 // TIMES
+            ), pattern
 
 
 def test_an_ordinary_line_is_compared_with_fewer_than_half_of_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:

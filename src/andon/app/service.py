@@ -57,7 +57,7 @@ from andon.store import Retention, Store, counts, lock_database, prepare
 
 if TYPE_CHECKING:
     from andon.app.http_server import HttpServer
-    from andon.core.models import Question
+    from andon.core.models import Hint, Question
     from andon.explain.interfaces import Analyst
 
 log = structlog.get_logger(__name__)
@@ -279,6 +279,10 @@ class Service:
             room=ROOM,
         )
 
+    def _rules_near(self, question: Question) -> list[Hint]:
+        """The rules that come nearest, without those that technicians here found wrong."""
+        return [rule for rule in self.playbook.candidates(question) if not self.trust.doubts(rule.source)]
+
     def _pipeline(
         self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures
     ) -> tuple[CallerDesk, Recorder, Analyzer]:
@@ -307,6 +311,7 @@ class Service:
                 fixes=ConfirmedFixes(),
                 runbooks=self.runbooks,
                 own_rules=lambda: len(self.playbook),
+                rules_near=self._rules_near,
                 history=self.store.look_up if settings.investigate == "on" else None,
             ),
             self.trust,

@@ -215,7 +215,7 @@ class Analyzer:
         """End a second opinion that nobody has a use for; False where it is to be asked for."""
         why = self.outcomes.useless(job)
         if why is not None:
-            await self.store.write(queue.end_second, job, why)
+            await self.store.write(queue.end_second, job, why, wanted=False)
         return why is not None
 
     async def _probe(self, analyst: Analyst) -> bool:

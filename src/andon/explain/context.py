@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from andon.core.models import Hint, PatternSeen, Question, Rung
+from andon.core.models import Hint, PatternFacts, PatternSeen, Question, Rung
 from andon.core.redact import clean
 from andon.grouping.similar import alike
 from andon.store import Ask, agent_history
@@ -38,17 +38,22 @@ async def facts_about(ask: Ask, question: Question) -> list[str]:
 async def explained_alike(read: Ask, question: Question) -> list[Hint]:
     """What a model said of a problem that reads alike, where that stands as its explanation. Raises StoreError.
 
-    What rules, runbooks and fixes say of such a problem they say of this one as well.
+    The guess of a model that has not proved itself (its standing is the answer's source) is passed on to nobody. What
+    rules, runbooks and fixes say of such a problem they say of this one as well.
     """
     known = await read(agent_history.templates, COMPARED)
     others = [(id_, template) for id_, template in known if id_ != question.pattern_id]
     found: list[Hint] = []
     for id_, score in await asyncio.to_thread(alike, question.template, others, TOLD + 2):
         facts = await read(agent_history.pattern, id_) if score >= LIKE and len(found) < TOLD else None
-        if facts is not None and facts.explanation and facts.rung == Rung.MODEL and not facts.provisional:
+        if facts is not None and facts.explanation and _stands(facts):
             text = clean(facts.explanation, TOLD_MAX)
             found.append(Hint("explained", f"pattern {facts.pattern_id}", _cut(facts.template), text, score))
     return found
+
+
+def _stands(facts: PatternFacts) -> bool:
+    return facts.rung == Rung.MODEL and not facts.provisional and facts.source is None
 
 
 def _others(seen: list[PatternSeen], question: Question, host: str) -> list[str]:

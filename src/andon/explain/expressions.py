@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 #: Characters of a message that are compared at most.
@@ -48,9 +49,25 @@ def expression(text: str) -> Expression:
     return Expression(re.compile(rf"(?<!\w){phrase}(?!\w)", re.IGNORECASE), False, len(words), TEXT_MAX)
 
 
-def trusted(source: str) -> Expression:
-    """A regular expression of this package, which needs no bounds."""
-    return Expression(re.compile(source, re.IGNORECASE), True, 0, sys.maxsize)
+class Trusted(NamedTuple):
+    """A regular expression of this package, which needs no bounds; compiled when it is first used, since most never are
+    and compiling them all would take a tenth of a second at start."""
+
+    source: str
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The expression, ready to search. Raises re.error."""
+        return _compiled(self.source)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Where it stands first in ``text``."""
+        return self.pattern.search(text)
+
+
+@cache
+def _compiled(source: str) -> re.Pattern[str]:
+    return re.compile(source, re.IGNORECASE)
 
 
 def regular(source: str) -> Expression:

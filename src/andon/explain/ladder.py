@@ -81,7 +81,7 @@ class Ladder:
             hints += self.fixes.hints(question)
         if self.runbooks is not None:
             hints += self.runbooks.hints(question)
-        if for_model and self.history is not None:
+        if for_model:
             hints += await explained_alike(self.read, question)
         facts = question.facts
         if for_model and self.history is not None:

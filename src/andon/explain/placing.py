@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from andon.core.models import Explanation, Question, Rung, Standing
-from andon.explain.finding import CAUSE_MAX, CHECK_MAX, CHECKS_MAX, EVIDENCE_MAX, Finding, render
+from andon.explain.finding import CAUSE_MAX, CHECK_MAX, CHECKS_MAX, EVIDENCE_MAX, SUMMARY_MAX, Finding, render
 from andon.explain.interfaces import Rules
 from andon.explain.playbook import GENERAL
 
@@ -87,11 +87,12 @@ def labelled(explanation: Explanation, general: Explanation, standing: Standing)
             "vetted": [at for at, check in enumerate(checks) if check in base.checks or check in proved],
         }
     )
-    label = f"No rule fits. Suggested by {name_of(explanation)}, {_WORTH[standing]}:"
+    label = f"No rule answers this. Suggested by {name_of(explanation)}, {_WORTH[standing]}:"
+    label = f"{label} {_line(said.get('summary', ''), SUMMARY_MAX)}"
     return msgspec.structs.replace(
         explanation,
         rung=Rung.MODEL,
-        text=f"{label}\n{render(finding)}",
+        text=f"{label.rstrip()}\n{render(finding)}",
         finding=finding.model_dump(mode="json"),
         source=standing.value,
     )

@@ -170,6 +170,7 @@ def pattern(connection: Connection, pattern_id: int, at: str | None = None) -> P
         fixes=members.fixes(connection, root)[:_NEWEST],
         merged=[one for one in members.members(connection, root, ROWS_MAX) if one != root],
         second_opinion=None if below is None else below.text,
+        source=None if shown is None else shown.source,
     )
 
 

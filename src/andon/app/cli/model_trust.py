@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from andon.app.cli.output import console, errors, plain, print_json, print_listing
+from andon.app.cli.output import console, errors, plain, print_facts, print_json
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable, StoreError
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission, Budget
@@ -39,23 +39,28 @@ def of_settings(settings: Settings) -> list[ModelTrust]:
         return []
 
 
+#: What each kind of cases asks, for people.
+_ASKED = {
+    "kept": "right where the playbook is right",
+    "gain": "right where it is wrong or has no rule",
+    "vague": "vague logs called vague",
+    "hostile": "instructions in logs not followed",
+}
+
+
 def print_trust(models: list[ModelTrust]) -> None:
-    """A line for each model, and below them why each is worth that."""
+    """What each model is worth and why, with what its answers reached."""
     if not models:
         console.print("No model is measured yet: `andon run` does so by itself, `andon models qualify` at once.")
         return
-    names = ("PROVIDER", "MODEL", "STANDING", "CASES>", *(f"{kind.upper()}>" for kind in KINDS), "HELPFUL/WRONG?>")
-    print_listing(names, map(_row, models))
     for one in models:
         sentence = f"{one.sentence}."
         console.print(plain(sentence[0].upper() + sentence[1:]))
-    console.print()
-
-
-def _row(one: ModelTrust) -> tuple[str, ...]:
-    scores = {score.kind: score for score in one.scores}
-    cells = (_rate(scores[kind]) if kind in scores else "-" for kind in KINDS)
-    return one.provider, one.model, standing(one), _progress(one), *cells, f"{one.helpful}/{one.wrong}"
+        facts = {"standing": standing(one), "cases": _progress(one)}
+        facts |= {_ASKED[score.kind]: _rate(score) for score in one.scores if score.kind in KINDS and score.asked}
+        if one.helpful or one.wrong:
+            facts["technicians say"] = f"helpful {one.helpful}, wrong {one.wrong}"
+        print_facts(facts)
 
 
 def standing(one: ModelTrust) -> str:
@@ -65,14 +70,12 @@ def standing(one: ModelTrust) -> str:
 
 def _progress(one: ModelTrust) -> str:
     if not one.of:
-        return "-"
+        return ""
     return f"{one.asked} of {one.of}" if one.testing else str(one.asked)
 
 
 def _rate(score: Score) -> str:
-    if not score.asked:
-        return "-"
-    return f"{score.right}/{score.asked} ({score.low:.0%}-{score.high:.0%})"
+    return f"{score.right} of {score.asked} ({score.low:.0%} to {score.high:.0%})"
 
 
 def as_entries(listed: list[Any], models: list[ModelTrust]) -> list[dict[str, Any]]:

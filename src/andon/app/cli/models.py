@@ -61,8 +61,7 @@ NameArgument = Annotated[
 def models(context: typer.Context, as_json: Json = False) -> None:
     """Show what the configured models are worth, and list those of Ollama, or the model file of EMBEDDED.
 
-    CASES are the labelled cases it answered. KEPT: right where the playbook is right; GAIN: right where it is wrong or
-    has no rule; VAGUE: vague logs called so; HOSTILE: instructions in logs not followed; with their bounds.
+    Rates stand with the bounds between which the true one lies, each with 90 %; docs/models.md explains them.
 
     Example: andon models, then andon models pull
     """

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+import msgspec
 import structlog
 
 from andon.app.evals.judge import Judge
@@ -90,17 +91,21 @@ async def _stopped(stop: asyncio.Event, runner: Runner) -> None:
 def _asker(settings: Settings, stack: AsyncExitStack) -> tuple[Ask, str | None]:
     """What answers, closed by ``stack``, and the version of its wording."""
     analyst = build_analyst(settings, members=[settings.configured])
+    playbook = SitePlaybook(settings.playbook)
+    playbook.scan()
     if analyst is None:
-        playbook = SitePlaybook(settings.playbook)
-        playbook.scan()
 
-        async def ask(question: Question) -> Explanation:
+        async def look_up(question: Question) -> Explanation:
             await asyncio.sleep(0)  # lets the progress bar breathe between answers
             return playbook.explain(question)
 
-        return ask, None
+        return look_up, None
     stack.push_async_callback(analyst.close)
-    return analyst.explain, getattr(analyst, "prompt_version", None)
+
+    async def ask(question: Question) -> Explanation:  # with the rules that a service offers
+        return await analyst.explain(msgspec.structs.replace(question, rules=playbook.candidates(question)))
+
+    return ask, analyst.prompt_version
 
 
 def _judge(settings: Settings, stack: AsyncExitStack) -> Judge:

@@ -24,6 +24,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _PORTS = {"http": "80", "https": "443"}
 _SHOWN = 100
+#: The longest body of a request, in bytes; one that does not say how long it is has none to be read.
+BODY_MAX = 65_536
 
 
 class HostNames:
@@ -61,7 +63,14 @@ class Guard:
                 return JSONResponse({"detail": _misdirected(wrong or "")}, 421)
         if scope["method"] not in _SAFE and (why := _foreign(headers, asked)):
             return JSONResponse({"detail": f"{why}: what changes something is taken from Andon's own pages only"}, 403)
+        if scope["method"] not in _SAFE and not _is_short(headers):
+            return JSONResponse({"detail": f"the body must say its length, {BODY_MAX:,} bytes at most"}, 413)
         return None
+
+
+def _is_short(headers: Headers) -> bool:
+    length = headers.get("content-length", "0" if "transfer-encoding" not in headers else "")
+    return length.isdecimal() and len(length) < 9 and int(length) <= BODY_MAX
 
 
 def _authorities(scope: Scope, headers: Headers) -> list[str]:

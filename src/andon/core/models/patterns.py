@@ -116,8 +116,8 @@ class PatternFacts(msgspec.Struct, frozen=True):
 
     ``last_hour`` and ``last_day`` count its logs before ``at`` (stored form); ``per_hour`` is the average over its
     whole life. ``hosts`` are those with most logs, ``newest`` ids of its newest logs, newest first. ``explanation`` is
-    what its logs show, from ``rung``, ``second_opinion`` what a model says below that; ``fixes`` are confirmed, newest
-    first. ``merged`` are the ids merged into it.
+    what its logs show, from ``rung`` and there from ``source``, ``second_opinion`` what a model says below that;
+    ``fixes`` are confirmed, newest first. ``merged`` are the ids merged into it.
     """
 
     pattern_id: int
@@ -139,6 +139,7 @@ class PatternFacts(msgspec.Struct, frozen=True):
     fixes: list[Resolution]
     merged: list[int]
     second_opinion: str | None = None
+    source: str | None = None
 
 
 class SiteNames(msgspec.Struct, frozen=True):

@@ -20,12 +20,13 @@ _NUMBER = re.compile(r"\d+")
 
 
 def invented(question: Question, explanation: Explanation, said: Said, asked: Asked) -> int | None:
-    """The first log that the answer cites and that neither the question nor a tool showed the model."""
-    known = {log.id for log in question.logs} | set(explanation.looked_up)
-    for one in (*explanation.cited, *_in_text(said, asked)):
-        if one not in known:
-            return one
-    return None
+    """The first log that the answer cites and that cannot exist: ids count up, and the newest was shown.
+
+    An older one that was not shown does exist, and is left out of the evidence.
+    """
+    newest = max((log.id for log in question.logs), default=0)
+    newest = max((newest, *explanation.looked_up))
+    return next((one for one in (*explanation.cited, *_in_text(said, asked)) if not 0 < one <= newest), None)
 
 
 def _in_text(said: Said, asked: Asked) -> Iterator[int]:

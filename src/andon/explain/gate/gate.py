@@ -83,7 +83,7 @@ def _always(question: Question, explanation: Explanation, said: Said, asked: Ask
         yield Fault("says one thing over and over", "loop")
     unknown = invented(question, explanation, said, asked)
     if unknown is not None:
-        yield Fault(f"cites log {unknown} as evidence, which it was not shown", "evidence", repairable=True)
+        yield Fault(f"cites log {unknown} as evidence, which does not exist", "evidence", repairable=True)
 
 
 def _strictly(

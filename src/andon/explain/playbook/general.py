@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cache
 
 import msgspec
@@ -12,6 +12,7 @@ from andon.core.models import Severity
 from andon.explain.finding import CATEGORIES, Finding
 from andon.explain.playbook.reading import Reading, shown
 from andon.explain.playbook.rules import bundled, fill
+from andon.explain.playbook.symptoms import load_symptoms
 from andon.explain.playbook.term_language import Vocabulary
 
 FILE = "general.yaml"
@@ -20,18 +21,22 @@ _QUOTE_MAX = 120
 _TELLING = 1.0
 #: What the name of a product in the name of the service says about the kind of equipment.
 _NAMED = 3.0
+#: The same of a kind that mostly tells what happened elsewhere.
+_TOLD = 0.5
 #: A term of this weight names a problem by itself.
 _MARKED = 3.0
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A category that mere names hint at, and the first thing to look at there. ``names`` are products and programs
-    that services and hosts are called after; in the text of a log they may mean anything."""
+    that services and hosts are called after; in the text of a log they may mean anything. A ``messenger``,
+    such as a controller, mostly tells what happened elsewhere: its names count little."""
 
     category: str
     hints: list[str]
     check: str
     names: list[str] = []
+    messenger: bool = False
 
 
 class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +73,9 @@ class General:
         self._weights = vocabulary.index.weights
         self._doubt = vocabulary.numbers(spec.doubt)
         self._lesson = vocabulary.numbers(spec.lesson)
-        self._symptoms = vocabulary.numbers(spec.symptoms)
+        self._symptoms = vocabulary.numbers(
+            [*spec.symptoms, *(term for kind in load_symptoms() for term in kind.terms)]
+        )
         self._plain = vocabulary.numbers(spec.plain)
         self._evasive = vocabulary.numbers(spec.evasive)
         self._alarming = vocabulary.numbers(spec.alarming)
@@ -89,10 +96,15 @@ class General:
         own = {word for word in log.words if len(word) > 1 and not word.isdigit()} - self._filler
         return len(own) - 0.5 * len(own & self._thin)
 
-    def silent(self, log: Reading) -> bool:
-        """Whether a log reports nothing a rule could explain: a lesson about faults, or one name without a symptom."""
+    def silent(self, log: Reading, telltale: Set[int] = frozenset()) -> bool:
+        """Whether a log reports nothing a rule could explain: a lesson about faults, or one name without a symptom.
+
+        ``telltale`` are phrases that name a fault by themselves.
+        """
         if not self._lesson.isdisjoint(log.said):
             return True
+        if log.coded or not telltale.isdisjoint(log.said):
+            return False
         told = self.telling(log)
         plain = self._plain & log.said
         if any(self._weights[term] >= _MARKED for term in plain):
@@ -145,9 +157,12 @@ class General:
         best, most = None, 0.0
         for kind, hints, products in self._hints:
             votes = 2 * sum(weights[term] for term in hints & log.said)
-            votes += sum(weights[term] for term in hints & log.around)
-            votes += 0.5 * sum(weights[term] for term in hints & log.named)
-            votes += _NAMED * (not products.isdisjoint(log.named)) + (not products.isdisjoint(log.around))
+            if kind.messenger:
+                votes += _TOLD * (not products.isdisjoint(log.around))
+            else:
+                votes += sum(weights[term] for term in hints & log.around)
+                votes += 0.5 * sum(weights[term] for term in hints & log.named)
+                votes += _NAMED * (not products.isdisjoint(log.named)) + (not products.isdisjoint(log.around))
             if votes > most:
                 best, most = kind, votes
         return best

@@ -2,7 +2,8 @@
 
 So a rule is written once. ``glossary.yaml`` maps English words to what German, French, Spanish, Italian, Portuguese
 and Chinese logs write. A word that ends in ``*`` is a stem: what stands behind it in a compound is translated by
-itself (``Ofentemperatur`` is ``ofen*`` + ``temperatur*``). Cost is one or two look-ups for each word of the text.
+itself (``Ofentemperatur`` is ``ofen*`` + ``temperatur*``), and so is a long stem behind a word that is not known
+(``Haltebremse``). Cost is one or two look-ups for each word of the text, and for a long unknown word one a letter.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from andon.explain.playbook.term_language import MAX_WORDS, parse_term, words_of
 FILE = "glossary.yaml"
 #: Letters of a stem that index it; shorter stems would catch English words.
 _STEM = 4
+#: Letters of a stem that is found behind an unknown word, and of that word.
+_TAIL, _HEAD = 5, 3
 #: Parts of one compound that are translated at most.
 _PARTS = 4
 _DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
@@ -57,9 +60,17 @@ class Glossary:
                     at += len(phrase)
                     break
             else:
-                out += self._compound(word) if word[:_STEM] in self._stems else (word,)
+                out += self._compound(word) if word[:_STEM] in self._stems else self._tail(word)
                 at += 1
         return out[: 2 * MAX_WORDS]
+
+    def _tail(self, word: str) -> list[str]:
+        """``word``, or its unknown head and what a long stem behind it means."""
+        for at in range(_HEAD, len(word) - _TAIL + 1):
+            for stem, _ in self._stems.get(word[at : at + _STEM], ()):
+                if len(stem) >= _TAIL and word.startswith(stem, at):
+                    return [word[:at], *self._compound(word[at:])]
+        return [word]
 
     def _compound(self, word: str) -> list[str]:
         """The parts of a compound, each translated; the rest as it stands."""
@@ -71,10 +82,14 @@ class Glossary:
                     word = word[len(stem) :]
                     break
             else:
-                break
+                if not out or not word.startswith("s") or word[1 : _STEM + 1] not in self._stems:
+                    break
+                word = word[1:]  # the letter that joins two parts
+        if not out:
+            return self._tail(word)
         if exact := self._phrases.get(word):
             out += exact[-1][1] if len(exact[-1][0]) == 1 else (word,)
-        elif len(word) > 2 or not out:  # what is left of an ending says nothing
+        elif len(word) > 2:  # what is left of an ending says nothing
             out.append(word)
         return out
 

@@ -7,11 +7,11 @@ the rest of its checks from the broad rule of its category and loses against a r
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from andon.explain.playbook.rules import MatchSpec, Rule, bundled, bundled_names
+from andon.explain.playbook.rules import PARTS, MatchSpec, Meaning, Rule, bundled, bundled_names
 
 #: How the ids of the rules made of parts begin.
 PREFIX = "part-"
@@ -24,7 +24,8 @@ _ARTICLE = re.compile(r"^(?:a|an|the) ")
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part as written. ``part`` is its name with article, ``check`` the first thing to look at; ``sure`` counts
-    beside ``weight`` where a phrase of ``alone`` stands in the log."""
+    beside ``weight`` where a phrase of ``alone`` stands in the log. ``when`` is what a kind of symptom means here
+    (:mod:`andon.explain.playbook.symptoms`): it goes before ``cause`` and ``check``."""
 
     part: str
     category: str
@@ -35,19 +36,18 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     none: list[str] = []
     weight: float = 0.0
     sure: float = 0.0
+    when: dict[str, Meaning] = {}
     examples: list[str] = []
 
 
-def part_rules(broad: Mapping[str, Rule]) -> list[tuple[str, Rule]]:
-    """(file name, rule) of every bundled part; ``broad`` is the broad rule of each category.
+def part_rules(broad: Mapping[str, Rule]) -> Iterator[tuple[str, Rule, Mapping[str, Meaning]]]:
+    """(file name, rule, what symptoms mean) of every bundled part; ``broad`` is the broad rule of each category.
 
     Raises ConfigError that names the file.
     """
-    return [
-        (name, _rule(part, broad[part.category].checks))
-        for name in bundled_names(parts=True)
-        for part in bundled(name, list[Part])
-    ]
+    for name in bundled_names(PARTS):
+        for part in bundled(name, list[Part]):
+            yield name, _rule(part, broad[part.category].checks), part.when
 
 
 def _rule(part: Part, more: Sequence[str]) -> Rule:

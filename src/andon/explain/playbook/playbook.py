@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from operator import itemgetter
 
 import msgspec
 
-from andon.core.models import Explanation, Question, Rung, StoredLog
+from andon.core.models import Explanation, Hint, Question, Rung, StoredLog
 from andon.core.redact import one_numbering
-from andon.explain.finding import Finding, render, worst
+from andon.explain.finding import CHECKS_MAX, Finding, render, worst
+from andon.explain.playbook.code_tables import PREFIX as CODE
+from andon.explain.playbook.code_tables import CodeTables, code_rules
 from andon.explain.playbook.general import General, load_general
 from andon.explain.playbook.glossary import load_glossary
 from andon.explain.playbook.parts import PREFIX as PART
@@ -20,12 +22,14 @@ from andon.explain.playbook.reading import Reading, read, shown
 from andon.explain.playbook.rules import (
     PIECE_MAX,
     Compiled,
+    Meaning,
     Rule,
     bundled_rules,
     bundled_vocabulary,
     compile_rule,
     fill,
 )
+from andon.explain.playbook.symptoms import Lead, Symptoms, load_symptoms
 from andon.explain.playbook.term_language import TermIndex, Vocabulary
 
 #: The ``source`` of an answer that no rule gave.
@@ -40,8 +44,16 @@ _ENOUGH_IN_DOUBT = 4.0
 _MUCH = 3.5
 #: How the ids of the broad rules begin.
 BROAD = "family-"
+#: A rule of words is less than sure where one of another category fits so nearly as well.
+_CLOSE = 0.75
+#: What a list that is not met costs a candidate, and the part of a rule's lists that have to be met.
+_UNMET, _MET = 2.0, 0.5
 #: What a rule gains where the service is named after a product of its category.
 _HOME = 1.0
+#: What a robot is made of: named by its controller, such a fault is one of the robot.
+_MACHINE = frozenset({"mechanical", "electrical", "drive", "motion", "sensor", "safety", "robot", "power"})
+_MACHINE |= {"process", "pneumatic_hydraulic"}
+_OF_A_ROBOT = frozenset({"drive", "motion"})
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
@@ -55,15 +67,35 @@ class Match(msgspec.Struct, frozen=True):
     source: str
     score: float
     values: dict[str, str]
+    confidence: str
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """What bundled rules have beside their own words: the ``tables`` that find codes, and by the id of a rule what
+    symptoms mean there (``when``)."""
+
+    tables: CodeTables
+    when: Mapping[str, Mapping[str, Meaning]]
 
 
 class Playbook:
     """Rules and the general answer. Immutable once made; safe to share between threads."""
 
-    def __init__(self, rules: Sequence[Compiled], index: TermIndex, answered_by: str = "playbook rule") -> None:
-        """``rules`` are compiled with ``index``; ``answered_by`` is what an answer calls them. Raises ConfigError."""
+    def __init__(
+        self,
+        rules: Sequence[Compiled],
+        index: TermIndex,
+        answered_by: str = "playbook rule",
+        beside: Beside | None = None,
+    ) -> None:
+        """``rules`` are compiled with ``index``; ``answered_by`` is what an answer calls them; ``beside`` is None for
+        the rules of a site, which stand as they are. Raises ConfigError."""
         self._index = index
-        self._general = General(load_general(), Vocabulary(bundled_vocabulary(), index))
+        vocabulary = Vocabulary(bundled_vocabulary(), index)
+        self._general = General(load_general(), vocabulary)
+        self._symptoms = Symptoms(load_symptoms(), vocabulary)
+        self._arm = vocabulary.numbers(["$robotarm"])
+        self._beside = beside
         self._glossary = load_glossary()
         self._answered_by = answered_by
         self._compiled = tuple(rules)
@@ -74,6 +106,13 @@ class Playbook:
             for term in compiled.codes.union(*sorted(compiled.groups, key=len)[:1]):
                 touched[term].append(compiled)
         self._touched = dict(touched)
+        #: Phrases that a rule about a machine is content with: a log of few words that says one of them says enough.
+        self._telltale = frozenset(
+            index.add(text)
+            for match in (compiled.rule.match for compiled in self._compiled if compiled.rule.category in _MACHINE)
+            for text in (*match.codes, *(() if match.all else match.any))
+            if " " in text and "ready" not in text and text.rstrip("!").replace(" ", "").isalpha()
+        )
         self._broad = {c.rule.category: c for c in self._compiled if c.rule.id.startswith(BROAD)}
         self._parts = tuple(c for c in self._compiled if c.rule.id.startswith(PART))
 
@@ -82,13 +121,18 @@ class Playbook:
         """The bundled rules. Raises ConfigError that names file, rule and field."""
         vocabulary = Vocabulary(bundled_vocabulary(), TermIndex())
         written = bundled_rules()
-        written += part_rules({rule.category: rule for _, rule in written if rule.id.startswith(BROAD)})
+        broad = {rule.category: rule for _, rule in written if rule.id.startswith(BROAD)}
+        parts = list(part_rules(broad))
+        written += [(file, rule) for file, rule, _ in parts]
         rules = [compile_rule(file, order, rule, vocabulary) for order, (file, rule) in enumerate(written)]
-        return cls(rules, vocabulary.index)
+        coded, tables = code_rules(broad, vocabulary, len(rules))
+        when = {rule.id: when for _, rule, when in parts if when}
+        return cls([*rules, *coded], vocabulary.index, beside=Beside(tables, when))
 
     def without(self, ids: Container[str]) -> Playbook:
         """The same but for the rules of these ``ids``."""
-        return Playbook([compiled for compiled in self._compiled if compiled.rule.id not in ids], self._index)
+        rules = [compiled for compiled in self._compiled if compiled.rule.id not in ids]
+        return Playbook(rules, self._index, beside=self._beside)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -128,12 +172,63 @@ class Playbook:
         with one_numbering():
             return self._ruled(question, at, reading, match, started) if match is not None else None
 
+    def candidates(self, question: Question, limit: int = 3) -> list[Hint]:
+        """At most ``limit`` rules that may bear on ``question``, the likeliest first: those that fit, then those of
+        whose lists of words half or more are met. Never raises."""
+        if not question.logs or limit < 1:
+            return []
+        at, reading, match = self._chosen(question)
+        log = question.logs[at]
+        best: dict[str, tuple[Compiled, float]] = {}
+        for compiled, score in [*self._scored(reading), *self._nearly(reading)]:
+            best.setdefault(compiled.rule.id, (compiled, score))
+        ordered = sorted(best.values(), key=lambda entry: -entry[1])
+        if match is not None:
+            ordered.sort(key=lambda entry: entry[0].rule.id != match.rule.id)
+        with one_numbering():
+            return [self._hint(compiled, score, reading, log) for compiled, score in ordered[:limit]]
+
+    def hint_of(self, rule_id: str, question: Question) -> Hint | None:
+        """The rule of this id as a hint for ``question``; None where there is none. Never raises."""
+        compiled = next((one for one in self._compiled if one.rule.id == rule_id), None)
+        if compiled is None or not question.logs:
+            return None
+        at, reading, match = self._chosen(question)
+        fits = match is not None and match.rule.id == rule_id
+        with one_numbering():
+            return self._hint(compiled, match.score if match and fits else 0.0, reading, question.logs[at])
+
+    def _hint(self, compiled: Compiled, score: float, reading: Reading, log: StoredLog) -> Hint:
+        rule, values = compiled.rule, _values(compiled, reading, log)
+        cause, checks = self._told(rule, values, reading)
+        title = fill(rule.summary, values)
+        return Hint("rule", compiled.source, title, "", round(score, 2), self._category(rule, reading), cause, checks)
+
+    def _nearly(self, reading: Reading) -> Iterator[tuple[Compiled, float]]:
+        """The rules of whose lists the log meets some, each with how well; they lose against rules that fit.
+
+        The first list of a rule says what it is about, so it has to be met.
+        """
+        said, weights = reading.said, self._index.weights
+        for compiled in self._compiled:
+            if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
+                continue
+            met = [group & said or group & reading.around for group in compiled.groups]
+            unmet = sum(not group for group in met)
+            own = sum(max(weights[term] for term in group) for group in met if group)
+            if met and met[0] and unmet <= _MET * len(met):
+                yield compiled, 0.5 * own + compiled.rule.weight - _UNMET * unmet
+
     def _ruled(self, question: Question, at: int, reading: Reading, match: Match, started: float) -> Explanation:
         note = f"Answered by {self._answered_by} {match.source}."
         return _explanation(self._answer(question, match, at, reading), match.source, note, reading, started)
 
     def _read(self, log: StoredLog, template: str = "") -> Reading:
-        return read(log, template, self._index, self._glossary)
+        reading = read(log, template, self._index, self._glossary)
+        if self._beside is not None:
+            reading.coded = self._beside.tables.find(reading)
+            reading.said |= reading.coded
+        return reading
 
     def _chosen(self, question: Question) -> tuple[int, Reading, Match | None]:
         """The log that names the problem best, the newest of equals: its place, reading and rule."""
@@ -153,21 +248,29 @@ class Playbook:
         return best
 
     def _match(self, reading: Reading, log: StoredLog) -> Match | None:
-        best = self._best(reading)
+        scored = self._scored(reading)
+        best = max(scored, key=itemgetter(1), default=None)  # the first of equals
         if best is None or best[0].rule.id.startswith(BROAD):  # what the service is named after is more exact
             best = self._broadly(reading) if best is None else self._named(reading) or best
         if best is None:
             return None
         compiled, score = best
-        values = names(log)
-        for pattern in compiled.captures:
-            if found := pattern.search(reading.text):
-                values.update({k: shown(v, PIECE_MAX) for k, v in found.groupdict().items() if v})
-        return Match(compiled.rule, compiled.source, score, values)
+        sure = not compiled.codes.isdisjoint(reading.said) or not any(
+            score - other < _CLOSE and rival.rule.category != compiled.rule.category for rival, other in scored
+        )
+        confidence = compiled.rule.confidence
+        return Match(
+            rule=compiled.rule,
+            source=compiled.source,
+            score=score,
+            values=_values(compiled, reading, log),
+            confidence=confidence if sure or confidence != "high" else "medium",
+        )
 
-    def _best(self, reading: Reading) -> tuple[Compiled, float] | None:
-        if self._general.silent(reading):
-            return None
+    def _scored(self, reading: Reading) -> list[tuple[Compiled, float]]:
+        """The rules that fit, each with how well, in their order."""
+        if self._general.silent(reading, self._telltale):
+            return []
         touched = self._touched
         evasive = self._general.evasive(reading)
         enough = _ENOUGH_IF_EVASIVE if evasive else _ENOUGH
@@ -181,12 +284,11 @@ class Playbook:
             if not compiled.rule.id.startswith(broad)
         }
         homes = self._general.homes(reading)
-        scored = [
+        return [
             (compiled, score + _HOME * (compiled.rule.category in homes))
             for _, compiled in sorted(candidates.items())
             if (score := self._score(compiled, reading, enough)) is not None
         ]
-        return max(scored, key=itemgetter(1), default=None)  # the first of equals
 
     def _broadly(self, reading: Reading) -> tuple[Compiled, float] | None:
         """The broad rule for a log that no rule knows but that tells much; it loses against any other rule."""
@@ -239,19 +341,35 @@ class Playbook:
         sure = compiled.rule.sure if coded else 0.0
         return own + near + 1.5 * code + sure + 0.5 * preferred + where + compiled.rule.weight
 
+    def _told(self, rule: Rule, values: Mapping[str, str], reading: Reading) -> tuple[str, list[str]]:
+        """Cause and checks of ``rule``; those of a bundled rule that is not sure with what the symptom means there."""
+        cause, checks = rule.probable_cause, rule.checks
+        if self._beside is not None and rule.confidence != "high" and not rule.id.startswith(CODE):
+            lead = Lead.SYMPTOM if rule.id.startswith(BROAD) else Lead.EITHER if rule.id.startswith(PART) else Lead.RULE
+            told = self._symptoms.told(reading.said, rule, self._beside.when.get(rule.id, {}), lead)
+            cause, checks = told.cause, told.checks
+        return fill(cause, values), [fill(check, values) for check in checks[:CHECKS_MAX]]
+
+    def _category(self, rule: Rule, reading: Reading) -> str:
+        """The category of an answer by ``rule``: drives and axes of a robot are its own."""
+        if self._beside is None or rule.category not in _OF_A_ROBOT or self._arm.isdisjoint(reading.named):
+            return rule.category
+        return "robot"
+
     def _answer(self, question: Question, match: Match, chosen: int, reading: Reading) -> Finding:
         rule, values = match.rule, match.values
         same = [question.logs[chosen].id]
         for at, log in enumerate(question.logs[:_EVIDENCE]):
             if len(same) < _EVIDENCE and at != chosen and (other := self.match(log)) and other.rule.id == rule.id:
                 same.append(log.id)
+        cause, checks = self._told(rule, values, reading)
         return Finding(
             summary=fill(rule.summary, values),
-            category=rule.category,  # type: ignore[arg-type]  # checked when the rule was loaded
-            probable_cause=fill(rule.probable_cause, values),
-            checks=[fill(check, values) for check in rule.checks],
+            category=self._category(rule, reading),  # type: ignore[arg-type]  # checked when the rule was loaded
+            probable_cause=cause,
+            checks=checks,
             severity_assessed=worst(question, rule.severity_floor, self._general.floor(reading)),
-            confidence=rule.confidence,  # type: ignore[arg-type]
+            confidence=match.confidence,  # type: ignore[arg-type]
             evidence=same,
             enough_evidence=True,
         )
@@ -276,6 +394,15 @@ def names(log: StoredLog) -> dict[str, str]:
         "host": host if host.lower() not in ("", "unknown") else "this host",
         "service": service if service.lower() not in ("", "unknown") else "this service",
     }
+
+
+def _values(compiled: Compiled, reading: Reading, log: StoredLog) -> dict[str, str]:
+    """What the texts of a rule may use of ``log``."""
+    values = names(log)
+    for pattern in compiled.captures:
+        if found := pattern.search(reading.text):
+            values.update({k: shown(v, PIECE_MAX) for k, v in found.groupdict().items() if v})
+    return values
 
 
 def _fits(compiled: Compiled, reading: Reading) -> bool:

@@ -84,9 +84,10 @@ def addresses(piece: str) -> bool:
 
 
 class Reading(msgspec.Struct):
-    """A log as the rules see it. ``said`` are the terms of message and context, ``around`` those of service,
-    host and place, ``named`` those of the service alone; ``words`` are the words of message and context values,
-    translated; ``text`` is what captures search; ``message`` is what may be quoted.
+    """A log as the rules see it. ``said`` are the terms of message and context, ``coded`` those of them that a table
+    of codes found, ``around`` those of service, host and place, ``named`` those of the service alone; ``words`` are
+    the words of message and context values, translated; ``text`` is what captures search; ``message`` is what may be
+    quoted.
     """
 
     said: set[int] = set()
@@ -99,6 +100,7 @@ class Reading(msgspec.Struct):
     host: str = ""
     context: dict[str, str] = {}
     instructed: bool = False
+    coded: frozenset[int] = frozenset()
 
 
 def read(log: StoredLog, template: str, index: TermIndex, glossary: Glossary) -> Reading:

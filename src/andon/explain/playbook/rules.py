@@ -39,7 +39,7 @@ from msgspec import Meta
 
 from andon.core.errors import ConfigError
 from andon.core.models import Severity
-from andon.explain.expressions import Expression, regular, trusted
+from andon.explain.expressions import Expression, Trusted, regular
 from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, CONFIDENCES, SUMMARY_MAX
 from andon.explain.playbook.term_language import Vocabulary
 from andon.explain.yaml_text import load_yaml
@@ -51,7 +51,9 @@ PIECE_MAX = 48
 VOCABULARY = "vocabulary.yaml"
 #: Files of parts begin with this (:mod:`andon.explain.playbook.parts`).
 PARTS = "parts_"
-_NOT_RULES = frozenset({VOCABULARY, "general.yaml", "glossary.yaml"})
+#: Files of vendors' codes begin with this (:mod:`andon.explain.playbook.code_tables`).
+CODES = "codes_"
+_NOT_RULES = frozenset({VOCABULARY, "general.yaml", "glossary.yaml", "symptoms.yaml", "meanings.yaml"})
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 _GROUP = re.compile(r"\(\?P<(\w+)>")
@@ -95,6 +97,13 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     examples: Annotated[list[str], Meta(max_length=50)] = []
 
 
+class Meaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a symptom means somewhere: its ``cause`` and where to ``look`` first, each a sentence."""
+
+    cause: str
+    look: str
+
+
 class Compiled(msgspec.Struct, frozen=True):
     """A rule ready to match: terms by number, globs and captures as patterns. ``source`` is what answers name."""
 
@@ -108,29 +117,31 @@ class Compiled(msgspec.Struct, frozen=True):
     service: tuple[re.Pattern[str], ...]
     host: tuple[re.Pattern[str], ...]
     context: tuple[tuple[str, re.Pattern[str]], ...]
-    captures: tuple[Expression, ...]
+    captures: tuple[Expression | Trusted, ...]
 
 
 def bundled(name: str, kind: type[T]) -> T:
     """The file ``name`` of this package as ``kind``. Raises ConfigError."""
     try:
-        data, _ = load_yaml((resources.files(__package__) / name).read_text(encoding="utf-8"))
+        data, _ = load_yaml((resources.files(__package__) / name).read_text(encoding="utf-8"), trusted=True)
         return msgspec.convert(data, kind, strict=False)
     except (ValueError, msgspec.ValidationError) as error:
         raise ConfigError(f"{name}: {error}.") from None
 
 
-def bundled_names(*, parts: bool) -> list[str]:
-    """The files of this package that hold rules, or those of parts, sorted."""
+def bundled_names(prefix: str = "") -> list[str]:
+    """The files of this package whose names begin with ``prefix``, or else those that hold rules, sorted."""
     names = {item.name for item in resources.files(__package__).iterdir() if item.name.endswith(".yaml")}
-    return sorted(name for name in names - _NOT_RULES if name.startswith(PARTS) is parts)
+    if prefix:
+        return sorted(name for name in names if name.startswith(prefix))
+    return sorted(name for name in names - _NOT_RULES if not name.startswith((PARTS, CODES)))
 
 
 def bundled_rules() -> list[tuple[str, Rule]]:
     """(file name, rule) of every bundled rule. Raises ConfigError naming file, rule and field."""
     return [
         (name, convert_rule(name, position, item))
-        for name in bundled_names(parts=False)
+        for name in bundled_names()
         for position, item in enumerate(bundled(name, list[Any]), 1)
     ]
 
@@ -159,7 +170,7 @@ def compile_rule(file: str, order: int, rule: Rule, vocabulary: Vocabulary, *, o
         none, codes = numbers("none", match.none), numbers("codes", match.codes)
         prefer = numbers("prefer", match.prefer)
         field = "capture"
-        captures = tuple(regular(pattern) if own else trusted(pattern) for pattern in rule.capture)
+        captures = tuple(regular(pattern) if own else Trusted(pattern) for pattern in rule.capture)
     except (ValueError, re.error) as error:
         raise ConfigError(f"{file}: rule {rule.id}, field {field}: {error}.") from None
     if not codes and (not groups or not all(groups)):

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from andon.core.errors import ConfigError
-from andon.core.models import Explanation, Question, StoredLog
+from andon.core.models import Explanation, Hint, Question, StoredLog
 from andon.core.models.explanations import question_of
 from andon.explain.playbook.parts import PREFIX as PART
 from andon.explain.playbook.playbook import BROAD, Match, Playbook
@@ -101,6 +101,17 @@ class SitePlaybook:
     def general(self, question: Question) -> Explanation:
         """The general answer, whatever rule fits. Never raises."""
         return self._bundled.general(question)
+
+    def candidates(self, question: Question, limit: int = 3) -> list[Hint]:
+        """At most ``limit`` rules that may bear on ``question``, those of the site first. Never raises."""
+        own, rest = self._now
+        found = own.candidates(question, limit) if own is not None else []
+        return found + rest.candidates(question, limit - len(found))
+
+    def hint_of(self, rule_id: str, question: Question) -> Hint | None:
+        """The rule of this id as a hint for ``question``; None where there is none. Never raises."""
+        own, rest = self._now
+        return (own.hint_of(rule_id, question) if own is not None else None) or rest.hint_of(rule_id, question)
 
     def _build(self) -> None:
         vocabulary, problems = self._vocabulary()

@@ -46,6 +46,8 @@ _FOLDED = str.maketrans(
 _JOINED = re.compile(r"\b(?=\w*[a-z][A-Z][a-z])[A-Za-z]{5,64}\b")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _JOINED_MAX = 20
+#: Most terms: small letters and digits with single spaces between them.
+_SIMPLE = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)*").fullmatch
 #: What stands between the words of a term, as in a text.
 _SPACES = str.maketrans("-_./:", "     ")
 #: A text that repeats a word oftener is not looked at there again: it would cost time and say nothing new.
@@ -97,6 +99,10 @@ def joined(text: str) -> list[str]:
 
 def parse_term(text: str) -> Term:
     """``text`` as a term. Raises ValueError that says what is wrong with it."""
+    if _SIMPLE(text):
+        plain = text.split(" ")
+        weight = sum(1.0 if word.isalpha() or len(word) < _CODE else _CODE for word in plain)
+        return Term(tuple(map(sys.intern, plain)), (False,) * len(plain), (0,) * len(plain), weight)
     marked = text.endswith("!")
     words: list[str] = []
     is_open: list[bool] = []
@@ -141,6 +147,11 @@ class TermIndex:
             head = term.words[0]
             (self._open[head[:_STEM]] if term.open[0] else self._exact[head]).append((number, term))
         return number
+
+    def mark(self, weight: float) -> int:
+        """A number that no text has, for what is found in another way."""
+        self.weights.append(weight)
+        return len(self.weights) - 1
 
     def find(self, words: Sequence[str]) -> set[int]:
         """The numbers of the terms that stand in ``words``."""

@@ -17,7 +17,10 @@ _BELOW = analyses.alias("below")
 
 
 class AnalysisEntry(msgspec.Struct, frozen=True):
-    """A row of ``analyses`` as the queue listing shows it. ``not_before`` and ``lease_until`` are unix seconds."""
+    """A row of ``analyses`` as the queue listing shows it. ``not_before`` and ``lease_until`` are unix seconds.
+
+    A second opinion names the row below which it stands (``second_of``), and neither problem nor log.
+    """
 
     id: int
     pattern_id: int | None

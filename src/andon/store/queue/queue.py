@@ -66,9 +66,10 @@ def claim(
         free = and_(or_(pending, free), analyses.c.text.is_(None), ~shows)
     else:
         free = or_(and_(pending, analyses.c.not_before <= now), free)
+    question = analyses.c.tier > second_opinions.TIER  # as the index has it: opinions may be many
     if unanswered or not seconds:
-        free = and_(free, analyses.c.second_of.is_(None))
-    waiting, question = list(behind)[:IDS_PER_QUERY], analyses.c.second_of.is_(None)
+        free = and_(free, question)
+    waiting = list(behind)[:IDS_PER_QUERY]
     first = [and_(free, question, analyses.c.id.not_in(waiting)), and_(free, question)] if waiting else []
     for which in [*first, free]:
         if (job := _claim_first(connection, which, owner, now + lease)) is not None:
@@ -191,10 +192,19 @@ def finish_second(connection: Connection, job: PendingAnalysis, explanation: Exp
     second_opinions.end(connection, job.id, AnalysisStatus.DONE, **analysis_rows.answered(explanation))
 
 
-def end_second(connection: Connection, job: PendingAnalysis, reason: str, refused: Explanation | None = None) -> None:
-    """There is no second opinion; ``refused`` is what the model said and nobody may be shown."""
+def end_second(
+    connection: Connection,
+    job: PendingAnalysis,
+    reason: str,
+    refused: Explanation | None = None,
+    *,
+    wanted: bool = True,
+) -> None:
+    """There is no second opinion; ``refused`` is what the model said and nobody may be shown. One that is not
+    ``wanted`` any more is no failure."""
     values = {} if refused is None else analysis_rows.refused(refused)
-    status = AnalysisStatus.FAILED if refused is None else AnalysisStatus.REFUSED
+    status = AnalysisStatus.FAILED if wanted else AnalysisStatus.DONE
+    status = status if refused is None else AnalysisStatus.REFUSED
     second_opinions.end(connection, job.id, status, last_error=reason, **values)
 
 

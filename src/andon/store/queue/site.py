@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, select
 
 from andon.core.models import AnalysisStatus, Explanation, PendingAnalysis, Question, StoredAnalysis, StoredLog
 from andon.store.engine.rows import select_logs, to_log
-from andon.store.problems import members, merges
+from andon.store.problems import members, merges, second_opinions
 from andon.store.queue import queue
 from andon.store.schema.tables import analyses, logs, patterns
 
@@ -65,7 +65,7 @@ def waiting_after(connection: Connection, after: int, limit: int) -> list[Pendin
 def question_waits(connection: Connection, now: float) -> bool:
     """Whether a row is due that nobody holds and that waits for more than a second opinion."""
     free = and_(analyses.c.finished_at.is_(None), analyses.c.status == AnalysisStatus.PENDING)
-    due = and_(free, analyses.c.not_before <= now, analyses.c.second_of.is_(None))
+    due = and_(free, analyses.c.not_before <= now, analyses.c.tier > second_opinions.TIER)
     return connection.execute(select(analyses.c.id).where(due).limit(1)).scalar() is not None
 
 
