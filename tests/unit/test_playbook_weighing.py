@@ -48,9 +48,9 @@ def test_names_decide_the_category_of_a_log_that_says_too_little() -> None:
     ("service", "message", "source"),
     [
         ("asa", 'Deny tcp src ot:10.2.4.1/514 dst it:10.1.9.2/1433 by access-group "OT"', "part-rule-of-the-firewall"),
-        ("charon", "received NO_PROPOSAL_CHOSEN notify error", "part-negotiation-of-a-vpn"),
+        ("charon", "received NO_PROPOSAL_CHOSEN notify error", "part-keys-of-a-vpn"),
         ("hikari", "Connection is not available, request timed out", "part-pool-of-database-connections"),
-        ("sync", "OSError: Stale file handle: '/mnt/x'", "part-stale-network-share"),
+        ("sync", "OSError: Stale file handle: '/mnt/x'", "part-mount-of-nfs"),
         ("java", "PKIX path validation failed: validity check failed", "certificate-expired"),
     ],
 )

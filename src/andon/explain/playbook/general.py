@@ -19,6 +19,8 @@ FILE = "general.yaml"
 _QUOTE_MAX = 120
 #: A log whose words tell less than this says nothing but that there is a fault.
 _TELLING = 1.0
+#: A log that tells this much shows a symptom even where it only says “failed”.
+_LONG = 7.5
 #: What the name of a product in the name of the service says about the kind of equipment.
 _NAMED = 3.0
 #: The same of a kind that mostly tells what happened elsewhere.
@@ -41,17 +43,20 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``general.yaml`` as written. ``doubt`` are words with which a log says that it does not know, or that all
-    is well: a rule then needs more of the log's other words. ``filler`` are single words that name no problem;
+    is well: a rule then needs more of the log's other words; ``well`` words do so too, but not where ``unwell`` ones
+    take them back. ``filler`` are single words that name no problem;
     ``thin`` are words that begin to name one, but not by themselves.
     ``lesson`` are phrases of a text that speaks about faults and reports none.
     ``plain`` words name a fault even beside one word only; ``symptoms`` say that something is wrong, ``evasive``
     phrases that the rest stands elsewhere; ``alarming`` ones name what nobody may pass over, whatever the log's own
-    severity says."""
+    severity says. ``hollow`` words say that something went wrong and not what: they narrow no cause."""
 
     summary: str
     probable_cause: str
     note: str
     doubt: list[str]
+    well: list[str]
+    unwell: list[str]
     lesson: list[str]
     filler: list[str]
     thin: list[str]
@@ -59,6 +64,7 @@ class GeneralSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plain: list[str]
     evasive: list[str]
     alarming: list[str]
+    hollow: list[str]
     check: str
     checks: list[str]
     kinds: list[Kind]
@@ -72,6 +78,8 @@ class General:
         self._spec = spec
         self._weights = vocabulary.index.weights
         self._doubt = vocabulary.numbers(spec.doubt)
+        self._well, self._unwell = vocabulary.numbers(spec.well), vocabulary.numbers(spec.unwell)
+        self._doubt |= self._well
         self._lesson = vocabulary.numbers(spec.lesson)
         self._symptoms = vocabulary.numbers(
             [*spec.symptoms, *(term for kind in load_symptoms() for term in kind.terms)]
@@ -79,6 +87,7 @@ class General:
         self._plain = vocabulary.numbers(spec.plain)
         self._evasive = vocabulary.numbers(spec.evasive)
         self._alarming = vocabulary.numbers(spec.alarming)
+        self._hollow = vocabulary.numbers(spec.hollow)
         self._filler = frozenset(spec.filler)
         self._thin = frozenset(spec.thin)
         self._hints = [(kind, vocabulary.numbers(kind.hints), vocabulary.numbers(kind.names)) for kind in spec.kinds]
@@ -86,7 +95,8 @@ class General:
 
     def doubt(self, log: Reading) -> bool:
         """Whether the log itself says that it does not know, or that all is well."""
-        return not self._doubt.isdisjoint(log.said)
+        found = self._doubt & log.said
+        return bool(found - self._well if self._unwell & log.said else found)
 
     def telling(self, log: Reading) -> float:
         """How many words say something of their own: names of things and symptoms, not "error" or "code 5".
@@ -95,6 +105,10 @@ class General:
         """
         own = {word for word in log.words if len(word) > 1 and not word.isdigit()} - self._filler
         return len(own) - 0.5 * len(own & self._thin)
+
+    def empty(self, log: Reading, enough: float) -> frozenset[int]:
+        """The terms that say no more than that something failed, none where ``log`` tells ``enough``."""
+        return self._hollow if self.telling(log) < enough else frozenset()
 
     def silent(self, log: Reading, telltale: Set[int] = frozenset()) -> bool:
         """Whether a log reports nothing a rule could explain: a lesson about faults, or one name without a symptom.
@@ -122,7 +136,7 @@ class General:
 
     def family(self, log: Reading) -> str | None:
         """The category of a log that shows a symptom and does not evade, None where it does not or names no kind."""
-        if self.doubt(log) or self._symptoms.isdisjoint(log.said) or self.evasive(log):
+        if self.doubt(log) or self.evasive(log) or self._symptoms.isdisjoint(log.said - self.empty(log, _LONG)):
             return None
         kind = self._kind(log)
         return kind.category if kind else None

@@ -40,6 +40,10 @@ _ENOUGH = 2.0
 _ENOUGH_IF_EVASIVE = 2.5
 #: What a log has to bring where it also says that it does not know, or that all went well.
 _ENOUGH_IN_DOUBT = 4.0
+#: Where a log has fewer words of its own, one that only says “failed” does not help a rule.
+_FEW = 2.6
+#: The same where the log says that it does not know, or sends its reader elsewhere.
+_MANY = 6.0
 #: A log that tells this much and shows a symptom is answered by the broad rule of its kind of equipment.
 _MUCH = 3.5
 #: How the ids of the broad rules begin.
@@ -50,9 +54,12 @@ _CLOSE = 0.75
 _UNMET, _MET = 2.0, 0.5
 #: What a rule gains where the service is named after a product of its category.
 _HOME = 1.0
-#: What a robot is made of: named by its controller, such a fault is one of the robot.
+#: What a rule about machines loses where the service is a program of computers alone.
+_AWAY = 3.0
+_COMPUTERS = frozenset({"server", "storage", "database", "container", "certificate", "security", "time"})
 _MACHINE = frozenset({"mechanical", "electrical", "drive", "motion", "sensor", "safety", "robot", "power"})
 _MACHINE |= {"process", "pneumatic_hydraulic"}
+#: What a robot is made of: named by its controller, such a fault is one of the robot.
 _OF_A_ROBOT = frozenset({"drive", "motion"})
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
@@ -61,13 +68,14 @@ _NOT_FOLLOWED = "A part of the log text addresses its reader; it was left out an
 
 
 class Match(msgspec.Struct, frozen=True):
-    """A rule that fits a log, with the values its texts may use."""
+    """A rule that fits a log, with the values its texts may use; ``exact`` where a phrase of it suffices by itself."""
 
     rule: Rule
     source: str
     score: float
     values: dict[str, str]
     confidence: str
+    exact: bool
 
 
 class Beside(msgspec.Struct, frozen=True):
@@ -193,7 +201,7 @@ class Playbook:
 
     def _hint(self, compiled: Compiled, score: float, reading: Reading, log: StoredLog) -> Hint:
         rule, values = compiled.rule, _values(compiled, reading, log)
-        cause, checks = self._told(rule, values, reading)
+        cause, checks = self._told(rule, values, reading, exact=not compiled.codes.isdisjoint(reading.said))
         title = fill(rule.summary, values)
         return Hint("rule", compiled.source, title, "", round(score, 2), self._category(rule, reading), cause, checks)
 
@@ -248,7 +256,8 @@ class Playbook:
         if best is None:
             return None
         compiled, score = best
-        sure = not compiled.codes.isdisjoint(reading.said) or not any(
+        exact = not compiled.codes.isdisjoint(reading.said)
+        sure = exact or not any(
             score - other < _CLOSE and rival.rule.category != compiled.rule.category for rival, other in scored
         )
         confidence = compiled.rule.confidence
@@ -258,6 +267,7 @@ class Playbook:
             score=score,
             values=_values(compiled, reading, log),
             confidence=confidence if sure or confidence != "high" else "medium",
+            exact=exact,
         )
 
     def _scored(self, reading: Reading) -> list[tuple[Compiled, float]]:
@@ -274,11 +284,12 @@ class Playbook:
             compiled.order: compiled
             for term in reading.said | reading.around
             for compiled in touched.get(term, ())
-            if not compiled.rule.id.startswith(broad)
+            if not compiled.rule.id.startswith(broad) or not compiled.codes.isdisjoint(reading.said)
         }
         homes = self._general.homes(reading)
+        away = _MACHINE if homes and homes <= _COMPUTERS else frozenset()
         return [
-            (compiled, score + _HOME * (compiled.rule.category in homes))
+            (compiled, score + _HOME * (compiled.rule.category in homes) - _AWAY * (compiled.rule.category in away))
             for _, compiled in sorted(candidates.items())
             if (score := self._score(compiled, reading, enough)) is not None
         ]
@@ -313,20 +324,23 @@ class Playbook:
     def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
         """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""
         said, around, weights = reading.said, reading.around, self._index.weights
+        hollow = self._general.empty(reading, _FEW if enough == _ENOUGH else _MANY)
         if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
             return None
-        own = near = 0.0
+        own = near = empty = 0.0
         for group in compiled.groups:
             if spoken := group & said:
-                own += max(weights[term] for term in spoken) + (0.5 if len(spoken) == 2 else len(spoken) > 2)
+                met = max(weights[term] for term in spoken) + (0.5 if len(spoken) == 2 else len(spoken) > 2)
+                own += met
+                empty += met * (spoken <= hollow)
             elif group & around and not compiled.rule.match.spoken:
                 near += 0.5
             else:
-                own = near = 0.0
+                own = near = empty = 0.0
                 break
         coded = compiled.codes & said
         code = max((weights[term] for term in coded), default=0.0)
-        if own + code < enough + (near > 0):
+        if own - empty + code < enough + (near > 0):
             return None
         preferred = sum(weights[term] for term in compiled.prefer & said)
         preferred += 0.5 * len(compiled.prefer & (around - said))
@@ -334,11 +348,13 @@ class Playbook:
         sure = compiled.rule.sure if coded else 0.0
         return own + near + 1.5 * code + sure + 0.5 * preferred + where + compiled.rule.weight
 
-    def _told(self, rule: Rule, values: Mapping[str, str], reading: Reading) -> tuple[str, list[str]]:
+    def _told(self, rule: Rule, values: Mapping[str, str], reading: Reading, *, exact: bool) -> tuple[str, list[str]]:
         """Cause and checks of ``rule``; those of a bundled rule that is not sure with what the symptom means there."""
         cause, checks = rule.probable_cause, rule.checks
         if self._beside is not None and rule.confidence != "high" and not rule.id.startswith(CODE):
-            lead = Lead.SYMPTOM if rule.id.startswith(BROAD) else Lead.EITHER if rule.id.startswith(PART) else Lead.RULE
+            lead = Lead.SYMPTOM if rule.id.startswith(BROAD) else Lead.RULE
+            if rule.id.startswith(PART) and not exact:
+                lead = Lead.EITHER
             told = self._symptoms.told(reading.said, rule, self._beside.when.get(rule.id, {}), lead)
             cause, checks = told.cause, told.checks
         return fill(cause, values), [fill(check, values) for check in checks[:CHECKS_MAX]]
@@ -355,7 +371,7 @@ class Playbook:
         for at, log in enumerate(question.logs[:_EVIDENCE]):
             if len(same) < _EVIDENCE and at != chosen and (other := self.match(log)) and other.rule.id == rule.id:
                 same.append(log.id)
-        cause, checks = self._told(rule, values, reading)
+        cause, checks = self._told(rule, values, reading, exact=match.exact)
         return Finding(
             summary=fill(rule.summary, values),
             category=self._category(rule, reading),  # type: ignore[arg-type]  # checked when the rule was loaded
