@@ -114,3 +114,35 @@ def test_brackets_that_never_close_cost_no_more_than_their_length(piece: str) ->
         asked(text[:size], "app")
 
     assert grows_like_a_line(explain, len(text) // TIMES)
+
+
+@pytest.mark.parametrize(
+    ("service", "message"),
+    [
+        ("mes", "Order processing failed"),
+        ("jobs", "Nightly export failed, see job log"),
+        (
+            "app",
+            "org.acme.ServiceException: Could not execute command [cmd=UpdateLot]; nested exception is org.acme.Error",
+        ),
+        ("api", "HTTP 500"),
+        ("tool", "ERROR_CODE=0x00000001 MODULE=0x17"),
+    ],
+)
+def test_a_log_that_only_says_that_something_failed_says_too_little(service: str, message: str) -> None:
+    assert not asked(message, service)[1].enough_evidence
+
+
+def test_words_of_success_that_are_taken_back_do_not_hide_a_fault() -> None:
+    message = "Windows attempted to read the file gpt.ini from a domain controller and was not successful"
+    assert asked(message, "GroupPolicy")[0] == "part-way-to-a-domain-controller"
+
+
+def test_an_exact_phrase_counts_in_a_log_that_sends_its_reader_elsewhere() -> None:
+    message = "mount error(112): Host is down. Refer to the mount.cifs(8) manual page"
+    assert asked(message, "mount")[1].enough_evidence
+
+
+def test_a_program_of_computers_is_not_taken_for_a_machine() -> None:
+    message = "User PLANT op4 has exceeded the quota limit on D: Shares Vision. 500 GB is in use (100% of limit)."
+    assert asked(message, "srmsvc")[1].category == "storage"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Set
 from functools import cache
 
@@ -16,6 +17,8 @@ from andon.explain.playbook.symptoms import load_symptoms
 from andon.explain.playbook.term_language import Vocabulary
 
 FILE = "general.yaml"
+#: A number, hexadecimal ones as well, names nothing.
+_NUMBER = re.compile(r"0x[0-9a-f]*|\d+")
 _QUOTE_MAX = 120
 #: A log whose words tell less than this says nothing but that there is a fault.
 _TELLING = 1.0
@@ -103,7 +106,7 @@ class General:
 
         A word of ``thin`` counts half.
         """
-        own = {word for word in log.words if len(word) > 1 and not word.isdigit()} - self._filler
+        own = {word for word in log.words if len(word) > 1 and not _NUMBER.fullmatch(word)} - self._filler
         return len(own) - 0.5 * len(own & self._thin)
 
     def empty(self, log: Reading, enough: float) -> frozenset[int]:

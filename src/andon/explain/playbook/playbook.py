@@ -28,6 +28,7 @@ from andon.explain.playbook.rules import (
     bundled_vocabulary,
     compile_rule,
     fill,
+    uncollected,
 )
 from andon.explain.playbook.symptoms import Lead, Symptoms, load_symptoms
 from andon.explain.playbook.term_language import TermIndex, Vocabulary
@@ -37,7 +38,7 @@ GENERAL = "general"
 #: A rule needs this much specificity from the log's own words, not from the names of service and host.
 _ENOUGH = 2.0
 #: What a log has to bring that sends its reader elsewhere ("see the manual", "call service").
-_ENOUGH_IF_EVASIVE = 2.5
+_ENOUGH_IF_EVASIVE = 3.5
 #: What a log has to bring where it also says that it does not know, or that all went well.
 _ENOUGH_IN_DOUBT = 4.0
 #: Where a log has fewer words of its own, one that only says “failed” does not help a rule.
@@ -125,6 +126,7 @@ class Playbook:
         self._parts = tuple(c for c in self._compiled if c.rule.id.startswith(PART))
 
     @classmethod
+    @uncollected()
     def load(cls) -> Playbook:
         """The bundled rules. Raises ConfigError that names file, rule and field."""
         vocabulary = Vocabulary(bundled_vocabulary(), TermIndex())
@@ -276,7 +278,7 @@ class Playbook:
             return []
         touched = self._touched
         evasive = self._general.evasive(reading)
-        enough = _ENOUGH_IF_EVASIVE if evasive else _ENOUGH
+        enough = _ENOUGH_IF_EVASIVE if evasive and not reading.coded else _ENOUGH
         if self._general.doubt(reading):
             enough = _ENOUGH_IN_DOUBT
         broad = (*((BROAD,) if evasive or reading.instructed else ()), *((PART,) if evasive else ()))
@@ -287,7 +289,7 @@ class Playbook:
             if not compiled.rule.id.startswith(broad) or not compiled.codes.isdisjoint(reading.said)
         }
         homes = self._general.homes(reading)
-        away = _MACHINE if homes and homes <= _COMPUTERS else frozenset()
+        away = _MACHINE if homes and homes <= _COMPUTERS and self._beside is not None else frozenset()
         return [
             (compiled, score + _HOME * (compiled.rule.category in homes) - _AWAY * (compiled.rule.category in away))
             for _, compiled in sorted(candidates.items())
@@ -324,7 +326,8 @@ class Playbook:
     def _score(self, compiled: Compiled, reading: Reading, enough: float) -> float | None:
         """How specifically ``compiled`` fits; None where it does not, or on too few of the log's own words."""
         said, around, weights = reading.said, reading.around, self._index.weights
-        hollow = self._general.empty(reading, _FEW if enough == _ENOUGH else _MANY)
+        few = _FEW if enough == _ENOUGH else _MANY
+        hollow = self._general.empty(reading, few) if self._beside is not None else frozenset()
         if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
             return None
         own = near = empty = 0.0
