@@ -52,7 +52,7 @@ def test_the_documented_package_explains_problems(tmp_path: Path, packages: Path
             models = andon(service, "models")
     assert explained == [("ACME", "acme-small", "model")]
     assert [check["detail"] for check in checks if check["name"] == "model"] == ["ACME answers; model acme-small"]
-    assert "PROVIDER is ACME: its models are not managed from here." in models.stderr
+    assert "ACME counts as qualified: it is not measured" in models.stdout
     assert [request.headers["x-acme-plant"] for request in api.requests] == ["Graz"]
 
 

@@ -63,11 +63,12 @@ def explained(andon: Andon) -> int:
 
 
 def asked_about(model: OllamaProcess) -> list[int]:
-    """Which problem of a storm each model call was about, in the order of the calls."""
+    """Which problem of a storm each model call was about, in the order of the calls; what is known of others aside."""
     things = [re.escape(text.split(" {a}")[0].split("{")[0][4:28]) for text in texts(40)]
     found = []
     for request in model.requests:
-        hits = [number for number, thing in enumerate(things) if re.search(thing, request["prompt"])]
+        prompt = "\n".join(line for line in request["prompt"].splitlines() if not line.startswith('{"known"'))
+        hits = [number for number, thing in enumerate(things) if re.search(thing, prompt)]
         assert len(hits) == 1, f"a call about {hits}"
         found.append(hits[0])
     return found
