@@ -196,9 +196,12 @@ class Analyzer:
         now = self.clock()
         self._behind = {row: until for row, until in self._behind.items() if until > now}
         lease = self.deadline + LEASE_MARGIN
-        return await self.store.write(
+        job = await self.store.write(
             queue.claim, self.owner, lease, now, unanswered=unanswered, seconds=seconds, behind=list(self._behind)
         )
+        if job is not None and self.turns.renew is not None:  # what becomes of it hangs on what the model is worth
+            await self.turns.renew()
+        return job
 
     async def _answer_alone(self) -> bool:
         """Without a model: what the site knows, else the playbook; both final."""
