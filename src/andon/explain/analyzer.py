@@ -253,8 +253,11 @@ class Analyzer:
             return False
         if not await self.store.read(queue.question_waits, self.clock()):
             return False
+        task = self._tasks.get(opinions[0])
+        if task is None:  # it ended while the store was asked
+            return False
         self._gave_way.add(opinions[0])
-        return self._tasks[opinions[0]].cancel()
+        return task.cancel()
 
     async def _answer_from_reserve(self, group: asyncio.TaskGroup, analyst: Analyst, shortage: str) -> bool:
         """While the budget is used up but for its reserve: the model for what is urgent, the playbook for the rest."""
