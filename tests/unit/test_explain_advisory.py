@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from andon.core.errors import ModelAnswerError, ModelError, ModelUnavailable
 from andon.core.models import Explanation, Question, Rung, SecondOpinion, Standing
@@ -15,7 +19,7 @@ from andon.explain.finding import Finding, render
 from andon.explain.ladder import Ladder
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.trust import ModelTrust, Trust
-from andon.store import AnalysisPolicy, Rule, Visitor, change, problems
+from andon.store import AnalysisPolicy, Rule, Visitor, change, problems, queue
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
 from support.pipeline import PLAYBOOK, Pipeline, log, pipeline, until
@@ -207,6 +211,32 @@ async def test_a_second_opinion_gives_way_to_a_question(tmp_path: Path) -> None:
         await until(lambda: below(p), "the opinion")
         assert shown(p) == [("playbook", False), ("model", False)]
         assert p.sql("SELECT attempts FROM analyses WHERE reason = 'second'") == [(1,)]
+
+
+async def test_a_second_opinion_may_end_while_room_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then there is room, and nothing is broken off."""
+    model = a_model()
+    hold = model.hold = asyncio.Event()
+    looked: list[bool] = []
+    async with pipeline(tmp_path, model, trust=trust()) as p:
+        read = p.store.read
+
+        async def slow(work: Callable[..., Any], *args: Any) -> Any:
+            found = await read(work, *args)
+            if work is queue.question_waits and found and not looked:
+                looked.append(True)
+                hold.set()
+                await until(lambda: below(p) and p.analyzer.admission.running == 0, "the opinion")
+            return found
+
+        monkeypatch.setattr(p.store, "read", slow)
+        p.publish(log(KNOWN))
+        p.start()
+        await until(lambda: len(model.questions) == 1, "the opinion that is asked for")
+        p.publish(log(VAGUE, service="agent"))
+        await until(lambda: shown(p) == [("playbook", False), ("model", False)], "the answer")
+        assert looked
+        assert len(model.questions) == 2
 
 
 async def test_a_refused_second_opinion_is_kept_and_not_shown(tmp_path: Path) -> None:

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.core.models import Explanation, Rung
+from andon.explain.gate import fault
 from andon.explain.model.answer_text import FREE_TEXT_MAX, answer_text, free_text
+from andon.explain.trials.bank import trial_cases
+from andon.explain.trials.trial import question_of
 from support.growth import TIMES, grows_like_a_line
 
 JSON = '{"summary": "The drive is hot", "checks": ["a"]}'
@@ -45,7 +49,6 @@ def test_prose_stays_prose() -> None:
         "<think>The fan is blocked</think>",
         "\x00\x01\x02" * 50,
         "\ufffd\ufffdab" * 50,
-        "OK",
         "{",
         '{"summary": "Dri',
         '{"properties": {"summary": {"type": "string"}}}',
@@ -55,7 +58,7 @@ def test_prose_stays_prose() -> None:
     ],
 )
 def test_what_is_no_analysis(text: str) -> None:
-    """Nothing, thoughts alone, binary, stubs and the schema handed back are not shown to anybody."""
+    """Nothing, thoughts alone, binary, JSON cut off and the schema handed back are not shown to anybody."""
     assert free_text(text) is None
 
 
@@ -68,6 +71,16 @@ def test_a_finding_that_breaks_off_is_no_analysis() -> None:
     assert free_text(text) == (
         "The disk of db-01 is full.\nProbable cause: WAL files pile up.\nCheck first:\n  1. df -h\n  2. x"
     )
+
+
+@pytest.mark.parametrize("text", ["OK", "Fan.", "overheated", "Check the fan."])
+def test_a_short_answer_is_one(text: str) -> None:
+    """Whether it says enough is for the gate, which lets a trusted model be short."""
+    assert free_text(text) == free_text(json.dumps({"summary": text})) == text
+    said = Explanation(rung=Rung.MODEL, text=text)
+    question = question_of(trial_cases()[0])
+    assert fault(question, said, None, blind=True) is None
+    assert fault(question, said, None) is not None
 
 
 def test_a_form_of_its_own_is_told_in_words() -> None:

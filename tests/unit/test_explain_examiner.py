@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from andon.core.settings.settings import Settings
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission, Budget
 from andon.explain.trials.bank import trial_cases
-from andon.explain.trials.examiner import REST, Examiner
+from andon.explain.trials.examiner import RENEW, REST, Examiner
 from andon.explain.trials.turns import BrokenOff, Turns
 from andon.explain.trust import Trust
 from andon.store import Store, prepare, trials
@@ -161,7 +162,7 @@ async def test_other_weights_behind_the_name_are_measured_anew(tmp_path: Path) -
         await one.steps(lambda: one.standing is Standing.QUALIFIED)
         model.digest = "sha256:b"
         model.answer = answers(copier)
-        one.ahead += 120
+        one.ahead += 2
         async with one.turns.real():  # looked at before a question
             assert (one.standing, one.told.changed, one.told.asked) == (Standing.ADVISORY, True, 0)
         await one.steps(lambda: one.standing is Standing.UNFIT)
@@ -182,16 +183,40 @@ async def test_weights_that_cannot_be_told_now_are_those_of_before(tmp_path: Pat
         assert (one.standing, one.told.identity) == (Standing.QUALIFIED, "sha256:a")
 
 
+async def test_what_others_found_is_known_before_the_next_question(tmp_path: Path) -> None:
+    model = Model(answers(oracle))
+    async with site(tmp_path, model) as one:
+        one.admission.budget.take = _nothing  # type: ignore[method-assign]
+        await one.steps(lambda: one.waited)
+        other = Site(one.store, one.settings, [model])
+        await other.steps(lambda: other.standing is Standing.QUALIFIED)
+        assert one.standing is Standing.ADVISORY
+        one.ahead += 2
+        assert one.turns.renew is not None
+        await one.turns.renew()
+        assert one.standing is Standing.QUALIFIED
+
+
+async def _nothing(*, urgent: bool = False) -> str | None:
+    return "used up"
+
+
 async def test_a_tenth_of_the_time_and_within_the_budget(tmp_path: Path) -> None:
     model = Model(answers(oracle))
 
     async with site(tmp_path, model, budget_calls_hour=5) as one:
-        model.answer = lambda question: (setattr(one, "ahead", one.ahead + 3), answers(oracle)(question))[1]
-        await one.steps(lambda: len(one.waited) > 20)
+        asked: list[float] = []
+
+        def answer(question: Question) -> Explanation:
+            asked.append(one.examiner.clock())
+            one.ahead += 3
+            return answers(oracle)(question)
+
+        model.answer = answer
+        await one.steps(lambda: len(one.waited) > 40)
         assert len(model.questions) == 5
-        rests = [seconds for seconds in one.waited if seconds >= 3 * REST]
-        assert len(rests) == 5
-        assert all(seconds < 3.9 * REST for seconds in rests)
+        assert all(3 * REST <= after - before - 3 < 3.9 * REST for before, after in itertools.pairwise(asked))
+        assert max(one.waited) <= RENEW, "what others stored meanwhile is read"
 
 
 async def test_what_says_nothing_of_the_model_is_not_stored(tmp_path: Path) -> None:

@@ -196,9 +196,12 @@ class Analyzer:
         now = self.clock()
         self._behind = {row: until for row, until in self._behind.items() if until > now}
         lease = self.deadline + LEASE_MARGIN
-        return await self.store.write(
+        job = await self.store.write(
             queue.claim, self.owner, lease, now, unanswered=unanswered, seconds=seconds, behind=list(self._behind)
         )
+        if job is not None and self.turns.renew is not None:  # what becomes of it hangs on what the model is worth
+            await self.turns.renew()
+        return job
 
     async def _answer_alone(self) -> bool:
         """Without a model: what the site knows, else the playbook; both final."""
@@ -250,8 +253,11 @@ class Analyzer:
             return False
         if not await self.store.read(queue.question_waits, self.clock()):
             return False
+        task = self._tasks.get(opinions[0])
+        if task is None:  # it ended while the store was asked
+            return False
         self._gave_way.add(opinions[0])
-        return self._tasks[opinions[0]].cancel()
+        return task.cancel()
 
     async def _answer_from_reserve(self, group: asyncio.TaskGroup, analyst: Analyst, shortage: str) -> bool:
         """While the budget is used up but for its reserve: the model for what is urgent, the playbook for the rest."""

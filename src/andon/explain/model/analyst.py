@@ -56,6 +56,8 @@ _LOOK = (
 _CHOICE = re.compile(r'\s*\{\s*"fits"\s*:\s*"([^"]{1,8})"')
 #: Characters after which the text under way is looked at again.
 _LOOKED_AT_EACH = 32
+#: A text that came to the limit of tokens is an answer from so many characters on: the rest were thoughts.
+STUB = 20
 #: Tokens that the longest finding takes in its bounds, in a language with short tokens.
 FINDING_TOKENS = 400
 
@@ -236,7 +238,8 @@ class ModelAnalyst(ModelSession):
             settled = settle(finding, worst_severity=question.worst_severity, log_ids=shown)
             text, typed = render(settled), settled.model_dump(mode="json")
         else:
-            usable = [text for text in map(free_text, exchange.answers) if text]
+            stub = STUB if exchange.finish == "length" else 0
+            usable = [text for text in map(free_text, exchange.answers) if text and len(text) >= stub]
             # What broke off is no answer, whatever came of it; a whole one before it is.
             if failure is not None and not usable:
                 raise failure

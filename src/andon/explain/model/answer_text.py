@@ -31,9 +31,10 @@ def answer_text(raw: str) -> str:
 
 
 def free_text(raw: str) -> str | None:
-    """What a model wrote as a plain analysis, or None where it is not one (empty, binary, a cut-off stub).
+    """What a model wrote as a plain analysis, or None where it is not one (empty, binary, no words).
 
-    JSON that breaks off is none either: what is missing may be the word that turned the rest round.
+    JSON that breaks off is none either: what is missing may be the word that turned the rest round. Whether a short
+    answer says enough is the gate's to judge, which knows how far the model is trusted.
     """
     text = answer_text(raw)
     meant = text.lstrip().startswith(("{", "[", "```")) or ("{" in text and '"summary"' in text)
@@ -103,7 +104,7 @@ def _tell(text: str) -> str | None:
 
 def _words_of(data: dict[str, Any]) -> str:
     summary, cause, checks = (data.get(key) for key in ("summary", "probable_cause", "checks"))
-    if not isinstance(summary, str) or len(summary) < 20:
+    if not isinstance(summary, str) or not _readable(summary, summary):
         return ""
     lines = [summary]
     if isinstance(cause, str) and cause:
@@ -115,7 +116,7 @@ def _words_of(data: dict[str, Any]) -> str:
 
 
 def _readable(text: str, shown: str) -> bool:
-    """Whether this is prose: some words, and little that had to be removed or could not be decoded."""
+    """Whether this is prose: a word or more, and little that had to be removed or could not be decoded."""
     letters = sum(character.isalpha() for character in shown)
     damaged = shown.count("\ufffd") + max(0, len(text) - len(visible(text)))
-    return letters >= 12 and letters * 2 >= len(shown.replace(" ", "")) and damaged * 4 <= len(text)
+    return letters > 1 and letters * 2 >= len(shown.replace(" ", "")) and damaged * 4 <= len(text)

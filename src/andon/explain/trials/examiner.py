@@ -27,11 +27,14 @@ log = structlog.get_logger(__name__)
 
 #: After a case that took so long the box belongs to others nine times as long: a tenth of its time is the examiner's.
 REST = 9.0
-#: While real questions go first: how often it is looked for a gap; and how often what others stored is read.
-LOOK, RENEW = 2.0, 10.0
-#: The weights behind a name are looked at this often at most, in seconds, and waited for so long: with a question
-#: waiting, and without one.
-IDENTIFY_EVERY, IDENTIFY_WITHIN, IDENTIFY_FIRST = 60.0, 3.0, 60.0
+#: While real questions go first: how often it is looked for a gap; and how often what others stored is read, without a
+#: question and at most with one.
+LOOK, RENEW, RENEW_SOON = 2.0, 10.0, 1.0
+#: The weights behind a name are looked at before each question, and this often, in seconds, without one; and so often
+#: at most where nobody told them when they were looked at last.
+IDENTIFY_IDLE, IDENTIFY_UNTOLD = 10.0, 60.0
+#: They are waited for so long: with a question waiting, and without one.
+IDENTIFY_WITHIN, IDENTIFY_FIRST = 3.0, 60.0
 #: A provider that cannot be asked is left alone so long, twice as long each time.
 AWAY_FIRST, AWAY_LAST = 60.0, 3600.0
 
@@ -56,15 +59,17 @@ class Examiner:
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._looked = float("-inf")
+        self._look_at: dict[int, float] = {}
+        self._told: set[int] = set()
         self._identities: dict[int, str] = {}
+        self._rest_until = float("-inf")
         self._put_off: set[tuple[int, str]] = set()
         self._away: dict[int, tuple[float, float]] = {}
         self._renew_at = float("-inf")
 
     async def run(self) -> None:
         """Measure what is not measured yet, for ever."""
-        self.turns.before = self.recognise
+        self.turns.before, self.turns.renew = self.recognise, self.renew_soon
         while True:
             try:
                 rest = await self._step()
@@ -75,9 +80,11 @@ class Examiner:
 
     async def _step(self) -> float:
         """One case where there is a gap; the seconds until the next look."""
-        await self.recognise(IDENTIFY_FIRST)
+        await self.recognise(IDENTIFY_FIRST, IDENTIFY_IDLE)
         if self.clock() >= self._renew_at:
             await self.renew()
+        if (rest := self._rest_until - self.clock()) > 0:
+            return min(rest, RENEW)
         if self.settings.model_trust != "measured":
             return RENEW
         for number, analyst in enumerate(self.analysts):
@@ -87,7 +94,9 @@ class Examiner:
             if trial is not None:
                 if not await self._gap():
                     return LOOK
-                return await self._take(number, analyst, trial)
+                rest = await self._take(number, analyst, trial)
+                self._rest_until = self.clock() + rest
+                return min(rest, RENEW)
         return RENEW
 
     async def _gap(self) -> bool:
@@ -171,25 +180,43 @@ class Examiner:
         left = [one for one in trial_cases() if one.case.id not in answered]
         return next((one for one in left if one.case.id not in last), left[0] if left else None)
 
-    async def recognise(self, patience: float = IDENTIFY_WITHIN) -> None:
-        """Look at the weights behind the names, at most once a minute: other ones are measured anew.
+    async def recognise(self, patience: float = IDENTIFY_WITHIN, every: float = 0.0) -> None:
+        """Look at the weights behind the names where that is ``every`` seconds ago: other ones are measured anew.
 
-        They are waited for ``patience`` seconds.
+        They are waited for ``patience`` seconds. Where nobody told them last time it is looked once a minute.
         """
-        if self.settings.model_trust != "measured" or self.clock() < self._looked + IDENTIFY_EVERY:
+        if self.settings.model_trust != "measured":
             return
-        self._looked = self.clock()
-        changed = False
-        identities = await asyncio.gather(*(identity_of(analyst, patience) for analyst in self.analysts))
-        for number, (analyst, identity) in enumerate(zip(self.analysts, identities, strict=True)):
-            if identity and identity != self._identities.get(number):
-                self._identities[number] = identity
-                try:
-                    await self.write(trials.meet, _unidentified(analyst, identity), now_text())
-                except StoreError as error:
-                    log.info("weights of a model not noted", error=str(error))
-                changed = True
-        if changed:
+        now = self.clock()
+        due = [
+            number
+            for number in range(len(self.analysts))
+            if now >= self._looked_at(number) + (every if number in self._told else IDENTIFY_UNTOLD)
+        ]
+        self._look_at |= dict.fromkeys(due, now)
+        identities = await asyncio.gather(*(identity_of(self.analysts[number], patience) for number in due))
+        changed = [await self._meet(number, told) for number, told in zip(due, identities, strict=True)]
+        if any(changed):
+            await self.renew()
+
+    def _looked_at(self, number: int) -> float:
+        return self._look_at.get(number, float("-inf"))
+
+    async def _meet(self, number: int, identity: str) -> bool:
+        """Note what is behind a name now; whether it is anything else than before."""
+        (self._told.add if identity else self._told.discard)(number)
+        if not identity or identity == self._identities.get(number):
+            return False
+        self._identities[number] = identity
+        try:
+            await self.write(trials.meet, _unidentified(self.analysts[number], identity), now_text())
+        except StoreError as error:
+            log.info("weights of a model not noted", error=str(error))
+        return True
+
+    async def renew_soon(self) -> None:
+        """:meth:`renew` where that is a second ago: others measure models, and technicians tell what they found."""
+        if self.clock() >= self._renew_at - RENEW + RENEW_SOON:
             await self.renew()
 
     async def renew(self) -> None:

@@ -15,10 +15,12 @@ class BrokenOff(Exception):
 
 
 class Turns:
-    """Belongs to one event loop. ``before`` is awaited before each real question."""
+    """Belongs to one event loop. ``before`` is awaited before each real question, and ``renew`` before it is decided
+    what becomes of one."""
 
     def __init__(self) -> None:
         self.before: Callable[[], Awaitable[None]] | None = None
+        self.renew: Callable[[], Awaitable[None]] | None = None
         self._real = 0
         #: In the order of asking, so that questions behind all others and background ones take turns.
         self._last = asyncio.Lock()
