@@ -63,6 +63,7 @@ _MACHINE = frozenset({"mechanical", "electrical", "drive", "motion", "sensor", "
 _MACHINE |= {"process", "pneumatic_hydraulic"}
 #: What a robot is made of: named by its controller, such a fault is one of the robot.
 _OF_A_ROBOT = frozenset({"drive", "motion"})
+_CONTROLLER = "plc"
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
@@ -322,10 +323,13 @@ class Playbook:
         if self._general.doubt(reading) or self._general.evasive(reading):
             return None
         weights = self._index.weights
+        reports = _CONTROLLER in self._general.homes(reading)  # “s7-bottles” controls bottles; its log is about more
         scored = []
         for compiled in self._parts:
             words, trouble = compiled.groups
             name = words & reading.named
+            if reports and compiled.rule.category in _MACHINE and words.isdisjoint(reading.said):
+                continue
             if name and not trouble.isdisjoint(reading.said) and compiled.none.isdisjoint(reading.said):
                 scored.append((compiled, max(weights[term] for term in name) + compiled.rule.weight))
         return max(scored, key=itemgetter(1), default=None)
