@@ -328,7 +328,7 @@ class Playbook:
         for compiled in self._parts:
             words, trouble = compiled.groups
             name = words & reading.named
-            if reports and compiled.rule.category in _MACHINE and words.isdisjoint(reading.said):
+            if reports and compiled.rule.category == "mechanical" and words.isdisjoint(reading.said):
                 continue
             if name and not trouble.isdisjoint(reading.said) and compiled.none.isdisjoint(reading.said):
                 scored.append((compiled, max(weights[term] for term in name) + compiled.rule.weight))
