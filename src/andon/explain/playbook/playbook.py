@@ -49,6 +49,8 @@ _MANY = 6.0
 _MUCH = 3.5
 #: How the ids of the broad rules begin.
 BROAD = "family-"
+#: Broad rules and parts of at most this weight know only who reports a fault.
+_REPORTER = -2.5
 #: A rule of words is less than sure where one of another category fits so nearly as well.
 _CLOSE = 0.75
 #: What a list that is not met costs a candidate, and the part of a rule's lists that have to be met.
@@ -62,6 +64,7 @@ _MACHINE = frozenset({"mechanical", "electrical", "drive", "motion", "sensor", "
 _MACHINE |= {"process", "pneumatic_hydraulic"}
 #: What a robot is made of: named by its controller, such a fault is one of the robot.
 _OF_A_ROBOT = frozenset({"drive", "motion"})
+_CONTROLLER = "plc"
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
@@ -322,10 +325,13 @@ class Playbook:
         if self._general.doubt(reading) or self._general.evasive(reading):
             return None
         weights = self._index.weights
+        reports = _CONTROLLER in self._general.homes(reading)  # “s7-bottles” controls bottles; its log is about more
         scored = []
         for compiled in self._parts:
             words, trouble = compiled.groups
             name = words & reading.named
+            if reports and compiled.rule.category == "mechanical" and words.isdisjoint(reading.said):
+                continue
             if name and not trouble.isdisjoint(reading.said) and compiled.none.isdisjoint(reading.said):
                 scored.append((compiled, max(weights[term] for term in name) + compiled.rule.weight))
         return max(scored, key=itemgetter(1), default=None)
@@ -364,16 +370,21 @@ class Playbook:
         if self._beside is not None and rule.confidence != "high" and not rule.id.startswith(CODE):
             lead = Lead.SYMPTOM if rule.id.startswith(BROAD) else Lead.RULE
             if rule.id.startswith(PART) and not exact:
-                lead = Lead.EITHER
+                lead = Lead.SYMPTOM if rule.weight <= _REPORTER else Lead.EITHER
             told = self._symptoms.told(reading.said, rule, self._beside.when.get(rule.id, {}), lead)
             cause, checks = told.cause, told.checks
         return fill(cause, values), [fill(check, values) for check in checks[:CHECKS_MAX]]
 
     def _category(self, rule: Rule, reading: Reading) -> str:
-        """The category of an answer by ``rule``: drives and axes of a robot are its own."""
-        if self._beside is None or rule.category not in _OF_A_ROBOT or self._arm.isdisjoint(reading.named):
+        """The category of an answer by ``rule``: drives and axes of a robot are its own; one that knows only who
+        reports takes that of the symptom."""
+        if self._beside is None:
             return rule.category
-        return "robot"
+        if rule.category in _OF_A_ROBOT and not self._arm.isdisjoint(reading.named):
+            return "robot"
+        if not rule.id.startswith((BROAD, PART)) or rule.weight > _REPORTER:
+            return rule.category
+        return self._symptoms.moved(reading.said, rule.category, self._beside.when.get(rule.id, {}))
 
     def _answer(self, question: Question, match: Match, chosen: int, reading: Reading) -> Finding:
         rule, values = match.rule, match.values

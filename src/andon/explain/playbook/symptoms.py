@@ -9,6 +9,7 @@ which it means the same, its cause and the first look::
       first: true                     # where to look is told by the symptom rather than by the part
       for:
         mechanical, motion: {cause: …, look: …}
+      moves: {plc: electrical}        # what a controller reports of this kind is no fault of the controller
 
 Bundled rules whose confidence is not high are completed by it: the most specific symptom that the log names, the
 first of equals. A part may say itself what a symptom means there (``when`` in :mod:`andon.explain.playbook.parts`).
@@ -31,12 +32,14 @@ FILE = "symptoms.yaml"
 
 
 class Symptom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"meanings": "for"}):
-    """A kind of symptom as written; the keys of ``for`` are categories, several of them divided by commas."""
+    """A kind of symptom as written; the keys of ``for`` are categories, several of them divided by commas. ``moves``
+    is the category of a fault of this kind where only who reports it is known, by the category of the reporter."""
 
     symptom: str
     terms: list[str]
     meanings: dict[str, Meaning]
     first: bool = False
+    moves: dict[str, str] = {}
 
 
 class Lead(enum.Enum):
@@ -78,6 +81,13 @@ class Symptoms:
                 return _joined(meaning, rule, first=first)
         return Told(rule.probable_cause, rule.checks)
 
+    def moved(self, said: Set[int], category: str, when: Mapping[str, Meaning]) -> str:
+        """The category of a fault that a reporter of ``category`` tells of, by the symptom that :meth:`told` uses."""
+        for kind, _, meanings in self._found(said):
+            if kind.symptom in when or category in meanings:
+                return kind.moves.get(category, category)
+        return category
+
     def _found(self, said: Set[int]) -> list[tuple[Symptom, float, Mapping[str, Meaning]]]:
         found = [
             (kind, max(self._weights[term] for term in spoken), meanings)
@@ -109,6 +119,6 @@ def load_symptoms() -> list[Symptom]:
     """The bundled ``symptoms.yaml``. Raises ConfigError that names kind and category."""
     written = bundled(FILE, list[Symptom])
     for kind in written:
-        if unknown := set(_by_category(kind)) - set(CATEGORIES):
+        if unknown := {*_by_category(kind), *kind.moves, *kind.moves.values()} - set(CATEGORIES):
             raise ConfigError(f"{FILE}: {kind.symptom}: {min(unknown)!r} is not one of {', '.join(CATEGORIES)}.")
     return written
