@@ -68,6 +68,8 @@ _CONTROLLER = "plc"
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
+#: A part is called by name in an answer where that is no longer than the place in its text.
+_NAME_MAX = 17
 _NOT_FOLLOWED = "A part of the log text addresses its reader; it was left out and not followed."
 
 
@@ -212,7 +214,7 @@ class Playbook:
             return self._hint(compiled, match.score if match and fits else 0.0, reading, question.logs[at])
 
     def _hint(self, compiled: Compiled, score: float, reading: Reading, log: StoredLog) -> Hint:
-        rule, values = compiled.rule, _values(compiled, reading, log)
+        rule, values = compiled.rule, self._values(compiled, reading, log)
         cause, checks = self._told(rule, values, reading, exact=not compiled.codes.isdisjoint(reading.said))
         title = fill(rule.summary, values)
         return Hint("rule", compiled.source, title, "", round(score, 2), self._category(rule, reading), cause, checks)
@@ -277,7 +279,7 @@ class Playbook:
             rule=compiled.rule,
             source=compiled.source,
             score=score,
-            values=_values(compiled, reading, log),
+            values=self._values(compiled, reading, log),
             confidence=confidence if sure or confidence != "high" else "medium",
             exact=exact,
         )
@@ -375,6 +377,19 @@ class Playbook:
             cause, checks = told.cause, told.checks
         return fill(cause, values), [fill(check, values) for check in checks[:CHECKS_MAX]]
 
+    def _values(self, compiled: Compiled, reading: Reading, log: StoredLog) -> dict[str, str]:
+        """What the texts of a rule may use of ``log``; ``part`` is what a broad rule found there."""
+        values = names(log)
+        if compiled.groups and compiled.rule.id.startswith((BROAD, PART)):
+            called = (_called(self._index.texts[term], reading) for term in compiled.groups[0] & reading.said)
+            values["part"] = max(
+                (name for name in called if len(name) <= _NAME_MAX), key=lambda name: (len(name), name), default=""
+            )
+        for pattern in compiled.captures:
+            if found := pattern.search(reading.text):
+                values.update({k: shown(v, PIECE_MAX) for k, v in found.groupdict().items() if v})
+        return values
+
     def _category(self, rule: Rule, reading: Reading) -> str:
         """The category of an answer by ``rule``: drives and axes of a robot are its own; one that knows only who
         reports takes that of the symptom."""
@@ -426,13 +441,14 @@ def names(log: StoredLog) -> dict[str, str]:
     }
 
 
-def _values(compiled: Compiled, reading: Reading, log: StoredLog) -> dict[str, str]:
-    """What the texts of a rule may use of ``log``."""
-    values = names(log)
-    for pattern in compiled.captures:
-        if found := pattern.search(reading.text):
-            values.update({k: shown(v, PIECE_MAX) for k, v in found.groupdict().items() if v})
-    return values
+def _called(term: str, reading: Reading) -> str:
+    """How the log calls what ``term`` looks for, translated; "" where that is no name."""
+    text = term.rstrip("!")
+    if "~" in text or not text.endswith("*"):
+        return "" if "~" in text else text
+    if " " in text:
+        return text.rstrip("*")
+    return min((word for word in reading.words if word.startswith(text[:-1])), key=len, default="")
 
 
 def _fits(compiled: Compiled, reading: Reading) -> bool:

@@ -246,7 +246,9 @@ def _problem(rule: Rule) -> str | None:
         return f"confidence: {rule.confidence!r} is not one of {', '.join(CONFIDENCES)}"
     if not 1 <= len(rule.checks) <= CHECKS_MAX:
         return f"checks: between 1 and {CHECKS_MAX}, there are {len(rule.checks)}"
-    known = {"host", "service"}.union(*(_GROUP.findall(pattern) for pattern in rule.capture))
+    known = {"host", "service", *(["part"] if rule.id.startswith(("family-", "part-")) else [])}.union(
+        *(_GROUP.findall(pattern) for pattern in rule.capture)
+    )
     texts = [("summary", rule.summary, SUMMARY_MAX), ("probable_cause", rule.probable_cause, CAUSE_MAX)]
     texts += [(f"checks[{n}]", check, CHECK_MAX) for n, check in enumerate(rule.checks)]
     for field, text, limit in texts:

@@ -136,6 +136,7 @@ class TermIndex:
         self._open: defaultdict[str, list[tuple[int, Term]]] = defaultdict(list)
         self._numbers: dict[str, int] = {}
         self.weights: list[float] = []
+        self.texts: list[str] = []
 
     def add(self, text: str) -> int:
         """The number of the term ``text``, which is new or known. Raises ValueError."""
@@ -144,6 +145,7 @@ class TermIndex:
             term = parse_term(text)
             number = self._numbers[text] = len(self.weights)
             self.weights.append(term.weight)
+            self.texts.append(text)
             head = term.words[0]
             (self._open[head[:_STEM]] if term.open[0] else self._exact[head]).append((number, term))
         return number
@@ -151,6 +153,7 @@ class TermIndex:
     def mark(self, weight: float) -> int:
         """A number that no text has, for what is found in another way."""
         self.weights.append(weight)
+        self.texts.append("")
         return len(self.weights) - 1
 
     def find(self, words: Sequence[str]) -> set[int]:
