@@ -80,7 +80,10 @@ class Child:
         assert self._process.stdout is not None
         self._process.stdin.write(f"{number}\n")
         self._process.stdin.flush()
-        took: dict[str, Any] = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the child ended before it answered; it has said why")
+        took: dict[str, Any] = json.loads(line)
         return took
 
     def end(self) -> None:
