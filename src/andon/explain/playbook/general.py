@@ -137,9 +137,14 @@ class General:
         """The least severity of a log that speaks of a safety stop, a fire or the like; None for any other."""
         return None if self._alarming.isdisjoint(log.said) else Severity.WARNING
 
-    def family(self, log: Reading) -> str | None:
-        """The category of a log that shows a symptom and does not evade, None where it does not or names no kind."""
-        if self.doubt(log) or self.evasive(log) or self._symptoms.isdisjoint(log.said - self.empty(log, _LONG)):
+    def family(self, log: Reading, *, shown: bool = False) -> str | None:
+        """The category of a log that shows a symptom and does not evade, None where it does not or names no kind.
+
+        ``shown`` takes it that there is a symptom, whatever words say so.
+        """
+        if self.doubt(log) or self.evasive(log):
+            return None
+        if not shown and self._symptoms.isdisjoint(log.said - self.empty(log, _LONG)):
             return None
         kind = self._kind(log)
         return kind.category if kind else None

@@ -47,6 +47,8 @@ _FEW = 2.6
 _MANY = 6.0
 #: A log that tells this much and shows a symptom is answered by the broad rule of its kind of equipment.
 _MUCH = 3.5
+#: The same where the service is a program that tells of its own trouble, and what then suffices without a symptom.
+_MUCH_AT_HOME, _PLENTY_AT_HOME = 2.5, 4.0
 #: How the ids of the broad rules begin.
 BROAD = "family-"
 #: Broad rules and parts of at most this weight know only who reports a fault.
@@ -60,6 +62,7 @@ _HOME = 1.0
 #: What a rule about machines loses where the service is a program of computers alone.
 _AWAY = 3.0
 _COMPUTERS = frozenset({"server", "storage", "database", "container", "certificate", "security", "time"})
+_OWN_TROUBLE = _COMPUTERS | {"network"}
 _MACHINE = frozenset({"mechanical", "electrical", "drive", "motion", "sensor", "safety", "robot", "power"})
 _MACHINE |= {"process", "pneumatic_hydraulic"}
 #: What a robot is made of: named by its controller, such a fault is one of the robot.
@@ -312,11 +315,14 @@ class Playbook:
         """The broad rule for a log that no rule knows but that tells much; it loses against any other rule."""
         if not self._broad or reading.instructed or self._general.silent(reading):
             return None
-        if self._general.telling(reading) < _MUCH:
+        told = self._general.telling(reading)
+        homes = self._general.homes(reading)
+        at_home = bool(homes) and homes <= _OWN_TROUBLE
+        if told < (_MUCH_AT_HOME if at_home else _MUCH):
             return None
         if part := self._named(reading):
             return part
-        category = self._general.family(reading)
+        category = self._general.family(reading, shown=at_home and told >= _PLENTY_AT_HOME)
         compiled = self._broad.get(category) if category else None
         return (compiled, compiled.rule.weight) if compiled else None
 
