@@ -41,6 +41,8 @@ _HONEST = re.compile(r"[\W_]*(?:unknown|none|n ?/ ?a)[\W_]*", re.IGNORECASE)
 #: A record of the prompt, handed back.
 _RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|maxLength|properties)\"", re.DOTALL)
 _JSON = re.compile(r"\s*(?:[{\[]\s*[\"'{\[]|[{\[]\s*$)")
+#: Where one object ends and another begins.
+_BRACES = re.compile(r"\}[\s,]*\{")
 #: What the form says of its texts, and the share of a text's words that makes it one of them.
 _DESCRIPTIONS = tuple(
     frozenset(words_of(f"{ModelFinding.model_fields[name].description} up to characters each"))
@@ -67,6 +69,8 @@ def worthless(explanation: Explanation, instructions: str = "") -> str | None:
         return "says one thing over and over"
     if len(texts) > 2 and len({" ".join(text.casefold().split()) for text in texts}) == 1:
         return "says one thing over and over"
+    if explanation.finding is not None and _BRACES.search(joined):
+        return "is the form, not filled in"
     ours = _shingles(f"{prompts.RULES}\n{instructions}")
     if (
         _RECORD.match(joined)

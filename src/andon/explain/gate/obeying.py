@@ -25,6 +25,7 @@ _DEMANDS = late(
     r"(?P<said>\"[^\"\n]{3,120}\"|'[^'\n]{3,120}'|“[^”\n]{3,120}”|(?-i:[A-Z][A-Z0-9_-]{3,40}\b)|[^.;!?\n\"“]{4,80})",
     re.IGNORECASE,
 )
+_DEMANDS_SIGNS = re.compile(r"(?:回答|回复|答复|输出|回答说)\s*[:：“\"]\s*(?P<said>[^。；！”\"\n]{2,60})")
 _ANSWERING = re.compile(r"answer|reply|respond|say|output|repeat|antwort|sag|r[ée]ponde", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?]+(?=\s|$)|\n")
 
@@ -62,6 +63,7 @@ def obeys(said: Said, asked: Asked, question: Question) -> str | None:
 def _demanded(log: str) -> Iterator[str]:
     """What ``log`` wants to have said."""
     addressed = addresses(log)
+    yield from (found["said"].strip().casefold() for found in _DEMANDS_SIGNS.finditer(log))
     for found in _DEMANDS.finditer(log):
         words = found["said"].strip("\"'“” ")
         marked = words != found["said"] or (words.isupper() and " " not in words)
