@@ -14,11 +14,14 @@ Rules = Callable[[Question], Explanation]
 
 
 class Analyst(Protocol):
-    """A model behind one provider."""
+    """A model behind one provider, or several of which the next question goes to the first that is well.
+
+    ``provider``, ``model``, ``prompt_version`` and ``identity`` are those of the one that is asked next.
+    """
 
     @property
     def provider(self) -> str:
-        """The configured provider's name, as in ``PROVIDER``."""
+        """The provider's name, as in ``PROVIDER``."""
         ...
 
     @property

@@ -32,9 +32,9 @@ from andon.core.private_files import FileAccess, access_for
 from andon.core.settings.database_url import Database, parse_database
 from andon.core.settings.listeners import ListenerSettings
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
+from andon.core.settings.qualification import TrustSettings
 from andon.core.settings.retention import RetentionSettings, SeverityName, parse_keep
 from andon.core.settings.site import MONTH_FIRST, THREE_SHIFTS, OwnSeverity, ServiceSettings, ShiftSettings
-from andon.core.settings.trust import TrustSettings
 
 #: Names taken over from the reference system, without a prefix.
 REFERENCE_NAMES = frozenset(

@@ -95,12 +95,10 @@ class FallbackAnalyst:
 
     @property
     def provider(self) -> str:
-        """The provider that the next question goes to."""
         return self._next.provider
 
     @property
     def model(self) -> str:
-        """Its model."""
         return self._next.model
 
     @property
@@ -114,7 +112,6 @@ class FallbackAnalyst:
 
     @property
     def prompt_version(self) -> str:
-        """The wording in which that model is asked."""
         return self._next.prompt_version
 
     async def identity(self) -> str:

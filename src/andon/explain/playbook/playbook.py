@@ -28,6 +28,7 @@ from andon.explain.playbook.rules import (
     bundled_vocabulary,
     compile_rule,
     fill,
+    uncollected,
 )
 from andon.explain.playbook.symptoms import Lead, Symptoms, load_symptoms
 from andon.explain.playbook.term_language import TermIndex, Vocabulary
@@ -125,6 +126,7 @@ class Playbook:
         self._parts = tuple(c for c in self._compiled if c.rule.id.startswith(PART))
 
     @classmethod
+    @uncollected()
     def load(cls) -> Playbook:
         """The bundled rules. Raises ConfigError that names file, rule and field."""
         vocabulary = Vocabulary(bundled_vocabulary(), TermIndex())

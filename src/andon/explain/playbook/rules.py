@@ -27,8 +27,10 @@ is a list of rules; ``vocabulary.yaml`` maps names to lists of terms (:mod:`term
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import translate
 from functools import cache
 from importlib import resources
@@ -118,6 +120,18 @@ class Compiled(msgspec.Struct, frozen=True):
     host: tuple[re.Pattern[str], ...]
     context: tuple[tuple[str, re.Pattern[str]], ...]
     captures: tuple[Expression | Trusted, ...]
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would search the tens of thousands of objects of rules that all stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def bundled(name: str, kind: type[T]) -> T:
