@@ -28,7 +28,7 @@ _COPIED, _COPIED_LEAST = 0.5, 3
 _PLACEHOLDER = re.compile(
     r"[\W_]*(?:(?:(?:a |the |your |enter |insert |write )*(?:string|text|summary|probable[ _]cause|cause|"
     r"checks?|finding|description|sentence|"
-    r"placeholder|example|value|answer)(?: (?:here|goes here|text|\d+))?)|null|none|nil|undefined|todo|tbd|"
+    r"placeholder|example|value|answer|rule)(?: (?:here|goes here|text|\d+))?)|null|none|nil|undefined|todo|tbd|"
     r"n ?/ ?a|unknown|foo|bar|xxx+|"
     r"lorem ipsum.*|(?:str|list|int)\b.*)[\W_]*",
     re.IGNORECASE | re.DOTALL,

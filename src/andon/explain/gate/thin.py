@@ -21,6 +21,10 @@ _COMMAND = re.compile(
 )
 _CLAUSE = re.compile(r"[.;:,()]+\s|\s[-–—]\s|\b(?:and|then|or)\b")
 _ARTICLES = frozenset({"the", "a", "an", "all", "any", "each", "every", "its", "this", "these", "both"})
+#: By which, beside single words, an answer says that it cannot tell.
+_NOT_TOLD = re.compile(
+    r"\b(?:not|no|nothing)\b(?: \w+){0,2} (?:say|tell|known|know|show|given|name|enough)s?\b", re.IGNORECASE
+)
 _SIGN = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 
 
@@ -50,7 +54,7 @@ def fits_any(said: Said, asked: Asked) -> bool:
     telling, _ = _new(said.parts, asked)
     idle = lexicon()["idle"]
     whole = "\n".join(said.parts)
-    if _SIGN.search(whole) or not idle["honest"].isdisjoint(words_of(whole)):
+    if _SIGN.search(whole) or _NOT_TOLD.search(whole) or not idle["honest"].isdisjoint(words_of(whole)):
         return False
     return len({word[:6] for word in telling - idle["ours"] - idle["generic"] - asked.words}) < _OWN
 
