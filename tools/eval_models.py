@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import statistics
 import sys
 import time
@@ -18,6 +19,7 @@ from datetime import date
 from pathlib import Path
 
 import real_models
+import structlog
 
 from andon.app.cli.eval_tables import NAMES, percent
 from andon.app.evals.bundled import bundled_cases
@@ -62,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", type=Path, help="a file or directory of other cases")
     parser.add_argument("--print", action="store_true", help="print the table and write nothing")
     wanted = parser.parse_args(arguments)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     playbook = Playbook.load()
     asked = _asked(playbook, bundled_cases() if wanted.cases is None else site_cases(wanted.cases), wanted.sample)
     columns = {name: asyncio.run(_column(name, playbook, asked)) for name in wanted.models}

@@ -21,7 +21,7 @@ import nats
 from nats.aio.client import Client
 
 from support.environment import plain_environment, without_proxy
-from support.patience import LOOK_EVERY, LOOKS, PATIENCE
+from support.patience import LOOK_EVERY, PATIENCE
 from support.ports import free_ports
 
 T = TypeVar("T")
@@ -29,13 +29,13 @@ T = TypeVar("T")
 SUBJECT = "agent.technical.support"
 
 
-def until(condition: Callable[[], T], what: str) -> T:
+def until(condition: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
     """Poll until ``condition`` gives something true, and return it."""
-    for _ in range(LOOKS):
+    for _ in range(int(seconds / LOOK_EVERY)):
         if value := condition():
             return value
         time.sleep(LOOK_EVERY)
-    raise AssertionError(f"{what}: not within {PATIENCE} s")
+    raise AssertionError(f"{what}: not within {seconds:g} s")
 
 
 def log(message: str, **fields: object) -> dict[str, object]:
@@ -82,10 +82,10 @@ class Andon:
         if ready:
             self.until(self._is_up, "readiness")
 
-    def until(self, condition: Callable[[], T], what: str) -> T:
+    def until(self, condition: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
         """Poll as :func:`until` does; where it does not happen, the service's log is shown too."""
         try:
-            return until(condition, what)
+            return until(condition, what, seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}; log: {self.log()[-4000:]}") from None
 
