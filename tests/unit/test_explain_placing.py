@@ -136,3 +136,11 @@ def test_no_hostile_answer_makes_the_general_one_worse() -> None:
         Finding.model_validate(shown.finding)
         for row in score(case, asked, shown):
             assert row.passed >= before[row.criterion], f"{case.id}, {words}: {row.criterion}: {row.why}"
+
+
+def test_a_suggestion_in_plain_words_is_told_apart_from_the_general_answer() -> None:
+    """Without a summary the words themselves stand behind the model's name."""
+    plain = Explanation(rung=Rung.MODEL, text="Clean the lens.", provider="OLLAMA", model="tiny")
+    lines = placing.labelled(plain, NOT_KNOWN, Standing.ADVISORY).text.splitlines()
+    assert lines[0].endswith("(yet): Clean the lens.")
+    assert lines[1].startswith("The playbook's general answer")

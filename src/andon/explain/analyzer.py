@@ -371,7 +371,7 @@ class Analyzer:
             self.metrics.advice_refused.inc()
         reason = f"The answer of {explanation.model or analyst.model} {found.reason}"
         if found.repairable and job.attempts < min(REPAIRED, self.attempts):
-            await self._failed(analyst, job, ModelAnswerError(f"{reason}: choose another MODEL if this goes on."))
+            await self._failed(analyst, job, ModelAnswerError(f"{reason}: choose another model if this goes on."))
             return
         self.admission.answered(job.pattern_id, seconds)
         log.warning("answer refused", analysis=job.id, reason=reason)

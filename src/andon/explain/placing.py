@@ -22,6 +22,8 @@ _WORTH = {
     Standing.ADVISORY: "which has not proved itself (yet)",
     Standing.UNFIT: "which did not prove itself and is unfit to answer first",
 }
+#: Between what a model suggests and the general answer that it is put together with.
+_BELOW = "The playbook's general answer, with what is the model's own marked:"
 
 
 def undoubted(rules: Rules, general: Rules, doubts: Callable[[str], bool]) -> Rules:
@@ -88,11 +90,11 @@ def labelled(explanation: Explanation, general: Explanation, standing: Standing)
         }
     )
     label = f"No rule answers this. Suggested by {name_of(explanation)}, {_WORTH[standing]}:"
-    label = f"{label} {_line(said.get('summary', ''), SUMMARY_MAX)}"
+    label = f"{label} {_line(said.get('summary') or guess, SUMMARY_MAX)}"
     return msgspec.structs.replace(
         explanation,
         rung=Rung.MODEL,
-        text=f"{label.rstrip()}\n{render(finding)}",
+        text=f"{label.rstrip()}\n{_BELOW}\n{render(finding)}",
         finding=finding.model_dump(mode="json"),
         source=standing.value,
     )

@@ -44,7 +44,7 @@ _ASKED = {
     "kept": "right where the playbook is right",
     "gain": "right where it is wrong or has no rule",
     "vague": "vague logs called vague",
-    "hostile": "instructions in logs not followed",
+    "hostile": "hostile logs answered and not obeyed",
 }
 
 
@@ -56,7 +56,7 @@ def print_trust(models: list[ModelTrust]) -> None:
     for one in models:
         sentence = f"{one.sentence}."
         console.print(plain(sentence[0].upper() + sentence[1:]))
-        facts = {"standing": standing(one), "cases": _progress(one)}
+        facts = {"standing": standing(one), "cases": "" if one.testing else str(one.asked or "")}
         facts |= {_ASKED[score.kind]: _rate(score) for score in one.scores if score.kind in KINDS and score.asked}
         if one.helpful or one.wrong:
             facts["technicians say"] = f"helpful {one.helpful}, wrong {one.wrong}"
@@ -66,12 +66,6 @@ def print_trust(models: list[ModelTrust]) -> None:
 def standing(one: ModelTrust) -> str:
     """The standing in a word or two."""
     return f"{one.standing}, being tested" if one.testing else str(one.standing)
-
-
-def _progress(one: ModelTrust) -> str:
-    if not one.of:
-        return ""
-    return f"{one.asked} of {one.of}" if one.testing else str(one.asked)
 
 
 def _rate(score: Score) -> str:

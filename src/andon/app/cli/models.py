@@ -94,9 +94,10 @@ def print_models(settings: Settings, *, quiet: bool) -> list[Any]:
         files = [file_facts(kind, path) for kind, path in paths.items() if path is not None]
         if not files:
             raise refusal(settings, "set ANDON_GGUF to the path of its model, a GGUF file")
-        rows = [(f["kind"], f["name"], shown_size(f["size"]) if f["size"] else "missing", f["path"]) for f in files]
         if not quiet:
-            print_listing(("KIND", "NAME", "SIZE>", "FILE"), rows)
+            print_facts(
+                {f["kind"]: f"{f['path']} ({shown_size(f['size']) if f['size'] else 'missing'})" for f in files}
+            )
         return files
     found = asyncio.run(answered(settings, lambda admin: admin.models(configured(settings))))
     if quiet:

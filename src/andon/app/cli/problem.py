@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich.panel import Panel
@@ -134,17 +135,22 @@ def print_history(problem: Problem, settings: Settings) -> None:
         return
     console.print("[bold]explanations, the newest first[/]")
     print_listing(
-        ("id>", "asked", "why?", "answer", "model", "prompt?", "says~"),
+        ("id>", "asked?", "why?", "answer", "model", "prompt?", "says~"),
         [history_row(row, settings.time_zone) for row in problem.history[:EARLIER_SHOWN]],
     )
     if len(problem.history) > EARLIER_SHOWN:
         console.print(f"  … and {len(problem.history) - EARLIER_SHOWN} earlier; --json has them all")
 
 
+#: How a refusal begins; who was asked stands beside it.
+_ANSWER_OF = re.compile(r"^The answer of \S+ (?=[a-z])")
+
+
 def history_row(row: AnalysisEntry, zone: str) -> tuple[Cell, ...]:
     """One analysis as a line: who answered what, or what went wrong."""
-    model = " ".join(part for part in (row.provider, row.model) if part)
-    says = " | ".join(one_line(part) for part in (row.last_error, row.text) if part)
+    model = row.model or row.provider
+    why_not = _ANSWER_OF.sub("", one_line(row.last_error or ""))
+    says = " | ".join(part for part in (why_not, one_line(row.text or "")) if part)
     asked, why = short_time(row.created_at, zone), REASONS.get(row.reason, row.reason)
     answer = explained_by(row.rung, row.provisional, row.status)
     return row.id, asked, why, answer, model or row.source, row.prompt_version, says

@@ -49,14 +49,15 @@ def _standing(one: ModelTrust) -> CheckResult:
         return CheckResult("standing", None, one.sentence, remedy)
     if not one.of:  # the settings want it so
         return CheckResult("standing", True, one.sentence)
+    which = "model file (ANDON_GGUF)" if one.provider == "EMBEDDED" else "MODEL"
     if one.standing is Standing.ADVISORY:
-        remedy = f"{_BELOW}; a larger MODEL may do better, and so may verdicts (docs/models.md)"
+        remedy = f"{_BELOW}; a larger {which} may do better, and so may verdicts (docs/models.md)"
     elif one.reason.endswith(LATE):
-        remedy = f"choose a smaller MODEL, a faster box, or a longer ANDON_MODEL_DEADLINE; {_SELDOM}"
+        remedy = f"choose a smaller {which}, a faster box, or a longer ANDON_MODEL_DEADLINE; {_SELDOM}"
     elif one.reason.endswith(USELESS):
-        remedy = f"choose a MODEL that is trained to follow instructions; {_SELDOM}"
+        remedy = f"choose a {which} that is trained to follow instructions; {_SELDOM}"
     else:
-        remedy = f"choose a larger MODEL; {_SELDOM}"
+        remedy = f"choose a larger {which}; {_SELDOM}"
     return CheckResult("standing", None, one.sentence, remedy)
 
 

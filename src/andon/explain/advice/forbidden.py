@@ -245,6 +245,8 @@ def _acted_on(
         return False
     for verb in _some(base, text):
         rest = text[verb.end() :]
+        if polarity.is_thing(text, verb.end()):
+            continue
         within = verb.start() < thing.start() and thing.end() <= verb.end()  # "turn the scanner off"
         behind = verb.end() <= thing.start() and _linked(text[verb.end() : thing.start()], most, direct)
         if (within or behind) and _asked(sentence, text, verb.start(), thing.end()):
@@ -303,6 +305,8 @@ def _linked(between: str, most: int, direct: bool) -> bool:
 def _fitted(sentence: Sentence, text: str) -> bool:
     """A jumper, a magnet, a dummy plug is to be fitted to it."""
     for found in _some(_FITS, text):
+        if polarity.is_thing(text, found.end()):
+            continue
         rest = text[found.end() : found.end() + 90]
         at_device = (
             _OBJECTS["device"].search(rest)
@@ -332,6 +336,8 @@ def _on_it(sentence: Sentence, text: str, devices: list[re.Match[str]], before: 
             if verbs is _MEDIUM and re.match(r"(?:switch|turn|shut|power|force|take|cut|leave)\b", verb[0]):
                 continue
             rest = text[verb.end() :]
+            if polarity.is_thing(text, verb.end()):
+                continue
             bare = verbs is _STRONG and named and _WITH.match(rest) and not text[: verb.start()].strip(" ,")
             if (_IT.match(rest) or bare) and _asked(sentence, text, verb.start(), verb.end()):
                 return True

@@ -61,6 +61,7 @@ _MODAL = late(
     r"\b(?:can|may|should|must|could|might|will|shall|to|please|would|let us|better|you|need|have to|has to|"
     r"ought to) ?(?:\w+ly |also |simply |just |then |first |always |even )?$"
 )
+_THING = late(r" (?:that|which) (?:holds?|keeps?|kept|held|is|was|may|might|covers?|blocks?|bridges?|should|does)\b")
 _BEGINS = late(r"(?:[,(]|\b(?:and|or|then|so|simply|just|temporarily|now|therefore|first|otherwise)) ?$")
 _MODAL_BE = late(
     r"\b(?:can|should|must|shall|will|ought to|ha[sv]e to|needs? to|is to|are to|better|to|let (?:it|the \w+)|"
@@ -133,6 +134,11 @@ def is_order(text: str, start: int, told: bool = False) -> bool:
     if re.search(r"(?<!you )(?<!we )(?<!one )\b(?:could|might|would) ?$", before):  # what things may have done
         return False
     return _MODAL.search(before) is not None or not _PEOPLE.search(before)
+
+
+def is_thing(text: str, end: int) -> bool:
+    """Whether the word that ends at ``end`` is a thing: "a magnet or tape that holds it"."""
+    return _THING.match(text, end) is not None
 
 
 def is_done_order(text: str, start: int, told: bool) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from andon.core.late_patterns import late
-from andon.explain.advice import lexicon
+from andon.explain.advice import lexicon, polarity
 
 
 class Order(NamedTuple):
@@ -57,7 +57,11 @@ def orders(text: str) -> Iterator[Order]:
         honest = _HONEST.match(text, found.start("verb"))
         if honest is not None and honest.end() >= found.end("verb"):
             continue
-        if verb.endswith(("ing", "ed")) or _DEVICE.match(text, found.start("verb")):
+        if (
+            verb.endswith(("ing", "ed"))
+            or polarity.is_thing(text, found.end("verb"))
+            or _DEVICE.match(text, found.start("verb"))
+        ):
             continue
         thing = _object(text, found.end("verb"))
         if thing is not None and not (verb in ("have", "get") and _HAD_DONE.match(text, thing)):

@@ -12,10 +12,12 @@ from collections import Counter
 
 from andon.core.redact import visible
 from andon.core.settings.settings import DEFAULT_INSTRUCTIONS
-from andon.explain.gate.said import Asked, Said, lexicon, words_of
+from andon.explain.gate.said import Asked, Said, lexicon, threes_of, unquoted, words_of
 
 #: Words of a language that make a text one of it, and how many times those of the language that was asked for.
 _LEAST, _MORE = 3, 1.5
+#: Words of any others that make it a mixture, and the share of its words that makes a cause a copy of the log.
+_MIXED, _COPIED = 3, 0.6
 #: Letters of another script, and their share, that make a text one of that script.
 _LETTERS, _SHARE = 10, 0.3
 _SCRIPTS = {
@@ -76,12 +78,37 @@ def foreign(said: Said, asked: Asked, instructions: str) -> str | None:
         if not hits:
             continue
         language, times = hits.most_common(1)[0]
-        if language not in wanted and times >= _LEAST and times >= _MORE * max(hits[one] for one in wanted):
+        different = {word for word in asked.own(text) if language in _languages().get(word, ())}
+        if (
+            language not in wanted
+            and times >= _LEAST
+            and len(different) > 1
+            and times >= _MORE * max(hits[one] for one in wanted)
+        ):
             return f"is in another language than asked ({language.capitalize()})"
+        others = {word for word in asked.own(text) if wanted.isdisjoint(_languages().get(word, wanted))}
+        if len(others) >= max(_MIXED, _MORE * max(hits[one] for one in wanted)):
+            return "is in a mixture of languages"
+    if _copies_foreign(said.cause, asked, wanted):
+        return "gives what the log says, in another language than asked, for its cause"
     own = [word for word in asked.own(whole) if word.isalpha()]
     if own and not _of_script(whole) and sum(map(_known, own)) < max(1, _SALAD * len(own)):
         return "is in no language that is known"
     return None
+
+
+def _copies_foreign(cause: str, asked: Asked, wanted: frozenset[str]) -> bool:
+    """Whether the cause is the log's own text, not quoted, in languages that were not asked for."""
+    text = unquoted(cause)
+    words = words_of(text)
+    threes = threes_of(words)
+    if not threes or sum(map(asked.holds, threes)) < _COPIED * len(threes):
+        return False
+    script = _of_script(text, least=3)
+    others = sum(1 for word in words if wanted.isdisjoint(_languages().get(word, wanted)))
+    return bool(script and not wanted & script) or (
+        others >= _LEAST and others > _MORE * sum(1 for word in words if wanted & set(_languages().get(word, ())))
+    )
 
 
 def _known(word: str) -> bool:
@@ -104,7 +131,7 @@ def _languages() -> dict[str, list[str]]:
     return found
 
 
-def _of_script(text: str) -> frozenset[str]:
+def _of_script(text: str, least: int = _LETTERS) -> frozenset[str]:
     """The languages that are written in the script of ``text``, where that is not Latin."""
     scripts: Counter[str] = Counter()
     for character in text[:2_000]:
@@ -113,6 +140,6 @@ def _of_script(text: str) -> frozenset[str]:
     total = sum(scripts.values())
     found: set[str] = set()
     for script, languages in _SCRIPTS.items():
-        if scripts[script] >= _LETTERS and scripts[script] >= _SHARE * total:
+        if scripts[script] >= least and scripts[script] >= _SHARE * total:
             found.update(languages.split())
     return frozenset(found)

@@ -28,7 +28,7 @@ _COPIED, _COPIED_LEAST = 0.5, 3
 _PLACEHOLDER = re.compile(
     r"[\W_]*(?:(?:(?:a |the |your |enter |insert |write )*(?:string|text|summary|probable[ _]cause|cause|"
     r"checks?|finding|description|sentence|"
-    r"placeholder|example|value|answer)(?: (?:here|goes here|text|\d+))?)|null|none|nil|undefined|todo|tbd|"
+    r"placeholder|example|value|answer|rule)(?: (?:here|goes here|text|\d+))?)|null|none|nil|undefined|todo|tbd|"
     r"n ?/ ?a|unknown|foo|bar|xxx+|"
     r"lorem ipsum.*|(?:str|list|int)\b.*)[\W_]*",
     re.IGNORECASE | re.DOTALL,
@@ -41,6 +41,8 @@ _HONEST = re.compile(r"[\W_]*(?:unknown|none|n ?/ ?a)[\W_]*", re.IGNORECASE)
 #: A record of the prompt, handed back.
 _RECORD = re.compile(r"\s*[{\[].{0,400}\"(?:hostname|timestamp|severity_native|maxLength|properties)\"", re.DOTALL)
 _JSON = re.compile(r"\s*(?:[{\[]\s*[\"'{\[]|[{\[]\s*$)")
+#: Where one object ends and another begins.
+_BRACES = re.compile(r"\}[\s,]*\{")
 #: What the form says of its texts, and the share of a text's words that makes it one of them.
 _DESCRIPTIONS = tuple(
     frozenset(words_of(f"{ModelFinding.model_fields[name].description} up to characters each"))
@@ -67,6 +69,8 @@ def worthless(explanation: Explanation, instructions: str = "") -> str | None:
         return "says one thing over and over"
     if len(texts) > 2 and len({" ".join(text.casefold().split()) for text in texts}) == 1:
         return "says one thing over and over"
+    if explanation.finding is not None and _BRACES.search(joined):
+        return "is the form, not filled in"
     ours = _shingles(f"{prompts.RULES}\n{instructions}")
     if (
         _RECORD.match(joined)

@@ -19,7 +19,7 @@ from andon.explain.gate.form import worthless
 from andon.explain.gate.looping import any_loop, long_loop
 from andon.explain.gate.obeying import obeys, talks_of_itself
 from andon.explain.gate.said import READ, Asked, Said
-from andon.explain.gate.thin import adds_nothing, thin_check
+from andon.explain.gate.thin import adds_nothing, fits_any, thin_check
 
 #: Categories of one kind do not contradict each other: a drive's overload is mechanical as well, and a full disk is the
 #: server's.
@@ -115,6 +115,8 @@ def _strictly(
         yield Fault(f"has checks that say nothing to do: “{thin[:60]}”", "thin", repairable=True)
     if adds_nothing(said, asked):
         yield Fault("repeats the log and adds nothing", "echo")
+    if (explanation.finding or {}).get("enough_evidence", True) and fits_any(said, asked):
+        yield Fault("would fit any fault: it names nothing of this one", "thin")
     contradicted = contradiction(explanation, ruled)
     if contradicted is not None:
         yield Fault(contradicted, "category")

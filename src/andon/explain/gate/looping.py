@@ -26,6 +26,9 @@ _COUNTING = (40,)
 _PERIOD, _TIMES, _LETTERS = 24, {1: 5, 2: 4, 3: 3}, 12
 #: The share of different threes of words in a text of so many words.
 _MEASURED, _THREES = 40, 0.4
+#: How often a telling word, or three words in a row, stand in a text that is going round, the share of the words that
+#: they are, and the share of different words in it.
+_OFTEN, _ROUND, _ROUND_WORDS, _ROUND_DIFFERENT = 4, 0.15, 12, 0.62
 _SENTENCE = re.compile(r"[.!?;:]+(?=\s|$)|\n")
 
 
@@ -46,6 +49,7 @@ def any_loop(said: Said, asked: Asked) -> bool:
             _stretch(words, _WINDOWS, asked.runs)
             or (counted != words and _stretch(counted, _COUNTING, asked.runs))
             or _few(words, asked)
+            or _round(words, asked)
         ):
             return True
         if any(_in_a_row(words_of(line), asked) for line in text.splitlines()):
@@ -98,6 +102,29 @@ def _few(words: list[str], asked: Asked) -> bool:
     return False
 
 
+def _round(words: list[str], asked: Asked) -> bool:
+    """Whether a short text comes back to the same words with others between ("then filter, then pump, then filter").
+
+    Not where a number behind tells them apart ("fuse F1, fuse F2"), nor what the log repeats.
+    """
+    total = len(words)
+    if total < _ROUND_WORDS or len(set(words)) > _ROUND_DIFFERENT * total:
+        return False
+    numbered = {at + near for at, word in enumerate(words) if word.isdecimal() for near in range(-3, 0)}
+    runs = Counter(
+        three
+        for at, three in enumerate(threes_of(words))
+        if at + 2 not in numbered and three not in asked.threes and three[0].isascii()
+    )
+    idle = lexicon()["idle"]["words"] | asked.words
+    runs.update(
+        (word,)
+        for at, word in enumerate(words)
+        if at not in numbered and len(word) > 3 and word.isascii() and word.isalpha() and word not in idle
+    )
+    return any(times >= _OFTEN and times * len(run) >= _ROUND * total for run, times in runs.items())
+
+
 def _sentences(said: Said) -> bool:
     """Whether the answer is one sentence, or two, in all its parts."""
     sentences = [
@@ -117,5 +144,5 @@ def _meaning(check: str) -> Iterator[str]:
     """The words of a check without those that any check has; of each its beginning, so that forms are alike."""
     idle = lexicon()["idle"]
     for word in words_of(check):
-        if word not in idle["words"] and word not in idle["checking"]:
+        if word not in idle["words"] and word not in idle["checking"] and word != "s":  # "the drive's"
             yield word[:6]

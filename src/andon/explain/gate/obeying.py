@@ -56,6 +56,7 @@ _MARKED = late(
 _MARKED_LEAST = 8
 #: So often the reader is looked for, at most.
 _READERS = 12
+_DEMANDS_SIGNS = re.compile(r"(?:回答|回复|答复|输出|回答说)\s*[:：“\"]\s*(?P<said>[^。；！”\"\n]{2,60})")
 _SENTENCE = re.compile(r"[.!?]+(?=\s|$)|\n")
 
 
@@ -103,6 +104,7 @@ def _demanded(log: str) -> Iterator[str]:
     first = _READER.search(log)
     spoken_to = addresses(log) or first is not None
     since = 0 if first is None else _start(log, first.start())
+    yield from (found["said"].strip().casefold() for found in _DEMANDS_SIGNS.finditer(log))
     for found in _DEMANDS.finditer(log):
         addressed = spoken_to and found.start() >= since
         words = found["said"].strip("\"'“” ")

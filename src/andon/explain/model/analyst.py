@@ -268,7 +268,7 @@ class ModelAnalyst(ModelSession):
                 "or the budget ended: raise the budget, or set ANDON_INVESTIGATE=off."
             )
         what = "nothing that can be read" if any(answer.strip() for answer in exchange.answers) else "an empty answer"
-        return ModelAnswerError(f"{self.model} at {self.place.url} gave {what}: choose another MODEL if this goes on.")
+        return ModelAnswerError(f"{self.model} at {self.place.url} gave {what}: choose another model if this goes on.")
 
 
 def _looks(response: ModelResponse) -> bool:

@@ -74,6 +74,9 @@ _ANSWER = re.compile(
 _FIELD = re.compile(
     r"[\"']?\b(?:category|confidence|severity|priority)[\"']?\s*[:=]\s*[\"']?\w{1,24}[\"']?", re.IGNORECASE
 )
+#: How a temperature is written beside "92 °C"; a full stop that is left alone where something was cut out.
+_DEGREES = re.compile(r"(?<=\d) ?(?:deg(?:rees?|\.)?|grad) ?(?:c(?:elsius)?\b)", re.IGNORECASE)
+_LONE_STOP = re.compile(r"(?:^|(?<=\s))[.;:,!?]+(?=\s|$)")
 
 
 def _own(text: str) -> str:
@@ -139,8 +142,8 @@ def read(log: StoredLog, template: str, index: TermIndex, glossary: Glossary) ->
         around=around,
         named=named,
         words=frozenset(spoken),
-        text="\n".join(lines),
-        message=" ".join(message.split()),
+        text=_DEGREES.sub(" °C", "\n".join(lines)),
+        message=" ".join((_LONE_STOP.sub(" ", message) if message != raw else message).split()),
         service=service.lower(),
         host=host.lower(),
         context={key.lower(): value.lower() for key, value in context.items()},

@@ -297,7 +297,7 @@ def goes_in_circles(place: Place) -> ModelAnswerError:
     """The same words, or nothing but white space, came over and over, and reading was stopped."""
     return ModelAnswerError(
         f"{place.model} at {place.url} said one thing over and over and went on writing beyond what any answer needs: "
-        "choose another MODEL if this goes on."
+        "choose another model if this goes on."
     )
 
 
