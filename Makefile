@@ -43,10 +43,10 @@ demo: $(STAMP)  ## Replay a plant's bad night shift through the real broker and 
 run: $(STAMP)  ## Start the service
 	@$(BIN)/andon run
 
-# Without the real model its tests are left out, and say so; with ANDON_REAL_MODEL=required they fail.
+# Without the real model its tests are left out, and say so; with REAL_MODEL=required they fail.
 models: $(STAMP)  ## Fetch the small real model that tests ask (98 MB, once on a machine)
 	@$(BIN)/python tools/real_models.py --quiet smollm2 \
-		|| { echo "*** The tests of a real model are left out ***"; test "$(ANDON_REAL_MODEL)" != required; }
+		|| { echo "*** The tests of a real model are left out ***"; test "$(REAL_MODEL)" != required; }
 
 eval-models: $(STAMP)  ## Ask two small real models the labelled cases and write what operators are shown (an hour)
 	@$(BIN)/python tools/real_models.py smollm2 gemma3

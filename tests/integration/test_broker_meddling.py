@@ -133,10 +133,11 @@ class Site:
         return got
 
     async def acknowledged(self) -> None:
-        """Wait until the broker has all the acknowledgements."""
+        """Wait until the broker has all the acknowledgements; what it hands out again is acknowledged again."""
         self.stream.compared()  # as the recorder says once the logs of before are recovered
 
         async def settled() -> bool:
+            await self.stream.ack(await self.stream.pull(10, 0.05))
             state = await self.stream.state()
             return state.ack_floor == state.last_sequence
 

@@ -14,11 +14,11 @@ SECONDS = 240
 
 
 def smollm2() -> Path:
-    """The model's file; without it the test is left out, or fails where ``ANDON_REAL_MODEL=required``."""
+    """The model's file; without it the test is left out, or fails where ``REAL_MODEL=required``."""
     place: Path = _tool().cached("smollm2")
     if not place.is_file():
         said = "the real model is not there: `make models` fetches it (98 MB)"
-        if os.environ.get("ANDON_REAL_MODEL") == "required":
+        if os.environ.get("REAL_MODEL") == "required":
             pytest.fail(said)
         pytest.skip(said)
     return place

@@ -180,7 +180,7 @@ class Exchange:
         self.output_tokens += response.usage.output_tokens
         self.finish = response.finish_reason
         self.heard = True
-        if self.text and self.finish != "length":
+        if self.text and self.finish not in ("length", "content_filter"):
             self.answers.append(self.text)
         return response
 
