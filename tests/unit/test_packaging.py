@@ -1,0 +1,16 @@
+"""What is installed: every file of data that the code reads is in the wheel."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_file_of_data_is_packed() -> None:
+    """A glob that is missing shows only where Andon is installed from its wheel."""
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["andon"]
+    package = ROOT / "src" / "andon"
+    data = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert data == {path for glob in packed for path in package.glob(glob)}
