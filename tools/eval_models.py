@@ -60,13 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sample", type=int, default=SAMPLE, help="cases that a rule fits, taken from each family in turn"
     )
+    parser.add_argument("--open", type=int, help="cases that no rule fits, taken the same way; all unless given")
     parser.add_argument("--models", nargs="+", choices=real_models.MODELS, default=list(real_models.MODELS))
     parser.add_argument("--cases", type=Path, help="a file or directory of other cases")
     parser.add_argument("--print", action="store_true", help="print the table and write nothing")
     wanted = parser.parse_args(arguments)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     playbook = Playbook.load()
-    asked = _asked(playbook, bundled_cases() if wanted.cases is None else site_cases(wanted.cases), wanted.sample)
+    asked = _asked(playbook, bundled_cases() if wanted.cases is None else site_cases(wanted.cases), wanted)
     columns = {name: asyncio.run(_column(name, playbook, asked)) for name in wanted.models}
     table = _table(playbook, asked, columns)
     print(table)
@@ -77,15 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _asked(playbook: Playbook, cases: list[Case], sample: int) -> list[tuple[Case, Question]]:
-    """Cases with the question that the service asks: a sample of those that a rule fits, and all others."""
+def _asked(playbook: Playbook, cases: list[Case], wanted: argparse.Namespace) -> list[tuple[Case, Question]]:
+    """Cases with the question that the service asks: some of those that a rule fits, and of the others."""
     questions = Questions()
     made = [(case, questions(case)) for case in cases]
     for _, question in made:
         question.rules = playbook.candidates(question, 3)
     open_ones = {case.id for case, question in made if not fits(playbook.explain(question))}
-    kept = {case.id for case in select([case for case, _ in made if case.id not in open_ones], limit=sample)}
-    return [(case, question) for case, question in made if case.id in kept | open_ones]
+    ruled = [case for case, _ in made if case.id not in open_ones]
+    unruled = [case for case, _ in made if case.id in open_ones]
+    kept = {case.id for case in (*select(ruled, limit=wanted.sample), *select(unruled, limit=wanted.open))}
+    return [(case, question) for case, question in made if case.id in kept]
 
 
 async def _column(name: str, playbook: Playbook, asked: Iterable[tuple[Case, Question]]) -> Column:
