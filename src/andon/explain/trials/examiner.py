@@ -108,9 +108,6 @@ class Examiner:
         return await self.read(trials.idle, time.time()) and await admission.budget.shortage() is None
 
     async def _take(self, number: int, analyst: Analyst, trial: TrialCase) -> float:
-        await analyst.warm_up()  # once, and no time of the model's
-        if await self.admission.budget.take() is not None:
-            return LOOK
         started = self.clock()
 
         async def ask() -> None:
@@ -119,6 +116,9 @@ class Examiner:
             await self.ask(analyst, trial)
 
         try:
+            await analyst.warm_up()  # once, and no time of the model's
+            if await self.admission.budget.take() is not None:
+                return LOOK
             await self.turns.background(ask)
         except BrokenOff:
             log.debug("trial broken off for a real question", case=trial.case.id)
