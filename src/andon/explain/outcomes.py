@@ -64,7 +64,7 @@ class Outcomes:
             return False
         job.question = await self.ladder.prepare(job.question)
         below = self.analyst is not None and placing.asked_below(standing, ruled)
-        await self.finish(job, self.ladder.playbook(job.question), below)
+        await self.finish(job, with_hints(ruled, job.question.hints), below)
         return True
 
     def final(self, question: Question) -> tuple[Explanation, bool] | None:
@@ -72,7 +72,7 @@ class Outcomes:
         the model is to be asked anew."""
         ruled, standing = self.ladder.rules(question), self.standing
         if self.analyst is None or placing.fits(ruled) or placing.settled(standing, ruled):
-            return self.ladder.playbook(question), self.analyst is not None and placing.asked_below(standing, ruled)
+            return with_hints(ruled, question.hints), self.analyst is not None and placing.asked_below(standing, ruled)
         return None
 
     def useless(self, job: PendingAnalysis) -> str | None:
@@ -92,15 +92,15 @@ class Outcomes:
             await self._save(queue.finish_second, job, placing.second_opinion(explanation, standing))
             self.metrics.second_opinions.inc()
             return
-        ruled = self.ladder.playbook(job.question)
         if standing is Standing.QUALIFIED:
             await self.finish(job, with_hints(explanation, hints))
-        elif placing.settled(standing, ruled):  # the model was not the one that was to be asked, or is found unfit
-            await self.finish(job, ruled, placing.second_opinion(explanation, standing))
+            return
+        ruled = self.ladder.rules(job.question)
+        if placing.settled(standing, ruled):  # the model was not the one that was to be asked, or is found unfit
+            await self.finish(job, with_hints(ruled, hints), placing.second_opinion(explanation, standing))
             self.metrics.second_opinions.inc()
         else:
-            general = self.ladder.rules(job.question)
-            await self.finish(job, with_hints(placing.labelled(explanation, general, standing), hints))
+            await self.finish(job, with_hints(placing.labelled(explanation, ruled, standing), hints))
 
     async def finish(self, job: PendingAnalysis, explanation: Explanation, second: Explanation | bool = False) -> None:
         """Save and tell. ``second`` is what stands below it, True where that is to be asked for."""
