@@ -6,14 +6,14 @@ FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 # dependencies first: they change less often than the sources, so this layer stays in the cache
-COPY requirements.lock requirements-runtime.lock ./
+COPY requirements.lock requirements-runtime.lock requirements-opcua.txt ./
 RUN python -m venv --without-pip /opt/andon \
     && python -m pip --python /opt/andon/bin/python install \
         --require-hashes --no-deps --only-binary=:all: -r requirements-runtime.lock \
     # the build tool, in the version the lock names, stays in this stage
     && awk '/^[a-z]/ { keep = /^setuptools==/ } keep' requirements.lock > build.lock \
     && python -m pip install --require-hashes --no-deps -r build.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE THIRD-PARTY.md ./
 COPY src ./src
 # extras that the runtime lock leaves out, such as EXTRAS=parquet,embedded: what is installed was fetched by the lock's hashes
 ARG EXTRAS=
@@ -21,6 +21,9 @@ RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && python -m pip --python /opt/andon/bin/python install --no-deps /wheels/andon-*.whl \
     && if [ -n "$EXTRAS" ]; then \
         python -m pip download --require-hashes --no-deps --only-binary=:all: -r requirements.lock --dest /locked \
+        && case ",$EXTRAS," in *,opcua,*) \
+            python -m pip download --require-hashes --no-deps --only-binary=:all: -r requirements-opcua.txt --dest /locked ;; \
+        esac \
         && python -m pip --python /opt/andon/bin/python install --no-index --find-links /locked "andon[$EXTRAS]"; \
     fi \
     && python -m pip --python /opt/andon/bin/python check \

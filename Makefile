@@ -11,7 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCKED := $(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test models eval-models quick lint format bench chaos figures docs lock clean
+.PHONY: help setup demo run test models eval-models quick lint format bench chaos producers figures docs screenshots lock \
+	bundle bundle-test clean
 
 help:  ## Print what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +23,7 @@ ifneq ($(EXTRAS),)
 		wrong = set("$(EXTRAS)".split(",")) - set(known); \
 		sys.exit(f"No extra is called {min(wrong)!r}; there are {chr(44).join(sorted(known))}" if wrong else 0)'
 	@$(LOCKED)
+	@case ",$(EXTRAS)," in *,opcua,*) $(PIP) install --quiet --require-hashes --no-deps -r requirements-opcua.txt ;; esac
 	@$(PIP) install --quiet --no-index --no-build-isolation -e '.[$(EXTRAS)]'
 	@$(PIP) check
 endif
@@ -37,7 +39,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PIP) check
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## Replay a plant's bad night shift through the real broker and show what was explained
+demo: $(STAMP)  ## Open the page on a plant whose bad night happens now; Ctrl-C ends it
 	@$(BIN)/andon demo
 
 run: $(STAMP)  ## Start the service
@@ -52,8 +54,10 @@ eval-models: $(STAMP)  ## Ask two small real models the labelled cases and write
 	@$(BIN)/python tools/real_models.py smollm2 gemma3
 	@PYTHONPATH=tools $(BIN)/python tools/eval_models.py $(EVAL)
 
+# Hundreds of processes are started, and four import every test: where the environment keeps Python from writing what it
+# compiled, each would compile everything again.
 test: $(STAMP) models  ## Run every test
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 quick: $(STAMP)  ## Run the tests that start no process and cost little, in half a minute of CPU time
 	@$(BIN)/python -m pytest tests/unit --quick
@@ -73,12 +77,18 @@ bench: $(STAMP)  ## Measure the record path beside its yardsticks
 chaos: $(STAMP)  ## Break a running service for ten minutes and count what is lost; ALL=1 for half an hour
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(ALL),--all) $(if $(WRITE),--write) --seed $(or $(SEED),1)
 
+producers: $(STAMP)  ## Let real producers send while Andon is killed twice (minutes; fetches Debian packages); ONLY=syslog for some
+	@PRODUCERS=1 $(BIN)/python -m pytest tests/producers -m producers -rP --timeout 600 $(if $(ONLY),-k $(ONLY))
+
 figures: $(STAMP)  ## Measure the layout of the code beside its goals
 	@$(BIN)/python tools/figures.py
 
 docs: $(STAMP)  ## Generate the settings and command pages and the picture of the demo
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python docs/picture.py
+
+screenshots: $(STAMP)  ## Take the README's pictures of the page, from the demo (needs Chromium)
+	@$(BIN)/python tools/screenshots.py
 
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
@@ -87,9 +97,18 @@ PINS := .venv/.pins
 lock: $(STAMP)  ## Renew the two requirements locks from pyproject.toml (needs uv)
 	@$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements.lock
 	@grep -E '^[A-Za-z0-9._-]+==' requirements.lock | sed 's/ *\\$$//' > $(PINS)
-	@$(COMPILE) --extra claude --extra gemini --extra azure-ad --extra mcp --extra postgres --constraint $(PINS) \
+	@$(COMPILE) --extra claude --extra gemini --extra azure-ad --extra mcp --extra postgres --extra apprise \
+		--constraint $(PINS) \
 		pyproject.toml -o requirements-runtime.lock
+	@{ head -n 1 requirements-opcua.txt; echo 'asyncua==2.1.*' | $(COMPILE) --no-annotate --constraint $(PINS) -; } \
+		> $(PINS).opcua && mv $(PINS).opcua requirements-opcua.txt
 	@rm -f $(PINS)
+
+bundle: $(STAMP)  ## Make one archive in dist/ that installs the service without a network, for this platform and Python
+	@$(BIN)/python tools/bundle.py
+
+bundle-test: $(STAMP)  ## Make that archive and install it into an empty root directory, without a network (minutes)
+	@tools/bundle_test.sh $(BIN)/python
 
 clean:  ## Remove .venv and caches (never data/)
 	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

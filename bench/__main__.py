@@ -14,20 +14,38 @@ from functools import partial
 import structlog
 
 from andon.app.lifetime import loop_factory
-from bench import agent_layer, compare, fingerprints, history, models, record_path, retaining, service_figures, storm
+from bench import (
+    actions,
+    agent_layer,
+    compare,
+    fingerprints,
+    history,
+    models,
+    notices,
+    pages,
+    record_path,
+    retaining,
+    service_figures,
+    sources,
+    storm,
+)
 
 MEASUREMENTS = {
     "record": record_path.measure,
+    "sources": sources.measure,
     "service": service_figures.measure,
     "fingerprints": fingerprints.measure,
     "storm": storm.measure,
     "agent": agent_layer.measure,
     "history": history.measure,
     "retention": retaining.measure,
+    "page": pages.measure,
+    "notices": notices.measure,
+    "actions": actions.measure,
 }
 
 #: These take from ten minutes to half an hour: without being named they run on a small file.
-LONG = ("history", "retention")
+LONG = ("history", "retention", "page")
 
 
 def main() -> None:
@@ -40,15 +58,18 @@ def main() -> None:
     known = ", ".join(MEASUREMENTS)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {known}; all unless given")
     parser.add_argument("--quick", action="store_true", help="fewer messages and rounds")
-    parser.add_argument("--rows", type=int, help="logs in the file of `history`, ten million unless given")
-    parser.add_argument("--fresh", action="store_true", help="make the file of `history` anew")
+    parser.add_argument("--rows", type=int, help="logs in the file of `history` or `page`, ten million unless given")
+    parser.add_argument("--fresh", action="store_true", help="make the file of `history` or `page` anew")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - MEASUREMENTS.keys():
         parser.error(f"there is no {min(unknown)}; there are {known}, compare and models")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    of_history = partial(history.measure, rows=arguments.rows, fresh=arguments.fresh)
+    large = {
+        name: partial(one, rows=arguments.rows, fresh=arguments.fresh)
+        for name, one in {"history": history.measure, "page": pages.measure}.items()
+    }
     for name in arguments.names or MEASUREMENTS:
-        measure = of_history if name == "history" else MEASUREMENTS[name]
+        measure = large.get(name) or MEASUREMENTS[name]
         with asyncio.Runner(loop_factory=loop_factory()) as runner:  # the loop that the service runs on
             small = name in LONG and not arguments.names
             runner.run(measure(quick=arguments.quick or small))

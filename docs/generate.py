@@ -56,7 +56,7 @@ def settings_rows(only: Container[str] | None = None) -> str:
     for name, default, sentence in settings_table():
         if only is not None and name not in only:
             continue
-        shown = f"`{default}`" if default and len(default) <= 40 else ("a sentence of its own" if default else "")
+        shown = f"`{default}`" if default and len(default) <= 80 else ("a sentence of its own" if default else "")
         lines.append(f"| `{name}` | {shown} | {sentence} |")
     return "\n".join(lines) + "\n"
 
@@ -67,7 +67,8 @@ def settings_page() -> str:
         f"{NOTE}\n# Settings\n\n"
         "A setting is read from the environment, then from `.env`, then from `andon.toml` in the working directory "
         "(or the file that `ANDON_CONFIG` names). In `andon.toml` it is written in lower case and without the prefix: "
-        "`ANDON_NATS_PORT=4333` becomes `nats_port = 4333`.\n\n" + settings_rows()
+        "`ANDON_NATS_PORT=4333` becomes `nats_port = 4333`. A command that is started elsewhere reads those of the "
+        "[service that this machine has](installing.md#where-commands-find-their-settings).\n\n" + settings_rows()
     )
 
 

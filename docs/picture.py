@@ -11,7 +11,7 @@ from andon.app.cli import demo
 from andon.app.cli.output import console
 
 HERE = Path(__file__).resolve().parent
-WIDTH = 124
+WIDTH = 100
 ROWS = 12
 
 
@@ -20,8 +20,8 @@ def main() -> None:
     console.record, console.width = True, WIDTH
     # In a directory of its own, so that the paths it prints are the short ones a user sees.
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
-        demo.demo(data_dir=Path("data/demo"), stay=False, rows=ROWS)
-        picture = console.export_svg(title="make demo")
+        demo.demo(data_dir=Path("data/demo"), once=True, stay=False, open_page=False, rows=ROWS)
+        picture = console.export_svg(title="andon demo --once")
     # The picture must not fetch fonts from anywhere.
     picture = re.sub(r"@font-face\s*{[^}]*}", "", picture)
     (HERE / "demo.svg").write_text(picture, encoding="utf-8")

@@ -12,11 +12,15 @@ import os
 import platform
 import resource
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from andon.core.settings import whereabouts
 
 #: Most cases of one function in a quick run: what has more is a matrix, such as that of the playbook's rules.
 CASES_MAX = 100
@@ -28,6 +32,19 @@ _LIST = Path(__file__).with_name("quick.txt")
 _STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system")
 
 
+# The same examples every time, and no deadline for one of them.
+settings.register_profile("andon", settings.get_profile("ci"), max_examples=50)
+
+# What is imported and collected stays: no collection of garbage needs to look at it, now or later.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """The collector is at work again, for what tests leave behind."""
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     """Async tests run on the loop that Andon runs on."""
@@ -37,6 +54,20 @@ def anyio_backend() -> str:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--quick``."""
     parser.addoption("--quick", action="store_true", help="no processes, no matrices, nothing costly (make quick)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main() -> Generator[None, object, object]:
+    """Services that tests start say where they are to this process and its children only.
+
+    What runs on the machine beside us, or is installed there, is not found by commands in tests.
+    """
+    with tempfile.TemporaryDirectory(prefix="andon-tests-") as place:
+        os.environ["XDG_RUNTIME_DIR"] = place
+        whereabouts.INSTALLED = Path(place, "location")
+        whereabouts.RUN_BY_ROOT = Path(place, "run")
+        whereabouts.USUAL_PORT = 0
+        return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,11 +98,6 @@ class _Quick:
         self._left_out.update(reason for reason in reasons.values() if reason)
         config.hook.pytest_deselected(items=[item for item, reason in reasons.items() if reason])
         items[:] = [item for item in items if not reasons.get(item)]
-
-    def pytest_collection_finish(self) -> None:
-        """What is imported by now stays: no collection of garbage needs to look at it again."""
-        gc.collect()
-        gc.freeze()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

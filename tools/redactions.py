@@ -1,7 +1,8 @@
 """Count what redaction takes from texts that hold no secret, and show each: ``python tools/redactions.py [FILE …]``.
 
-Without files it reads what the repository brings: the labelled cases, the playbook with its examples, the demo's shift
-and the loggers' lines. A file is read line by line, a line of JSON as a value. ``--time`` says what a text costs.
+Without files it reads what the repository brings: the labelled cases, the playbook with its examples, the demo,
+a bad shift and the loggers' lines. A file is read line by line, a line of JSON as a value. ``--time`` says what a text
+costs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BUNDLED = (
     "src/andon/app/evals/cases/*.yaml",
     "src/andon/explain/playbook/*.yaml",
-    "src/andon/app/demo/*.jsonl",
+    "src/andon/app/demo/*.toml",
+    "tests/support/bad_shift.jsonl",
     "tests/fixtures/loggers/*.jsonl",
 )
 

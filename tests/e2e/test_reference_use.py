@@ -57,7 +57,7 @@ QUERY = (
 @contextmanager
 def explained(place: Path) -> Iterator[Andon]:
     """A service that got the ten samples and explained them with the playbook."""
-    with running(place) as service:
+    with running(place, fresh=True) as service:
         service.publish(*SAMPLES)
         until(lambda: service.count(where="analysis IS NOT NULL") == 10, "ten explained samples")
         yield service

@@ -76,7 +76,7 @@ def test_logs_come_page_by_page(get: Client) -> None:
         ids, following = [], {}
         while True:
             page = get("/api/logs", limit=40, oldest=oldest, **following).json
-            ids += [log["id"] for log in page["logs"]]
+            ids += [log["id"] for log in page["items"]]
             if page["next"] is None:
                 break
             following = {"next": page["next"]}
@@ -95,7 +95,7 @@ def test_logs_can_be_filtered(get: Client) -> None:
     """By everything at once; a repeated field must hold each time."""
 
     def found(**asked: object) -> list[int]:
-        return [log["id"] for log in get("/api/logs", limit=1000, oldest="true", **asked).json["logs"]]
+        return [log["id"] for log in get("/api/logs", limit=1000, oldest="true", **asked).json["items"]]
 
     assert get("/api/logs", host="plc-[2]").status == 404  # brackets are no pattern
     assert found(severity="critical", host="plc-?", line="L1", text="fault p2")[:3] == [5, 11, 17]
@@ -106,20 +106,20 @@ def test_logs_can_be_filtered(get: Client) -> None:
 
 def test_problems(get: Client) -> None:
     """A list, one of them, and what more is known about it."""
-    rows = get("/api/patterns", sort="count").json
+    rows = get("/api/patterns", sort="count").json["items"]
     assert [row["count"] for row in rows] == [50, 50, 50]
     one = rows[0]["id"]
     shown = get(f"/api/patterns/{one}").json
     assert shown["pattern"] == rows[0]
     assert len(shown["hosts"]) == 4
-    assert get(f"/api/patterns/{one}/history").json[0]["pattern_id"] == one
+    assert get(f"/api/patterns/{one}/history").json["items"][0]["pattern_id"] == one
     parts = get(f"/api/patterns/{one}/breakdown", **DAY).json
     assert parts["logs"] == 50
     assert [part["value"] for part in parts["hostname"]] == ["plc-0", "plc-1", "plc-2", "plc-3"] or len(
         parts["hostname"]
     ) == 4
     assert parts["shifts"][-1]["name"] == "night"
-    assert isinstance(get(f"/api/patterns/{one}/similar").json, list)
+    assert isinstance(get(f"/api/patterns/{one}/similar").json["items"], list)
 
 
 def test_a_verdict_is_kept_and_shown(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_verdict_is_kept_and_shown(tmp_path: Path) -> None:
     _fill(tmp_path / "agent.db")
     with served(tmp_path / "agent.db") as port:
         client = Client(port)
-        explained = next(one["id"] for one in client("/api/patterns").json if one["rung"] == "model")
+        explained = next(one["id"] for one in client("/api/patterns").json["items"] if one["rung"] == "model")
         path = f"/api/patterns/{explained}/verdict"
         assert client.post(path, {"verdict": "wrong", "author": "ann"}).status == 200
         made = client.post(path, {"verdict": "helpful", "author": "ann", "note": "yes"}).json
@@ -147,14 +147,14 @@ def test_a_verdict_is_kept_and_shown(tmp_path: Path) -> None:
 def test_trends_and_figures(get: Client) -> None:
     """Each question is answered with its type."""
     top = get("/api/trends/top", **DAY).json
-    assert (top["kind"], top["logs"], len(top["rows"])) == ("top", MESSAGES, 3)
-    assert len(get("/api/trends/new", **DAY).json["rows"]) == 3
+    assert (top["kind"], top["logs"], len(top["items"])) == ("top", MESSAGES, 3)
+    assert len(get("/api/trends/new", **DAY).json["items"]) == 3
     assert get("/api/trends/rising", **DAY).json["note"]
-    assert get("/api/trends/quiet", **DAY).json["rows"] == []
+    assert get("/api/trends/quiet", **DAY).json["items"] == []
     assert get("/api/trends/top", line="L1", **DAY).json["logs"] == MESSAGES / 2
-    (flood,) = get("/api/trends/first-out", **DAY).json
+    (flood,) = get("/api/trends/first-out", **DAY).json["items"]
     assert flood["alarms"] > 100
-    assert get("/api/trends/together", **DAY).json == []
+    assert get("/api/trends/together", **DAY).json["items"] == []
     hours = get("/api/timeline", **DAY, step="hour").json
     assert (hours["total"], len(hours["points"]), hours["zone"]) == (MESSAGES, 24, "Europe/Berlin")
     diff = get("/api/diff", pattern=get("/api/logs/3").json["pattern_id"], **DAY).json
@@ -309,7 +309,7 @@ _PATHS = [
     "/api/logs", "/api/logs/1", "/api/patterns", "/api/patterns/1", "/api/patterns/1/history",
     "/api/patterns/1/breakdown", "/api/patterns/1/similar", "/api/trends/top", "/api/trends/new",
     "/api/trends/rising", "/api/trends/quiet", "/api/trends/first-out", "/api/trends/together", "/api/timeline",
-    "/api/diff", "/api/export", "/api/alarms", "/api/alarms/figures", "/api/report", "/api/retention",
+    "/api/diff", "/api/export", "/api/alarms", "/api/alarms/figures", "/api/alarms/overview", "/api/report", "/api/retention",
 ]  # fmt: skip
 _NAMES = [
     "since", "until", "baseline", "severity", "service", "host", "text", "pattern", "site", "area", "line", "machine",

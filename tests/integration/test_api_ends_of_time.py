@@ -45,6 +45,7 @@ def get(place: Path) -> Iterator[Client]:
         ("/api/diff", 200),
         ("/api/diff?pattern=1", 200),
         ("/api/alarms/figures", 200),
+        ("/api/alarms/overview", 200),
         ("/api/timeline?step=day", 400),
         ("/api/patterns/1/breakdown", 400),
     ],

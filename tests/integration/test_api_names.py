@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -46,18 +47,19 @@ def test_an_id_that_is_not_there(get: Client) -> None:
     """Names those next to it."""
     for path, operations in get("/openapi.json").json["paths"].items():
         if "{" in path and "get" in operations:
-            answer = get(path.replace("{pattern_id}", "999").replace("{log_id}", "999"))
+            answer = get(re.sub(r"\{\w+\}", "999", path))
             assert answer.status == 404
-            assert "; there " in answer.json["detail"]
+            told = answer.json["detail"]
+            assert "none is stored yet" in told if "/rejects" in path or "/actions" in path else "; there " in told
 
 
 def test_how_a_name_was_read_is_told(get: Client) -> None:
     """In a header everywhere, and in the page of logs."""
     note = "line 'line 3' is read as L3 and line03"
     page = get("/api/logs", line="line 3")
-    assert (len(page.json["logs"]), page.json["notes"], page.headers["andon-note"]) == (2, [note], note)
+    assert (len(page.json["items"]), page.json["notes"], page.headers["andon-note"]) == (2, [note], note)
     active = get("/api/alarms", line="line 3")
-    assert ([one["line"] for one in active.json], active.headers["andon-note"]) == (["L3", "line03"], note)
+    assert ([one["line"] for one in active.json["items"]], active.headers["andon-note"]) == (["L3", "line03"], note)
     for path in ("/api/alarms/figures", "/api/trends/top", "/api/export"):
         assert get(path, line="line 3", **WINDOW).headers["andon-note"] == note
     assert get("/api/trends/top", line="line 3", **WINDOW).json["logs"] == 2
@@ -67,8 +69,8 @@ def test_how_a_name_was_read_is_told(get: Client) -> None:
 def test_a_known_name_without_a_match_is_an_empty_answer(get: Client) -> None:
     known = "known, without a match: line L13"
     assert (get("/api/alarms", line="L13", list="shelved").json, get("/api/logs", line="L13", since="1h").json) == (
-        [],
-        {"logs": [], "next": None, "notes": [known]},
+        {"items": [], "next": None, "notes": [known]},
+        {"items": [], "next": None, "notes": [known]},
     )
     assert get("/api/alarms", line="L13", list="shelved").headers["andon-note"] == known
 

@@ -12,9 +12,10 @@ from support.api import Client, served
 
 @pytest.fixture(scope="module")
 def get(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A site in Berlin with one alarm in the morning of 2025-01-15."""
+    """A site in Berlin with one alarm in the morning of 2025-01-15, and one of that night that is told of again later."""
     path = tmp_path_factory.mktemp("shifts") / "agent.db"
-    store_events(path, [raised(7 * 3600, "F1")])
+    door = {"code": "D4", "message": "Door 4 left open", "pattern": "door"}
+    store_events(path, [raised(7 * 3600, "F1"), raised(22 * 3600, **door), raised(31 * 3600, **door)])
     with served(path) as port:
         client = Client(port)
         yield client
@@ -35,6 +36,13 @@ def test_the_shift_that_is_meant(get: Client, asked: dict[str, str], shift: str,
     """By name and day, by a moment, or the last of a name before a moment."""
     report = get("/api/report", **asked).json
     assert (report["shift"], report["alarms"]["alarms"]) == (shift, alarms)
+
+
+def test_an_alarm_of_before_has_its_own_text(get: Client) -> None:
+    """Its problem stands among the most frequent of the shift by its logs; where its alarm is known, that names it."""
+    found = {one["code"]: one for one in get("/api/report", shift="early", day="2025-01-16").json["problems"]}
+    door = found["D4"]
+    assert (door["text"], door["count"], door["unit"], door["state"]) == ("Door 4 left open", 1, "logs", "open")
 
 
 @pytest.mark.parametrize(

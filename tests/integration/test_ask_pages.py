@@ -1,4 +1,4 @@
-"""Questions as README and docs/ask.md show them, on the demo's night; and how a terminal shows the answers."""
+"""Questions as README and docs/ask.md show them, on a bad night; and how a terminal shows the answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from support.store_data import reference_database
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ask.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-#: When the page's questions are asked: the morning after, and whenever somebody tries the demo.
+#: When the page's questions are asked: the morning after, and much later.
 MORNING, MUCH_LATER = datetime(2026, 3, 11, 7, 30, tzinfo=UTC), datetime(2027, 5, 4, 16, 0, tzinfo=UTC)
 EXAMPLES = re.findall(r"```console\n\$ andon ask \"([^\"]+)\"\n(.*?)```", PAGE, re.DOTALL)
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -50,7 +50,7 @@ def asked(site: Path, question: str, now: datetime) -> str:
     return asyncio.run(work())
 
 
-def test_the_readmes_question_is_answered_by_the_demo(shift: Path) -> None:
+def test_the_readmes_question_is_answered(shift: Path) -> None:
     (question,) = set(re.findall(r"andon ask \"([^\"]+)\"", README))
     answer = asked(shift, question, MUCH_LATER)
     assert "place l3: 43 logs of 31 problems" in answer
@@ -63,7 +63,7 @@ def test_the_page_shows_enough_examples() -> None:
 
 
 @pytest.mark.parametrize(("question", "shown"), EXAMPLES)
-def test_the_pages_answers_are_those_of_the_demo(shift: Path, question: str, shown: str) -> None:
+def test_the_pages_answers_are_those_of_that_night(shift: Path, question: str, shown: str) -> None:
     """Lines are wrapped on the page, and what is left out is three dots."""
     answer = " ".join(asked(shift, question, MORNING).split())
     at = 0

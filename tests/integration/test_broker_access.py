@@ -101,7 +101,7 @@ async def test_our_own_client_may_be_a_producer(tmp_path: Path) -> None:
             assert (await nc.request("agent.analyze", b"{}", timeout=PATIENCE)).data == b"explained"
             assert nc.error_count == 0
             with pytest.raises(ApiError, match=f"does not let this user publish on .*INFO.{STREAM}"):
-                await request(nc, f"STREAM.INFO.{STREAM}", timeout=0.5)
+                await request(nc, f"STREAM.INFO.{STREAM}", timeout=PATIENCE)
 
 
 async def _answer(message: Any) -> None:

@@ -18,6 +18,7 @@ from andon.core.errors import BrokerStartError
 from andon.core.models import CONSUMER, STREAM, SUBJECT
 from andon.core.telemetry import Health
 from support.bus import client, drain, run, running_broker, until
+from support.patience import PATIENCE
 from support.settings import settings_of
 
 LOGS = 20
@@ -162,7 +163,7 @@ async def test_a_block_that_cannot_be_unpacked_costs_no_other(tmp_path: Path) ->
     async with EmbeddedBroker(settings) as broker, client(broker.url) as nc:
         await (await JetStreamLogStream.open(nc)).close()
         for number in range(38):  # three blocks of 8 MB, and some
-            await nc.request(SUBJECT, str(number).encode() + bytes(900_000), timeout=5)
+            await nc.request(SUBJECT, str(number).encode() + bytes(900_000), timeout=PATIENCE)
     messages = tmp_path / LOG_STREAM / "msgs"
     (messages / "index.db").unlink()  # as after a kill
     packed = bytearray((messages / "2.blk").read_bytes())

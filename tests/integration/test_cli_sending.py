@@ -91,17 +91,6 @@ def test_an_address_that_is_not_ours_is_one_sentence() -> None:
         free_port_near("192.0.2.1", 4222)
 
 
-def test_demo_hides_credentials(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What it prints of the broker's address holds no password."""
-    andon = Commands(
-        tmp_path, capsys, NATS_URL="", ANDON_NATS_USER="plant", ANDON_NATS_PASSWORD="p@X9/s3cr3t", ANDON_NATS_PORT="-1"
-    )
-    done = andon("demo", "--data-dir", str(tmp_path / "demo"), "--rows", "3")
-    assert done.status == 0, done.err
-    assert "***@" in done.out
-    assert "s3cr3t" not in done.out + done.err
-
-
 def test_a_port_that_nobody_can_know_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """ANDON_NATS_PORT=-1 is for the service; a command has to be told the port."""
     done = Commands(tmp_path, capsys, NATS_URL="", ANDON_NATS_PORT="-1")("send", "x")

@@ -7,6 +7,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -86,3 +87,35 @@ def test_a_taken_port_is_one_sentence() -> None:
             HttpServer(build_app(Health(), Metrics(), lambda: asyncio.sleep(0)), "127.0.0.1", port).bind()
 
     serving(Health(), "", check)
+
+
+@pytest.mark.parametrize("path", ["/stream", "/file", "/page"])
+def test_an_answer_that_takes_too_long_ends_with_the_server(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Begun or not: it is cut off in time, and nothing of it looks like a mistake in the log."""
+    asked = asyncio.Event()
+
+    async def slow(scope: Any, _receive: Any, send: Any) -> None:
+        if scope["path"] != "/page":
+            kind = b"text/event-stream; charset=utf-8" if scope["path"] == "/stream" else b"text/csv"
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+            await send({"type": "http.response.body", "body": b"begins", "more_body": True})
+        asked.set()
+        await asyncio.Event().wait()
+
+    async def main() -> bytes:
+        server = HttpServer(slow, "127.0.0.1", 0)  # type: ignore[arg-type]  # any application does
+        port = server.bind()
+        task = asyncio.create_task(server.run())
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        async with asyncio.timeout(PATIENCE):
+            await asked.wait()
+        await server.stop(task)
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    answer = asyncio.run(main())
+    assert (b"503" in answer) if path == "/page" else (b"200 OK" in answer and b"begins" in answer)
+    assert answer.endswith(b"0\r\n\r\n") == (path != "/file")  # its reader sees that it is not all of it
+    assert not [one for one in caplog.records if one.exc_info]

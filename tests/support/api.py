@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from andon.app.background.changes import Changes
 from andon.app.http_server import HttpServer
 from andon.app.web.api import build_router
 from andon.app.web.app import build_app
+from andon.app.web.page import Backend
 from andon.core.settings.database_url import Database
 from andon.core.settings.settings import Settings, load_settings
 from andon.core.telemetry import Health, Metrics
@@ -50,14 +52,27 @@ class Client:
 
     def raw(self, target: str) -> Answer:
         """GET a path with its query as it is."""
-        self._connection.request("GET", target, headers=self._headers)
-        response = self._connection.getresponse()
-        return Answer(response.status, response.read(), dict(response.getheaders()))
+        return self._asked("GET", target, None, self._headers)
 
     def post(self, path: str, value: object, **headers: str) -> Answer:
         """POST a value as JSON."""
         sent = {"Content-Type": "application/json", **self._headers, **headers}
-        self._connection.request("POST", path, json.dumps(value), headers=sent)
+        return self._asked("POST", path, json.dumps(value), sent)
+
+    def delete(self, path: str, **parameters: object) -> Answer:
+        """DELETE ``path``."""
+        target = f"{path}?{urlencode(parameters, doseq=True)}" if parameters else path
+        return self._asked("DELETE", target, None, self._headers)
+
+    def _asked(self, method: str, target: str, body: str | None, headers: Mapping[str, str]) -> Answer:
+        try:
+            return self._once(method, target, body, headers)
+        except (http.client.RemoteDisconnected, ConnectionError):  # it stood idle while other tests ran
+            self._connection.close()
+            return self._once(method, target, body, headers)
+
+    def _once(self, method: str, target: str, body: str | None, headers: Mapping[str, str]) -> Answer:
+        self._connection.request(method, target, body, dict(headers))
         response = self._connection.getresponse()
         return Answer(response.status, response.read(), dict(response.getheaders()))
 
@@ -67,8 +82,8 @@ class Client:
 
 
 @contextmanager
-def served(path: Database, token: str = "", settings: Settings | None = None) -> Iterator[int]:
-    """Serve a prepared database; yields the port."""
+def served(path: Database, token: str = "", settings: Settings | None = None, *, page: bool = False) -> Iterator[int]:
+    """Serve a prepared database, with the ``page`` or without it; yields the port."""
     ports: queue.Queue[int | BaseException] = queue.Queue()
     chosen = settings or load_settings(time_zone="Europe/Berlin")
     ends: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -81,7 +96,8 @@ def served(path: Database, token: str = "", settings: Settings | None = None) ->
         ends.append((asyncio.get_running_loop(), stop))
         store = await Store.open(path)
         try:
-            app = build_app(Health(), Metrics(), refresh, token, build_router(store.ask, chosen, store.write))
+            backend = Backend(chosen, store.ask, store.write, Changes())
+            app = build_app(Health(), Metrics(), refresh, token, build_router(backend), page=backend if page else None)
             server = HttpServer(app, "127.0.0.1", 0)
             ports.put(server.bind())
             task = asyncio.create_task(server.run())

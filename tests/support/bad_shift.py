@@ -1,4 +1,4 @@
-"""The demo's bad night as a database, explained by the playbook, without a broker."""
+"""A bad night of an invented plant as a database, explained by the playbook, without a broker."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from andon.app import demo
 from andon.core.models import STREAM, SUBJECT, Delivery
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import bundled_playbook
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
 from andon.store import queue
 from support.store_data import NOW, opened
+
+_LOGS = Path(__file__).with_name("bad_shift.jsonl")
 
 
 def _sent_ns(body: bytes) -> int:
@@ -22,12 +23,12 @@ def _sent_ns(body: bytes) -> int:
 
 
 def fill(path: Path) -> Path:
-    """The demo's logs as they are stored, each problem with what the playbook says."""
-    playbook = Playbook.load()
+    """The night's logs as they are stored, each problem with what the playbook says."""
+    playbook = bundled_playbook()
     decode = Decoder(Fingerprinter())
     records = [
         record
-        for number, body in enumerate(demo.load(), 1)
+        for number, body in enumerate(_LOGS.read_bytes().splitlines(), 1)
         for record in decode(Delivery(body, SUBJECT, STREAM, number, _sent_ns(body), "")).records
     ]
 

@@ -1,15 +1,21 @@
-"""Installed packages that bring a provider: real distributions, in a directory of the test's own."""
+"""Installed packages that bring a provider or a connector: real distributions, in a directory of the test's own."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 
 
-def install(place: Path, module: str, code: str, *, name: str = "acme-andon", entry: str = "") -> None:
+PROVIDERS, CONNECTORS = "andon.providers", "andon.connectors"
+
+
+def install(
+    place: Path, module: str, code: str, *, name: str = "acme-andon", entry: str = "", group: str = PROVIDERS
+) -> None:
     """Put a package into ``place`` as an installer does: its module, and the metadata with its entry point."""
     place.mkdir(parents=True, exist_ok=True)
     (place / f"{module}.py").write_text(code, encoding="utf-8")
@@ -17,16 +23,25 @@ def install(place: Path, module: str, code: str, *, name: str = "acme-andon", en
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
     entry = entry or f"acme = {module}:AcmeBackend"
-    (metadata / "entry_points.txt").write_text(f"[andon.providers]\n{entry}\n", encoding="utf-8")
+    (metadata / "entry_points.txt").write_text(f"[{group}]\n{entry}\n", encoding="utf-8")
 
 
-def install_the_documented_one(place: Path) -> None:
-    """The package that CONTRIBUTING shows, word for word."""
+def install_the_documented_one(place: Path, group: str = PROVIDERS) -> None:
+    """The package of that group that CONTRIBUTING shows, word for word."""
     page = CONTRIBUTING.read_text(encoding="utf-8")
-    project = tomllib.loads(next(block for block in _blocks(page, "toml") if "[project]" in block))["project"]
-    (code,) = _blocks(page, "python")
-    ((name, target),) = project["entry-points"]["andon.providers"].items()
-    install(place, target.partition(":")[0], code, name=project["name"], entry=f"{name} = {target}")
+    project = tomllib.loads(next(block for block in _blocks(page, "toml") if f'"{group}"' in block))["project"]
+    ((name, target),) = project["entry-points"][group].items()
+    module, _, made = target.partition(":")
+    (code,) = (block for block in _blocks(page, "python") if f"class {made}(" in block)
+    install(place, module, code, name=project["name"], entry=f"{name} = {target}", group=group)
+
+
+def documented_table(kind: str) -> dict[str, Any]:
+    """The table of ``andon.toml`` by which CONTRIBUTING connects the kind."""
+    page = CONTRIBUTING.read_text(encoding="utf-8")
+    block = next(block for block in _blocks(page, "toml") if f'kind = "{kind}"' in block)
+    table: dict[str, Any] = tomllib.loads(block)["connectors"][0]
+    return table
 
 
 def _blocks(page: str, language: str) -> list[str]:

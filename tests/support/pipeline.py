@@ -16,7 +16,7 @@ from andon.explain.admission import Admission, Breaker, Budget
 from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import CallerDesk
 from andon.explain.ladder import Ladder
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import bundled_playbook
 from andon.explain.trust import Trust
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
@@ -27,7 +27,7 @@ from support.disk import Disk
 from support.patience import LOOK_EVERY, LOOKS, PATIENCE, WHOLE_TEST
 from support.settings import settings_of
 
-PLAYBOOK = Playbook.load()
+PLAYBOOK = bundled_playbook()
 
 
 def run(main: Coroutine[Any, Any, None], seconds: float = WHOLE_TEST) -> None:

@@ -7,6 +7,7 @@ ports, and each process of the tests draws from a block that is its own for as l
 
 from __future__ import annotations
 
+import atexit
 import functools
 import itertools
 import os
@@ -55,17 +56,13 @@ def _highest() -> int:
     return begins if begins >= _LOWEST + 20 * _BLOCK else 60_000
 
 
-#: Held for the life of the process.
-_claims: list[socket.socket] = []
-
-
 def _claim(block: int) -> bool:
-    """Whether the block is ours now: its name in the system's own table of sockets, which forgets us when we end."""
+    """Whether the block is ours until we end: its name in the system's own table of sockets, which forgets us then."""
     mark = socket.socket(socket.AF_UNIX)
     try:
         mark.bind(f"\0andon-tests-ports-{block}")
     except OSError:
         mark.close()
         return False
-    _claims.append(mark)
+    atexit.register(mark.close)
     return True

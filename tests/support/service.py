@@ -20,7 +20,9 @@ from typing import Any, TypeVar
 import nats
 from nats.aio.client import Client
 
+from support import forked
 from support.environment import plain_environment, without_proxy
+from support.forked import Forked, can_fork
 from support.patience import LOOK_EVERY, PATIENCE
 from support.ports import free_ports
 
@@ -70,15 +72,17 @@ class Andon:
             "PYTHONFAULTHANDLER": "1",
             **settings,
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self.log_path = place / "andon.log"
 
-    def start(self, *, ready: bool = True) -> None:
-        """Start the service, and wait until it is ready unless told otherwise."""
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "andon", "run"], env=self.environment, cwd=self.place, stdout=log, stderr=log
-            )
+    def start(self, *, ready: bool = True, fresh: bool = False) -> None:
+        """Start the service, and wait until it is ready unless told otherwise; ``fresh`` by an interpreter of its own."""
+        if fresh or not can_fork(self.environment):
+            with self.log_path.open("ab") as log:
+                command = [sys.executable, "-m", "andon", "run"]
+                self.process = subprocess.Popen(command, env=self.environment, cwd=self.place, stdout=log, stderr=log)
+        else:
+            self.process = forked.start(["run"], self.environment, self.place, self.log_path)
         if ready:
             self.until(self._is_up, "readiness")
 
@@ -166,9 +170,12 @@ class Andon:
         self, settings: dict[str, str], *arguments: str, stdin: bytes | None = None, seconds: float = PATIENCE
     ) -> subprocess.CompletedProcess[bytes]:
         """The same with other settings than the service has."""
+        environment = {**self.environment, "COLUMNS": "200", **settings}
+        if can_fork(environment):
+            return forked.run(list(arguments), environment, self.place, stdin, seconds)
         return subprocess.run(
             [sys.executable, "-m", "andon", *arguments],
-            env={**self.environment, "COLUMNS": "200", **settings},
+            env=environment,
             cwd=self.place,
             input=stdin,
             capture_output=True,
@@ -211,12 +218,12 @@ def listening(port: int) -> bool:
 
 
 @contextmanager
-def running(place: Path, *, start: bool = True, **settings: str) -> Iterator[Andon]:
+def running(place: Path, *, start: bool = True, fresh: bool = False, **settings: str) -> Iterator[Andon]:
     """An installation that is stopped at the end, come what may."""
     andon = Andon(place, **settings)
     try:
         if start:
-            andon.start()
+            andon.start(fresh=fresh)
         yield andon
     finally:
         andon.close()

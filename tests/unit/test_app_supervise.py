@@ -33,7 +33,7 @@ async def test_a_failing_part_is_started_again(monkeypatch: pytest.MonkeyPatch) 
         steady.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(supervise.keep_running("recorder", part, metrics, health))
+    task = asyncio.create_task(supervise.keep_running("recorder", part, metrics, health.report))
     async with asyncio.timeout(PATIENCE):
         await steady.wait()
     assert metrics.registry.get_sample_value("andon_task_restarts_total", {"part": "recorder"}) == 2

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from andon.core.times import stored
 from support.alarm_logs import T0, cleared, raised, store_events
 from support.commands import Commands
 
 EVIL = '<script>alert(1)</script> | `x` [link](http://evil.example) & "q"'
-SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 EARLY = ("report", "--shift", "early", "--day", "2025-01-15")
 
 
@@ -27,11 +27,11 @@ def andon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
         cleared(5 * 3600, "F9", host="oven-1", pattern="p0"),
         raised(7 * 3600, "F1", context=stop, message="axis 3 overcurrent"),
         cleared(7 * 3600 + 1200, "F1"),
-        raised(8 * 3600, "F2", context=stop, host="press-2", message="guard open"),
-        cleared(8 * 3600 + 60, "F2", host="press-2"),
-        raised(9 * 3600, "F2", context=stop, host="press-2", message="guard open"),
-        cleared(9 * 3600 + 60, "F2", host="press-2"),
-        raised(10 * 3600, "F3", host="oven-1", message=EVIL, severity="CRITICAL"),
+        raised(8 * 3600, "F2", context=stop, host="press-2", message="guard open", pattern="p2"),
+        cleared(8 * 3600 + 60, "F2", host="press-2", pattern="p2"),
+        raised(9 * 3600, "F2", context=stop, host="press-2", message="guard open", pattern="p2"),
+        cleared(9 * 3600 + 60, "F2", host="press-2", pattern="p2"),
+        raised(10 * 3600, "F3", host="oven-1", message=EVIL, severity="CRITICAL", pattern="p3"),
     ]
     store_events(tmp_path / "agent.db", events)
     return Commands(tmp_path, capsys)
@@ -112,7 +112,7 @@ def test_acknowledging_and_shelving(andon: Commands) -> None:
     assert "0 of them not acknowledged" in andon("alarms").out
     assert "Shelved alarm" in andon("shelve", id_, "--for", "2h", "--note", "sensor ordered").out
     (shelved,) = andon("alarms", "--shelved", "--json").json
-    assert 7100 < shelved["shelved_until"] - time.time() <= 7200
+    assert 7100 < datetime.fromisoformat(shelved["shelved_until"]).timestamp() - time.time() <= 7200
     assert andon("alarms", "--active").out == "No alarm is known to be active.\n"
     assert "on the active list again" in andon("shelve", id_, "--end").out
     assert len(andon("alarms", "--active", "--json").json) == 1
@@ -124,47 +124,54 @@ def test_a_shift_as_markdown(andon: Commands) -> None:
     assert out.startswith("# Shift report: early, Wednesday 2025-01-15 06:00 UTC to 14:00 UTC (8 h)\n")
     assert "| stops | 3 | not available |" in out
     assert "| time stopped | 22 min | not available |" in out
-    assert "| press-1: F1 axis 3 overcurrent | 1 | 20 min |" in out
-    assert "| press-2: F2 guard open | 2 | 2 min |" in out
+    assert "| ERROR | axis 3 overcurrent (stopped production, new kind) | press-1 | 1 | 20 | – |" in out
+    assert "| ERROR | guard open (stopped production, new kind) | press-2 | 2 | 2 | – |" in out
+    assert out.count("axis 3 overcurrent") == out.count("guard open") == out.count("evil.example") == 1
+    assert out.index("Open and not acknowledged") < out.index("evil.example") < out.index("## Shelved")
+    assert "3 kinds of problem seen for the first time" in out
     assert "1 active, 1 not acknowledged, 1 for more than a day." in out
     assert "<script>" not in out
     assert "[link](" not in out
 
 
 def test_a_shift_as_a_page(andon: Commands, tmp_path: Path) -> None:
-    """Whole, well formed, with a picture, and nothing of it comes from elsewhere or from a log."""
+    """Whole, with a picture that is well formed, each problem once; nothing of it comes from elsewhere or from a log."""
     assert andon(*EARLY, "--out", str(tmp_path / "early.html")).status == 0
     page = (tmp_path / "early.html").read_text("utf-8")
     assert "<script" not in page
-    assert "&lt;script&gt;" in page
+    assert page.count("&lt;script&gt;") == page.count("axis 3 overcurrent") == page.count("guard open") == 1
     assert not re.search(r"(?:src|href)=|url\(|@import", page)
-    pictures = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
-    assert len(pictures) == 2
-    labels = ["".join(text.itertext()) for text in _drawing(pictures[0]).iter(SVG_TEXT)]
-    assert any("press-1: F1" in label for label in labels)
-    assert any("20 min" in label and "91 %" in label for label in labels)
-
-
-def _drawing(picture: str) -> ET.Element:
-    return ET.fromstring(picture)  # noqa: S314 - our own
+    (picture,) = re.findall(r"<svg class=.rates.*?</svg>", page, re.DOTALL)
+    drawing = ET.fromstring(picture)  # noqa: S314 - our own
+    assert "1 at most" in drawing.attrib["aria-label"]
+    assert [one.tag for one in drawing.iter()].count("rect") == 4
 
 
 def test_a_shift_as_json(andon: Commands) -> None:
     """The same facts for programs."""
     report = andon(*EARLY, "--json").json
-    assert (report["shift"], report["start"], report["end"]) == ("early", T0 + 6 * 3600, T0 + 14 * 3600)
+    assert (report["shift"], report["start"], report["end"]) == ("early", stored(T0 + 6 * 3600), stored(T0 + 14 * 3600))
     assert {one["name"]: one["value"] for one in report["figures"]}["alarms"] == 4
-    assert [(bar["count"], bar["seconds"]) for bar in report["bars"]] == [(1, 1200), (2, 120)]
+    told = [(one["state"], one["code"], one["count"], one["stopped_seconds"]) for one in report["problems"]]
+    assert told == [("open", "F3", 1, None), ("over", "F1", 1, 1200.0), ("over", "F2", 2, 120.0)]
+    assert sum(report["course"]["values"]) == 4
 
 
-def test_new_problems_and_fixes(andon: Commands) -> None:
-    """What was seen for the first time; a fix appears in the report of the time in which it was confirmed."""
-    report = andon(*EARLY, "--json").json
-    assert [one["pattern_id"] for one in report["new"]] == [2]
-    andon("resolve", "2", "--fix", "Replaced the guard switch", "--by", "Meier")
+def test_what_was_done_stands_at_its_problem(andon: Commands) -> None:
+    """In the report of the time in which it was done, also where the problem did not occur then; what was taken back not."""
+    andon("resolve", "3", "--fix", "Replaced the guard switch", "--by", "Meier")
+    (alarm,) = andon("alarms", "--active", "--json").json
+    andon("ack", str(alarm["id"]), "--by", "Okoro", "--note", "fitter called")
     now = andon("report", "--since", "1h", "--json").json
-    assert [(one["fix"], one["author"]) for one in now["fixes"]] == [("Replaced the guard switch", "Meier")]
-    assert andon(*EARLY, "--json").json["fixes"] == []
+    done = {one["text"]: [(deed["did"], deed["by"], deed["text"]) for deed in one["done"]] for one in now["problems"]}
+    assert done == {
+        EVIL: [("acknowledged", "Okoro", "fitter called")],
+        "fault … of p2": [("fixed", "Meier", "Replaced the guard switch")],
+    }
+    assert re.search(r"Acknowledged \d\d:\d\d, Okoro: “fitter called”", andon("report", "--since", "1h").out)
+    assert [one["done"] for one in andon(*EARLY, "--json").json["problems"]] == [[], [], []]
+    andon("resolve", "3", "--revoke", "--by", "Meier")
+    assert "guard switch" not in andon("report", "--since", "1h").out
 
 
 def test_notes_are_in_the_report_of_their_time(andon: Commands) -> None:
@@ -202,9 +209,9 @@ def test_a_report_without_anything(tmp_path: Path, capsys: pytest.CaptureFixture
     """A quiet site has a report, too, in every form."""
     store_events(tmp_path / "agent.db", [])
     andon = Commands(tmp_path, capsys)
-    assert "No alarm is known to be active." in andon("report").out
-    assert json.loads(andon("report", "--last", "--json").out)["top"] == []
-    assert "<h2>Hand-over</h2>" in andon("report", "--format", "html").out
+    assert "Nothing is open that nobody acknowledged." in andon("report").out
+    assert json.loads(andon("report", "--last", "--json").out)["problems"] == []
+    assert "<h2>Sign-off</h2>" in andon("report", "--format", "html").out
 
 
 NOTHING = "no alarm events in this time: nothing to judge"

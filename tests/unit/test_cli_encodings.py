@@ -62,10 +62,14 @@ def test_json_is_whole_in_every_encoding(tmp_path: Path, encoding: str) -> None:
 
 @pytest.mark.parametrize("arguments", [(), ("-",), ("--file", "-")])
 def test_send_reads_standard_input(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """Asked for with a dash, or because something is piped into it."""
-    done = andon(tmp_path, "send", *arguments, stdin=b'{"message": "one"}\nnot a log\n')
+    """Asked for with a dash, or because something is piped into it; lines need a broker, documents must be right."""
+    done = andon(tmp_path, "send", *arguments, stdin=b"a plain line\n", ANDON_NATS_PORT="1")
     assert done.returncode == 1
-    assert b"standard input: line 2 is not a JSON object" in done.stderr
+    assert b"does not answer" in done.stderr
+    done = andon(tmp_path, "send", *arguments, stdin=b'[{"message": "one"}, 2]\n')
+    assert done.returncode == 1
+    assert b"standard input: entry 2 is not a JSON object" in done.stderr
+    assert b"standard input is empty" in andon(tmp_path, "send", *arguments, stdin=b"").stderr
 
 
 def test_the_name_of_a_file_that_is_not_there_is_no_message(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from andon.app.cli.command_table import COMMANDS
-from andon.store import queue
+from andon.core.models.actions import Message, Order, Origin, OutgoingRequest, Rendered, Section
+from andon.store import actions, queue
 from support.commands import Commands
 from support.store_data import NOW, a_log, a_reject, an_answer, opened
 
@@ -23,7 +24,7 @@ STEERING = re.compile(
 )
 #: Neither listings nor files: they start something, ask a model or another program, or show nothing that is stored.
 _OTHERS = {"run", "send", "demo", "eval", "version", "mcp", "models", "resolve", "reanalyze", "ack", "shelve", "note"}
-_OTHERS |= {"verdict"}
+_OTHERS |= {"verdict", "user", "token", "backup", "restore", "import", "sources", "install", "uninstall"}
 _DAY = ("--since", "2025-01-15", "--until", "2025-01-16")
 LISTINGS: list[tuple[str, ...]] = [
     ("logs",),
@@ -47,6 +48,8 @@ LISTINGS: list[tuple[str, ...]] = [
     ("patterns", "show", "1"),
     ("rejects",),
     ("rejects", "show", "1"),
+    ("actions",),
+    ("actions", "show", "1"),
 ]
 #: What says nothing of these logs.
 SILENT: list[tuple[str, ...]] = [
@@ -56,6 +59,23 @@ SILENT: list[tuple[str, ...]] = [
     ("retention", "--dry-run"),
     ("doctor",),
 ]
+
+
+def action() -> actions.NewAction:
+    """An action of which nothing was made harmless before it was stored."""
+    message = Message(title=HOSTILE, body=(Section(HOSTILE, (HOSTILE,)),), severity="ERROR", about="problem-1")
+    request = OutgoingRequest("POST", f"http://desk/{HOSTILE}", HOSTILE, headers={HOSTILE: HOSTILE})
+    return actions.NewAction(
+        target="desk",
+        order=Order("0" * 32, message),
+        rendered=Rendered((request,), (HOSTILE,)),
+        title=HOSTILE,
+        problem_id=None,
+        origin=Origin.PERSON,
+        proposed_by=HOSTILE,
+        reason=HOSTILE,
+        expires=None,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +103,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
             job = await store.write(queue.claim, "me", 600, NOW)
             assert job is not None
             await store.write(queue.postpone, job, HOSTILE, NOW, None)
+            await store.write(actions.add, action(), 1.8e9)
             store._clock = lambda: 4e9
             await store.index(1000)
 

@@ -19,7 +19,7 @@ FILTERS = {
     "--field": "nosuch=1",
 }
 #: What publishes instead of choosing.
-PRODUCERS = {"send"}
+PRODUCERS = {"send", "import"}
 IDS = {"pattern_id", "pattern", "log_id", "alarm", "child", "parent", "reject_id", "reject_ids"}
 #: What a command wants beside an id before it looks.
 NEEDED = {"shelve": ["--note", "x"], "resolve": ["--fix", "x"], "verdict": ["wrong"]}
@@ -54,6 +54,7 @@ FILTERED = [
 _IDS = [
     (path, [one for one in command.params if one.param_type_name == "argument" and one.name in IDS])
     for path, command in _commands()
+    if path != ["actions", "propose"]  # looks at the connected system first, and here is none
 ]
 BY_ID = [(*path, *(str(999 - at) for at in range(len(ids))), *NEEDED.get(path[0], [])) for path, ids in _IDS if ids]
 

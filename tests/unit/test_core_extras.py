@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import re
 import shlex
 import sys
 import tomllib
@@ -33,7 +34,21 @@ def test_every_extra_has_its_module() -> None:
     assert set(extras.MODULES) == set(declared) - {"all", "dev"}
 
 
-@pytest.mark.parametrize("extra", extras.MODULES)
+def test_an_extra_under_the_lgpl_is_installed_only_where_it_is_asked_for() -> None:
+    """In no lock, and in no extra that joins others; where it is asked for its hashes are known."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert "asyncua==2.1.*" in declared["opcua"]
+    assert "opcua" not in declared["all"][0]
+    assert [name for name, needed in declared.items() if any("asyncua" in one for one in needed)] == ["opcua"]
+    assert all(
+        "asyncua" not in (ROOT / lock).read_text() for lock in ("requirements.lock", "requirements-runtime.lock")
+    )
+    assert re.search(
+        r"^asyncua==2\.1\.\d+ \\\n +--hash=sha256:", (ROOT / "requirements-opcua.txt").read_text(), re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("extra", sorted(set(extras.MODULES) - {"opcua"}))
 def test_an_extra_that_is_there_is_not_complained_about(extra: str) -> None:
     extras.require(extra, "a test")
 

@@ -62,6 +62,31 @@ def test_data_directory_moves_the_database(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ('[[files]]\npaths = ["/a/*.log"]\nplace = "{lin}/x"', "ANDON_FILES, entry 1, place={lin}/x: '{lin}/x' holds"),
+        ('[[syslog]]\nsenders = ["a"]\nplace = "{line"', "holds a { without its other half"),
+        ('[[mqtt]]\nurl = "mqtt://h"\ntopics = ["a"]\nplace = "{x}"', "ANDON_MQTT, entry 1, place: '{x}' holds"),
+        ('[[opcua]]\nurl = "opc.tcp://h:1"\nplace = "{line}/{line}"', "holds {line} twice"),
+        ('[[mtconnect]]\nurl = "shdr://h"\nplace = "{where}"', "none of {site}, {area}"),
+        ('[[mqtt]]\nurl = "mqtt://h"', "ANDON_MQTT, entry 1, topics is missing"),
+        ('[[files]]\npaths = "/a.log"', "ANDON_FILES, entry 1, paths is a list: write it in brackets"),
+        ("[[file]]", "unknown setting 'file'; did you mean files?"),
+        ("qwertz = 1", "unknown setting 'qwertz'; docs/settings.md lists all of them"),
+    ],
+)
+def test_a_mistake_in_the_table_of_a_source_is_one_sentence(
+    written: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is told at the start, before any log comes."""
+    (tmp_path / "andon.toml").write_text(written + "\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
         ("ANDON_NATS_PORT", "70000", "ANDON_NATS_PORT=70000"),
@@ -69,7 +94,9 @@ def test_data_directory_moves_the_database(monkeypatch: pytest.MonkeyPatch) -> N
         ("ANDON_TIME_ZONE", "Mars/Base", "no time zone"),
         ("ANDON_DURABILITY", "sometimes", "'normal' or 'strict'"),
         ("ANDON_NATS_HOST", "0.0.0.0", "set ANDON_NATS_USER and ANDON_NATS_PASSWORD"),
-        ("ANDON_HTTP_HOST", "0.0.0.0", "set ANDON_HTTP_TOKEN"),
+        ("ANDON_HTTP_LOGIN", "never", "ANDON_HTTP_LOGIN=never: input should be 'auto' or 'always'"),
+        ("ANDON_HTTP_PREFIX", "/a/../b", "a path of letters, digits and . _ ~ - is needed, such as /andon"),
+        ("ANDON_HTTP_PREFIX", "/and on", "a path of letters, digits and . _ ~ - is needed, such as /andon"),
         ("ANDON_CODE_FIELDS", "abc", "ANDON_CODE_FIELDS is not valid JSON"),
         ("ANDON_DATE_ORDER", "iso", "ANDON_DATE_ORDER=iso: input should be 'auto', 'day-first' or 'month-first'"),
         ("ANDON_SEVERITIES", '{"Prio7": "bad"}', "ANDON_SEVERITIES, Prio7=BAD: input should be 'DEBUG', 'INFO'"),

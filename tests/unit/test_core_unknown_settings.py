@@ -37,6 +37,38 @@ def test_lines_that_are_no_settings_are_told(tmp_path: Path) -> None:
     assert [each.partition(" is ")[0] for each in remarks(dotenv)] == [f"{dotenv} line 2", f"{dotenv} line 4"]
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('[jira]\nurl = "https://s3cr3t.example"', "ANDON_JIRA is a table, and there may be several: write [[jira]],"),
+        ('[mcp_servers]\nname = "a"', "write [[mcp_servers]], in double brackets, above each"),
+        ('[[foundry]]\n[foundry.actions]\nname = "a"', "ANDON_FOUNDRY, entry 1, actions is a table, and there may be"),
+        ("[[jira]]\nserch_lag = 1", "ANDON_JIRA, entry 1, serch_lag: there is no such key; did you mean search_lag?"),
+        (
+            '[[foundry]]\n[[foundry.actions]]\nnam = "a"',
+            "actions, entry 1, nam: there is no such key; did you mean name?",
+        ),
+        ('[[notify]]\nto = ["x"]\nzzz = 1', "zzz: there is no such key; there are: about, area,"),
+        (
+            '[[notify]]\nto = ["x"]\nagent_proposals = "off"',
+            "ANDON_NOTIFY, entry 1, agent_proposals: there is no such key; agent_proposals is a setting of its own: "
+            "write it above the first table of the file",
+        ),
+        ('[[email]]\n[email.lists]\nagent_proposals = "off"', "agent_proposals is a setting of its own"),
+    ],
+)
+def test_slips_in_tables_are_told_with_what_was_meant(
+    written: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bracket, a key with a slip, a setting below a table; values are not shown."""
+    (tmp_path / "andon.toml").write_text(written)
+    monkeypatch.setenv("ANDON_CONFIG", str(tmp_path / "andon.toml"))
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert told in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
 def test_good_settings_are_not_remarked(tmp_path: Path) -> None:
     """Multi-line values, comments, quotes and lower case are fine."""
     dotenv = tmp_path / ".env"

@@ -7,8 +7,11 @@ import json
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from andon.core.errors import ModelAnswerError, ModelBusy, ModelMisconfigured, ModelUnavailable
-from andon.core.models import Explanation, Rung
+from andon.core.models import Explanation, Rung, now_text
+from andon.ingest.sources.heard import IF_OLD, IMPORTED_HEADER
 from andon.store import change, problems
 from andon.testing import ScriptedAnalyst
 from support.patience import PATIENCE
@@ -138,6 +141,27 @@ async def test_explanations_are_announced_by_severity(tmp_path: Path) -> None:
         assert message.subject == "agent.analysis.CRITICAL"
         assert body["rung"] == "model"
         assert body["log"]["hostname"] == "mill-07"
+
+
+@pytest.mark.parametrize("headers", [{IMPORTED_HEADER: IF_OLD}, {IMPORTED_HEADER: "1"}])
+async def test_what_tells_of_the_past_is_asked_last_and_announced_to_nobody(
+    tmp_path: Path, headers: dict[str, str]
+) -> None:
+    """Logs of a file that are hours old, and those that were imported whatever their time is; a log of now is news."""
+    old = {"timestamp": now_text()} if headers[IMPORTED_HEADER] == "1" else {}
+    async with pipeline(tmp_path, ScriptedAnalyst()) as p:
+        announced = p.bus.subscribe("agent.analysis.>")
+        p.publish(log("Valve Y7 stuck", severity="CRITICAL", **old), headers=headers)
+        p.publish(log("Drive fault F1 on axis 2", **old), headers=headers)
+        p.publish(log("Pump 3 runs dry"))
+        p.publish(log("Drive fault F1 on axis 2", timestamp=now_text()))
+        p.start()
+        rows = "SELECT COUNT(*) FROM analyses WHERE finished_at IS NOT NULL"
+        await until(lambda: p.sql(rows) == [(3,)], "all answers")
+        told = [json.loads((await announced.get()).data)["log"]["message"] for _ in range(announced.qsize())]
+        assert sorted(told) == ["Drive fault F1 on axis 2", "Pump 3 runs dry"]
+        ordered = p.sql("SELECT score < 0, tier FROM analyses ORDER BY finished_at, id")
+        assert ordered == [(0, 0), (0, 0), (1, 0)]
 
 
 async def test_a_renewal_does_not_keep_new_problems_from_a_provisional_answer(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from andon.core.models import Explanation, Hint, LogRecord, Question, Rung
 from andon.explain.context import facts_about
 from andon.explain.ladder import Ladder
 from andon.explain.model.prompts import build
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import bundled_playbook
 from andon.store import Store, queue
 from support.questions import question, stored_log
 from support.shift import HOSTILE, night
@@ -90,7 +90,7 @@ def test_two_short_reads_for_a_question_to_a_model_and_none_otherwise(
         async with opened(tmp_path / "agent.db") as store:
             await store.record(night(), [])
             history = Counting(store)
-            ladder = Ladder(store.read, Playbook.load().explain, history=history)
+            ladder = Ladder(store.read, bundled_playbook().explain, history=history)
             await ladder.prepare(question(), for_model=for_model)
             return history.asked
 
@@ -100,7 +100,7 @@ def test_two_short_reads_for_a_question_to_a_model_and_none_otherwise(
 def test_a_slow_history_does_not_hold_up_the_question(tmp_path: Path) -> None:
     async def work() -> Question:
         async with opened(tmp_path / "agent.db") as store:
-            ladder = Ladder(store.read, Playbook.load().explain, history=Counting(store, QueryTooSlow("too slow")))
+            ladder = Ladder(store.read, bundled_playbook().explain, history=Counting(store, QueryTooSlow("too slow")))
             return await ladder.prepare(question(), for_model=True)
 
     assert asyncio.run(work()).facts == []
@@ -120,7 +120,7 @@ def test_what_a_model_said_of_a_similar_problem_is_context(tmp_path: Path, rung:
             assert one is not None
             assert two is not None
             await store.write(queue.finish, one, Explanation(rung=rung, text="The fan is dead."), NOW)
-            ladder = Ladder(store.read, Playbook.load().explain, history=store.ask)
+            ladder = Ladder(store.read, bundled_playbook().explain, history=store.ask)
             prepared = await ladder.prepare(two.question, for_model=True)
             assert "The fan is dead." not in ladder.playbook(prepared).text
             return prepared.hints

@@ -10,12 +10,12 @@ from andon.app.evals.bundled import bundled_cases
 from andon.core.models import Explanation, Rung, Standing
 from andon.explain import placing
 from andon.explain.finding import Finding, render
-from andon.explain.playbook import GENERAL, Playbook
+from andon.explain.playbook import GENERAL, bundled_playbook
 from andon.explain.trials.questions import Questions
 from andon.explain.trials.scoring import score
 from support.questions import question, stored_log
 
-PLAYBOOK = Playbook.load()
+PLAYBOOK = bundled_playbook()
 RULE = PLAYBOOK.explain(question())
 VAGUE = question(
     stored_log(message="Error 5 in block 7", service="agent", hostname="h1"), template="Error <*> in block <*>"

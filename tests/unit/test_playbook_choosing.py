@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from andon.core.models import Explanation, Rung
 from andon.explain.finding import Finding
-from andon.explain.playbook import GENERAL, Playbook
+from andon.explain.playbook import GENERAL, Playbook, bundled_playbook
 from andon.explain.playbook.playbook import Compiled, Reading
 from support.growth import TIMES, grows_like_a_line
 from support.playbook_cases import REFERENCE_SAMPLES, SERVICES, VAGUE, a_log, a_question
 
-PLAYBOOK = Playbook.load()
+PLAYBOOK = bundled_playbook()
 
 
 def finding_of(answer: Explanation) -> Finding:

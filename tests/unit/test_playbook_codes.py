@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from andon.explain.finding import CAUSE_MAX, CHECK_MAX
-from andon.explain.playbook import GENERAL, Playbook, SitePlaybook
+from andon.explain.playbook import GENERAL, SitePlaybook, bundled_playbook
 from andon.explain.playbook.code_tables import PREFIX as CODE
 from andon.explain.playbook.code_tables import Table
 from andon.explain.playbook.parts import PREFIX as PART
@@ -15,7 +15,7 @@ from andon.explain.playbook.rules import bundled, bundled_names
 from andon.explain.playbook.symptoms import load_symptoms
 from support.playbook_cases import a_log, a_question
 
-PLAYBOOK = Playbook.load()
+PLAYBOOK = bundled_playbook()
 
 
 def chosen(service: str, message: str) -> str | None:

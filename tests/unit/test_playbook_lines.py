@@ -7,13 +7,13 @@ import json
 import pytest
 
 from andon.explain.finding import Finding
-from andon.explain.playbook import GENERAL, Playbook
+from andon.explain.playbook import GENERAL, bundled_playbook
 from andon.explain.playbook.glossary import Glossary
 from andon.explain.playbook.term_language import joined, words_of
 from support.playbook_cases import a_log, a_question
 from support.playbook_lines import telling, too_little
 
-PLAYBOOK = Playbook.load()
+PLAYBOOK = bundled_playbook()
 
 
 def asked(message: str, service: str = "app", host: str = "host-1", context: str | None = None) -> Finding:

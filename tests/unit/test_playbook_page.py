@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from andon.core.settings.settings import load_settings
-from andon.explain.playbook import Playbook, SitePlaybook
+from andon.explain.playbook import SitePlaybook, bundled_playbook
 from support.playbook_cases import a_log, a_question
 
-BUNDLED = Playbook.load()
+BUNDLED = bundled_playbook()
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "playbook.md").read_text(encoding="utf-8")
 FIRST, VOCABULARY, CHOOSING = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)

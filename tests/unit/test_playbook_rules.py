@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from andon.explain.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX
-from andon.explain.playbook import Playbook, SitePlaybook
+from andon.explain.playbook import SitePlaybook, bundled_playbook
 from andon.explain.playbook.code_tables import PREFIX as CODE
 from andon.explain.playbook.rules import PIECE_MAX, fill
 from support.playbook_cases import split_example
 
-PLAYBOOK = Playbook.load()
+PLAYBOOK = bundled_playbook()
 RULE = """
 - id: pump-seal-leak
   category: mechanical

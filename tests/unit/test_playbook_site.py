@@ -12,13 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from andon.core.models import Rung
-from andon.explain.playbook import Playbook, SitePlaybook
+from andon.explain.playbook import Playbook, SitePlaybook, bundled_playbook
 from andon.explain.site_files import FILE_MAX
 from andon.explain.yaml_text import load_yaml
 from support.growth import grows_like_a_line
 from support.playbook_cases import a_log, a_question
 
-BUNDLED = Playbook.load()
+BUNDLED = bundled_playbook()
 RULE = """
 - id: pump-seal-leak
   category: mechanical

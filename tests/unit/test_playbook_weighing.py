@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from andon.explain.finding import Finding
-from andon.explain.playbook import GENERAL, Playbook
+from andon.explain.playbook import GENERAL, bundled_playbook
 from support.growth import TIMES, grows_like_a_line
 from support.playbook_cases import a_log, a_question
 
-PLAYBOOK = Playbook.load()
+PLAYBOOK = bundled_playbook()
 
 
 def asked(message: str, service: str, severity: str = "ERROR") -> tuple[str | None, Finding]:

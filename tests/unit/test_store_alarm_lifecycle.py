@@ -163,3 +163,35 @@ def test_whatever_comes_times_stay_in_order(events: list[tuple[float, Any]]) -> 
     assert all(one.ended is None or one.ended >= one.started for one in alarm.times)
     assert (alarm.state == "active") == bool(alarm.times and alarm.times[-1].ended is None)
     assert not alarm.gone & set(starts)
+
+
+def test_the_past_makes_nothing_active() -> None:
+    """An alarm that is known from old logs only is over; its times are counted, with ends that nobody knows or told."""
+    alarm = Alarm(fresh=True)
+    assert alarm.tell(RAISED, 10, MEDIUM, 1, past=True) == [10]
+    assert (alarm.state, alarm.active_since, alarm.last_seen) == ("cleared", None, 0.0)
+    assert [(one.started, one.ended, one.clears) for one in alarm.times] == [(10, None, False)]
+    alarm.tell(CLEARED, 25, MEDIUM, 2, past=True)
+    assert times(alarm) == [(10, 25)]
+    alarm.tell(RAISED, 900, MEDIUM, 3)
+    assert (alarm.state, alarm.active_since, times(alarm)) == ("active", 900, [(10, 25), (900, None)])
+
+
+def test_the_past_wakes_nobody_and_ends_what_it_says_ended() -> None:
+    """What was acknowledged stays so; a late log of the end is believed."""
+    alarm = told((10, RAISED), (20, ACKED))
+    alarm.tell(RAISED, 500, MEDIUM, 3, past=True)
+    assert (alarm.acked_at, alarm.state, alarm.last_seen) == (20, "active", 20)
+    alarm.tell(CLEARED, 600, MEDIUM, 4, past=True)
+    assert (alarm.state, times(alarm)) == ("cleared", [(10, 600)])
+
+
+def test_an_alarm_without_states_is_open_again_with_a_log_of_now() -> None:
+    """Old logs of it close nothing that is open, and open nothing."""
+    alarm = Alarm(fresh=True)
+    alarm.tell(SILENT, 10, MEDIUM, 1, past=True)
+    assert alarm.state == "cleared"
+    alarm.tell(SILENT, 5_000, MEDIUM, 2)
+    assert (alarm.state, alarm.last_seen) == ("unknown", 5_000)
+    alarm.tell(SILENT, 20, MEDIUM, 3, past=True)
+    assert (alarm.state, alarm.last_seen) == ("unknown", 5_000)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from andon.core.errors import StoreError
 from andon.core.models import STREAM, LogRecord, Reject
 from andon.core.settings.database_url import Database
-from andon.store import KeepPolicy, KeepRule, Preparation, Visitor, counts, prepare, recording, search
+from andon.store import KeepPolicy, KeepRule, Visitor, counts, prepare, recording, search
 from andon.store.engine import database as engines
 from andon.store.engine.prepare import migrate
 from andon.store.schema.tables import HEAD
@@ -243,7 +243,7 @@ def test_a_database_of_before_gets_the_place_of_each_row(tmp_path: Path) -> None
     """Rows stay as they are, at place 0; their messages are recognised, and those of several logs are stored."""
     path = tmp_path / "agent.db"
     _of_before(path)
-    assert prepare(path, durability="normal") == Preparation(migrated_from="0006")
+    assert prepare(path, durability="normal").migrated_from == "0006"
 
     async def work() -> None:
         async with opened(path) as store:

@@ -82,11 +82,11 @@ def test_every_field_comes_back(database: Database) -> None:
             await store.record([full, a_log(2)], [])
             log = await store.read(search.log_or_none, 1)
             assert log is not None
-            elsewhere = {"fingerprint", "template", "reply_to", "images", "pictures", "references", "refused"}
+            elsewhere = {"fingerprint", "template", "reply_to", "images", "pictures", "references", "refused", "late"}
             for name in LogRecord.__struct_fields__:
                 if name not in elsewhere:
                     assert getattr(log, name) == getattr(full, name)
-            assert (log.created_at, log.analysis_status) == ("2025-01-15 02:15:00", "pending")
+            assert (log.created_at, log.analysis_status) == ("2025-01-15T02:15:00.000Z", "pending")
             bare = await store.read(search.log_or_none, 2)
             assert bare is not None
             assert (bare.context, bare.site, bare.notes) == (None, None, None)
@@ -277,6 +277,18 @@ def test_the_memory_of_patterns_is_bounded_and_forgets_what_was_rolled_back(tmp_
 
     asyncio.run(work())
     assert query(path, "SELECT DISTINCT count FROM patterns WHERE fingerprint <> 'lost'") == [(2,)]
+
+
+def test_the_start_of_a_message_without_a_byte(database: Database) -> None:
+    """A broker takes empty messages too: they are listed beside the others."""
+
+    async def work() -> None:
+        async with opened(database) as store:
+            await store.record([], [a_reject(1, data=b""), a_reject(2, data=b"abcdef")])
+            found = await store.read(recording.reject_starts, 5, retried=False, length=3)
+            assert [(row.data, size) for row, size in found] == [(b"abc", 6), (b"", 0)]
+
+    asyncio.run(work())
 
 
 def test_missing_ranges_count_logs_and_rejects(database: Database) -> None:

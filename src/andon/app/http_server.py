@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
+import structlog
 import uvicorn
 
 from andon.app.http_connection import Connection
 from andon.core.errors import ConfigError, InUseError
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger(__name__)
 
 #: How long open connections get to finish when the server stops, in seconds.
 GRACE = 1
@@ -28,14 +31,32 @@ class _Server(uvicorn.Server):
         yield
 
 
+class Named(NamedTuple):
+    """What the settings of a listener are called, and what it is for."""
+
+    host: str = "ANDON_HTTP_HOST"
+    port: str = "ANDON_HTTP_PORT"
+    purpose: str = "HTTP"
+
+
 class HttpServer:
     """One listener. ``bind`` first (it reports a taken port), then ``run`` as a task until ``stop``."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        beside: Callable[[], Coroutine[object, object, None]] | None = None,
+        named: Named = Named(),  # noqa: B008 - it is never changed
+    ) -> None:
+        """``beside`` runs as long as the server does, and is cancelled when it ends."""
+        self._beside, self._named = beside, named
         self._host, self._wanted = host, port
         self._socket: socket.socket | None = None
         config = uvicorn.Config(
-            app,
+            self._serve,
+            interface="asgi3",
             http=Connection,
             log_config=None,
             access_log=False,
@@ -47,7 +68,34 @@ class HttpServer:
             timeout_graceful_shutdown=GRACE,
             server_header=False,
         )
+        self._app = app
         self._server = _Server(config)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application; an answer that is cut off as the server stops ends there, and is no failure to be logged.
+
+        A file that is cut off shows that to its reader; a stream of events just ends.
+        """
+        started = whole = False
+
+        async def sent(message: Message) -> None:
+            nonlocal started, whole
+            if message["type"] == "http.response.start":
+                started, whole = True, (b"content-type", b"text/event-stream; charset=utf-8") not in message["headers"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        except asyncio.CancelledError:
+            if not self._server.should_exit:
+                raise
+            if whole:
+                return
+            if not started:
+                await send({"type": "http.response.start", "status": 503, "headers": [(b"connection", b"close")]})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE):  # who reads nothing more holds nothing up
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def bind(self) -> int:
         """Take the port and return its number. Raises InUseError, ConfigError where the address is not ours."""
@@ -59,12 +107,13 @@ class HttpServer:
             listener.listen(BACKLOG)  # now, so that the port is ours and early callers wait instead of failing
         except OSError as error:
             listener.close()
-            place = f"cannot listen on {self._host} port {self._wanted} for HTTP ({error.strerror}): "
+            named = self._named
+            place = f"cannot listen on {self._host} port {self._wanted} for {named.purpose} ({error.strerror}): "
             if error.errno == errno.EADDRINUSE:
-                raise InUseError(f"{place}stop what uses it or set ANDON_HTTP_PORT") from None
+                raise InUseError(f"{place}stop what uses it or set {named.port}") from None
             if error.errno == errno.EACCES:
-                raise ConfigError(f"{place}set ANDON_HTTP_PORT to one above 1023") from None
-            raise ConfigError(f"{place}set ANDON_HTTP_HOST to an address of this machine") from None
+                raise ConfigError(f"{place}set {named.port} to one above 1023") from None
+            raise ConfigError(f"{place}set {named.host} to an address of this machine") from None
         self._socket = listener
         return int(listener.getsockname()[1])
 
@@ -77,10 +126,16 @@ class HttpServer:
     async def run(self) -> None:
         """Serve until ``stop`` or cancellation."""
         assert self._socket is not None, "bind first"  # noqa: S101 - for mypy
+        beside = None if self._beside is None else asyncio.create_task(self._beside(), name="http-beside")
         try:
             await self._server.serve(sockets=[self._socket])
         finally:
             self.close()
+            if beside is not None:
+                beside.cancel()
+                await asyncio.wait({beside}, timeout=GRACE)
+                if beside.done() and not beside.cancelled() and (error := beside.exception()) is not None:
+                    log.error("what runs beside the HTTP server failed", exc_info=error)
 
     async def stop(self, task: asyncio.Task[None]) -> None:
         """Finish open requests (bounded) and end ``task``, which is running :meth:`run`; idempotent."""

@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from andon.act.connectors.connected import connect
+from andon.act.connectors.readers import readers_of
 from andon.explain.admission import Budget
-from andon.explain.model.history_tools import HistoryTools
+from andon.explain.model.history_tools import NAMES, HistoryTools
 from andon.explain.providers.registry import build_backends
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar import alike
@@ -29,13 +31,17 @@ async def investigator(settings: Settings) -> AsyncIterator[Investigator]:
     is set up wrongly, StoreUnavailable where there is no database yet.
     """
     backends = build_backends(settings)  # without any, what was found is the answer
+    connectors = connect(settings).connectors.values() if backends else ()
     with await asyncio.to_thread(Visitor, settings.database) as visitor:
         budget = Budget(visitor.ask, changer(settings.database), settings)
-        made = Investigator(visitor.ask, backends, settings, await scanned(settings), budget)
+        readers = readers_of(connectors, NAMES)
+        made = Investigator(visitor.ask, backends, settings, await scanned(settings), budget, readers)
         try:
             yield made
         finally:
             await made.close()
+            for connector in connectors:
+                await connector.close()
 
 
 @contextlib.asynccontextmanager

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from andon.app.background.tasks import first_error
 from andon.app.service import Listen, Service
+from andon.app.systemd import Systemd
+from andon.core.settings.announcing import announced
 from andon.core.settings.settings import Settings
 
 #: How long an orderly stop may take before the process ends anyway, in seconds.
@@ -18,10 +20,11 @@ STOP_WITHIN = 9.0
 
 def run_service(settings: Settings, listen: Listen) -> None:
     """Run the service in this process until SIGTERM or SIGINT. Raises AndonError."""
+    systemd = Systemd()
     service = Service(settings, listen)
     try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_until_signal(service))
+        with announced(settings), asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_until_signal(service, systemd))
     except BaseExceptionGroup as group:
         raise first_error(group) from None
 
@@ -37,7 +40,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _until_signal(service: Service) -> None:
+async def _until_signal(service: Service, systemd: Systemd) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     running = asyncio.current_task()
@@ -50,8 +53,10 @@ async def _until_signal(service: Service) -> None:
         else:
             loop.call_later(STOP_WITHIN, lambda: running.cancel() if running else None)
         stop.set()
+        systemd.stopping()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     with contextlib.suppress(asyncio.CancelledError):
-        await service.run(stop)
+        async with systemd.kept_informed(service.health):
+            await service.run(stop, systemd.ready)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -16,34 +17,47 @@ from zoneinfo import ZoneInfo
 import structlog
 
 import andon
+from andon.act.connectors.readers import readers_of
+from andon.app.background.acknowledging import pass_on
+from andon.app.background.acting import Acting
+from andon.app.background.agent_proposals import AgentProposals, offers_of
+from andon.app.background.changes import Changes
 from andon.app.background.indexing import keep_indexed
+from andon.app.background.others import EVERY, OFTEN, tell_of_others
+from andon.app.background.own_words import Questions
 from andon.app.background.retainer import Retainer
-from andon.app.background.supervise import keep_running
+from andon.app.background.source_keeper import Intake
+from andon.app.background.supervise import Report, keep_running
 from andon.app.background.tasks import ended, first_error, heed
 from andon.app.background.watch import Watch
+from andon.app.known_habits import KnownHabits
 from andon.app.retention_policy import retention_policy
 from andon.app.starting import Starting, in_thread
 from andon.app.wiring import analysis_policy, broker_url, code_rules, decoder, lease_owner, model_admission, public
 from andon.bus.connection import BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
+from andon.bus.embedded.config import MQTT_HEADER, bracketed
+from andon.bus.feed import Feed
 from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.object_store import NatsObjects
 from andon.bus.publisher import JetStreamPublisher
 from andon.bus.requests import NatsCallers
 from andon.bus.stream_guard import StreamGuard
-from andon.core.errors import BrokerError, StoreError, StoreFull, StoreUnavailable
+from andon.core.errors import BrokerError, BrokerUnavailable, StoreError, StoreFull, StoreUnavailable
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Health, Metrics
 from andon.core.timestamps import TimeReader
 from andon.explain import placing
 from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import SLOTS, SLOTS_BYTES, CallerDesk
+from andon.explain.interfaces import Rules
 from andon.explain.ladder import Ladder
 from andon.explain.model.fallback import build_analyst, each_of
-from andon.explain.model.history_tools import ROOM, HistoryTools
+from andon.explain.model.history_tools import NAMES, ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
+from andon.explain.suggestions import Suggestions
 from andon.explain.trials.examiner import Examiner
 from andon.explain.trust import Trust
 from andon.grouping.similar import alike
@@ -52,13 +66,22 @@ from andon.ingest import regroup
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
 from andon.ingest.pictures.intake import PictureLimits
 from andon.ingest.pictures.shrink import for_model
-from andon.ingest.recorder import Recorder
+from andon.ingest.recorder import Batch, Recorder
+from andon.ingest.sources.acknowledged import Acknowledging
+from andon.ingest.sources.configured import configured_sources
+from andon.ingest.sources.outlet import Outlet
+from andon.ingest.sources.source import Source
 from andon.store import Retention, Store, counts, lock_database, prepare
 
 if TYPE_CHECKING:
+    from andon.act.connectors.connector import Connector
+    from andon.act.outbox import Outbox
+    from andon.act.proposals import Proposals
     from andon.app.http_server import HttpServer
-    from andon.core.models import Hint, Question
+    from andon.core.models import Hint, Question, Recorded, StoredAnalysis, StreamState
+    from andon.explain.admission import Admission
     from andon.explain.interfaces import Analyst
+    from andon.ingest.sources.source import Source
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +95,10 @@ STORING = 1024
 Listen = Callable[["Service"], "HttpServer"]
 
 
+#: Makes a part that runs beside a service once it is open, with its name; None where there is nothing to do.
+Companion = Callable[[], tuple[str, Callable[[], object]] | None]
+
+
 class Service:
     """The whole of Andon in one process. :meth:`run` is its life."""
 
@@ -81,8 +108,11 @@ class Service:
         self.http_port = settings.http_port
         self.metrics = Metrics()
         self.health = Health()
+        self.changes = Changes()
+        self._acting = Acting(settings, self.metrics, self.health, self.changes)
+        self._readers = readers_of(self.connectors.values(), NAMES)
         look = self._look if settings.investigate == "on" and settings.tool_calls else None
-        self.analyst: Analyst | None = build_analyst(settings, look)
+        self.analyst: Analyst | None = build_analyst(settings, look, offers=offers_of(self.connectors, settings))
         self.trust = Trust(settings)
         self.runbooks = MarkdownRunbooks(settings.runbooks)
         self.playbook: SitePlaybook
@@ -94,6 +124,22 @@ class Service:
         self._connection: BusConnection
         self._gauges_at = 0.0
         self._retainer: Retainer | None = None
+        self._publisher: JetStreamPublisher | None = None
+        self.intake: Intake | None = None  # once there is a broker
+        self.sources: list[Source] = []  # those of whoever makes the HTTP side, beside the configured ones
+        self.companions: list[Companion] = []  # the same, of what runs beside the outbox
+        # the store is looked up with each question: it opens later
+        self.questions = Questions(
+            settings,
+            lambda *args, **kwargs: self.store.ask(*args, **kwargs),
+            lambda *args, **kwargs: self.store.write(*args, **kwargs),
+            self.runbooks,
+            self._readers,
+        )
+        self._analyzer: Analyzer | None = None
+        self.usual = KnownHabits(lambda *args, **kwargs: self.store.ask(*args, **kwargs))
+        self.started = time.time()
+        self.began = asyncio.Event()  # set once everything runs
 
     @property
     def store(self) -> Store:
@@ -101,6 +147,61 @@ class Service:
         if self._store is None:
             raise StoreUnavailable("Andon is starting and has not opened its database yet: see /readyz, and ask again")
         return self._store
+
+    @property
+    def connectors(self) -> Mapping[str, Connector]:
+        """The connected systems by name; they are asked and written to through the outbox alone."""
+        return self._acting.connectors
+
+    @property
+    def proposals(self) -> Proposals:
+        """What checks and renders what is to leave the house."""
+        return self._acting.proposals
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """What sends approved actions; None where no system is connected, or the start has not come to it."""
+        return self._acting.outbox
+
+    @property
+    def admission(self) -> Admission | None:
+        """Whether questions go to the model, and how many; None while the start has not come to it."""
+        return None if self._analyzer is None else self._analyzer.admission
+
+    @property
+    def connection(self) -> BusConnection | None:
+        """The connection to the broker; None while the start has not come to it."""
+        return getattr(self, "_connection", None)
+
+    async def stream_state(self) -> StreamState | None:
+        """Where the log stream stands; None where the broker does not say so within a second."""
+        if self._store is None or (stream := getattr(self, "_stream", None)) is None:
+            return None
+        try:
+            async with asyncio.timeout(1.0):
+                return await stream.state()  # type: ignore[no-any-return]  # what the start has not come to
+        except (BrokerError, TimeoutError) as error:
+            log.info("stream gauges not renewed", error=str(error))
+            return None
+
+    def wake_outbox(self) -> None:
+        """Something was proposed or decided on. Before the start is through it is found anyway."""
+        if self.outbox is not None:
+            self.outbox.wake()
+
+    def wake_analyzer(self) -> None:
+        """A person asked for an explanation. Before the start is through it is found anyway."""
+        if self._analyzer is not None:
+            self._analyzer.wake()
+
+    async def publish(self, data: bytes, subject: str, message_id: str) -> None:
+        """Put a message into the log stream once more; one with an id that it took a moment ago is not taken twice.
+
+        Raises BrokerUnavailable, and BrokerError where the broker refuses it.
+        """
+        if self._publisher is None:
+            raise BrokerUnavailable("Andon is starting and has no broker yet: see /readyz, and try again")
+        await self._publisher.store(data, subject=subject, message_id=message_id)
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
         """Start everything, call ``ready``, work until ``stop`` is set, stop everything in order.
@@ -110,63 +211,108 @@ class Service:
         async with AsyncExitStack() as stack:
             http, serving = await self._answer_http(stack)
             await self._open(stack)
-            publisher = JetStreamPublisher(self._connection)
+            publisher = self._publisher = JetStreamPublisher(self._connection)
             stack.push_async_callback(publisher.close)
+            sources, self.intake = self._ways_in(stack)
+            stack.push_async_callback(self.questions.close)
             shown = QuestionPictures(self.store, for_model)
             stack.push_async_callback(shown.close)
             limits = PictureLimits(max_bytes=self.settings.picture_max_bytes)
             fetcher = PictureFetcher(self.store, NatsObjects(self._connection).fetch, limits, self.metrics)
             desk, recorder, analyzer = self._pipeline(publisher, fetcher, shown)
+            self._analyzer = analyzer
+            self._acting.open(self.store, lease_owner(self.settings, self.http_port))
+            stack.push_async_callback(self._acting.close)
+            stack.push_async_callback(self.usual.close)
             examiner = await self._examiner(analyzer)
-            callers = NatsCallers(
-                self._connection,
-                version=andon.__version__,
-                owns=publisher.owns,
-                max_concurrent=SLOTS + STORING,
-                max_bytes=2 * SLOTS_BYTES,
-            )
+            callers = self._callers(publisher)
             async with asyncio.TaskGroup() as group:
 
-                def start(name: str, part: Callable[[], object]) -> asyncio.Task[None]:
-                    return group.create_task(keep_running(name, part, self.metrics, self.health), name=name)  # type: ignore[arg-type]
+                def start(
+                    name: str, part: Callable[[], object], report: Report = self.health.report
+                ) -> asyncio.Task[None]:
+                    return group.create_task(keep_running(name, part, self.metrics, report), name=name)  # type: ignore[arg-type]
 
                 group.create_task(heed(serving), name="http-heed")
                 site = analyzer.site
-                background = [start(name, part) for name, part in self._beside(site.changed)]
+                background = [start(name, part) for name, part in self._beside(site.changed, sources)]
+                background += [start(name, part, self.health.remark) for name, part in self._telling_others()]
                 await callers.listen(desk.analyze, desk.plain)
                 taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]
                 taking_in.append(start("examiner", examiner.run))
+                hearing = group.create_task(self.intake.run(sources), name="intake")
                 answering = [start("callers", desk.run), start("analyzer", analyzer.run), start("site", site.run)]
                 self.health.report("service", None)
                 place = str(self.settings.database)
                 log.info("ready", broker=public(self.settings, self.broker), http=self.http_port, database=place)
+                gc.freeze()  # what the start made stays: no collection need walk through it again
+                self.began.set()
                 if ready is not None:
                     ready()
                 await stop.wait()
                 self.health.report("service", "stopping")
                 log.info("stopping")
-                # Stop taking in, then stop answering, then stop being asked.
+                # Stop hearing, then stop taking in, then stop answering, then stop being asked.
+                await ended(hearing)
                 await ended(*taking_in)
-                await analyzer.settle(ANSWERED_WITHIN)
+                await asyncio.gather(analyzer.settle(ANSWERED_WITHIN), self._acting.settle(ANSWERED_WITHIN))
                 await callers.close()
                 await ended(*answering)
+                self.changes.close()
                 await http.stop(serving)
                 await ended(*background)
         log.info("stopped")
 
-    def _beside(self, changed: Callable[[], None]) -> list[tuple[str, Callable[[], object]]]:
-        """What runs beside the pipeline, by name; ``changed`` is told when the site's own files are others."""
+    def _callers(self, publisher: JetStreamPublisher) -> NatsCallers:
+        return NatsCallers(
+            self._connection,
+            version=andon.__version__,
+            owns=publisher.owns,
+            max_concurrent=SLOTS + STORING,
+            max_bytes=2 * SLOTS_BYTES,
+        )
+
+    def _telling_others(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """What works for others than those who look at Andon, by name: its trouble is worth a remark and no more."""
+        if self.outbox is not None:
+            yield "outbox", self.outbox.run
+        for make in self.companions:
+            if (made := make()) is not None:
+                yield made
+
+    def _ways_in(self, stack: AsyncExitStack) -> tuple[list[Source], Intake]:
+        """The sources that are to run, and what runs them."""
+        feed = Feed(self._connection)
+        stack.push_async_callback(feed.close)
+        return [*configured_sources(self.settings), *self.sources], Intake(feed, self.metrics, self.health)
+
+    def _beside(self, changed: Callable[[], None], sources: Sequence[Source]) -> list[tuple[str, Callable[[], object]]]:
+        """What runs beside the pipeline, by name; ``changed`` is told when the site's own files are others.
+
+        Those of ``sources`` that want to know hear what people acknowledge.
+        """
         guard = self._stream.guard
         self._watch = Watch(guard.check, self.store, self.health, broker=self._broker_problem, changed=guard.changed)
+        told = [one for one in sources if isinstance(one, Acknowledging) and one.acknowledges]
         rules = Retention(self.store, retention_policy(self.settings))
         self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
         return [
             ("watch", self._watch.run),
             *([("broker", self.broker.supervise)] if self.broker else []),
             ("runbooks", lambda: scan_always(self.runbooks.scan, self.playbook.scan, changed=changed)),
-            ("indexer", functools.partial(keep_indexed, self.store, self.metrics)),
+            ("indexer", functools.partial(keep_indexed, self.store, self.metrics, self._logs_changed)),
             ("retention", self._retainer.run),
+            ("elsewhere", self._listen_elsewhere),
+            *([("acknowledgements", functools.partial(pass_on, self.store, self.changes, told))] if told else []),
         ]
+
+    async def _listen_elsewhere(self) -> None:
+        heard = self._acting.heard
+        await tell_of_others(self.store, self.changes, EVERY if heard is None else OFTEN, heard=heard)
+
+    def _logs_changed(self) -> None:
+        """Pages are told once logs are stored, and again once they are read: alarms are known only then."""
+        self.changes.tell("logs")
 
     def _occupy(self, stack: AsyncExitStack) -> None:
         """Make the data directory, and lock the database until ``stack`` ends."""
@@ -180,7 +326,12 @@ class Service:
         """Start and open what the pipeline needs; ``stack`` closes it in the opposite order."""
         settings, step = self.settings, self._starting.step
         prepared = functools.partial(
-            in_thread, prepare, settings.database, durability=settings.durability, access=settings.file_access
+            in_thread,
+            prepare,
+            settings.database,
+            durability=settings.durability,
+            access=settings.file_access,
+            copies=settings.upgrade_copies,
         )
         try:
             async with asyncio.TaskGroup() as opening:
@@ -233,6 +384,7 @@ class Service:
         self.http_port = http.bind()  # before anything is started: a port that is taken is known at once
         stack.callback(http.close)
         serving = asyncio.create_task(http.run(), name="http")
+        stack.callback(self.changes.close)
         stack.push_async_callback(http.stop, serving)  # cancelled, it would leave its sockets to the loop's end
         if not locked:
             await self._starting.step("database", self._database_place, take)
@@ -266,6 +418,13 @@ class Service:
         finally:
             await ended(supervising)
 
+    def _mqtt_outlet(self) -> Outlet | None:
+        """Where logs are counted that came through the broker's own MQTT port; None where it has none."""
+        if self.broker is None or self.intake is None or not self.broker.mqtt_port:
+            return None
+        address = f"mqtt://{bracketed(self.settings.mqtt_host)}:{self.broker.mqtt_port}"
+        return self.intake.outlet("mqtt listener", lambda: address)
+
     def _look(self, question: Question) -> HistoryTools | None:
         """What a model may look things up with while it explains ``question``; nothing for a trial."""
         if not question.pattern_id:
@@ -277,11 +436,28 @@ class Service:
             runbooks=self.runbooks,
             calls=self.settings.tool_calls,
             room=ROOM,
+            readers=self._readers,
         )
+
+    def _suggestions(self) -> Suggestions:
+        """What models suggest becomes proposals that wait for people."""
+        taking = AgentProposals(self.store, self.proposals, self.settings, lambda: self.changes.tell("work"))
+        return Suggestions(self.trust, taking.take)
 
     def _rules_near(self, question: Question) -> list[Hint]:
         """The rules that come nearest, without those that technicians here found wrong."""
         return [rule for rule in self.playbook.candidates(question) if not self.trust.doubts(rule.source)]
+
+    def _ladder(self, rules: Rules) -> Ladder:
+        return Ladder(
+            self.store.read,
+            rules,
+            fixes=ConfirmedFixes(),
+            runbooks=self.runbooks,
+            own_rules=lambda: len(self.playbook),
+            rules_near=self._rules_near,
+            history=self.store.look_up if self.settings.investigate == "on" else None,
+        )
 
     def _pipeline(
         self, publisher: JetStreamPublisher, fetcher: PictureFetcher, pictures: QuestionPictures
@@ -301,19 +477,18 @@ class Service:
             away=lambda: admission.unavailable,
             asks=None if policy.asks_all else policy.asks,
         )
+
+        async def explained(answer: StoredAnalysis) -> None:
+            self.changes.tell("answers")
+            await desk.explained(answer)
+
+        on_stored = self._on_stored(desk)
+
         analyzer = Analyzer(
             self.store,
             publisher,
             self.analyst,
-            Ladder(
-                self.store.read,
-                rules,
-                fixes=ConfirmedFixes(),
-                runbooks=self.runbooks,
-                own_rules=lambda: len(self.playbook),
-                rules_near=self._rules_near,
-                history=self.store.look_up if settings.investigate == "on" else None,
-            ),
+            self._ladder(rules),
             self.trust,
             admission,
             self.metrics,
@@ -321,8 +496,9 @@ class Service:
             attempts=settings.model_attempts,
             # one question may be put to each of the providers in turn
             deadline=settings.model_cold_deadline * (1 + len(settings.fallback_members)),
-            explained=desk.explained,
+            explained=explained,
             pictures=pictures,
+            suggestions=self._suggestions(),
             instructions=settings.agent_instructions,
         )
         recorder = Recorder(
@@ -332,7 +508,7 @@ class Service:
             self.metrics,
             self.health,
             batch=settings.record_batch,
-            on_stored=desk.on_stored,
+            on_stored=on_stored,
             on_stalled=desk.on_stalled,
             queued=analyzer.wake,
             pinned=code_rules(settings).is_pinned,
@@ -341,6 +517,18 @@ class Service:
             renew=functools.partial(regroup.regroup, self.store, decoder(settings), self.health),
         )
         return desk, recorder, analyzer
+
+    def _on_stored(self, desk: CallerDesk) -> Callable[[Batch, Recorded], Awaitable[None]]:
+        """Tells pages and callers of what is stored, and counts what came through the broker's own MQTT port."""
+        mqtt = self._mqtt_outlet()
+
+        async def on_stored(batch: Batch, recorded: Recorded) -> None:
+            self.changes.tell("logs")
+            if mqtt is not None and (came := sum(MQTT_HEADER in (each.headers or ()) for each in batch.deliveries)):
+                mqtt.took(came)
+            await desk.on_stored(batch, recorded)
+
+        return on_stored
 
     async def _examiner(self, analyzer: Analyzer) -> Examiner:
         """What measures the models behind the analyzer's questions; what is known of them is known before the first."""
@@ -373,6 +561,22 @@ class Service:
         if self._watch is not None:
             await self._watch.freshen()
 
+    @property
+    def guard(self) -> StreamGuard | None:
+        """What keeps stream and consumer as they must be; None before the start has come to them."""
+        return None if self._watch is None else self._stream.guard  # which is there before it is watched
+
+    async def oldest_waiting(self, state: StreamState) -> float | None:
+        """Since when the oldest message waits that is not stored yet (unix seconds); None where none does."""
+        if self._watch is None:
+            return None
+        try:
+            async with asyncio.timeout(1.0):
+                return await self._stream.oldest_waiting(state)
+        except (BrokerError, TimeoutError) as error:
+            log.info("the oldest message that waits is not known", error=str(error))
+            return None
+
     async def refresh(self) -> None:
         """Bring the gauges up to date, at most once a second; what cannot be asked now keeps its last value."""
         now = time.monotonic()
@@ -397,13 +601,6 @@ class Service:
             metrics.pending.set(sizes.pending)
             metrics.failed.set(sizes.failed)
             metrics.store_bytes.set(sizes.bytes)
-        if self._store is None:
-            return
-        try:
-            async with asyncio.timeout(1.0):
-                state = await self._stream.state()
-        except (BrokerError, TimeoutError) as error:
-            log.info("stream gauges not renewed", error=str(error))
-        else:
+        if (state := await self.stream_state()) is not None:
             metrics.stream_pending.set(state.pending + state.ack_pending)
             metrics.stream_bytes.set(state.bytes)

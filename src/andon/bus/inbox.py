@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -21,6 +21,9 @@ MESSAGE_ID = "Nats-Msg-Id"  # the broker stores a message with a known id only o
 HEADER_LINES = len("NATS/1.0\r\n" + "\r\n")
 #: Durable replies that may wait to be read; more are dropped by the client and reported by it.
 PENDING = 4096
+SUBJECTS_KNOWN = 1_000
+
+_decode_ack = msgspec.json.Decoder(dict[str, Any]).decode
 
 #: Gets the reply, or None when the connection was lost and is back: the message should be sent again.
 Taker = Callable[[Msg | None], None]
@@ -44,6 +47,8 @@ class AckInbox:
         self._subscribing = asyncio.Lock()
         self._takers: dict[str, Taker] = {}
         self._number = 0
+        self._ids, self._id = uuid.uuid4().hex, 0  # ids of messages that bring none
+        self._taken: set[str] = set()  # subjects that the client took
         self._unwatch: Callable[[], None] = lambda: None
 
     def owns(self, reply: str) -> bool:
@@ -54,6 +59,8 @@ class AckInbox:
         """Start listening; idempotent. Raises BrokerUnavailable where the connection is closed."""
         if self.nc.is_closed:
             raise closed_error(self.nc)
+        if self._subscription is not None:
+            return
         async with self._subscribing:
             if self._subscription is None:
                 self._subscription = await self.nc.subscribe(f"{self._prefix}*", cb=self._receive)
@@ -68,11 +75,15 @@ class AckInbox:
             with contextlib.suppress(nats.errors.Error):
                 await subscription.unsubscribe()
 
+    def next_number(self) -> str:
+        """A number that no reply has had."""
+        self._number += 1
+        return str(self._number)
+
     def expect(self, taker: Taker, number: str | None = None) -> str:
         """Hand the next reply with ``number`` (a new one where None) to ``taker``; returns the number."""
         if number is None:
-            self._number += 1
-            number = str(self._number)
+            number = self.next_number()
         self._takers[number] = taker
         return number
 
@@ -100,8 +111,15 @@ class AckInbox:
 
     async def publish(self, subject: str, data: bytes, number: str, headers: dict[str, str]) -> None:
         """Send a message whose reply has ``number``. Raises Busy, Refused or BrokerUnavailable."""
+        reply = f"{self._prefix}{number}"
+        if subject in self._taken and len(headers) == 1 and (own := headers.get(MESSAGE_ID, "")).startswith(self._ids):
+            lines = f"NATS/1.0\r\n{MESSAGE_ID}: {own}\r\n\r\n".encode()
+            if await self.nc.publish_again(subject, data, reply, lines):
+                return
         try:
-            await self.nc.publish(subject, data, reply=f"{self._prefix}{number}", headers=headers)
+            await self.nc.publish(subject, data, reply=reply, headers=headers)
+            if len(self._taken) < SUBJECTS_KNOWN:
+                self._taken.add(subject)
         except nats.errors.ConnectionClosedError:
             raise closed_error(self.nc) from None
         except nats.errors.OutboundBufferLimitError:
@@ -109,15 +127,35 @@ class AckInbox:
         except nats.errors.Error as error:
             raise Refused(explained(error)) from None
 
+    async def publish_many(self, messages: Iterable[tuple[str, bytes, str, dict[str, str]]]) -> None:
+        """The same for many (subject, payload, number, headers), in one write; subjects and headers are our own."""
+        made = (
+            (subject, f"{self._prefix}{number}", _on_the_wire(headers), data)
+            for subject, data, number, headers in messages
+        )
+        try:
+            await self.nc.publish_many(made)
+        except nats.errors.ConnectionClosedError:
+            raise closed_error(self.nc) from None
+        except nats.errors.OutboundBufferLimitError:
+            raise Busy("the broker is away") from None
+
     def headers_for(self, data: bytes, headers: Mapping[str, str] | None, message_id: str | None) -> dict[str, str]:
         """The headers to send with ``data``, an id among them.
 
         Raises Refused for a message above the broker's limit: sent, it would cost the connection.
         """
-        result = dict(headers or {})
-        if message_id is not None or MESSAGE_ID not in result:
-            result[MESSAGE_ID] = message_id or uuid.uuid4().hex
-        size = len(data) + HEADER_LINES + sum(len(k.encode()) + len(v.encode()) + 4 for k, v in result.items())
+        size = len(data) + HEADER_LINES
+        if headers is None and message_id is None:
+            self._id += 1
+            own = f"{self._ids}.{self._id}"
+            result = {MESSAGE_ID: own}
+            size += len(MESSAGE_ID) + len(own) + 4
+        else:
+            result = dict(headers or {})
+            if message_id is not None or MESSAGE_ID not in result:
+                result[MESSAGE_ID] = message_id or uuid.uuid4().hex
+            size += sum(len(name.encode()) + len(value.encode()) + 4 for name, value in result.items())
         if size > self.nc.max_payload:
             raise Refused(
                 f"the message has {size} bytes and the broker takes {self.nc.max_payload}: "
@@ -137,17 +175,22 @@ class AckInbox:
             taker(message)
 
 
+def _on_the_wire(headers: Mapping[str, str]) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"NATS/1.0\r\n{lines}\r\n".encode()
+
+
 def parsed_ack(message: Msg) -> dict[str, Any]:
     """The broker's PubAck, with ``seq`` in it. Raises Busy or Refused."""
-    if (message.headers or {}).get("Status") == "503":
+    if message.headers and message.headers.get("Status") == "503":
         raise Busy("no stream takes this subject now")
     try:
-        ack: dict[str, Any] = json.loads(message.data)
+        ack = _decode_ack(message.data)
         if error := ack.get("error"):
             text = str(error.get("description", "no reason given"))
             raise Busy(text) if error.get("code") == 503 else Refused(text)
         int(ack["seq"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (msgspec.DecodeError, ValueError, KeyError, TypeError, AttributeError):
         raise Refused("its answer is not a JetStream acknowledgement; does another program reply there?") from None
     return ack
 

@@ -20,6 +20,7 @@ import structlog
 from andon.bus.connection import BusConnection, closed_error
 from andon.core.errors import BrokerError, BrokerUnavailable
 from andon.core.models import ANALYSIS_SUBJECT, ANALYZE_SUBJECT, CONSUMER, STREAM, SUBJECT, StreamState
+from andon.core.settings.whereabouts import start_advice
 
 log = structlog.get_logger(__name__)
 
@@ -71,9 +72,8 @@ async def request(
 ) -> dict[str, Any]:
     """One request to ``$JS.API.<operation>``. Raises ApiError, or BrokerUnavailable where nobody answers."""
     try:
-        reply = await nc.request(
-            f"$JS.API.{operation}", b"" if body is None else json.dumps(body).encode(), timeout=timeout
-        )
+        data = b"" if body is None else json.dumps(body).encode()
+        reply = await nc.asked(f"$JS.API.{operation}", data, timeout)
     except nats.errors.NoRespondersError:
         raise BrokerUnavailable(
             f"the broker at {nc.address} has no JetStream: enable it, or wait until it has room for its store again"
@@ -81,15 +81,15 @@ async def request(
     except nats.errors.ConnectionClosedError:
         raise closed_error(nc) from None
     except nats.errors.Error as error:
-        if nc.denied.endswith(f'"$js.api.{operation.lower()}'):
-            raise ApiError(
-                f"the broker at {nc.address} does not let this user publish on $JS.API.{operation}: give it the "
-                "permission, or set NATS_URL to another user",
-                0,
-            ) from None
         raise BrokerUnavailable(
             f"the broker at {nc.address} did not answer within {timeout:g} s ({error}): check that it runs"
         ) from None
+    if reply is None:
+        raise ApiError(
+            f"the broker at {nc.address} does not let this user publish on $JS.API.{operation}: give it the "
+            "permission, or set NATS_URL to another user",
+            0,
+        )
     answer: dict[str, Any] = json.loads(reply.data)
     if problem := answer.get("error"):
         text = f"the broker at {nc.address} refuses {operation}: {problem.get('description', 'no reason given')}"
@@ -114,8 +114,8 @@ async def require_jetstream(nc: BusConnection, timeout: float = 2.0) -> None:
         raise
     if not streams.get("streams"):
         raise BrokerUnavailable(
-            f"the broker at {nc.address} has no stream that keeps logs sent to {SUBJECT}: start `andon run`, which "
-            "makes it, or correct NATS_URL"
+            f"the broker at {nc.address} has no stream that keeps logs sent to {SUBJECT}, which a start makes: "
+            + start_advice("start `andon run`, or correct NATS_URL")
         )
 
 

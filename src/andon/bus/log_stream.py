@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
 from typing import Any
 
 import nats.errors
@@ -147,6 +148,20 @@ class JetStreamLogStream:
         in_hand = self.reader.received - self._answered
         more = {"in_hand": in_hand, "answered": self._answered, "unreadable": self._unreadable}
         return structs.replace(state, changes=changes, **more)
+
+    async def oldest_waiting(self, state: StreamState) -> float | None:
+        """When the oldest message was stored that is not acknowledged (unix seconds); None where none is.
+
+        None as well where it was removed. Raises BrokerUnavailable.
+        """
+        first = max(state.ack_floor + 1, state.first_sequence)
+        if first > state.last_sequence:
+            return None
+        try:
+            found = await jetstream_api.request(self._nc, f"STREAM.MSG.GET.{STREAM}", {"seq": first}, timeout=1.0)
+        except jetstream_api.ApiError:  # removed meanwhile, or we may not read single messages there
+            return None
+        return datetime.fromisoformat(found["message"]["time"]).timestamp()
 
     def compared(self) -> None:
         self.guard.reading = True

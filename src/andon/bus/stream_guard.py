@@ -48,7 +48,8 @@ class StreamGuard:
     """See the module's text. ``ours`` says whose the broker is, ``store_bytes`` how much an own one may store.
 
     ``put_back(setting)`` is told of each setting that was put back. ``setup`` is what :meth:`settle` found last,
-    ``problem`` what keeps logs from being recorded, in one sentence; ``recreated`` counts how often stream or consumer
+    ``problem`` what keeps logs from being recorded, in one sentence, and ``differences`` all that is not as Andon makes
+    it; ``recreated`` counts how often stream or consumer
     had to be made again. ``changed`` is set when somebody may have changed something. ``reading`` says that the logs
     of before have been recovered, so that what is acknowledged is in the database.
     """
@@ -74,6 +75,7 @@ class StreamGuard:
         self._unwatch: Callable[[], object] = lambda: None
         self.setup: Setup | None = None
         self.problem: str | None = None
+        self.differences: Sequence[Difference] = ()
         self.recreated = 0
         self.reading = False
         self.changed = asyncio.Event()
@@ -177,7 +179,7 @@ class StreamGuard:
             self._accepted = {} if self._ours else limits
             for each in () if self._ours else differences:
                 log.warning("not as Andon makes it", reason=str(each), setting=each.setting)
-        self.problem = self._sentence(differences)
+        self.problem, self.differences = self._sentence(differences), differences
 
     def _sentence(self, differences: Sequence[Difference]) -> str | None:
         accepted = self._accepted or {}

@@ -3,6 +3,7 @@
     AndonError
     ├── ConfigError            a setting is wrong: whoever configures must change it
     ├── InUseError             another process owns the data directory, store or port
+    ├── BackupError            a backup cannot be made, read or put back
     ├── BrokerError
     │   ├── BrokerStartError   the embedded broker did not come up
     │   │   └── BrokerFull     no room on the disk for its store; starting goes on by itself when there is
@@ -17,6 +18,10 @@
     │       └── UnknownName    nothing in the store is called so: a host, a place, a service, a field, a problem
     ├── MessageRejected        a published message cannot be understood; it is kept in ``rejects``
     ├── PictureRefused         a picture that came with a log is not kept; the log's notes say why
+    ├── ActionError            something that was to leave the house did not, or nobody knows
+    │   ├── ActionRefused      the service, or our own rules, will not have it: as it stands it never goes
+    │   ├── TargetAway         nothing was done: the service is away or has no room, it is tried again
+    │   └── OutcomeUnknown     it was sent, and no answer came: it may have been done
     └── ModelError
         ├── ModelUnavailable   the provider is away, or failed at this question: ask again later
         │   └── ModelBusy      the provider has no room now (429, 503): ask again when it says so
@@ -39,6 +44,10 @@ class ConfigError(AndonError):
 
 class InUseError(AndonError):
     """Another process owns what we need (data directory, broker store, port): stop it or choose another."""
+
+
+class BackupError(AndonError):
+    """A backup cannot be made, read or put back: nothing was changed, the text says what to do."""
 
 
 class BrokerError(AndonError):
@@ -95,6 +104,32 @@ class MessageRejected(AndonError):
 
 class PictureRefused(AndonError):
     """A picture cannot be kept or shown; the text is the reason, to be read after the picture's name."""
+
+
+class ActionError(AndonError):
+    """What was to leave the house did not, or nobody knows."""
+
+
+class ActionRefused(ActionError):
+    """The service, or a rule of ours, refuses this: it never goes as it stands. The text has the service's words."""
+
+
+class TargetAway(ActionError):
+    """Nothing was done: the service is away, or has no room now. It is tried again, and so is what stands behind it.
+
+    ``retry_after`` is the number of seconds the service asked us to wait, when it named one.
+    """
+
+    #: Whether an answer said so that may be of something in between: it is looked for before it is tried again.
+    answered = False
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(ActionError):
+    """It was sent and no answer came: it may have been done. Sent again only where that does no harm."""
 
 
 class ModelError(AndonError):

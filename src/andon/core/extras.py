@@ -18,7 +18,9 @@ from andon.core.settings.providers import PROVIDERS
 
 #: The module that each extra is installed for.
 MODULES = {known.extra: known.module for known in PROVIDERS.values() if known.extra} | {
+    "apprise": "apprise",
     "mcp": "mcp",
+    "opcua": "asyncua",
     "parquet": "pyarrow",
     "postgres": "psycopg",
 }

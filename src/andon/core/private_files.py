@@ -89,6 +89,20 @@ def access_for(group: str) -> FileAccess:
     return FileAccess(number)
 
 
+def give_like(path: Path, like: Path, *, whole: bool = True) -> None:
+    """Where root made what a service's user is to use: let it be whose ``like`` is; ``whole``: with all in it.
+
+    Raises OSError.
+    """
+    if os.geteuid() != 0:
+        return
+    owner = like.stat()
+    for top, directories, names in os.walk(path) if whole and path.is_dir() else ():
+        for name in (*directories, *names):
+            os.chown(Path(top, name), owner.st_uid, owner.st_gid, follow_symlinks=False)
+    os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 @contextlib.contextmanager
 def private_umask() -> Iterator[None]:
     """Within this, what programs and libraries make by themselves, the broker among them, is the user's alone."""

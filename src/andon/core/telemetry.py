@@ -165,6 +165,19 @@ class Metrics:
     answers_unasked = _Metric(
         Counter, "andon_answers_unasked", "Answers sent to publishers that wait for the broker's acknowledgement only."
     )
+    source_taken = _Metric(Counter, "andon_source_taken", "Logs that a source brought into the stream.", "source")
+    source_refused = _Metric(
+        Counter, "andon_source_refused", "What a source heard and did not bring into the stream.", "source", "reason"
+    )
+    source_heard = _Metric(
+        Gauge, "andon_source_last_heard_seconds", "When a source heard something last, in unix seconds.", "source"
+    )
+    actions = _Metric(
+        Counter, "andon_actions", "Actions for other systems, by what became of them.", "target", "outcome"
+    )
+    actions_waiting = _Metric(
+        Gauge, "andon_actions_waiting", "Approved actions that are not done yet, by connected system.", "target"
+    )
     task_restarts = _Metric(Counter, "andon_task_restarts", "Parts started again after a failure.", "part")
     broker_restarts = _Metric(Gauge, "andon_broker_restarts", "Times the embedded broker was started again.")
     put_back = _Metric(
@@ -210,6 +223,13 @@ class Health:
         else:
             self._problems[part] = problem
         return before != problem
+
+    def remark(self, part: str, sentence: str | None) -> None:
+        """Set (or clear with None) what is worth knowing about ``part``: logs are taken and stored all the same."""
+        if sentence is None:
+            self.notes.pop(part, None)
+        else:
+            self.notes[part] = sentence
 
     @property
     def ready(self) -> bool:

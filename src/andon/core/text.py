@@ -15,6 +15,15 @@ _STEERING = re.compile(
 )
 
 
+#: What no log and no text for others holds, and not every database takes: NUL, halves of surrogate pairs.
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+
+
+def is_unfit(text: str) -> bool:
+    """Whether ``text`` holds a NUL or half a character, which JSON can name and nobody can store or send."""
+    return _UNFIT.search(text) is not None
+
+
 def printable(text: str) -> str:
     r"""``text`` with control characters and writing-direction marks as escapes; tabs and newlines stay.
 
@@ -33,6 +42,16 @@ def json_escaped(character: str) -> str:
     """A character as JSON escapes it: one or two UTF-16 units."""
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
+
+
+def readable(data: bytes) -> str:
+    r"""Raw bytes as text that can be read, whatever they are: escapes for what is no text, or steers a terminal.
+
+    >>> readable(b"a\xff\x00\n")
+    'a\\xff\\x00\\n'
+    """
+    text = data.decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def html_text(text: str) -> str:
@@ -59,6 +78,26 @@ def counted(count: int, noun: str) -> str:
     ('1 log', '1,200 logs')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def times(count: int) -> str:
+    """How often: ``once``, ``1,200 times``."""
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def shown_size(size: float) -> str:
+    """Bytes in the unit that suits them.
+
+    >>> shown_size(12), shown_size(2_500_000)
+    ('12 bytes', '2.4 MiB')
+    """
+    if size < 1024:
+        return f"{size:,.0f} bytes"
+    for unit in ("KiB", "MiB"):
+        size /= 1024
+        if size < 1024:
+            return f"{size:,.1f} {unit}"
+    return f"{size / 1024:,.1f} GiB"
 
 
 def _escape(found: re.Match[str]) -> str:

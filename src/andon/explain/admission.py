@@ -45,6 +45,7 @@ class Breaker:
         self._clock = clock
         self._pause = PAUSE_FIRST
         self._until = 0.0
+        self._opened = 0.0
         self.reason: str | None = None
         #: After a probe and before an answer: one question at a time.
         self.half_open = False
@@ -53,6 +54,11 @@ class Breaker:
     def closed(self) -> bool:
         """Whether questions may go out."""
         return self.reason is None
+
+    @property
+    def open_for(self) -> float:
+        """For how many seconds no question goes out any more, 0 where they do."""
+        return 0.0 if self.reason is None else self._clock() - self._opened
 
     @property
     def probe_due(self) -> float:
@@ -65,6 +71,7 @@ class Breaker:
         pause = self._pause if retry_after is None else min(max(retry_after, 0.1), PAUSE_ASKED_LAST)
         if self.reason is None:
             log.warning("model away, the playbook answers for now", reason=reason)
+            self._opened = now
         elif now < self._until:  # a question that was under way when another one opened the breaker: no news
             if retry_after is not None:
                 self._until = max(self._until, now + pause)

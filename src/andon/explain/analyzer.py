@@ -21,6 +21,7 @@ from andon.explain.interfaces import Analyst
 from andon.explain.ladder import Ladder
 from andon.explain.outcomes import Outcomes
 from andon.explain.site_answers import SiteAnswers
+from andon.explain.suggestions import Suggestions
 from andon.explain.trials.turns import Turns
 from andon.explain.trust import Trust
 from andon.explain.verdict import verdict_on
@@ -66,6 +67,7 @@ class Analyzer:
     deadline: float
     explained: Callable[[StoredAnalysis], Awaitable[None]]
     pictures: QuestionPictures | None = None
+    suggestions: Suggestions | None = None
     instructions: str = DEFAULT_INSTRUCTIONS
     turns: Turns = field(default_factory=Turns)
     clock: Callable[[], float] = time.time
@@ -364,6 +366,8 @@ class Analyzer:
             self.admission.answered(job.pattern_id, seconds)
             self.metrics.model_calls.labels("answered").inc()
             await self.outcomes.place(job, explanation)
+            if self.suggestions is not None:
+                await self.suggestions.consider(job, explanation)
             return
         self.metrics.model_calls.labels("refused").inc()
         self.metrics.answers_refused.labels(found.kind).inc()
@@ -404,4 +408,4 @@ class Analyzer:
 
 def _is_urgent(job: PendingAnalysis) -> bool:
     """A CRITICAL problem that was never explained: what the budget's reserve is for."""
-    return job.question.worst_severity == Severity.CRITICAL and job.reason == "new"
+    return job.question.worst_severity == Severity.CRITICAL and job.reason == "new" and not job.late

@@ -146,12 +146,16 @@ class Outcomes:
         await self.tell(job.question, await self.store.write(queue.fail, job, reason, fallback, self.clock()))
 
     async def tell(self, question: Question, answer: StoredAnalysis) -> None:
-        """Announce what is shown from now on, and answer who waits for it."""
+        """Announce what is shown from now on, unless only the past asked for it, and answer who waits for it."""
         self.metrics.analyses.labels(answer.rung).inc()
+        if not queue.is_late(answer.score):
+            await self._announce(question, answer)
+        await self.explained(answer)
+
+    async def _announce(self, question: Question, answer: StoredAnalysis) -> None:
         latest = question.logs[0]
         try:
             subject = f"{ANALYSIS_SUBJECT}.{latest.severity}"
             await self.publisher.send(subject, announcement(latest, question.template, answer))
         except BrokerError as error:
             log.info("explanation not announced", analysis=answer.id, error=str(error))
-        await self.explained(answer)

@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 
 from andon.core.models import (
+    IMPORTED_NOTE,
+    LATE_AFTER,
     REPLY_TO_HEADER,
     SUBJECT,
     Decoded,
@@ -32,9 +34,11 @@ from andon.ingest.cleaning import clean as _clean
 from andon.ingest.cleaning import short as _short
 from andon.ingest.duplicates import keep_all
 from andon.ingest.exceptions import failure_of, holds_trace
+from andon.ingest.line_head import head_of
 from andon.ingest.pieces import MOST, Piece, lenient, object_in, pieces
 from andon.ingest.plain_text import level_in
 from andon.ingest.severity import SeverityReader
+from andon.ingest.sources.heard import IF_OLD, IMPORTED_HEADER
 from andon.ingest.understand import TIME_LIMIT, Understood, understand
 from andon.store.alarms import says_active
 
@@ -49,9 +53,10 @@ _NONE = msgspec.Raw(b"[]")
 
 #: Lengths of a stored time with milliseconds, and of one in whole seconds.
 _STORED_LENGTH = len("2025-01-15T02:14:23.123Z")
+_MICROS_LENGTH = len("2025-01-15T02:14:23.123456Z")
 _SECONDS_LENGTH = len("2025-01-15T02:14:23Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY = 86_400 * 10**9
+_MINUTE, _DAY = 60 * 10**9, 86_400 * 10**9
 
 
 class _Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -91,6 +96,7 @@ class Decoder:
         self._times = TimeReader(zone, day_first)
         self._encoding = encoding
         self._day, self._likely = 0, ""  # of receipt, and what is surely not ahead of it
+        self._minute, self._past = 0, ""  # of receipt, and what was the past then
 
     def __call__(self, delivery: Delivery) -> Decoded:
         """The logs of one delivery, and what in it is no log. Never raises, whatever the bytes."""
@@ -123,7 +129,9 @@ class Decoder:
             wire.context,
         )
         record = self._record(delivery, log, notes)
-        record.reply_to = _reply_to(delivery, notes) if delivery.headers else None
+        if delivery.headers:
+            record.reply_to = _reply_to(delivery, notes)
+            self._mark_imported(delivery, record, notes)
         record.notes = "; ".join(notes) if notes else None
         return Decoded([record])
 
@@ -140,6 +148,8 @@ class Decoder:
             record.part, record.raw = place, piece.raw
             if delivery.headers and not decoded.records:
                 record.reply_to = _reply_to(delivery, notes)
+            if delivery.headers:
+                self._mark_imported(delivery, record, notes)
             record.notes = "; ".join(notes) if notes else None
             decoded.records.append(record)
         if beyond:
@@ -165,8 +175,10 @@ class Decoder:
             log.timestamp = log.timestamp or utc_text(received)
             return log
         level, field = level_in(piece.text) or (None, "")
-        text, context = plain(piece.text), msgspec.Raw(b"null")
-        return Understood(text, UNKNOWN, UNKNOWN, level, field, _NO_KEYS, utc_text(received), context)
+        head = head_of(piece.text)
+        time = (read_time(head.time, notes) if head.time else None) or utc_text(received)
+        host, program = name_of(head.host, notes, "hostname"), name_of(head.program, notes, "service")
+        return Understood(plain(piece.text), host, program, level, field, _NO_KEYS, time, msgspec.Raw(b"null"))
 
     def _record(self, delivery: Delivery, log: Understood, notes: list[str]) -> LogRecord:
         context_text, context = _context(log.context, notes)
@@ -202,6 +214,19 @@ class Decoder:
             images=context is not None and "images" in context,
         )
 
+    def _late(self, stored_ns: int) -> str:
+        """Up to which time (stored form, to the minute) a log tells of the past."""
+        if stored_ns // _MINUTE != self._minute:
+            self._minute = stored_ns // _MINUTE
+            self._past = utc_text(_EPOCH + timedelta(minutes=self._minute, seconds=-LATE_AFTER))
+        return self._past
+
+    def _mark_imported(self, delivery: Delivery, record: LogRecord, notes: list[str]) -> None:
+        mark = (delivery.headers or {}).get(IMPORTED_HEADER)
+        if mark is not None and (mark != IF_OLD or record.timestamp < self._late(delivery.stored_ns)):
+            record.late = True
+            notes.insert(0, IMPORTED_NOTE)
+
     def _grade(
         self, log: Understood, failed: bool, context: Mapping[str, Any] | None, notes: list[str]
     ) -> tuple[str, str | None]:
@@ -233,7 +258,7 @@ class Decoder:
         if isinstance(value, str) and "2000" < value < self._likely and value[-1] == "Z":
             with contextlib.suppress(ValueError):
                 if (
-                    len(value) == _STORED_LENGTH
+                    (len(value) == _STORED_LENGTH or (len(value) == _MICROS_LENGTH and value[23:26] != "000"))
                     and value[4] + value[7] + value[10] + value[19] == "--T."
                     and value[11:13] < "24"
                 ):

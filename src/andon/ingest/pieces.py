@@ -36,6 +36,10 @@ _SAYING = _SAID | {"payload", "textpayload", "jsonpayload", "eventname", "@messa
 # Where the next part begins behind one that is broken: in rows, in arrays; and what is counted to find its end.
 _ROW, _ITEM = re.compile(r"\n\s*(?=\{)"), re.compile(r"[,\n]\s*(?=\{)")
 _BRACES = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
+_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_LATIN_END = "\u0250"
+# Of text in UTF-16 half of the bytes are signs of ASCII, and in the scripts of East Asia somewhat more.
+_PLAINLY = 0.75
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 # Not encodings: UTF-16 and -32, whose parts are written as UTF-8, and bytes of which some could not be read.
 _WIDE, _DAMAGED = "wide", "damaged"
@@ -198,26 +202,36 @@ def object_in(text: str | bytes | msgspec.Raw) -> Tree | None:
 
 
 def _as_text(piece: Piece, coding: _Coding, text: str, what: str, reason: str) -> Piece:
-    if coding.encoding not in (_WIDE, _DAMAGED) and is_text(text):
+    wide = coding.encoding == _WIDE
+    if coding.encoding != _DAMAGED and is_text(text) and (not wide or _is_wide_text(piece.data, text)):
         piece.text = text
-        piece.notes.append(f"{what}, kept as text")
+        piece.notes.append(f"{what}, kept as text{' (UTF-16 or UTF-32)' if wide else ''}")
     else:
         piece.refused = reason
     return piece
 
 
+def _is_wide_text(data: bytes, text: str) -> bool:
+    """Whether bytes that can be read as UTF-16 or -32 are: they say so, and are not plainly text of one byte a letter,
+    or they come out in the letters of one alphabet."""
+    if data.startswith(_MARKS):
+        return len(text) > 1 and sum(32 <= byte < 127 for byte in data) < _PLAINLY * len(data)
+    return sum(sign < _LATIN_END for sign in text) >= 0.9 * len(text)
+
+
 def _coded(data: bytes, encoding: str) -> _Coding:
     """The text of ``data``: UTF-8, UTF-16 and -32 (RFC 4627, or with a mark), the site's encoding, else damaged."""
-    try:
-        return _Coding(data.decode(), "utf-8")
-    except UnicodeDecodeError:
-        pass
+    plainly: _Coding | None = None
+    with contextlib.suppress(UnicodeDecodeError):
+        plainly = _Coding(data.decode(), "utf-8")
+        if b"\0" not in data[:4]:  # else it may be UTF-16 all the same
+            return plainly
     detected = json.detect_encoding(data)
     if detected not in ("utf-8", "utf-8-sig"):
-        try:
+        with contextlib.suppress(UnicodeDecodeError):
             return _Coding(data.decode(detected), _WIDE)
-        except UnicodeDecodeError:
-            pass
+    if plainly is not None:
+        return plainly
     if codecs.lookup(encoding).name != "utf-8":
         try:
             return _Coding(data.decode(encoding), encoding, f"not UTF-8, read as {encoding}")

@@ -32,9 +32,23 @@ _LETTER = re.compile(r"([IWEF])0\s+0:0:0\.0\s|([DIWEF]), \[0-0|0-0\s0:0:0\.0\s+0
 _HEADER = 400
 
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
 def is_text(text: str) -> bool:
     """Whether it is no binary data: no NUL, and at least half letters, digits and blanks."""
     return "\0" not in text and 2 * sum(map(len, _WORDY.findall(text))) >= len(text) > 0
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether ``data`` holds bytes that no text has: three, and one in twenty, are control characters.
+
+    Blanks, line ends and the escape of colours are none of them.
+
+    >>> is_binary("Tür offen\\t\\x1b[0m".encode()), is_binary(b"\\x16\\x03\\x01\\x02\\0\\x01\\0hello")
+    (False, True)
+    """
+    return _CONTROL.search(data) is not None and len(_CONTROL.findall(data)) > max(len(data) // 20, 2)
 
 
 def level_in(line: str) -> tuple[str | int, str] | None:

@@ -8,10 +8,12 @@ nowhere else.
 from sqlalchemy import Connection
 
 from andon.store import (
+    actions,
     agent_history,
     alarms,
     counts,
     names,
+    people,
     period,
     problems,
     queue,
@@ -20,8 +22,11 @@ from andon.store import (
     search,
     trials,
 )
+from andon.store.engine import audit, dump
+from andon.store.engine.copies import Held, check_integrity, copy_database, flush, held_in, upgrade_copies
 from andon.store.engine.database import Durability
 from andon.store.engine.database_lock import lock_database
+from andon.store.engine.elsewhere import Elsewhere
 from andon.store.engine.prepare import Preparation, prepare
 from andon.store.engine.vacuum import compact
 from andon.store.engine.visitor import Ask, Visitor, change, changer
@@ -30,14 +35,20 @@ from andon.store.recording import pictures
 from andon.store.recording.handled_sequences import set_floor
 from andon.store.retention.steps import Retention, deleted_by_others
 from andon.store.rules.analysis import AnalysisPolicy, Rule, novel
-from andon.store.rules.retention import KeepPolicy, KeepRule, keep_all
+from andon.store.rules.retention import Judge, KeepPolicy, KeepRule, keep_all
+from andon.store.schema.tables import HEAD, KNOWN_REVISIONS
 from andon.store.store import Store
 
 __all__ = [
+    "HEAD",
+    "KNOWN_REVISIONS",
     "AnalysisPolicy",
     "Ask",
     "Connection",
     "Durability",
+    "Elsewhere",
+    "Held",
+    "Judge",
     "KeepPolicy",
     "KeepRule",
     "Preparation",
@@ -45,17 +56,25 @@ __all__ = [
     "Rule",
     "Store",
     "Visitor",
+    "actions",
     "agent_history",
     "alarms",
+    "audit",
     "change",
     "changer",
+    "check_integrity",
     "compact",
+    "copy_database",
     "counts",
     "deleted_by_others",
+    "dump",
+    "flush",
+    "held_in",
     "keep_all",
     "lock_database",
     "names",
     "novel",
+    "people",
     "period",
     "pictures",
     "prepare",
@@ -66,5 +85,6 @@ __all__ = [
     "search",
     "set_floor",
     "trials",
+    "upgrade_copies",
     "verdicts",
 ]

@@ -16,11 +16,8 @@ from andon.store.schema.dialect import is_postgres, run
 from andon.store.search import words
 from andon.store.search.facets import ROW_COLUMNS, FacetBook, Row
 
-#: Seconds that a log must be old before it is indexed where several processes record: ids are given before the commit.
-SETTLED = 30.0
 
-
-def advance(connection: Connection, book: FacetBook, limit: int, now: float, times: TimeReader) -> tuple[int, bool]:
+def advance(connection: Connection, book: FacetBook, limit: int, times: TimeReader) -> tuple[int, bool]:
     """Index the next ``limit`` logs inside the open transaction; how many there were, and whether more may wait.
 
     ``times`` reads those in contexts.
@@ -32,12 +29,8 @@ def advance(connection: Connection, book: FacetBook, limit: int, now: float, tim
         run(connection, "SELECT value FROM counters WHERE name = ? FOR UPDATE", (MARK,))
         book.forget()
     after = mark(connection)
-    settled = " AND created_at <= ?" if several else ""
-    found = run(
-        connection,
-        f"SELECT {ROW_COLUMNS} FROM logs WHERE id > ?{settled} ORDER BY id LIMIT ?",  # noqa: S608
-        (after, *((now - SETTLED,) if several else ()), limit),
-    ).all()
+    # nothing is skipped: whoever records holds the lock that we hold, so no id below these is still to be committed
+    found = run(connection, f"SELECT {ROW_COLUMNS} FROM logs WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).all()  # noqa: S608
     if not found:
         return 0, False
     rows = [Row.read(tuple(row)) for row in found]

@@ -18,18 +18,20 @@ from andon.core.models import LogRecord, Merge, Recorded, Reject
 from andon.core.settings.database_url import Database
 from andon.core.timestamps import TimeReader
 from andon.store import indexer
-from andon.store.engine import probe
+from andon.store.engine import elsewhere, probe
 from andon.store.engine.database import (
     BUSY_TIMEOUT,
     Durability,
     FileIdentity,
     check_revision,
+    flush_log,
     reader_engine,
     require,
     translated,
     writer_engine,
 )
 from andon.store.engine.deadline import in_time
+from andon.store.engine.elsewhere import Elsewhere
 from andon.store.engine.postgres import UNLOCKED
 from andon.store.recording.writer import NO_HEIRS, Recorder
 from andon.store.rules.analysis import AnalysisPolicy, novel
@@ -236,7 +238,7 @@ class Store:
     def _index(self, limit: int) -> tuple[int, bool]:
         try:
             with translated(self._path), self._writer.begin() as connection:
-                return indexer.advance(connection, self._facets, limit, self._clock(), self._times)
+                return indexer.advance(connection, self._facets, limit, self._times)
         except BaseException:
             self._facets.forget()
             raise
@@ -258,6 +260,23 @@ class Store:
 
         return await self._in_thread(self._writing, checked)
 
+    async def write_surely(
+        self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As :meth:`write`, and on the disk when this returns, whatever the durability of the store is."""
+
+        def checked() -> T:
+            self._check_file()
+            with translated(self._path), self._writer.begin() as connection:
+                if is_postgres(connection):
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+                done = work(connection, *args, **kwargs)
+            if isinstance(self._path, Path):
+                flush_log(self._path)
+            return done
+
+        return await self._in_thread(self._writing, checked)
+
     async def look_up(
         self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -269,6 +288,16 @@ class Store:
         return await self._in_thread(
             self._asking, lambda: self._transaction(self._readers, in_time, question, *args, **kwargs)
         )
+
+    async def elsewhere(self) -> Elsewhere:
+        """Marks that are others after another process changed the database; see :class:`Elsewhere`."""
+        if self.shared:
+            return await self.read(elsewhere.newest_of_all)
+        return await self._in_thread(self._writing, self._elsewhere)
+
+    def _elsewhere(self) -> Elsewhere:
+        with translated(self._path), self._writer.connect() as connection:
+            return elsewhere.by_other_connections(connection)
 
     async def check(self) -> None:
         """Take the write lock and give it back: raises StoreUnavailable where a write could not begin."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from andon.core.errors import StoreError
 from andon.core.telemetry import Metrics
@@ -18,8 +19,8 @@ IDLE = 0.5
 TROUBLE = 5.0
 
 
-async def keep_indexed(store: Store, metrics: Metrics) -> None:
-    """Index what was recorded, step by step, for ever."""
+async def keep_indexed(store: Store, metrics: Metrics, told: Callable[[], None] = lambda: None) -> None:
+    """Index what was recorded, step by step, for ever; ``told`` is called after each step that indexed anything."""
     while True:
         started = time.monotonic()
         try:
@@ -29,4 +30,6 @@ async def keep_indexed(store: Store, metrics: Metrics) -> None:
             await asyncio.sleep(TROUBLE)
             continue
         metrics.indexed.inc(count)
+        if count:
+            told()
         await asyncio.sleep(REST * (time.monotonic() - started) if more else IDLE)

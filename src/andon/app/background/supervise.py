@@ -1,4 +1,4 @@
-"""Keep the parts of the service running: a part that fails is started again, counted and shown on ``/readyz``."""
+"""Keep the parts of the service running: a part that fails is started again, counted, and told on ``/readyz``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from andon.core.errors import AndonError
-from andon.core.telemetry import Health, Metrics
+from andon.core.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 
+#: Takes the name of a part and what is wrong with it, None where that is over.
+Report = Callable[[str, str | None], object]
 PAUSE_FIRST, PAUSE_LAST = 0.5, 15.0
 #: A part that ran this long before it failed starts with the short pause again, in seconds.
 STEADY = 60.0
 
 
-async def keep_running(name: str, part: Callable[[], Awaitable[None]], metrics: Metrics, health: Health) -> None:
-    """Run ``part`` for ever. Ends only by cancellation."""
+async def keep_running(name: str, part: Callable[[], Awaitable[None]], metrics: Metrics, report: Report) -> None:
+    """Run ``part`` for ever; ``report`` hears what is wrong with it. Ends only by cancellation."""
     pause = PAUSE_FIRST
     while True:
         started = time.monotonic()
@@ -34,9 +36,9 @@ async def keep_running(name: str, part: Callable[[], Awaitable[None]], metrics: 
             problem = f"failed ({type(error).__name__}: {error})"
             log.exception("part failed unexpectedly", part=name)
         metrics.task_restarts.labels(name).inc()
-        health.report(name, f"{name} {problem}; it is started again in {pause:g} s")
+        report(name, f"{problem}; it is started again in {pause:g} s")
         if time.monotonic() - started > STEADY:
             pause = PAUSE_FIRST
         await asyncio.sleep(pause)
         pause = min(pause * 2, PAUSE_LAST)
-        health.report(name, None)
+        report(name, None)

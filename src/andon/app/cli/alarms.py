@@ -123,8 +123,13 @@ def ack(
     Example: andon ack 17 --note "fitter called"
     """
     settings = command_settings()
-    done = store.change(settings.database, store.alarms.acknowledge, alarm, by or user_name(), note, now=time.time())
+    now = time.time()
+    done = store.change(settings.database, store.alarms.acknowledge, alarm, by or user_name(), note, now=now)
     sentence = f"Acknowledged alarm {done.id} ({done.source}) as {done.acked_by or 'unknown'}."
+    if done.acked_at is not None and done.acked_at < now:
+        seen = at(done.acked_at, ZoneInfo(settings.time_zone))
+        kept = "; your note is kept" if note and note.strip() else ""
+        sentence = f"Alarm {done.id} ({done.source}) was acknowledged by {done.acked_by or 'unknown'} at {seen}{kept}."
     print_outcome(done, [sentence], as_json=as_json)
 
 

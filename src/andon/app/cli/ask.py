@@ -139,6 +139,7 @@ class Following(Watch):
 def as_object(answer: Investigated, question: str) -> dict[str, Any]:
     """The answer for ``--json``."""
     value = {"question": question, **dataclasses.asdict(dataclasses.replace(answer, cited=[]))}
+    del value["looked_at"]
     value["cited"] = [log_object(one) for one in answer.cited]
     value["looked"] = [{"tool": tool, "asked": asked} for tool, asked in answer.looked]
     return value

@@ -25,7 +25,8 @@ class Entry(NamedTuple):
 #: In the order of ``andon --help``, which shows these lines and imports none of the modules.
 COMMANDS = {
     "run": Entry("run:run", "Run the service: broker, recorder, analyzer and HTTP server, until SIGTERM or Ctrl-C."),
-    "send": Entry("send:send", "Publish one log, or a file of logs, to the broker."),
+    "send": Entry("send:send", "Publish one log, a file of logs, or what comes through a pipe, to the broker."),
+    "import": Entry("import_logs:import_logs", "Read logs from files that exist already, each once."),
     "logs": Entry("logs:logs", "List stored logs, newest first."),
     "show": Entry("logs:show", "Show one log with its context, its analysis and its pictures."),
     "trends": Entry(
@@ -52,6 +53,14 @@ COMMANDS = {
     "retention": Entry(
         "retention:retention",
         "Show how long which logs are kept, how large the database is, and what was deleted last.",
+    ),
+    "backup": Entry(
+        "backup:backup",
+        "Write database, broker store, runbooks and settings to one file, while Andon runs or not, and check it.",
+    ),
+    "restore": Entry(
+        "restore:restore",
+        "Put a backup back where the settings say that Andon keeps its data. Andon must be stopped.",
     ),
     "ask": Entry("ask:ask", "Ask about the history in your own words; the answer cites the logs it rests on."),
     "mcp": Entry(
@@ -83,14 +92,31 @@ COMMANDS = {
     "eval": Entry("eval:evaluate", "Measure the explanations of a provider on labelled cases, scored without a model."),
     "demo": Entry(
         "demo:demo",
-        "Start everything in a directory of its own, replay a bad night shift, show what was stored and explained.",
+        "Start everything in a directory of its own with a plant whose bad night happens now, and show it on the page.",
+    ),
+    "install": Entry(
+        "install:install",
+        "Install this Andon as a service of this machine (systemd), or upgrade the one that is there. Needs root.",
+    ),
+    "uninstall": Entry(
+        "install:uninstall", "Stop the installed service and remove its program. Settings and data stay."
     ),
     "version": Entry("version:version", "Print the version of Andon and of the broker it runs."),
     "patterns": Entry(
         "patterns:app",
         "List problems with everything merged into them, the newest log first; the rate is logs per hour over a day.",
     ),
+    "actions": Entry(
+        "actions:app",
+        "What Andon sends to other systems: list, show, propose, upload, call, approve, decline, retry, settle.",
+    ),
+    "user": Entry("user:app", "People who may log in to the page: add, list, passwd, role, disable, enable."),
+    "token": Entry("token:app", "Tokens of programs that ask the API: add, list, revoke."),
     "rejects": Entry("rejects:app", "Messages that could not be understood: list, show, retry, delete."),
+    "sources": Entry(
+        "sources:app",
+        "The ways in for logs: list those that are configured, and browse what a machine or a server has to tell.",
+    ),
     "models": Entry("models:app", "Models and what they are worth: list, show, pull, qualify."),
 }
 

@@ -1,57 +1,67 @@
-"""``andon demo``: a bad shift of an invented plant, replayed through the real broker."""
+"""``andon demo``: an invented plant whose bad night happens now, through the real broker, on the page."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import socket
+import sys
 import time
+import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from andon.app import demo as bundled
 from andon.app import web
-from andon.app.background.tasks import first_error
-from andon.app.broker_client import open_publisher
-from andon.app.cli.logs import rung_label
-from andon.app.cli.output import Cell, command_settings, console, cut, errors, print_listing, severity_text
-from andon.app.cli.send import publish_with_progress
+from andon.app.background.tasks import ended, first_error
+from andon.app.cli.demo_night import DemoError, Night, go_on
+from andon.app.cli.output import Cell, command_settings, console, print_listing, severity_text
+from andon.app.demo.happenings import NIGHT
+from andon.app.demo.plant import load
 from andon.app.service import Service
 from andon.app.wiring import public
-from andon.core.errors import AndonError, InUseError, ModelError
-from andon.core.models import SEVERITY_RANK, SUBJECT, LogQuery
+from andon.core.errors import InUseError, ModelError
+from andon.core.models import LogQuery
 from andon.core.private_files import private_umask
-from andon.store import Visitor, counts, lock_database, search
+from andon.insight.titles import checks_of
+from andon.store import Visitor, counts, lock_database, problems, queue, search
 
 if TYPE_CHECKING:
-    from andon.core.models import StoredLog
+    from andon.app.demo.plant import Plant
+    from andon.core.models import PatternSummary
     from andon.core.private_files import FileAccess
     from andon.core.settings.settings import Settings
 
 #: Written into the demo's directory, so that nothing else is ever deleted.
 MARK = ".andon-demo"
-EXPLAIN_SECONDS = 120.0
+#: Problems are waited for until they are explained, in seconds; not for long where a model explains.
+EXPLAIN_SECONDS, EXPLAIN_FIRST = 120.0, 10.0
 START_SECONDS = 30.0
-
-
-class DemoError(AndonError):
-    """The demo could not do its work: see the reason."""
+#: How long an orderly stop may take before the process ends anyway, in seconds.
+STOP_WITHIN = 9.0
 
 
 def demo(
     data_dir: Annotated[Path, typer.Option(help="Directory of the demo's own data; emptied first.")] = Path(
         "data/demo"
     ),
-    stay: Annotated[bool, typer.Option("--stay", help="Keep the service running afterwards, until Ctrl-C.")] = False,
-    rows: Annotated[int, typer.Option(min=1, help="Problems listed at the end.")] = 40,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the summary, as without a terminal; for tests and CI.")
+    ] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Keep running until Ctrl-C, as on a terminal; the plant goes on meanwhile.")
+    ] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    rows: Annotated[int, typer.Option(min=1, help="Problems listed at the end.")] = 12,
 ) -> None:
-    """Start everything in a directory of its own, replay a bad night shift, show what was stored and explained.
+    """Start everything in a directory of its own with a plant whose bad night happens now, and show it on the page.
 
     Example: andon demo
     """
+    if once and stay:
+        raise typer.BadParameter("either ends after the summary or stays: give one of --once and --stay")
     base = command_settings()
     try:
         prepare_directory(data_dir, base.file_access)
@@ -60,12 +70,19 @@ def demo(
             f"{error.filename or data_dir} cannot be used for the demo's data ({error.strerror}); "
             "choose another --data-dir"
         ) from None
-    nats_port = free_port_near(base.nats_host, base.nats_port)
-    http_port = free_port_near(base.http_host, base.http_port)
-    settings = command_settings(data_dir=data_dir, db_path="", nats_url="", nats_port=nats_port, http_port=http_port)
+    plant = load()
+    settings = command_settings(
+        data_dir=data_dir,
+        db_path="",
+        nats_url="",
+        nats_port=free_port_near(base.nats_host, base.nats_port),
+        http_port=free_port_near(base.http_host, base.http_port),
+        site_name=base.site_name or plant.site,
+    )
+    staying = stay or (not once and sys.stdout.isatty())
     try:
         with private_umask():
-            asyncio.run(_demo(settings, stay=stay, rows=rows))
+            asyncio.run(_Demo(settings, plant, rows, staying=staying, opening=open_page).run())
     except BaseExceptionGroup as group:
         raise first_error(group) from None
 
@@ -103,34 +120,67 @@ def free_port_near(host: str, port: int) -> int:
     )
 
 
-async def _demo(settings: Settings, *, stay: bool, rows: int) -> None:
-    logs = bundled.load()
-    service = Service(settings, web.listen)
-    stop, ready = asyncio.Event(), asyncio.Event()
-    started = time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(service.run(stop, ready.set))
-        try:
-            await started_up(ready, running)
-            console.print(
-                f"Andon is up after {time.monotonic() - started:.1f} s: broker {public(settings)}, "
-                f"HTTP http://{settings.http_host}:{settings.http_port}/readyz, database {settings.database}"
-            )
-            console.print(await model_line(service, settings))
-            await replay(settings, logs)
-            await explained(service, len(logs))
-            print_summary(settings, rows)
-            if stay:
-                console.print("The service goes on; Ctrl-C ends it.")
-                await running
-        finally:
-            stop.set()
-    console.print(f"Look further:  ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon logs --severity ERROR")
-    console.print(f"               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon patterns --sort count")
-    console.print(
-        f'               ANDON_DATA_DIR={settings.data_dir} .venv/bin/andon ask "why did line 3 stop last night?"'
-    )
-    console.print("Start the service itself with:  make run")
+class _Demo:
+    """One run of the demo: start, tell the night, sum up, and go on where it is to stay."""
+
+    def __init__(self, settings: Settings, plant: Plant, rows: int, *, staying: bool, opening: bool) -> None:
+        self._settings = settings
+        self._plant = plant
+        self._rows = rows
+        self._staying = staying
+        self._opening = opening
+
+    async def run(self) -> None:
+        """All of it, in order. Raises AndonError with one sentence."""
+        settings = self._settings
+        service = Service(settings, web.listen)
+        stop, ready = asyncio.Event(), asyncio.Event()
+        started = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(service.run(stop, ready.set))
+            try:
+                await started_up(ready, running)
+                console.print(
+                    f"Andon is up after {time.monotonic() - started:.1f} s: broker {public(settings)}, "
+                    f"database {settings.database}"
+                )
+                console.print(await model_line(service, settings))
+                night = Night(settings, service, self._plant, time.time())
+                service.started = night.end - NIGHT  # it was there all night: what fell silent was heard before
+                await night.tell(EXPLAIN_FIRST if self._staying and service.analyst else EXPLAIN_SECONDS)
+                await asyncio.to_thread(print_summary, settings, self._rows)
+                if self._staying:
+                    going = group.create_task(go_on(settings, self._plant, night.end))
+                    _heed_signals(stop, running)
+                    self._invite()
+                    await stop.wait()
+                    await ended(going)
+            finally:
+                stop.set()
+
+    def _invite(self) -> None:
+        """Say where the page is, in the last line."""
+        settings = self._settings
+        host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
+        address = f"http://{host}:{settings.http_port}"
+        if self._opening:
+            webbrowser.open(address)
+        console.print(f"\n[bold]Open {address}[/]  (Ctrl-C ends it; the plant goes on until then)")
+
+
+def _heed_signals(stop: asyncio.Event, running: asyncio.Task[None]) -> None:
+    """Ctrl-C and SIGTERM set ``stop``; again, or after :data:`STOP_WITHIN` seconds, ``running`` is cancelled."""
+    loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        if stop.is_set():
+            running.cancel()
+        else:
+            loop.call_later(STOP_WITHIN, running.cancel)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told)
 
 
 async def started_up(ready: asyncio.Event, running: asyncio.Task[None]) -> None:
@@ -157,55 +207,28 @@ async def model_line(service: Service, settings: Settings) -> str:
     return f"{settings.provider} with {settings.model_name} explains new problems."
 
 
-async def replay(settings: Settings, logs: list[bytes]) -> None:
-    """Publish the shift as a producer would, over a connection of its own."""
-    async with open_publisher(settings, "andon demo") as publisher:
-        stored, failures = await publish_with_progress(publisher, SUBJECT, logs, label="replaying the shift")
-    if failures:
-        raise DemoError(f"{len(failures)} of {len(logs)} logs were not taken: {failures[0]}")
-    if stored != len(logs):
-        raise DemoError(f"only {stored} of {len(logs)} logs were taken")
-
-
-async def explained(service: Service, expected: int) -> None:
-    """Wait until every log is stored and no problem is without an answer, with progress."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    deadline = time.monotonic() + EXPLAIN_SECONDS
-    with Progress(*columns, console=errors) as progress:
-        task = progress.add_task("explaining problems", total=None)
-        while time.monotonic() < deadline:
-            sizes = await service.store.read(counts.sizes)
-            answered = sum(sizes.analyses_by_rung.values())
-            progress.update(task, total=sizes.patterns, completed=min(answered, sizes.patterns))
-            if sizes.logs + sizes.rejects >= expected and answered >= sizes.patterns:
-                return
-            await asyncio.sleep(0.1)
-
-
 def print_summary(settings: Settings, rows: int) -> None:
-    """What was stored, by problem, the worst and most frequent first."""
+    """What was stored, by problem, the worst first, and how it goes on from here."""
     with Visitor(settings.database) as visitor:
         sizes = visitor.read(counts.sizes)
-        stored = visitor.read(search.find, LogQuery(limit=10_000))
-    problems: dict[Any, list[StoredLog]] = {}
-    for log in stored:
-        problems.setdefault(log.pattern_id, []).append(log)
-    ranked = sorted(
-        problems.values(), key=lambda logs: (-max(SEVERITY_RANK[log.severity] for log in logs), -len(logs), logs[0].id)
-    )
-    console.print("[bold]What happened that night, by problem[/]")
+        ranked = visitor.read(problems.listing, rows, "severity")
+        shown = visitor.read(queue.shown_for, [one.id for one in ranked])
+        newest = {one.id: visitor.read(search.find, LogQuery(pattern_id=one.id, limit=1)) for one in ranked}
+    console.print("\n[bold]What happens in this plant tonight, the worst problems first[/]")
 
-    def row(logs: list[StoredLog]) -> tuple[Cell, ...]:
-        worst = severity_text(max((log.severity for log in logs), key=SEVERITY_RANK.__getitem__))
-        newest, says = logs[0], (logs[0].analysis or "").split("\n")[0]
-        return len(logs), worst, cut(newest.service, 16), newest.message, rung_label(newest), says
+    def row(one: PatternSummary) -> tuple[Cell, ...]:
+        answer = shown.get(one.id)
+        check = next(iter(checks_of(answer.finding)), answer.text) if answer else ""
+        return f"{one.count:,}", severity_text(one.worst_severity), newest[one.id][0].message, check.split("\n")[0]
 
-    names = ("logs>", "severity", "service?", "problem (newest log)~", "explained by?", "explanation~")
-    print_listing(names, map(row, ranked[:rows]))
-    if len(ranked) > rows:
-        console.print(f"… and {len(ranked) - rows} more problems; see `andon logs`.")
+    print_listing(("logs>", "severity", "problem~", "check first~"), map(row, ranked))
+    if sizes.patterns > len(ranked):
+        console.print(f"… and {sizes.patterns - len(ranked)} more; `andon patterns` lists all.")
     by_rung = ", ".join(f"{count} by {rung}" for rung, count in sorted(sizes.analyses_by_rung.items()))
     console.print(
-        f"{sizes.logs} logs stored, {len(problems)} problems found, explained once each ({by_rung}), "
+        f"{sizes.logs:,} logs stored, {sizes.patterns} problems found, explained once each ({by_rung}), "
         f"{sizes.rejects} messages not understood."
     )
+    console.print(f"\nLook further:  export ANDON_DATA_DIR={settings.data_dir}", soft_wrap=True)
+    console.print("               .venv/bin/andon alarms --active; .venv/bin/andon report --shift")
+    console.print('               .venv/bin/andon ask "why did line 3 stop?"')

@@ -31,10 +31,9 @@ from andon.app.cli.output import (
     print_facts,
     print_json,
     print_listing,
-    shown_size,
 )
 from andon.core.errors import ConfigError
-from andon.core.text import printable_json
+from andon.core.text import printable_json, shown_size
 from andon.core.threads import in_daemon_thread
 from andon.explain.providers.backend import Access
 from andon.explain.providers.llama_cpp.embedded import EmbeddedBackend

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from andon.core.moments import told
+from andon.core.settings import whereabouts
 from andon.core.settings.settings import load_settings
 from andon.core.telemetry import configure_logging
 from andon.core.text import json_escaped, printable, printable_json
@@ -68,14 +70,17 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def command_settings(**overrides: Any) -> Settings:
-    """The settings for a command, which speaks through its output and logs errors only. Raises ConfigError."""
+    """The settings for a command, which speaks through its output and logs errors only. Raises ConfigError.
+
+    Where nothing here says which service is meant, they are those of the one that this machine has.
+    """
     configure_logging("error", "text")
-    return load_settings(**overrides)
+    return load_settings(whereabouts.find(), **overrides)
 
 
 def print_json(value: Any) -> None:
-    """``value`` as indented JSON on standard output."""
-    write_json(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2))
+    """``value`` as indented JSON on standard output, its moments as text."""
+    write_json(msgspec.json.format(msgspec.json.encode(told(value), enc_hook=str), indent=2))
 
 
 def print_outcome(value: Any, lines: Iterable[str | Text], *, as_json: bool) -> None:
@@ -90,6 +95,8 @@ def print_outcome(value: Any, lines: Iterable[str | Text], *, as_json: bool) -> 
 def print_facts(facts: Mapping[str, str | Text | None]) -> None:
     """A line for each fact that is known, its name in bold in front."""
     rows = Table.grid(padding=(0, 2))
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")  # a hash is told whole
     for name, value in facts.items():
         if value:
             rows.add_row(f"[bold]{name}[/]", plain(value) if isinstance(value, str) else value)
@@ -234,21 +241,6 @@ def user_name() -> str | None:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return None
-
-
-def shown_size(size: float) -> str:
-    """Bytes in the unit that suits them.
-
-    >>> shown_size(12), shown_size(2_500_000)
-    ('12 bytes', '2.4 MiB')
-    """
-    if size < 1024:
-        return f"{size:,.0f} bytes"
-    for unit in ("KiB", "MiB"):
-        size /= 1024
-        if size < 1024:
-            return f"{size:,.1f} {unit}"
-    return f"{size / 1024:,.1f} GiB"
 
 
 def shown_rate(rate: float) -> str:

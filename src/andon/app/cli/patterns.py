@@ -20,6 +20,7 @@ from andon.app.cli.output import (
     severity_text,
     short_time,
     shown_rate,
+    user_name,
 )
 from andon.app.cli.problem import print_problem
 from andon.insight.problem import as_object, gather
@@ -119,7 +120,7 @@ def merge(
 
     Example: andon patterns merge 17 12
     """
-    root = change(command_settings().database, problems.merge, child, parent)
+    root = change(command_settings().database, problems.merge, child, parent, user_name())
     sentence = f"Pattern {child} is part of problem {root} now; `andon patterns split {child}` undoes it."
     print_outcome({"pattern_id": child, "problem_id": root}, [sentence], as_json=as_json)
 
@@ -132,7 +133,7 @@ def split(
 
     Example: andon patterns split 17
     """
-    left = change(command_settings().database, problems.split, pattern_id)
+    left = change(command_settings().database, problems.split, pattern_id, user_name())
     sentence = (
         f"Pattern {pattern_id} is a problem of its own now; it stays apart from {left} unless you merge them again."
     )

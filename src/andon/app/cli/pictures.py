@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from andon.app.cli.output import console, plain, shown_size
+from andon.app.cli.output import console, plain
 from andon.core.errors import AndonError, PictureRefused
 from andon.core.private_files import PRIVATE, written_whole
+from andon.core.text import shown_size
 from andon.ingest.pictures.header import SUFFIXES
 from andon.ingest.pictures.shrink import thumbnail
 

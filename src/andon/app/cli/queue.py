@@ -20,7 +20,9 @@ from andon.app.cli.output import (
     print_outcome,
     severity_text,
     short_time,
+    user_name,
 )
+from andon.core.moments import told
 from andon.store import Visitor, change, problems
 from andon.store import queue as waiting
 
@@ -74,14 +76,14 @@ def reanalyze(pattern_id: ProblemId, as_json: Json = False) -> None:
 
     Example: andon reanalyze 12
     """
-    analysis_id = change(command_settings().database, problems.reanalyze, pattern_id)
+    analysis_id = change(command_settings().database, problems.reanalyze, pattern_id, user_name())
     sentence = f"Pattern {pattern_id} waits for another explanation (analysis {analysis_id}); see `andon queue`."
     print_outcome({"pattern_id": pattern_id, "analysis_id": analysis_id}, [sentence], as_json=as_json)
 
 
 def as_object(row: QueueEntry, now: float) -> dict[str, Any]:
     """A row for ``--json``; ``due_in`` and ``leased_for`` are seconds from now, None where they do not apply."""
-    value: dict[str, Any] = msgspec.to_builtins(row)
+    value: dict[str, Any] = msgspec.to_builtins(told(row))
     due, leased = due_in(row, now), row.lease_until
     value["due_in"] = None if due is None else round(due, 1)
     value["leased_for"] = round(leased - now, 1) if row.status == "leased" and leased is not None else None

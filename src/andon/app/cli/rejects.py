@@ -28,7 +28,7 @@ from andon.app.cli.output import (
 )
 from andon.core.models import ID_MAX, SUBJECT, StoredReject, now_text, utc_text
 from andon.core.settings.retention import parse_age
-from andon.core.text import counted
+from andon.core.text import counted, readable
 from andon.store import Visitor, change, recording
 
 if TYPE_CHECKING:
@@ -191,11 +191,9 @@ async def _publish_again(rows: list[StoredReject], settings: Settings) -> None:
         for row in rows:
             subject = row.subject if row.subject.startswith(SUBJECT) else SUBJECT
             await publisher.store(row.data, subject=subject)
-            await asyncio.to_thread(change, settings.database, recording.mark_retried, row.id, now_text())
+            await asyncio.to_thread(change, settings.database, recording.mark_retried, row.id, now_text(), user_name())
 
 
 def visible(data: bytes, limit: int) -> str:
     """The start of raw bytes as printable text."""
-    text = data[:limit].decode("utf-8", "backslashreplace")
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    return shown + ("…" if len(data) > limit else "")
+    return readable(data[:limit]) + ("…" if len(data) > limit else "")

@@ -14,6 +14,7 @@ import typer
 from andon.app.cli.filters import Json, Redact, time_of
 from andon.app.cli.output import command_settings, console, plain, print_outcome, user_name
 from andon.core.models.history import ShiftWindow
+from andon.core.moments import told
 from andon.core.private_files import written_whole
 from andon.core.text import printable_json
 from andon.core.times import seconds_or
@@ -84,7 +85,7 @@ def report(
         from andon.core.redact import Redactor  # compiles what other reports do not need
 
         made = msgspec.convert(Redactor().whole(msgspec.to_builtins(made)), type(made))
-    _hand_over(made, wanted, out)
+    _hand_over(made, wanted, out, settings.site_name)
 
 
 def note(
@@ -111,9 +112,9 @@ def _time(since: str | None, until: str | None, zone: str, now: float) -> ShiftW
     return ShiftWindow("chosen time", start, end)
 
 
-def _hand_over(made: ShiftReport, form: Form | None, out: Path | None) -> None:
+def _hand_over(made: ShiftReport, form: Form | None, out: Path | None, site: str) -> None:
     """Write the report to ``out``, or print it: Markdown as text where no form was asked for on a terminal."""
-    text = _rendered(made, form or "md")
+    text = _rendered(made, form or "md", site)
     if out is not None:
         try:
             with written_whole(out) as file:
@@ -130,7 +131,7 @@ def _hand_over(made: ShiftReport, form: Form | None, out: Path | None) -> None:
         sys.stdout.write(text)
 
 
-def _rendered(made: ShiftReport, form: Form) -> str:
+def _rendered(made: ShiftReport, form: Form, site: str) -> str:
     if form == "json":
-        return printable_json(msgspec.json.format(msgspec.json.encode(made), indent=2).decode()) + "\n"
-    return page(made) if form == "html" else markdown(made)
+        return printable_json(msgspec.json.format(msgspec.json.encode(told(made)), indent=2).decode()) + "\n"
+    return page(made, site) if form == "html" else markdown(made)

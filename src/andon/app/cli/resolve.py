@@ -37,7 +37,7 @@ def resolve(
     if take_back:
         if fix is not None:
             raise typer.BadParameter("give either --fix or --revoke")
-        revoke(pattern_id, fix_id, as_json)
+        revoke(pattern_id, fix_id, author or user_name(), as_json)
         return
     if fix is None or not fix.strip():
         raise typer.BadParameter("say what solved it", param_hint="--fix")
@@ -52,9 +52,9 @@ def resolve(
     print_outcome(made, lines, as_json=as_json)
 
 
-def revoke(pattern_id: int, fix_id: int | None, as_json: bool) -> None:
+def revoke(pattern_id: int, fix_id: int | None, by: str | None, as_json: bool) -> None:
     """Take a confirmed fix back and say what becomes of the problem."""
-    gone = change(command_settings().database, problems.revoke, pattern_id, fix_id, time.time())
+    gone = change(command_settings().database, problems.revoke, pattern_id, fix_id, time.time(), by)
     lines = (
         f"Fix {gone.id} of pattern {gone.pattern_id} is revoked: {gone.fix}",
         f"See what the problem shows now with `andon patterns show {pattern_id}`.",

@@ -19,14 +19,13 @@ from andon.app.cli.output import (
     print_json,
     print_listing,
     print_outcome,
-    shown_size,
     shown_time,
     user_name,
 )
 from andon.app.retention_policy import described, labels, retention_policy
 from andon.core.settings.retention import parse_keep
 from andon.core.telemetry import Metrics
-from andon.core.text import counted
+from andon.core.text import counted, shown_size
 
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings

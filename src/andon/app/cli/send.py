@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from pydantic import ValidationError
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from andon.app.broker_client import open_publisher
+from andon.app.cli import send_lines
 from andon.app.cli.attach import read_pictures, with_pictures
 from andon.app.cli.output import command_settings, console, errors, plain, print_outcome, write_json
 from andon.core.errors import AndonError, BrokerError, BrokerUnavailable, ConfigError
 from andon.core.models import REPLY_TO_HEADER, SUBJECT, now_text
+from andon.core.settings.sources.file_settings import LineRules
 from andon.core.text import counted
 from andon.ingest.pictures.intake import PictureLimits
 
@@ -41,9 +44,13 @@ def send(
     message: Annotated[
         str | None, typer.Argument(help="The log's message; - or the name of a .json or .jsonl file stands for --file.")
     ] = None,
-    severity: Annotated[str, typer.Option("--severity", "-s", help="Severity of MESSAGE.")] = "ERROR",
-    service: Annotated[str, typer.Option(help="Service of MESSAGE.")] = "andon-send",
-    host: Annotated[str | None, typer.Option(help="Host of MESSAGE; this machine unless given.")] = None,
+    severity: Annotated[
+        str | None, typer.Option("--severity", "-s", help="Severity of MESSAGE (ERROR), or of lines that name none.")
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(help="Service of MESSAGE (andon-send), or of lines that name none.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Host of MESSAGE or lines; this machine unless given.")] = None,
     context: Annotated[str | None, typer.Option(help="Context of MESSAGE: a JSON object.")] = None,
     place: Annotated[
         str | None, typer.Option(help="Where it happened, as site.area.line.machine (fewer parts are fine).")
@@ -61,7 +68,10 @@ def send(
         bool, typer.Option("--json", help="Print JSON: the outcome, or with --wait each reply.")
     ] = False,
 ) -> None:
-    """Publish one log, or a file of logs, to the broker.
+    """Publish one log, a file of logs, or what comes through a pipe, to the broker.
+
+    From a pipe each line is sent as it comes, JSON as it is and plain lines with the severity, time and host that they
+    name; lines that belong together (a trace) are one log. A broker that is away is waited for.
 
     Examples: andon send "Spindle over-temperature" -s CRITICAL --host mill-07 --service cnc --wait
 
@@ -69,27 +79,37 @@ def send(
 
     andon send shift.jsonl
 
-    tail -n 50 shift.jsonl | andon send
+    tail -F /var/log/press.log | andon send --service press
     """
     settings = command_settings()
     subject = place_subject(place)
+    message, file = message_or_file(message, file)
+    if image and message is None:
+        raise typer.BadParameter("goes with a MESSAGE; logs of a file name their pictures", param_hint="--image")
+    pictures = read_pictures(image or (), PictureLimits(max_bytes=settings.picture_max_bytes))
+    if message is not None:
+        logs = [one_log(message, severity or "ERROR", service or "andon-send", host, context)]
+    else:
+        assert file is not None  # noqa: S101 - one of the two is given
+        if str(file) == "-" and not wait:
+            rules = line_rules(service, host, severity, place)
+            asyncio.run(_send_stdin(settings, subject, rules, as_json=as_json))
+            return
+        logs = list(read_logs(file))
+    if wait and len(logs) > WAIT_LIMIT:
+        raise typer.BadParameter(f"--wait takes at most {WAIT_LIMIT} logs at once, this is {len(logs)}")
+    asyncio.run(_send(settings, subject, logs, pictures, wait=timeout if wait else None, as_json=as_json))
+
+
+def message_or_file(message: str | None, file: Path | None) -> tuple[str | None, Path | None]:
+    """Which of the two is meant; the other is None. Raises typer.BadParameter where that is not plain."""
     if message is not None and file is None and is_file_of_logs(message):
         file, message = Path(message), None
     if message is None and file is None and sys.stdin is not None and not sys.stdin.isatty():
         file = Path("-")
     if (message is None) == (file is None):
         raise typer.BadParameter("give either a MESSAGE or --file (- for standard input)")
-    if image and message is None:
-        raise typer.BadParameter("goes with a MESSAGE; logs of a file name their pictures", param_hint="--image")
-    pictures = read_pictures(image or (), PictureLimits(max_bytes=settings.picture_max_bytes))
-    if message is not None:
-        logs = [one_log(message, severity, service, host, context)]
-    else:
-        assert file is not None  # noqa: S101 - one of the two is given
-        logs = list(read_logs(file))
-    if wait and len(logs) > WAIT_LIMIT:
-        raise typer.BadParameter(f"--wait takes at most {WAIT_LIMIT} logs at once, this is {len(logs)}")
-    asyncio.run(_send(settings, subject, logs, pictures, wait=timeout if wait else None, as_json=as_json))
+    return message, file
 
 
 def is_file_of_logs(message: str) -> bool:
@@ -152,6 +172,11 @@ def read_logs(path: Path) -> Iterator[bytes]:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{name} cannot be read: {error.strerror}") from None
+    yield from logs_in(data, name)
+
+
+def logs_in(data: bytes, name: str) -> Iterator[bytes]:
+    """The same of bytes that were read from ``name``."""
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         whole = msgspec.json.decode(data, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
@@ -177,6 +202,42 @@ def _read_lines(data: bytes, name: str) -> Iterator[bytes]:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{name}: line {number} is not a JSON object ({error}); nothing was sent") from None
         yield line
+
+
+def line_rules(
+    service: str | None, host: str | None, severity: str | None, place: str | None, encoding: str = "auto"
+) -> LineRules:
+    """How lines are read that come through a pipe or from a file. Raises typer.BadParameter."""
+    told = {"service": service or "", "host": host or "", "severity": severity or "", "encoding": encoding}
+    levels = dict(zip(("site", "area", "line", "machine"), (place or "").split("."), strict=False))
+    try:
+        return LineRules.model_validate(told | levels)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise typer.BadParameter(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+async def _send_stdin(settings: Settings, subject: str, rules: LineRules, *, as_json: bool) -> None:
+    """Line by line, unless it is one JSON document: that is read to its end first."""
+    head = await send_lines.first_bytes()
+    if not head.strip():
+        raise ConfigError("standard input is empty; nothing was sent")
+    if send_lines.begins_document(head):
+        rest = await asyncio.to_thread(sys.stdin.buffer.read)
+        await _send(settings, subject, list(logs_in(head + rest, "standard input")), [], wait=None, as_json=as_json)
+        return
+    done = await send_lines.send_lines(settings, rules, head)
+    print_outcome(
+        {"sent": done.sent, "failed": [f"{counted(n, 'line')} left out: {why}" for why, n in done.refused.items()]},
+        [send_lines.sentence(done, subject)],
+        as_json=as_json,
+    )
+    if done.unsent:
+        raise SendError(f"{counted(done.unsent, 'log')} not known to be stored when this was stopped: send them again")
+    if done.signal is not None:
+        raise typer.Exit(128 + done.signal)
+    if done.refused:
+        raise SendError(f"{counted(sum(done.refused.values()), 'line')} not sent: correct and send them again")
 
 
 async def _send(

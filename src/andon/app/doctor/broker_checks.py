@@ -20,6 +20,7 @@ from andon.bus.jetstream_api import MISSING, ApiError, infos, state_of
 from andon.core.errors import AndonError, BrokerError
 from andon.core.models import CheckResult
 from andon.core.settings.settings import Settings
+from andon.core.settings.whereabouts import start_advice
 from andon.core.text import counted
 
 #: A backlog above this many messages is worth a remark.
@@ -44,7 +45,7 @@ def service(settings: Settings) -> CheckResult:
     except TimeoutError:
         return CheckResult("service", False, f"takes no questions at {url} yet", "see its log: it starts, or hangs")
     except (OSError, ValueError):
-        return CheckResult("service", None, f"does not answer at {url}", "start it with `andon run`")
+        return CheckResult("service", None, f"does not answer at {url}", start_advice("start it with `andon run`"))
     return CheckResult("service", True, f"ready at {url}")
 
 
@@ -116,7 +117,7 @@ async def broker(settings: Settings, *, running: bool) -> list[CheckResult]:
         results += await asyncio.to_thread(access, settings)
         results += await asyncio.to_thread(moved_aside, settings)
         if not running:
-            return [*results, CheckResult("broker", None, "embedded; it starts with `andon run`")]
+            return [*results, CheckResult("broker", None, "embedded; it starts with the service")]
     address = masked(settings.broker_url)
     try:
         connection = await connect_as(settings, "andon doctor", timeout=CONNECT_SECONDS)

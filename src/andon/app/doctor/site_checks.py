@@ -17,10 +17,13 @@ _RENAME = "correct the name, or remove it"
 
 def settings_read(settings: Settings) -> list[CheckResult]:
     """Where they come from, and names among them that mean nothing."""
-    places = [name for name in (".env", os.environ.get("ANDON_CONFIG") or "andon.toml") if Path(name).is_file()]
-    where = ", ".join(["environment", *places])
-    detail = f"read from {where}; provider {settings.provider} {settings.model_name}".strip()
-    unknown = [CheckResult("settings", None, one, _RENAME) for one in remarks()]
+    service = settings.service
+    directory = service.directory if service else Path()
+    files = [directory / ".env", Path(os.environ.get("ANDON_CONFIG") or directory / "andon.toml")]
+    where = ", ".join(["environment", *(str(path) for path in files if os.path.isfile(path))])
+    whose = f", as the service of {service.user} in {directory} has them" if service else ""
+    detail = f"read from {where}{whose}; provider {settings.provider} {settings.model_name}".strip()
+    unknown = [CheckResult("settings", None, one, _RENAME) for one in remarks(files[0])]
     return [CheckResult("settings", True, detail), *unknown]
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
+from datetime import datetime
 from pathlib import Path
 
+from andon.app.backup.latest import BackupState, last_backup
 from andon.core.errors import ConfigError, StoreError
 from andon.core.models import CheckResult, StoreCounts
 from andon.core.settings.settings import Settings
+from andon.core.settings.whereabouts import start_advice, user_name
 from andon.core.text import counted
 from andon.ingest.severity import SeverityReader
 from andon.store import Visitor, counts, recording
 
 #: Below this much free disk space (bytes) doctor warns, and below a tenth of it complains.
 LITTLE_ROOM = 1024**3
+#: A backup that is older than so many days is told.
+OLD_BACKUP, DAY = 7, 86_400.0
 #: So many of the newest logs are looked through for severities that were not understood.
 NEWEST = 10_000
 
@@ -31,7 +37,8 @@ def disk(settings: Settings) -> CheckResult:
         return CheckResult("disk", False, f"{place} is a file where a directory is needed", remedy)
     free = shutil.disk_usage(place).free
     detail = f"{free / 1024**3:.1f} GiB free at {directory}"
-    if not os.access(place, os.W_OK):
+    visiting = settings.service is not None and settings.service.user != user_name(os.geteuid())
+    if not visiting and not os.access(place, os.W_OK):
         return CheckResult("disk", False, f"{place} cannot be written", "correct its permissions or set ANDON_DATA_DIR")
     if free < LITTLE_ROOM:
         ok = None if free >= LITTLE_ROOM // 10 else False
@@ -44,10 +51,11 @@ def database(settings: Settings) -> list[CheckResult]:
     path = settings.database
     try:
         if isinstance(path, Path) and not path.exists():
-            return [CheckResult("database", None, f"{path} does not exist yet", "`andon run` creates it")]
+            return [CheckResult("database", None, f"{path} does not exist yet", start_advice("`andon run` creates it"))]
         with Visitor(path) as visitor:
             found = visitor.read(counts.sizes)
             unread = visitor.read(recording.severities_not_understood, NEWEST)
+            saved = visitor.read(last_backup)
     except PermissionError:
         remedy = "ask as the user who runs Andon, or see ANDON_DATA_GROUP"
         return [CheckResult("database", False, f"{path} is not open to this user", remedy)]
@@ -56,7 +64,21 @@ def database(settings: Settings) -> list[CheckResult]:
     size = f"{found.bytes / 1024**2:.1f} MiB"
     held = f"{counted(found.logs, 'log')}, {counted(found.patterns, 'pattern')}"
     results = [CheckResult("database", True, f"{path}: {held}, {size}")]
-    return results + severities(settings, unread) + _queue(found)
+    return results + backups(saved, found.logs, time.time()) + severities(settings, unread) + _queue(found)
+
+
+def backups(saved: BackupState | None, logs: int, now: float) -> list[CheckResult]:
+    """When the last backup was made, where there is something to back up."""
+    if not logs:
+        return []
+    remedy = "`andon backup DIRECTORY` on another disk; docs/backup.md shows how to have it done each night"
+    if saved is None:
+        return [CheckResult("backup", None, "this database was never backed up by `andon backup`", remedy)]
+    days = int((now - datetime.fromisoformat(saved.at).timestamp()) / DAY)
+    age = "today" if days < 1 else f"{counted(days, 'day')} ago"
+    if days >= OLD_BACKUP:
+        return [CheckResult("backup", None, f"the last one was made {age}, to {saved.path}", remedy)]
+    return [CheckResult("backup", True, f"made {age}, to {saved.path}")]
 
 
 def severities(settings: Settings, unread: list[tuple[str, int, int]]) -> list[CheckResult]:

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Awaitable, Callable
+import functools
+from collections.abc import Awaitable, Callable, Iterable
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
+from starlette.middleware.gzip import GZipMiddleware
 
 import andon
+from andon.app.background.changes import BEAT
+from andon.app.web.access import Access
 from andon.app.web.api import describe
+from andon.app.web.entrance import Entrance
 from andon.app.web.guard import Guard, HostNames
+from andon.app.web.headers import SafeHeaders
+from andon.app.web.intake.routes import SCHEMAS, IntakeRoutes
+from andon.app.web.page import Backend, add_failures, build_login_router, build_page_router, refused
+from andon.app.web.prefix import WithoutPrefix
 from andon.core.telemetry import Health, Metrics
 
 
 async def _nothing() -> None:
     """Where nobody looks."""
-
-
-def _holds(token: str) -> Callable[[Request], None]:
-    """What lets a request through that presents ``token``; any where that is empty."""
-
-    def authorised(request: Request) -> None:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        right = secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() == "bearer"
-        if token and not right:
-            sentence = "present the token of ANDON_HTTP_TOKEN: Authorization: Bearer …"
-            raise HTTPException(401, sentence, {"WWW-Authenticate": "Bearer"})
-
-    return authorised
 
 
 def build_app(
@@ -40,25 +35,66 @@ def build_app(
     hosts: HostNames | None = None,
     *,
     freshen: Callable[[], Awaitable[None]] = _nothing,
+    page: Backend | None = None,
+    intake: IntakeRoutes | None = None,
+    access: Access | None = None,
+    forwarded: Iterable[str] = (),
+    prefix: str = "",
 ) -> FastAPI:
-    """The application. ``refresh`` brings the gauges up to date before a scrape; ``token`` guards all but health.
+    """The application. ``refresh`` brings the gauges up to date before a scrape.
 
-    ``freshen`` brings what is known of the broker up to date before an answer that depends on it.
+    ``access`` says who may ask, which but for health is somebody; without it whoever has ``token``, or everybody where
+    that is empty. ``freshen`` brings what is known of the broker up to date before an answer that depends on it.
     ``api`` are the routes under ``/api``; with them comes their description, ``/openapi.json``. ``hosts`` are the names
-    under which it may be asked, None for any.
+    under which it may be asked, None for any; ``forwarded`` those that a proxy may say it was asked for, ``prefix`` the
+    path below which it passes requests on. ``page`` is what its screens work with, ``intake`` takes logs.
     """
-    app = FastAPI(title="Andon", version=andon.__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Andon",
+        version=andon.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # they would lead to a whole address, which knows neither TLS nor path of a proxy
+    )
 
-    app.add_middleware(Guard, hosts=hosts)
+    access = access or Access(token)
+    # the last that is added is the first that is met
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    beat = page.changes.beat if page else BEAT
+    refuse, count = functools.partial(refused, page, access), intake.turned_away if intake else None
+    app.add_middleware(Entrance, access=access, refuse=refuse, beat=beat, turned_away=count)
+    app.add_middleware(Guard, hosts=hosts, forwarded=forwarded)
+    app.add_middleware(WithoutPrefix, prefix=prefix)
+    app.add_middleware(SafeHeaders)
 
-    authorised = _holds(token)
+    _add_health(app, health, freshen)
+    _add_metrics(app, health, metrics, freshen, refresh)
+    if intake is not None:
+        app.include_router(intake.router)
+    if api is not None:
+        app.include_router(api)
+        describe(app, SCHEMAS if intake is not None else {})
 
-    @app.get("/healthz")
+        @app.get("/openapi.json", include_in_schema=False)
+        async def openapi() -> JSONResponse:
+            """The API's description for programs."""
+            return JSONResponse(app.openapi())
+
+    if page is not None:
+        app.include_router(build_page_router(page))
+        app.include_router(build_login_router(page, access))
+        add_failures(app, page)
+    return app
+
+
+def _add_health(app: FastAPI, health: Health, freshen: Callable[[], Awaitable[None]]) -> None:
+    @app.get("/healthz", tags=["service"])
     async def healthz() -> dict[str, str]:
         """200 while the process lives."""
         return {"status": "alive"}
 
-    @app.get("/readyz")
+    @app.get("/readyz", tags=["service"])
     async def readyz() -> JSONResponse:
         """200 once logs can be taken and stored, else 503 with what is wrong."""
         await freshen()
@@ -68,7 +104,15 @@ def build_app(
             body["notes"] = health.notes
         return JSONResponse(body, status_code=200 if not problems else 503)
 
-    @app.get("/metrics", dependencies=[Depends(authorised)])
+
+def _add_metrics(
+    app: FastAPI,
+    health: Health,
+    metrics: Metrics,
+    freshen: Callable[[], Awaitable[None]],
+    refresh: Callable[[], Awaitable[None]],
+) -> None:
+    @app.get("/metrics", tags=["service"])
     async def prometheus() -> Response:
         """Prometheus text."""
         await freshen()
@@ -76,14 +120,3 @@ def build_app(
         await refresh()
         text, content_type = metrics.render()
         return Response(text, headers={"Content-Type": content_type})
-
-    if api is not None:
-        app.include_router(api, dependencies=[Depends(authorised)])
-        describe(app)
-
-        @app.get("/openapi.json", dependencies=[Depends(authorised)], include_in_schema=False)
-        async def openapi() -> JSONResponse:
-            """The API's description for programs."""
-            return JSONResponse(app.openapi())
-
-    return app

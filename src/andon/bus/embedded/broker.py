@@ -62,6 +62,7 @@ class EmbeddedBroker:
         self._run_dir = settings.data_dir / "run"
         self._host = settings.nats_host
         self._port = settings.nats_port
+        self._mqtt_port = settings.mqtt_port
         self._watchdog = watchdog
         self._lock = StoreLock(self._store_dir)
         self._store = Store(self._store_dir)
@@ -85,6 +86,11 @@ class EmbeddedBroker:
         if self._port <= 0:
             raise RuntimeError("the broker is not started, so it has no address yet")
         return f"nats://{bracketed(self._near_host)}:{self._port}"
+
+    @property
+    def mqtt_port(self) -> int:
+        """The port on which it takes MQTT, kept over restarts; 0 where it takes none."""
+        return max(self._mqtt_port, 0)
 
     @property
     def _near_host(self) -> str:
@@ -120,7 +126,8 @@ class EmbeddedBroker:
         except BaseException:
             self._lock.release()
             raise
-        log.info("broker started", url=self.url, pid=self.pid, store=str(self._store_dir))
+        mqtt = {"mqtt_port": self.mqtt_port} if self.mqtt_port else {}
+        log.info("broker started", url=self.url, pid=self.pid, store=str(self._store_dir), **mqtt)
 
     async def stop(self, timeout: float = 5.0) -> None:
         """End the server (SIGTERM, after ``timeout`` seconds SIGKILL) and give the store back. Idempotent."""
@@ -175,6 +182,7 @@ class EmbeddedBroker:
             raise BrokerStartError("the broker was stopped while it started: start it again")
         self._server = server
         self._port = server.port
+        self._mqtt_port = server.mqtt_port
         self._since = time.monotonic()
         self.problem = None
         self._health.report("broker", None)
@@ -224,7 +232,7 @@ class EmbeddedBroker:
             watchdog=self._watchdog,
         )
         try:
-            await server.ready(self._port, timeout, self._tell)
+            await server.ready(self._port, timeout, self._tell, mqtt_port=0 if trial else self._mqtt_port)
         except BaseException:
             await server.end(2.0)
             raise
@@ -275,16 +283,16 @@ class EmbeddedBroker:
             ) from error
 
     def _write_config(self, trial: Path | None) -> tuple[Path, Path]:
-        run_dir, store_dir, port = self._run_dir, self._store_dir, self._port
+        run_dir, store_dir, port, mqtt_port = self._run_dir, self._store_dir, self._port, self._mqtt_port
         if trial is not None:
-            run_dir, store_dir, port = trial, trial, -1
+            run_dir, store_dir, port, mqtt_port = trial, trial, -1, 0
         ports_dir = run_dir / "ports"
         ports_dir.mkdir(parents=True, exist_ok=True)
         for stale in ports_dir.glob("*.ports"):  # a killed server leaves its own behind
             stale.unlink()
         self.login = ensure_login(self._settings)
         config = run_dir / "nats-server.conf"
-        text = render_config(self._settings, store_dir, port, self.login)
+        text = render_config(self._settings, store_dir, port, self.login, mqtt_port)
         fd = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             os.fchmod(fd, 0o600)
@@ -293,20 +301,24 @@ class EmbeddedBroker:
 
     def _probe_port(self) -> None:
         """Find a taken port before the server opens the store: it binds only afterwards."""
-        if self._port <= 0:
-            return
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self._host, self._port))
-            except OSError as error:
-                if error.errno == errno.EADDRINUSE:
-                    raise port_taken(self._port) from None
-                raise BrokerStartError(
-                    f"the broker cannot listen on {self._host} port {self._port} ({error.strerror}): "
-                    "choose an address of this machine and set ANDON_NATS_PORT to a port above 1023"
-                ) from error
+        for host, port, setting, other in (
+            (self._host, self._port, "ANDON_NATS_PORT", "NATS server"),
+            (self._settings.mqtt_host, self._mqtt_port, "ANDON_MQTT_PORT", "MQTT broker"),
+        ):
+            if port <= 0:
+                continue
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((host, port))
+                except OSError as error:
+                    if error.errno == errno.EADDRINUSE:
+                        raise port_taken(port, setting, other) from None
+                    raise BrokerStartError(
+                        f"the broker cannot listen on {host} port {port} ({error.strerror}): "
+                        f"choose an address of this machine and set {setting} to a port above 1023"
+                    ) from error
 
     async def _watch(self) -> str:
         """Wait for a reason to restart the server, and name it."""

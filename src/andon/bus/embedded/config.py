@@ -11,12 +11,14 @@ from andon.core.models import ANALYZE_SUBJECT, SUBJECT
 from andon.core.settings.broker_users import inbox_prefix
 from andon.core.settings.settings import Settings
 
+#: Header that the server gives a message which came by MQTT.
+MQTT_HEADER = "Nmqtt-Pub"
 #: What a producer may publish on.
 PRODUCER_SUBJECTS = (SUBJECT, f"{SUBJECT}.>", ANALYZE_SUBJECT)
 
 
-def render_config(settings: Settings, store_dir: Path, port: int, login: Login | None) -> str:
-    """The configuration file of an embedded broker. ``port`` -1 lets the system choose one.
+def render_config(settings: Settings, store_dir: Path, port: int, login: Login | None, mqtt_port: int = 0) -> str:
+    """The configuration file of an embedded broker. A port of -1 lets the system choose one, ``mqtt_port`` 0 is none.
 
     ``strict`` durability makes the broker fsync before it acknowledges a message; otherwise it does so once a second,
     which a power cut can turn into a lost second (the server's own default is two minutes). ``login`` is Andon's own.
@@ -35,6 +37,8 @@ def render_config(settings: Settings, store_dir: Path, port: int, login: Login |
         f"  max_file: {settings.nats_max_store}",
         "}",
     ]
+    if mqtt_port:  # who may what there is what the users below may
+        lines += ["mqtt {", f"  listen: {_quoted(f'{bracketed(settings.mqtt_host)}:{mqtt_port}')}", "}"]
     if login is not None:
         lines += ["authorization {", "  users: [", *_users(settings, login), "  ]", "}"]
     return "\n".join([*lines, ""])

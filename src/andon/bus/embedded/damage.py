@@ -28,6 +28,8 @@ from andon.core.text import counted
 #: Directories of the store that damaged things are moved to begin like this.
 ASIDE = "damaged-"
 ACCOUNT = "$G"
+#: How the streams begin that the broker makes for MQTT by itself, with consumers and gaps of its own.
+MQTT = "$MQTT_"
 DESCRIPTION = ("meta.inf", "meta.sum")
 MESSAGES = "msgs"
 CONSUMERS = "obs"
@@ -116,6 +118,8 @@ class Store:
         known = await probe.names("STREAM.NAMES", "streams")
         missing = [(stream, "") for stream in before if stream not in known and not self._awaits_making(stream)]
         for stream in sorted(known & before.keys()):
+            if stream.startswith(MQTT):
+                continue
             if gone := before[stream] - await probe.names(f"CONSUMER.NAMES.{stream}", "consumers"):
                 missing += [(stream, consumer) for consumer in sorted(gone)]
         return [
@@ -134,7 +138,8 @@ class Store:
         for stream in sorted(await probe.names("STREAM.NAMES", "streams")):
             state = (await probe.ask(f"STREAM.INFO.{stream}", {"deleted_details": True}))["state"]
             lost = state.get("lost") or {}
-            missing = max(len(lost.get("msgs") or ()), state.get("num_deleted", 0) if rebuilt else 0)
+            gaps = state.get("num_deleted", 0) if rebuilt and not stream.startswith(MQTT) else 0
+            missing = max(len(lost.get("msgs") or ()), gaps)
             if not missing and not lost.get("bytes"):
                 continue
             what = counted(missing, "message") if missing else f"{lost['bytes']:,} bytes"

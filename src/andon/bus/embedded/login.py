@@ -15,6 +15,7 @@ import structlog
 from andon.core.errors import BrokerUnavailable
 from andon.core.settings.broker_users import OWN_USER
 from andon.core.settings.settings import Settings
+from andon.core.settings.whereabouts import start_advice
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +72,8 @@ def find_login(settings: Settings) -> Login | None:
         return _read(path)
     except FileNotFoundError:
         raise BrokerUnavailable(
-            f"the broker is closed (ANDON_NATS_ACCESS) and there are no credentials in {path} yet: start it with "
-            "`andon run`, or correct ANDON_DATA_DIR"
+            f"the broker is closed (ANDON_NATS_ACCESS) and there are no credentials in {path} yet: "
+            + start_advice("start it with `andon run`, or correct ANDON_DATA_DIR")
         ) from None
     except PermissionError:
         raise BrokerUnavailable(
@@ -82,8 +83,8 @@ def find_login(settings: Settings) -> Login | None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BrokerUnavailable(
-            f"the broker's credentials in {path} cannot be used ({reason}): start `andon run` again, which makes "
-            "new ones"
+            f"the broker's credentials in {path} cannot be used ({reason}): start the service again, which "
+            "makes new ones"
         ) from None
 
 

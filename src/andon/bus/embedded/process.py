@@ -51,6 +51,8 @@ REBUILDS = "Recovering stream state from index errored"
 NO_ROOM = ("no space left on device", "disk quota exceeded")
 #: How its lines begin when it starts to read a stream's store, and when it has.
 RESTORES = ("Starting restore for stream", "Restored ")
+#: How its line about the MQTT port begins; the ports file does not hold that.
+MQTT_LISTENS = "Listening for MQTT clients on "
 #: The banner and the routine are noise to whoever runs Andon, so the server's INF is our debug.
 LEVELS = {"DBG": "debug", "TRC": "debug", "INF": "debug", "WRN": "warning", "ERR": "error", "FTL": "critical"}
 _LOG_LINE = re.compile(r"\[(DBG|TRC|INF|WRN|ERR|FTL)\] ?(.*)")
@@ -86,6 +88,8 @@ class ServerProcess:
         self.rebuilt = False
         self.pid = process.pid
         self.port = 0
+        #: Where it takes MQTT; 0 where it does not, or not yet.
+        self.mqtt_port = 0
         #: Why the last check failed, in a few words; empty while there was none.
         self.trouble = ""
 
@@ -154,20 +158,22 @@ class ServerProcess:
                 await self._process.wait()
         return self._process.returncode is not None
 
-    async def ready(self, port: int, timeout: float, told: Callable[[str], None] = lambda _: None) -> None:
-        """Wait until it takes messages. Raises InUseError when ``port`` is taken, BrokerStartError otherwise.
+    async def ready(
+        self, port: int, timeout: float, told: Callable[[str], None] = lambda _: None, *, mqtt_port: int = 0
+    ) -> None:
+        """Wait until it takes messages. Raises InUseError when a port is taken, BrokerStartError otherwise.
 
-        ``timeout`` (seconds) is for what takes no time as a rule. A server that reads its store gets as long as that
-        takes, a backlog of days may take minutes, unless it does nothing for :data:`STALLED_AFTER`. ``told`` is called
-        now and then with a sentence about that.
+        ``mqtt_port`` other than 0 says that it takes MQTT as well. ``timeout`` (seconds) is for what takes no time as
+        a rule. A server that reads its store gets as long as that takes, a backlog of days may take minutes, unless it
+        does nothing for :data:`STALLED_AFTER`. ``told`` is called now and then with a sentence about that.
         """
         loop = asyncio.get_running_loop()
         started = moved = told_at = loop.time()
         allowed, pause, progress = timeout, POLL, self._progress()
         try:
             async with asyncio.timeout(timeout) as deadline:
-                while not self._read_ports() or not await self.healthy(timeout):
-                    await self._still_starting(port, pause)
+                while not self._listens(mqtt_port) or not await self.healthy(timeout):
+                    await self._still_starting(port, mqtt_port, pause)
                     if self.port or self._restoring:
                         pause = min(pause * 2, MAX_POLL)
                     now = loop.time()
@@ -254,19 +260,23 @@ class ServerProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    async def _still_starting(self, port: int, pause: float) -> None:
+    async def _still_starting(self, port: int, mqtt_port: int, pause: float) -> None:
         ended = await self.wait(pause)
         if any(text in line.lower() for line in self._tail for text in NO_ROOM):
             raise BrokerFull(f"the broker found no room on the disk: {self.last_line}")
         if not ended:
             return
         await asyncio.wait({self._drain_task}, timeout=1.0)
-        if any("address already in use" in line for line in self._tail):
-            raise port_taken(port)
+        if taken := [line for line in self._tail if "address already in use" in line]:
+            mqtt = mqtt_port > 0 and taken[-1].rstrip().endswith(f":{mqtt_port}: bind: address already in use")
+            raise port_taken(mqtt_port, "ANDON_MQTT_PORT", "MQTT broker") if mqtt else port_taken(port)
         raise BrokerStartError(
             f"the broker ended while starting (exit status {self.returncode}): {self.last_line}. "
             "Correct what it names and start again"
         )
+
+    def _listens(self, mqtt_port: int) -> bool:
+        return self._read_ports() and bool(self.mqtt_port or not mqtt_port)
 
     def _read_ports(self) -> bool:
         """Read the file that the server writes once its store is recovered; its name holds the server's own pid."""
@@ -292,16 +302,18 @@ class ServerProcess:
         if text.startswith(STORES):  # a line about a client may hold what that calls itself
             self.rebuilt = self.rebuilt or REBUILDS in text
             self._write_failed = self._write_failed or (text if WRITE_FAILED in text.lower() else "")
+        if text.startswith(MQTT_LISTENS):
+            self.mqtt_port = int(text.rpartition(":")[2])
         if text.startswith(EXPECTED):
             level = "debug"
         log.log(logging.getLevelNamesMapping()[level.upper()], "broker log", text=text)
 
 
-def port_taken(port: int) -> InUseError:
-    """The error for a client port that somebody else listens on."""
+def port_taken(port: int, setting: str = "ANDON_NATS_PORT", other: str = "NATS server") -> InUseError:
+    """The error for a port that somebody else listens on."""
     return InUseError(
-        f"port {port} is taken by another process: stop that one (another NATS server or Andon?), "
-        "or set ANDON_NATS_PORT to a free port"
+        f"port {port} is taken by another process: stop that one (another {other} or Andon?), "
+        f"or set {setting} to a free port"
     )
 
 

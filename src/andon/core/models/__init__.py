@@ -10,6 +10,8 @@ from andon.core.models.explanations import SecondOpinion as SecondOpinion
 from andon.core.models.explanations import Standing as Standing
 from andon.core.models.explanations import StoredAnalysis as StoredAnalysis
 from andon.core.models.explanations import Waiter as Waiter
+from andon.core.models.logs import IMPORTED_NOTE as IMPORTED_NOTE
+from andon.core.models.logs import LATE_AFTER as LATE_AFTER
 from andon.core.models.logs import Decoded as Decoded
 from andon.core.models.logs import Delivery as Delivery
 from andon.core.models.logs import LogQuery as LogQuery
@@ -32,6 +34,7 @@ from andon.core.models.patterns import PatternSummary as PatternSummary
 from andon.core.models.patterns import Period as Period
 from andon.core.models.patterns import Resolution as Resolution
 from andon.core.models.patterns import SiteNames as SiteNames
+from andon.core.models.roles import Role as Role
 from andon.core.models.state import CheckResult as CheckResult
 from andon.core.models.state import Spent as Spent
 from andon.core.models.state import StoreCounts as StoreCounts
@@ -47,6 +50,7 @@ from andon.core.models.terms import SEVERITY_RANK as SEVERITY_RANK
 from andon.core.models.terms import SEVERITY_WEIGHT as SEVERITY_WEIGHT
 from andon.core.models.terms import STREAM as STREAM
 from andon.core.models.terms import SUBJECT as SUBJECT
+from andon.core.models.terms import Moment as Moment
 from andon.core.models.terms import Names as Names
 from andon.core.models.terms import Severity as Severity
 from andon.core.models.terms import comes_back as comes_back

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -111,13 +111,25 @@ def question_about(log: StoredLog, template: str) -> Question:
     )
 
 
+#: What a model may suggest to do at a connected system.
+Do = Literal["ticket", "message"]
+
+
+class Suggestion(msgspec.Struct, frozen=True):
+    """What a model would have people approve at a connected system, and why, in a sentence of its own."""
+
+    do: Do
+    target: str
+    why: str
+
+
 class Explanation(msgspec.Struct, kw_only=True):
     """An answer to a :class:`Question`. ``text`` is what ``agent_logs.analysis`` shows.
 
     ``finding`` is the typed finding as plain JSON values, None where the model could only give free text.
     ``source`` says which rule, runbook or resolution it was. ``latency`` is in seconds. ``cited`` are the ids of logs
     that a model gave as evidence, before those that do not exist were taken out; ``looked_up`` are those that its
-    tools showed it. Neither is stored.
+    tools showed it; ``suggestion`` is what it would have people approve. None of these is stored.
     """
 
     rung: Rung
@@ -132,13 +144,14 @@ class Explanation(msgspec.Struct, kw_only=True):
     latency: float | None = None
     cited: list[int] = []
     looked_up: list[int] = []
+    suggestion: Suggestion | None = None
 
 
 class PendingAnalysis(msgspec.Struct):
     """A claimed row of the queue: ours until the lease ends.
 
     ``second_of`` is the row below which its answer is to stand as a second opinion; ``provisional`` says that something
-    is shown for it already.
+    is shown for it already; ``late`` that only logs of the past ask for it.
     """
 
     id: int
@@ -150,10 +163,12 @@ class PendingAnalysis(msgspec.Struct):
     provisional: bool
     question: Question
     second_of: int | None = None
+    late: bool = False
 
 
 class StoredAnalysis(msgspec.Struct, frozen=True):
-    """A row of ``analyses`` that holds a text."""
+    """A row of ``analyses`` that holds a text. ``score`` is its place in the queue; below 0 only logs of the past asked
+    for it."""
 
     id: int
     pattern_id: int | None
@@ -169,6 +184,7 @@ class StoredAnalysis(msgspec.Struct, frozen=True):
     prompt_version: str | None
     created_at: str
     finished_at: str | None
+    score: int = 0
 
 
 class SecondOpinion(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from andon.core.models.terms import Names
+from andon.core.models.terms import Moment, Names
 
 
 class Priority(enum.StrEnum):
@@ -30,8 +30,8 @@ class ShiftWindow(msgspec.Struct, frozen=True):
     """One working of a shift: its name and the moments between which it lasts (the end does not belong to it)."""
 
     name: str
-    start: float
-    end: float
+    start: Moment
+    end: Moment
 
 
 class Observations(NamedTuple):

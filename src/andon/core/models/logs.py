@@ -10,6 +10,12 @@ import msgspec
 from andon.core.errors import MessageRejected
 from andon.core.models.terms import Names
 
+#: A log that was read from a file, and whose own time is so many seconds before it was stored, tells of the past: it is
+#: stored and counted, asked about last, and announces nothing.
+LATE_AFTER = 3_600
+#: What the notes of a log that was imported begin with.
+IMPORTED_NOTE = "imported"
+
 
 class Delivery(msgspec.Struct, gc=False):
     """One message as the broker handed it over; not yet understood, not yet acknowledged.
@@ -68,7 +74,8 @@ class LogRecord(msgspec.Struct, gc=False):
     ``template`` name the pattern. ``reply_to`` is a subject that durably waits for the analysis. ``images`` says that
     the context may hold pictures which are still to be taken out of it; ``pictures`` and ``references`` are those that
     were, ``refused`` counts those that were not kept. ``part`` is the place of the log in its message (0 for the only
-    one); ``raw`` are its bytes where they were no UTF-8.
+    one); ``raw`` are its bytes where they were no UTF-8. ``late`` says that it tells of the past: it was imported, or
+    read from a file more than :data:`LATE_AFTER` seconds after its time.
     """
 
     stream: str
@@ -95,6 +102,7 @@ class LogRecord(msgspec.Struct, gc=False):
     refused: int = 0
     part: int = 0
     raw: bytes | None = None
+    late: bool = False
 
 
 class Reject(msgspec.Struct, gc=False):
@@ -246,11 +254,16 @@ class LogQuery(Filters, frozen=True, kw_only=True):
     """Which logs to list; the place (``site`` … ``machine``) are names too.
 
     ``text`` is words that must occur, each at least as the beginning of a word, and phrases in double quotes; case and
-    accents do not matter. ``fields`` are context fields with the values they must have. ``before`` continues a listing:
-    the (timestamp, id) of the last row seen.
+    accents do not matter. ``fields`` are context fields with the values they must have. ``state`` is what the log says
+    of an alarm: one of :data:`andon.store.alarms.RECORD_STATES`. ``before`` continues a listing: the (timestamp, id) of
+    the last row seen. ``above`` leaves out logs with this id and smaller ones: what is left is few. ``cut`` is for
+    lists: so many characters of each message, no context that is long, and nothing of analyses.
     """
 
     before: tuple[str, int] | None = None
+    above: int | None = None
+    state: str | None = None
+    cut: int | None = None
     site: Names | None = None
     area: Names | None = None
     line: Names | None = None

@@ -9,6 +9,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
 
 SUBJECT = "agent.technical.support"
 STREAM = "AGENT_STREAM"
@@ -17,6 +20,11 @@ ANALYZE_SUBJECT = "agent.analyze"
 ANALYSIS_SUBJECT = "agent.analysis"
 REPLY_TO_HEADER = "Reply-To"
 
+#: Says of a field's type that it is a moment; see :data:`Moment`.
+MOMENT_MARK = "moment"
+#: Unix seconds (UTC) of a moment, which :func:`andon.core.moments.told` writes as text wherever a value becomes JSON.
+#: Durations are plain numbers, whose names say their unit.
+Moment = Annotated[float, msgspec.Meta(extra={MOMENT_MARK: True}, extra_json_schema={"format": "date-time"})]
 #: What a filter takes for a name: one, or a glob of ``*`` and ``?``; or several names, each exact.
 Names = str | tuple[str, ...]
 #: The largest id that a database holds.

@@ -166,7 +166,7 @@ def _pem(_text: str, shadow: str) -> Iterator[Span]:
 
 def _userinfo(_text: str, shadow: str) -> Iterator[Span]:
     """A password before the host, which may hold an @ or a slash; a long user alone is a token."""
-    for found in re.finditer("://", shadow):
+    for found in _AUTHORITY_BEGINS.finditer(shadow):
         start = found.end()
         run = _ADDRESS.match(shadow, start)
         said = run[0] if run else ""
@@ -184,6 +184,8 @@ def _userinfo(_text: str, shadow: str) -> Iterator[Span]:
             yield Span(start, start + len(user))
 
 
+#: Also of an address that nobody is to click any more: ``https[:]//``.
+_AUTHORITY_BEGINS = late(r":\]?//")
 _ADDRESS = late(r"[^\s\"'<>]{0,700}")
 _AUTHORITY_ENDS = late(r"[/?#]")
 
@@ -351,7 +353,7 @@ def _literals(listed: str) -> tuple[str, ...]:
 
 _FINDERS: tuple[tuple[tuple[str, ...], Finder], ...] = (
     (("-----begin",), _pem),
-    (("://",), _userinfo),
+    (("://", ":]//"), _userinfo),
     (("@",), _bare_login),
     (("thin:", "sqlplus", "rman", "exp", "imp", "sqlldr"), _groups(_ORACLE, "pass")),
     (("smb://",), _groups(_SMB_DOMAIN, "pass")),

@@ -1,12 +1,11 @@
 """The settings that concern the broker and the HTTP server: a part of :class:`andon.core.settings.settings.Settings`.
 
-What listens elsewhere than on loopback must demand credentials.
+A broker that listens elsewhere than on loopback must demand credentials; the HTTP server demands them there by itself.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,9 +15,11 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 from pydantic_settings import NoDecode
 
 from andon.core.settings.broker_users import OWN_USER, NatsUser
+from andon.core.settings.lists import listed
 
 _AUTHORITY = re.compile(r"(\[[^\[\]]+\]|[^:\[\]/?#@\\\s]+)(?::(\d{0,5}))?")
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _NAME_MAX = 253
 
 
@@ -105,30 +106,38 @@ class ListenerSettings(BaseModel):
         description="Most disk space the embedded broker's stream store may take, in bytes.",
     )
     http_host: str = Field(
-        "127.0.0.1", description="Address of the HTTP server; other than loopback it demands `ANDON_HTTP_TOKEN`."
+        "127.0.0.1",
+        description="Address of the HTTP server; on any other than loopback the page demands a login and the API a "
+        "token; see [access](access.md).",
     )
     http_port: int = Field(8420, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one.")
     http_token: SecretStr = Field(
         SecretStr(""),
-        description="Bearer token that HTTP clients must present (`/healthz` and `/readyz` are always open): letters, "
-        "digits and signs of ASCII.",
+        description="An administrator's bearer token for the API and `/metrics`, which then demand one (`/healthz` and "
+        "`/readyz` are always open), and the page a login: letters, digits and signs of ASCII. `andon token` makes "
+        "further ones.",
+    )
+    http_login: Literal["auto", "always"] = Field(
+        "auto",
+        description="Whether the page demands a login: `auto`: not on loopback, unless `ANDON_HTTP_TOKEN` is set; "
+        "`always`: there too, as behind a reverse proxy. One of `auto`, `always`.",
+    )
+    http_prefix: str = Field(
+        "",
+        description="Path under which a reverse proxy passes requests on as they came, such as `/andon`; one that cuts "
+        "it off needs nothing here.",
     )
     http_hosts: Annotated[list[str], NoDecode] = Field(
         [],
         description="Further names under which browsers and programs may ask the HTTP server where it listens on "
-        "loopback, beside `localhost` and its addresses: `andon.plant.example, *.lab.example`.",
+        "loopback, beside `localhost` and its addresses: `andon.plant.example, *.lab.example`; a proxy's "
+        "`X-Forwarded-Host` is taken where it is one of them.",
     )
 
     @field_validator("http_hosts", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            found = json.loads(value)
-        except ValueError:
-            found = None
-        return found if isinstance(found, list) else [name for name in re.split(r"[,;\s]+", value) if name]
+        return listed(value)
 
     @field_validator("http_hosts")
     @classmethod
@@ -145,6 +154,15 @@ class ListenerSettings(BaseModel):
                 )
             names.append(f"*.{found[0]}" if wild else found[0])
         return names
+
+    @field_validator("http_prefix")
+    @classmethod
+    def _path(cls, value: str) -> str:
+        path = value.strip().strip("/")
+        path = f"/{path}" if path else ""
+        if not _PREFIX.fullmatch(path) or {".", ".."} & set(path.split("/")):
+            raise ValueError("a path of letters, digits and . _ ~ - is needed, such as /andon")
+        return path
 
     @field_validator("http_token")
     @classmethod
@@ -174,11 +192,17 @@ class ListenerSettings(BaseModel):
         names = [OWN_USER, *filter(None, [self.nats_user]), *(one.user for one in self.nats_users)]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"the user {twice} of the broker stands there twice: choose another name for one of them")
-        if not is_loopback(self.http_host) and not self.http_token.get_secret_value():
-            raise ValueError(
-                f"ANDON_HTTP_HOST={self.http_host} opens the HTTP server to the network: set ANDON_HTTP_TOKEN as well"
-            )
         return self
+
+    @property
+    def http_exposed(self) -> bool:
+        """Whether other machines reach the HTTP server."""
+        return not is_loopback(self.http_host)
+
+    @property
+    def http_open(self) -> bool:
+        """Whether whoever reaches the HTTP server may do everything: on loopback, where nothing else is demanded."""
+        return not self.http_exposed and self.http_login == "auto" and not self.http_token.get_secret_value()
 
     @property
     def embedded_broker(self) -> bool:

@@ -3,21 +3,25 @@
 Every setting is one field of :class:`Settings`: its environment name, default and one sentence. The settings page of
 the documentation is generated from this table. The names the reference system had are kept as they were; Andon's own
 carry the prefix ``ANDON_``. In ``andon.toml`` a setting is written in lower case without the prefix
-(``nats_port = 4222``). The environment goes before ``.env``, which goes before ``andon.toml``.
+(``nats_port = 4222``). The environment goes before ``.env``, which goes before ``andon.toml``. A command that is
+started elsewhere reads those of the service, see :mod:`andon.core.settings.whereabouts`.
 """
 
 from __future__ import annotations
 
 import codecs
+import difflib
 import os
 import re
 import tomllib
+from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -29,12 +33,16 @@ from pydantic_settings import (
 from andon.core.errors import ConfigError
 from andon.core.models import SEVERITY_RANK
 from andon.core.private_files import FileAccess, access_for
+from andon.core.settings.connectors import ConnectorSettings
 from andon.core.settings.database_url import Database, parse_database
 from andon.core.settings.listeners import ListenerSettings
+from andon.core.settings.mistakes import sentence
 from andon.core.settings.providers import KEY_FIELDS, ProviderSettings
 from andon.core.settings.qualification import TrustSettings
 from andon.core.settings.retention import RetentionSettings, SeverityName, parse_keep
 from andon.core.settings.site import MONTH_FIRST, THREE_SHIFTS, OwnSeverity, ServiceSettings, ShiftSettings
+from andon.core.settings.sources import SourceSettings
+from andon.core.settings.whereabouts import Whereabouts, require_readable
 
 #: Names taken over from the reference system, without a prefix.
 REFERENCE_NAMES = frozenset(
@@ -52,11 +60,11 @@ DEFAULT_INSTRUCTIONS = (
     "facts: where the logs do not show the cause, say what would show it."
 )
 
-#: Settings whose values are never shown, beside keys, passwords and tokens.
-_HOLD_SECRETS = frozenset({"ANDON_PROVIDER_OPTIONS", "ANDON_NATS_USERS"})
-
 #: The smallest cap on the database, in bytes.
 LEAST_CAP = 16 * 1024 * 1024
+
+#: The service whose settings are read, where they are not those of the working directory.
+_OF: ContextVar[Whereabouts | None] = ContextVar("the service whose settings are read", default=None)
 
 
 def environment_name(field: str) -> str:
@@ -64,7 +72,7 @@ def environment_name(field: str) -> str:
     return field.upper() if field in REFERENCE_NAMES | KNOWN_NAMES else f"ANDON_{field.upper()}"
 
 
-class Settings(ListenerSettings, ProviderSettings, TrustSettings, BaseSettings):
+class Settings(ListenerSettings, SourceSettings, ConnectorSettings, ProviderSettings, TrustSettings, BaseSettings):
     """All settings, checked. Build it with :func:`load_settings`, which turns mistakes into one sentence each."""
 
     model_config = SettingsConfigDict(
@@ -75,6 +83,8 @@ class Settings(ListenerSettings, ProviderSettings, TrustSettings, BaseSettings):
         extra="ignore",
         frozen=True,
     )
+
+    _service: Whereabouts | None = PrivateAttr(None)
 
     agent_name: str = Field(
         DEFAULT_AGENT_NAME, max_length=100, description="What the agent is called in prompts and replies."
@@ -101,6 +111,13 @@ class Settings(ListenerSettings, ProviderSettings, TrustSettings, BaseSettings):
         "normal",
         description="`normal`: the broker syncs to disk every second; `strict`: broker and database sync each write.",
     )
+    upgrade_copies: int = Field(
+        2,
+        ge=0,
+        le=100,
+        description="Copies of an SQLite database that are kept beside it from before upgrades, each as large as the "
+        "database was; 0 makes none. See [backup](backup.md).",
+    )
     record_batch: int = Field(
         500, ge=1, le=5000, description="Most logs stored in one transaction, unless one message holds more."
     )
@@ -110,6 +127,7 @@ class Settings(ListenerSettings, ProviderSettings, TrustSettings, BaseSettings):
         le=67_108_864,
         description="Largest picture kept that comes with a log, in bytes; 0 keeps none.",
     )
+    site_name: str = Field("", max_length=40, description="Name of the site, shown at the top of the page.")
     time_zone: str = Field("UTC", description="Zone of log timestamps that name none, such as `Europe/Berlin`.")
     date_order: Literal["auto", "day-first", "month-first"] = Field(
         "auto",
@@ -290,6 +308,8 @@ class Settings(ListenerSettings, ProviderSettings, TrustSettings, BaseSettings):
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
         parse_database(self.db_path)
+        demands = self.nats_access == "closed" or self.broker_credentials is not None
+        self.check_mqtt_port(embedded=self.embedded_broker, demands=demands, taken=self.nats_port)
         try:
             parse_keep(self.retention_rejects)
         except ValueError as error:
@@ -302,6 +322,11 @@ class Settings(ListenerSettings, ProviderSettings, TrustSettings, BaseSettings):
         if self.model_cold_deadline < self.model_deadline:
             raise ValueError("ANDON_MODEL_COLD_DEADLINE must not be shorter than ANDON_MODEL_DEADLINE")
         return self
+
+    @property
+    def service(self) -> Whereabouts | None:
+        """The service elsewhere whose settings these are; None where they are the working directory's."""
+        return self._service
 
     @property
     def day_first(self) -> bool:
@@ -327,15 +352,19 @@ class Settings(ListenerSettings, ProviderSettings, TrustSettings, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, _of_file())
+        service = _OF.get()
+        told = InitSettingsSource(settings_cls, dict(service.told) if service else {})
+        in_file = InitSettingsSource(settings_cls, file_values())
+        return init_settings, env_settings, told, dotenv_settings, in_file
 
 
-def _of_file() -> dict[str, Any]:
-    """The values in ``andon.toml`` of the working directory, or in the file that ``ANDON_CONFIG`` names."""
-    explicit = os.environ.get("ANDON_CONFIG")
-    path = Path(explicit or "andon.toml")
-    if not explicit and not path.is_file():
+def file_values() -> dict[str, Any]:
+    """The values in ``andon.toml``, or in the file that ``ANDON_CONFIG`` names. Raises ConfigError."""
+    explicit, service = os.environ.get("ANDON_CONFIG"), _OF.get()
+    path = Path(explicit) if explicit else (service.directory if service else Path()) / "andon.toml"
+    if not explicit and not os.path.isfile(path):
         return {}
+    require_readable(path, service.user if service else "")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -344,56 +373,56 @@ def _of_file() -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     unknown = [key for key in values if key not in Settings.model_fields]
     if unknown:
-        raise ConfigError(f"{path} has an unknown setting {unknown[0]!r}; docs/settings.md lists all of them")
+        close = difflib.get_close_matches(unknown[0], Settings.model_fields, 1)
+        hint = f"did you mean {close[0]}?" if close else "docs/settings.md lists all of them"
+        raise ConfigError(f"{path} has an unknown setting {unknown[0]!r}; {hint}")
     return {environment_name(key): value for key, value in values.items()}
 
 
-def load_settings(**overrides: Any) -> Settings:
+def load_settings(service: Whereabouts | None = None, /, **overrides: Any) -> Settings:
     """The settings in force. ``overrides`` are field names with values that go before everything else.
 
-    Raises ConfigError with one sentence for each mistake.
+    They are those of ``service`` where one is given: its files, and what it was told by its environment, behind the
+    environment of this process. Raises ConfigError with one sentence for each mistake.
     """
+    dotenv = (service.directory if service else Path()) / ".env"
+    require_readable(dotenv, service.user if service else "")
+    reading = _OF.set(service)
     try:
-        return Settings(_env_file=".env", **overrides)  # type: ignore[call-arg]  # taken by pydantic-settings
+        settings = Settings(_env_file=dotenv, **overrides)  # type: ignore[call-arg]  # taken by pydantic-settings
     except ValidationError as error:
-        raise ConfigError("; ".join(_sentence(e) for e in error.errors(include_url=False))) from None
+        names = {field: environment_name(field) for field in Settings.model_fields}
+        raise ConfigError("; ".join(sentence(e, names, Settings) for e in error.errors(include_url=False))) from None
     except SettingsError as error:
         found = re.search(r'field "(\w+)"', str(error))
         name = environment_name(found[1]) if found else "a setting"
         raise ConfigError(f"{name} is not valid JSON; lists and tables are best written in andon.toml") from None
     except UnicodeDecodeError:
-        raise ConfigError(".env is not UTF-8 text; save it as UTF-8") from None
+        raise ConfigError(f"{dotenv} is not UTF-8 text; save it as UTF-8") from None
+    finally:
+        _OF.reset(reading)
+    return settings if service is None else _standing_in(settings, service, overrides)
 
 
-def _sentence(error: Any) -> str:
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if not error["loc"]:
-        return message
-    name = str(error["loc"][0])
-    name = environment_name(name) if name in Settings.model_fields else name
-    if "API_KEY" in name or "PASSWORD" in name or "TOKEN" in name.split("_") or name in _HOLD_SECRETS:
-        return ", ".join((name, *_places(error))) + f": {message}"
-    if len(error["loc"]) > 1:
-        return _sentence_within(name, error, message)
-    if error["type"] == "list_type" and isinstance(error["input"], dict):
-        key = name.removeprefix("ANDON_").lower()
-        return f"{name} is a table, and there may be several: write [[{key}]], in double brackets, above each"
-    return f"{name}={error['input']!s}: {message[0].lower()}{message[1:]}"
-
-
-def _places(error: Any) -> list[str]:
-    return [f"entry {place + 1}" if isinstance(place, int) else str(place) for place in error["loc"][1:]]
-
-
-def _sentence_within(name: str, error: Any, message: str) -> str:
-    """The same for a mistake within a list or a table: says where."""
-    where = ", ".join((name, *_places(error)))
-    if error["type"] == "missing":
-        return f"{where} is missing"
-    if error["type"] == "extra_forbidden":
-        return f"{where}: there is no such key"
-    shown = "" if isinstance(error["input"], dict | list) else f"={error['input']!s:.80}"
-    return f"{where}{shown}: {message[0].lower()}{message[1:]}"
+def _standing_in(settings: Settings, service: Whereabouts, overrides: Mapping[str, Any]) -> Settings:
+    """The same with paths as they are for ``service``, which started in its own directory."""
+    if missing := [name for name in service.hidden if not os.environ.get(name)]:
+        raise ConfigError(
+            f"the service in {service} has {' and '.join(missing)} from its environment, with a secret in it that is "
+            "told nobody: set the same here, or move it into a .env there"
+        )
+    absolute: dict[str, Any] = {}
+    for field in Settings.model_fields.keys() - overrides.keys():
+        value = getattr(settings, field)
+        if isinstance(value, Path) and not value.is_absolute() and not os.environ.get(environment_name(field)):
+            absolute[field] = service.directory / value
+    if settings.db_path and isinstance(database := settings.database, Path):
+        absolute["db_path"] = str(service.directory / database)
+    chosen = set(settings.model_fields_set)
+    rooted = settings.model_copy(update=absolute)
+    rooted.__pydantic_fields_set__.intersection_update(chosen)
+    rooted.__pydantic_private__ = {"_service": service}
+    return rooted
 
 
 @lru_cache(maxsize=1)

@@ -26,7 +26,7 @@ def remarks(dotenv: Path = Path(".env")) -> list[str]:
         with dotenv.open(encoding="utf-8") as stream:
             bindings = list(parse_stream(stream))
     except (OSError, UnicodeDecodeError):
-        return found
+        return found  # which whoever read the settings has told
     for binding in bindings:
         where = f"{dotenv} line {binding.original.line}"
         if binding.error or (binding.key is not None and binding.value is None):

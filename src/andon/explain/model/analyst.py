@@ -10,7 +10,7 @@ import dataclasses
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +18,7 @@ import structlog
 
 from andon.core.errors import ConfigError, ModelAnswerError, ModelError
 from andon.core.models import Explanation, Question, Rung
+from andon.core.models.explanations import Suggestion
 from andon.core.redact import one_numbering
 from andon.explain.finding import BriefFinding, Finding, ModelFinding, render, settle
 from andon.explain.interfaces import AskAgain
@@ -37,6 +38,7 @@ from andon.explain.model.session import (
 )
 from andon.explain.providers.backend import Backend, Capabilities
 from andon.explain.providers.failures import cut_off, endless, goes_in_circles
+from andon.explain.suggestions import Offer, asked_with, suggestion_in
 from andon.explain.vetted import of_rule, with_sources
 
 if TYPE_CHECKING:
@@ -145,6 +147,7 @@ class ModelAnalyst(ModelSession):
 
     Its deadlines and bounds are those of the settings (``ANDON_MODEL_DEADLINE`` and those after it). ``look`` makes the
     tools with which a model that calls tools may look into the history first; each further request has to be granted.
+    ``offers`` is what it may suggest beside its finding; a small model is not asked.
     """
 
     def __init__(
@@ -152,9 +155,11 @@ class ModelAnalyst(ModelSession):
         backend: Backend,
         settings: Settings,
         look: Callable[[Question], HistoryTools | None] | None = None,
+        offers: Sequence[Offer] = (),
     ) -> None:
         super().__init__(backend, settings)
         self._look = look
+        self._offers = tuple(offers)
         self._settings = settings
         #: The version of the wording, with a mark of the site's own name and instructions.
         self.prompt_version = prompts.prompt_version(settings.agent_name, settings.agent_instructions)
@@ -176,11 +181,12 @@ class ModelAnalyst(ModelSession):
         started = time.perf_counter()
         exchange = FindingExchange(again=again, offered=len(question.rules) if choose else 0)
         finding: Finding | None = None
+        suggestion: Suggestion | None = None
         failure: ModelError | None = None
         try:
             async with self.deadline() as seconds:
                 said = await self.run(lambda can: self._request(question, can), exchange, deadline=seconds)
-                finding = with_sources(said, question)
+                finding, suggestion = with_sources(said, question), suggestion_in(said, self._offers)
         except Chosen as choice:
             finding = of_rule(question.rules[LETTERS.index(str(choice))], question)
             exchange.output_tokens += len(exchange.text) // BYTES_PER_TOKEN  # broken off: nobody counts them for us
@@ -197,7 +203,7 @@ class ModelAnalyst(ModelSession):
         except ModelError as error:
             error.tokens = exchange.input_tokens + exchange.output_tokens
             raise
-        explanation.latency = round(time.perf_counter() - started, 4)
+        explanation.latency, explanation.suggestion = round(time.perf_counter() - started, 4), suggestion
         log.debug(
             "model answered",
             model=self.model,
@@ -210,6 +216,7 @@ class ModelAnalyst(ModelSession):
 
     def _request(self, question: Question, can: Capabilities) -> Request[ModelFinding]:
         tools = self._look(question) if self._look is not None and usable_by(can) else None
+        output = BriefFinding if can.small else asked_with(self._offers)
         prompt = prompts.build(
             question,
             name=self._settings.agent_name,
@@ -218,11 +225,12 @@ class ModelAnalyst(ModelSession):
             schema=not can.sees_schema or (can.output == "prompted" and tools is None),
             sees=can.images,
             brief=can.small,
+            output=output,
         )
         return Request(
             instructions=prompt.instructions if tools is None else f"{prompt.instructions}\n\n{_LOOK}",
             prompt=prompt.question,
-            output=BriefFinding if can.small else ModelFinding,
+            output=output,
             pictures=question.pictures,
             tools=tools,
             most=FINDING_TOKENS if can.small and tools is None else 0,

@@ -16,6 +16,7 @@ from andon.explain.interfaces import Analyst, AskAgain
 from andon.explain.model.analyst import ModelAnalyst
 from andon.explain.model.history_tools import HistoryTools
 from andon.explain.providers.registry import build_backends
+from andon.explain.suggestions import Offer
 
 log = structlog.get_logger(__name__)
 
@@ -173,11 +174,12 @@ def build_analyst(
     look: Callable[[Question], HistoryTools | None] | None = None,
     *,
     members: Sequence[Member] | None = None,
+    offers: Sequence[Offer] = (),
 ) -> Analyst | None:
     """The analyst for ``PROVIDER`` with its fallbacks, or for ``members``; None for PLAYBOOK, which needs no model.
 
-    ``look`` makes the tools with which a model may look into the history while it explains a problem. Raises
-    ConfigError as :func:`andon.explain.providers.registry.build_backends`.
+    ``look`` makes the tools with which a model may look into the history while it explains a problem, ``offers`` is
+    what it may suggest. Raises ConfigError as :func:`andon.explain.providers.registry.build_backends`.
     """
-    analysts = [ModelAnalyst(backend, settings, look) for backend in build_backends(settings, members)]
+    analysts = [ModelAnalyst(backend, settings, look, offers) for backend in build_backends(settings, members)]
     return FallbackAnalyst(analysts) if len(analysts) > 1 else next(iter(analysts), None)

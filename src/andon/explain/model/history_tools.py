@@ -10,19 +10,21 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec
 
 import structlog
 from pydantic import Field
 
+from andon.act.connectors.connector import Reader
 from andon.core.errors import QueryTooSlow, StoreError, UnknownName
 from andon.core.models import ID_MAX, HistoryQuery, PatternFacts, utc_text
 from andon.core.models.explanations import question_of
 from andon.core.redact import clean, one_numbering
 from andon.core.times import read_time
 from andon.explain.model.fence import encode, facts_fields, fenced, fit, listing, log_line, problem_fields, size
+from andon.explain.model.outside_tools import tool_of
 from andon.explain.model.time_phrases import shown
 from andon.explain.providers.backend import Capabilities
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
@@ -55,6 +57,8 @@ COMPARED = 5_000
 _ALIKE = 4
 _DEFAULT_SPAN = timedelta(hours=24)
 
+#: What the site's own tools are called.
+NAMES = ("search_logs", "host_timeline", "list_problems", "problem_statistics", "similar_problems", "runbooks")
 #: Arguments that people are not told of.
 _UNTOLD = frozenset({"self", "limit", "oldest_first", "minutes_before", "minutes_after"})
 
@@ -94,8 +98,6 @@ def _tool(work: Tool[P]) -> Tool[P]:
             return redactor.again(await looked_up(self, *args, **kwargs))
 
     async def looked_up(self: HistoryTools, /, *args: P.args, **kwargs: P.kwargs) -> str:
-        if self.spent:
-            return NO_MORE
         given = signature.bind(self, *args, **kwargs)
         given.apply_defaults()
         asked = ", ".join(
@@ -103,25 +105,19 @@ def _tool(work: Tool[P]) -> Tool[P]:
             for name, value in given.arguments.items()
             if value not in (None, "") and name not in _UNTOLD
         )
-        if self.calls is None:  # nobody counts: nothing may pile up over days
-            self.seen.clear()
-        else:
-            self.used.append((work.__name__, asked))
-        if self._looked is not None:
-            self._looked(work.__name__, asked)
+        return await self.counted(work.__name__, asked, lambda: look(self, *args, **kwargs))
+
+    async def look(self: HistoryTools, /, *args: P.args, **kwargs: P.kwargs) -> str:
         try:
             async with asyncio.timeout(self._timeout):
-                text = await work(self, *args, **kwargs)
+                return await work(self, *args, **kwargs)
         except (Refused, UnknownName) as error:
-            text = clean(str(error), 1_000)  # names that logs brought stand in it
+            return clean(str(error), 1_000)  # names that logs brought stand in it
         except (QueryTooSlow, TimeoutError):
-            text = f"That reads too much of the database. {NARROW}"
+            return f"That reads too much of the database. {NARROW}"
         except StoreError as error:
             log.warning("tool not answered", tool=work.__name__, error=str(error))
-            text = "The database cannot be read now: answer with what you have."
-        if self._room is not None:
-            self._room -= size(text)
-        return text
+            return "The database cannot be read now: answer with what you have."
 
     return answer
 
@@ -132,7 +128,7 @@ class HistoryTools:
     ``clock`` gives the present (aware, in the site's zone): what ages look back from; naive times are in its zone.
     ``calls`` is the most calls (None: any number, and nothing is remembered of them), ``room`` the bytes that all
     answers together may take. ``seen`` are the ids of the logs that were shown, ``used`` the calls so far as (tool,
-    what was asked); ``looked`` is told each of them as it begins.
+    what was asked); ``looked`` is told each of them as it begins. ``readers`` look into connected systems.
     """
 
     def __init__(
@@ -146,6 +142,7 @@ class HistoryTools:
         room: int | None = None,
         timeout: float = TIMEOUT,
         looked: Callable[[str, str], None] | None = None,
+        readers: Sequence[Reader] = (),
     ) -> None:
         self._ask = ask
         self._now = clock
@@ -156,6 +153,7 @@ class HistoryTools:
         self._room = room
         self._timeout = timeout
         self._looked = looked
+        self._readers = readers
         self.seen: set[int] = set()
         self.used: list[tuple[str, str]] = []
 
@@ -174,7 +172,23 @@ class HistoryTools:
             self.problem_statistics,
             self.similar_problems,
             self.runbooks,
+            *(tool_of(reader, self.counted, lambda: self.output_room) for reader in self._readers),
         ]
+
+    async def counted(self, name: str, asked: str, work: Callable[[], Awaitable[str]]) -> str:
+        """What ``work`` finds, as a call of tool ``name`` that was ``asked`` something; words where none is left."""
+        if self.spent:
+            return NO_MORE
+        if self.calls is None:  # nobody counts: nothing may pile up over days
+            self.seen.clear()
+        else:
+            self.used.append((name, asked))
+        if self._looked is not None:
+            self._looked(name, asked)
+        text = await work()
+        if self._room is not None:
+            self._room -= size(text)
+        return text
 
     @_tool
     async def search_logs(
@@ -326,14 +340,14 @@ class HistoryTools:
         if not found:
             return await self._nothing(read)
         lines = [log_line(one, _LOG_MAX) for one in found[: query.limit - 1]]
-        kept = listing(lines, self._output_room()).lines
+        kept = listing(lines, self.output_room).lines
         self.seen.update(one.id for one in found[: len(kept)])
         return self._lines(lines, more=len(found) >= query.limit, notes=read.notes)
 
     def _lines(self, lines: Iterable[str], *, more: bool = False, notes: Iterable[str] = ()) -> str:
         """The lines that fit, and words to narrow the question where that is not all."""
         every = list(lines)
-        room = self._output_room()
+        room = self.output_room
         kept, left_out, _ = listing(every, room)
         if not kept:
             kept = [encode({"cut": fit(every[0], max(200, room - 20))})]
@@ -341,7 +355,9 @@ class HistoryTools:
         note = f"\nNot all that matches is shown. {NARROW}" if more or left_out else ""
         return f"{''.join(map(_sentence, notes))}{fenced(kept)}{note}"
 
-    def _output_room(self) -> int:
+    @property
+    def output_room(self) -> int:
+        """Bytes that the next answer may take."""
         return OUTPUT_MAX if self._room is None else max(400, min(OUTPUT_MAX, self._room))
 
     def _moment(self, text: str | None) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from andon.core.models import Hint, Question
 from andon.core.redact import Redactor, clean, one_numbering
 from andon.core.settings.settings import DEFAULT_AGENT_NAME, DEFAULT_INSTRUCTIONS
-from andon.explain.finding import CAUSE_MAX, BriefFinding, ModelFinding
+from andon.explain.finding import CAUSE_MAX, ModelFinding
 from andon.explain.model.fence import LINE_MAX, LINE_MIN, encode, fenced, fit, listing, log_line, size
 
 #: Raised whenever the wording below changes what models answer: explanations are versioned by it.
@@ -106,24 +106,26 @@ def build(
     schema: bool = True,
     sees: bool = False,
     brief: bool = False,
+    output: type[ModelFinding] = ModelFinding,
 ) -> Prompt:
     """The prompt for ``question`` within about ``budget`` tokens, instructions and form of the answer included.
 
     The instructions are the same for every question, byte by byte, so that a server that keeps what it has read reads
     only the question anew. The newest log is always in it, cut where it must be; older ones follow while there is
-    room. ``schema`` shows the model the form of its answer; ``sees`` says that the question's pictures go with the
-    prompt; ``brief`` that it is for a small model on a box of the site's own. Secrets in it are numbered together.
+    room. ``schema`` shows the model the form of its answer, an ``output``; ``sees`` says that the question's pictures
+    go with the prompt; ``brief`` that it is for a small model on a box of the site's own. Secrets in it are numbered
+    together.
     """
     with one_numbering() as redactor:
-        system = _instructions(name, instructions, schema=schema, brief=brief)
+        system = _instructions(name, instructions, _form(output) if schema else "", brief=brief)
         room = max(budget * BYTES_PER_TOKEN - size(system), _LOGS_MIN) - _FRAME
         told, ids = _data(redactor, question, room, brief=brief)
         return Prompt(system, redactor.again(_framed(question, told, ids, sees=sees, brief=brief)), tuple(ids))
 
 
-def _instructions(name: str, instructions: str, *, schema: bool, brief: bool) -> str:
-    form = f"\n{_FORM}{_form(BriefFinding if brief else ModelFinding)}" if schema else "\nKeep every text short."
-    return f"You are {name}. {instructions.strip()}\n\n{RULES}{'' if brief else _EVIDENCE}{form}"
+def _instructions(name: str, instructions: str, form: str, *, brief: bool) -> str:
+    told = f"\n{_FORM}{form}" if form else "\nKeep every text short."
+    return f"You are {name}. {instructions.strip()}\n\n{RULES}{'' if brief else _EVIDENCE}{told}"
 
 
 def _data(redactor: Redactor, question: Question, room: int, *, brief: bool) -> tuple[list[str], list[int]]:

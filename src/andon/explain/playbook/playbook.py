@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 
 import msgspec
@@ -436,6 +437,12 @@ def _explanation(finding: Finding, source: str, note: str, reading: Reading, sta
         source=source,
         latency=time.perf_counter() - started,
     )
+
+
+@cache
+def bundled_playbook() -> Playbook:
+    """The bundled rules, read once in a process: nothing changes them. Raises ConfigError."""
+    return Playbook.load()
 
 
 def names(log: StoredLog) -> dict[str, str]:

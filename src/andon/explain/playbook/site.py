@@ -16,7 +16,7 @@ from andon.core.errors import ConfigError
 from andon.core.models import Explanation, Hint, Question, StoredLog
 from andon.core.models.explanations import question_of
 from andon.explain.playbook.parts import PREFIX as PART
-from andon.explain.playbook.playbook import BROAD, Match, Playbook
+from andon.explain.playbook.playbook import BROAD, Match, Playbook, bundled_playbook
 from andon.explain.playbook.rules import (
     RULES_MAX,
     VOCABULARY,
@@ -50,7 +50,7 @@ class SitePlaybook:
     def __init__(self, directory: Path, bundled: Playbook | None = None) -> None:
         """Loads the ``bundled`` rules unless given; those of the site come with the first :meth:`scan`."""
         self._files = SiteFiles(directory, [".yaml", ".yml"], "playbook file", _parse)
-        self._bundled = bundled or Playbook.load()
+        self._bundled = bundled or bundled_playbook()
         #: The site's rules, where there are any, and the bundled ones that stand beside them; replaced as one.
         self._now: tuple[Playbook | None, Playbook] = None, self._bundled
         self._good: dict[str, tuple[str, Rule]] = {}

@@ -11,10 +11,11 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from andon.core.errors import ModelError
+from andon.core.outgoing_http import is_neighbour
 from andon.core.settings.providers import PROVIDERS
 from andon.explain.providers.access import Access, Capabilities
 from andon.explain.providers.failures import Place, hidden, refused
-from andon.explain.providers.http_client import bounded_client, get_json, is_neighbour
+from andon.explain.providers.http_client import bounded_client, get_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -1,83 +1,31 @@
-"""The HTTP client under every provider: bounded in time, in connections and in what it reads of a response."""
+"""Asking providers over HTTP: what comes in place of a model's stream, and questions about the provider itself."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import structlog
-
+from andon.core import outgoing_http
+from andon.core.outgoing_http import CONNECT_TIMEOUT, RESPONSE_MAX, ResponseTooLong, read_as
 from andon.explain.providers.failures import Place, from_status, hidden, message_in, unlike, unreachable
 from andon.explain.providers.non_streaming import ENCODINGS, NotAStream, as_events, web_page
 
 if TYPE_CHECKING:
     import httpx2
 
-log = structlog.get_logger(__name__)
-
-#: Seconds until a connection must stand.
-CONNECT_TIMEOUT = 5.0
 #: Seconds for a question about the provider itself, such as whether it has the model.
 CHECK_TIMEOUT = 8.0
-#: Bytes of a response that are read at most. A token comes as an event of some 250 bytes.
-RESPONSE_MAX = 4 * 2**20
-
 
 #: By what a stream of an answer is known, and by what its end is: OpenAI's, Anthropic's and Google's.
 _BEGUN = (b'"content":"', b'"content": "', b'"arguments"', b"content_block_delta", b'"candidates"')
 _ENDED = (b"[DONE]", b'"finish_reason":"', b'"finish_reason": "', b"message_stop", b'"finishReason"')
 
 
-class ResponseTooLong(ValueError):
-    """A response went on beyond RESPONSE_MAX bytes: no answer of a model does."""
-
-
-def bounded_client(
-    *,
-    timeout: float,
-    pool: int,
-    trust_env: bool,
-    headers: Mapping[str, str] | None = None,
-    transport: httpx2.AsyncBaseTransport | None = None,
-) -> httpx2.AsyncClient:
-    """A client for at most ``pool`` connections; ``timeout`` in seconds is for each read.
-
-    ``trust_env`` heeds HTTPS_PROXY and NO_PROXY, as a plant's way to the internet needs it; SSL_CERT_FILE always
-    counts. A ``transport`` of one's own brings its own connections: neither ``pool`` nor ``trust_env`` concern it.
-    """
-    import httpx2
-
-    return httpx2.AsyncClient(
-        timeout=httpx2.Timeout(timeout, connect=CONNECT_TIMEOUT),
-        limits=httpx2.Limits(max_connections=pool, max_keepalive_connections=pool),
-        trust_env=trust_env,
-        # a plant's own authority is trusted on either way
-        verify=True if transport is not None else httpx2.create_ssl_context(trust_env=True),
-        headers=dict(headers or {}),
-        transport=transport,
-        event_hooks={"response": [_watched]},
-    )
-
-
-def is_neighbour(url: str) -> bool:
-    """Whether ``url`` is on this box or in this network, where a proxy would only be in the way."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return "." not in host or host.endswith((".local", ".lan", ".internal", ".localhost"))
-
-
 async def _watched(response: httpx2.Response) -> None:
-    """Response hook: stop reading a body after RESPONSE_MAX bytes, also one that never ends a line.
-
-    Raises NotAStream for what a model's server sends in place of the stream it was asked for.
-    """
-    response.stream = _stream_type()(response.stream, _up_to_max)
+    """Raises NotAStream for what a model's server sends in place of the stream it was asked for."""
     if response.request.method != "POST" or not _wants_stream(response.request):
         return
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -92,10 +40,14 @@ async def _watched(response: httpx2.Response) -> None:
         await response.aread()
         raise NotAStream(web_page(response.text) or "a web page")
     if kind == "text/event-stream" and not encoding:
-        response.stream = _stream_type()(response.stream, _to_its_end)
+        read_as(response, _to_its_end)
     if kind == "application/json" and encoding in ENCODINGS:
         response.headers.pop("content-encoding", None)
-        response.stream = _stream_type()(response.stream, functools.partial(_as_events, encoding))
+        read_as(response, functools.partial(_as_events, encoding))
+
+
+#: A client for the server of a model; see :func:`andon.core.outgoing_http.bounded_client`.
+bounded_client = functools.partial(outgoing_http.bounded_client, look=_watched)
 
 
 def _wants_stream(request: httpx2.Request) -> bool:
@@ -103,40 +55,6 @@ def _wants_stream(request: httpx2.Request) -> bool:
     # within the texts of a body every quotation mark is escaped, so that this is found outside of them only
     body = request.content
     return request.url.path.endswith(":streamGenerateContent") or b'"stream":true' in body or b'"stream": true' in body
-
-
-@functools.cache
-def _stream_type() -> type[Any]:
-    import httpx2
-
-    class Stream(httpx2.AsyncByteStream):
-        """A body as ``read`` passes it on; libraries look for more behind its end, which is not read again."""
-
-        def __init__(self, inner: httpx2.AsyncByteStream, read: Callable[..., AsyncIterator[bytes]]) -> None:
-            self._inner = inner
-            self._read = read
-            self._begun = False
-
-        def __aiter__(self) -> AsyncIterator[bytes]:
-            if self._begun:
-                return self._inner.__aiter__()
-            self._begun = True
-            return self._read(self._inner)
-
-        async def aclose(self) -> None:
-            await self._inner.aclose()
-
-    return Stream
-
-
-async def _up_to_max(body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
-    size = 0
-    async for chunk in body:
-        size += len(chunk)
-        if size > RESPONSE_MAX:
-            log.warning("response cut", limit=RESPONSE_MAX)
-            raise ResponseTooLong(f"the response is longer than {RESPONSE_MAX} bytes")
-        yield chunk
 
 
 async def _to_its_end(body: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
@@ -216,27 +134,3 @@ async def get_json(
         return response.json()
     except ValueError as error:
         raise unlike(place, "no JSON") from error
-
-
-def entries(answer: Any, key: str) -> list[dict[str, Any]]:
-    """The objects listed under ``key`` of what :func:`get_json` returned; what is of another type is not there."""
-    found = answer.get(key) if isinstance(answer, dict) else None
-    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-
-
-def table(answer: Any, key: str) -> dict[str, Any]:
-    """The object under ``key``, an empty one where there is none."""
-    found = answer.get(key) if isinstance(answer, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def text(answer: Any, key: str) -> str | None:
-    """The text under ``key``; None where there is none, or an empty one."""
-    found = answer.get(key) if isinstance(answer, dict) else None
-    return found if isinstance(found, str) and found else None
-
-
-def number(answer: Any, key: str) -> int | None:
-    """The whole number of 0 or more under ``key``, None where there is none."""
-    found = answer.get(key) if isinstance(answer, dict) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None

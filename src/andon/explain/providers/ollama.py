@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from andon.core.errors import ConfigError, ModelError
+from andon.core.outgoing_http import entries, number, text
 from andon.explain.providers.backend import Access, Backend, Capabilities
 from andon.explain.providers.failures import Place, lacks, unlike
-from andon.explain.providers.http_client import entries, number, text
 from andon.explain.providers.openai import plain_profile
 
 if TYPE_CHECKING:

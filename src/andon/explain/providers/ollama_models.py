@@ -18,8 +18,9 @@ import msgspec
 import structlog
 
 from andon.core.errors import ModelMisconfigured, ModelUnavailable
+from andon.core.outgoing_http import CONNECT_TIMEOUT, entries, number, table, text
 from andon.explain.providers.failures import from_status, hidden, message_in, unlike, unreachable
-from andon.explain.providers.http_client import CONNECT_TIMEOUT, bounded_client, entries, get_json, number, table, text
+from andon.explain.providers.http_client import bounded_client, get_json
 from andon.explain.providers.ollama import (
     keeps_system,
     loaded_context,

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from andon.core.outgoing_http import entries
 from andon.explain.providers.access import required
 from andon.explain.providers.backend import Access, Capabilities
 from andon.explain.providers.failures import lacks
 from andon.explain.providers.hosted import HostedBackend
-from andon.explain.providers.http_client import entries
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

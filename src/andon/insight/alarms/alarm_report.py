@@ -38,9 +38,25 @@ def find(
 
     What came first is told of the ``named`` newest floods.
     """
-    start = since - since % TEN_MINUTES
-    until = max(until, min(until + -until % TEN_MINUTES, time.time()))
-    counts = alarms.counts(connection, start, until, chosen)
+    start, end = widened(since, until)
+    return judged(connection, alarms.counts(connection, start, end, chosen), start, end, chosen, named=named)
+
+
+def widened(since: float, until: float) -> tuple[float, float]:
+    """A window in whole ten minutes, though not into the future."""
+    return since - since % TEN_MINUTES, max(until, min(until + -until % TEN_MINUTES, time.time()))
+
+
+def judged(
+    connection: Connection,
+    counts: AlarmCounts,
+    start: float,
+    until: float,
+    chosen: AlarmFilter = EVERYWHERE,
+    *,
+    named: int = FLOODS_NAMED,
+) -> AlarmReport:
+    """The figures that these counts of a window make, as :func:`find`."""
     floods = metrics.find_floods(counts.periods, start, until)
     for at in range(max(0, len(floods) - max(0, named)), len(floods)):
         first = alarms.first_out(connection, floods[at].start, floods[at].end, chosen)

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from andon.core.models import Moment
+
 TEN_MINUTES = 600.0
 #: A flood begins with more alarms than this in ten minutes, and ends with fewer than that.
 FLOOD_BEGINS, FLOOD_ENDS = 10, 5
@@ -26,8 +28,8 @@ FULL_DAYS = 30.0
 class Flood(msgspec.Struct, frozen=True):
     """A time with more alarms than anybody can handle. ``first`` is the source that came first (first-out)."""
 
-    start: float
-    end: float
+    start: Moment
+    end: Moment
     alarms: int
     first: str | None
 
@@ -56,7 +58,7 @@ class Rates(msgspec.Struct, frozen=True):
 
     average: float | None
     peak: int | None
-    peak_start: float | None
+    peak_start: Moment | None
     above_limit: float | None
 
 
@@ -76,8 +78,8 @@ class AlarmFigures(msgspec.Struct, frozen=True):
     ``judged`` is False where no alarm became active in the window: there is nothing to judge.
     """
 
-    since: float
-    until: float
+    since: Moment
+    until: Moment
     alarms: int
     provisional: bool
     rates: Rates

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from andon.core.models import PatternFacts, PatternSeen, StoredLog
+from andon.core.moments import text_of
 from andon.core.redact import clean
 from andon.insight.ask.facts_text import plain
 from andon.insight.ask.figures import Group
@@ -55,7 +56,7 @@ def facts_of(found: Retrieved) -> dict[str, Any]:
                 "where": clean(one.where, 200),
                 "text": clean(one.text, 400),
                 "code": one.code,
-                "since": one.active_since,
+                "since": None if one.active_since is None else text_of(one.active_since),
                 "acknowledged_by": one.acked_by,
                 "pattern_id": one.pattern_id,
             }

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import structlog
 
+from andon.act.connectors.connector import Reader
 from andon.core.errors import ModelAnswerError, ModelError, ModelMisconfigured, QueryTooSlow
 from andon.core.models import HistoryQuery, StoredLog
 from andon.core.redact import clean, one_numbering, visible
@@ -37,6 +38,7 @@ from andon.insight.ask.answers import told
 from andon.insight.ask.conversation import Conversation, Watch
 from andon.insight.ask.facts_object import facts_of
 from andon.insight.ask.facts_text import prompt_lines, report
+from andon.insight.ask.follow_up import carried_on, earlier_lines
 from andon.insight.ask.retrieval import Inquiry, Retrieved, retrieve, scope_words
 from andon.insight.shifts.calendar import site_shifts
 from andon.store import Ask, agent_history
@@ -80,8 +82,8 @@ class Investigated:
 
     ``mode`` says how it came about: by a model with ``tools``, by a model shown the ``facts``, or by ``none``;
     ``reason`` says why then. ``looked`` are the calls of tools as (tool, what was asked), ``scope`` is the part of
-    history in words. ``facts`` are what the database holds about the question, as JSON values. ``latency`` is in
-    seconds.
+    history in words, ``looked_at`` the same for a question that follows. ``facts`` are what the database holds about
+    the question, as JSON values. ``latency`` is in seconds.
     """
 
     text: str
@@ -99,13 +101,14 @@ class Investigated:
     output_tokens: int = 0
     latency: float = 0.0
     facts: dict[str, Any] = field(default_factory=dict)
+    looked_at: HistoryQuery = HistoryQuery()  # noqa: RUF009 - immutable
 
 
 class Investigator:
     """Answers questions over what ``ask`` is put to with the first of ``backends`` that can. Belongs to one event loop.
 
     Deadlines, of which a question takes two at most, and bounds are those of the settings. ``budget`` is asked before
-    each request, and is told the tokens that were taken.
+    each request, and is told the tokens that were taken. ``readers`` look into connected systems.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class Investigator:
         settings: Settings,
         runbooks: MarkdownRunbooks,
         budget: Budget,
+        readers: Sequence[Reader] = (),
     ) -> None:
         self._history = ask
         self._sessions = [ModelSession(backend, settings) for backend in backends]
@@ -124,6 +128,7 @@ class Investigator:
         self._runbooks = runbooks
         self._shifts = site_shifts(settings)
         self._budget = budget
+        self._readers = readers
 
     async def close(self) -> None:
         """Close the connections to providers; idempotent."""
@@ -170,6 +175,7 @@ class Investigator:
         scope = HistoryQuery(since=inquiry.since, until=inquiry.until)
         found = Retrieved(inquiry, scope, [scope])
         try:
+            inquiry = await carried_on(inquiry, self._history, self._shifts)
             found = await retrieve(inquiry, self._history, self._tools(inquiry, None), self._runbooks, self._shifts)
             if found.scopes:
                 found.told = await told(self._history, found)
@@ -186,6 +192,7 @@ class Investigator:
             calls=self._tool_calls,
             room=room,
             looked=None if watch is None else watch.looked,
+            readers=self._readers,
         )
 
     async def _by_model(self, session: ModelSession, found: Retrieved, words: Conversation) -> Investigated:
@@ -223,7 +230,7 @@ class Investigator:
         known = {one.id: one for one in await self._history(agent_history.logs_of, ids)}
         cited = [known[one] for one in cited_ids(text) if one in known]
         where = scope_words(found.scopes, found.inquiry.now)
-        return Investigated(text, mode, where, found.notes, cited, facts=facts_of(found))
+        return Investigated(text, mode, where, found.notes, cited, facts=facts_of(found), looked_at=found.scope)
 
     def _request(
         self, session: ModelSession, can: Capabilities, found: Retrieved, words: Conversation, look: bool
@@ -233,7 +240,10 @@ class Investigator:
             tools = self._tools(inquiry, self._room(session, can), words.watch)
             system, share = f"{system}\n{_LOOK.format(calls=self._tool_calls, zone=f'{inquiry.now:%Z}')}", 0.4
         room = max(self._prompt_budget * BYTES_PER_TOKEN - size(system) - _FRAME, _LEAST)
-        lines, words.given = prompt_lines(found, int(room * share))
+        before, cited = earlier_lines(inquiry)
+        room = max(room - sum(size(line) + 1 for line in before), _LEAST)
+        lines, given = prompt_lines(found, int(room * share))
+        lines, words.given = [*before, *lines], given | cited
         with one_numbering() as redactor:
             prompt = redactor.again(_prompt(found, lines))
         return Request(instructions=system, prompt=prompt, output=str, tools=tools)

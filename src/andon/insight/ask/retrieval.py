@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -57,10 +58,20 @@ _OF_EVER = frozenset({Route.FIX, Route.BEFORE, Route.COUNT, Route.DURATION})
 _COUNTED = frozenset({Route.COUNT, Route.FREQUENT, Route.NEW, Route.BEFORE, Route.FIX})
 
 
+class Exchanged(NamedTuple):
+    """A question of the same conversation with its answer, the ids that it cites, and the part of history it meant."""
+
+    question: str
+    answer: str
+    cited: tuple[int, ...] = ()
+    scope: HistoryQuery = HistoryQuery()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Inquiry:
     """A person's question about the history. ``now`` is aware and in the site's zone; ``since`` and ``until`` are
-    stored-form times. Filters that are given go before what the text names."""
+    stored-form times. Filters that are given go before what the text names. ``earlier`` is what was asked and answered
+    before in the same conversation, the newest last."""
 
     text: str
     now: datetime
@@ -69,6 +80,7 @@ class Inquiry:
     host: Names | None = None
     place: Names | None = None
     service: Names | None = None
+    earlier: tuple[Exchanged, ...] = ()
 
 
 @dataclass

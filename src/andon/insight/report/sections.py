@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from andon.core.times import at, lasting, seconds
+from andon.core.times import at, clock, lasting
 from andon.insight.alarms.alarm_report import NOTHING
-from andon.insight.report.shift_report import Fix, Problem, ShiftReport
-from andon.store.alarms import AlarmEntry
+from andon.insight.report.shift_problems import Flag, ShiftProblem
+from andon.insight.report.shift_report import ShiftReport
+from andon.store.alarms import Deed, Did
 
 
 class Section(NamedTuple):
@@ -27,37 +28,37 @@ class Section(NamedTuple):
     empty: str = "None."
 
 
+#: How each flag is called.
+FLAG_WORDS: dict[Flag, str] = {
+    "stopped": "Stopped production",
+    "new": "New kind",
+    "rising": "Rising",
+    "quiet": "Quiet again",
+}
+NO_FIGURE = "not available"
+_COLUMNS = ("severity!", "problem", "where", "times>", "minutes>", "what was done")
+_DID: dict[Did, str] = {
+    "acknowledged": "Acknowledged",
+    "shelved": "Shelved",
+    "unshelved": "Put back",
+    "checked": "Checked",
+    "noted": "Noted",
+    "fixed": "Fixed",
+}
+
+
 def sections(report: ShiftReport) -> dict[str, Section]:
-    """The sections in their order, by a short name."""
+    """The sections in their order, by a short name. Each problem stands in one of them."""
     zone = ZoneInfo(report.zone)
-    pareto = (
-        "Stops, by time and count" if report.stopped else "Most frequent alarms (no log says that production stopped)"
-    )
     return {
         "figures": Section(
             "Figures",
             ("", "this shift>", "before>"),
-            [(one.name, _number(one.value, one.unit), _number(one.before, one.unit)) for one in report.figures],
+            [(one.name, figure(one.value, one.unit), figure(one.before, one.unit)) for one in report.figures],
             intro="" if report.alarms.judged else f"{NOTHING[0].upper()}{NOTHING[1:]}.",
         ),
-        "open": _open(report, zone),
-        "shelved": _shelved(report, zone),
-        "pareto": Section(
-            pareto,
-            ("alarm", "times>", "time>"),
-            [(bar.source, f"{bar.count:,}", lasting(bar.seconds)) for bar in report.bars],
-            empty="Nothing.",
-        ),
-        "top": _problems("Top problems", report.top, "No log of WARNING or worse was recorded in this shift."),
-        "new": _problems("New problems", report.new, "Nothing was seen for the first time."),
-        "rising": _problems("What rose", report.rising, "Nothing rose beyond what chance explains."),
-        "quiet": Section(
-            "What went quiet",
-            ("id>", "an hour before>", "problem"),
-            [(str(one.pattern_id), f"{one.before_per_hour or 0:.1f}", one.template) for one in report.quiet],
-            empty="Nothing that was regular fell silent.",
-        ),
-        "fixes": Section("Fixes confirmed", items=[_fix(one, zone) for one in report.fixes]),
+        **{name: _problems(report, name, title, empty) for name, (title, empty) in _PARTS.items()},
+        "new": Section("New kinds", empty=new_words(report)),
         "notes": Section(
             "Notes",
             items=[f"{at(one.at, zone)}, {one.author or 'unknown'}: {one.text}" for one in report.notes],
@@ -71,12 +72,117 @@ def sections(report: ShiftReport) -> dict[str, Section]:
     }
 
 
+#: The sections of problems: their titles, and what is said where there is none.
+_PARTS = {
+    "open": ("Open and not acknowledged", "Nothing is open that nobody acknowledged."),
+    "shelved": ("Shelved", "Nothing is shelved."),
+    "problems": ("Problems of this shift", "No other problem worth handing over."),
+}
+
+
+def of_part(report: ShiftReport, name: str) -> list[ShiftProblem]:
+    """The problems of a section: ``open``, ``shelved``, or the others."""
+    kept = {"open": ("open",), "shelved": ("shelved",)}.get(name, ("acknowledged", "over"))
+    return [one for one in report.problems if one.state in kept]
+
+
+def _problems(report: ShiftReport, name: str, title: str, empty: str) -> Section:
+    zone = ZoneInfo(report.zone)
+    rows = [
+        (
+            one.severity,
+            told(one) + (f". Check first: {one.first_check}" if one.first_check and one.state == "open" else ""),
+            where(one),
+            times(one),
+            minutes(one),
+            "; ".join(done(one, report, zone)) or "–",
+        )
+        for one in of_part(report, name)
+    ]
+    count = f"{report.active} active, {report.not_acknowledged} not acknowledged, {report.stale} for more than a day."
+    return Section(title, _COLUMNS, rows, intro=count if name == "open" and report.active else "", empty=empty)
+
+
+def told(one: ShiftProblem) -> str:
+    """What happened, with its flags: ``Door 4 left open (new kind, rising)``."""
+    flags = ", ".join(FLAG_WORDS[flag].lower() for flag in one.flags)
+    return f"{one.text} ({flags})" if flags else one.text
+
+
+def where(one: ShiftProblem) -> str:
+    """Its machine, or how many, and its line."""
+    return ", ".join(part for part in (one.where, one.line if one.line != one.where else None) if part)
+
+
+def times(one: ShiftProblem) -> str:
+    """How often its alarms became active; of one without alarms, how many records it has, if any."""
+    if one.unit == "alarms":
+        return f"{one.count:,}"
+    return f"{one.count:,} record{'' if one.count == 1 else 's'}" if one.count else "–"
+
+
+def minutes(one: ShiftProblem) -> str:
+    """For how many minutes it was active, or held up production; a dash where nobody says."""
+    lasted = one.stopped_seconds if one.stopped_seconds is not None else one.seconds
+    return "–" if lasted is None else f"{lasted / 60:,.0f}"
+
+
+def done(one: ShiftProblem, report: ShiftReport, zone: ZoneInfo) -> list[str]:
+    """How it stands, and what was done about it, a sentence each, in the order of time."""
+    found = [_deed(deed, report, zone) for deed in one.done]
+    waiting = [alarm for alarm in one.alarms if (alarm.shelved_until or 0.0) <= report.made]
+    shelved = [alarm for alarm in one.alarms if (alarm.shelved_until or 0.0) > report.made]
+    since = [alarm.active_since or alarm.last_seen for alarm in waiting]
+    acked = next((alarm for alarm in waiting if alarm.acked_at is not None), None)
+    if acked is not None and not any(deed.did == "acknowledged" for deed in one.done):
+        found.insert(0, _said("Acknowledged", acked.acked_at or 0.0, acked.acked_by, acked.ack_note, report, zone))
+    if shelved and not any(deed.did == "shelved" for deed in one.done):
+        first = shelved[0]
+        found.insert(0, _said("Shelved", first.shelved_at or 0.0, first.shelved_by, first.shelve_note, report, zone))
+    if shelved:
+        found.append(f"Back at {clock_at(min(alarm.shelved_until or 0.0 for alarm in shelved), report, zone)}")
+    if since:
+        unseen = sum(alarm.acked_at is None for alarm in waiting)
+        left = f", {unseen} of {len(waiting)} not acknowledged" if 0 < unseen < len(waiting) else ""
+        found.append(f"Active since {clock_at(min(since), report, zone)}{left}")
+    return found
+
+
+def _deed(deed: Deed, report: ShiftReport, zone: ZoneInfo) -> str:
+    return _said(_DID[deed.did], deed.at, deed.by, deed.text, report, zone)
+
+
+def _said(did: str, moment: float, by: str | None, text: str | None, report: ShiftReport, zone: ZoneInfo) -> str:
+    """``Acknowledged 02:12, Night shift: "waits for the electrician"``."""
+    who = f", {by}" if by else ""
+    return f"{did} {clock_at(moment, report, zone)}{who}" + (f": \u201c{text}\u201d" if text else "")
+
+
+def clock_at(moment: float, report: ShiftReport, zone: ZoneInfo) -> str:
+    """The time of day of a moment in or near the shift; with the day where it is further away."""
+    found = clock(moment, zone)
+    near = report.start - 12 * 3600 < moment < report.end + 12 * 3600
+    return f"{found:%H:%M}" if near else f"{found.day} {found:%b} {found:%H:%M}"
+
+
+def new_words(report: ShiftReport) -> str:
+    """How many problems were seen for the first time; they are marked where they stand."""
+    count = sum("new" in one.flags for one in report.problems)
+    if not count:
+        return "Nothing was seen for the first time."
+    return f"{count} kind{'s' * (count > 1)} of problem seen for the first time, marked \u201cnew kind\u201d above."
+
+
 def when(report: ShiftReport) -> str:
     """When the shift worked, on the site's clock."""
-    zone = ZoneInfo(report.zone)
-    start, end = (datetime.fromtimestamp(moment, zone) for moment in (report.start, report.end))
-    last = f"{end:%H:%M %Z}" if end.date() == start.date() else at(report.end, zone)
-    return f"{start:%A} {at(report.start, zone)} to {last} ({lasting(report.end - report.start)})"
+    return when_of(report.start, report.end, ZoneInfo(report.zone))
+
+
+def when_of(begin: float, over: float, zone: ZoneInfo) -> str:
+    """A working (unix seconds) on the site's clock, with how long it is."""
+    start, end = (datetime.fromtimestamp(moment, zone) for moment in (begin, over))
+    last = f"{end:%H:%M %Z}" if end.date() == start.date() else at(over, zone)
+    return f"{start:%A} {at(begin, zone)} to {last} ({lasting(over - begin)})"
 
 
 def opening(report: ShiftReport) -> list[str]:
@@ -93,60 +199,10 @@ def opening(report: ShiftReport) -> list[str]:
     return lines
 
 
-def _number(value: float | None, unit: str) -> str:
+def figure(value: float | None, unit: str) -> str:
+    """A figure of the report in words."""
     if value is None:
-        return "not available"
+        return NO_FIGURE
     if unit == "seconds":
         return lasting(value)
     return f"{value:.2f}" if unit == "rate" else f"{value:,.0f}"
-
-
-def _open(report: ShiftReport, zone: ZoneInfo) -> Section:
-    rows = []
-    for one in report.open:
-        since = one.active_since or one.last_seen
-        rows.append(
-            (str(one.id), at(since, zone), lasting(report.made - since), one.severity, one.source, _acknowledged(one))
-        )
-    count = f"{len(rows)} active, {report.not_acknowledged} not acknowledged, {report.stale} for more than a day."
-    return Section(
-        "Open alarms",
-        ("id>", "since.", "for.", "severity!", "alarm", "acknowledged"),
-        rows,
-        intro=count if rows else "",
-        empty="No alarm is known to be active.",
-    )
-
-
-def _acknowledged(one: AlarmEntry) -> str:
-    """Who acknowledged it, and what they said."""
-    if one.acked_at is None:
-        return "no"
-    return f"{one.acked_by or 'yes'}: {one.ack_note}" if one.ack_note else one.acked_by or "yes"
-
-
-def _shelved(report: ShiftReport, zone: ZoneInfo) -> Section:
-    rows = [
-        (str(one.id), at(one.shelved_until or 0.0, zone), one.shelved_by or "", one.source, one.shelve_note or "")
-        for one in report.shelved
-    ]
-    return Section("Shelved alarms", ("id>", "until.", "by", "alarm", "why"), rows)
-
-
-def _problems(title: str, found: Sequence[Problem], nothing: str) -> Section:
-    rows = [
-        (
-            str(one.pattern_id),
-            one.severity,
-            f"{one.count:,}",
-            one.template,
-            one.first_check or ("explained" if one.rung else "not explained yet"),
-        )
-        for one in found
-    ]
-    return Section(title, ("id>", "worst!", "logs>", "problem", "check first"), rows, empty=nothing)
-
-
-def _fix(one: Fix, zone: ZoneInfo) -> str:
-    by, why = f", {one.author}" if one.author else "", f" Cause: {one.cause}" if one.cause else ""
-    return f"{at(seconds(one.at), zone)}{by}, problem {one.pattern_id} ({one.template}): {one.fix}{why}"

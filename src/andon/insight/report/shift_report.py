@@ -8,22 +8,20 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from andon.core.models.history import PRIORITY_OF, ShiftWindow
+from andon.core.models import Moment
+from andon.core.models.history import ShiftWindow
 from andon.core.times import at, stored
 from andon.insight.alarms import alarm_report as alarm_figures
+from andon.insight.alarms import rhythm
 from andon.insight.alarms.metrics import STALE_SECONDS, AlarmFigures, Target
+from andon.insight.alarms.rhythm import DAY, Course
+from andon.insight.report.older_reports import renewed
+from andon.insight.report.shift_problems import ShiftProblem, problems_of_shift
 from andon.insight.shifts.calendar import Shift, previous
-from andon.insight.trends.trends import DAY, KINDS, Asked, Kind, find
-from andon.store import Connection, alarms, counts, problems, queue
-from andon.store.alarms import AlarmCounts, AlarmEntry, ShiftNote
+from andon.store import Connection, alarms, counts
+from andon.store.alarms import AlarmEntry, ShiftNote
 
-_LISTED = 10
-#: So many problems are looked at, of which those that are mere information are left out.
-_LOOKED_AT = 100
 _OPEN_MAX = 200
-_BARS = 8
-#: How far back is looked for what a problem was like before.
-_BASELINE = 7 * DAY
 
 
 class KeyFigure(msgspec.Struct, frozen=True):
@@ -35,74 +33,39 @@ class KeyFigure(msgspec.Struct, frozen=True):
     unit: Literal["count", "rate", "seconds"] = "count"
 
 
-class Bar(msgspec.Struct, frozen=True):
-    """What one alarm cost: how often, and for how many seconds (None where nobody knows)."""
-
-    source: str
-    count: int
-    seconds: float | None
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """A problem of the shift, and what its explanation says to check first."""
-
-    pattern_id: int
-    template: str
-    severity: str
-    count: int
-    first_check: str | None = None
-    rung: str | None = None
-    before_per_hour: float | None = None
-    per_hour: float | None = None
-
-
-class Fix(msgspec.Struct, frozen=True):
-    """A fix that was confirmed in the shift."""
-
-    pattern_id: int
-    template: str
-    fix: str
-    cause: str | None
-    author: str | None
-    at: str
-
-
 class Signature(msgspec.Struct, frozen=True):
     """Who signed, and when (unix seconds)."""
 
     name: str
-    at: float
+    at: Moment
 
 
 class ShiftReport(msgspec.Struct, frozen=True, kw_only=True):
     """A whole report. Moments are unix seconds; ``zone`` is the site's, for showing them.
 
     ``until`` is the end of what is counted: that of the shift, or the moment of making where it still works. The open
-    alarms are those of the moment of making. ``frozen`` says that a signature holds it as it was.
+    alarms are those of the moment of making: ``active`` of them, ``not_acknowledged`` and ``stale`` among these.
+    ``stopped`` says that something held up production. ``course`` are the alarms per ten minutes. ``problems`` holds
+    each problem once. ``frozen`` says that a signature holds the report as it was.
     """
 
     shift: str
-    start: float
-    end: float
-    until: float
+    start: Moment
+    end: Moment
+    until: Moment
     zone: str
-    made: float
+    made: Moment
     frozen: bool = False
     previous: ShiftWindow | None
     figures: list[KeyFigure]
     alarms: AlarmFigures
     targets: list[Target]
-    open: list[AlarmEntry]
+    active: int
     not_acknowledged: int
     stale: int
-    shelved: list[AlarmEntry]
     stopped: bool
-    bars: list[Bar]
-    top: list[Problem]
-    new: list[Problem]
-    rising: list[Problem]
-    quiet: list[Problem]
-    fixes: list[Fix]
+    course: Course | None = None
+    problems: list[ShiftProblem]
     notes: list[ShiftNote]
     signatures: list[Signature] = []
 
@@ -119,8 +82,8 @@ def signed(connection: Connection, window: ShiftWindow) -> ShiftReport | None:
     if frozen is None:
         return None
     try:
-        report = msgspec.json.decode(frozen, type=ShiftReport)
-    except msgspec.DecodeError:  # of a version that knew other figures
+        report = msgspec.convert(renewed(msgspec.json.decode(frozen)), ShiftReport)
+    except (msgspec.DecodeError, msgspec.ValidationError):  # of a version that knew other figures
         return None
     signatures = [Signature(one.signed_by, one.signed_at) for one in found]
     return msgspec.structs.replace(report, frozen=True, signatures=signatures)
@@ -156,10 +119,11 @@ def make(
     before = previous(shifts, window, zone)
     counted = alarms.counts(connection, window.start, until)
     current = alarm_figures.find(connection, window.start, until)
-    opened = alarms.listing(connection, "active", now, limit=_OPEN_MAX)
-    asked = Asked(window.start, until, window.start - _BASELINE, None, _LOOKED_AT)
-    stopped = any(one.count or one.lost for one in counted.stops)
-    found = {kind: _problems(connection, kind, asked) for kind in KINDS}
+    # what came after the shift is not handed over by it
+    listed = alarms.listing(connection, "active", now, limit=_OPEN_MAX)
+    active = [one for one in listed if (one.active_since or one.last_seen) < until]
+    listed = alarms.listing(connection, "shelved", now, limit=_OPEN_MAX)
+    shelved = [one for one in listed if (one.shelved_at or 0.0) < until]
     return ShiftReport(
         shift=window.name,
         start=window.start,
@@ -172,14 +136,12 @@ def make(
         figures=_compared(connection, window, until, before, current.figures),
         alarms=current.figures,
         targets=current.targets,
-        open=opened,
-        not_acknowledged=sum(one.acked_at is None for one in opened),
-        stale=sum(_is_stale(one, now) for one in opened),
-        shelved=alarms.listing(connection, "shelved", now, limit=_OPEN_MAX),
-        stopped=stopped,
-        bars=_bars(counted, stopped=stopped),
-        **found,
-        fixes=_fixes(connection, window.start, until),
+        active=len(active),
+        not_acknowledged=sum(one.acked_at is None for one in active),
+        stale=sum(_is_stale(one, now) for one in active),
+        stopped=any(one.count or one.lost for one in counted.stops),
+        course=rhythm.course(counted.periods, window.start, until) if until - window.start <= DAY else None,
+        problems=problems_of_shift(connection, window.start, until, counted, [*active, *shelved], now),
         notes=alarms.notes(connection, window.start, window.end),
         signatures=[Signature(one.signed_by, one.signed_at) for one in alarms.handovers(connection, window)],
     )
@@ -213,44 +175,4 @@ def _key_figures(connection: Connection, since: float, until: float, figures: Al
         KeyFigure("time stopped", None if stops is None else stops.total_seconds, None, "seconds"),
         KeyFigure("mean time to acknowledge", figures.mean_ack_seconds, None, "seconds"),
         KeyFigure("new problems", len(counts.first_seen_within(connection, stored(since), stored(until))), None),
-    ]
-
-
-def _bars(counted: AlarmCounts, *, stopped: bool) -> list[Bar]:
-    """What cost most: stops, or alarms where no log says that production stopped; the worst by count and by time."""
-    if stopped:
-        bars = [Bar(one.alarm.source, one.count, one.lost) for one in counted.stops]
-    else:
-        bars = [Bar(one.alarm.source, one.count, one.seconds) for one in counted.top]
-    worst = {*sorted(bars, key=lambda bar: -bar.count)[:_BARS], *sorted(bars, key=_cost)[:_BARS]}
-    return sorted(worst, key=_cost)
-
-
-def _cost(bar: Bar) -> tuple[float, int, str]:
-    return -(bar.seconds or 0.0), -bar.count, bar.source
-
-
-def _problems(connection: Connection, kind: Kind, asked: Asked) -> list[Problem]:
-    rows = [row for row in find(connection, kind, asked).rows if row.worst_severity in PRIORITY_OF][:_LISTED]
-    shown = queue.shown_for(connection, [row.pattern_id for row in rows])
-    found = []
-    for row in rows:
-        one = shown.get(row.pattern_id)
-        check, rung = (_first_check(one.finding), one.rung) if one else (None, None)
-        known = (row.pattern_id, row.template, row.worst_severity, row.count)
-        found.append(Problem(*known, check, rung, row.before_per_hour, row.per_hour))
-    return found
-
-
-def _first_check(finding: object) -> str | None:
-    checks = finding.get("checks") if isinstance(finding, dict) else None
-    return str(checks[0]) if isinstance(checks, list) and checks else None
-
-
-def _fixes(connection: Connection, since: float, until: float) -> list[Fix]:
-    confirmed = problems.fixes_within(connection, stored(since), stored(until))
-    texts = problems.templates_of(connection, [one.pattern_id for one in confirmed])
-    return [
-        Fix(one.pattern_id, texts.get(one.pattern_id, ""), one.fix, one.cause, one.author, one.created_at)
-        for one in confirmed
     ]

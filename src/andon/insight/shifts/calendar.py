@@ -64,11 +64,18 @@ def previous(shifts: Sequence[Shift], window: ShiftWindow, zone: ZoneInfo) -> Sh
     return max(before, key=lambda one: one.start, default=None)
 
 
-def _around(shifts: Sequence[Shift], at: float, zone: ZoneInfo, days: int) -> list[ShiftWindow]:
+def workings_within(shifts: Sequence[Shift], since: float, until: float, zone: ZoneInfo) -> list[ShiftWindow]:
+    """Every working that meets a span (unix seconds), the first to begin first."""
+    days = int((until - since) // 86_400) + 2
+    found = _around(shifts, since, zone, 1, ahead=days)
+    return sorted((one for one in found if one.start < until and one.end > since), key=lambda one: (one.start, one.end))
+
+
+def _around(shifts: Sequence[Shift], at: float, zone: ZoneInfo, days: int, ahead: int = 1) -> list[ShiftWindow]:
     today = clock(at, zone).date()
     windows: list[ShiftWindow] = []
     for shift in shifts:
-        for offset in range(-days, 2):
+        for offset in range(-days, ahead + 1):
             try:
                 window = shift.on(today + timedelta(days=offset), zone)
             except OverflowError:  # at the end of the calendar

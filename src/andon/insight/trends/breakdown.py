@@ -64,14 +64,14 @@ class Breakdown(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """Logs from ``start`` (in the site's zone, with its offset) on, for one step."""
+    """Logs from ``start`` on, for one step."""
 
     start: str
     count: int
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """Logs over time, one point for each step, those without any included."""
+    """Logs over time, one point for each step, those without any included; days are those of ``zone``."""
 
     step: Step
     zone: str
@@ -161,7 +161,7 @@ def timeline(
     else:
         seconds = _STEP_SECONDS[step]
         steps = range(int(since // seconds), int(-(-until // seconds)))
-        rows = [Point(datetime.fromtimestamp(n * seconds, zone).isoformat(), found.get(n, 0)) for n in steps]
+        rows = [Point(stored(n * seconds), found.get(n, 0)) for n in steps]
     return Timeline(step, zone.key, sum(row.count for row in rows), rows)
 
 
@@ -176,7 +176,4 @@ def _daily(hours: Mapping[int, int], since: float, until: float, zone: ZoneInfo)
     days: Counter[date] = Counter()
     for hour, count in hours.items():
         days[datetime.fromtimestamp(hour * 3600, zone).date()] += count
-    return [
-        Point(datetime.fromtimestamp(moment(day, time.min, zone), zone).isoformat(), days[day])
-        for day in _days(since, max(since, until - 1), zone)
-    ]
+    return [Point(stored(moment(day, time.min, zone)), days[day]) for day in _days(since, max(since, until - 1), zone)]

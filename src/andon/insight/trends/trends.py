@@ -105,7 +105,7 @@ class FirstOut(msgspec.Struct, frozen=True):
     then: list[Named]
 
 
-class Together(msgspec.Struct, frozen=True):
+class Together(msgspec.Struct, frozen=True, rename={"lag": "lag_minutes"}):
     """Of ``of_first`` occurrences of the first problem, ``count`` were followed by the second within ten minutes.
 
     The second occurred ``of_second`` times. ``lift`` is how many times more often than by chance, ``lag`` the median in

@@ -1,6 +1,8 @@
 """Alarms: their states and lifecycle, what operators do with them, and the questions about them."""
 
+from andon.store.alarms.deeds import Deed, Did, deeds, problems_of
 from andon.store.alarms.operator_actions import (
+    Handover,
     ShiftNote,
     acknowledge,
     add_note,
@@ -10,6 +12,18 @@ from andon.store.alarms.operator_actions import (
     sign,
     unshelve,
 )
+from andon.store.alarms.present import (
+    Activation,
+    Happened,
+    activations,
+    happened,
+    last_by_place,
+    last_started,
+    present,
+    totals,
+)
+from andon.store.alarms.problem_alarms import Lasted, ProblemAlarms, chatters, of_patterns, starts, time_to_clear
+from andon.store.alarms.problem_shares import ProblemShare, areas, by_problem, median_acknowledgement
 from andon.store.alarms.queries import (
     EVERYWHERE,
     AlarmCounts,
@@ -22,28 +36,57 @@ from andon.store.alarms.queries import (
     durations,
     first_out,
     listing,
+    of_problem,
 )
+from andon.store.alarms.record_states import RECORD_STATES, RecordState, state_of
 from andon.store.alarms.states import says_active
 
 __all__ = [
     "EVERYWHERE",
+    "RECORD_STATES",
+    "Activation",
     "AlarmCounts",
     "AlarmEntry",
     "AlarmFilter",
     "AlarmList",
+    "Deed",
+    "Did",
+    "Handover",
+    "Happened",
+    "Lasted",
+    "ProblemAlarms",
+    "ProblemShare",
+    "RecordState",
     "Share",
     "ShiftNote",
     "acknowledge",
+    "activations",
     "add_note",
     "alarm",
+    "areas",
+    "by_problem",
+    "chatters",
     "counts",
+    "deeds",
     "durations",
     "first_out",
     "handovers",
+    "happened",
+    "last_by_place",
+    "last_started",
     "listing",
+    "median_acknowledgement",
     "notes",
+    "of_patterns",
+    "of_problem",
+    "present",
+    "problems_of",
     "says_active",
     "shelve",
     "sign",
+    "starts",
+    "state_of",
+    "time_to_clear",
+    "totals",
     "unshelve",
 ]

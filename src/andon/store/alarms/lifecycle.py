@@ -7,7 +7,9 @@ Logs come late, twice and in the wrong order. The rules, each of which a test ho
 - cleared although it was not active is remembered: an activation that arrives later and is older ended with it;
 - acknowledged before it was active counts for the activation that arrives later and is older;
 - a log that tells of a whole time is a time of its own, once, however often it comes;
-- what a person or a producer acknowledged needs no attention until the alarm becomes active again.
+- what a person or a producer acknowledged needs no attention until the alarm becomes active again;
+- what tells of the past, as it was read from an old file, adds times, and ends them, but makes nothing active and
+  wakes nobody.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ class Alarm(msgspec.Struct):
     """An alarm as far as its course matters, with the times around those that change.
 
     ``times`` must hold every time that begins at or after the oldest moment to be told, and the one before it.
+    ``fresh`` says that nothing was told of it yet.
     """
 
     stated: bool = False
@@ -60,14 +63,40 @@ class Alarm(msgspec.Struct):
     #: Starts of times that changed, and of those that are no more.
     changed: set[float] = set()
     gone: set[float] = set()
+    fresh: bool = False
 
-    def tell(self, report: Report, at: float, priority: int, log_id: int) -> list[float]:
+    def tell(self, report: Report, at: float, priority: int, log_id: int, *, past: bool = False) -> list[float]:
         """Take in what a log of the time ``at`` says; the moments at which the alarm became active because of it.
 
         A log that states nothing is an activation by itself, and leaves no time behind. ``priority`` 0 is none. So is
-        one that names no alarm and says that something is over, or seen, which was never known to be active.
+        one that names no alarm and says that something is over, or seen, which was never known to be active. With
+        ``past`` it was told when it was no news any more.
         """
+        if past:
+            return self._told_late(report, at, priority, log_id)
+        if self.state == "cleared" and not self.stated:
+            self.state = "unknown"  # only the past was known of it
+        self.fresh = False
         self.last_seen = max(self.last_seen, at)
+        return self._take(report, at, priority, log_id)
+
+    def _told_late(self, report: Report, at: float, priority: int, log_id: int) -> list[float]:
+        """The same of the past. An alarm that nothing else is known of is over, as far as anybody knows."""
+        acked = self.acked_at, self.acked_by, self.ack_note
+        known = {one.started for one in self.times}
+        new = self._take(report, at, priority, log_id)
+        if not report.acknowledged:
+            self.acked_at, self.acked_by, self.ack_note = acked
+        newest = self.times[-1] if self.times else None
+        if newest is not None and newest.ended is None and newest.started not in known:
+            newest.clears = False  # it ended at some time, and nobody said when
+            self._settle()
+        if self.fresh and self.state == "unknown":
+            self.state = "cleared"
+        self.fresh = False
+        return new
+
+    def _take(self, report: Report, at: float, priority: int, log_id: int) -> list[float]:
         if not report.stated:
             if priority:
                 self._wake(at)
@@ -168,7 +197,7 @@ class Alarm(msgspec.Struct):
     def _settle(self) -> None:
         """The present state: that of the newest time, or what was said last where there is none."""
         newest = self.times[-1] if self.times else None
-        if newest is not None and newest.ended is None:
+        if newest is not None and newest.ended is None and newest.clears:
             self.state, self.active_since = "active", newest.started
             return
         self.active_since = None

@@ -159,4 +159,4 @@ class _Book:
             f" VALUES ({marks(names)}, ?, ?, 'unknown', ?, 0, '[]') RETURNING id",
             (*values, False, False, one.at),
         ).scalar_one()
-        return Entry(id_, one.place, None, one.report.item, told, 0, Alarm(last_seen=one.at))
+        return Entry(id_, one.place, None, one.report.item, told, 0, Alarm(last_seen=one.at, fresh=True))

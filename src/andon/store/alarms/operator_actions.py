@@ -13,11 +13,15 @@ import msgspec
 from sqlalchemy import Connection
 
 from andon.core.errors import StoreError
+from andon.core.models import Moment
 from andon.core.models.history import ShiftWindow
+from andon.core.times import stored
 from andon.store.alarms.queries import AlarmEntry, alarm
 from andon.store.alarms.tracking import ACKS
 from andon.store.engine import audit
 from andon.store.engine.counters import add_to_counters
+from andon.store.problems import problem_notes
+from andon.store.problems.members import root_of
 from andon.store.schema.dialect import run
 
 #: Shelving is for a time: nobody remembers what was put away for longer.
@@ -30,7 +34,7 @@ class ShiftNote(msgspec.Struct, frozen=True):
     """What somebody wrote down for the next shift. ``at`` is unix seconds."""
 
     id: int
-    at: float
+    at: Moment
     author: str | None
     text: str
 
@@ -40,10 +44,10 @@ class Handover(msgspec.Struct, frozen=True):
 
     id: int
     shift: str
-    started: float
-    ended: float
+    started: Moment
+    ended: Moment
     signed_by: str
-    signed_at: float
+    signed_at: Moment
     report: str | None
 
 
@@ -71,9 +75,17 @@ def handovers(connection: Connection, window: ShiftWindow) -> list[Handover]:
 def acknowledge(
     connection: Connection, alarm_id: int, by: str | None, note: str | None = None, *, now: float
 ) -> AlarmEntry:
-    """Note that a person saw the alarm; that holds until it becomes active again."""
+    """Note that a person saw the alarm; that holds until it becomes active again.
+
+    Where somebody saw it before, their name and time stay, and a note is kept with the problem (or, where it is of
+    none, for the report of the shift), so that nothing that two people write at the same time is lost.
+    """
     text = _checked(note, "this is a note") if note and note.strip() else None
     entry = alarm(connection, alarm_id)
+    if entry.acked_at is not None:
+        if text is not None and (text, by) != (entry.ack_note, entry.acked_by):
+            _keep_note(connection, entry, text, by, now)
+        return entry
     run(
         connection,
         "UPDATE occurrences SET acknowledged = ? WHERE alarm_id = ? AND acknowledged IS NULL AND started = ?",
@@ -85,6 +97,14 @@ def acknowledge(
     )
 
 
+def _keep_note(connection: Connection, entry: AlarmEntry, text: str, by: str | None, now: float) -> None:
+    """Keep a note about an alarm that somebody else acknowledged."""
+    if entry.pattern_id is not None and root_of(connection, entry.pattern_id) is not None:
+        problem_notes.add_note(connection, entry.pattern_id, text, by, now=now)
+    else:
+        add_note(connection, f"{entry.source}: {text}", by, now=now)
+
+
 def shelve(
     connection: Connection, alarm_id: int, seconds: float, by: str | None, note: str, *, now: float
 ) -> AlarmEntry:
@@ -94,7 +114,9 @@ def shelve(
         raise StoreError("an alarm is shelved for a minute at least and 31 days at most: choose another time")
     until = now + seconds
     shelved = {"shelved_at": now, "shelved_until": until, "shelved_by": by, "shelve_note": text}
-    return _change(connection, alarm(connection, alarm_id), shelved, by, "shelve", {"until": until, "note": text})
+    return _change(
+        connection, alarm(connection, alarm_id), shelved, by, "shelve", {"until": stored(until), "note": text}
+    )
 
 
 def unshelve(connection: Connection, alarm_id: int, by: str | None, *, now: float) -> AlarmEntry:
@@ -146,7 +168,7 @@ def sign(
         " RETURNING id",
         values,
     ).scalar_one()
-    detail = {"shift": window.name, "start": window.start, "end": window.end, "name": signer}
+    detail = {"shift": window.name, "start": stored(window.start), "end": stored(window.end), "name": signer}
     audit.note(connection, by, "shift.sign", f"handover {found}", detail)
     return Handover(found, *values)
 

@@ -6,12 +6,25 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal_column, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 
-from andon.core.models import ID_MAX, Names
+from andon.core.models import ID_MAX, Moment, Names
 from andon.core.models.history import Priority
 from andon.store.alarms.tracking import ACKS, PERIOD, PERIODS_A_DAY
 from andon.store.engine.no_such import no_such
+from andon.store.problems import members
 from andon.store.schema.alarm_tables import alarm_days, alarm_periods, alarm_totals, alarms, occurrences
 from andon.store.schema.dialect import portions
 from andon.store.schema.expressions import matches_names
@@ -30,7 +43,8 @@ _CHATTER = 3
 _LISTED_MAX = 10_000
 _TITLE_MAX = 80
 
-_Where = Sequence[ColumnElement[bool]]
+#: Conditions, all of which hold.
+Where = Sequence[ColumnElement[bool]]
 
 
 class AlarmFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,16 +76,16 @@ class AlarmEntry(msgspec.Struct, frozen=True):
     state: str
     severity: str
     priority: str | None
-    active_since: float | None
-    last_seen: float
-    cleared_at: float | None
+    active_since: Moment | None
+    last_seen: Moment
+    cleared_at: Moment | None
     occurrences: int
     clears: bool
-    acked_at: float | None
+    acked_at: Moment | None
     acked_by: str | None
     ack_note: str | None
-    shelved_at: float | None
-    shelved_until: float | None
+    shelved_at: Moment | None
+    shelved_until: Moment | None
     shelved_by: str | None
     shelve_note: str | None
     hostname: str | None
@@ -143,35 +157,44 @@ def listing(
 ) -> list[AlarmEntry]:
     """Alarms of a list: what waits for somebody first, then by priority, then the oldest."""
     shelved = and_(alarms.c.shelved_until.is_not(None), alarms.c.shelved_until > now)
-    conditions: list[ColumnElement[bool]] = [alarms.c.occurrences > 0, *_conditions(chosen)]
+    wanted: list[ColumnElement[bool]] = [alarms.c.occurrences > 0, *conditions(chosen)]
     order: list[Any] = [alarms.c.acked_at.is_not(None), alarms.c.priority, alarms.c.active_since, alarms.c.id]
     if which == "all":
         order = [alarms.c.last_seen.desc(), alarms.c.id]
     elif which == "shelved":
-        conditions.append(shelved)
+        wanted.append(shelved)
         order = [alarms.c.shelved_until, alarms.c.id]
     else:
-        conditions += [alarms.c.state == "active", ~func.coalesce(shelved, False)]
+        wanted += [alarms.c.state == "active", ~func.coalesce(shelved, False)]
         if which == "waiting":
-            conditions.append(alarms.c.acked_at.is_(None))
+            wanted.append(alarms.c.acked_at.is_(None))
         if which == "stale":
-            conditions += [alarms.c.active_since < now - _STALE, alarms.c.place.in_(_clearing())]
-    rows = connection.execute(_entries().where(*conditions).order_by(*order).limit(max(0, min(limit, _LISTED_MAX))))
+            wanted += [alarms.c.active_since < now - _STALE, alarms.c.place.in_(_clearing())]
+    rows = connection.execute(entries().where(*wanted).order_by(*order).limit(max(0, min(limit, _LISTED_MAX))))
     return [AlarmEntry(*row) for row in rows]
 
 
 def alarm(connection: Connection, alarm_id: int) -> AlarmEntry:
     """One alarm; raises NotFound."""
-    query = _entries().where(alarms.c.id == alarm_id)
+    query = entries().where(alarms.c.id == alarm_id)
     row = connection.execute(query).one_or_none() if 0 < alarm_id <= ID_MAX else None
     if row is None:
         raise no_such(connection, "alarm", alarm_id)
     return AlarmEntry(*row)
 
 
+def of_problem(connection: Connection, pattern_id: int, now: float, *, shelved: bool = False) -> list[AlarmEntry]:
+    """The alarms of a problem that may still be active and are not shelved; or all that are. Raises NotFound."""
+    ids = members.ids_of(members.known_root(connection, pattern_id))
+    away = func.coalesce(and_(alarms.c.shelved_until.is_not(None), alarms.c.shelved_until > now), False)
+    wanted = [away] if shelved else [alarms.c.occurrences > 0, alarms.c.state != "cleared", ~away]
+    query = entries().where(alarms.c.pattern_id.in_(ids), *wanted)
+    return [AlarmEntry(*row) for row in connection.execute(query.order_by(alarms.c.id).limit(_LISTED_MAX))]
+
+
 def counts(connection: Connection, since: float, until: float, chosen: AlarmFilter = EVERYWHERE) -> AlarmCounts:
     """The counts of a window. Rates are counted over whole ten minutes."""
-    where = _conditions(chosen)
+    where = conditions(chosen)
     clears = bool(connection.execute(select(alarms.c.id).where(alarms.c.clears, *where).limit(1)).all())
     fleeting, long, open_, acked, ack_seconds = _times(connection, since, until, where)
     standing, stale = _standing(connection, until, where)
@@ -202,7 +225,7 @@ def durations(connection: Connection, since: float, until: float, chosen: AlarmF
     lasted = case((known, case((ended < until, ended), else_=until) - begin))
     rows = connection.execute(
         select(occurrences.c.alarm_id, func.count(), func.sum(lasted))
-        .where(started >= since - _STOP_MAX, started < until, ended > since, *_among(_conditions(chosen), occurrences))
+        .where(started >= since - _STOP_MAX, started < until, ended > since, *among(conditions(chosen), occurrences))
         .group_by(occurrences.c.alarm_id)
     ).all()
     alarms_ = _by_id(connection, {row[0] for row in rows})
@@ -214,7 +237,7 @@ def first_out(connection: Connection, start: float, end: float, chosen: AlarmFil
     """The alarm that came first in a span of whole ten minutes."""
     query = (
         select(alarm_periods.c.alarm_id)
-        .where(*_span(start, end), *_among(_conditions(chosen)))
+        .where(*_span(start, end), *among(conditions(chosen)))
         # what came first is in the first of the periods: the others are not read
         .order_by(alarm_periods.c.period, alarm_periods.c.first_at, alarm_periods.c.alarm_id)
         .limit(1)
@@ -223,8 +246,8 @@ def first_out(connection: Connection, start: float, end: float, chosen: AlarmFil
     return None if found is None else alarm(connection, found)
 
 
-def _entries() -> Select[Any]:
-    """Alarms, the columns in the order of :class:`AlarmEntry`."""
+def entries() -> Select[Any]:
+    """A query of alarms, the columns in the order of :class:`AlarmEntry`."""
     made = {
         "clears": alarms.c.place.in_(_clearing()),
         "origin": alarms.c.source,
@@ -234,10 +257,11 @@ def _entries() -> Select[Any]:
 
 
 def _clearing() -> Select[tuple[Any]]:
-    return select(alarms.c.place).where(alarms.c.clears)
+    return select(alarms.c.place).where(literal_column("alarms.clears"))  # as the partial index says it
 
 
-def _conditions(chosen: AlarmFilter) -> _Where:
+def conditions(chosen: AlarmFilter) -> Where:
+    """What a row of ``alarms`` must be to be among these."""
     columns = {"host": "hostname", "site": "site", "area": "area", "line": "line", "machine": "machine"}
     given = [(column, getattr(chosen, name)) for name, column in columns.items()]
     found = [matches_names(alarms.c[column], value) for column, value in given if value is not None]
@@ -246,25 +270,25 @@ def _conditions(chosen: AlarmFilter) -> _Where:
     return found
 
 
-def _among(where: _Where, table: Any = alarm_periods) -> _Where:
+def among(where: Where, table: Any = alarm_periods) -> Where:
+    """What a row of ``table`` must be to be of such an alarm."""
     return [table.c.alarm_id.in_(select(alarms.c.id).where(*where))] if where else []
 
 
-def _span(since: float, until: float, table: Any = alarm_periods) -> _Where:
+def _span(since: float, until: float, table: Any = alarm_periods) -> Where:
     return [table.c.period >= int(since // PERIOD), table.c.period < int(-(-until // PERIOD))]
 
 
-def _began(since: float, until: float) -> _Where:
+def began(since: float, until: float) -> Where:
+    """Times at which an alarm became active, that began in a window."""
     return [occurrences.c.started >= since, occurrences.c.started < until]
 
 
-def _periods(
-    connection: Connection, since: float, until: float, where: _Where
-) -> tuple[dict[int, int], dict[str, int]]:
+def _periods(connection: Connection, since: float, until: float, where: Where) -> tuple[dict[int, int], dict[str, int]]:
     table = alarm_periods if where else alarm_totals
     rows = connection.execute(
         select(table.c.period, table.c.priority, func.sum(table.c.count))
-        .where(*_span(since, until, table), *_among(where))
+        .where(*_span(since, until, table), *among(where))
         .group_by(table.c.period, table.c.priority)
     )
     periods: dict[int, int] = {}
@@ -275,8 +299,11 @@ def _periods(
     return periods, priorities
 
 
-def _shares(connection: Connection, since: float, until: float, where: _Where) -> tuple[list[Share], list[Share]]:
-    """The most frequent alarms, and those that chatter, in one look at the counts."""
+def counted_by_alarm(since: float, until: float, where: Where) -> CompoundSelect[Any]:
+    """How often each alarm became active, and ``most`` within a minute, by whole days and the ten minutes at both ends.
+
+    An alarm may stand in three rows.
+    """
     first, last = int(since // PERIOD), int(-(-until // PERIOD))
     day, end = -(-first // PERIODS_A_DAY), last // PERIODS_A_DAY
     if day >= end:
@@ -287,14 +314,19 @@ def _shares(connection: Connection, since: float, until: float, where: _Where) -
             (alarm_days, alarm_days.c.day, day, end),
             (alarm_periods, alarm_periods.c.period, end * PERIODS_A_DAY, last),
         ]
-    counted = union_all(
+    return union_all(
         *(
             select(table.c.alarm_id, func.sum(table.c.count).label("count"), func.max(table.c.most).label("most"))
-            .where(column >= begin, column < finish, *_among(where, table))
+            .where(column >= begin, column < finish, *among(where, table))
             .group_by(table.c.alarm_id)
             for table, column, begin, finish in parts
         )
-    ).subquery()
+    )
+
+
+def _shares(connection: Connection, since: float, until: float, where: Where) -> tuple[list[Share], list[Share]]:
+    """The most frequent alarms, and those that chatter, in one look at the counts."""
+    counted = counted_by_alarm(since, until, where).subquery()
     sums = (
         select(counted.c.alarm_id, func.sum(counted.c.count).label("total"), func.max(counted.c.most).label("most"))
         .group_by(counted.c.alarm_id)
@@ -313,7 +345,7 @@ def _shares(connection: Connection, since: float, until: float, where: _Where) -
 
 
 def _by_id(connection: Connection, ids: set[int]) -> dict[int, AlarmEntry]:
-    parts = (connection.execute(_entries().where(alarms.c.id.in_(part))) for part in portions(sorted(ids)))
+    parts = (connection.execute(entries().where(alarms.c.id.in_(part))) for part in portions(sorted(ids)))
     return {row.id: AlarmEntry(*row) for rows in parts for row in rows}
 
 
@@ -321,15 +353,13 @@ def _seconds(connection: Connection, since: float, until: float, ids: list[int])
     lasted = func.coalesce(occurrences.c.ended, until) - occurrences.c.started
     rows = connection.execute(
         select(occurrences.c.alarm_id, func.sum(lasted))
-        .where(occurrences.c.alarm_id.in_(ids), *_began(since, until), occurrences.c.clears)
+        .where(occurrences.c.alarm_id.in_(ids), *began(since, until), occurrences.c.clears)
         .group_by(occurrences.c.alarm_id)
     )
     return {alarm_id: float(total) for alarm_id, total in rows}
 
 
-def _times(
-    connection: Connection, since: float, until: float, where: _Where
-) -> tuple[int, int, int, int, float | None]:
+def _times(connection: Connection, since: float, until: float, where: Where) -> tuple[int, int, int, int, float | None]:
     """Of times that began in the window: fleeting, longer than a day, closed after it, acknowledged, mean."""
     started, ended, acknowledged = occurrences.c.started, occurrences.c.ended, occurrences.c.acknowledged
     query = select(
@@ -338,7 +368,7 @@ def _times(
         _number(ended >= until),
         func.count(acknowledged),
         func.avg(acknowledged - started),
-    ).where(*_began(since, until), *_among(where, occurrences))
+    ).where(*began(since, until), *among(where, occurrences))
     fleeting, long, after, acked, mean = connection.execute(query).one()
     return int(fleeting), int(long), int(after), int(acked), None if mean is None else float(mean)
 
@@ -348,7 +378,7 @@ def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
-def _standing(connection: Connection, until: float, where: _Where) -> tuple[int, int]:
+def _standing(connection: Connection, until: float, where: Where) -> tuple[int, int]:
     """Alarms that are active (and were at ``until``), and how many of them for more than a day by then."""
     since = alarms.c.active_since
     query = select(func.count(), _number(since < until - _STALE))
@@ -357,7 +387,7 @@ def _standing(connection: Connection, until: float, where: _Where) -> tuple[int,
     return int(standing), int(stale)
 
 
-def _stops(connection: Connection, since: float, until: float, where: _Where) -> list[Stopping]:
+def _stops(connection: Connection, since: float, until: float, where: Where) -> list[Stopping]:
     """What stopped production in the window or before and into it, what cost most time first."""
     started, ended = occurrences.c.started, occurrences.c.ended
     inside, over = started >= since, ended.is_not(None)
@@ -377,7 +407,7 @@ def _stops(connection: Connection, since: float, until: float, where: _Where) ->
             started >= since - _STOP_MAX,
             started < until,
             or_(inside, ended.is_(None), ended > since),
-            *_among(where, occurrences),
+            *among(where, occurrences),
         )
         .group_by(occurrences.c.alarm_id)
     )

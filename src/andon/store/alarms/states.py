@@ -154,6 +154,11 @@ def says_active(context: Mapping[str, Any]) -> bool:
     return active is True
 
 
+def names_state_or_code(context: Mapping[str, Any]) -> bool:
+    """Whether any field by its name can say something of a state, or names an alarm."""
+    return not (_TELLING | CODES).isdisjoint(flat(context))
+
+
 def _is_evident(fields: Mapping[str, Any]) -> bool:
     """Whether it is an alarm that is active: lines, users and sessions are so too."""
     if _numbered(fields) or _checked(fields) or not (CODES.isdisjoint(fields) and NAMES.isdisjoint(fields)):

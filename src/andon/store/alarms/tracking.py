@@ -60,15 +60,15 @@ def add(connection: Connection, rows: Sequence[Row], times: TimeReader) -> None:
     acks = 0
     for one, entry in zip(told, matched, strict=True):
         entry.item = entry.item or one.report.item
-        for moment in entry.alarm.tell(one.report, one.at, one.priority, one.row.id):
+        for moment in entry.alarm.tell(one.report, one.at, one.priority, one.row.id, past=one.row.late):
             _count(counts, entry, moment, one.priority)
-        if one.priority and (one.report.active is not False):
+        if one.priority and (one.report.active is not False) and not one.row.late:
             entry.told = one.summary()
         acks += bool(one.report.acknowledged)
         if one.report.everything:
             for other in entries.values():
                 if other is not entry and (other.place, other.item) == (one.place, one.report.item):
-                    other.alarm.tell(_CLEARED, one.at, 0, one.row.id)
+                    other.alarm.tell(_CLEARED, one.at, 0, one.row.id, past=one.row.late)
     _save(connection, entries.values())
     _save_counts(connection, counts)
     add_to_counters(connection, {ACKS: acks})

@@ -13,6 +13,7 @@ from andon.store.counts.counts import (
     sizes,
     span,
 )
+from andon.store.counts.hosts import hosts_in, hours_by_host, last_minutes, only_past, standing
 
 __all__ = [
     "activity",
@@ -20,10 +21,15 @@ __all__ = [
     "by_ten_minutes",
     "by_value",
     "first_seen_within",
+    "hosts_in",
     "hourly",
+    "hours_by_host",
     "known",
+    "last_minutes",
     "minutely",
     "minutes_of",
+    "only_past",
     "sizes",
     "span",
+    "standing",
 ]

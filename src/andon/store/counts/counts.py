@@ -201,10 +201,10 @@ def hourly(connection: Connection, since: float, until: float, pattern_id: int |
     return _numbers(connection, f"SELECT period, SUM(count) FROM ({sql}) AS c GROUP BY period", values)  # noqa: S608
 
 
-def minutely(connection: Connection, since: float, until: float) -> dict[int, int]:
-    """Logs of all problems by minute since 1970."""
-    sql = "SELECT minute, SUM(count) FROM pattern_minutes WHERE minute >= ? AND minute < ? GROUP BY minute"
-    return _numbers(connection, sql, (int(since // 60), int(-(-until // 60))))
+def minutely(connection: Connection, since: float, until: float, hosts: Sequence[str] | None = None) -> dict[int, int]:
+    """Logs of all problems by minute since 1970, of all hosts or of these."""
+    sql, given = spans.by_minute(int(since // 60), int(-(-until // 60)), hosts, None, 1)
+    return _numbers(connection, f"SELECT period, SUM(count) FROM ({sql}) AS c GROUP BY period", given)  # noqa: S608
 
 
 def by_value(

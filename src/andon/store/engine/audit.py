@@ -50,9 +50,46 @@ def keep_note(
     return made
 
 
-def entries(connection: Connection, limit: int, action: str | None = None) -> list[AuditEntry]:
-    """Deeds, the newest first; only those whose action begins with ``action`` where it is given."""
-    condition, values = ("", ()) if action is None else (" WHERE substr(action, 1, ?) = ?", (len(action), action))
+def recent(connection: Connection, action: str, since: str, limit: int) -> list[AuditEntry]:
+    """Deeds of exactly this kind from ``since`` (stored form) on, the newest first."""
+    rows = run(
+        connection,
+        "SELECT id, at, actor, action, subject, detail FROM audit WHERE at >= ? AND action = ?"
+        " ORDER BY at DESC, id DESC LIMIT ?",
+        (since, action, max(0, limit)),
+    )
+    return [
+        AuditEntry(row.id, row.at, row.actor, row.action, row.subject, msgspec.json.decode(row.detail)) for row in rows
+    ]
+
+
+def about(connection: Connection, subject: str, since: str, limit: int) -> list[AuditEntry]:
+    """Deeds done to one thing from ``since`` (stored form) on, the oldest first."""
+    rows = run(
+        connection,
+        "SELECT id, at, actor, action, subject, detail FROM audit WHERE at >= ? AND subject = ?"
+        " ORDER BY at, id LIMIT ?",
+        (since, subject, max(0, limit)),
+    )
+    return [
+        AuditEntry(row.id, row.at, row.actor, row.action, row.subject, msgspec.json.decode(row.detail)) for row in rows
+    ]
+
+
+def entries(
+    connection: Connection, limit: int, action: str | None = None, before_id: int | None = None
+) -> list[AuditEntry]:
+    """Deeds, the newest first; only those whose action begins with ``action`` where it is given.
+
+    ``before_id`` continues a listing.
+    """
+    told: list[str] = []
+    values: tuple[str | int, ...] = ()
+    if action is not None:
+        told, values = ["substr(action, 1, ?) = ?"], (len(action), action)
+    if before_id is not None:
+        told, values = [*told, "id < ?"], (*values, before_id)
+    condition = f" WHERE {' AND '.join(told)}" if told else ""
     rows = run(
         connection,
         f"SELECT id, at, actor, action, subject, detail FROM audit{condition} ORDER BY id DESC LIMIT ?",  # noqa: S608

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 from andon.core.errors import StoreFull, StoreTooNew, StoreUnavailable
 from andon.core.private_files import share_sidecars
 from andon.core.settings.database_url import Database, PostgresAddress
+from andon.core.settings.whereabouts import owner_of, start_advice
 from andon.store.engine import postgres
 from andon.store.schema import tables
 from andon.store.schema.dialect import is_postgres
@@ -41,7 +43,8 @@ _NO_ROOM = 1024 * 1024
 _REMEDIES = {
     sqlite3.SQLITE_BUSY: "is locked by another process: stop that one, or wait until it is done",
     sqlite3.SQLITE_LOCKED: "is locked by another process: stop that one, or wait until it is done",
-    sqlite3.SQLITE_READONLY: "cannot be written: check the permissions of the file and its directory",
+    sqlite3.SQLITE_READONLY: "cannot be written: do this as the user who runs Andon, or check the permissions of the "
+    "file and its directory",
     sqlite3.SQLITE_PERM: "cannot be used: check the permissions of the file and its directory",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that the path is right and the directory writable",
     sqlite3.SQLITE_NOTADB: "is not an SQLite database: choose another DB_PATH or move the file away",
@@ -150,11 +153,28 @@ def require(path: Database) -> None:
         path.stat()
     except PermissionError:
         raise StoreUnavailable(
-            f"the database {path} is not open to this user: ask as the user who runs Andon, or let Andon open it to a "
-            "group with ANDON_DATA_GROUP (docs/installing.md)"
+            f"the database {path} is not open to this user: ask as the user who runs Andon ({owner_of(path)}), or let "
+            "Andon open it to a group with ANDON_DATA_GROUP (docs/installing.md)"
         ) from None
     except OSError:
-        raise StoreUnavailable(f"no database at {path}: start `andon run` or set DB_PATH") from None
+        raise StoreUnavailable(f"no database at {path}: {start_advice('start `andon run` or set DB_PATH')}") from None
+
+
+def flush_log(path: Path) -> None:
+    """What was committed to this file is on the disk when this returns. Raises StoreUnavailable.
+
+    A commit stands in the write-ahead log until that is folded into the file, which flushes both.
+    """
+    try:
+        descriptor = os.open(path.with_name(path.name + "-wal"), os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the database {path} cannot be written to its disk ({error}): check the disk"
+        ) from error
 
 
 def size(connection: Connection, path: Database) -> int:
@@ -328,6 +348,9 @@ def revision(connection: Connection, path: Database) -> str | None:
     return found
 
 
+ONCE = "start `andon run` once"
+
+
 def check_revision(connection: Connection) -> None:
     """Raises StoreUnavailable where a database is not ours yet or has an older schema, StoreTooNew for a newer one."""
     path = database_of(connection)
@@ -336,10 +359,10 @@ def check_revision(connection: Connection) -> None:
         return
     if found is None and kinds.get("agent_logs") == "table":
         raise StoreUnavailable(
-            f"the database {path} is one of the reference system: start `andon run` once, which takes it over"
+            f"the database {path} is one of the reference system: {start_advice(ONCE)}, which takes it over"
         )
     if found is None and kinds:
         raise StoreUnavailable(f"the database {path} belongs to another program: choose another DB_PATH")
     raise StoreUnavailable(
-        f"the database {path} {'is empty' if found is None else 'has an older schema'}: start `andon run` once"
+        f"the database {path} {'is empty' if found is None else 'has an older schema'}: {start_advice(ONCE)}"
     )

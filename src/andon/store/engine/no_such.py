@@ -11,6 +11,7 @@ from andon.core.models import ID_MAX
 from andon.core.names import NEAREST, Nearest, choice
 from andon.store.engine.counters import read_counter
 from andon.store.engine.database import database_of
+from andon.store.schema.action_tables import actions
 from andon.store.schema.alarm_tables import alarms
 from andon.store.schema.tables import logs, patterns, rejects
 
@@ -19,11 +20,12 @@ _TABLES: dict[str, tuple[Any, str]] = {
     "pattern": (patterns, "andon patterns"),
     "reject": (rejects, "andon rejects"),
     "alarm": (alarms, "andon alarms --all"),
+    "action": (actions, "andon actions --all"),
 }
 
 
 def no_such(connection: Connection, noun: str, wanted: int) -> NotFound:
-    """The error that there is no log, pattern, reject or alarm with this id, naming the ids that come nearest."""
+    """The error that there is none of these (log, pattern, …) with this id, naming the ids that come nearest."""
     near = nearest_ids(connection, noun, wanted)
     if not near.known:
         return NotFound(f"no {noun} {wanted} in {database_of(connection)}: none is stored yet")
@@ -39,7 +41,7 @@ def nearest_ids(connection: Connection, noun: str, wanted: int) -> Nearest:
     below = select(key).where(key < at).order_by(key.desc()).limit(NEAREST)
     above = select(key).where(key > at).order_by(key).limit(NEAREST)
     found = [int(one) for query in (below, above) for one in connection.execute(query).scalars()]
-    if noun == "alarm":
+    if noun in ("alarm", "action"):
         count = int(connection.execute(select(func.count()).select_from(table)).scalar_one())
     else:
         count = read_counter(connection, f"{noun}s")

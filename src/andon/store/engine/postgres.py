@@ -115,6 +115,8 @@ def _first_line(error: BaseException) -> str:
 def writer_engine(address: PostgresAddress, *, strict: bool, lock_seconds: float, deadline: float) -> Engine:
     """An engine whose transactions hold the writers' lock, but for those with the option :data:`UNLOCKED`."""
     settings = {"synchronous_commit": "on"} if strict else {}
+    # a statement after the lock sees all that was committed before it, whatever the server's default is
+    settings["default_transaction_isolation"] = "read committed"
     engine = _engine(address, deadline, {**settings, "lock_timeout": _milliseconds(lock_seconds)}, pool_size=1)
 
     @event.listens_for(engine, "begin")

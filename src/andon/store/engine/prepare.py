@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection, Engine
 
+import andon
 from andon.core.disk import no_room
 from andon.core.errors import StoreFull, StoreUnavailable
 from andon.core.private_files import PRIVATE, FileAccess
 from andon.core.settings.database_url import Database, PostgresAddress
 from andon.store.engine import postgres, reference_import, vacuum
+from andon.store.engine.copies import copy_before_upgrade
 from andon.store.engine.database import (
     Durability,
     disposed,
@@ -29,6 +31,8 @@ _log = structlog.get_logger(__name__)
 
 #: How long another process may take for its migrations before we give up waiting, in seconds.
 _MIGRATION_WAIT = 600.0
+#: Copies of a database that are kept from before upgrades, unless told otherwise.
+COPIES = 2
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
@@ -36,8 +40,8 @@ _SQLITE_MAGIC = b"SQLite format 3\x00"
 class Preparation:
     """What :func:`prepare` had to do.
 
-    ``taken_over`` is the number of rows that came from a database of the reference system, ``backup`` the
-    copy of it. ``migrated_from`` is the older schema revision, None where the file was up to date or new.
+    ``taken_over`` is the number of rows that came from a database of the reference system. ``migrated_from`` is the
+    older schema revision, None where the file was up to date or new. ``backup`` is the copy of the file as it was.
     """
 
     created: bool = False
@@ -46,17 +50,23 @@ class Preparation:
     migrated_from: str | None = None
 
 
-def prepare(db_path: Database, *, durability: Durability, access: FileAccess = PRIVATE) -> Preparation:
+def prepare(
+    db_path: Database, *, durability: Durability, access: FileAccess = PRIVATE, copies: int = COPIES
+) -> Preparation:
     """Make the database at ``db_path`` ready for use; call it once, before :meth:`Store.open`.
 
     Creates directories and file, open to whom ``access`` says, brings an older schema up to date, and takes over a file
-    of the reference system after backing it up. Each of these is one transaction. A database of PostgreSQL must be
-    there, empty or ours; several processes may prepare it at once, one after the other does it. Raises StoreUnavailable
-    where the database cannot be used or holds something else, StoreTooNew for a newer one, StoreFull without room,
-    ConfigError where the driver of PostgreSQL is not installed.
+    of the reference system; a file is copied before either, and the newest ``copies`` of upgrades are kept. Each of
+    these is one transaction. A database of PostgreSQL must be there, empty or ours; several processes may prepare it at
+    once, one after the other does it. Raises StoreUnavailable where the database cannot be used or holds something
+    else, StoreTooNew for a newer one, StoreFull without room, ConfigError where the driver of PostgreSQL is not
+    installed.
     """
     with translated(db_path):
-        done = _on_server(db_path) if isinstance(db_path, PostgresAddress) else _in_file(db_path, durability, access)
+        if isinstance(db_path, PostgresAddress):
+            done = _on_server(db_path)
+        else:
+            done = _in_file(db_path, durability, access, copies)
     if done != Preparation():
         _log.info(
             "database prepared",
@@ -65,6 +75,11 @@ def prepare(db_path: Database, *, durability: Durability, access: FileAccess = P
             taken_over=done.taken_over,
             backup=str(done.backup) if done.backup else None,
             migrated_from=done.migrated_from,
+        )
+    if done.migrated_from and done.backup:
+        _log.info(
+            f"the database was upgraded from schema revision {done.migrated_from} to {tables.HEAD}; to go back, stop "
+            f"Andon, run `andon restore {done.backup}`, and start the version that was there before"
         )
     return done
 
@@ -75,14 +90,17 @@ def _on_server(address: PostgresAddress) -> Preparation:
         return _bring_up_to_date(engine, address)
 
 
-def _in_file(path: Path, durability: Durability, access: FileAccess) -> Preparation:
+def _in_file(path: Path, durability: Durability, access: FileAccess, copies: int) -> Preparation:
     _check_path(path, access)
-    _refuse_foreign(path)
+    backup = None
+    older = _looked_at(path)
     if (found := reference_import.inspect(path)) is not None:
         backup = reference_import.back_up(path, access)
+    elif older is not None:
+        backup = copy_before_upgrade(path, older, andon.__version__, copies, access)
     with disposed(writer_engine(path, durability)) as engine:
         if found is None:
-            done = _bring_up_to_date(engine, path)
+            done = replace(_bring_up_to_date(engine, path), backup=backup)
         else:
             with engine.begin() as connection:
                 rows = reference_import.take_over(connection, found)
@@ -113,14 +131,19 @@ def _check_path(path: Path, access: FileAccess) -> None:
         ) from error
 
 
-def _refuse_foreign(path: Path) -> None:
-    """Refuse another program's database by looking alone: opened for writing it would change (its journal mode)."""
+def _looked_at(path: Path) -> str | None:
+    """The schema revision of an older database of ours, None for any other that we may use.
+
+    By looking alone: opened for writing, another program's database would change (its journal mode). That one is
+    refused. Raises StoreUnavailable, StoreTooNew.
+    """
     if not path.exists() or path.stat().st_size == 0:
-        return
+        return None
     with disposed(untouched_engine(path)) as engine, engine.begin() as connection:
-        held = table_kinds(connection)
-        if revision(connection, path) is None and held and held.get("agent_logs") != "table":
+        held, found = table_kinds(connection), revision(connection, path)
+        if found is None and held and held.get("agent_logs") != "table":
             raise foreign(path, held)
+    return None if found == tables.HEAD else found
 
 
 def _bring_up_to_date(engine: Engine, path: Database) -> Preparation:

@@ -8,9 +8,7 @@ place, so that a query sees what it saw before.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -18,6 +16,7 @@ from sqlalchemy import Connection
 from andon.core.errors import StoreUnavailable
 from andon.core.models import Rung
 from andon.core.private_files import FileAccess
+from andon.store.engine.copies import copy_beside
 from andon.store.schema import tables
 from andon.store.schema.columns import metadata
 
@@ -58,36 +57,7 @@ def inspect(db_path: Path) -> frozenset[str] | None:
 
 def back_up(db_path: Path, access: FileAccess) -> Path:
     """Copy the database beside itself, complete and on the disk when this returns; never overwrites a copy."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    target = db_path.with_name(f"{db_path.name}.reference-{stamp}.bak")
-    number = 2
-    while target.exists():
-        target = db_path.with_name(f"{db_path.name}.reference-{stamp}-{number}.bak")
-        number += 1
-    unfinished = db_path.with_name(f"{db_path.name}.reference.part")
-    unfinished.unlink(missing_ok=True)
-    access.make_file(unfinished)
-    try:
-        with (
-            contextlib.closing(sqlite3.connect(db_path)) as source,
-            contextlib.closing(sqlite3.connect(unfinished)) as copy,
-        ):
-            source.backup(copy)
-        _flush(unfinished)
-        unfinished.rename(target)
-        _flush(target.parent)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    return target
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return copy_beside(db_path, f"{db_path.name}.reference", access)
 
 
 def take_over(connection: Connection, found: frozenset[str]) -> int:

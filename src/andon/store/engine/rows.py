@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, literal, null, select
 
 from andon.core.models import StoredAnalysis, StoredLog
 from andon.store.schema.expressions import seconds_text
@@ -20,6 +21,8 @@ _open = analyses.alias("o")
 
 #: The log shows an explanation at all.
 EXPLAINED = SHOWN.c.text.is_not(None)
+#: Longer contexts are left out of lists, in characters.
+CONTEXT_LISTED = 16_384
 #: An analysis is final once it is finished and holds a text; before that a text is provisional.
 FINAL = SHOWN.c.finished_at.is_not(None)
 
@@ -32,6 +35,7 @@ _waiting_status = (
     .scalar_subquery()
 )
 
+_SQL_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)", re.ASCII)
 #: What fields of StoredLog are made of that are no columns of ``logs`` by their own names.
 _DERIVED = {
     "analysis": SHOWN.c.text,
@@ -62,6 +66,22 @@ def select_logs() -> Select[Any]:
     return select(*_LOG_COLUMNS).select_from(_FROM)
 
 
+def select_beginnings(length: int) -> Select[Any]:
+    """Logs for lists, rows for :func:`to_log`: of messages the first ``length`` characters, no context that is longer
+    than :data:`CONTEXT_LISTED`, no bytes and no analysis."""
+    left_out = {name: null() for name in ("analysis", "raw", "analysis_id", "rung", "analysis_status", "notes")}
+    made = {
+        **left_out,
+        "message": func.substr(logs.c.message, 1, length),
+        "context": case((func.length(logs.c.context) <= CONTEXT_LISTED, logs.c.context)),
+        "provisional": literal(value=False),
+        "created_at": literal(""),
+        "stream": literal(""),
+        "sequence": logs.c.seq,
+    }
+    return select(*(made[name].label(name) if name in made else logs.c[name] for name in _LOG_FIELDS))
+
+
 def select_logs_and_analyses(*more: Any) -> Select[Any]:
     """Logs, the explanation each shows, and more columns; rows for :func:`to_log_and_analysis`."""
     return select(*_LOG_COLUMNS, *_ANALYSIS_COLUMNS, *more).select_from(_FROM)
@@ -81,11 +101,18 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def _stored_form(text: str) -> str:
+    """A time as the view shows it, whose form is that of the reference system, in stored form; others as they are."""
+    found = _SQL_TIME.fullmatch(text)
+    return text if found is None else f"{found[1]}T{found[2]}.000Z"
+
+
 def to_log(row: Iterable[Any]) -> StoredLog:
     """One row of :func:`select_logs`."""
     values = dict(zip(_LOG_FIELDS, row, strict=True))
     for name in ("timestamp", "hostname", "severity", "service", "message", "created_at"):
         values[name] = _text(values[name])
+    values["created_at"] = _stored_form(values["created_at"])
     for name in ("context", "analysis"):
         values[name] = None if values[name] is None else _text(values[name])
     values["provisional"] = bool(values["provisional"])

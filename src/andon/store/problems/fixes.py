@@ -8,11 +8,14 @@ from sqlalchemy import Connection, select, update
 from andon.core.errors import NotFound, StoreError
 from andon.core.models import AnalysisStatus, Resolution, Rung
 from andon.core.times import stored
+from andon.store.engine import audit
 from andon.store.engine.counters import add_to_counters
 from andon.store.problems import analysis_rows, members, merges, second_opinions, verdicts
 from andon.store.schema.tables import analyses, patterns, resolutions
 
 _LONGEST = 20_000
+#: So many characters of a text are told in the audit book.
+_TOLD = 500
 
 
 def resolve(
@@ -25,7 +28,7 @@ def resolve(
     """
     texts = [text.strip() if text else "" for text in (fix, cause, author)]
     if not texts[0]:
-        raise StoreError("a resolution needs a fix: say in --fix what was done")
+        raise StoreError("a resolution needs a fix: say what was done")
     if max(map(len, texts)) > _LONGEST:
         raise StoreError(f"a resolution takes texts of {_LONGEST:,} characters at most: shorten it")
     root = members.known_root(connection, pattern_id)
@@ -33,6 +36,8 @@ def resolve(
     found = add(connection, Resolution(id=0, pattern_id=pattern_id, **values))  # type: ignore[arg-type]
     verdicts.note_fix(connection, root, found, now)
     show(connection, root, found, now)
+    told = {"fix": found.id, "text": found.fix[:_TOLD], "cause": (found.cause or "")[:_TOLD]}
+    audit.note(connection, found.author, "problem.resolve", f"pattern {pattern_id}", told)
     return found
 
 
@@ -44,7 +49,9 @@ def add(connection: Connection, fix: Resolution) -> Resolution:
     return msgspec.structs.replace(fix, id=analysis_rows.inserted_id(made))
 
 
-def revoke(connection: Connection, pattern_id: int, resolution_id: int | None, now: float) -> Resolution:
+def revoke(
+    connection: Connection, pattern_id: int, resolution_id: int | None, now: float, by: str | None = None
+) -> Resolution:
     """Take back a confirmed fix of the problem (its newest, unless an id is given); returns that fix.
 
     Where the problem shows it, it shows the next confirmed fix instead, else what it showed before, and is analyzed
@@ -61,6 +68,8 @@ def revoke(connection: Connection, pattern_id: int, resolution_id: int | None, n
     connection.execute(update(resolutions).where(resolutions.c.id == found.id).values(revoked_at=stored(now)))
     verdicts.forget_fix(connection, found, now)
     _show_without(connection, root, found, [one for one in standing if one.id != found.id], now)
+    told = {"fix": found.id, "text": found.fix[:_TOLD]}
+    audit.note(connection, by, "problem.revoke", f"pattern {pattern_id}", told)
     return found
 
 

@@ -12,7 +12,7 @@ from andon.core.models import Resolution
 from andon.core.times import unix_minute
 from andon.store.engine.no_such import no_such
 from andon.store.rules.analysis import rank_of, severity_of
-from andon.store.schema.dialect import IDS_PER_QUERY
+from andon.store.schema.dialect import IDS_PER_QUERY, portions
 from andon.store.schema.tables import analyses, logs, pattern_hosts, pattern_minutes, patterns, resolutions
 
 #: The window in which a rate is measured, in minutes.
@@ -22,6 +22,7 @@ MOST_HOSTS = 2_000
 _FIXES_MAX = 1_000
 #: Patterns of a problem that are looked at for its newest logs.
 _WALKED = 20
+_one = patterns.alias("one")
 _RESOLUTION = [resolutions.c[name] for name in Resolution.__struct_fields__]
 
 
@@ -55,13 +56,18 @@ def ids_of(root: Any) -> Select[int]:
 
 def select_root(pattern_id: int) -> Select[int]:
     """The pattern that stands for the problem which ``pattern_id`` is part of, as a query."""
-    one = patterns.alias("one")
-    return select(func.coalesce(one.c.merged_into, one.c.id)).where(one.c.id == pattern_id)
+    return select(func.coalesce(_one.c.merged_into, _one.c.id)).where(_one.c.id == pattern_id)
 
 
 def root_of(connection: Connection, pattern_id: int) -> int | None:
     """The pattern that stands for the problem which ``pattern_id`` is part of; None where there is no such pattern."""
     return connection.execute(select_root(pattern_id)).scalar()
+
+
+def roots_of(connection: Connection, ids: Iterable[int]) -> dict[int, int]:
+    """The pattern that stands for the problem of each of these patterns; unknown ones are left out."""
+    rows = by_id(connection, ids, patterns.c.merged_into)
+    return {id_: row.id if row.merged_into is None else row.merged_into for id_, row in rows.items()}
 
 
 def known_root(connection: Connection, pattern_id: int) -> int:
@@ -228,6 +234,18 @@ def fixes_within(connection: Connection, since: str, until: str) -> list[Resolut
 def templates_of(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
     """The texts of patterns, by id."""
     return {id_: row.template for id_, row in by_id(connection, ids, patterns.c.template).items()}
+
+
+def titles(connection: Connection, ids: Iterable[int]) -> dict[int, tuple[int, str]]:
+    """By the id of a pattern: the pattern that stands for its problem, and the text of that one."""
+    one, root = patterns.alias("one"), patterns.alias("root")
+    query = select(one.c.id, root.c.id, root.c.template).join(
+        root, root.c.id == func.coalesce(one.c.merged_into, one.c.id)
+    )
+    found: dict[int, tuple[int, str]] = {}
+    for part in portions(sorted(set(ids))):
+        found.update({row[0]: (row[1], row[2]) for row in connection.execute(query.where(one.c.id.in_(part)))})
+    return found
 
 
 def by_id(connection: Connection, ids: Iterable[int], *columns: Any) -> dict[int, Any]:

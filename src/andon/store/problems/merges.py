@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 
 from andon.core.errors import StoreError
 from andon.core.models import AnalysisStatus, Merge, Rung, now_text
+from andon.store.engine import audit
 from andon.store.engine.counters import add_to_counters, read_counter
 from andon.store.problems import analysis_rows, members, second_opinions
 from andon.store.rules.analysis import priority, rank_of
@@ -171,16 +172,18 @@ def ask(connection: Connection, root: int, reason: str, *, caller: bool = False)
     return int(second.id)
 
 
-def reanalyze(connection: Connection, pattern_id: int) -> int:
+def reanalyze(connection: Connection, pattern_id: int, by: str | None = None) -> int:
     """Ask for another analysis of the problem that ``pattern_id`` is part of, ahead of others; the analysis' id.
 
     What is shown stays until the new answer is there. Where an analysis waits already, that one is moved up. Raises
     NotFound.
     """
-    return ask(connection, members.known_root(connection, pattern_id), "asked", caller=True)
+    asked = ask(connection, members.known_root(connection, pattern_id), "asked", caller=True)
+    audit.note(connection, by, "problem.ask", f"pattern {pattern_id}", {"analysis": asked})
+    return asked
 
 
-def merge(connection: Connection, child_id: int, parent_id: int) -> int:
+def merge(connection: Connection, child_id: int, parent_id: int, by: str | None = None) -> int:
     """Make ``child_id``'s problem part of ``parent_id``'s; the id of the pattern that stands for both.
 
     A person says so: takes back an earlier :func:`split` of the two. Merging what is merged already changes nothing.
@@ -193,10 +196,11 @@ def merge(connection: Connection, child_id: int, parent_id: int) -> int:
         connection.execute(delete(kept_apart).where(_between(_keys(child), _keys(parent))))
         join(connection, child, parent, _BY_A_PERSON, ())
         add_to_counters(connection, {_REGROUPED: 1})
+        audit.note(connection, by, "problem.merge", f"pattern {child_id}", {"into": parent})
     return parent
 
 
-def split(connection: Connection, pattern_id: int) -> int:
+def split(connection: Connection, pattern_id: int, by: str | None = None) -> int:
     """Take ``pattern_id`` (with all that was merged into it) out of its problem and keep it apart from now on.
 
     Returns the id of the problem it was part of. It is analyzed again where it has no explanation of its own. Raises
@@ -232,6 +236,7 @@ def split(connection: Connection, pattern_id: int) -> int:
     if shown is not None and shown.pattern_id in leaving:
         ask(connection, root, "split")  # what it shows is the explanation of the problem that left
     add_to_counters(connection, {_REGROUPED: 1})
+    audit.note(connection, by, "problem.split", f"pattern {pattern_id}", {"from": root, "patterns": len(leaving)})
     return root
 
 

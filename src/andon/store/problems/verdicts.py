@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, Select, select, update
 from andon.core.errors import NotFound, StoreError
 from andon.core.models import Resolution, Rung
 from andon.core.times import stored
+from andon.store.engine import audit
 from andon.store.problems import analysis_rows, members, second_opinions
 from andon.store.schema.tables import analyses, verdicts
 
@@ -82,7 +83,9 @@ def judge(
 
     Raises NotFound where there is no such problem or nothing to judge, and StoreError as :func:`add`.
     """
-    return add(connection, _judged(connection, pattern_id, second=second), word, author, note, now)
+    made = add(connection, _judged(connection, pattern_id, second=second), word, author, note, now)
+    _tell(connection, "problem.judge", pattern_id, made)
+    return made
 
 
 def take_back(
@@ -96,7 +99,14 @@ def take_back(
         who = author or "an unknown person"
         raise NotFound(f"there is no verdict of {who} on what pattern {pattern_id} shows: name who gave it with --by")
     revoke(connection, row.id, now)
-    return _verdict(row)
+    taken = _verdict(row)
+    _tell(connection, "problem.unjudge", pattern_id, taken)
+    return taken
+
+
+def _tell(connection: Connection, what: str, pattern_id: int, said: Verdict) -> None:
+    told = {"verdict": said.verdict, "analysis": said.analysis_id, "second": said.second, "note": said.note}
+    audit.note(connection, said.author, what, f"pattern {pattern_id}", told)
 
 
 def _judged(connection: Connection, pattern_id: int, *, second: bool) -> int:

@@ -1,6 +1,6 @@
 """The queue of analyses, the callers who wait for them, and what the model was used for."""
 
-from andon.store.queue.listing import AnalysisEntry, QueueEntry, entries, history_of, listing
+from andon.store.queue.listing import AnalysisEntry, QueueEntry, entries, history_of, listing, oldest_waiting
 from andon.store.queue.queue import (
     claim,
     end_second,
@@ -32,6 +32,7 @@ from andon.store.queue.waiters import (
     refused_waiters,
     remove_waiters,
 )
+from andon.store.rules.analysis import is_late
 
 __all__ = [
     "AnalysisEntry",
@@ -47,9 +48,11 @@ __all__ = [
     "finish_second",
     "glances",
     "history_of",
+    "is_late",
     "keep_refused",
     "listing",
     "log_and_analysis",
+    "oldest_waiting",
     "overdue_waiters",
     "postpone",
     "prioritise",

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, case, func, or_, select
 
-from andon.core.models import AnalysisStatus
+from andon.core.models import AnalysisStatus, Moment
 from andon.store.problems import members
 from andon.store.schema.tables import analyses, logs
 
@@ -17,7 +17,9 @@ _BELOW = analyses.alias("below")
 
 
 class AnalysisEntry(msgspec.Struct, frozen=True):
-    """A row of ``analyses`` as the queue listing shows it. ``not_before`` and ``lease_until`` are unix seconds.
+    """A row of ``analyses`` as the queue listing shows it.
+
+    ``not_before`` and ``lease_until`` are moments; the first of all (1970) is "at once".
 
     A second opinion names the row below which it stands (``second_of``), and neither problem nor log.
     """
@@ -31,9 +33,9 @@ class AnalysisEntry(msgspec.Struct, frozen=True):
     tier: int
     score: int
     created_at: str | None
-    not_before: float
+    not_before: Moment
     lease_owner: str | None
-    lease_until: float | None
+    lease_until: Moment | None
     attempts: int
     last_error: str | None
     rung: str | None
@@ -48,7 +50,9 @@ class AnalysisEntry(msgspec.Struct, frozen=True):
 
 
 class QueueEntry(msgspec.Struct, frozen=True):
-    """A waiting or failed analysis with its problem. ``not_before`` and ``lease_until`` are unix seconds.
+    """A waiting or failed analysis with its problem.
+
+    ``not_before`` and ``lease_until`` are moments; the first of all (1970) is "at once".
 
     ``reason`` says why it was asked: ``new``, ``every``, ``asked``, ``split``, ``second`` (for a second opinion), or
     why an explanation is renewed (``severity``, ``host``, ``rate``, ``age``). ``last_error`` is why there is no answer
@@ -67,8 +71,8 @@ class QueueEntry(msgspec.Struct, frozen=True):
     tier: int
     score: int
     created_at: str | None
-    not_before: float
-    lease_until: float | None
+    not_before: Moment
+    lease_until: Moment | None
     attempts: int
     last_error: str | None
     rung: str | None
@@ -130,6 +134,15 @@ def listing(connection: Connection, failed: bool = False, limit: int = 50) -> li
         flags = {name: bool(row[name]) for name in ("caller", "provisional")}
         entries.append(QueueEntry(**{**row, **flags, **dict(zip(_OF_PROBLEM, problem, strict=True))}))
     return entries
+
+
+def oldest_waiting(connection: Connection) -> str | None:
+    """Since when the problem waits that waits longest (stored form); apart from second opinions, for which nobody
+    waits, and from what only logs of the past ask about, which may wait for days."""
+    query = select(func.min(analyses.c.created_at)).where(
+        analyses.c.finished_at.is_(None), analyses.c.tier >= 0, analyses.c.score >= 0
+    )
+    return connection.execute(query).scalar()
 
 
 _OF_PROBLEM = ("template", "worst_severity", "count")

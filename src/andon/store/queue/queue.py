@@ -1,8 +1,4 @@
-"""The queue of analyses: open rows of ``analyses``, claimed under a lease.
-
-A claim raises ``attempts``, and a job carries that number: what comes back with another number than the
-leased row has was done under a lease that somebody else holds by now.
-"""
+"""The queue of analyses: open rows of ``analyses``, claimed under a lease (:mod:`andon.store.engine.lease`)."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, exists, func, or_, select, update
 
 from andon.core.models import (
     AnalysisStatus,
@@ -21,6 +17,7 @@ from andon.core.models import (
     StoredLog,
     now_text,
 )
+from andon.store.engine import lease as leases
 from andon.store.engine.counters import add_to_counters
 from andon.store.engine.postgres import unlocked
 from andon.store.engine.rows import (
@@ -33,13 +30,14 @@ from andon.store.engine.rows import (
     to_log_and_analysis,
 )
 from andon.store.problems import analysis_rows, members, merges, second_opinions
+from andon.store.rules.analysis import is_late
 from andon.store.schema.dialect import IDS_PER_QUERY
 from andon.store.schema.tables import analyses, logs, patterns
 
 _LOGS_IN_QUESTION = 5
 _HOSTS_IN_QUESTION = 20
 #: What a row has that waits in the queue and that nobody holds.
-_UNLEASED = {"status": AnalysisStatus.PENDING, "lease_owner": None, "lease_until": None}
+_UNLEASED = {"status": AnalysisStatus.PENDING, **leases.NOBODY}
 
 
 @unlocked
@@ -60,7 +58,7 @@ def claim(
     opinion. The rows ``behind`` come where there is no other but those.
     """
     pending = analyses.c.status == AnalysisStatus.PENDING
-    free = and_(analyses.c.status == AnalysisStatus.LEASED, analyses.c.lease_until <= now)
+    free = leases.lapsed(analyses, AnalysisStatus.LEASED, now)
     if unanswered:  # a renewal has no text of its own, but its problem shows one
         shows = exists().where(patterns.c.id == analyses.c.pattern_id, patterns.c.analysis_id.is_not(None))
         free = and_(or_(pending, free), analyses.c.text.is_(None), ~shows)
@@ -82,13 +80,9 @@ def _claim_first(connection: Connection, free: ColumnElement[bool], owner: str, 
         select(analyses.c.id)
         .where(analyses.c.finished_at.is_(None), free)
         .order_by(analyses.c.tier.desc(), analyses.c.score.desc(), analyses.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)  # where several may claim at once: PostgreSQL
     )
-    while (analysis_id := connection.execute(first_due).scalar()) is not None:
-        leased = {"status": AnalysisStatus.LEASED, "lease_owner": owner, "lease_until": until}
-        analysis_rows.change(connection, analysis_id, **leased, attempts=analyses.c.attempts + 1)
-        row = _row(connection, analysis_id)
+    while (analysis_id := leases.first_free(connection, first_due)) is not None:
+        row = leases.take(connection, analyses, analysis_id, AnalysisStatus.LEASED, owner, until)
         if (job := job_of(connection, row)) is not None:
             return job
         if row.second_of is not None:
@@ -130,6 +124,7 @@ def job_of(connection: Connection, row: Row[Any]) -> PendingAnalysis | None:
         provisional=bool(row.provisional) or row.second_of is not None,
         question=question,
         second_of=row.second_of,
+        late=row.second_of is None and is_late(row.score),
     )
 
 
@@ -302,19 +297,14 @@ def release(connection: Connection, owner: str, *, counted: bool = True) -> int:
 
     Without ``counted`` its claims are no attempts: an orderly stop is not the question's fault.
     """
-    return connection.execute(
-        update(analyses)
-        .where(
-            analyses.c.finished_at.is_(None),
-            analyses.c.status == AnalysisStatus.LEASED,
-            analyses.c.lease_owner == owner,
-        )
-        .values(**_UNLEASED, attempts=analyses.c.attempts - (0 if counted else 1))
-    ).rowcount
+    still_open, statuses = analyses.c.finished_at.is_(None), (AnalysisStatus.LEASED, AnalysisStatus.PENDING)
+    return leases.give_back(connection, analyses, still_open, *statuses, owner, counted=counted)
 
 
 def prioritise(connection: Connection, log_ids: Sequence[int]) -> None:
-    """Mark the open analyses of these logs, or of their problems, as having a caller."""
+    """Mark the open analyses of these logs, or of their problems, as having a caller: then they are of the present."""
+    late = analyses.c.score < 0
+    waited_for = {"caller": True, "tier": 1, "score": case((late, 1), else_=analyses.c.score)}
     for start in range(0, len(log_ids), IDS_PER_QUERY):
         part = logs.c.id.in_(log_ids[start : start + IDS_PER_QUERY])
         problems = (
@@ -324,9 +314,7 @@ def prioritise(connection: Connection, log_ids: Sequence[int]) -> None:
         )
         own = select(logs.c.analysis_id).where(part, logs.c.analysis_id.is_not(None))
         for wanted in (analyses.c.pattern_id.in_(problems), analyses.c.id.in_(own)):
-            connection.execute(
-                update(analyses).where(wanted, analyses.c.finished_at.is_(None)).values(caller=True, tier=1)
-            )
+            connection.execute(update(analyses).where(wanted, analyses.c.finished_at.is_(None)).values(waited_for))
 
 
 def log_and_analysis(connection: Connection, log_id: int) -> tuple[StoredLog | None, StoredAnalysis | None]:
@@ -352,8 +340,7 @@ def shown_for(connection: Connection, pattern_ids: Sequence[int]) -> dict[int, S
 
 
 def _is_held(row: Row[Any], job: PendingAnalysis) -> bool:
-    """Whether the lease of this very claim still stands; one that ran out does until somebody else claims."""
-    return bool(row.status == AnalysisStatus.LEASED and row.attempts == job.attempts)
+    return leases.is_held(row, AnalysisStatus.LEASED, job.attempts)
 
 
 def _row(connection: Connection, analysis_id: int) -> Row[Any]:

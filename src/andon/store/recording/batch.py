@@ -25,9 +25,10 @@ class Group:
     """The share of one batch that one pattern has.
 
     ``asks`` is the worst rank among logs whose rule asks for an explanation of the problem, -1 where none does.
+    ``late`` says that all of them tell of the past.
     """
 
-    __slots__ = ("asks", "count", "criticality", "first", "first_seen", "id", "last_seen", "rank", "waits")
+    __slots__ = ("asks", "count", "criticality", "first", "first_seen", "id", "last_seen", "late", "rank", "waits")
 
     def __init__(self, count: int) -> None:
         self.id = 0
@@ -38,6 +39,7 @@ class Group:
         self.asks = -1
         self.criticality = 0.0
         self.waits = False
+        self.late = False
 
 
 class Problem(msgspec.Struct):
@@ -78,6 +80,7 @@ class Share(msgspec.Struct):
     last_seen: str
     count: int
     patterns: list[int]
+    late: bool
 
 
 def columns_of(records: Sequence[LogRecord]) -> Columns:
@@ -123,6 +126,10 @@ def group_by_pattern(columns: Columns, policy: AnalysisPolicy) -> dict[str, Grou
     for fingerprint, reply_to in zip(fingerprints, columns["reply_to"], strict=True):
         if reply_to is not None:
             groups[fingerprint].waits = True
+    if True in columns["late"]:
+        present = {key for key, late in zip(fingerprints, columns["late"], strict=True) if not late}
+        for fingerprint in groups.keys() - present:
+            groups[fingerprint].late = True
     return groups
 
 
@@ -162,6 +169,7 @@ def group_by_problem(
                 group.last_seen,
                 group.count,
                 [group.id],
+                group.late,
             )
             shares[problem.root] = (problem, share)
             continue
@@ -175,4 +183,5 @@ def group_by_problem(
         share.last_seen = max(share.last_seen, group.last_seen)
         share.count += group.count
         share.patterns.append(group.id)
+        share.late = share.late and group.late
     return shares

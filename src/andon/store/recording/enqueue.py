@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from sqlalchemy import Connection
 
 from andon.core.models import now_text
-from andon.store.recording.batch import Columns, Group, Known, Problem, group_by_problem
+from andon.store.recording.batch import Columns, Group, Known, Problem, Share, group_by_problem
 from andon.store.recording.renewal import Renewals
 from andon.store.rules.analysis import RENEWABLE, AnalysisPolicy, priority, rank_of
 from andon.store.schema.dialect import reserve_ids, rows_for, run
@@ -52,13 +52,13 @@ def own_analyses(
     rows: list[tuple[int, bool, int, int, str]] = []
     places: list[int] = []
     now = now_text()
-    triples = zip(columns["service"], columns["severity"], columns["reply_to"], strict=True)
-    for index, (service, severity, reply_to) in enumerate(triples):
+    told = zip(columns["service"], columns["severity"], columns["reply_to"], columns["late"], strict=True)
+    for index, (service, severity, reply_to, late) in enumerate(told):
         rule = rules[service]
         rank = rank_of(severity)
         if rule.analyze == "every" and rank >= rank_of(rule.severity):
             waits = reply_to is not None
-            tier, score = priority(rank, first=False, caller=waits, criticality=rule.criticality)
+            tier, score = priority(rank, first=False, caller=waits, criticality=rule.criticality, late=late)
             rows.append((log_ids[index], waits, tier, score, now))
             places.append(index)
     if not rows:
@@ -105,7 +105,7 @@ class Queuer:
         for root, (problem, share) in group_by_problem(groups, known, problems).items():
             if problem.open_id is not None:
                 first = problem.open_reason == "new"
-                tier, score = priority(share.rank, first=first, caller=share.waits, criticality=share.criticality)
+                tier, score = _place(share, first=first)
                 if share.waits or tier > problem.open_tier or score > problem.open_score:
                     place = max(tier, problem.open_tier), max(score, problem.open_score)
                     raised.append((*place, share.waits, problem.open_id))
@@ -114,14 +114,14 @@ class Queuer:
                 continue
             reason: str | None = "new"
             if problem.explained:
-                if problem.rung not in RENEWABLE or not self._renewals.due(problem, now):
+                if share.late or problem.rung not in RENEWABLE or not self._renewals.due(problem, now):
                     continue
                 hosts = hosts or _by_pattern(pairs)
                 names: set[str] = set().union(*(hosts[pattern_id] for pattern_id in share.patterns))
                 reason = self._renewals.reason(connection, problem, share, names, now)
             if reason is not None:
                 first = not problem.explained
-                place = priority(share.rank, first=first, caller=share.waits, criticality=share.criticality)
+                place = _place(share, first=first)
                 wanted.append((root, first_id + share.first, reason, share.waits, *place, now_text()))
                 if problem.explained:
                     renewed.append((now, root))
@@ -132,6 +132,10 @@ class Queuer:
         if raised:
             run(connection, "UPDATE analyses SET tier = ?, score = ?, caller = caller OR ? WHERE id = ?", raised)
         return len(wanted)
+
+
+def _place(share: Share, *, first: bool) -> tuple[int, int]:
+    return priority(share.rank, first=first, caller=share.waits, criticality=share.criticality, late=share.late)
 
 
 def _by_pattern(pairs: Iterable[tuple[int, str]]) -> dict[int, set[str]]:

@@ -65,10 +65,11 @@ def of_logs(connection: Connection, log_ids: Sequence[int], limit: int, *, data:
     order = {log_id: number for number, log_id in enumerate(log_ids)}
     rows = sorted(connection.execute(query).all(), key=lambda row: (order[row[0]], row[1]))
     found = list({row[2]: Picture(*row[2:]) for row in rows}.values())[: max(0, limit)]
-    return [_with_data(connection, one) for one in found] if data else found
+    return [with_data(connection, one) for one in found] if data else found
 
 
-def _with_data(connection: Connection, picture: Picture) -> Picture:
+def with_data(connection: Connection, picture: Picture) -> Picture:
+    """The same picture with its bytes."""
     data = connection.execute(select(pictures.c.data).where(pictures.c.id == picture.id)).scalar_one()
     return msgspec.structs.replace(picture, data=bytes(data))
 

@@ -69,6 +69,36 @@ def delete_rejects(connection: Connection, ids: Sequence[int], actor: str | None
     return len(gone)
 
 
+def reject_starts(
+    connection: Connection, limit: int, before_id: int | None = None, *, retried: bool, length: int
+) -> list[tuple[StoredReject, int]]:
+    """As :func:`list_rejects`, but only the first ``length`` bytes of each, and how many there are: they may be large.
+
+    A listing of fifty of the longest messages would take hundreds of megabytes.
+    """
+    columns = [column for column in _select_rejects().selected_columns if column.name != "data"]
+    size, start = func.length(rejects.c.data), func.substr(rejects.c.data, 1, length)
+    query = select(*columns, start.label("data"), size.label("size")).join(streams, streams.c.id == rejects.c.stream_id)
+    if not retried:
+        query = query.where(rejects.c.retried_at.is_(None))
+    if before_id is not None:
+        query = query.where(rejects.c.id < before_id)
+    found = []
+    for row in connection.execute(query.order_by(rejects.c.id.desc()).limit(max(0, limit))).mappings():
+        values = dict(row)
+        whole = int(values.pop("size"))
+        begins = values.pop("data") or b""  # SQLite: a part of nothing is NULL
+        stored = {"sequence": values.pop("seq"), "stream": values.pop("name"), "data": bytes(begins)}
+        found.append((StoredReject(**values, **stored), whole))
+    return found
+
+
+def open_rejects(connection: Connection) -> int:
+    """How many rejects nobody published again."""
+    query = select(func.count()).select_from(rejects).where(rejects.c.retried_at.is_(None))
+    return int(connection.execute(query).scalar_one())
+
+
 def oldest_rejects(connection: Connection, before: str, limit: int) -> list[int]:
     """Ids of the rejects that were received before this moment (stored form), the oldest first."""
     query = select(rejects.c.id, rejects.c.received_at).order_by(rejects.c.id).limit(limit)
@@ -90,11 +120,12 @@ def rejects_before(connection: Connection, before: str) -> tuple[int, int]:
     return int(count), int(size)
 
 
-def mark_retried(connection: Connection, reject_id: int, now: str) -> None:
+def mark_retried(connection: Connection, reject_id: int, now: str, by: str | None = None) -> None:
     """Note that a reject was published again ``now`` (stored form); raises NotFound where there is no such reject."""
     changed = connection.execute(rejects.update().where(rejects.c.id == reject_id).values(retried_at=now)).rowcount
     if not changed:
         raise no_such(connection, "reject", reject_id)
+    audit.note(connection, by, "rejects.retry", f"reject {reject_id}", {})
 
 
 def _select_rejects() -> Select[Any]:

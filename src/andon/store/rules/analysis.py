@@ -14,6 +14,8 @@ Analyze = Literal["novel", "every", "none"]
 
 #: Weight of each severity in an analysis' score, by rank.
 _WEIGHTS = tuple({"DEBUG": 1, "INFO": 3, "WARNING": 10, "ERROR": 30, "CRITICAL": 100}[s] for s in Severity)
+#: So far behind all others stands what only logs of the past ask for.
+_BEHIND = 1_000_000_000
 _INFO = Severity.INFO.rank
 _CRITICAL = Severity.CRITICAL.rank
 _SEVERITIES = tuple(s.value for s in Severity)
@@ -96,11 +98,19 @@ def at_least(severity: str | None) -> list[str]:
     return [s.value for s in Severity if s.rank >= Severity(severity).rank]
 
 
-def priority(rank: int, *, first: bool, caller: bool, criticality: float = 1.0) -> tuple[int, int]:
+def priority(rank: int, *, first: bool, caller: bool, criticality: float = 1.0, late: bool = False) -> tuple[int, int]:
     """Place in the queue as (tier, score), the greater the sooner.
 
     The upper tier is for a problem someone waits for, and for a CRITICAL one that was never explained
     (``first``); within a tier severity counts, doubled where the problem is new, times the asset's criticality.
+    What only ``late`` logs ask for comes behind all of that, unless somebody waits for it.
     """
-    tier = 1 if caller or (first and rank == _CRITICAL) else 0
-    return tier, max(1, round(_WEIGHTS[rank] * (2 if first else 1) * criticality))
+    score = max(1, round(_WEIGHTS[rank] * (2 if first else 1) * criticality))
+    if late and not caller:
+        return 0, min(score, _BEHIND - 1) - _BEHIND
+    return 1 if caller or (first and rank == _CRITICAL) else 0, score
+
+
+def is_late(score: int) -> bool:
+    """Whether a row of the queue has the score of a problem that only late logs ask about."""
+    return score < 0

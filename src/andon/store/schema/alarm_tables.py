@@ -35,6 +35,10 @@ alarms = numbered(
 Index("alarms_source", alarms.c.place, alarms.c.code, alarms.c.source, unique=True)
 Index("alarms_active", alarms.c.active_since, **where("state = 'active'"))
 Index("alarms_shelved", alarms.c.shelved_until, **where("shelved_until IS NOT NULL"))
+Index("alarms_seen", alarms.c.last_seen)
+# The places where anything ever reported that an alarm ended.
+Index("alarms_clearing", alarms.c.place, **where("clears"))
+Index("alarms_pattern", alarms.c.pattern_id)
 
 # Each time that an alarm which reports its state became active.
 occurrences = clustered(

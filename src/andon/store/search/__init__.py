@@ -1,6 +1,20 @@
 """Finding logs by words and fields, and comparing periods."""
 
 from andon.store.search.comparison import compare_pattern, compare_windows
-from andon.store.search.search import find, log, log_or_none
+from andon.store.search.facets import context_fields
+from andon.store.search.matches import Tally, of_rows, tally
+from andon.store.search.search import count_above, find, log, log_or_none, newest_id
 
-__all__ = ["compare_pattern", "compare_windows", "find", "log", "log_or_none"]
+__all__ = [
+    "Tally",
+    "compare_pattern",
+    "compare_windows",
+    "context_fields",
+    "count_above",
+    "find",
+    "log",
+    "log_or_none",
+    "newest_id",
+    "of_rows",
+    "tally",
+]

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from andon.core.times import unix_minute
 from andon.store.engine.bulk_insert import insert_rows
+from andon.store.rules.past import is_past
 from andon.store.schema.dialect import run
 
 #: Fields of the record itself; a context field of the same name is told as ``context.<name>``.
@@ -38,7 +39,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     """What indexing reads of a log. ``own`` are the values of :data:`OWN`, ``fields`` those of the context.
 
     ``more`` says that the context holds more fields than these. ``native`` is the severity as it was sent where that
-    is another word.
+    is another word. ``late`` says that it told of the past when it was stored.
     """
 
     id: int
@@ -50,19 +51,20 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     more: bool
     context: str | None
     native: str | None
+    late: bool
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Row:
         """From the columns :data:`ROW_COLUMNS`."""
-        log_id, time, pattern_id, message, native, *own, context = row
+        log_id, time, pattern_id, message, native, *own, notes, context = row
         fields, more = context_fields(context)
-        return cls(
-            log_id, str(time or ""), pattern_id or 0, str(message or ""), tuple(own), fields, more, context, native
-        )
+        at = str(time or "")
+        late = is_past(notes)
+        return cls(log_id, at, pattern_id or 0, str(message or ""), tuple(own), fields, more, context, native, late)
 
 
 #: The columns of ``logs`` that :meth:`Row.read` takes, in its order.
-ROW_COLUMNS = f"id, timestamp, pattern_id, message, severity_native, {', '.join(OWN)}, context"
+ROW_COLUMNS = f"id, timestamp, pattern_id, message, severity_native, {', '.join(OWN)}, notes, context"
 
 
 def context_fields(text: str | None) -> tuple[list[tuple[str, str]], bool]:

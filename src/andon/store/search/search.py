@@ -33,7 +33,7 @@ from sqlalchemy import (
 from andon.core.models import LogQuery, StoredLog
 from andon.store.engine import watermark
 from andon.store.engine.no_such import no_such
-from andon.store.engine.rows import select_logs, to_log
+from andon.store.engine.rows import select_beginnings, select_logs, to_log
 from andon.store.problems import members
 from andon.store.rules.analysis import at_least
 from andon.store.schema.dialect import IDS_PER_QUERY, SEARCHED_WORDS, is_postgres
@@ -47,6 +47,8 @@ from andon.store.search.words import SEVERE, Wanted
 LOOKED = 2_000
 #: Candidates that are read at a time, at least.
 _CHUNK = 200
+#: Where few fit more of them are read at a time.
+_CHUNK_MAX = 1_600
 _GLOBBED = {"service": "service", "host": "hostname", "site": "site", "area": "area", "line": "line"}
 _GLOBBED["machine"] = "machine"
 _TIME: Any = logs.c.timestamp
@@ -60,14 +62,30 @@ _Parts = Sequence[_Where]
 def find(connection: Connection, query: LogQuery) -> list[StoredLog]:
     """The logs that ``query`` asks for, in its order."""
     limit = max(0, query.limit)
-    if not limit:
-        return []
-    wanted = Wanted.read(query.text, query.fields)
+    found = _find(connection, query, limit) if limit else []
+    if query.cut is None or not _looks(query):
+        return found
+    return [
+        msgspec.structs.replace(one, message=one.message[: query.cut], raw=None, analysis=None, notes=None)
+        for one in found
+    ]
+
+
+def _looks(query: LogQuery) -> bool:
+    """Whether each log is looked at as a whole."""
+    return bool(query.text or query.fields or query.state)
+
+
+def _find(connection: Connection, query: LogQuery, limit: int) -> list[StoredLog]:
+    wanted = Wanted.read(query.text, query.fields, query.state)
     own = _named(query)
+    if query.above is not None:
+        where = [*conditions(connection, query, _unindexed_time), *_coarse(wanted, postgres=is_postgres(connection))]
+        return _checked(connection, query, where, wanted, limit, [[logs.c.id > query.above]])
     if query.pattern_id is not None and not wanted and not is_postgres(connection):
         return _of_pattern(connection, query, limit)
     coarse = _coarse(wanted, postgres=is_postgres(connection))
-    where = [*_conditions(connection, query), *coarse]
+    where = [*conditions(connection, query), *coarse]
     if not wanted and {name for name, _ in own} <= {"severity"}:  # which has an index in the order of time
         return _page(connection, query, where, limit)
     if is_postgres(connection):
@@ -82,16 +100,31 @@ def find(connection: Connection, query: LogQuery) -> list[StoredLog]:
         return found
     hits = candidates(connection, query, wanted, own)
     if hits is not None:
-        conditions = [*_conditions(connection, query, _unindexed_time), *coarse]
+        those = [*conditions(connection, query, _unindexed_time), *coarse]
         ids, settled = hits
         if settled is not None:
-            conditions.append(_unindexed_time < settled if query.oldest_first else _unindexed_time >= settled)
+            those.append(_unindexed_time < settled if query.oldest_first else _unindexed_time >= settled)
         listed = select(func.json_each(json.dumps(ids)).table_valued("value").c.value)
         parts: _Parts = [[logs.c.id.in_(listed)], [_fresh(connection)]]
-        found = _checked(connection, query, conditions, wanted, limit, parts)
+        found = _checked(connection, query, those, wanted, limit, parts)
         if settled is None or len(found) == limit:
             return found
     return _checked(connection, query, where, wanted, limit)
+
+
+def newest_id(connection: Connection) -> int:
+    """The id of the newest log, 0 where there is none."""
+    return watermark.newest_id(connection)
+
+
+def count_above(connection: Connection, query: LogQuery) -> int:
+    """How many logs with greater ids than ``query.above`` it asks for; of words SQL's own look decides."""
+    wanted = Wanted.read(query.text, query.fields, query.state)
+    where = [*conditions(connection, query, _unindexed_time), *_coarse(wanted, postgres=is_postgres(connection))]
+    if severities := at_least(query.severity):
+        where.append(unindexed(logs.c.severity).in_(severities))
+    counted = select(func.count()).select_from(logs).where(logs.c.id > (query.above or 0), *where)
+    return int(connection.execute(counted).scalar_one())
 
 
 def log(connection: Connection, log_id: int) -> StoredLog:
@@ -119,12 +152,13 @@ def _checked(
     while True:
         page = _page(connection, place, where, chunk, parts)
         for log in page:
-            if wanted.fits(log.message, log.context):
+            if wanted.fits(log.message, log.context, log.timestamp):
                 found.append(log)
                 if len(found) == limit:
                     return found
         if len(page) < chunk:
             return found
+        chunk = min(2 * chunk, max(limit, _CHUNK_MAX))
         place = msgspec.structs.replace(query, before=(page[-1].timestamp, page[-1].id))
 
 
@@ -145,7 +179,8 @@ def _page(
         where.append(unindexed(logs.c.severity).in_(severities))
     walk = select(logs.c.id).where(*where).order_by(turned(time), turned(logs.c.id)).limit(limit)
     chosen = union_all(*(select(walk.where(*part).subquery().c.id) for part in parts or ((),)))
-    found: Select[Any] = select_logs().where(logs.c.id.in_(chosen)).limit(limit)
+    chosen_columns = select_logs() if query.cut is None or _looks(query) else select_beginnings(query.cut)
+    found: Select[Any] = chosen_columns.where(logs.c.id.in_(chosen)).limit(limit)
     found = found.order_by(turned(logs.c.timestamp), turned(logs.c.id))
     return [to_log(row) for row in connection.execute(found)]
 
@@ -155,7 +190,7 @@ def _of_pattern(connection: Connection, query: LogQuery, limit: int) -> list[Sto
     ids = members.members(connection, query.pattern_id or 0, IDS_PER_QUERY)
     if _never(connection, query, ids):
         return []
-    where = _conditions(connection, query, _unindexed_time)
+    where = conditions(connection, query, _unindexed_time)
     first, last = hours(query)
     hour = pattern_hours.c.hour
     counted = connection.execute(
@@ -212,17 +247,19 @@ def _fresh(connection: Connection) -> ColumnElement[bool]:
 
 def _coarse(wanted: Wanted, *, postgres: bool) -> list[ColumnElement[bool]]:
     """What SQL can say of the words by itself: most rows that do not fit fall here."""
-    conditions: list[ColumnElement[bool]] = []
+    found: list[ColumnElement[bool]] = []
     if not postgres:  # an accented letter of the message must not hide it; LIKE does not know them
         plain = [logs.c.message.icontains(part, autoescape=True) for part in wanted.parts()]
         if plain:
-            conditions.append(or_(and_(*plain), func.andon_plain(logs.c.message) == literal(0)))
-    conditions += [
+            found.append(or_(and_(*plain), func.andon_plain(logs.c.message) == literal(0)))
+    if wanted.state not in (None, "event"):
+        found.append(logs.c.context.is_not(None))
+    found += [
         logs.c.context.contains(json.dumps(name.removeprefix("context.").rpartition(".")[2])[1:-1], autoescape=True)
         for name, _ in wanted.fields
         if name.isascii() and name.isprintable()
     ]
-    return conditions
+    return found
 
 
 def _after(query: LogQuery, time: Any) -> list[ColumnElement[bool]]:
@@ -254,7 +291,8 @@ def _times(query: LogQuery, time: Any) -> list[ColumnElement[bool]]:
     return since if query.until is None else [*since, time < query.until]
 
 
-def _conditions(connection: Connection, query: LogQuery, time: Any = _TIME) -> list[ColumnElement[bool]]:
+def conditions(connection: Connection, query: LogQuery, time: Any = _TIME) -> list[ColumnElement[bool]]:
+    """What SQL asks of a log but for its severity and its words."""
     given = [(column, getattr(query, name)) for name, column in _GLOBBED.items()]
     found = _times(query, time)
     found += [matches_names(logs.c[column], pattern) for column, pattern in given if pattern is not None]

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from sqlalchemy import Connection
 
+from andon.store.alarms.record_states import state_of
 from andon.store.schema.dialect import FOLDED, is_postgres
 from andon.store.search.facets import OWN, Row, has_field
 
@@ -43,9 +44,11 @@ class Wanted(msgspec.Struct, frozen=True):
     fields: tuple[tuple[str, str], ...] = ()
     #: Words with a character as "m²" has it: PostgreSQL's index knows them by other letters.
     odd: frozenset[str] = frozenset()
+    #: What the log must say of an alarm.
+    state: str | None = None
 
     @classmethod
-    def read(cls, text: str | None, fields: Sequence[tuple[str, str]] = ()) -> Wanted:
+    def read(cls, text: str | None, fields: Sequence[tuple[str, str]] = (), state: str | None = None) -> Wanted:
         """From what a person typed. A text without any letter or digit is a phrase, quotes alone too."""
         typed = (text or "")[:_TEXT_MAX]
         phrases = [fold(phrase).strip() for phrase in _PHRASE.findall(typed)]
@@ -62,13 +65,14 @@ class Wanted(msgspec.Struct, frozen=True):
         # PostgreSQL takes case and accents from these alone as :func:`fold` does
         odd = [piece for piece in typed.split() if not all(c.isascii() or c in FOLDED for c in piece)]
         kept = tuple(phrase for phrase in dict.fromkeys(phrases) if phrase)
-        return cls(tuple(dict.fromkeys(words)), kept, tuple(fields), frozenset(_WORD.findall(fold(" ".join(odd)))))
+        letters = frozenset(_WORD.findall(fold(" ".join(odd))))
+        return cls(tuple(dict.fromkeys(words)), kept, tuple(fields), letters, state)
 
     def __bool__(self) -> bool:
-        return bool(self.words or self.phrases or self.fields)
+        return bool(self.words or self.phrases or self.fields or self.state)
 
-    def fits(self, message: str, context: str | None) -> bool:
-        """Whether a log is what was asked for."""
+    def fits(self, message: str, context: str | None, timestamp: str = "") -> bool:
+        """Whether a log is what was asked for; its time matters for a state that is told as a span of time."""
         text = fold(message)
         if not all(phrase in text and _begins_a_word(phrase, text) for phrase in self.phrases):
             return False
@@ -76,6 +80,8 @@ class Wanted(msgspec.Struct, frozen=True):
             own = _WORD.findall(text)
             if not all(any(one.startswith(word) for one in own) for word in self.words):
                 return False
+        if self.state is not None and state_of(context, timestamp).word != self.state:
+            return False
         return all(has_field(context, *field) for field in self.fields)
 
     def expression(

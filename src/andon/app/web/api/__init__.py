@@ -1,6 +1,6 @@
-"""The HTTP API under ``/api``: what is stored, as JSON, read only."""
+"""The HTTP API under ``/api``: what is stored, as JSON, and what people do with it."""
 
 from andon.app.web.api.answers import describe
-from andon.app.web.api.routes import build_router
+from andon.app.web.api.router import build_router
 
 __all__ = ["build_router", "describe"]

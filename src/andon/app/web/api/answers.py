@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -11,12 +11,26 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
-from andon.core.errors import AndonError, NotFound, QueryTooSlow, StoreError
+from andon.app.web.statuses import is_trouble, status_of
+from andon.core.errors import AndonError
 from andon.core.models import PatternSummary, Resolution, SecondOpinion, StoredLog
+from andon.core.moments import described, told
 from andon.insight.problem import Explained
-from andon.store.problems import PatternHost, PatternMerge, Verdict
+from andon.store.problems import PatternHost, PatternMerge, ProblemNote, Tick, Verdict
 from andon.store.retention import RetentionState
+
+T = TypeVar("T")
+
+#: Fields whose names no shop floor knows, explained wherever they are described; first where they mean something else.
+_EXPLAINED = {
+    "AlarmFigures.provisional": "True where the time is under thirty days: too short to be judged for good.",
+    "rung": "Where the answer comes from: resolution (a fix that somebody confirmed), runbook (of the site), model, "
+    "playbook (built-in rules), reused (the problem was explained before), or reference (taken over from gogent).",
+    "provisional": "True where the answer stands in for a better one that is awaited, as while the model is away.",
+    "rejects": "Messages that could not be understood; they are kept as they came.",
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -37,27 +51,31 @@ class Log(StoredLog, frozen=True, kw_only=True):
     second_opinion: SecondOpinion | None = None
 
 
-class LogPage(msgspec.Struct, frozen=True):
-    """Logs in order; ``next`` continues the listing, null at its end.
+class Listing(msgspec.Struct, Generic[T], frozen=True):
+    """What every list is answered in: its ``items`` in order.
 
-    ``notes`` tell how the names in the filters were read, and which are known although nothing matches.
+    ``next`` continues the listing, null at its end. ``notes`` tell how the names in the filters were read, which are
+    known although nothing matches, and that there are more where a list cannot be continued.
     """
 
-    logs: list[Log]
-    next: str | None
+    items: list[T]
+    next: str | None = None
     notes: list[str] = []
 
 
 class ProblemAnswer(msgspec.Struct, frozen=True):
     """All that is known about a problem; see /history, /breakdown and /similar for more.
 
-    ``second_opinion`` is what a model says below the explanation, which says in its text what that is worth.
+    ``second_opinion`` is what a model says below the explanation, which says in its text what that is worth. ``ticks``
+    are the steps of the explanation that somebody ticked off.
     """
 
     pattern: PatternSummary
     explanation: Explained | None
     second_opinion: SecondOpinion | None
     verdicts: list[Verdict]
+    ticks: list[Tick]
+    notes: list[ProblemNote]
     newest_message: str | None
     hosts: list[PatternHost]
     merges: list[PatternMerge]
@@ -91,8 +109,22 @@ _REF = "#/components/schemas/{name}"
 
 
 def send(value: object, notes: Iterable[str] = ()) -> Response:
-    """A value as JSON; what is infinite or no number is null. ``notes`` go into the header :data:`NOTE`."""
-    return Response(msgspec.json.encode(value, enc_hook=str), media_type=JSON, headers=noted(notes))
+    """A value as JSON, its moments as text; what is infinite or no number is null.
+
+    ``notes`` go into the header :data:`NOTE`.
+    """
+    return Response(msgspec.json.encode(told(value), enc_hook=str), media_type=JSON, headers=noted(notes))
+
+
+def send_list(items: Sequence[object], after: str | None = None, notes: Sequence[str] = ()) -> Response:
+    """A list in its envelope."""
+    return send(Listing(list(items), after, list(notes)), notes)
+
+
+def first_of(found: Sequence[T], limit: int, notes: Sequence[str] = ()) -> Response:
+    """The first ``limit`` of a list that cannot be continued, of which one more was asked for."""
+    more = [f"only the first {limit:,} are listed: ask with a larger limit"] if len(found) > limit else []
+    return send_list(found[:limit], None, [*notes, *more])
 
 
 def noted(notes: Iterable[str]) -> dict[str, str]:
@@ -101,11 +133,15 @@ def noted(notes: Iterable[str]) -> dict[str, str]:
     return {NOTE: text} if text else {}
 
 
-def shows(kind: type, *, several: bool = False) -> dict[int | str, dict[str, Any]]:
-    """The description of a good answer for a route's ``responses``."""
+def shows(kind: type, *, several: bool = False, sentence: str = "Found.") -> dict[int | str, dict[str, Any]]:
+    """The description of a good answer for a route's ``responses``: one of a kind, or a list of ``several``."""
     _shown[kind.__name__] = kind
-    one = {"$ref": _REF.format(name=kind.__name__)}
-    return {200: _described("Found.", {"type": "array", "items": one} if several else one)}
+    name = kind.__name__
+    if several:
+        name = f"{name}Listing"
+        fields = [("items", list[kind]), ("next", str | None), ("notes", list[str])]  # type: ignore[valid-type]
+        _shown.setdefault(name, msgspec.defstruct(name, fields, namespace={"__doc__": Listing.__doc__}, frozen=True))
+    return {200: _described(sentence, {"$ref": _REF.format(name=name)})}
 
 
 def _described(sentence: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +161,14 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
+#: Answers that every route may give which changes something.
+CHANGE_FAILURES: dict[int | str, dict[str, Any]] = {
+    400: _problem("The body or a parameter is wrong or unknown, or the change makes no sense: the sentence says why."),
+    403: _problem("Another site's page asks for it, or the role of who asks does not allow it."),
+    413: _problem("The body is too long, or does not say how long it is."),
+}
+
+
 def as_log(row: StoredLog) -> Log:
     """A stored log with its context as JSON values."""
     values = msgspec.structs.asdict(row)
@@ -136,8 +180,11 @@ def as_log(row: StoredLog) -> Log:
     return Log(**values)
 
 
-def describe(app: FastAPI) -> None:
-    """Give ``app`` its OpenAPI description and answer every error with one sentence."""
+def describe(app: FastAPI, bodies: Mapping[str, dict[str, Any]]) -> None:
+    """Give ``app`` its OpenAPI description and answer every error with one sentence.
+
+    ``bodies`` describe those that no model of a route does.
+    """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -151,17 +198,40 @@ def describe(app: FastAPI) -> None:
             schemas = found.setdefault("components", {}).setdefault("schemas", {})
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            schemas.update(components)
+            schemas.update(_in_words(described(components)) | dict(bodies))
+            found["servers"] = [{"url": "."}]  # as the description was asked for: a proxy's prefix stands before both
+            found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            found["security"] = [{"token": []}, {}]
             app.openapi_schema = found
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation does
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(AndonError, _failed)
+    app.add_exception_handler(HTTPException, _told)
+
+
+def _in_words(schemas: dict[str, Any]) -> dict[str, Any]:
+    """The same as programs meet them: moments are texts here, and what needs a word has one."""
+    for kind, schema in schemas.items():
+        if "description" in schema:
+            schema["description"] = schema["description"].replace("unix seconds", "RFC 3339 text in UTC")
+        for name, field in schema.get("properties", {}).items():
+            if words := _EXPLAINED.get(f"{kind}.{name}", _EXPLAINED.get(name)):
+                field.setdefault("description", words)
+    return schemas
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
-    found = error.errors()[0] if isinstance(error, RequestValidationError) else {"msg": str(error), "loc": ()}
+    found: dict[str, Any] = {"msg": str(error), "loc": ()}
+    if isinstance(error, RequestValidationError):
+        # what is not known is told first: it may be what is missing, misspelt
+        found = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    if found.get("type") == "json_invalid":
+        return JSONResponse({"detail": f"the body is no JSON ({found['ctx']['error']})"}, 400)
+    if found["loc"] == ("body",):
+        sentence = "the body must be a JSON object, sent with the header Content-Type: application/json"
+        return JSONResponse({"detail": sentence}, 400)
     name = ".".join(str(part) for part in found["loc"][1:])
     if found.get("type") == "extra_forbidden":
         sentence = f"there is no parameter {name!r} here: /openapi.json lists those there are"
@@ -171,11 +241,19 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": sentence}, 400)
 
 
+async def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # what it is registered for
+    sentence, path = error.detail, request.url.path
+    if (error.status_code, sentence) == (404, "Not Found"):
+        sentence = f"there is nothing at {path}: /openapi.json lists what there is"
+    elif error.status_code == 405:
+        known = (error.headers or {}).get("Allow", "other methods")
+        sentence = f"{path} takes {known}, not {request.method}: /openapi.json lists what there is"
+    return JSONResponse({"detail": sentence}, error.status_code, error.headers)
+
+
 async def _failed(request: Request, error: Exception) -> Response:
-    sentence = str(error)
-    if isinstance(error, NotFound):
-        return JSONResponse({"detail": sentence}, 404)
-    if not isinstance(error, QueryTooSlow):
+    sentence, status = str(error), status_of(error)
+    if is_trouble(error):
         _log.warning("api question failed", path=request.url.path, reason=sentence)
-    status = 503 if isinstance(error, StoreError) else 500
     return JSONResponse({"detail": sentence}, status, {"Retry-After": str(RETRY_AFTER)} if status == 503 else None)

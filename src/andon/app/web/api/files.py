@@ -89,6 +89,8 @@ def problem_answer(connection: Connection, pattern_id: int) -> ProblemAnswer:
         explanation=explanation,
         second_opinion=below(connection, explanation),
         verdicts=verdicts.of_problem(connection, pattern_id),
+        ticks=problems.ticks_of(connection, pattern_id),
+        notes=problems.notes_of(connection, pattern_id),
         newest_message=None if log is None else log.message,
         hosts=problems.hosts_of(connection, pattern_id),
         merges=problems.merges_of(connection, pattern_id),

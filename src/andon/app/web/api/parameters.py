@@ -15,6 +15,8 @@ from fastapi import HTTPException, Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from andon.core.models import ID_MAX, LogQuery
+from andon.core.models.actions import ActionStatus
+from andon.core.text import is_unfit
 from andon.insight import filters
 from andon.insight.filters import WrongFilter
 
@@ -25,10 +27,13 @@ _CURSOR_MAX = 400
 def _printable(value: str) -> str:
     if "\0" in value:
         raise ValueError("it holds a NUL character, which no log does")
+    if is_unfit(value):
+        raise ValueError("it holds half a character (a lone surrogate), which no text does")
     return value
 
 
-Text = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+PrintableText = Annotated[str, AfterValidator(_printable)]
+Text = Annotated[PrintableText, Field(max_length=200)]
 Time = Annotated[str, Field(max_length=40, description="2025-01-15T02:00, with or without a zone, or an age like 8h.")]
 Id = Annotated[int, Field(ge=1, le=ID_MAX)]
 PathId = Annotated[int, Path(ge=1, le=ID_MAX)]
@@ -43,15 +48,6 @@ class Parameters(BaseModel):
 
 class Nothing(Parameters):
     """No parameters at all."""
-
-
-class VerdictGiven(Parameters):
-    """What a person says of an explanation; ``second``: of the second opinion below it."""
-
-    verdict: Literal["helpful", "wrong"]
-    author: Text | None = None
-    note: Annotated[str, Field(max_length=2_000), AfterValidator(_printable)] | None = None
-    second: bool = False
 
 
 class Span(Parameters):
@@ -84,6 +80,13 @@ class Place(Part, Span):
     """A time at a part of the site: a host, or one of the others by whole days (UTC)."""
 
 
+class OverviewQuestion(Place):
+    """The same; problems are listed by how often their alarms came, or by how long they lasted."""
+
+    sort: Literal["count", "minutes"] = "count"
+    limit: Limit = 10
+
+
 class LogFilter(Part, Span):
     """Which logs; all that is given must hold. Texts of hosts, services and places know ``*`` and ``?``."""
 
@@ -93,6 +96,10 @@ class LogFilter(Part, Span):
         str | None, Field(max_length=filters.TEXT_MAX, description="Words that must occur; phrases in double quotes.")
     ] = None
     pattern: Annotated[Id | None, Field(description="Logs of this problem.")] = None
+    state: Annotated[
+        Literal["raised", "cleared", "acknowledged", "event"] | None,
+        Field(description="What the log says of an alarm; event: nothing."),
+    ] = None
     field: Annotated[
         list[Annotated[Text, Field(description="name=value of a context field; may be repeated.")]],
         Field(max_length=10),
@@ -197,6 +204,72 @@ class AlarmListing(Part):
 
     list: Literal["active", "waiting", "stale", "shelved", "all"] = "active"
     limit: Limit = 50
+
+
+class NoteListing(Span):
+    """Notes of a time."""
+
+    limit: Limit = 50
+
+
+class Continued(Parameters):
+    """A listing from the newest to the oldest, page by page."""
+
+    limit: Limit = 50
+    next: Annotated[Id | None, Field(description="From the page before.")] = None
+
+
+class RejectListing(Continued):
+    """Messages that could not be understood."""
+
+    retried: Annotated[bool, Field(description="Those that were published again, too.")] = False
+
+
+class AuditListing(Continued):
+    """What was done."""
+
+    action: Annotated[Text | None, Field(description="Only deeds that begin so: alarm. or problem.merge")] = None
+
+
+class ActionListing(Continued):
+    """Actions, the newest first."""
+
+    status: Annotated[
+        list[ActionStatus], Field(max_length=len(ActionStatus), description="May be repeated; all unless given.")
+    ] = []
+    target: Annotated[Text | None, Field(description="Name of the connected system.")] = None
+    problem: Id | None = None
+
+
+class QueueListing(Parameters):
+    """What waits for an explanation."""
+
+    failed: Annotated[bool, Field(description="What the model gave no answer for, instead.")] = False
+    limit: Limit = 50
+
+
+class TakingBack(Parameters):
+    """Whose deed is taken back."""
+
+    by: Annotated[Text | None, Field(description="Who takes it back, where nobody is logged in.")] = None
+
+
+class TakingBackFix(TakingBack):
+    """A confirmed fix: the newest, unless an id is given."""
+
+    fix: Id | None = None
+
+
+class TakingBackVerdict(TakingBack):
+    """One's own word on an explanation."""
+
+    second: bool = False
+
+
+class Deleting(TakingBack):
+    """Several at once, all or none."""
+
+    id: Annotated[list[Id], Field(min_length=1, max_length=1_000, description="May be repeated.")]
 
 
 class ReportQuestion(Parameters):

@@ -12,9 +12,9 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable
+from andon.core.outgoing_http import entries, number, table, text
 from andon.explain.providers.backend import Access, Backend, Capabilities
 from andon.explain.providers.failures import Place
-from andon.explain.providers.http_client import entries, number, table, text
 from andon.explain.providers.llama_cpp.engine import Engine
 from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running, digest_of
 from andon.explain.providers.openai import plain_profile

@@ -1,0 +1,83 @@
+"""``andon token``: programs that ask the API."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+import typer
+
+from andon.app.cli.filters import Json, JsonArray
+from andon.app.cli.output import command_settings, errors, print_json, print_outcome, print_rows, short_time, user_name
+from andon.core.credentials import TOKEN_PREFIX, digest, new_secret
+from andon.core.models import Role
+from andon.core.times import stored
+from andon.store import Visitor, change, people
+
+if TYPE_CHECKING:
+    from andon.core.settings.settings import Settings
+
+app = typer.Typer(
+    help="Tokens of programs that ask the API: add, list, revoke.", no_args_is_help=True, add_completion=False
+)
+
+TokenRole = Literal["producer", "viewer", "operator", "admin"]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="What the program is called; it stands in the audit.")]
+
+
+@app.command("add")
+def add_command(
+    name: Name,
+    role: Annotated[
+        TokenRole,
+        typer.Option("--role", help="What it may do: producer (send logs, nothing else), viewer, operator or admin."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Make a token for a program. It is printed this once: only its digest is kept.
+
+    Example: andon token add grafana --role viewer
+    """
+    settings, secret = command_settings(), TOKEN_PREFIX + new_secret()
+    by = user_name() or "unknown"
+    made = change(settings.database, people.add_token, name, digest(secret), Role.named(role), by, now=time.time())
+    if as_json:
+        print_json(msgspec.to_builtins(made) | {"token": secret})
+        return
+    print(secret)  # noqa: T201 - alone on standard output, for scripts
+    may = "send logs" if made.role == Role.PRODUCER.word else f"ask the API as {made.role}"
+    errors.print(f"{made.name} may {may}: Authorization: Bearer …", soft_wrap=True)
+    errors.print("The token is shown this once; `andon token revoke` ends it.", style="dim", soft_wrap=True)
+
+
+@app.command("list")
+def list_command(as_json: JsonArray = False) -> None:
+    """List the tokens of programs, the revoked too; none is shown itself."""
+    settings = command_settings()
+    with Visitor(settings.database) as visitor:
+        found = visitor.read(people.tokens_listed)
+
+    def row(token: people.Token) -> tuple[str | None, ...]:
+        state = "" if token.revoked is None else f"revoked {_time(token.revoked, settings)}"
+        made = _time(token.created, settings)
+        return token.name, token.role, made, token.created_by, _time(token.last_used, settings), state
+
+    none = "No program has a token yet: `andon token add NAME --role viewer` makes one."
+    columns = ("name~", "role", "made", "by?", "last used", "state")
+    print_rows(found, columns, row, none, as_json=as_json)
+
+
+@app.command("revoke")
+def revoke_command(name: Name) -> None:
+    """Refuse the token of a program from its next request on.
+
+    Example: andon token revoke grafana
+    """
+    by = user_name() or "unknown"
+    gone = change(command_settings().database, people.revoke_token, name, by, now=time.time())
+    print_outcome(gone, [f"The token {gone.name} is refused from now on."], as_json=False)
+
+
+def _time(moment: float | None, settings: Settings) -> str:
+    return "" if moment is None else short_time(stored(moment), settings.time_zone)

@@ -1,0 +1,1 @@
+"""Andon as a service of this machine: program, user, settings, data directory and systemd unit; and taking it away."""

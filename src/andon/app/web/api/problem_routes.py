@@ -1,0 +1,251 @@
+"""Routes about problems: what is known of them and their trends, and what people do with them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Body, HTTPException, Query, Response
+
+from andon.app.web.api import files
+from andon.app.web.api.answers import CHANGE_FAILURES, ProblemAnswer, first_of, send, send_list, shows
+from andon.app.web.api.bodies import (
+    Acknowledging,
+    Admin,
+    Doing,
+    Fixing,
+    Judging,
+    Merging,
+    Noting,
+    Operator,
+    Shelving,
+    Ticking,
+    named,
+)
+from andon.app.web.api.parameters import (
+    BreakdownQuestion,
+    Nothing,
+    PathId,
+    PatternListing,
+    SpanLimit,
+    TakingBackFix,
+    TakingBackVerdict,
+    TrendQuestion,
+    named_parameters,
+    zone_of,
+)
+from andon.app.web.operations import Operations
+from andon.app.web.page.backend import Backend
+from andon.core.models import PatternSummary, Resolution
+from andon.insight import filters, problem
+from andon.insight.shifts.calendar import site_shifts
+from andon.insight.trends import breakdown, trends
+from andon.insight.trends.trends import DAY, Kind
+from andon.store import names, problems, queue
+from andon.store.alarms import AlarmEntry
+from andon.store.problems import ProblemNote, Tick, Verdict
+from andon.store.queue import AnalysisEntry
+
+_DOING = Doing()
+_SEEN = Acknowledging()
+
+
+class TrendListing(msgspec.Struct, frozen=True, kw_only=True):
+    """Problems of one time, the most notable first, in the envelope of every list; ``note`` says why there may be none.
+
+    ``logs`` and ``problems`` count all of the time, ``since`` to before ``until``; ``baseline`` is where the time
+    before begins, to which it was compared. Times are widened to whole days where only those are counted.
+    """
+
+    kind: Kind
+    since: str
+    until: str
+    baseline: str | None
+    logs: int
+    problems: int
+    note: str | None
+    items: list[trends.Trend]
+    next: str | None = None
+    notes: list[str]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A problem that waits for another explanation, and the analysis that waits."""
+
+    pattern_id: int
+    analysis_id: int
+
+
+class Regrouped(msgspec.Struct, frozen=True):
+    """A pattern and the problem it is part of now (merged) or was part of before (split)."""
+
+    pattern_id: int
+    problem_id: int
+
+
+def add(router: APIRouter, backend: Backend) -> None:
+    """Add them."""
+    operations = Operations(backend)
+    _known(router, backend)
+    _trends(router, backend)
+    _alarms(router, operations)
+    _fixes(router, operations)
+    _words(router, operations)
+    _grouping(router, operations)
+
+
+def _known(router: APIRouter, backend: Backend) -> None:
+    ask, zone = backend.ask, backend.settings.time_zone
+    shifts = site_shifts(backend.settings)
+
+    @router.get("/patterns", responses=shows(PatternSummary, several=True), tags=["problems"])
+    async def patterns(asked: Annotated[PatternListing, Query()]) -> Response:
+        """Problems with everything merged into them."""
+        with named_parameters():
+            since = filters.moment("new", asked.new, zone)
+        return first_of(await ask(problems.listing, asked.limit + 1, asked.sort, since), asked.limit)
+
+    @router.get("/patterns/{pattern_id}", responses=shows(ProblemAnswer), tags=["problems"])
+    async def pattern(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+        """One problem: what it is, where, how it is explained, what fixed it."""
+        return send(await ask(files.problem_answer, pattern_id))
+
+    @router.get("/patterns/{pattern_id}/history", responses=shows(AnalysisEntry, several=True), tags=["problems"])
+    async def history(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+        """The analyses of a problem, open ones first, then the newest first."""
+        return send_list(await ask(queue.history_of, pattern_id))
+
+    @router.get("/patterns/{pattern_id}/breakdown", responses=shows(breakdown.Breakdown), tags=["problems"])
+    async def parts(pattern_id: PathId, asked: Annotated[BreakdownQuestion, Query()]) -> Response:
+        """A problem by machine, line, host and shift, and the time between its occurrences; of the last 30 days."""
+        since, until = asked.seconds(zone, 30 * DAY)
+        local = zone_of(asked.zone, zone)
+        if until - since > breakdown.SPAN_MAX:
+            raise HTTPException(
+                400, f"since: more than {breakdown.SPAN_MAX // int(DAY)} days are too many; ask for fewer"
+            )
+        return send(await ask(breakdown.breakdown, pattern_id, since, until, shifts, local))
+
+    @router.get("/patterns/{pattern_id}/similar", responses=shows(problem.Similar, several=True), tags=["problems"])
+    async def similar(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+        """Problems that read alike."""
+        return send_list(await ask(problem.similar_to, pattern_id))
+
+    @router.get("/patterns/{pattern_id}/notes", responses=shows(ProblemNote, several=True), tags=["problems"])
+    async def written(pattern_id: PathId, _asked: Annotated[Nothing, Query()]) -> Response:
+        """What people wrote down about a problem, the newest first."""
+        return send_list(await ask(problems.notes_of, pattern_id))
+
+
+def _trends(router: APIRouter, backend: Backend) -> None:
+    ask, zone = backend.ask, backend.settings.time_zone
+
+    def add_kind(kind: Kind, described: str) -> None:
+        @router.get(f"/trends/{kind}", name=kind, description=described, responses=shows(TrendListing), tags=["trends"])
+        async def find(asked: Annotated[TrendQuestion, Query()]) -> Response:
+            with named_parameters():
+                place = trends.place_of(**asked.places())
+                question = trends.ask(
+                    asked.since, asked.until, asked.baseline, zone=zone, place=place, limit=asked.limit
+                )
+            read = await ask(names.read_place, question.place)
+            found = await ask(trends.find, kind, question._replace(place=read.query))
+            notes = read.notes if found.logs else [*read.notes, *read.empty]
+            told = msgspec.structs.asdict(found)
+            return send(TrendListing(items=told.pop("rows"), notes=notes, **told), notes)
+
+    add_kind("top", "The most frequent problems, of the last day.")
+    add_kind("new", "Problems that were seen for the first time.")
+    add_kind("rising", "Problems that come more often than before, beyond chance.")
+    add_kind("quiet", "Problems that were regular before and are silent, beyond chance.")
+
+    @router.get("/trends/first-out", responses=shows(trends.FirstOut, several=True), tags=["trends"])
+    async def first_out(asked: Annotated[SpanLimit, Query()]) -> Response:
+        """What came first in each flood of alarms, the newest flood first; of the last day."""
+        return first_of(await ask(trends.first_out, *asked.seconds(zone, DAY), asked.limit + 1), asked.limit)
+
+    @router.get("/trends/together", responses=shows(trends.Together, several=True), tags=["trends"])
+    async def together(asked: Annotated[SpanLimit, Query()]) -> Response:
+        """Which problem follows which more often than chance explains; of the last day."""
+        return first_of(await ask(trends.together, *asked.seconds(zone, DAY), asked.limit + 1), asked.limit)
+
+
+def _alarms(router: APIRouter, operations: Operations) -> None:
+    answers = shows(AlarmEntry, several=True, sentence="Done; the alarms as they are now.") | CHANGE_FAILURES
+
+    @router.post("/patterns/{pattern_id}/acknowledge", responses=answers, tags=["problems"])
+    async def acknowledge(
+        pattern_id: PathId, person: Operator, given: Annotated[Acknowledging, Body()] = _SEEN
+    ) -> Response:
+        """Acknowledge all alarms of a problem that may be active and that nobody acknowledged; those that were."""
+        return send_list(await operations.acknowledge_problem(pattern_id, named(person, given.by), given.note))
+
+    @router.post("/patterns/{pattern_id}/shelve", responses=answers, tags=["problems"])
+    async def shelve(pattern_id: PathId, person: Operator, given: Shelving) -> Response:
+        """Take all alarms of a problem that may be active off the active list for a time."""
+        words = given.seconds, named(person, given.by), given.note
+        return send_list(await operations.shelve_problem(pattern_id, *words))
+
+    @router.post("/patterns/{pattern_id}/unshelve", responses=answers, tags=["problems"])
+    async def unshelve(pattern_id: PathId, person: Operator, given: Annotated[Doing, Body()] = _DOING) -> Response:
+        """Put all shelved alarms of a problem back on the active list at once."""
+        return send_list(await operations.unshelve_problem(pattern_id, named(person, given.by)))
+
+
+def _fixes(router: APIRouter, operations: Operations) -> None:
+    @router.post("/patterns/{pattern_id}/resolve", responses=shows(Resolution) | CHANGE_FAILURES, tags=["problems"])
+    async def resolve(pattern_id: PathId, person: Operator, given: Fixing) -> Response:
+        """Confirm what fixed a problem: its logs show that from now on, later ones too."""
+        return send(await operations.resolve(pattern_id, given.fix, given.cause, named(person, given.by)))
+
+    @router.delete("/patterns/{pattern_id}/resolve", responses=shows(Resolution) | CHANGE_FAILURES, tags=["problems"])
+    async def revoke(pattern_id: PathId, person: Operator, asked: Annotated[TakingBackFix, Query()]) -> Response:
+        """Take a confirmed fix back, the newest unless ``fix`` names one; the problem is explained again."""
+        return send(await operations.revoke_fix(pattern_id, asked.fix, named(person, asked.by)))
+
+    @router.post("/patterns/{pattern_id}/verdict", responses=shows(Verdict) | CHANGE_FAILURES, tags=["problems"])
+    async def judge(pattern_id: PathId, person: Operator, said: Judging) -> Response:
+        """Say whether the explanation of a problem was helpful or wrong; the last word of a person counts."""
+        by = named(person, said.by or said.author)
+        return send(await operations.judge(pattern_id, said.verdict, by, said.note, second=said.second))
+
+    @router.delete("/patterns/{pattern_id}/verdict", responses=shows(Verdict) | CHANGE_FAILURES, tags=["problems"])
+    async def take_back(pattern_id: PathId, person: Operator, asked: Annotated[TakingBackVerdict, Query()]) -> Response:
+        """Take one's own word on the explanation of a problem back."""
+        by = named(person, asked.by)
+        return send(await operations.take_back_verdict(pattern_id, by, second=asked.second))
+
+
+def _words(router: APIRouter, operations: Operations) -> None:
+    @router.post("/patterns/{pattern_id}/notes", responses=shows(ProblemNote) | CHANGE_FAILURES, tags=["problems"])
+    async def note(pattern_id: PathId, person: Operator, given: Noting) -> Response:
+        """Write something down about a problem, for whoever works on it next."""
+        return send(await operations.note_problem(pattern_id, given.text, named(person, given.by)))
+
+    ticked = shows(Tick, several=True, sentence="All ticks that stand now.") | CHANGE_FAILURES
+
+    @router.post("/patterns/{pattern_id}/tick", responses=ticked, tags=["problems"])
+    async def tick(pattern_id: PathId, person: Operator, given: Ticking) -> Response:
+        """Tick off a step of the explanation that the problem shows, or take that back."""
+        by = named(person, given.by)
+        return send_list(await operations.tick(pattern_id, given.step, given.done, by))
+
+    @router.post("/patterns/{pattern_id}/ask", responses=shows(Asked) | CHANGE_FAILURES, tags=["problems"])
+    async def ask_again(pattern_id: PathId, person: Operator, given: Annotated[Doing, Body()] = _DOING) -> Response:
+        """Ask for another explanation of a problem, ahead of others; the present one is shown until it is there."""
+        asked = await operations.ask_again(pattern_id, named(person, given.by))
+        return send(Asked(pattern_id, asked))
+
+
+def _grouping(router: APIRouter, operations: Operations) -> None:
+    @router.post("/patterns/{pattern_id}/merge", responses=shows(Regrouped) | CHANGE_FAILURES, tags=["problems"])
+    async def merge(pattern_id: PathId, person: Admin, given: Merging) -> Response:
+        """Make a problem part of another one: they share counts and explanation from now on."""
+        root = await operations.merge(pattern_id, given.into, named(person, given.by))
+        return send(Regrouped(pattern_id, root))
+
+    @router.post("/patterns/{pattern_id}/split", responses=shows(Regrouped) | CHANGE_FAILURES, tags=["problems"])
+    async def split(pattern_id: PathId, person: Admin, given: Annotated[Doing, Body()] = _DOING) -> Response:
+        """Take a merged pattern out of its problem again, and never merge the two by themselves afterwards."""
+        left = await operations.split(pattern_id, named(person, given.by))
+        return send(Regrouped(pattern_id, left))

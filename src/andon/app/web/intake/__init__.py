@@ -1,0 +1,1 @@
+"""The ways in over HTTP: logs that programs post, in whatever protocol they speak."""

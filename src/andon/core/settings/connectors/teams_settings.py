@@ -1,0 +1,26 @@
+"""Microsoft Teams, by a webhook of Workflows."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field, SecretStr
+
+from andon.core.settings.connectors.hook import HookTable
+
+
+class TeamsTable(HookTable):
+    """A table ``[[teams]]`` in ``andon.toml``. The address is that of a workflow, which posts
+    to one channel or chat."""
+
+
+class TeamsSettings(BaseModel):
+    """What is connected of this kind."""
+
+    teams: list[TeamsTable] = Field(
+        [],
+        max_length=20,
+        description="Microsoft Teams, by a webhook of Workflows. In `andon.toml`: a table `[[teams]]` for each; see "
+        "[connectors](connectors.md#teams).",
+    )
+    teams_url: SecretStr = Field(
+        SecretStr(""), description="Address of the workflow of each `[[teams]]` that has none of its own."
+    )

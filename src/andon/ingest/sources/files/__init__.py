@@ -1,0 +1,1 @@
+"""Logs that lie in files: followed as they grow, imported once, or piped in."""

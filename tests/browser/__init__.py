@@ -1,0 +1,1 @@
+"""Tests of what people see and press. A package, so that its browser is closed before any other test begins."""

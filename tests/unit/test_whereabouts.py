@@ -1,0 +1,253 @@
+"""Commands find the service that this machine has, and say who may read its settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from andon.core.errors import ConfigError
+from andon.core.settings import whereabouts
+from andon.core.settings.announcing import announced, said
+from andon.core.settings.settings import load_settings
+from support.commands import Commands
+from support.environment import plain_environment
+
+Place = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine on which nothing runs and nothing is installed; the working directory has no settings."""
+    for name in set(os.environ) - set(plain_environment()):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(whereabouts, "INSTALLED", tmp_path / "etc" / "location")
+    monkeypatch.setattr(whereabouts, "RUN_BY_ROOT", tmp_path / "run")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    for name in ("etc", "runtime", "elsewhere", "plant"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return tmp_path
+
+
+def install(machine: Path, toml: str = "") -> Path:
+    """A service that `andon install` set up."""
+    (machine / "etc" / "andon.toml").write_text(toml)
+    (machine / "etc" / "location").write_text(json.dumps({"directory": str(machine / "etc"), "user": "andon"}))
+    return machine / "etc"
+
+
+def test_the_installed_service_is_found_with_its_files_and_paths(machine: Path) -> None:
+    etc = install(machine, "http_port = 9999\nruntime = 1\n".replace("runtime = 1\n", 'runbooks = "books"\n'))
+    (etc / ".env").write_text("MODEL=small\n")
+    found = whereabouts.find()
+    assert found is not None
+    settings = load_settings(found)
+    assert (settings.http_port, settings.model) == (9999, "small")
+    assert settings.runbooks == etc / "books"
+    assert settings.database == etc / "data" / "agent.db"
+    assert "playbook" not in settings.model_fields_set, "a default stays one"
+    assert settings.service == found
+
+
+@pytest.mark.parametrize("name", whereabouts.DECIDING)
+def test_the_environment_decides(machine: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    install(machine)
+    monkeypatch.setenv(name, "/x")
+    assert whereabouts.find() is None
+
+
+@pytest.mark.parametrize(
+    ("file", "text"), [("andon.toml", ""), (".env", "export ANDON_HTTP_PORT=1\n"), ("data/agent.db", "")]
+)
+def test_the_working_directory_decides(machine: Path, file: str, text: str) -> None:
+    install(machine)
+    Path(file).parent.mkdir(exist_ok=True)
+    Path(file).write_text(text)
+    assert whereabouts.find() is None
+
+
+def test_the_env_file_of_another_program_decides_nothing(machine: Path) -> None:
+    install(machine)
+    Path(".env").write_text("MODEL=x\nAPI_KEY=y\nDATABASE_URL=z\n")
+    assert whereabouts.find() is not None
+
+
+def test_a_running_service_is_found_as_long_as_it_runs(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was told by its environment counts as well; the environment of the command goes before that."""
+    install(machine)
+    monkeypatch.chdir(machine / "plant")
+    Path("andon.toml").write_text("http_port = 1\nnats_port = 2\n")
+    monkeypatch.setenv("ANDON_HTTP_PORT", "3")
+    monkeypatch.setenv("ANDON_TIME_ZONE", "Europe/Berlin")
+    settings = load_settings(data_dir="store")
+    monkeypatch.delenv("ANDON_HTTP_PORT")
+    monkeypatch.delenv("ANDON_TIME_ZONE")
+    with pytest.MonkeyPatch.context() as service:
+        service.setenv("ANDON_HTTP_PORT", "3")
+        service.setenv("ANDON_TIME_ZONE", "Europe/Berlin")
+        running = announced(settings)
+        running.__enter__()
+    try:
+        monkeypatch.chdir(machine / "elsewhere")
+        found = whereabouts.find()
+        assert found is not None
+        assert (found.directory, found.running) == (machine / "plant", True)
+        seen = load_settings(found)
+        assert (seen.http_port, seen.nats_port, seen.time_zone) == (3, 2, "Europe/Berlin")
+        assert seen.data_dir == machine / "plant" / "store"
+        monkeypatch.setenv("ANDON_HTTP_PORT", "4")
+        assert load_settings(found).http_port == 4
+        assert "runs with the settings in" in told_elsewhere(monkeypatch)
+    finally:
+        running.__exit__(None, None, None)
+    after = whereabouts.find()
+    assert after is not None
+    assert after.running is None, "it ended: the installed one is meant"
+
+
+def told_elsewhere(monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is said to who names another database."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("DB_PATH", "/nowhere/agent.db")
+        return whereabouts.start_advice()
+
+
+def test_a_file_of_a_killed_service_is_not_believed(machine: Path) -> None:
+    running = machine / "runtime" / "andon"
+    running.mkdir()
+    (running / "1.json").write_text(json.dumps({"directory": str(machine / "plant"), "user": "anna"}))
+    assert whereabouts.find() is None
+    with whereabouts.written(running / "2.json", {"directory": str(machine / "plant"), "user": "anna"}):
+        assert [path.name for path in running.iterdir()] == ["2.json"], "what nobody holds is removed"
+
+
+def test_a_service_of_another_user_is_recognised_by_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nowhere that we may look where it is."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"status":"alive"}')
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setattr(whereabouts, "USUAL_PORT", server.server_port)
+        assert "of another user it seems: ask as that user" in whereabouts.start_advice()
+        server.socket.close()
+        assert whereabouts.start_advice() == "start `andon run`"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"directory": "plant", "user": "a"}', '{"directory": "/x", "user": "a", "settings": 1}']
+)
+def test_a_damaged_file_is_none(machine: Path, text: str) -> None:
+    (machine / "etc" / "location").write_text(text)
+    assert whereabouts.find() is None
+
+
+def test_two_services_are_named(machine: Path) -> None:
+    own = machine / "runtime" / "andon"
+    with (
+        whereabouts.written(own / "1.json", {"directory": "/srv/a", "user": "anna"}),
+        whereabouts.written(own / "2.json", {"directory": "/srv/b", "user": "anna"}),
+        pytest.raises(ConfigError, match=r"/srv/a \(user anna\), /srv/b"),
+    ):
+        whereabouts.find()
+
+
+def test_no_secret_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a key nor a password in an address: the command says which name is missing."""
+    monkeypatch.setenv("API_KEY", "s3cret")
+    monkeypatch.setenv("ANDON_HTTP_TOKEN", "s3cret")
+    monkeypatch.setenv("NATS_URL", "nats://a:s3cret@127.0.0.1:4222")
+    monkeypatch.setenv("DB_PATH", "postgresql://a:s3cret@127.0.0.1/plant")
+    told = said(load_settings())
+    assert "s3cret" not in json.dumps(told)
+    assert told["hidden"] == ["DB_PATH", "NATS_URL"]
+    service = whereabouts.Whereabouts(Path("/srv/a"), "anna", True, told["settings"], tuple(told["hidden"]))
+    monkeypatch.delenv("DB_PATH")
+    with pytest.raises(ConfigError, match="has DB_PATH from its environment, with a secret"):
+        load_settings(service)
+
+
+def test_what_to_do_depends_on_what_is_there(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never to start a second Andon beside one that is."""
+    assert whereabouts.start_advice() == "start `andon run`"
+    install(machine)
+    assert "sudo systemctl start andon" in whereabouts.start_advice()
+    assert "andon run" not in told_elsewhere(monkeypatch)
+    assert str(machine / "etc") in told_elsewhere(monkeypatch)
+
+
+def test_commands_of_an_installed_service_that_never_started(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(machine)
+    andon = Commands(machine, capsys, NATS_URL="", ANDON_DATA_DIR="")
+    monkeypatch.setattr("support.commands._NOWHERE", None)
+    done = andon("logs")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(
+        f"andon: no database at {machine}/etc/data/agent.db: start the service with `sudo systemctl"
+    )
+
+
+#: Runs `andon logs` as nobody in each of the directories that are its arguments, behind the pointer that is the first.
+_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+import andon.app.cli.logs
+from andon.app.cli import main
+from andon.core.settings import whereabouts
+
+whereabouts.INSTALLED = Path(sys.argv[1])
+places, sys.argv = sys.argv[2:], ["andon", "logs"]
+for place in places:
+    if os.fork() == 0:
+        os.setgroups([]), os.setgid(65534), os.setuid(65534)
+        os.chdir(place)
+        main()
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 1
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
+def test_settings_that_may_not_be_read_are_one_sentence() -> None:
+    """As another user: from elsewhere, and in the directory itself. Beside pytest's own, which is closed to others."""
+    with tempfile.TemporaryDirectory() as name:
+        etc, secret = Path(name), Path(name) / "secret"
+        secret.mkdir()
+        pointer = etc / "location"
+        pointer.write_text(json.dumps({"directory": str(etc), "user": "andon"}))
+        (etc / ".env").write_text("API_KEY=k\n")
+        (etc / ".env").chmod(0o640)
+        (secret / "andon.toml").write_text("")
+        (secret / "andon.toml").chmod(0o600)
+        etc.chmod(0o755)
+        secret.chmod(0o755)
+        done = subprocess.run(
+            [sys.executable, "-c", _AS_NOBODY, str(pointer), "/", str(etc), str(secret)],
+            env=plain_environment() | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    both = "may be read by root and the group root only: put `sudo -u {} andon …` in place of `andon …`, or become a member"
+    assert done.stderr.splitlines() == [
+        f"andon: the settings in {etc}/.env {both.format('andon')} of the group and log in anew",
+        f"andon: the settings in .env {both.format('root')} of the group and log in anew",
+        "andon: the settings in andon.toml may be read by root only: put `sudo -u root andon …` in place of `andon …`",
+    ]
+    assert done.returncode == 0
