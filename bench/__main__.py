@@ -73,7 +73,8 @@ def main() -> None:
     if unknown := set(arguments.names) - MEASUREMENTS.keys():
         parser.error(f"there is no {min(unknown)}; there are {known}, {', '.join(COMMANDS)}")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    before, rows = machine.look(), []
+    before = machine.look()
+    rows: list[Row] = []
     try:
         for name in arguments.names or MEASUREMENTS:
             rows += _measured(name, arguments)

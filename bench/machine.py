@@ -79,8 +79,9 @@ def _said(program: Path) -> str:
 def _revision() -> str:
     """The commit, with ``+`` where files differ from it; ``unknown`` outside a checkout."""
     try:
+        git = ["git", "-C", str(ROOT)]
         asked = [
-            subprocess.run(["git", "-C", str(ROOT), *what], capture_output=True, text=True, check=True).stdout.strip()
+            subprocess.run([*git, *what], capture_output=True, text=True, check=True).stdout.strip()
             for what in (["rev-parse", "--short=10", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
         ]
     except (OSError, subprocess.CalledProcessError):

@@ -69,9 +69,8 @@ def cells(row: Row) -> tuple[str, str, str, str, str, str]:
     if row.spread is not None:
         low, high = (f"{one:.2f}" if row.ratio is not None else figure(one) for one in row.spread)
         ratio = f"{ratio} ({low} to {high}, {row.rounds} rounds)".strip()
-    if row.met is None:
-        met = "" if row.full or not row.goal else "less was measured"
-    else:
+    met = "" if row.full or not row.goal else "less was measured"
+    if row.met is not None:
         met = "yes" if row.met else "NO"
     return row.name, f"{figure(row.value)} {row.unit}", beside, ratio, row.goal, met
 
