@@ -21,6 +21,7 @@ from bench import (
     actions,
     agent_layer,
     compare,
+    counts,
     fingerprints,
     history,
     machine,
@@ -55,7 +56,11 @@ MEASUREMENTS: dict[str, Callable[..., Awaitable[Sequence[Row] | None]]] = {
 #: These take from ten minutes to half an hour: without being named they run on a small file.
 LONG = ("history", "retention", "page")
 #: Commands of their own, with options of their own.
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"compare": compare.main, "models": models.main}
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "compare": compare.main,
+    "counts": counts.main,
+    "models": models.main,
+}
 
 
 def main() -> None:
