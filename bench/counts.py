@@ -20,6 +20,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ ALLOWED = 0.10
 PATIENCE = 600
 EVERYWHERE = "everywhere"
 RENEW = "`make bench-baseline`"
+MISSING = "valgrind is not installed (on Debian: apt install valgrind)"
 
 Baseline = Mapping[str, Mapping[str, float]]
 
@@ -120,17 +122,25 @@ def count() -> tuple[dict[str, float], str]:
         empty, given = Path(place) / "empty.db", Path(place) / "messages.jsonl"
         prepare(empty, durability="normal")
         given.write_bytes(b"\n".join(messages(FIRST + COUNTED, 1)))
-        work = [sys.executable, "-m", "bench.counts_work"]
-        found = json.loads(_run([*work, "counts", str(empty), str(given)]))
-        valgrind = shutil.which("valgrind")
-        if valgrind is None:
-            return found, "valgrind is not installed (on Debian: apt install valgrind)"
-        files = Path(place) / "cachegrind"
-        counted = [valgrind, "-q", "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={files}.%p"]
-        children = json.loads(_run([*counted, *work, "instructions", str(empty), str(given)]))
-        return found | instructions(
-            {name: _summary(Path(f"{files}.{child}").read_text()) for name, child in children.items()}
-        ), ""
+        with ThreadPoolExecutor() as both:  # the imports under cachegrind are most of the time, and leave a core free
+            plain = both.submit(_run, _work("counts", empty, given))
+            under_cachegrind = both.submit(_instructions, empty, given)
+            return json.loads(plain.result()) | under_cachegrind.result(), "" if shutil.which("valgrind") else MISSING
+
+
+def _work(kind: str, empty: Path, given: Path) -> list[str]:
+    return [sys.executable, "-m", "bench.counts_work", kind, str(empty), str(given)]
+
+
+def _instructions(empty: Path, given: Path) -> dict[str, float]:
+    """Those for a log; empty without valgrind."""
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        return {}
+    files = empty.with_name("cachegrind")
+    cachegrind = [valgrind, "-q", "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={files}.%p"]
+    children = json.loads(_run([*cachegrind, *_work("instructions", empty, given)]))
+    return instructions({name: _summary(Path(f"{files}.{child}").read_text()) for name, child in children.items()})
 
 
 def instructions(summaries: Mapping[str, int]) -> dict[str, float]:
