@@ -24,11 +24,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from andon.store import prepare
 from bench.counts_work import BATCH, COUNTED, FIRST
 from bench.record_path import messages
 
 ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src"
 BASELINE = Path(__file__).with_name("counts.json")
 #: By which share a count may grow until this fails, and shrink until the baseline is to be tightened.
 ALLOWED = 0.10
@@ -64,6 +64,10 @@ COUNTS = (
 )
 
 
+class CountError(Exception):
+    """Why nothing could be counted, with what the counting program said."""
+
+
 class Verdict(NamedTuple):
     """A count beside its baseline, None where there is none under its ``key``."""
 
@@ -89,11 +93,15 @@ class Verdict(NamedTuple):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Count, print, and write what was counted where asked; 1 where something grew too much."""
+    """Count, print, write where asked; 1 where something grew too much, 2 where it cannot be counted."""
     parser = argparse.ArgumentParser(prog="bench counts", description=__doc__)
     parser.add_argument("--renew", action="store_true", help="take what is counted now for the baseline")
     options = parser.parse_args(arguments)
-    found, untold = count()
+    try:
+        found, untold = count()
+    except CountError as error:
+        print(f"bench counts: {error}", file=sys.stderr)
+        return 2
     here = environment()
     baseline: Baseline = json.loads(BASELINE.read_text())
     print(f"counts: {COUNTED:,} messages in batches of {BATCH} after {FIRST:,} others; {', '.join(here.values())}")
@@ -116,15 +124,18 @@ def environment() -> dict[str, str]:
     }
 
 
-def count() -> tuple[dict[str, float], str]:
-    """What was counted by name, and why instructions were not, "" where they were."""
+def count(source: Path = SOURCE) -> tuple[dict[str, float], str]:
+    """What was counted by name of the package in ``source``, and why instructions were not, "" where they were.
+
+    Raises CountError.
+    """
     with tempfile.TemporaryDirectory(prefix="andon-counts-") as place:
         empty, given = Path(place) / "empty.db", Path(place) / "messages.jsonl"
-        prepare(empty, durability="normal")
         given.write_bytes(b"\n".join(messages(FIRST + COUNTED, 1)))
+        _run(_work("prepare", empty, given), source)
         with ThreadPoolExecutor() as both:  # the imports under cachegrind are most of the time, and leave a core free
-            plain = both.submit(_run, _work("counts", empty, given))
-            under_cachegrind = both.submit(_instructions, empty, given)
+            plain = both.submit(_run, _work("counts", empty, given), source)
+            under_cachegrind = both.submit(_instructions, empty, given, source)
             return json.loads(plain.result()) | under_cachegrind.result(), "" if shutil.which("valgrind") else MISSING
 
 
@@ -132,14 +143,14 @@ def _work(kind: str, empty: Path, given: Path) -> list[str]:
     return [sys.executable, "-m", "bench.counts_work", kind, str(empty), str(given)]
 
 
-def _instructions(empty: Path, given: Path) -> dict[str, float]:
+def _instructions(empty: Path, given: Path, source: Path) -> dict[str, float]:
     """Those for a log; empty without valgrind."""
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         return {}
     files = empty.with_name("cachegrind")
     cachegrind = [valgrind, "-q", "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={files}.%p"]
-    children = json.loads(_run([*cachegrind, *_work("instructions", empty, given)]))
+    children = json.loads(_run([*cachegrind, *_work("instructions", empty, given)], source))
     return instructions({name: _summary(Path(f"{files}.{child}").read_text()) for name, child in children.items()})
 
 
@@ -157,9 +168,9 @@ def _summary(written: str) -> int:
     return int(found[1])
 
 
-def _run(command: Sequence[str]) -> str:
-    """The output of a counting program. Raises SystemExit with what it said where it failed."""
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+def _run(command: Sequence[str], source: Path) -> str:
+    """The output of a counting program over the package in ``source``. Raises CountError where it failed."""
+    path = os.pathsep.join([str(source), str(ROOT)])
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -171,7 +182,7 @@ def _run(command: Sequence[str]) -> str:
         timeout=PATIENCE,
     )
     if done.returncode:
-        raise SystemExit(f"bench counts: {' '.join(command[:4])} … ended with {done.returncode}: {done.stderr[-2000:]}")
+        raise CountError(f"{' '.join(command[-5:-2])} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
     return done.stdout
 
 

@@ -1,8 +1,9 @@
 """The fixed work that ``counts.py`` counts: messages are decoded, fingerprinted, stored and indexed, answers found.
 
 A program of its own, so that nothing else is counted; no thread works beside the one that waits for it.
-``counts`` prints what Python itself can count, as JSON. ``instructions`` is run under cachegrind: it imports once and
-forks a child for each piece of work, whose instructions cachegrind writes to a file of that child's own.
+``prepare`` makes an empty database. ``counts`` prints what Python itself can count, as JSON. ``instructions`` is run
+under cachegrind: it imports once and forks a child for each piece of work, whose instructions cachegrind writes to a
+file of that child's own.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 from andon.core.models import SUBJECT, Delivery, LogRecord
 from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
-from andon.store import Store
+from andon.store import Store, prepare
 
 #: Messages in a transaction, those that come first so that caches are full, and those that are counted after them.
 BATCH, FIRST, COUNTED = 500, 500, 1000
@@ -200,7 +201,10 @@ def instructions(empty: Path, given: Sequence[Delivery]) -> dict[str, int]:
 
 
 def main(kind: str, empty: Path, messages: Path) -> None:
-    """Do the work of ``kind`` on copies of the ``empty`` database."""
+    """Make the ``empty`` database, or do the work of ``kind`` on copies of it."""
+    if kind == "prepare":
+        prepare(empty, durability="normal")
+        return
     given = deliveries(messages)
     if kind == "instructions":
         print(json.dumps(instructions(empty, given)))
