@@ -11,11 +11,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCKED := $(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test models eval-models quick lint format bench chaos producers figures docs screenshots lock \
+.PHONY: help setup demo run test models eval-models quick lint format bench counts bench-baseline chaos producers figures docs screenshots lock \
 	bundle bundle-test clean
 
 help:  ## Print what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Create .venv with Andon and exactly what is locked; EXTRAS=postgres,mcp puts back what an extra lacks
 ifneq ($(EXTRAS),)
@@ -71,8 +71,14 @@ lint: $(STAMP)  ## Check style, types and the import rule
 format: $(STAMP)  ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-bench: $(STAMP)  ## Measure the record path beside its yardsticks
-	@$(BIN)/python -m bench
+bench: $(STAMP)  ## Measure everything beside its yardsticks, and print the table of docs/performance.md; JSON=file keeps it
+	@$(BIN)/python -m bench $(if $(JSON),--json $(JSON))
+
+counts: $(STAMP)  ## Count what a log costs (statements, bytes, memory, instructions); fails where it grew by a tenth
+	@$(BIN)/python -m bench counts
+
+bench-baseline: $(STAMP)  ## Take what `make counts` counts now for its baseline, bench/counts.json, on purpose
+	@$(BIN)/python -m bench counts --renew
 
 chaos: $(STAMP)  ## Break a running service for ten minutes and count what is lost; ALL=1 for half an hour
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(ALL),--all) $(if $(WRITE),--write) --seed $(or $(SEED),1)

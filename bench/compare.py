@@ -1,46 +1,57 @@
 """Two revisions side by side: ``python -m bench compare REV [--against REV]``; against the working tree unless given.
 
-The same interpreter runs the source of both, in turns, on the same messages. The record path is measured from outside,
-at ``andon run`` as a process of its own with its broker: the service is stopped (SIGSTOP) while the broker is filled,
-and its time begins when it goes on. Decoding and fingerprinting are measured in a child (``compare_child.py``), which
-finds them under the names they have had. Machines are shared and noisy: the ratio of neighbouring rounds counts.
+The same interpreter runs the source of both, in turns, on the same messages. The service is looked at from outside
+(``compare_service.py``): ``andon run`` as a process of its own with its broker. Decoding and fingerprinting are
+measured in a child (``compare_child.py``), which finds them under the names they have had. ``counts`` is counted once,
+by ``counts_work.py``. Machines are shared and noisy: the ratio of neighbouring rounds counts.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import io
 import json
+import math
 import os
-import signal
 import statistics
 import subprocess
 import sys
 import tarfile
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from andon.bus.connection import connect
-from andon.bus.publisher import JetStreamPublisher
+from bench import compare_service, counts
 from bench.record_path import messages
-from bench.service_figures import start_service, stop_service, stored
+from bench.table import figure
 
 ROOT = Path(__file__).resolve().parent.parent
 CHILD = Path(__file__).with_name("compare_child.py")
-#: The subject that logs have been published to in every revision.
-SUBJECT = "agent.technical.support"
-#: Seconds within which everything is stored, or something is wrong.
-PATIENCE = 120.0
-#: What is measured, and its unit: more is better for all.
+#: What a round measures, and its unit; those in MORE are better when they are more.
 QUANTITIES = {
-    "record path": "logs/s",
-    "record path, CPU": "logs/CPU s",
     "decoding": "logs/CPU s",
     "fingerprinting": "logs/CPU s",
+    "start to /readyz": "s",
+    "start to /readyz, CPU": "CPU s",
+    "start until warm, CPU": "CPU s",
+    "memory, idle": "MiB",
+    "idle, share of a core": "%",
+    "idle, wake-ups": "a second",
+    "record path": "logs/s",
+    "record path, CPU": "logs/CPU s",
+    "sustained, with indexing": "logs/s",
+    "memory, after that": "MiB",
+    **{f"asked: {name}": "ms" for name in compare_service.QUESTIONS},
+    "a model call, CPU": "CPU ms",
+}
+MORE = {name for name, unit in QUANTITIES.items() if unit.startswith("logs/")}
+#: Rows of the table that say nothing about two revisions, and why.
+NOT_COMPARED = {
+    "telegraf and the bare loops": "yardsticks are the same in both; `record path` and `sustained` have the ratio",
+    "ten million logs": "a file of that size takes each revision half an hour: `asked` is of the logs of a round; "
+    "`python -m bench history` in each worktree",
+    "memory over garbage": "half an hour: `python -m bench garbage` in each worktree",
+    "the agent layer alone": "it is reached by names inside; `a model call` is of the whole service",
 }
 
 
@@ -53,9 +64,12 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench compare", description=__doc__)
     parser.add_argument("revision", metavar="REV", help="what is compared: a commit as git names it")
     parser.add_argument("--against", metavar="REV", help="what it is compared with; the working tree unless given")
+    parser.add_argument("--only", choices=[*PARTS, "counts"], nargs="+", help="parts of it; all unless given")
     parser.add_argument("--quick", action="store_true", help="fewer messages and rounds")
+    parser.add_argument("--rounds", type=int, help="how often both are measured; 5 (quick: 3) unless given")
     options = parser.parse_args(arguments)
-    count, rounds = (10_000, 3) if options.quick else (40_000, 5)
+    count, rounds = (10_000, options.rounds or 3) if options.quick else (40_000, options.rounds or 5)
+    wanted = options.only or [*PARTS, "counts"]
     with tempfile.TemporaryDirectory(prefix="andon-compare-") as place:
         try:
             sides = {
@@ -72,14 +86,35 @@ def main(arguments: Sequence[str]) -> int:
             return 2
         given = Path(place) / "messages.jsonl"
         given.write_bytes(b"\n".join(messages(count, 1)))
-        measured: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
-        for number in range(rounds):
-            for name, source in sides.items():  # in turns, so that what the machine does meanwhile meets both
-                where = Path(place) / f"{len(measured[name])}-{source.parent.name}-{number}"
-                measured[name].append(one_round(source, given, where))
-    print(f"\n{count:,} messages of about 255 bytes, {rounds} rounds in turns; medians, and the ratio with its spread")
-    print(table(measured))
+        if set(wanted) - {"counts"}:
+            measured = in_turns(sides, given, Path(place), rounds, wanted)
+            print(
+                f"\n{count:,} messages of about 255 bytes, {rounds} rounds in turns; medians, ratios with their spread"
+            )
+            print(table(measured))
+        if "counts" in wanted:
+            print("\ncounted once, which does not depend on the machine:")
+            print(counted({name: _counts(source) for name, source in sides.items()}))
+    print("\nnot compared:")
+    for what, why in NOT_COMPARED.items():
+        print(f"  {what}: {why}")
     return 0
+
+
+def in_turns(
+    sides: Mapping[str, Path], given: Path, place: Path, rounds: int, wanted: Sequence[str]
+) -> dict[str, list[dict[str, float]]]:
+    """The rounds of both sides, which alternate so that what the machine does meanwhile meets both."""
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
+    for number in range(rounds):
+        for side, (name, source) in enumerate(sides.items()):
+            found: dict[str, float] = {}
+            for part, measure in PARTS.items():
+                if part in wanted:
+                    found |= measure(source, given, place / f"{number}-{side}-{part}")
+            measured[name].append(found)
+            print(f"  round {number + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
+    return measured
 
 
 def checked_out(revision: str, place: Path) -> Path:
@@ -107,64 +142,82 @@ def checked_out(revision: str, place: Path) -> Path:
     return place / "src"
 
 
-def one_round(source: Path, given: Path, place: Path) -> dict[str, float]:
-    """All quantities of one revision, once."""
-    environment = {**os.environ, "PYTHONPATH": str(source)}
+def inside(source: Path, given: Path, _: Path) -> dict[str, float]:
+    """Decoding and fingerprinting alone, logs for a CPU second."""
     done = subprocess.run(
         [sys.executable, str(CHILD), str(given), str(source)],
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(source)},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
         raise RuntimeError(f"the child over {source} failed: {done.stderr[-2000:]}")
-    batch = given.read_bytes().splitlines()
-    seconds, cpu = asyncio.run(drained(source, batch, place))
-    of_parts = {name: len(batch) / taken for name, taken in json.loads(done.stdout).items()}
-    return {"record path": len(batch) / seconds, "record path, CPU": len(batch) / cpu, **of_parts}
+    count = len(given.read_bytes().splitlines())
+    return {name: count / taken for name, taken in json.loads(done.stdout).items()}
 
 
-async def drained(source: Path, batch: list[bytes], place: Path) -> tuple[float, float]:
-    """Seconds, and CPU seconds of the service without its broker, from a full stream to the last commit."""
-    process, ports, _ = start_service(place, PYTHONPATH=str(source), PROVIDER="PLAYBOOK")
+def service(source: Path, given: Path, place: Path) -> dict[str, float]:
+    """Start, quiet, a full stream and questions."""
+    return compare_service.whole_service(source, given.read_bytes().splitlines(), place)
+
+
+def calls(source: Path, given: Path, place: Path) -> dict[str, float]:
+    """Answers of a model that answers at once."""
+    return compare_service.answers(source, given.read_bytes().splitlines()[:210], place)
+
+
+#: What a round consists of; ``--only`` chooses.
+PARTS: dict[str, Callable[[Path, Path, Path], dict[str, float]]] = {
+    "inside": inside,
+    "service": service,
+    "calls": calls,
+}
+
+
+def _counts(source: Path) -> dict[str, float] | str:
+    """What ``python -m bench counts`` counts over a revision's source, or why it cannot."""
     try:
-        connection = await connect(f"nats://127.0.0.1:{ports[0]}", name="bench")
-        process.send_signal(signal.SIGSTOP)
-        publisher = JetStreamPublisher(connection)
-        done = await publisher.store_many((SUBJECT, data, None, None) for data in batch)
-        assert done.stored == len(batch)
-        await publisher.close()
-        await connection.close()
-        before, started = cpu_seconds(process.pid), time.perf_counter()
-        process.send_signal(signal.SIGCONT)
-        while stored(place / "data" / "agent.db") < len(batch):
-            if time.perf_counter() - started > PATIENCE:
-                raise RuntimeError(f"not all logs were stored within {PATIENCE:.0f} s")
-            await asyncio.sleep(0.005)
-        return time.perf_counter() - started, cpu_seconds(process.pid) - before
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-        stop_service(process)
+        return counts.count(source)[0]
+    except counts.CountError as error:
+        return str(error)
 
 
-def cpu_seconds(pid: int) -> float:
-    """CPU time of one process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def counted(found: Mapping[str, dict[str, float] | str]) -> str:
+    """Both sides' counts and their ratio; what has none of a name that the counting program uses is said so."""
+    (one, first), (other, second) = found.items()
+    refused = [f"  {name} cannot be counted: {why}" for name, why in found.items() if isinstance(why, str)]
+    if isinstance(first, str) or isinstance(second, str):
+        return "\n".join(refused)
+    width = max(14, len(one), len(other))
+    lines = [f"  {'':<26}{one:>{width}}  {other:>{width}}  {other} / {one}"]
+    lines += [
+        f"  {name:<26}{first[name]:>{width},.2f}  {second[name]:>{width},.2f}  {second[name] / first[name]:.2f} x"
+        for name in first
+        if name in second
+    ]
+    return "\n".join(lines)
 
 
 def table(measured: dict[str, list[dict[str, float]]]) -> str:
     """Medians of both, and the median and spread of the second beside the first, round by round."""
     (one, ones), (other, others) = measured.items()
     width = max(14, len(one), len(other))
-    lines = [f"  {'':<18}{one:>{width}}  {other:>{width}}  {other} / {one}"]
+    lines = [f"  {'':<26}{one:>{width}}  {other:>{width}}  {other} / {one}"]
     for name, unit in QUANTITIES.items():
-        pairs = [(first[name], second[name]) for first, second in zip(ones, others, strict=True)]
-        ratios = [second / first for first, second in pairs]
+        pairs = [
+            (first[name], second[name])
+            for first, second in zip(ones, others, strict=True)
+            if name in first and name in second
+        ]
+        if not pairs:
+            if any(name in found for found in (*ones, *others)):
+                lines.append(f"  {name:<26}only one of the two has it")
+            continue
+        ratios = [second / first if first else math.nan for first, second in pairs]
         medians = [statistics.median(column) for column in zip(*pairs, strict=True)]
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        shown = "  ".join(f"{value:>{width},.0f}" for value in medians)
-        lines.append(f"  {name:<18}{shown}  {statistics.median(ratios):.2f} x ({spread})  {unit}")
+        shown = "  ".join(f"{figure(value):>{width}}" for value in medians)
+        better = "more" if name in MORE else "less"
+        lines.append(f"  {name:<26}{shown}  {statistics.median(ratios):.2f} x ({spread})  {unit}, {better} is better")
     return "\n".join(lines)

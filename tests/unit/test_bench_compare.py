@@ -38,9 +38,21 @@ def test_ratios_are_of_neighbouring_rounds(compare: ModuleType) -> None:
     told = compare.table({"HEAD~5": rounds(1000, 900, 300), "working tree": rounds(1100, 990, 330)})
     assert "working tree / HEAD~5" in told.splitlines()[0]
     assert len(told.splitlines()) == 1 + len(compare.QUANTITIES)
-    assert told.splitlines()[1].split() == [
-        *["record", "path", "900", "990", "1.10", "x", "(1.10", "to", "1.10)", "logs/s"]
-    ]
+    [line] = [line for line in told.splitlines() if line.startswith("  record path  ")]
+    assert " ".join(line.split()) == "record path 900 990 1.10 x (1.10 to 1.10) logs/s, more is better"
+
+
+def test_what_one_revision_lacks_is_said_and_what_both_lack_is_not(compare: ModuleType) -> None:
+    told = compare.table({"old": [{"decoding": 1.0}], "new": [{"decoding": 2.0, "asked: diff": 5.0}]})
+    assert [line.split(maxsplit=1)[0] for line in told.splitlines()[1:]] == ["decoding", "asked:"]
+    assert "only one of the two has it" in told
+
+
+def test_a_revision_that_cannot_be_counted_says_why(compare: ModuleType) -> None:
+    told = compare.counted({"old": "no module named andon.store", "new": {"record: statements": 0.3}})
+    assert told == "  old cannot be counted: no module named andon.store"
+    told = compare.counted({"old": {"record: statements": 0.6}, "new": {"record: statements": 0.3}})
+    assert told.splitlines()[1].split() == ["record:", "statements", "0.60", "0.30", "0.50", "x"]
 
 
 def test_a_name_that_a_revision_lacks_is_looked_for_under_the_next(
