@@ -10,6 +10,7 @@ from pathlib import Path
 from andon.app.background.changes import Changes
 from andon.app.background.others import tell_of_others
 from andon.core.settings.database_url import Database
+from andon.core.waiting import News
 from andon.store import Elsewhere, Store, alarms, change
 from support.patience import PATIENCE
 from support.store_data import NOW, a_log, opened
@@ -28,7 +29,10 @@ async def first(changes: Changes, topic: str = "work", since: int | None = None)
 class Looks:
     """Counts the looks at a store, and lets a test wait for them."""
 
+    log_file, shared = None, True
+
     def __init__(self, store: Store | None = None) -> None:
+        self.news = News()
         self.count = 0
         self._store, self._looked = store, asyncio.Condition()
 
