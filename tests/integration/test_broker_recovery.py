@@ -111,6 +111,7 @@ async def recording(
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for, not how long."""
     monkeypatch.setattr(recovery, "EVERY", 0.05)
+    monkeypatch.setattr(recovery, "QUIET_EVERY", 0.05)
 
 
 async def publish(nc: BusConnection, count: int, what: str = "log") -> None:

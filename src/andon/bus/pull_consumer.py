@@ -22,6 +22,7 @@ from andon.bus.connection import ArrivedMsg, BusConnection
 from andon.bus.expectations import PULL_EXPIRES
 from andon.bus.jetstream_api import SECOND, Setup
 from andon.core.models import Delivery
+from andon.core.waiting import woken
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ ACK_PREFIX = "$JS.ACK."
 MESSAGE_SIZE = "Nats-Msg-Size"  # what the broker took away, where it hands out headers only
 NAK_LATER = b'-NAK {"delay": 1000000000}'
 MAX_PULL_BYTES = 256 << 20
-HEARTBEAT = 1.0  # seconds between the broker's signs of life while a pull waits
+HEARTBEAT = 5.0  # seconds between the broker's signs of life while a pull waits
 NO_WAIT_TIMEOUT = 5.0
 #: Ends of a pull that only mean "ask again", by the beginning of their text.
 ROUTINE = ("Request Timeout", "Message Size Exceeds MaxBytes", "Batch Completed", "Interest Expired")
@@ -106,7 +107,7 @@ class PullReader:
         """Stop listening and return what was received and not taken; messages on their way are waited for."""
         subscription, self._subscription = self._subscription, None
         self._open = False
-        self.trouble = "closed"
+        self.forget("closed")
         if subscription is not None:
             with contextlib.suppress(TimeoutError, nats.errors.Error):
                 async with asyncio.timeout(timeout):
@@ -131,12 +132,21 @@ class PullReader:
             )
         return taken
 
+    def owns(self, reply: str) -> bool:
+        """Whether ``reply`` is where a pull of ours gets its messages."""
+        return bool(self._inbox) and reply.startswith(self._inbox)
+
+    @property
+    def asking(self) -> bool:
+        """Whether a pull of ours waits at the broker."""
+        return self._open
+
     async def wait(self, seconds: float) -> None:
-        """Wait until something arrives, a message or the end of a pull; at most ``seconds``."""
+        """Wait until something arrives, a message or the end of a pull, or is overdue; at most ``seconds``."""
+        if self._open:
+            seconds = min(seconds, max(self._heard + self._patience - time.monotonic(), 0.0) + 0.001)
+        await woken(self._changed, seconds)
         self._changed.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
 
     async def ask(self) -> None:
         """Ask for a batch unless one is on its way, enough is buffered, or there is trouble to be dealt with."""
@@ -165,11 +175,14 @@ class PullReader:
 
     def silent(self) -> bool:
         """Whether the outstanding pull is dead: two heartbeats are missing. It is given up then."""
-        limit = NO_WAIT_TIMEOUT if self._no_wait else 2.2 * HEARTBEAT
-        if not self._open or time.monotonic() - self._heard < limit:
+        if not self._open or time.monotonic() - self._heard < self._patience:
             return False
         self.forget("heartbeats stopped")
         return True
+
+    @property
+    def _patience(self) -> float:
+        return NO_WAIT_TIMEOUT if self._no_wait else 2.2 * HEARTBEAT
 
     async def _receive(self, message: ArrivedMsg) -> None:
         self._heard = time.monotonic()

@@ -37,6 +37,9 @@ AUDITED = tuple(
     f"$JS.API.CONSUMER.{what}.{STREAM}".encode() for what in ("CREATE", "DURABLE.CREATE", "DELETE", "PAUSE")
 )
 
+#: What everybody who reads from our consumer sends, for some hundreds of messages each time.
+REQUESTS = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{CONSUMER}"
+
 MINUTE = 60.0
 FIGHT = 3  # times within a minute that something may be put back before somebody else is said to be at it
 DRAIN_SECONDS, DRAIN_LOOK = 1.0, 0.02
@@ -50,7 +53,8 @@ class StreamGuard:
     ``put_back(setting)`` is told of each setting that was put back. ``setup`` is what :meth:`settle` found last,
     ``problem`` what keeps logs from being recorded, in one sentence, and ``differences`` all that is not as Andon makes
     it; ``recreated`` counts how often stream or consumer
-    had to be made again. ``changed`` is set when somebody may have changed something. ``reading`` says that the logs
+    had to be made again. ``changed`` is set when somebody may have changed something. ``heard`` is called then,
+    with "", and with where the answers go when anybody asks the consumer for messages. ``reading`` says that the logs
     of before have been recovered, so that what is acknowledged is in the database.
     """
 
@@ -79,12 +83,14 @@ class StreamGuard:
         self.recreated = 0
         self.reading = False
         self.changed = asyncio.Event()
+        self.heard: Callable[[str], object] = lambda _: None
 
     async def listen(self) -> None:
         """Hear of changes from now on; where the broker does not let us, what :meth:`check` sees must do."""
         self._unwatch = self._nc.watch(lambda _up: self.changed.set())
         for subject in (*ADVISORIES, *([AUDIT] if self._ours else ())):
             self._subscriptions.append(await self._nc.subscribe(subject, cb=self._told))
+        self._subscriptions.append(await self._nc.subscribe(REQUESTS, cb=self._asked))
 
     async def close(self) -> None:
         """Hear no more; idempotent."""
@@ -295,9 +301,13 @@ class StreamGuard:
         remedy = "raise ANDON_NATS_MAX_STORE" if self._ours else "raise the account's max_storage, or remove streams"
         return f"the broker's store is full ({used:,} of {most:,} bytes), it refuses logs: {remedy}"
 
+    async def _asked(self, message: Msg) -> None:
+        self.heard(message.reply)
+
     async def _told(self, message: Msg) -> None:
         if message.subject != AUDIT or any(each in message.data for each in AUDITED):
             self.changed.set()
+            self.heard("")
 
 
 def _merged(differences: Sequence[Difference]) -> dict[str, Any]:
