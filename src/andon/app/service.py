@@ -34,7 +34,7 @@ from andon.app.known_habits import KnownHabits
 from andon.app.retention_policy import retention_policy
 from andon.app.starting import Starting, in_thread
 from andon.app.wiring import analysis_policy, broker_url, code_rules, decoder, lease_owner, model_admission, public
-from andon.bus.connection import BusConnection, connect
+from andon.bus.connection import PING_EVERY, PING_OWN_EVERY, BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.embedded.config import MQTT_HEADER, bracketed
 from andon.bus.feed import Feed
@@ -368,7 +368,8 @@ class Service:
             self.broker = EmbeddedBroker(self.settings, health=self.health)
             await self._starting.step("broker", self.settings.data_dir, self.broker.start)
             stack.push_async_callback(self.broker.stop)
-        self._connection = await connect(broker_url(self.settings, self.broker), name=self.settings.agent_name)
+        url, ping = broker_url(self.settings, self.broker), PING_EVERY if self.broker is None else PING_OWN_EVERY
+        self._connection = await connect(url, name=self.settings.agent_name, ping_every=ping)
         stack.push_async_callback(self._connection.close)
         self._connection.watch(lambda up: None if up else self._doubt_broker())
 

@@ -120,7 +120,7 @@ class JetStreamLogStream:
             await reader.wait(left)
             if reader.silent():
                 self._verified = False
-                self.moved.set()
+                self.guard.suspect()
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
         self._answered += len(deliveries)

@@ -301,13 +301,17 @@ class StreamGuard:
         remedy = "raise ANDON_NATS_MAX_STORE" if self._ours else "raise the account's max_storage, or remove streams"
         return f"the broker's store is full ({used:,} of {most:,} bytes), it refuses logs: {remedy}"
 
+    def suspect(self) -> None:
+        """There is a sign that stream, consumer or broker are not as they were."""
+        self.changed.set()
+        self.heard("")
+
     async def _asked(self, message: Msg) -> None:
         self.heard(message.reply)
 
     async def _told(self, message: Msg) -> None:
         if message.subject != AUDIT or any(each in message.data for each in AUDITED):
-            self.changed.set()
-            self.heard("")
+            self.suspect()
 
 
 def _merged(differences: Sequence[Difference]) -> dict[str, Any]:
