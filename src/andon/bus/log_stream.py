@@ -18,7 +18,7 @@ from andon.bus import jetstream_api
 from andon.bus.connection import BusConnection, closed_error
 from andon.bus.expectations import OVERHEAD
 from andon.bus.jetstream_api import Setup
-from andon.bus.pull_consumer import PullReader, parse_ack_subject
+from andon.bus.pull_consumer import HEARTBEAT, OWN_HEARTBEAT, PullReader, parse_ack_subject
 from andon.bus.stream_guard import StreamGuard
 from andon.core.errors import BrokerError, BrokerUnavailable
 from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
@@ -68,7 +68,8 @@ class JetStreamLogStream:
         self._changes = 0
         self._closed = False
         max_bytes = max(max_bytes, nc.max_payload + OVERHEAD)
-        self.reader = PullReader(nc, STREAM, CONSUMER, batch=batch, max_bytes=max_bytes)
+        beat = OWN_HEARTBEAT if self.guard.ours else HEARTBEAT
+        self.reader = PullReader(nc, STREAM, CONSUMER, batch=batch, max_bytes=max_bytes, heartbeat=beat)
         self.reader.obey(setup)
         self._unwatch = nc.watch(self._connection_changed)
         self._warned_at: float | None = None

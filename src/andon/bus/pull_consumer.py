@@ -30,7 +30,9 @@ ACK_PREFIX = "$JS.ACK."
 MESSAGE_SIZE = "Nats-Msg-Size"  # what the broker took away, where it hands out headers only
 NAK_LATER = b'-NAK {"delay": 1000000000}'
 MAX_PULL_BYTES = 256 << 20
-HEARTBEAT = 5.0  # seconds between the broker's signs of life while a pull waits
+#: Seconds between the broker's signs of life while a pull waits, and those of a broker of our own: nothing but its end
+#: or its hanging ends a pull there unheard.
+HEARTBEAT, OWN_HEARTBEAT = 1.0, 5.0
 NO_WAIT_TIMEOUT = 5.0
 #: Ends of a pull that only mean "ask again", by the beginning of their text.
 ROUTINE = ("Request Timeout", "Message Size Exceeds MaxBytes", "Batch Completed", "Interest Expired")
@@ -54,15 +56,25 @@ class PullReader:
     """Reads a pull consumer. One reader per object; everything runs on the loop that opened it.
 
     ``batch`` messages and ``max_bytes`` bound one pull; at most two pulls' worth is in memory (one buffered, one
-    arriving). ``no_wait`` makes a pull end when the stream has nothing more, instead of waiting for it.
+    arriving). ``heartbeat`` is how often, in seconds, the broker says that a waiting pull lives. ``no_wait`` makes a
+    pull end when the stream has nothing more, instead of waiting for it.
     """
 
     def __init__(
-        self, nc: BusConnection, stream: str, consumer: str, *, batch: int, max_bytes: int, no_wait: bool = False
+        self,
+        nc: BusConnection,
+        stream: str,
+        consumer: str,
+        *,
+        batch: int,
+        max_bytes: int,
+        no_wait: bool = False,
+        heartbeat: float = HEARTBEAT,
     ) -> None:
         self._nc = nc
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._no_wait = no_wait
+        self._heartbeat = heartbeat
         self._buffer: deque[ArrivedMsg] = deque()
         self._inbox = ""
         self._subscription: Subscription | None = None
@@ -160,7 +172,7 @@ class PullReader:
             body["no_wait"] = True
         else:
             body["expires"] = self._expires
-            body["idle_heartbeat"] = min(int(HEARTBEAT * SECOND), self._expires // 2)
+            body["idle_heartbeat"] = min(int(self._heartbeat * SECOND), self._expires // 2)
         try:
             await self._nc.publish(self._next, json.dumps(body).encode(), reply=f"{self._inbox}.{self._number}")
         except nats.errors.Error as error:
@@ -182,7 +194,7 @@ class PullReader:
 
     @property
     def _patience(self) -> float:
-        return NO_WAIT_TIMEOUT if self._no_wait else 2.2 * HEARTBEAT
+        return NO_WAIT_TIMEOUT if self._no_wait else 2.2 * self._heartbeat
 
     async def _receive(self, message: ArrivedMsg) -> None:
         self._heard = time.monotonic()

@@ -158,7 +158,7 @@ class Analyzer:
 
     async def _quiet(self) -> float:
         """For how many seconds nothing is to be done unless somebody changes something."""
-        if self.admission.running:
+        if self.admission.running or self.store.news.blind:
             return 0.0
         due = await self.store.read(queue.next_due)
         return QUIET if due is None else min(due - self.clock(), QUIET)

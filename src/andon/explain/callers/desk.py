@@ -336,7 +336,7 @@ class CallerDesk:
     async def _rest(self, seen: int) -> None:
         """Where nobody waits: until somebody does, or something is stored after ``seen``."""
         try:
-            waits = await self.store.read(queue.somebody_waits)
+            waits = self.store.news.blind or await self.store.read(queue.somebody_waits)
         except StoreError:
             return
         if not waits and not len(self._slots) and not self._wake.is_set():
