@@ -111,6 +111,7 @@ async def recording(
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for, not how long."""
     monkeypatch.setattr(recovery, "EVERY", 0.05)
+    monkeypatch.setattr(recovery, "QUIET_EVERY", 0.05)
 
 
 async def publish(nc: BusConnection, count: int, what: str = "log") -> None:
@@ -235,6 +236,21 @@ async def test_an_ack_floor_above_the_end_makes_the_consumer_anew(tmp_path: Path
             await reaches(nc, 30)
             assert await floor(nc) == 30
             await until(lambda: site.told == "", "nothing to tell")
+
+
+async def test_another_client_is_heard_of_though_nobody_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing happens the broker is not asked again and again; the other's request for logs ends that."""
+    monkeypatch.setattr(recovery, "QUIET_EVERY", 10 * PATIENCE)
+    database = tmp_path / "agent.db"
+    async with running_broker(tmp_path) as broker, client(broker.url) as nc, client(broker.url) as other:
+        async with recording(database, nc, pulling=False) as site:
+            await site.stream.guard.listen()
+            await until(lambda: bool(site.stream.moved._waiters), "the rest")  # type: ignore[attr-defined]
+            await publish(nc, 30)
+            assert site.count() == 0
+            await steal(other, 30)
+            await until(lambda: site.count() == 30, "what the other took")
+            await site.stream.guard.close()
 
 
 async def test_logs_that_another_client_acknowledges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

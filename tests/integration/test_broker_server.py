@@ -159,6 +159,7 @@ async def test_a_killed_server_is_restarted(tmp_path: Path, watchdog: bool) -> N
 async def test_an_unhealthy_server_is_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that hangs (stopped by a signal) fails its health checks and is replaced."""
     monkeypatch.setattr(server_module, "CHECK_EVERY", 0.05)
+    monkeypatch.setattr(server_module, "CHECK_SELDOM", 0.05)
     monkeypatch.setattr(server_module, "CHECK_TIMEOUT", 0.1)
 
     async with running_broker(tmp_path, supervised=True) as broker:
@@ -173,6 +174,7 @@ async def test_an_unhealthy_server_is_restarted(tmp_path: Path, monkeypatch: pyt
 async def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """JetStream that gave up is restarted only once the disk has room again."""
     monkeypatch.setattr(server_module, "CHECK_EVERY", 0.02)
+    monkeypatch.setattr(server_module, "CHECK_SELDOM", 0.02)
     free = 0
     broken = 0
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+
+import pytest
 
 from andon.app.background.changes import Changes
 from andon.app.background.others import tell_of_others
 from andon.core.settings.database_url import Database
-from andon.store import Elsewhere, Store, alarms, change
+from andon.core.waiting import News
+from andon.store import Connection, Elsewhere, Store, alarms, change
 from support.patience import PATIENCE
 from support.store_data import NOW, a_log, opened
 
@@ -28,7 +33,11 @@ async def first(changes: Changes, topic: str = "work", since: int | None = None)
 class Looks:
     """Counts the looks at a store, and lets a test wait for them."""
 
+    log_file: Path | None = None
+    shared = True
+
     def __init__(self, store: Store | None = None) -> None:
+        self.news = News()
         self.count = 0
         self._store, self._looked = store, asyncio.Condition()
 
@@ -110,6 +119,51 @@ async def test_nothing_looks_while_nobody_watches() -> None:
         await looks.after(3)
         changes.close()
         await watching
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not tell, and it is looked at each time")
+async def test_a_file_is_looked_at_when_it_was_written(tmp_path: Path) -> None:
+    """Not again and again; a deed of another process wakes whoever waits for the database, our own tells that itself."""
+    changes, place = Changes(), tmp_path / "agent.db"
+    async with asyncio.timeout(PATIENCE), opened(place) as store:
+        looks = Looks(store)
+        looks.log_file, looks.shared = store.log_file, False
+        async with looking(looks, changes):
+            await asyncio.sleep(5 * QUICK)
+            assert looks.count == 1
+            seen = looks.news.count
+            await asyncio.to_thread(change, place, alarms.add_note, "from a terminal", None, now=NOW)
+            await looks.news.rest(seen, PATIENCE)
+            assert looks.news.count == seen + 1
+            before = looks.count
+            await store.write(alarms.add_note, "ours", None, now=NOW)
+            await looks.after(before + 1)
+            assert looks.news.count == seen + 1
+
+
+async def test_the_store_tells_of_what_changed(tmp_path: Path) -> None:
+    """After the commit, whether who wrote waits for it or not; what changed nothing is no news."""
+    async with asyncio.timeout(PATIENCE), opened(tmp_path / "agent.db") as store:
+        seen = store.news.count
+        await store.check()
+        await asyncio.sleep(0)
+        assert store.news.count == seen
+        begun, go_on = threading.Event(), threading.Event()
+
+        def slowly(connection: Connection) -> None:
+            begun.set()
+            go_on.wait(PATIENCE)
+            alarms.add_note(connection, "ours", None, now=NOW)
+
+        writing = asyncio.create_task(store.write(slowly))
+        await asyncio.to_thread(begun.wait, PATIENCE)
+        writing.cancel()
+        go_on.set()
+        await store.news.rest(seen, PATIENCE)
+        assert store.news.count == seen + 1
+        await store.record([a_log(1)], [])
+        await store.news.rest(seen + 1, PATIENCE)
+        assert store.news.count == seen + 2
 
 
 async def test_where_work_waits_for_a_word_it_is_heard_of_without_watchers(database: Database) -> None:

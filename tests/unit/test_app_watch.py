@@ -23,6 +23,7 @@ async def watched(place: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     """A pipeline with a watch that looks often."""
     monkeypatch.setattr(watch, "EVERY", 0.02)
     monkeypatch.setattr(watch, "BROKER_EVERY", 0.02)
+    monkeypatch.setattr(watch, "STORE_EVERY", 0.02)
     monkeypatch.setattr(watch, "BETWEEN", 0.0)
 
     async with pipeline(place) as p:

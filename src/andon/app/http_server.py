@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import errno
 import socket
+import time
 from collections.abc import Callable, Coroutine, Iterator
+from email.utils import formatdate
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 import uvicorn
+from uvicorn.server import ServerState
 
 from andon.app.http_connection import Connection
 from andon.core.errors import ConfigError, InUseError
@@ -25,10 +28,49 @@ GRACE = 1
 BACKLOG = 128
 
 
+class _State(ServerState):
+    """What the connections share; the date of an answer is made when there is one."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self._headers = headers
+        self._made: tuple[int, list[tuple[bytes, bytes]]] = (-1, [])
+        super().__init__()
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:  # the base class stores a list
+        """The headers of every answer, with the time of now."""
+        now = int(time.time())
+        if now != self._made[0]:
+            self._made = (now, [(b"date", formatdate(now, usegmt=True).encode()), *self._headers])
+        return self._made[1]
+
+    @default_headers.setter
+    def default_headers(self, _: list[tuple[bytes, bytes]]) -> None:
+        """The base class begins with none."""
+
+
 class _Server(uvicorn.Server):
+    """uvicorn's own loop wakes ten times a second, to renew the date and to see whether it should end; this sleeps."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leaving = asyncio.Event()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.server_state = _State(self.config.encoded_headers)
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        await self._leaving.wait()
+
+    def leave(self) -> None:
+        """Let :meth:`serve` end; idempotent."""
+        self.should_exit = True
+        self._leaving.set()
 
 
 class Named(NamedTuple):
@@ -139,7 +181,7 @@ class HttpServer:
 
     async def stop(self, task: asyncio.Task[None]) -> None:
         """Finish open requests (bounded) and end ``task``, which is running :meth:`run`; idempotent."""
-        self._server.should_exit = True
+        self._server.leave()
         _, pending = await asyncio.wait({task}, timeout=GRACE + 2)
         for late in pending:
             late.cancel()

@@ -34,7 +34,7 @@ from andon.app.known_habits import KnownHabits
 from andon.app.retention_policy import retention_policy
 from andon.app.starting import Starting, in_thread
 from andon.app.wiring import analysis_policy, broker_url, code_rules, decoder, lease_owner, model_admission, public
-from andon.bus.connection import BusConnection, connect
+from andon.bus.connection import PING_EVERY, PING_OWN_EVERY, BusConnection, connect
 from andon.bus.embedded.broker import EmbeddedBroker
 from andon.bus.embedded.config import MQTT_HEADER, bracketed
 from andon.bus.feed import Feed
@@ -235,7 +235,12 @@ class Service:
 
                 group.create_task(heed(serving), name="http-heed")
                 site = analyzer.site
-                background = [start(name, part) for name, part in self._beside(site.changed, sources)]
+
+                def changed() -> None:
+                    site.changed()
+                    analyzer.wake()
+
+                background = [start(name, part) for name, part in self._beside(changed, sources)]
                 background += [start(name, part, self.health.remark) for name, part in self._telling_others()]
                 await callers.listen(desk.analyze, desk.plain)
                 taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]
@@ -270,6 +275,7 @@ class Service:
             owns=publisher.owns,
             max_concurrent=SLOTS + STORING,
             max_bytes=2 * SLOTS_BYTES,
+            heard=self._stream.moved.set,
         )
 
     def _telling_others(self) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -292,7 +298,9 @@ class Service:
         Those of ``sources`` that want to know hear what people acknowledge.
         """
         guard = self._stream.guard
-        self._watch = Watch(guard.check, self.store, self.health, broker=self._broker_problem, changed=guard.changed)
+        self._watch = Watch(
+            self._look_at_broker, self.store, self.health, broker=self._broker_problem, changed=guard.changed
+        )
         told = [one for one in sources if isinstance(one, Acknowledging) and one.acknowledges]
         rules = Retention(self.store, retention_policy(self.settings))
         self._retainer = Retainer(self.store, rules, self.metrics, self._stream)
@@ -360,8 +368,22 @@ class Service:
             self.broker = EmbeddedBroker(self.settings, health=self.health)
             await self._starting.step("broker", self.settings.data_dir, self.broker.start)
             stack.push_async_callback(self.broker.stop)
-        self._connection = await connect(broker_url(self.settings, self.broker), name=self.settings.agent_name)
+        url, ping = broker_url(self.settings, self.broker), PING_EVERY if self.broker is None else PING_OWN_EVERY
+        self._connection = await connect(url, name=self.settings.agent_name, ping_every=ping)
         stack.push_async_callback(self._connection.close)
+        self._connection.watch(lambda up: None if up else self._doubt_broker())
+
+    def _doubt_broker(self) -> None:
+        if self.broker is not None:
+            self.broker.doubt()
+
+    async def _look_at_broker(self) -> str | None:
+        """What keeps logs from being taken, as the broker says. Raises BrokerError; our own broker is doubted then."""
+        try:
+            return await self._stream.guard.check()
+        except BrokerError:
+            self._doubt_broker()
+            raise
 
     @property
     def _database_place(self) -> Path:

@@ -148,6 +148,8 @@ async def system_state(settings: Settings, ask: Ask, service: Service | None) ->
     now = time.time()
     found = await ask(_stored, settings, now)
     disks = await asyncio.to_thread(_disks, settings)
+    if service is not None:
+        await service.freshen()
     stream = None if service is None else await service.stream_state()
     health = None if service is None else service.health
     running = 0 if service is None or service.admission is None else service.admission.running

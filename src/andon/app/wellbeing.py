@@ -263,6 +263,7 @@ class Wellbeing:
         room = await asyncio.to_thread(_room, self._settings)
         if service is None:
             return Signs(at=now, settings=self._settings, room=room, sources=self._sources, sources_problem=problem)
+        await service.freshen()
         state = await service.stream_state()
         oldest = None if state is None else await service.oldest_waiting(state)
         trouble = None if state is not None else "the broker did not say how the log stream stands"

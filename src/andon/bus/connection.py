@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 CONNECT_TIMEOUT = 2  # seconds for one attempt
 RECONNECT_PAUSE = 0.25
 PING_EVERY = 2  # seconds; two unanswered pings mean the broker is gone
+#: The same for a broker of our own: its end closes the connection, and a waiting pull tells sooner that it hangs.
+PING_OWN_EVERY = 10
 PENDING_BYTES = 4 << 20  # what may wait in memory while the broker is away
 FLUSH_TIMEOUT = 10.0
 REPEAT_LOG_AFTER = 30.0
@@ -77,7 +79,7 @@ class BusConnection(Client):
         self._watchers[watcher] = None
         return lambda: self._watchers.pop(watcher, None)
 
-    async def open(self, url: str, name: str) -> None:
+    async def open(self, url: str, name: str, ping_every: int = PING_EVERY) -> None:
         """Connect, trying for ever; errors go to :meth:`reported`."""
         self._listed = servers_of(url)
         await self.connect(
@@ -90,7 +92,7 @@ class BusConnection(Client):
             max_reconnect_attempts=-1,
             connect_timeout=CONNECT_TIMEOUT,
             reconnect_time_wait=RECONNECT_PAUSE,  # type: ignore[arg-type]  # only slept for: a fraction is fine
-            ping_interval=PING_EVERY,
+            ping_interval=ping_every,
             max_outstanding_pings=2,
             pending_size=PENDING_BYTES,
             flush_timeout=FLUSH_TIMEOUT,
@@ -295,15 +297,16 @@ async def connect(
     timeout: float = 5.0,
     start: str = "start it, or correct NATS_URL",
     login: str = "check the user and password in NATS_URL",
+    ping_every: int = PING_EVERY,
 ) -> BusConnection:
     """Connect to ``url`` (several may be given, comma separated); from then on reconnecting is automatic.
 
     Keeps trying for ``timeout`` seconds, then raises BrokerUnavailable; a refusal (wrong credentials) is final at once.
     Credentials in the URL are used and never shown. ``start`` and ``login`` are what the error says to do where the
-    broker is not there, or refuses us.
+    broker is not there, or refuses us. Two pings without an answer, ``ping_every`` seconds apart, end the connection.
     """
     connection = BusConnection(masked(url))
-    opening = asyncio.ensure_future(connection.open(url, name))
+    opening = asyncio.ensure_future(connection.open(url, name, ping_every))
     try:
         await asyncio.wait({opening, connection.refusal}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if opening.done():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -9,7 +10,13 @@ from andon.core.models import Delivery, StreamState
 
 
 class LogStream(Protocol):
-    """The durable consumer of the site's log stream. One reader per object."""
+    """The durable consumer of the site's log stream. One reader per object.
+
+    ``moved`` is set whenever something happened to the stream or its consumer, as far as is heard: what is pulled and
+    answered here, requests of others, changes. Whoever waits for it clears it.
+    """
+
+    moved: asyncio.Event
 
     async def pull(self, limit: int, wait: float) -> list[Delivery]:
         """Up to ``limit`` messages in stream order; [] where none came within ``wait`` seconds.

@@ -142,6 +142,7 @@ def state_of(stream: Mapping[str, Any], consumer: Mapping[str, Any]) -> StreamSt
         first_ns=_first_ns(stream),
         born_ns=born(stream),
         # A mirror has the gaps of what it mirrors.
+        others=consumer.get("num_waiting", 0),
         whole=not (filters_of(consumer["config"]) or filters(stream["config"]) or stream["config"].get("mirror")),
     )
 

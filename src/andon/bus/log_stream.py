@@ -18,7 +18,7 @@ from andon.bus import jetstream_api
 from andon.bus.connection import BusConnection, closed_error
 from andon.bus.expectations import OVERHEAD
 from andon.bus.jetstream_api import Setup
-from andon.bus.pull_consumer import PullReader, parse_ack_subject
+from andon.bus.pull_consumer import HEARTBEAT, OWN_HEARTBEAT, PullReader, parse_ack_subject
 from andon.bus.stream_guard import StreamGuard
 from andon.core.errors import BrokerError, BrokerUnavailable
 from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
@@ -60,13 +60,16 @@ class JetStreamLogStream:
     ) -> None:
         self._nc = nc
         self._setup = setup
+        self.moved = asyncio.Event()
         self.guard = guard or StreamGuard(nc)
+        self.guard.heard = self._heard
         self._held: deque[tuple[Delivery, str]] = deque()
         self._verified = True
         self._changes = 0
         self._closed = False
         max_bytes = max(max_bytes, nc.max_payload + OVERHEAD)
-        self.reader = PullReader(nc, STREAM, CONSUMER, batch=batch, max_bytes=max_bytes)
+        beat = OWN_HEARTBEAT if self.guard.ours else HEARTBEAT
+        self.reader = PullReader(nc, STREAM, CONSUMER, batch=batch, max_bytes=max_bytes, heartbeat=beat)
         self.reader.obey(setup)
         self._unwatch = nc.watch(self._connection_changed)
         self._warned_at: float | None = None
@@ -107,6 +110,7 @@ class JetStreamLogStream:
                     taken = await self._logs_of(taken)
                 await reader.ask()
                 if taken:
+                    self.moved.set()
                     return taken
             left = deadline - time.monotonic()
             if left <= 0:
@@ -114,9 +118,10 @@ class JetStreamLogStream:
             if reader.trouble is not None and self._nc.is_connected:
                 await self._repair(left)
                 continue
-            await reader.wait(min(left, 0.5))
+            await reader.wait(left)
             if reader.silent():
                 self._verified = False
+                self.guard.suspect()
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
         self._answered += len(deliveries)
@@ -147,6 +152,7 @@ class JetStreamLogStream:
         changes = self._changes + self._repairs
         in_hand = self.reader.received - self._answered
         more = {"in_hand": in_hand, "answered": self._answered, "unreadable": self._unreadable}
+        more["others"] = max(0, state.others - self.reader.asking)
         return structs.replace(state, changes=changes, **more)
 
     async def oldest_waiting(self, state: StreamState) -> float | None:
@@ -217,10 +223,15 @@ class JetStreamLogStream:
                 if self._nc.is_connected:
                     await self._nc.flush()
 
+    def _heard(self, reply: str) -> None:
+        if not (reply and self.reader.owns(reply)):
+            self.moved.set()
+
     def _connection_changed(self, up: bool) -> None:
         """Waiting pulls die with the connection; behind it may be another server, or the same with an empty store."""
         self._verified = False
         self._changes += 1
+        self.moved.set()
         self.reader.forget("connection lost")
         if up:
             self.reconnects += 1
@@ -231,6 +242,7 @@ class JetStreamLogStream:
         Sequences start again in a stream that was made anew, so an answer that is sent before we know which stream is
         there could acknowledge a message nobody has seen. Such answers are held, or given up: then it comes again.
         """
+        self.moved.set()
         if not self._verified or not self._nc.is_connected:
             self._held.extend((d, verb) for d in deliveries)
             while len(self._held) > MAX_HELD:
@@ -271,6 +283,7 @@ class JetStreamLogStream:
         self._setup = setup
         self._verified = True
         self._repairs += 1
+        self.moved.set()
         self.reader.obey(setup)
         self.reader.trouble = None
         held = list(self._held)

@@ -65,6 +65,7 @@ class MemoryBus:
         self._ids: dict[str, tuple[float, int]] = {}
         self._inboxes: dict[str, list[asyncio.Queue[Published]]] = {}
         self._changed = asyncio.Event()
+        self.moved = asyncio.Event()
         self.listener: MemoryCallers | None = None
         self.available = True
 
@@ -133,6 +134,7 @@ class MemoryBus:
         """Forget the oldest messages, as a stream's age limit does."""
         for sequence in sorted(self._messages)[:count]:
             del self._messages[sequence]
+        self.moved.set()
 
     def _store(self, subject: str, data: bytes, headers: Mapping[str, str] | None) -> int:
         now = self._clock()
@@ -146,6 +148,7 @@ class MemoryBus:
         self._last += 1
         self._messages[self._last] = Delivery(data, subject, STREAM, self._last, self._wall_ns(), "", headers)
         self._changed.set()
+        self.moved.set()
         return self._last
 
     def hand_out(self, subject: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
@@ -177,6 +180,7 @@ class MemoryBus:
 
     def settle(self, sequence: int) -> None:
         """The message is acknowledged or terminated."""
+        self.moved.set()
         if self._due.pop(sequence, None) is not None:
             self._done.add(sequence)
         while self._floor + 1 in self._done or (
@@ -235,6 +239,7 @@ class MemoryLogStream:
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
         self._closed = False
+        self.moved = bus.moved
 
     async def pull(self, limit: int, wait: float) -> list[Delivery]:
         deadline = time.monotonic() + wait

@@ -22,6 +22,7 @@ from andon.bus.connection import ArrivedMsg, BusConnection
 from andon.bus.expectations import PULL_EXPIRES
 from andon.bus.jetstream_api import SECOND, Setup
 from andon.core.models import Delivery
+from andon.core.waiting import woken
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,9 @@ ACK_PREFIX = "$JS.ACK."
 MESSAGE_SIZE = "Nats-Msg-Size"  # what the broker took away, where it hands out headers only
 NAK_LATER = b'-NAK {"delay": 1000000000}'
 MAX_PULL_BYTES = 256 << 20
-HEARTBEAT = 1.0  # seconds between the broker's signs of life while a pull waits
+#: Seconds between the broker's signs of life while a pull waits, and those of a broker of our own: nothing but its end
+#: or its hanging ends a pull there unheard.
+HEARTBEAT, OWN_HEARTBEAT = 1.0, 5.0
 NO_WAIT_TIMEOUT = 5.0
 #: Ends of a pull that only mean "ask again", by the beginning of their text.
 ROUTINE = ("Request Timeout", "Message Size Exceeds MaxBytes", "Batch Completed", "Interest Expired")
@@ -53,15 +56,25 @@ class PullReader:
     """Reads a pull consumer. One reader per object; everything runs on the loop that opened it.
 
     ``batch`` messages and ``max_bytes`` bound one pull; at most two pulls' worth is in memory (one buffered, one
-    arriving). ``no_wait`` makes a pull end when the stream has nothing more, instead of waiting for it.
+    arriving). ``heartbeat`` is how often, in seconds, the broker says that a waiting pull lives. ``no_wait`` makes a
+    pull end when the stream has nothing more, instead of waiting for it.
     """
 
     def __init__(
-        self, nc: BusConnection, stream: str, consumer: str, *, batch: int, max_bytes: int, no_wait: bool = False
+        self,
+        nc: BusConnection,
+        stream: str,
+        consumer: str,
+        *,
+        batch: int,
+        max_bytes: int,
+        no_wait: bool = False,
+        heartbeat: float = HEARTBEAT,
     ) -> None:
         self._nc = nc
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._no_wait = no_wait
+        self._heartbeat = heartbeat
         self._buffer: deque[ArrivedMsg] = deque()
         self._inbox = ""
         self._subscription: Subscription | None = None
@@ -106,7 +119,7 @@ class PullReader:
         """Stop listening and return what was received and not taken; messages on their way are waited for."""
         subscription, self._subscription = self._subscription, None
         self._open = False
-        self.trouble = "closed"
+        self.forget("closed")
         if subscription is not None:
             with contextlib.suppress(TimeoutError, nats.errors.Error):
                 async with asyncio.timeout(timeout):
@@ -131,12 +144,21 @@ class PullReader:
             )
         return taken
 
+    def owns(self, reply: str) -> bool:
+        """Whether ``reply`` is where a pull of ours gets its messages."""
+        return bool(self._inbox) and reply.startswith(self._inbox)
+
+    @property
+    def asking(self) -> bool:
+        """Whether a pull of ours waits at the broker."""
+        return self._open
+
     async def wait(self, seconds: float) -> None:
-        """Wait until something arrives, a message or the end of a pull; at most ``seconds``."""
+        """Wait until something arrives, a message or the end of a pull, or is overdue; at most ``seconds``."""
+        if self._open:
+            seconds = min(seconds, max(self._heard + self._patience - time.monotonic(), 0.0) + 0.001)
+        await woken(self._changed, seconds)
         self._changed.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
 
     async def ask(self) -> None:
         """Ask for a batch unless one is on its way, enough is buffered, or there is trouble to be dealt with."""
@@ -150,7 +172,7 @@ class PullReader:
             body["no_wait"] = True
         else:
             body["expires"] = self._expires
-            body["idle_heartbeat"] = min(int(HEARTBEAT * SECOND), self._expires // 2)
+            body["idle_heartbeat"] = min(int(self._heartbeat * SECOND), self._expires // 2)
         try:
             await self._nc.publish(self._next, json.dumps(body).encode(), reply=f"{self._inbox}.{self._number}")
         except nats.errors.Error as error:
@@ -165,11 +187,14 @@ class PullReader:
 
     def silent(self) -> bool:
         """Whether the outstanding pull is dead: two heartbeats are missing. It is given up then."""
-        limit = NO_WAIT_TIMEOUT if self._no_wait else 2.2 * HEARTBEAT
-        if not self._open or time.monotonic() - self._heard < limit:
+        if not self._open or time.monotonic() - self._heard < self._patience:
             return False
         self.forget("heartbeats stopped")
         return True
+
+    @property
+    def _patience(self) -> float:
+        return NO_WAIT_TIMEOUT if self._no_wait else 2.2 * self._heartbeat
 
     async def _receive(self, message: ArrivedMsg) -> None:
         self._heard = time.monotonic()

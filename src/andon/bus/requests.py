@@ -111,8 +111,9 @@ class NatsCallers(Callers):
 
     ``version`` (a semantic version) is shown by the service discovery. ``owns(reply)`` tells our own publisher's
     replies from a caller's. At most ``max_concurrent`` analyze requests with ``max_bytes`` of payload are in hand; more
-    wait in the client's buffer, so both should be above what the handler lets wait for answers. ``floods`` counts how
-    often the plain listener stepped aside, ``held_up`` the requests that had to wait.
+    wait in the client's buffer, so both should be above what the handler lets wait for answers. ``heard`` is called
+    when plain messages come, once for many. ``floods`` counts how often the plain listener stepped aside, ``held_up``
+    the requests that had to wait.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class NatsCallers(Callers):
         max_concurrent: int = MAX_CONCURRENT,
         max_bytes: int = MAX_BYTES,
         flood_rate: float = FLOOD_RATE,
+        heard: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
         self._nc = nc
@@ -140,6 +142,8 @@ class NatsCallers(Callers):
         self._guard_task: asyncio.Task[None] | None = None
         self._tally = _Tally()
         self._seen = 0
+        self._some = asyncio.Event()
+        self._heard = heard
         self.floods = 0
         self.held_up = 0
 
@@ -234,6 +238,7 @@ class NatsCallers(Callers):
 
     async def _on_plain(self, message: ArrivedMsg) -> None:
         self._seen += 1
+        self._some.set()
         if self._plain is not None and not self._owns(message.reply):
             self._plain(message.data, message.subject, message.reply, message.arrived)
 
@@ -247,9 +252,13 @@ class NatsCallers(Callers):
             await subscription.unsubscribe()
 
     async def _guard(self) -> None:
-        """Step aside while a flood lasts, look again every two seconds whether it does."""
+        """Step aside while a flood lasts, look again every two seconds whether it does; sleep while nothing comes."""
         window = FLOOD_SECONDS
         while True:
+            if window == FLOOD_SECONDS:
+                await self._some.wait()
+            self._some.clear()
+            self._heard()
             before, since = self._seen, time.monotonic()
             for _ in range(3):
                 await asyncio.sleep(window / 3)

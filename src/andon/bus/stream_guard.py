@@ -37,6 +37,9 @@ AUDITED = tuple(
     f"$JS.API.CONSUMER.{what}.{STREAM}".encode() for what in ("CREATE", "DURABLE.CREATE", "DELETE", "PAUSE")
 )
 
+#: What everybody who reads from our consumer sends, for some hundreds of messages each time.
+REQUESTS = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{CONSUMER}"
+
 MINUTE = 60.0
 FIGHT = 3  # times within a minute that something may be put back before somebody else is said to be at it
 DRAIN_SECONDS, DRAIN_LOOK = 1.0, 0.02
@@ -50,7 +53,8 @@ class StreamGuard:
     ``put_back(setting)`` is told of each setting that was put back. ``setup`` is what :meth:`settle` found last,
     ``problem`` what keeps logs from being recorded, in one sentence, and ``differences`` all that is not as Andon makes
     it; ``recreated`` counts how often stream or consumer
-    had to be made again. ``changed`` is set when somebody may have changed something. ``reading`` says that the logs
+    had to be made again. ``changed`` is set when somebody may have changed something. ``heard`` is called then,
+    with "", and with where the answers go when anybody asks the consumer for messages. ``reading`` says that the logs
     of before have been recovered, so that what is acknowledged is in the database.
     """
 
@@ -63,7 +67,7 @@ class StreamGuard:
         put_back: Callable[[str], None] = lambda _setting: None,
     ) -> None:
         self._nc = nc
-        self._ours = ours
+        self.ours = ours
         self._store_bytes = store_bytes
         self._put_back = put_back
         self._lock = asyncio.Lock()
@@ -79,12 +83,14 @@ class StreamGuard:
         self.recreated = 0
         self.reading = False
         self.changed = asyncio.Event()
+        self.heard: Callable[[str], object] = lambda _: None
 
     async def listen(self) -> None:
         """Hear of changes from now on; where the broker does not let us, what :meth:`check` sees must do."""
         self._unwatch = self._nc.watch(lambda _up: self.changed.set())
-        for subject in (*ADVISORIES, *([AUDIT] if self._ours else ())):
+        for subject in (*ADVISORIES, *([AUDIT] if self.ours else ())):
             self._subscriptions.append(await self._nc.subscribe(subject, cb=self._told))
+        self._subscriptions.append(await self._nc.subscribe(REQUESTS, cb=self._asked))
 
     async def close(self) -> None:
         """Hear no more; idempotent."""
@@ -109,7 +115,7 @@ class StreamGuard:
             stream, consumer = await self._found(timeout)
             differences = compare(stream, consumer, self._nc.max_payload)
             # A consumer that stands behind the stream's end is of no use to anybody, whosever the broker is.
-            mending = [each for each in differences if self._ours or each.setting == FLOOR]
+            mending = [each for each in differences if self.ours or each.setting == FLOOR]
             if mending:
                 await self._mend(stream, consumer, mending, timeout)
                 stream, consumer = await jetstream_api.infos(self._nc, timeout)
@@ -163,7 +169,7 @@ class StreamGuard:
             same = jetstream_api.born(await request(self._nc, f"STREAM.INFO.{STREAM}", timeout=timeout)) == self._born
         except ApiError:
             same = False
-        adopt = self._ours or self.setup is None
+        adopt = self.ours or self.setup is None
         start, first = (self._floor, 0) if same else (max(self._next - 1, 0), self._next)
         await ensure_stream(self._nc, start=start, first=first, adopt=adopt, timeout=timeout)
         self._next = 0
@@ -176,8 +182,8 @@ class StreamGuard:
         self._note(stream, consumer, differences)
         limits = {each.setting: each.room for each in differences if each.grade == "narrows"}
         if self._accepted is None:
-            self._accepted = {} if self._ours else limits
-            for each in () if self._ours else differences:
+            self._accepted = {} if self.ours else limits
+            for each in () if self.ours else differences:
                 log.warning("not as Andon makes it", reason=str(each), setting=each.setting)
         self.problem, self.differences = self._sentence(differences), differences
 
@@ -288,16 +294,24 @@ class StreamGuard:
             account = await request(self._nc, "INFO", timeout=2.0)
         except BrokerError:
             return None  # we may not ask
-        most = self._store_bytes if self._ours else int(account.get("limits", {}).get("max_storage", -1))
+        most = self._store_bytes if self.ours else int(account.get("limits", {}).get("max_storage", -1))
         used = int(account.get("storage", 0))
         if most <= 0 or used + min(ACCOUNT_ROOM, most // 20) <= most:
             return None
-        remedy = "raise ANDON_NATS_MAX_STORE" if self._ours else "raise the account's max_storage, or remove streams"
+        remedy = "raise ANDON_NATS_MAX_STORE" if self.ours else "raise the account's max_storage, or remove streams"
         return f"the broker's store is full ({used:,} of {most:,} bytes), it refuses logs: {remedy}"
+
+    def suspect(self) -> None:
+        """There is a sign that stream, consumer or broker are not as they were."""
+        self.changed.set()
+        self.heard("")
+
+    async def _asked(self, message: Msg) -> None:
+        self.heard(message.reply)
 
     async def _told(self, message: Msg) -> None:
         if message.subject != AUDIT or any(each in message.data for each in AUDITED):
-            self.changed.set()
+            self.suspect()
 
 
 def _merged(differences: Sequence[Difference]) -> dict[str, Any]:

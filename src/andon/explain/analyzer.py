@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass, field
@@ -15,6 +14,7 @@ from andon.core.errors import ModelAnswerError, ModelError, StoreError
 from andon.core.models import CALLER_PATIENCE, Explanation, PendingAnalysis, Severity, StoredAnalysis
 from andon.core.settings.settings import DEFAULT_INSTRUCTIONS
 from andon.core.telemetry import Metrics
+from andon.core.waiting import woken
 from andon.explain.admission import Admission
 from andon.explain.gate import fault
 from andon.explain.interfaces import Analyst
@@ -30,7 +30,10 @@ from andon.store import Store, queue
 
 log = structlog.get_logger(__name__)
 
+#: While anything waits the queue is looked at this often, in seconds; else after a change, when the next row is due,
+#: and after :data:`QUIET`.
 POLL = 1.0
+QUIET = 60.0
 #: A claim is ours this much longer than the longest model call, in seconds: it begins when it is asked for, and the
 #: store may take a minute to write it.
 LEASE_MARGIN = 90.0
@@ -94,6 +97,7 @@ class Analyzer:
             self.clock,
         )
         self.site = SiteAnswers(self.outcomes)
+        self.trust.told = self.wake
 
     def wake(self) -> None:
         """Something new waits."""
@@ -110,7 +114,7 @@ class Analyzer:
         until = time.monotonic() + seconds
         while self.admission.running and (left := until - time.monotonic()) > 0:
             self._wake.clear()
-            await self._sleep(left)
+            await woken(self._wake, left)
 
     async def run(self) -> None:
         """Explain what waits, for ever. What is in hand when this is cancelled goes back to the queue."""
@@ -133,10 +137,11 @@ class Analyzer:
     async def _work(self, group: asyncio.TaskGroup) -> None:
         while True:
             self._wake.clear()
+            seen, quiet = self.store.news.count, 0.0
             try:
                 while await self._step(group):
                     pass
-                pause = POLL
+                pause, quiet = POLL, await self._quiet()
             except StoreError as error:
                 log.warning("queue not reachable", error=str(error))
                 self._stranded = True
@@ -146,13 +151,17 @@ class Analyzer:
                 self._doubted = self.trust.doubted
                 self.site.changed()
             if not self.admission.breaker.closed:
-                pause = min(pause, max(self.admission.breaker.probe_due, 0.05))
-            await self._sleep(pause)
+                probe = max(self.admission.breaker.probe_due, 0.05)
+                pause, quiet = min(pause, probe), min(quiet, probe)
+            if not await woken(self._wake, pause) and quiet > pause:
+                await self.store.news.rest(seen, quiet - pause, self._wake)
 
-    async def _sleep(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
+    async def _quiet(self) -> float:
+        """For how many seconds nothing is to be done unless somebody changes something."""
+        if self.admission.running or self.store.news.blind:
+            return 0.0
+        due = await self.store.read(queue.next_due)
+        return QUIET if due is None else min(due - self.clock(), QUIET)
 
     def _show(self) -> None:
         admission, metrics = self.admission, self.metrics

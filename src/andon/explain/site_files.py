@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -17,8 +18,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: How often a directory is looked at, in seconds.
-SCAN_EVERY = 2.0
+#: How often directories are looked at, in seconds, and how many times the processor's time of a look lies between two.
+SCAN_EVERY, SCAN_SELDOM, REST = 4.0, 15.0, 1_000.0
 FILES_MAX = 500
 #: Bytes of one file.
 FILE_MAX = 262_144
@@ -120,11 +121,17 @@ class SiteFiles(Generic[T]):
 
 async def scan_always(*scans: Callable[[], bool], changed: Callable[[], None]) -> None:
     """Scan every few seconds, in a thread, for ever; ``changed`` is called where a scan found something."""
+
+    def scan_all() -> tuple[bool, float]:
+        begun = time.thread_time()
+        found = [scan() for scan in scans]
+        return any(found), time.thread_time() - begun
+
     while True:
-        found = [await asyncio.to_thread(scan) for scan in scans]
-        if any(found):
+        found, took = await asyncio.to_thread(scan_all)
+        if found:
             changed()
-        await asyncio.sleep(SCAN_EVERY)
+        await asyncio.sleep(min(max(SCAN_EVERY, REST * took), SCAN_SELDOM))
 
 
 def _is_aside(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -70,11 +70,15 @@ class Trust:
         self._settings = settings
         self._models: dict[tuple[str, str], ModelTrust] = {}
         self._doubted: frozenset[str] = frozenset()
+        #: Called when other rules are doubted than before.
+        self.told: Callable[[], object] = lambda: None
 
     def learn(self, models: Iterable[ModelTrust], doubted: Iterable[str] = ()) -> None:
         """Take what is known now in place of what was."""
         self._models = {(one.provider, one.model): one for one in models}
-        self._doubted = frozenset(doubted)
+        before, self._doubted = self._doubted, frozenset(doubted)
+        if self._doubted != before:
+            self.told()
 
     @property
     def blind(self) -> bool:

@@ -26,7 +26,8 @@ from andon.store import Store, problems
 
 log = structlog.get_logger(__name__)
 
-PULL_WAIT = 1.0
+#: What went wrong beside pulling is seen after so many seconds at the latest, where nothing comes.
+PULL_WAIT = 10.0
 RETRY_FIRST, RETRY_LAST = 0.5, 5.0
 #: The counts in :class:`Recorded`.
 _SUMMED = ("stored", "duplicates", "rejected", "new_patterns", "queued", "pictures", "references", "unfetched")

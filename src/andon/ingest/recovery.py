@@ -23,14 +23,17 @@ from andon.core.errors import BrokerError, StoreError
 from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
 from andon.core.telemetry import Health
 from andon.core.text import counted
+from andon.core.waiting import woken
 from andon.store import Store, recording, set_floor
 
 log = structlog.get_logger(__name__)
 
 #: What :meth:`Health.report` calls this, and what it says before the first look.
 PART, BEGINS = "recovery", "comparing what the stream holds with the database"
-#: Seconds between two looks; after a look that failed it takes longer and longer.
+#: Seconds between two looks while anything happens; after a look that failed it takes longer and longer.
 EVERY, EVERY_AT_MOST = 1.0, 30.0
+#: Where nothing happens, as far as is heard, it is looked all the same after so many seconds.
+QUIET_EVERY = 30.0
 #: Seconds after which messages that others hold are read by us too; the second where others may be recorders of the
 #: same database, to whom the broker gives what one of them holds for too long.
 HELD, HELD_SHARED = 2.5, 45.0
@@ -89,6 +92,8 @@ class Recovery:
     _late_since: float = field(default=0.0, init=False)
     _delivered: int = field(default=0, init=False)
     _standing: bool = field(default=False, init=False)
+    #: Whether the last look found anything to tell.
+    _told: bool = field(default=False, init=False)
     #: What the broker cannot read, as far as it was told.
     _unreadable: tuple[int, int] = field(default=(0, 0), init=False)
     _unreadable_at: float = field(default=-math.inf, init=False)
@@ -118,6 +123,7 @@ class Recovery:
         pause, failed = EVERY, False
         while True:
             try:
+                self.stream.moved.clear()
                 state, self._state = self._state or await self.stream.state(), None
                 await self._look(state)
             except (BrokerError, StoreError) as error:
@@ -129,7 +135,14 @@ class Recovery:
                 failed = True
             else:
                 pause, failed = EVERY, False
+                if self._settled(state):
+                    await woken(self.stream.moved, QUIET_EVERY)
             await asyncio.sleep(pause)
+
+    def _settled(self, state: StreamState) -> bool:
+        """Whether nothing is to be looked at again as long as nothing happens."""
+        under_way = state.pending or state.ack_pending or state.in_hand or state.others
+        return not (under_way or self._gaps or self._standing or self._told or self._checked < state.ack_floor)
 
     async def _look(self, state: StreamState) -> None:
         if state.ack_floor > state.last_sequence:
@@ -137,6 +150,7 @@ class Recovery:
                 f"{CONSUMER} has acknowledged up to sequence {state.ack_floor}, but {STREAM} ends at "
                 f"{state.last_sequence}: the broker lost messages, or its store was changed; the consumer is made anew"
             )
+            self._told = True
             if self.health.report(PART, told):
                 log.warning("ack floor above the stream's end", floor=state.ack_floor, last=state.last_sequence)
             return
@@ -324,6 +338,7 @@ class Recovery:
                 f"another client, or an Andon with another database, takes messages from {CONSUMER} of {STREAM}: "
                 f"{self._taken:,} logs were read again; stop it or give it a consumer of its own"
             )
+        self._told = told is not None
         self.health.report(PART, told)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +18,14 @@ from andon.core.errors import StoreError, StoreFull, StoreUnavailable
 from andon.core.models import LogRecord, Merge, Recorded, Reject
 from andon.core.settings.database_url import Database
 from andon.core.timestamps import TimeReader
+from andon.core.waiting import News
 from andon.store import indexer
 from andon.store.engine import elsewhere, probe
 from andon.store.engine.database import (
     BUSY_TIMEOUT,
     Durability,
     FileIdentity,
+    changes,
     check_revision,
     flush_log,
     reader_engine,
@@ -96,6 +99,9 @@ class Store:
         self._reading = _Threads("reader", _READERS)
         self._asking = _Threads("asker", _ASKERS)
         self._closing: asyncio.Task[None] | None = None
+        #: Told after each transaction of ours that changed anything (but indexing), and by whoever finds out that
+        #: others changed something; where services share the database nobody does.
+        self.news = News(blind=self.shared)
 
     @classmethod
     async def open(
@@ -139,6 +145,11 @@ class Store:
     def shared(self) -> bool:
         """Whether other services may record into the same database: a file has one."""
         return not isinstance(self._path, Path)
+
+    @property
+    def log_file(self) -> Path | None:
+        """The write-ahead log, into which whatever is committed is written; None where the database is no file."""
+        return self._path.with_name(self._path.name + "-wal") if isinstance(self._path, Path) else None
 
     async def close(self) -> None:
         """Finish what is queued, fold the write-ahead log into the file, close; idempotent."""
@@ -185,7 +196,7 @@ class Store:
         explained or waiting one asks for no analysis of its own, and open analyses of joined patterns are closed.
         ``heirs`` are patterns that, where they are new, show what another one of the first version shows.
         """
-        return await self._in_thread(self._writing, lambda: self._record(records, rejects, joins, heirs))
+        return await self._write_and_tell(lambda: (self._record(records, rejects, joins, heirs), True))
 
     def _record(
         self,
@@ -254,18 +265,22 @@ class Store:
         """
         engine = self._claiming if getattr(work, UNLOCKED, False) else self._writer
 
-        def checked() -> T:
+        def checked() -> tuple[T, bool]:
             self._check_file()
-            return self._transaction(engine, work, *args, **kwargs)
+            with translated(self._path), engine.begin() as connection:
+                before = changes(connection)
+                done = work(connection, *args, **kwargs)
+                changed = changes(connection) != before
+            return done, changed
 
-        return await self._in_thread(self._writing, checked)
+        return await self._write_and_tell(checked)
 
     async def write_surely(
         self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """As :meth:`write`, and on the disk when this returns, whatever the durability of the store is."""
 
-        def checked() -> T:
+        def checked() -> tuple[T, bool]:
             self._check_file()
             with translated(self._path), self._writer.begin() as connection:
                 if is_postgres(connection):
@@ -273,9 +288,9 @@ class Store:
                 done = work(connection, *args, **kwargs)
             if isinstance(self._path, Path):
                 flush_log(self._path)
-            return done
+            return done, True
 
-        return await self._in_thread(self._writing, checked)
+        return await self._write_and_tell(checked)
 
     async def look_up(
         self, question: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -316,6 +331,19 @@ class Store:
     ) -> T:
         with translated(self._path), engine.begin() as connection:
             return work(connection, *args, **kwargs)
+
+    async def _write_and_tell(self, work: Callable[[], tuple[T, bool]]) -> T:
+        """``work()`` in the writer's thread, which tells as well whether it changed anything; then that is news."""
+        loop = asyncio.get_running_loop()
+
+        def told() -> T:
+            done, changed = work()
+            if changed:  # from here, as whoever called may have been cancelled meanwhile
+                with contextlib.suppress(RuntimeError):  # the loop has ended, and all who wait with it
+                    loop.call_soon_threadsafe(self.news.tell)
+            return done
+
+        return await self._in_thread(self._writing, told)
 
     async def _in_thread(self, threads: _Threads, work: Callable[[], T]) -> T:
         try:

@@ -1,50 +1,72 @@
-"""Changes that other processes make in the database, told to open pages: ``andon ack`` in a terminal shows on them."""
+"""Changes that other processes make in the database, told to whom they concern: ``andon ack`` in a terminal shows on
+open pages, and ``andon approve`` is heard by the outbox."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import structlog
 
 from andon.app.background.changes import Changes
 from andon.core.errors import StoreError
+from andon.core.file_signal import FileSignal
+from andon.core.waiting import woken
 from andon.store import Elsewhere, Store
 
 log = structlog.get_logger(__name__)
 
-#: While somebody watches, the database is looked at this often, in seconds.
+#: Where the kernel does not tell that the database is written: how often it is looked at, in seconds, while anybody
+#: waits for changes; it is looked at no more often where the kernel does.
 EVERY = 2.0
-#: Where work waits for what people say in a terminal, it is looked at this often whoever watches.
+#: The same where work waits for what people say in a terminal.
 OFTEN = 0.5
+#: Though the kernel told nothing, it is looked at once in so many seconds.
+SELDOM = 60.0
 
 
 async def tell_of_others(
     store: Store, changes: Changes, every: float = EVERY, *, heard: Callable[[], object] | None = None
 ) -> None:
-    """Tell ``changes`` what others did, for ever. Looks once at first, and then only while somebody watches.
+    """Tell ``changes`` and the store's news what others did, for ever. ``heard`` is called after each deed, and once at
+    first.
 
-    ``heard``, where it is given, is called after each deed of somebody, and once after the first look; then it looks
-    whether anybody watches or not.
+    A file is looked at when it was written, where the kernel tells so, and at most every ``every`` seconds; a database
+    that services share every so often, without ``heard`` only while somebody watches.
 
-    What happened while nobody did is told to the next who does: a page is rendered before its stream is there, and
-    what falls between would be missed. Our own changes are none on SQLite; on PostgreSQL a page may be rendered once
-    more for one, which finds nothing that looks otherwise.
+    What happened while nobody looked is told then: a page is rendered before its stream is there, and what falls
+    between would be missed. Our own changes are none on SQLite; on PostgreSQL a page may be rendered once more for one,
+    which finds nothing that looks otherwise.
     """
     known: Elsewhere | None = None
-    while True:
-        try:
-            now = await store.elsewhere()
-        except StoreError as error:
-            log.info("changes by others not looked for", error=str(error))
-        else:
-            if known is not None and now.work != known.work:
-                changes.tell("work")
-            if heard is not None and (known is None or now.work != known.work):
-                heard()
-            if known is not None and now.logs != known.logs:
-                changes.tell("logs")
-            known = now
-        await asyncio.sleep(every)
-        if heard is None:
-            await changes.watched()
+    with contextlib.ExitStack() as stack:
+        signal = None if store.log_file is None else stack.enter_context(FileSignal(store.log_file))
+        while True:
+            armed = signal is not None and signal.arm()  # before the look: nothing falls between
+            known = await _look(store, changes, known, heard)
+            await asyncio.sleep(every)
+            if signal is not None and armed:
+                await woken(signal.written, SELDOM)
+            elif heard is None and store.shared:
+                await changes.watched()
+
+
+async def _look(
+    store: Store, changes: Changes, known: Elsewhere | None, heard: Callable[[], object] | None
+) -> Elsewhere | None:
+    """Look once, and tell what is another than was ``known``; what is known now."""
+    try:
+        now = await store.elsewhere()
+    except StoreError as error:
+        log.info("changes by others not looked for", error=str(error))
+        return known
+    worked = known is not None and now.work != known.work
+    if worked:
+        changes.tell("work")
+        store.news.tell()
+    if heard is not None and (known is None or worked):
+        heard()
+    if known is not None and now.logs != known.logs:
+        changes.tell("logs")
+    return now

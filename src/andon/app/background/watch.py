@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass, field
@@ -12,13 +11,15 @@ import structlog
 
 from andon.core.errors import BrokerError, StoreError
 from andon.core.telemetry import Health
+from andon.core.waiting import woken
 from andon.store import Store
 
 log = structlog.get_logger(__name__)
 
+#: What is not well is looked at this often, in seconds, …
 EVERY = 1.0
-#: The broker is looked at when it tells of a change, when somebody asks, and after so many seconds at the latest.
-BROKER_EVERY = 60.0
+#: … what is well when somebody asks, the broker when it tells of a change as well, and after so many at the latest.
+BROKER_EVERY = STORE_EVERY = 60.0
 #: What was seen less than these seconds ago is the answer to who asks.
 FRESH = 2.0
 #: Changes may come without end: so many seconds are between two looks at what they did.
@@ -44,6 +45,10 @@ class Watch:
     _checking: asyncio.Task[None] | None = field(default=None, init=False)
     _looking: asyncio.Task[str | None] | None = field(default=None, init=False)
     _looked_at: float = field(default=float("-inf"), init=False)
+    _checked_at: float = field(default=float("-inf"), init=False)
+    _checking_since: float = field(default=0.0, init=False)
+    #: The database is not well: whoever watches it is to look more often.
+    _sick: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def run(self) -> None:
         """Watch for ever."""
@@ -59,23 +64,41 @@ class Watch:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def freshen(self) -> None:
-        """Return when what is known of the broker is not older than :data:`FRESH`: before an answer to who asks."""
-        stale = self.changed.is_set() or time.monotonic() - self._looked_at > FRESH
-        if stale or self.broker() is not None:
-            await self._look_at_broker()
+        """Return when what is known is not older than :data:`FRESH`: before an answer to who asks.
+
+        What hangs is waited for once: who asks later is told so at once.
+        """
+        looks = []
+        now = time.monotonic()
+        if self.changed.is_set() or now - self._looked_at > FRESH or self.broker() is not None:
+            looks.append(self._look_at_broker())
+        if now - self._checked_at > FRESH:
+            looks.append(self._look_at_store())
+        await asyncio.gather(*looks)
 
     async def _watch_broker(self) -> None:
         while True:
             await self._look_at_broker()
             await asyncio.sleep(BETWEEN)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY if "broker" in self.health.problems else BROKER_EVERY):
-                    await self.changed.wait()
+            await woken(self.changed, EVERY if "broker" in self.health.problems else BROKER_EVERY)
 
     async def _watch_store(self) -> None:
         while True:
-            self._report("database", await self._store_problem())
-            await asyncio.sleep(EVERY)
+            await self._look_at_store()
+            if "database" in self.health.problems:
+                await asyncio.sleep(EVERY)
+            else:
+                await woken(self._sick, STORE_EVERY)
+
+    async def _look_at_store(self) -> None:
+        started = time.monotonic()
+        problem = await self._store_problem()
+        self._report("database", problem)
+        self._checked_at = started
+        if problem is None:
+            self._sick.clear()
+        else:
+            self._sick.set()
 
     async def _look_at_broker(self) -> None:
         started = time.monotonic()
@@ -108,16 +131,20 @@ class Watch:
     async def _store_problem(self) -> str | None:
         """One check at a time: one that hangs is waited for, so that they do not queue up before the logs."""
         if self._checking is None:
+            self._checking_since = time.monotonic()
             self._checking = asyncio.create_task(self.store.check(), name="watch-database-check")
-        done, _ = await asyncio.wait({self._checking}, timeout=STORE_PATIENCE)
+        checking = self._checking
+        patience = max(0.0, self._checking_since + STORE_PATIENCE - time.monotonic())
+        done, _ = await asyncio.wait({checking}, timeout=patience)
         if not done:
             return (
                 f"the database took no write for {STORE_PATIENCE:g} s: another process locks it, or the disk hangs; "
                 "recording goes on by itself"
             )
-        checked, self._checking = self._checking, None
+        if self._checking is checking:
+            self._checking = None
         try:
-            checked.result()
+            checking.result()
         except StoreError as error:
             return str(error)
         return None

@@ -34,7 +34,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_BACKOFF = 0.1
 MAX_BACKOFF = 10.0
-CHECK_EVERY = 2.0  # seconds between health checks
+CHECK_EVERY = 2.0  # seconds between health checks of a server that is doubted …
+CHECK_SELDOM = 30.0  # … and of one that is well: whoever sees a sign of trouble says so
 CHECK_TIMEOUT = 3.0
 CHECKS_BEFORE_RESTART = 4
 STEADY = 30.0  # seconds of good health after which a crash counts as the first again
@@ -68,6 +69,7 @@ class EmbeddedBroker:
         self._store = Store(self._store_dir)
         self._server: ServerProcess | None = None
         self._stopped = False
+        self._doubted = asyncio.Event()
         self._since = 0.0
         self._backoff = FIRST_BACKOFF
         self.restarts = 0
@@ -141,6 +143,10 @@ class EmbeddedBroker:
             self.problem = "the broker is stopped"
             self._lock.release()
 
+    def doubt(self) -> None:
+        """Somebody saw a sign that it is not well: it is looked at soon, and not in half a minute."""
+        self._doubted.set()
+
     async def supervise(self) -> None:
         """Keep the server running and healthy; returns only by cancellation."""
         while True:
@@ -180,6 +186,7 @@ class EmbeddedBroker:
         if self._stopped:
             await server.end(2.0)
             raise BrokerStartError("the broker was stopped while it started: start it again")
+        server.complained = self.doubt
         self._server = server
         self._port = server.port
         self._mqtt_port = server.mqtt_port
@@ -327,6 +334,9 @@ class EmbeddedBroker:
             server = self._server
             if server is None:
                 return "it does not run"
+            if not failed:
+                await server.wait(CHECK_SELDOM, until=self._doubted)
+            self._doubted.clear()
             if await server.wait(CHECK_EVERY):
                 return f"it ended with exit status {server.returncode}: {server.last_line}"
             well = await server.healthy(CHECK_TIMEOUT)

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -92,6 +92,8 @@ class ServerProcess:
         self.mqtt_port = 0
         #: Why the last check failed, in a few words; empty while there was none.
         self.trouble = ""
+        #: Called when it says in its log that something is wrong.
+        self.complained: Callable[[], object] = lambda: None
 
     @classmethod
     async def launch(
@@ -151,11 +153,17 @@ class ServerProcess:
         """Its exit status, None while it runs."""
         return self._process.returncode
 
-    async def wait(self, timeout: float) -> bool:
-        """Wait until it ends, at most ``timeout`` seconds; whether it ended."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._process.wait()
+    async def wait(self, timeout: float, until: asyncio.Event | None = None) -> bool:
+        """Wait until it ends or ``until`` is set, at most ``timeout`` seconds; whether it ended."""
+        ends: list[Coroutine[object, object, object]] = [self._process.wait()]
+        if until is not None:
+            ends.append(until.wait())
+        tasks = {asyncio.ensure_future(one) for one in ends}
+        try:
+            await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
         return self._process.returncode is not None
 
     async def ready(
@@ -306,6 +314,8 @@ class ServerProcess:
             self.mqtt_port = int(text.rpartition(":")[2])
         if text.startswith(EXPECTED):
             level = "debug"
+        if level not in ("debug", "info"):
+            self.complained()
         log.log(logging.getLevelNamesMapping()[level.upper()], "broker log", text=text)
 
 

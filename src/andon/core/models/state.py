@@ -13,6 +13,7 @@ class StreamState(msgspec.Struct, frozen=True):
     is not known). ``changes`` is another number whenever connection, stream or consumer may be others than before.
     ``in_hand`` counts what was handed to this reader and is not answered, ``answered`` what was. ``unreadable`` are
     sequences (first, last) that the broker could not read when it was asked for them, (0, 0) where there were none.
+    ``others`` counts the requests for messages that wait at the consumer beside this reader's.
     ``whole``: all sequences of the stream come to us, so that one that is not there was removed.
     """
 
@@ -32,6 +33,7 @@ class StreamState(msgspec.Struct, frozen=True):
     answered: int = 0
     whole: bool = False
     unreadable: tuple[int, int] = (0, 0)
+    others: int = 0
 
 
 class StoreCounts(msgspec.Struct, frozen=True):

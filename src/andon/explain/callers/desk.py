@@ -35,6 +35,7 @@ from andon.core.models import (
     comes_back,
 )
 from andon.core.telemetry import Metrics
+from andon.core.waiting import woken
 from andon.explain.callers import payloads, slots
 from andon.explain.callers.durable import DurableCallers
 from andon.explain.callers.expected import REQUEST, Expected, Stored, about_of
@@ -52,6 +53,9 @@ SLOTS_BYTES = 32 * 1024 * 1024
 STALLED = 3.0
 #: A log of a caller's bytes that was taken for another's is the caller's after all where no other came for so long.
 PASSED = 1.0
+#: While anybody waits it is looked this often whom to answer, in seconds; else after a change and after :data:`QUIET`.
+LOOK = 1.0
+QUIET = 60.0
 
 
 @dataclass(eq=False, repr=False)
@@ -97,6 +101,7 @@ class CallerDesk:
         self._unasked: dict[int, list[Caller]] = {}
         self._stalled_since: float | None = None
         self._wake = asyncio.Event()
+        self._resting = False
 
     # Where callers come in.
 
@@ -150,6 +155,8 @@ class CallerDesk:
         return body
 
     def _expect(self, caller: Caller) -> bool:
+        if self._resting:
+            self._wake.set()
         displaced = self._slots.take(caller)
         if displaced is None:
             self.metrics.callers_dropped.inc()
@@ -316,15 +323,28 @@ class CallerDesk:
         """Answer durable callers and those whose patience ended; for ever."""
         while True:
             self._wake.clear()
+            seen = self.store.news.count
             attach = self._attach_elsewhere, self._attach_late
             for step in (*attach, self._answer_shown, self._answer_unasked, self._answer_overdue, self._durable.answer):
                 try:
                     await step()
                 except (StoreError, BrokerError) as error:
                     log.warning("callers not answered now", error=str(error))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._wake.wait()
+            if not await woken(self._wake, LOOK):
+                await self._rest(seen)
+
+    async def _rest(self, seen: int) -> None:
+        """Where nobody waits: until somebody does, or something is stored after ``seen``."""
+        try:
+            waits = self.store.news.blind or await self.store.read(queue.somebody_waits)
+        except StoreError:
+            return
+        if not waits and not len(self._slots) and not self._wake.is_set():
+            self._resting = True
+            try:
+                await self.store.news.rest(seen, QUIET, self._wake)
+            finally:
+                self._resting = False
 
     async def _attach_elsewhere(self) -> None:
         """Another service that shares the stream and the database may have recorded a request to our endpoint."""

@@ -308,6 +308,11 @@ def _engine(path: Path, connect: Any, begin: str, **options: Any) -> Engine:
     return engine
 
 
+def changes(connection: Connection) -> int:
+    """Another number after a change that was made on this connection; 0 where that cannot be told."""
+    return int(getattr(connection.connection.dbapi_connection, "total_changes", 0))
+
+
 def table_kinds(connection: Connection) -> dict[str, str]:
     """Name → kind (``table``, ``view``) of what the database holds, what belongs to the database system left out."""
     if is_postgres(connection):

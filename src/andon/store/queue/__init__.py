@@ -9,6 +9,7 @@ from andon.store.queue.queue import (
     finish_second,
     keep_refused,
     log_and_analysis,
+    next_due,
     postpone,
     prioritise,
     release,
@@ -31,6 +32,7 @@ from andon.store.queue.waiters import (
     put_off_waiters,
     refused_waiters,
     remove_waiters,
+    somebody_waits,
 )
 from andon.store.rules.analysis import is_late
 
@@ -52,6 +54,7 @@ __all__ = [
     "keep_refused",
     "listing",
     "log_and_analysis",
+    "next_due",
     "oldest_waiting",
     "overdue_waiters",
     "postpone",
@@ -64,6 +67,7 @@ __all__ = [
     "remove_waiters",
     "show_meanwhile",
     "shown_for",
+    "somebody_waits",
     "spend",
     "spent",
     "waiting_after",

@@ -75,6 +75,13 @@ def claim(
     return None
 
 
+def next_due(connection: Connection) -> float | None:
+    """From when on there is an open row to claim (unix seconds, of the past for one that waits); None for no row."""
+    due = case((analyses.c.status == AnalysisStatus.LEASED, analyses.c.lease_until), else_=analyses.c.not_before)
+    found: float | None = connection.execute(select(func.min(due)).where(analyses.c.finished_at.is_(None))).scalar()
+    return found
+
+
 def _claim_first(connection: Connection, free: ColumnElement[bool], owner: str, until: float) -> PendingAnalysis | None:
     first_due = (
         select(analyses.c.id)

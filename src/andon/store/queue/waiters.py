@@ -42,6 +42,11 @@ def refused_waiters(connection: Connection, limit: int, now: float) -> list[tupl
     return [(waiter, rejects_of_message(connection, waiter.reject_id or 0)) for waiter in found]
 
 
+def somebody_waits(connection: Connection) -> bool:
+    """Whether there is any durable caller, due or not."""
+    return connection.execute(select(waiters.c.id).limit(1)).first() is not None
+
+
 def _select(now: float, limit: int) -> Select[Any]:
     return (
         select_logs_and_analyses(waiters.c.id, waiters.c.log_id, waiters.c.reply_to)
