@@ -52,7 +52,7 @@ from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import SLOTS, SLOTS_BYTES, CallerDesk
 from andon.explain.interfaces import Rules
 from andon.explain.ladder import Ladder
-from andon.explain.model.fallback import build_analyst, each_of
+from andon.explain.model.fallback import build_analyst, each_of, loads_model
 from andon.explain.model.history_tools import NAMES, ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
@@ -342,7 +342,7 @@ class Service:
         done = preparing.result()
         if done.taken_over:
             log.info("took over the reference system's database", rows=done.taken_over, backup=str(done.backup))
-        self.playbook = await asyncio.to_thread(SitePlaybook, settings.playbook)
+        self.playbook = SitePlaybook(settings.playbook)
         await asyncio.to_thread(self.runbooks.scan)
         await asyncio.to_thread(self.playbook.scan)
         self._store = await step("database", self._database_place, self._open_store)
@@ -455,6 +455,7 @@ class Service:
             fixes=ConfirmedFixes(),
             runbooks=self.runbooks,
             own_rules=lambda: len(self.playbook),
+            ready=self.playbook.ready,
             rules_near=self._rules_near,
             history=self.store.look_up if self.settings.investigate == "on" else None,
         )
@@ -475,6 +476,7 @@ class Service:
             self.metrics,
             agent=settings.agent_name,
             away=lambda: admission.unavailable,
+            ready=self.playbook.ready,
             asks=None if policy.asks_all else policy.asks,
         )
 
@@ -500,6 +502,7 @@ class Service:
             pictures=pictures,
             suggestions=self._suggestions(),
             instructions=settings.agent_instructions,
+            eager=loads_model(self.analyst),
         )
         recorder = Recorder(
             self._stream,

@@ -50,7 +50,8 @@ class Analyzer:
     """Works the queue of pending analyses, as many questions at once as ``admission`` lets through.
 
     ``analyst`` None means that the playbook is the configured provider and its answers are final. What an answer of a
-    model is worth says ``trust``; ``instructions`` are those that it was given. ``clock`` gives unix seconds, the time
+    model is worth says ``trust``; ``instructions`` are those that it was given. What the first question needs is loaded
+    when one waits, where ``eager`` with the start. ``clock`` gives unix seconds, the time
     in which leases and pauses are kept.
     """
 
@@ -70,6 +71,7 @@ class Analyzer:
     suggestions: Suggestions | None = None
     instructions: str = DEFAULT_INSTRUCTIONS
     turns: Turns = field(default_factory=Turns)
+    eager: bool = False
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -80,7 +82,7 @@ class Analyzer:
         self._gave_way: set[int] = set()
         self._heard = 0.0
         self._stranded = False
-        self._settling = False
+        self._settling = self._warm = False
         self._doubted = self.trust.doubted
         self._behind: dict[int, float] = {}
         self.outcomes = Outcomes(
@@ -118,9 +120,8 @@ class Analyzer:
         self._in_hand.clear()
         self._gave_way.clear()
         await self.store.write(queue.release, self.owner)
-        if self.analyst is not None:
-            # Before the first claim: what comes up while the library loads is still sorted by urgency.
-            await self.analyst.warm_up()
+        if self.eager:
+            await self._load()
         try:
             async with asyncio.TaskGroup() as group:
                 await self._work(group)
@@ -195,6 +196,8 @@ class Analyzer:
         return job is not None
 
     async def _claim(self, *, unanswered: bool = False, seconds: bool = True) -> PendingAnalysis | None:
+        if not self._warm and not await self._warm_up():
+            return None
         now = self.clock()
         self._behind = {row: until for row, until in self._behind.items() if until > now}
         lease = self.deadline + LEASE_MARGIN
@@ -204,6 +207,22 @@ class Analyzer:
         if job is not None and self.turns.renew is not None:  # what becomes of it hangs on what the model is worth
             await self.turns.renew()
         return job
+
+    async def _warm_up(self) -> bool:
+        """Load what the first answer needs once something waits; False where nothing does.
+
+        That is before the first claim: what comes up while libraries load is still sorted by urgency.
+        """
+        if not await self.store.read(queue.anything_waits):
+            return False
+        await self._load()
+        return True
+
+    async def _load(self) -> None:
+        await self.outcomes.ladder.ready()
+        if self.analyst is not None:
+            await self.analyst.warm_up()
+        self._warm = True
 
     async def _answer_alone(self) -> bool:
         """Without a model: what the site knows, else the playbook; both final."""

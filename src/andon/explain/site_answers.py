@@ -107,6 +107,7 @@ class SiteAnswers:
         question = await self.store.read(queue.question_about, glance.root)
         if question is None:
             return False
+        await self.ladder.ready()
         known = await self.ladder.known(question)
         if known is not None:
             if glance.final and (known.source, known.text) == (glance.source, glance.text):

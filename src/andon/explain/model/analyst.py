@@ -165,8 +165,10 @@ class ModelAnalyst(ModelSession):
         self.prompt_version = prompts.prompt_version(settings.agent_name, settings.agent_instructions)
 
     async def identity(self) -> str:
+        if type(self._backend).identity is Backend.identity:  # its provider tells nothing, and its library is large
+            return ""
         try:
-            await self.warm_up()
+            await self._reach()
             return await self._backend.identity()
         except (ModelError, ConfigError) as error:
             log.debug("the model's digest is not told", model=self.model, reason=str(error))

@@ -49,6 +49,8 @@ def openai_capabilities(model: str) -> Capabilities:
 class OpenAIBackend(HostedBackend):
     """OpenAI itself, or a gateway that stands for it."""
 
+    always_there = True
+
     def __init__(self, access: Access) -> None:
         access.demand_key()
         place = access.place("OpenAI", access.url(OPENAI_URL), "your project may use")
@@ -74,6 +76,8 @@ class OpenAIBackend(HostedBackend):
 class DeepSeekBackend(HostedBackend):
     """DeepSeek's own service."""
 
+    always_there = True
+
     def __init__(self, access: Access) -> None:
         access.demand_key()
         place = access.place("DeepSeek", access.url(DEEPSEEK_URL), "that DeepSeek lists")
@@ -96,6 +100,8 @@ class DeepSeekBackend(HostedBackend):
 
 class CompatibleBackend(HostedBackend):
     """Any other server with OpenAI's chat completions; a key is sent where one is set."""
+
+    always_there = True
 
     def __init__(self, access: Access) -> None:
         setting = access.address_setting

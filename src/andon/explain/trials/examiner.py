@@ -11,7 +11,6 @@ import structlog
 
 from andon.core.errors import ModelError, StoreError
 from andon.core.models import Standing, now_text
-from andon.core.settings.providers import is_local
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission
@@ -64,6 +63,7 @@ class Examiner:
         self._identities: dict[int, str] = {}
         self._rest_until = float("-inf")
         self._put_off: set[tuple[int, str]] = set()
+        self._met: set[int] = set()  # analysts that were there once
         self._away: dict[int, tuple[float, float]] = {}
         self._renew_at = float("-inf")
 
@@ -116,6 +116,9 @@ class Examiner:
             await self.ask(analyst, trial)
 
         try:
+            if number not in self._met:
+                await analyst.check()  # for who is away nothing need be loaded
+                self._met.add(number)
             await analyst.warm_up()  # once, and no time of the model's
             if await self.admission.budget.take() is not None:
                 return LOOK
@@ -252,8 +255,6 @@ async def identity_of(analyst: Analyst, patience: float) -> str:
     """What tells its weights from others behind the same name; "" where nobody knows, or says it in time."""
     try:
         async with asyncio.timeout(patience):
-            if is_local(analyst.provider):  # others tell nothing, and their libraries are large
-                await analyst.warm_up()
             return await analyst.identity()
     except TimeoutError:
         return ""

@@ -18,6 +18,7 @@ from andon.store.queue.queue import (
 from andon.store.queue.site import (
     Glance,
     answer_at_once,
+    anything_waits,
     glances,
     question_about,
     question_waits,
@@ -39,6 +40,7 @@ __all__ = [
     "Glance",
     "QueueEntry",
     "answer_at_once",
+    "anything_waits",
     "claim",
     "end_second",
     "entries",
