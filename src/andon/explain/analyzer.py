@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -16,17 +17,19 @@ from andon.core.models import CALLER_PATIENCE, Explanation, PendingAnalysis, Sev
 from andon.core.settings.settings import DEFAULT_INSTRUCTIONS
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission
-from andon.explain.gate import fault
 from andon.explain.interfaces import Analyst
 from andon.explain.ladder import Ladder
 from andon.explain.outcomes import Outcomes
 from andon.explain.site_answers import SiteAnswers
-from andon.explain.suggestions import Suggestions
 from andon.explain.trials.turns import Turns
 from andon.explain.trust import Trust
 from andon.explain.verdict import verdict_on
 from andon.ingest.pictures.fetcher import QuestionPictures
 from andon.store import Store, queue
+
+if TYPE_CHECKING:
+    from andon.explain.gate import Fault
+    from andon.explain.suggestions import Suggestions
 
 log = structlog.get_logger(__name__)
 
@@ -375,11 +378,17 @@ class Analyzer:
         await self._spend_tokens((explanation.input_tokens or 0) + (explanation.output_tokens or 0))
         await self._examine(analyst, job, explanation, time.monotonic() - started)
 
+    @staticmethod
+    def _fault(*asked: Any, **named: Any) -> Fault | None:
+        from andon.explain.gate import fault  # with the first answer of a model, in a thread
+
+        return fault(*asked, **named)
+
     async def _examine(self, analyst: Analyst, job: PendingAnalysis, explanation: Explanation, seconds: float) -> None:
         """An answer came: it goes where it belongs once it passed the gate."""
         ruled, blind = self.outcomes.ladder.rules(job.question), self.trust.blind
         found = await asyncio.to_thread(
-            fault, job.question, explanation, ruled, blind=blind, instructions=self.instructions
+            self._fault, job.question, explanation, ruled, blind=blind, instructions=self.instructions
         )
         if found is None:
             self.admission.answered(job.pattern_id, seconds)

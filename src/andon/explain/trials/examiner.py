@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,12 +16,13 @@ from andon.core.settings.settings import Settings
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission
 from andon.explain.interfaces import Analyst
-from andon.explain.trials.bank import TrialCase, trial_cases
-from andon.explain.trials.trial import failed, judge, question_of
 from andon.explain.trials.turns import BrokenOff, Turns
 from andon.explain.trust import ModelTrust, Trust, known, trust_in
 from andon.store import Ask, trials
 from andon.store.trials import Candidate, Trial
+
+if TYPE_CHECKING:
+    from andon.explain.trials.bank import TrialCase
 
 log = structlog.get_logger(__name__)
 
@@ -141,6 +143,8 @@ class Examiner:
         Raises ModelError, and stores nothing, where that says nothing of the model. The first call is counted already.
         """
 
+        from andon.explain.trials.trial import failed, judge, question_of
+
         async def again() -> bool:
             return await self.admission.budget.take() is None
 
@@ -179,6 +183,8 @@ class Examiner:
         who = await self.candidate(analyst)
         if not (await self.read(trust_in, self.settings, who)).testing:
             return None
+        from andon.explain.trials.bank import trial_cases
+
         answered = {trial.case_id for trial in await self.read(trials.of, who)}
         left = [one for one in trial_cases() if one.case.id not in answered]
         return next((one for one in left if one.case.id not in last), left[0] if left else None)
