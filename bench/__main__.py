@@ -27,6 +27,7 @@ from bench import (
     retaining,
     service_figures,
     sources,
+    start,
     storm,
 )
 
@@ -34,6 +35,7 @@ MEASUREMENTS = {
     "record": record_path.measure,
     "sources": sources.measure,
     "service": service_figures.measure,
+    "start": start.measure,
     "fingerprints": fingerprints.measure,
     "storm": storm.measure,
     "agent": agent_layer.measure,

@@ -207,12 +207,7 @@ class ModelSession:
         self._declined: set[str] = set()
         self._refusal: tuple[float, ModelMisconfigured] | None = None
         self._building = asyncio.Lock()
-        self._closed = self._reached = False
-
-    @property
-    def loads_model(self) -> bool:
-        """Whether a model is loaded with :meth:`warm_up`, which takes long: better before the first question."""
-        return type(self._backend).start is not Backend.start
+        self._closed = False
 
     async def warm_up(self) -> None:
         """Import the provider's libraries and build the client, in a thread (about a second); once.
@@ -228,17 +223,6 @@ class ModelSession:
                 self._backend.start()
                 seconds = round(time.perf_counter() - started, 3)
                 log.debug("model session ready", provider=self.provider, model=self.model, seconds=seconds)
-
-    async def _reach(self) -> None:
-        """What is needed to ask the provider about the model: its HTTP client alone, where that suffices. Raises as
-        :meth:`warm_up`."""
-        if self._model is None and not self._reached:
-            async with self._building:
-                if self._closed:
-                    raise unreachable(self.place, "the analyst is closed")
-                self._reached = await in_daemon_thread(self._backend.reach, "provider-client")
-        if not self._reached:
-            await self.warm_up()
 
     async def capabilities(self) -> Capabilities:
         """What the model can do, as far as its provider tells and past questions have shown. Raises ModelError."""
@@ -259,7 +243,7 @@ class ModelSession:
 
     async def check(self) -> None:
         """Ask the provider whether it has the model. Raises ModelUnavailable or ModelMisconfigured."""
-        await self._reach()
+        await self.warm_up()
         with in_words(self._backend, "be checked"):
             await self._backend.check()
         if self._refusal is not None and time.monotonic() - self._refusal[0] < REFUSAL_STANDS:

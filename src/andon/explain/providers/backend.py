@@ -44,11 +44,6 @@ class Backend(ABC):
     def build(self) -> Model:
         """The pydantic-ai model; blocks while it imports, so it is called in a thread, before all that follows."""
 
-    def reach(self) -> bool:
-        """Open what :meth:`check` and :meth:`identity` ask with; False where only :meth:`build` does. Blocks while it
-        imports, as that."""
-        return False
-
     def start(self) -> None:  # noqa: B027 - the rule, not a part that is missing
         """Begin what takes long before the first answer; called once, on the loop, after ``build``."""
 
@@ -85,18 +80,17 @@ class Backend(ABC):
         trust_env: bool | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> httpx2.AsyncClient:
-        """The one client of this backend, which :meth:`close` closes: bounded in time and in what it reads.
+        """The client of this backend, which :meth:`close` closes: bounded in time and in what it reads.
 
         ``trust_env`` heeds the machine's proxies; None: where the address is none of this network.
         """
-        if self._client is None:
-            self._client = bounded_client(
-                timeout=self.access.timeout,
-                pool=self.access.pool,
-                trust_env=not is_neighbour(self.place.url) if trust_env is None else trust_env,
-                headers=headers,
-                transport=transport,
-            )
+        self._client = bounded_client(
+            timeout=self.access.timeout,
+            pool=self.access.pool,
+            trust_env=not is_neighbour(self.place.url) if trust_env is None else trust_env,
+            headers=headers,
+            transport=transport,
+        )
         return self._client
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> Any:

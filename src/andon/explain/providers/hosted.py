@@ -25,14 +25,6 @@ class HostedBackend(Backend):
         """What is known of the model by its name, with the site's own words put first."""
         return self.access.over(self.known())
 
-    #: Whether the library that asks the model is one that Andon always has: its check then needs the client alone.
-    always_there = False
-
-    def reach(self) -> bool:
-        if self.always_there:
-            self.open_client()
-        return self.always_there
-
     @abstractmethod
     def known(self) -> Capabilities:
         """What the model can do, as far as its name tells."""

@@ -49,8 +49,6 @@ def openai_capabilities(model: str) -> Capabilities:
 class OpenAIBackend(HostedBackend):
     """OpenAI itself, or a gateway that stands for it."""
 
-    always_there = True
-
     def __init__(self, access: Access) -> None:
         access.demand_key()
         place = access.place("OpenAI", access.url(OPENAI_URL), "your project may use")
@@ -76,8 +74,6 @@ class OpenAIBackend(HostedBackend):
 class DeepSeekBackend(HostedBackend):
     """DeepSeek's own service."""
 
-    always_there = True
-
     def __init__(self, access: Access) -> None:
         access.demand_key()
         place = access.place("DeepSeek", access.url(DEEPSEEK_URL), "that DeepSeek lists")
@@ -100,8 +96,6 @@ class DeepSeekBackend(HostedBackend):
 
 class CompatibleBackend(HostedBackend):
     """Any other server with OpenAI's chat completions; a key is sent where one is set."""
-
-    always_there = True
 
     def __init__(self, access: Access) -> None:
         setting = access.address_setting
