@@ -33,6 +33,7 @@ from bench import (
     retaining,
     service_figures,
     sources,
+    start,
     storm,
     table,
 )
@@ -45,6 +46,7 @@ MEASUREMENTS: dict[str, Callable[..., Awaitable[Sequence[Row] | None]]] = {
     "sources": sources.measure,
     "service": service_figures.measure,
     "idle": idle.measure,
+    "start": start.measure,
     "fingerprints": fingerprints.measure,
     "storm": storm.measure,
     "agent": agent_layer.measure,

@@ -9,7 +9,6 @@ import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -17,10 +16,8 @@ from zoneinfo import ZoneInfo
 import structlog
 
 import andon
-from andon.act.connectors.readers import readers_of
 from andon.app.background.acknowledging import pass_on
 from andon.app.background.acting import Acting
-from andon.app.background.agent_proposals import AgentProposals, offers_of
 from andon.app.background.changes import Changes
 from andon.app.background.indexing import keep_indexed
 from andon.app.background.others import EVERY, OFTEN, tell_of_others
@@ -52,15 +49,11 @@ from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import SLOTS, SLOTS_BYTES, CallerDesk
 from andon.explain.interfaces import Rules
 from andon.explain.ladder import Ladder
-from andon.explain.model.fallback import build_analyst, each_of
-from andon.explain.model.history_tools import NAMES, ROOM, HistoryTools
 from andon.explain.playbook import SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
-from andon.explain.suggestions import Suggestions
 from andon.explain.trials.examiner import Examiner
 from andon.explain.trust import Trust
-from andon.grouping.similar import alike
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.ingest import regroup
 from andon.ingest.pictures.fetcher import PictureFetcher, QuestionPictures
@@ -74,7 +67,9 @@ from andon.ingest.sources.source import Source
 from andon.store import Retention, Store, counts, lock_database, prepare
 
 if TYPE_CHECKING:
-    from andon.act.connectors.connector import Connector
+    from types import ModuleType
+
+    from andon.act.connectors.connector import Connector, Reader
     from andon.act.outbox import Outbox
     from andon.act.proposals import Proposals
     from andon.app.http_server import HttpServer
@@ -110,10 +105,10 @@ class Service:
         self.health = Health()
         self.changes = Changes()
         self._acting = Acting(settings, self.metrics, self.health, self.changes)
-        self._readers = readers_of(self.connectors.values(), NAMES)
-        look = self._look if settings.investigate == "on" and settings.tool_calls else None
-        self.analyst: Analyst | None = build_analyst(settings, look, offers=offers_of(self.connectors, settings))
         self.trust = Trust(settings)
+        asked = self._models_asked()
+        self.readers: Sequence[Reader] = asked.readers(self) if asked is not None else ()
+        self.analyst: Analyst | None = asked.analyst_of(self) if asked is not None else None
         self.runbooks = MarkdownRunbooks(settings.runbooks)
         self.playbook: SitePlaybook
         self._starting = Starting(self.health)
@@ -134,12 +129,20 @@ class Service:
             lambda *args, **kwargs: self.store.ask(*args, **kwargs),
             lambda *args, **kwargs: self.store.write(*args, **kwargs),
             self.runbooks,
-            self._readers,
+            self.readers,
         )
         self._analyzer: Analyzer | None = None
         self.usual = KnownHabits(lambda *args, **kwargs: self.store.ask(*args, **kwargs))
         self.started = time.time()
         self.began = asyncio.Event()  # set once everything runs
+
+    def _models_asked(self) -> ModuleType | None:
+        """What is imported only where a model is asked, or systems are connected that may be looked into."""
+        if self.settings.provider == "PLAYBOOK" and not self.connectors:
+            return None
+        from andon.app import models_asked
+
+        return models_asked
 
     @property
     def store(self) -> Store:
@@ -350,7 +353,7 @@ class Service:
         done = preparing.result()
         if done.taken_over:
             log.info("took over the reference system's database", rows=done.taken_over, backup=str(done.backup))
-        self.playbook = await asyncio.to_thread(SitePlaybook, settings.playbook)
+        self.playbook = SitePlaybook(settings.playbook)
         await asyncio.to_thread(self.runbooks.scan)
         await asyncio.to_thread(self.playbook.scan)
         self._store = await step("database", self._database_place, self._open_store)
@@ -447,25 +450,6 @@ class Service:
         address = f"mqtt://{bracketed(self.settings.mqtt_host)}:{self.broker.mqtt_port}"
         return self.intake.outlet("mqtt listener", lambda: address)
 
-    def _look(self, question: Question) -> HistoryTools | None:
-        """What a model may look things up with while it explains ``question``; nothing for a trial."""
-        if not question.pattern_id:
-            return None
-        return HistoryTools(
-            self.store.look_up,
-            clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
-            likeness=alike,
-            runbooks=self.runbooks,
-            calls=self.settings.tool_calls,
-            room=ROOM,
-            readers=self._readers,
-        )
-
-    def _suggestions(self) -> Suggestions:
-        """What models suggest becomes proposals that wait for people."""
-        taking = AgentProposals(self.store, self.proposals, self.settings, lambda: self.changes.tell("work"))
-        return Suggestions(self.trust, taking.take)
-
     def _rules_near(self, question: Question) -> list[Hint]:
         """The rules that come nearest, without those that technicians here found wrong."""
         return [rule for rule in self.playbook.candidates(question) if not self.trust.doubts(rule.source)]
@@ -477,6 +461,7 @@ class Service:
             fixes=ConfirmedFixes(),
             runbooks=self.runbooks,
             own_rules=lambda: len(self.playbook),
+            ready=self.playbook.ready,
             rules_near=self._rules_near,
             history=self.store.look_up if self.settings.investigate == "on" else None,
         )
@@ -497,6 +482,7 @@ class Service:
             self.metrics,
             agent=settings.agent_name,
             away=lambda: admission.unavailable,
+            ready=self.playbook.ready,
             asks=None if policy.asks_all else policy.asks,
         )
 
@@ -504,7 +490,7 @@ class Service:
             self.changes.tell("answers")
             await desk.explained(answer)
 
-        on_stored = self._on_stored(desk)
+        on_stored, asked = self._on_stored(desk), self._models_asked()
 
         analyzer = Analyzer(
             self.store,
@@ -520,8 +506,9 @@ class Service:
             deadline=settings.model_cold_deadline * (1 + len(settings.fallback_members)),
             explained=explained,
             pictures=pictures,
-            suggestions=self._suggestions(),
+            suggestions=asked.suggestions_of(self) if asked is not None else None,
             instructions=settings.agent_instructions,
+            eager=asked is not None and asked.loads_model(self.analyst),
         )
         recorder = Recorder(
             self._stream,
@@ -554,10 +541,10 @@ class Service:
 
     async def _examiner(self, analyzer: Analyzer) -> Examiner:
         """What measures the models behind the analyzer's questions; what is known of them is known before the first."""
-        store = self.store
+        store, asked = self.store, self._models_asked()
         examiner = Examiner(
             self.settings,
-            each_of(self.analyst),
+            [] if asked is None else asked.each_of(self.analyst),
             store.read,
             store.write,
             self.trust,

@@ -21,6 +21,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from andon.core.late_patterns import late
+
 #: What lies before it is the clock of a device that was never set, or seconds since it was switched on.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 #: So far ahead of its receipt a time may lie: clocks are wrong by zones.
@@ -47,7 +49,7 @@ _SHORT = r"(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)"
 _SECONDS_TOO = r"(?P<second>\d\d)(?:[.,]?(?P<fraction>\d{1,9}))?"
 _DIGITS = r"(?P<hour>\d\d)(?P<minute>\d\d)"
 _FORMS = tuple(
-    re.compile(form, re.IGNORECASE | re.ASCII)
+    late(form, re.IGNORECASE | re.ASCII)
     for form in (
         rf"{_DAY_NAME}(?P<year>\d{{4}})(?P<mark>[\-/.])\s?(?P<month>\d\d?)(?P=mark)\s?(?P<day>\d\d?)\.?{_TIME}",
         rf"{_DAY_NAME}(?P<one>\d\d?)(?P<mark>[\-/.])(?P<two>\d\d?)(?P=mark)(?P<three>\d{{4}}|\d\d){_TIME}",
@@ -63,18 +65,16 @@ _FORMS = tuple(
         rf"(?P<month>\d\d)(?P<day>\d\d)\s{_CLOCK}{_ZONE}",
     )
 )
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d[\d:.,]*(?:[Zz]|[+\-]\d\d[\d:.]*)?)?|\d{8}T\d{4}.*|\d{4}-?W.*", re.ASCII)
-_NUMBER = re.compile(r"[+\-]?\d{1,30}(?:[.,]\d{1,12})?(?:e\+?\d\d?)?", re.IGNORECASE | re.ASCII)
-_WRAPPED = re.compile(
-    r"(?:new\s)?[\\/]?date\((-?\d{1,20})(?:[+\-]\d{4})?\)[\\/]?|@(\d{9,20}(?:\.\d+)?)", re.I | re.ASCII
-)
-_LITERAL = re.compile(r"(?:l?dt|dtl|l?date_and_time)#", re.IGNORECASE)
-_CLOCK_FIRST = re.compile(
+_ISO = late(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d[\d:.,]*(?:[Zz]|[+\-]\d\d[\d:.]*)?)?|\d{8}T\d{4}.*|\d{4}-?W.*", re.ASCII)
+_NUMBER = late(r"[+\-]?\d{1,30}(?:[.,]\d{1,12})?(?:e\+?\d\d?)?", re.IGNORECASE | re.ASCII)
+_WRAPPED = late(r"(?:new\s)?[\\/]?date\((-?\d{1,20})(?:[+\-]\d{4})?\)[\\/]?|@(\d{9,20}(?:\.\d+)?)", re.I | re.ASCII)
+_LITERAL = late(r"(?:l?dt|dtl|l?date_and_time)#", re.IGNORECASE)
+_CLOCK_FIRST = late(
     r"(\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?[ap]\.?m\.?)?(?:\s[a-z]{3,4}(?=\s[a-z]))?),?\s+(\S.*\d{4}|[\d./\-]{8,})",
     re.IGNORECASE | re.ASCII,
 )
-_FILLING = re.compile(r"\b(?:at|um|uhr|de|del|le|om|kl|a las|a(?=\s\d))\b\.?", re.IGNORECASE)
-_HALVES = re.compile("上午|下午|午前|午後|오전|오후|凌晨|晚上")
+_FILLING = late(r"\b(?:at|um|uhr|de|del|le|om|kl|a las|a(?=\s\d))\b\.?", re.IGNORECASE)
+_HALVES = late("上午|下午|午前|午後|오전|오후|凌晨|晚上")
 _AFTERNOON = frozenset({"下午", "午後", "오후", "晚上"})
 _CALENDAR = str.maketrans(
     {sign: to for signs, to in (("年月년월", "-"), ("日일", " "), ("时時分시분", ":"), ("秒초", "")) for sign in signs}

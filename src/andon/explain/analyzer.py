@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -16,17 +17,19 @@ from andon.core.settings.settings import DEFAULT_INSTRUCTIONS
 from andon.core.telemetry import Metrics
 from andon.core.waiting import woken
 from andon.explain.admission import Admission
-from andon.explain.gate import fault
 from andon.explain.interfaces import Analyst
 from andon.explain.ladder import Ladder
 from andon.explain.outcomes import Outcomes
 from andon.explain.site_answers import SiteAnswers
-from andon.explain.suggestions import Suggestions
 from andon.explain.trials.turns import Turns
 from andon.explain.trust import Trust
 from andon.explain.verdict import verdict_on
 from andon.ingest.pictures.fetcher import QuestionPictures
 from andon.store import Store, queue
+
+if TYPE_CHECKING:
+    from andon.explain.gate import Fault
+    from andon.explain.suggestions import Suggestions
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +56,8 @@ class Analyzer:
     """Works the queue of pending analyses, as many questions at once as ``admission`` lets through.
 
     ``analyst`` None means that the playbook is the configured provider and its answers are final. What an answer of a
-    model is worth says ``trust``; ``instructions`` are those that it was given. ``clock`` gives unix seconds, the time
+    model is worth says ``trust``; ``instructions`` are those that it was given. What the first question needs is loaded
+    when one waits, where ``eager`` with the start. ``clock`` gives unix seconds, the time
     in which leases and pauses are kept.
     """
 
@@ -73,6 +77,7 @@ class Analyzer:
     suggestions: Suggestions | None = None
     instructions: str = DEFAULT_INSTRUCTIONS
     turns: Turns = field(default_factory=Turns)
+    eager: bool = False
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -83,7 +88,7 @@ class Analyzer:
         self._gave_way: set[int] = set()
         self._heard = 0.0
         self._stranded = False
-        self._settling = False
+        self._settling = self._warm = False
         self._doubted = self.trust.doubted
         self._behind: dict[int, float] = {}
         self.outcomes = Outcomes(
@@ -122,9 +127,8 @@ class Analyzer:
         self._in_hand.clear()
         self._gave_way.clear()
         await self.store.write(queue.release, self.owner)
-        if self.analyst is not None:
-            # Before the first claim: what comes up while the library loads is still sorted by urgency.
-            await self.analyst.warm_up()
+        if self.eager:
+            await self._load()
         try:
             async with asyncio.TaskGroup() as group:
                 await self._work(group)
@@ -204,6 +208,8 @@ class Analyzer:
         return job is not None
 
     async def _claim(self, *, unanswered: bool = False, seconds: bool = True) -> PendingAnalysis | None:
+        if not self._warm and not await self._warm_up():
+            return None
         now = self.clock()
         self._behind = {row: until for row, until in self._behind.items() if until > now}
         lease = self.deadline + LEASE_MARGIN
@@ -213,6 +219,22 @@ class Analyzer:
         if job is not None and self.turns.renew is not None:  # what becomes of it hangs on what the model is worth
             await self.turns.renew()
         return job
+
+    async def _warm_up(self) -> bool:
+        """Load what the first answer needs once something waits; False where nothing does.
+
+        That is before the first claim: what comes up while libraries load is still sorted by urgency.
+        """
+        if not await self.store.read(queue.anything_waits):
+            return False
+        await self._load()
+        return True
+
+    async def _load(self) -> None:
+        await self.outcomes.ladder.ready()
+        if self.analyst is not None:
+            await self.analyst.warm_up()
+        self._warm = True
 
     async def _answer_alone(self) -> bool:
         """Without a model: what the site knows, else the playbook; both final."""
@@ -365,11 +387,17 @@ class Analyzer:
         await self._spend_tokens((explanation.input_tokens or 0) + (explanation.output_tokens or 0))
         await self._examine(analyst, job, explanation, time.monotonic() - started)
 
+    @staticmethod
+    def _fault(*asked: Any, **named: Any) -> Fault | None:
+        from andon.explain.gate import fault  # with the first answer of a model, in a thread
+
+        return fault(*asked, **named)
+
     async def _examine(self, analyst: Analyst, job: PendingAnalysis, explanation: Explanation, seconds: float) -> None:
         """An answer came: it goes where it belongs once it passed the gate."""
         ruled, blind = self.outcomes.ladder.rules(job.question), self.trust.blind
         found = await asyncio.to_thread(
-            fault, job.question, explanation, ruled, blind=blind, instructions=self.instructions
+            self._fault, job.question, explanation, ruled, blind=blind, instructions=self.instructions
         )
         if found is None:
             self.admission.answered(job.pattern_id, seconds)

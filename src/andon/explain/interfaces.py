@@ -11,6 +11,12 @@ from andon.core.models import Explanation, Question
 AskAgain = Callable[[], Awaitable[bool]]
 #: The built-in rules, alone or with the site's own: the answer of the one that matches best, at once; never raises.
 Rules = Callable[[Question], Explanation]
+#: Loads, off the loop, what the first answer would have to wait for; at once where that was done.
+Ready = Callable[[], Awaitable[None]]
+
+
+async def at_hand() -> None:
+    """What needs no loading is ready."""
 
 
 class Analyst(Protocol):

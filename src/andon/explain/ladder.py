@@ -18,7 +18,7 @@ from andon.core.errors import QueryTooSlow
 from andon.core.models import Explanation, Hint, Question, Resolution, Rung
 from andon.explain.context import explained_alike, facts_about
 from andon.explain.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX, worst
-from andon.explain.interfaces import Rules
+from andon.explain.interfaces import Ready, Rules, at_hand
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar_fixes import ConfirmedFixes
 from andon.store import Ask, problems
@@ -43,7 +43,7 @@ class Ladder:
     """The rungs around the model. ``read`` asks the store; ``fixes``, ``runbooks`` and ``history`` may be absent.
 
     ``own_rules`` is how many of ``rules`` are the site's own; ``rules_near`` are those that a model is offered, best
-    first. ``clock`` gives seconds.
+    first. ``ready`` loads the rules, before they are first asked. ``clock`` gives seconds.
     """
 
     read: Ask
@@ -54,6 +54,7 @@ class Ladder:
     history: Ask | None = None
     own_rules: Callable[[], int] = int
     rules_near: Callable[[Question], list[Hint]] = lambda _: []
+    ready: Ready = at_hand
     clock: Callable[[], float] = time.monotonic
     _renewed: float = field(default=0.0, init=False)
     _resolved: int = field(default=0, init=False)

@@ -59,6 +59,7 @@ class Outcomes:
         if known is not None:
             await self.finish(job, known)
             return True
+        await self.ladder.ready()
         ruled, standing = self.ladder.rules(job.question), self.standing
         if self.analyst is not None and not placing.settled(standing, ruled):
             return False

@@ -17,7 +17,6 @@ from andon.core.errors import StoreError
 from andon.core.models import Explanation, Question, Rung, Standing
 from andon.core.models.explanations import question_about
 from andon.explain import placing
-from andon.explain.advice import refusal_of
 from andon.explain.ladder import Ladder
 from andon.explain.outcomes import Outcomes
 from andon.store import queue
@@ -107,6 +106,7 @@ class SiteAnswers:
         question = await self.store.read(queue.question_about, glance.root)
         if question is None:
             return False
+        await self.ladder.ready()
         known = await self.ladder.known(question)
         if known is not None:
             if glance.final and (known.source, known.text) == (glance.source, glance.text):
@@ -165,6 +165,8 @@ class SiteAnswers:
     def _forbidden(glance: queue.Glance) -> str | None:
         if glance.rung != Rung.MODEL or not glance.text:
             return None
+        from andon.explain.advice import refusal_of  # once models have answered
+
         return refusal_of(Explanation(rung=Rung.MODEL, text=glance.text, finding=glance.finding))
 
 

@@ -9,9 +9,7 @@ import msgspec
 from andon.core.models import Standing, now_text
 from andon.core.settings.providers import is_local
 from andon.core.settings.settings import Settings
-from andon.explain.model.prompts import prompt_version
-from andon.explain.trials.bank import trial_cases
-from andon.explain.trials.decision import LOCAL_LOOKS, PAID_LOOKS, Decision, Score, answered, decide, limits_of
+from andon.explain.trials.decided import Decision, Score
 from andon.store import Connection, trials
 from andon.store.trials import Candidate, Tally
 
@@ -116,8 +114,12 @@ class Trust:
 def configured_models(connection: Connection, settings: Settings) -> list[Candidate]:
     """The models that the settings name, the configured one first; of a provider whose default model only itself knows
     the one that was measured last."""
-    version = prompt_version(settings.agent_name, settings.agent_instructions)
     members = [one for one in (settings.configured, *settings.fallback_members) if one.provider != "PLAYBOOK"]
+    if not members:
+        return []
+    from andon.explain.model.prompts import prompt_version
+
+    version = prompt_version(settings.agent_name, settings.agent_instructions)
     names = (settings.model_of(*one) or trials.last_model(connection, one.provider) for one in members)
     return [Candidate(one.provider, name, version) for one, name in zip(members, names, strict=True)]
 
@@ -148,6 +150,9 @@ def trust_in(connection: Connection, settings: Settings, who: Candidate) -> Mode
             helpful=said.helpful,
             wrong=said.wrong,
         )
+    from andon.explain.trials.bank import trial_cases
+    from andon.explain.trials.decision import LOCAL_LOOKS, PAID_LOOKS, answered, decide, limits_of
+
     met = trials.identities(connection, who.provider, who.model, who.prompt_version)
     who = msgspec.structs.replace(who, identity=met[0] if met else "")
     stored = trials.of(connection, who)

@@ -14,6 +14,7 @@ from itertools import islice
 
 import msgspec
 
+from andon.core.late_patterns import late
 from andon.grouping.http_lines import find_statuses
 from andon.grouping.writing import SEAM
 
@@ -96,64 +97,62 @@ _VALUE = (
     r"|-?(?:[A-Z]{1,5}[\-_.]?)?0[A-Z0]{0,5}(?:[\-:][A-Z]{0,2}0)?"
 )
 _JOINED_BY = r"(\.?+(?:\s(?:is|was|of)(?!\w))?+\s?+[:=#\[(\"']{0,3}+\s?+[\"'(]?+)(?=[A-Z0\-])"
-_INTRODUCED = re.compile(rf"(?<![^\W_])([^\W\d_]{{2,16}}+){_JOINED_BY}({_VALUE})(?!\w|[.\-:/]0)")
-_INTRODUCED_ASCII = re.compile(rf"(?<![A-Za-z0])([A-Za-z]{{2,16}}+){_JOINED_BY}({_VALUE})(?!\w|[.\-:/]0)")
+_INTRODUCED = late(rf"(?<![^\W_])([^\W\d_]{{2,16}}+){_JOINED_BY}({_VALUE})(?!\w|[.\-:/]0)")
+_INTRODUCED_ASCII = late(rf"(?<![A-Za-z0])([A-Za-z]{{2,16}}+){_JOINED_BY}({_VALUE})(?!\w|[.\-:/]0)")
 # The same in scripts without spaces, where "报警 3 次" counts.
 _COUNTERS = "次个個件条條本台回分秒小时時天日度번개회건초시"
-_SIGN_INTRODUCED = re.compile(
+_SIGN_INTRODUCED = late(
     r"(?:报警|警报|告警|報警|警報|故障|错误|錯誤|异常|異常|アラーム|エラー|障害|알람|경보|오류|에러|고장)"
     r"(?:(?:代码|代碼|编码|編碼|编号|代号|号码|號碼|码|碼|号|號|コード|番号|\s?코드|\s?번호|\s?(?:No|ID|code)\.?)"
     rf"[\s为為是はが는은]{{0,3}}[:=#(\[]{{0,3}}\s?({_VALUE})(?!\w|[.\-:/]0)|\s?[:#(\[]{{0,3}}\s?({_VALUE})(?=$|[:,;.)\]]|\x20\S|{SEAM}[^{_COUNTERS}]))"
 )
-_WORD_BEFORE = re.compile(r"([^\W\d_]{2,12})[ _\-]?$")
-_JOINED = re.compile(r"([a-z]+?)(?:code|number|nummer|num|nr|no|id|status)$")
-_SQL_SERVER = re.compile(r"Msg (0), Level 0(?!\w)")
-_REQUEST = re.compile(r"HTTP/0(?:\.0)?\"?\s(0)(?!\w)")
+_WORD_BEFORE = late(r"([^\W\d_]{2,12})[ _\-]?$")
+_JOINED = late(r"([a-z]+?)(?:code|number|nummer|num|nr|no|id|status)$")
+_SQL_SERVER = late(r"Msg (0), Level 0(?!\w)")
+_REQUEST = late(r"HTTP/0(?:\.0)?\"?\s(0)(?!\w)")
 # How a code may be joined to a weak word, and when a colon and a space will do: nothing but the end, punctuation
 # or a new sentence behind the number ("Error: 17", not "Error: 3 retries failed").
-_WEAK_JOIN = re.compile(r"(?:\s?[=#\[(]\s?|\s|:)?")
-_ENDED = re.compile(r"$|[\]);:,.!]")  # where every noun has a capital, that begins no sentence
-_CLOSED = re.compile(r"$|[\]):;,.!]|\s[\-(A-Z]")
+_WEAK_JOIN = late(r"(?:\s?[=#\[(]\s?|\s|:)?")
+_ENDED = late(r"$|[\]);:,.!]")  # where every noun has a capital, that begins no sentence
+_CLOSED = late(r"$|[\]):;,.!]|\s[\-(A-Z]")
 # What behind a number says that it counts, measures or is part of something longer: a unit, a decimal, a plural.
-_COUNTS = re.compile(
+_COUNTS = late(
     r"[\w.]*[\w/%°]|[.,:]0|\s?[%°/]|\s(?:(?:(?:out\s)?of|von|sur|di|de|van)\s(?:0|them|all|many)|times?|x|more|other|errors?|warnings?|faults?|alarms?"
     r"|retries|attempts?|items?|parts?|pieces?|pcs|units?|bytes?|bits?|[kKMGT]i?B|[nuµm]?s|msecs?|sec(?:ond)?s?"
     r"|min(?:ute)?s?|h|hours?|days?|mm|cm|m|µm|bar|mbar|[mkM]?[VAWN]|Hz|kHz|MHz|rpm|Nm|dBm?|[CFK]|deg(?:rees)?)\b"
     r"|\s(?!(?:was|has|this|its|always|status|previous|occurs|means|stops)\b)[a-z]{2,20}[a-rt-z]s\b"
 )
-_SHAPED = re.compile(r"(?<![\w.\-/])([A-Z]{1,5}+)[\-.]?0([A-Z]?)(:[A-Z]{1,3}0)?(?![\w\-]|\.0|/\w)")
+_SHAPED = late(r"(?<![\w.\-/])([A-Z]{1,5}+)[\-.]?0([A-Z]?)(:[A-Z]{1,3}0)?(?![\w\-]|\.0|/\w)")
 # Codes by their form: see find_slots.
-_FAILED_WITH = re.compile(
-    r"(?:[:=]\s?|\(|(?:failed|failure|aborted|rc|err)\s)(-0)(?=[)\],;]|\s\(|[.\s]*$)", re.IGNORECASE
-)
-_FAILING = re.compile(
+_FAILED_WITH = late(r"(?:[:=]\s?|\(|(?:failed|failure|aborted|rc|err)\s)(-0)(?=[)\],;]|\s\(|[.\s]*$)", re.IGNORECASE)
+_FAILING = late(
     r"fail|err|unable|can(?:no|'|\s?no)t|could\s?n[o']t|time[d\s-]{0,2}out|invalid|abort|refus|reject|lost|denied|\bbad\b",
     re.IGNORECASE,
 )
-_NEGATIVE = re.compile(r"-0(?<![\w.)\]]-0)(?![\w.]|[:/\-]0)")
-_NEGATIVE_HEX = re.compile(r"-0[xX](?<![\w.)\]]-0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
-_TYPE_CODE = re.compile(r"\b[Tt]ype\s?[:=#]?\s?(0)[\s,;/]{1,3}[Cc]ode\s?[:=#]?\s?(0)(?!\w)")
-_HEX = re.compile(r"0[xX](?<![\w.\-#]0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
-_ASSEMBLER = re.compile(r"0(?<![\w.\-]0)[0A-F]{0,3}h(?!\w)")
+_NEGATIVE = late(r"-0(?<![\w.)\]]-0)(?![\w.]|[:/\-]0)")
+_NEGATIVE_HEX = late(r"-0[xX](?<![\w.)\]]-0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
+_TYPE_CODE = late(r"\b[Tt]ype\s?[:=#]?\s?(0)[\s,;/]{1,3}[Cc]ode\s?[:=#]?\s?(0)(?!\w)")
+_HEX = late(r"0[xX](?<![\w.\-#]0[xX])[0A-Fa-f]{1,8}(?![\w\-])")
+_ASSEMBLER = late(r"0(?<![\w.\-]0)[0A-F]{0,3}h(?!\w)")
 _ENDS_IN_H = re.compile(r"[0A-F]h(?!\w)").search
-_SIEMENS = re.compile(r"(?<![\w#])(?:[DLBWdlbw]{1,2}#)?0#[0A-Fa-f_]{1,12}(?!\w)")
-_MIXED = re.compile(r"[\s\[(<*#\"']{0,3}([A-Z0]{3,8})(?=[\])]|:\s)")
+_SIEMENS = late(r"(?<![\w#])(?:[DLBWdlbw]{1,2}#)?0#[0A-Fa-f_]{1,12}(?!\w)")
+_MIXED = late(r"[\s\[(<*#\"']{0,3}([A-Z0]{3,8})(?=[\])]|:\s)")
 # Wherever they stand: displays of drives and servo amplifiers (E.OC1, A.710, A.C90, AL.30.1), robots (C153A0, KSS01205)
 # and switches (%LINK-3-UPDOWN).
-_DISPLAYED = re.compile(
+_DISPLAYED = late(
     r"(?<![\w.\-/])(?:E\.[A-Z]{1,3}0|A\.[A-Fb-d0]{1,3}|AL\.[A-F]?0[A-F]?(?:\.0)?|C0A0|KSS0|%[A-Z][A-Z0_]*(?:-[A-Z0_]+)*-0-[A-Z][A-Z0_]+)"
     r"(?![\w\-]|\.\w)"
 )
 _LIKE_DISPLAYED = re.compile(r"E\.|%|A\.[0-9A-Fb-d]{3}$|AL\.[0-9A-F]{2}|C\d{1,3}A\d{1,2}$|KSS\d{5}$").match
 # The names of exceptions may hold digits: AmazonS3Exception.
-_EXCEPTION = re.compile(r"(?<![\w.\-$])[A-Za-z][\w.$]{1,120}(?<=[a-z0])(?:Exception|Error)(?!\w)")
+_EXCEPTION = late(r"(?<![\w.\-$])[A-Za-z][\w.$]{1,120}(?<=[a-z0])(?:Exception|Error)(?!\w)")
 # PS0010 ALARM, alarm PS 0010: a shape beside the word for what it is.
-_BEFORE_ALARM = re.compile(r"\s(?:alarm|fault|error|warning|trip|störung|fehler)(?![\w/])", re.IGNORECASE)
-_SPACED = re.compile(r"[A-Z]{1,3}\s0(?![\w.:/\-])")
+_BEFORE_ALARM = late(r"\s(?:alarm|fault|error|warning|trip|störung|fehler)(?![\w/])", re.IGNORECASE)
+_SPACED = late(r"[A-Z]{1,3}\s0(?![\w.:/\-])")
 _ALARM_WORDS = ("larm ", "LARM ", "ault ", "AULT ", "rror ", "RROR ")
 _PREPOSITIONS = ("AT", "ON", "IN", "TO", "OF", "BY")
-_RAIL = re.compile(r"(?<![\w.)])[+\-]0(?:\.0)?\s?V(?:DC|AC)?(?!\w)")
-_DECIMAL = re.compile(r"-?\d{2,10}\.0+")
+_RAIL = late(r"(?<![\w.)])[+\-]0(?:\.0)?\s?V(?:DC|AC)?(?!\w)")
+_DECIMAL = late(r"-?\d{2,10}\.0+")
 # The upper halves of HRESULTs and NTSTATUS codes: who reports the error. Others are addresses.
 _FACILITIES = _words(
     """8000 8001 8002 8003 8004 8007 8008 8009 800A 800B 800F 8010 8011 8013 8015 8018 8024 8028 8031 8034 803D C000
@@ -161,9 +160,9 @@ _FACILITIES = _words(
 )
 _RAILS = _words("3.3 5 9 10 12 15 18 24 28 36 48")
 # systemd names what a process ended with: status=203/EXEC, status=9/KILL.
-_EXIT_NAME = re.compile(r"/[A-Z][A-Z_]{2,}(?![^\W_])")
-_BRACKETS = re.compile(r"[\s\[(<*#\"']{0,3}")
-_TITLE_END = re.compile(r"[\])]|:(?:\s|$)")
+_EXIT_NAME = late(r"/[A-Z][A-Z_]{2,}(?![^\W_])")
+_BRACKETS = late(r"[\s\[(<*#\"']{0,3}")
+_TITLE_END = late(r"[\])]|:(?:\s|$)")
 
 
 class Slot(msgspec.Struct, frozen=True):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from andon.core.late_patterns import late
+
 _LEVEL_NAMES = (
     r"(?:TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|FINE"
     r"|FAILURE|VERBOSE)"
@@ -30,7 +32,7 @@ _PAIR = (
 _PAIRS = rf"(?:{_PAIR}){{1,10}}(?:msg|message)=\"?"
 
 #: Formats that say all about themselves, each up to its text.
-_WHOLE = re.compile(
+_WHOLE = late(
     "|".join(
         (
             rf"(?:<0>)0\s(?:{_ISO}|-)\s\S+\s\S+\s\S+\s\S+\s(?:-|\[[^\]]*\])+\s?",  # syslog, RFC 5424
@@ -49,28 +51,28 @@ _WHOLE = re.compile(
         )
     )
 )
-_START = re.compile(rf"(?:[\w\-]{{1,40}}\.log[\w.:\-]{{0,40}}\s)?{_STAMP}\s?|\[(?:{_STAMP})\]\s?|\[0\.0\s{_CLOCK}\]\s?")
+_START = late(rf"(?:[\w\-]{{1,40}}\.log[\w.:\-]{{0,40}}\s)?{_STAMP}\s?|\[(?:{_STAMP})\]\s?|\[0\.0\s{_CLOCK}\]\s?")
 _SPACE = r"[\s|,;]*"
-_LEVEL = re.compile(rf"{_SPACE}[\[(<]?(?:{_LEVEL_NAMES})[\])>]?(?=[\s|:,;\-\[(]):?", re.IGNORECASE)
-_PROCESS = re.compile(rf"{_SPACE}(?:0(?=[\s|]+(?:\S+\s+)?[\[(]?(?:{_LEVEL_NAMES}))|0\#0:|\*0\s|\(0\)|-(?=\s))")
+_LEVEL = late(rf"{_SPACE}[\[(<]?(?:{_LEVEL_NAMES})[\])>]?(?=[\s|:,;\-\[(]):?", re.IGNORECASE)
+_PROCESS = late(rf"{_SPACE}(?:0(?=[\s|]+(?:\S+\s+)?[\[(]?(?:{_LEVEL_NAMES}))|0\#0:|\*0\s|\(0\)|-(?=\s))")
 # A bracketed alarm code is text.
-_BRACKET = re.compile(
+_BRACKET = late(
     rf"{_SPACE}(?:\[(?![A-Z]{{1,5}}[\-_.]?0\])(?:[^\s\[\]]|\[[^\s\[\]]*\]){{1,80}}\]|\([^\s()]{{1,80}}\))(?=[\s:|\-])"
 )
 # A plain word before a colon may be the topic of the text, and an exception's name is: both stay. A logger is
 # recognised by its dots, by a line number or by the level that follows it.
-_LOGGER = re.compile(
+_LOGGER = late(
     rf"{_SPACE}(?![\w.$]*(?:Exception|Error|Fault)\b)(?:[A-Za-z_][\w$/<>\-]{{0,60}}(?:[.$:/][\w$<>\-]+)+"
     r"(?:\[[^\]\s]{1,40}\])?(?::\s|\s*\|\s|\s+-\s)|[a-z_]+(?:\.[\w$]+)+(?=\s))"
 )
-_NAMED_LEVEL = re.compile(
+_NAMED_LEVEL = late(
     rf"{_SPACE}[\w.$/\-]{{1,80}}\s?[:|\-]\s{{0,3}}[\[(]?(?:{_LEVEL_NAMES})[\])]?\s?[:|\-]\s", re.IGNORECASE
 )
-_COLUMN = re.compile(r"\s{2,}[A-Za-z][\w.\-]{0,40}(?:\s{2,}|\t)")
-_LOGFMT = re.compile(_PAIRS)
-_REQUEST = re.compile(rf"{_SPACE}:?\s*\[[^\]\s]*0[^\]\s]*(?:\s[^\]\s]*){{1,8}}\](?=\s)")
-_PROGRAM = re.compile(r"[\w.\-]{1,40}(?:\s\*0)?\s-\s")
-_LETTERS = re.compile(r"[^\W\d_]{2}")
+_COLUMN = late(r"\s{2,}[A-Za-z][\w.\-]{0,40}(?:\s{2,}|\t)")
+_LOGFMT = late(_PAIRS)
+_REQUEST = late(rf"{_SPACE}:?\s*\[[^\]\s]*0[^\]\s]*(?:\s[^\]\s]*){{1,8}}\](?=\s)")
+_PROGRAM = late(r"[\w.\-]{1,40}(?:\s\*0)?\s-\s")
+_LETTERS = late(r"[^\W\d_]{2}")
 
 
 def header_end(folded: str) -> int:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
+from andon.core.late_patterns import late
+
 #: At most this many requests of one text are looked at.
 MAX_ROUTES = 8
 _METHODS = "GET|POST|PUT|DELETE|PATCH|HEAD|OPTIONS|TRACE|PROPFIND"
@@ -23,18 +25,18 @@ ROUTE = (
     r"/(?:[^\s\"'<>]*[^\s\"'<>.,:;|)\]}])?"
 )
 _TARGET = r"([A-Za-z]{2,8}://[^\s/?#\"'<>]+(?:[/?][^\s\"'<>]*)?|/[^\s\"'<>]*)"
-_REQUEST = re.compile(rf"(?<![\w\-]){_METHOD}\b{_BETWEEN}{_TARGET}")
+_REQUEST = late(rf"(?<![\w\-]){_METHOD}\b{_BETWEEN}{_TARGET}")
 _MAY_HOLD = re.compile(f'{_METHODS}|(?:{_GO}) "').search
-_METHOD_WORD = re.compile(rf"(?<![\w\-]){_METHOD}(?![\w\-])")
-_FIELD_TARGET = re.compile(rf"(?<![\w\-]){_FIELD}[\"']?\s?[=:]\s?[\"']?{_TARGET}")
-_HOST = re.compile(r"[A-Za-z]{2,8}://[^/?#]*")
+_METHOD_WORD = late(rf"(?<![\w\-]){_METHOD}(?![\w\-])")
+_FIELD_TARGET = late(rf"(?<![\w\-]){_FIELD}[\"']?\s?[=:]\s?[\"']?{_TARGET}")
+_HOST = late(r"[A-Za-z]{2,8}://[^/?#]*")
 # A part of a route that names one thing: with a digit, escaped, of hexadecimal letters, or longer than words are.
-_ID = re.compile(r".*[0%=,:]|[a-fA-F]{8,}$|.{33}")
+_ID = late(r".*[0%=,:]|[a-fA-F]{8,}$|.{33}")
 # What servers write behind status and size: the page that led there, and the browser.
-_AGENT = re.compile(r"HTTP/0(?:\.0)?\"\s0\s[0\-](?:\s0)?((?:\s\"[^\"]{0,1000}\"){1,4})")
+_AGENT = late(r"HTTP/0(?:\.0)?\"\s0\s[0\-](?:\s0)?((?:\s\"[^\"]{0,1000}\"){1,4})")
 # Where the status stands without "HTTP/1.1" before it: a few words behind the route, between bars or before the method.
-_STATUS = re.compile(r"(?:\sHTTP/0(?:\.0)?)?[^\w<]{1,8}(?:[A-Za-z]{1,12}[^\w<]{1,4}){0,4}?(0)(?![\w.:/\-%])")
-_BEFORE = re.compile(rf"\|\s{{0,3}}(0)\s{{0,3}}\||(?<![\w.:/\-])(0)\s{{1,3}}[\"\[]?{_METHOD}\s")
+_STATUS = late(r"(?:\sHTTP/0(?:\.0)?)?[^\w<]{1,8}(?:[A-Za-z]{1,12}[^\w<]{1,4}){0,4}?(0)(?![\w.:/\-%])")
+_BEFORE = late(rf"\|\s{{0,3}}(0)\s{{0,3}}\||(?<![\w.:/\-])(0)\s{{1,3}}[\"\[]?{_METHOD}\s")
 
 
 def find_routes(folded: str, start: int) -> list[tuple[int, int, str]]:

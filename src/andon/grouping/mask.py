@@ -11,6 +11,7 @@ import functools
 import re
 from collections.abc import Callable
 
+from andon.core.late_patterns import late
 from andon.grouping.http_lines import ROUTE
 from andon.grouping.writing import SEAM, SIGNS
 
@@ -24,8 +25,8 @@ FRAMES = " | in "
 TEMPLATE_LIMIT = 300
 ELLIPSIS = "…"
 
-_DIGITS = re.compile(r"[0-9]+")
-_SPACES = re.compile(r"\s+")
+_DIGITS = late(r"[0-9]+")
+_SPACES = late(r"\s+")
 # A word, or several joined without space: a name in dots, dashes or underscores is one thing, and varies as one.
 _JOINT = r"(?:[._\-/@$~]{1,2}|\+\+-?|==)"
 _COMPOUND = rf"[^\W_]+(?:{_JOINT}[^\W_]+)*"
@@ -33,19 +34,19 @@ _COMPOUND = rf"[^\W_]+(?:{_JOINT}[^\W_]+)*"
 _LETTERS = rf"[^\W_{SIGNS}]+"
 # "+ overtravel" is another problem than "- overtravel", and -110 another code than 110; "+ 5" is a value.
 _SIGN = rf"(?<!\+)\+(?!\+|\s?[\d<])(?:(?<![^\W_{SIGNS}]\+)|(?![^\W_{SIGNS}]))|(?<![\w.)\]])[+\-](?=\d)"
-_TOKEN = re.compile(rf"<\*>|{_COMPOUND}")
-_TOKEN_OF_SOME = re.compile(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_COMPOUND}|{_SIGN}")
-_MINUS = re.compile(r"-\d")
-_TOKEN_OF_SIGNS = re.compile(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_LETTERS}(?:{_JOINT}{_LETTERS})*|[{SIGNS}]+|{_SIGN}")
+_TOKEN = late(rf"<\*>|{_COMPOUND}")
+_TOKEN_OF_SOME = late(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_COMPOUND}|{_SIGN}")
+_MINUS = late(r"-\d")
+_TOKEN_OF_SIGNS = late(rf"<\*>|{ROUTE}|(?:{_SIGN})?{_LETTERS}(?:{_JOINT}{_LETTERS})*|[{SIGNS}]+|{_SIGN}")
 #: Tokens that are what they are: a sentence of signs, a route, a plus or minus. They never stand for a value.
-IDENTITY = re.compile(rf"[{SIGNS}+\-]|{ROUTE}")
-_SIGN_RUN = re.compile(f"[{SIGNS}]")
-_HOLE_RUN = re.compile(r"<\*>(?:(?:[^\w<]|_){0,40}<\*>)+")
+IDENTITY = late(rf"[{SIGNS}+\-]|{ROUTE}")
+_SIGN_RUN = late(f"[{SIGNS}]")
+_HOLE_RUN = late(r"<\*>(?:(?:[^\w<]|_){0,40}<\*>)+")
 # What is joined to a value without a space belongs to it.
-_GLUED = re.compile(rf"<\*>(?:[._\-/@$~+]{{1,2}}{_LETTERS})+")
-_LITERAL = re.compile(r"(?<=[=:])(\s?)(?:true|false|null|nil|none|nan|undefined)(?![^\W_])", re.IGNORECASE)
+_GLUED = late(rf"<\*>(?:[._\-/@$~+]{{1,2}}{_LETTERS})+")
+_LITERAL = late(r"(?<=[=:])(\s?)(?:true|false|null|nil|none|nan|undefined)(?![^\W_])", re.IGNORECASE)
 # NUL, other control characters, line ends included, and halves of surrogate pairs: no database takes them all.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
+_UNPRINTABLE = late("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
@@ -141,8 +142,8 @@ def _wide_pattern(which: tuple[bool, ...]) -> re.Pattern[str]:
 # What is left: sizes and durations with their unit, and words; those that hold a digit are values. In ASCII text
 # a digit is a 0, and words with none ahead are not worth a match.
 _SIZE = rf"(?<![^\W_])(?:0(?:[.,]0)*\s?{_UNIT}|0[.,]0\s{_ANY_UNIT})(?![^\W_])"
-_NARROW = re.compile(rf"{_SIZE}|{_COMPOUND}")
-_NARROW_ASCII = re.compile(rf"{_SIZE}|(?<![^\W_])(?=[^\s0]{{0,200}}+0){_COMPOUND}")
+_NARROW = late(rf"{_SIZE}|{_COMPOUND}")
+_NARROW_ASCII = late(rf"{_SIZE}|(?<![^\W_])(?=[^\s0]{{0,200}}+0){_COMPOUND}")
 
 
 def fold(text: str) -> str:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from enum import IntEnum
 
+from andon.core.late_patterns import late
 from andon.grouping.fault_words import FAULT_WORDS, names_fault, out_of_range, tells_fault
 from andon.grouping.mask import HOLE, IDENTITY
 
@@ -129,11 +130,11 @@ _UNDONE = _words(
 )
 
 _OPENING, _CLOSING = "\"'`[({<«“„‘", "\"'`])}>»”“’"
-_PARTS = re.compile(r"[^\W\d_]+?(?=[A-Z][a-z]|[\W\d_]|$)")
-_SENTENCE_END = re.compile(r"[.;|!?]\s|,\s")
+_PARTS = late(r"[^\W\d_]+?(?=[A-Z][a-z]|[\W\d_]|$)")
+_SENTENCE_END = late(r"[.;|!?]\s|,\s")
 # A code, an exception or the name of an error number is identity: such a word is never a value. Neither is a unit of
 # systemd, nor any token of a script without spaces, where a token can be a sentence.
-_IDENTITY = re.compile(
+_IDENTITY = late(
     r".*\d|.*(?:Exception|Error|Fault)$|E[A-Z]{3,14}$|SIG[A-Z]{2,8}$"
     r"|.*\.(?:service|socket|target|timer|mount|automount|slice|scope|swap|path|device)$"
     r"|.*[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f]"
@@ -143,7 +144,7 @@ _LAST_PART = re.compile(r"[.@/$]").split
 _DONE = re.compile(r"(?!.*[.@/$]|.*data$)[^\W\d_A-Z][^\W\d_]{2,}(?:ed|iert|[^\W\d_]ée?s?|[aiu]t[oa]|[ai]d[oa])$").match
 # A class in its package: what goes wrong has such a name where it is an exception.
 _QUALIFIED = re.compile(r"(?!.*(?:[Ee]rrors?|[Ff]aults?|[Ee]xceptions?)\b)[a-z]\w*(?:\.\w+){2,}$").match
-_CAMEL = re.compile(r".*[a-z][A-Z]|.*[A-Z]{2}[a-z]")
+_CAMEL = late(r".*[a-z][A-Z]|.*[A-Z]{2}[a-z]")
 #: A dotted name, an address or a path is likelier a value than a word is.
 dotted = re.compile(r"[^.@/$]+[.@/$]").match
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from andon.core.late_patterns import late
 from andon.grouping.mask import FRAMES
 
 #: Joins outermost exception and root cause.
@@ -27,35 +28,31 @@ _MAX_LINES = 600
 _MAX_PARTS = 8
 
 _TRACEBACK = "Traceback (most recent call last)"
-_PYTHON_FRAME = re.compile(
-    r"[>\s]*File \"([^\"]{0,400})\", line \d+(?:, in (\S{1,200}))?|│ (\S{1,300}):\d+ in (\S{1,200})"
-)
-_GROUP = re.compile(r"\s\(\d+ sub-exceptions?\)$")
-_GROUP_RULE = re.compile(r"\s*\+(?:-\+)?-{4,}(?: (?:\d+|\.\.\.) -+)?$")
-_GROUP_MARGIN = re.compile(r"\s*[|+] ?")
-_AT = re.compile(r"\n[ \t]+(?:at [^\n]{0,200}?(?:[(/<]|:\d|\.\w)|(?:bei|à|en|в|場所|在) [\w.<>`$+\[\],]{3,200}\()")
-_AT_FRAME = re.compile(
+_PYTHON_FRAME = late(r"[>\s]*File \"([^\"]{0,400})\", line \d+(?:, in (\S{1,200}))?|│ (\S{1,300}):\d+ in (\S{1,200})")
+_GROUP = late(r"\s\(\d+ sub-exceptions?\)$")
+_GROUP_RULE = late(r"\s*\+(?:-\+)?-{4,}(?: (?:\d+|\.\.\.) -+)?$")
+_GROUP_MARGIN = late(r"\s*[|+] ?")
+_AT = late(r"\n[ \t]+(?:at [^\n]{0,200}?(?:[(/<]|:\d|\.\w)|(?:bei|à|en|в|場所|在) [\w.<>`$+\[\],]{3,200}\()")
+_AT_FRAME = late(
     r"\s+(?:at (?:async )?(?:new )?([^\s(]{1,200})(?: \[as [^\]]{1,80}\])?(?: ?\(|$| in )"
     r"|(?:bei|à|en|в|場所|在) ([\w.<>`$+\[\],]{3,200})\()"
 )
-_EXCEPTION = re.compile(r"((?:[A-Za-z_][\w$]{0,80}[.:/]{1,2}){0,12}[A-Z][\w$`]{0,80})(?::\s?(.*))?$")
-_FAULT_NAME = re.compile(r"(?:Exception|Error|Fault|Failure|Warning|Throwable|Interrupt|Exit|Timeout|Iteration)$")
-_THREAD = re.compile(
-    r"(?:Exception in thread|Unhandled exception[.:]?|Uncaught)\s(?:\"[^\"]{0,80}\"\s)?", re.IGNORECASE
-)
-_CAUSE = re.compile(r"(\s*)(?:Caused by: |--->\s?|\[?cause\]?: |Wrapped by: |(Suppressed: ))(.*)")
-_DIGITS = re.compile(r"\d+")
-_PLACE = re.compile(r"(?::\d+)+$")
+_EXCEPTION = late(r"((?:[A-Za-z_][\w$]{0,80}[.:/]{1,2}){0,12}[A-Z][\w$`]{0,80})(?::\s?(.*))?$")
+_FAULT_NAME = late(r"(?:Exception|Error|Fault|Failure|Warning|Throwable|Interrupt|Exit|Timeout|Iteration)$")
+_THREAD = late(r"(?:Exception in thread|Unhandled exception[.:]?|Uncaught)\s(?:\"[^\"]{0,80}\"\s)?", re.IGNORECASE)
+_CAUSE = late(r"(\s*)(?:Caused by: |--->\s?|\[?cause\]?: |Wrapped by: |(Suppressed: ))(.*)")
+_DIGITS = late(r"\d+")
+_PLACE = late(r"(?::\d+)+$")
 # What the JVM's libraries and Rust's compiler add to names, and the calls that come and go as code gets warm.
-_GENERATED = re.compile(
+_GENERATED = late(
     r"(\$\$Lambda)[^.\s]*|((?:EnhancerBy|FastClassBy)\w+|SpringCGLIB|HibernateProxy|ByteBuddy|MockitoMock|auxiliary)\$+\w+"
     r"|(_\$\$_jvst|_\$\$_javassist_)\w+|::h[0-9a-f]{16}$|[/@](?:0x)?[0-9a-f]{6,}(?=[.\s]|$)"
 )
-_REFLECTION = re.compile(
+_REFLECTION = late(
     r"(?:java\.lang\.reflect|(?:jdk\.internal|sun)\.reflect|java\.lang\.invoke|jdk\.internal\.vm)\.|jdk\.proxy\d|.*\$Proxy\d"
 )
-_GO_FUNCTION = re.compile(r"((?:[\w.\-]{1,80}/){0,12}[\w.\-*()\[\]]{1,120}?)(?:\([^()]{0,400}\))?$")
-_GO_FILE = re.compile(r"\t\S.{0,400}\.(?:go|s):\d+")
+_GO_FUNCTION = late(r"((?:[\w.\-]{1,80}/){0,12}[\w.\-*()\[\]]{1,120}?)(?:\([^()]{0,400}\))?$")
+_GO_FILE = late(r"\t\S.{0,400}\.(?:go|s):\d+")
 _LINE_ENDS = (("\\r", ""), ("\\n", "\n"), ("\\t", "\t"), ("#015", ""), ("#012", "\n"), ("#011", "\t"))
 
 
@@ -81,37 +78,35 @@ class _Listing(msgspec.Struct, frozen=True):
 _LISTINGS = (
     _Listing(
         "tack backtrace:",  # Rust, and its anyhow
-        re.compile(r"\s{1,6}\d+:\s+(?:0x[0-9a-f]+ - )?([\w<].{0,300})"),
-        re.compile(r"_?rust_|__rust|<?(?:std|core|alloc|backtrace)::|<.{1,80} as core::|_?start|main$|__libc"),
+        late(r"\s{1,6}\d+:\s+(?:0x[0-9a-f]+ - )?([\w<].{0,300})"),
+        late(r"_?rust_|__rust|<?(?:std|core|alloc|backtrace)::|<.{1,80} as core::|_?start|main$|__libc"),
     ),
-    _Listing(".rb:", re.compile(r"\s*(?:from )?\S{1,300}\.rb:\d+:in [`'](?:block .{0,40}in )?([^']{1,200})'")),  # Ruby
-    _Listing("\n#0 ", re.compile(r"\s*#\d+ (?:\S{1,300}\(\d+\)|\[internal function\]): ([\w\\:>{}\-]{1,200})")),  # PHP
+    _Listing(".rb:", late(r"\s*(?:from )?\S{1,300}\.rb:\d+:in [`'](?:block .{0,40}in )?([^']{1,200})'")),  # Ruby
+    _Listing("\n#0 ", late(r"\s*#\d+ (?:\S{1,300}\(\d+\)|\[internal function\]): ([\w\\:>{}\-]{1,200})")),  # PHP
     _Listing(
         "#0",  # debuggers and sanitizers
-        re.compile(r"\s*#\d+\s+(?:0x[0-9a-f]+ (?:in )?)?([\w:~<>.]{1,200})\s?(?:\(| /)"),
-        re.compile(r"_*(?:GI_)?(?:raise|abort|libc_|assert|pthread_kill)|__interceptor"),
+        late(r"\s*#\d+\s+(?:0x[0-9a-f]+ (?:in )?)?([\w:~<>.]{1,200})\s?(?:\(| /)"),
+        late(r"_*(?:GI_)?(?:raise|abort|libc_|assert|pthread_kill)|__interceptor"),
     ),
-    _Listing(")[0x", re.compile(r"\S{0,300}\((\w{1,200})\+0x[0-9a-f]+\)\s?\[0x")),  # glibc
-    _Listing(") [0x", re.compile(r"\S{0,300}\((\w{1,200})\+0x[0-9a-f]+\)\s?\[0x")),
+    _Listing(")[0x", late(r"\S{0,300}\((\w{1,200})\+0x[0-9a-f]+\)\s?\[0x")),  # glibc
+    _Listing(") [0x", late(r"\S{0,300}\((\w{1,200})\+0x[0-9a-f]+\)\s?\[0x")),
     _Listing(
         "Call Trace:",  # the kernel
-        re.compile(
+        late(
             r"(?:\S{1,20}\s)?(?:\[[\s\d.]{1,20}\])?\s*(?:RIP: \w+:|\[<[0-9a-f]+>\] )?"
             r"(?!\? )([\w.]{1,200})\+0x[0-9a-f]+/0x"
         ),
-        re.compile(r"dump_stack|show_stack|__warn|report_bug|panic$|die$|oops_"),
+        late(r"dump_stack|show_stack|__warn|report_bug|panic$|die$|oops_"),
     ),
-    _Listing(
-        "stack traceback:", re.compile(r"\s.{0,300}: in (?:function|method|upvalue|field|local) ['<]([^'>]{1,200})")
-    ),
-    _Listing(".ex", re.compile(r"\s+\([\w.]{1,60} [\w.\-+]{1,60}\) \S{1,300}:\d+: (\S{1,200})")),  # Elixir
+    _Listing("stack traceback:", late(r"\s.{0,300}: in (?:function|method|upvalue|field|local) ['<]([^'>]{1,200})")),
+    _Listing(".ex", late(r"\s+\([\w.]{1,60} [\w.\-+]{1,60}\) \S{1,300}:\d+: (\S{1,200})")),  # Elixir
 )
 # Lines between what happened and the functions that say nothing.
-_HEADING = re.compile(
+_HEADING = late(
     r"\W*(?:stack ?(?:back)?trace(?:back)?|call trace|backtrace|note: run with.*|modules linked in.*|<TASK>)\W*$",
     re.IGNORECASE,
 )
-_RUBY_HEAD = re.compile(r"\s*\S{1,300}\.rb:\d+:in [`'][^']{1,200}': (.*)")
+_RUBY_HEAD = late(r"\s*\S{1,300}\.rb:\d+:in [`'][^']{1,200}': (.*)")
 
 
 def condense(text: str) -> str | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from andon.core.late_patterns import late
+
 #: Character ranges (for use in a class) of scripts whose signs never belong to a Latin word or a number beside them:
 #: those of India and South-East Asia with their vowel signs, Chinese, Japanese and Korean.
 SIGNS = (
@@ -23,10 +25,10 @@ SEAM = "\u200a"
 
 # What may belong to a word, a number or a path.
 _JOINING = r"A-Za-z0-9_.\-/\\@$~+#"
-_SEAMS = re.compile(rf"(?<=[{SIGNS}])(?=[{_JOINING}])|(?<=[{_JOINING}])(?=[{SIGNS}])")
+_SEAMS = late(rf"(?<=[{SIGNS}])(?=[{_JOINING}])|(?<=[{_JOINING}])(?=[{SIGNS}])")
 _HAS_SIGNS = re.compile(f"[{SIGNS}]").search
 # Digits other than ASCII's; what has another form or looks like something else, in runs: a mark may be a character.
-_ODD = re.compile(
+_ODD = late(
     "[^\\D0-9]+|[\u00a0\u00ab\u00ad\u00bb\u2000-\u201f\u2026-\u202f\u2032\u2033\u2039\u203a\u205f-\u2069\u2100-\u214f\u2212"
     "\u2460-\u249b\u27e8\u27e9\u3000-\u3002\u3008-\u301f\u30fb\u3200-\u33ff\ufb00-\ufb06\ufe58\ufe63\ufeff\uff00-\uffef]+"
 )

@@ -10,6 +10,8 @@ import functools
 import re
 from typing import NamedTuple
 
+from andon.core.late_patterns import late
+
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?"
@@ -21,27 +23,23 @@ _CTIME = rf"{_DAY}\s{_MONTH}\s+\d{{1,2}}\s{_CLOCK}(?:\s[A-Z]{{3,4}})?\s\d{{4}}"
 _BSD = rf"{_MONTH}\s+\d{{1,2}}\s(?:\d{{4}}\s)?{_CLOCK}(?:\s\d{{4}}(?=[\s\]]))?"
 _DAYTIME = rf"\d{{1,2}}[ /\-]{_MONTH}[ /\-]\d{{4}}[ :]{_CLOCK}{_ZONE}"
 #: A time with its day, as loggers begin a line with it; in brackets or not, behind a priority or not.
-_STAMP = re.compile(
+_STAMP = late(
     rf"(?:<\d{{1,3}}>(?:1 )?)?[\[(]?(?P<time>{_ISO}|{_LOCAL}|{_CTIME}|{_BSD}|{_DAYTIME})"
     r"(?=[\s\]),;|\-:]|$)[\])]?"
 )
-_RUBY = re.compile(r"[DIWEFA], \[(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}) #\d+\]")
-_KLOG = re.compile(rf"[IWEF](?P<time>\d{{4}} {_CLOCK})\s+\d+ [\w./\-]+:\d+\] ")
-_PAIR = re.compile(
+_RUBY = late(r"[DIWEFA], \[(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}) #\d+\]")
+_KLOG = late(rf"[IWEF](?P<time>\d{{4}} {_CLOCK})\s+\d+ [\w./\-]+:\d+\] ")
+_PAIR = late(
     r"(?:\w{1,20}=[^\s\"]{1,60} ){0,3}"
     r"(?:time|ts|timestamp)=(?:\"(?P<time>[^\"]{10,40})\"|(?P<bare>\S{10,40}))\s"
 )
-_ACCESS = re.compile(rf"(?P<host>[\w.:\-]+) \S+ \S+ \[(?P<time>\d\d/{_MONTH}/\d{{4}}:\d\d:\d\d:\d\d [+\-]\d{{4}})\] ")
-_COMPACT = re.compile(r"(?P<time>\d{8}-\d{1,2}:\d{1,2}:\d{1,2}:\d{3})\|")
+_ACCESS = late(rf"(?P<host>[\w.:\-]+) \S+ \S+ \[(?P<time>\d\d/{_MONTH}/\d{{4}}:\d\d:\d\d:\d\d [+\-]\d{{4}})\] ")
+_COMPACT = late(r"(?P<time>\d{8}-\d{1,2}:\d{1,2}:\d{1,2}:\d{3})\|")
 #: What follows the time of RFC 3164 and of rsyslog's form with a full time, and what stands in RFC 5424.
-_TAG = re.compile(
-    r"\s(?P<host>[\w.:\-]{1,255})\s(?P<program>[\w./\-]{1,64})(?:\([^)\s]{1,64}\))?(?P<pid>\[\d{1,10}\])?:\s"
-)
-_NEW = re.compile(
-    r"<\d{1,3}>1 (?P<time>\S{10,40}) (?P<host>\S{1,255}) (?P<program>\S{1,64}) \S{1,128} \S{1,32} (?:-|\[)"
-)
-_MICROSECONDS = re.compile(r"T\d\d:\d\d:\d\d\.\d{6}(?:Z|[+\-]\d\d:\d\d)$")
-_WORD = re.compile(r"[A-Z][a-z]+")
+_TAG = late(r"\s(?P<host>[\w.:\-]{1,255})\s(?P<program>[\w./\-]{1,64})(?:\([^)\s]{1,64}\))?(?P<pid>\[\d{1,10}\])?:\s")
+_NEW = late(r"<\d{1,3}>1 (?P<time>\S{10,40}) (?P<host>\S{1,255}) (?P<program>\S{1,64}) \S{1,128} \S{1,32} (?:-|\[)")
+_MICROSECONDS = late(r"T\d\d:\d\d:\d\d\.\d{6}(?:Z|[+\-]\d\d:\d\d)$")
+_WORD = late(r"[A-Z][a-z]+")
 _LEVELS = frozenset(
     ("TRACE", "DEBUG", "INFO", "INFORMATION", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "SEVERE", "CRITICAL", "CRIT")
 )

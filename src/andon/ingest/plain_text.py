@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import re
 
+from andon.core.late_patterns import late
 from andon.grouping.headers import header_end
 from andon.grouping.mask import fold
 
-_WORDY = re.compile(r"[^\W_]+|\s+")
-_PRIORITY = re.compile(r"<(\d{1,3})>")
+_WORDY = late(r"[^\W_]+|\s+")
+_PRIORITY = late(r"<(\d{1,3})>")
 _NAMES = (
     r"(TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|EMERGENCY"
     r"|PANIC|FAILURE|VERBOSE|ALARM|FEHLER|STÖRUNG|STOERUNG|WARNUNG|HINWEIS|ERREUR|ERRORE|FALLO|AVISO|ADVERTENCIA"
     r"|AVERTISSEMENT|ОШИБКА)"
 )
 _SHORT = r"(TRC|DBG|INF|WRN|ERR|FTL|CRT|ERRO|FATA|DEBU|VRB|EROR|WARN|FAIL|CRIT)"
-_UPPER = re.compile(rf"(?<![^\W_]){_NAMES}(?![^\W_])")
-_NAMED = re.compile(rf"(?<![^\W_])(?:level|lvl|severity)[\"']?\s?[=:>]\s?[\"']?{_NAMES}(?![^\W_])", re.IGNORECASE)
-_ANY = re.compile(rf"(?:^|[\s|,;\[(<]){_NAMES}(?=$|[\s|,;:\])>])", re.IGNORECASE)
+_UPPER = late(rf"(?<![^\W_]){_NAMES}(?![^\W_])")
+_NAMED = late(rf"(?<![^\W_])(?:level|lvl|severity)[\"']?\s?[=:>]\s?[\"']?{_NAMES}(?![^\W_])", re.IGNORECASE)
+_ANY = late(rf"(?:^|[\s|,;\[(<]){_NAMES}(?=$|[\s|,;:\])>])", re.IGNORECASE)
 # What starts with a level: in capitals, in brackets or with a colon.
-_LEADING = re.compile(rf"[\[(<]?{_NAMES}(?=[\])>:\s|,\-]|$)")
-_MARKED = re.compile(rf"(?:[\[(<]{_NAMES}[\])>]|{_NAMES}:)(?=\s)", re.IGNORECASE)
+_LEADING = late(rf"[\[(<]?{_NAMES}(?=[\])>:\s|,\-]|$)")
+_MARKED = late(rf"(?:[\[(<]{_NAMES}[\])>]|{_NAMES}:)(?=\s)", re.IGNORECASE)
 # Behind a clock's time and nothing else, and what the consoles of .NET, logrus and Erlang start with.
-_TIMED = re.compile(
+_TIMED = late(
     rf"[\W0TZ_]{{0,40}}0:0[\W0TZ_]{{0,20}}(?:[AP]M\W)?\W{{0,3}}"
     rf"(?:(?:{_SHORT}|(?:[\w\-]{{1,40}}\.)?{_NAMES})(?=[\s|\])>:])|(?i:{_NAMES})(?=[;|\t\]]))"
 )
-_CONSOLE = re.compile(rf"{_SHORT}\[\d+\] |(info|warn|fail|crit|dbug|trce): \S+\[\d+\]$|={_NAMES} REPORT=")
-_EAST = re.compile(r"[\[【(<]?(错误|警告|严重|故障|报警|致命|エラー|警報|異常|오류|경고)[\]】)>]?\s?[:：\s]")
-_LETTER = re.compile(r"([IWEF])0\s+0:0:0\.0\s|([DIWEF]), \[0-0|0-0\s0:0:0\.0\s+0\s+0\s([VDIWEF])\s")
+_CONSOLE = late(rf"{_SHORT}\[\d+\] |(info|warn|fail|crit|dbug|trce): \S+\[\d+\]$|={_NAMES} REPORT=")
+_EAST = late(r"[\[【(<]?(错误|警告|严重|故障|报警|致命|エラー|警報|異常|오류|경고)[\]】)>]?\s?[:：\s]")
+_LETTER = late(r"([IWEF])0\s+0:0:0\.0\s|([DIWEF]), \[0-0|0-0\s0:0:0\.0\s+0\s+0\s([VDIWEF])\s")
 _HEADER = 400
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple
 
+from andon.core.late_patterns import late
 from andon.core.models import SEVERITY_NOT_UNDERSTOOD, SEVERITY_RANK, Severity
 from andon.core.text import printable, unaccented
 
@@ -98,7 +99,7 @@ _MISSING = frozenset(
     )
 )
 _BLANK = frozenset("-\u2013\u2014_?. ")
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_COLOUR = late(r"\x1b\[[\d;]*m")
 
 
 _LEVELS = {unaccented(word): level for level, words in WORDS.items() for word in words.split() if word[-1] != "*"}
@@ -109,19 +110,19 @@ _ENDINGS = {
     "warnung": _WARNING,
     "hinweis": _INFO,
 }
-_EAST = re.compile("[\u3000-\u9fff\uac00-\ud7af]+")
+_EAST = late("[\u3000-\u9fff\uac00-\ud7af]+")
 _FILL = frozenset(unaccented(_FILLING).split())
 _EASTERN = sorted((word for word in {*_LEVELS, *_STEMS, *_FILL} if _EAST.match(word)), key=len)
-_SEGMENT = re.compile("|".join(reversed(_EASTERN)))
+_SEGMENT = late("|".join(reversed(_EASTERN)))
 
-_JOINTS = re.compile(r"[\W_]+")
-_TOKEN = re.compile(r"[^\W\d_]+|\d+")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_NUMBER = re.compile(r"[+\-]?\d{1,9}(?:[.,]\d{1,9})?", re.ASCII)
-_PRI = re.compile(r"<(\d{1,3})>", re.ASCII)
-_SLOG = re.compile(r"(trace|debug|info|warn|warning|error|fatal) ?([+\-]\d{1,3})", re.ASCII)
+_JOINTS = late(r"[\W_]+")
+_TOKEN = late(r"[^\W\d_]+|\d+")
+_CAMEL = late(r"(?<=[a-z])(?=[A-Z])")
+_NUMBER = late(r"[+\-]?\d{1,9}(?:[.,]\d{1,9})?", re.ASCII)
+_PRI = late(r"<(\d{1,3})>", re.ASCII)
+_SLOG = late(r"(trace|debug|info|warn|warning|error|fatal) ?([+\-]\d{1,3})", re.ASCII)
 _SLOG_NUMBERS = {"trace": -8, "debug": -4, "info": 0, "warn": 4, "warning": 4, "error": 8, "fatal": 12}
-_CUSTOM = re.compile(r"level[ (](-?\d{1,4})\)?", re.ASCII)
+_CUSTOM = late(r"level[ (](-?\d{1,4})\)?", re.ASCII)
 _LONGEST, _REMEMBERED, _NATIVE_LIMIT, _HUGE = 80, 2_048, 255, 1e18
 _PART_NAMES = (
     "name", "text", "label", "keyword", "standardlevel", "displayname", "level", "severity", "value", "code", "no",

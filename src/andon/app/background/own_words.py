@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from andon.core.errors import ModelBusy
 from andon.explain.admission import Budget
-from andon.explain.providers.registry import build_backends
-from andon.insight.ask.investigator import Investigator
 from andon.store import audit
 
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
     from andon.explain.runbooks.runbooks import MarkdownRunbooks
     from andon.insight.ask.conversation import Watch
-    from andon.insight.ask.investigator import Investigated
+    from andon.insight.ask.investigator import Investigated, Investigator
     from andon.insight.ask.retrieval import Inquiry
     from andon.store import Ask
 
@@ -44,6 +42,7 @@ class Questions:
         models = 1 + len(settings.fallback_members)
         self._deadline = LOOKING + 2 * models * max(settings.model_deadline, settings.model_cold_deadline)
         self._made: Investigator | None = None
+        self._making = asyncio.Lock()
 
     async def answer(
         self, inquiry: Inquiry, watch: Watch | None = None, *, by: str | None = None, who: str = ""
@@ -62,18 +61,23 @@ class Questions:
         try:
             async with self._places, asyncio.timeout(self._deadline):
                 await self._write(audit.note, by, ASKED, "history", {"question": inquiry.text})
-                return await self._investigator().answer(inquiry, watch)
+                async with self._making:
+                    if self._made is None:
+                        self._made = await asyncio.to_thread(self._make)
+                return await self._made.answer(inquiry, watch)
         except TimeoutError:
             raise ModelBusy(f"the question was given up after {self._deadline:.0f} s: ask for a shorter time") from None
         finally:
             self._asking.discard(who)
 
-    def _investigator(self) -> Investigator:
-        if self._made is None:
-            budget = Budget(self._ask, self._write, self._settings)
-            backends = build_backends(self._settings)
-            self._made = Investigator(self._ask, backends, self._settings, self._runbooks, budget, self._readers)
-        return self._made
+    def _make(self) -> Investigator:
+        """What answers; it is imported with the first question, in a thread."""
+        from andon.explain.providers.registry import build_backends
+        from andon.insight.ask.investigator import Investigator
+
+        budget = Budget(self._ask, self._write, self._settings)
+        backends = build_backends(self._settings)
+        return Investigator(self._ask, backends, self._settings, self._runbooks, budget, self._readers)
 
     async def close(self) -> None:
         """Close the connections to providers; idempotent."""

@@ -15,10 +15,12 @@ from andon.core.text import printable
 
 def main() -> None:
     """Entry point of the ``andon`` command: errors become one sentence and an exit status, never a traceback."""
-    # Libraries make hundreds of thousands of objects that all stay: at Python's own setting a fifth of a start went
-    # into looking for garbage among them.
+    # Libraries make hundreds of thousands of objects that all stay: while they are imported nobody looks for garbage
+    # among them, and afterwards not often; see command_table.load.
+    gc.disable()
     gc.set_threshold(50_000, 20, 20)
     with ends_at_once():
+        _import_structlog()
         from andon.app.cli.command_table import app
 
     # None where a scheduler started us with a closed descriptor
@@ -41,6 +43,17 @@ def main() -> None:
         # files are named in errors of our own: what has no name is where the output goes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _end(f"the output cannot be written: {error.strerror or error}", 1)
+
+
+def _import_structlog() -> None:
+    """It would import rich, pygments and attrs to draw tracebacks, which no log of ours has: eighty modules."""
+    if "rich" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # what Python takes for a module that is not there
+    try:
+        import structlog  # noqa: F401
+    finally:
+        del sys.modules["rich"]
 
 
 def _end(sentence: str, status: int) -> NoReturn:

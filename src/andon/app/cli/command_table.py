@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -147,6 +148,8 @@ def load(name: str) -> Any:
     module, _, attribute = COMMANDS[name].place.partition(":")
     with ends_at_once():
         found = getattr(import_module(f"andon.app.cli.{module}"), attribute)
+    gc.freeze()  # what was imported stays
+    gc.enable()
     if isinstance(found, typer.Typer):
         group = found
     else:

@@ -24,7 +24,7 @@ from andon.store import Visitor, changer, lock_database, prepare, trials
 if TYPE_CHECKING:
     from andon.core.settings.settings import Settings
     from andon.explain.interfaces import Analyst
-    from andon.explain.trials.decision import Score
+    from andon.explain.trials.decided import Score
     from andon.explain.trust import ModelTrust
 
 

@@ -13,6 +13,7 @@ import andon
 from andon.app.background.changes import BEAT
 from andon.app.web.access import Access
 from andon.app.web.api import describe
+from andon.app.web.doorway import GZIP_FROM, GZIP_LEVEL, Vitals
 from andon.app.web.entrance import Entrance
 from andon.app.web.guard import Guard, HostNames
 from andon.app.web.headers import SafeHeaders
@@ -60,7 +61,7 @@ def build_app(
 
     access = access or Access(token)
     # the last that is added is the first that is met
-    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM, compresslevel=GZIP_LEVEL)
     beat = page.changes.beat if page else BEAT
     refuse, count = functools.partial(refused, page, access), intake.turned_away if intake else None
     app.add_middleware(Entrance, access=access, refuse=refuse, beat=beat, turned_away=count)
@@ -68,8 +69,7 @@ def build_app(
     app.add_middleware(WithoutPrefix, prefix=prefix)
     app.add_middleware(SafeHeaders)
 
-    _add_health(app, health, freshen)
-    _add_metrics(app, health, metrics, freshen, refresh)
+    _add_vitals(app, Vitals(health, metrics, freshen, refresh))
     if intake is not None:
         app.include_router(intake.router)
     if api is not None:
@@ -88,35 +88,20 @@ def build_app(
     return app
 
 
-def _add_health(app: FastAPI, health: Health, freshen: Callable[[], Awaitable[None]]) -> None:
-    @app.get("/healthz", tags=["service"])
-    async def healthz() -> dict[str, str]:
+def _add_vitals(app: FastAPI, vitals: Vitals) -> None:
+    """What the doorway answers by itself; here it is described, and answered where there is no doorway."""
+
+    @app.get("/healthz", tags=["service"], response_model=dict[str, str])
+    async def healthz() -> Response:
         """200 while the process lives."""
-        return {"status": "alive"}
+        return await vitals.healthz()
 
     @app.get("/readyz", tags=["service"])
-    async def readyz() -> JSONResponse:
+    async def readyz() -> Response:
         """200 once logs can be taken and stored, else 503 with what is wrong."""
-        await freshen()
-        problems = health.problems
-        body = {"status": "ready" if not problems else "not ready", "problems": problems}
-        if health.notes:
-            body["notes"] = health.notes
-        return JSONResponse(body, status_code=200 if not problems else 503)
+        return await vitals.readyz()
 
-
-def _add_metrics(
-    app: FastAPI,
-    health: Health,
-    metrics: Metrics,
-    freshen: Callable[[], Awaitable[None]],
-    refresh: Callable[[], Awaitable[None]],
-) -> None:
     @app.get("/metrics", tags=["service"])
     async def prometheus() -> Response:
         """Prometheus text."""
-        await freshen()
-        metrics.ready.set(1 if health.ready else 0)
-        await refresh()
-        text, content_type = metrics.render()
-        return Response(text, headers={"Content-Type": content_type})
+        return await vitals.figures()

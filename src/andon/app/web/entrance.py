@@ -12,7 +12,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from andon.app.background.changes import BEAT
@@ -157,6 +157,14 @@ class Entrance:
 def for_programs(path: str) -> bool:
     """Whether programs ask there."""
     return path.startswith(_FOR_PROGRAMS) and any(path == one or path.startswith(one + "/") for one in _FOR_PROGRAMS)
+
+
+def refused_program(has_token: bool, status: int, sentence: str) -> Response:
+    """The answer to a program that is not let through; with 401 it says which token is missing."""
+    if status != 401:
+        return JSONResponse({"detail": sentence}, status)
+    which = "the token of ANDON_HTTP_TOKEN" if has_token else "a token that `andon token add` made"
+    return JSONResponse({"detail": f"present {which}: Authorization: Bearer …"}, 401, {"WWW-Authenticate": "Bearer"})
 
 
 def _wants_form(request: Request, person: Person) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from fastapi import HTTPException, Request
-from starlette.requests import HTTPConnection
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
 
 from andon.core.credentials import checked_name
 from andon.core.errors import ConfigError

@@ -20,7 +20,7 @@ def inbox_prefix(user: str) -> str:
     return f"_INBOX_{user}"
 
 
-class NatsUser(BaseModel):
+class NatsUser(BaseModel, defer_build=True):
     """A producer: may send logs and ask for analyses, and hears only its own inbox (``_INBOX_<user>.>``)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

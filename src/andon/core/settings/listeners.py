@@ -64,7 +64,7 @@ def _host_name(text: str) -> str | None:
     return name if _NAME.fullmatch(name) else None
 
 
-class ListenerSettings(BaseModel):
+class ListenerSettings(BaseModel, defer_build=True):
     """Which broker to use or to be, and where the HTTP server listens."""
 
     nats_url: str = Field(

@@ -152,7 +152,7 @@ def fallback_members(text: str) -> tuple[Member, ...]:
     return tuple(members)
 
 
-class ProviderSettings(BaseModel):
+class ProviderSettings(BaseModel, defer_build=True):
     """Who explains problems, and how to reach it."""
 
     provider: str = Field(

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 
-class TrustSettings(BaseModel):
+class TrustSettings(BaseModel, defer_build=True):
     """What a model must prove before its answers go before the built-in rules."""
 
     model_trust: Literal["measured", "always", "advisory"] = Field(

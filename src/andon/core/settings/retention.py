@@ -41,7 +41,7 @@ def _names(value: Any) -> Any:
     return [one.strip().upper() if isinstance(one, str) else one for one in found] if isinstance(found, list) else found
 
 
-class RetentionSettings(BaseModel):
+class RetentionSettings(BaseModel, defer_build=True):
     """One rule. What is left out matches everything; ``keep`` alone must be there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -35,7 +35,7 @@ _ALONE = {"EST", "MST", "HST", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "Nava
 MONTH_FIRST = frozenset(_ALONE | {f"{region}/{place}" for region, all_ in _PLACES.items() for place in all_.split()})
 
 
-class ServiceSettings(BaseModel):
+class ServiceSettings(BaseModel, defer_build=True):
     """What ``andon.toml`` says about some services; None leaves the general setting in force."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,7 +49,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 
-class ShiftSettings(BaseModel):
+class ShiftSettings(BaseModel, defer_build=True):
     """A shift in ``andon.toml``: wall-clock times in the site's zone; an end before the start is the next day's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -41,7 +41,7 @@ from andon.explain.callers.durable import DurableCallers
 from andon.explain.callers.expected import REQUEST, Expected, Stored, about_of
 from andon.explain.callers.fallback_reply import Fallback, understood
 from andon.explain.callers.slots import Caller, Slots
-from andon.explain.interfaces import Rules
+from andon.explain.interfaces import Ready, Rules, at_hand
 from andon.ingest.recorder import Batch
 from andon.store import Store, queue, recording
 
@@ -63,6 +63,7 @@ class CallerDesk:
     """Keeps callers until their log is explained or their patience ends; answers durable ones from the store.
 
     ``clock`` gives seconds that only move forward, ``wall_clock`` unix seconds: what durable callers' times are in.
+    ``ready`` loads the rules before they are first asked.
     ``away`` tells whether no model answers for the time being. ``asks`` tells whether a log of a (service, severity) is
     to be explained, None where every log is.
     """
@@ -78,10 +79,11 @@ class CallerDesk:
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], float] = time.time
     away: Callable[[], bool] = lambda: False
+    ready: Ready = at_hand
     asks: Callable[[str, str], bool] | None = None
 
     def __post_init__(self) -> None:
-        self._fallback = Fallback(self.rules, self.understand, self.agent)
+        self._fallback = Fallback(self.rules, self.understand, self.agent, self.ready)
         self._durable = DurableCallers(
             self.store,
             self.publisher,
@@ -240,6 +242,7 @@ class CallerDesk:
             elif not places:
                 await self._answer_now(caller, payloads.refusal(caller.payload, rejects, agent=self.agent))
             else:
+                await self._fallback.ready()
                 await self._answer_now(caller, self._fallback.unstored(caller.payload))
         try:
             if urgent:
@@ -396,6 +399,7 @@ class CallerDesk:
                     late.setdefault(caller.about.log_id, []).append(caller)
             elif overdue or (stalled and now - (caller.deadline - self.patience) >= STALLED):
                 self._forget(caller)
+                await self._fallback.ready()
                 await self._send(caller, self._fallback.unstored(caller.payload))
         for log_id, callers in late.items():
             await self._answer_late(log_id, callers)
@@ -407,6 +411,7 @@ class CallerDesk:
         except StoreError as error:
             log.warning("callers of a stored log get the playbook's answer", log=log_id, error=str(error))
             stored, answer = None, None
+        await self._fallback.ready()
         for caller in late:
             if caller not in self._slots:  # answered while we asked the store
                 continue

@@ -62,6 +62,8 @@ class DurableCallers:
     async def _deliver(self, answers: Sequence[tuple[Waiter, StoredLog, StoredAnalysis | None]]) -> None:
         rests = await self.store.read(recording.messages_of, [stored.id for _, stored, _ in answers])
         bodies = []
+        if any(answer is None for _, _, answer in answers):
+            await self.fallback.ready()
         for waiter, stored, answer in answers:
             about = payloads.subject_of(stored, payloads.Rest(*rests.get(stored.id, ())))
             bodies.append((waiter, self.fallback.best(payloads.payload_of(stored), stored, answer, about)))

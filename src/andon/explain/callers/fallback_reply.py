@@ -10,16 +10,17 @@ from typing import Any
 from andon.core.models import SUBJECT, Decoded, Delivery, LogRecord, StoredAnalysis, StoredLog
 from andon.core.models.explanations import question_about
 from andon.explain.callers import payloads
-from andon.explain.interfaces import Rules
+from andon.explain.interfaces import Ready, Rules, at_hand
 
 
 @dataclass(eq=False, repr=False)
 class Fallback:
-    """Makes replies in the name of ``agent``."""
+    """Makes replies in the name of ``agent``; ``ready`` loads the rules, and is awaited before."""
 
     rules: Rules
     understand: Callable[[Delivery], Decoded]
     agent: str
+    ready: Ready = at_hand
 
     def best(
         self, payload: bytes, stored: StoredLog, answer: StoredAnalysis | None, about: payloads.Subject | None = None

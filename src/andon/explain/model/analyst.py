@@ -164,7 +164,14 @@ class ModelAnalyst(ModelSession):
         #: The version of the wording, with a mark of the site's own name and instructions.
         self.prompt_version = prompts.prompt_version(settings.agent_name, settings.agent_instructions)
 
+    @property
+    def loads_model(self) -> bool:
+        """Whether a model is loaded as soon as it is warmed up, which takes long: better before the first question."""
+        return type(self._backend).start is not Backend.start
+
     async def identity(self) -> str:
+        if type(self._backend).identity is Backend.identity:  # its provider tells nothing
+            return ""
         try:
             await self.warm_up()
             return await self._backend.identity()

@@ -169,6 +169,12 @@ def each_of(analyst: Analyst | None) -> list[Analyst]:
     return [] if analyst is None else [analyst]
 
 
+def loads_model(analyst: Analyst | None) -> bool:
+    """Whether the one that is asked first loads its model into memory of this machine when it is warmed up."""
+    first = next(iter(each_of(analyst)), None)
+    return isinstance(first, ModelAnalyst) and first.loads_model
+
+
 def build_analyst(
     settings: Settings,
     look: Callable[[Question], HistoryTools | None] | None = None,

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from andon.core.late_patterns import late
 from andon.core.models import StoredLog
 from andon.core.redact import clean, visible
 from andon.explain.playbook.glossary import Glossary
@@ -27,7 +28,7 @@ _PLACES = frozenset(
 )
 
 #: Wording that speaks to whoever reads the log. Each hit is cut up to the end of its sentence.
-_INSTRUCTION = re.compile(
+_INSTRUCTION = late(
     r"\b(?:ignore (?:all|any|the|this|these|previous|prior|your)"
     r"|disregard|(?:your|previous|system|new) (?:instructions?|prompt)"
     r"|you (?:are|must|should) (?:now|not|answer|reply|respond|report|say|classify|mark)"
@@ -52,7 +53,7 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 #: What imitates an answer, a role or a tool call. It is cut up to the end of the line: a forged finding has sentences.
-_FORGED = re.compile(
+_FORGED = late(
     r"(?:[\"']?\b(?:enough_evidence|probable_cause|severity_assessed|root_cause_is|finding)[\"']?\s*[:=]"
     r"|</?(?:log|logs|system|assistant|instructions?|finding|tool|tool_call|evidence|untrusted|data|think)\b[^>\n]{0,40}>"
     r"|<\|\w{1,20}\|>|\[/?INST\]|```|#{2,} ?(?:system|instructions?|assistant|new|end of)\b"
@@ -66,17 +67,13 @@ _FORGED = re.compile(
 )
 #: A piece of a log in brackets. One that holds an answer or addresses the reader is cut whole: what stands behind it is
 #: the log's own.
-_BRACKETED = re.compile(r"\{[^{}]*\}|\([^()]*\)|\[[^\[\]]*\]|<!--(?:(?!<!--|-->).)*-->")
-_ANSWER = re.compile(
-    r"\b(?:enough_evidence|probable_cause|severity_assessed|tool_calls?|function_call)\b", re.IGNORECASE
-)
+_BRACKETED = late(r"\{[^{}]*\}|\([^()]*\)|\[[^\[\]]*\]|<!--(?:(?!<!--|-->).)*-->")
+_ANSWER = late(r"\b(?:enough_evidence|probable_cause|severity_assessed|tool_calls?|function_call)\b", re.IGNORECASE)
 #: A field of an answer written into the log; cut with its value only, since real logs have such fields too.
-_FIELD = re.compile(
-    r"[\"']?\b(?:category|confidence|severity|priority)[\"']?\s*[:=]\s*[\"']?\w{1,24}[\"']?", re.IGNORECASE
-)
+_FIELD = late(r"[\"']?\b(?:category|confidence|severity|priority)[\"']?\s*[:=]\s*[\"']?\w{1,24}[\"']?", re.IGNORECASE)
 #: How a temperature is written beside "92 °C"; a full stop that is left alone where something was cut out.
-_DEGREES = re.compile(r"(?<=\d) ?(?:deg(?:rees?|\.)?|grad) ?(?:c(?:elsius)?\b)", re.IGNORECASE)
-_LONE_STOP = re.compile(r"(?:^|(?<=\s))[.;:,!?]+(?=\s|$)")
+_DEGREES = late(r"(?<=\d) ?(?:deg(?:rees?|\.)?|grad) ?(?:c(?:elsius)?\b)", re.IGNORECASE)
+_LONE_STOP = late(r"(?:^|(?<=\s))[.;:,!?]+(?=\s|$)")
 
 
 def _own(text: str) -> str:

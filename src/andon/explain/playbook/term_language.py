@@ -17,6 +17,8 @@ from unicodedata import normalize
 
 import msgspec
 
+from andon.core.late_patterns import late
+
 #: Words looked at in one text; more would be a dump, not a message.
 MAX_WORDS = 800
 #: How many letters of a beginning (``overheat*``) index it.
@@ -26,7 +28,7 @@ _GAP = 6
 
 #: Chinese and Japanese write no spaces: each of their signs is a word, and a phrase of them is found like any other.
 _SIGNS = "\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(rf"[{_SIGNS}]|[^\W_{_SIGNS}]+")
+_WORD = late(rf"[{_SIGNS}]|[^\W_{_SIGNS}]+")
 #: Accents are left out: `Überlast`, `défaut` and `presión` are found as their writers often type them.
 _FOLDED = str.maketrans(
     {
@@ -43,8 +45,8 @@ _FOLDED = str.maketrans(
     }
 )
 #: A name of several words: `BadConnectionClosed`, `OutOfMemoryError`.
-_JOINED = re.compile(r"\b(?=\w*[a-z][A-Z][a-z])[A-Za-z]{5,64}\b")
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_JOINED = late(r"\b(?=\w*[a-z][A-Z][a-z])[A-Za-z]{5,64}\b")
+_PART = late(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _JOINED_MAX = 20
 #: Most terms: small letters and digits with single spaces between them.
 _SIMPLE = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)*").fullmatch

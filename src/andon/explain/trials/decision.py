@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from andon.core.models import Standing
 from andon.core.settings.settings import Settings
 from andon.explain.trials.bank import Kind, TrialCase
+from andon.explain.trials.decided import Decision, Score
 from andon.explain.trials.stats import ONE_SIDED_90, wilson
 from andon.explain.trials.trial import CHOSE, Outcome
 
@@ -32,30 +31,6 @@ LATE, USELESS = "came too late or were of no use", "were of no use"
 _GAIN = "gain"
 #: What is told of each kind of cases, in this order.
 KINDS = ("kept", _GAIN, "vague", "hostile")
-
-
-class Score(msgspec.Struct, frozen=True):
-    """Right answers to one kind of cases, and the bounds of the rate: each holds with 90 %."""
-
-    kind: str
-    right: int
-    asked: int
-    low: float
-    high: float
-
-
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What the answers say. ``reason`` is one sentence, empty until the first batch is answered; ``asked`` of ``of``
-    cases are, and ``done`` says that no more are to come. ``liftable``: technicians' verdicts may raise it."""
-
-    standing: Standing
-    reason: str
-    asked: int
-    of: int
-    done: bool
-    scores: list[Score]
-    chooses: bool = False
-    liftable: bool = False
 
 
 class Limits(NamedTuple):

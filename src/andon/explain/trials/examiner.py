@@ -6,22 +6,23 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
 from andon.core.errors import ModelError, StoreError
 from andon.core.models import Standing, now_text
-from andon.core.settings.providers import is_local
 from andon.core.settings.settings import Settings
 from andon.core.telemetry import Metrics
 from andon.explain.admission import Admission
 from andon.explain.interfaces import Analyst
-from andon.explain.trials.bank import TrialCase, trial_cases
-from andon.explain.trials.trial import failed, judge, question_of
 from andon.explain.trials.turns import BrokenOff, Turns
 from andon.explain.trust import ModelTrust, Trust, known, trust_in
 from andon.store import Ask, trials
 from andon.store.trials import Candidate, Trial
+
+if TYPE_CHECKING:
+    from andon.explain.trials.bank import TrialCase
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,7 @@ class Examiner:
         self._identities: dict[int, str] = {}
         self._rest_until = float("-inf")
         self._put_off: set[tuple[int, str]] = set()
+        self._met: set[int] = set()  # analysts that were there once
         self._away: dict[int, tuple[float, float]] = {}
         self._renew_at = float("-inf")
 
@@ -116,6 +118,9 @@ class Examiner:
             await self.ask(analyst, trial)
 
         try:
+            if number not in self._met:
+                await analyst.check()  # for who is away nothing need be loaded
+                self._met.add(number)
             await analyst.warm_up()  # once, and no time of the model's
             if await self.admission.budget.take() is not None:
                 return LOOK
@@ -137,6 +142,8 @@ class Examiner:
 
         Raises ModelError, and stores nothing, where that says nothing of the model. The first call is counted already.
         """
+
+        from andon.explain.trials.trial import failed, judge, question_of
 
         async def again() -> bool:
             return await self.admission.budget.take() is None
@@ -176,6 +183,8 @@ class Examiner:
         who = await self.candidate(analyst)
         if not (await self.read(trust_in, self.settings, who)).testing:
             return None
+        from andon.explain.trials.bank import trial_cases
+
         answered = {trial.case_id for trial in await self.read(trials.of, who)}
         left = [one for one in trial_cases() if one.case.id not in answered]
         return next((one for one in left if one.case.id not in last), left[0] if left else None)
@@ -252,8 +261,6 @@ async def identity_of(analyst: Analyst, patience: float) -> str:
     """What tells its weights from others behind the same name; "" where nobody knows, or says it in time."""
     try:
         async with asyncio.timeout(patience):
-            if is_local(analyst.provider):  # others tell nothing, and their libraries are large
-                await analyst.warm_up()
             return await analyst.identity()
     except TimeoutError:
         return ""

@@ -7,11 +7,10 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from andon.core.models.actions import Notice
 from andon.store.schema.action_tables import notices
-from andon.store.schema.dialect import is_postgres, portions
+from andon.store.schema.dialect import inserting, portions
 
 #: Routes that one question names.
 _AT_ONCE = 400
@@ -32,7 +31,7 @@ def keep(connection: Connection, changed: Iterable[Notice]) -> None:
     rows = [msgspec.structs.asdict(one) for one in changed]
     if not rows:
         return
-    insert = postgresql.insert(notices) if is_postgres(connection) else sqlite.insert(notices)
+    insert = inserting(connection, notices)
     others = {name: insert.excluded[name] for name in _NAMES if name not in ("route", "about")}
     connection.execute(insert.on_conflict_do_update(index_elements=["route", "about"], set_=others), rows)
 

@@ -19,6 +19,7 @@ from andon.store.queue.queue import (
 from andon.store.queue.site import (
     Glance,
     answer_at_once,
+    anything_waits,
     glances,
     question_about,
     question_waits,
@@ -41,6 +42,7 @@ __all__ = [
     "Glance",
     "QueueEntry",
     "answer_at_once",
+    "anything_waits",
     "claim",
     "end_second",
     "entries",

@@ -62,6 +62,12 @@ def waiting_after(connection: Connection, after: int, limit: int) -> list[Pendin
     return [job for row in rows if (job := queue.job_of(connection, row)) is not None]
 
 
+def anything_waits(connection: Connection) -> bool:
+    """Whether a row is neither answered nor given up."""
+    waits = and_(analyses.c.finished_at.is_(None), analyses.c.status == AnalysisStatus.PENDING)
+    return connection.execute(select(analyses.c.id).where(waits).limit(1)).scalar() is not None
+
+
 def question_waits(connection: Connection, now: float) -> bool:
     """Whether a row is due that nobody holds and that waits for more than a second opinion."""
     free = and_(analyses.c.finished_at.is_(None), analyses.c.status == AnalysisStatus.PENDING)

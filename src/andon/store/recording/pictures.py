@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from andon.core.models import LogRecord, NewPicture, Picture, PictureFetch, PictureReference, now_text
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
+from andon.store.schema.dialect import inserting
 from andon.store.schema.tables import log_pictures, logs, picture_fetches, pictures
 
 _NOTES_MAX = 4000
@@ -20,7 +20,6 @@ _NOTES_MAX = 4000
 PENDING_MAX = 10_000
 
 _DESCRIPTION = [pictures.c[name] for name in Picture.__struct_fields__ if name != "data"]
-_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 # In the order of PictureFetch's fields.
 _FETCHES = select(*(picture_fetches.c[name] for name in ("id", "log_id", "position", "bucket", "object", "attempts")))
 
@@ -83,8 +82,8 @@ def _insert(connection: Connection, found: Iterable[NewPicture]) -> int:
         values = {**msgspec.structs.asdict(one), "size": len(one.data), "created_at": now_text()}
         del values["position"]
         # another recorder may store the same picture at the same moment
-        inserting = _INSERT[connection.dialect.name](pictures).on_conflict_do_nothing(index_elements=["sha256"])
-        new += len(connection.execute(inserting.values(values).returning(pictures.c.id)).all())
+        statement = inserting(connection, pictures).on_conflict_do_nothing(index_elements=["sha256"])
+        new += len(connection.execute(statement.values(values).returning(pictures.c.id)).all())
     add_to_counters(connection, {"pictures": new})
     return new
 

@@ -50,6 +50,18 @@ def clustered(name: str, *columns: list[Column[Any]]) -> Table:
 
 
 def where(condition: ColumnElement[bool] | str) -> dict[str, Any]:
-    """Keywords of an index that holds only the rows of ``condition``."""
+    """Keywords of an index that holds only the rows of ``condition``; see :func:`for_postgres`."""
     held = text(condition) if isinstance(condition, str) else condition
-    return {"sqlite_where": held, "postgresql_where": held}
+    return {"sqlite_where": held, "info": {_HELD: held}}
+
+
+#: Where an index keeps its condition for PostgreSQL: said in a keyword, it would import that dialect with the tables.
+_HELD = "postgresql_where"
+
+
+def for_postgres() -> None:
+    """Say the conditions of indexes to SQLAlchemy's dialect for PostgreSQL too; idempotent."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if _HELD in index.info:
+                index.dialect_kwargs[_HELD] = index.info[_HELD]

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Row
+from sqlalchemy import Connection, CursorResult, Row, Table
 
 T = TypeVar("T")
 
@@ -47,6 +47,18 @@ LOG_WORDS = {
 def is_postgres(connection: Connection) -> bool:
     """Whether this is PostgreSQL; then other processes may record into the same database."""
     return connection.dialect.name == "postgresql"
+
+
+def inserting(connection: Connection, table: Table) -> Any:
+    """An INSERT of this database's own kind, which can say what to do about a conflict. A dialect is imported where it
+    is used: that of PostgreSQL takes as long as all tables."""
+    if is_postgres(connection):
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def run(

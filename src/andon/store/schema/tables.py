@@ -33,7 +33,19 @@ from andon.store.schema import (
     retention_tables,  # noqa: F401 - their tables belong to the schema too
     search_tables,  # noqa: F401 - their tables belong to the schema too
 )
-from andon.store.schema.columns import ID, Text, clustered, given, key, metadata, numbered, optional, unique, where
+from andon.store.schema.columns import (
+    ID,
+    Text,
+    clustered,
+    for_postgres,
+    given,
+    key,
+    metadata,
+    numbered,
+    optional,
+    unique,
+    where,
+)
 from andon.store.schema.dialect import LOG_WORDS, SECONDS_TEXT
 
 #: Every schema revision this program can read or bring up to date, oldest first.
@@ -278,6 +290,8 @@ def _ddl(dialect: str) -> tuple[str, ...]:
     def note(statement: Any, *_: object, **__: object) -> None:
         made.append(str(statement.compile(dialect=engine.dialect)))
 
+    if dialect == "postgresql":
+        for_postgres()
     engine = create_mock_engine(URL.create("postgresql+psycopg" if dialect == "postgresql" else dialect), note)
     metadata.create_all(engine, checkfirst=False)
     return tuple(made)

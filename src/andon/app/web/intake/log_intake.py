@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator
 
 import msgspec
-from fastapi import Request, Response
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from andon.app.web.intake.peer import peer_of
 from andon.app.web.intake.reception import Item, Receipt, Reception, UnreadyError

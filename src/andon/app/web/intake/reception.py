@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from fastapi import Request
+from starlette.requests import Request
 
 from andon.bus.feed import Stored
 from andon.core.errors import BrokerUnavailable

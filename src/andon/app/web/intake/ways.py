@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from andon.app.web.intake.reception import UnreadyError
 from andon.ingest.sources import otlp_answers, splunk_hec

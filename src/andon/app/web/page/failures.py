@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from andon.app.web.access import Access
-from andon.app.web.entrance import for_programs
+from andon.app.web.entrance import for_programs, refused_program
 from andon.app.web.page.addresses import PAGE_HEADER, login_address, own_address, root_of
 from andon.app.web.page.backend import Backend
 from andon.app.web.page.live import partial
@@ -51,12 +51,7 @@ def refused(backend: Backend | None, access: Access, request: Request, status: i
     path, headers = request.scope["path"], request.headers
     wants_page = "text/html" in headers.get("accept", "") and not path.startswith("/api/")
     if backend is None or (for_programs(path) and not (path.startswith("/docs") and wants_page)):
-        if status != 401:
-            return JSONResponse({"detail": sentence}, status)
-        which = "the token of ANDON_HTTP_TOKEN" if access.has_token else "a token that `andon token add` made"
-        return JSONResponse(
-            {"detail": f"present {which}: Authorization: Bearer …"}, 401, {"WWW-Authenticate": "Bearer"}
-        )
+        return refused_program(access.has_token, status, sentence)
     if status != 401:
         return _shown(request, backend, status, sentence)
     if not headers.get("hx-request"):

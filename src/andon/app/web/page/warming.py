@@ -1,4 +1,4 @@
-"""What the first who asks would wait for is made ready behind the start: templates, then what screens begin with."""
+"""What people would wait for is made ready behind the first page: templates, then what screens begin with."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from andon.insight.situation import situation
 
 log = structlog.get_logger(__name__)
 
-#: A start has other work, and a service that soon ends again has no use for it: it begins so many seconds after that.
-AFTER = 20.0
+#: Who asked for the first page looks at it meanwhile: it begins so many seconds after that.
+AFTER = 2.0
 #: So long may the warming take, in seconds; what is not ready then is made for who asks for it.
 WITHIN = 120.0
 

@@ -44,7 +44,7 @@ def parse_pause(text: str) -> float | None:
     return None if word in ("", "never") else parse_age(word)
 
 
-class Where(BaseModel):
+class Where(BaseModel, defer_build=True):
     """Which problems are meant: each that is given must hold. Texts are names with the wildcards * and ?, in any case;
     ``line = "3"`` also means ``line 3`` and ``line-3``."""
 
@@ -129,7 +129,7 @@ class Route(Where):
         return self
 
 
-class ActionSettings(BaseModel):
+class ActionSettings(BaseModel, defer_build=True):
     """Rules, routes, and who approves."""
 
     action_rules: list[ActionRule] = Field(

@@ -44,7 +44,7 @@ def is_address(text: str) -> bool:
         return False
 
 
-class AppriseSettings(BaseModel):
+class AppriseSettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     apprise: list[AppriseTable] = Field(

@@ -84,7 +84,7 @@ class EmailTable(Target):
         return self.port or PORTS[self.security]
 
 
-class EmailSettings(BaseModel):
+class EmailSettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     email: list[EmailTable] = Field(

@@ -25,7 +25,7 @@ PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 Rid = Annotated[str, Field(max_length=100)]
 
 
-class FoundryAction(BaseModel):
+class FoundryAction(BaseModel, defer_build=True):
     """A table ``[[foundry.actions]]``: an action that may be applied, with the parameters that it is given.
 
     Texts may hold ``{title}``, ``{severity}``, ``{count}`` and so on of the problem that it is about.
@@ -132,7 +132,7 @@ class FoundryTable(Target):
         return self
 
 
-class FoundrySettings(BaseModel):
+class FoundrySettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     foundry: list[FoundryTable] = Field(

@@ -112,7 +112,7 @@ class JiraTable(Target):
         return self
 
 
-class JiraSettings(BaseModel):
+class JiraSettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     jira: list[JiraTable] = Field(

@@ -46,7 +46,7 @@ class McpTable(Target):
         return self
 
 
-class McpSettings(BaseModel):
+class McpSettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     mcp_servers: list[McpTable] = Field(

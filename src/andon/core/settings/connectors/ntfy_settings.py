@@ -55,7 +55,7 @@ class NtfyTable(Target):
         return self
 
 
-class NtfySettings(BaseModel):
+class NtfySettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     ntfy: list[NtfyTable] = Field(

@@ -23,7 +23,7 @@ class OutsideTable(Target):
     secret: SecretStr = SecretStr("")
 
 
-class OutsideSettings(BaseModel):
+class OutsideSettings(BaseModel, defer_build=True):
     """What is connected by packages from outside."""
 
     connectors: list[OutsideTable] = Field(

@@ -34,7 +34,7 @@ class PagerDutyTable(Target):
         return self
 
 
-class PagerDutySettings(BaseModel):
+class PagerDutySettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     pagerduty: list[PagerDutyTable] = Field(

@@ -103,7 +103,7 @@ class ServiceNowTable(Target):
         return self.urgency.get(severity, _URGENCY.get(severity, 3))
 
 
-class ServiceNowSettings(BaseModel):
+class ServiceNowSettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     servicenow: list[ServiceNowTable] = Field(

@@ -49,7 +49,7 @@ class SlackTable(HookTable):
         return self
 
 
-class SlackSettings(BaseModel):
+class SlackSettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     slack: list[SlackTable] = Field(

@@ -75,7 +75,7 @@ class SplunkTable(Target):
         return self
 
 
-class SplunkSettings(BaseModel):
+class SplunkSettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     splunk: list[SplunkTable] = Field(

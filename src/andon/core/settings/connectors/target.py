@@ -16,7 +16,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 _SECRET_MAX = 65_536
 
 
-class Target(BaseModel):
+class Target(BaseModel, defer_build=True):
     """A system that Andon writes to or reads from. ``name`` is what rules, routes and people call it: that of its kind
     unless given. ``timeout`` bounds each answer, in seconds."""
 

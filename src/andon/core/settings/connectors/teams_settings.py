@@ -12,7 +12,7 @@ class TeamsTable(HookTable):
     to one channel or chat."""
 
 
-class TeamsSettings(BaseModel):
+class TeamsSettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     teams: list[TeamsTable] = Field(

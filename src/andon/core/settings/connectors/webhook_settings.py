@@ -44,7 +44,7 @@ class WebhookTable(HookTable):
         return self
 
 
-class WebhookSettings(BaseModel):
+class WebhookSettings(BaseModel, defer_build=True):
     """What is connected of this kind."""
 
     webhook: list[WebhookTable] = Field(

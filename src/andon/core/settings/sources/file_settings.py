@@ -73,7 +73,7 @@ class FollowedFiles(LineRules):
         return value
 
 
-class FileSettings(BaseModel):
+class FileSettings(BaseModel, defer_build=True):
     """Which files are followed."""
 
     files: list[FollowedFiles] = Field(

@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 from andon.core.settings.lists import listed
 
 
-class JournaldSettings(BaseModel):
+class JournaldSettings(BaseModel, defer_build=True):
     """Whether the journal of this machine is read, and what of it."""
 
     journald: Literal["off", "on"] = Field(

@@ -114,7 +114,7 @@ class MqttTopics(Standing):
         return parts.port or SCHEMES[parts.scheme]
 
 
-class MqttSettings(BaseModel):
+class MqttSettings(BaseModel, defer_build=True):
     """Where MQTT is heard, and whom it is asked for."""
 
     mqtt_port: int = Field(

@@ -36,7 +36,7 @@ class MtconnectDevice(Standing):
         return self
 
 
-class MtconnectSettings(BaseModel):
+class MtconnectSettings(BaseModel, defer_build=True):
     """Whose conditions are heard."""
 
     mtconnect: list[MtconnectDevice] = Field(

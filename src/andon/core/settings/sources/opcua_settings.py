@@ -46,7 +46,7 @@ class OpcuaServer(Standing):
         return self
 
 
-class OpcuaSettings(BaseModel):
+class OpcuaSettings(BaseModel, defer_build=True):
     """Whose alarms are heard."""
 
     opcua: list[OpcuaServer] = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 
-class OtlpSettings(BaseModel):
+class OtlpSettings(BaseModel, defer_build=True):
     """Where OTLP/HTTP is heard, beside the HTTP server's own port."""
 
     otlp_host: str = Field(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from andon.core.place_pattern import PlacePattern
 
 
-class Standing(BaseModel):
+class Standing(BaseModel, defer_build=True):
     """Where the logs of a source come from, and from whom, where they do not say so themselves.
 
     ``place`` is a pattern over the name they come with (a path, a topic, a subject), see

@@ -36,7 +36,7 @@ class SyslogSender(Standing):
         return value
 
 
-class SyslogSettings(BaseModel):
+class SyslogSettings(BaseModel, defer_build=True):
     """Where syslog is heard, and from whom."""
 
     syslog_host: str = Field(
