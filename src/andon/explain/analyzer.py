@@ -119,7 +119,7 @@ class Analyzer:
         self._gave_way.clear()
         await self.store.write(queue.release, self.owner)
         if self.analyst is not None:
-            # Before the first claim: what comes up while the library loads is still sorted by urgency.
+            # Before the first claim: what comes up meanwhile is still sorted by urgency.
             await self.analyst.warm_up()
         try:
             async with asyncio.TaskGroup() as group:

@@ -41,7 +41,7 @@ class Judge(ModelSession):
 
     async def rate(self, log: str, explanation: str) -> Judgement:
         """The model's opinion of ``explanation``. Raises ModelError; ModelAnswerError where it gives none."""
-        await self.warm_up()
+        await self.load()
         with one_numbering():
             shown = fenced(
                 [encode({"log": clean(log, _TEXT_MAX)}), encode({"explanation": clean(explanation, _TEXT_MAX)})]

@@ -177,7 +177,7 @@ class ModelAnalyst(ModelSession):
             return await self._explain(question, again, choose)
 
     async def _explain(self, question: Question, again: AskAgain | None, choose: bool) -> Explanation:
-        await self.warm_up()  # our own affair: the deadline is the model's
+        await self.load()  # our own affair: the deadline is the model's
         started = time.perf_counter()
         exchange = FindingExchange(again=again, offered=len(question.rules) if choose else 0)
         finding: Finding | None = None

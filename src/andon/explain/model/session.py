@@ -207,22 +207,45 @@ class ModelSession:
         self._declined: set[str] = set()
         self._refusal: tuple[float, ModelMisconfigured] | None = None
         self._building = asyncio.Lock()
+        self._begun = False
         self._closed = False
 
     async def warm_up(self) -> None:
-        """Import the provider's libraries and build the client, in a thread (about a second); once.
+        """Open what the provider itself is asked over, and begin what takes long before the first answer; once.
+
+        The provider's libraries (a second and 40 MiB) wait for the first question where its backend allows.
+        Raises as :meth:`load`.
+        """
+        async with self._building:
+            self._demand_open()
+            if self._begun:
+                return
+            client = await in_daemon_thread(lambda: imported(self._backend.connect, self._backend), "http-import")
+            if client is None:
+                await self._load()
+            self._backend.start()
+            self._begun = True
+
+    async def load(self) -> None:
+        """Import the provider's libraries and build the client, in a thread; once, before the first question.
 
         Raises ModelUnavailable once it is closed, ConfigError and ModelMisconfigured where a library is missing.
         """
+        await self.warm_up()
         async with self._building:
-            if self._closed:
-                raise unreachable(self.place, "the analyst is closed")
-            if self._model is None:
-                started = time.perf_counter()
-                self._model = await in_daemon_thread(self._build, "provider-import")
-                self._backend.start()
-                seconds = round(time.perf_counter() - started, 3)
-                log.debug("model session ready", provider=self.provider, model=self.model, seconds=seconds)
+            self._demand_open()
+            await self._load()
+
+    async def _load(self) -> None:
+        if self._model is None:
+            started = time.perf_counter()
+            self._model = await in_daemon_thread(self._build, "provider-import")
+            seconds = round(time.perf_counter() - started, 3)
+            log.debug("model session ready", provider=self.provider, model=self.model, seconds=seconds)
+
+    def _demand_open(self) -> None:
+        if self._closed:
+            raise unreachable(self.place, "the analyst is closed")
 
     async def capabilities(self) -> Capabilities:
         """What the model can do, as far as its provider tells and past questions have shown. Raises ModelError."""

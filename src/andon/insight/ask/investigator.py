@@ -197,7 +197,7 @@ class Investigator:
 
     async def _by_model(self, session: ModelSession, found: Retrieved, words: Conversation) -> Investigated:
         """One model's answer. Raises ModelError and NotGranted."""
-        await session.warm_up()  # our own affair: the deadline is the model's
+        await session.load()  # our own affair: the deadline is the model's
         async with session.deadline(2) as seconds:
             if self._tool_calls > 0 and usable_by(await session.capabilities()):
                 try:
