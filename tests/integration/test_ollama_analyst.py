@@ -435,7 +435,7 @@ def test_loading_the_library_does_not_block_the_loop(ollama: Ollama, monkeypatch
         return build()
 
     async def turn(analyst: ModelAnalyst) -> None:
-        task = asyncio.create_task(analyst.load())
+        task = asyncio.create_task(analyst._load_library())
         await until(begun.is_set, "the beginning")
         turned.set()
         await task

@@ -10,9 +10,10 @@ from andon.app.evals.results import Judgement
 from andon.core.errors import ModelAnswerError
 from andon.core.redact import clean, one_numbering, visible
 from andon.core.settings.settings import Settings
+from andon.explain.model.exchange import Ended, Exchange, Request
 from andon.explain.model.fence import encode, fenced
 from andon.explain.model.reasoning import strip_thinking
-from andon.explain.model.session import Ended, Exchange, ModelSession, Request
+from andon.explain.model.session import ModelSession
 from andon.explain.providers.backend import Backend
 
 _REMARK_MAX = 300

@@ -14,6 +14,7 @@ from andon.core.errors import ModelError
 from andon.core.outgoing_http import is_neighbour
 from andon.core.settings.providers import PROVIDERS
 from andon.explain.providers.access import Access, Capabilities
+from andon.explain.providers.chat_completions import ChatApi
 from andon.explain.providers.failures import Place, hidden, refused
 from andon.explain.providers.http_client import bounded_client, get_json
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["Access", "Backend", "Capabilities", "Place", "imported"]
+__all__ = ["Access", "Backend", "Capabilities", "ChatApi", "Place", "imported"]
 
 
 class Backend(ABC):
@@ -46,6 +47,11 @@ class Backend(ABC):
         """The client over which the provider itself is asked (all that follows but :meth:`build`), opened once; None
         where only :meth:`build` opens it, which is then called first. Imports no provider's library; blocks."""
         return self._client
+
+    def chat(self) -> ChatApi | None:
+        """Where it takes OpenAI's chat completions over :meth:`connect`, so that it is asked with no library between;
+        None where it has to be asked through :meth:`build`."""
+        return None
 
     @abstractmethod
     def build(self) -> Model:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from andon.core.errors import ConfigError, ModelError
 from andon.core.outgoing_http import entries, number, text
-from andon.explain.providers.backend import Access, Backend, Capabilities
+from andon.explain.providers.backend import Access, Backend, Capabilities, ChatApi
 from andon.explain.providers.failures import Place, lacks, unlike
 from andon.explain.providers.openai import plain_profile
 
@@ -89,6 +89,9 @@ class OllamaBackend(Backend):
         # Ollama is a neighbour: a proxy meant for the internet would only stand between.
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
         return self._client or self.open_client(headers, trust_env=False)
+
+    def chat(self) -> ChatApi:
+        return ChatApi(url=f"{self.url}/v1/chat/completions", json_object=True)
 
     def build(self) -> Model:
         from openai import AsyncOpenAI

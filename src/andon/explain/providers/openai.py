@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from andon.core.outgoing_http import entries
 from andon.explain.providers.access import required
-from andon.explain.providers.backend import Access, Capabilities
+from andon.explain.providers.backend import Access, Capabilities, ChatApi
 from andon.explain.providers.failures import lacks
 from andon.explain.providers.hosted import HostedBackend
 
@@ -119,6 +119,10 @@ class CompatibleBackend(HostedBackend):
 
     def connect(self) -> httpx2.AsyncClient:
         return self._client or self.open_client()
+
+    def chat(self) -> ChatApi:
+        headers = {"Authorization": f"Bearer {self.key or 'none'}"}
+        return ChatApi(url=f"{self.place.url}/chat/completions", headers=headers)
 
     def build(self) -> Model:
         from pydantic_ai.models.openai import OpenAIChatModel

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable
 from andon.core.outgoing_http import entries, number, table, text
-from andon.explain.providers.backend import Access, Backend, Capabilities
+from andon.explain.providers.backend import Access, Backend, Capabilities, ChatApi
 from andon.explain.providers.failures import Place
 from andon.explain.providers.llama_cpp.engine import Engine
 from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running, digest_of
@@ -74,6 +74,9 @@ class EmbeddedBackend(Backend):
         # a check never waits for a free connection
         pool = max(self.access.pool, self.access.settings.gguf_parallel + 1)
         return self._client or self.open_client(transport=engine_transport(self.engine, pool), trust_env=False)
+
+    def chat(self) -> ChatApi:
+        return ChatApi(url=f"{BASE_URL}/v1/chat/completions")
 
     def build(self) -> Model:
         from openai import AsyncOpenAI
