@@ -424,7 +424,7 @@ def test_a_readable_first_answer_outlives_a_failed_repair(ollama: Ollama) -> Non
     assert explanation.text.startswith("The disk of db-01 is full")
 
 
-def test_warming_up_does_not_block_the_loop(ollama: Ollama, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_the_library_does_not_block_the_loop(ollama: Ollama, monkeypatch: pytest.MonkeyPatch) -> None:
     """The libraries are imported in a thread: the loop keeps turning meanwhile."""
     analyst = analyst_for(ollama.url)
     begun, turned, build = threading.Event(), threading.Event(), analyst._build
@@ -435,7 +435,7 @@ def test_warming_up_does_not_block_the_loop(ollama: Ollama, monkeypatch: pytest.
         return build()
 
     async def turn(analyst: ModelAnalyst) -> None:
-        task = asyncio.create_task(analyst.warm_up())
+        task = asyncio.create_task(analyst._load_library())
         await until(begun.is_set, "the beginning")
         turned.set()
         await task

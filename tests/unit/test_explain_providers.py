@@ -350,3 +350,52 @@ def test_importing_the_agent_does_not_import_a_provider() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("provider", ["OLLAMA", "OPENAI_COMPATIBLE", "OPEN_AI", "DEEPSEEK", "GEMINI"])
+def test_asking_the_provider_itself_imports_no_library_of_it(provider: str) -> None:
+    """A service that has asked no question probes its provider over plain HTTP: the libraries cost a second."""
+    code = (
+        "import sys, asyncio\n"
+        "from andon.core.errors import ModelError\n"
+        "from andon.core.settings.settings import load_settings\n"
+        "from andon.explain.model.fallback import build_analyst\n"
+        "url = 'http://127.0.0.1:9'\n"
+        f"made = load_settings(provider={provider!r}, model='m', api_key='k', base_url=url, ollama_host=url)\n"
+        "async def probe():\n"
+        "    analyst = build_analyst(made)\n"
+        "    await analyst.warm_up()\n"
+        "    await analyst.identity()\n"
+        "    try: await analyst.check()\n"
+        "    except ModelError as error: print(error)\n"
+        "    await analyst.close()\n"
+        "asyncio.run(probe())\n"
+        "print([m for m in ('pydantic_ai', 'openai', 'google.genai') if m in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    *_, told, imported = done.stdout.strip().splitlines()
+    assert "127.0.0.1:9" in told
+    assert imported == "[]"
+
+
+def test_a_question_to_ollama_imports_no_library_of_a_provider() -> None:
+    """What asks directly never pays for a library, not with the first question and not with its repair."""
+    code = (
+        "import sys, asyncio\n"
+        "from andon.core.settings.settings import load_settings\n"
+        "from andon.explain.model.fallback import build_analyst\n"
+        "from support.ollama import Answer, Ollama\n"
+        "from support.questions import question\n"
+        "async def ask(url):\n"
+        "    analyst = build_analyst(load_settings(ollama_host=url))\n"
+        "    explanation = await analyst.explain(question())\n"
+        "    await analyst.close()\n"
+        "    return explanation\n"
+        "with Ollama() as ollama:\n"
+        "    ollama.script(Answer(finding={'summary': 5}))\n"
+        "    explanation = asyncio.run(ask(ollama.url))\n"
+        "    assert ollama.calls == 2 and ollama.violations == []\n"
+        "print(explanation.finding is not None, [m for m in ('pydantic_ai', 'openai') if m in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "True []"

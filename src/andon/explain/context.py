@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
-from andon.core.models import Hint, PatternFacts, PatternSeen, Question, Rung
+from andon.core.models import Hint, PatternSeen, Question
 from andon.core.redact import clean
-from andon.grouping.similar import alike
-from andon.store import Ask, agent_history
+from andon.grouping.similar import SimilarIndex
+from andon.store import Ask, agent_history, queue
 
 #: How far back the host's other logs are looked at, in minutes.
 BEFORE = 15
@@ -18,6 +18,8 @@ _TEMPLATE = 110
 #: Problems seen last that one is compared with, the likeness from which an explanation may bear on it (as for fixes),
 #: how many are told, and the characters of each.
 COMPARED, LIKE, TOLD, TOLD_MAX = 500, 0.5, 1, 300
+#: Characters of a template that are compared.
+_COMPARED_MAX = 2_000
 #: A rate is worth a word where it differs from the usual one by this factor, and there is enough to have a usual one.
 _TELLING, _ENOUGH = 3.0, 20
 
@@ -35,25 +37,37 @@ async def facts_about(ask: Ask, question: Question) -> list[str]:
     return [*_others(seen, question, newest.hostname), *_rate(question, count, minutes)]
 
 
-async def explained_alike(read: Ask, question: Question) -> list[Hint]:
-    """What a model said of a problem that reads alike, where that stands as its explanation. Raises StoreError.
+class Explained:
+    """Problems that show what a model said, by likeness. The guess of a model that has not proved itself is passed on to
+    nobody, and what rules, runbooks and fixes say of such a problem they say of this one as well. Used on the loop only;
+    holds the templates of ``COMPARED`` problems at most."""
 
-    The guess of a model that has not proved itself (its standing is the answer's source) is passed on to nobody. What
-    rules, runbooks and fixes say of such a problem they say of this one as well.
-    """
-    known = await read(agent_history.templates, COMPARED)
-    others = [(id_, template) for id_, template in known if id_ != question.pattern_id]
-    found: list[Hint] = []
-    for id_, score in await asyncio.to_thread(alike, question.template, others, TOLD + 2):
-        facts = await read(agent_history.pattern, id_) if score >= LIKE and len(found) < TOLD else None
-        if facts is not None and facts.explanation and _stands(facts):
-            text = clean(facts.explanation, TOLD_MAX)
-            found.append(Hint("explained", f"pattern {facts.pattern_id}", _cut(facts.template), text, score))
-    return found
+    def __init__(self) -> None:
+        self._index = SimilarIndex(capacity=COMPARED)
+        self._known: dict[int, str] = {}
 
+    async def alike(self, read: Ask, question: Question) -> list[Hint]:
+        """What was said of the problem that reads most like ``question``. Raises StoreError."""
+        self._renew(await read(queue.explained_by_models, COMPARED))
+        near = self._index.similar(question.template[:_COMPARED_MAX], TOLD, LIKE, exclude=str(question.pattern_id))
+        if not near:
+            return []
+        shown = await read(queue.shown_for, [int(key) for key, _ in near])
+        return [
+            Hint("explained", f"pattern {key}", _cut(self._known[int(key)]), clean(answer.text, TOLD_MAX), score)
+            for key, score in near
+            if (answer := shown.get(int(key))) is not None and int(key) in self._known
+        ]
 
-def _stands(facts: PatternFacts) -> bool:
-    return facts.rung == Rung.MODEL and not facts.provisional and facts.source is None
+    def _renew(self, latest: Sequence[tuple[int, str]]) -> None:
+        """Hold ``latest``, (id, template) of each, and nothing else; quick where little changed."""
+        known = {id_: template[:_COMPARED_MAX] for id_, template in latest}
+        for id_ in self._known.keys() - known.keys():
+            self._index.remove(str(id_))
+        for id_, template in known.items():
+            if self._known.get(id_) != template:
+                self._index.add(str(id_), template)
+        self._known = known
 
 
 def _others(seen: list[PatternSeen], question: Question, host: str) -> list[str]:

@@ -46,7 +46,8 @@ class Analyst(Protocol):
         ...
 
     async def warm_up(self) -> None:
-        """Load what the first question would have to wait for, off the loop; idempotent."""
+        """Open what the model's provider is asked over, and begin what takes long before the first answer; idempotent.
+        What only a question needs is loaded with the first one."""
         ...
 
     async def explain(self, question: Question, again: AskAgain | None = None, *, choose: bool = False) -> Explanation:

@@ -16,7 +16,7 @@ import structlog
 
 from andon.core.errors import QueryTooSlow
 from andon.core.models import Explanation, Hint, Question, Resolution, Rung
-from andon.explain.context import explained_alike, facts_about
+from andon.explain.context import Explained, facts_about
 from andon.explain.finding import CAUSE_MAX, CHECK_MAX, SUMMARY_MAX, worst
 from andon.explain.interfaces import Ready, Rules, at_hand
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
@@ -58,6 +58,7 @@ class Ladder:
     clock: Callable[[], float] = time.monotonic
     _renewed: float = field(default=0.0, init=False)
     _resolved: int = field(default=0, init=False)
+    _explained: Explained = field(default_factory=Explained, init=False)
 
     async def known(self, question: Question) -> Explanation | None:
         """The final answer that needs no model: a confirmed fix or a runbook; None where there is none.
@@ -83,7 +84,7 @@ class Ladder:
         if self.runbooks is not None:
             hints += self.runbooks.hints(question)
         if for_model:
-            hints += await explained_alike(self.read, question)
+            hints += await self._explained.alike(self.read, question)
         facts = question.facts
         if for_model and self.history is not None:
             try:

@@ -10,9 +10,10 @@ from andon.app.evals.results import Judgement
 from andon.core.errors import ModelAnswerError
 from andon.core.redact import clean, one_numbering, visible
 from andon.core.settings.settings import Settings
+from andon.explain.model.exchange import Ended, Exchange, Request
 from andon.explain.model.fence import encode, fenced
 from andon.explain.model.reasoning import strip_thinking
-from andon.explain.model.session import Ended, Exchange, ModelSession, Request
+from andon.explain.model.session import ModelSession
 from andon.explain.providers.backend import Backend
 
 _REMARK_MAX = 300
@@ -41,7 +42,7 @@ class Judge(ModelSession):
 
     async def rate(self, log: str, explanation: str) -> Judgement:
         """The model's opinion of ``explanation``. Raises ModelError; ModelAnswerError where it gives none."""
-        await self.warm_up()
+        await self.load()
         with one_numbering():
             shown = fenced(
                 [encode({"log": clean(log, _TEXT_MAX)}), encode({"explanation": clean(explanation, _TEXT_MAX)})]

@@ -24,25 +24,19 @@ from andon.explain.finding import BriefFinding, Finding, ModelFinding, render, s
 from andon.explain.interfaces import AskAgain
 from andon.explain.model import prompts
 from andon.explain.model.answer_text import answer_text, free_text, goes_round
+from andon.explain.model.direct import ANSWER_NAME
+from andon.explain.model.exchange import AnswerTooLong, Ended, Exchange, Filtered, NotGranted, Request
 from andon.explain.model.history_tools import HistoryTools, usable_by
 from andon.explain.model.prompts import BYTES_PER_TOKEN, LETTERS
-from andon.explain.model.session import (
-    ANSWER_TOOL,
-    AnswerTooLong,
-    Ended,
-    Exchange,
-    Filtered,
-    ModelSession,
-    NotGranted,
-    Request,
-)
+from andon.explain.model.session import ModelSession
 from andon.explain.providers.backend import Backend, Capabilities
+from andon.explain.providers.chat_completions import Reply
 from andon.explain.providers.failures import cut_off, endless, goes_in_circles
 from andon.explain.suggestions import Offer, asked_with, suggestion_in
 from andon.explain.vetted import of_rule, with_sources
 
 if TYPE_CHECKING:
-    from pydantic_ai.messages import AgentStreamEvent, ModelResponse, ModelResponsePart
+    from pydantic_ai.messages import ModelResponse, ModelResponsePart
 
     from andon.core.settings.settings import Settings
 
@@ -85,10 +79,10 @@ class FindingExchange(Exchange):
     #: How many rules are offered, where naming one may end the answer.
     offered: int = 0
 
-    def take(self, event: AgentStreamEvent) -> None:
+    def hear(self, kind: str, piece: str) -> None:
         """As every exchange. Raises Chosen and GoesRound besides."""
         before = len(self.text)
-        super().take(event)
+        super().hear(kind, piece)
         if len(self.text) == before:
             return
         if self.offered and (choice := _CHOICE.match(self.text)) is not None:
@@ -124,22 +118,35 @@ class FindingExchange(Exchange):
             return response
         raw = "".join(part.content for part in response.parts if isinstance(part, TextPart))
         parts: list[ModelResponsePart] = []
-        call = next((p for p in response.parts if isinstance(p, ToolCallPart) and p.tool_name == ANSWER_TOOL), None)
+        call = next((p for p in response.parts if isinstance(p, ToolCallPart) and p.tool_name == ANSWER_NAME), None)
         if call is not None:
             parts = [call]
-            whole = '"summary"' in call.args_as_json_str()
-        else:
-            text = answer_text(raw)
-            whole = '"summary"' in text
-            if not whole and free_text(raw):
-                raise Ended("free text in place of a finding")
-            if text:
-                # a model that was to call the tool and wrote the arguments as its answer meant the same
-                as_call = whole and output_mode == "tool"
-                parts = [ToolCallPart(ANSWER_TOOL, text) if as_call else TextPart(text)]
-        if response.finish_reason == "length" and not (whole and _is_whole(parts)):
-            raise Ended("it ended at the limit of tokens")
+            self._demand_whole(call.args_as_json_str())
+        elif text := self._json_in(raw):
+            # a model that was to call the tool and wrote the arguments as its answer meant the same
+            as_call = '"summary"' in text and output_mode == "tool"
+            parts = [ToolCallPart(ANSWER_NAME, text) if as_call else TextPart(text)]
         return dataclasses.replace(response, parts=parts)
+
+    def read(self, reply: Reply) -> str:
+        """As :meth:`end` does, of an answer that is text."""
+        super().read(reply)
+        if reply.finish == "content_filter":
+            raise Filtered(reply.refusal or reply.finish)
+        return self._json_in(reply.text)
+
+    def _json_in(self, raw: str) -> str:
+        """The JSON in an answer, or the text of it without thoughts. Raises Ended where no other one is asked for."""
+        text = answer_text(raw)
+        if '"summary"' not in text and free_text(raw):
+            raise Ended("free text in place of a finding")
+        self._demand_whole(text)
+        return text
+
+    def _demand_whole(self, text: str) -> None:
+        """Raises Ended where an answer broke off at the limit of tokens before its JSON got to its end."""
+        if self.finish == "length" and not ('"summary"' in text and _is_whole(text)):
+            raise Ended("it ended at the limit of tokens")
 
 
 class ModelAnalyst(ModelSession):
@@ -184,7 +191,7 @@ class ModelAnalyst(ModelSession):
             return await self._explain(question, again, choose)
 
     async def _explain(self, question: Question, again: AskAgain | None, choose: bool) -> Explanation:
-        await self.warm_up()  # our own affair: the deadline is the model's
+        await self.load(looks=self._look is not None)  # our own affair: the deadline is the model's
         started = time.perf_counter()
         exchange = FindingExchange(again=again, offered=len(question.rules) if choose else 0)
         finding: Finding | None = None
@@ -289,14 +296,11 @@ class ModelAnalyst(ModelSession):
 def _looks(response: ModelResponse) -> bool:
     """Whether the model looks something up and does not hand in its finding yet."""
     names = [part.tool_name for part in response.parts if part.part_kind == "tool-call"]
-    return bool(names) and ANSWER_TOOL not in names
+    return bool(names) and ANSWER_NAME not in names
 
 
-def _is_whole(parts: list[ModelResponsePart]) -> bool:
+def _is_whole(text: str) -> bool:
     """Whether the JSON of an answer that reached the limit of tokens got to its end all the same."""
-    text = getattr(parts[0], "content", None) or getattr(parts[0], "args", None) if parts else None
-    if not isinstance(text, str):
-        return bool(text)
     try:
         json.loads(text)
     except ValueError:

@@ -1,7 +1,8 @@
 """One driver of a model: whoever asks one something (to explain, to answer a person, to judge) does it through here.
 
-pydantic-ai does a run: streamed, constrained by the schema of a typed answer, with look-ups in between where tools are
-offered. :class:`ModelSession` owns what surrounds it: loading the libraries, the deadline, the bounds on what is read,
+Where a server takes chat completions and no tools are offered it is asked directly (:mod:`andon.explain.model.direct`).
+Else pydantic-ai does a run: streamed, constrained by the schema of a typed answer, with look-ups in between.
+:class:`ModelSession` owns what surrounds it: loading the libraries, the deadline, the bounds on what is read,
 the parts of a request that this server refuses, and the words for what failed. It never asks twice for a failed
 request: its caller's queue does.
 """
@@ -10,12 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import re
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -23,11 +23,16 @@ from andon.core.errors import ModelError, ModelMisconfigured
 from andon.core.models import Picture
 from andon.core.settings.settings import Settings
 from andon.core.threads import in_daemon_thread
-from andon.explain.model.history_tools import WRONG_CALLS, HistoryTools, toolset
+from andon.explain.model import direct
+from andon.explain.model.direct import ANSWER_NAME
+from andon.explain.model.exchange import AnswerTooLong, Exchange, Filtered, NoAnswer, NotGranted, Request
+from andon.explain.model.history_tools import WRONG_CALLS, toolset, usable_by
 from andon.explain.providers.backend import Backend, Capabilities, imported, in_words
+from andon.explain.providers.chat_completions import Refused
 from andon.explain.providers.failures import (
     filtered,
     from_api_error,
+    from_status,
     not_an_answer,
     refusal,
     refused_form,
@@ -37,7 +42,6 @@ from andon.explain.providers.failures import (
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent, RunContext
-    from pydantic_ai.exceptions import ModelAPIError
     from pydantic_ai.messages import AgentStreamEvent, ModelResponse
     from pydantic_ai.models import Model, ModelRequestContext
     from pydantic_ai.settings import ModelSettings
@@ -51,16 +55,10 @@ PROBE_TIMEOUT = 2.0
 #: What a provider says of our account or our model is believed for these seconds, whatever its check says: not every
 #: provider tells without a question that a model is not there.
 REFUSAL_STANDS = 30.0
-#: Characters of one answer that are read, thoughts included. A finding has some 2,000.
-ANSWER_MAX = 200_000
-#: Characters of the text alone: no finding is longer, and free text is cut far below.
-TEXT_MAX = 32_000
 #: Low, because a technician wants the likely cause and not a varied one; providers default to 1.0.
 TEMPERATURE = 0.2
 #: Most requests for one question, look-ups not counted: the first, and one repair.
 REQUESTS_MAX = 2
-#: The tool whose arguments are the typed answer, where it is asked for that way.
-ANSWER_TOOL = "finding"
 #: Parts of a request that a server may refuse although others take them, and the words by which it names them.
 _REFUSABLE = {
     "temperature": ("temperature",),
@@ -72,117 +70,13 @@ _REFUSABLE = {
 _UNSUPPORTED = re.compile(r"support|not a (?:vision|multi)|mmproj|text[ -]only|unknown variant")
 
 
-class Ended(Exception):
-    """A run that ended without the answer that was asked for; what came all the same stands in its exchange."""
-
-
-class AnswerTooLong(Ended):
-    """More came than any answer needs: reading stopped."""
-
-
-class NotGranted(Ended):
-    """The next request may not be made; the text says why."""
-
-
-class NoAnswer(Ended):
-    """The model, asked as often as it may be, gave no such answer; the text is the library's."""
-
-
-class Filtered(Exception):
-    """The provider's content filter stopped the answer; the text is what it said."""
-
-
 class _Declined(Exception):
     """The server refused a part of the request that can be left out."""
 
-    def __init__(self, error: ModelAPIError, part: str) -> None:
-        super().__init__(str(error))
-        self.error = error
+    def __init__(self, failure: ModelError, part: str) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
         self.part = part
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request(Generic[T]):
-    """What a model is asked: instructions (system role), and a prompt (user role) with pictures behind it.
-
-    ``most`` is the number of tokens that no honest answer comes to; 0 where only the settings bound it.
-    ``output`` is str, or the type of the answer: it is asked for as the model's capabilities say, but as a tool call
-    where ``tools`` may be used first, since a schema that constrains every word would leave no room for another call.
-    """
-
-    instructions: str
-    prompt: str
-    output: type[T]
-    pictures: Sequence[Picture] = ()
-    tools: HistoryTools | None = None
-    most: int = 0
-
-
-@dataclass
-class Exchange:
-    """What goes to and fro for one question; whoever asks reads here what came and what it took.
-
-    ``text`` is what came of the answer under way, ``answers`` are those that came to their end and not to a limit;
-    ``calls`` are requests, ``kept_tokens`` those of ``input_tokens`` that the server had read before.
-    ``finish`` is why the provider ended the last answer, in the library's words: ``stop``, ``length`` …, None where it
-    did not say; ``heard`` whether the model said anything that came to an end. ``tools`` are
-    those that were offered, None where none were.
-    """
-
-    #: Kinds of pieces in a stream that make up an answer's text.
-    written: ClassVar[frozenset[str]] = frozenset({"text"})
-
-    calls: int = 0
-    input_tokens: int = 0
-    kept_tokens: int = 0
-    output_tokens: int = 0
-    text: str = ""
-    answers: list[str] = field(default_factory=list)
-    finish: str | None = None
-    heard: bool = False
-    tools: HistoryTools | None = None
-    _size: int = 0
-
-    async def grant(self) -> None:
-        """Asked before each request. Raises NotGranted where it may not be made."""
-
-    async def begin(self) -> None:
-        """A request is about to be made. Raises NotGranted."""
-        await self.grant()
-        self.calls += 1
-        self.text, self._size = "", 0
-
-    def take(self, event: AgentStreamEvent) -> None:
-        """Keep a piece of the stream. Raises AnswerTooLong."""
-        if event.event_kind == "part_start":
-            piece: Any = event.part
-            kind, content = piece.part_kind, getattr(piece, "content", None) or getattr(piece, "args", None)
-        elif event.event_kind == "part_delta":
-            piece = event.delta
-            kind = piece.part_delta_kind
-            content = getattr(piece, "content_delta", None) or getattr(piece, "args_delta", None)
-        else:
-            return
-        if isinstance(content, dict):
-            content = json.dumps(content)
-        if not isinstance(content, str):
-            return
-        self._size += len(content)
-        if kind in self.written:
-            self.text += content
-        if self._size > ANSWER_MAX or len(self.text) > TEXT_MAX:
-            raise AnswerTooLong("more than any answer needs")
-
-    def end(self, response: ModelResponse, output_mode: str) -> ModelResponse:
-        """An answer came to its end: what of it the library is to read. Raises Ended and Filtered."""
-        self.input_tokens += response.usage.input_tokens
-        self.kept_tokens += response.usage.cache_read_tokens
-        self.output_tokens += response.usage.output_tokens
-        self.finish = response.finish_reason
-        self.heard = True
-        if self.text and self.finish not in ("length", "content_filter"):
-            self.answers.append(self.text)
-        return response
 
 
 class ModelSession:
@@ -207,22 +101,55 @@ class ModelSession:
         self._declined: set[str] = set()
         self._refusal: tuple[float, ModelMisconfigured] | None = None
         self._building = asyncio.Lock()
+        self._begun = False
         self._closed = False
 
     async def warm_up(self) -> None:
-        """Import the provider's libraries and build the client, in a thread (about a second); once.
+        """Open what the provider itself is asked over, and begin what takes long before the first answer; once.
 
-        Raises ModelUnavailable once it is closed, ConfigError and ModelMisconfigured where a library is missing.
+        The provider's libraries (a second and 40 MiB) wait for the first question where its backend allows.
+        Raises as :meth:`load`.
         """
         async with self._building:
-            if self._closed:
-                raise unreachable(self.place, "the analyst is closed")
-            if self._model is None:
-                started = time.perf_counter()
-                self._model = await in_daemon_thread(self._build, "provider-import")
-                self._backend.start()
-                seconds = round(time.perf_counter() - started, 3)
-                log.debug("model session ready", provider=self.provider, model=self.model, seconds=seconds)
+            self._demand_open()
+            if self._begun:
+                return
+            client = await in_daemon_thread(lambda: imported(self._backend.connect, self._backend), "http-import")
+            if client is None:
+                await self._load()
+            self._backend.start()
+            self._begun = True
+
+    async def load(self, *, looks: bool = False) -> None:
+        """Have what a question needs that is about to be asked; ``looks`` says that tools are offered to a model that
+        can call them.
+
+        That is :meth:`warm_up`, and the provider's libraries where it is not asked directly: they are imported in a
+        thread, once. Raises ModelUnavailable once it is closed, ConfigError and ModelMisconfigured where a library is
+        missing.
+        """
+        await self.warm_up()
+        if self._model is not None or (
+            self._backend.chat() is not None and not (looks and usable_by(await self.capabilities()))
+        ):
+            return
+        await self._load_library()
+
+    async def _load_library(self) -> None:
+        async with self._building:
+            self._demand_open()
+            await self._load()
+
+    async def _load(self) -> None:
+        if self._model is None:
+            started = time.perf_counter()
+            self._model = await in_daemon_thread(self._build, "provider-import")
+            seconds = round(time.perf_counter() - started, 3)
+            log.debug("model session ready", provider=self.provider, model=self.model, seconds=seconds)
+
+    def _demand_open(self) -> None:
+        if self._closed:
+            raise unreachable(self.place, "the analyst is closed")
 
     async def capabilities(self) -> Capabilities:
         """What the model can do, as far as its provider tells and past questions have shown. Raises ModelError."""
@@ -297,7 +224,7 @@ class ModelSession:
     async def _simplified(
         self, compose: Callable[[Capabilities], Request[T]], exchange: Exchange, deadline: float, requests: int
     ) -> T:
-        refused: ModelAPIError | None = None
+        refused: ModelError | None = None
         blind = False
         begun = exchange.calls
         while True:
@@ -307,26 +234,84 @@ class ModelSession:
             try:
                 return await self._attempt(compose(can), can, exchange, deadline, requests - (calls - begun))
             except _Declined as declined:
-                refused, blind = declined.error, declined.part == "images"
+                refused, blind = declined.failure, declined.part == "images"
                 log.info("request simplified", model=self.model, without=declined.part)
                 if exchange.calls - begun >= requests:
-                    raise from_api_error(refused, self.place, deadline) from refused
+                    raise refused from declined
             except NotGranted:
                 if refused is None or exchange.calls > calls:
                     raise
-                raise from_api_error(refused, self.place, deadline) from refused
+                raise refused from refused.__cause__
 
     async def _attempt(
         self, request: Request[T], can: Capabilities, exchange: Exchange, deadline: float, requests: int
     ) -> T:
-        """One run of the agent. Raises as :meth:`run`, and _Declined where it is worth another without a part."""
-        from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UsageLimitExceeded, UserError
-        from pydantic_ai.usage import UsageLimits
-
+        """One run. Raises as :meth:`run`, and _Declined where it is worth another without a part."""
         if not can.system:  # its template would drop a message of that role without a word
             request = replace(request, instructions="", prompt=f"{request.instructions}\n\n{request.prompt}")
+        exchange.tools = request.tools
+        mode = _mode(request, can)
+        line = self._line(can, deadline, request.most) if mode != "tool" else None
+        try:
+            if line is not None:
+                return await self._ask(line, request, can, exchange, requests)
+            return await self._run_agent(request, can, exchange, deadline, requests)
+        except Filtered as error:
+            raise filtered(self.place, str(error)) from error
+        except AnswerTooLong:
+            log.warning("answer cut", model=self.model, characters=len(exchange.text))
+            raise
+        finally:
+            if exchange.heard:
+                self._backend.answered()
+
+    def _line(self, can: Capabilities, deadline: float, most: int) -> direct.Line | None:
+        """How to ask directly; None where the provider's library is needed."""
+        api = self._backend.chat()
+        if api is None or can.effort is not None:
+            return None
+        client = self._backend.connect()
+        if client is None or self._closed:
+            raise unreachable(self.place, "the analyst is closed")
+        settings: dict[str, Any] = {"max_tokens": self._limit(can, most)}
+        settings |= {name: value for name, value in can.sampling.items() if name != "extra_body"}
+        settings |= can.sampling.get("extra_body", {})
+        if can.temperature:
+            settings["temperature"] = TEMPERATURE
+        return direct.Line(client=client, api=api, place=self.place, settings=settings, deadline=deadline)
+
+    async def _ask(
+        self, line: direct.Line, request: Request[T], can: Capabilities, exchange: Exchange, requests: int
+    ) -> T:
+        """One run without a library between. Raises as :meth:`_attempt`."""
+        native = _mode(request, can) == "native"
+        shown = can.images and any(picture.data for picture in request.pictures)
+        try:
+            return await direct.ask(line, request, exchange, native=native, pictures=shown, requests=requests)
+        except Refused as error:
+            failure = from_status(error.status, error.detail, self.place, retry_after=error.retry_after)
+            failure.__cause__ = error
+            sent = {"temperature": can.temperature, "images": shown, "native": native}
+            if (part := self._declined_part(error.status, error.detail, sent)) is not None:
+                raise _Declined(failure, part) from error
+            raise failure from error
+
+    async def _run_agent(
+        self, request: Request[T], can: Capabilities, exchange: Exchange, deadline: float, requests: int
+    ) -> T:
+        """One run of the library's agent. Raises as :meth:`_attempt`."""
+        from pydantic_ai.exceptions import (
+            ModelAPIError,
+            ModelHTTPError,
+            UnexpectedModelBehavior,
+            UsageLimitExceeded,
+            UserError,
+        )
+        from pydantic_ai.usage import UsageLimits
+
+        await self._load_library()
         pictures = _shown(request.pictures) if can.images else []
-        tools = exchange.tools = request.tools
+        tools = request.tools
         try:
             result = await self._agent(request, can).run(
                 [request.prompt, *pictures] if pictures else request.prompt,
@@ -341,17 +326,15 @@ class ModelSession:
         except ModelAPIError as error:
             mode = _mode(request, can)
             sent = {"temperature": can.temperature, "images": bool(pictures), mode: mode != "prompted"}
-            part = self._declined_part(error, sent)
-            if part is not None:
-                raise _Declined(error, part) from error
-            raise from_api_error(error, self.place, deadline) from error
+            failure = from_api_error(error, self.place, deadline)
+            if isinstance(error, ModelHTTPError) and (
+                part := self._declined_part(error.status_code, refusal(error, self.place), sent)
+            ):
+                failure.__cause__ = error
+                raise _Declined(failure, part) from error
+            raise failure from error
         except UserError as error:  # the library's own rules for this model, before anything was sent
             raise refused_form(self.place, str(error)) from error
-        except Filtered as error:
-            raise filtered(self.place, str(error)) from error
-        except AnswerTooLong:
-            log.warning("answer cut", model=self.model, characters=len(exchange.text))
-            raise
         except (UnexpectedModelBehavior, UsageLimitExceeded) as error:
             raise NoAnswer(str(error)) from error
         except (ValueError, TypeError, AttributeError) as error:
@@ -359,9 +342,6 @@ class ModelSession:
             # errors through that its own code makes of it.
             log.warning("answer not understood", model=self.model, reason=repr(error)[:200])
             raise not_an_answer(self.place, error) from error
-        finally:
-            if exchange.heard:
-                self._backend.answered()
         output: T = result.output
         return output
 
@@ -391,9 +371,7 @@ class ModelSession:
         """The settings of a request, without those that this model refuses."""
         from pydantic_ai.settings import ModelSettings
 
-        bounded = most and not can.thinks and not self._bound_is_set
-        limit = min(most, self.max_output_tokens) if bounded else self.max_output_tokens
-        settings = ModelSettings(max_tokens=limit, max_retries=0, request_timeout=deadline)
+        settings = ModelSettings(max_tokens=self._limit(can, most), max_retries=0, request_timeout=deadline)
         if can.sampling:
             settings.update(can.sampling)  # type: ignore[typeddict-item]  # of the same kind
         if can.temperature:
@@ -402,19 +380,22 @@ class ModelSession:
             settings["thinking"] = can.effort
         return settings
 
-    def _declined_part(self, error: ModelAPIError, sent: dict[str, bool]) -> str | None:
-        """The part of what was sent that the server refused, None where it refused something else.
+    def _limit(self, can: Capabilities, most: int) -> int:
+        """The tokens that an answer may have."""
+        bounded = most and not can.thinks and not self._bound_is_set
+        return min(most, self.max_output_tokens) if bounded else self.max_output_tokens
+
+    def _declined_part(self, status: int, detail: str, sent: dict[str, bool]) -> str | None:
+        """The part of what was sent that the server refused by these words, None where it refused something else.
 
         It is left out from then on, but for a picture where it is that one alone that the server cannot read.
         """
-        from pydantic_ai.exceptions import ModelHTTPError
-
-        if not isinstance(error, ModelHTTPError) or error.status_code not in (400, 422, 500, 501):
+        if status not in (400, 422, 500, 501):
             return None
-        detail = refusal(error, self.place).lower()
+        told = detail.lower()
         for part, words in _REFUSABLE.items():
-            if sent.get(part) and part not in self._declined and any(word in detail for word in words):
-                if part != "images" or _UNSUPPORTED.search(detail):
+            if sent.get(part) and part not in self._declined and any(word in told for word in words):
+                if part != "images" or _UNSUPPORTED.search(told):
                     self._declined.add(part)
                 return part
         return None
@@ -452,9 +433,9 @@ def _build_agent(model: Model, output: type, mode: str, *, strict: bool = False)
     if output is not str:
         # Where the schema has to be shown it stands in our own instructions: one system message, within the budget.
         wanted = {
-            "native": NativeOutput(output, name=ANSWER_TOOL, template=False, strict=strict or None),
-            "tool": ToolOutput(output, name=ANSWER_TOOL, description=f"Hand in the {ANSWER_TOOL}."),
-            "prompted": PromptedOutput(output, name=ANSWER_TOOL, template=False),
+            "native": NativeOutput(output, name=ANSWER_NAME, template=False, strict=strict or None),
+            "tool": ToolOutput(output, name=ANSWER_NAME, description=f"Hand in the {ANSWER_NAME}."),
+            "prompted": PromptedOutput(output, name=ANSWER_NAME, template=False),
         }[mode]
     return Agent(
         model,

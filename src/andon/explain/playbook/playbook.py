@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -72,6 +73,8 @@ _CONTROLLER = "plc"
 _EVIDENCE = 3
 #: Logs of one problem that are read for a rule.
 _READ = 8
+#: Questions of which is kept what was chosen for them, some kilobytes each.
+_LATELY = 32
 #: A part is called by name in an answer where that is no longer than the place in its text.
 _NAME_MAX = 17
 _NOT_FOLLOWED = "A part of the log text addresses its reader; it was left out and not followed."
@@ -124,6 +127,14 @@ class Playbook:
             for term in compiled.codes.union(*sorted(compiled.groups, key=len)[:1]):
                 touched[term].append(compiled)
         self._touched = dict(touched)
+        #: By each term of a rule's first list: whoever comes near it has met that.
+        first: defaultdict[int, list[Compiled]] = defaultdict(list)
+        for compiled in self._compiled:
+            for term in compiled.groups[0] if compiled.groups else ():
+                first[term].append(compiled)
+        self._first = dict(first)
+        #: What was chosen for the latest questions: each is asked for its rule some times on its way.
+        self._lately: dict[Any, tuple[int, Reading, Match | None]] = {}
         #: Phrases that a rule about a machine is content with: a log of few words that says one of them says enough.
         self._telltale = frozenset(
             index.add(text)
@@ -229,7 +240,8 @@ class Playbook:
         The first list of a rule says what it is about, so it has to be met.
         """
         said, weights = reading.said, self._index.weights
-        for compiled in self._compiled:
+        begun = {one.order: one for term in said | reading.around for one in self._first.get(term, ())}
+        for _, compiled in sorted(begun.items()):
             if not compiled.none.isdisjoint(said) or not _fits(compiled, reading):
                 continue
             met = [group & said or group & reading.around for group in compiled.groups]
@@ -253,6 +265,18 @@ class Playbook:
         """The log that names the problem best, the newest of equals: its place, reading and rule."""
         if not question.logs:
             return 0, Reading(), None
+        # by their hashes: what is asked about may be as long as a message can be
+        logs = ((log.id, log.hostname, log.service, hash(log.message), hash(log.context)) for log in question.logs)
+        key = question.template, *logs
+        known = self._lately.get(key)
+        if known is None:
+            known = self._choose(question)
+            if len(self._lately) >= _LATELY:
+                self._lately = {}
+            self._lately[key] = known
+        return known
+
+    def _choose(self, question: Question) -> tuple[int, Reading, Match | None]:
         newest = self._read(question.logs[0], question.template)
         best = (0, newest, self._match(newest, question.logs[0]))
         seen = {question.logs[0].message}

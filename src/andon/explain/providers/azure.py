@@ -21,6 +21,7 @@ from andon.explain.providers.hosted import HostedBackend
 from andon.explain.providers.openai import openai_capabilities, strict_profile
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI
     from pydantic_ai.models import Model
 
@@ -131,10 +132,13 @@ class AzureBackend(HostedBackend):
         self.key = key
         self._entra = None if with_key else EntraToken(token, place)
 
+    def connect(self) -> httpx2.AsyncClient:
+        return self._client or self.open_client()
+
     def build(self) -> Model:
         from openai import AsyncAzureOpenAI, AsyncOpenAI
 
-        http_client = self.open_client()
+        http_client = self.connect()
         client: AsyncOpenAI
         if not self._version:
             client = AsyncOpenAI(
@@ -200,6 +204,9 @@ class CloudflareAzureBackend(HostedBackend):
         if token:
             self._headers["cf-aig-authorization"] = f"Bearer {token}"
 
+    def connect(self) -> httpx2.AsyncClient:
+        return self._client or self.open_client()
+
     def build(self) -> Model:
         from openai import AsyncOpenAI
 
@@ -209,7 +216,7 @@ class CloudflareAzureBackend(HostedBackend):
             api_key=self.key,
             default_query={"api-version": self._version},
             default_headers=self._headers,  # the library adds a Bearer of its own, as in Cloudflare's example
-            http_client=self.open_client(),
+            http_client=self.connect(),
             max_retries=0,
         )
         return _model(self.model, client)

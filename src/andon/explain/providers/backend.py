@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from andon.core.errors import ModelError
 from andon.core.outgoing_http import is_neighbour
 from andon.core.settings.providers import PROVIDERS
 from andon.explain.providers.access import Access, Capabilities
+from andon.explain.providers.chat_completions import ChatApi
 from andon.explain.providers.failures import Place, hidden, refused
 from andon.explain.providers.http_client import bounded_client, get_json
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     import httpx2
     from pydantic_ai.models import Model
 
-__all__ = ["Access", "Backend", "Capabilities", "Place", "imported"]
+T = TypeVar("T")
+
+__all__ = ["Access", "Backend", "Capabilities", "ChatApi", "Place", "imported"]
 
 
 class Backend(ABC):
@@ -40,12 +43,22 @@ class Backend(ABC):
         self.access = access
         self._client: httpx2.AsyncClient | None = None
 
+    def connect(self) -> httpx2.AsyncClient | None:
+        """The client over which the provider itself is asked (all that follows but :meth:`build`), opened once; None
+        where only :meth:`build` opens it, which is then called first. Imports no provider's library; blocks."""
+        return self._client
+
+    def chat(self) -> ChatApi | None:
+        """Where it takes OpenAI's chat completions over :meth:`connect`, so that it is asked with no library between;
+        None where it has to be asked through :meth:`build`."""
+        return None
+
     @abstractmethod
     def build(self) -> Model:
-        """The pydantic-ai model; blocks while it imports, so it is called in a thread, before all that follows."""
+        """The pydantic-ai model; blocks while it imports, so it is called in a thread, before the first question."""
 
     def start(self) -> None:  # noqa: B027 - the rule, not a part that is missing
-        """Begin what takes long before the first answer; called once, on the loop, after ``build``."""
+        """Begin what takes long before the first answer; called once, on the loop, once it is connected."""
 
     @abstractmethod
     async def capabilities(self) -> Capabilities:
@@ -117,7 +130,7 @@ def in_words(backend: Backend, doing: str) -> Iterator[None]:
         ) from error
 
 
-def imported(build: Callable[[], Model], backend: Backend) -> Model:
+def imported(build: Callable[[], T], backend: Backend) -> T:
     """What ``build`` makes; blocks. Raises ModelMisconfigured where a library that is installed cannot be imported."""
     with in_words(backend, "build its model"):
         try:

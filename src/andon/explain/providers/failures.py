@@ -130,12 +130,16 @@ def from_api_error(error: ModelAPIError, place: Place, deadline: float) -> Model
     if isinstance(error, ModelHTTPError):
         said = f"{error.status_code}: {refusal(error, place)}"
     elif error.in_stream or (isinstance(error, ModelConnectionError) and error.phase == "read"):
-        said = hidden(_deepest(error), place)
+        said = hidden(deepest(error), place)
     else:
-        return unreachable(place, _deepest(error))
+        return unreachable(place, deepest(error))
+    return broke_off(place, said, retry_after=error.retry_after)
+
+
+def broke_off(place: Place, said: str, *, retry_after: float | None = None) -> ModelUnavailable:
+    """The answer had begun and did not come to its end."""
     broken = ModelUnavailable(
-        f"{place.name} at {place.url} broke off its answer ({said}); it is asked again later.",
-        retry_after=error.retry_after,
+        f"{place.name} at {place.url} broke off its answer ({said}); it is asked again later.", retry_after=retry_after
     )
     broken.alone = only_this(place, "broke off its answer to", said)
     return broken
@@ -256,7 +260,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
             error = error.__cause__ or error.__context__
 
 
-def _deepest(error: BaseException) -> str:
+def deepest(error: BaseException) -> str:
     """What was wrong in the end: libraries wrap it into words such as ``Connection error.``"""
     return next(filter(None, reversed([str(cause) for cause in _causes(error)])), "")
 

@@ -8,6 +8,7 @@ from andon.explain.providers.backend import Access, Capabilities
 from andon.explain.providers.hosted import HostedBackend
 
 if TYPE_CHECKING:
+    import httpx2
     from pydantic_ai.models import Model
 
 GEMINI_URL = "https://generativelanguage.googleapis.com"
@@ -22,11 +23,14 @@ class GeminiBackend(HostedBackend):
         url, model = access.url(GEMINI_URL).removesuffix("/v1beta"), access.model.removeprefix("models/")
         super().__init__(access, access.place("Gemini", url, "that Google AI Studio lists", model=model))
 
+    def connect(self) -> httpx2.AsyncClient:
+        return self._client or self.open_client()
+
     def build(self) -> Model:
         from pydantic_ai.models.google import GoogleModel
         from pydantic_ai.providers.google import GoogleProvider
 
-        provider = GoogleProvider(api_key=self.key, base_url=self.place.url, http_client=self.open_client())
+        provider = GoogleProvider(api_key=self.key, base_url=self.place.url, http_client=self.connect())
         return GoogleModel(self.model, provider=provider)
 
     def known(self) -> Capabilities:

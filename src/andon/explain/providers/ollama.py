@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 
 from andon.core.errors import ConfigError, ModelError
 from andon.core.outgoing_http import entries, number, text
-from andon.explain.providers.backend import Access, Backend, Capabilities
+from andon.explain.providers.backend import Access, Backend, Capabilities, ChatApi
 from andon.explain.providers.failures import Place, lacks, unlike
 from andon.explain.providers.openai import plain_profile
 
 if TYPE_CHECKING:
+    import httpx2
     from pydantic_ai.models import Model
 
 DEFAULT_PORT = 11_434
@@ -74,7 +75,7 @@ def same_model(one: str, other: str) -> bool:
 
 
 class OllamaBackend(Backend):
-    """One model of one Ollama. ``build`` must have run (in a thread: it imports) before anything else is called."""
+    """One model of one Ollama. ``connect`` must have run (in a thread: it imports) before anything else is called."""
 
     def __init__(self, access: Access) -> None:
         self.url = normalise_host(access.base_url)
@@ -84,20 +85,25 @@ class OllamaBackend(Backend):
         self._shown: Capabilities | None = None
         self._seen = -KEEP_ALIVE
 
+    def connect(self) -> httpx2.AsyncClient:
+        # Ollama is a neighbour: a proxy meant for the internet would only stand between.
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
+        return self._client or self.open_client(headers, trust_env=False)
+
+    def chat(self) -> ChatApi:
+        return ChatApi(url=f"{self.url}/v1/chat/completions", json_object=True)
+
     def build(self) -> Model:
         from openai import AsyncOpenAI
         from pydantic_ai.models.ollama import OllamaModel
         from pydantic_ai.profiles import merge_profile
         from pydantic_ai.providers.ollama import OllamaProvider
 
-        # Ollama is a neighbour: a proxy meant for the internet would only stand between.
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
-        client = self.open_client(headers, trust_env=False)
         provider = OllamaProvider(
             openai_client=AsyncOpenAI(
                 base_url=f"{self.url}/v1",
                 api_key=self._key or "ollama",
-                http_client=client,
+                http_client=self.connect(),
                 max_retries=0,
             )
         )

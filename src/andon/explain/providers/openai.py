@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from andon.core.outgoing_http import entries
 from andon.explain.providers.access import required
-from andon.explain.providers.backend import Access, Capabilities
+from andon.explain.providers.backend import Access, Capabilities, ChatApi
 from andon.explain.providers.failures import lacks
 from andon.explain.providers.hosted import HostedBackend
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI
     from pydantic_ai.models import Model
     from pydantic_ai.profiles import ModelProfile
@@ -54,6 +55,9 @@ class OpenAIBackend(HostedBackend):
         place = access.place("OpenAI", access.url(OPENAI_URL), "your project may use")
         super().__init__(access, place)
 
+    def connect(self) -> httpx2.AsyncClient:
+        return self._client or self.open_client()
+
     def build(self) -> Model:
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.profiles import merge_profile
@@ -78,6 +82,9 @@ class DeepSeekBackend(HostedBackend):
         access.demand_key()
         place = access.place("DeepSeek", access.url(DEEPSEEK_URL), "that DeepSeek lists")
         super().__init__(access, place)
+
+    def connect(self) -> httpx2.AsyncClient:
+        return self._client or self.open_client()
 
     def build(self) -> Model:
         from pydantic_ai.models.openai import OpenAIChatModel
@@ -110,6 +117,13 @@ class CompatibleBackend(HostedBackend):
         )
         super().__init__(access, place)
 
+    def connect(self) -> httpx2.AsyncClient:
+        return self._client or self.open_client()
+
+    def chat(self) -> ChatApi:
+        headers = {"Authorization": f"Bearer {self.key or 'none'}"}
+        return ChatApi(url=f"{self.place.url}/chat/completions", headers=headers)
+
     def build(self) -> Model:
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
@@ -141,7 +155,7 @@ async def _demand_listed(backend: HostedBackend) -> None:
 def _client(backend: HostedBackend, url: str, key: str) -> AsyncOpenAI:
     from openai import AsyncOpenAI
 
-    return AsyncOpenAI(base_url=url, api_key=key, http_client=backend.open_client(), max_retries=0)
+    return AsyncOpenAI(base_url=url, api_key=key, http_client=backend.connect(), max_retries=0)
 
 
 def strict_profile() -> ModelProfile:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from andon.core.redact import visible
 from andon.explain.advice import refusal, violations
+from andon.explain.model.exchange import Exchange, NotGranted
 from andon.explain.model.reasoning import strip_thinking
-from andon.explain.model.session import Exchange, NotGranted
-
-if TYPE_CHECKING:
-    from pydantic_ai.messages import AgentStreamEvent
 
 #: A sentence is shown when it is complete: half of one cannot be judged, nor half a tag or citation.
 _COMPLETE = re.compile(r"[.!?:;](?=\s)|[。！？；]|\n")
@@ -67,10 +63,10 @@ class Conversation(Exchange):
         await super().begin()
         self.withdraw()
 
-    def take(self, event: AgentStreamEvent) -> None:
+    def hear(self, kind: str, piece: str) -> None:
         """Show a piece of the stream as far as it is text. Raises AnswerTooLong."""
         before = len(self.text)
-        super().take(event)
+        super().hear(kind, piece)
         if len(self.text) > before:
             self._complete = self._complete if before else 0
             for found in _COMPLETE.finditer(self.text, self._complete):

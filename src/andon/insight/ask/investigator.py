@@ -26,11 +26,12 @@ from andon.core.redact import clean, one_numbering, visible
 from andon.core.settings.settings import Settings
 from andon.explain.admission import Budget
 from andon.explain.advice import refusal, violations
+from andon.explain.model.exchange import AnswerTooLong, NoAnswer, NotGranted, Request
 from andon.explain.model.fence import fenced, size
 from andon.explain.model.history_tools import ROOM, WRONG_CALLS, HistoryTools, usable_by
 from andon.explain.model.prompts import BYTES_PER_TOKEN
 from andon.explain.model.reasoning import strip_thinking
-from andon.explain.model.session import AnswerTooLong, ModelSession, NoAnswer, NotGranted, Request
+from andon.explain.model.session import ModelSession
 from andon.explain.providers.backend import Backend, Capabilities
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.grouping.similar import alike
@@ -197,7 +198,7 @@ class Investigator:
 
     async def _by_model(self, session: ModelSession, found: Retrieved, words: Conversation) -> Investigated:
         """One model's answer. Raises ModelError and NotGranted."""
-        await session.warm_up()  # our own affair: the deadline is the model's
+        await session.load(looks=self._tool_calls > 0)  # our own affair: the deadline is the model's
         async with session.deadline(2) as seconds:
             if self._tool_calls > 0 and usable_by(await session.capabilities()):
                 try:

@@ -1,5 +1,6 @@
 """The queue of analyses, the callers who wait for them, and what the model was used for."""
 
+from andon.store.queue.explained import explained_by_models
 from andon.store.queue.listing import AnalysisEntry, QueueEntry, entries, history_of, listing, oldest_waiting
 from andon.store.queue.queue import (
     claim,
@@ -46,6 +47,7 @@ __all__ = [
     "claim",
     "end_second",
     "entries",
+    "explained_by_models",
     "explained_waiters",
     "fail",
     "finish",

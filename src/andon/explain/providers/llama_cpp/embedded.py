@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from andon.core.errors import ConfigError, ModelError, ModelUnavailable
 from andon.core.outgoing_http import entries, number, table, text
-from andon.explain.providers.backend import Access, Backend, Capabilities
+from andon.explain.providers.backend import Access, Backend, Capabilities, ChatApi
 from andon.explain.providers.failures import Place
 from andon.explain.providers.llama_cpp.engine import Engine
 from andon.explain.providers.llama_cpp.engine_process import EngineSpec, Running, digest_of
@@ -39,7 +39,7 @@ SAMPLING = {"extra_body": {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed
 
 
 class EmbeddedBackend(Backend):
-    """One model file. ``build`` must have run (in a thread: it imports) before a question is asked.
+    """One model file. ``connect`` must have run (in a thread: it imports) before anything is asked.
 
     Loading the file and each read may take :attr:`Access.timeout`. Raises ConfigError where the library or the setting
     is missing.
@@ -70,18 +70,23 @@ class EmbeddedBackend(Backend):
         self._known: Capabilities | None = None
         self._silences = 0
 
+    def connect(self) -> httpx2.AsyncClient:
+        # a check never waits for a free connection
+        pool = max(self.access.pool, self.access.settings.gguf_parallel + 1)
+        return self._client or self.open_client(transport=engine_transport(self.engine, pool), trust_env=False)
+
+    def chat(self) -> ChatApi:
+        return ChatApi(url=f"{BASE_URL}/v1/chat/completions")
+
     def build(self) -> Model:
         from openai import AsyncOpenAI
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.profiles import merge_profile
         from pydantic_ai.providers.openai import OpenAIProvider
 
-        # a check never waits for a free connection
-        pool = max(self.access.pool, self.access.settings.gguf_parallel + 1)
-        client = self.open_client(transport=engine_transport(self.engine, pool), trust_env=False)
         provider = OpenAIProvider(
             openai_client=AsyncOpenAI(
-                base_url=f"{BASE_URL}/v1", api_key="of-the-moment", http_client=client, max_retries=0
+                base_url=f"{BASE_URL}/v1", api_key="of-the-moment", http_client=self.connect(), max_retries=0
             )
         )
         # asked in words, a reasoning model is to think first, which the grammar of JSON forbids
