@@ -67,6 +67,12 @@ def _definitions() -> list[str]:
             return [row[0] for row in sql.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")]
 
 
+def sizes(path: Path) -> list[tuple[str, int]]:
+    """The tables and indexes of a database with their bytes, the largest first."""
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as sql:
+        return sql.execute("SELECT name, SUM(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC").fetchall()
+
+
 async def _make(path: Path, rows: int) -> Made:
     end = int(time.time()) // 3600 * 3600
     made = Made(rows=0, raw=0, end=end, recording=0, indexing=0)

@@ -15,13 +15,16 @@ from support.kept_databases import REVISIONS, messages, restored
 
 
 def _tables(path: Path) -> dict[str, list[str]]:
-    """Each real table with its columns."""
+    """Each real table with its columns, and ``logs``, which was a table once."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
         listed = connection.execute("PRAGMA table_list").fetchall()
         return {
             name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
             for schema, name, kind, *_ in listed
-            if schema == "main" and kind == "table" and not name.startswith("sqlite_") and name != "alembic_version"
+            if schema == "main"
+            and (kind == "table" or name == "logs")
+            and not name.startswith("sqlite_")
+            and name != "alembic_version"
         }
 
 

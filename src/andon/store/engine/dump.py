@@ -22,7 +22,7 @@ from andon.store.schema.dialect import run
 
 #: What one statement may take, in seconds: counting many logs does.
 _PATIENCE = 600.0
-_OURS = frozenset({"agent_logs", "alembic_version"})
+_OURS = frozenset({"agent_logs", "logs", "alembic_version"})
 
 
 def held_on_server(address: PostgresAddress, stream: str) -> Held | None:

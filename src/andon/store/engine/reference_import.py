@@ -1,6 +1,6 @@
 """Taking over a database that the reference system (gogent) wrote.
 
-Such a file holds a real table ``agent_logs``. Every row becomes a row of ``logs`` with the same id and the
+Such a file holds a real table ``agent_logs``. Every row becomes a log with the same id and the
 same values, its analysis a finished row of ``analyses``, and the view ``agent_logs`` takes the table's
 place, so that a query sees what it saw before.
 """
@@ -47,7 +47,7 @@ def inspect(db_path: Path) -> frozenset[str] | None:
             f"the database {db_path} has a table agent_logs of an unknown make "
             f"({'no column ' + lacking[0] if lacking else 'id is not its integer key'}): choose another DB_PATH"
         )
-    if taken := sorted(set(metadata.tables) & set(kinds)):
+    if taken := sorted({*metadata.tables, tables.logs.name} & set(kinds)):
         raise StoreUnavailable(
             f"the database {db_path} holds a table {taken[0]} that Andon needs the name of: "
             "rename it, or choose another DB_PATH"
@@ -77,8 +77,8 @@ def take_over(connection: Connection, found: frozenset[str]) -> int:
     connection.exec_driver_sql("DROP TABLE agent_logs")
     tables.create_view(connection)
     connection.exec_driver_sql(f"PRAGMA application_id={tables.APPLICATION_ID}")
-    connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = 'logs'")
-    connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('logs', ?)", (next_id,))
+    connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = 'log_rows'")
+    connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('log_rows', ?)", (next_id,))
     counted = [("logs", rows), (f"rung:{Rung.REFERENCE}", explained)]
     connection.exec_driver_sql("INSERT INTO counters (name, value) VALUES (?, ?)", counted)
     return rows
@@ -97,7 +97,7 @@ def _copy(connection: Connection, found: frozenset[str]) -> tuple[int, int]:
     """
     context, analysis, created_at = (f'"{name}"' if name in found else "NULL" for name in _OPTIONAL)
     logs = (
-        "INSERT INTO logs (id, stream_id, seq, stored_ns, timestamp, hostname, severity, service, message,"  # noqa: S608
+        "INSERT INTO log_rows (id, stream_id, seq, stored_ns, timestamp, hostname, severity, service, message,"  # noqa: S608
         " context, analysis_id, created_text)"
         " SELECT id, 1, id, 0, timestamp, hostname, severity, service, message,"
         f" {context}, CASE WHEN {analysis} IS NOT NULL THEN id END, {created_at}"

@@ -17,6 +17,7 @@ from andon.core.settings.database_url import Database
 from andon.store.engine.counters import add_to_counters, read_counter, set_counter
 from andon.store.engine.database import check_revision, disposed, require, translated, writer_engine
 from andon.store.engine.database_lock import lock_database
+from andon.store.recording import log_origins
 from andon.store.schema.dialect import is_postgres, run
 
 #: Pages given back in one transaction: first, least and most.
@@ -27,6 +28,8 @@ _INCREMENTAL = 2
 _UNMERGED, _FEW = "unmerged", 1_000
 #: A file up to this size (bytes) is made anew on start, which takes a second or two, where it cannot shrink yet.
 _QUICK = 256 * 1024 * 1024
+#: Old logs that are let share what they can in one transaction.
+_SHARED_AT_ONCE = 20_000
 
 
 def merge_due(connection: Connection) -> bool:
@@ -118,8 +121,18 @@ def compact(path: Database) -> tuple[int, int]:
                 raise StoreFull(
                     f"making {path} anew takes about {2 * before:,} bytes for a while, and {free:,} are free: make room"
                 )
+            _share_origins(engine)
             vacuum(engine)
         return before, path.stat().st_size
+
+
+def _share_origins(engine: Engine) -> None:
+    """Let old logs name what they share as new ones do; what is done stays done when this is broken off."""
+    with engine.begin() as connection:
+        first, last = run(connection, "SELECT MIN(id), MAX(id) FROM log_rows WHERE origin_id IS NULL").one()
+    for begin in range(first or 0, (last or -1) + 1, _SHARED_AT_ONCE):
+        with engine.begin() as connection:
+            log_origins.share(connection, begin, begin + _SHARED_AT_ONCE - 1)
 
 
 def can_shrink(connection: Connection) -> bool:

@@ -13,7 +13,7 @@ from andon.core.models import LogRecord, NewPicture, Picture, PictureFetch, Pict
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.engine.counters import add_to_counters
 from andon.store.schema.dialect import inserting
-from andon.store.schema.tables import log_pictures, logs, picture_fetches, pictures
+from andon.store.schema.tables import log_pictures, log_rows, logs, picture_fetches, pictures
 
 _NOTES_MAX = 4000
 #: References that may wait to be fetched; those of further logs are noted and left.
@@ -126,7 +126,7 @@ def fetched(connection: Connection, fetch: PictureFetch, picture: NewPicture) ->
     new = _insert(connection, [picture])
     _name(connection, fetch.log_id, picture)
     context = _described(row[0], fetch, picture)
-    connection.execute(update(logs).where(logs.c.id == fetch.log_id).values(context=context))
+    connection.execute(update(log_rows).where(log_rows.c.id == fetch.log_id).values(context=context))
     return new > 0
 
 
@@ -148,7 +148,7 @@ def _note(connection: Connection, log_id: int, wanted: PictureFetch | PictureRef
     if row is not None:
         note = f"images[{wanted.position}] ({wanted.bucket}/{wanted.name}) not kept: {reason}"
         notes = "; ".join(part for part in (row[0], note) if part)[:_NOTES_MAX]
-        connection.execute(update(logs).where(logs.c.id == log_id).values(notes=notes))
+        connection.execute(update(log_rows).where(log_rows.c.id == log_id).values(notes=notes))
 
 
 def _settled(connection: Connection, fetch: PictureFetch) -> bool:

@@ -27,19 +27,21 @@ from andon.store.recording import handled_sequences, pictures
 from andon.store.recording.batch import LATE, Columns, Group, Key, Known, Message, columns_of, fresh, group_by_pattern
 from andon.store.recording.drop import left_out
 from andon.store.recording.enqueue import Queuer, own_analyses, stored_patterns
+from andon.store.recording.log_origins import Origins
 from andon.store.recording.sequences import highest_sequence
 from andon.store.rules.analysis import AnalysisPolicy, rank_of, severity_of
 from andon.store.rules.retention import KeepPolicy, keep_all
 from andon.store.schema.dialect import is_postgres, reserve_ids, rows_for, run
+from andon.store.schema.views import OF_ORIGIN
 
 _SEQUENCES = (
     "SELECT seq, stored_ns FROM logs WHERE stream_id = ? AND seq IN ({})",
     "SELECT seq, stored_ns FROM rejects WHERE stream_id = ? AND seq IN ({})",
 )
 _IDENTIFIED = "SELECT id, fingerprint FROM patterns WHERE fingerprint IN ({})"
-#: Columns of ``logs`` that carry the name of a record's field: always written, and only where used.
-_ALWAYS = ("timestamp", "hostname", "severity", "service", "message")
-_SOMETIMES = ("context", "severity_native", "site", "area", "line", "machine", "notes", "raw")
+#: Columns of ``log_rows`` that carry the name of a record's field: always written, and only where used.
+_ALWAYS = ("timestamp", "severity", "message")
+_SOMETIMES = ("context", "severity_native", "notes", "raw")
 #: Nobody inherits anything.
 NO_HEIRS: Mapping[str, str] = {}
 
@@ -66,6 +68,7 @@ class Recorder:
         self._policy = policy
         self._keeping = keeping
         self._queuer = Queuer(policy, clock)
+        self._origins = Origins()
         self._clock = clock
         self._remembered = remembered
         self._streams: dict[str, int] = {}
@@ -88,6 +91,7 @@ class Recorder:
         self._highest.clear()
         self._patterns.clear()
         self._queuer.forget()
+        self._origins.forget()
 
     def record(
         self,
@@ -186,11 +190,12 @@ class Recorder:
         new = self._identify(connection, groups, learnt)
         known, problems = stored_patterns(connection, [g.id for fp, g in groups.items() if fp not in new])
         pattern_ids = [groups[fingerprint].id for fingerprint in columns["fingerprint"]]
-        first_id = reserve_ids(connection, "logs", len(records))
+        first_id = reserve_ids(connection, "log_rows", len(records))
         ids = list(range(first_id, first_id + len(records)))
 
         own = own_analyses(connection, columns, ids, self._policy)
-        _insert_logs(connection, columns, keys, ids, pattern_ids, own, int(self._clock()))
+        origins = self._origins.of(connection, columns)
+        _insert_logs(connection, columns, keys, ids, pattern_ids, own, origins, int(self._clock()))
         if any(columns["pictures"]) or any(columns["references"]):
             done.pictures, done.references, done.unfetched = pictures.keep(connection, records, ids, self._clock())
         _save_patterns(connection, columns, groups, new, known)
@@ -253,6 +258,7 @@ def _insert_logs(
     ids: list[int],
     pattern_ids: list[int],
     own: list[int | None] | None,
+    origins: list[int | None],
     now: int,
 ) -> None:
     stream_ids, sequences, stored_ns, parts = zip(*keys, strict=True)
@@ -268,8 +274,13 @@ def _insert_logs(
         **{name: fields[name] for name in _SOMETIMES if fields[name].count(None) < count},
         **({} if own is None else {"analysis_id": own}),
         **({"part": parts} if any(parts) else {}),
+        "origin_id": origins,
     }
-    insert_rows(connection, "logs", tuple(columns), zip(*columns.values(), strict=True))
+    if None in origins:  # these logs keep their texts themselves
+        for name in OF_ORIGIN:
+            values = zip(fields[name], origins, strict=True)
+            columns[name] = [value if origin is None else None for value, origin in values]
+    insert_rows(connection, "log_rows", tuple(columns), zip(*columns.values(), strict=True))
 
 
 def _save_patterns(

@@ -171,7 +171,7 @@ def _sampled(connection: Connection, rows: Sequence[Sequence[Any]]) -> set[int]:
 def _delete(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
     ids = tuple(row[0] for row in rows)
     words.remove(connection, [Row.read(row[:_WIDTH]) for row in rows])
-    run(connection, f"DELETE FROM logs WHERE id IN ({marks(ids)})", ids)  # noqa: S608
+    run(connection, f"DELETE FROM log_rows WHERE id IN ({marks(ids)})", ids)  # noqa: S608
     samples = [(row[2], hour_of(row[1]), row[0]) for row in rows if row[2]]
     if samples and run(connection, "SELECT 1 FROM samples LIMIT 1").scalar():
         run(connection, "DELETE FROM samples WHERE pattern_id = ? AND hour = ? AND log_id = ?", samples)
@@ -210,7 +210,7 @@ def used_bytes(connection: Connection) -> int:
             for name in ("page_count", "freelist_count", "page_size")
         )
         return int((pages - free) * size)
-    sizes = run(connection, "SELECT pg_database_size(current_database()), pg_total_relation_size('logs')").one()
+    sizes = run(connection, "SELECT pg_database_size(current_database()), pg_total_relation_size('log_rows')").one()
     whole, table = map(int, sizes)
     counts = read_counters(connection)
     logs = counts.get("logs", 0)

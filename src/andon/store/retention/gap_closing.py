@@ -52,14 +52,14 @@ class Gaps:
         ids = (stretch * STRETCH, stretch * STRETCH + STRETCH - 1)
         heavy = run(
             connection,
-            "SELECT 1 FROM logs WHERE id BETWEEN ? AND ?"
+            "SELECT 1 FROM log_rows WHERE id BETWEEN ? AND ?"
             " AND LENGTH(message) + COALESCE(LENGTH(context), 0) + COALESCE(LENGTH(raw), 0) > ? LIMIT ?",
             (*ids, _LARGE, _LARGE_MAX),
         ).all()
         if len(heavy) == _LARGE_MAX:
             return
-        run(connection, "CREATE TEMP TABLE IF NOT EXISTS settled AS SELECT * FROM logs WHERE 0")
-        run(connection, "INSERT INTO temp.settled SELECT * FROM logs WHERE id BETWEEN ? AND ?", ids)
-        run(connection, "DELETE FROM logs WHERE id BETWEEN ? AND ?", ids)
-        run(connection, "INSERT INTO logs SELECT * FROM temp.settled ORDER BY id")
+        run(connection, "CREATE TEMP TABLE IF NOT EXISTS settled AS SELECT * FROM log_rows WHERE 0")
+        run(connection, "INSERT INTO temp.settled SELECT * FROM log_rows WHERE id BETWEEN ? AND ?", ids)
+        run(connection, "DELETE FROM log_rows WHERE id BETWEEN ? AND ?", ids)
+        run(connection, "INSERT INTO log_rows SELECT * FROM temp.settled ORDER BY id")
         run(connection, "DELETE FROM temp.settled")

@@ -40,7 +40,7 @@ SEARCHED_WORDS = (
 LOG_WORDS = {
     "sqlite": "CREATE VIRTUAL TABLE log_words USING fts5"
     "(words, content='', detail=none, columnsize=0, tokenize='unicode61 remove_diacritics 2')",
-    "postgresql": f"CREATE INDEX logs_words ON logs USING gin ({SEARCHED_WORDS.format(message='message')})",
+    "postgresql": f"CREATE INDEX logs_words ON log_rows USING gin ({SEARCHED_WORDS.format(message='message')})",
 }
 
 

@@ -1,4 +1,4 @@
-"""The tables of the store, as SQLAlchemy Core sees them, and the view that answers the reference's SQL.
+"""The tables of the store, as SQLAlchemy Core sees them; ``views`` has what answers SQL of others.
 
 A fresh database is made from this module; older ones are brought here by the migrations, and a test holds
 the two alike. Foreign keys are left out on purpose: every write goes through this package, and checking
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    MetaData,
     Table,
     create_mock_engine,
     types,
@@ -46,10 +47,11 @@ from andon.store.schema.columns import (
     unique,
     where,
 )
-from andon.store.schema.dialect import LOG_WORDS, SECONDS_TEXT
+from andon.store.schema.dialect import LOG_WORDS
+from andon.store.schema.views import view_of_agent_logs, view_of_logs
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
+KNOWN_REVISIONS = tuple(f"{number:04}" for number in range(1, 14))
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.
@@ -79,9 +81,16 @@ def _part() -> list[Column[Any]]:
 
 streams = Table("streams", metadata, Column("id", ID, primary_key=True), *unique(Text, "name"))
 
+# Who logs from where: a plant has few of these, and each log of it names the one that it came from by its number. No
+# row changes or goes.
+origins = numbered("origins", optional(Text, "hostname", "service", "site", "area", "line", "machine"))
+Index("origins_name", origins.c.hostname, origins.c.service)
+
+# The rows behind the view ``logs``. What a log shares with its origin stands there, and is NULL here; in rows of before
+# there were origins, in rows that were taken over, and where there are too many origins it stands in the row itself.
 # Text columns are nullable because a database that is taken over may hold NULL in any of them.
-logs = numbered(
-    "logs",
+log_rows = numbered(
+    "log_rows",
     given(Integer, "stream_id"),
     given(BigInteger, "seq", "stored_ns"),
     optional(Text, "timestamp", "hostname", "severity", "service", "message", "context"),
@@ -92,14 +101,18 @@ logs = numbered(
     optional(_VERBATIM, "created_text"),  # created_at of a row that was taken over, to the letter
     _part(),
     optional(LargeBinary, "raw"),  # the log's bytes where they are no UTF-8
+    optional(BigInteger, "origin_id"),
 )
-Index("logs_identity", logs.c.stream_id, logs.c.seq, logs.c.stored_ns, logs.c.part, unique=True)
-Index("logs_time", logs.c.timestamp)
+Index("logs_identity", log_rows.c.stream_id, log_rows.c.seq, log_rows.c.stored_ns, log_rows.c.part, unique=True)
+Index("logs_time", log_rows.c.timestamp)
 # The newest of the severe ones; of the others there are so many that walking through time finds them as quickly.
 for _severity in ("CRITICAL", "ERROR"):
-    Index(f"logs_{_severity.lower()}_time", logs.c.timestamp, **where(f"severity = '{_severity}'"))
+    Index(f"logs_{_severity.lower()}_time", log_rows.c.timestamp, **where(f"severity = '{_severity}'"))
 # SQLite ends every index entry with the row's id: naming ``id`` here would store it twice.
-Index("logs_pattern", logs.c.pattern_id)
+Index("logs_pattern", log_rows.c.pattern_id)
+
+#: The view over these rows: every log as it was recorded, wherever its texts stand. Write to ``log_rows``.
+logs = Table("logs", MetaData(), *(Column(one.name, one.type) for one in log_rows.columns if one.name != "origin_id"))
 
 patterns = numbered(
     "patterns",
@@ -268,19 +281,6 @@ counters = clustered("counters", key(Text, "name"), given(BigInteger, "value"))
 
 alembic_version = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
 
-#: The reference's table as a view: a log's own explanation, else that of its pattern (or of the pattern
-#: this one was merged into).
-_AGENT_LOGS_VIEW = """
-CREATE VIEW agent_logs AS
-SELECT l.id, l.timestamp, l.hostname, l.severity, l.service, l.message, l.context,
-       a.text AS analysis,
-       COALESCE(l.created_text, {created_at}) AS created_at
-FROM logs AS l
-LEFT JOIN patterns AS p ON p.id = l.pattern_id
-LEFT JOIN patterns AS m ON m.id = p.merged_into
-LEFT JOIN analyses AS a ON a.id = COALESCE(l.analysis_id, m.analysis_id, p.analysis_id)
-"""
-
 
 @cache
 def _ddl(dialect: str) -> tuple[str, ...]:
@@ -299,7 +299,7 @@ def _ddl(dialect: str) -> tuple[str, ...]:
 
 def create(connection: Connection) -> None:
     """Make every table and index in an empty database and note the revision; see :func:`create_view`."""
-    for statement in _ddl(connection.dialect.name):
+    for statement in (*_ddl(connection.dialect.name), *view_of_logs(connection.dialect.name)):
         connection.exec_driver_sql(statement)
     connection.exec_driver_sql(LOG_WORDS[connection.dialect.name])
     connection.exec_driver_sql(f"INSERT INTO alembic_version (version_num) VALUES ('{HEAD}')")  # noqa: S608
@@ -307,5 +307,4 @@ def create(connection: Connection) -> None:
 
 def create_view(connection: Connection) -> None:
     """Make the view ``agent_logs``; no table of that name may be left."""
-    created_at = SECONDS_TEXT[connection.dialect.name].format("l.created_at")
-    connection.exec_driver_sql(_AGENT_LOGS_VIEW.format(created_at=created_at))
+    connection.exec_driver_sql(view_of_agent_logs(connection.dialect.name))

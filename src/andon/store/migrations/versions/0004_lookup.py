@@ -72,4 +72,5 @@ def upgrade() -> None:
         condition = sa.text(f"severity = '{severity}'")
         name = f"logs_{severity.lower()}_time"
         op.create_index(name, "logs", ["timestamp"], sqlite_where=condition, postgresql_where=condition)
-    op.execute(LOG_WORDS[op.get_bind().dialect.name])
+    # the table was called otherwise then
+    op.execute(LOG_WORDS[op.get_bind().dialect.name].replace(" ON log_rows ", " ON logs "))
