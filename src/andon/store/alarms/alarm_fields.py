@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from andon.core.text import unaccented
@@ -103,6 +103,11 @@ _NAME_MAX, _SOURCE_MAX, _DEPTH_MAX, _FIELDS_MAX = 60, 300, 3, 1_000
 @functools.lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
     return _PUNCTUATION.sub("", _NAMESPACE.sub("", unaccented(name)))
+
+
+def tells_nothing(name: str, telling: Collection[str]) -> bool:
+    """Whether :func:`flat` gives a field of this ``name``, unless it is an object, none of these plain names."""
+    return len(name) <= _NAME_MAX and _plain(name) not in telling
 
 
 def flat(context: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from andon.store.alarms.alarm_fields import (
     numbered_by_id,
     own_code,
     source_of,
+    tells_nothing,
 )
 from andon.store.alarms.state_words import ALARMS, ANYWHERE, CODED, NAMED, NOWHERE, Said, understood
 
@@ -140,8 +141,26 @@ SILENT = Report()
 _UTC = TimeReader()
 
 
+#: Names of fields that are known to tell of no alarm; most logs have no others.
+_silent: set[str] = set()
+_SILENT_KNOWN = 4_096
+
+
+def says_nothing(context: Mapping[str, Any]) -> bool:
+    """Whether the names of the fields tell already that ``context`` says nothing of an alarm; each is judged once."""
+    if not _silent.issuperset(context):
+        if len(_silent) > _SILENT_KNOWN:
+            _silent.clear()
+        _silent.update(name for name in context if tells_nothing(name, _TELLING | CODES))
+        if not _silent.issuperset(context):
+            return False
+    return dict not in map(type, context.values())
+
+
 def says_active(context: Mapping[str, Any]) -> bool:
     """Whether ``context`` says that an alarm is active now: one of those is worth a warning at the least."""
+    if says_nothing(context):
+        return False
     fields = flat(context)
     if _TELLING.isdisjoint(fields):
         return False
@@ -171,6 +190,8 @@ def _is_evident(fields: Mapping[str, Any]) -> bool:
 
 def read(context: Mapping[str, Any], at: float, times: TimeReader = _UTC) -> Report:
     """What ``context`` says; ``at`` is the time of the log, ``times`` reads those in it."""
+    if says_nothing(context):
+        return SILENT
     fields = flat(context)
     if _TELLING.isdisjoint(fields):  # most logs
         return SILENT if CODES.isdisjoint(fields) else _plain_report(fields)
