@@ -18,6 +18,7 @@ from andon.core.timestamps import TimeReader
 from andon.store.alarms.alarm_fields import (
     BESIDE_CODE,
     CODES,
+    NAME_MAX,
     NAMES,
     code_and_item,
     flat,
@@ -141,20 +142,22 @@ SILENT = Report()
 _UTC = TimeReader()
 
 
-#: Names of fields that are known to tell of no alarm; most logs have no others.
+#: Names of fields that were judged, and those of them that tell of no alarm: most logs have no others.
+_judged: set[str] = set()
 _silent: set[str] = set()
-_SILENT_KNOWN = 4_096
+_JUDGED_MOST = 4_096
 
 
 def says_nothing(context: Mapping[str, Any]) -> bool:
     """Whether the names of the fields tell already that ``context`` says nothing of an alarm; each is judged once."""
-    if not _silent.issuperset(context):
-        if len(_silent) > _SILENT_KNOWN:
+    if not _judged.issuperset(context):
+        if len(_judged) > _JUDGED_MOST:
+            _judged.clear()
             _silent.clear()
-        _silent.update(name for name in context if tells_nothing(name, _TELLING | CODES))
-        if not _silent.issuperset(context):
-            return False
-    return dict not in map(type, context.values())
+        short = [name for name in context if len(name) <= NAME_MAX][:_JUDGED_MOST]
+        _silent.update(name for name in short if tells_nothing(name, _TELLING | CODES))
+        _judged.update(short)
+    return _silent.issuperset(context) and dict not in map(type, context.values())
 
 
 def says_active(context: Mapping[str, Any]) -> bool:
@@ -223,7 +226,7 @@ def _trust(fields: Mapping[str, Any]) -> int:
 
 def _among(fields: Mapping[str, Any], wanted: frozenset[str]) -> list[str]:
     """Those of the log's fields that are in ``wanted``, in the order of the log."""
-    return [name for name in fields if name in wanted]
+    return [] if wanted.isdisjoint(fields) else [name for name in fields if name in wanted]
 
 
 def _active(fields: Mapping[str, Any], trust: int) -> bool | None:
