@@ -12,8 +12,10 @@ import nats.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from andon.bus.address import Server, masked, servers_of
+from andon.bus.wire import Sink, WireParser
 from andon.core.errors import BrokerUnavailable
 from andon.core.settings.broker_users import inbox_prefix
 
@@ -65,6 +67,9 @@ class BusConnection(Client):
         self.address = address
         self.error_count = 0
         self._arrived = 0
+        #: Who takes messages as they are, by the number of the subscription; see :meth:`subscribe_directly`.
+        self._sinks: dict[int, Sink] = {}
+        self._ps = WireParser(self, self._sinks, self._hand_over)
         self.refusal = asyncio.get_running_loop().create_future()
         self._watchers: dict[Callable[[bool], None], None] = {}  # in their order
         self._last_logged = ("", 0.0)
@@ -130,6 +135,42 @@ class BusConnection(Client):
     ) -> Msg:
         """As nats-py's, but it can be cancelled at every moment."""
         return await heeding(super().request(subject, payload, timeout, old_style, headers))
+
+    async def subscribe_directly(self, subject: str, sink: Sink) -> Subscription:
+        """Hand what comes on ``subject`` to ``sink`` as it is read, without a queue, a task and an object for each.
+
+        What ``sink`` returns is awaited before anything else is read, so it must be short; what it raises is reported.
+        """
+        number = self._sid + 1  # the one that is given now: nothing is awaited before
+        self._sinks[number] = sink
+        try:
+            return await self.subscribe(subject)
+        except BaseException:
+            self._sinks.pop(number, None)
+            raise
+
+    def _hand_over(
+        self, number: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
+    ) -> Awaitable[None] | None:
+        """Give a message to the sink of the subscription ``number``; what is to be awaited then, if anything."""
+        self.stats["in_msgs"] += 1
+        self.stats["in_bytes"] += len(data)
+        self._arrived += 1
+        try:
+            todo = self._sinks[number](subject, reply, data, headers, self._arrived)
+        except Exception as error:  # noqa: BLE001 - must not end the reading; it is counted and logged
+            return self.reported(error)
+        return None if todo is None else self._awaited(todo)
+
+    async def _awaited(self, todo: Awaitable[None]) -> None:
+        try:
+            await todo
+        except Exception as error:  # noqa: BLE001 - must not end the reading; it is counted and logged
+            await self.reported(error)
+
+    async def parsed_headers(self, raw: bytes) -> dict[str, str] | None:
+        """Headers as nats-py reads them, with those it makes of a status."""
+        return await self._process_headers(raw)
 
     async def asked(self, subject: str, payload: bytes, timeout: float) -> Msg | None:
         """As :meth:`request`; None at once where the broker does not let us publish on ``subject``."""
@@ -235,12 +276,23 @@ class BusConnection(Client):
             self._auth_configured = login.user is not None or login.token is not None
         return super()._connect_command()
 
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        super()._remove_sub(sid, max_msgs)
+        self._sinks.pop(sid, None)
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        """What nats-py's own parser read."""
+        if sid not in self._sinks:
+            await super()._process_msg(sid, subject, reply, data, headers)
+        elif (todo := self._hand_over(sid, subject, reply, data, headers)) is not None:
+            await todo
+
     def _build_message(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> Any:
         """A subject that is not UTF-8 must not end the read loop, and with it the batch it came in."""
         try:
             message = super()._build_message(sid, subject, reply, data, headers)
         except UnicodeDecodeError:
-            message = super()._build_message(sid, _readable(subject), _readable(reply), data, headers)
+            message = super()._build_message(sid, text_of(subject).encode(), text_of(reply).encode(), data, headers)
         self._arrived += 1
         message.arrived = self._arrived
         return message
@@ -286,8 +338,9 @@ class BusConnection(Client):
             watcher(up)
 
 
-def _readable(raw: bytes) -> bytes:
-    return raw.decode("utf-8", "backslashreplace").encode()
+def text_of(subject: bytes) -> str:
+    """A subject as text, whatever its bytes."""
+    return subject.decode("utf-8", "backslashreplace")
 
 
 async def connect(

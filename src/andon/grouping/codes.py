@@ -70,10 +70,11 @@ class CodeRules:
         self.patterns = tuple(_compiled(pattern) for pattern in patterns)
         self._own = frozenset(filter(None, map(plain_name, fields)))
         self._kinds: dict[str, int] = {}
+        self._none: set[str] = set()  # names that are known to be no codes
 
     def in_context(self, context: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
         """The (field, code) pairs of ``context``, sorted; objects inside it are looked into, one level deep."""
-        if not context:
+        if not context or (self._none.issuperset(context) and dict not in map(type, context.values())):
             return ()
         found: list[tuple[int, str, str]] = []
         kinds = self._kinds
@@ -103,7 +104,10 @@ class CodeRules:
         if kind is None:
             if len(self._kinds) > 4096:
                 self._kinds.clear()
+                self._none.clear()
             kind = self._kinds[path] = self._judge(path)
+            if kind == _NONE:
+                self._none.add(path)
         return kind
 
     def _judge(self, path: str) -> int:

@@ -49,6 +49,10 @@ TEXT_FROM_CONTEXT = 16_384
 
 #: The key of a context under which pictures come.
 _IMAGES = b'"images"'
+#: Headers that say something of a log.
+_TOLD = frozenset((REPLY_TO_HEADER, REPLY_TO_HEADER.lower(), IMPORTED_HEADER))
+#: Names of hosts and programs that are remembered.
+_NAMES_KNOWN = 10_000
 _NONE = msgspec.Raw(b"[]")
 
 #: Lengths of a stored time with milliseconds, and of one in whole seconds.
@@ -97,6 +101,8 @@ class Decoder:
         self._encoding = encoding
         self._day, self._likely = 0, ""  # of receipt, and what is surely not ahead of it
         self._minute, self._past = 0, ""  # of receipt, and what was the past then
+        self._second = ""  # of the last log, up to the fraction, known to be a time that is not ahead
+        self._names: dict[str, str] = {}  # of hosts and programs, as they are stored
 
     def __call__(self, delivery: Delivery) -> Decoded:
         """The logs of one delivery, and what in it is no log. Never raises, whatever the bytes."""
@@ -104,7 +110,8 @@ class Decoder:
             wire = _decode_message(delivery.data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return self._any(delivery)
-        message = plain(wire.message)
+        message = wire.message
+        message = message.strip() if message.isprintable() else plain(message)
         if (
             not message
             or message[0] == "{"
@@ -119,8 +126,8 @@ class Decoder:
         notes: list[str] = []
         log = Understood(
             message,
-            name_of(wire.hostname, notes, "hostname"),
-            name_of(wire.service, notes, "service"),
+            self._names.get(wire.hostname) or self._name(wire.hostname, notes, "hostname"),
+            self._names.get(wire.service) or self._name(wire.service, notes, "service"),
             wire.severity,
             "severity",
             _NO_KEYS,
@@ -129,10 +136,11 @@ class Decoder:
             wire.context,
         )
         record = self._record(delivery, log, notes)
-        if delivery.headers:
+        if delivery.headers and not _TOLD.isdisjoint(delivery.headers):
             record.reply_to = _reply_to(delivery, notes)
             self._mark_imported(delivery, record, notes)
-        record.notes = "; ".join(notes) if notes else None
+        if notes:
+            record.notes = "; ".join(notes)
         return Decoded([record])
 
     def _any(self, delivery: Delivery) -> Decoded:
@@ -194,25 +202,37 @@ class Decoder:
         failed = failure is not None or (log.severity is None and "\n" in message and holds_trace(message))
         severity, native = self._grade(log, failed, context, notes)
         site, area, line, machine = _place(delivery.subject, context)
+        # by their places: names would cost as much as all of the grouping
         return LogRecord(
-            stream=delivery.stream,
-            sequence=delivery.sequence,
-            stored_ns=delivery.stored_ns,
-            timestamp=log.timestamp,
-            hostname=log.hostname,
-            severity=severity,
-            service=log.service,
-            message=message,
-            fingerprint=identity.key,
-            template=identity.template,
-            context=context_text,
-            severity_native=native,
-            site=site,
-            area=area,
-            line=line,
-            machine=machine,
-            images=context is not None and "images" in context,
+            delivery.stream,
+            delivery.sequence,
+            delivery.stored_ns,
+            log.timestamp,
+            log.hostname,
+            severity,
+            log.service,
+            message,
+            identity.key,
+            identity.template,
+            context_text,
+            native,
+            site,
+            area,
+            line,
+            machine,
+            None,  # notes
+            None,  # reply_to
+            context is not None and "images" in context,
         )
+
+    def _name(self, value: str, notes: list[str], field: str) -> str:
+        before = len(notes)
+        name = name_of(value, notes, field)
+        if len(notes) == before and len(value) <= NAME_LIMIT:
+            if len(self._names) >= _NAMES_KNOWN:
+                self._names.clear()
+            self._names[value] = name
+        return name
 
     def _late(self, stored_ns: int) -> str:
         """Up to which time (stored form, to the minute) a log tells of the past."""
@@ -255,6 +275,16 @@ class Decoder:
         if stored_ns // _DAY != self._day:
             self._day = stored_ns // _DAY
             self._likely = utc_text(_EPOCH + timedelta(days=self._day) + AHEAD)
+            self._second = ""
+        if (
+            isinstance(value, str)
+            and value[:20] == self._second
+            and len(value) == _STORED_LENGTH
+            and value[20:23].isdigit()
+            and value[23] == "Z"
+            and value.isascii()
+        ):
+            return value
         if isinstance(value, str) and "2000" < value < self._likely and value[-1] == "Z":
             with contextlib.suppress(ValueError):
                 if (
@@ -263,6 +293,7 @@ class Decoder:
                     and value[11:13] < "24"
                 ):
                     datetime.fromisoformat(value)
+                    self._second = value[:20]
                     return value  # stored as it stands
                 if len(value) == _SECONDS_LENGTH and value[4] + value[7] + value[10] == "--T" and value[11:13] < "24":
                     datetime.fromisoformat(value)

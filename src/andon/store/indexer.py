@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from andon.core.timestamps import TimeReader
 from andon.store.alarms import tracking
 from andon.store.engine.counters import set_counter
+from andon.store.engine.plain_rows import plain_rows
 from andon.store.engine.watermark import MARK, mark
 from andon.store.schema.dialect import is_postgres, run
 from andon.store.search import words
@@ -30,10 +31,10 @@ def advance(connection: Connection, book: FacetBook, limit: int, times: TimeRead
         book.forget()
     after = mark(connection)
     # nothing is skipped: whoever records holds the lock that we hold, so no id below these is still to be committed
-    found = run(connection, f"SELECT {ROW_COLUMNS} FROM logs WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).all()  # noqa: S608
+    found = plain_rows(connection, f"SELECT {ROW_COLUMNS} FROM logs WHERE id > ? ORDER BY id LIMIT ?", (after, limit))  # noqa: S608
     if not found:
         return 0, False
-    rows = [Row.read(tuple(row)) for row in found]
+    rows = [Row.read(row) for row in found]
     words.add(connection, rows)
     book.add(connection, rows)
     tracking.add(connection, rows, times)

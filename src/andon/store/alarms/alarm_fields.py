@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from andon.core.text import unaccented
@@ -97,12 +97,19 @@ _NODE = re.compile(
 )
 _SPACES = ("conditionidnamespaceindex", "conditionidnamespace", "conditionidns")
 _ALARM_PATH = re.compile(r"/alm:([^/]{1,60})$")
-_NAME_MAX, _SOURCE_MAX, _DEPTH_MAX, _FIELDS_MAX = 60, 300, 3, 1_000
+#: Fields with longer names tell nothing.
+NAME_MAX = 60
+_SOURCE_MAX, _DEPTH_MAX, _FIELDS_MAX = 300, 3, 1_000
 
 
 @functools.lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
     return _PUNCTUATION.sub("", _NAMESPACE.sub("", unaccented(name)))
+
+
+def tells_nothing(name: str, telling: Collection[str]) -> bool:
+    """Whether a field of this (short) name, unless it is an object, gives :func:`flat` none of these plain names."""
+    return _plain(name) not in telling
 
 
 def flat(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,7 +127,7 @@ def flat(context: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pairs(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in context.items():
-        name = _plain(key) if len(key) <= _NAME_MAX else ""
+        name = _plain(key) if len(key) <= NAME_MAX else ""
         if isinstance(value, dict):
             yield from _inner(name, value, 1)
         elif name:
@@ -135,7 +142,7 @@ def _inner(name: str, value: Mapping[str, Any], depth: int) -> Iterator[tuple[st
     if name in _LEVELS and "dataItemId" in value:  # MTConnect in JSON names a condition by its level
         yield "condition", name
     for key, one in value.items():
-        plain = _plain(key) if len(key) <= _NAME_MAX else ""
+        plain = _plain(key) if len(key) <= NAME_MAX else ""
         if isinstance(one, dict):
             if depth < _DEPTH_MAX and (alarm or name in _AROUND):
                 yield from _inner(plain, one, depth + 1)
@@ -235,9 +242,10 @@ def _of_labels(labels: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(found.items()))[:_SOURCE_MAX]
 
 
-def first(fields: Mapping[str, Any], wanted: Mapping[str, int], longest: int = _NAME_MAX) -> str | None:
+def first(fields: Mapping[str, Any], wanted: Mapping[str, int], longest: int = NAME_MAX) -> str | None:
     """The first of the fields that names something, on one line: 1205, 1205.0 and ``"1205"`` are one."""
-    for name in sorted(wanted.keys() & fields.keys(), key=wanted.__getitem__):
+    told = wanted.keys() & fields.keys()
+    for name in sorted(told, key=wanted.__getitem__) if len(told) > 1 else told:
         value = fields[name]
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
             value = int(value)
@@ -246,7 +254,7 @@ def first(fields: Mapping[str, Any], wanted: Mapping[str, int], longest: int = _
         text = " ".join(str(value).split())
         if not text or not text.isprintable() or len(text) > longest or text.lower() == "unset condition name":
             continue
-        if longest <= _NAME_MAX and _HANDLE.fullmatch(text):
+        if longest <= NAME_MAX and _HANDLE.fullmatch(text):
             continue
         if name in ("alarm", "alert") and understood(text) is not None:
             continue

@@ -121,7 +121,14 @@ class Alarm(msgspec.Struct):
 
     def most(self, at: float) -> int:
         """Note an activation; how many there were within the minute that ends with it, :data:`MOST` at most."""
-        self.recent = sorted([*self.recent, at])[-MOST:]
+        recent = self.recent
+        if not recent or at >= recent[-1]:  # the usual case
+            while recent and at - recent[0] > _MINUTE:
+                del recent[0]
+            recent.append(at)
+            del recent[:-MOST]
+            return len(recent)
+        self.recent = sorted([*recent, at])[-MOST:]
         newest = self.recent[-1]
         self.recent = [one for one in self.recent if newest - one <= _MINUTE]
         return sum(0 <= at - one <= _MINUTE for one in self.recent) or 1

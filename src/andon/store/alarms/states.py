@@ -18,6 +18,7 @@ from andon.core.timestamps import TimeReader
 from andon.store.alarms.alarm_fields import (
     BESIDE_CODE,
     CODES,
+    NAME_MAX,
     NAMES,
     code_and_item,
     flat,
@@ -26,6 +27,7 @@ from andon.store.alarms.alarm_fields import (
     numbered_by_id,
     own_code,
     source_of,
+    tells_nothing,
 )
 from andon.store.alarms.state_words import ALARMS, ANYWHERE, CODED, NAMED, NOWHERE, Said, understood
 
@@ -140,8 +142,28 @@ SILENT = Report()
 _UTC = TimeReader()
 
 
+#: Names of fields that were judged, and those of them that tell of no alarm: most logs have no others.
+_judged: set[str] = set()
+_silent: set[str] = set()
+_JUDGED_MOST = 4_096
+
+
+def says_nothing(context: Mapping[str, Any]) -> bool:
+    """Whether the names of the fields tell already that ``context`` says nothing of an alarm; each is judged once."""
+    if not _judged.issuperset(context):
+        if len(_judged) > _JUDGED_MOST:
+            _judged.clear()
+            _silent.clear()
+        short = [name for name in context if len(name) <= NAME_MAX][:_JUDGED_MOST]
+        _silent.update(name for name in short if tells_nothing(name, _TELLING | CODES))
+        _judged.update(short)
+    return _silent.issuperset(context) and dict not in map(type, context.values())
+
+
 def says_active(context: Mapping[str, Any]) -> bool:
     """Whether ``context`` says that an alarm is active now: one of those is worth a warning at the least."""
+    if says_nothing(context):
+        return False
     fields = flat(context)
     if _TELLING.isdisjoint(fields):
         return False
@@ -171,6 +193,8 @@ def _is_evident(fields: Mapping[str, Any]) -> bool:
 
 def read(context: Mapping[str, Any], at: float, times: TimeReader = _UTC) -> Report:
     """What ``context`` says; ``at`` is the time of the log, ``times`` reads those in it."""
+    if says_nothing(context):
+        return SILENT
     fields = flat(context)
     if _TELLING.isdisjoint(fields):  # most logs
         return SILENT if CODES.isdisjoint(fields) else _plain_report(fields)
@@ -202,7 +226,7 @@ def _trust(fields: Mapping[str, Any]) -> int:
 
 def _among(fields: Mapping[str, Any], wanted: frozenset[str]) -> list[str]:
     """Those of the log's fields that are in ``wanted``, in the order of the log."""
-    return [name for name in fields if name in wanted]
+    return [] if wanted.isdisjoint(fields) else [name for name in fields if name in wanted]
 
 
 def _active(fields: Mapping[str, Any], trust: int) -> bool | None:

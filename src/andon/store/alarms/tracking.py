@@ -6,6 +6,7 @@ leave no row for each time, only counts for ten minutes: there may be millions o
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -57,18 +58,21 @@ def add(connection: Connection, rows: Sequence[Row], times: TimeReader) -> None:
     entries = {entry.id: entry for entry in of_items(connection, swept)} | entries
     _load_times(connection, zip(told, matched, strict=True), entries)
     counts: dict[tuple[int, int, int], list[Any]] = {}
+    newest: dict[int, Told] = {}
     acks = 0
     for one, entry in zip(told, matched, strict=True):
         entry.item = entry.item or one.report.item
         for moment in entry.alarm.tell(one.report, one.at, one.priority, one.row.id, past=one.row.late):
             _count(counts, entry, moment, one.priority)
         if one.priority and (one.report.active is not False) and not one.row.late:
-            entry.told = one.summary()
+            newest[entry.id] = one
         acks += bool(one.report.acknowledged)
         if one.report.everything:
             for other in entries.values():
                 if other is not entry and (other.place, other.item) == (one.place, one.report.item):
                     other.alarm.tell(_CLEARED, one.at, 0, one.row.id, past=one.row.late)
+    for alarm_id, one in newest.items():
+        entries[alarm_id].told = one.summary()
     _save(connection, entries.values())
     _save_counts(connection, counts)
     add_to_counters(connection, {ACKS: acks})
@@ -80,10 +84,10 @@ def _read(row: Row, times: TimeReader) -> Told | None:
     if not priority and not row.context:
         return None
     try:
-        at = datetime.fromisoformat(row.timestamp).timestamp()
+        at = _seconds(row.timestamp)
     except (ValueError, OverflowError):  # taken over as it was
         return None
-    fields = _fields(row.context)
+    fields = row.told if row.told is not None else _fields(row.context)
     if fields:
         fields = _graded(fields, row)
     report = read(fields, at, times) if fields else SILENT
@@ -94,6 +98,19 @@ def _read(row: Row, times: TimeReader) -> Told | None:
     if report.spans and not priority and report.active is None:  # a time of what is no alarm but information
         return None
     return Told(row, at, report, priority, row.own[6] or row.own[0] or "", report.code or "")
+
+
+@functools.lru_cache(maxsize=256)
+def _second(text: str) -> int:
+    """A time without its fraction in unix seconds."""
+    return int(datetime.fromisoformat(f"{text}+00:00").timestamp())
+
+
+def _seconds(stored: str) -> float:
+    """A stored time in unix seconds; raises ValueError where it is none."""
+    if len(stored) == 24 and stored[19] == "." and stored[20:23].isdigit() and stored[23] == "Z" and stored.isascii():
+        return (_second(stored[:19]) * 1000 + int(stored[20:23])) / 1000
+    return datetime.fromisoformat(stored).timestamp()
 
 
 def _graded(fields: Mapping[str, Any], row: Row) -> Mapping[str, Any]:

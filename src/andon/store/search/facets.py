@@ -7,9 +7,9 @@ the field is scattered and no value of it is counted any more, so it can neither
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -33,13 +33,16 @@ PER_LOG = 24
 #: Contexts beyond this many characters are not taken apart.
 CONTEXT_MAX = 65_536
 _NUMBER_LENGTH = 8
+_OWN = frozenset(OWN)
+_decode = msgspec.json.Decoder().decode
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
     """What indexing reads of a log. ``own`` are the values of :data:`OWN`, ``fields`` those of the context.
 
     ``more`` says that the context holds more fields than these. ``native`` is the severity as it was sent where that
-    is another word. ``late`` says that it told of the past when it was stored.
+    is another word. ``late`` says that it told of the past when it was stored. ``told`` is the context taken apart,
+    None where it is no object or too large.
     """
 
     id: int
@@ -52,15 +55,18 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     context: str | None
     native: str | None
     late: bool
+    told: dict[str, Any] | None
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Row:
         """From the columns :data:`ROW_COLUMNS`."""
         log_id, time, pattern_id, message, native, *own, notes, context = row
-        fields, more = context_fields(context)
+        told = _object(context) if context and len(context) <= CONTEXT_MAX else None
+        fields, more = _compared(told, PER_LOG) if told else ([], bool(context) and len(context) > CONTEXT_MAX)
         at = str(time or "")
-        late = is_past(notes)
-        return cls(log_id, at, pattern_id or 0, str(message or ""), tuple(own), fields, more, context, native, late)
+        late = notes is not None and is_past(notes)
+        text = str(message or "")
+        return cls(log_id, at, pattern_id or 0, text, tuple(own), fields, more, context, native, late, told)
 
 
 #: The columns of ``logs`` that :meth:`Row.read` takes, in its order.
@@ -76,32 +82,38 @@ def context_fields(text: str | None) -> tuple[list[tuple[str, str]], bool]:
         return [], False
     if len(text) > CONTEXT_MAX:
         return [], True
-    found = list(islice(_pairs(text), PER_LOG + 1))
-    return found[:PER_LOG], len(found) > PER_LOG
+    return _compared(_object(text) or {}, PER_LOG)
 
 
 def has_field(text: str | None, name: str, value: str) -> bool:
     """Whether a context has this value in this field, however large it is."""
-    return bool(text) and (name, value) in _pairs(text or "")
+    return bool(text) and (name, value) in _compared(_object(text or "") or {}, sys.maxsize)[0]
 
 
-def _pairs(text: str) -> Iterator[tuple[str, str]]:
+def _object(text: str) -> dict[str, Any] | None:
     try:
-        context = msgspec.json.decode(text)
+        context = _decode(text)
     except (msgspec.DecodeError, RecursionError):
-        return
-    if not isinstance(context, dict):
-        return
+        return None
+    return context if isinstance(context, dict) else None
+
+
+def _compared(context: Mapping[str, Any], most: int) -> tuple[list[tuple[str, str]], bool]:
+    """The first ``most`` (name, value) that can be compared, and whether there are more."""
+    found: list[tuple[str, str]] = []
     for name, value in context.items():
-        if isinstance(value, str):  # the usual case first
-            if value and 0 < len(name) <= NAME_LENGTH:
-                yield (f"context.{name}" if name in OWN else name), value
-        elif isinstance(value, dict):
+        if isinstance(value, dict):
             for inner, one in value.items():
                 if (shown := _comparable(one)) is not None and len(name) + len(inner) < NAME_LENGTH:
-                    yield f"{name}.{inner}", shown
-        elif (shown := _comparable(value)) is not None and 0 < len(name) <= NAME_LENGTH:
-            yield (f"context.{name}" if name in OWN else name), shown
+                    found.append((f"{name}.{inner}", shown))
+            continue
+        # texts are the usual case
+        told = (value or None) if isinstance(value, str) else _comparable(value)
+        if told is not None and 0 < len(name) <= NAME_LENGTH:
+            found.append((f"context.{name}" if name in _OWN else name, told))
+        if len(found) > most:
+            break
+    return found[:most], len(found) > most
 
 
 def _comparable(value: Any) -> str | None:
@@ -135,7 +147,7 @@ class FacetBook:
         """Count ``rows`` (at least one) inside the open transaction."""
         if not self._fields:
             self._load(connection)
-        timed = [(unix_minute(row.timestamp) // 60, row) for row in rows]
+        timed = [(unix_minute(row.timestamp[:16]) // 60, row) for row in rows]
         _count_hours(connection, timed)
         owns = Counter((hour, row.pattern_id, row.own) for hour, row in timed)
         met: Counter[tuple[int, int, tuple[str, str]]] = Counter()
@@ -143,20 +155,44 @@ class FacetBook:
             for name, value in zip(OWN, own, strict=True):
                 if value:
                     met[hour, pattern, (name, value)] += count
-        for hour, row in timed:
-            for pair in row.fields:
-                met[hour, row.pattern_id, pair] += 1
-        by_day: Counter[tuple[int, int, int, int]] = Counter()
-        by_hour: Counter[tuple[int, int, int]] = Counter()
-        for (hour, pattern, (name, value)), count in met.items():
-            field = self._fields.get(name) or self._new_field(connection, name)
+        scattered = {name for name, field in self._fields.items() if self._kept[field] == SCATTERED}
+        met.update(
+            [(hour, row.pattern_id, pair) for hour, row in timed for pair in row.fields if pair[0] not in scattered]
+        )
+        by_day: defaultdict[tuple[int, int, int, int], int] = defaultdict(int)
+        by_hour: defaultdict[tuple[int, int, int], int] = defaultdict(int)
+        # of those that are scattered nothing but how often they came is counted, so values need not be told apart
+        rest = Counter(
+            [(hour, row.pattern_id, name) for hour, row in timed for name, _ in row.fields if name in scattered]
+        )
+        for (hour, pattern, name), count in rest.items():
+            field = self._fields[name]
+            known = self._rest_of(connection, field)
+            by_hour[field, hour, known] += count
+            if pattern:
+                by_day[field, hour // 24, pattern, known] += count
+        places = self._places(connection, met)
+        for (hour, pattern, pair), count in met.items():
+            field, known = places[pair]
             if field:
-                known = self._value(connection, field, value, count)
                 by_hour[field, hour, known] += count
                 if pattern:
                     by_day[field, hour // 24, pattern, known] += count
         _add(connection, "facets", ("field_id", "day", "pattern_id", "value_id"), by_day)
         _add(connection, "facet_hours", ("field_id", "hour", "value_id"), by_hour)
+
+    def _places(
+        self, connection: Connection, met: Mapping[tuple[int, int, tuple[str, str]], int]
+    ) -> dict[tuple[str, str], tuple[int, int]]:
+        """The ids of fields and values that were met so often; 0 for a field that is not kept."""
+        totals: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for (_, _, pair), count in met.items():
+            totals[pair] += count
+        places: dict[tuple[str, str], tuple[int, int]] = {}
+        for (name, value), count in totals.items():
+            field = self._fields.get(name) or self._new_field(connection, name)
+            places[name, value] = (field, self._value(connection, field, value, count)) if field else (0, 0)
+        return places
 
     def _load(self, connection: Connection) -> None:
         for field, name, kept in map(tuple, run(connection, "SELECT id, name, kept FROM fields")):
@@ -220,15 +256,13 @@ class FacetBook:
 
 def _count_hours(connection: Connection, timed: Sequence[tuple[int, Row]]) -> None:
     """Note which ids belong to which hour, and how often which pattern came in it."""
-    spans: dict[int, tuple[int, int, int]] = {}
-    for hour, row in timed:
-        first, last, count = spans.get(hour, (row.id, row.id, 0))
-        spans[hour] = min(first, row.id), max(last, row.id), count + 1
+    hours, ids = [hour for hour, _ in timed], [row.id for _, row in timed]  # ids rise
+    firsts, lasts = dict(zip(reversed(hours), reversed(ids), strict=True)), dict(zip(hours, ids, strict=True))
     insert_rows(
         connection,
         "log_hours",
         ("hour", "first_id", "last_id", "count"),
-        [(hour, *span) for hour, span in spans.items()],
+        [(hour, firsts[hour], lasts[hour], count) for hour, count in Counter(hours).items()],
         " ON CONFLICT (hour) DO UPDATE SET"
         " first_id = CASE WHEN excluded.first_id < log_hours.first_id"
         " THEN excluded.first_id ELSE log_hours.first_id END,"

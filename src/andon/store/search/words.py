@@ -167,5 +167,5 @@ def _change(connection: Connection, statement: str, rows: Sequence[Row]) -> None
 
 def indexed_text(row: Row) -> str:
     """What the index is given for a log: its message and a word for each of its fields that can be compared."""
-    tokens = " ".join([field_token(*field) for field in row.fields])
+    tokens = " ".join([field_token(name, value) for name, value in row.fields])
     return f"{fold(row.message)} {_own_tokens(row.own)} {tokens}{' ' + _MORE if row.more else ''}"
