@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import APIResponse, Browser, Route, expect
 
 from andon.core.times import stored
 from support.api import Client
@@ -83,7 +83,10 @@ def test_nothing_waits_and_nothing_is_made_up(browser: Browser, empty: str) -> N
 
 
 def test_a_ticket_is_proposed_read_approved_and_done(browser: Browser, andon: Andon, counter: Desk) -> None:
-    """From the problem to the desk: others see each step, and what arrives is what stood there, byte for byte."""
+    """From the problem to the desk: others see each step, and what arrives is what stood there, byte for byte.
+
+    What is said to who approves is said too where the page was brought up to date before the answer came.
+    """
     id_ = problem(andon, "alert")
     with opened(browser, address(andon)) as other, opened(browser, address(andon, f"problems/{id_}")) as one:
         page, panel = one.page, one.page.get_by_role("region", name="Tickets and messages")
@@ -103,8 +106,14 @@ def test_a_ticket_is_proposed_read_approved_and_done(browser: Browser, andon: An
         exact = card.get_by_role("region", name="Body of request 1", exact=True).inner_text()
         assert faults(page) == []
         assert counter.taken == {}
+        answers: list[tuple[Route, APIResponse]] = []
+        page.route("**/approve", lambda route: answers.append((route, route.fetch())))
         card.get_by_role("button", name="Approve").click()
+        expect(card.get_by_role("button", name="Approve")).to_have_count(0)  # the stream is first
+        ((route, answer),) = answers
+        route.fulfill(response=answer)
         expect(page.locator("#said")).to_contain_text("Approved")
+        page.unroute("**/approve")
         link = card.get_by_role("link", name="OPS-1")
         expect(link).to_have_attribute("href", f"{counter.url}/browse/OPS-1")
         expect(other.page.get_by_role("region", name="Done and failed")).to_contain_text("Done")

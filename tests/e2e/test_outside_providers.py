@@ -5,29 +5,19 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from support.packages import install, install_the_documented_one
-from support.patience import PATIENCE
 from support.providers.openai_api import CompatibleApi
 from support.service import Andon, log, running, until
 
 
 def andon(service: Andon, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command beside the service, or without one."""
-    command = [sys.executable, "-m", "andon", *arguments]
-    return subprocess.run(
-        command,
-        env=service.environment,
-        cwd=service.place,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    """A command beside the service, or without one, and its texts."""
+    done = service.cli(*arguments)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ _IMPORTED = (
     "uvloop",
 )
 #: Where one of these is another, an interpreter of its own is needed: it reads them when it starts.
-_OF_THE_INTERPRETER = ("PYTHONPATH", "PYTHONUTF8", "PYTHONIOENCODING", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
+_OF_THE_INTERPRETER = ("PYTHONUTF8", "PYTHONIOENCODING", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 #: The environment before any test changed it.
 _BEFORE = dict(os.environ)
 _ANSWER_MAX = 64
@@ -148,8 +148,24 @@ def run(
 
 
 def can_fork(environment: dict[str, str]) -> bool:
-    """Whether a process with this environment can be forked off ours, which has that of before the tests."""
-    return all(environment.get(name) == _BEFORE.get(name) for name in _OF_THE_INTERPRETER)
+    """Whether a process with this environment can be forked off ours, which has that of before the tests.
+
+    Directories of packages may come before those in which modules are found anyway, but no other Andon.
+    """
+    added = _added(environment)
+    return (
+        all(environment.get(name) == _BEFORE.get(name) for name in _OF_THE_INTERPRETER)
+        and added is not None
+        and not any(Path(one, "andon").exists() for one in added)
+    )
+
+
+def _added(environment: dict[str, str]) -> list[str] | None:
+    """What PYTHONPATH has before what it had; None where it is another one."""
+    before, now = (one.get("PYTHONPATH", "").split(os.pathsep) for one in (_BEFORE, environment))
+    if before == [""]:
+        return [one for one in now if one]
+    return now[: -len(before)] if now[-len(before) :] == before else None
 
 
 def _serve(ours: socket.socket) -> None:
@@ -197,6 +213,7 @@ def _become(arguments: list[str], environment: dict[str, str], place: str, files
     """What an interpreter of its own would have begun with."""
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = _added(environment) or ()
     os.chdir(place)
     given, output, errors = files
     for number, name, how in ((0, given, os.O_RDONLY), (1, output, _ADD), (2, errors, _ADD)):

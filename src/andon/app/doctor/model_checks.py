@@ -40,6 +40,7 @@ async def _member(name: str, settings: Settings, member: Member) -> CheckResult:
     if analyst is None:
         return CheckResult(name, True, "PLAYBOOK: the built-in rules answer, no model is needed")
     try:
+        await analyst.warm_up()  # what this machine takes to import a library is no time of the provider
         async with asyncio.timeout(10):
             await analyst.check()
     except ModelError as error:

@@ -51,6 +51,8 @@ on("htmx:before:request htmx:sse:before:connection htmx:sse:after:connection", (
   isStream(event)) { event.preventDefault(); event.detail.connection?.abortController.abort(); } }); // it rests
 on("htmx:before:morph:node", ({ detail: { oldNode: old, newNode: made } }) => { // what changed is lit
   if (old.matches?.(".flash") && old.textContent !== made.textContent) made.classList.add("changed"); });
+on("htmx:after:request", ({ detail: { ctx } }) => { // where the stream was first and took away what was pressed,
+  if (ctx.target?.isConnected === false) Object.assign(ctx, { target: document.body, swap: "none" }); }); // its parts stay
 // What failed is said.
 const say = (sentence) => { ($("dialog[open] .answer") ?? $("#said")).innerHTML =
   `<p class="said said-failed" role="alert">${sentence}</p>`; };
