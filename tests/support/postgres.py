@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import base64
 import functools
+import hashlib
+import hmac
 import itertools
 import os
 import pwd
@@ -60,7 +63,8 @@ class Cluster:
         (self.port,) = free_ports(1)
         self.start()
         with self.admin() as connection:
-            connection.execute(sql.SQL("CREATE ROLE andon LOGIN PASSWORD {}").format(sql.Literal(PASSWORD)))
+            connection.execute(sql.SQL("CREATE ROLE andon LOGIN PASSWORD {}").format(sql.Literal(_verifier(PASSWORD))))
+            connection.execute(sql.SQL("ALTER ROLE admin PASSWORD {}").format(sql.Literal(_verifier(PASSWORD))))
         self._create(_TEMPLATE, "template0")
         prepare(self.address(_TEMPLATE), durability="normal")
 
@@ -193,6 +197,16 @@ class Cluster:
         name = f"test_{next(self._numbers)}"
         self._create(name, _TEMPLATE)
         return self.address(name)
+
+
+def _verifier(password: str) -> str:
+    """What the server keeps of a password. With one round, where it would take thousands: tests connect that often."""
+    salt = os.urandom(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 1)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    served = hmac.digest(salted, b"Server Key", "sha256")
+    text = [base64.b64encode(one).decode() for one in (salt, stored, served)]
+    return f"SCRAM-SHA-256$1:{text[0]}${text[1]}:{text[2]}"
 
 
 def _account() -> pwd.struct_passwd | None:
