@@ -136,7 +136,10 @@ def count(source: Path = SOURCE) -> tuple[dict[str, float], str]:
         with ThreadPoolExecutor() as both:  # the imports under cachegrind are most of the time, and leave a core free
             plain = both.submit(_run, _work("counts", empty, given), source)
             under_cachegrind = both.submit(_instructions, empty, given, source)
-            return json.loads(plain.result()) | under_cachegrind.result(), "" if shutil.which("valgrind") else MISSING
+            found: dict[str, float] = json.loads(plain.result()) | under_cachegrind.result()
+    if nothing := [name for name, value in found.items() if value <= 0]:
+        raise CountError(f"{nothing[0]} came to nothing: what is counted is not what does the work any more")
+    return found, "" if shutil.which("valgrind") else MISSING
 
 
 def _work(kind: str, empty: Path, given: Path) -> list[str]:
