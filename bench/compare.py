@@ -42,6 +42,7 @@ QUANTITIES = {
     "sustained, with indexing": "logs/s",
     "memory, after that": "MiB",
     **{f"asked: {name}": "ms" for name in compare_service.QUESTIONS},
+    "asked: all, CPU": "CPU ms",
     "a model call, CPU": "CPU ms",
 }
 MORE = {name for name, unit in QUANTITIES.items() if unit.startswith("logs/")}
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str]) -> int:
                 f"\n{count:,} messages of about 255 bytes, {rounds} rounds in turns; medians, ratios with their spread"
             )
             print(table(measured))
+            print("  On a busy machine believe CPU, memory and wake-ups before seconds, and a wide spread not at all.")
         if "counts" in wanted:
             print("\ncounted once, which does not depend on the machine:")
             print(counted({name: _counts(source) for name, source in sides.items()}))

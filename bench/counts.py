@@ -136,7 +136,10 @@ def count(source: Path = SOURCE) -> tuple[dict[str, float], str]:
         with ThreadPoolExecutor() as both:  # the imports under cachegrind are most of the time, and leave a core free
             plain = both.submit(_run, _work("counts", empty, given), source)
             under_cachegrind = both.submit(_instructions, empty, given, source)
-            return json.loads(plain.result()) | under_cachegrind.result(), "" if shutil.which("valgrind") else MISSING
+            found: dict[str, float] = json.loads(plain.result()) | under_cachegrind.result()
+    if nothing := [name for name, value in found.items() if value <= 0]:
+        raise CountError(f"{nothing[0]} came to nothing: what is counted is not what does the work any more")
+    return found, "" if shutil.which("valgrind") else MISSING
 
 
 def _work(kind: str, empty: Path, given: Path) -> list[str]:
@@ -164,26 +167,24 @@ def instructions(summaries: Mapping[str, int]) -> dict[str, float]:
 def _summary(written: str) -> int:
     found = re.search(r"^summary: (\d+)", written, re.MULTILINE)
     if found is None:
-        raise ValueError("cachegrind wrote no summary")
+        raise CountError("cachegrind wrote no summary")
     return int(found[1])
 
 
 def _run(command: Sequence[str], source: Path) -> str:
-    """The output of a counting program over the package in ``source``. Raises CountError where it failed."""
-    path = os.pathsep.join([str(source), str(ROOT)])
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        # what was compiled is kept, as in `make test`: compiling it anew takes longer than all that is counted
-        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
+    """The last line of a counting program over the package in ``source``. Raises CountError where it failed."""
+    path, name = os.pathsep.join([str(source), str(ROOT)]), " ".join(command[-5:-2])
+    # what was compiled is kept, as in `make test`: compiling it anew takes longer than all that is counted
+    variables = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        raise CountError(f"{name} did not end within {PATIENCE} s") from None
     if done.returncode:
-        raise CountError(f"{' '.join(command[-5:-2])} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return done.stdout
+        raise CountError(f"{name} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+    return done.stdout.strip().rpartition("\n")[2]  # the store tells what it did before that
 
 
 def key_of(one: Count, here: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from bench.page_file import page_file
+from bench.rows import Row, in_turn
 from bench.service_figures import start_service, stop_service
 
 ROWS, QUICK_ROWS = 10_000_000, 300_000
@@ -29,17 +30,17 @@ YARDSTICK = "/healthz"
 SCREENS = ("/", "/journal", "/problems/{problem}", "/figures", "/shift", "/ask", "/actions", "/system")
 
 
-async def measure(*, quick: bool, rows: int | None = None, fresh: bool = False) -> None:
+async def measure(*, quick: bool, rows: int | None = None, fresh: bool = False) -> list[Row]:
     """Print milliseconds to the first byte of every screen, and how many times those of the yardstick that is."""
     wanted = rows or (QUICK_ROWS if quick else ROWS)
     print(f"\npage: {wanted:,} logs; the file is made once in some minutes, and again when it is old", flush=True)
     path, count, seconds, cpu = await page_file(wanted, fresh=fresh)
     made = f"made in {seconds:.0f} s ({cpu:.0f} s of them worked)" if seconds else "made before"
     print(f"  {count:,} logs over 90 days, {path.stat().st_size / 2**30:.1f} GiB, {made}", flush=True)
-    await asyncio.to_thread(_measured, path, QUICK_ROUNDS if quick else ROUNDS)
+    return await asyncio.to_thread(_measured, path, QUICK_ROUNDS if quick else ROUNDS)
 
 
-def _measured(database: Path, rounds: int) -> None:
+def _measured(database: Path, rounds: int) -> list[Row]:
     with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as sql:
         (problem,) = sql.execute("SELECT id FROM patterns ORDER BY count DESC LIMIT 1").fetchone()
     asked = [YARDSTICK, *(one.format(problem=problem) for one in SCREENS)]
@@ -71,6 +72,12 @@ def _measured(database: Path, rounds: int) -> None:
             f"    {one:<36}{times[0]:>10.1f}{ordered[0]:>8.1f}{middle:>8.1f}{high:>8.1f}"
             f"{statistics.fmean(worked[one]):>8.1f} ms {middle / yardstick:>6.1f}{mark}{said}"
         )
+    beside = taken.pop(YARDSTICK)
+    return [
+        Row(f"page: {one}", unit="ms", yardstick=YARDSTICK, goal=f"<= {AIM:.0f}", **in_turn(times, beside))
+        for one, times in taken.items()
+        if status[one] == 200
+    ]
 
 
 def _worked(pid: int) -> float:

@@ -20,6 +20,7 @@ from andon.core.models import LogRecord, Retained
 from andon.core.telemetry import Metrics
 from andon.store import KeepPolicy, KeepRule, Retention, Store, prepare
 from bench.plant import Plant
+from bench.rows import Row
 
 BATCH = 500
 #: Batches recorded in a second at the steady pace.
@@ -52,8 +53,8 @@ class _Steps:
         return done
 
 
-async def measure(*, quick: bool) -> None:
-    """Print waits and ratios."""
+async def measure(*, quick: bool) -> list[Row]:
+    """Print waits and ratios, and return them."""
     rows = 100_000 if quick else 1_000_000
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as place:
         path = Path(place) / "agent.db"
@@ -66,10 +67,11 @@ async def measure(*, quick: bool) -> None:
             clock.offset = 0.0
             before = path.stat().st_size
             print(f"\nretention: {rows:,} logs to delete, {before / rows:,.0f} bytes each, batches of {BATCH}")
-            await _beside(store, Retention(store, policy, clock), fresh)
+            found = await _beside(store, Retention(store, policy, clock), fresh)
         finally:
             await store.close()
         print(f"  file: {before / 2**20:,.0f} MiB before, {path.stat().st_size / 2**20:,.0f} MiB after")
+    return found
 
 
 async def _fill(store: Store, rows: int) -> list[list[LogRecord]]:
@@ -90,7 +92,7 @@ async def _fill(store: Store, rows: int) -> list[list[LogRecord]]:
     return batches[old:]
 
 
-async def _beside(store: Store, retention: Retention, fresh: list[list[LogRecord]]) -> None:
+async def _beside(store: Store, retention: Retention, fresh: list[list[LogRecord]]) -> list[Row]:
     metrics = Metrics()
     indexing = asyncio.create_task(keep_indexed(store, metrics))
     supply = iter(fresh)
@@ -125,6 +127,11 @@ async def _beside(store: Store, retention: Retention, fresh: list[list[LogRecord
             f"({len(waits)} batches)"
         )
     print(f"  recording at full speed: {statistics.median(full) / statistics.median(fast):.2f} x with retention")
+    slow = 1000 * statistics.median(fast), 1000 * statistics.median(full)
+    return [
+        Row("retention: a batch, full speed", slow[0], "ms", yardstick="ms, without", beside=slow[1]),
+        Row("retention: longest step", 1000 * max(steps.seconds), "ms"),
+    ]
 
 
 async def _recorded(store: Store, supply: Iterator[list[LogRecord]], count: int, every: float = 0.0) -> list[float]:

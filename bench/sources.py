@@ -38,6 +38,7 @@ from andon.ingest.sources.outlet import Outlet
 from andon.ingest.sources.source import Source
 from andon.store import Store, prepare
 from bench.record_path import BATCH, _andon, _one
+from bench.rows import Row, in_turn
 from bench.service_figures import free_ports
 from bench.source_files import FilesSource
 from bench.source_otlp import OtlpSource
@@ -68,8 +69,8 @@ WAYS = {
 }
 
 
-async def measure(*, quick: bool) -> None:
-    """Print logs per second and their share of the record path's."""
+async def measure(*, quick: bool) -> list[Row]:
+    """Print logs per second and their share of the record path's, and return them."""
     count, rounds = (10_000, 3) if quick else (40_000, 5)
     gc.collect()
     gc.freeze()  # as the service does once it has started
@@ -96,6 +97,17 @@ async def measure(*, quick: bool) -> None:
         goal = INTO_STREAM if name.endswith("stream") else STORED if name.endswith("stored") else None
         aim = "" if goal is None else f" (goal {goal} x)"
         print(f"  {name:<34}{speed:>10,.0f} logs/s   {speed / medians['record path']:>5.2f} x the record path{aim}")
+    path = speeds.pop("record path")
+    return [
+        Row(
+            f"sources: {name}",
+            unit="logs/s",
+            yardstick="record path",
+            goal=f">= {INTO_STREAM if name.endswith('stream') else STORED} x",
+            **in_turn(values, path),
+        )
+        for name, values in speeds.items()
+    ]
 
 
 async def _through(connection: BusConnection, way: Way, count: int, database: Path | None) -> float:

@@ -26,6 +26,7 @@ from andon.bus.log_stream import JetStreamLogStream
 from andon.bus.publisher import JetStreamPublisher
 from andon.core.models import SUBJECT
 from andon.core.settings.settings import load_settings
+from bench.rows import Row
 from bench.service_figures import peak_resident, start_service, stop_service, stored
 
 SUPPORT = Path(__file__).resolve().parent.parent / "tests" / "support"
@@ -50,15 +51,15 @@ CRITICAL = {
 }
 
 
-async def measure(*, quick: bool) -> None:
-    """Print the figures of the storm and of the backlog."""
+async def measure(*, quick: bool) -> list[Row]:
+    """Print the figures of the storm and of the backlog, and return them."""
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as place:
-        await the_storm(Path(place) / "storm", 4_000 if quick else 20_000)
+        storm = await the_storm(Path(place) / "storm", 4_000 if quick else 20_000)
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as place:
-        await the_backlog(Path(place) / "backlog", 200_000 if quick else 1_000_000)
+        return storm + await the_backlog(Path(place) / "backlog", 200_000 if quick else 1_000_000)
 
 
-async def the_storm(place: Path, count: int) -> None:
+async def the_storm(place: Path, count: int) -> list[Row]:
     """A storm, then a CRITICAL nobody has seen: calls, its wait, and memory."""
     place.mkdir(parents=True)
     calls = place / "calls"
@@ -87,9 +88,14 @@ async def the_storm(place: Path, count: int) -> None:
     print(f"  the CRITICAL waited   {wait / LATENCY:>8.1f}   model latencies, from published to answered")
     print(f"  of that in the queue  {queued / LATENCY:>8.1f}   model latencies, its own call included")
     print(f"  resident memory       {peak:>8.0f}   MiB at most")
+    return [
+        Row("storm: model calls", asked, "calls", yardstick="problems and the CRITICAL", beside=PROBLEMS + 1),
+        Row("storm: the CRITICAL waited", wait, "s", yardstick="s, one model call", beside=LATENCY),
+        Row("storm: memory at most", peak, "MiB"),
+    ]
 
 
-async def the_backlog(place: Path, count: int) -> None:
+async def the_backlog(place: Path, count: int) -> list[Row]:
     """Logs that queued in the stream while nothing read them: memory and speed of the service that reads them."""
     place.mkdir(parents=True)
     async with EmbeddedBroker(load_settings(data_dir=place / "data", nats_port=-1)) as broker:
@@ -112,6 +118,10 @@ async def the_backlog(place: Path, count: int) -> None:
     print(f"  stored                {total:>8,}   of {count:,}, {problems} problems")
     print(f"  speed                 {count / taken:>8,.0f}   logs/s")
     print(f"  resident memory       {peak:>8.0f}   MiB at most")
+    return [
+        Row("backlog: speed", count / taken, "logs/s", note=f"{count:,} logs"),
+        Row("backlog: memory at most", peak, "MiB"),
+    ]
 
 
 async def answered(service: Running, published: float) -> float:

@@ -34,20 +34,17 @@ def read(path: Path) -> Run:
 def printed(run: Run) -> str:
     """Every promised row, measured or not, then the others; above them the machine."""
     found = {row.name: row for row in run.rows}
-    lines = [*told(run.machine), "", _line("", "value", "yardstick", "ratio (spread)", "goal", "")]
+    lines = [("", "value", "yardstick", "ratio (spread)", "goal", "met")]
     for promise in PROMISES:
         row = found.get(promise.name)
-        if row is None:
-            missing = f"not measured: python -m bench {promise.measurement}"
-            lines.append(_line(promise.name, "", missing, "", promise.goal, ""))
-        else:
-            lines.append(_line(*cells(row)))
-    others = [row for row in run.rows if row.name not in _NAMES]
-    if others:
-        lines += ["", "  beside these", *(_line(*cells(row)) for row in others)]
-    notes = [row for row in run.rows if row.note]
-    lines += ["", *(f"  {row.name}: {row.note}" for row in notes)] if notes else []
-    return "\n".join(lines)
+        missing = f"not measured: python -m bench {promise.measurement}"
+        lines.append(cells(row) if row else (promise.name, "", missing, "", promise.goal, ""))
+    lines += [cells(row) for row in run.rows if row.name not in _NAMES]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)) for line in lines]
+    notes = [f"{row.name}: {row.note}" for row in run.rows if row.note]
+    parts = [*told(run.machine), "", *shown, *(["", *notes] if notes else [])]
+    return "\n".join(f"  {part}".rstrip() for part in parts)
 
 
 def told(machine: Machine) -> Iterator[str]:
@@ -80,8 +77,3 @@ def figure(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-def _line(*cells: str) -> str:
-    widths = (24, 20, 40, 34, 12, 0)
-    return "  " + " ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()

@@ -69,6 +69,13 @@ def test_renewing_keeps_what_stands_there_of_other_machines(counts: ModuleType) 
     }
 
 
+def test_what_counts_nothing_is_no_gain(counts: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = iter(["", json.dumps({"record: statements": 0.0})])
+    monkeypatch.setattr(counts, "_run", lambda *_: next(said))
+    monkeypatch.setattr(counts.shutil, "which", lambda _: None)
+    assert counts.main([]) == 2
+
+
 def test_what_comes_before_is_subtracted_from_instructions(counts: ModuleType) -> None:
     started, log, indexing = 5_000_000, 130, 380
     first, both = counts.FIRST, counts.FIRST + counts.COUNTED
