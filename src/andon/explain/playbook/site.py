@@ -50,9 +50,10 @@ class SitePlaybook:
     second of work and a fifth of a service's memory, are loaded when they are first needed: see :meth:`ready`.
     """
 
-    def __init__(self, directory: Path, bundled: Playbook | None = None) -> None:
-        """``bundled`` are loaded when they are needed unless given; the site's rules come with the first
-        :meth:`scan`."""
+    def __init__(self, directory: Path, bundled: Playbook | None = None, *, kept: Path | None = None) -> None:
+        """``bundled`` are loaded when they are needed unless given, from the file ``kept`` where it holds them parsed;
+        the site's rules come with the first :meth:`scan`."""
+        self._kept = kept
         self._files = SiteFiles(directory, [".yaml", ".yml"], "playbook file", _parse)
         self._loaded = bundled
         self._loading = threading.Lock()
@@ -93,7 +94,7 @@ class SitePlaybook:
     def _load(self) -> Playbook:
         with self._loading:
             if self._loaded is None:
-                self._loaded = bundled_playbook()
+                self._loaded = bundled_playbook(self._kept)
             return self._loaded
 
     @property

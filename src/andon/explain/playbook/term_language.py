@@ -13,6 +13,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from unicodedata import normalize
 
 import msgspec
@@ -99,12 +100,23 @@ def joined(text: str) -> list[str]:
     return parts
 
 
+@cache
+def _flags(values: tuple[bool, ...]) -> tuple[bool, ...]:
+    """One object for all that are equal: thousands of terms have one of a few."""
+    return values
+
+
+@cache
+def _counts(values: tuple[int, ...]) -> tuple[int, ...]:
+    return values
+
+
 def parse_term(text: str) -> Term:
     """``text`` as a term. Raises ValueError that says what is wrong with it."""
     if _SIMPLE(text):
         plain = text.split(" ")
         weight = sum(1.0 if word.isalpha() or len(word) < _CODE else _CODE for word in plain)
-        return Term(tuple(map(sys.intern, plain)), (False,) * len(plain), (0,) * len(plain), weight)
+        return Term(tuple(map(sys.intern, plain)), _flags((False,) * len(plain)), _counts((0,) * len(plain)), weight)
     marked = text.endswith("!")
     words: list[str] = []
     is_open: list[bool] = []
@@ -127,7 +139,7 @@ def parse_term(text: str) -> Term:
         weight += 1 if word.isalpha() or len(word) < _CODE else _CODE
     if not words or gap:
         raise ValueError(f"{text!r} is not a term: it needs a word at both ends")
-    return Term(tuple(words), tuple(is_open), tuple(gaps), max(weight, _MARKED) if marked else weight)
+    return Term(tuple(words), _flags(tuple(is_open)), _counts(tuple(gaps)), max(weight, _MARKED) if marked else weight)
 
 
 class TermIndex:
