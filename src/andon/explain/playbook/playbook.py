@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
-from pathlib import Path
 
 import msgspec
 
@@ -18,7 +17,6 @@ from andon.explain.playbook.code_tables import PREFIX as CODE
 from andon.explain.playbook.code_tables import CodeTables, code_rules
 from andon.explain.playbook.general import General, load_general
 from andon.explain.playbook.glossary import load_glossary
-from andon.explain.playbook.parsed_files import kept_in
 from andon.explain.playbook.parts import PREFIX as PART
 from andon.explain.playbook.parts import part_rules
 from andon.explain.playbook.reading import Reading, read, shown
@@ -138,16 +136,8 @@ class Playbook:
 
     @classmethod
     @uncollected()
-    def load(cls, kept: Path | None = None) -> Playbook:
-        """The bundled rules, whose files are ``kept`` parsed in a file, see :mod:`parsed_files`.
-
-        Raises ConfigError that names file, rule and field.
-        """
-        with kept_in(kept):
-            return cls._loaded()
-
-    @classmethod
-    def _loaded(cls) -> Playbook:
+    def load(cls) -> Playbook:
+        """The bundled rules. Raises ConfigError that names file, rule and field."""
         vocabulary = Vocabulary(bundled_vocabulary(), TermIndex())
         written = bundled_rules()
         broad = {rule.category: rule for _, rule in written if rule.id.startswith(BROAD)}
@@ -449,19 +439,10 @@ def _explanation(finding: Finding, source: str, note: str, reading: Reading, sta
     )
 
 
-def bundled_playbook(kept: Path | None = None) -> Playbook:
-    """The bundled rules, read once in a process: nothing changes them; ``kept`` as for :meth:`Playbook.load`.
-
-    Raises ConfigError.
-    """
-    with _READING:
-        if not _READ_RULES:
-            _READ_RULES.append(Playbook.load(kept))
-        return _READ_RULES[0]
-
-
-_READING = threading.Lock()
-_READ_RULES: list[Playbook] = []
+@cache
+def bundled_playbook() -> Playbook:
+    """The bundled rules, read once in a process: nothing changes them. Raises ConfigError."""
+    return Playbook.load()
 
 
 def names(log: StoredLog) -> dict[str, str]:

@@ -17,6 +17,7 @@ import structlog
 from andon.core.errors import ConfigError
 from andon.core.models import Explanation, Hint, Question, StoredLog
 from andon.core.models.explanations import question_of
+from andon.explain.playbook.parsed_files import kept_in
 from andon.explain.playbook.parts import PREFIX as PART
 from andon.explain.playbook.playbook import BROAD, Match, Playbook, bundled_playbook
 from andon.explain.playbook.rules import (
@@ -94,7 +95,8 @@ class SitePlaybook:
     def _load(self) -> Playbook:
         with self._loading:
             if self._loaded is None:
-                self._loaded = bundled_playbook(self._kept)
+                with kept_in(self._kept):
+                    self._loaded = bundled_playbook()
             return self._loaded
 
     @property
