@@ -161,8 +161,9 @@ def load(name: str) -> Any:
     with ends_at_once():
         _import_structlog()
         found = getattr(import_module(f"andon.app.cli.{module}"), attribute)
-    gc.freeze()  # what was imported stays
-    gc.enable()
+    if not gc.isenabled():  # by main
+        gc.freeze()  # what was imported stays
+        gc.enable()
     if isinstance(found, typer.Typer):
         group = found
     else:
