@@ -49,7 +49,7 @@ from andon.explain.analyzer import Analyzer
 from andon.explain.callers.desk import SLOTS, SLOTS_BYTES, CallerDesk
 from andon.explain.interfaces import Rules
 from andon.explain.ladder import Ladder
-from andon.explain.playbook import SitePlaybook
+from andon.explain.playbook import RULES_KEPT, SitePlaybook
 from andon.explain.runbooks.runbooks import MarkdownRunbooks
 from andon.explain.site_files import scan_always
 from andon.explain.trials.examiner import Examiner
@@ -353,7 +353,7 @@ class Service:
         done = preparing.result()
         if done.taken_over:
             log.info("took over the reference system's database", rows=done.taken_over, backup=str(done.backup))
-        self.playbook = SitePlaybook(settings.playbook)
+        self.playbook = SitePlaybook(settings.playbook, kept=settings.data_dir / RULES_KEPT)
         await asyncio.to_thread(self.runbooks.scan)
         await asyncio.to_thread(self.playbook.scan)
         self._store = await step("database", self._database_place, self._open_store)

@@ -20,7 +20,6 @@ def main() -> None:
     gc.disable()
     gc.set_threshold(50_000, 20, 20)
     with ends_at_once():
-        _import_structlog()
         from andon.app.cli.command_table import app
 
     # None where a scheduler started us with a closed descriptor
@@ -43,17 +42,6 @@ def main() -> None:
         # files are named in errors of our own: what has no name is where the output goes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _end(f"the output cannot be written: {error.strerror or error}", 1)
-
-
-def _import_structlog() -> None:
-    """It would import rich, pygments and attrs to draw tracebacks, which no log of ours has: eighty modules."""
-    if "rich" in sys.modules:
-        return
-    sys.modules["rich"] = None  # type: ignore[assignment]  # what Python takes for a module that is not there
-    try:
-        import structlog  # noqa: F401
-    finally:
-        del sys.modules["rich"]
 
 
 def _end(sentence: str, status: int) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import sys
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -143,13 +144,26 @@ class LazyGroup(TyperGroup):
         return name, name and load(name), rest
 
 
+def _import_structlog() -> None:
+    """It would import rich, pygments and attrs to draw tracebacks, which no log of ours has: eighty modules."""
+    if "rich" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # what Python takes for a module that is not there
+    try:
+        import structlog  # noqa: F401
+    finally:
+        del sys.modules["rich"]
+
+
 def load(name: str) -> Any:
     """The command or group of this name, with everything it needs imported."""
     module, _, attribute = COMMANDS[name].place.partition(":")
     with ends_at_once():
+        _import_structlog()
         found = getattr(import_module(f"andon.app.cli.{module}"), attribute)
-    gc.freeze()  # what was imported stays
-    gc.enable()
+    if not gc.isenabled():  # by main
+        gc.freeze()  # what was imported stays
+        gc.enable()
     if isinstance(found, typer.Typer):
         group = found
     else:

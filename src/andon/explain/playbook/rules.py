@@ -33,7 +33,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import translate
 from functools import cache
-from importlib import resources
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -43,8 +42,8 @@ from andon.core.errors import ConfigError
 from andon.core.models import Severity
 from andon.explain.expressions import Expression, Trusted, regular
 from andon.explain.finding import CATEGORIES, CAUSE_MAX, CHECK_MAX, CHECKS_MAX, CONFIDENCES, SUMMARY_MAX
+from andon.explain.playbook.parsed_files import file_names, said_by
 from andon.explain.playbook.term_language import Vocabulary
-from andon.explain.yaml_text import load_yaml
 
 T = TypeVar("T")
 
@@ -137,15 +136,14 @@ def uncollected() -> Iterator[None]:
 def bundled(name: str, kind: type[T]) -> T:
     """The file ``name`` of this package as ``kind``. Raises ConfigError."""
     try:
-        data, _ = load_yaml((resources.files(__package__) / name).read_text(encoding="utf-8"), trusted=True)
-        return msgspec.convert(data, kind, strict=False)
+        return said_by(name, kind)
     except (ValueError, msgspec.ValidationError) as error:
         raise ConfigError(f"{name}: {error}.") from None
 
 
 def bundled_names(prefix: str = "") -> list[str]:
     """The files of this package whose names begin with ``prefix``, or else those that hold rules, sorted."""
-    names = {item.name for item in resources.files(__package__).iterdir() if item.name.endswith(".yaml")}
+    names = set(file_names())
     if prefix:
         return sorted(name for name in names if name.startswith(prefix))
     return sorted(name for name in names - _NOT_RULES if not name.startswith((PARTS, CODES)))

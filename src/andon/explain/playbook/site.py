@@ -17,6 +17,7 @@ import structlog
 from andon.core.errors import ConfigError
 from andon.core.models import Explanation, Hint, Question, StoredLog
 from andon.core.models.explanations import question_of
+from andon.explain.playbook.parsed_files import kept_in
 from andon.explain.playbook.parts import PREFIX as PART
 from andon.explain.playbook.playbook import BROAD, Match, Playbook, bundled_playbook
 from andon.explain.playbook.rules import (
@@ -50,9 +51,10 @@ class SitePlaybook:
     second of work and a fifth of a service's memory, are loaded when they are first needed: see :meth:`ready`.
     """
 
-    def __init__(self, directory: Path, bundled: Playbook | None = None) -> None:
-        """``bundled`` are loaded when they are needed unless given; the site's rules come with the first
-        :meth:`scan`."""
+    def __init__(self, directory: Path, bundled: Playbook | None = None, *, kept: Path | None = None) -> None:
+        """``bundled`` are loaded when they are needed unless given, from the file ``kept`` where it holds them parsed;
+        the site's rules come with the first :meth:`scan`."""
+        self._kept = kept
         self._files = SiteFiles(directory, [".yaml", ".yml"], "playbook file", _parse)
         self._loaded = bundled
         self._loading = threading.Lock()
@@ -93,7 +95,8 @@ class SitePlaybook:
     def _load(self) -> Playbook:
         with self._loading:
             if self._loaded is None:
-                self._loaded = bundled_playbook()
+                with kept_in(self._kept):
+                    self._loaded = bundled_playbook()
             return self._loaded
 
     @property

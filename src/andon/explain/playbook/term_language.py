@@ -13,6 +13,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from unicodedata import normalize
 
 import msgspec
@@ -99,12 +100,27 @@ def joined(text: str) -> list[str]:
     return parts
 
 
+@cache
+def _flags(values: tuple[bool, ...]) -> tuple[bool, ...]:
+    """One object for all that are equal: thousands of terms have one of a few."""
+    return values
+
+
+@cache
+def _counts(values: tuple[int, ...]) -> tuple[int, ...]:
+    return values
+
+
+def _weight_of(words: Sequence[str]) -> float:
+    return sum(1.0 if word.isalpha() or len(word) < _CODE else _CODE for word in words)
+
+
 def parse_term(text: str) -> Term:
     """``text`` as a term. Raises ValueError that says what is wrong with it."""
     if _SIMPLE(text):
         plain = text.split(" ")
-        weight = sum(1.0 if word.isalpha() or len(word) < _CODE else _CODE for word in plain)
-        return Term(tuple(map(sys.intern, plain)), (False,) * len(plain), (0,) * len(plain), weight)
+        words_of_it = tuple(map(sys.intern, plain))
+        return Term(words_of_it, _flags((False,) * len(plain)), _counts((0,) * len(plain)), _weight_of(plain))
     marked = text.endswith("!")
     words: list[str] = []
     is_open: list[bool] = []
@@ -127,30 +143,47 @@ def parse_term(text: str) -> Term:
         weight += 1 if word.isalpha() or len(word) < _CODE else _CODE
     if not words or gap:
         raise ValueError(f"{text!r} is not a term: it needs a word at both ends")
-    return Term(tuple(words), tuple(is_open), tuple(gaps), max(weight, _MARKED) if marked else weight)
+    return Term(tuple(words), _flags(tuple(is_open)), _counts(tuple(gaps)), max(weight, _MARKED) if marked else weight)
 
 
 class TermIndex:
     """Every term of every rule, looked up together: one pass over the words of a text finds them all."""
 
     def __init__(self) -> None:
-        self._exact: defaultdict[str, list[tuple[int, Term]]] = defaultdict(list)
-        self._open: defaultdict[str, list[tuple[int, Term]]] = defaultdict(list)
+        # the numbers of terms by the word that they begin with, and by the letters where that is itself a beginning
+        self._exact: dict[str, list[int]] = {}
+        self._open: dict[str, list[int]] = {}
         self._numbers: dict[str, int] = {}
+        #: Terms that a text has had the first word of, and those that are more than plain words: most are never asked.
+        self._terms: dict[int, Term] = {}
         self.weights: list[float] = []
         self.texts: list[str] = []
 
     def add(self, text: str) -> int:
         """The number of the term ``text``, which is new or known. Raises ValueError."""
         number = self._numbers.get(text)
-        if number is None:
-            term = parse_term(text)
-            number = self._numbers[text] = len(self.weights)
-            self.weights.append(term.weight)
-            self.texts.append(text)
-            head = term.words[0]
-            (self._open[head[:_STEM]] if term.open[0] else self._exact[head]).append((number, term))
+        if number is not None:
+            return number
+        number = len(self.weights)
+        if _SIMPLE(text):
+            plain = text.split(" ")
+            weight, head, within = _weight_of(plain), plain[0], self._exact
+        else:
+            term = self._terms[number] = parse_term(text)
+            weight, head, within = term.weight, term.words[0], self._exact
+            if term.open[0]:
+                head, within = head[:_STEM], self._open
+        self._numbers[text] = number
+        self.weights.append(weight)
+        self.texts.append(text)
+        within.setdefault(sys.intern(head), []).append(number)
         return number
+
+    def _term(self, number: int) -> Term:
+        term = self._terms.get(number)
+        if term is None:
+            term = self._terms[number] = parse_term(self.texts[number])
+        return term
 
     def mark(self, weight: float) -> int:
         """A number that no text has, for what is found in another way."""
@@ -167,11 +200,11 @@ class TermIndex:
             times[word] += 1
             if times[word] > _REPEATS:
                 continue
-            for number, term in exact.get(word, ()):
-                if number not in found and _stands(term, words, at):
+            for number in exact.get(word, ()):
+                if number not in found and _stands(self._term(number), words, at):
                     found.add(number)
-            for number, term in opened.get(word[:_STEM], ()):
-                if number not in found and _stands(term, words, at):
+            for number in opened.get(word[:_STEM], ()):
+                if number not in found and _stands(self._term(number), words, at):
                     found.add(number)
         return found
 
