@@ -21,9 +21,10 @@ def upgrade() -> None:
         sa.Column("most", sa.Integer, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.execute(
+    _fill(
+        "alarm_days",
         "INSERT INTO alarm_weeks (week, alarm_id, count, most)"
-        " SELECT day / 7, alarm_id, SUM(count), MAX(most) FROM alarm_days GROUP BY day / 7, alarm_id"
+        " SELECT day / 7, alarm_id, SUM(count), MAX(most) FROM alarm_days GROUP BY day / 7, alarm_id",
     )
     op.create_table(
         "facet_days",
@@ -34,8 +35,15 @@ def upgrade() -> None:
         sa.Column("squares", sa.Float, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.execute(
+    _fill(
+        "facet_hours",
         "INSERT INTO facet_days (field_id, day, value_id, count, squares)"
         " SELECT field_id, hour / 24, value_id, SUM(count), SUM(1.0 * count * count)"
-        " FROM facet_hours GROUP BY field_id, hour / 24, value_id"
+        " FROM facet_hours GROUP BY field_id, hour / 24, value_id",
     )
+
+
+def _fill(source: str, statement: str) -> None:
+    """Run the statement where the table is there: databases of some versions between two releases lack it."""
+    if sa.inspect(op.get_bind()).has_table(source):
+        op.execute(statement)
