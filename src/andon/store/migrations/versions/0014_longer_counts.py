@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make both tables of the counts by days and hours: a second or two for ten million logs."""
+    """Make both tables of the counts by days and hours: some seconds for ten million logs."""
     op.create_table(
         "alarm_weeks",
         sa.Column("week", sa.BigInteger, primary_key=True, autoincrement=False),
