@@ -118,7 +118,7 @@ async def _in_turn(copy: Path, made: Made, rounds: int, asking: Event) -> None:
         await store.close()
     alone, while_asked = (statistics.median(speeds[beside]) for beside in (False, True))
     print(f"\n  recording: {alone:,.0f} logs/s alone, {while_asked:,.0f} beside questions ({rounds} rounds in turn)")
-    print(f"  ratio {while_asked / alone:.2f} (aim 0.80); longest batch of {BATCH}: {longest * 1000:.0f} ms")
+    print(f"  ratio {while_asked / alone:.2f} (aim 0.80); longest batch of {BATCH}: {longest * 1000:.0f} ms (aim 150)")
 
 
 def _more(made: Made) -> list[LogRecord]:

@@ -21,7 +21,6 @@ from andon.insight.differences.lift import differences
 from andon.store import Visitor, search
 from andon.store.engine.database import writer_engine
 from andon.store.schema.dialect import run
-from andon.store.search import candidates
 from andon.store.search.facets import VALUES_MAX, context_fields
 from andon.store.search.words import Wanted, fold
 from support.store_data import Clock, a_log, opened, query
@@ -162,7 +161,7 @@ def test_many_and_few_find_the_same(database: Database, monkeypatch: pytest.Monk
     path = database
     store(path, {n: f"pump {n % 7} failed" for n in range(1, 300)})
     few = found(path, text="pump 3", limit=1000)
-    monkeypatch.setattr(candidates, "HITS_MAX", 5)
+    monkeypatch.setattr("andon.store.search.search.HITS", (3, 9))
     assert found(path, text="pump 3", limit=1000) == few
     assert len(few) == len(range(3, 300, 7))
 
@@ -184,7 +183,7 @@ def test_every_way_of_searching_finds_what_was_asked_for(
 
     asyncio.run(work())
     monkeypatch.setattr("andon.store.search.search.LOOKED", 10)
-    monkeypatch.setattr(candidates, "HITS_MAX", 8)
+    monkeypatch.setattr("andon.store.search.search.HITS", (4, 12))
     patterns = {row[0]: row[1] for row in query(path, "SELECT fingerprint, id FROM patterns")}
     empty = 0
     with Visitor(path) as visitor:

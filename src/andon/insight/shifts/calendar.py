@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,7 @@ class Shift(msgspec.Struct, frozen=True):
         return ShiftWindow(self.name, moment(day, self.start, zone), moment(last, self.end, zone))
 
 
+@lru_cache(maxsize=4096)
 def moment(day: date, clock: time, zone: ZoneInfo) -> float:
     """The moment (unix seconds) at which a clock on the site's wall shows ``clock`` on ``day``.
 

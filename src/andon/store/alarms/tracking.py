@@ -32,6 +32,7 @@ PRIORITIES = {"CRITICAL": 1, "ERROR": 2, "WARNING": 3}
 ACKS = "acknowledgements"
 PERIOD = 600.0
 PERIODS_A_DAY = 144
+DAYS_A_WEEK = 7
 _KEYS_PER_QUERY = 200
 #: Of a large context, fields of so many bytes at most are read.
 _FIELD_MAX = 4_096
@@ -247,14 +248,19 @@ def _save_counts(connection: Connection, counts: dict[tuple[int, int, int], list
         totals[period, priority] += count
         day = days.setdefault((period // PERIODS_A_DAY, alarm_id), [0, 0])
         day[0], day[1] = day[0] + count, max(day[1], most)
-    insert_rows(
-        connection,
-        "alarm_days",
-        ("day", "alarm_id", "count", "most"),
-        [(*key, *values) for key, values in sorted(days.items())],
-        " ON CONFLICT (day, alarm_id) DO UPDATE SET count = alarm_days.count + excluded.count,"
-        " most = CASE WHEN excluded.most > alarm_days.most THEN excluded.most ELSE alarm_days.most END",
-    )
+    weeks: dict[tuple[int, int], list[int]] = {}
+    for (number, alarm_id), (count, most) in days.items():
+        week = weeks.setdefault((number // DAYS_A_WEEK, alarm_id), [0, 0])
+        week[0], week[1] = week[0] + count, max(week[1], most)
+    for table, unit, spans in (("alarm_days", "day", days), ("alarm_weeks", "week", weeks)):
+        insert_rows(
+            connection,
+            table,
+            (unit, "alarm_id", "count", "most"),
+            [(*key, *values) for key, values in sorted(spans.items())],
+            f" ON CONFLICT ({unit}, alarm_id) DO UPDATE SET count = {table}.count + excluded.count,"
+            f" most = CASE WHEN excluded.most > {table}.most THEN excluded.most ELSE {table}.most END",
+        )
     insert_rows(
         connection,
         "alarm_totals",

@@ -92,7 +92,7 @@ def select_analyses() -> Select[Any]:
     return select(*_ANALYSIS_COLUMNS)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Rows that were taken over may hold NULL or bytes where a text belongs."""
     if isinstance(value, str):
         return value
@@ -111,10 +111,10 @@ def to_log(row: Iterable[Any]) -> StoredLog:
     """One row of :func:`select_logs`."""
     values = dict(zip(_LOG_FIELDS, row, strict=True))
     for name in ("timestamp", "hostname", "severity", "service", "message", "created_at"):
-        values[name] = _text(values[name])
+        values[name] = text_of(values[name])
     values["created_at"] = _stored_form(values["created_at"])
     for name in ("context", "analysis"):
-        values[name] = None if values[name] is None else _text(values[name])
+        values[name] = None if values[name] is None else text_of(values[name])
     values["provisional"] = bool(values["provisional"])
     return StoredLog(**values)
 
@@ -123,7 +123,7 @@ def to_analysis(row: Iterable[Any]) -> StoredAnalysis:
     """One row of :func:`select_analyses`."""
     values = dict(zip(_ANALYSIS_FIELDS, row, strict=True))
     for name in ("rung", "text", "created_at"):
-        values[name] = _text(values[name])
+        values[name] = text_of(values[name])
     values["provisional"] = bool(values["provisional"])
     values["finding"] = msgspec.json.decode(values["finding"]) if values["finding"] else None
     return StoredAnalysis(**values)

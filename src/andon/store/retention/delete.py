@@ -24,7 +24,7 @@ from andon.store.search.facets import ROW_COLUMNS, Row
 #: Pictures of so many bytes go in one transaction, or those of one log.
 PICTURES_MAX = 8 * 1024 * 1024
 #: What a row takes beside its texts, indexes included; and what its texts take, with the index of their words. About.
-_ROW_BYTES, _PER_CHARACTER = 240, 1.3
+_ROW_BYTES, _PER_CHARACTER = 195, 1.3
 _WIDTH = len(ROW_COLUMNS.split(","))
 _MOST_LOGS = "most_logs"
 

@@ -72,6 +72,11 @@ alarm_days = clustered(
     "alarm_days", key(BigInteger, "day", "alarm_id"), given(BigInteger, "count"), given(Integer, "most")
 )
 
+# And by weeks (seven days each, numbered since 1970): of a quarter of a year few rows are left to read.
+alarm_weeks = clustered(
+    "alarm_weeks", key(BigInteger, "week", "alarm_id"), given(BigInteger, "count"), given(Integer, "most")
+)
+
 # Ten minutes over all alarms.
 alarm_totals = clustered(
     "alarm_totals", key(BigInteger, "period"), key(Integer, "priority"), given(BigInteger, "count")

@@ -5,7 +5,7 @@ Days and hours are counted since 1970 (UTC).
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer
+from sqlalchemy import BigInteger, Boolean, Float, Index, Integer
 
 from andon.store.schema.columns import Text, clustered, given, key, numbered, unique
 
@@ -22,6 +22,11 @@ facets = clustered("facets", key(BigInteger, "field_id", "day", "pattern_id", "v
 
 # The same for the logs of all patterns together (and those of none), by the hour since 1970.
 facet_hours = clustered("facet_hours", key(BigInteger, "field_id", "hour", "value_id"), given(BigInteger, "count"))
+
+# The same by the day, with the sum of the squares of its hours' counts, which says how evenly they are spread.
+facet_days = clustered(
+    "facet_days", key(BigInteger, "field_id", "day", "value_id"), given(BigInteger, "count"), given(Float, "squares")
+)
 
 # pattern_minutes without hosts by the hour since 1970: for spans of weeks. Kept by the indexer, as all below.
 pattern_hours = clustered("pattern_hours", key(BigInteger, "hour", "pattern_id"), given(BigInteger, "count"))

@@ -51,7 +51,7 @@ from andon.store.schema.dialect import LOG_WORDS
 from andon.store.schema.views import view_of_agent_logs, view_of_logs
 
 #: Every schema revision this program can read or bring up to date, oldest first.
-KNOWN_REVISIONS = tuple(f"{number:04}" for number in range(1, 14))
+KNOWN_REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
 HEAD = KNOWN_REVISIONS[-1]
 
 #: Written into the file's header (``ANDN``), so that ``file`` and people can tell whose database it is.

@@ -14,8 +14,8 @@ from andon.store.engine import watermark
 from andon.store.schema.dialect import run
 from andon.store.search.words import Wanted
 
-#: Up to so many logs that hold the words are taken from the index at once.
-HITS_MAX = 5_000
+#: Up to so many logs that hold the words are taken from the index at once: few at first, more where few of them fit.
+HITS = (500, 5_000)
 #: A beginning that more words share is asked for as such.
 _WORDS_MAX = 40
 #: With so many logs waiting to be indexed all are walked through in the order of time.
@@ -26,9 +26,9 @@ _CALENDAR = datetime(1, 1, 1, tzinfo=UTC).timestamp(), datetime(9999, 12, 31, 23
 
 
 def candidates(
-    connection: Connection, query: LogQuery, wanted: Wanted, own: Sequence[tuple[str, Sequence[str]]]
+    connection: Connection, query: LogQuery, wanted: Wanted, own: Sequence[tuple[str, Sequence[str]]], most: int
 ) -> tuple[list[int], str | None] | None:
-    """The ids that the index knows, the newest first; None where it was not asked, or has very far to go yet.
+    """Up to ``most`` ids that the index knows, the newest first; None where it was not asked or is far behind.
 
     And the time beyond which these are all there are, None where they are all of any time.
     """
@@ -41,10 +41,10 @@ def candidates(
         connection,
         "SELECT rowid FROM log_words WHERE log_words MATCH ? AND rowid >= ? AND rowid <= ?"  # noqa: S608
         f" ORDER BY rowid {turn} LIMIT ?",
-        (expression, watermark.first_id(connection, first), watermark.last_id(connection, last), HITS_MAX + 1),
+        (expression, watermark.first_id(connection, first), watermark.last_id(connection, last), most + 1),
     )
     ids = [row[0] for row in rows]
-    if len(ids) <= HITS_MAX:
+    if len(ids) <= most:
         return ids, None
     # Where the logs beyond the last of these ids end in time.
     if query.oldest_first:

@@ -244,21 +244,23 @@ def _counted(
     if hours.first >= hours.last:
         return side
     if patterns is None:
-        table, span, moments = "facet_hours", "hour >= ? AND hour < ?", tuple(hours)
+        counted, moments = _by_days_and_hours(hours)
     else:
         # With the days named one by one, each is a step to the right place of the key.
-        moments = tuple(range(hours.first // 24, hours.last // 24))[:_DAYS_MAX]
-        table, span = "facets", f"day IN ({marks(moments)})"
+        days = tuple(range(hours.first // 24, hours.last // 24))[:_DAYS_MAX]
+        moments = [(*days, *values)]
+        counted = [f"SELECT value_id, count, 0 AS squares FROM facets WHERE field_id = ? AND day IN ({marks(days)})"]  # noqa: S608
+        counted[0] += condition
+    parts = " UNION ALL ".join(counted)
     for name, field, kept in map(tuple, run(connection, "SELECT name, id, kept FROM fields").all()):
         if fields is not None and name not in fields:
             continue
         found = run(
             connection,
             "SELECT v.value, v.rest, f.count, f.squares FROM (SELECT value_id, SUM(count) AS count,"  # noqa: S608
-            f" SUM(1.0 * count * count) AS squares FROM {table}"
-            f" WHERE field_id = ? AND {span}{condition} GROUP BY value_id) AS f"
+            f" SUM(squares) AS squares FROM ({parts}) AS c GROUP BY value_id) AS f"
             " JOIN field_values AS v ON v.id = f.value_id",
-            (field, *moments, *values),
+            tuple(value for part in moments for value in (field, *part)),
         )
         for value, rest, count, squares in map(tuple, found):
             side.totals[name] += int(count)
@@ -272,6 +274,20 @@ def _counted(
     sql = f"SELECT hour, SUM(count) FROM {table} WHERE hour >= ? AND hour < ?{condition} GROUP BY hour"  # noqa: S608
     side.hours.update({int(hour): int(count) for hour, count in map(tuple, run(connection, sql, (*hours, *values)))})
     return side
+
+
+def _by_days_and_hours(hours: _Hours) -> tuple[list[str], list[tuple[int, ...]]]:
+    """Statements that yield the counts of a field's values in these hours, whole days as such, with their values."""
+    first, last = -(-hours.first // 24), hours.last // 24
+    by_hour = (
+        "SELECT value_id, count, 1.0 * count * count AS squares FROM facet_hours"
+        " WHERE field_id = ? AND hour >= ? AND hour < ?"
+    )
+    if first >= last:
+        return [by_hour], [tuple(hours)]
+    edges = [edge for edge in ((hours.first, first * 24), (last * 24, hours.last)) if edge[0] < edge[1]]
+    by_day = "SELECT value_id, count, squares FROM facet_days WHERE field_id = ? AND day >= ? AND day < ?"
+    return [by_day, *[by_hour] * len(edges)], [(first, last), *edges]
 
 
 def _weigh(connection: Connection, patterns: list[int] | None, side: _Side, without: Sequence[Row] = ()) -> None:

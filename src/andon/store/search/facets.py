@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from andon.core.times import unix_minute
 from andon.store.engine.bulk_insert import insert_rows
 from andon.store.rules.past import is_past
-from andon.store.schema.dialect import run
+from andon.store.schema.dialect import rows_for, run
 
 #: Fields of the record itself; a context field of the same name is told as ``context.<name>``.
 OWN = ("hostname", "service", "severity", "site", "area", "line", "machine")
@@ -179,6 +179,7 @@ class FacetBook:
                 if pattern:
                     by_day[field, hour // 24, pattern, known] += count
         _add(connection, "facets", ("field_id", "day", "pattern_id", "value_id"), by_day)
+        _add_days(connection, by_hour)
         _add(connection, "facet_hours", ("field_id", "hour", "value_id"), by_hour)
 
     def _places(
@@ -271,6 +272,31 @@ def _count_hours(connection: Connection, timed: Sequence[tuple[int, Row]]) -> No
     )
     seen = Counter((hour, row.pattern_id) for hour, row in timed if row.pattern_id)
     _add(connection, "pattern_hours", ("hour", "pattern_id"), seen)
+
+
+def _add_days(connection: Connection, by_hour: Mapping[tuple[int, int, int], int]) -> None:
+    """Add the counts of hours to those of their days, before they are added to the hours themselves: what an hour
+    holds already says by how much its square grows."""
+    before: dict[tuple[int, int, int], int] = {}
+    asked: dict[tuple[int, int], list[int]] = {}
+    for field, hour, value in by_hour:
+        asked.setdefault((field, hour), []).append(value)
+    for (field, hour), values in asked.items():
+        sql = "SELECT value_id, count FROM facet_hours WHERE field_id = ? AND hour = ? AND value_id IN ({})"
+        before.update(((field, hour, value), count) for value, count in rows_for(connection, sql, values, field, hour))
+    days: dict[tuple[int, int, int], tuple[int, float]] = {}
+    for (field, hour, value), count in by_hour.items():
+        held = before.get((field, hour, value), 0)
+        logs, squares = days.get((field, hour // 24, value), (0, 0.0))
+        days[field, hour // 24, value] = logs + count, squares + float(count * (2 * held + count))
+    insert_rows(
+        connection,
+        "facet_days",
+        ("field_id", "day", "value_id", "count", "squares"),
+        [(*place, *sums) for place, sums in sorted(days.items())],
+        " ON CONFLICT (field_id, day, value_id) DO UPDATE SET count = facet_days.count + excluded.count,"
+        " squares = facet_days.squares + excluded.squares",
+    )
 
 
 def _add(connection: Connection, table: str, key: tuple[str, ...], counts: Mapping[Any, int]) -> None:

@@ -33,14 +33,14 @@ from sqlalchemy import (
 from andon.core.models import LogQuery, StoredLog
 from andon.store.engine import watermark
 from andon.store.engine.no_such import no_such
-from andon.store.engine.rows import select_beginnings, select_logs, to_log
+from andon.store.engine.rows import select_beginnings, select_logs, text_of, to_log
 from andon.store.problems import members
 from andon.store.rules.analysis import at_least
-from andon.store.schema.dialect import IDS_PER_QUERY, SEARCHED_WORDS, is_postgres
+from andon.store.schema.dialect import IDS_PER_QUERY, SEARCHED_WORDS, is_postgres, portions
 from andon.store.schema.expressions import is_glob, matches_names, unindexed
 from andon.store.schema.search_tables import pattern_hours
 from andon.store.schema.tables import logs, pattern_hosts, patterns
-from andon.store.search.candidates import candidates, hour_text, hours
+from andon.store.search.candidates import HITS, candidates, hour_text, hours
 from andon.store.search.words import SEVERE, Wanted
 
 #: So many of the newest logs are looked at before the index is asked.
@@ -98,8 +98,10 @@ def _find(connection: Connection, query: LogQuery, limit: int) -> list[StoredLog
     found = _checked(connection, query, [*where, *near], wanted, limit)
     if edge is None or len(found) == limit:
         return found
-    hits = candidates(connection, query, wanted, own)
-    if hits is not None:
+    for most in HITS:
+        hits = candidates(connection, query, wanted, own, most)
+        if hits is None:
+            break
         those = [*conditions(connection, query, _unindexed_time), *coarse]
         ids, settled = hits
         if settled is not None:
@@ -147,25 +149,49 @@ def _checked(
     """The first ``limit`` logs that are what was asked for, each looked at."""
     if not wanted:
         return _page(connection, query, where, limit, parts)
-    found: list[StoredLog] = []
+    found: list[int] = []
     place, chunk = query, max(limit, _CHUNK)
     while True:
-        page = _page(connection, place, where, chunk, parts)
-        for log in page:
-            if wanted.fits(log.message, log.context, log.timestamp):
-                found.append(log)
+        # only what is looked at: most do not fit, and what else a log shows takes several look-ups for each
+        page = _beginnings(connection, place, where, chunk, parts)
+        for log_id, at, message, context in page:
+            if wanted.fits(text_of(message), None if context is None else text_of(context), text_of(at)):
+                found.append(log_id)
                 if len(found) == limit:
-                    return found
+                    return _whole(connection, found)
         if len(page) < chunk:
-            return found
+            return _whole(connection, found)
         chunk = min(2 * chunk, max(limit, _CHUNK_MAX))
-        place = msgspec.structs.replace(query, before=(page[-1].timestamp, page[-1].id))
+        place = msgspec.structs.replace(query, before=(text_of(page[-1][1]), page[-1][0]))
+
+
+def _beginnings(
+    connection: Connection, query: LogQuery, where: _Where, limit: int, parts: _Parts | None
+) -> Sequence[tuple[Any, ...]]:
+    """Ids, times, messages and contexts of logs in the order of time."""
+    looked_at = select(logs.c.id, logs.c.timestamp, logs.c.message, logs.c.context)
+    return [tuple(row) for row in connection.execute(_walk(query, where, limit, parts, looked_at)).all()]
+
+
+def _whole(connection: Connection, ids: Sequence[int]) -> list[StoredLog]:
+    """These logs, in this order."""
+    found: dict[int, StoredLog] = {}
+    for part in portions(ids):
+        rows = connection.execute(select_logs().where(logs.c.id.in_(part))).all()
+        found.update((log.id, log) for log in map(to_log, rows))
+    return [found[log_id] for log_id in ids]
 
 
 def _page(
     connection: Connection, query: LogQuery, where: _Where, limit: int, parts: _Parts | None = None
 ) -> list[StoredLog]:
-    """Logs in the order of time. The severe ones are a short index walk for each severity.
+    """Logs in the order of time."""
+    columns = select_logs() if query.cut is None or _looks(query) else select_beginnings(query.cut)
+    return [to_log(row) for row in connection.execute(_walk(query, where, limit, parts, columns))]
+
+
+def _walk(query: LogQuery, where: _Where, limit: int, parts: _Parts | None, columns: Select[Any]) -> Select[Any]:
+    """A statement for logs in the order of time. The severe ones are a short index walk for each severity.
 
     Each of ``parts`` names few logs by another index: those are sorted.
     """
@@ -179,10 +205,8 @@ def _page(
         where.append(unindexed(logs.c.severity).in_(severities))
     walk = select(logs.c.id).where(*where).order_by(turned(time), turned(logs.c.id)).limit(limit)
     chosen = union_all(*(select(walk.where(*part).subquery().c.id) for part in parts or ((),)))
-    chosen_columns = select_logs() if query.cut is None or _looks(query) else select_beginnings(query.cut)
-    found: Select[Any] = chosen_columns.where(logs.c.id.in_(chosen)).limit(limit)
-    found = found.order_by(turned(logs.c.timestamp), turned(logs.c.id))
-    return [to_log(row) for row in connection.execute(found)]
+    found: Select[Any] = columns.where(logs.c.id.in_(chosen)).limit(limit)
+    return found.order_by(turned(logs.c.timestamp), turned(logs.c.id))
 
 
 def _of_pattern(connection: Connection, query: LogQuery, limit: int) -> list[StoredLog]:
