@@ -87,6 +87,8 @@ log = structlog.get_logger(__name__)
 
 #: Questions that are with the model when the stop comes may still be answered for so long, in seconds.
 ANSWERED_WITHIN = 4.0
+#: A broker of our own that takes longer than so many seconds to say how it is has its health checked.
+ANSWERS_WITHIN = 1.0
 #: Requests to the endpoint that may be on their way into the stream while every place to wait is taken.
 STORING = 1024
 
@@ -379,11 +381,14 @@ class Service:
 
     async def _look_at_broker(self) -> str | None:
         """What keeps logs from being taken, as the broker says. Raises BrokerError; our own broker is doubted then."""
+        doubting = asyncio.get_running_loop().call_later(ANSWERS_WITHIN, self._doubt_broker)
         try:
             return await self._stream.guard.check()
         except BrokerError:
             self._doubt_broker()
             raise
+        finally:
+            doubting.cancel()
 
     @property
     def _database_place(self) -> Path:
