@@ -237,12 +237,7 @@ class Service:
 
                 group.create_task(heed(serving), name="http-heed")
                 site = analyzer.site
-
-                def changed() -> None:
-                    site.changed()
-                    analyzer.wake()
-
-                background = [start(name, part) for name, part in self._beside(changed, sources)]
+                background = [start(name, part) for name, part in self._beside(analyzer.site_changed, sources)]
                 background += [start(name, part, self.health.remark) for name, part in self._telling_others()]
                 await callers.listen(desk.analyze, desk.plain)
                 taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]

@@ -72,7 +72,7 @@ class Watch:
         now = time.monotonic()
         if self.changed.is_set() or now - self._looked_at > FRESH or self.broker() is not None:
             looks.append(self._look_at_broker())
-        if now - self._checked_at > EVERY:
+        if now - max(self._checked_at, self.store.committed_at) > EVERY:
             looks.append(self._look_at_store())
         await asyncio.gather(*looks)
 
@@ -91,10 +91,9 @@ class Watch:
                 await woken(self._sick, STORE_EVERY)
 
     async def _look_at_store(self) -> None:
-        started = time.monotonic()
         problem = await self._store_problem()
         self._report("database", problem)
-        self._checked_at = started
+        self._checked_at = time.monotonic()
         if problem is None:
             self._sick.clear()
         else:
