@@ -45,7 +45,7 @@ class Use(NamedTuple):
 
 async def measure(*, quick: bool) -> None:
     """Print the share of a core and wake-ups a second of services, brokers and the bare programs, side by side."""
-    warm, quiet = (20.0, 20.0) if quick else (60.0, 120.0)
+    warm, quiet = (45.0, 30.0) if quick else (75.0, 120.0)
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as place:
         watched: dict[str, int] = {}
         services: list[subprocess.Popen[bytes]] = []

@@ -85,6 +85,28 @@ async def test_who_asks_gets_what_was_just_seen(tmp_path: Path, monkeypatch: pyt
         assert broker.looks == 3
 
 
+async def test_what_was_just_written_needs_no_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks while logs are recorded does not wait behind them; who asks in a quiet hour has the database checked."""
+    async with pipeline(tmp_path) as p:
+        checks: list[float] = []
+        check = p.store.check
+
+        async def counted() -> None:
+            await check()
+            checks.append(p.store.committed_at)
+
+        monkeypatch.setattr(p.store, "check", counted)
+        seen = watch.Watch(Broker().look, p.store, p.health, broker=lambda: None)
+        monkeypatch.setattr(watch, "EVERY", PATIENCE)
+        p.store.committed_at = float("-inf")
+        await seen.freshen()
+        assert len(checks) == 1
+        seen._checked_at = float("-inf")
+        await p.store.write(lambda _: None)
+        await seen.freshen()
+        assert len(checks) == 1
+
+
 async def test_a_look_that_hangs_is_not_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks is told so in time; the answer counts when it comes."""
     monkeypatch.setattr(watch, "BROKER_PATIENCE", 0.02)

@@ -82,6 +82,8 @@ log = structlog.get_logger(__name__)
 
 #: Questions that are with the model when the stop comes may still be answered for so long, in seconds.
 ANSWERED_WITHIN = 4.0
+#: A broker of our own that takes longer than so many seconds to say how it is has its health checked.
+ANSWERS_WITHIN = 1.0
 #: Requests to the endpoint that may be on their way into the stream while every place to wait is taken.
 STORING = 1024
 
@@ -238,12 +240,7 @@ class Service:
 
                 group.create_task(heed(serving), name="http-heed")
                 site = analyzer.site
-
-                def changed() -> None:
-                    site.changed()
-                    analyzer.wake()
-
-                background = [start(name, part) for name, part in self._beside(changed, sources)]
+                background = [start(name, part) for name, part in self._beside(analyzer.site_changed, sources)]
                 background += [start(name, part, self.health.remark) for name, part in self._telling_others()]
                 await callers.listen(desk.analyze, desk.plain)
                 taking_in = [start("pictures", fetcher.run), start("recorder", recorder.run)]
@@ -382,11 +379,14 @@ class Service:
 
     async def _look_at_broker(self) -> str | None:
         """What keeps logs from being taken, as the broker says. Raises BrokerError; our own broker is doubted then."""
+        doubting = asyncio.get_running_loop().call_later(ANSWERS_WITHIN, self._doubt_broker)
         try:
             return await self._stream.guard.check()
         except BrokerError:
             self._doubt_broker()
             raise
+        finally:
+            doubting.cancel()
 
     @property
     def _database_place(self) -> Path:

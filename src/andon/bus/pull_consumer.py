@@ -34,7 +34,7 @@ NAK_LATER = b'-NAK {"delay": 1000000000}'
 MAX_PULL_BYTES = 256 << 20
 #: Seconds between the broker's signs of life while a pull waits, and those of a broker of our own: nothing but its end
 #: or its hanging ends a pull there unheard.
-HEARTBEAT, OWN_HEARTBEAT = 1.0, 5.0
+HEARTBEAT, OWN_HEARTBEAT = 1.0, 3.0
 NO_WAIT_TIMEOUT = 5.0
 #: Ends of a pull that only mean "ask again", by the beginning of their text.
 ROUTINE = ("Request Timeout", "Message Size Exceeds MaxBytes", "Batch Completed", "Interest Expired")

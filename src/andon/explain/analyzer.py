@@ -108,6 +108,11 @@ class Analyzer:
         """Something new waits."""
         self._wake.set()
 
+    def site_changed(self) -> None:
+        """The site's own runbooks and rules are others than before."""
+        self.site.changed()
+        self.wake()
+
     async def settle(self, seconds: float) -> None:
         """Before the end: take up nothing more, and give what is with the model ``seconds`` to come back.
 

@@ -102,6 +102,8 @@ class Store:
         #: Told after each transaction of ours that changed anything (but indexing), and by whoever finds out that
         #: others changed something; where services share the database nobody does.
         self.news = News(blind=self.shared)
+        #: When a transaction of ours was committed last (seconds that only move forward): then it took writes.
+        self.committed_at = float("-inf")
 
     @classmethod
     async def open(
@@ -338,6 +340,7 @@ class Store:
 
         def told() -> T:
             done, changed = work()
+            self.committed_at = time.monotonic()
             if changed:  # from here, as whoever called may have been cancelled meanwhile
                 with contextlib.suppress(RuntimeError):  # the loop has ended, and all who wait with it
                     loop.call_soon_threadsafe(self.news.tell)

@@ -44,7 +44,14 @@ async def tell_of_others(
         signal = None if store.log_file is None else stack.enter_context(FileSignal(store.log_file))
         while True:
             armed = signal is not None and signal.arm()  # before the look: nothing falls between
-            known = await _look(store, changes, known, heard)
+            try:
+                now = await store.elsewhere()
+            except StoreError as error:
+                log.info("changes by others not looked for", error=str(error))
+                armed = False
+            else:
+                _tell(store, changes, heard, known, now)
+                known = now
             await asyncio.sleep(every)
             if signal is not None and armed:
                 await woken(signal.written, SELDOM)
@@ -52,21 +59,16 @@ async def tell_of_others(
                 await changes.watched()
 
 
-async def _look(
-    store: Store, changes: Changes, known: Elsewhere | None, heard: Callable[[], object] | None
-) -> Elsewhere | None:
-    """Look once, and tell what is another than was ``known``; what is known now."""
-    try:
-        now = await store.elsewhere()
-    except StoreError as error:
-        log.info("changes by others not looked for", error=str(error))
-        return known
+def _tell(
+    store: Store, changes: Changes, heard: Callable[[], object] | None, known: Elsewhere | None, now: Elsewhere
+) -> None:
+    """Tell what is another than was ``known``; where nothing was, that whoever looked before is to look again."""
     worked = known is not None and now.work != known.work
     if worked:
         changes.tell("work")
+    if known is None or worked:
         store.news.tell()
-    if heard is not None and (known is None or worked):
-        heard()
+        if heard is not None:
+            heard()
     if known is not None and now.logs != known.logs:
         changes.tell("logs")
-    return now

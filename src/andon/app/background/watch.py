@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 EVERY = 1.0
 #: … what is well when somebody asks, the broker when it tells of a change as well, and after so many at the latest.
 BROKER_EVERY = STORE_EVERY = 60.0
-#: What was seen less than these seconds ago is the answer to who asks.
+#: What was seen of the broker less than these seconds ago is the answer to who asks; of the database :data:`EVERY`.
 FRESH = 2.0
 #: Changes may come without end: so many seconds are between two looks at what they did.
 BETWEEN = 0.05
@@ -64,7 +64,7 @@ class Watch:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def freshen(self) -> None:
-        """Return when what is known is not older than :data:`FRESH`: before an answer to who asks.
+        """Return when what is known is fresh: before an answer to who asks.
 
         What hangs is waited for once: who asks later is told so at once.
         """
@@ -72,7 +72,7 @@ class Watch:
         now = time.monotonic()
         if self.changed.is_set() or now - self._looked_at > FRESH or self.broker() is not None:
             looks.append(self._look_at_broker())
-        if now - self._checked_at > FRESH:
+        if now - max(self._checked_at, self.store.committed_at) > EVERY:
             looks.append(self._look_at_store())
         await asyncio.gather(*looks)
 
@@ -91,10 +91,9 @@ class Watch:
                 await woken(self._sick, STORE_EVERY)
 
     async def _look_at_store(self) -> None:
-        started = time.monotonic()
         problem = await self._store_problem()
         self._report("database", problem)
-        self._checked_at = started
+        self._checked_at = time.monotonic()
         if problem is None:
             self._sick.clear()
         else:
