@@ -207,7 +207,8 @@ class PullReader:
         self.received += 1
         self.buffered_bytes += len(data)
         self._wanted -= 1
-        self._changed.set()
+        if not self._changed.is_set():
+            self._changed.set()
         if self._wanted <= 0 and self._open:
             self._open = False
             return self.ask()

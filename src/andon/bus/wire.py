@@ -26,6 +26,8 @@ _H, _M = b"HM"
 _JOINED = 64 << 10
 
 _ONE_LINE = b"NATS/1.0\r\n"
+_WITH_ID = b"NATS/1.0\r\nNats-Msg-Id: "
+_TOKEN = re.compile(rb"[!-~]+")
 _PLAIN_NAME = re.compile(rb"[!-9;-~]+:[ -~]*")
 
 
@@ -85,6 +87,8 @@ def only_header(raw: bytes) -> dict[str, str] | None:
     """
     if not raw.startswith(_ONE_LINE) or raw.find(b"\r\n", len(_ONE_LINE)) != len(raw) - 4:
         return None
+    if raw.startswith(_WITH_ID) and _TOKEN.fullmatch(raw, len(_WITH_ID), len(raw) - 4):
+        return {"Nats-Msg-Id": raw[len(_WITH_ID) : -4].decode()}
     line = raw[len(_ONE_LINE) : -4]
     if _PLAIN_NAME.fullmatch(line) is None:
         return None

@@ -87,6 +87,8 @@ class Store:
         self._claiming = writer.execution_options(**{UNLOCKED: True})
         self._readers = readers
         self._recorder = recorder
+        #: How many were recorded: for whoever must not be in the way.
+        self.batches = 0
         self._facets = FacetBook()
         self._file = FileIdentity(path) if isinstance(path, Path) else None
         self._clock = clock
@@ -205,6 +207,7 @@ class Store:
                 raise StoreError(str(getattr(error, "orig", error))) from error
             raise
         self._recorder.learn(learnt)
+        self.batches += 1
         return done
 
     async def refused(self, records: Sequence[LogRecord]) -> dict[int, str]:

@@ -10,10 +10,12 @@ from andon.core.errors import StoreError
 from andon.core.telemetry import Metrics
 from andon.store import Store
 
-#: Logs in one transaction: some milliseconds, which is what recording may have to wait.
-CHUNK = 200
-#: While there is much to do, so many times as long as a step took belongs to the recorder.
-REST = 2.0
+#: Logs in one transaction: few where few come, many where many wait, as each transaction costs as well; but no more
+#: than are indexed in so many seconds, which is what recording may have to wait.
+CHUNK, MOST = 200, 4_000
+STEP = 0.08
+#: While there is much to do, so many times as long as a step took belongs to the recorder; less where it needs none.
+REST, BREATH = 2.0, 0.05
 IDLE = 0.5
 #: A store that is full or away is asked again after this many seconds.
 TROUBLE = 5.0
@@ -21,10 +23,12 @@ TROUBLE = 5.0
 
 async def keep_indexed(store: Store, metrics: Metrics, told: Callable[[], None] = lambda: None) -> None:
     """Index what was recorded, step by step, for ever; ``told`` is called after each step that indexed anything."""
+    chunk = CHUNK
     while True:
+        batches = store.batches
         started = time.monotonic()
         try:
-            count, more = await store.index(CHUNK)
+            count, more = await store.index(chunk)
         except StoreError:
             # recording meets the same trouble, and says so on /readyz
             await asyncio.sleep(TROUBLE)
@@ -32,4 +36,6 @@ async def keep_indexed(store: Store, metrics: Metrics, told: Callable[[], None] 
         metrics.indexed.inc(count)
         if count:
             told()
-        await asyncio.sleep(REST * (time.monotonic() - started) if more else IDLE)
+        took = time.monotonic() - started
+        chunk = max(CHUNK, min(MOST, 2 * chunk, int(chunk * STEP / took))) if more else CHUNK
+        await asyncio.sleep((REST if store.batches > batches else BREATH) * took if more else IDLE)
