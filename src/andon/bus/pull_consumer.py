@@ -22,7 +22,7 @@ from nats.aio.subscription import Subscription
 from andon.bus.connection import BusConnection, text_of
 from andon.bus.expectations import PULL_EXPIRES
 from andon.bus.jetstream_api import SECOND, Setup
-from andon.bus.wire import only_header
+from andon.bus.wire import plain_headers
 from andon.core.models import Delivery
 
 log = structlog.get_logger(__name__)
@@ -171,7 +171,7 @@ class PullReader:
     ) -> Awaitable[None] | None:
         """Take in a message as it is read; what is to be done besides."""
         self._heard = time.monotonic()
-        headers = None if raw is None else only_header(raw)
+        headers = None if raw is None else plain_headers(raw)
         if not data or (raw is not None and headers is None) or not reply.startswith(ACK_PREFIX):
             return self._received(subject, reply, data, raw, place)
         return self._kept(subject, reply, data, headers, place)
