@@ -28,6 +28,7 @@ from bench import (
     service_figures,
     sources,
     storm,
+    telegraf,
 )
 
 MEASUREMENTS = {
@@ -42,6 +43,7 @@ MEASUREMENTS = {
     "page": pages.measure,
     "notices": notices.measure,
     "actions": actions.measure,
+    "telegraf": telegraf.measure,
 }
 
 #: These take from ten minutes to half an hour: without being named they run on a small file.

@@ -14,8 +14,9 @@ from andon.store import Store
 #: than are indexed in so many seconds, which is what recording may have to wait.
 CHUNK, MOST = 200, 4_000
 STEP = 0.08
-#: While there is much to do, so many times as long as a step took belongs to the recorder; less where it needs none.
-REST, BREATH = 2.0, 0.05
+#: While there is much to do, so many times as long as a step took belongs to the recorder where it always works, and
+#: less where it does so for a part of the time only; nobody finds a log that is not stored.
+REST, BREATH = 8.0, 0.05
 IDLE = 0.5
 #: A store that is full or away is asked again after this many seconds.
 TROUBLE = 5.0
@@ -23,9 +24,8 @@ TROUBLE = 5.0
 
 async def keep_indexed(store: Store, metrics: Metrics, told: Callable[[], None] = lambda: None) -> None:
     """Index what was recorded, step by step, for ever; ``told`` is called after each step that indexed anything."""
-    chunk = CHUNK
+    chunk, since, before = CHUNK, time.monotonic(), store.recording
     while True:
-        batches = store.batches
         started = time.monotonic()
         try:
             count, more = await store.index(chunk)
@@ -36,6 +36,8 @@ async def keep_indexed(store: Store, metrics: Metrics, told: Callable[[], None] 
         metrics.indexed.inc(count)
         if count:
             told()
-        took = time.monotonic() - started
+        now, recording = time.monotonic(), store.recording
+        took, share = now - started, min(1.0, (recording - before) / (now - since + 0.001))
+        since, before = now, recording
         chunk = max(CHUNK, min(MOST, 2 * chunk, int(chunk * STEP / took))) if more else CHUNK
-        await asyncio.sleep((REST if store.batches > batches else BREATH) * took if more else IDLE)
+        await asyncio.sleep((BREATH + REST * share) * took if more else IDLE)
