@@ -87,8 +87,8 @@ class Store:
         self._claiming = writer.execution_options(**{UNLOCKED: True})
         self._readers = readers
         self._recorder = recorder
-        #: Seconds that recording took the writer so far: for whoever must not be in its way.
-        self.recording = 0.0
+        #: Batches so far, and the logs in them: for whoever must not be in the recorder's way.
+        self.recorded = 0, 0
         self._facets = FacetBook()
         self._file = FileIdentity(path) if isinstance(path, Path) else None
         self._clock = clock
@@ -196,7 +196,6 @@ class Store:
         joins: Sequence[Merge],
         heirs: Mapping[str, str],
     ) -> Recorded:
-        started = time.perf_counter()
         try:
             self._check_file()
             with translated(self._path), self._writer.begin() as connection:
@@ -208,7 +207,7 @@ class Store:
                 raise StoreError(str(getattr(error, "orig", error))) from error
             raise
         self._recorder.learn(learnt)
-        self.recording += time.perf_counter() - started
+        self.recorded = self.recorded[0] + 1, self.recorded[1] + len(records)
         return done
 
     async def refused(self, records: Sequence[LogRecord]) -> dict[int, str]:

@@ -14,9 +14,11 @@ from andon.store import Store
 #: than are indexed in so many seconds, which is what recording may have to wait.
 CHUNK, MOST = 200, 4_000
 STEP = 0.08
-#: While there is much to do, so many times as long as a step took belongs to the recorder where it always works, and
-#: less where it does so for a part of the time only; nobody finds a log that is not stored.
-REST, BREATH = 8.0, 0.05
+#: While there is much to do, so many times as long as a step took belongs to others: most to a recorder that has a
+#: backlog to store (what is not stored nobody finds at all), less to one that keeps up, little where nothing comes.
+BEHIND, REST, BREATH = 20.0, 1.0, 0.05
+#: Batches of so many logs tell of a backlog.
+FULL = 500
 IDLE = 0.5
 #: A store that is full or away is asked again after this many seconds.
 TROUBLE = 5.0
@@ -24,7 +26,7 @@ TROUBLE = 5.0
 
 async def keep_indexed(store: Store, metrics: Metrics, told: Callable[[], None] = lambda: None) -> None:
     """Index what was recorded, step by step, for ever; ``told`` is called after each step that indexed anything."""
-    chunk, since, before = CHUNK, time.monotonic(), store.recording
+    chunk, before = CHUNK, store.recorded
     while True:
         started = time.monotonic()
         try:
@@ -36,8 +38,9 @@ async def keep_indexed(store: Store, metrics: Metrics, told: Callable[[], None] 
         metrics.indexed.inc(count)
         if count:
             told()
-        now, recording = time.monotonic(), store.recording
-        took, share = now - started, min(1.0, (recording - before) / (now - since + 0.001))
-        since, before = now, recording
+        took = time.monotonic() - started
         chunk = max(CHUNK, min(MOST, 2 * chunk, int(chunk * STEP / took))) if more else CHUNK
-        await asyncio.sleep((BREATH + REST * share) * took if more else IDLE)
+        batches, logs = (now - then for now, then in zip(store.recorded, before, strict=True))
+        before = store.recorded
+        rest = BEHIND if logs > FULL * batches else REST if batches else BREATH
+        await asyncio.sleep(rest * took if more else IDLE)
