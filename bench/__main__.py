@@ -37,6 +37,7 @@ from bench import (
     start,
     storm,
     table,
+    telegraf,
 )
 from bench.printed import Tee, rows_in
 from bench.promises import with_goals
@@ -57,6 +58,7 @@ MEASUREMENTS: dict[str, Callable[..., Awaitable[Sequence[Row] | None]]] = {
     "page": pages.measure,
     "notices": notices.measure,
     "actions": actions.measure,
+    "telegraf": telegraf.measure,
 }
 
 #: These take from ten minutes to half an hour: without being named they run on a small file.

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 BATCH = 1000
 MAX_BYTES = 16 << 20
+#: A batch that is on its way is waited for so long, in seconds: while there is much to do, not for a single log.
+FILL_WAIT = 0.05
 MAX_HELD = 2 * jetstream_api.MAX_ACK_PENDING
 RETRY_PAUSE = 0.2
 REPEAT_LOG_AFTER = 30.0
@@ -104,6 +106,8 @@ class JetStreamLogStream:
         while True:
             if self._closed or self._nc.is_closed:
                 raise closed_error(self._nc)
+            if reader.trouble is None:
+                await reader.fill(limit, min(FILL_WAIT, wait))
             if reader.trouble is None:
                 taken = reader.take(limit)
                 if self.guard.setup is not None and self.guard.setup.mixed:

@@ -22,7 +22,7 @@ from nats.aio.subscription import Subscription
 from andon.bus.connection import BusConnection, text_of
 from andon.bus.expectations import PULL_EXPIRES
 from andon.bus.jetstream_api import SECOND, Setup
-from andon.bus.wire import only_header
+from andon.bus.wire import plain_headers
 from andon.core.models import Delivery
 from andon.core.waiting import woken
 
@@ -54,6 +54,13 @@ def parse_ack_subject(subject: str) -> tuple[str, int, int, int]:
     raise ValueError(f"{subject!r} is not the ack subject of a JetStream message")
 
 
+def waiting_of(subject: str) -> int:
+    """How many messages more the consumer had when it sent the one of this ack subject; 0 where it is not told."""
+    parts = subject.split(".")
+    told = parts[8] if len(parts) == 9 else parts[10] if len(parts) >= 11 else "0"
+    return int(told) if told.isdecimal() else 0
+
+
 class PullReader:
     """Reads a pull consumer. One reader per object; everything runs on the loop that opened it.
 
@@ -79,6 +86,7 @@ class PullReader:
         self._heartbeat = heartbeat
         self._buffer: deque[Delivery] = deque()
         self._subject = b"", ""  # of the last message, as bytes and as text
+        self._last = ""  # token of the last message
         self._inbox = ""
         self._subscription: Subscription | None = None
         self._number = 0
@@ -155,6 +163,18 @@ class PullReader:
         await woken(self._changed, seconds)
         self._changed.clear()
 
+    async def fill(self, limit: int, seconds: float) -> None:
+        """Wait for so many messages where they are on their way, because the broker has them; at most ``seconds``.
+
+        Many in one transaction cost much less than a few in each.
+        """
+        deadline = time.monotonic() + seconds
+        while self._buffer and self._open and len(self._buffer) < limit and self.buffered_bytes < self.max_bytes:
+            left = deadline - time.monotonic()
+            if self._wanted > waiting_of(self._last) or left <= 0:
+                return
+            await self.wait(left)
+
     async def ask(self) -> None:
         """Ask for a batch unless one is on its way, enough is buffered, or there is trouble to be dealt with."""
         if self._open or self.trouble or len(self._buffer) >= self.batch or self.buffered_bytes >= self.max_bytes:
@@ -196,7 +216,7 @@ class PullReader:
     ) -> Awaitable[None] | None:
         """Take in a message as it is read; what is to be done besides."""
         self._heard = time.monotonic()
-        headers = None if raw is None else only_header(raw)
+        headers = None if raw is None else plain_headers(raw)
         if not data or (raw is not None and headers is None) or not reply.startswith(ACK_PREFIX):
             return self._received(subject, reply, data, raw, place)
         return self._kept(subject, reply, data, headers, place)
@@ -232,7 +252,9 @@ class PullReader:
         self.received += 1
         self.buffered_bytes += len(data)
         self._wanted -= 1
-        self._changed.set()
+        self._last = token
+        if not self._changed.is_set():
+            self._changed.set()
         if self._wanted <= 0 and self._open:
             self._open = False
             return self.ask()

@@ -25,8 +25,10 @@ _H, _M = b"HM"
 #: The beginning of a message is joined with its rest up to this size; larger ones are collected by nats-py.
 _JOINED = 64 << 10
 
-_ONE_LINE = b"NATS/1.0\r\n"
-_PLAIN_NAME = re.compile(rb"[!-9;-~]+:[ -~]*")
+_FIRST = b"NATS/1.0\r\n"
+_WITH_ID = b"NATS/1.0\r\nNats-Msg-Id: "
+_TOKEN = re.compile(rb"[!-~]+")
+_LINES = re.compile(rb"(?:[!-9;-~]+:[ -~]*\r\n)+\r\n")
 
 
 class WireParser(Parser):
@@ -77,16 +79,16 @@ class WireParser(Parser):
                 self.buf.extend(data[place:])
 
 
-def only_header(raw: bytes) -> dict[str, str] | None:
-    """The headers of a message that has a single one, which the usual message has; None for any others.
+def plain_headers(raw: bytes) -> dict[str, str] | None:
+    """The headers of a message where they are plain text and no status, which they usually are; None for others.
 
-    >>> only_header(b"NATS/1.0\\r\\nNats-Msg-Id: a.1\\r\\n\\r\\n")
-    {'Nats-Msg-Id': 'a.1'}
+    >>> plain_headers(b"NATS/1.0\\r\\nNats-Msg-Id: a.1\\r\\nTo: b\\r\\n\\r\\n")
+    {'Nats-Msg-Id': 'a.1', 'To': 'b'}
     """
-    if not raw.startswith(_ONE_LINE) or raw.find(b"\r\n", len(_ONE_LINE)) != len(raw) - 4:
+    end = len(raw) - 4
+    if raw.startswith(_WITH_ID) and raw.endswith(b"\r\n\r\n") and _TOKEN.fullmatch(raw, len(_WITH_ID), end):
+        return {"Nats-Msg-Id": raw[len(_WITH_ID) : end].decode()}
+    if not raw.startswith(_FIRST) or not _LINES.fullmatch(raw, len(_FIRST)):
         return None
-    line = raw[len(_ONE_LINE) : -4]
-    if _PLAIN_NAME.fullmatch(line) is None:
-        return None
-    name, _, value = line.decode().partition(":")
-    return {name: value.strip()}
+    parts = (line.partition(":") for line in raw[len(_FIRST) : end].decode().split("\r\n"))
+    return {name: value.strip() for name, _, value in parts}

@@ -183,6 +183,8 @@ class Recorder:
         """Note which problems the first version took for another: if they are new, they inherit what is known of it."""
         for record in records:
             old = self._met.get(record.fingerprint)
+            if old == "":  # the usual case
+                continue
             if old is None:
                 before = as_before(delivery)
                 found = [] if before is None else self.decode(before).records

@@ -90,6 +90,8 @@ class Store:
         self._claiming = writer.execution_options(**{UNLOCKED: True})
         self._readers = readers
         self._recorder = recorder
+        #: Batches so far, and the logs in them: for whoever must not be in the recorder's way.
+        self.recorded = 0, 0
         self._facets = FacetBook()
         self._file = FileIdentity(path) if isinstance(path, Path) else None
         self._clock = clock
@@ -218,6 +220,7 @@ class Store:
                 raise StoreError(str(getattr(error, "orig", error))) from error
             raise
         self._recorder.learn(learnt)
+        self.recorded = self.recorded[0] + 1, self.recorded[1] + len(records)
         return done
 
     async def refused(self, records: Sequence[LogRecord]) -> dict[int, str]:

@@ -10,10 +10,15 @@ from andon.core.errors import StoreError
 from andon.core.telemetry import Metrics
 from andon.store import Store
 
-#: Logs in one transaction: some milliseconds, which is what recording may have to wait.
-CHUNK = 200
-#: While there is much to do, so many times as long as a step took belongs to the recorder.
-REST = 2.0
+#: Logs in one transaction: few where few come, many where many wait, as each transaction costs as well; but no more
+#: than are indexed in so many seconds, which is what recording may have to wait.
+CHUNK, MOST = 200, 4_000
+STEP = 0.08
+#: While there is much to do, so many times as long as a step took belongs to others: most to a recorder that has a
+#: backlog to store (what is not stored nobody finds at all), less to one that keeps up, little where nothing comes.
+BEHIND, REST, BREATH = 20.0, 1.0, 0.05
+#: Batches of so many logs tell of a backlog.
+FULL = 500
 #: What was recorded is indexed so much later at the most, in seconds; after :data:`QUIET` it is looked for anyway.
 IDLE = 0.5
 QUIET = 60.0
@@ -23,10 +28,11 @@ TROUBLE = 5.0
 
 async def keep_indexed(store: Store, metrics: Metrics, told: Callable[[], None] = lambda: None) -> None:
     """Index what was recorded, step by step, for ever; ``told`` is called after each step that indexed anything."""
+    chunk, before = CHUNK, store.recorded
     while True:
         started, seen = time.monotonic(), store.news.count
         try:
-            count, more = await store.index(CHUNK)
+            count, more = await store.index(chunk)
         except StoreError:
             # recording meets the same trouble, and says so on /readyz
             await asyncio.sleep(TROUBLE)
@@ -34,6 +40,11 @@ async def keep_indexed(store: Store, metrics: Metrics, told: Callable[[], None] 
         metrics.indexed.inc(count)
         if count:
             told()
-        await asyncio.sleep(REST * (time.monotonic() - started) if more else IDLE)
+        took = time.monotonic() - started
+        chunk = max(CHUNK, min(MOST, 2 * chunk, int(chunk * STEP / took))) if more else CHUNK
+        batches, logs = (now - then for now, then in zip(store.recorded, before, strict=True))
+        before = store.recorded
+        rest = BEHIND if logs > FULL * batches else REST if batches else BREATH
+        await asyncio.sleep(rest * took if more else IDLE)
         if not count:
             await store.news.rest(seen, QUIET)
