@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
-from support.browser import opened
+from support.browser import keep_at_work, opened
 from support.patience import PATIENCE
 from support.plant_night import fill
 from support.service import Andon
@@ -93,6 +93,7 @@ def test_open_pages_keep_up_with_a_flood(browser: Browser, andon: Andon, elsewhe
     """What was sent is what is shown, the last event too, and the page is at rest a moment later."""
     text, last, address = "Ram stopped at cycle", RATE * SECONDS - 1, f"http://127.0.0.1:{andon.http_port}/"
     with opened(browser, address) as now, opened(browser, address + "journal") as journal:
+        keep_at_work(now.page)
         elsewhere.submit(publish_evenly, andon, text).result()
         expect(journal.page.locator("#rows")).to_contain_text(f"{text} {last}")
         shown = numbers(journal.page, text)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from andon.core.times import stored
-from support.browser import faults, opened
+from support.browser import faults, keep_at_work, opened
 from support.service import Andon
 
 #: Text that tries what a browser would do with it.
@@ -101,9 +101,8 @@ def test_acknowledged_by_keyboard_and_seen_by_others(browser: Browser, site: Sit
         expect(other.page.locator("#list .row.is-acknowledged")).to_contain_text("Acknowledged")
         expect(other.page.locator("#bar-count")).to_contain_text("3")
         # the second of two that press at the same time
-        answer = mine.page.request.post(
-            site.url + "now/acknowledge", form={"row": done.get_attribute("id", timeout=1000).removeprefix("row-")}
-        )
+        id_ = done.get_attribute("id") or ""
+        answer = mine.page.request.post(site.url + "now/acknowledge", form={"row": id_.removeprefix("row-")})
         assert "Already acknowledged" in answer.text()
 
 
@@ -130,6 +129,7 @@ def test_several_at_once_and_ticks_survive_what_comes(browser: Browser, site: Si
     """A bar takes the head's place; new rows wait behind a button meanwhile, and ticks stay where they are."""
     with opened(browser, site.url, width=1920) as one:  # where each row that is ticked is shown in the panel too
         page = one.page
+        keep_at_work(page)
         for title in ("Coolant level low", "Dew point +6 °C"):
             page.get_by_role("checkbox", name=f"Select {title}").check()
             expect(page.locator("#panel h2")).to_have_text(title)
@@ -150,6 +150,7 @@ def test_a_flood_is_one_with_its_start(browser: Browser, site: Site) -> None:
     """A banner tells it, what followed is folded behind what was first, and all of it is acknowledged with a note."""
     with opened(browser, site.url) as one:
         page = one.page
+        keep_at_work(page)
         site.send(
             alarm("Cabinet Q12", "CRITICAL", "24 V supply below 21.6 V", "U24", ago=50),
             *(alarm(f"Station {n}", "ERROR", f"I/O station {n} not reachable", "IO9", ago=45 - n) for n in range(12)),
@@ -174,18 +175,20 @@ def test_a_flood_is_one_with_its_start(browser: Browser, site: Site) -> None:
 def test_new_rows_come_by_themselves_where_nobody_touches_anything(browser: Browser, site: Site) -> None:
     """After half a minute without a hand on it; on a wall at once, without anything to press."""
     with opened(browser, site.url) as desk, opened(browser, site.url + "?wall=1", width=1920, height=1080) as wall:
+        keep_at_work(desk.page)
         site.send(alarm("Oven 1", "WARNING", "Filter clogged", "F1"))
         expect(wall.page.locator("#list .row", has_text="Filter clogged")).to_have_count(1)
         assert wall.page.locator("main button:visible, main input:visible").count() == 0
         expect(desk.page.locator("#polite")).to_have_text("1 new problem on Packing line 2")
         assert desk.page.locator("#list .row", has_text="Filter clogged").count() == 0
-        desk.page.evaluate("touched = Date.now() - 31_000")
+        desk.page.evaluate("() => { clearInterval(window.hand); touched = Date.now() - 31_000; }")
         expect(desk.page.locator("#list .row", has_text="Filter clogged")).to_have_count(1)
 
 
 def test_hostile_text_is_text_and_everything_fits(browser: Browser, site: Site) -> None:
     """Nothing of a log is markup, is loaded, runs or pushes the page aside; axe-core finds nothing serious."""
     with opened(browser, site.url) as one:
+        keep_at_work(one.page)
         site.send(alarm("Robot", "ERROR", HOSTILE, "H1", line="Robots|1\np0|CRITICAL|elsewhere"))
         expect(one.page.locator("#new")).to_contain_text("1 new")
         one.page.keyboard.press("n")

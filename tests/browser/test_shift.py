@@ -102,7 +102,7 @@ def test_a_note_is_written_and_seen_by_another(browser: Browser, plant: str) -> 
         one.page.get_by_role("button", name="Add note").click()
         expect(one.page.locator("#shift-notes")).to_contain_text("<b>Press 2</b> runs at 80 %")
         expect(one.page.get_by_label("Note for the next shift")).to_have_value("")
-        expect(other.page.locator("#shift-notes")).to_contain_text("<b>Press 2</b> runs at 80 %", timeout=30_000)
+        expect(other.page.locator("#shift-notes")).to_contain_text("<b>Press 2</b> runs at 80 %")
 
 
 def test_handing_over_keeps_the_report(browser: Browser, plant: str) -> None:

@@ -55,14 +55,17 @@ def engine_of(andon: Andon) -> int:
     return until(find, "the engine's process")
 
 
-def test_the_service_outlives_its_engine(andon: Andon) -> None:
-    """A log is answered; after kill -9 of the engine the next one is answered by another engine."""
+def test_the_service_outlives_its_engine_and_takes_the_next_one_along(andon: Andon) -> None:
+    """A log is answered; after kill -9 of the engine the next one is answered by another engine, which SIGTERM ends."""
     answered(andon, "SV0401 servo overload on axis X")
     first = engine_of(andon)
     os.kill(first, signal.SIGKILL)
     answered(andon, "disk sda1 of mes-01 is full")
-    assert engine_of(andon) != first
+    second = engine_of(andon)
+    assert second != first
     assert andon.get("/readyz")[0] == 200
+    assert andon.stop() == 0
+    assert not alive(second)
 
 
 def test_the_engine_does_not_outlive_the_service(andon: Andon) -> None:
@@ -70,10 +73,3 @@ def test_the_engine_does_not_outlive_the_service(andon: Andon) -> None:
     engine = engine_of(andon)
     andon.kill()
     until(lambda: not alive(engine), "the engine's end")
-
-
-def test_an_orderly_stop_takes_the_engine_along(andon: Andon) -> None:
-    """SIGTERM: status 0, nothing left."""
-    engine = engine_of(andon)
-    assert andon.stop() == 0
-    assert not alive(engine)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from support.otlp_requests import NOW, as_json, record, request
+from support.patience import PATIENCE
 from support.ports import free_ports
 from support.service import Andon, running
 
@@ -53,7 +54,7 @@ class House(NamedTuple):
         if token is not None:
             given["Authorization"] = f"Bearer {token or self.token}"
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.andon.http_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.andon.http_port, timeout=PATIENCE)
         try:
             connection.request(method, path, body, given)
             answer = connection.getresponse()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from support.ollama import Ollama
+from support.patience import WHOLE_TEST
 from support.service import running
 from support.trial_models import oracle, written
 
@@ -27,7 +28,7 @@ def test_progress_survives_a_kill_and_the_foreground_ends_it(tmp_path: Path) -> 
             before = andon.sql(ANSWERED)
             andon.start()
             andon.until(lambda: len(andon.sql(ANSWERED)) > len(before), "another answer")
-            measured = andon.cli("models", "qualify", "--json")
+            measured = andon.cli("models", "qualify", "--json", seconds=WHOLE_TEST)
             assert measured.returncode == 0, measured.stderr
             (model,) = json.loads(measured.stdout)
             assert (model["standing"], model["asked"]) == ("qualified", 24)

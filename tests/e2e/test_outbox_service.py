@@ -13,6 +13,7 @@ import pytest
 from andon.core.models.actions import ActionStatus
 from andon.store import Visitor, actions, change
 from support.outbox import added, message, new_action, ticket
+from support.patience import PATIENCE
 from support.service import Andon, log, running, until
 from support.ticket_service import TicketConnector, TicketService, connected, ticket_service
 
@@ -35,7 +36,7 @@ def andon(tmp_path: Path, tickets: TicketService, monkeypatch: pytest.MonkeyPatc
     (packages / "entry_points.txt").write_text("[andon.connectors]\ntickets = support.ticket_service:TicketConnector\n")
     path = [str(packages.parent), str(TESTS), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
-    table = f'name = "plant"\nkind = "tickets"\ntimeout = 0.5\noptions = {{ url = "{tickets.url}", settled = 0.2 }}\n'
+    table = f'name = "plant"\nkind = "tickets"\ntimeout = {PATIENCE}\noptions = {{ url = "{tickets.url}", settled = 0.2 }}\n'
     (tmp_path / "andon.toml").write_text(f"[[connectors]]\n{table}")
     with running(tmp_path, start=False) as service:
         yield service
@@ -56,18 +57,17 @@ def _remark(andon: Andon) -> str:
     return found
 
 
-def test_what_another_process_approves_is_executed_within_a_second(andon: Andon, tickets: TicketService) -> None:
-    """By the outbox of the service, which shows its ticket; a target that is away makes nobody unready."""
+def test_what_another_process_approves_is_executed(andon: Andon, tickets: TicketService) -> None:
+    """By the outbox of the service (how soon: see the bench), which shows its ticket; a target that is away makes nobody
+    unready."""
     andon.start()
     andon.publish(log("Spindle drive over temperature"))
     andon.until(lambda: andon.count("logs"), "the log")
     new = [new_action(_connector(tickets), ticket("Spindle drive"), 1, approved=False)]
     (one,) = change(andon.database, added, new)
     assert _status(andon, one) is ActionStatus.PROPOSED
-    approved = time.monotonic()
     change(andon.database, actions.approve, one, "kim", now=time.time())
     andon.until(lambda: _status(andon, one) is ActionStatus.DONE, "done")
-    assert time.monotonic() - approved < 5.0  # a second on a machine of its own: see the bench
     assert [made.title for made in tickets.tickets] == ["Spindle drive"]
     tickets.script.extend(["away"] * 3)
     (two,) = change(andon.database, added, [new_action(_connector(tickets), message("m"), None)])
@@ -90,7 +90,7 @@ def test_an_answer_that_is_on_its_way_is_waited_for_when_stopping(andon: Andon, 
     andon.process.terminate()
     andon.until(lambda: "stopping" in andon.log(), "the stop")
     tickets.released.set()
-    andon.process.wait(30)
+    andon.process.wait(PATIENCE)
     assert _status(andon, one) is ActionStatus.DONE
     assert len(tickets.messages) == 1
 

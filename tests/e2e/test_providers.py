@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from support.patience import PATIENCE
@@ -54,9 +52,6 @@ def test_without_what_a_provider_needs_the_service_does_not_start(tmp_path: Path
 
 def doctor(andon: Andon) -> str:
     """What ``andon doctor --json`` prints."""
-    command = [sys.executable, "-m", "andon", "doctor", "--json"]
-    done = subprocess.run(
-        command, env=andon.environment, cwd=andon.place, capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert "Traceback" not in done.stderr
-    return done.stdout
+    done = andon.cli("doctor", "--json")
+    assert b"Traceback" not in done.stderr
+    return done.stdout.decode()

@@ -55,9 +55,9 @@ QUERY = (
 
 
 @contextmanager
-def explained(place: Path) -> Iterator[Andon]:
+def explained(place: Path, *, fresh: bool = False) -> Iterator[Andon]:
     """A service that got the ten samples and explained them with the playbook."""
-    with running(place, fresh=True) as service:
+    with running(place, fresh=fresh) as service:
         service.publish(*SAMPLES)
         until(lambda: service.count(where="analysis IS NOT NULL") == 10, "ten explained samples")
         yield service
@@ -65,8 +65,8 @@ def explained(place: Path) -> Iterator[Andon]:
 
 @pytest.fixture(scope="module")
 def andon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Andon]:
-    """A service that has the samples; for tests that only look."""
-    with explained(tmp_path_factory.mktemp("looked-at")) as service:
+    """A service that has the samples, started as a person starts it; for tests that only look."""
+    with explained(tmp_path_factory.mktemp("looked-at"), fresh=True) as service:
         yield service
 
 

@@ -6,9 +6,11 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pytest
 
 from andon.bus.connection import connect
 from andon.bus.publisher import JetStreamPublisher
@@ -74,25 +76,31 @@ def asked_about(model: OllamaProcess) -> list[int]:
     return found
 
 
+#: Problems of a storm and its logs: several times what a model is asked at once, and many batches of logs.
+PROBLEMS, LOGS = 12, 600
+
+
 def test_a_storm_costs_one_call_for_each_problem(tmp_path: Path) -> None:
-    """1,200 logs of 24 problems cost exactly 24 calls, one for each, and further logs after a restart cost none."""
+    """600 logs of 12 problems cost exactly 12 calls, one for each, and further logs after a kill and a stop cost none."""
     with ollama(tmp_path, "--latency", "0.05") as model, running(tmp_path, **asking(model)) as andon:
-        publish_confirmed(andon, storm(24, 1200))
-        until(lambda: explained(andon) == 1200, "every log explained")
-        assert sorted(asked_about(model)) == list(range(24))
-        andon.kill()
-        andon.start()
-        publish_confirmed(andon, storm(24, 240, seed=2))
-        until(lambda: explained(andon) == 1440, "the further logs explained")
-        assert model.calls == 24
-        assert andon.sql("SELECT sum(calls) FROM model_calls") == [(24,)]
+        publish_confirmed(andon, storm(PROBLEMS, LOGS))
+        until(lambda: explained(andon) == LOGS, "every log explained")
+        assert sorted(asked_about(model)) == list(range(PROBLEMS))
+        for restart, end in enumerate((andon.kill, andon.stop), 1):
+            end()
+            andon.start()
+            publish_confirmed(andon, storm(PROBLEMS, 120, seed=restart + 1))
+            until(lambda restart=restart: explained(andon) == LOGS + 120 * restart, "the further logs explained")  # type: ignore[misc]
+        assert model.calls == PROBLEMS
+        assert andon.sql("SELECT sum(calls) FROM model_calls") == [(PROBLEMS,)]
+        assert andon.sql("SELECT DISTINCT rung FROM analyses") == [("model",)]
 
 
 def test_a_kill_in_the_storm_repeats_only_the_call_it_broke_off(tmp_path: Path) -> None:
-    """kill -9 in the middle of 24 calls: each problem is asked once, but for the one question that was under way."""
+    """kill -9 in the middle of the calls: each problem is asked once, but for the one question that was under way."""
     with ollama(tmp_path, "--latency", "0.05") as model:
         with running(tmp_path, **asking(model, ANDON_MODEL_CONCURRENCY="1")) as andon:
-            publish_confirmed(andon, storm(24, 1200))
+            publish_confirmed(andon, storm(PROBLEMS, LOGS))
             until(lambda: model.calls >= 5, "some calls")
             model.hold()
             done = "SELECT count(*) FROM analyses WHERE rung = 'model'"
@@ -100,10 +108,10 @@ def test_a_kill_in_the_storm_repeats_only_the_call_it_broke_off(tmp_path: Path) 
             andon.kill()
             model.release()
             andon.start()
-            until(lambda: explained(andon) == 1200, "every log explained")
+            until(lambda: explained(andon) == LOGS, "every log explained")
             calls = Counter(asked_about(model))
-            assert set(calls) == set(range(24))
-            assert model.calls in (24, 25)  # its answer may have been saved a moment before the kill
+            assert set(calls) == set(range(PROBLEMS))
+            assert model.calls in (PROBLEMS, PROBLEMS + 1)  # its answer may have been saved a moment before the kill
             assert andon.sql("SELECT sum(calls) FROM model_calls")[0][0] - model.calls in (0, 1)
 
 
@@ -112,69 +120,102 @@ def test_a_new_critical_goes_before_everything_that_waits(tmp_path: Path) -> Non
     with ollama(tmp_path) as model:
         model.hold()
         with running(tmp_path, **asking(model, ANDON_MODEL_CONCURRENCY="1")) as andon:
-            publish_confirmed(andon, storm(24, 600))
-            until(lambda: andon.count() == 600 and model.calls == 1, "the storm")
+            publish_confirmed(andon, storm(PROBLEMS, LOGS))
+            until(lambda: andon.count() == LOGS and model.calls == 1, "the storm")
             publish_confirmed(andon, [log("Emergency stop chain open, guard door forced", severity="CRITICAL")])
-            until(lambda: andon.count() == 601, "the critical one")
+            until(lambda: andon.count() == LOGS + 1, "the critical one")
             model.release()
             until(lambda: len(model.requests) >= 2, "the next question")
             assert "guard door forced" in model.requests[1]["prompt"]
 
 
-def test_a_fix_is_the_answer_from_then_on(tmp_path: Path) -> None:
+class House(NamedTuple):
+    """A service before a model, for tests that ask it about problems of their own."""
+
+    andon: Andon
+    model: OllamaProcess
+
+    def explain(self, *logs: dict[str, object]) -> None:
+        """Publish logs, and wait until one more of each shows a final explanation."""
+        before = explained(self.andon)
+        self.andon.publish(*logs)
+        until(lambda: explained(self.andon) == before + len(logs), "all answers")
+
+    def problem(self, words: str) -> int:
+        """The id of the one whose template holds these words."""
+        ((found,),) = self.andon.sql("SELECT id FROM patterns WHERE template LIKE ?", f"%{words}%")
+        return int(found)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    place = tmp_path_factory.mktemp("house")
+    with ollama(place) as model, running(place, **asking(model)) as andon:
+        yield House(andon, model)
+
+
+def test_a_fix_is_the_answer_from_then_on(house: House) -> None:
     """After ``andon resolve`` old and new logs of the problem show the fix at once, and the model is not asked."""
-    with ollama(tmp_path) as model, running(tmp_path, **asking(model)) as andon:
-        andon.publish(log("Vacuum gripper lost part 17 over conveyor"))
-        until(lambda: explained(andon) == 1, "the model's answer")
-        succeed(
-            andon, "resolve", "1", "--fix", "Replaced the suction cups", "--cause", "Worn rubber", "--by", "M. Brandt"
-        )
-        andon.publish(log("Vacuum gripper lost part 4711 over conveyor", hostname="press-02"))
-        andon.publish(log("Ink level of date coder below minimum"))
-        until(lambda: explained(andon) == 3, "all answers")
-        shown = andon.sql("SELECT analysis FROM agent_logs WHERE message LIKE 'Vacuum%'")
-        assert all("Replaced the suction cups" in text and "Worn rubber" in text for (text,) in shown)
-        assert {row["rung"] for row in listed(andon, "logs", "--text", "vacuum")} == {"resolution"}
-        assert [r["prompt"].count("Vacuum gripper lost part 4711") for r in model.requests] == [0, 0]
-        problem = listed(andon, "patterns", "show", "1")
-        assert problem["resolutions"][0]["author"] == "M. Brandt"
-        assert {row["rung"] for row in problem["history"]} == {"model", "resolution"}
+    house.explain(log("Vacuum gripper lost part 17 over conveyor"))
+    gripper = str(house.problem("Vacuum gripper"))
+    said = ("--fix", "Replaced the suction cups", "--cause", "Worn rubber", "--by", "M. Brandt")
+    succeed(house.andon, "resolve", gripper, *said)
+    calls = house.model.calls
+    house.explain(
+        log("Vacuum gripper lost part 4711 over conveyor", hostname="press-02"),
+        log("Ink level of date coder below minimum"),
+    )
+    shown = house.andon.sql("SELECT analysis FROM agent_logs WHERE message LIKE 'Vacuum%'")
+    assert all("Replaced the suction cups" in text and "Worn rubber" in text for (text,) in shown)
+    assert {row["rung"] for row in listed(house.andon, "logs", "--text", "vacuum")} == {"resolution"}
+    assert house.model.calls == calls + 1
+    assert not any("Vacuum gripper lost part 4711" in asked["prompt"] for asked in house.model.requests)
+    problem = listed(house.andon, "patterns", "show", gripper)
+    assert problem["resolutions"][0]["author"] == "M. Brandt"
+    assert {row["rung"] for row in problem["history"]} == {"model", "resolution"}
 
 
-def test_a_similar_problem_is_told_of_the_fix(tmp_path: Path) -> None:
+def test_a_similar_problem_is_told_of_the_fix(house: House) -> None:
     """A new problem like a resolved one: the model is shown the confirmed fix, and the answer names it."""
-    with ollama(tmp_path) as model, running(tmp_path, **asking(model)) as andon:
-        andon.publish(log("Heater circuit of dryer 3 draws no current, fuse monitor tripped in cabinet"))
-        until(lambda: explained(andon) == 1, "the model's answer")
-        succeed(andon, "resolve", "1", "--fix", "Replaced thermal fuse F7")
-        andon.publish(log("Heater circuit of dryer 3 draws no current, contactor feedback missing in cabinet"))
-        until(lambda: explained(andon) == 2, "the second answer")
-        assert "Replaced thermal fuse F7" in model.requests[-1]["prompt"]
-        assert model.calls == 2
-        [(text, rung)] = andon.sql("SELECT text, rung FROM analyses WHERE pattern_id = 2")
-        assert "Replaced thermal fuse F7" in text
-        assert rung == "model"
-        assert [other["id"] for other in listed(andon, "patterns", "show", "2")["similar"]] == [1]
+    calls = house.model.calls
+    house.explain(log("Heater circuit of dryer 3 draws no current, fuse monitor tripped in cabinet"))
+    first = house.problem("fuse monitor")
+    succeed(house.andon, "resolve", str(first), "--fix", "Replaced thermal fuse F7")
+    house.explain(log("Heater circuit of dryer 3 draws no current, contactor feedback missing in cabinet"))
+    second = house.problem("contactor feedback")
+    assert "Replaced thermal fuse F7" in house.model.requests[-1]["prompt"]
+    assert house.model.calls == calls + 2
+    [(text, rung)] = house.andon.sql("SELECT text, rung FROM analyses WHERE pattern_id = ?", second)
+    assert "Replaced thermal fuse F7" in text
+    assert rung == "model"
+    assert [other["id"] for other in listed(house.andon, "patterns", "show", str(second))["similar"]] == [first]
 
 
-def test_merging_and_splitting_beside_the_running_service(tmp_path: Path) -> None:
+def test_merging_and_splitting_beside_the_running_service(house: House) -> None:
     """Merged patterns share counts and explanation, a split one has its own again, and the service follows both."""
-    with ollama(tmp_path) as model, running(tmp_path, **asking(model)) as andon:
-        andon.publish(log("Coolant level low in sump 4"), log("Kühlmittelstand zu niedrig, Tank 9"))
-        until(lambda: explained(andon) == 2, "both answers")
-        succeed(andon, "patterns", "merge", "2", "1")
-        andon.publish(log("Kühlmittelstand zu niedrig, Tank 12"))
-        until(lambda: explained(andon) == 3, "the next log")
-        [problem] = listed(andon, "patterns")
-        assert (problem["id"], problem["count"], problem["merged"]) == (1, 3, [2])
-        shown = {row["analysis_id"] for row in listed(andon, "logs")}
-        assert len(shown) == 1
-        succeed(andon, "patterns", "split", "2")
-        andon.publish(log("Kühlmittelstand zu niedrig, Tank 13"))
-        until(lambda: explained(andon) == 4, "the log after the split")
-        assert {row["id"]: row["count"] for row in listed(andon, "patterns")} == {1: 1, 2: 3}
-        assert len({row["analysis_id"] for row in listed(andon, "logs")}) == 2
-        assert model.calls == 2
+    calls = house.model.calls
+    house.explain(log("Coolant level low in sump 4"), log("Kühlmittelstand zu niedrig, Tank 9"))
+    first, second = house.problem("Coolant level"), house.problem("Kühlmittelstand")
+
+    def patterns() -> dict[int, dict[str, Any]]:
+        return {row["id"]: row for row in listed(house.andon, "patterns") if row["id"] in (first, second)}
+
+    def answers() -> set[int]:
+        ours = "SELECT id FROM logs WHERE message LIKE 'Coolant level%' OR message LIKE 'Kühlmittelstand%'"
+        ids = {id_ for (id_,) in house.andon.sql(ours)}
+        return {row["analysis_id"] for row in listed(house.andon, "logs") if row["id"] in ids}
+
+    succeed(house.andon, "patterns", "merge", str(second), str(first))
+    house.explain(log("Kühlmittelstand zu niedrig, Tank 12"))
+    merged = patterns()
+    assert list(merged) == [first]
+    assert (merged[first]["count"], merged[first]["merged"]) == (3, [second])
+    assert len(answers()) == 1
+    succeed(house.andon, "patterns", "split", str(second))
+    house.explain(log("Kühlmittelstand zu niedrig, Tank 13"))
+    assert {id_: row["count"] for id_, row in patterns().items()} == {first: 1, second: 3}
+    assert len(answers()) == 2
+    assert house.model.calls == calls + 2
 
 
 def test_every_log_is_analyzed_where_that_is_asked_for(tmp_path: Path) -> None:
@@ -199,15 +240,20 @@ def test_nothing_is_analyzed_where_that_is_asked_for(tmp_path: Path) -> None:
 def test_a_budget_holds_over_restarts(tmp_path: Path) -> None:
     """With three calls an hour eight problems cost three; the others have the playbook's answer and wait, named so."""
     with ollama(tmp_path) as model, running(tmp_path, **asking(model, ANDON_BUDGET_CALLS_HOUR="3")) as andon:
-        publish_confirmed(andon, storm(8, 80))
-        for _ in range(2):
-            until(lambda: andon.count(where="analysis IS NOT NULL") == 80, "an answer for every log")
-            until(lambda: len(andon.sql("SELECT 1 FROM analyses WHERE rung = 'playbook'")) == 5, "the playbook")
+
+        def answered(logs: int, by_playbook: int) -> None:
+            until(lambda: andon.count(where="analysis IS NOT NULL") == logs, "an answer for every log")
+            until(lambda: andon.count("analyses", "rung = 'playbook'") == by_playbook, "the playbook")
             assert model.calls == 3
-            andon.kill()
-            andon.start()
+
+        publish_confirmed(andon, storm(8, 80))
+        answered(80, 5)
+        andon.kill()
+        andon.start()
+        publish_confirmed(andon, [log("Emergency stop chain open, guard door forced", severity="CRITICAL")])
+        answered(81, 6)
         waiting = listed(andon, "queue")
-        assert len(waiting) == 5
+        assert len(waiting) == 6
         assert all("ANDON_BUDGET_CALLS_HOUR" in row["last_error"] for row in waiting)
         assert {row["rung"] for row in listed(andon, "patterns")} == {"model", "playbook"}
         assert model.calls == 3
@@ -218,7 +264,8 @@ def test_a_failed_question_is_listed_with_its_reason(tmp_path: Path) -> None:
     with ollama(tmp_path, "--behaviour", "empty") as model:
         with running(tmp_path, **asking(model, ANDON_MODEL_ATTEMPTS="1")) as andon:
             andon.publish(log("Spindle over temperature"))
-            failed = until(lambda: listed(andon, "queue", "--failed"), "the failure")
+            until(lambda: andon.count("analyses", "status = 'failed'"), "the failure")
+            failed = listed(andon, "queue", "--failed")
             assert failed[0]["last_error"]
             assert failed[0]["status"] == "failed"
             assert failed[0]["rung"] == "playbook"

@@ -23,6 +23,7 @@ options = {{ url = "{url}", settled = 0.2 }}
 name = "shop floor"
 to = ["plant"]
 states = ["raised", "acknowledged", "ended"]
+group = "1h"
 
 [[notify]]
 name = "reports"

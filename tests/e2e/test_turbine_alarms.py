@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,8 @@ def test_the_figures_of_a_turbine(tmp_path: Path) -> None:
     with running(tmp_path) as andon:
 
         def command(*arguments: str) -> Any:
-            line = [sys.executable, "-m", "andon", *arguments, "--json"]
-            done = subprocess.run(line, env=andon.environment, capture_output=True, text=True, check=True, cwd=tmp_path)
+            done = andon.cli(*arguments, "--json")
+            assert done.returncode == 0, done.stderr
             return json.loads(done.stdout)
 
         logs = turbine_logs()

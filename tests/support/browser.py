@@ -148,6 +148,11 @@ def _empty(page: Page) -> None:
     page.goto("about:blank")
 
 
+def keep_at_work(page: Page) -> None:
+    """Somebody has a hand on this page for as long as it is open: after half a minute without, waiting rows come in."""
+    page.evaluate("() => { touch(); window.hand = setInterval(touch, 1_000); }")
+
+
 def violations(page: Page, rules: Mapping[str, Any] = _RULES) -> list[str]:
     """What axe-core finds wrong by these ``rules``, serious or critical: rule, and the elements."""
     if not page.evaluate("'axe' in window"):

@@ -102,7 +102,7 @@ class Andon:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of an HTTP request to the service; status 0 where it does not answer."""
         try:
-            with without_proxy().open(f"http://127.0.0.1:{self.http_port}{path}", timeout=10) as response:
+            with without_proxy().open(f"http://127.0.0.1:{self.http_port}{path}", timeout=PATIENCE) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

@@ -34,6 +34,7 @@ from andon.core.models.actions import (
 from andon.core.settings.connectors import Named
 from andon.core.settings.connectors.outside_settings import OutsideTable
 from support.http_servers import StandInServer
+from support.patience import PATIENCE
 from support.settings import settings_of
 
 
@@ -120,7 +121,7 @@ def _handler(service: TicketService) -> type[BaseHTTPRequestHandler]:
             fate = service.script.popleft() if service.script else "ok"
             service.reached.set()
             if fate == "hang":
-                service.released.wait(30)
+                service.released.wait(PATIENCE)
             if fate in ("ok", "broken after", "cut after", "hang"):
                 time.sleep(service.think())
                 made = service.make(self.path, body["key"], body["title"])
