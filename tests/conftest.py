@@ -21,6 +21,7 @@ import pytest
 from hypothesis import settings
 
 from andon.core.settings import whereabouts
+from support import own_log
 
 #: Most cases of one function in a quick run: what has more is a matrix, such as that of the playbook's rules.
 CASES_MAX = 100
@@ -35,13 +36,16 @@ _STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.ex
 # The same examples every time, and no deadline for one of them.
 settings.register_profile("andon", settings.get_profile("ci"), max_examples=50)
 
+own_log.plain()
+
 # What is imported and collected stays: no collection of garbage needs to look at it, now or later.
 gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """The collector is at work again, for what tests leave behind."""
+    """The collector is at work again, for what tests leave behind; seldom, or it takes a seventh of their CPU time."""
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     gc.enable()
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from andon.app import broker_client
 from andon.app.cli import main, output
 from andon.bus.connection import BusConnection, connect
+from support import own_log
 from support.environment import plain_environment
 
 #: A broker that nobody runs.
@@ -72,7 +72,7 @@ class Commands:
             except SystemExit as end:
                 status = end.code if isinstance(end.code, int) else int(bool(end.code))
             finally:  # a command logs to the standard error of its moment, which is gone when the test ends
-                structlog.reset_defaults()
+                own_log.plain()
                 logging.getLogger().handlers.clear()
         texts = self._capture.readouterr()
         return Outcome(status, texts.out, texts.err)

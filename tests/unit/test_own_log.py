@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from andon.core.telemetry import configure_logging
+from support import own_log
 
 
 class Broken(io.StringIO):
@@ -29,7 +30,7 @@ def restored() -> Iterator[None]:
     """Logging as it was."""
     handlers = logging.getLogger().handlers[:]
     yield
-    structlog.reset_defaults()
+    own_log.plain()
     logging.getLogger().handlers = handlers
 
 
