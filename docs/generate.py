@@ -20,7 +20,7 @@ from andon.app.evals.bundled import bundled_cases
 from andon.app.evals.results import RATES, CaseResult, case_result, summarise
 from andon.app.evals.running import Asked, Status
 from andon.core.settings.settings import REFERENCE_NAMES, environment_name, settings_table
-from andon.explain.playbook import Playbook
+from andon.explain.playbook import bundled_playbook
 from andon.explain.trials.questions import Questions
 from andon.ingest.fields import TABLE
 from andon.ingest.severity import WORDS
@@ -144,7 +144,7 @@ def messages_page(text: str) -> str:
 
 def evaluation_rows() -> str:
     """What the built-in rules reach on the bundled cases, as Markdown tables."""
-    playbook, questions = Playbook.load(), Questions()  # as Andon comes, without a site's settings
+    playbook, questions = bundled_playbook(), Questions()  # as Andon comes, without a site's settings
     asked = [(case, questions(case)) for case in bundled_cases()]
     results = [case_result(Asked(case, made, Status.ANSWERED, playbook.explain(made))) for case, made in asked]
     families: dict[str, list[CaseResult]] = {}

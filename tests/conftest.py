@@ -43,8 +43,9 @@ gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """The collector is at work again, for what tests leave behind."""
+    """The collector is at work again, for what tests leave behind; seldom, or it takes a seventh of their CPU time."""
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     gc.enable()
 
 

@@ -86,11 +86,11 @@ async def test_without_a_stream_it_gives_up(tmp_path: Path) -> None:
     """Both ways to store raise BrokerUnavailable with the reason when nothing takes the subject."""
 
     async with running_broker(tmp_path) as broker, client(broker.url) as nc:
-        publisher = JetStreamPublisher(nc, timeout=0.3)
+        publisher = JetStreamPublisher(nc, timeout=2.0)
         with pytest.raises(BrokerUnavailable, match="no stream"):
             await publisher.store(b"x", subject=SUBJECT)
         with pytest.raises(BrokerUnavailable, match="no stream"):
-            await publisher.store_many([(SUBJECT, b"x", None, None)], patience=0.3)
+            await publisher.store_many([(SUBJECT, b"x", None, None)], patience=2.0)
 
 
 async def test_store_waits_for_the_broker(tmp_path: Path) -> None:

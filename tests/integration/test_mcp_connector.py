@@ -108,7 +108,7 @@ async def test_an_order_for_another_address_is_not_sent(desk: McpDesk) -> None:
         (503, TargetAway, "notes answered 503", 0),
         (500, OutcomeUnknown, "notes answered 500", 0),
         ("cut", OutcomeUnknown, "notes: peer closed connection", 1),
-        ("slow", OutcomeUnknown, "notes: it did not answer within 0.5 s", 1),
+        ("slow", OutcomeUnknown, "notes: it did not answer within 2 s", 1),
         ("redirect", ActionRefused, "redirects to http://127.0.0.1:9/other, which is not followed", 0),
         ("redirect home", ActionRefused, "which is not followed", 0),
     ],
@@ -118,7 +118,7 @@ async def test_what_failed_is_of_the_three_kinds(
 ) -> None:
     """Where an answer is missing the call may have been made, and where it was refused it was not."""
     desk.fails["tools/call"] = fails
-    made = connector_at(desk, write_tools=["add_note"], timeout=0.5 if fails == "slow" else 10)
+    made = connector_at(desk, write_tools=["add_note"], timeout=2 if fails == "slow" else 10)
     with pytest.raises(error) as caught:
         await made.send(ORDER, made.render(ORDER))
     assert said in str(caught.value)

@@ -253,6 +253,7 @@ def test_ctrl_c_ends_a_download_cleanly(ollama: NativeOllama, tmp_path: Path) ->
             "PROVIDER": "OLLAMA",
             "OLLAMA_HOST": ollama.url,
             "MODEL": "",
+            "ANDON_DATA_DIR": str(tmp_path),  # no other service that runs on this machine is meant
             "PYTHONUNBUFFERED": "1",
         },
         cwd=tmp_path,
@@ -261,12 +262,13 @@ def test_ctrl_c_ends_a_download_cleanly(ollama: NativeOllama, tmp_path: Path) ->
     )
     try:
         assert process.stdout is not None
-        process.stdout.readline()
+        first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 130
-    assert complaint.decode().split() == f"Stopped. `andon models pull {MODEL}` goes on where it stopped.".split()
+    assert first, complaint.decode()
+    stopped = f"Stopped. `andon models pull {MODEL}` goes on where it stopped."
+    assert (process.returncode, complaint.decode().split()) == (130, stopped.split())
     until(ollama.left.is_set, "the end of the connection")

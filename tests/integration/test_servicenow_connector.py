@@ -124,13 +124,13 @@ async def test_cuts_at_any_moment_make_one_ticket_and_one_note(instance: Instanc
         ("500", OutcomeUnknown, "answered 500: Transaction cancelled"),
         ("hibernating", OutcomeUnknown, "answered 200 with something that is no JSON"),
         ("refused", OutcomeUnknown, "the connection broke"),
-        ("slow", OutcomeUnknown, "did not answer within 0.2 s"),
+        ("slow", OutcomeUnknown, "did not answer within 1 s"),
         ("login", ActionRefused, "a redirect to login.example, which is not followed"),
     ],
 )
 async def test_moods_of_an_instance(instance: Instance, mood: str, error: type[Exception], words: str) -> None:
     instance.mood = mood
-    async with servicenow(instance, timeout=0.2 if mood == "slow" else 15) as connector:
+    async with servicenow(instance, timeout=1 if mood == "slow" else 15) as connector:
         with pytest.raises(error, match=words):
             await sent(connector, order(ticket()))
         if mood != "login":

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,13 @@ def test_logger_reaches_the_database(tmp_path: Path) -> None:
         subprocess.run(command, check=True, timeout=60)
 
     with running(tmp_path, **settings) as andon:
+        # Each by a connection of its own, between which there is no order: the next goes when the last is there.
         logger("-T", "first line\nsecond line")
+        andon.until(lambda: andon.count() == 1, "a log")
         logger("-T", "--octet-count", "counted line\nand one more")
+        andon.until(lambda: andon.count() == 2, "a counted one")
         logger("-d", "a datagram", port=udp)
-        andon.until(lambda: andon.count() == 3, "three logs")
+        andon.until(lambda: andon.count() == 3, "a datagram")
         andon.kill()
         andon.start()
         with socket.create_connection(("127.0.0.1", tcp)) as connection:
@@ -39,8 +43,14 @@ def test_logger_reaches_the_database(tmp_path: Path) -> None:
         logger("-T", "--rfc3164", '{"level":"warn","msg":"from a container"}')
         andon.until(lambda: andon.count() == 4, "a log after the kill")
         rows = andon.sql("SELECT hostname, severity, service, message, context FROM agent_logs ORDER BY id")
-        [state] = [one for one in json.loads(andon.get("/api/inputs")[1])["items"] if one["name"] == "syslog tcp"]
-        assert (state["taken"], state["refused"]) == (1, {"octet count that is too large": 1})
+
+        def state() -> dict[str, Any]:
+            return next(one for one in json.loads(andon.get("/api/inputs")[1])["items"] if one["name"] == "syslog tcp")
+
+        andon.until(
+            lambda: state()["taken"], "counted"
+        )  # once the broker has said that it has it, which others hear too
+        assert (state()["taken"], state()["refused"]) == (1, {"octet count that is too large": 1})
         assert 'andon_source_taken_total{source="syslog tcp"} 1.0' in andon.get("/metrics")[1]
         assert andon.stop() == 0
     host = socket.gethostname().partition(".")[0]

@@ -5,12 +5,12 @@ A test module says ``pytest_plugins = ["support.databases"]``; nobody imports th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from andon.core.settings.database_url import Database
+from andon.core.settings.database_url import Database, PostgresAddress
 from support import postgres
 
 
@@ -24,13 +24,22 @@ def server() -> postgres.Cluster:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Database]:
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
     """Makes a place for a database, another one with each call."""
     if request.param == "sqlite":
         names = iter(range(1_000_000))
-        return lambda: tmp_path / f"agent{next(names)}.db"
+        yield lambda: tmp_path / f"agent{next(names)}.db"
+        return
     server: postgres.Cluster = request.getfixturevalue("server")
-    return server.prepared
+    made: list[PostgresAddress] = []
+
+    def prepared() -> PostgresAddress:
+        made.append(server.prepared())
+        return made[-1]
+
+    yield prepared
+    for address in made:
+        server.give_back(address)
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from andon.store import Store
 from support.outbox import working
 from support.ticket_service import connected
 
-#: As long as an answer may take, and as long as the service's search may lag behind, in seconds.
-TIMEOUT, SETTLED = 0.4, 0.3
+#: As long as an answer may take, and as long as the service's search may lag behind, in seconds: more than a service
+#: on a busy machine takes, for what is done later than that is not looked for.
+TIMEOUT, SETTLED = 2.0, 1.0
 
 
 async def work(path: Database, url: str, owner: str) -> None:

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,7 @@ from andon.core.settings.database_url import PostgresAddress
 from andon.store import prepare
 from support.patience import PATIENCE
 from support.ports import free_ports
+from support.renewing import Original
 
 PASSWORD = "p@ss/w:rd"
 QUOTED = "p%40ss%2Fw%3Ard"
@@ -50,6 +52,7 @@ class Cluster:
         self._account = _account()
         self._place = Path(tempfile.mkdtemp(prefix="andon-postgres-"))
         self._numbers = itertools.count(1)
+        self._used: deque[str] = deque(maxlen=4)
         self._process: subprocess.Popen[bytes] | None = None
         self.own(self._place)
         atexit.register(self.close)
@@ -67,6 +70,8 @@ class Cluster:
             connection.execute(sql.SQL("ALTER ROLE admin PASSWORD {}").format(sql.Literal(_verifier(PASSWORD))))
         self._create(_TEMPLATE, "template0")
         prepare(self.address(_TEMPLATE), durability="normal")
+        with self.admin(_TEMPLATE) as connection:
+            self._original = Original(connection)
 
     def _run(self, *command: object) -> None:
         done = subprocess.run([*self._as_account(), *map(str, command)], capture_output=True, text=True, check=False)
@@ -193,10 +198,29 @@ class Cluster:
         return self.address(name)
 
     def prepared(self) -> PostgresAddress:
-        """A new database with our schema."""
+        """A database with our schema and nothing in it: one that was given back, or a new one."""
+        for name in list(self._used):
+            with self.admin(name) as connection:
+                if self._original.restore(connection):
+                    self._used.remove(name)
+                    return self.address(name)
         name = f"test_{next(self._numbers)}"
         self._create(name, _TEMPLATE)
         return self.address(name)
+
+    def give_back(self, address: PostgresAddress) -> None:
+        """A database that is needed no more; whatever was done to it, another test may have it afterwards."""
+        self._used.append(address.url.rpartition("/")[2])
+
+
+def _verifier(password: str) -> str:
+    """What the server keeps of a password. With one round, where it would take thousands: tests connect that often."""
+    salt = os.urandom(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 1)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    served = hmac.digest(salted, b"Server Key", "sha256")
+    text = [base64.b64encode(one).decode() for one in (salt, stored, served)]
+    return f"SCRAM-SHA-256$1:{text[0]}${text[1]}:{text[2]}"
 
 
 def _verifier(password: str) -> str:

@@ -61,7 +61,7 @@ TEXTS = st.one_of(
     st.sampled_from(ALIVE),
     st.text(alphabet="\\{}[]()!|*^~+?#%@&<>-_:;/ .hbq1Daé😀\n", max_size=40),
 )
-SECTIONS = st.lists(st.builds(Section, TEXTS, st.lists(TEXTS, max_size=5).map(tuple), st.booleans()), max_size=4).map(
+SECTIONS = st.lists(st.builds(Section, TEXTS, st.lists(TEXTS, max_size=3).map(tuple), st.booleans()), max_size=3).map(
     tuple
 )
 

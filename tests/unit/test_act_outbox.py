@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from andon.act import target_lane as act_lane
+from andon.act.outbox import Outbox
 from andon.core.errors import StoreError, StoreFull
 from andon.core.models.actions import ActionStatus, OpenTicket, Operation, Order, OutgoingRequest, Receipt, Rendered
 from andon.core.settings.database_url import Database
@@ -48,6 +49,22 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def _problem(store: Store, count: int = 1) -> None:
     await store.record([a_log(one, f"p{one}") for one in range(1, count + 1)], [])
+
+
+async def _tried(store: Store, action_id: int) -> None:
+    """Wait until an action was tried in vain, and waits for its next try."""
+
+    async def stands() -> bool:
+        found = await store.read(actions.action, action_id)
+        return found.status is APPROVED and found.last_error is not None
+
+    await until(stands, "tried in vain")
+
+
+def _settled(clock: WallClock, box: Outbox) -> None:
+    """The time has passed after which the search of a service is believed."""
+    clock.ahead += 4_000.0
+    box.wake()
 
 
 def _outcome(metrics: Metrics, target: str, outcome: str) -> float:
@@ -106,9 +123,9 @@ async def test_actions_of_a_target_go_in_order(database: Database, service: Tick
 
 async def test_a_service_is_not_asked_again_before_it_wants(database: Database, service: TicketService) -> None:
     """``Retry-After`` counts; meanwhile the target is away, and says why and until when."""
-    jira, metrics = connected("jira", service.url), Metrics()
+    jira = connected("jira", service.url)
     service.script.append("full")
-    async with opened(database) as store, working(store, jira, metrics=metrics) as box:
+    async with opened(database) as store, working(store, jira) as box:
         started = time.monotonic()
         (one,) = await store.write(added, [new_action(jira, message("m"), None)])
         box.wake()
@@ -116,9 +133,6 @@ async def test_a_service_is_not_asked_again_before_it_wants(database: Database, 
         (state,) = box.states()
         assert state.trouble == "jira answered 429: the service says full"
         assert (state.next_try or 0) > (state.away_since or 0)
-        await until(lambda: box.states()[0].waiting == 1, "counted")
-        assert box.remark() == "1 action for jira waits: jira answered 429: the service says full"
-        assert metrics.registry.get_sample_value("andon_actions_waiting", {"target": "jira"}) == 1
         await come_to(store, one, DONE)
         assert time.monotonic() - started >= 1.0
         (state,) = box.states()
@@ -152,8 +166,8 @@ async def test_one_targets_trouble_holds_up_no_other(database: Database, service
     with ticket_service() as hanging:
         hanging.script.append("hang")
         away = connected("away", "http://127.0.0.1:9")
-        slow, good = connected("slow", hanging.url), connected("good", service.url)
-        async with opened(database) as store, working(store, away, slow, good) as box:
+        slow, good, metrics = connected("slow", hanging.url), connected("good", service.url), Metrics()
+        async with opened(database) as store, working(store, away, slow, good, metrics=metrics) as box:
             waiting, hung, done = await store.write(
                 added, [new_action(one, message(one.name), None) for one in (away, slow, good)]
             )
@@ -165,18 +179,24 @@ async def test_one_targets_trouble_holds_up_no_other(database: Database, service
             left = await come_to(store, waiting, APPROVED)
             assert left.sent_at is None  # surely nothing was done
             assert "cannot be reached" in (left.last_error or "")
+            await until(lambda: [one.waiting for one in box.states()] == [1, 0, 0], "counted")
+            assert (box.remark() or "").startswith("1 action for away waits: away cannot be reached")
+            assert metrics.registry.get_sample_value("andon_actions_waiting", {"target": "away"}) == 1
 
 
 @pytest.mark.parametrize("fate", ["cut after", "broken after"])
 async def test_a_ticket_whose_answer_never_came_is_found(database: Database, service: TicketService, fate: str) -> None:
     """It was opened: the search knows it after a while, and it is not opened twice."""
     service.script.append(fate)
-    service.lag = 0.2
-    jira = connected("jira", service.url, timeout=0.3, settled=0.3)
-    async with opened(database) as store, working(store, jira) as box:
+    service.lag = 3_600.0
+    jira, clock = connected("jira", service.url, settled=3_600.0), WallClock()
+    async with opened(database) as store, working(store, jira, clock=clock) as box:
         await _problem(store)
         (one,) = await store.write(added, [new_action(jira, ticket("Drive fault"), 1)])
         box.wake()
+        await _tried(store, one)
+        service.lag = 0.0
+        _settled(clock, box)
         action = await come_to(store, one, DONE)
         assert action.receipt is not None
         assert action.receipt.ref == "T-1"
@@ -189,11 +209,13 @@ async def test_a_ticket_whose_answer_never_came_is_found(database: Database, ser
 async def test_a_ticket_that_is_not_found_asks_a_person(database: Database, service: TicketService, fate: str) -> None:
     """Who says that it was not done lets it be opened; nothing is opened twice meanwhile."""
     service.script.append(fate)
-    jira, metrics = connected("jira", service.url, timeout=0.1, settled=0.1), Metrics()
-    async with opened(database) as store, working(store, jira, metrics=metrics) as box:
+    jira, metrics, clock = connected("jira", service.url, settled=3_600.0), Metrics(), WallClock()
+    async with opened(database) as store, working(store, jira, metrics=metrics, clock=clock) as box:
         await _problem(store)
         (one,) = await store.write(added, [new_action(jira, ticket("Drive fault"), 1)])
         box.wake()
+        await _tried(store, one)
+        _settled(clock, box)
         action = await come_to(store, one, UNSURE)
         assert "jira knows nothing of it: look there, then say" in (action.last_error or "")
         assert service.tickets == []
@@ -209,11 +231,13 @@ async def test_a_ticket_that_is_not_found_asks_a_person(database: Database, serv
 async def test_a_person_may_say_that_it_was_done(database: Database, service: TicketService) -> None:
     """Then the problem has that ticket, and nothing is sent."""
     service.script.append("cut")
-    jira = connected("jira", service.url, timeout=0.1, settled=0.1)
-    async with opened(database) as store, working(store, jira) as box:
+    jira, clock = connected("jira", service.url, settled=3_600.0), WallClock()
+    async with opened(database) as store, working(store, jira, clock=clock) as box:
         await _problem(store)
         (one,) = await store.write(added, [new_action(jira, ticket("Drive fault"), 1)])
         box.wake()
+        await _tried(store, one)
+        _settled(clock, box)
         await come_to(store, one, UNSURE)
         await store.write(actions.settle, one, "T-77", "kim", now=time.time())
         box.wake()
@@ -225,8 +249,8 @@ async def test_a_person_may_say_that_it_was_done(database: Database, service: Ti
 async def test_what_nobody_is_sure_of_holds_up_only_its_own_problem(database: Database, service: TicketService) -> None:
     """While the search is waited for, other problems' actions go; what is about the same one comes after it."""
     service.script.append("cut after")
-    jira = connected("jira", service.url, timeout=0.3, settled=0.5)
-    async with opened(database) as store, working(store, jira) as box:
+    jira, clock = connected("jira", service.url, settled=3_600.0), WallClock()
+    async with opened(database) as store, working(store, jira, clock=clock) as box:
         await _problem(store, 2)
         new = [
             new_action(jira, ticket("one"), 1),
@@ -238,6 +262,7 @@ async def test_what_nobody_is_sure_of_holds_up_only_its_own_problem(database: Da
         await come_to(store, other, DONE)
         assert (await store.read(actions.action, first)).status == APPROVED
         assert (await store.read(actions.action, behind)).attempts == 0
+        _settled(clock, box)
         await all_done(store, [first, behind])
         assert [one.title for one in service.tickets] == ["one", "two"]
 
@@ -254,9 +279,12 @@ async def test_a_message_that_may_be_told_twice_is_sent_again(database: Database
 
 
 async def test_an_action_at_which_the_service_always_fails_lets_others_go(
-    database: Database, service: TicketService
+    database: Database, service: TicketService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a few tries the next ones go first."""
+    monkeypatch.setattr(
+        act_lane, "PAUSE_FIRST", 0.3
+    )  # it is put off for longer than the others: seconds, so that they go
     service.script.extend(["broken"] * 3)
     chat = connected("chat", service.url)
     async with opened(database) as store, working(store, chat) as box:
@@ -352,7 +380,7 @@ async def test_patience_ends(database: Database, service: TicketService) -> None
     """What could not be sent in time fails and says why; what may have been done is asked about."""
     service.script.append("cut")
     clock = WallClock()
-    jira = connected("jira", service.url, timeout=0.05, settled=3_600.0)
+    jira = connected("jira", service.url, settled=3_600.0)
     away = connected("away", "http://127.0.0.1:9")
     async with opened(database) as store, working(store, jira, away, clock=clock) as box:
         await _problem(store)
@@ -467,22 +495,20 @@ async def test_a_ticket_that_was_given_up_is_looked_for_before_the_next(
     database: Database, service: TicketService
 ) -> None:
     """Its answer was lost and a person gave it up; the one that is proposed then waits for the search, and takes it."""
-    jira = connected("jira", service.url, settled=0.5)
-    service.lag = 0.4
+    jira, clock = connected("jira", service.url, settled=3_600.0), WallClock()
+    service.lag = 3_600.0
     service.script.append("cut after")
-    async with opened(database) as store, working(store, jira) as box:
+    async with opened(database) as store, working(store, jira, clock=clock) as box:
         await _problem(store)
         (one,) = await store.write(added, [new_action(jira, ticket("Drive fault"), 1)])
         box.wake()
-
-        async def sent() -> bool:
-            found = await store.read(actions.action, one)
-            return found.status is ActionStatus.APPROVED and found.sent_at is not None
-
-        await until(sent, "the answer is lost")
+        await _tried(store, one)
         await store.write(actions.decline, one, "kim", None, now=time.time())
         (two,) = await store.write(added, [new_action(jira, ticket("Drive fault"), 1)])
         box.wake()
+        await _tried(store, two)
+        service.lag = 0.0
+        _settled(clock, box)
         assert (await come_to(store, two, DONE)).receipt == Receipt(ref="T-1", url=f"{service.url}/T-1")
         assert len(service.tickets) == 1
 

@@ -14,7 +14,9 @@ from andon.core.errors import ActionRefused
 
 _NAMES = st.integers(0, 99).map("step {}".format)
 _PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-_VALUES = st.recursive(_PLAIN, lambda inner: st.lists(inner, max_size=30) | st.dictionaries(_NAMES, inner, max_size=30))
+_VALUES = st.recursive(
+    _PLAIN, lambda inner: st.lists(inner, max_size=10) | st.dictionaries(_NAMES, inner, max_size=10), max_leaves=30
+)
 
 
 def nested(levels: int) -> dict[str, Any]:

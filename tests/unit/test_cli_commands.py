@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -11,15 +12,17 @@ import typer.main
 from andon.app.cli.command_table import COMMANDS, app, load
 from support.patience import PATIENCE
 
-# Prints which of the modules named first were loaded by a command that is ended before it does anything.
+# Prints which of the modules named first were loaded by commands that are ended before they do anything.
 LOADED = """
-import sys
+import json, sys
 from andon.app.cli import main
-names, sys.argv[1:] = sys.argv[1].split(","), sys.argv[2:]
-try:
-    main()
-except SystemExit:
-    pass
+names, commands = json.loads(sys.argv[1])
+for command in commands:
+    sys.argv[1:] = command
+    try:
+        main()
+    except SystemExit:
+        pass
 found = {name for name in names if any(one == name or one.startswith(name + ".") for one in sys.modules)}
 print("loaded:", *sorted(found))
 """
@@ -41,10 +44,10 @@ def test_a_listed_command_is_itself_when_it_is_called() -> None:
     assert (sorted(rejects.commands), rest) == (["delete", "list", "retry", "show"], ["show"])
 
 
-def _loaded(names: list[str], *arguments: str) -> set[str]:
-    """Those of the modules ``names`` that ``andon ARGUMENTS`` loads."""
+def _loaded(names: list[str], *commands: list[str]) -> set[str]:
+    """Those of the modules ``names`` that ``commands`` of ``andon`` load, one after the other in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", LOADED, ",".join(names), *arguments],
+        [sys.executable, "-c", LOADED, json.dumps([names, commands])],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -56,24 +59,22 @@ def _loaded(names: list[str], *arguments: str) -> set[str]:
 def test_help_and_version_load_no_command() -> None:
     """Nothing but the table is read for the list, and version loads itself only."""
     modules = sorted({f"andon.app.cli.{entry.place.partition(':')[0]}" for entry in COMMANDS.values()})
-    assert _loaded([*modules, "andon.core.settings", "andon.store"], "--help") == set()
-    assert _loaded([*modules, "andon.store"], "version") == {"andon.app.cli.version"}
+    assert _loaded([*modules, "andon.core.settings", "andon.store"], ["--help"]) == set()
+    assert _loaded([*modules, "andon.store"], ["version"]) == {"andon.app.cli.version"}
 
 
-HEAVY = ["pydantic_ai", "openai", "PIL", "pyarrow", "starlette", "nats"]
+LISTS = [
+    ["logs", "--since", "?"],
+    ["rejects", "show", "?"],
+    ["patterns", "--sort", "?"],
+    ["retention", "--dry-run", "--run"],
+]
+LISTS_NEED_NOT = ["pydantic_ai", "openai", "PIL", "pyarrow", "starlette", "nats", "andon.app.background"]
+SENDS = [["send", "x", "--context", "["], ["models", "--help"]]
+SENDS_NEED_NOT = ["andon.store", "sqlalchemy", "pydantic_ai", "openai", "PIL", "starlette"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "needless"),
-    [
-        (["send", "x", "--context", "["], ["andon.store", "sqlalchemy", "pydantic_ai", "PIL", "starlette"]),
-        (["logs", "--since", "?"], HEAVY),
-        (["rejects", "show", "?"], HEAVY),
-        (["patterns", "--sort", "?"], HEAVY),
-        (["retention", "--dry-run", "--run"], [*HEAVY, "andon.app.background"]),
-        (["models", "--help"], ["andon.store", "pydantic_ai", "openai"]),
-    ],
-)
-def test_a_command_loads_nothing_heavy_that_it_does_not_need(arguments: list[str], needless: list[str]) -> None:
+@pytest.mark.parametrize(("commands", "needless"), [(SENDS, SENDS_NEED_NOT), (LISTS, LISTS_NEED_NOT)])
+def test_commands_load_nothing_heavy_that_they_do_not_need(commands: list[list[str]], needless: list[str]) -> None:
     """Neither the database where a log is sent, nor the libraries of models and pictures where logs are listed."""
-    assert _loaded(needless, *arguments) == set()
+    assert _loaded(needless, *commands) == set()

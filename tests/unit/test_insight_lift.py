@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -73,11 +74,7 @@ def test_chance_alone_finds_next_to_nothing() -> None:
     for _ in range(200):
         fields = {}
         for field in range(40):
-            inside = [draw.choice("abcde") for _ in range(60)]
-            outside = [draw.choice("abcde") for _ in range(600)]
-            fields[str(field)] = counts(
-                {v: inside.count(v) for v in set(inside)}, {v: outside.count(v) for v in set(outside)}
-            )
+            fields[str(field)] = counts(*(Counter(draw.choices("abcde", k=size)) for size in (60, 600)))
         alarms += bool(differences(fields))
     assert alarms <= 20
 
