@@ -5,6 +5,7 @@ A service without a model imports none of it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -17,48 +18,67 @@ from andon.explain.suggestions import Suggestions
 from andon.grouping.similar import alike
 
 if TYPE_CHECKING:
-    from andon.act.connectors.connector import Reader
-    from andon.app.service import Service
+    from collections.abc import Callable, Mapping, Sequence
+
+    from andon.act.connectors.connector import Connector, Reader
+    from andon.act.proposals import Proposals
     from andon.core.models import Question
+    from andon.core.settings.settings import Settings
     from andon.explain.interfaces import Analyst
+    from andon.explain.runbooks.runbooks import MarkdownRunbooks
+    from andon.explain.trust import Trust
+    from andon.store import Store
 
 __all__ = ["analyst_of", "each_of", "loads_model", "readers", "suggestions_of"]
 
 
-def readers(service: Service) -> list[Reader]:
+def readers(connectors: Mapping[str, Connector]) -> list[Reader]:
     """What can be looked up in the connected systems."""
-    return readers_of(service.connectors.values(), NAMES)
+    return readers_of(connectors.values(), NAMES)
 
 
-def analyst_of(service: Service) -> Analyst | None:
-    """The analyst that the settings name; None for PLAYBOOK. Raises ConfigError."""
-    settings = service.settings
-    looking = _Looking(service) if settings.investigate == "on" and settings.tool_calls else None
-    return build_analyst(settings, looking, offers=offers_of(service.connectors, settings))
+def analyst_of(
+    settings: Settings,
+    connectors: Mapping[str, Connector],
+    store: Callable[[], Store],
+    runbooks: MarkdownRunbooks,
+    readers: Sequence[Reader],
+) -> Analyst | None:
+    """The analyst that the settings name; None for PLAYBOOK. Raises ConfigError.
+
+    ``store`` gives the database once a question is there: it opens later than this is made.
+    """
+    looking = None
+    if settings.investigate == "on" and settings.tool_calls:
+        looking = _Looking(settings, store, runbooks, readers)
+    return build_analyst(settings, looking, offers=offers_of(connectors, settings))
 
 
+@dataclass(frozen=True)
 class _Looking:
     """What a model may look things up with while it explains a question; nothing for a trial."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    settings: Settings
+    store: Callable[[], Store]
+    runbooks: MarkdownRunbooks
+    readers: Sequence[Reader]
 
     def __call__(self, question: Question) -> HistoryTools | None:
-        service = self._service
         if not question.pattern_id:
             return None
         return HistoryTools(
-            service.store.look_up,
-            clock=lambda: datetime.now(ZoneInfo(service.settings.time_zone)),
+            self.store().look_up,
+            clock=lambda: datetime.now(ZoneInfo(self.settings.time_zone)),
             likeness=alike,
-            runbooks=service.runbooks,
-            calls=service.settings.tool_calls,
+            runbooks=self.runbooks,
+            calls=self.settings.tool_calls,
             room=ROOM,
-            readers=service.readers,
+            readers=self.readers,
         )
 
 
-def suggestions_of(service: Service) -> Suggestions:
-    """What models suggest becomes proposals that wait for people."""
-    taking = AgentProposals(service.store, service.proposals, service.settings, lambda: service.changes.tell("work"))
-    return Suggestions(service.trust, taking.take)
+def suggestions_of(
+    store: Store, proposals: Proposals, settings: Settings, trust: Trust, proposed: Callable[[], None]
+) -> Suggestions:
+    """What models suggest becomes proposals that wait for people; ``proposed`` is called after each."""
+    return Suggestions(trust, AgentProposals(store, proposals, settings, proposed).take)

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from andon.core.models import Hint, Question, Recorded, StoredAnalysis, StreamState
     from andon.explain.admission import Admission
     from andon.explain.interfaces import Analyst
+    from andon.explain.suggestions import Suggestions
     from andon.ingest.sources.source import Source
 
 log = structlog.get_logger(__name__)
@@ -109,9 +110,12 @@ class Service:
         self._acting = Acting(settings, self.metrics, self.health, self.changes)
         self.trust = Trust(settings)
         asked = self._models_asked()
-        self.readers: Sequence[Reader] = asked.readers(self) if asked is not None else ()
-        self.analyst: Analyst | None = asked.analyst_of(self) if asked is not None else None
         self.runbooks = MarkdownRunbooks(settings.runbooks)
+        self.readers: Sequence[Reader] = ()
+        self.analyst: Analyst | None = None
+        if asked is not None:
+            self.readers = asked.readers(self.connectors)
+            self.analyst = asked.analyst_of(settings, self.connectors, lambda: self.store, self.runbooks, self.readers)
         self.playbook: SitePlaybook
         self._starting = Starting(self.health)
         self._store: Store | None = None
@@ -506,7 +510,7 @@ class Service:
             deadline=settings.model_cold_deadline * (1 + len(settings.fallback_members)),
             explained=explained,
             pictures=pictures,
-            suggestions=asked.suggestions_of(self) if asked is not None else None,
+            suggestions=self._suggestions(asked),
             instructions=settings.agent_instructions,
             eager=asked is not None and asked.loads_model(self.analyst),
         )
@@ -526,6 +530,14 @@ class Service:
             renew=functools.partial(regroup.regroup, self.store, decoder(settings), self.health),
         )
         return desk, recorder, analyzer
+
+    def _suggestions(self, asked: ModuleType | None) -> Suggestions | None:
+        if asked is None:
+            return None
+        made: Suggestions = asked.suggestions_of(
+            self.store, self.proposals, self.settings, self.trust, lambda: self.changes.tell("work")
+        )
+        return made
 
     def _on_stored(self, desk: CallerDesk) -> Callable[[Batch, Recorded], Awaitable[None]]:
         """Tells pages and callers of what is stored, and counts what came through the broker's own MQTT port."""
