@@ -24,6 +24,7 @@ from bench import (
     counts,
     file_size,
     fingerprints,
+    garbage,
     history,
     idle,
     machine,
@@ -53,6 +54,7 @@ MEASUREMENTS: dict[str, Callable[..., Awaitable[Sequence[Row] | None]]] = {
     "storm": storm.measure,
     "agent": agent_layer.measure,
     "file": file_size.measure,
+    "garbage": garbage.measure,
     "history": history.measure,
     "retention": retaining.measure,
     "page": pages.measure,
@@ -62,7 +64,7 @@ MEASUREMENTS: dict[str, Callable[..., Awaitable[Sequence[Row] | None]]] = {
 }
 
 #: These take from ten minutes to half an hour: without being named they run on a small file.
-LONG = ("history", "retention", "page")
+LONG = ("history", "retention", "page", "garbage")
 #: Commands of their own, with options of their own.
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": compare.main,

@@ -26,7 +26,7 @@ from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
 log = structlog.get_logger(__name__)
 
 BATCH = 1000
-MAX_BYTES = 16 << 20
+MAX_BYTES = 4 << 20
 #: A batch that is on its way is waited for so long, in seconds: while there is much to do, not for a single log.
 FILL_WAIT = 0.05
 MAX_HELD = 2 * jetstream_api.MAX_ACK_PENDING

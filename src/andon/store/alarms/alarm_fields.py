@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from andon.core.remembered import remembered
 from andon.core.text import unaccented
 from andon.store.alarms.state_words import abbreviated, understood
 
@@ -102,7 +102,7 @@ NAME_MAX = 60
 _SOURCE_MAX, _DEPTH_MAX, _FIELDS_MAX = 300, 3, 1_000
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(4096)
 def _plain(name: str) -> str:
     return _PUNCTUATION.sub("", _NAMESPACE.sub("", unaccented(name)))
 
