@@ -60,7 +60,7 @@ def test_it_tells_the_night_goes_on_and_ends_with_ctrl_c(tmp_path: Path) -> None
         )
     try:
         # a night of 4,500 logs is told and explained first
-        andon.until(lambda: "Open http" in (tmp_path / "out").read_text(), "the page's address", 2 * PATIENCE)
+        andon.until(lambda: "Open http" in (tmp_path / "out").read_text(), "the page's address", 3 * PATIENCE)
         told = andon.count("logs")
         assert told > 4_500
         andon.until(lambda: andon.count("logs") > told + 3, "what the plant goes on to say")

@@ -166,7 +166,9 @@ async def _is_browsed(server: Plant, place: Path) -> None:
 
 
 def _is_connected(server: Plant) -> bool:
-    return bool(server.server.iserver.subscription_service.subscriptions)
+    """Whether events are listened for, which a subscription that was only just made does not do yet."""
+    made = server.server.iserver.subscription_service.subscriptions.values()
+    return any(one.monitored_item_srv._monitored_events for one in made)
 
 
 async def test_a_connection_is_signed_and_encrypted_with_a_certificate(tmp_path: Path) -> None:
