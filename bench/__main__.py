@@ -19,6 +19,7 @@ from bench import (
     agent_layer,
     compare,
     fingerprints,
+    garbage,
     history,
     models,
     notices,
@@ -37,6 +38,7 @@ MEASUREMENTS = {
     "fingerprints": fingerprints.measure,
     "storm": storm.measure,
     "agent": agent_layer.measure,
+    "garbage": garbage.measure,
     "history": history.measure,
     "retention": retaining.measure,
     "page": pages.measure,
@@ -45,7 +47,7 @@ MEASUREMENTS = {
 }
 
 #: These take from ten minutes to half an hour: without being named they run on a small file.
-LONG = ("history", "retention", "page")
+LONG = ("history", "retention", "page", "garbage")
 
 
 def main() -> None:

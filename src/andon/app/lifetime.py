@@ -11,6 +11,7 @@ from collections.abc import Callable
 from andon.app.background.tasks import first_error
 from andon.app.service import Listen, Service
 from andon.app.systemd import Systemd
+from andon.core.heap import keep_small
 from andon.core.settings.announcing import announced
 from andon.core.settings.settings import Settings
 
@@ -20,6 +21,7 @@ STOP_WITHIN = 9.0
 
 def run_service(settings: Settings, listen: Listen) -> None:
     """Run the service in this process until SIGTERM or SIGINT. Raises AndonError."""
+    keep_small()
     systemd = Systemd()
     service = Service(settings, listen)
     try:

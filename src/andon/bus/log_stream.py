@@ -26,7 +26,7 @@ from andon.core.models import CONSUMER, STREAM, Delivery, StreamState
 log = structlog.get_logger(__name__)
 
 BATCH = 1000
-MAX_BYTES = 16 << 20
+MAX_BYTES = 4 << 20
 MAX_HELD = 2 * jetstream_api.MAX_ACK_PENDING
 RETRY_PAUSE = 0.2
 REPEAT_LOG_AFTER = 30.0

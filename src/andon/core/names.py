@@ -73,7 +73,7 @@ def in_order(names: Collection[str]) -> list[str]:
     return sorted(names, key=lambda name: (_natural(name), name))
 
 
-@functools.lru_cache(maxsize=20_000)
+@functools.lru_cache(maxsize=4_000)
 def key(name: str, level: str) -> str:
     """What a name of this kind says.
 
@@ -166,7 +166,7 @@ def _tokens(name: str) -> list[str]:
     return [str(int(token)) if token.isdecimal() else token for token in found]
 
 
-@functools.lru_cache(maxsize=20_000)
+@functools.lru_cache(maxsize=1_000)
 def _pairs(name: str) -> frozenset[str]:
     """Neighbouring letters, the ends among them."""
     text = f"\x02{''.join(_tokens(name))}\x03"

@@ -38,9 +38,11 @@ async def facts_about(ask: Ask, question: Question) -> list[str]:
 
 
 class Explained:
-    """Problems that show what a model said, by likeness. The guess of a model that has not proved itself is passed on to
-    nobody, and what rules, runbooks and fixes say of such a problem they say of this one as well. Used on the loop only;
-    holds the templates of ``COMPARED`` problems at most."""
+    """Problems that show what a model said, by likeness: the guess of one that has not proved itself is passed on to
+    nobody, and what rules, runbooks and fixes say of such a problem they say of this one as well.
+
+    Used on the loop only; holds the templates of ``COMPARED`` problems at most.
+    """
 
     def __init__(self) -> None:
         self._index = SimilarIndex(capacity=COMPARED)

@@ -94,7 +94,7 @@ class CodeRules:
     def _take(self, path: str, value: Any, found: list[tuple[int, str, str]]) -> None:
         kind = self._kind(path)
         if kind and isinstance(value, int | str | float):
-            short = not isinstance(value, str) or len(value) <= 64
+            short = len(path) <= 64 and (not isinstance(value, str) or len(value) <= 64)
             if code := (_quick_code if short else _code)(kind, path, value):
                 found.append((-kind, path, code))
 

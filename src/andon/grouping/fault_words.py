@@ -6,8 +6,9 @@ which patterns are one. It adds to what position and form say (:mod:`andon.group
 
 from __future__ import annotations
 
-import functools
 import re
+
+from andon.core.remembered import remembered
 
 _ENGLISH = """
     accumulator actuator agitator airbag amplifier anode antenna arm armature auger axis axle backlash barrel battery
@@ -165,7 +166,7 @@ _OUT_OF_RANGE = ("over", "under", "über", "unter", "sobre", "sub", "sur", "sous
 _SHORTEST_HEAD = 5
 
 
-@functools.lru_cache(maxsize=65_536)
+@remembered(16_384)
 def names_fault(word: str) -> bool:
     """Whether ``word`` (or its last part, of one with dashes or underscores) is listed, also in the plural or a tense.
 
@@ -183,7 +184,7 @@ def out_of_range(word: str) -> bool:
     return any(word.startswith(prefix) and word[len(prefix) :] in FAULT_WORDS for prefix in _OUT_OF_RANGE)
 
 
-@functools.lru_cache(maxsize=16_384)
+@remembered(16_384)
 def tells_fault(word: str) -> bool:
     """Whether a compound has a part that says what is wrong.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
@@ -49,14 +49,16 @@ V = TypeVar("V")
 
 
 class RecentCache(Generic[K, V]):
-    """A dictionary that forgets what was not asked for recently; holds at most twice ``size`` entries.
+    """A dictionary that forgets what was not asked for recently; holds at most twice ``size`` entries, and twice
+    ``most`` bytes where ``weigh`` tells about how many an entry takes.
 
     Two generations: a hit in the old one moves to the young one, and a full young one becomes the old one. That
     costs a hit nothing, where exact bookkeeping of ages would cost as much as the lookup.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, weigh: Callable[[K, V], int] | None = None, most: int = 4 * 2**20) -> None:
+        self._size, self._weigh, self._most = size, weigh, most
+        self._weight = 0
         self._young: dict[K, V] = {}
         self._old: dict[K, V] = {}
 
@@ -71,9 +73,12 @@ class RecentCache(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Remember ``value``; may drop what was not asked for lately."""
-        if len(self._young) >= self._size:
+        if self._weigh is not None:
+            self._weight += self._weigh(key, value)
+        if len(self._young) >= self._size or self._weight > self._most:
             self._old = self._young
             self._young = {}
+            self._weight = 0 if self._weigh is None else self._weigh(key, value)
         self._young[key] = value
 
     def __len__(self) -> int:
@@ -95,6 +100,21 @@ class _Plan(msgspec.Struct, frozen=True):
     done: Fingerprint | None
 
 
+#: Bytes of an entry beside those of its texts: objects, their heads, the places in dictionaries.
+_AROUND = 500
+
+
+def _weight_of(key: bytes | tuple[Any, ...], value: Fingerprint) -> int:
+    parts = () if isinstance(key, bytes) else key[0] if isinstance(key[0], tuple) else key
+    texts = len(key) if isinstance(key, bytes) else sum(map(len, parts))
+    return _AROUND + 2 * texts + 2 * len(value.template)
+
+
+def _weight_of_plan(key: str | bytes, value: _Plan) -> int:
+    texts = sum(len(part) if isinstance(part, str) else _AROUND for part in value.parts)
+    return _AROUND + 2 * len(key) + 2 * texts + (0 if value.done is None else 2 * len(value.done.template))
+
+
 class Fingerprinter:
     """Names the problem a log belongs to. Pure and quick: called for each log on the loop.
 
@@ -106,9 +126,9 @@ class Fingerprinter:
         self._rules = codes or CodeRules()
         self._caching = cache_entries > 0
         # Answers that the text decides, or text and service; those with codes in them are not here.
-        self._quick: RecentCache[bytes | tuple[bytes, str], Fingerprint] = RecentCache(cache_entries)
-        self._plans: RecentCache[str | bytes, _Plan] = RecentCache(cache_entries)
-        self._filled: RecentCache[tuple[object, ...], Fingerprint] = RecentCache(cache_entries)
+        self._quick: RecentCache[bytes | tuple[bytes, str], Fingerprint] = RecentCache(cache_entries, _weight_of)
+        self._plans: RecentCache[str | bytes, _Plan] = RecentCache(cache_entries, _weight_of_plan)
+        self._filled: RecentCache[tuple[object, ...], Fingerprint] = RecentCache(cache_entries, _weight_of)
 
     def __call__(self, message: str, service: str, context: Mapping[str, Any] | None) -> Fingerprint:
         """The fingerprint of a log. Never raises, whatever the text."""

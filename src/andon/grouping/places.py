@@ -7,11 +7,11 @@ structure, known in five languages. In doubt a word is no name: a second explana
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Sequence
 from enum import IntEnum
 
+from andon.core.remembered import remembered
 from andon.grouping.fault_words import FAULT_WORDS, names_fault, out_of_range, tells_fault
 from andon.grouping.mask import HOLE, IDENTITY
 
@@ -199,7 +199,7 @@ def _surname(tokens: Sequence[str], gaps: Sequence[str], at: int) -> bool:
     )
 
 
-@functools.lru_cache(maxsize=16_384)
+@remembered(16_384)
 def _is_identity(token: str) -> bool:
     return bool(token == HOLE or len(token) < 2 or _IDENTITY.match(token) or IDENTITY.match(token))
 
@@ -271,7 +271,7 @@ def _at_end(tokens: Sequence[str], gaps: Sequence[str], at: int) -> Place:
     return Place.PLAIN
 
 
-@functools.lru_cache(maxsize=16_384)
+@remembered(16_384)
 def _kind(token: str) -> str:
     """What a word says of the one behind it: "person", "thing", "body", "reason" or nothing."""
     whole = token.casefold()

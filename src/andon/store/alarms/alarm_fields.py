@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from andon.core.remembered import remembered
 from andon.core.text import unaccented
 from andon.store.alarms.state_words import abbreviated, understood
 
@@ -100,7 +100,7 @@ _ALARM_PATH = re.compile(r"/alm:([^/]{1,60})$")
 _NAME_MAX, _SOURCE_MAX, _DEPTH_MAX, _FIELDS_MAX = 60, 300, 3, 1_000
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(4096)
 def _plain(name: str) -> str:
     return _PUNCTUATION.sub("", _NAMESPACE.sub("", unaccented(name)))
 

@@ -46,10 +46,20 @@ def state_of(context: str | None, timestamp: str) -> RecordState:
     return RecordState(word, said.code)
 
 
-@functools.lru_cache(maxsize=4096)
 def _tells_nothing(names: tuple[str, ...]) -> bool:
-    """Whether no field of these names can say anything: logs of one kind have the same."""
+    """Whether no field of these names can say anything: logs of one kind have the same, which is remembered where the
+    names are no burden."""
+    short = len(names) <= _NAMES_MAX and len("".join(names)) <= _LETTERS_MAX
+    return (_known_to_tell_nothing if short else _names_nothing)(names)
+
+
+def _names_nothing(names: tuple[str, ...]) -> bool:
     return not names_state_or_code(dict.fromkeys(names))
+
+
+#: Names of fields, and letters of them together, that are remembered.
+_NAMES_MAX, _LETTERS_MAX = 50, 1_000
+_known_to_tell_nothing = functools.lru_cache(maxsize=1024)(_names_nothing)
 
 
 def _holds_more(fields: dict[str, Any]) -> bool:

@@ -87,11 +87,13 @@ _WORDS: dict[str, tuple[_Kind, int]] = {
 }
 
 
-@functools.lru_cache(maxsize=4096)
 def understood(text: str) -> Said | None:
     """What ``text`` says of an alarm's state; None where it is not all words of states."""
-    if len(text) > _TEXT_MAX:
-        return None
+    return None if len(text) > _TEXT_MAX else _understood(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _understood(text: str) -> Said | None:
     if wrapped := _TEXT.search(text):  # a LocalizedText as OPC UA's libraries print it
         text = wrapped[1]
     if letters := abbreviated(text):
