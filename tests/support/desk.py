@@ -129,7 +129,7 @@ class Desk:
 
     def table(self, name: str = "desk") -> list[dict[str, Any]]:
         """Its table in the settings."""
-        return [{"kind": "desk", "name": name, "timeout": 60.0, "options": {"url": self.url}}]
+        return [{"kind": "desk", "name": name, "timeout": 2.0, "options": {"url": self.url}}]
 
 
 @contextmanager

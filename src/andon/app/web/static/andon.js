@@ -34,8 +34,7 @@ function showLive() {
   for (const place of $$("[data-live]"))
     place.textContent = silent < 15 ? `Live, updated ${at}` : `Reconnecting, last update ${at}`;
   if (silent >= 40 && Date.now() - cut > 40_000) { cut = Date.now(); $(live)._htmx?.sse?.reader?.cancel(); } // again
-  $("#offline").hidden = silent < 40;
-  document.body.classList.toggle("is-stale", silent >= 40);
+  $("#offline").hidden = silent < 40; document.body.classList.toggle("is-stale", silent >= 40);
   $("#offline time").textContent = at;
 }
 setInterval(showLive, 5_000);
@@ -51,8 +50,9 @@ on("htmx:before:request htmx:sse:before:connection htmx:sse:after:connection", (
   isStream(event)) { event.preventDefault(); event.detail.connection?.abortController.abort(); } }); // it rests
 on("htmx:before:morph:node", ({ detail: { oldNode: old, newNode: made } }) => { // what changed is lit
   if (old.matches?.(".flash") && old.textContent !== made.textContent) made.classList.add("changed"); });
-on("htmx:after:request", ({ detail: { ctx } }) => { // where the stream was first and took away what was pressed,
-  if (ctx.target?.isConnected === false) Object.assign(ctx, { target: document.body, swap: "none" }); }); // its parts stay
+on("htmx:after:request", ({ detail: { ctx } }) => { // the stream was first and took what was pressed away
+  if (ctx.target?.isConnected === false) Object.assign(ctx, { target: document.body, swap: "none" }); });
+on("htmx:before:morph:attr", (event) => { if (event.detail.attrName === "aria-selected") event.preventDefault(); });
 // What failed is said.
 const say = (sentence) => { ($("dialog[open] .answer") ?? $("#said")).innerHTML =
   `<p class="said said-failed" role="alert">${sentence}</p>`; };
@@ -86,8 +86,7 @@ let go = 0;
 const selected = () => $("[data-row][aria-selected=true]");
 const current = () => document.activeElement.closest("[data-row]") ?? selected();
 function select(row) {
-  selected()?.removeAttribute("aria-selected");
-  row.setAttribute("aria-selected", "true");
+  selected()?.removeAttribute("aria-selected"); row.setAttribute("aria-selected", "true");
   ($("a[data-open]", row) ?? row).focus({ focusVisible: true });
 }
 function press(key) {

@@ -29,7 +29,6 @@ setInterval(() => {
 }, 1_000);
 on("htmx:sse:before:message", (event) => { if (busy()) event.detail.waitUntil(new Promise((go) => {
   const timer = setInterval(() => { heard = Date.now(); if (!busy()) go(clearInterval(timer)); }, 250); })); });
-on("htmx:before:morph:attr", (event) => { if (event.detail.attrName === "aria-selected") event.preventDefault(); });
 on("htmx:before:swap", () => { mark = selected()?.id; inside = document.activeElement.closest("[data-row]")?.id; });
 on("htmx:after:swap", () => { look(); document.getElementById(mark)?.setAttribute("aria-selected", "true");
   if (document.activeElement === document.body) $(`#${inside} a`)?.focus(); }); // a row that is made anew is the same
