@@ -40,5 +40,5 @@ class Disk:
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error
-        if self.refused is not None and "INTO logs " in statement and self.refused in repr(parameters):
+        if self.refused is not None and "INTO log_rows " in statement and self.refused in repr(parameters):
             raise StoreError(f"the value {self.refused!r} is refused")

@@ -397,5 +397,12 @@ def test_a_question_to_ollama_imports_no_library_of_a_provider() -> None:
         "    assert ollama.calls == 2 and ollama.violations == []\n"
         "print(explanation.finding is not None, [m for m in ('pydantic_ai', 'openai') if m in sys.modules])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+        cwd=Path(__file__).parents[1],  # where `support` is
+    )
     assert done.stdout.strip().splitlines()[-1] == "True []"
