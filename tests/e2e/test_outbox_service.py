@@ -36,7 +36,7 @@ def andon(tmp_path: Path, tickets: TicketService, monkeypatch: pytest.MonkeyPatc
     (packages / "entry_points.txt").write_text("[andon.connectors]\ntickets = support.ticket_service:TicketConnector\n")
     path = [str(packages.parent), str(TESTS), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
-    table = f'name = "plant"\nkind = "tickets"\ntimeout = {PATIENCE}\noptions = {{ url = "{tickets.url}", settled = 0.2 }}\n'
+    table = f'name = "plant"\nkind = "tickets"\ntimeout = 5.0\noptions = {{ url = "{tickets.url}", settled = 0.2 }}\n'
     (tmp_path / "andon.toml").write_text(f"[[connectors]]\n{table}")
     with running(tmp_path, start=False) as service:
         yield service
