@@ -29,6 +29,7 @@ from andon.explain.finding import ModelFinding
 from andon.explain.model import prompts
 from andon.explain.model.fallback import build_analyst
 from bench.record_path import messages
+from bench.rows import Row, in_turns
 from bench.service_figures import resident, start_service, stop_service
 
 STAND_IN = Path(__file__).resolve().parent.parent / "tests" / "support" / "ollama.py"
@@ -39,7 +40,7 @@ ALLOWED = 10.0
 WARM = 40
 
 
-async def measure(*, quick: bool) -> None:
+async def measure(*, quick: bool) -> list[Row]:
     """Print the processor time of a call in the service, of a bare client and of the analyst alone."""
     calls, rounds = (60, 2) if quick else (300, 3)
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as place:
@@ -57,6 +58,19 @@ async def measure(*, quick: bool) -> None:
         shown = f"{statistics.median(values):>7.1f} ms of processor, {min(values):.1f} to {max(values):.1f}"
         print(f"  {name:22} {shown}")
     print(f"  {'added':22} {statistics.median(figures) - yardstick:>7.1f} ms, allowed {ALLOWED:g}")
+    added = [one - yardstick for one in figures]
+    return [
+        Row(
+            "agent: CPU per call",
+            statistics.median(added),
+            "ms",
+            "bare HTTP client",
+            yardstick,
+            spread=(min(added) / yardstick, max(added) / yardstick),
+            rounds=rounds,
+        ),
+        in_turns("agent: explaining alone", alone, bare, "ms", "bare HTTP client"),
+    ]
 
 
 @asynccontextmanager

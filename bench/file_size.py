@@ -16,6 +16,7 @@ from andon.core.models import LogRecord
 from andon.store import Store, prepare
 from bench.plant import Plant, raw_bytes
 from bench.plant_file import BATCH, sizes
+from bench.rows import Row
 
 _ROWS, _HOURS, _QUICK_HOURS, _END = 10_000_000, 48, 8, 1_764_460_800
 _SHOWN_TABLES = 10
@@ -25,7 +26,7 @@ CREATE TABLE agent_logs (id INTEGER PRIMARY KEY, timestamp TEXT, hostname TEXT, 
 """
 
 
-async def measure(*, quick: bool) -> None:
+async def measure(*, quick: bool) -> list[Row]:
     """Print bytes for a log, as ratios to its JSON and to a bare table, and what they are made of."""
     hours = _QUICK_HOURS if quick else _HOURS
     with tempfile.TemporaryDirectory(prefix="andon-bench-file-") as place:
@@ -39,6 +40,10 @@ async def measure(*, quick: bool) -> None:
     print(f"  ours beside the bare table: {total / plain:.2f} times")
     for name, size in found[:_SHOWN_TABLES]:
         print(f"    {name:<24}{size / rows:>8.1f}   {size / total:>5.1%}")
+    return [
+        Row("file: per log", total / rows, "bytes", "raw JSON", raw / rows),
+        Row("file: beside a bare table", total / rows, "bytes", "bare table", plain / rows),
+    ]
 
 
 async def _fill(ours: Path, bare: Path, hours: int) -> tuple[int, int]:

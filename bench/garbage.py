@@ -22,6 +22,7 @@ from andon.bus.connection import connect
 from andon.bus.publisher import JetStreamPublisher
 from andon.core.errors import BrokerError
 from andon.core.models import CONSUMER, STREAM, SUBJECT
+from bench.rows import Row
 from bench.service_figures import resident, start_service, stop_service
 
 #: Bytes of the largest context.
@@ -33,7 +34,7 @@ _AT_ONCE = 50
 _TRIES = 20
 
 
-async def measure(*, quick: bool) -> None:
+async def measure(*, quick: bool) -> list[Row]:
     """Print resident memory of the service every thousand messages, and how it grew after the first five thousand."""
     count = 8_000 if quick else 30_000
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as place:
@@ -50,6 +51,7 @@ async def measure(*, quick: bool) -> None:
     most = max(memory for sent, memory, _ in figures if sent >= min(SETTLED, count))
     grown = f"{most / settled - 1:+.0%} ({settled:.0f} to {most:.0f} MiB)"
     print(f"  most after the first {SETTLED:,}: {grown}, allowed {FLAT:.0%}")
+    return [Row("garbage: memory", most, "MiB", f"after {SETTLED:,}", settled)]
 
 
 async def sending(url: str, count: int) -> AsyncIterator[int]:

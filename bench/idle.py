@@ -17,12 +17,14 @@ import nats
 from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 
 from andon.bus.embedded.binary import find_binary
+from bench.rows import Row
 from bench.service_figures import free_ports, start_service, stop_service
 
 #: Settings of the services that are measured, by what they are called.
 SERVICES = {"PLAYBOOK": {"PROVIDER": "PLAYBOOK"}, "OLLAMA (away)": {"PROVIDER": "OLLAMA"}}
 #: The share of a core that service and broker may take together while nothing happens, in per cent.
 GOAL = 0.3
+_BARE_BROKER, _BARE_WEB = "bare nats-server with a stream", "bare uvicorn with one route"
 
 _APP = """
 import uvicorn
@@ -43,7 +45,7 @@ class Use(NamedTuple):
     at: float
 
 
-async def measure(*, quick: bool) -> None:
+async def measure(*, quick: bool) -> list[Row]:
     """Print the share of a core and wake-ups a second of services, brokers and the bare programs, side by side."""
     warm, quiet = (45.0, 30.0) if quick else (75.0, 120.0)
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as place:
@@ -57,9 +59,9 @@ async def measure(*, quick: bool) -> None:
                 watched[f"{name}: service"] = process.pid
                 watched[f"{name}: broker"] = _children(process.pid)[0]
             bare.append(await _bare_broker(Path(place)))
-            watched["bare nats-server with a stream"] = bare[-1].pid
+            watched[_BARE_BROKER] = bare[-1].pid
             bare.append(_bare_uvicorn())
-            watched["bare uvicorn with one route"] = bare[-1].pid
+            watched[_BARE_WEB] = bare[-1].pid
             await asyncio.sleep(warm)
             before = {name: used(pid) for name, pid in watched.items()}
             await asyncio.sleep(quiet)
@@ -70,10 +72,10 @@ async def measure(*, quick: bool) -> None:
             for process in bare:
                 process.send_signal(signal.SIGTERM)
                 process.wait(15)
-    _show(before, after, quiet)
+    return _show(before, after, quiet)
 
 
-def _show(before: dict[str, Use], after: dict[str, Use], quiet: float) -> None:
+def _show(before: dict[str, Use], after: dict[str, Use], quiet: float) -> list[Row]:
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"\nidle: {quiet:.0f} s with nothing to do (load {load} on {os.cpu_count()} cores)")
     shares = {}
@@ -84,9 +86,13 @@ def _show(before: dict[str, Use], after: dict[str, Use], quiet: float) -> None:
         print(
             f"  {name:32} {shares[name]:6.3f} % of a core, {(now.wakes - then.wakes) / length:6.1f} wake-ups a second"
         )
-    for name in SERVICES:
+    rows, bare = [], shares[_BARE_BROKER] + shares[_BARE_WEB]
+    for number, name in enumerate(SERVICES):
         both = shares[f"{name}: service"] + shares[f"{name}: broker"]
         print(f"  {name}, service and broker: {both:.3f} % (goal: {GOAL} %)")
+        row = "idle: share" if not number else f"idle: share, {name}"
+        rows.append(Row(row, both, "% of a core", "bare nats-server and uvicorn", bare))
+    return rows
 
 
 def used(pid: int) -> Use:

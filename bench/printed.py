@@ -59,22 +59,6 @@ def _find(pattern: str, text: str) -> list[float] | None:
     return None if found is None else [float(part.replace(",", "")) for part in found.groups()]
 
 
-def _record(text: str) -> list[Row]:
-    speeds = {
-        name: found[0]
-        for name in ("andon", "bare loop", "client fetch()")
-        if (found := _find(rf"^  {re.escape(name)} +{_NUMBER} msg/s", text))
-    }
-    if "andon" not in speeds:
-        return []
-    named = {"record: bare loop": "bare loop", "record: fetch()": "client fetch()"}
-    return [
-        Row(name, speeds["andon"], "logs/s", yardstick=other, beside=speeds[other])
-        for name, other in named.items()
-        if other in speeds
-    ]
-
-
 def _service(text: str) -> list[Row]:
     rows = []
     if found := _find(rf"cold start to /readyz {_NUMBER} to {_NUMBER} s \({_NUMBER} starts\)", text):
@@ -112,7 +96,6 @@ def _history(text: str) -> list[Row]:
 
 
 _READERS: dict[str, Callable[[str], list[Row]]] = {
-    "record": _record,
     "service": _service,
     "history": _history,
 }

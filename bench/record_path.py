@@ -43,6 +43,7 @@ from andon.grouping.fingerprint import Fingerprinter
 from andon.ingest.decode import Decoder
 from andon.ingest.recorder import Batch, Recorder
 from andon.store import Store, prepare
+from bench.rows import Row, in_turns
 
 BATCH = 1000
 PROBLEMS = 50
@@ -82,7 +83,7 @@ THINGS = ["axis servo", "recipe table", "gripper valve", "inlet sensor", "torque
 Mode = Callable[[BusConnection, Path, int, int], Awaitable[tuple[float, float]]]
 
 
-async def measure(*, quick: bool) -> None:
+async def measure(*, quick: bool) -> list[Row]:
     """Print messages per second, CPU per message and ratios."""
     count, rounds = (10_000, 3) if quick else (40_000, 5)
     modes: dict[str, Mode] = {"andon": _andon, "bare loop": _bare, "same rows": _same_rows, "client fetch()": _fetch}
@@ -109,6 +110,11 @@ async def measure(*, quick: bool) -> None:
         print(f"  {name:<16}{speed:>10,.0f} msg/s   {ratio:>5.2f} x the bare loop   {cost:>5.1f} us of CPU each")
     for name in ("same rows", "client fetch()"):
         print(f"  andon / {name}: {medians['andon'] / medians[name]:.2f} x")
+    yardsticks = {"bare loop": "bare loop", "same rows": "same rows", "client fetch()": "fetch()"}
+    return [
+        in_turns(f"record: {short}", speeds["andon"], speeds[name], "logs/s", name)
+        for name, short in yardsticks.items()
+    ]
 
 
 async def _one(

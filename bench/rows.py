@@ -57,6 +57,21 @@ class Row(msgspec.Struct, frozen=True):
         return figure >= limit if least else figure <= limit
 
 
+def in_turns(name: str, values: Sequence[float], others: Sequence[float], unit: str, yardstick: str) -> Row:
+    """A row of rounds that were in turn: medians of both, and the median and the spread of the rounds' own ratios."""
+    ratios = [one / other for one, other in zip(values, others, strict=True)]
+    return Row(
+        name,
+        statistics.median(values),
+        unit,
+        yardstick=yardstick,
+        beside=statistics.median(others),
+        spread=(min(ratios), max(ratios)),
+        rounds=len(ratios),
+        median_ratio=statistics.median(ratios),
+    )
+
+
 #: What a measurement may return.
 Rows = Sequence[Row] | None
 

@@ -18,10 +18,13 @@ from statistics import median
 from typing import NamedTuple
 
 from andon.bus.embedded.binary import find_binary
+from bench.rows import Row
 from bench.service_figures import free_ports, live, resident, start_service, stop_service
 
 #: Warm is a service so many seconds after its start.
 WARM = 15.0
+#: After so many logs memory is read again.
+LOGS = 50_000
 #: What a program costs that has one route and no more.
 ONE_ROUTE = """
 from fastapi import FastAPI
@@ -44,9 +47,9 @@ class Started(NamedTuple):
     memory: tuple[float, float]
 
 
-async def measure(*, quick: bool) -> None:
+async def measure(*, quick: bool) -> list[Row]:
     """Print the figures, and the yardsticks of the same run."""
-    rounds, logs, warm = (2, 10_000, 5.0) if quick else (5, 50_000, WARM)
+    rounds, logs, warm = (2, 10_000, 5.0) if quick else (5, LOGS, WARM)
     bare: list[tuple[float, float]] = []
     route: list[tuple[float, float]] = []
     broker: list[tuple[float, float]] = []
@@ -78,6 +81,21 @@ async def measure(*, quick: bool) -> None:
         end="",
     )
     print(f"to its port, {_both([one[1] for one in broker], 3)} CPU s")
+    return [
+        _row("start: ready", [one.seconds for one in starts], "s", "Python alone", [one[0] for one in bare]),
+        _row("start: CPU until warm", [one.warm for one in asked], "s", "one route", [one[1] for one in route]),
+        _row("memory: PLAYBOOK", [sum(one.memory) for one in starts], "MiB"),
+        _row("memory: OLLAMA", [sum(one.memory) for one in asked], "MiB"),
+        Row("memory: 50,000 logs", sum(loaded), "MiB", full=logs >= LOGS),
+    ]
+
+
+def _row(name: str, values: list[float], unit: str, yardstick: str = "", others: list[float] | None = None) -> Row:
+    """The least of what was measured several times: what comes on top is other programs' doing."""
+    beside = None if others is None else min(others)
+    least = min(values)
+    spread = (least, max(values)) if beside is None else (least / beside, max(values) / beside)
+    return Row(name, least, unit, yardstick, beside, spread=spread, rounds=len(values), note="the least of them")
 
 
 def _both(figures: list[float], digits: int = 2) -> str:

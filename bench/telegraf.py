@@ -31,6 +31,7 @@ from andon.bus.publisher import JetStreamPublisher
 from andon.core.models import CONSUMER, STREAM, SUBJECT
 from andon.core.settings.settings import load_settings
 from bench.record_path import messages
+from bench.rows import Row, in_turns
 from bench.service_figures import start_service, stop_service
 
 #: The stream that the messages lie in, and their subject there.
@@ -65,12 +66,12 @@ _CONFIG = """
 """
 
 
-async def measure(*, quick: bool) -> None:
+async def measure(*, quick: bool) -> list[Row]:
     """Print logs per second and CPU seconds of both, and the ratios."""
     program = shutil.which(os.environ.get("TELEGRAF", "telegraf"))
     if program is None:
         print("\ntelegraf: skipped, there is no Telegraf here; name its program with TELEGRAF=path")
-        return
+        return []
     count, rounds = (50_000, 1) if quick else (500_000, 3)
     figures: dict[str, list[tuple[float, float]]] = {"andon": [], "Telegraf": []}
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as place:
@@ -96,6 +97,13 @@ async def measure(*, quick: bool) -> None:
     ratios = [(b[0] / a[0], a[1] / b[1]) for a, b in zip(figures["andon"], figures["Telegraf"], strict=True)]
     rate, cpu = (statistics.median(values) for values in zip(*ratios, strict=True))
     print(f"  andon / Telegraf: rate {rate:.2f} x (goal 1.1), CPU {cpu:.2f} x (goal 2 at most)")
+    (ours, our_cpu), (theirs, their_cpu) = (list(zip(*figures[name], strict=True)) for name in ("andon", "Telegraf"))
+    return [
+        in_turns(
+            "telegraf: rate", [count / one for one in ours], [count / one for one in theirs], "logs/s", "Telegraf"
+        ),
+        in_turns("telegraf: CPU", our_cpu, their_cpu, "s", "Telegraf"),
+    ]
 
 
 async def _fill(connection: BusConnection, count: int) -> None:

@@ -74,11 +74,17 @@ def test_json_holds_the_same(tmp_path: Path) -> None:
 
 def test_rows_are_found_in_what_is_printed_and_never_guessed() -> None:
     printed = module("printed")
-    text = "  andon    31,000 msg/s    0.50 x the bare loop\n  bare loop    62,000 msg/s    1.00 x the bare loop\n"
-    [row] = printed.rows_in("record", text)
-    assert (row.name, row.value, row.ratio) == ("record: bare loop", 31_000, 0.5)
-    assert printed.rows_in("record", "something else") == []
+    text = "  recorded at 40,000 logs/s, indexed at 30,000 logs/s\n"
+    [row] = printed.rows_in("history", text)
+    assert (row.name, row.value, row.ratio) == ("indexing alone", 30_000, 0.75)
+    assert printed.rows_in("history", "something else") == []
     assert printed.rows_in("storm", text) == []
+
+
+def test_rounds_in_turn_are_compared_round_by_round() -> None:
+    """A slow hour slows both: the ratio is that of neighbours, not of the medians."""
+    made = module("rows").in_turns("record: bare loop", [10, 30, 100], [20, 40, 50], "logs/s", "bare loop")
+    assert (made.value, made.beside, made.ratio, made.spread, made.rounds) == (30, 40, 0.75, (0.5, 2.0), 3)
 
 
 def test_the_page_is_written_between_its_marks_and_names_what_is_missed(tmp_path: Path) -> None:
