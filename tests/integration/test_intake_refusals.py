@@ -107,6 +107,17 @@ async def test_who_waits_holds_up_nobody_else(site: Site, monkeypatch: pytest.Mo
     assert (await first).status_code == 200
 
 
+async def test_a_stream_that_is_too_slow_for_so_many_logs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers, so nobody is told that it does not: the same again would take as long, fewer at once would not."""
+    monkeypatch.setattr(engine, "PATIENCE", 0.05)
+    site.feed.hold(after=64)
+    late = await site.post("/api/logs", b'{"msg":"x"}\n' * 70, {"Content-Type": "application/x-ndjson"})
+    assert (late.status_code, len(site.feed.kept)) == (503, 64)
+    assert "took 64 of these logs" in late.json()["detail"]
+    assert "send fewer at once" in late.json()["detail"]
+    assert int(late.headers["retry-after"]) > 0
+
+
 async def test_ids_tell_a_request_that_comes_again(site: Site) -> None:
     """The same request has the same ids, equal records of one have their own, and records without a time have none."""
     for _ in range(2):

@@ -36,6 +36,7 @@ class KeptFeed:
         self.problem: str | None = None
         self.connected = True
         self._held: list[tuple[Kept, asyncio.Future[Stored]]] | None = None
+        self._still = 0
 
     async def put(
         self, subject: str, data: bytes, headers: Mapping[str, str] | None = None, message_id: str | None = None
@@ -43,7 +44,8 @@ class KeptFeed:
         """As the real one."""
         done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         kept = Kept(subject, data, dict(headers or {}), message_id)
-        if self._held is None:
+        if self._held is None or self._still > 0:
+            self._still -= 1
             self._store(kept, done)
         else:
             self._held.append((kept, done))
@@ -60,9 +62,9 @@ class KeptFeed:
         """As the real one."""
         return [await self.put(*one) for one in messages]
 
-    def hold(self) -> None:
-        """Acknowledge nothing from now on."""
-        self._held = []
+    def hold(self, after: int = 0) -> None:
+        """Acknowledge nothing from now on, or nothing more than so many."""
+        self._held, self._still = [], after
 
     def release(self) -> None:
         """Acknowledge what came meanwhile, and everything from now on."""

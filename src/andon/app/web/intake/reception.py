@@ -162,6 +162,10 @@ class Reception:
                     await asyncio.sleep(0)
                 stored = [(index, await one) for index, one in sent]
         except TimeoutError:
+            taken = sum(one.done() and not one.cancelled() for _, one in sent)
+            if taken and not outlet.problem:
+                sentence = f"the log stream took {taken:,} of these logs in {PATIENCE:g} s, and more time there is not"
+                raise UnreadyError(f"{sentence}: send fewer at once", retry_after=RETRY_SOON) from None
             raise _unready(outlet.problem or "it does not answer") from None
         except BrokerUnavailable as error:
             raise UnreadyError(str(error)) from None
