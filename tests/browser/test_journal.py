@@ -192,6 +192,7 @@ def test_records_that_come_wait_or_show_themselves(browser: Browser, site: str, 
         expect(page.locator("[data-live]")).to_contain_text("Live")
         publish(andon, log("first", timestamp=at(0), service="tail"))
         expect(page.locator("#rows [data-open]")).to_have_text("first")
+        expect(page.locator("#heard")).to_have_text("1 new record")
         expect(page.get_by_text("No record matches")).to_be_hidden()
     with opened(browser, f"{site}journal?service=tail") as one:
         page = one.page

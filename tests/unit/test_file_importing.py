@@ -50,6 +50,17 @@ def a_ledger(place: Path) -> Ledger:
     return Ledger(place / "data" / import_ledger.PLACE, PRIVATE)
 
 
+def test_what_an_import_makes_is_open_to_the_data_directorys_owner_alone(tmp_path: Path) -> None:
+    """Root may import: then the service's user can import too, so the lock is theirs as well."""
+    data = tmp_path / "data"
+    data.mkdir()
+    if os.geteuid() == 0:
+        os.chown(data, 65_534, 65_534)
+    with a_ledger(tmp_path) as ledger:
+        made = [one.stat() for one in (ledger.path, ledger.lock)]
+    assert [(one.st_mode & 0o777, one.st_uid) for one in made] == [(0o600, data.stat().st_uid)] * 2
+
+
 def told(done: Imported) -> tuple[str, int]:
     """What became of a file."""
     return done.outcome, done.logs

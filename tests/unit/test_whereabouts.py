@@ -9,11 +9,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from andon.app.cli.demo import demo_settings
 from andon.core.errors import ConfigError
 from andon.core.settings import whereabouts
 from andon.core.settings.announcing import announced, said
@@ -56,6 +58,37 @@ def test_the_installed_service_is_found_with_its_files_and_paths(machine: Path) 
     assert settings.database == etc / "data" / "agent.db"
     assert "playbook" not in settings.model_fields_set, "a default stays one"
     assert settings.service == found
+
+
+def test_the_demo_reaches_nobody_whom_settings_name(machine: Path) -> None:
+    """An invented plant opens no real ticket: neither with the installed service's settings nor with those here."""
+    connected = '\n[[webhook]]\nurl = "http://127.0.0.1:9/in"\n\n[[notify]]\nname = "crew"\nto = ["webhook"]\n'
+    install(machine, "http_port = 9999\n" + connected)
+    assert demo_settings().http_port == 8420, "nothing of another service"
+    Path("andon.toml").write_text(
+        'http_port = 9998\nsyslog_udp_port = 1514\n\n[[files]]\npaths = ["/x/*"]\n' + connected
+    )
+    given = load_settings()
+    assert given.webhook
+    assert given.notify
+    assert given.files
+    settings = demo_settings(site_name="Invented")
+    assert (settings.http_port, settings.site_name) == (9998, "Invented")
+    assert (settings.webhook, settings.notify, settings.files, settings.syslog_udp_port) == ([], [], [], 0)
+
+
+def test_the_demo_starts_where_several_services_run(machine: Path) -> None:
+    with ExitStack() as running:
+        for name in ("one", "two"):
+            (machine / name).mkdir()
+            (machine / name / "andon.toml").touch()
+            os.chdir(machine / name)
+            place = whereabouts.own_directory() / f"{name}.json"
+            running.enter_context(whereabouts.written(place, said(load_settings())))
+        os.chdir(machine / "elsewhere")
+        with pytest.raises(ConfigError, match="2 services run"):
+            whereabouts.find()
+        assert demo_settings().data_dir == Path("data")
 
 
 @pytest.mark.parametrize("name", whereabouts.DECIDING)

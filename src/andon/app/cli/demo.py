@@ -10,14 +10,14 @@ import sys
 import time
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from andon.app import web
 from andon.app.background.tasks import ended, first_error
 from andon.app.cli.demo_night import DemoError, Night, go_on
-from andon.app.cli.output import Cell, command_settings, console, print_listing, severity_text
+from andon.app.cli.output import Cell, console, print_listing, severity_text
 from andon.app.demo.happenings import NIGHT
 from andon.app.demo.plant import load
 from andon.app.service import Service
@@ -25,6 +25,10 @@ from andon.app.wiring import public
 from andon.core.errors import InUseError, ModelError
 from andon.core.models import LogQuery
 from andon.core.private_files import private_umask
+from andon.core.settings.connectors import ConnectorSettings
+from andon.core.settings.settings import load_settings
+from andon.core.settings.sources import SourceSettings
+from andon.core.telemetry import configure_logging
 from andon.insight.titles import checks_of
 from andon.store import Visitor, counts, lock_database, problems, queue, search
 
@@ -62,7 +66,7 @@ def demo(
     """
     if once and stay:
         raise typer.BadParameter("either ends after the summary or stays: give one of --once and --stay")
-    base = command_settings()
+    base = demo_settings()
     try:
         prepare_directory(data_dir, base.file_access)
     except OSError as error:
@@ -71,7 +75,7 @@ def demo(
             "choose another --data-dir"
         ) from None
     plant = load()
-    settings = command_settings(
+    settings = demo_settings(
         data_dir=data_dir,
         db_path="",
         nats_url="",
@@ -85,6 +89,19 @@ def demo(
             asyncio.run(_Demo(settings, plant, rows, staying=staying, opening=open_page).run())
     except BaseExceptionGroup as group:
         raise first_error(group) from None
+
+
+def demo_settings(**overrides: Any) -> Settings:
+    """The settings of this directory, without its sources and connected systems. Raises ConfigError.
+
+    An invented plant opens no ticket and wakes nobody, and takes no real source's place. So no other service that
+    this machine has is asked either, as it is for commands that look into one.
+    """
+    configure_logging("error", "text")
+    fields = SourceSettings.model_fields | ConnectorSettings.model_fields
+    given = load_settings().model_fields_set & fields.keys()
+    left_out = {name: fields[name].get_default(call_default_factory=True) for name in given}
+    return load_settings(**left_out, **overrides)
 
 
 def prepare_directory(path: Path, access: FileAccess) -> None:

@@ -168,13 +168,13 @@ class _Command:
         """The ledger of the data directory; of the user where that is not here, or closed to them."""
         data = self._settings.data_dir
         if data.is_dir() and os.access(data, os.W_OK):
-            with Ledger(data / import_ledger.PLACE, self._settings.file_access) as ledger, _alone(ledger.path):
+            with Ledger(data / import_ledger.PLACE, self._settings.file_access) as ledger, _alone(ledger.lock):
                 yield ledger
             return
         if self._settings.embedded_broker and data.is_dir():
             raise ConfigError(f"{data} is closed to you: run this as the user who runs Andon, or as root (sudo)")
         state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-        with Ledger(Path(state) / OWN_LEDGER, self._settings.file_access) as ledger, _alone(ledger.path):
+        with Ledger(Path(state) / OWN_LEDGER, self._settings.file_access) as ledger, _alone(ledger.lock):
             if not self._as_json:
                 errors.print(
                     plain(f"What you import is noted in {ledger.path}: imports of other users do not know it.")
@@ -238,11 +238,11 @@ async def _end(connection: BusConnection) -> int:
 
 
 @contextlib.contextmanager
-def _alone(ledger: Path) -> Iterator[None]:
+def _alone(lock: Path) -> Iterator[None]:
     """One import at a time: two of the same content would not know of each other. Raises ConfigError."""
     import fcntl
 
-    with ledger.with_suffix(".lock").open("a") as file:
+    with lock.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

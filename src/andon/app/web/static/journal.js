@@ -17,7 +17,7 @@ function count() {
   for (const row of surplus) { unseen += +(row.dataset.more ?? 1); row.remove(); }
   const many = unseen + arrived.rows.length;
   news.hidden = !many; news.lastChild.textContent = newOnes(many, $$(".sev-critical", arrived).length);
-  if (many) tell($("#heard"), `${many} new records`);
+  if (many) tell($("#heard"), `${many} new record${many === 1 ? "" : "s"}`);
   if (many && !pause.checked && atTop && idle() && !$(".detail, :popover-open, dialog[open]")) show();
   for (const number of $$("#shown")) number.textContent = shown().length;
 }

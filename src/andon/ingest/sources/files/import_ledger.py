@@ -55,14 +55,18 @@ class Content(msgspec.Struct):
 
 
 class Ledger:
-    """The file at ``path``; a context manager. Raises ConfigError where it cannot be used."""
+    """The file at ``path``; a context manager. Raises ConfigError where it cannot be used.
+
+    Whoever imports holds ``lock``, an empty file beside it.
+    """
 
     def __init__(self, path: Path, access: FileAccess) -> None:
-        self.path = path
+        self.path, self.lock = path, path.with_suffix(".lock")
         try:
             access.make_directory(path.parent)
-            access.make_file(path)
-            _give_to_owner(path)
+            for one in (path, self.lock):
+                access.make_file(one)
+                _give_to_owner(one)
             self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(_TABLE)
