@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 CHILD = Path(__file__).with_name("child.py")
 #: Seconds the engine gets to end by itself.
 GRACE = 2.0
+#: An engine that ends has said its last words after so many seconds, however busy the machine is.
+LAST_WORDS = 10.0
 TAIL_LINES = 12
 MAX_LOG_LINE = 500
 #: Lines of the engine's log that are passed on in any minute.
@@ -169,7 +171,7 @@ class EngineProcess:
 
     async def _log_is_read(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(LAST_WORDS):
                 await asyncio.shield(self._drain_task)
 
     async def _drain(self) -> None:
