@@ -9,7 +9,6 @@ its largest part, ``analyst.explain`` alone in this process.
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import statistics
 import subprocess
@@ -30,7 +29,7 @@ from andon.explain.model import prompts
 from andon.explain.model.fallback import build_analyst
 from bench.record_path import messages
 from bench.rows import Row, in_turns
-from bench.service_figures import resident, start_service, stop_service
+from bench.service_figures import cpu_seconds, resident, start_service, stop_service
 
 STAND_IN = Path(__file__).resolve().parent.parent / "tests" / "support" / "ollama.py"
 MODEL = "deepseek-r1:1.5b"
@@ -96,25 +95,19 @@ async def _service(place: Path, url: str, calls: int, rounds: int) -> list[float
         publisher = JetStreamPublisher(connection)
         found, waiting = [], iter(messages(WARM + calls * rounds, 1))
         for number, count in enumerate([WARM, *[calls] * rounds]):
-            before, asked = processor(process), _calls(place)
+            before, asked = cpu_seconds(process.pid), _calls(place)
             batch = [(SUBJECT, next(waiting), None, None) for _ in range(count)]
             await publisher.store_many(iter(batch))
             await _explained(place / "plant" / "data" / "agent.db", WARM + calls * number, process)
             made = _calls(place) - asked
             if number:
-                found.append((processor(process) - before) * 1000 / max(made, 1))
+                found.append((cpu_seconds(process.pid) - before) * 1000 / max(made, 1))
                 print(f"  round {number}: {made} calls, {resident(process.pid)[0]:.0f} MiB", flush=True)
         await publisher.close()
         await connection.close()
     finally:
         await asyncio.to_thread(stop_service, process)
     return found
-
-
-def processor(process: subprocess.Popen[bytes]) -> float:
-    """Seconds of processor time that the service's process has taken; its broker is not counted."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _calls(place: Path) -> int:

@@ -103,6 +103,12 @@ def resident(pid: int) -> tuple[float, float]:
     return _rss(pid), sum(_rss(int(child)) for child in children)
 
 
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds of a process so far, user and system, without its children's."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def peak_resident(pid: int) -> float:
     """The most resident memory that the service's process itself has had, in MiB."""
     return _rss(pid, "VmHWM")

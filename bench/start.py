@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from andon.bus.embedded.binary import find_binary
 from bench.rows import Row
-from bench.service_figures import free_ports, live, resident, start_service, stop_service
+from bench.service_figures import cpu_seconds, free_ports, live, resident, start_service, stop_service
 
 #: Warm is a service so many seconds after its start.
 WARM = 15.0
@@ -111,9 +111,9 @@ def start(place: Path, warm: float, **settings: str) -> Started:
     """Start a service in ``place`` and stop it once it is warm."""
     process, _, seconds = start_service(place, **settings)
     try:
-        cpu = cpu_seconds(process.pid)
+        cpu = cpu_with_children(process.pid)
         time.sleep(max(0.0, warm - seconds))
-        return Started(seconds, cpu, cpu_seconds(process.pid), resident(process.pid))
+        return Started(seconds, cpu, cpu_with_children(process.pid), resident(process.pid))
     finally:
         stop_service(process)
 
@@ -169,15 +169,13 @@ def broker_start(place: Path) -> tuple[float, float]:
             if time.perf_counter() - began > 30 or process.poll() is not None:
                 raise RuntimeError("nats-server takes no connections")
             time.sleep(0.002)
-        return time.perf_counter() - began, cpu_seconds(process.pid)
+        return time.perf_counter() - began, cpu_with_children(process.pid)
     finally:
         process.terminate()
         process.wait()
 
 
-def cpu_seconds(pid: int) -> float:
+def cpu_with_children(pid: int) -> float:
     """CPU seconds of a process so far and of the children that it has now."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(cpu_seconds(int(child)) for child in children)
+    return cpu_seconds(pid) + sum(cpu_with_children(int(child)) for child in children)

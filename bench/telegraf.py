@@ -32,7 +32,7 @@ from andon.core.models import CONSUMER, STREAM, SUBJECT
 from andon.core.settings.settings import load_settings
 from bench.record_path import messages
 from bench.rows import Row, in_turns
-from bench.service_figures import start_service, stop_service
+from bench.service_figures import cpu_seconds, start_service, stop_service
 
 #: The stream that the messages lie in, and their subject there.
 SOURCE, SOURCE_SUBJECT = "BENCH", "bench.logs"
@@ -155,11 +155,11 @@ async def _round(
         await asyncio.sleep(IDLE)
         config = (await request(connection, f"STREAM.INFO.{STREAM}"))["config"]
         transform = [{"src": SOURCE_SUBJECT, "dest": SUBJECT}]
-        used, started = _cpu_seconds(pid), time.perf_counter()
+        used, started = cpu_seconds(pid), time.perf_counter()
         changed = {**config, "sources": [{"name": SOURCE, "subject_transforms": transform}]}
         await request(connection, f"STREAM.UPDATE.{STREAM}", changed)
         await _acknowledged(connection, consumer, count)
-        taken, used = time.perf_counter() - started, _cpu_seconds(pid) - used
+        taken, used = time.perf_counter() - started, cpu_seconds(pid) - used
     with contextlib.closing(sqlite3.connect(file)) as sql:
         [[stored]] = sql.execute(f"SELECT count(*) FROM {table}")
     assert stored == count, f"{stored} of {count} stored in {file}"
@@ -175,8 +175,3 @@ async def _acknowledged(connection: BusConnection, consumer: str, count: int) ->
                 if about.ack_floor is not None and about.ack_floor.stream_seq >= count:
                     return
             await asyncio.sleep(0.05)
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
