@@ -56,11 +56,11 @@ def _note(andon: Andon, text: str) -> None:
 
 
 def _live(context: BrowserContext, port: int, path: str = "shift") -> Page:
-    """An open page whose stream said that it is up to date."""
+    """An open page whose stream has begun."""
     page = context.new_page()
     page.clock.install()
-    page.goto(f"http://127.0.0.1:{port}/{path}")
-    expect(page.locator("#light")).not_to_contain_text("…")
+    with page.expect_response(f"**/live/{path}**"):
+        page.goto(f"http://127.0.0.1:{port}/{path}")
     return page
 
 
@@ -93,6 +93,28 @@ def test_a_line_that_breaks_is_made_again(andon: Andon, wire: Relay, context: Br
     expect(system.locator("[data-live]")).to_contain_text("Live, updated")
     for page in (system, shift):
         expect(page.locator("#offline")).to_be_hidden()
+
+
+@pytest.mark.parametrize("first", ["failed", "refused"])
+def test_a_stream_that_never_began_is_asked_for_again(andon: Andon, context: BrowserContext, first: str) -> None:
+    """The page came, and the line was away when it asked for its stream: htmx by itself would leave it at that."""
+    page = context.new_page()
+    page.clock.install()
+
+    def fail(route: Route) -> None:
+        if first == "failed":
+            route.abort()
+        else:
+            route.fulfill(status=503)
+
+    page.route(_STREAM, fail, times=1)
+    with page.expect_request(_STREAM):
+        page.goto(f"http://127.0.0.1:{andon.http_port}/shift")
+    _note(andon, f"While it {first}")
+    with page.expect_response(lambda answer: "/live/shift" in answer.url and answer.ok):
+        page.clock.run_for(46_000)
+    expect(page.locator("#shift-notes")).to_contain_text(f"While it {first}")
+    expect(page.locator("#offline")).to_be_hidden()
 
 
 def test_a_page_finds_the_service_that_was_started_again(andon: Andon, context: BrowserContext) -> None:

@@ -24,8 +24,7 @@ const day = { weekday: "short", day: "numeric", month: "short" };
 on("pointerover", ({ target }) => { if (target.dateTime) target.title = onClock(new Date(target.dateTime),
   { ...day, year: "numeric", second: "2-digit", timeZoneName: "short" }); }); // a shorter time, pointed at, says all
 // Live: the stream says "tick" at least every 10 s. A hidden tab rests; then nothing is out of date to anybody.
-let heard = Date.now(), cut = 0;
-const live = "[hx-sse\\:connect]", isStream = (event) => event.target.matches?.(live);
+let heard = Date.now(), cut = 0; const live = "[hx-sse\\:connect]", isStream = ({ target }) => target.matches?.(live);
 on("tick", () => { heard = Date.now(); showLive(); });
 on("visibilitychange", () => { if (!document.hidden) { heard = Date.now(); tickTimes(); } });
 function showLive() {
@@ -33,7 +32,8 @@ function showLive() {
   const silent = (Date.now() - heard) / 1000, at = onClock(new Date(heard), { second: "2-digit" });
   for (const place of $$("[data-live]"))
     place.textContent = silent < 15 ? `Live, updated ${at}` : `Reconnecting, last update ${at}`;
-  if (silent >= 40 && Date.now() - cut > 40_000) { cut = Date.now(); $(live)._htmx?.sse?.reader?.cancel(); } // again
+  if (silent >= 40 && Date.now() - cut > 40_000) { // a stream that never began is not made again by itself
+    cut = Date.now(); $(live)._htmx?.sse?.reader?.cancel(); htmx.trigger($(live), "again"); }
   $("#offline").hidden = silent < 40; document.body.classList.toggle("is-stale", silent >= 40);
   $("#offline time").textContent = at;
 }
