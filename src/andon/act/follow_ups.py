@@ -22,11 +22,11 @@ def covered(settings: Settings, abilities: Collection[Operation]) -> tuple[str, 
     found = []
     pause = parse_pause(settings.ticket_comment_every)
     if pause is not None and Operation.COMMENT in abilities:
-        found.append(f"a comment that tells of later occurrences, at most every {lasting(pause)}")
+        found.append(f"a comment on later occurrences, at most every {lasting(pause)}")
     if Operation.CLOSE_TICKET in abilities:
-        found.append("closing it once a person confirms what fixed the problem")
+        found.append("closing it when a person confirms what fixed the problem")
     elif Operation.COMMENT in abilities:
-        found.append("a comment once a person confirms what fixed the problem")
+        found.append("a comment when a person confirms what fixed the problem")
     return (f"{COVERS}{'; '.join(found)}.",) if found else ()
 
 

@@ -266,7 +266,7 @@ def _end(asking: Asking, asked: Asked, task: asyncio.Task[Investigated], shown: 
     if error is not None:
         if not isinstance(error, AndonError):
             log.error("question failed", exc_info=error)
-        reason = str(error) if isinstance(error, AndonError) else "Andon made a mistake, which its log tells"
+        reason = str(error) if isinstance(error, AndonError) else "Andon failed; its log says why"
         return partial(name, shown("stopped", words="", reason=reason))
     found = task.result()
     asking.remember(asked, found)
