@@ -31,9 +31,9 @@ def tiles(figures: AlarmFigures, ack_seconds: float | None) -> list[Tile]:
     unclear = _NOTHING if not figures.judged else "no clear events from this source"
     return [
         _average(rates.average),
-        _tile("Peak in 10 min", rates.peak, "target: 10 alarms or fewer", most=FLOOD_BEGINS),
+        _tile("Peak in 10 min", rates.peak, "target: 10 or fewer", most=FLOOD_BEGINS),
         _share("Time in flood", figures.flood_share, "target: below 1 %", below=0.01),
-        _share("10 min over 10 alarms", rates.above_limit, "target: below 1 %", below=0.01),
+        _share("Periods over 10 alarms", rates.above_limit, "target: below 1 %", below=0.01),
         _share("Share of top 10 alarms", figures.top_share, "target: 5 % or less", most=0.05),
         _tile("Chattering alarms", chattering, "target: 0", most=0),
         _tile("Active over 24 h", figures.stale, "target: below 5 alarms", most=4, why=unclear),
