@@ -192,7 +192,7 @@ def test_what_an_approval_covers_is_said_once(house: Site) -> None:
     who = house.visitor("Vi")
     page = who.get(f"/actions/{ticket.id}").text
     assert f"{covers}; later, on this ticket: a comment on later occurrences, at most every 1 h;" in page
-    assert "approves as well" not in page
+    assert "also approves" not in page
     assert f"{covers}</dd>" in who.get(f"/actions/{message.id}").text
 
 

@@ -14,7 +14,7 @@ from andon.core.text import counted
 from andon.core.times import lasting
 
 #: What the note begins with that says it.
-COVERS = "Approving this approves as well: "
+COVERS = "Approving this also approves: "
 
 
 def covered(settings: Settings, abilities: Collection[Operation]) -> tuple[str, ...]:
@@ -24,9 +24,9 @@ def covered(settings: Settings, abilities: Collection[Operation]) -> tuple[str, 
     if pause is not None and Operation.COMMENT in abilities:
         found.append(f"a comment on later occurrences, at most every {lasting(pause)}")
     if Operation.CLOSE_TICKET in abilities:
-        found.append("closing it when a person confirms what fixed the problem")
+        found.append("closing it once a person confirms what fixed the problem")
     elif Operation.COMMENT in abilities:
-        found.append("a comment when a person confirms what fixed the problem")
+        found.append("a comment once a person confirms what fixed the problem")
     return (f"{COVERS}{'; '.join(found)}.",) if found else ()
 
 
